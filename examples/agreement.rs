@@ -1,4 +1,5 @@
-//! Writes a sample agreement, and its draft, as HTML and PDF: `cargo run --release --example agreement -- DIR`. Tells what each took, the first one cold.
+//! Writes a sample agreement, and its draft, as HTML and PDF: `cargo run --release --example
+//! agreement -- DIR`. Tells what each took, the first one cold.
 
 #[path = "../benches/documents/sample.rs"]
 mod sample;
@@ -14,7 +15,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let sample = sample::agreement(number);
         let before = Instant::now();
         let rendered = agreement::rendered(&sample)?;
-        println!("{name}: {} ms, {} bytes, {}", before.elapsed().as_millis(), rendered.pdf.len(), rendered.sha256);
+        println!(
+            "{name}: {} ms, {} bytes, {}",
+            before.elapsed().as_millis(),
+            rendered.pdf.len(),
+            rendered.sha256
+        );
         std::fs::write(dir.join(name).with_extension("html"), rendered.html)?;
         std::fs::write(dir.join(name).with_extension("pdf"), rendered.pdf)?;
     }

@@ -1,4 +1,5 @@
-//! Writes sample invoices and credit notes as PDF and as e-invoices: `cargo run --release --example invoice -- DIR`. Tells what each took, the first one cold.
+//! Writes sample invoices and credit notes as PDF and as e-invoices: `cargo run --release --example
+//! invoice -- DIR`. Tells what each took, the first one cold.
 
 #[path = "../tests/api/invoice_samples.rs"]
 mod samples;
@@ -14,7 +15,12 @@ fn main() -> Result<(), Box<dyn std::error::Error>> {
         let before = Instant::now();
         let xml = peppol::xml(&sample)?;
         let rendered = invoice::rendered(&sample, xml.clone(), None)?;
-        println!("{name}: {} ms, {} bytes, {}", before.elapsed().as_millis(), rendered.bytes.len(), rendered.sha256);
+        println!(
+            "{name}: {} ms, {} bytes, {}",
+            before.elapsed().as_millis(),
+            rendered.bytes.len(),
+            rendered.sha256
+        );
         std::fs::write(dir.join(name).with_extension("xml"), xml)?;
         std::fs::write(dir.join(name).with_extension("pdf"), rendered.bytes)?;
     }

@@ -1,6 +1,7 @@
 //! Prints what the dearest documents cost that may be set: `cargo run --release --example limits`.
 //!
-//! Each kind of document has as much of one thing as the limits allow. A figure is the CPU time of the whole process, so run it alone.
+//! Each kind of document has as much of one thing as the limits allow. A figure is the CPU time of
+//! the whole process, so run it alone.
 
 #[path = "../tests/api/invoice_samples.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
@@ -37,7 +38,9 @@ const KINDS: [Kind; 16] = [
     ("paragraphs", |count| "a\n\n".repeat(count)),
     ("headings", |count| "## a\n\n".repeat(count)),
     ("bullets", |count| "- a\n".repeat(count)),
-    ("deep bullets", |count| "- a\n  - b\n    - c\n      - d\n        - e\n          - f\n".repeat(count / 6)),
+    ("deep bullets", |count| {
+        "- a\n  - b\n    - c\n      - d\n        - e\n          - f\n".repeat(count / 6)
+    }),
     ("quotes", |count| "> a\n\n".repeat(count)),
     ("emphasis", |count| "*a* **b** ".repeat(count / 2)),
     ("breaks", |count| "a\u{e000}".repeat(count)),
@@ -54,8 +57,10 @@ fn table(columns: usize, cells: usize) -> String {
 /// The CPU time that the process has used, in seconds.
 fn cpu_seconds() -> Result<f64> {
     let stat = fs::read_to_string("/proc/self/stat")?;
-    let fields: Vec<&str> = stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-    let ticks: u64 = fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
+    let fields: Vec<&str> =
+        stat.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+    let ticks: u64 =
+        fields.iter().skip(11).take(2).filter_map(|field| field.parse::<u64>().ok()).sum();
     Ok(f64::from(u32::try_from(ticks)?) / 100.0)
 }
 
@@ -85,7 +90,11 @@ fn main() -> Result<()> {
         let (mut fits, mut exceeds) = (0, 100_000);
         while exceeds - fits > 1 {
             let middle = (fits + exceeds) / 2;
-            if agreement::problem(&make(middle)).is_none() { fits = middle } else { exceeds = middle }
+            if agreement::problem(&make(middle)).is_none() {
+                fits = middle
+            } else {
+                exceeds = middle
+            }
         }
         let (cpu, wall, done) = cost(make(fits))?;
         println!("{name:26} {fits:6} {cpu:6.2} CPU-s {wall:6.2} s  {done}");
@@ -97,7 +106,9 @@ fn main() -> Result<()> {
 /// The longest invoice that can be drafted, with lines of three rows each.
 fn invoice_of_a_thousand_lines() -> Result<()> {
     let text = "Särskild avgift för deltagande i BIP-kurser under året, ".repeat(5);
-    let lines = (0..1000).map(|number| invoices::line(&format!("{text}deltagare {number}"), 1000, 45_000, VatRate::Standard25));
+    let lines = (0..1000).map(|number| {
+        invoices::line(&format!("{text}deltagare {number}"), 1000, 45_000, VatRate::Standard25)
+    });
     let document = invoices::document(InvoiceKind::Invoice, lines.collect(), false);
     let xml = peppol::xml(&document)?;
     let (begun, before) = (Instant::now(), cpu_seconds()?);
@@ -108,16 +119,29 @@ fn invoice_of_a_thousand_lines() -> Result<()> {
 
 /// The longest report of revenue as a workbook.
 fn workbook() -> Result<()> {
-    let names = ["activity", "member", "period", "net", "vat", "gross", "credited", "cost", "grants", "result", "invoices"];
+    let names = [
+        "activity", "member", "period", "net", "vat", "gross", "credited", "cost", "grants",
+        "result", "invoices",
+    ];
     let kind = |index: usize| if index < 3 { CellKind::Text } else { CellKind::Money };
-    let columns = names.into_iter().enumerate().map(|(index, name)| Column::new(name, name, kind(index))).collect();
+    let columns = names
+        .into_iter()
+        .enumerate()
+        .map(|(index, name)| Column::new(name, name, kind(index)))
+        .collect();
     let cell = |row: usize, index: usize| match kind(index) {
         CellKind::Money => Cell::Money(Money(i64::try_from(row * index).unwrap_or_default())),
         _ => Cell::Text(format!("Samordningsförbundet {}", row % 100)),
     };
-    let rows: Vec<_> = (0..sheet::MAX_ROWS).map(|row| (0..names.len()).map(|index| cell(row, index)).collect()).collect();
+    let rows: Vec<_> = (0..sheet::MAX_ROWS)
+        .map(|row| (0..names.len()).map(|index| cell(row, index)).collect())
+        .collect();
     let grid = Grid { columns, rows, total: None };
-    let about = About { sheet: "Revenue".into(), title: "Revenue".into(), made_at: chrono::DateTime::UNIX_EPOCH };
+    let about = About {
+        sheet: "Revenue".into(),
+        title: "Revenue".into(),
+        made_at: chrono::DateTime::UNIX_EPOCH,
+    };
     let (begun, before) = (Instant::now(), cpu_seconds()?);
     let bytes = sheet::xlsx(&grid, &about, None, None)?;
     print_cost("rows of a workbook", sheet::MAX_ROWS, cpu_seconds()? - before, begun, bytes.len());
@@ -125,5 +149,9 @@ fn workbook() -> Result<()> {
 }
 
 fn print_cost(name: &str, count: usize, cpu: f64, begun: Instant, length: usize) {
-    println!("{name:26} {count:6} {cpu:6.2} CPU-s {:6.2} s  {} kB", begun.elapsed().as_secs_f64(), length / 1000);
+    println!(
+        "{name:26} {count:6} {cpu:6.2} CPU-s {:6.2} s  {} kB",
+        begun.elapsed().as_secs_f64(),
+        length / 1000
+    );
 }

@@ -1,4 +1,5 @@
-//! Writes the CSV files of a synthetic register: `cargo run --release --example synthetic -- DIR [MEMBERS AGREEMENTS INVOICES]`. Another number of sizes gives a small one.
+//! Writes the CSV files of a synthetic register: `cargo run --release --example synthetic -- DIR
+//! [MEMBERS AGREEMENTS INVOICES]`. Another number of sizes gives a small one.
 
 #[path = "../benches/register/synthetic.rs"]
 mod synthetic;

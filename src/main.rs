@@ -2,7 +2,8 @@
 
 use std::process::ExitCode;
 
-/// Lists are many small texts, for which it takes a tenth less processor time than the system's own.
+/// Lists are many small texts, for which it takes a tenth less processor time than the system's
+/// own.
 #[global_allocator]
 static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
 

@@ -1,4 +1,5 @@
-//! What a document takes: an agreement of two pages as HTML and as PDF, beside one line and beside six times the text.
+//! What a document takes: an agreement of two pages as HTML and as PDF, beside one line and beside
+//! six times the text.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't begin may stop")]
 

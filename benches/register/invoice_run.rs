@@ -47,7 +47,8 @@ fn databases() -> Vec<On> {
     on
 }
 
-/// Issues the special fees of a year. Each round takes another year, since a year's fee is invoiced once.
+/// Issues the special fees of a year. Each round takes another year, since a year's fee is invoiced
+/// once.
 #[divan::bench(args = databases(), sample_count = 3, sample_size = 1)]
 fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
     let (db, activity) = RUNTIME.block_on(register(on));
@@ -64,7 +65,9 @@ fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
             our_reference: None,
             buyer_reference: None,
         };
-        let done = RUNTIME.block_on(invoice_run::run(&db, &viewer, &network, &ask, Faults::default(), |_, _| {})).expect("a run");
+        let done = RUNTIME
+            .block_on(invoice_run::run(&db, &viewer, &network, &ask, Faults::default(), |_, _| {}))
+            .expect("a run");
         assert_eq!((done.invoices.len(), done.problems.len()), (INVOICES, 0));
     });
 }
@@ -98,8 +101,13 @@ async fn register(on: On) -> (Database, ActivityId) {
         On::Postgres => {
             let server = std::env::var("BENCH_POSTGRES").expect("databases() looked");
             let admin = sea_orm::Database::connect(&server).await.expect("the PostgreSQL server");
-            for statement in ["DROP DATABASE IF EXISTS samregister_bench_run", "CREATE DATABASE samregister_bench_run"] {
-                sea_orm::ConnectionTrait::execute_unprepared(&admin, statement).await.expect("an empty database");
+            for statement in [
+                "DROP DATABASE IF EXISTS samregister_bench_run",
+                "CREATE DATABASE samregister_bench_run",
+            ] {
+                sea_orm::ConnectionTrait::execute_unprepared(&admin, statement)
+                    .await
+                    .expect("an empty database");
             }
             let (base, _) = server.rsplit_once('/').expect("an address with a database");
             format!("{base}/samregister_bench_run")
@@ -112,8 +120,13 @@ async fn register(on: On) -> (Database, ActivityId) {
         .with_trail_key(std::sync::Arc::new(domain::audit::TrailKey::generate()));
     db.migrate().await.expect("a schema");
     let viewer = Viewer::operator("bench");
-    interchange::import::import(&db, &viewer, &network(), &files, false, &mut |_| {}).await.expect("an import");
-    let found = activities::by_slugs(&db, &viewer, &["bip".to_owned()], &[entity::activity::Column::Id]).await.expect("the activity");
+    interchange::import::import(&db, &viewer, &network(), &files, false, &mut |_| {})
+        .await
+        .expect("an import");
+    let found =
+        activities::by_slugs(&db, &viewer, &["bip".to_owned()], &[entity::activity::Column::Id])
+            .await
+            .expect("the activity");
     (db, found.first().expect("the activity").id)
 }
 
@@ -124,14 +137,21 @@ fn write(dir: &Path) -> std::fmt::Result {
     for n in 0..INVOICES {
         let digits = format!("222{n:04}00");
         let number = format!("{}-{}{}", &digits[..6], &digits[6..], luhn_digit(&digits));
-        writeln!(members, "m{n},Förbund {n:05},{number},,,,2015-01-01,,,,REF-{n},Gatan {n},999 99,Staden")?;
+        writeln!(
+            members,
+            "m{n},Förbund {n:05},{number},,,,2015-01-01,,,,REF-{n},Gatan {n},999 99,Staden"
+        )?;
         writeln!(
             agreements,
             "a{n},2024-{n:05},PARTICIPATION,INCOME,bip,m{n},,,2025-01-01,,3,,2024-11-01T08:00:00Z,2024-12-01,,FIXED_PER_YEAR,18000.00,,STANDARD_25"
         )?;
     }
     let activities = "key,slug,name,purpose,goal,funding,starts_on,ends_on\nbip,bip,BIP,Syfte,Mål,SPECIAL_FEE,2015-01-01,\n";
-    for (name, text) in [("members.csv", members.as_str()), ("agreements.csv", &agreements), ("activities.csv", activities)] {
+    for (name, text) in [
+        ("members.csv", members.as_str()),
+        ("agreements.csv", &agreements),
+        ("activities.csv", activities),
+    ] {
         fs::write(dir.join(name), text).map_err(|_| std::fmt::Error)?;
     }
     Ok(())

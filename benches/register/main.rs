@@ -1,7 +1,8 @@
-//! What the three users ask, on the network as it is and on one a hundred times as large, side by side.
+//! What the three users ask, on the network as it is and on one a hundred times as large, side by
+//! side.
 //!
-//! The registers are made once, under `target/synthetic`. Set `BENCH_POSTGRES` to the address of an empty PostgreSQL server
-//! (`postgres://…/postgres`) to measure there as well as on SQLite.
+//! The registers are made once, under `target/synthetic`. Set `BENCH_POSTGRES` to the address of an
+//! empty PostgreSQL server (`postgres://…/postgres`) to measure there as well as on SQLite.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't begin may stop")]
 
@@ -26,7 +27,8 @@ fn main() {
     divan::main();
 }
 
-static RUNTIME: LazyLock<tokio::runtime::Runtime> = LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
+static RUNTIME: LazyLock<tokio::runtime::Runtime> =
+    LazyLock::new(|| tokio::runtime::Runtime::new().expect("a runtime"));
 
 /// A register to measure on.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -56,10 +58,14 @@ fn registers() -> Vec<On> {
     on
 }
 
-static SQLITE_SMALL: LazyLock<http::App> = LazyLock::new(|| RUNTIME.block_on(open(SMALL, "small", false)));
-static SQLITE_LARGE: LazyLock<http::App> = LazyLock::new(|| RUNTIME.block_on(open(LARGE, "large", false)));
-static POSTGRES_SMALL: LazyLock<http::App> = LazyLock::new(|| RUNTIME.block_on(open(SMALL, "small", true)));
-static POSTGRES_LARGE: LazyLock<http::App> = LazyLock::new(|| RUNTIME.block_on(open(LARGE, "large", true)));
+static SQLITE_SMALL: LazyLock<http::App> =
+    LazyLock::new(|| RUNTIME.block_on(open(SMALL, "small", false)));
+static SQLITE_LARGE: LazyLock<http::App> =
+    LazyLock::new(|| RUNTIME.block_on(open(LARGE, "large", false)));
+static POSTGRES_SMALL: LazyLock<http::App> =
+    LazyLock::new(|| RUNTIME.block_on(open(SMALL, "small", true)));
+static POSTGRES_LARGE: LazyLock<http::App> =
+    LazyLock::new(|| RUNTIME.block_on(open(LARGE, "large", true)));
 
 impl On {
     fn app(self) -> &'static http::App {
@@ -79,7 +85,12 @@ async fn open(size: Size, name: &str, postgres: bool) -> http::App {
         let server = std::env::var("BENCH_POSTGRES").expect("registers() looked");
         let admin = sea_orm::Database::connect(&server).await.expect("the PostgreSQL server");
         // It may be there from the last time.
-        sea_orm::ConnectionTrait::execute_unprepared(&admin, &format!("CREATE DATABASE samregister_bench_{name}")).await.ok();
+        sea_orm::ConnectionTrait::execute_unprepared(
+            &admin,
+            &format!("CREATE DATABASE samregister_bench_{name}"),
+        )
+        .await
+        .ok();
         let (base, _) = server.rsplit_once('/').expect("an address with a database");
         format!("{base}/samregister_bench_{name}")
     } else {
@@ -91,13 +102,21 @@ async fn open(size: Size, name: &str, postgres: bool) -> http::App {
         .with_trail_key(std::sync::Arc::new(domain::audit::TrailKey::generate()));
     db.migrate().await.expect("a schema");
     let viewer = Viewer::operator("bench");
-    let app =
-        http::App::new(db.clone(), Keys::demo(), &Settings::load(Vec::new(), None).expect("defaults"), http::graphiql::Settings::default());
-    let empty = answer(&app, "{ members(first: 1) { totalCount } }", serde_json::json!({})).await["members"]["totalCount"] == 0;
+    let app = http::App::new(
+        db.clone(),
+        Keys::demo(),
+        &Settings::load(Vec::new(), None).expect("defaults"),
+        http::graphiql::Settings::default(),
+    );
+    let empty = answer(&app, "{ members(first: 1) { totalCount } }", serde_json::json!({})).await["members"]
+        ["totalCount"]
+        == 0;
     if empty {
         let files = dir.join(format!("{name}-csv"));
         synthetic::write(&files, size).expect("CSV files");
-        interchange::import::import(&db, &viewer, &Network::default(), &files, false, &mut |_| {}).await.expect("an import");
+        interchange::import::import(&db, &viewer, &Network::default(), &files, false, &mut |_| {})
+            .await
+            .expect("an import");
     }
     app
 }
@@ -152,8 +171,7 @@ fn revenue_paid_by_activity_and_year(bencher: Bencher<'_, '_>, on: On) {
 /// The agreements of one member, by a word of its name and the beginning of another.
 #[divan::bench(args = registers())]
 fn search_for_few(bencher: Bencher<'_, '_>, on: On) {
-    let query =
-        "{ agreements(first: 25, filter: {search: \"samordn 00042\"}) { nodes { number counterparty { ... on Member { name } } } } }";
+    let query = "{ agreements(first: 25, filter: {search: \"samordn 00042\"}) { nodes { number counterparty { ... on Member { name } } } } }";
     measure(bencher, on, query, serde_json::json!({}));
 }
 
@@ -167,14 +185,20 @@ fn search_for_all(bencher: Bencher<'_, '_>, on: On) {
 /// The first page without any search, beside the two.
 #[divan::bench(args = registers())]
 fn no_search(bencher: Bencher<'_, '_>, on: On) {
-    let query = "{ agreements(first: 25) { nodes { number counterparty { ... on Member { name } } } } }";
+    let query =
+        "{ agreements(first: 25) { nodes { number counterparty { ... on Member { name } } } } }";
     measure(bencher, on, query, serde_json::json!({}));
 }
 
 /// A municipality.
 #[divan::bench(args = registers())]
 fn search_members(bencher: Bencher<'_, '_>, on: On) {
-    measure(bencher, on, "{ members(first: 25, filter: {search: \"kommun 42\"}) { totalCount nodes { name } } }", serde_json::json!({}));
+    measure(
+        bencher,
+        on,
+        "{ members(first: 25, filter: {search: \"kommun 42\"}) { totalCount nodes { name } } }",
+        serde_json::json!({}),
+    );
 }
 
 /// Every activity's coverage with 200 members' cells.

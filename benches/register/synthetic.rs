@@ -1,4 +1,5 @@
-//! Synthetic registers: CSV files of any size, the same every time, for benchmarks and for trying the importer.
+//! Synthetic registers: CSV files of any size, the same every time, for benchmarks and for trying
+//! the importer.
 
 use std::{
     fs::File,
@@ -28,7 +29,9 @@ const ACTIVITIES: usize = 6;
 
 /// The day of this year's index.
 fn day(year: i32, days: u64) -> NaiveDate {
-    NaiveDate::from_ymd_opt(year, 1, 1).and_then(|first| first.checked_add_days(Days::new(days))).unwrap_or_default()
+    NaiveDate::from_ymd_opt(year, 1, 1)
+        .and_then(|first| first.checked_add_days(Days::new(days)))
+        .unwrap_or_default()
 }
 
 fn file(dir: &Path, name: &str, header: &str) -> Result<BufWriter<File>> {
@@ -60,7 +63,8 @@ pub fn write(dir: &Path, size: Size) -> Result<()> {
         )?;
         writeln!(allocations, "m{n},2026,ALL_PARTIES,{}.00,synthetic", 1_000_000 + n * 1_000)?;
     }
-    let mut activities = file(dir, "activities.csv", "key,slug,name,purpose,goal,funding,starts_on,ends_on")?;
+    let mut activities =
+        file(dir, "activities.csv", "key,slug,name,purpose,goal,funding,starts_on,ends_on")?;
     for n in 0..ACTIVITIES {
         writeln!(activities, "a{n},activity-{n},Verksamhet {n},Syfte,Mål,SPECIAL_FEE,2015-01-01,")?;
     }
@@ -93,8 +97,11 @@ fn write_agreements(dir: &Path, size: Size) -> Result<()> {
 
 fn write_invoices(dir: &Path, size: Size) -> Result<()> {
     let mut invoices = file(dir, "invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits")?;
-    let mut lines =
-        file(dir, "invoice_lines.csv", "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate")?;
+    let mut lines = file(
+        dir,
+        "invoice_lines.csv",
+        "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate",
+    )?;
     let mut payments = file(dir, "payments.csv", "invoice,received_on,amount,reference")?;
     for n in 0..size.invoices {
         let member = n * 31 % size.members;

@@ -1,6 +1,8 @@
 //! The only place that asks what time it is, and what a day is in Sweden.
 
-use chrono::{DateTime, Days, NaiveDate, NaiveTime, Offset, SubsecRound, TimeZone, Utc, offset::LocalResult};
+use chrono::{
+    DateTime, Days, NaiveDate, NaiveTime, Offset, SubsecRound, TimeZone, Utc, offset::LocalResult,
+};
 use chrono_tz::Europe::Stockholm;
 
 /// Where the time comes from: the machine, or a test that holds it still.
@@ -37,7 +39,8 @@ impl Clock {
         self.is_ordered
     }
 
-    /// The instant, rounded down to whole microseconds: SQLite would keep nine digits and PostgreSQL six, and what was stored must equal what is read.
+    /// The instant, rounded down to whole microseconds: SQLite would keep nine digits and
+    /// PostgreSQL six, and what was stored must equal what is read.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.fixed.unwrap_or_else(Utc::now).trunc_subsecs(6)
@@ -55,17 +58,22 @@ impl Clock {
 pub fn day_of(instant: DateTime<Utc>) -> NaiveDate {
     // Not `with_timezone(…).date_naive()`, which panics at the ends of the calendar.
     let offset = Stockholm.offset_from_utc_datetime(&instant.naive_utc()).fix();
-    instant.naive_utc().checked_add_offset(offset).map_or(instant.naive_utc().date(), |local| local.date())
+    instant
+        .naive_utc()
+        .checked_add_offset(offset)
+        .map_or(instant.naive_utc().date(), |local| local.date())
 }
 
-/// The first instant of `day` in Sweden (Europe/Stockholm): the day's last is the one before the next day's first.
+/// The first instant of `day` in Sweden (Europe/Stockholm): the day's last is the one before the
+/// next day's first.
 #[must_use]
 pub fn start_of(day: NaiveDate) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
     let offset = match Stockholm.offset_from_local_datetime(&midnight) {
         // Midnight strikes twice when the clocks go back over it: the day begins at the first.
         LocalResult::Single(offset) | LocalResult::Ambiguous(offset, _) => offset.fix(),
-        // Midnight is skipped when the clocks go forward over it: the day begins at that jump, where the day before ends.
+        // Midnight is skipped when the clocks go forward over it: the day begins at that jump,
+        // where the day before ends.
         LocalResult::None => {
             let before = midnight.checked_sub_days(Days::new(1)).unwrap_or(midnight);
             Stockholm.offset_from_utc_datetime(&before).fix()
@@ -157,7 +165,11 @@ mod tests {
         while day < on("2101-01-01") {
             let first = start_of(day);
             assert_eq!(day_of(first), day);
-            assert_eq!(day_of(first - TimeDelta::microseconds(1)), day - Days::new(1), "before {day}");
+            assert_eq!(
+                day_of(first - TimeDelta::microseconds(1)),
+                day - Days::new(1),
+                "before {day}"
+            );
             day = day + Days::new(1);
         }
     }

@@ -1,4 +1,5 @@
-//! Order of numbers and days: reads the documents of a table in the order of their numbers, and finds those dated before the one before them.
+//! Order of numbers and days: reads the documents of a table in the order of their numbers, and
+//! finds those dated before the one before them.
 
 use std::collections::HashMap;
 
@@ -40,12 +41,18 @@ pub(crate) struct Table<M: Sparse, D> {
 }
 
 impl<M: Sparse, D: PartialOrd> Table<M, D> {
-    /// Lists the documents within a condition that are dated before the one with the number before theirs in their series. Calls `each` with
-    /// every row in the order of the numbers, so that another check of the same rows does not read them again.
+    /// Lists the documents within a condition that are dated before the one with the number before
+    /// theirs in their series. Calls `each` with every row in the order of the numbers, so that
+    /// another check of the same rows does not read them again.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub async fn inversions(&self, db: &impl ConnectionTrait, within: Condition, mut each: impl FnMut(&M)) -> Result<Vec<Inversion>> {
+    pub async fn inversions(
+        &self,
+        db: &impl ConnectionTrait,
+        within: Condition,
+        mut each: impl FnMut(&M),
+    ) -> Result<Vec<Inversion>> {
         let [key, id, ..] = self.columns;
         let (mut found, mut latest) = (Vec::new(), HashMap::<String, Document<D>>::new());
         let mut last: Option<(String, Uuid)> = None;
@@ -55,14 +62,18 @@ impl<M: Sparse, D: PartialOrd> Table<M, D> {
             select.order_by(key, Order::Asc).order_by(id, Order::Asc).limit(CHUNK);
             if let Some((key_before, id_before)) = last.take() {
                 let position = Expr::tuple([Expr::col(key), Expr::col(id)]);
-                select.and_where(position.gt(Expr::tuple([Expr::val(key_before), Expr::val(id_before)])));
+                select.and_where(
+                    position.gt(Expr::tuple([Expr::val(key_before), Expr::val(id_before)])),
+                );
             }
             for row in rows::<M>(db, &select, &self.columns).await? {
                 each(&row);
                 let (position, document) = (self.read)(row);
                 last = Some(position);
                 let Some(document) = document else { continue };
-                if let Some(before) = latest.get(&document.series).filter(|before| before.dated > document.dated) {
+                if let Some(before) =
+                    latest.get(&document.series).filter(|before| before.dated > document.dated)
+                {
                     let sentence = (self.sentence)(&document, before);
                     found.push(Inversion { earlier: before.id, later: document.id, sentence });
                 }

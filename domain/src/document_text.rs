@@ -1,20 +1,28 @@
-//! Texts that reach a document, checked where they are written: what the fonts lack, or what hides, is refused with its field and character.
+//! Texts that reach a document, checked where they are written: what the fonts lack, or what hides,
+//! is refused with its field and character.
 //!
-//! What was stored before, or comes in with an import, is set as it is: the typesetter shows «□» for what it lacks.
+//! What was stored before, or comes in with an import, is set as it is: the typesetter shows «□»
+//! for what it lacks.
 
 use serde_json::{Map, Value};
 
 use crate::error::{Faults, LINE};
 
-/// Says which character of a text a document can't show as it is, if there is one: the fonts lack it, or it hides or turns the direction of writing.
+/// Says which character of a text a document can't show as it is, if there is one: the fonts lack
+/// it, or it hides or turns the direction of writing.
 #[must_use]
 pub fn problem(text: &str) -> Option<String> {
     let char = typesetting::unsettable(text)?;
     let code = format!("U+{:04X}", u32::from(char));
-    if char.is_control() || typesetting::shows_nothing(&char.to_string()) || typesetting::is_hidden(char) {
+    if char.is_control()
+        || typesetting::shows_nothing(&char.to_string())
+        || typesetting::is_hidden(char)
+    {
         return Some(format!("has the invisible character {code}; leave it out"));
     }
-    Some(format!("has the character {char} ({code}), which documents can't show; write it in other words"))
+    Some(format!(
+        "has the character {char} ({code}), which documents can't show; write it in other words"
+    ))
 }
 
 impl Faults {
@@ -32,7 +40,8 @@ impl Faults {
         }
     }
 
-    /// Reads a line that stands in documents: like [`Faults::text`], and documents must be able to show it.
+    /// Reads a line that stands in documents: like [`Faults::text`], and documents must be able to
+    /// show it.
     pub fn document_line(&mut self, path: &str, text: &str) -> String {
         let text = self.text(path, text, LINE);
         self.settable(path, &text);
@@ -46,10 +55,14 @@ impl Faults {
         Some(text)
     }
 
-    /// Notes the texts among given values that a document can't show, as `<path>.<name>`; of the first `most` alone.
+    /// Notes the texts among given values that a document can't show, as `<path>.<name>`; of the
+    /// first `most` alone.
     pub fn settable_values(&mut self, path: &str, given: &Map<String, Value>, most: usize) {
         let texts = given.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
-        let found: Vec<(String, String)> = texts.filter_map(|(name, text)| Some((name.clone(), problem(text)?))).take(most).collect();
+        let found: Vec<(String, String)> = texts
+            .filter_map(|(name, text)| Some((name.clone(), problem(text)?)))
+            .take(most)
+            .collect();
         for (name, problem) in found {
             self.add(format!("{path}.{}", name.chars().take(most).collect::<String>()), problem);
         }
@@ -57,7 +70,9 @@ impl Faults {
 
     /// Notes each line of a longer text that a document can't show, with its number.
     pub fn settable_lines(&mut self, path: &str, text: &str) {
-        let lines = (1..).zip(text.lines()).filter_map(|(line, text)| Some(format!("line {line}: {}", problem(text)?)));
+        let lines = (1..)
+            .zip(text.lines())
+            .filter_map(|(line, text)| Some(format!("line {line}: {}", problem(text)?)));
         self.add_each(path, lines.take(100));
     }
 }
@@ -70,17 +85,27 @@ mod tests {
 
     #[test]
     fn the_character_is_named() {
-        for text in ["Åäö – «kr» ‰ é ü ł Ж Ω", "rad\nrad\tx", "a\u{30a}", "10\u{a0}%", ""] {
+        for text in ["Åäö – «kr» ‰ é ü ł Ж Ω", "rad\nrad\tx", "a\u{30a}", "10\u{a0}%", ""]
+        {
             assert_eq!(problem(text), None, "{text:?}");
         }
         for (text, expected) in [
-            ("Bo 漢字", "has the character 漢 (U+6F22), which documents can't show; write it in other words"),
-            ("😀", "has the character 😀 (U+1F600), which documents can't show; write it in other words"),
+            (
+                "Bo 漢字",
+                "has the character 漢 (U+6F22), which documents can't show; write it in other words",
+            ),
+            (
+                "😀",
+                "has the character 😀 (U+1F600), which documents can't show; write it in other words",
+            ),
             ("Bo\u{200b}", "has the invisible character U+200B; leave it out"),
             ("Bo\u{202e}", "has the invisible character U+202E; leave it out"),
             ("avtals\u{ad}tid", "has the invisible character U+00AD; leave it out"),
             ("a\u{feff}b", "has the invisible character U+FEFF; leave it out"),
-            ("❤\u{fe0f}", "has the character ❤ (U+2764), which documents can't show; write it in other words"),
+            (
+                "❤\u{fe0f}",
+                "has the character ❤ (U+2764), which documents can't show; write it in other words",
+            ),
         ] {
             assert_eq!(problem(text).as_deref(), Some(expected), "{text:?}");
         }
@@ -91,12 +116,24 @@ mod tests {
         let mut faults = Faults::default();
         faults.settable_change("input.name", Some("漢"), Some("漢"));
         faults.settable_change("input.goal", None, None);
-        faults.settable_values("input.parameters", &Map::from_iter([("a".into(), json!("漢")), ("b".into(), json!(1))]), 50);
+        faults.settable_values(
+            "input.parameters",
+            &Map::from_iter([("a".into(), json!("漢")), ("b".into(), json!(1))]),
+            50,
+        );
         faults.settable_lines("input.body", "ett\ntvå 漢\n\u{200b}");
-        let found: Vec<_> = faults.into_inner().into_iter().map(|fault| format!("{} {:.20}", fault.path, fault.message)).collect();
+        let found: Vec<_> = faults
+            .into_inner()
+            .into_iter()
+            .map(|fault| format!("{} {:.20}", fault.path, fault.message))
+            .collect();
         assert_eq!(
             found,
-            ["input.parameters.a has the character 漢 ", "input.body line 2: has the char", "input.body line 3: has the invi"]
+            [
+                "input.parameters.a has the character 漢 ",
+                "input.body line 2: has the char",
+                "input.body line 3: has the invi"
+            ]
         );
     }
 }

@@ -19,13 +19,15 @@ pub enum Error {
     NotFound(String),
     /// The input is wrong; every bad field is named at once.
     Invalid(Vec<Fault>),
-    /// A request asks for more than one may, or for what the server does not answer; to clients it is INVALID, with the reason beside it.
+    /// A request asks for more than one may, or for what the server does not answer; to clients it
+    /// is INVALID, with the reason beside it.
     Limit {
         /// A stable word for programs, of the first limit: LIMIT_DEPTH.
         reason: &'static str,
         /// The part of the request, and what is wrong with it in whole sentences.
         fault: Fault,
-        /// The limits by their words, with what was found and what may be at most; none where nothing is counted.
+        /// The limits by their words, with what was found and what may be at most; none where
+        /// nothing is counted.
         exceeded: Vec<(&'static str, u64, u64)>,
     },
     /// A rule of the register forbids it, or somebody was faster.
@@ -35,14 +37,16 @@ pub enum Error {
         /// The rule in words for people.
         message: String,
     },
-    /// A law keeps what was to be erased; clients get CONFLICT with the reason RETAINED and `mayGoFrom`.
+    /// A law keeps what was to be erased; clients get CONFLICT with the reason RETAINED and
+    /// `mayGoFrom`.
     Retained {
         /// Message for people: the retained data, and the day until which it is retained.
         message: String,
         /// The first day on which it may go; null: that is not known yet.
         may_go_from: Option<NaiveDate>,
     },
-    /// The sender asks too often or too much in a short time; clients get CONFLICT with the reason and `retryAfterSeconds`.
+    /// The sender asks too often or too much in a short time; clients get CONFLICT with the reason
+    /// and `retryAfterSeconds`.
     Throttled {
         /// A stable word for programs.
         reason: &'static str,
@@ -82,11 +86,19 @@ impl Error {
 
     /// A limit without figures; the message is one or more whole sentences.
     pub fn limit(reason: &'static str, path: &str, message: impl Into<String>) -> Self {
-        Self::Limit { reason, fault: Fault { path: path.to_owned(), message: message.into() }, exceeded: Vec::new() }
+        Self::Limit {
+            reason,
+            fault: Fault { path: path.to_owned(), message: message.into() },
+            exceeded: Vec::new(),
+        }
     }
 
     /// Returns the error for a request that succeeds when it is sent again after a while.
-    pub fn throttled(reason: &'static str, message: impl Into<String>, retry_after: Duration) -> Self {
+    pub fn throttled(
+        reason: &'static str,
+        message: impl Into<String>,
+        retry_after: Duration,
+    ) -> Self {
         Self::Throttled { reason, message: message.into(), retry_after }
     }
 
@@ -115,12 +127,15 @@ impl Error {
             // As long as a writer waits for those before it.
             Self::Conflict { reason: "BUSY", .. } => Some(5),
             Self::Conflict { reason: "TOO_MANY_REQUESTS", .. } => Some(1),
-            Self::Throttled { retry_after, .. } => Some(u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1)),
+            Self::Throttled { retry_after, .. } => {
+                Some(u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
+            }
             _ => None,
         }
     }
 
-    /// `true` if a value that the database holds is none that this program writes: it was changed past the program.
+    /// `true` if a value that the database holds is none that this program writes: it was changed
+    /// past the program.
     #[must_use]
     pub fn is_unreadable_value(&self) -> bool {
         let Self::Internal(cause) = self else { return false };
@@ -133,7 +148,8 @@ impl Error {
         }
     }
 
-    /// What went wrong, with the cause of an internal error: for the log, and for commands at the machine.
+    /// What went wrong, with the cause of an internal error: for the log, and for commands at the
+    /// machine.
     #[must_use]
     pub fn cause(&self) -> String {
         match self {
@@ -142,14 +158,20 @@ impl Error {
         }
     }
 
-    /// The error unless it breaks the constraint, index or trigger `name`, which then becomes `word`.
+    /// The error unless it breaks the constraint, index or trigger `name`, which then becomes
+    /// `word`.
     #[must_use]
     pub fn on_constraint(self, name: &str, word: Self) -> Self {
         let Self::Internal(cause) = &self else { return self };
         let Some(cause) = cause.downcast_ref::<DbErr>() else { return self };
         match cause.sql_err() {
-            // PostgreSQL names the constraint; SQLite names the columns, or the index when it is on an expression.
-            Some(SqlErr::UniqueConstraintViolation(text)) if text.contains(name) || text.contains(&columns_of(name)) => word,
+            // PostgreSQL names the constraint; SQLite names the columns, or the index when it is on
+            // an expression.
+            Some(SqlErr::UniqueConstraintViolation(text))
+                if text.contains(name) || text.contains(&columns_of(name)) =>
+            {
+                word
+            }
             // Neither tells a trigger or an exclusion apart, but both say its name.
             None if cause.to_string().contains(name) => word,
             _ => self,
@@ -180,7 +202,9 @@ impl fmt::Display for Error {
                 Ok(())
             }
             Self::Limit { fault, .. } => f.write_str(&fault.message),
-            Self::Internal(_) => f.write_str("something failed on the server; the request id finds it in the log"),
+            Self::Internal(_) => {
+                f.write_str("something failed on the server; the request id finds it in the log")
+            }
         }
     }
 }
@@ -197,12 +221,14 @@ impl From<DbErr> for Error {
 #[derive(Clone, Debug, Default)]
 pub struct Faults {
     found: Vec<Fault>,
-    /// The paths of `found`: an input may have more bad fields than could be compared with each other.
+    /// The paths of `found`: an input may have more bad fields than could be compared with each
+    /// other.
     paths: HashSet<String>,
 }
 
 impl Faults {
-    /// Notes a bad field. What was found wrong first stands: later checks see a default in the place of a value that could not be read.
+    /// Notes a bad field. What was found wrong first stands: later checks see a default in the
+    /// place of a value that could not be read.
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         let path = path.into();
         if self.paths.insert(path.clone()) {
@@ -210,7 +236,8 @@ impl Faults {
         }
     }
 
-    /// Notes all that is wrong with one field, each by itself; nothing when something was found wrong with it before.
+    /// Notes all that is wrong with one field, each by itself; nothing when something was found
+    /// wrong with it before.
     pub fn add_each(&mut self, path: &str, messages: impl IntoIterator<Item = String>) {
         let mut messages = messages.into_iter().peekable();
         if messages.peek().is_some() && self.paths.insert(path.to_owned()) {
@@ -225,8 +252,13 @@ impl Faults {
         }
     }
 
-    /// The value, or its fault noted and the type's default in its place: it is never used, since [`Faults::finish`] fails.
-    pub fn take<T: Default, E: fmt::Display>(&mut self, path: &str, value: std::result::Result<T, E>) -> T {
+    /// The value, or its fault noted and the type's default in its place: it is never used, since
+    /// [`Faults::finish`] fails.
+    pub fn take<T: Default, E: fmt::Display>(
+        &mut self,
+        path: &str,
+        value: std::result::Result<T, E>,
+    ) -> T {
         value.unwrap_or_else(|reason| {
             self.add(path, reason.to_string());
             T::default()
@@ -264,12 +296,17 @@ pub fn unprintable(text: &str) -> Option<&'static str> {
         return None;
     }
     if typesetting::stacks_marks(text) {
-        return Some("has more than 30 combining marks in a row; write the letters with the marks that they have in a language");
+        return Some(
+            "has more than 30 combining marks in a row; write the letters with the marks that they have in a language",
+        );
     }
-    typesetting::shows_nothing(text).then_some("shows nothing: each of its characters is invisible; write something that can be read")
+    typesetting::shows_nothing(text).then_some(
+        "shows nothing: each of its characters is invisible; write something that can be read",
+    )
 }
 
-/// Says which character of a text a document could not show, if that is so: its PDF would have another text than its e-invoice.
+/// Says which character of a text a document could not show, if that is so: its PDF would have
+/// another text than its e-invoice.
 #[must_use]
 pub fn undisplayable(text: &str) -> Option<String> {
     let missing = typesetting::missing(text)?;
@@ -281,7 +318,8 @@ pub fn undisplayable(text: &str) -> Option<String> {
 }
 
 impl Faults {
-    /// A text without blanks around it; faulty when empty, longer than `most` characters, or with control characters (but for line breaks and tabs in a long one).
+    /// A text without blanks around it; faulty when empty, longer than `most` characters, or with
+    /// control characters (but for line breaks and tabs in a long one).
     pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {
         let text = text.trim();
         self.expect(!text.is_empty(), path, "must not be empty");

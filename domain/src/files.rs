@@ -1,7 +1,8 @@
-//! Files on the machine's disk: only regular ones are opened for reading, and a register's file is created for its owner alone.
+//! Files on the machine's disk: only regular ones are opened for reading, and a register's file is
+//! created for its owner alone.
 //!
-//! Opening a FIFO waits for its other end, and reading a device may never end. Either would stop the program, and its end too, since a
-//! thread that waits in the kernel is waited for.
+//! Opening a FIFO waits for its other end, and reading a device may never end. Either would stop
+//! the program, and its end too, since a thread that waits in the kernel is waited for.
 
 use std::{
     fs::{self, OpenOptions},
@@ -12,21 +13,30 @@ use std::{
 /// Opens a regular file for reading, whatever path leads to it.
 ///
 /// # Errors
-/// [`io::ErrorKind::InvalidInput`] for a folder, a FIFO, a device and a socket, without waiting for any.
+/// [`io::ErrorKind::InvalidInput`] for a folder, a FIFO, a device and a socket, without waiting for
+/// any.
 pub fn open(path: &Path) -> io::Result<fs::File> {
-    // Opening a device may do something, so the path is looked at first; and the opened file again, since the path may lead elsewhere by then.
+    // Opening a device may do something, so the path is looked at first; and the opened file again,
+    // since the path may lead elsewhere by then.
     is_regular(&fs::metadata(path)?)?;
     let mut options = OpenOptions::new();
     options.read(true);
     #[cfg(unix)]
-    std::os::unix::fs::OpenOptionsExt::custom_flags(&mut options, libc::O_NONBLOCK | libc::O_NOCTTY);
+    std::os::unix::fs::OpenOptionsExt::custom_flags(
+        &mut options,
+        libc::O_NONBLOCK | libc::O_NOCTTY,
+    );
     let file = options.open(path)?;
     is_regular(&file.metadata()?)?;
     Ok(file)
 }
 
 fn is_regular(found: &fs::Metadata) -> io::Result<()> {
-    if found.is_file() { Ok(()) } else { Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file")) }
+    if found.is_file() {
+        Ok(())
+    } else {
+        Err(io::Error::new(io::ErrorKind::InvalidInput, "it is not a regular file"))
+    }
 }
 
 /// Reads a regular file of at most `most` bytes.
@@ -37,7 +47,10 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
     open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
     if bytes.len() as u64 > most {
-        return Err(io::Error::new(io::ErrorKind::FileTooLarge, format!("it has more than {most} bytes")));
+        return Err(io::Error::new(
+            io::ErrorKind::FileTooLarge,
+            format!("it has more than {most} bytes"),
+        ));
     }
     Ok(bytes)
 }
@@ -47,7 +60,8 @@ pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
 /// # Errors
 /// As [`read`]; [`io::ErrorKind::InvalidData`] when it is not UTF-8.
 pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    String::from_utf8(read(path, most)?).map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
+    String::from_utf8(read(path, most)?)
+        .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
 /// Creates an empty file that its owner alone may read and write, unless there is one already.
@@ -70,7 +84,8 @@ pub fn create_unless_there(path: &Path) -> io::Result<()> {
 pub fn mode_for_others(path: &Path) -> Option<u32> {
     #[cfg(unix)]
     {
-        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).ok()?.permissions()) & 0o777;
+        let mode = std::os::unix::fs::PermissionsExt::mode(&fs::metadata(path).ok()?.permissions())
+            & 0o777;
         (mode & 0o077 != 0).then_some(mode)
     }
     #[cfg(not(unix))]
@@ -104,11 +119,22 @@ mod tests {
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
         let link = folder.path().join("link");
         std::os::unix::fs::symlink(&fifo, &link).unwrap();
-        for path in [fifo, link, folder.path().to_owned(), "/dev/zero".into(), "/dev/tty".into(), "/dev/stdin".into()] {
+        for path in [
+            fifo,
+            link,
+            folder.path().to_owned(),
+            "/dev/zero".into(),
+            "/dev/tty".into(),
+            "/dev/stdin".into(),
+        ] {
             let named = path.clone();
             let refused = in_time(move || read(&path, 10)).unwrap_err();
             let is_there = named.exists();
-            assert!(!is_there || refused.to_string() == "it is not a regular file", "{}: {refused}", named.display());
+            assert!(
+                !is_there || refused.to_string() == "it is not a regular file",
+                "{}: {refused}",
+                named.display()
+            );
         }
     }
 

@@ -1,4 +1,5 @@
-//! Findings of a check of the register: violations of invariants, and notes about what is worth knowing and breaks nothing.
+//! Findings of a check of the register: violations of invariants, and notes about what is worth
+//! knowing and breaks nothing.
 
 /// The result of a check, a sentence each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]

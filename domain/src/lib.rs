@@ -1,8 +1,9 @@
-//! The rules of Samregister, the membership and contracts register of NNS, the network of Sweden's samordningsförbund: what it holds, who
-//! may see and do what, and what leaves it as a file. It knows neither GraphQL nor HTTP nor a terminal.
+//! The rules of Samregister, the membership and contracts register of NNS, the network of Sweden's
+//! samordningsförbund: what it holds, who may see and do what, and what leaves it as a file. It
+//! knows neither GraphQL nor HTTP nor a terminal.
 //!
-//! Read the modules in this order: what the register stands on, who asks, the rules noun by noun (each knows only those
-//! before it), and what leaves as a file.
+//! Read the modules in this order: what the register stands on, who asks, the rules noun by noun
+//! (each knows only those before it), and what leaves as a file.
 
 // What it stands on
 pub mod clock;

@@ -32,7 +32,8 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The organisations that the viewer sees: all, or for a lead those that its activities have agreements with.
+/// The organisations that the viewer sees: all, or for a lead those that its activities have
+/// agreements with.
 pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
     let sight = viewer.sees(Realm::Agreements);
     // Members see their own agreements, and their own counterparty is the network.
@@ -43,7 +44,11 @@ pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
     let activities = Query::select()
         .column(activity::Column::Id)
         .from(activity::Entity)
-        .and_where(among_words(db.backend(), Expr::col((activity::Entity, activity::Column::Slug)), &sight.activities))
+        .and_where(among_words(
+            db.backend(),
+            Expr::col((activity::Entity, activity::Column::Slug)),
+            &sight.activities,
+        ))
         .take();
     let counterparties = Query::select()
         .column(agreement::Column::OrganisationId)
@@ -62,13 +67,23 @@ fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[OrganisationId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[OrganisationId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(db, viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
-/// Where an organisation's invoices go, for those who see the affairs of members too; nothing for others.
+/// Where an organisation's invoices go, for those who see the affairs of members too; nothing for
+/// others.
 #[must_use]
 pub fn billing(viewer: &Viewer, row: &Model) -> NewBilling {
     if !viewer.sees(Realm::MemberAffairs).all {
@@ -96,13 +111,17 @@ pub fn set_billing(row: &mut Model, billing: &NewBilling) {
 
 fn taken(number: Option<&OrgNumber>) -> Error {
     let number = number.map(ToString::to_string).unwrap_or_default();
-    Error::conflict("ORG_NUMBER_TAKEN", format!("another organisation has the organisation number {number}"))
+    Error::conflict(
+        "ORG_NUMBER_TAKEN",
+        format!("another organisation has the organisation number {number}"),
+    )
 }
 
 /// Adds an organisation. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+/// FORBIDDEN unless the viewer keeps the register, INVALID for a bad field, CONFLICT
+/// `ORG_NUMBER_TAKEN`.
 pub async fn add(
     db: &Database,
     viewer: &Viewer,
@@ -116,11 +135,17 @@ pub async fn add(
     let billing = &billing.written("input.billing.", &mut faults);
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationAdd").await?;
-    let mut row = Model { id: OrganisationId::new(), name_key: swedish::key(&name), name, org_number, ..Model::default() };
+    let mut row = Model {
+        id: OrganisationId::new(),
+        name_key: swedish::key(&name),
+        name,
+        org_number,
+        ..Model::default()
+    };
     set_billing(&mut row, billing);
-    audit::insert(&change, row.clone())
-        .await
-        .map_err(|error| error.on_constraint("organisation__org_number", taken(row.org_number.as_ref())))?;
+    audit::insert(&change, row.clone()).await.map_err(|error| {
+        error.on_constraint("organisation__org_number", taken(row.org_number.as_ref()))
+    })?;
     change.record(None, Some(&row))?;
     change.commit_with(row.id).await?;
     Ok(row.id)
@@ -129,7 +154,8 @@ pub async fn add(
 /// Changes what is known of an organisation; what is null stays as it is.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ORG_NUMBER_TAKEN`.
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT
+/// `ORG_NUMBER_TAKEN`.
 pub async fn update(
     db: &Database,
     viewer: &Viewer,
@@ -156,33 +182,71 @@ pub async fn update(
         set_billing(&mut after, billing);
     }
     if after != before {
-        audit::replace(&change, after.clone())
-            .await
-            .map_err(|error| error.on_constraint("organisation__org_number", taken(after.org_number.as_ref())))?;
+        audit::replace(&change, after.clone()).await.map_err(|error| {
+            error.on_constraint("organisation__org_number", taken(after.org_number.as_ref()))
+        })?;
         change.record(Some(&before), Some(&after))?;
     }
     change.commit_with(id).await
 }
 
-/// Removes an organisation that was added by mistake. The audit log keeps it, without what its billing details said of persons.
+/// Removes an organisation that was added by mistake. The audit log keeps it, without what its
+/// billing details said of persons.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT `IN_USE` with what refers to it.
-pub async fn remove(db: &Database, viewer: &Viewer, id: OrganisationId, faults: Faults) -> Result<Removed> {
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT
+/// `IN_USE` with what refers to it.
+pub async fn remove(
+    db: &Database,
+    viewer: &Viewer,
+    id: OrganisationId,
+    faults: Faults,
+) -> Result<Removed> {
     viewer.require(Deed::KeepRegister)?;
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "organisationRemove").await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
     let counts = [
-        ("agreement", agreement::Entity::find().filter(agreement::Column::OrganisationId.eq(id)).count(change.tx()).await?),
-        ("invoice", invoice::Entity::find().filter(invoice::Column::OrganisationId.eq(id)).count(change.tx()).await?),
-        ("cost", cost::Entity::find().filter(cost::Column::OrganisationId.eq(id)).count(change.tx()).await?),
-        ("contact", contact::Entity::find().filter(contact::Column::OrganisationId.eq(id)).count(change.tx()).await?),
+        (
+            "agreement",
+            agreement::Entity::find()
+                .filter(agreement::Column::OrganisationId.eq(id))
+                .count(change.tx())
+                .await?,
+        ),
+        (
+            "invoice",
+            invoice::Entity::find()
+                .filter(invoice::Column::OrganisationId.eq(id))
+                .count(change.tx())
+                .await?,
+        ),
+        (
+            "cost",
+            cost::Entity::find()
+                .filter(cost::Column::OrganisationId.eq(id))
+                .count(change.tx())
+                .await?,
+        ),
+        (
+            "contact",
+            contact::Entity::find()
+                .filter(contact::Column::OrganisationId.eq(id))
+                .count(change.tx())
+                .await?,
+        ),
     ];
-    let references: Vec<_> = counts.into_iter().filter(|(_, count)| *count > 0).map(|(noun, count)| counted(noun, count)).collect();
+    let references: Vec<_> = counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(noun, count)| counted(noun, count))
+        .collect();
     if !references.is_empty() {
-        return Err(Error::conflict("IN_USE", format!("{} has {}; it stays", before.name, references.join(", "))));
+        return Err(Error::conflict(
+            "IN_USE",
+            format!("{} has {}; it stays", before.name, references.join(", ")),
+        ));
     }
     Entity::delete_by_id(id).exec(change.tx()).await?;
     change.record(Some(&before), None)?;

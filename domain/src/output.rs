@@ -32,13 +32,18 @@ impl OwnFiles {
         Self { database: db.path(), settings: settings.own_files() }
     }
 
-    /// Refuses a path that names one of them, or a file that SQLite stores next to the database, by whatever name.
+    /// Refuses a path that names one of them, or a file that SQLite stores next to the database, by
+    /// whatever name.
     ///
     /// # Errors
     /// CONFLICT `FILE`, naming the path.
     pub fn refuse(&self, path: &Path) -> Result<()> {
-        let refused =
-            |what: &str| Err(Error::conflict("FILE", format!("cannot write {}: it is {what}; choose another file", path.display())));
+        let refused = |what: &str| {
+            Err(Error::conflict(
+                "FILE",
+                format!("cannot write {}: it is {what}; choose another file", path.display()),
+            ))
+        };
         let is_part = |database: &PathBuf| {
             BESIDE_DATABASE.iter().any(|ending| {
                 let mut part = OsString::from(database);
@@ -50,12 +55,15 @@ impl OwnFiles {
             return refused("the register's own database");
         }
         if self.settings.iter().any(|own| is_same_file(path, own) || is_replaced_key(path, own)) {
-            return refused("the register's settings file, or a file of keys or secrets that its settings name");
+            return refused(
+                "the register's settings file, or a file of keys or secrets that its settings name",
+            );
         }
         Ok(())
     }
 
-    /// Refuses each path in a folder that has the name of a file in another one, with all folders below.
+    /// Refuses each path in a folder that has the name of a file in another one, with all folders
+    /// below.
     ///
     /// # Errors
     /// As [`OwnFiles::refuse`]; INTERNAL when the folder can't be read.
@@ -73,35 +81,47 @@ impl OwnFiles {
     }
 }
 
-/// `true` if the path is a key that replaces this one, or that this one has replaced: `….next` and `….former-<id>`.
+/// `true` if the path is a key that replaces this one, or that this one has replaced: `….next` and
+/// `….former-<id>`.
 fn is_replaced_key(path: &Path, key: &Path) -> bool {
-    let name = |path: &Path| path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let name = |path: &Path| {
+        path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
+    };
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     let ending = name(&target).strip_prefix(&name(key)).map(str::to_owned);
-    ending.is_some_and(|ending| ending == ".next" || ending.starts_with(".former-")) && is_same_file(&folder_of(&target), &folder_of(key))
+    ending.is_some_and(|ending| ending == ".next" || ending.starts_with(".former-"))
+        && is_same_file(&folder_of(&target), &folder_of(key))
 }
 
-/// Writes a file that is either the old one or the new one, whatever happens meanwhile: the bytes go to a temporary file next to it, reach
-/// the disk, and take its name. Only the owner may read it. A device or a pipe is written to as it is.
+/// Writes a file that is either the old one or the new one, whatever happens meanwhile: the bytes
+/// go to a temporary file next to it, reach the disk, and take its name. Only the owner may read
+/// it. A device or a pipe is written to as it is.
 ///
 /// # Errors
 /// CONFLICT `FILE` when the path names a file of the register itself, or can't be written.
 pub fn write(path: &Path, bytes: &[u8], own: &OwnFiles) -> Result<()> {
     own.refuse(path)?;
-    replace(path, bytes).map_err(|cause| Error::conflict("FILE", format!("cannot write {}: {cause}", path.display())))
+    replace(path, bytes).map_err(|cause| {
+        Error::conflict("FILE", format!("cannot write {}: {cause}", path.display()))
+    })
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     // What a link points to is replaced, not the link.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match fs::metadata(&target) {
-        Ok(found) if found.is_dir() => return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder")),
-        Ok(found) if !found.is_file() => return fs::OpenOptions::new().write(true).open(&target)?.write_all(bytes),
+        Ok(found) if found.is_dir() => {
+            return Err(io::Error::new(io::ErrorKind::IsADirectory, "it is a folder"));
+        }
+        Ok(found) if !found.is_file() => {
+            return fs::OpenOptions::new().write(true).open(&target)?.write_all(bytes);
+        }
         _ => {}
     }
     let folder = folder_of(&target);
     // Readable for its owner alone, as temporary files are.
-    let mut file = tempfile::Builder::new().prefix(".samregister-").suffix(".tmp").tempfile_in(&folder)?;
+    let mut file =
+        tempfile::Builder::new().prefix(".samregister-").suffix(".tmp").tempfile_in(&folder)?;
     file.write_all(bytes)?;
     file.as_file().sync_all()?;
     file.persist(&target).map_err(|failed| failed.error)?;
@@ -126,7 +146,8 @@ pub(crate) fn move_files(from: &Path, to: &Path) -> io::Result<()> {
     sync_folder(to)
 }
 
-/// Makes the files of a folder, and of those in it, reach the disk, and lets only the owner read them.
+/// Makes the files of a folder, and of those in it, reach the disk, and lets only the owner read
+/// them.
 pub(crate) fn finish_files(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -161,7 +182,9 @@ pub fn sync_folder_of(file: &Path) -> io::Result<()> {
 }
 
 fn folder_of(path: &Path) -> PathBuf {
-    path.parent().filter(|folder| !folder.as_os_str().is_empty()).map_or_else(|| PathBuf::from("."), Path::to_owned)
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
 }
 
 /// Makes a new name in a folder reach the disk.
@@ -174,7 +197,8 @@ fn is_same_file(one: &Path, other: &Path) -> bool {
     if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
         return is_same(&one, &other);
     }
-    let resolved = |path: &Path| Some((fs::canonicalize(folder_of(path)).ok()?, path.file_name()?.to_owned()));
+    let resolved =
+        |path: &Path| Some((fs::canonicalize(folder_of(path)).ok()?, path.file_name()?.to_owned()));
     resolved(one).is_some_and(|one| resolved(other) == Some(one))
 }
 
@@ -203,8 +227,20 @@ mod tests {
         std::os::unix::fs::symlink(&database, folder.path().join("link.csv")).unwrap();
         fs::hard_link(&database, folder.path().join("other.csv")).unwrap();
         let key = folder.path().join("key.pem");
-        let own = OwnFiles { database: Some(database.clone()), settings: vec![key.clone(), folder.path().join("samregister.toml")] };
-        for name in ["c2.db", "./c2.db", "reports/../c2.db", "c2.db-wal", "c2.db-shm", "c2.db-journal", "link.csv", "other.csv"] {
+        let own = OwnFiles {
+            database: Some(database.clone()),
+            settings: vec![key.clone(), folder.path().join("samregister.toml")],
+        };
+        for name in [
+            "c2.db",
+            "./c2.db",
+            "reports/../c2.db",
+            "c2.db-wal",
+            "c2.db-shm",
+            "c2.db-journal",
+            "link.csv",
+            "other.csv",
+        ] {
             let error = write(&folder.path().join(name), b"report", &own).unwrap_err();
             assert!(error.to_string().contains("the register's own database"), "{name}: {error}");
         }
@@ -240,7 +276,10 @@ mod tests {
             let link = folder.path().join("link.csv");
             std::os::unix::fs::symlink(&path, &link).unwrap();
             write(&link, b"through", &OwnFiles::default()).unwrap();
-            assert!(fs::symlink_metadata(&link).unwrap().is_symlink() && fs::read(&path).unwrap() == b"through");
+            assert!(
+                fs::symlink_metadata(&link).unwrap().is_symlink()
+                    && fs::read(&path).unwrap() == b"through"
+            );
             write(Path::new("/dev/null"), b"x", &OwnFiles::default()).unwrap();
         }
     }

@@ -1,4 +1,5 @@
-//! Paging by key, once for every noun: a page at the end of a list costs what the first one costs, and rows that come or go in between move nobody's place.
+//! Paging by key, once for every noun: a page at the end of a list costs what the first one costs,
+//! and rows that come or go in between move nobody's place.
 
 use std::collections::HashMap;
 
@@ -7,7 +8,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ConnectionTrait, ExprTrait, QueryResult,
-    sea_query::{Alias, Expr, Func, IntoIden, Order as Way, OverStatement, Query, SelectStatement, SimpleExpr, WindowStatement},
+    sea_query::{
+        Alias, Expr, Func, IntoIden, Order as Way, OverStatement, Query, SelectStatement,
+        SimpleExpr, WindowStatement,
+    },
 };
 use uuid::Uuid;
 
@@ -97,14 +101,17 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(format!("{}\n{kind}{key}\n{}", self.order, self.id.simple()))
     }
 
-    /// None for what no row of ours has given; a key that the database could not even compare, as a text with NUL, must not reach it.
+    /// None for what no row of ours has given; a key that the database could not even compare, as a
+    /// text with NUL, must not reach it.
     fn decode(text: &str) -> Option<Self> {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (order, rest) = decoded.split_once('\n')?;
         let (key, id) = rest.rsplit_once('\n')?;
         let key = match (key.chars().next()?, key.get(1..)?) {
             ('t', text) => Key::Text(Some(text).filter(|text| !text.contains('\0'))?.to_owned()),
-            ('d', day) => Key::Day(day.parse().ok().filter(|day: &NaiveDate| (1900..=9999).contains(&day.year()))?),
+            ('d', day) => Key::Day(
+                day.parse().ok().filter(|day: &NaiveDate| (1900..=9999).contains(&day.year()))?,
+            ),
             ('n', number) => Key::Number(number.parse().ok()?),
             _ => return None,
         };
@@ -123,10 +130,16 @@ impl Page {
             })
         };
         let (first, last) = (size("first", args.first), size("last", args.last));
-        faults.expect(first.is_none() || last.is_none(), "last", "must not be given together with first");
+        faults.expect(
+            first.is_none() || last.is_none(),
+            "last",
+            "must not be given together with first",
+        );
         let mut cursor = |name: &str, text: Option<&String>| {
             let text = text?;
-            let found = Cursor::decode(text).filter(|cursor| cursor.order == order.name && cursor.key.key_type() == order.key_type);
+            let found = Cursor::decode(text).filter(|cursor| {
+                cursor.order == order.name && cursor.key.key_type() == order.key_type
+            });
             faults.expect(found.is_some(), name, "is not a cursor of this list in this order");
             found
         };
@@ -195,8 +208,9 @@ impl<M> Slice<M> {
     }
 }
 
-/// Bounds a page by its cursors. The key is bounded by itself too, though the tuple says it already: SQLite searches an index on an
-/// expression by that expression alone, and would else read a deep page from the list's beginning.
+/// Bounds a page by its cursors. The key is bounded by itself too, though the tuple says it
+/// already: SQLite searches an index on an expression by that expression alone, and would else read
+/// a deep page from the list's beginning.
 fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Way {
     let place = || Expr::tuple([order.key.clone(), order.id.clone()]);
     let at = |cursor: &Cursor| Expr::tuple([cursor.key.expr(), Expr::val(cursor.id)]);
@@ -213,11 +227,17 @@ fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Way {
     if order.descending == page.backward { Way::Asc } else { Way::Desc }
 }
 
-fn select_with_place<M: Sparse>(select: &mut SelectStatement, columns: &[Column<M>], order: &Order) {
+fn select_with_place<M: Sparse>(
+    select: &mut SelectStatement,
+    columns: &[Column<M>],
+    order: &Order,
+) {
     for column in columns {
         select.expr(Expr::col((M::Entity::default(), *column)));
     }
-    select.expr_as(order.key.clone(), Alias::new("place_key")).expr_as(order.id.clone(), Alias::new("place_id"));
+    select
+        .expr_as(order.key.clone(), Alias::new("place_key"))
+        .expr_as(order.id.clone(), Alias::new("place_id"));
 }
 
 fn read<M: Sparse>(row: &QueryResult, columns: &[Column<M>], order: &Order) -> Result<(Cursor, M)> {
@@ -239,13 +259,19 @@ pub async fn fetch<M: Sparse>(
 ) -> Result<Slice<M>> {
     select_with_place::<M>(&mut select, columns, order);
     let way = bound(&mut select, order, page);
-    select.order_by_expr(order.key.clone(), way.clone()).order_by_expr(order.id.clone(), way).limit(page.limit + 1);
+    select
+        .order_by_expr(order.key.clone(), way.clone())
+        .order_by_expr(order.id.clone(), way)
+        .limit(page.limit + 1);
     let rows = db.query_all(&select).await?;
-    Ok(Slice::cut(rows.iter().map(|row| read::<M>(row, columns, order)).collect::<Result<_>>()?, page))
+    Ok(Slice::cut(
+        rows.iter().map(|row| read::<M>(row, columns, order)).collect::<Result<_>>()?,
+        page,
+    ))
 }
 
-/// The page that somebody asks for of what `select` finds. `faults` are those that reading the other arguments has found; the page's own
-/// come to them.
+/// The page that somebody asks for of what `select` finds. `faults` are those that reading the
+/// other arguments has found; the page's own come to them.
 ///
 /// # Errors
 /// INVALID naming every bad argument, INTERNAL when the statement fails.
@@ -262,7 +288,8 @@ pub async fn asked<M: Sparse>(
     fetch(db, select, columns, order, &page).await
 }
 
-/// The same page for each of many parents in one statement: `parent` is the column that names a row's parent.
+/// The same page for each of many parents in one statement: `parent` is the column that names a
+/// row's parent.
 ///
 /// # Errors
 /// INTERNAL when the statement fails.
@@ -281,12 +308,17 @@ pub async fn fetch_each<M: Sparse>(
     window.add_partition_by(parent.clone());
     window.order_by_expr(order.key.clone(), way.clone()).order_by_expr(order.id.clone(), way);
     let (place, of) = (Alias::new("place"), Alias::new("of"));
-    select.expr_window_as(Func::cust("ROW_NUMBER"), window, place.clone()).expr_as(parent, of.clone());
+    select
+        .expr_window_as(Func::cust("ROW_NUMBER"), window, place.clone())
+        .expr_as(parent, of.clone());
 
     // The outer statement only cuts: its columns stand in the inner one's order.
     let mut outer = Query::select();
     outer.expr(Expr::cust("*")).from_subquery(select, Alias::new("ranked").into_iden());
-    outer.and_where(Expr::col(place.clone()).lte(page.limit + 1)).order_by(of, Way::Asc).order_by(place, Way::Asc);
+    outer
+        .and_where(Expr::col(place.clone()).lte(page.limit + 1))
+        .order_by(of, Way::Asc)
+        .order_by(place, Way::Asc);
     let mut by_parent: HashMap<Uuid, Vec<(Cursor, M)>> = HashMap::new();
     for row in &db.query_all(&outer).await? {
         let of: Uuid = row.try_get_by_index(columns.len() + 3)?;

@@ -1,14 +1,18 @@
-//! Erasure of persons who are no contacts (GDPR art. 17): signatories, payers, and people whom billing details, references of invoices,
-//! decisions or subjects of tokens name.
+//! Erasure of persons who are no contacts (GDPR art. 17): signatories, payers, and people whom
+//! billing details, references of invoices, decisions or subjects of tokens name.
 //!
-//! The key of the person's data in the audit trail is deleted, and the register's own rows lose the name, in one transaction. What the law on
-//! bookkeeping keeps (bokföringslagen 7 kap. 2 §) stays until its time is over.
+//! The key of the person's data in the audit trail is deleted, and the register's own rows lose the
+//! name, in one transaction. What the law on bookkeeping keeps (bokföringslagen 7 kap. 2 §) stays
+//! until its time is over.
 
 use std::collections::BTreeSet;
 
 use ::entity::{
     acknowledgement, activity, agreement, audit_entry, bank_payment, decision, fee_schedule,
-    id::{ActivityId, AgreementId, BankPaymentId, DecisionId, FeeScheduleId, InvoiceId, MemberId, OrganisationId},
+    id::{
+        ActivityId, AgreementId, BankPaymentId, DecisionId, FeeScheduleId, InvoiceId, MemberId,
+        OrganisationId,
+    },
     kind::{Form, PersonKind, SignatureParty, SubjectKind},
     member, member_billing, organisation, signature, status_report,
 };
@@ -57,7 +61,8 @@ pub enum Named {
 pub struct Erased {
     /// Kind of the person.
     pub kind: PersonKind,
-    /// The revisions of the audit trail whose fields about the person can no longer be read, in order.
+    /// The revisions of the audit trail whose fields about the person can no longer be read, in
+    /// order.
     pub revisions: Vec<i64>,
 }
 
@@ -73,31 +78,51 @@ type Found = (BTreeSet<Person>, (SubjectKind, Uuid));
 /// Erases a person who is no contact. To erase again a person who was erased changes nothing.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, CONFLICT `RETAINED` with the day from which the law lets the data go, or
-/// `IS_CONTACT`.
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, CONFLICT `RETAINED` with the day from
+/// which the law lets the data go, or `IS_CONTACT`.
 pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Erased> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "personErase").await?;
     let today = db.clock.today();
     let (kind, (persons, of)) = match named {
-        Named::Signatory(id, party) => (PersonKind::Signatory, signatory(&mut change, *id, *party, today).await?),
+        Named::Signatory(id, party) => {
+            (PersonKind::Signatory, signatory(&mut change, *id, *party, today).await?)
+        }
         Named::Payer(id) => (PersonKind::Payer, payer(&mut change, *id, today).await?),
         Named::MemberBuyer(id) => (PersonKind::Buyer, member_buyer(&mut change, *id).await?),
-        Named::OrganisationBuyer(id) => (PersonKind::Buyer, organisation_buyer(&mut change, *id).await?),
-        Named::InvoiceReferences(id) => (PersonKind::Buyer, invoice_references(&mut change, *id, today).await?),
+        Named::OrganisationBuyer(id) => {
+            (PersonKind::Buyer, organisation_buyer(&mut change, *id).await?)
+        }
+        Named::InvoiceReferences(id) => {
+            (PersonKind::Buyer, invoice_references(&mut change, *id, today).await?)
+        }
         Named::AgreementDecision(id) => {
             exists::<agreement::Entity>(&change, id.0, "agreement").await?;
-            (PersonKind::Decision, decisions(&mut change, Form::Agreement, (SubjectKind::Agreement, id.0), today).await?)
+            (
+                PersonKind::Decision,
+                decisions(&mut change, Form::Agreement, (SubjectKind::Agreement, id.0), today)
+                    .await?,
+            )
         }
         Named::ActivityDecision(id) => {
             exists::<activity::Entity>(&change, id.0, "activity").await?;
-            (PersonKind::Decision, decisions(&mut change, Form::Activity, (SubjectKind::Activity, id.0), today).await?)
+            (
+                PersonKind::Decision,
+                decisions(&mut change, Form::Activity, (SubjectKind::Activity, id.0), today)
+                    .await?,
+            )
         }
         Named::FeeDecision(id) => {
             exists::<fee_schedule::Entity>(&change, id.0, "fee").await?;
-            (PersonKind::Decision, decisions(&mut change, Form::FeeSchedule, (SubjectKind::FeeSchedule, id.0), today).await?)
+            (
+                PersonKind::Decision,
+                decisions(&mut change, Form::FeeSchedule, (SubjectKind::FeeSchedule, id.0), today)
+                    .await?,
+            )
         }
-        Named::Subject(subject) => (PersonKind::Subject, of_subject(&mut change, subject, today).await?),
+        Named::Subject(subject) => {
+            (PersonKind::Subject, of_subject(&mut change, subject, today).await?)
+        }
     };
     let erased = Erased { kind, revisions: change.erase(&persons, of).await? };
     change.commit_with(Outcome::default().detailed(&erased)?).await?;
@@ -108,8 +133,9 @@ pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Eras
     Ok(erased)
 }
 
-/// Erases the payers of bank payments whose time is over by the network's decision: their names, references and messages, and their keys in
-/// the audit trail, whose entries keep the proof. Returns their number.
+/// Erases the payers of bank payments whose time is over by the network's decision: their names,
+/// references and messages, and their keys in the audit trail, whose entries keep the proof.
+/// Returns their number.
 ///
 /// # Errors
 /// As [`erase`]; those erased until then stay erased.
@@ -138,27 +164,47 @@ where
     E::find_by_id(id).one(change.tx()).await?.map(drop).ok_or_else(|| missing(noun))
 }
 
-/// Fails with `RETAINED` until the law on bookkeeping lets go of what ended on `last`; `None`: it has no end yet.
+/// Fails with `RETAINED` until the law on bookkeeping lets go of what ended on `last`; `None`: it
+/// has no end yet.
 fn ensure_over(what: &str, last: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
     let may_go_from = last.and_then(retention::may_go_from);
     if may_go_from.is_some_and(|first| first <= today) {
         return Ok(());
     }
-    let until = may_go_from.map_or_else(|| "through the seventh year after it has ended".to_owned(), |first| format!("until {first}"));
-    Err(Error::Retained { message: format!("{what} stays {until} (bokföringslagen 7 kap. 2 §)"), may_go_from })
+    let until = may_go_from.map_or_else(
+        || "through the seventh year after it has ended".to_owned(),
+        |first| format!("until {first}"),
+    );
+    Err(Error::Retained {
+        message: format!("{what} stays {until} (bokföringslagen 7 kap. 2 §)"),
+        may_go_from,
+    })
 }
 
 /// The same for what belongs to an agreement.
 fn ensure_ended(row: &agreement::Model, today: NaiveDate) -> Result<()> {
     let last = row.withdrawn_on.or_else(|| term_sql::of(row).final_day());
-    let name = row.number.as_ref().map_or_else(|| "the draft".to_owned(), |number| format!("agreement {number}"));
+    let name = row
+        .number
+        .as_ref()
+        .map_or_else(|| "the draft".to_owned(), |number| format!("agreement {number}"));
     ensure_over(&name, last, today)
 }
 
-async fn signatory(change: &mut Change, agreement: AgreementId, party: SignatureParty, today: NaiveDate) -> Result<Found> {
+async fn signatory(
+    change: &mut Change,
+    agreement: AgreementId,
+    party: SignatureParty,
+    today: NaiveDate,
+) -> Result<Found> {
     use signature::Column;
-    let agreement = agreement::Entity::find_by_id(agreement).one(change.tx()).await?.ok_or_else(|| missing("agreement"))?;
-    let row = signature::Entity::find().filter(Column::AgreementId.eq(agreement.id)).filter(Column::Party.eq(party));
+    let agreement = agreement::Entity::find_by_id(agreement)
+        .one(change.tx())
+        .await?
+        .ok_or_else(|| missing("agreement"))?;
+    let row = signature::Entity::find()
+        .filter(Column::AgreementId.eq(agreement.id))
+        .filter(Column::Party.eq(party));
     let row = row.one(change.tx()).await?.ok_or_else(|| missing("signature"))?;
     let id = row.id;
     ensure_ended(&agreement, today)?;
@@ -174,7 +220,10 @@ async fn signatory(change: &mut Change, agreement: AgreementId, party: Signature
 }
 
 async fn payer(change: &mut Change, id: BankPaymentId, today: NaiveDate) -> Result<Found> {
-    let before = bank_payment::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| missing("bank payment"))?;
+    let before = bank_payment::Entity::find_by_id(id)
+        .one(change.tx())
+        .await?
+        .ok_or_else(|| missing("bank payment"))?;
     ensure_over(&format!("the payment of {}", before.booked_on), Some(before.booked_on), today)?;
     let after = bank_payment::Model {
         reference: None,
@@ -191,12 +240,22 @@ async fn payer(change: &mut Change, id: BankPaymentId, today: NaiveDate) -> Resu
     Ok((BTreeSet::from([Person::payer(id)]), (SubjectKind::BankPayment, id.0)))
 }
 
-/// Issued invoices say to whom they were sent; the member's own details are needed for the next one alone.
+/// Issued invoices say to whom they were sent; the member's own details are needed for the next one
+/// alone.
 async fn member_buyer(change: &mut Change, id: MemberId) -> Result<Found> {
-    let row = member::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| missing("member"))?;
+    let row =
+        member::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| missing("member"))?;
     let before = forms::members(change.tx(), vec![row.clone()]).await?.pop().unwrap_or_default();
-    if let Some(billing) = before.billing.clone().filter(|billing| billing.email.is_some() || billing.buyer_reference.is_some()) {
-        audit::replace(change, member_billing::Model { email: None, buyer_reference: None, ..billing }).await?;
+    if let Some(billing) = before
+        .billing
+        .clone()
+        .filter(|billing| billing.email.is_some() || billing.buyer_reference.is_some())
+    {
+        audit::replace(
+            change,
+            member_billing::Model { email: None, buyer_reference: None, ..billing },
+        )
+        .await?;
         let after = forms::members(change.tx(), vec![row]).await?.pop().unwrap_or_default();
         change.record(Some(&before), Some(&after))?;
     }
@@ -204,8 +263,12 @@ async fn member_buyer(change: &mut Change, id: MemberId) -> Result<Found> {
 }
 
 async fn organisation_buyer(change: &mut Change, id: OrganisationId) -> Result<Found> {
-    let before = organisation::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| missing("organisation"))?;
-    let after = organisation::Model { billing_email: None, buyer_reference: None, ..before.clone() };
+    let before = organisation::Entity::find_by_id(id)
+        .one(change.tx())
+        .await?
+        .ok_or_else(|| missing("organisation"))?;
+    let after =
+        organisation::Model { billing_email: None, buyer_reference: None, ..before.clone() };
     if after != before {
         audit::replace(change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
@@ -213,13 +276,18 @@ async fn organisation_buyer(change: &mut Change, id: OrganisationId) -> Result<F
     Ok((BTreeSet::from([Person::buyer(id)]), (SubjectKind::Organisation, id.0)))
 }
 
-/// A draft's references may go at once, also those that the trail has of a discarded one; of an issued invoice they are part of what the law keeps,
-/// and its documents keep them ever after.
+/// A draft's references may go at once, also those that the trail has of a discarded one; of an
+/// issued invoice they are part of what the law keeps, and its documents keep them ever after.
 async fn invoice_references(change: &mut Change, id: InvoiceId, today: NaiveDate) -> Result<Found> {
     let found = (BTreeSet::from([Person::buyer(id)]), (SubjectKind::Invoice, id.0));
-    let Some(before) = aggregate::by_ids(change.tx(), &BTreeSet::from([id])).await?.remove(&id) else {
+    let Some(before) = aggregate::by_ids(change.tx(), &BTreeSet::from([id])).await?.remove(&id)
+    else {
         let entries = audit_entry::Entity::find().filter(audit_entry::Column::RecordId.eq(id.0));
-        let is_discarded = entries.filter(audit_entry::Column::Form.eq(Form::Invoice)).one(change.tx()).await?.is_some();
+        let is_discarded = entries
+            .filter(audit_entry::Column::Form.eq(Form::Invoice))
+            .one(change.tx())
+            .await?
+            .is_some();
         return if is_discarded { Ok(found) } else { Err(missing("invoice")) };
     };
     if before.is_issued() {
@@ -235,16 +303,30 @@ async fn invoice_references(change: &mut Change, id: InvoiceId, today: NaiveDate
 }
 
 /// Erases every decision that a record has or had, with those of its owners that share one.
-async fn decisions(change: &mut Change, form: Form, of: (SubjectKind, Uuid), today: NaiveDate) -> Result<Found> {
+async fn decisions(
+    change: &mut Change,
+    form: Form,
+    of: (SubjectKind, Uuid),
+    today: NaiveDate,
+) -> Result<Found> {
     let mut persons = BTreeSet::new();
     for id in decision_ids(change, form, of.1).await? {
         persons.insert(Person::decision(id));
         let Some(row) = decision::Entity::find_by_id(id).one(change.tx()).await? else { continue };
-        let agreements = agreement::Entity::find().filter(agreement::Column::DecisionId.eq(id)).all(change.tx()).await?;
+        let agreements = agreement::Entity::find()
+            .filter(agreement::Column::DecisionId.eq(id))
+            .all(change.tx())
+            .await?;
         agreements.iter().try_for_each(|row| ensure_ended(row, today))?;
-        let fees = fee_schedule::Entity::find().filter(fee_schedule::Column::DecisionId.eq(id)).all(change.tx()).await?;
+        let fees = fee_schedule::Entity::find()
+            .filter(fee_schedule::Column::DecisionId.eq(id))
+            .all(change.tx())
+            .await?;
         fees.iter().try_for_each(|row| ensure_over("the fee", row.valid_to, today))?;
-        let activities = activity::Entity::find().filter(activity::Column::DecisionId.eq(id)).all(change.tx()).await?;
+        let activities = activity::Entity::find()
+            .filter(activity::Column::DecisionId.eq(id))
+            .all(change.tx())
+            .await?;
         if row.paragraph.is_none() && row.document.is_none() {
             continue;
         }
@@ -252,9 +334,21 @@ async fn decisions(change: &mut Change, form: Form, of: (SubjectKind, Uuid), tod
         let before = owners.records(change).await?;
         audit::replace(change, decision::Model { paragraph: None, document: None, ..row }).await?;
         let after = owners.records(change).await?;
-        before.0.iter().zip(&after.0).try_for_each(|(before, after)| change.record(Some(before), Some(after)))?;
-        before.1.iter().zip(&after.1).try_for_each(|(before, after)| change.record(Some(before), Some(after)))?;
-        before.2.iter().zip(&after.2).try_for_each(|(before, after)| change.record(Some(before), Some(after)))?;
+        before
+            .0
+            .iter()
+            .zip(&after.0)
+            .try_for_each(|(before, after)| change.record(Some(before), Some(after)))?;
+        before
+            .1
+            .iter()
+            .zip(&after.1)
+            .try_for_each(|(before, after)| change.record(Some(before), Some(after)))?;
+        before
+            .2
+            .iter()
+            .zip(&after.2)
+            .try_for_each(|(before, after)| change.record(Some(before), Some(after)))?;
     }
     Ok((persons, of))
 }
@@ -267,7 +361,10 @@ struct Owners {
 }
 
 impl Owners {
-    async fn records(&self, change: &Change) -> Result<(Vec<forms::Agreement>, Vec<forms::FeeSchedule>, Vec<forms::Activity>)> {
+    async fn records(
+        &self,
+        change: &Change,
+    ) -> Result<(Vec<forms::Agreement>, Vec<forms::FeeSchedule>, Vec<forms::Activity>)> {
         Ok((
             forms::agreements(change.tx(), self.agreements.clone()).await?,
             forms::fee_schedules(change.tx(), self.fees.clone()).await?,
@@ -279,7 +376,11 @@ impl Owners {
 /// The decisions that the entries about a record name.
 async fn decision_ids(change: &Change, form: Form, record: Uuid) -> Result<BTreeSet<DecisionId>> {
     use audit_entry::Column;
-    let entries = audit_entry::Entity::find().filter(Column::RecordId.eq(record)).filter(Column::Form.eq(form)).all(change.tx()).await?;
+    let entries = audit_entry::Entity::find()
+        .filter(Column::RecordId.eq(record))
+        .filter(Column::Form.eq(form))
+        .all(change.tx())
+        .await?;
     let texts = entries.iter().flat_map(|entry| [&entry.before, &entry.after]).flatten();
     let id = |text: &String| {
         let text: serde_json::Value = serde_json::from_str(text).ok()?;
@@ -288,18 +389,29 @@ async fn decision_ids(change: &Change, form: Form, record: Uuid) -> Result<BTree
     Ok(texts.filter_map(id).collect())
 }
 
-/// The register's rows name the subject where it filed a report or acknowledged a deadline. Its revoked tokens stay revoked, by their digest.
+/// The register's rows name the subject where it filed a report or acknowledged a deadline. Its
+/// revoked tokens stay revoked, by their digest.
 async fn of_subject(change: &mut Change, subject: &str, today: NaiveDate) -> Result<Found> {
     let person = Person::subject(subject);
     if contacts::has_email(change.tx(), subject, None).await? {
-        return Err(Error::conflict("IS_CONTACT", "the subject is the e-mail address of a contact; erase the contact"));
+        return Err(Error::conflict(
+            "IS_CONTACT",
+            "the subject is the e-mail address of a contact; erase the contact",
+        ));
     }
     let is_subject = |text: &str| Person::subject(text) == person;
     let acknowledgements = acknowledgement::Entity::find().all(change.tx()).await?;
     for before in acknowledgements.into_iter().filter(|row| is_subject(&row.acknowledged_by)) {
-        let agreement = agreement::Entity::find_by_id(before.agreement_id).one(change.tx()).await?.ok_or_else(|| missing("agreement"))?;
+        let agreement = agreement::Entity::find_by_id(before.agreement_id)
+            .one(change.tx())
+            .await?
+            .ok_or_else(|| missing("agreement"))?;
         ensure_ended(&agreement, today)?;
-        let after = acknowledgement::Model { acknowledged_by: forms::pseudonym(before.id), note: None, ..before.clone() };
+        let after = acknowledgement::Model {
+            acknowledged_by: forms::pseudonym(before.id),
+            note: None,
+            ..before.clone()
+        };
         audit::replace(change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
     }

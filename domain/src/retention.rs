@@ -1,4 +1,5 @@
-//! Retention (gallring): what the register holds, what of it may go and since when, what must stay until when, and by which law.
+//! Retention (gallring): what the register holds, what of it may go and since when, what must stay
+//! until when, and by which law.
 
 use ::entity::{
     activity, bank_payment,
@@ -54,7 +55,8 @@ pub enum Kind {
 enum Term {
     /// That many months after its day.
     Months(u16),
-    /// Through that many calendar years after the one of its day, which must be that of the financial year.
+    /// Through that many calendar years after the one of its day, which must be that of the
+    /// financial year.
     Years(u16),
     /// For as long as the register does.
     Always,
@@ -101,11 +103,18 @@ impl Kind {
     #[must_use]
     pub fn law(self) -> &'static str {
         match self {
-            Self::FormerContacts => "GDPR art. 5.1 e: no longer than needed; the network's decision says how long that is",
+            Self::FormerContacts => {
+                "GDPR art. 5.1 e: no longer than needed; the network's decision says how long that is"
+            }
             Self::ContactReads => {
                 "GDPR art. 5.1 e and 32: for as long as misuse can be looked into; the network's decision says how long that is"
             }
-            Self::EndedAgreements | Self::Invoices | Self::Payments | Self::BankPayments | Self::Costs | Self::Grants => {
+            Self::EndedAgreements
+            | Self::Invoices
+            | Self::Payments
+            | Self::BankPayments
+            | Self::Costs
+            | Self::Grants => {
                 "bokföringslagen (1999:1078) 7 kap. 2 §: through the seventh year after the calendar year in which the financial year ended"
             }
             Self::Payers => {
@@ -132,9 +141,16 @@ impl Kind {
                 "deadline_acknowledgement",
                 "requisition",
             ],
-            Self::Invoices => {
-                &["invoice", "invoice_line", "invoice_content", "invoice_file", "fee_charge", "reminder", "attribution", "revenue_month"]
-            }
+            Self::Invoices => &[
+                "invoice",
+                "invoice_line",
+                "invoice_content",
+                "invoice_file",
+                "fee_charge",
+                "reminder",
+                "attribution",
+                "revenue_month",
+            ],
             Self::Payments => &["payment", "adjustment", "export_batch", "voucher"],
             Self::BankPayments => &["bank_payment", "bank_payment_part"],
             Self::Payers => &["bank_payment"],
@@ -191,7 +207,8 @@ impl Kind {
 }
 
 impl Term {
-    /// The first day that must stay as of a day: what is of a day before it may go. Null: everything stays.
+    /// The first day that must stay as of a day: what is of a day before it may go. Null:
+    /// everything stays.
     fn stays_from(self, on: NaiveDate) -> Option<NaiveDate> {
         match self {
             Self::Months(months) => on.checked_sub_months(Months::new(months.into())),
@@ -203,7 +220,9 @@ impl Term {
     /// The first day on which what is of this day may go.
     fn may_go_from(self, day: NaiveDate) -> Option<NaiveDate> {
         match self {
-            Self::Months(months) => day.checked_add_months(Months::new(months.into()))?.checked_add_days(Days::new(1)),
+            Self::Months(months) => {
+                day.checked_add_months(Months::new(months.into()))?.checked_add_days(Days::new(1))
+            }
             Self::Years(years) => NaiveDate::from_ymd_opt(day.year() + i32::from(years) + 1, 1, 1),
             Self::Always => None,
         }
@@ -245,14 +264,27 @@ pub struct Report {
 /// Contacts that a report names at most.
 const MOST: u64 = 1000;
 
-/// People who were in a role until a day before this one, are not erased, and whom no activity names that has not ended.
+/// People who were in a role until a day before this one, are not erased, and whom no activity
+/// names that has not ended.
 fn former(on: NaiveDate) -> Condition {
     let names_it = [activity::Column::LeadContactId, activity::Column::BoardContactId]
         .into_iter()
-        .fold(Condition::any(), |any, column| any.add(Expr::col((activity::Entity, column)).eq(Expr::col((Entity, Column::Id)))));
-    let runs = Condition::any().add(activity::Column::EndsOn.is_null()).add(activity::Column::EndsOn.gte(on));
-    let named = Query::select().expr(Expr::val(1)).from(activity::Entity).cond_where(names_it).cond_where(runs).take();
-    Condition::all().add(Column::ErasedAt.is_null()).add(Column::ValidTo.lt(on)).add(Expr::exists(named).not())
+        .fold(Condition::any(), |any, column| {
+            any.add(Expr::col((activity::Entity, column)).eq(Expr::col((Entity, Column::Id))))
+        });
+    let runs = Condition::any()
+        .add(activity::Column::EndsOn.is_null())
+        .add(activity::Column::EndsOn.gte(on));
+    let named = Query::select()
+        .expr(Expr::val(1))
+        .from(activity::Entity)
+        .cond_where(names_it)
+        .cond_where(runs)
+        .take();
+    Condition::all()
+        .add(Column::ErasedAt.is_null())
+        .add(Column::ValidTo.lt(on))
+        .add(Expr::exists(named).not())
 }
 
 /// Bank payments that say something of their payer.
@@ -260,16 +292,21 @@ fn names_payer() -> Condition {
     use bank_payment::Column;
     [Column::PayerName, Column::PayerOrgNumber, Column::Message, Column::Reference]
         .into_iter()
-        .fold(Condition::any(), |any, column| any.add(Expr::col((bank_payment::Entity, column)).is_not_null()))
+        .fold(Condition::any(), |any, column| {
+            any.add(Expr::col((bank_payment::Entity, column)).is_not_null())
+        })
 }
 
-/// Returns the bank payments whose payers may go today by the network's decision, the earliest first; at most a thousand.
+/// Returns the bank payments whose payers may go today by the network's decision, the earliest
+/// first; at most a thousand.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPaymentId>> {
     use bank_payment::Column;
-    let Some(first) = Kind::Payers.term(decided).stays_from(db.clock.today()) else { return Ok(Vec::new()) };
+    let Some(first) = Kind::Payers.term(decided).stays_from(db.clock.today()) else {
+        return Ok(Vec::new());
+    };
     let select = Query::select()
         .column(Column::Id)
         .from(bank_payment::Entity)
@@ -287,31 +324,51 @@ pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPa
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may read the audit trail.
-pub async fn report(db: &Database, viewer: &Viewer, decided: &Retention, on: NaiveDate) -> Result<Report> {
+pub async fn report(
+    db: &Database,
+    viewer: &Viewer,
+    decided: &Retention,
+    on: NaiveDate,
+) -> Result<Report> {
     if !viewer.sees(Realm::Audit).all {
-        return Err(Error::Forbidden("this takes the role OFFICE or AUDITOR, or SERVICE with the scope audit:read".into()));
+        return Err(Error::Forbidden(
+            "this takes the role OFFICE or AUDITOR, or SERVICE with the scope audit:read".into(),
+        ));
     }
     let tx = db.snapshot().await?;
     let mut holdings = Vec::new();
     for kind in Kind::ALL {
         holdings.push(holding(&tx, kind, kind.term(decided), on).await?);
     }
-    let mut select = Query::select().column((Entity, Column::Id)).from(Entity).cond_where(former(on)).take();
+    let mut select =
+        Query::select().column((Entity, Column::Id)).from(Entity).cond_where(former(on)).take();
     let first = Kind::FormerContacts.term(decided).stays_from(on);
     select.and_where(first.map_or_else(|| Expr::cust("1 = 0"), |first| Column::ValidTo.lt(first)));
-    select.order_by((Entity, Column::ValidTo), sea_orm::Order::Asc).order_by((Entity, Column::Id), sea_orm::Order::Asc).limit(MOST);
+    select
+        .order_by((Entity, Column::ValidTo), sea_orm::Order::Asc)
+        .order_by((Entity, Column::Id), sea_orm::Order::Asc)
+        .limit(MOST);
     let rows = tx.query_all(&select).await?;
-    let contacts = rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+    let contacts =
+        rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
     Ok(Report { on, holdings, contacts })
 }
 
-async fn holding(db: &impl ConnectionTrait, kind: Kind, term: Term, on: NaiveDate) -> Result<Holding> {
-    let mut select = Query::select().expr(Expr::cust("COUNT(*)")).from(Alias::new(kind.tables()[0])).take();
+async fn holding(
+    db: &impl ConnectionTrait,
+    kind: Kind,
+    term: Term,
+    on: NaiveDate,
+) -> Result<Holding> {
+    let mut select =
+        Query::select().expr(Expr::cust("COUNT(*)")).from(Alias::new(kind.tables()[0])).take();
     if let Some(day) = kind.day() {
         let day = Expr::col(Alias::new(day));
         select.expr(day.clone().min());
         match term.stays_from(on) {
-            Some(first) => select.expr(Func::count(CaseStatement::new().case(day.clone().lt(first), 1))),
+            Some(first) => {
+                select.expr(Func::count(CaseStatement::new().case(day.clone().lt(first), 1)))
+            }
             None => select.expr(Expr::cust("0")),
         };
         if kind == Kind::FormerContacts {
@@ -326,7 +383,11 @@ async fn holding(db: &impl ConnectionTrait, kind: Kind, term: Term, on: NaiveDat
     let row = db.query_one(&select).await?;
     let row = row.ok_or_else(|| Error::internal(std::io::Error::other("a count found no row")))?;
     let count = row.try_get_by_index(0)?;
-    let (oldest, due) = if kind.day().is_some() { (row.try_get_by_index(1)?, row.try_get_by_index(2)?) } else { (None, 0) };
+    let (oldest, due) = if kind.day().is_some() {
+        (row.try_get_by_index(1)?, row.try_get_by_index(2)?)
+    } else {
+        (None, 0)
+    };
     let may_go_from = oldest.and_then(|oldest| term.may_go_from(oldest));
     Ok(Holding { kind, count, oldest, may_go_from, due })
 }
@@ -340,12 +401,13 @@ pub struct Erased {
     pub reads: u64,
 }
 
-/// Erases what may go today: each contact by a deed of its own, and the log of who read contacts. What the law on bookkeeping is about is
-/// never erased by the register: issued documents and the trail refuse it.
+/// Erases what may go today: each contact by a deed of its own, and the log of who read contacts.
+/// What the law on bookkeeping is about is never erased by the register: issued documents and the
+/// trail refuse it.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write for too long; what was erased until then
-/// stays erased.
+/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write
+/// for too long; what was erased until then stays erased.
 pub async fn erase(db: &Database, viewer: &Viewer, decided: &Retention) -> Result<Erased> {
     let on = db.clock.today();
     let mut erased = Erased::default();
@@ -387,6 +449,12 @@ mod tests {
             let may_go = |on: &str| term.stays_from(day(on)).is_some_and(|first| day(of) < first);
             assert_eq!((may_go(last), may_go(first)), (false, true), "{of}");
         }
-        assert_eq!((Term::Always.may_go_from(day("1990-01-01")), Term::Always.stays_from(day("2990-01-01"))), (None, None));
+        assert_eq!(
+            (
+                Term::Always.may_go_from(day("1990-01-01")),
+                Term::Always.stays_from(day("2990-01-01"))
+            ),
+            (None, None)
+        );
     }
 }

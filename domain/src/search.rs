@@ -1,8 +1,11 @@
-//! The search: which members, activities, templates and agreements have all words of a text, by an index that is written in the transaction of what it tells of.
+//! The search: which members, activities, templates and agreements have all words of a text, by an
+//! index that is written in the transaction of what it tells of.
 //!
-//! The words of a thing stand in `search_document`, folded here, since only here it is known that å is a letter of its own and é is
-//! not. Triggers of the database note whose words are stale whenever a row that they are made of is written, in whatever way;
-//! [`refresh`] makes them anew before the transaction ends. On SQLite an FTS5 table indexes them, on PostgreSQL a text search vector.
+//! The words of a thing stand in `search_document`, folded here, since only here it is known that å
+//! is a letter of its own and é is not. Triggers of the database note whose words are stale
+//! whenever a row that they are made of is written, in whatever way; [`refresh`] makes them anew
+//! before the transaction ends. On SQLite an FTS5 table indexes them, on PostgreSQL a text search
+//! vector.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -23,7 +26,8 @@ use crate::{
 pub enum Noun {
     /// By name and slug.
     Activity,
-    /// By number, by its counterparty's names, by its activity, and by the texts that fill in its own.
+    /// By number, by its counterparty's names, by its activity, and by the texts that fill in its
+    /// own.
     Agreement,
     /// By its names, now and before, its organisation number and its municipalities.
     Member,
@@ -43,7 +47,8 @@ impl Noun {
         }
     }
 
-    /// Stands before each word in the index, so that a search among one noun never reads what others have.
+    /// Stands before each word in the index, so that a search among one noun never reads what
+    /// others have.
     fn letter(self) -> char {
         match self {
             Self::Activity => 'v',
@@ -62,7 +67,8 @@ impl Noun {
         }
     }
 
-    /// Finds the texts of things: an id, a text, and whether it is a JSON value whose texts are meant.
+    /// Finds the texts of things: an id, a text, and whether it is a JSON value whose texts are
+    /// meant.
     fn texts(self) -> &'static str {
         match self {
             Self::Activity => {
@@ -92,14 +98,16 @@ impl Noun {
     }
 }
 
-/// The longest word of the index, in characters: of a longer one its beginning counts, on both sides.
+/// The longest word of the index, in characters: of a longer one its beginning counts, on both
+/// sides.
 const LONGEST: usize = 60;
 /// The most words of one thing: more than any name has, and few enough for what PostgreSQL takes.
 const MOST: usize = 4000;
 /// Things whose words are made together.
 const CHUNK: usize = 500;
 
-/// Folds a text as people search: small letters, å ä ö letters of their own, every other accent gone.
+/// Folds a text as people search: small letters, å ä ö letters of their own, every other accent
+/// gone.
 fn fold(text: &str) -> Vec<char> {
     let mut folded = Vec::with_capacity(text.len());
     for char in text.nfkc().flat_map(char::to_lowercase) {
@@ -108,23 +116,32 @@ fn fold(text: &str) -> Vec<char> {
             'æ' => folded.push('ä'),
             'ø' => folded.push('ö'),
             'ß' => folded.extend(['s', 's']),
-            other => folded.extend(std::iter::once(other).nfd().filter(|char| !is_combining_mark(*char))),
+            other => {
+                folded.extend(std::iter::once(other).nfd().filter(|char| !is_combining_mark(*char)))
+            }
         }
     }
     folded
 }
 
-/// The words of a text. A hyphen parts words, but not digits: `2026-0042` is one word, and its end, `0042`, another one.
+/// The words of a text. A hyphen parts words, but not digits: `2026-0042` is one word, and its end,
+/// `0042`, another one.
 fn words(text: &str) -> BTreeSet<String> {
     let folded = fold(text);
-    let digit = |place: Option<usize>| place.and_then(|place| folded.get(place)).is_some_and(char::is_ascii_digit);
-    let joins = |place: usize| folded[place] == '-' && digit(place.checked_sub(1)) && digit(Some(place + 1));
+    let digit = |place: Option<usize>| {
+        place.and_then(|place| folded.get(place)).is_some_and(char::is_ascii_digit)
+    };
+    let joins = |place: usize| {
+        folded[place] == '-' && digit(place.checked_sub(1)) && digit(Some(place + 1))
+    };
     let mut parted = String::with_capacity(text.len());
     for (place, char) in folded.iter().enumerate() {
         parted.push(if char.is_alphanumeric() || joins(place) { *char } else { ' ' });
     }
     let ends = |word: &'_ str| word.rsplit_once('-').map(|(_, end)| end.to_owned());
-    let all = parted.split_whitespace().flat_map(|word| std::iter::once(word.to_owned()).chain(ends(word)));
+    let all = parted
+        .split_whitespace()
+        .flat_map(|word| std::iter::once(word.to_owned()).chain(ends(word)));
     all.map(|word| word.chars().take(LONGEST).collect()).collect()
 }
 
@@ -133,16 +150,21 @@ fn texts_within(value: &serde_json::Value, found: &mut Vec<String>) {
     match value {
         serde_json::Value::String(text) => found.push(text.clone()),
         serde_json::Value::Number(number) => found.push(number.to_string()),
-        serde_json::Value::Array(values) => values.iter().for_each(|value| texts_within(value, found)),
-        serde_json::Value::Object(values) => values.values().for_each(|value| texts_within(value, found)),
+        serde_json::Value::Array(values) => {
+            values.iter().for_each(|value| texts_within(value, found))
+        }
+        serde_json::Value::Object(values) => {
+            values.values().for_each(|value| texts_within(value, found))
+        }
         serde_json::Value::Null | serde_json::Value::Bool(_) => {}
     }
 }
 
-/// A thing of this noun has every word of the text, or one that begins with it; `id` is its column. A blank text narrows nothing, and
-/// one that has neither letters nor digits finds nothing.
+/// A thing of this noun has every word of the text, or one that begins with it; `id` is its column.
+/// A blank text narrows nothing, and one that has neither letters nor digits finds nothing.
 ///
-/// Only letters and digits of the text come to the database, and so none of them means anything there.
+/// Only letters and digits of the text come to the database, and so none of them means anything
+/// there.
 #[must_use]
 pub fn found(backend: DbBackend, noun: Noun, id: SimpleExpr, text: &str) -> SimpleExpr {
     let words = words(text);
@@ -152,19 +174,24 @@ pub fn found(backend: DbBackend, noun: Noun, id: SimpleExpr, text: &str) -> Simp
     let letter = noun.letter();
     if backend == DbBackend::Postgres {
         let all: Vec<_> = words.iter().map(|word| format!("'{letter}{word}':*")).collect();
-        let ids = Expr::cust_with_values("SELECT subject_id FROM search_document WHERE vector @@ $1::tsquery", [all.join(" & ")]);
+        let ids = Expr::cust_with_values(
+            "SELECT subject_id FROM search_document WHERE vector @@ $1::tsquery",
+            [all.join(" & ")],
+        );
         id.binary(BinOper::In, ids)
     } else {
         let all: Vec<_> = words.iter().map(|word| format!("\"{letter}{word}\"*")).collect();
-        let ids =
-            "SELECT d.subject_id FROM search_index CROSS JOIN search_document AS d ON d.id = search_index.rowid WHERE search_index MATCH ?";
-        // The plus keeps SQLite, which can't guess how many are found, from looking each of them up to sort them all: it was seen to
-        // take twice as long for many, and no less for few, as going through the list in its order.
-        Expr::cust_with_expr("+?", id).binary(BinOper::In, Expr::cust_with_values(ids, [all.join(" ")]))
+        let ids = "SELECT d.subject_id FROM search_index CROSS JOIN search_document AS d ON d.id = search_index.rowid WHERE search_index MATCH ?";
+        // The plus keeps SQLite, which can't guess how many are found, from looking each of them up
+        // to sort them all: it was seen to take twice as long for many, and no less for few, as
+        // going through the list in its order.
+        Expr::cust_with_expr("+?", id)
+            .binary(BinOper::In, Expr::cust_with_values(ids, [all.join(" ")]))
     }
 }
 
-/// Makes the words of everything anew that was noted as stale; [`crate::audit`] calls it before a change is committed.
+/// Makes the words of everything anew that was noted as stale; [`crate::audit`] calls it before a
+/// change is committed.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -189,24 +216,46 @@ pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {
         for (noun, ids) in stale {
             write(db, &ids, documents(db, noun, &ids).await?).await?;
             let done = among(backend, Expr::col(Alias::new("subject_id")), ids);
-            db.execute(&Query::delete().from_table(Alias::new("search_stale")).and_where(done).take()).await?;
+            db.execute(
+                &Query::delete().from_table(Alias::new("search_stale")).and_where(done).take(),
+            )
+            .await?;
         }
     }
 }
 
-/// The words of each of these things, as the index holds them; one that is gone, or has none, is left out.
-async fn documents(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid]) -> Result<BTreeMap<Uuid, String>> {
+/// The words of each of these things, as the index holds them; one that is gone, or has none, is
+/// left out.
+async fn documents(
+    db: &impl ConnectionTrait,
+    noun: Noun,
+    ids: &[Uuid],
+) -> Result<BTreeMap<Uuid, String>> {
     let (among, list): (_, Value) = if db.get_database_backend() == DbBackend::Postgres {
-        ("= ANY($1)", Value::Array(ArrayType::Uuid, Some(Box::new(ids.iter().copied().map(Value::from).collect()))))
+        (
+            "= ANY($1)",
+            Value::Array(
+                ArrayType::Uuid,
+                Some(Box::new(ids.iter().copied().map(Value::from).collect())),
+            ),
+        )
     } else {
         let ids: Vec<_> = ids.iter().map(|id| id.simple().to_string()).collect();
-        ("IN (SELECT unhex(value) FROM json_each(?1))", serde_json::Value::from(ids).to_string().into())
+        (
+            "IN (SELECT unhex(value) FROM json_each(?1))",
+            serde_json::Value::from(ids).to_string().into(),
+        )
     };
-    let statement = Statement::from_sql_and_values(db.get_database_backend(), noun.texts().replace("{among}", among), [list]);
+    let statement = Statement::from_sql_and_values(
+        db.get_database_backend(),
+        noun.texts().replace("{among}", among),
+        [list],
+    );
     // In the order of their ids, so that those that came together stand together.
     let mut of: BTreeMap<Uuid, BTreeSet<String>> = BTreeMap::new();
     for row in &db.query_all_raw(statement).await? {
-        let (id, text, is_json): (Uuid, String, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        let (id, text, is_json): (Uuid, String, i32) =
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
         let mut texts = Vec::new();
         match is_json {
             0 => texts.push(text),
@@ -219,12 +268,23 @@ async fn documents(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid]) -> Resul
             }
         }
     }
-    let line = |words: BTreeSet<String>| words.iter().map(|word| format!("{}{word}", noun.letter())).collect::<Vec<_>>().join(" ");
-    Ok(of.into_iter().filter(|(_, words)| !words.is_empty()).map(|(id, words)| (id, line(words))).collect())
+    let line = |words: BTreeSet<String>| {
+        words.iter().map(|word| format!("{}{word}", noun.letter())).collect::<Vec<_>>().join(" ")
+    };
+    Ok(of
+        .into_iter()
+        .filter(|(_, words)| !words.is_empty())
+        .map(|(id, words)| (id, line(words)))
+        .collect())
 }
 
-async fn write(db: &impl ConnectionTrait, ids: &[Uuid], documents: BTreeMap<Uuid, String>) -> Result<()> {
-    let (table, id, words) = (Alias::new("search_document"), Alias::new("subject_id"), Alias::new("words"));
+async fn write(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+    documents: BTreeMap<Uuid, String>,
+) -> Result<()> {
+    let (table, id, words) =
+        (Alias::new("search_document"), Alias::new("subject_id"), Alias::new("words"));
     let gone: Vec<_> = ids.iter().copied().filter(|id| !documents.contains_key(id)).collect();
     if !gone.is_empty() {
         let gone = among(db.get_database_backend(), Expr::col(id.clone()), gone);
@@ -242,7 +302,8 @@ async fn write(db: &impl ConnectionTrait, ids: &[Uuid], documents: BTreeMap<Uuid
     Ok(())
 }
 
-/// What is broken in the index: things whose words are not what their rows say, and words of nothing.
+/// What is broken in the index: things whose words are not what their rows say, and words of
+/// nothing.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -268,14 +329,23 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
                 .limit(CHUNK as u64)
                 .take();
             let found = db.query_all(&select).await?;
-            let ids: Vec<Uuid> = found.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+            let ids: Vec<Uuid> = found
+                .iter()
+                .map(|row| row.try_get_by_index(0))
+                .collect::<std::result::Result<_, _>>()?;
             let Some(end) = ids.last() else { break };
             last = *end;
             held += compare(db, noun, &ids, &mut breaches).await?;
         }
     }
-    let count = Query::select().expr(Expr::cust("COUNT(*)")).from(Alias::new("search_document")).take();
-    let all: i64 = db.query_one(&count).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
+    let count =
+        Query::select().expr(Expr::cust("COUNT(*)")).from(Alias::new("search_document")).take();
+    let all: i64 = db
+        .query_one(&count)
+        .await?
+        .map(|row| row.try_get_by_index(0))
+        .transpose()?
+        .unwrap_or_default();
     if all > held {
         breaches.push(format!("the search finds {} things that are not there", all - held));
     }
@@ -286,7 +356,11 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn violations_of(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid]) -> Result<Vec<String>> {
+pub async fn violations_of(
+    db: &impl ConnectionTrait,
+    noun: Noun,
+    ids: &[Uuid],
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for ids in ids.chunks(CHUNK) {
         compare(db, noun, ids, &mut found).await?;
@@ -298,15 +372,28 @@ pub async fn violations_of(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid]) 
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn things(db: &impl ConnectionTrait, noun: Noun, ids: impl IntoIterator<Item = Uuid>) -> Result<Vec<Uuid>> {
+pub async fn things(
+    db: &impl ConnectionTrait,
+    noun: Noun,
+    ids: impl IntoIterator<Item = Uuid>,
+) -> Result<Vec<Uuid>> {
     let id = Expr::col(Alias::new("id"));
-    let select =
-        Query::select().expr(id.clone()).from(Alias::new(noun.table())).and_where(among(db.get_database_backend(), id, ids)).take();
+    let select = Query::select()
+        .expr(id.clone())
+        .from(Alias::new(noun.table()))
+        .and_where(among(db.get_database_backend(), id, ids))
+        .take();
     db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// Compares the words of these things with those that their rows give, and returns how many things have words.
-async fn compare(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid], found: &mut Vec<String>) -> Result<i64> {
+/// Compares the words of these things with those that their rows give, and returns how many things
+/// have words.
+async fn compare(
+    db: &impl ConnectionTrait,
+    noun: Noun,
+    ids: &[Uuid],
+    found: &mut Vec<String>,
+) -> Result<i64> {
     let documents = documents(db, noun, ids).await?;
     let subject = Expr::col(Alias::new("subject_id"));
     let select = Query::select()
@@ -320,7 +407,11 @@ async fn compare(db: &impl ConnectionTrait, noun: Noun, ids: &[Uuid], found: &mu
         stored.insert(row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     }
     for id in ids.iter().filter(|id| stored.get(id) != documents.get(id)) {
-        found.push(format!("{} {} is searched for by other words than it has", noun.word().to_lowercase(), id.simple()));
+        found.push(format!(
+            "{} {} is searched for by other words than it has",
+            noun.word().to_lowercase(),
+            id.simple()
+        ));
     }
     Ok(i64::try_from(stored.len()).unwrap_or(i64::MAX))
 }
@@ -338,14 +429,23 @@ mod tests {
         assert_eq!(of("ÖREBRO Åre ÄRLA"), ["ärla", "åre", "örebro"]);
         // As some keyboards and file systems write them: the letter and its ring or dots apart.
         assert_eq!(of("A\u{30a}re O\u{308}rebro"), ["åre", "örebro"]);
-        assert_eq!(of("Éva André MÜLLER İzmir Straße"), ["andre", "eva", "izmir", "muller", "strasse"]);
+        assert_eq!(
+            of("Éva André MÜLLER İzmir Straße"),
+            ["andre", "eva", "izmir", "muller", "strasse"]
+        );
         assert_eq!(of("Ærø Ｆｕｌｌ ﬁn"), ["fin", "full", "ärö"]);
     }
 
     #[test]
     fn words_are_parted_by_all_but_letters_and_digits() {
-        assert_eq!(of("Ö-nätverk (BIP), \"a\" OR b* NEAR:c & 'd' | !e"), ["a", "b", "bip", "c", "d", "e", "near", "nätverk", "or", "ö"]);
-        assert_eq!(of("2026-0042 2026- -7 a-1 1-a 222000-1834"), ["0042", "1", "1834", "2026", "2026-0042", "222000-1834", "7", "a"]);
+        assert_eq!(
+            of("Ö-nätverk (BIP), \"a\" OR b* NEAR:c & 'd' | !e"),
+            ["a", "b", "bip", "c", "d", "e", "near", "nätverk", "or", "ö"]
+        );
+        assert_eq!(
+            of("2026-0042 2026- -7 a-1 1-a 222000-1834"),
+            ["0042", "1", "1834", "2026", "2026-0042", "222000-1834", "7", "a"]
+        );
         assert_eq!(of(" % _ \\ \0 "), Vec::<String>::new());
         assert_eq!(of(&"å".repeat(1000)), ["å".repeat(LONGEST)]);
     }
@@ -353,7 +453,10 @@ mod tests {
     #[test]
     fn parameters_are_found_by_their_values() {
         let mut texts = Vec::new();
-        texts_within(&serde_json::json!({ "ort": "Åre", "dagar": 14, "delar": ["a", { "b": "c" }, null, true] }), &mut texts);
+        texts_within(
+            &serde_json::json!({ "ort": "Åre", "dagar": 14, "delar": ["a", { "b": "c" }, null, true] }),
+            &mut texts,
+        );
         texts.sort();
         assert_eq!(texts, ["14", "a", "c", "Åre"]);
     }

@@ -1,9 +1,11 @@
-//! Swedish as people read it: the order of names, and days, kronor and numbers in tables and documents.
+//! Swedish as people read it: the order of names, and days, kronor and numbers in tables and
+//! documents.
 
 use chrono::{Datelike, NaiveDate};
 use entity::{money::Money, total::Total};
 
-/// Folds a name so that a plain byte order is Swedish dictionary order (å, ä, ö last, after z) and capitals and accents don't count.
+/// Folds a name so that a plain byte order is Swedish dictionary order (å, ä, ö last, after z) and
+/// capitals and accents don't count.
 #[must_use]
 pub fn key(name: &str) -> String {
     let mut key = String::with_capacity(name.len() + 8);
@@ -29,7 +31,8 @@ pub fn key(name: &str) -> String {
     key
 }
 
-/// A document number so that it sorts as people count: every run of digits padded, `2026-42` before `2026-0101`.
+/// A document number so that it sorts as people count: every run of digits padded, `2026-42` before
+/// `2026-0101`.
 #[must_use]
 pub fn number_key(number: &str) -> String {
     let mut key = String::new();
@@ -48,8 +51,20 @@ pub fn number_key(number: &str) -> String {
     key
 }
 
-const MONTHS: [&str; 12] =
-    ["januari", "februari", "mars", "april", "maj", "juni", "juli", "augusti", "september", "oktober", "november", "december"];
+const MONTHS: [&str; 12] = [
+    "januari",
+    "februari",
+    "mars",
+    "april",
+    "maj",
+    "juni",
+    "juli",
+    "augusti",
+    "september",
+    "oktober",
+    "november",
+    "december",
+];
 
 /// Returns the name of a day's month with its year: `mars 2027`.
 #[must_use]
@@ -95,27 +110,38 @@ pub enum Gender {
     Neuter,
 }
 
-/// A number in words: `tjugoen`, `ettusenfemhundra`, `två miljoner trehundratusen`. What is below a million is one word.
+/// A number in words: `tjugoen`, `ettusenfemhundra`, `två miljoner trehundratusen`. What is below a
+/// million is one word.
 #[must_use]
 pub fn in_words(number: u64, gender: Gender) -> String {
     const MILLION: u64 = 1_000_000;
     if number < MILLION {
         return below_million(number, gender);
     }
-    let (unit, units, size) =
-        if number < MILLION * 1000 { ("miljon", "miljoner", MILLION) } else { ("miljard", "miljarder", MILLION * 1000) };
+    let (unit, units, size) = if number < MILLION * 1000 {
+        ("miljon", "miljoner", MILLION)
+    } else {
+        ("miljard", "miljarder", MILLION * 1000)
+    };
     let (many, rest) = (number / size, number % size);
-    let many = if many == 1 { format!("en {unit}") } else { format!("{} {units}", in_words(many, Gender::Common)) };
+    let many = if many == 1 {
+        format!("en {unit}")
+    } else {
+        format!("{} {units}", in_words(many, Gender::Common))
+    };
     if rest == 0 { many } else { format!("{many} {}", in_words(rest, gender)) }
 }
 
 fn below_million(number: u64, gender: Gender) -> String {
     const SMALL: [&str; 20] = [
-        "noll", "ett", "två", "tre", "fyra", "fem", "sex", "sju", "åtta", "nio", "tio", "elva", "tolv", "tretton", "fjorton", "femton",
-        "sexton", "sjutton", "arton", "nitton",
+        "noll", "ett", "två", "tre", "fyra", "fem", "sex", "sju", "åtta", "nio", "tio", "elva",
+        "tolv", "tretton", "fjorton", "femton", "sexton", "sjutton", "arton", "nitton",
     ];
-    const TENS: [&str; 10] = ["", "", "tjugo", "trettio", "fyrtio", "femtio", "sextio", "sjuttio", "åttio", "nittio"];
-    let then = |words: String, rest: u64| if rest == 0 { words } else { words + &below_million(rest, gender) };
+    const TENS: [&str; 10] =
+        ["", "", "tjugo", "trettio", "fyrtio", "femtio", "sextio", "sjuttio", "åttio", "nittio"];
+    let then = |words: String, rest: u64| {
+        if rest == 0 { words } else { words + &below_million(rest, gender) }
+    };
     match number {
         1 if gender == Gender::Common => "en".to_owned(),
         0..20 => SMALL[number as usize].to_owned(),
@@ -124,7 +150,10 @@ fn below_million(number: u64, gender: Gender) -> String {
         _ => {
             let thousands = below_million(number / 1000, Gender::Neuter);
             // Three t in a row are written as two: ettusen, tjugoettusen.
-            let thousands = thousands.strip_suffix('t').filter(|rest| rest.ends_with('t')).unwrap_or(&thousands);
+            let thousands = thousands
+                .strip_suffix('t')
+                .filter(|rest| rest.ends_with('t'))
+                .unwrap_or(&thousands);
             then(format!("{thousands}tusen"), number % 1000)
         }
     }
@@ -179,12 +208,21 @@ mod tests {
         ] {
             assert_eq!(in_words(number, Gender::Neuter), words);
         }
-        assert_eq!((in_words(1, Gender::Common), in_words(31, Gender::Common)), ("en".to_owned(), "trettioen".to_owned()));
+        assert_eq!(
+            (in_words(1, Gender::Common), in_words(31, Gender::Common)),
+            ("en".to_owned(), "trettioen".to_owned())
+        );
         assert_eq!(in_words(1_001, Gender::Common), "ettusenen");
         assert_eq!(kronor_in_words(Money(2_000_000)), "tjugotusen kronor");
-        assert_eq!(kronor_in_words(Money(864_867)), "åttatusensexhundrafyrtioåtta kronor och sextiosju öre");
+        assert_eq!(
+            kronor_in_words(Money(864_867)),
+            "åttatusensexhundrafyrtioåtta kronor och sextiosju öre"
+        );
         assert_eq!(kronor_in_words(Money(150)), "en krona och femtio öre");
-        assert_eq!((months(1), months(12)), ("1\u{a0}månad".to_owned(), "12\u{a0}månader".to_owned()));
+        assert_eq!(
+            (months(1), months(12)),
+            ("1\u{a0}månad".to_owned(), "12\u{a0}månader".to_owned())
+        );
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! The date rules of a term as SQL conditions on the agreement table: the second telling of `entity::term`, held against the first by a property test.
+//! The date rules of a term as SQL conditions on the agreement table: the second telling of
+//! `entity::term`, held against the first by a property test.
 
 use ::entity::{
     activity,
@@ -9,7 +10,8 @@ use ::entity::{
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
-    Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder, QuerySelect,
+    Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, Func, Query, SimpleExpr, SubQueryStatement},
 };
 
@@ -51,7 +53,8 @@ pub const COLUMNS: [Column; 9] = [
     Column::ReplacedFrom,
 ];
 
-/// What `agreement.deadline_on` and `agreement.deadline_month` must be for these facts: written with every row, so that an index finds what expires.
+/// What `agreement.deadline_on` and `agreement.deadline_month` must be for these facts: written
+/// with every row, so that an index finds what expires.
 #[must_use]
 pub fn deadline_columns(term: &Term) -> (Option<NaiveDate>, Option<i32>) {
     let Some(ends_on) = term.ends_on else { return (None, None) };
@@ -74,8 +77,9 @@ pub fn has_status(statuses: &[Status], on: NaiveDate) -> Condition {
     statuses.iter().fold(Condition::any(), |any, status| any.add(is(*status, on)))
 }
 
-/// True of whatever has one of these statuses, when those are few in any register: tells SQLite, which keeps no statistics, to find
-/// them by an index of days rather than to walk through the register in the list's order. Null: nothing to tell.
+/// True of whatever has one of these statuses, when those are few in any register: tells SQLite,
+/// which keeps no statistics, to find them by an index of days rather than to walk through the
+/// register in the list's order. Null: nothing to tell.
 #[must_use]
 pub fn is_rare(backend: DbBackend, statuses: &[Status], on: NaiveDate) -> Option<SimpleExpr> {
     let is_it = backend == DbBackend::Sqlite && statuses == [Status::Signed];
@@ -96,13 +100,22 @@ fn offered_by(on: NaiveDate) -> SimpleExpr {
 }
 
 fn ended_by(on: NaiveDate) -> Condition {
-    let does_not_renew = Condition::any().add(column(Column::RenewalMonths).is_null()).add(column(Column::NoticeGivenOn).is_not_null());
-    Condition::any().add(by(Column::ReplacedFrom, on)).add(Condition::all().add(column(Column::EndsOn).lt(on)).add(does_not_renew))
+    let does_not_renew = Condition::any()
+        .add(column(Column::RenewalMonths).is_null())
+        .add(column(Column::NoticeGivenOn).is_not_null());
+    Condition::any()
+        .add(by(Column::ReplacedFrom, on))
+        .add(Condition::all().add(column(Column::EndsOn).lt(on)).add(does_not_renew))
 }
 
 fn not_ended_by(on: NaiveDate) -> Condition {
-    let renews = Condition::all().add(column(Column::RenewalMonths).is_not_null()).add(column(Column::NoticeGivenOn).is_null());
-    let end_is_ahead = Condition::any().add(column(Column::EndsOn).is_null()).add(column(Column::EndsOn).gte(on)).add(renews);
+    let renews = Condition::all()
+        .add(column(Column::RenewalMonths).is_not_null())
+        .add(column(Column::NoticeGivenOn).is_null());
+    let end_is_ahead = Condition::any()
+        .add(column(Column::EndsOn).is_null())
+        .add(column(Column::EndsOn).gte(on))
+        .add(renews);
     Condition::all().add(not_by(Column::ReplacedFrom, on)).add(end_is_ahead)
 }
 
@@ -113,7 +126,9 @@ fn is(status: Status, on: NaiveDate) -> Condition {
     let started = signed.clone().add(column(Column::StartsOn).lte(on));
     match status {
         Status::Withdrawn => Condition::all().add(by(Column::WithdrawnOn, on)),
-        Status::Draft => unsigned.add(Condition::any().add(column(Column::OfferedAt).is_null()).add(offered_by(on).not())),
+        Status::Draft => unsigned.add(
+            Condition::any().add(column(Column::OfferedAt).is_null()).add(offered_by(on).not()),
+        ),
         Status::Offered => unsigned.add(offered_by(on)),
         Status::Signed => signed.add(column(Column::StartsOn).gt(on)),
         Status::Ended => started.add(ended_by(on)),
@@ -132,8 +147,9 @@ pub fn in_force(on: NaiveDate) -> Condition {
         .add(not_ended_by(on))
 }
 
-/// A member has a participation agreement in force on `on` in the activity with this slug; a condition on the member table. Each
-/// member is looked up by itself, so that a page of members costs the same whatever the register's size.
+/// A member has a participation agreement in force on `on` in the activity with this slug; a
+/// condition on the member table. Each member is looked up by itself, so that a page of members
+/// costs the same whatever the register's size.
 #[must_use]
 pub fn takes_part(slug: &str, on: NaiveDate) -> SimpleExpr {
     let own = Query::select()
@@ -147,7 +163,8 @@ pub fn takes_part(slug: &str, on: NaiveDate) -> SimpleExpr {
     Expr::exists(own)
 }
 
-/// The identifier of the activity with this slug, as one value: compared with it, an index gives rows in their order, where several would have to be sorted.
+/// The identifier of the activity with this slug, as one value: compared with it, an index gives
+/// rows in their order, where several would have to be sorted.
 #[must_use]
 pub fn activity_named(slug: &str) -> SimpleExpr {
     let found = Query::select()
@@ -158,23 +175,30 @@ pub fn activity_named(slug: &str) -> SimpleExpr {
     SimpleExpr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(found)))
 }
 
-/// The agreement lets a member take part in an activity, said so that an index on such agreements alone can be used: it must stand in the statement's text.
+/// The agreement lets a member take part in an activity, said so that an index on such agreements
+/// alone can be used: it must stand in the statement's text.
 #[must_use]
 pub fn is_participation() -> SimpleExpr {
     Expr::cust(format!("\"agreement\".\"kind\" = '{}'", AgreementKind::Participation))
 }
 
-/// Months from the month of `day` to the next one in which a term that is prolonged by itself has a deadline: 0 to its renewal months less one.
+/// Months from the month of `day` to the next one in which a term that is prolonged by itself has a
+/// deadline: 0 to its renewal months less one.
 fn months_ahead(day: NaiveDate) -> String {
-    let months = format!("(\"agreement\".\"deadline_month\" - {}) % \"agreement\".\"renewal_months\"", month_index(day));
+    let months = format!(
+        "(\"agreement\".\"deadline_month\" - {}) % \"agreement\".\"renewal_months\"",
+        month_index(day)
+    );
     format!("((({months}) + \"agreement\".\"renewal_months\") % \"agreement\".\"renewal_months\")")
 }
 
-/// The day of the next deadline on or after `on`, whatever the status; meaningful for rows that [`deadline_within`] lets through.
+/// The day of the next deadline on or after `on`, whatever the status; meaningful for rows that
+/// [`deadline_within`] lets through.
 #[must_use]
 pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
-    // The deadline that falls {turn} months after the month of `on`: of the term that ends {round} months after the month of the first end,
-    // as `entity::term` has it. Where that term ends with its month, notice may be given until the end of the deadline's month.
+    // The deadline that falls {turn} months after the month of `on`: of the term that ends {round}
+    // months after the month of the first end, as `entity::term` has it. Where that term ends with
+    // its month, notice may be given until the end of the deadline's month.
     let falls = if backend == DbBackend::Postgres {
         "CASE WHEN EXTRACT(DAY FROM {e} + 1) = 1 OR EXTRACT(DAY FROM ({e} + make_interval(months => {round}))::date + 1) = 1 \
          THEN (date_trunc('month', {e}::timestamp) + make_interval(months => {round} - {n} + 1))::date - 1 \
@@ -204,8 +228,9 @@ pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
     ))
 }
 
-/// The renewal months that agreements have, each with the months of its round that fall within `months` of the month of `from`:
-/// two indexed columns of whatever expires. The renewal months in use are few and are leapt through in their index.
+/// The renewal months that agreements have, each with the months of its round that fall within
+/// `months` of the month of `from`: two indexed columns of whatever expires. The renewal months in
+/// use are few and are leapt through in their index.
 fn turns_within(from: NaiveDate, months: i32) -> SimpleExpr {
     Expr::cust(format!(
         "(\"agreement\".\"renewal_months\", \"agreement\".\"deadline_month\") IN (WITH RECURSIVE \
@@ -220,10 +245,15 @@ fn turns_within(from: NaiveDate, months: i32) -> SimpleExpr {
 /// The agreement has a deadline, and the next one on or after `from` falls on `to` at the latest.
 #[must_use]
 pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Condition {
-    let pending =
-        Condition::all().add(not_by(Column::WithdrawnOn, from)).add(by(Column::SignedOn, from)).add(column(Column::ReplacedFrom).is_null());
-    let fixed = Condition::all().add(column(Column::DeadlineMonth).is_null()).add(column(Column::DeadlineOn).between(from, to));
-    // A deadline in a month between the first and the last falls within for sure; the others must be reckoned.
+    let pending = Condition::all()
+        .add(not_by(Column::WithdrawnOn, from))
+        .add(by(Column::SignedOn, from))
+        .add(column(Column::ReplacedFrom).is_null());
+    let fixed = Condition::all()
+        .add(column(Column::DeadlineMonth).is_null())
+        .add(column(Column::DeadlineOn).between(from, to));
+    // A deadline in a month between the first and the last falls within for sure; the others must
+    // be reckoned.
     let (ahead, months) = (Expr::cust(months_ahead(from)), month_index(to) - month_index(from));
     let falls_within = Condition::any()
         .add(column(Column::DeadlineOn).gte(from))
@@ -240,9 +270,18 @@ pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Co
 /// Refuses a change that agreements stand against, with their numbers in the words of the error.
 ///
 /// # Errors
-/// CONFLICT `AGREEMENTS_IN_FORCE` when the condition lets any agreement through, INTERNAL when the database fails.
-pub async fn refuse_agreements(db: &impl ConnectionTrait, condition: Condition, words: impl FnOnce(&str) -> String) -> Result<()> {
-    let select = Entity::find().select_only().column(Column::Number).filter(condition).order_by_asc(Column::NumberKey);
+/// CONFLICT `AGREEMENTS_IN_FORCE` when the condition lets any agreement through, INTERNAL when the
+/// database fails.
+pub async fn refuse_agreements(
+    db: &impl ConnectionTrait,
+    condition: Condition,
+    words: impl FnOnce(&str) -> String,
+) -> Result<()> {
+    let select = Entity::find()
+        .select_only()
+        .column(Column::Number)
+        .filter(condition)
+        .order_by_asc(Column::NumberKey);
     let numbers: Vec<Option<String>> = select.into_tuple().all(db).await?;
     if numbers.is_empty() {
         return Ok(());
@@ -251,8 +290,8 @@ pub async fn refuse_agreements(db: &impl ConnectionTrait, condition: Condition, 
     Err(Error::conflict("AGREEMENTS_IN_FORCE", words(&numbers.join(", "))))
 }
 
-/// The agreement is signed, whenever that was, and goes on after `last` or begins only then. No status as of a day says this: what ends
-/// as of last year must also see what was signed since.
+/// The agreement is signed, whenever that was, and goes on after `last` or begins only then. No
+/// status as of a day says this: what ends as of last year must also see what was signed since.
 #[must_use]
 pub fn outlives(last: NaiveDate) -> Condition {
     Condition::all()
@@ -269,5 +308,9 @@ pub fn begins_before(first: NaiveDate) -> Condition {
         .add(column(Column::SignedOn).is_not_null())
         .add(column(Column::WithdrawnOn).is_null())
         .add(column(Column::StartsOn).lt(first))
-        .add(Condition::any().add(column(Column::ReplacedFrom).is_null()).add(is_replaced_before.not()))
+        .add(
+            Condition::any()
+                .add(column(Column::ReplacedFrom).is_null())
+                .add(is_replaced_before.not()),
+        )
 }

@@ -1,4 +1,5 @@
-//! Runs long synchronous work (rendering, typesetting, workbooks) off the async executor: few threads, and a fair queue per subject.
+//! Runs long synchronous work (rendering, typesetting, workbooks) off the async executor: few
+//! threads, and a fair queue per subject.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -15,34 +16,46 @@ use tokio::sync::oneshot;
 
 use crate::error::{Error, Result};
 
-/// The stack of a worker, in bytes: Typst lays out by recursion, deep in an unoptimized build. Only what is used takes memory.
+/// The stack of a worker, in bytes: Typst lays out by recursion, deep in an unoptimized build. Only
+/// what is used takes memory.
 const STACK_SIZE: usize = 16 << 20;
 /// The most jobs of one subject that wait. A request within its limits makes far fewer.
 const MAX_WAITING: usize = 500;
 
-/// The process's pool. Half of the cores serve it, so that the other half answers requests whatever waits here.
-static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| Pool::start((available_parallelism().map_or(1, usize::from) / 2).max(1), MAX_WAITING));
+/// The process's pool. Half of the cores serve it, so that the other half answers requests whatever
+/// waits here.
+static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| {
+    Pool::start((available_parallelism().map_or(1, usize::from) / 2).max(1), MAX_WAITING)
+});
 
 /// One thread for what may take longer, so that it holds up nothing else.
 static LONG: LazyLock<Arc<Pool>> = LazyLock::new(|| Pool::start(1, MAX_WAITING));
 
 /// Runs `work` on a worker thread when it is this subject's turn.
 ///
-/// Subjects take turns, so that one with many jobs waiting delays another by one job. A job that waits is dropped with the future. One that
-/// runs continues to its end, which `work` must bound: every caller here ends within two seconds. No thread is waited for when the process
-/// ends.
+/// Subjects take turns, so that one with many jobs waiting delays another by one job. A job that
+/// waits is dropped with the future. One that runs continues to its end, which `work` must bound:
+/// every caller here ends within two seconds. No thread is waited for when the process ends.
 ///
 /// # Errors
-/// CONFLICT `TOO_MANY_REQUESTS` when as many jobs of the subject wait as may; INTERNAL when `work` panics.
-pub async fn run<T: Send + 'static>(subject: &str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+/// CONFLICT `TOO_MANY_REQUESTS` when as many jobs of the subject wait as may; INTERNAL when `work`
+/// panics.
+pub async fn run<T: Send + 'static>(
+    subject: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     POOL.run(subject, work).await
 }
 
-/// Like [`run`], for work that may take longer than two seconds and is done once: the PDF of an invoice, which is stored.
+/// Like [`run`], for work that may take longer than two seconds and is done once: the PDF of an
+/// invoice, which is stored.
 ///
 /// # Errors
 /// As [`run`].
-pub async fn run_long<T: Send + 'static>(subject: &str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+pub async fn run_long<T: Send + 'static>(
+    subject: &str,
+    work: impl FnOnce() -> Result<T> + Send + 'static,
+) -> Result<T> {
     LONG.run(subject, work).await
 }
 
@@ -95,7 +108,8 @@ impl Queues {
         self.last_id
     }
 
-    /// Takes the oldest job of the subject whose turn it is. Its next job waits until each other subject has had one.
+    /// Takes the oldest job of the subject whose turn it is. Its next job waits until each other
+    /// subject has had one.
     fn pop(&mut self) -> Option<Job> {
         let subject = self.order.pop_front()?;
         let queue = self.by_subject.get_mut(&subject)?;
@@ -126,12 +140,21 @@ impl Queues {
 }
 
 impl Pool {
-    /// Starts a pool with this many threads, of which each subject may have `max_waiting` jobs in its queue.
+    /// Starts a pool with this many threads, of which each subject may have `max_waiting` jobs in
+    /// its queue.
     fn start(threads: usize, max_waiting: usize) -> Arc<Self> {
-        let pool = Arc::new(Self { threads: AtomicUsize::new(0), max_waiting, queues: Mutex::default(), wake: Condvar::new() });
+        let pool = Arc::new(Self {
+            threads: AtomicUsize::new(0),
+            max_waiting,
+            queues: Mutex::default(),
+            wake: Condvar::new(),
+        });
         for number in 0..threads {
             let of_thread = Arc::clone(&pool);
-            let started = thread::Builder::new().name(format!("worker-{number}")).stack_size(STACK_SIZE).spawn(move || of_thread.work());
+            let started = thread::Builder::new()
+                .name(format!("worker-{number}"))
+                .stack_size(STACK_SIZE)
+                .spawn(move || of_thread.work());
             match started {
                 Ok(_) => _ = pool.threads.fetch_add(1, Ordering::Relaxed),
                 Err(cause) => tracing::error!(%cause, "a worker thread can't be started"),
@@ -144,7 +167,11 @@ impl Pool {
         self.queues.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    async fn run<T: Send + 'static>(&self, subject: &str, work: impl FnOnce() -> Result<T> + Send + 'static) -> Result<T> {
+    async fn run<T: Send + 'static>(
+        &self,
+        subject: &str,
+        work: impl FnOnce() -> Result<T> + Send + 'static,
+    ) -> Result<T> {
         if self.threads.load(Ordering::Relaxed) == 0 {
             return Err(Error::internal(io::Error::other("there are no worker threads")));
         }
@@ -155,7 +182,8 @@ impl Pool {
                 return;
             }
             let done = span.in_scope(|| catch_unwind(AssertUnwindSafe(work)));
-            let panicked = |_| Err(Error::internal(io::Error::other("a job of the worker pool panicked")));
+            let panicked =
+                |_| Err(Error::internal(io::Error::other("a job of the worker pool panicked")));
             // No one waits any more when the request is gone.
             drop(sender.send(done.unwrap_or_else(panicked)));
         };
@@ -163,7 +191,11 @@ impl Pool {
         receiver.await.map_err(Error::internal)?
     }
 
-    fn enqueue<'p>(&'p self, subject: &'p str, work: Box<dyn FnOnce() + Send>) -> Result<Ticket<'p>> {
+    fn enqueue<'p>(
+        &'p self,
+        subject: &'p str,
+        work: Box<dyn FnOnce() + Send>,
+    ) -> Result<Ticket<'p>> {
         let mut queues = self.lock();
         if queues.waiting(subject) >= self.max_waiting {
             let message = format!(
@@ -278,9 +310,15 @@ mod tests {
         let one = || Box::pin(pool.run("a", || Ok(1)));
         let (mut first, mut second) = (one(), one());
         let soon = Duration::from_millis(20);
-        assert!(tokio::time::timeout(soon, &mut first).await.is_err() && tokio::time::timeout(soon, &mut second).await.is_err());
+        assert!(
+            tokio::time::timeout(soon, &mut first).await.is_err()
+                && tokio::time::timeout(soon, &mut second).await.is_err()
+        );
         let refused = one().await.unwrap_err();
-        assert!(matches!(&refused, Error::Conflict { reason: "TOO_MANY_REQUESTS", .. }), "{refused}");
+        assert!(
+            matches!(&refused, Error::Conflict { reason: "TOO_MANY_REQUESTS", .. }),
+            "{refused}"
+        );
         let other = pool.run("b", || Ok(2));
         drop(first);
         let again = one();
@@ -291,7 +329,10 @@ mod tests {
     #[tokio::test]
     async fn a_panic_is_an_error_and_the_worker_lives() {
         let pool = Pool::start(1, 2);
-        let failed = pool.run("a", || -> Result<()> { std::panic::resume_unwind(Box::new("oh")) }).await.unwrap_err();
+        let failed = pool
+            .run("a", || -> Result<()> { std::panic::resume_unwind(Box::new("oh")) })
+            .await
+            .unwrap_err();
         assert!(matches!(failed, Error::Internal(_)), "{failed}");
         assert_eq!(pool.run("a", || Ok(1)).await.unwrap(), 1);
     }

@@ -1,11 +1,13 @@
-//! The long texts of an activity, in a table of their own so that lists of activities never drag them along.
+//! The long texts of an activity, in a table of their own so that lists of activities never drag
+//! them along.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::id::ActivityId;
 
-/// The long texts of an activity, in a table of their own so that lists of activities never drag them along.
+/// The long texts of an activity, in a table of their own so that lists of activities never drag
+/// them along.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "activity_text")]
 pub struct Model {

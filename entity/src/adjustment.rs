@@ -1,4 +1,5 @@
-//! An adjustment of an invoice: what was paid back of it, or a small difference that was written off.
+//! An adjustment of an invoice: what was paid back of it, or a small difference that was written
+//! off.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -11,7 +12,8 @@ use crate::{
     sparse::sparse,
 };
 
-/// A refund (återbetalning) or a write-off (öresutjämning) of an invoice, or the reversal of one: none is ever removed.
+/// A refund (återbetalning) or a write-off (öresutjämning) of an invoice, or the reversal of one:
+/// none is ever removed.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "adjustment")]
 pub struct Model {
@@ -22,12 +24,14 @@ pub struct Model {
     pub invoice_id: InvoiceId,
     /// Refund or write-off.
     pub kind: AdjustmentKind,
-    /// Its own day: of a refund, that in the bank; of a write-off, that on which the difference arose.
+    /// Its own day: of a refund, that in the bank; of a write-off, that on which the difference
+    /// arose.
     pub dated_on: NaiveDate,
-    /// Öre. Of a refund, what was paid back; of a write-off, what of the claim was given up, below zero for an overpayment that is kept. A
-    /// reversal has the opposite sign of what it reverses.
+    /// Öre. Of a refund, what was paid back; of a write-off, what of the claim was given up, below
+    /// zero for an overpayment that is kept. A reversal has the opposite sign of what it reverses.
     pub amount: Money,
-    /// The bank's own reference of a refund; a number for a write-off. With invoice and kind it names the row.
+    /// The bank's own reference of a refund; a number for a write-off. With invoice and kind it
+    /// names the row.
     pub reference: String,
     /// The row of the bank's file that tells of the refund; null: none does.
     pub bank_payment_id: Option<BankPaymentId>,

@@ -56,11 +56,14 @@ pub struct Model {
     pub termination_reason: Option<String>,
     /// The agreement that this one replaces.
     pub replaces_id: Option<AgreementId>,
-    /// First day of the signed agreement that replaces this one: the successor's start, kept here so that status and deadlines need no second row.
+    /// First day of the signed agreement that replaces this one: the successor's start, kept here
+    /// so that status and deadlines need no second row.
     pub replaced_from: Option<NaiveDate>,
-    /// The term's first deadline, from the facts alone: of notice when it is prolonged by itself, else its end; null: none. An index finds the expiring ones by it.
+    /// The term's first deadline, from the facts alone: of notice when it is prolonged by itself,
+    /// else its end; null: none. An index finds the expiring ones by it.
     pub deadline_on: Option<NaiveDate>,
-    /// Month of that deadline within its round of renewal_months, when it is prolonged by itself: every later deadline falls on the same one.
+    /// Month of that deadline within its round of renewal_months, when it is prolonged by itself:
+    /// every later deadline falls on the same one.
     pub deadline_month: Option<i32>,
     /// What the fee is reckoned on; null: no fee.
     pub fee_basis: Option<FeeBasis>,
@@ -78,7 +81,8 @@ pub struct Model {
     pub vat_rate: Option<VatRate>,
     /// Who decided it.
     pub decision_id: Option<DecisionId>,
-    /// Day on which the office decided on the end that a notice gave by the former rule; null: it did not.
+    /// Day on which the office decided on the end that a notice gave by the former rule; null: it
+    /// did not.
     pub notice_end_decided_on: Option<NaiveDate>,
 }
 

@@ -6,8 +6,8 @@ use serde::Serialize;
 
 use crate::{id::InvoiceId, money::Money, sparse::sparse};
 
-/// What came to lie on a line of an invoice on a day, or was taken from it, of all that is paid of the invoice: by its payments, and by
-/// its credit notes, which leave more to the other lines.
+/// What came to lie on a line of an invoice on a day, or was taken from it, of all that is paid of
+/// the invoice: by its payments, and by its credit notes, which leave more to the other lines.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "attribution")]
 pub struct Model {
@@ -17,7 +17,8 @@ pub struct Model {
     /// The day that it counts on.
     #[sea_orm(primary_key, auto_increment = false)]
     pub counted_on: NaiveDate,
-    /// The place of the line in the invoice, 1 for the first; 0 for what pays no line: overpayments, and the rounding to whole kronor.
+    /// The place of the line in the invoice, 1 for the first; 0 for what pays no line:
+    /// overpayments, and the rounding to whole kronor.
     #[sea_orm(primary_key, auto_increment = false)]
     pub position: i32,
     /// Öre; all of it when it pays no line.

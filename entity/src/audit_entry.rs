@@ -27,7 +27,8 @@ pub struct Model {
     pub subject_id: Uuid,
     /// The program's version.
     pub version: String,
-    /// SHA-256 over this entry and the hash before it, in hexadecimal; the texts count by their digests.
+    /// SHA-256 over this entry and the hash before it, in hexadecimal; the texts count by their
+    /// digests.
     pub hash: String,
     /// The record before, as JSON, with personal data sealed; null: it did not exist.
     pub before: Option<String>,
@@ -39,13 +40,15 @@ pub struct Model {
     pub before_digest: Option<String>,
     /// Of an entry from before the migration: the digest of `after` that its former hash covers.
     pub after_digest: Option<String>,
-    /// Of an entry from before the migration: the revision that erased the person whom its texts named.
+    /// Of an entry from before the migration: the revision that erased the person whom its texts
+    /// named.
     pub erased_in: Option<i64>,
     /// The form of the texts; null only before the trail's migration.
     pub form: Option<Form>,
     /// The version of the form; 0 for entries from before the migration.
     pub form_version: i32,
-    /// The id of the record; with `form` it names one row. Null for entries from before the migration that do not say it.
+    /// The id of the record; with `form` it names one row. Null for entries from before the
+    /// migration that do not say it.
     pub record_id: Option<Uuid>,
     /// The hash that the entry had before the migration; null for later ones.
     pub former_hash: Option<String>,

@@ -1,4 +1,5 @@
-//! A payment as a file of the bank tells of it: kept for ever, whether it was matched with an invoice or not.
+//! A payment as a file of the bank tells of it: kept for ever, whether it was matched with an
+//! invoice or not.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::entity::prelude::*;
@@ -6,7 +7,8 @@ use serde::Serialize;
 
 use crate::{id::BankPaymentId, kind::BankFinding, money::Money, sparse::sparse};
 
-/// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an invoice or not.
+/// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an
+/// invoice or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "bank_payment")]
 pub struct Model {
@@ -43,16 +45,20 @@ pub struct Model {
     pub set_aside_on: Option<NaiveDate>,
     /// Why; null: it was not.
     pub set_aside_reason: Option<String>,
-    /// The bank's reference of the entry or deposit that it is one of several payments of; null: the bank gives none, or it is a total.
+    /// The bank's reference of the entry or deposit that it is one of several payments of; null:
+    /// the bank gives none, or it is a total.
     pub entry_reference: Option<String>,
-    /// The bank payment that stands for the same money, so that this one counts no more; null: it counts.
+    /// The bank payment that stands for the same money, so that this one counts no more; null: it
+    /// counts.
     pub duplicate_of_id: Option<BankPaymentId>,
-    /// Day in the books, when it is another than `booked_on`: the first open day, for one that was imported after its own was closed.
+    /// Day in the books, when it is another than `booked_on`: the first open day, for one that was
+    /// imported after its own was closed.
     pub posted_on: Option<NaiveDate>,
 }
 
 impl Model {
-    /// Returns the day in the books: the bank's day, unless that was closed when the payment was imported.
+    /// Returns the day in the books: the bank's day, unless that was closed when the payment was
+    /// imported.
     #[must_use]
     pub fn day_in_books(&self) -> NaiveDate {
         self.posted_on.unwrap_or(self.booked_on)

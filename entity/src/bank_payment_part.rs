@@ -1,4 +1,5 @@
-//! Which payments were made of a bank payment; the reversal of one counts to it too, so that their sum is what is matched.
+//! Which payments were made of a bank payment; the reversal of one counts to it too, so that their
+//! sum is what is matched.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;

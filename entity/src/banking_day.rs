@@ -1,8 +1,9 @@
 //! Banking days: the days on which a Swedish bank moves money, calculated for any year.
 //!
-//! No banking days are Saturdays, Sundays and public holidays (lag 1989:253 om allmänna helgdagar), and Midsummer's, Christmas and New Year's
-//! Eve: skuldebrevslagen (1936:81) 5 § equates Saturdays and these eves with holidays, and makes the next weekday the due date. It is about
-//! promissory notes and is followed by analogy (`docs/laws.md`).
+//! No banking days are Saturdays, Sundays and public holidays (lag 1989:253 om allmänna helgdagar),
+//! and Midsummer's, Christmas and New Year's Eve: skuldebrevslagen (1936:81) 5 § equates Saturdays
+//! and these eves with holidays, and makes the next weekday the due date. It is about promissory
+//! notes and is followed by analogy (`docs/laws.md`).
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
@@ -12,20 +13,22 @@ pub fn is_banking_day(day: NaiveDate) -> bool {
     !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && holiday(day).is_none()
 }
 
-/// Returns the day itself if it is a banking day, else the next one: what is due on a day that is none is due on that.
+/// Returns the day itself if it is a banking day, else the next one: what is due on a day that is
+/// none is due on that.
 #[must_use]
 pub fn on_or_after(day: NaiveDate) -> NaiveDate {
     day.iter_days().find(|day| is_banking_day(*day)).unwrap_or(day)
 }
 
-/// Returns the latest banking day before a day. What was due by then is late on `day`, and nothing else is: `due <= last_before(day)` says
-/// the same as `on_or_after(due) < day`.
+/// Returns the latest banking day before a day. What was due by then is late on `day`, and nothing
+/// else is: `due <= last_before(day)` says the same as `on_or_after(due) < day`.
 #[must_use]
 pub fn last_before(day: NaiveDate) -> NaiveDate {
     day.iter_days().rev().skip(1).find(|day| is_banking_day(*day)).unwrap_or(day)
 }
 
-/// The Swedish name of the holiday or the eve that a day is; `None` on others, whatever day of the week they are.
+/// The Swedish name of the holiday or the eve that a day is; `None` on others, whatever day of the
+/// week they are.
 #[must_use]
 pub fn holiday(day: NaiveDate) -> Option<&'static str> {
     let (year, weekday) = (day.year(), day.weekday());
@@ -55,7 +58,8 @@ pub fn holiday(day: NaiveDate) -> Option<&'static str> {
     })
 }
 
-/// Returns Easter Sunday of a year by the Gregorian calendar (the algorithm of Meeus, Jones and Butcher); `None` outside of the calendar.
+/// Returns Easter Sunday of a year by the Gregorian calendar (the algorithm of Meeus, Jones and
+/// Butcher); `None` outside of the calendar.
 #[must_use]
 pub fn easter_sunday(year: i32) -> Option<NaiveDate> {
     let golden = year.rem_euclid(19);
@@ -63,7 +67,9 @@ pub fn easter_sunday(year: i32) -> Option<NaiveDate> {
     let leap_centuries = century.div_euclid(4);
     let moon = (century - (century + 8).div_euclid(25) + 1).div_euclid(3);
     let epact = (19 * golden + century - leap_centuries - moon + 15).rem_euclid(30);
-    let weekday = (32 + 2 * century.rem_euclid(4) + 2 * rest.div_euclid(4) - epact - rest.rem_euclid(4)).rem_euclid(7);
+    let weekday =
+        (32 + 2 * century.rem_euclid(4) + 2 * rest.div_euclid(4) - epact - rest.rem_euclid(4))
+            .rem_euclid(7);
     let correction = (golden + 11 * epact + 22 * weekday).div_euclid(451);
     let days = u64::try_from(epact + weekday - 7 * correction).ok()?;
     NaiveDate::from_ymd_opt(year, 3, 22)?.checked_add_days(Days::new(days))
@@ -110,14 +116,25 @@ mod tests {
             let (easter, midsummer) = (day(easter), day(midsummer));
             let year = easter.year();
             let after = |from: NaiveDate, days: i64| from + chrono::TimeDelta::days(days);
-            let all_saints = NaiveDate::from_ymd_opt(year, 10, 31).unwrap().iter_days().find(|day| day.weekday() == Weekday::Sat).unwrap();
-            let fixed = ["01-01", "01-06", "05-01", "06-06", "12-24", "12-25", "12-26", "12-31"].map(|rest| day(&format!("{year}-{rest}")));
+            let all_saints = NaiveDate::from_ymd_opt(year, 10, 31)
+                .unwrap()
+                .iter_days()
+                .find(|day| day.weekday() == Weekday::Sat)
+                .unwrap();
+            let fixed = ["01-01", "01-06", "05-01", "06-06", "12-24", "12-25", "12-26", "12-31"]
+                .map(|rest| day(&format!("{year}-{rest}")));
             let moving = [-2, 0, 1, 39, 49].map(|days| after(easter, days));
-            let expected: BTreeSet<NaiveDate> =
-                fixed.into_iter().chain(moving).chain([midsummer, after(midsummer, 1), all_saints]).collect();
+            let expected: BTreeSet<NaiveDate> = fixed
+                .into_iter()
+                .chain(moving)
+                .chain([midsummer, after(midsummer, 1), all_saints])
+                .collect();
             let first = NaiveDate::from_ymd_opt(year, 1, 1).unwrap();
-            let found: BTreeSet<NaiveDate> =
-                first.iter_days().take_while(|day| day.year() == year).filter(|day| holiday(*day).is_some()).collect();
+            let found: BTreeSet<NaiveDate> = first
+                .iter_days()
+                .take_while(|day| day.year() == year)
+                .filter(|day| holiday(*day).is_some())
+                .collect();
             assert_eq!(found, expected, "{year}");
         }
     }
@@ -170,7 +187,8 @@ mod tests {
 
     #[test]
     fn late_by_the_latest_banking_day_before_is_late_by_the_moved_day() {
-        let days: Vec<NaiveDate> = day("2019-12-01").iter_days().take_while(|on| *on < day("2022-02-01")).collect();
+        let days: Vec<NaiveDate> =
+            day("2019-12-01").iter_days().take_while(|on| *on < day("2022-02-01")).collect();
         for (position, on) in days.iter().enumerate().skip(20) {
             for due in &days[position - 20..=position] {
                 assert_eq!(*due <= last_before(*on), on_or_after(*due) < *on, "due {due}, on {on}");

@@ -1,4 +1,5 @@
-//! That somebody read a contact on a day; kept for as long as the settings say, and no part of the audit trail's chain.
+//! That somebody read a contact on a day; kept for as long as the settings say, and no part of the
+//! audit trail's chain.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;

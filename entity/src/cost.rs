@@ -25,7 +25,8 @@ pub struct Model {
     pub amount: Money,
     /// What for.
     pub description: String,
-    /// 1 for the first cost with this activity, day and description, 2 for the next: with them it names the row to the importer.
+    /// 1 for the first cost with this activity, day and description, 2 for the next: with them it
+    /// names the row to the importer.
     pub occurrence: i32,
     /// Input VAT that is deducted, öre, beside the amount; null: not known.
     pub vat: Option<Money>,

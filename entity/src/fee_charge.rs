@@ -1,4 +1,5 @@
-//! That a run has invoiced a year's fee, and by which line; the same fee has one such row at most, unless it was credited.
+//! That a run has invoiced a year's fee, and by which line; the same fee has one such row at most,
+//! unless it was credited.
 
 use sea_orm::entity::prelude::*;
 
@@ -7,7 +8,8 @@ use crate::{
     kind::ChargeKind,
 };
 
-/// That a run has invoiced a year's fee, and by which line; the same fee has one such row at most, unless it was credited.
+/// That a run has invoiced a year's fee, and by which line; the same fee has one such row at most,
+/// unless it was credited.
 #[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "fee_charge")]
 pub struct Model {
@@ -18,7 +20,8 @@ pub struct Model {
     pub kind: ChargeKind,
     /// The calendar year that it is of.
     pub year: i32,
-    /// The first time that it is invoiced, or the so manyth, after all that was invoiced before was credited.
+    /// The first time that it is invoiced, or the so manyth, after all that was invoiced before was
+    /// credited.
     pub round: i32,
     /// The agreement, for a special fee.
     pub agreement_id: Option<AgreementId>,

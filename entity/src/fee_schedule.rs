@@ -18,7 +18,8 @@ pub struct Model {
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: FeeScheduleId,
-    /// The activity; null: the network's own fee, its service fee when reckoned per mille and its membership fee when fixed.
+    /// The activity; null: the network's own fee, its service fee when reckoned per mille and its
+    /// membership fee when fixed.
     pub activity_id: Option<ActivityId>,
     /// First day.
     pub valid_from: NaiveDate,

@@ -1,9 +1,11 @@
-//! Identifiers: a type per table, so that a member's id can't be passed where an agreement's is meant.
+//! Identifiers: a type per table, so that a member's id can't be passed where an agreement's is
+//! meant.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Declares the identifier of a table: a UUID of version 7, so that rows made later sort later and a page of a table lies together on disk.
+/// Declares the identifier of a table: a UUID of version 7, so that rows made later sort later and
+/// a page of a table lies together on disk.
 macro_rules! id {
     ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
         $(#[$doc])*

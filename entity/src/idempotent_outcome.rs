@@ -1,4 +1,5 @@
-//! The outcome of a mutation of an idempotent request, from which a retry is answered; no part of the register.
+//! The outcome of a mutation of an idempotent request, from which a retry is answered; no part of
+//! the register.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
-//! A request with an Idempotency-Key, whose mutations are done once however often it comes; no part of the register.
+//! A request with an Idempotency-Key, whose mutations are done once however often it comes; no part
+//! of the register.
 
 use sea_orm::entity::prelude::*;
 
@@ -14,7 +15,8 @@ pub struct Model {
     pub key: String,
     /// SHA-256 of the request and of the sender's rights, in hexadecimal.
     pub digest: String,
-    /// First revision of a request that a version of before 2026-11-30 did, which stored no outcomes; null for all others.
+    /// First revision of a request that a version of before 2026-11-30 did, which stored no
+    /// outcomes; null for all others.
     pub revision: Option<i64>,
     /// Time at which its first mutation was committed.
     pub at: DateTimeUtc,

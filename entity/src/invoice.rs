@@ -42,9 +42,11 @@ pub struct Model {
     pub order_reference: Option<String>,
     /// The network's own reference (Vår referens, BT-41), often a person.
     pub our_reference: Option<String>,
-    /// The buyer's reference (Er referens, BT-10), often a person; null: as the buyer's billing details have it.
+    /// The buyer's reference (Er referens, BT-10), often a person; null: as the buyer's billing
+    /// details have it.
     pub buyer_reference: Option<String>,
-    /// Days from issue to the last day to pay; null: as the agreements of its lines have it, else as the settings do.
+    /// Days from issue to the last day to pay; null: as the agreements of its lines have it, else
+    /// as the settings do.
     pub due_in_days: Option<i32>,
     /// How many lines it has; null: a draft.
     pub line_count: Option<i32>,

@@ -1,4 +1,5 @@
-//! The closed sets of words that rows are made of; each is stored under the name that the API gives it.
+//! The closed sets of words that rows are made of; each is stored under the name that the API gives
+//! it.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
@@ -320,7 +321,8 @@ kind! {
         AuditTrail = "AUDIT_TRAIL",
     }
 
-    /// The form of what an entry of the audit trail records: one record each, under names that stay when a table's do not.
+    /// The form of what an entry of the audit trail records: one record each, under names that stay
+    /// when a table's do not.
     Form {
         /// A member with its municipalities, billing details and former names.
         #[default]
@@ -414,13 +416,15 @@ kind! {
         Subject = "SUBJECT",
         /// The person named in a decision, by the decision.
         Decision = "DECISION",
-        /// The person named in the billing details of a member or an organisation, or in the references of an invoice, by its id.
+        /// The person named in the billing details of a member or an organisation, or in the
+        /// references of an invoice, by its id.
         Buyer = "BUYER",
     }
 
     /// What was found out about a payment of a bank's file when it came in.
     BankFinding {
-        /// Its OCR reference is that of one invoice; one in its text only when exactly this sum was to be paid.
+        /// Its OCR reference is that of one invoice; one in its text only when exactly this sum was
+        /// to be paid.
         #[default]
         Ocr = "OCR",
         /// Its text names one invoice by its number, and exactly this sum was to be paid of it.
@@ -431,15 +435,18 @@ kind! {
         NoReference = "NO_REFERENCE",
         /// What it says is no invoice's reference or number.
         UnknownReference = "UNKNOWN_REFERENCE",
-        /// What it says may mean one invoice or another, or what was recorded by hand may be it or not.
+        /// What it says may mean one invoice or another, or what was recorded by hand may be it or
+        /// not.
         Ambiguous = "AMBIGUOUS",
         /// It names invoices, but the sums don't come out.
         AmountDiffers = "AMOUNT_DIFFERS",
         /// It names an invoice that was issued after it came.
         BeforeIssue = "BEFORE_ISSUE",
-        /// The bank took money back, or gave back money that was paid out: no payment of an invoice.
+        /// The bank took money back, or gave back money that was paid out: no payment of an
+        /// invoice.
         NotIncoming = "NOT_INCOMING",
-        /// The payer makes use of a credit note, which was taken off what it pays of the credited invoice.
+        /// The payer makes use of a credit note, which was taken off what it pays of the credited
+        /// invoice.
         CreditNote = "CREDIT_NOTE",
         /// The payer deducts what is no credit note of an invoice that it pays with it.
         Deduction = "DEDUCTION",

@@ -1,4 +1,5 @@
-//! The tables of the register: a row type a file, their identifiers, money and numbers, banking days, and the date rules of a term.
+//! The tables of the register: a row type a file, their identifiers, money and numbers, banking
+//! days, and the date rules of a term.
 //!
 //! Knows SeaORM and nothing above it.
 

@@ -13,21 +13,36 @@ use serde::{Deserialize, Serialize};
 /// An amount in öre (a hundredth of a Swedish krona).
 ///
 /// Its text form is kronor with exactly two decimals and no separators: `26800.00`.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    DeriveValueType,
+)]
 #[serde(transparent)]
 pub struct Money(pub i64);
 
 impl Money {
     /// No money.
     pub const ZERO: Self = Self(0);
-    /// The largest amount of one booking, price, fee or document that is taken as input: ten billion kronor. Sums of thousands stay exact
-    /// for clients that read numbers as doubles. Rows of older registers hold up to 2^53 − 1 öre; sums over rows are [`Total`]s.
+    /// The largest amount of one booking, price, fee or document that is taken as input: ten
+    /// billion kronor. Sums of thousands stay exact for clients that read numbers as doubles. Rows
+    /// of older registers hold up to 2^53 − 1 öre; sums over rows are [`Total`]s.
     ///
     /// [`Total`]: crate::total::Total
     pub const MAX: Self = Self(1_000_000_000_000);
 
-    /// `self × numerator ⁄ denominator`, rounded half up (away from zero) to whole öre, once. `None` if the result does not fit in 64 bits or the
-    /// denominator is zero. It may be more than [`Money::MAX`]: rows of older registers are.
+    /// `self × numerator ⁄ denominator`, rounded half up (away from zero) to whole öre, once.
+    /// `None` if the result does not fit in 64 bits or the denominator is zero. It may be more than
+    /// [`Money::MAX`]: rows of older registers are.
     #[must_use]
     pub fn times(self, numerator: i64, denominator: i64) -> Option<Self> {
         if denominator == 0 {
@@ -35,20 +50,26 @@ impl Money {
         }
         let product = i128::from(self.0) * i128::from(numerator);
         let denominator = i128::from(denominator);
-        let (product, denominator) = if denominator < 0 { (-product, -denominator) } else { (product, denominator) };
+        let (product, denominator) =
+            if denominator < 0 { (-product, -denominator) } else { (product, denominator) };
         let rounded = (product.abs() * 2 + denominator) / (denominator * 2);
         i64::try_from(rounded * product.signum()).ok().map(Self)
     }
 
-    /// Splits the amount over `weights` in proportion, each part rounded half up and what rounding leaves over given to the largest weight, so that the parts always add up to the amount.
-    /// Without weights nothing can be split: the answer is empty. When every weight is nought the first part takes all.
+    /// Splits the amount over `weights` in proportion, each part rounded half up and what rounding
+    /// leaves over given to the largest weight, so that the parts always add up to the amount.
+    /// Without weights nothing can be split: the answer is empty. When every weight is nought the
+    /// first part takes all.
     #[must_use]
     pub fn split(self, weights: &[i64]) -> Vec<Self> {
         let total: i64 = weights.iter().sum();
-        let Some(largest) = (0..weights.len()).max_by_key(|&part| (weights[part].abs(), std::cmp::Reverse(part))) else {
+        let Some(largest) =
+            (0..weights.len()).max_by_key(|&part| (weights[part].abs(), std::cmp::Reverse(part)))
+        else {
             return Vec::new();
         };
-        let mut parts: Vec<Self> = weights.iter().map(|&weight| self.times(weight, total).unwrap_or_default()).collect();
+        let mut parts: Vec<Self> =
+            weights.iter().map(|&weight| self.times(weight, total).unwrap_or_default()).collect();
         let left_over = self - parts.iter().copied().sum();
         parts[largest] += left_over;
         parts
@@ -118,8 +139,9 @@ fn decimal(text: &str, places: usize) -> Result<i64, NotDecimal> {
     Ok(if negative { -value } else { value })
 }
 
-/// Sums of a document or a fee. Panics in every build if one does not fit in 64 bits, and so fails the request instead of giving a wrong
-/// amount; sums over rows are [`Total`](crate::total::Total)s.
+/// Sums of a document or a fee. Panics in every build if one does not fit in 64 bits, and so fails
+/// the request instead of giving a wrong amount; sums over rows are
+/// [`Total`](crate::total::Total)s.
 impl Add for Money {
     type Output = Self;
     fn add(self, other: Self) -> Self {
@@ -154,12 +176,26 @@ impl Sum for Money {
 }
 
 /// A rate in thousandths of a per mille, so that 2.125 ‰ is 2125 and nothing is a float.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    DeriveValueType,
+)]
 #[serde(transparent)]
 pub struct PerMille(pub i64);
 
 impl PerMille {
-    /// The rate of an allocation, rounded half up to öre, once. `None` if it does not fit in 64 bits.
+    /// The rate of an allocation, rounded half up to öre, once. `None` if it does not fit in 64
+    /// bits.
     #[must_use]
     pub fn of(self, allocation: Money) -> Option<Money> {
         allocation.times(self.0, 1_000_000)
@@ -167,7 +203,10 @@ impl PerMille {
 
     /// The rate as the number of per mille, for the API.
     #[must_use]
-    #[expect(clippy::cast_precision_loss, reason = "rates are at most 1000 per mille, far below 2^53 thousandths")]
+    #[expect(
+        clippy::cast_precision_loss,
+        reason = "rates are at most 1000 per mille, far below 2^53 thousandths"
+    )]
     pub fn as_f64(self) -> f64 {
         self.0 as f64 / 1000.0
     }
@@ -177,7 +216,8 @@ impl PerMille {
     #[expect(clippy::cast_possible_truncation, reason = "checked to be 0 to 1000000 first")]
     pub fn from_f64(rate: f64) -> Option<Self> {
         let thousandths = (rate * 1000.0).round();
-        ((0.0..=1_000_000.0).contains(&thousandths) && (rate * 1000.0 - thousandths).abs() < 1e-6).then_some(Self(thousandths as i64))
+        ((0.0..=1_000_000.0).contains(&thousandths) && (rate * 1000.0 - thousandths).abs() < 1e-6)
+            .then_some(Self(thousandths as i64))
     }
 }
 
@@ -191,16 +231,27 @@ impl fmt::Display for PerMille {
 impl FromStr for PerMille {
     type Err = &'static str;
     fn from_str(text: &str) -> Result<Self, Self::Err> {
-        decimal(text, 3)
-            .ok()
-            .filter(|rate| (0..=1_000_000).contains(rate))
-            .map(Self)
-            .ok_or("is not a rate in per mille; write 0 to 1000 with at most three decimals, as 2.5")
+        decimal(text, 3).ok().filter(|rate| (0..=1_000_000).contains(rate)).map(Self).ok_or(
+            "is not a rate in per mille; write 0 to 1000 with at most three decimals, as 2.5",
+        )
     }
 }
 
 /// A quantity in thousandths, so that 1.5 hours is 1500.
-#[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    DeriveValueType,
+)]
 #[serde(transparent)]
 pub struct Quantity(pub i64);
 
@@ -208,7 +259,9 @@ impl Quantity {
     /// Quantity × unit price, rounded half up to öre, once. Null when it leaves [`Money::MAX`].
     #[must_use]
     pub fn at(self, unit_price: Money) -> Option<Money> {
-        unit_price.times(self.0, 1000).filter(|net| net.0.unsigned_abs() <= Money::MAX.0.unsigned_abs())
+        unit_price
+            .times(self.0, 1000)
+            .filter(|net| net.0.unsigned_abs() <= Money::MAX.0.unsigned_abs())
     }
 }
 
@@ -236,22 +289,40 @@ mod tests {
 
     #[test]
     fn amounts_read_and_print_to_the_ore() {
-        for (text, ore) in [("26800.00", 2_680_000), ("0.5", 50), ("-1.05", -105), ("10000000000.00", Money::MAX.0)] {
+        for (text, ore) in [
+            ("26800.00", 2_680_000),
+            ("0.5", 50),
+            ("-1.05", -105),
+            ("10000000000.00", Money::MAX.0),
+        ] {
             assert_eq!(text.parse(), Ok(Money(ore)), "{text}");
         }
         assert_eq!(Money(-105).to_string(), "-1.05");
-        for text in
-            ["", "1,00", "1.005", "1e3", "--1", "+1", ".5", "1.", "10000000000.01", "90071992547409.91", "99999999999999999999", "١"]
-        {
+        for text in [
+            "",
+            "1,00",
+            "1.005",
+            "1e3",
+            "--1",
+            "+1",
+            ".5",
+            "1.",
+            "10000000000.01",
+            "90071992547409.91",
+            "99999999999999999999",
+            "١",
+        ] {
             assert!(text.parse::<Money>().is_err(), "{text}");
         }
     }
 
     #[test]
     fn the_reports_fee_table_comes_out_exactly() {
-        for (allocation, at_two, at_four) in
-            [(432_400_000, 864_800, 1_729_600), (1_340_000_000, 2_680_000, 5_360_000), (3_200_000_000, 6_400_000, 12_800_000)]
-        {
+        for (allocation, at_two, at_four) in [
+            (432_400_000, 864_800, 1_729_600),
+            (1_340_000_000, 2_680_000, 5_360_000),
+            (3_200_000_000, 6_400_000, 12_800_000),
+        ] {
             assert_eq!(PerMille(2000).of(Money(allocation)), Some(Money(at_two)));
             assert_eq!(PerMille(4000).of(Money(allocation)), Some(Money(at_four)));
         }

@@ -1,4 +1,5 @@
-//! Numbers with check digits: organisation numbers, OCR references, and what Peppol knows its participants by.
+//! Numbers with check digits: organisation numbers, OCR references, and what Peppol knows its
+//! participants by.
 
 use std::{fmt, str::FromStr};
 
@@ -8,7 +9,9 @@ use serde::{Deserialize, Serialize};
 /// Whether the last digit of `digits` is the check digit of those before it.
 #[must_use]
 pub fn luhn_holds(digits: &str) -> bool {
-    !digits.is_empty() && digits.bytes().all(|byte| byte.is_ascii_digit()) && luhn_sum(digits, false).is_multiple_of(10)
+    !digits.is_empty()
+        && digits.bytes().all(|byte| byte.is_ascii_digit())
+        && luhn_sum(digits, false).is_multiple_of(10)
 }
 
 /// The check digit that makes `digits` followed by it valid.
@@ -30,7 +33,8 @@ fn luhn_sum(digits: &str, mut doubled: bool) -> u32 {
         .sum()
 }
 
-/// The OCR reference of a payment: the base, a length digit and a check digit. Null when `base` is not digits or the whole would leave 2 to 25 digits.
+/// The OCR reference of a payment: the base, a length digit and a check digit. Null when `base` is
+/// not digits or the whole would leave 2 to 25 digits.
 #[must_use]
 pub fn ocr(base: &str) -> Option<String> {
     let is_digits = !base.is_empty() && base.bytes().all(|byte| byte.is_ascii_digit());
@@ -40,8 +44,21 @@ pub fn ocr(base: &str) -> Option<String> {
     })
 }
 
-/// A Swedish organisation number (organisationsnummer), written `NNNNNN-NNNN`, its third digit at least 2 and its check digit right.
-#[derive(Clone, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
+/// A Swedish organisation number (organisationsnummer), written `NNNNNN-NNNN`, its third digit at
+/// least 2 and its check digit right.
+#[derive(
+    Clone,
+    Debug,
+    Default,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Serialize,
+    Deserialize,
+    DeriveValueType,
+)]
 #[serde(transparent)]
 pub struct OrgNumber(String);
 
@@ -66,7 +83,8 @@ impl FromStr for OrgNumber {
         const SHAPE: &str = "is not an organisation number; write NNNNNN-NNNN";
         let (date, serial) = text.split_once('-').ok_or(SHAPE)?;
         let digits = format!("{date}{serial}");
-        if date.len() != 6 || serial.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit()) {
+        if date.len() != 6 || serial.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit())
+        {
             return Err(SHAPE);
         }
         if digits.as_bytes()[2] < b'2' {
@@ -79,9 +97,10 @@ impl FromStr for OrgNumber {
     }
 }
 
-/// Whether a text is a Peppol participant that e-invoices can name: scheme and number, as `0007:2220001834`. Of the many schemes in the list
-/// EAS (Electronic Address Scheme) these are the ones that Swedish organisations have, with the rules that Peppol's validator and their
-/// issuers set:
+/// Whether a text is a Peppol participant that e-invoices can name: scheme and number, as
+/// `0007:2220001834`. Of the many schemes in the list EAS (Electronic Address Scheme) these are the
+/// ones that Swedish organisations have, with the rules that Peppol's validator and their issuers
+/// set:
 ///
 /// | scheme | number |
 /// |---|---|
@@ -94,10 +113,12 @@ impl FromStr for OrgNumber {
 pub fn check_peppol_id(text: &str) -> Result<(), &'static str> {
     const SHAPE: &str = "is not a Peppol participant; write scheme and number as 0007:2220001834";
     let (scheme, number) = text.split_once(':').ok_or(SHAPE)?;
-    let is_digits = |count| number.len() == count && number.bytes().all(|byte| byte.is_ascii_digit());
+    let is_digits =
+        |count| number.len() == count && number.bytes().all(|byte| byte.is_ascii_digit());
     let (holds, fault) = match scheme {
         "0007" => (
-            is_digits(10) && format!("{}-{}", &number[..6], &number[6..]).parse::<OrgNumber>().is_ok(),
+            is_digits(10)
+                && format!("{}-{}", &number[..6], &number[6..]).parse::<OrgNumber>().is_ok(),
             "must have a valid organisation number of ten digits after 0007, as 0007:2220001834",
         ),
         "0088" => (
@@ -105,18 +126,23 @@ pub fn check_peppol_id(text: &str) -> Result<(), &'static str> {
             "must have a GLN of thirteen digits with a right check digit after 0088, as 0088:7300010000001",
         ),
         "0060" => (is_digits(9), "must have a D-U-N-S number of nine digits after 0060"),
-        _ if scheme.len() == 4 && scheme.bytes().all(|byte| byte.is_ascii_digit()) => {
-            (false, "has a scheme that Swedish organisations don't use in Peppol; it must be 0007, 0088 or 0060")
-        }
+        _ if scheme.len() == 4 && scheme.bytes().all(|byte| byte.is_ascii_digit()) => (
+            false,
+            "has a scheme that Swedish organisations don't use in Peppol; it must be 0007, 0088 or 0060",
+        ),
         _ => (false, SHAPE),
     };
     if holds { Ok(()) } else { Err(fault) }
 }
 
-/// Whether the last digit of a GLN makes its digits, weighed 1 and 3 by turns from the end, come to whole tens.
+/// Whether the last digit of a GLN makes its digits, weighed 1 and 3 by turns from the end, come to
+/// whole tens.
 fn gln_holds(digits: &str) -> bool {
-    let weighed =
-        digits.bytes().rev().zip([1_u32, 3].into_iter().cycle()).map(|(byte, weight)| u32::from(byte.wrapping_sub(b'0')) * weight);
+    let weighed = digits
+        .bytes()
+        .rev()
+        .zip([1_u32, 3].into_iter().cycle())
+        .map(|(byte, weight)| u32::from(byte.wrapping_sub(b'0')) * weight);
     weighed.sum::<u32>().is_multiple_of(10)
 }
 
@@ -126,7 +152,13 @@ mod tests {
 
     #[test]
     fn peppol_participants_are_told_apart() {
-        for valid in ["0007:2220001834", "0007:8025550008", "0088:7300010000001", "0088:7340000000000", "0060:123456789"] {
+        for valid in [
+            "0007:2220001834",
+            "0007:8025550008",
+            "0088:7300010000001",
+            "0088:7340000000000",
+            "0060:123456789",
+        ] {
             assert_eq!(check_peppol_id(valid), Ok(()), "{valid}");
         }
         for invalid in [
@@ -156,14 +188,24 @@ mod tests {
         for valid in ["222000-1834", "222000-2568", "802555-0008"] {
             assert!(valid.parse::<OrgNumber>().is_ok(), "{valid}");
         }
-        for invalid in ["222000-1835", "121212-1212", "2220001834", "222000–1834", "", "22200-01834", "222000-18340"] {
+        for invalid in [
+            "222000-1835",
+            "121212-1212",
+            "2220001834",
+            "222000–1834",
+            "",
+            "22200-01834",
+            "222000-18340",
+        ] {
             assert!(invalid.parse::<OrgNumber>().is_err(), "{invalid}");
         }
     }
 
     #[test]
     fn ocr_references_carry_length_and_check_digit() {
-        for (base, reference) in [("123", "12351"), ("20220001", "2022000109"), ("1234567890", "123456789023")] {
+        for (base, reference) in
+            [("123", "12351"), ("20220001", "2022000109"), ("1234567890", "123456789023")]
+        {
             assert_eq!(ocr(base).as_deref(), Some(reference));
         }
         assert_eq!(ocr("K101"), None);

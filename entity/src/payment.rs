@@ -34,7 +34,8 @@ pub struct Model {
 }
 
 impl Model {
-    /// Returns the day in the books: lateness and interest go by `received_on`, revenue and vouchers by this day.
+    /// Returns the day in the books: lateness and interest go by `received_on`, revenue and
+    /// vouchers by this day.
     #[must_use]
     pub fn day_in_books(&self) -> NaiveDate {
         self.booked_on.unwrap_or(self.received_on)

@@ -1,14 +1,17 @@
-//! The key that one person's data in the audit trail is sealed with; deleting it erases the person from the trail.
+//! The key that one person's data in the audit trail is sealed with; deleting it erases the person
+//! from the trail.
 
 use sea_orm::entity::prelude::*;
 
 use crate::kind::PersonKind;
 
-/// The key that one person's data in the audit trail is sealed with; deleting it erases the person from the trail.
+/// The key that one person's data in the audit trail is sealed with; deleting it erases the person
+/// from the trail.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "person_key")]
 pub struct Model {
-    /// The first 16 bytes of the key's SHA-256, by which sealed fields name it: no other key can take its place.
+    /// The first 16 bytes of the key's SHA-256, by which sealed fields name it: no other key can
+    /// take its place.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// Kind of the person.
@@ -21,7 +24,10 @@ pub struct Model {
 
 impl std::fmt::Debug for Model {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.debug_struct("Model").field("id", &self.id).field("kind", &self.kind).finish_non_exhaustive()
+        f.debug_struct("Model")
+            .field("id", &self.id)
+            .field("kind", &self.kind)
+            .finish_non_exhaustive()
     }
 }
 

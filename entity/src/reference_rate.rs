@@ -6,7 +6,8 @@ use serde::Serialize;
 
 use crate::{id::ReferenceRateId, sparse::sparse};
 
-/// A reference rate (referensränta) of a half-year that the register was told; those that the program comes with have no row.
+/// A reference rate (referensränta) of a half-year that the register was told; those that the
+/// program comes with have no row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "reference_rate")]
 pub struct Model {

@@ -1,4 +1,5 @@
-//! A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation agreement by which money comes in.
+//! A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation
+//! agreement by which money comes in.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;

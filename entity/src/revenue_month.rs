@@ -1,4 +1,5 @@
-//! What one activity brought in during one month, kept up to date in the transaction that issues, credits or pays.
+//! What one activity brought in during one month, kept up to date in the transaction that issues,
+//! credits or pays.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -6,7 +7,8 @@ use serde::Serialize;
 
 use crate::{money::Money, sparse::sparse};
 
-/// What one activity brought in during one month, kept up to date in the transaction that issues, credits or pays.
+/// What one activity brought in during one month, kept up to date in the transaction that issues,
+/// credits or pays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "revenue_month")]
 pub struct Model {

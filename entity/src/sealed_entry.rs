@@ -1,4 +1,5 @@
-//! Entries of the audit trail with fields sealed with a person's key, so that an erasure can name them.
+//! Entries of the audit trail with fields sealed with a person's key, so that an erasure can name
+//! them.
 
 use sea_orm::entity::prelude::*;
 

@@ -1,4 +1,5 @@
-//! Rows that are read with only the columns somebody asked for, since decoding the others is the largest part of a list's cost.
+//! Rows that are read with only the columns somebody asked for, since decoding the others is the
+//! largest part of a list's cost.
 
 use sea_orm::{DbErr, EntityTrait, QueryResult};
 
@@ -7,11 +8,15 @@ pub trait Sparse: Sized {
     /// The table's entity.
     type Entity: EntityTrait;
 
-    /// The row with the values of `columns`, which stand in the statement in this order from the first place on; every other field keeps its default.
+    /// The row with the values of `columns`, which stand in the statement in this order from the
+    /// first place on; every other field keeps its default.
     ///
     /// # Errors
     /// A value that its field can't hold.
-    fn read(row: &QueryResult, columns: &[<Self::Entity as EntityTrait>::Column]) -> Result<Self, DbErr>;
+    fn read(
+        row: &QueryResult,
+        columns: &[<Self::Entity as EntityTrait>::Column],
+    ) -> Result<Self, DbErr>;
 
     /// Every column, for those who want the whole row.
     fn every_column() -> Vec<<Self::Entity as EntityTrait>::Column>;

@@ -1,11 +1,13 @@
-//! The long texts of a status report, in a table of their own so that lists of reports never drag them along.
+//! The long texts of a status report, in a table of their own so that lists of reports never drag
+//! them along.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::id::StatusReportId;
 
-/// The long texts of a status report, in a table of their own so that lists of reports never drag them along.
+/// The long texts of a status report, in a table of their own so that lists of reports never drag
+/// them along.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "status_report_text")]
 pub struct Model {

@@ -1,4 +1,5 @@
-//! A tax decision: how VAT is treated on the special fees of an activity, or on a fee of the network itself, from a day on.
+//! A tax decision: how VAT is treated on the special fees of an activity, or on a fee of the
+//! network itself, from a day on.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -10,7 +11,8 @@ use crate::{
     sparse::sparse,
 };
 
-/// A tax decision: how VAT is treated on the special fees of an activity, or on a fee of the network itself, from a day on.
+/// A tax decision: how VAT is treated on the special fees of an activity, or on a fee of the
+/// network itself, from a day on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "tax_decision")]
 pub struct Model {

@@ -20,7 +20,8 @@ pub struct Model {
     pub revoked_at: DateTimeUtc,
     /// Why.
     pub reason: Option<String>,
-    /// The association whose contact has ended: only tokens with the role MEMBER alone, and of it, are revoked. Null: every token.
+    /// The association whose contact has ended: only tokens with the role MEMBER alone, and of it,
+    /// are revoked. Null: every token.
     pub member_id: Option<MemberId>,
 }
 

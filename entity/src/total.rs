@@ -12,7 +12,8 @@ use crate::money::Money;
 
 /// A sum of amounts in öre. Sums of 2^63 amounts of any size fit, so that no report overflows.
 ///
-/// In the database it is a text: the sum itself, or its high and low parts as `high:low`, where high counts steps of 2^32.
+/// In the database it is a text: the sum itself, or its high and low parts as `high:low`, where
+/// high counts steps of 2^32.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct Total(pub i128);
 
@@ -92,7 +93,10 @@ mod tests {
         for sum in [0, 1, -1, largest, -largest] {
             assert_eq!(Total::read(&sum.to_string()), Some(Total(sum)));
             // As SQLite shifts: towards minus infinity.
-            assert_eq!(Total::read(&format!("{}:{}", sum >> 32, sum & 0xffff_ffff)), Some(Total(sum)));
+            assert_eq!(
+                Total::read(&format!("{}:{}", sum >> 32, sum & 0xffff_ffff)),
+                Some(Total(sum))
+            );
         }
         for text in ["", ":", "1:", ":1", "1.5", "a"] {
             assert_eq!(Total::read(text), None, "{text}");
@@ -102,6 +106,9 @@ mod tests {
     #[test]
     fn more_than_64_bits_are_exact() {
         let sum: Total = [Money(i64::MAX); 3].into_iter().sum();
-        assert_eq!((sum.to_string(), (-sum).to_string()), ("276701161105643274.21".to_owned(), "-276701161105643274.21".to_owned()));
+        assert_eq!(
+            (sum.to_string(), (-sum).to_string()),
+            ("276701161105643274.21".to_owned(), "-276701161105643274.21".to_owned())
+        );
     }
 }

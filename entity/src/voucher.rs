@@ -1,11 +1,13 @@
-//! A voucher: what was booked of a document, a payment, a reminder, an adjustment or a bank payment, and in which batch it was exported.
+//! A voucher: what was booked of a document, a payment, a reminder, an adjustment or a bank
+//! payment, and in which batch it was exported.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{id::ExportBatchId, kind::VoucherSource, sparse::sparse};
 
-/// A voucher, or one that corrects it. One of no batch was booked elsewhere, as imported history was.
+/// A voucher, or one that corrects it. One of no batch was booked elsewhere, as imported history
+/// was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "voucher")]
 pub struct Model {

@@ -1,4 +1,5 @@
-//! A small client over HTTP/1.1 and graphql-transport-ws, on blocking sockets: it should cost little next to what it measures.
+//! A small client over HTTP/1.1 and graphql-transport-ws, on blocking sockets: it should cost
+//! little next to what it measures.
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -30,9 +31,15 @@ impl Client {
     }
 
     /// Asks a document.
-    pub fn ask(&mut self, document: &str, variables: Value, wants_cost: bool) -> Result<Reply, Failure> {
+    pub fn ask(
+        &mut self,
+        document: &str,
+        variables: Value,
+        wants_cost: bool,
+    ) -> Result<Reply, Failure> {
         let extensions = if wants_cost { json!({ "cost": true }) } else { json!({}) };
-        let body = json!({ "query": document, "variables": variables, "extensions": extensions }).to_string();
+        let body = json!({ "query": document, "variables": variables, "extensions": extensions })
+            .to_string();
         let head = format!("content-type: application/json\r\ncontent-length: {}\r\n", body.len());
         self.request(&format!("POST /graphql HTTP/1.1\r\n{head}"), &body)
     }
@@ -55,11 +62,15 @@ impl Client {
             Some(stream) => stream,
             none => none.insert(connect(&self.address)?),
         };
-        let request = format!("{head}host: {}\r\nauthorization: Bearer {}\r\n\r\n{body}", self.address, self.token);
+        let request = format!(
+            "{head}host: {}\r\nauthorization: Bearer {}\r\n\r\n{body}",
+            self.address, self.token
+        );
         stream.get_mut().write_all(request.as_bytes())?;
         let mut line = String::new();
         stream.read_line(&mut line)?;
-        let status = line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("no status")?;
+        let status =
+            line.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or("no status")?;
         let mut length = 0;
         loop {
             line.clear();
@@ -71,7 +82,11 @@ impl Client {
         }
         let mut bytes = vec![0; length];
         stream.read_exact(&mut bytes)?;
-        Ok(Reply { status, bytes: length, json: serde_json::from_slice(&bytes).unwrap_or_default() })
+        Ok(Reply {
+            status,
+            bytes: length,
+            json: serde_json::from_slice(&bytes).unwrap_or_default(),
+        })
     }
 }
 
@@ -90,7 +105,11 @@ impl Socket {
         let mut stream = connect(&client.address)?;
         let head = "connection: Upgrade\r\nupgrade: websocket\r\nsec-websocket-version: 13\r\nsec-websocket-key: c2FtcmVnaXN0ZXIgbG9hZA==\r\n\
                     sec-websocket-protocol: graphql-transport-ws\r\n";
-        write!(stream.get_mut(), "GET /graphql/ws HTTP/1.1\r\nhost: {}\r\n{head}\r\n", client.address)?;
+        write!(
+            stream.get_mut(),
+            "GET /graphql/ws HTTP/1.1\r\nhost: {}\r\n{head}\r\n",
+            client.address
+        )?;
         let mut line = String::new();
         while line.trim() != "" || line.is_empty() {
             line.clear();
@@ -155,7 +174,13 @@ impl Socket {
             self.0.read_exact(&mut bytes)?;
             match head[0] & 15 {
                 1 => return Ok(serde_json::from_slice(&bytes)?),
-                8 => return Err(format!("closed: {}", String::from_utf8_lossy(bytes.get(2..).unwrap_or_default())).into()),
+                8 => {
+                    return Err(format!(
+                        "closed: {}",
+                        String::from_utf8_lossy(bytes.get(2..).unwrap_or_default())
+                    )
+                    .into());
+                }
                 _ => {}
             }
         }

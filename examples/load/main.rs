@@ -1,9 +1,10 @@
 //! Measures what requests cost a server, and what others notice of hostile ones:
 //! `cargo run --release --example load -- target/release/samregister [costs|hostile|followers]…`.
 //!
-//! It starts the program with its demo, so that it can be run against any build. `costs` prints the dearest requests that each role may make,
-//! `hostile` the latency of `/healthz` and others next to 32 of them, `followers` what a commit costs with 1 000 of those. It ends with 1
-//! when a goal is missed: `.ci/long` runs it.
+//! It starts the program with its demo, so that it can be run against any build. `costs` prints the
+//! dearest requests that each role may make, `hostile` the latency of `/healthz` and others next to
+//! 32 of them, `followers` what a commit costs with 1 000 of those. It ends with 1 when a goal is
+//! missed: `.ci/long` runs it.
 
 mod client;
 mod questions;
@@ -50,7 +51,8 @@ impl Program {
             .stdout(Stdio::piped())
             .stderr(Stdio::piped());
         let mut child = command.envs(settings.iter().copied()).spawn()?;
-        let (output, errors) = (child.stdout.take().ok_or("no output")?, child.stderr.take().ok_or("no errors")?);
+        let (output, errors) =
+            (child.stdout.take().ok_or("no output")?, child.stderr.take().ok_or("no errors")?);
         let mut address = None;
         let mut errors = BufReader::new(errors);
         let mut line = String::new();
@@ -59,7 +61,11 @@ impl Program {
             if errors.read_line(&mut line)? == 0 {
                 return Err("the program ended at once".into());
             }
-            address = line.split("http://").nth(1).and_then(|rest| rest.split(',').next()).map(|address| address.trim().to_owned());
+            address = line
+                .split("http://")
+                .nth(1)
+                .and_then(|rest| rest.split(',').next())
+                .map(|address| address.trim().to_owned());
         }
         thread::spawn(move || errors.lines().for_each(drop));
         let (mut tokens, mut role) = (Vec::new(), String::new());
@@ -76,24 +82,38 @@ impl Program {
     }
 
     fn client(&self, role: &str) -> Client {
-        let token = self.tokens.iter().find(|(its, _)| its == role).map(|(_, token)| token.clone()).unwrap_or_default();
+        let token = self
+            .tokens
+            .iter()
+            .find(|(its, _)| its == role)
+            .map(|(_, token)| token.clone())
+            .unwrap_or_default();
         Client::new(self.address.clone(), token)
     }
 
     /// Processor time so far, in seconds.
     fn processor_time(&self) -> f64 {
-        let text = std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
-        let fields: Vec<&str> = text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |place: usize| fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default();
+        let text =
+            std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
+        let fields: Vec<&str> =
+            text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
+        let ticks = |place: usize| {
+            fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default()
+        };
         (ticks(11) + ticks(12)) / 100.0
     }
 
     /// Megabytes of memory, now and at most.
     fn memory(&self) -> (u64, u64) {
-        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id())).unwrap_or_default();
+        let text = std::fs::read_to_string(format!("/proc/{}/status", self.child.id()))
+            .unwrap_or_default();
         let of = |name: &str| {
             let line = text.lines().find(|line| line.starts_with(name)).unwrap_or_default();
-            line.split_whitespace().nth(1).and_then(|kilobytes| kilobytes.parse::<u64>().ok()).unwrap_or_default() / 1024
+            line.split_whitespace()
+                .nth(1)
+                .and_then(|kilobytes| kilobytes.parse::<u64>().ok())
+                .unwrap_or_default()
+                / 1024
         };
         (of("VmRSS"), of("VmHWM"))
     }
@@ -106,7 +126,8 @@ fn main() -> ExitCode {
     let wants = |name: &str| wanted.is_empty() || wanted.iter().any(|wanted| wanted == name);
     let mut missed = Vec::new();
     type Part = fn(&str, &mut Vec<String>) -> Result<(), Failure>;
-    let parts: [(&str, Part); 3] = [("costs", costs), ("hostile", hostile), ("followers", followers)];
+    let parts: [(&str, Part); 3] =
+        [("costs", costs), ("hostile", hostile), ("followers", followers)];
     for (name, part) in parts.into_iter().filter(|(name, _)| wants(name)) {
         if let Err(failure) = part(&program, &mut missed) {
             missed.push(format!("{name}: {failure}"));
@@ -120,7 +141,9 @@ fn main() -> ExitCode {
 fn costs(path: &str, _: &mut Vec<String>) -> Result<(), Failure> {
     // This measures what a document costs, not how many may be sent.
     let program = Program::start(path, &[("SAMREGISTER_MAX_COST_PER_MINUTE", "0")])?;
-    println!("role           request                                   points   CPU-ms  µs/point       bytes  seconds  answer");
+    println!(
+        "role           request                                   points   CPU-ms  µs/point       bytes  seconds  answer"
+    );
     let roles: Vec<String> = program.tokens.iter().map(|(role, _)| role.clone()).collect();
     for role in roles {
         let mut client = program.client(&role);
@@ -128,13 +151,16 @@ fn costs(path: &str, _: &mut Vec<String>) -> Result<(), Failure> {
         for (name, document, variables) in questions::dear(&mut client)? {
             let (before, began) = (program.processor_time(), Instant::now());
             let reply = client.ask(&document, variables, true)?;
-            let (seconds, used) = (began.elapsed().as_secs_f64(), program.processor_time() - before);
+            let (seconds, used) =
+                (began.elapsed().as_secs_f64(), program.processor_time() - before);
             rows.push((used, seconds, name, reply));
         }
         rows.sort_by(|one, other| other.0.total_cmp(&one.0));
         for (used, seconds, name, reply) in rows.into_iter().take(10) {
             let points = reply.points();
-            let each = points.filter(|points| *points > 0).map_or(0.0, |points| used * 1e6 / points as f64);
+            let each = points
+                .filter(|points| *points > 0)
+                .map_or(0.0, |points| used * 1e6 / points as f64);
             let points = points.map_or("-".to_owned(), |points| points.to_string());
             println!(
                 "{role:<14} {name:<40} {points:>7} {:>8.0} {each:>9.1} {:>11} {seconds:>8.2}  {}",
@@ -156,9 +182,11 @@ fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     let before = program.processor_time();
     let hostile: Vec<_> = (0..32)
         .map(|place| {
-            let (program, over, questions) = (Arc::clone(&program), Arc::clone(&over), questions.clone());
+            let (program, over, questions) =
+                (Arc::clone(&program), Arc::clone(&over), questions.clone());
             thread::spawn(move || {
-                let (mut client, mut asked, mut longest) = (program.client("MEMBER"), 0, Duration::ZERO);
+                let (mut client, mut asked, mut longest) =
+                    (program.client("MEMBER"), 0, Duration::ZERO);
                 while !over.load(Ordering::Relaxed) {
                     let (_, document, variables) = &questions[(place + asked) % questions.len()];
                     let began = Instant::now();
@@ -181,8 +209,16 @@ fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
                 let began = Instant::now();
                 while began.elapsed() < Duration::from_secs(20) {
                     let asked = Instant::now();
-                    let reply = if question.starts_with('/') { client.get(question) } else { client.ask(question, json!({}), false) };
-                    times.push(if reply.is_ok_and(|reply| reply.status == 200) { asked.elapsed() } else { Duration::from_secs(3600) });
+                    let reply = if question.starts_with('/') {
+                        client.get(question)
+                    } else {
+                        client.ask(question, json!({}), false)
+                    };
+                    times.push(if reply.is_ok_and(|reply| reply.status == 200) {
+                        asked.elapsed()
+                    } else {
+                        Duration::from_secs(3600)
+                    });
                     thread::sleep(Duration::from_millis(20));
                 }
                 times.sort_unstable();
@@ -194,10 +230,23 @@ fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     println!("beside 32 hostile requests of a MEMBER       probes   p50 ms   p99 ms   max ms");
     for probe in probes {
         let (name, times) = probe.join().map_err(|_| "a probe panicked")?;
-        let at = |part: f64| times.get(((times.len() as f64 - 1.0) * part) as usize).map_or(0.0, |time| time.as_secs_f64() * 1e3);
-        println!("{name:<44} {:>6} {:>8.1} {:>8.1} {:>8.1}", times.len(), at(0.5), at(0.99), at(1.0));
+        let at = |part: f64| {
+            times
+                .get(((times.len() as f64 - 1.0) * part) as usize)
+                .map_or(0.0, |time| time.as_secs_f64() * 1e3)
+        };
+        println!(
+            "{name:<44} {:>6} {:>8.1} {:>8.1} {:>8.1}",
+            times.len(),
+            at(0.5),
+            at(0.99),
+            at(1.0)
+        );
         if name.starts_with('/') && at(0.99) > 100.0 {
-            missed.push(format!("{name} has a p99 of {:.0} ms beside 32 hostile requests; the goal is 100", at(0.99)));
+            missed.push(format!(
+                "{name} has a p99 of {:.0} ms beside 32 hostile requests; the goal is 100",
+                at(0.99)
+            ));
         }
     }
     over.store(true, Ordering::Relaxed);
@@ -213,7 +262,10 @@ fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
         program.memory()
     );
     if longest > Duration::from_secs(21) {
-        missed.push(format!("a request was answered after {:.1} s; the time limit is 20", longest.as_secs_f64()));
+        missed.push(format!(
+            "a request was answered after {:.1} s; the time limit is 20",
+            longest.as_secs_f64()
+        ));
     }
     Ok(())
 }
@@ -234,14 +286,17 @@ fn followers(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     let mut sockets = Vec::new();
     for _ in 0..FOLLOWERS {
         let mut socket = Socket::open(&office)?;
-        socket.subscribe("subscription { changes { revision kind action node { __typename id } at } }")?;
+        socket.subscribe(
+            "subscription { changes { revision kind action node { __typename id } at } }",
+        )?;
         sockets.push(socket);
     }
     thread::sleep(Duration::from_secs(2));
     let mut used = Vec::new();
     for place in 0..5 {
         let before = program.processor_time();
-        let document = "mutation($name: String!) { organisationAdd(input: { name: $name }) { id } }";
+        let document =
+            "mutation($name: String!) { organisationAdd(input: { name: $name }) { id } }";
         office.ask(document, json!({ "name": format!("Organisation {place}") }), false)?;
         for socket in &mut sockets {
             socket.next_event()?;
@@ -249,9 +304,14 @@ fn followers(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
         used.push(program.processor_time() - before);
     }
     let mean = used.iter().sum::<f64>() / used.len() as f64;
-    println!("{FOLLOWERS} followers: {mean:.3} CPU-s a commit ({used:.3?}); memory {:?} MB", program.memory());
+    println!(
+        "{FOLLOWERS} followers: {mean:.3} CPU-s a commit ({used:.3?}); memory {:?} MB",
+        program.memory()
+    );
     if mean > 0.05 {
-        missed.push(format!("a commit with {FOLLOWERS} followers takes {mean:.3} CPU-s; the goal is 0.05"));
+        missed.push(format!(
+            "a commit with {FOLLOWERS} followers takes {mean:.3} CPU-s; the goal is 0.05"
+        ));
     }
     Ok(())
 }

@@ -23,14 +23,18 @@ pub type Question = (String, String, Value);
 /// The documents that cost most, as large as the limits let them be.
 pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
     let mut questions = Vec::new();
-    let mut add = |name: &str, document: String, variables: Value| questions.push((name.to_owned(), document, variables));
+    let mut add = |name: &str, document: String, variables: Value| {
+        questions.push((name.to_owned(), document, variables))
+    };
     let found = client.ask("{ templates(first: 20) { nodes { versions { id parameters { name type } } } } agreements(first: 100) { nodes { id document { pdfUrl } } } drafts: agreements(first: 20, filter: { status: DRAFT }) { nodes { id } } }", json!({}), false)?;
     let versions = found.json["data"]["templates"]["nodes"]
         .as_array()
         .into_iter()
         .flatten()
         .flat_map(|template| template["versions"].as_array().into_iter().flatten());
-    if let Some(version) = versions.min_by_key(|version| version["parameters"].as_array().map_or(0, Vec::len)) {
+    if let Some(version) =
+        versions.min_by_key(|version| version["parameters"].as_array().map_or(0, Vec::len))
+    {
         let parameters = version["parameters"].as_array().into_iter().flatten().map(|parameter| {
             let value = match parameter["type"].as_str().unwrap_or_default() {
                 "DATE" => json!("2027-01-01"),
@@ -54,11 +58,17 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
             );
         }
         let document = "query($ids: [ID!]!, $p: JSON!) { nodes(ids: $ids) { ... on AgreementTemplateVersion { preview(parameters: $p) { sha256 } } } }";
-        add("PDF of a template preview", document.to_owned(), json!({ "ids": [version["id"]], "p": parameters }));
+        add(
+            "PDF of a template preview",
+            document.to_owned(),
+            json!({ "ids": [version["id"]], "p": parameters }),
+        );
     }
     let ids = |list: &Value, has: &str| -> Vec<Value> {
         let rows = list["nodes"].as_array().into_iter().flatten();
-        rows.filter(|row| has.is_empty() || !row[has].is_null()).map(|row| row["id"].clone()).collect()
+        rows.filter(|row| has.is_empty() || !row[has].is_null())
+            .map(|row| row["id"].clone())
+            .collect()
     };
     let documents = ids(&found.json["data"]["agreements"], "document");
     if !documents.is_empty() {
@@ -68,26 +78,49 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
                 "query($ids: [ID!]!) {{ {} }} fragment F on Agreement {{ document {{ html }} }}",
                 repeat(aliases, "nodes(ids: $ids) { ...F }")
             );
-            add(&format!("{aliases} x nodes of 100 kept documents"), document, json!({ "ids": ids }));
+            add(
+                &format!("{aliases} x nodes of 100 kept documents"),
+                document,
+                json!({ "ids": ids }),
+            );
         }
     }
     let drafts = ids(&found.json["data"]["drafts"], "");
     if !drafts.is_empty() {
-        let document = "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Agreement { preview { html } } } }";
-        add("nodes of 100 agreement previews", document.to_owned(), json!({ "ids": drafts.iter().cycle().take(100).collect::<Vec<_>>() }));
+        let document =
+            "query($ids: [ID!]!) { nodes(ids: $ids) { ... on Agreement { preview { html } } } }";
+        add(
+            "nodes of 100 agreement previews",
+            document.to_owned(),
+            json!({ "ids": drafts.iter().cycle().take(100).collect::<Vec<_>>() }),
+        );
     }
     add(
         "200 x members by search",
-        format!("{{ {} }}", repeat(200, "members(filter: { search: \"samordning\" }) { totalCount }")),
+        format!(
+            "{{ {} }}",
+            repeat(200, "members(filter: { search: \"samordning\" }) { totalCount }")
+        ),
         json!({}),
     );
     add(
         "100 x agreements by search",
-        format!("{{ {} }}", repeat(100, "agreements(filter: { search: \"finsam\" }) { totalCount nodes { id } }")),
+        format!(
+            "{{ {} }}",
+            repeat(100, "agreements(filter: { search: \"finsam\" }) { totalCount nodes { id } }")
+        ),
         json!({}),
     );
-    add("200 x totalCount of members", format!("{{ {} }}", repeat(200, "members { totalCount }")), json!({}));
-    add("200 x totalCount of invoices", format!("{{ {} }}", repeat(200, "invoices { totalCount }")), json!({}));
+    add(
+        "200 x totalCount of members",
+        format!("{{ {} }}", repeat(200, "members { totalCount }")),
+        json!({}),
+    );
+    add(
+        "200 x totalCount of invoices",
+        format!("{{ {} }}", repeat(200, "invoices { totalCount }")),
+        json!({}),
+    );
     add(
         "members x agreements",
         "{ members(first: 190) { nodes { name orgNumber county agreements(first: 50) { nodes { number status startsOn termEndsOn } } } } }"
@@ -102,33 +135,75 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
     add("activity matrix", "{ activityMatrix(comparedTo: \"2025-01-01\") { activities { activity { name } coverage { members share notConnected { name } } trend { joined { name } left { name } } } rows(first: 200) { nodes { member { name } cells { number status } } } } }".to_owned(), json!({}));
     add(
         "20 x activity matrix trends",
-        format!("{{ {} }}", repeat(20, "activityMatrix(comparedTo: \"2025-01-01\") { activities { trend { joinedCount leftCount } } }")),
+        format!(
+            "{{ {} }}",
+            repeat(
+                20,
+                "activityMatrix(comparedTo: \"2025-01-01\") { activities { trend { joinedCount leftCount } } }"
+            )
+        ),
         json!({}),
     );
     add(
         "60 x revenue",
         format!(
             "{{ {} }}",
-            repeat(60, "revenue(input: { from: \"2020-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MONTH] }) { rows { net } }")
+            repeat(
+                60,
+                "revenue(input: { from: \"2020-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MONTH] }) { rows { net } }"
+            )
         ),
         json!({}),
     );
-    add("60 x revenue forecast", format!("{{ {} }}", repeat(60, "revenueForecast(year: 2027) { rows { net } }")), json!({}));
+    add(
+        "60 x revenue forecast",
+        format!("{{ {} }}", repeat(60, "revenueForecast(year: 2027) { rows { net } }")),
+        json!({}),
+    );
     add(
         "50 x fee scenario",
-        format!("{{ {} }}", repeat(50, "serviceFeeScenario(input: { year: 2026, perMille: 2 }) { missing { name } }")),
+        format!(
+            "{{ {} }}",
+            repeat(
+                50,
+                "serviceFeeScenario(input: { year: 2026, perMille: 2 }) { missing { name } }"
+            )
+        ),
         json!({}),
     );
-    add("50 x consistency", format!("{{ {} }}", repeat(50, "templateConsistency { totalCount }")), json!({}));
-    add("50 x deadlines", format!("{{ {} }}", repeat(50, "expiringAgreements(withinDays: 3650) { totalCount }")), json!({}));
-    add("audit log", "{ auditLog(first: 200) { nodes { revision before after } } }".to_owned(), json!({}));
-    add("30 x audit log", format!("{{ {} }}", repeat(30, "auditLog(first: 200) { nodes { before after } }")), json!({}));
+    add(
+        "50 x consistency",
+        format!("{{ {} }}", repeat(50, "templateConsistency { totalCount }")),
+        json!({}),
+    );
+    add(
+        "50 x deadlines",
+        format!("{{ {} }}", repeat(50, "expiringAgreements(withinDays: 3650) { totalCount }")),
+        json!({}),
+    );
+    add(
+        "audit log",
+        "{ auditLog(first: 200) { nodes { revision before after } } }".to_owned(),
+        json!({}),
+    );
+    add(
+        "30 x audit log",
+        format!("{{ {} }}", repeat(30, "auditLog(first: 200) { nodes { before after } }")),
+        json!({}),
+    );
     add(
         "50 x break-even",
-        format!("{{ activities(first: 20) {{ nodes {{ {} }} }} }}", repeat(50, "breakEven(year: 2026) { __typename }")),
+        format!(
+            "{{ activities(first: 20) {{ nodes {{ {} }} }} }}",
+            repeat(50, "breakEven(year: 2026) { __typename }")
+        ),
         json!({}),
     );
-    add("40 000 names", format!("{{ members(first: 200) {{ nodes {{ {} }} }} }}", repeat(199, "name")), json!({}));
+    add(
+        "40 000 names",
+        format!("{{ members(first: 200) {{ nodes {{ {} }} }} }}", repeat(199, "name")),
+        json!({}),
+    );
     Ok(questions)
 }
 

@@ -23,10 +23,12 @@ use domain::{
 
 /// Show how many must take part for activities to carry their cost
 ///
-/// A row for each fee of today: the least number that covers the cost of the year less its grants. Yearly fees count agreements, fees paid
-/// once those that begin in the year, fees per participant the participants, and fees per mille the members that pay the most, each by its
-/// own allocation. Members without a known allocation are listed, and are in no number. Committed cost is what agreements by which the network
-/// pays come to in the year; it stands beside the booked cost, and the number covers the booked one.
+/// A row for each fee of today: the least number that covers the cost of the year less its grants.
+/// Yearly fees count agreements, fees paid once those that begin in the year, fees per participant
+/// the participants, and fees per mille the members that pay the most, each by its own allocation.
+/// Members without a known allocation are listed, and are in no number. Committed cost is what
+/// agreements by which the network pays come to in the year; it stands beside the booked cost, and
+/// the number covers the booked one.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -57,11 +59,20 @@ pub async fn run(options: Options) -> Result {
     check_activities(&db, &viewer, &options.activities).await?;
     let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
     let mut known = activities::all(&db, &viewer, &activities::Filter::default(), &columns).await?;
-    known.retain(|activity| options.activities.is_empty() || options.activities.contains(&activity.slug));
+    known.retain(|activity| {
+        options.activities.is_empty() || options.activities.contains(&activity.slug)
+    });
     let ids: Vec<_> = known.iter().map(|activity| activity.id).collect();
     let mut found = revenue::break_even_of(&db, &viewer, &ids, options.year).await?;
-    let found: Vec<Found> = known.into_iter().filter_map(|activity| Some((found.remove(&activity.id)?, activity))).collect();
-    let missing: Vec<MemberId> = found.iter().flat_map(|(own, _)| &own.by_fee).flat_map(|by_fee| by_fee.missing.clone()).collect();
+    let found: Vec<Found> = known
+        .into_iter()
+        .filter_map(|activity| Some((found.remove(&activity.id)?, activity)))
+        .collect();
+    let missing: Vec<MemberId> = found
+        .iter()
+        .flat_map(|(own, _)| &own.by_fee)
+        .flat_map(|by_fee| by_fee.missing.clone())
+        .collect();
     let columns = [entity::member::Column::Id, entity::member::Column::Name];
     let names = members::by_ids(&db, &viewer, &missing, &columns).await?;
     let names: Names = names.into_iter().map(|member| (member.id, member.name)).collect();
@@ -128,7 +139,10 @@ fn grid(found: &[Found], basis: fn(FeeBasis) -> String) -> Grid {
             Cell::Sum(own.committed.left()),
         ]
     };
-    let rows = found.iter().flat_map(|found| found.0.by_fee.iter().map(move |by_fee| row(found, by_fee))).collect();
+    let rows = found
+        .iter()
+        .flat_map(|found| found.0.by_fee.iter().map(move |by_fee| row(found, by_fee)))
+        .collect();
     Grid { columns, rows, total: None }
 }
 
@@ -153,8 +167,17 @@ fn for_eyes(found: &[Found], names: &Names) -> String {
                 lines += &format!("{}: {assumption}\n", activity.slug);
             }
             if !by_fee.missing.is_empty() {
-                let missing: Vec<_> = by_fee.missing.iter().filter_map(|member| names.get(member)).map(String::as_str).collect();
-                lines += &format!("{}: without a known allocation, in no number: {}\n", activity.slug, missing.join(", "));
+                let missing: Vec<_> = by_fee
+                    .missing
+                    .iter()
+                    .filter_map(|member| names.get(member))
+                    .map(String::as_str)
+                    .collect();
+                lines += &format!(
+                    "{}: without a known allocation, in no number: {}\n",
+                    activity.slug,
+                    missing.join(", ")
+                );
             }
         }
     }
@@ -202,8 +225,10 @@ struct Missing {
 }
 
 fn for_programs(year: i32, found: &[Found], names: &Names) -> Result<String> {
-    let missing =
-        |member: &MemberId| Missing { id: format!("member_{}", member.0.simple()), name: names.get(member).cloned().unwrap_or_default() };
+    let missing = |member: &MemberId| Missing {
+        id: format!("member_{}", member.0.simple()),
+        name: names.get(member).cloned().unwrap_or_default(),
+    };
     let line = |by_fee: &ByFee| Line {
         basis: by_fee.basis.word(),
         fee: by_fee.fee.map(Cell::Money),

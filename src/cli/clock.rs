@@ -11,10 +11,11 @@ use domain::{
 
 /// Compare the clock with the audit trail, and accept one that was set back
 ///
-/// Entries of the trail follow each other in time. While the clock is more than a minute behind the last entry, every change is refused
-/// (CLOCK_BEHIND): one of the two is wrong. Set the clock right when it is the one. When it is right, and an earlier change was made by a
-/// clock that was ahead, accept it: an entry of the trail says so, and changes follow on that. Invoices that were dated ahead keep their
-/// days; the next ones need a day of issue.
+/// Entries of the trail follow each other in time. While the clock is more than a minute behind the
+/// last entry, every change is refused (CLOCK_BEHIND): one of the two is wrong. Set the clock right
+/// when it is the one. When it is right, and an earlier change was made by a clock that was ahead,
+/// accept it: an entry of the trail says so, and changes follow on that. Invoices that were dated
+/// ahead keep their days; the next ones need a day of issue.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -35,7 +36,8 @@ pub struct Options {
 pub async fn run(options: Options) -> Result {
     let db = open(&settings()?).await?;
     let order = clock_order::compare(&db).await?;
-    let was_accepted = options.accept && clock_order::accept(&db, &Viewer::operator("clock")).await?;
+    let was_accepted =
+        options.accept && clock_order::accept(&db, &Viewer::operator("clock")).await?;
     db.close().await?;
     put(format!("{}{}\n", describe(&order), if was_accepted { "; accepted" } else { "" }))?;
     Ok(if order.is_behind() && !was_accepted { Outcome::Found } else { Outcome::Done })
@@ -46,7 +48,13 @@ fn describe(order: &ClockOrder) -> String {
     let now = words(order.now);
     match (order.revision, order.is_behind()) {
         (0, _) => format!("the clock says {now}; the trail has no entry"),
-        (revision, true) => format!("the clock says {now} and is behind the last entry, revision {revision} of {}", words(order.last_at)),
-        (revision, false) => format!("the clock says {now}; the last entry is revision {revision} of {}", words(order.last_at)),
+        (revision, true) => format!(
+            "the clock says {now} and is behind the last entry, revision {revision} of {}",
+            words(order.last_at)
+        ),
+        (revision, false) => format!(
+            "the clock says {now}; the last entry is revision {revision} of {}",
+            words(order.last_at)
+        ),
     }
 }

@@ -1,4 +1,5 @@
-//! The register of `samregister serve --demo`: example data in a throw-away file, and a token for each role.
+//! The register of `samregister serve --demo`: example data in a throw-away file, and a token for
+//! each role.
 
 use std::{fs, net::SocketAddr, path::Path, sync::Arc};
 
@@ -33,7 +34,14 @@ const MEMBER: &str = "centrala-ostergotland";
 /// The activities of the lead whose token is shown.
 const ACTIVITIES: [&str; 2] = ["bip", "indikatorer"];
 /// The scopes of the program whose token is shown.
-const SCOPES: [&str; 6] = ["members:read", "agreements:read", "invoices:read", "revenue:read", "templates:read", "audit:read"];
+const SCOPES: [&str; 6] = [
+    "members:read",
+    "agreements:read",
+    "invoices:read",
+    "revenue:read",
+    "templates:read",
+    "audit:read",
+];
 
 /// A file of the demo data with its name.
 macro_rules! files {
@@ -63,7 +71,8 @@ const TABLES: [(&str, &str); 15] = files![
 const NETWORK: &str = include_str!("../../assets/demo/samregister.toml");
 
 /// A text that agreements were made from before the one in the box.
-const HISTORY: [(&str, &str); 2] = files!["templates/deltagande-indikatorer-1.json", "templates/deltagande-indikatorer-1.md"];
+const HISTORY: [(&str, &str); 2] =
+    files!["templates/deltagande-indikatorer-1.json", "templates/deltagande-indikatorer-1.md"];
 
 /// A register of examples.
 #[derive(Debug)]
@@ -92,9 +101,15 @@ pub struct RoleToken {
 
 /// The settings of this process but for its database and its keys, which the demo has of its own.
 pub fn settings() -> Result<Settings> {
-    let is_left = |name: &str| !name.starts_with("DATABASE_URL") && !name.starts_with("SAMREGISTER_JWT_");
-    let env = std::env::vars_os().map(|(name, value)| (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned()));
-    let mut settings = Settings::load_for_demo(env.filter(|(name, _)| is_left(name)), Some(Path::new(config::FILE)))?;
+    let is_left =
+        |name: &str| !name.starts_with("DATABASE_URL") && !name.starts_with("SAMREGISTER_JWT_");
+    let env = std::env::vars_os().map(|(name, value)| {
+        (name.to_string_lossy().into_owned(), value.to_string_lossy().into_owned())
+    });
+    let mut settings = Settings::load_for_demo(
+        env.filter(|(name, _)| is_left(name)),
+        Some(Path::new(config::FILE)),
+    )?;
     if settings.network.name.is_none() {
         settings.network = network()?;
     }
@@ -103,7 +118,8 @@ pub fn settings() -> Result<Settings> {
 
 /// The network of the examples, for those who have none of their own.
 fn network() -> Result<Network> {
-    let unwritable = |cause: std::io::Error| Failure::new(format!("cannot write the demo's settings: {cause}"));
+    let unwritable =
+        |cause: std::io::Error| Failure::new(format!("cannot write the demo's settings: {cause}"));
     let file = tempfile::NamedTempFile::new().map_err(unwritable)?;
     fs::write(file.path(), NETWORK).map_err(unwritable)?;
     Ok(Settings::load([], Some(file.path()))?.network)
@@ -115,8 +131,11 @@ impl Demo {
     /// # Errors
     /// When the folder can't be written to or the data can't be imported.
     pub async fn make(network: &Network) -> Result<Self> {
-        let unwritable = |cause: std::io::Error| Failure::new(format!("cannot make a folder for the demo: {cause}"));
-        let folder = tempfile::Builder::new().prefix("samregister-demo-").tempdir().map_err(unwritable)?;
+        let unwritable = |cause: std::io::Error| {
+            Failure::new(format!("cannot make a folder for the demo: {cause}"))
+        };
+        let folder =
+            tempfile::Builder::new().prefix("samregister-demo-").tempdir().map_err(unwritable)?;
         let path = folder.path().join("register.db").display().to_string();
         // What would end the path in an address.
         let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
@@ -126,9 +145,13 @@ impl Demo {
         db.migrate().await?;
         let data = folder.path().join("csv");
         write_files(&data, db.clock.today())?;
-        let done = import::import(&db, &Viewer::operator("demo"), network, &data, false, &mut |_| {}).await;
+        let done =
+            import::import(&db, &Viewer::operator("demo"), network, &data, false, &mut |_| {})
+                .await;
         let report = done.map_err(|error| match error {
-            ImportError::Bad { rows, .. } => Failure { lines: rows.iter().map(ToString::to_string).collect(), code: 1 },
+            ImportError::Bad { rows, .. } => {
+                Failure { lines: rows.iter().map(ToString::to_string).collect(), code: 1 }
+            }
             ImportError::Error(error) => error.into(),
         })?;
         let keys = Keys::demo();
@@ -139,14 +162,23 @@ impl Demo {
     /// The token of the office, which sees everything.
     #[must_use]
     pub fn office(&self) -> Option<&str> {
-        self.tokens.iter().find(|token| token.role == Role::Office).map(|token| token.token.as_str())
+        self.tokens
+            .iter()
+            .find(|token| token.role == Role::Office)
+            .map(|token| token.token.as_str())
     }
 
     /// What somebody who starts the demo wants to know.
     #[must_use]
     pub fn introduction(&self, at: SocketAddr) -> String {
-        let rows = |file: File| self.report.files.iter().find(|found| found.file == file).map_or(0, |found| found.rows);
-        let tokens: String = self.tokens.iter().map(|token| format!("{}{}\n  {}\n\n", token.role.word(), token.of, token.token)).collect();
+        let rows = |file: File| {
+            self.report.files.iter().find(|found| found.file == file).map_or(0, |found| found.rows)
+        };
+        let tokens: String = self
+            .tokens
+            .iter()
+            .map(|token| format!("{}{}\n  {}\n\n", token.role.word(), token.of, token.token))
+            .collect();
         format!(
             "A throw-away register with {} members, {} agreements and {} invoices, gone when the server stops.\n\
              The members are real; their areas, dates of joining, agreements and invoices are examples: see assets/demo/README.md.\n\n\
@@ -166,35 +198,41 @@ impl Demo {
 
 /// Writes the files of an import, as they are on this day.
 fn write_files(to: &Path, today: NaiveDate) -> Result<()> {
-    let unwritable = |cause: std::io::Error| Failure::new(format!("cannot write the demo data to {}: {cause}", to.display()));
+    let unwritable = |cause: std::io::Error| {
+        Failure::new(format!("cannot write the demo data to {}: {cause}", to.display()))
+    };
     fs::create_dir_all(to.join("templates")).map_err(unwritable)?;
     for (name, text) in HISTORY {
         fs::write(to.join(name), text).map_err(unwritable)?;
     }
     for template in library::shelf()? {
-        let parameters = serde_json::to_string_pretty(&template.parameters).map_err(Error::internal)?;
+        let parameters =
+            serde_json::to_string_pretty(&template.parameters).map_err(Error::internal)?;
         for (ending, text) in [("md", &template.body), ("json", &parameters)] {
-            fs::write(to.join(format!("templates/{}.{ending}", template.slug)), text).map_err(unwritable)?;
+            fs::write(to.join(format!("templates/{}.{ending}", template.slug)), text)
+                .map_err(unwritable)?;
         }
     }
     let templates = templates(today);
     for (name, text) in TABLES {
         let rendered = templates.render_named_str(name, text, context! { year => today.year() });
-        let rendered = rendered.map_err(|cause| Failure::new(format!("the demo's {name} is broken: {cause}")))?;
+        let rendered = rendered
+            .map_err(|cause| Failure::new(format!("the demo's {name} is broken: {cause}")))?;
         fs::write(to.join(name), rendered).map_err(unwritable)?;
     }
     Ok(())
 }
 
-/// What the tables may use, besides `year`: `day(n)`, n days from today, and `month(n, d)`, day d of the month n months ahead,
-/// clamped to the month's length.
+/// What the tables may use, besides `year`: `day(n)`, n days from today, and `month(n, d)`, day d
+/// of the month n months ahead, clamped to the month's length.
 fn templates(today: NaiveDate) -> Environment<'static> {
     let out_of_calendar = || minijinja::Error::new(ErrorKind::InvalidOperation, "is no day");
     let mut templates = Environment::new();
     templates.set_undefined_behavior(UndefinedBehavior::Strict);
     templates.add_function("day", move |days: i32| {
         let step = Days::new(u64::from(days.unsigned_abs()));
-        let day = if days < 0 { today.checked_sub_days(step) } else { today.checked_add_days(step) };
+        let day =
+            if days < 0 { today.checked_sub_days(step) } else { today.checked_add_days(step) };
         day.map(|day| day.to_string()).ok_or_else(out_of_calendar)
     });
     templates.add_function("month", move |months: i32, day: u32| {
@@ -206,13 +244,20 @@ fn templates(today: NaiveDate) -> Environment<'static> {
 }
 
 async fn mint(db: &Database, keys: &Keys) -> Result<Vec<RoleToken>> {
-    let members = members::all(db, &Viewer::operator("demo"), &members::Filter::default(), &token::COLUMNS).await?;
+    let members =
+        members::all(db, &Viewer::operator("demo"), &members::Filter::default(), &token::COLUMNS)
+            .await?;
     let member = members.into_iter().find(|member| member.import_key.as_deref() == Some(MEMBER));
-    let (id, name): (Option<MemberId>, String) = member.map_or_else(Default::default, |member| (Some(member.id), member.name));
+    let (id, name): (Option<MemberId>, String) =
+        member.map_or_else(Default::default, |member| (Some(member.id), member.name));
     let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let mut tokens = Vec::new();
     for (role, word) in Role::WORDS {
-        let mut viewer = Viewer { subject: format!("demo-{}", word.to_lowercase()), roles: vec![role], ..Viewer::default() };
+        let mut viewer = Viewer {
+            subject: format!("demo-{}", word.to_lowercase()),
+            roles: vec![role],
+            ..Viewer::default()
+        };
         let mut of = String::new();
         match role {
             Role::Member => {
@@ -242,10 +287,14 @@ mod tests {
     #[test]
     fn days_are_reckoned_from_the_day_of_loading() {
         let today = "2026-11-30".parse().unwrap();
-        let render = |text: &str| templates(today).render_str(text, context! { year => 2026 }).unwrap();
+        let render =
+            |text: &str| templates(today).render_str(text, context! { year => 2026 }).unwrap();
         for (text, shown) in [
             ("{{ day(-30) }} {{ day(31)[:4] }} {{ year - 1 }}", "2026-10-31 2026 2025"),
-            ("{{ month(3, 31) }} {{ month(-1, 31) }} {{ month(0, 1) }}", "2027-02-28 2026-10-31 2026-11-01"),
+            (
+                "{{ month(3, 31) }} {{ month(-1, 31) }} {{ month(0, 1) }}",
+                "2027-02-28 2026-10-31 2026-11-01",
+            ),
             ("{# a remark -#}\nx", "x"),
         ] {
             assert_eq!(render(text), shown, "{text}");
@@ -256,7 +305,11 @@ mod tests {
     #[test]
     fn the_examples_network_can_issue_invoices() {
         let network = network().unwrap_or_else(|_| panic!("the demo's settings are broken"));
-        assert!(network.org_number.is_some() && network.vat_number.is_some() && network.bankgiro.is_some());
+        assert!(
+            network.org_number.is_some()
+                && network.vat_number.is_some()
+                && network.bankgiro.is_some()
+        );
     }
 
     #[test]
@@ -274,7 +327,11 @@ mod tests {
             File::Adjustments,
             File::Requisitions,
         ];
-        let names: Vec<_> = File::ALL.iter().filter(|file| !of_work.contains(file)).map(|file| file.name()).collect();
+        let names: Vec<_> = File::ALL
+            .iter()
+            .filter(|file| !of_work.contains(file))
+            .map(|file| file.name())
+            .collect();
         assert_eq!(TABLES.map(|(name, _)| name).to_vec(), names);
     }
 }

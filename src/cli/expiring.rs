@@ -32,8 +32,9 @@ use domain::{
 
 /// List agreements that expire or must be given notice of
 ///
-/// An agreement that is prolonged by itself is listed by the last day to give notice, any other by its last day. Left out are those that
-/// have a signed successor and, unless asked for, those whose deadline somebody has acknowledged.
+/// An agreement that is prolonged by itself is listed by the last day to give notice, any other by
+/// its last day. Left out are those that have a signed successor and, unless asked for, those whose
+/// deadline somebody has acknowledged.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -59,7 +60,8 @@ pub struct Options {
     /// Also those whose deadline somebody has acknowledged
     #[arg(long)]
     include_acknowledged: bool,
-    /// Format; by the ending of --output (.csv, .json, .xlsx, .ics or .txt for a table) unless given, else a table
+    /// Format; by the ending of --output (.csv, .json, .xlsx, .ics or .txt for a table) unless
+    /// given, else a table
     #[arg(long, value_enum)]
     format: Option<Format>,
     /// Where to write it; stdout unless given
@@ -97,9 +99,14 @@ pub async fn run(options: Options) -> Result {
     let viewer = Viewer::operator("expiring");
     check_activities(&db, &viewer, &options.activities).await?;
     let mut faults = Faults::default();
-    let window = Window::check(&db, options.within_days, options.from, "--within-days", &mut faults);
+    let window =
+        Window::check(&db, options.within_days, options.from, "--within-days", &mut faults);
     faults.finish()?;
-    let filter = Filter { activities: options.activities, include_acknowledged: Some(options.include_acknowledged), ..Filter::default() };
+    let filter = Filter {
+        activities: options.activities,
+        include_acknowledged: Some(options.include_acknowledged),
+        ..Filter::default()
+    };
     let found = query::all(&db, &viewer, window, &filter).await?;
     let document = match format {
         Format::Table => for_eyes(&found, window).into_bytes(),
@@ -107,7 +114,12 @@ pub async fn run(options: Options) -> Result {
         Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug, WORDS))?,
         Format::Xlsx => {
             let title = format!("Avtal som löper ut {}–{}", window.from, window.to);
-            report::workbook(&db, "Avtal som löper ut", title, grid(&found, |(_, name)| name, SWEDISH))?
+            report::workbook(
+                &db,
+                "Avtal som löper ut",
+                title,
+                grid(&found, |(_, name)| name, SWEDISH),
+            )?
         }
         Format::Ics => query::calendar(&db, &viewer, &found).await?.into_bytes(),
     };
@@ -116,17 +128,27 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::of_list(options.check, &found))
 }
 
-/// Names every slug that is no activity's, since a list that is empty for a slip of the pen would say that all is well.
-pub(super) async fn check_activities(db: &Database, viewer: &Viewer, slugs: &[String]) -> Result<()> {
+/// Names every slug that is no activity's, since a list that is empty for a slip of the pen would
+/// say that all is well.
+pub(super) async fn check_activities(
+    db: &Database,
+    viewer: &Viewer,
+    slugs: &[String],
+) -> Result<()> {
     let known = activities::by_slugs(db, viewer, slugs, &[activity::Column::Slug]).await?;
-    let unknown: Vec<_> = slugs.iter().filter(|slug| known.iter().all(|activity| activity.slug != **slug)).collect();
+    let unknown: Vec<_> =
+        slugs.iter().filter(|slug| known.iter().all(|activity| activity.slug != **slug)).collect();
     if unknown.is_empty() {
         return Ok(());
     }
-    let every = activities::all(db, viewer, &activities::Filter::default(), &[activity::Column::Slug]).await?;
+    let every =
+        activities::all(db, viewer, &activities::Filter::default(), &[activity::Column::Slug])
+            .await?;
     let every: Vec<_> = every.into_iter().map(|activity| activity.slug).collect();
     let known = if every.is_empty() { "none at all".to_owned() } else { every.join(", ") };
-    let lines = unknown.iter().map(|slug| format!("--activity {slug} is no activity's slug; there are {known}"));
+    let lines = unknown
+        .iter()
+        .map(|slug| format!("--activity {slug} is no activity's slug; there are {known}"));
     Err(Failure { lines: lines.collect(), code: 1 })
 }
 
@@ -138,11 +160,19 @@ struct Words {
 }
 
 /// Of CSV.
-const WORDS: Words = Words { kind: AgreementKind::word, deadline: DeadlineKind::word, reason: |reason| reason.word().to_owned() };
+const WORDS: Words = Words {
+    kind: AgreementKind::word,
+    deadline: DeadlineKind::word,
+    reason: |reason| reason.word().to_owned(),
+};
 /// Of the table at the terminal.
 const ENGLISH: Words = Words { reason: ToString::to_string, ..WORDS };
 /// Of the workbook.
-const SWEDISH: Words = Words { kind: labels::agreement_kind, deadline: labels::deadline_kind, reason: |reason| reason.in_swedish() };
+const SWEDISH: Words = Words {
+    kind: labels::agreement_kind,
+    deadline: labels::deadline_kind,
+    reason: |reason| reason.in_swedish(),
+};
 
 /// The rows; `activity` says which of an activity's slug and name is shown.
 fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, words: Words) -> Grid {
@@ -226,5 +256,10 @@ impl<'f> Entry<'f> {
 }
 
 fn for_programs(found: &[Expiring], window: Window) -> Result<String> {
-    json(&Document { from: window.from, to: window.to, count: found.len(), agreements: found.iter().map(Entry::of).collect() })
+    json(&Document {
+        from: window.from,
+        to: window.to,
+        count: found.len(),
+        agreements: found.iter().map(Entry::of).collect(),
+    })
 }

@@ -14,9 +14,10 @@ use domain::{
 
 /// Write the register as CSV files
 ///
-/// The same files that `import` reads, as the register is at one moment. Imported into an empty register and exported again they are the
-/// same to the byte. Not in them, and so no backup: the audit trail, texts and signatures of agreements, decisions, and who has taken
-/// notice of deadlines. Files of the same names are replaced. That contacts were read is logged.
+/// The same files that `import` reads, as the register is at one moment. Imported into an empty
+/// register and exported again they are the same to the byte. Not in them, and so no backup: the
+/// audit trail, texts and signatures of agreements, decisions, and who has taken notice of
+/// deadlines. Files of the same names are replaced. That contacts were read is logged.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  samregister export ./csv")]
 pub struct Options {
@@ -33,16 +34,24 @@ pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let mut meter = Meter::new();
-    let done = export::export(&db, &Viewer::operator("export"), &OwnFiles::new(&db, &settings), &options.folder, &mut |progress| {
-        meter.show(progress)
-    })
+    let done = export::export(
+        &db,
+        &Viewer::operator("export"),
+        &OwnFiles::new(&db, &settings),
+        &options.folder,
+        &mut |progress| meter.show(progress),
+    )
     .await;
     meter.finish();
     db.close().await?;
     let files = done?;
     let number = |number: u64| Cell::Number(i64::try_from(number).unwrap_or(i64::MAX));
-    let columns = vec![Column::new("file", "File", Kind::Text), Column::new("rows", "Rows", Kind::Number)];
-    let rows = files.iter().map(|file| vec![Cell::Text(file.file.name().into()), number(file.rows)]).collect();
+    let columns =
+        vec![Column::new("file", "File", Kind::Text), Column::new("rows", "Rows", Kind::Number)];
+    let rows = files
+        .iter()
+        .map(|file| vec![Cell::Text(file.file.name().into()), number(file.rows)])
+        .collect();
     let total = vec![Cell::Text("Total".into()), number(files.iter().map(|file| file.rows).sum())];
     put(table(&Grid { columns, rows, total: Some(total) }))?;
     say(&format!("exported to {}", options.folder.display()));

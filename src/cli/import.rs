@@ -17,9 +17,10 @@ use domain::{
 
 /// Load CSV files into the register, all or nothing
 ///
-/// Reads members.csv, agreements.csv, invoices.csv and so on from a folder; files that aren't there are left out. Everything is
-/// written together or, when a single row is bad, nothing: then every bad row is named as file:line: column: reason. The same files again
-/// change nothing. Commas and semicolons, decimal points and (between semicolons) decimal commas are understood.
+/// Reads members.csv, agreements.csv, invoices.csv and so on from a folder; files that aren't there
+/// are left out. Everything is written together or, when a single row is bad, nothing: then every
+/// bad row is named as file:line: column: reason. The same files again change nothing. Commas and
+/// semicolons, decimal points and (between semicolons) decimal commas are understood.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,8 +46,15 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let mut meter = Meter::new();
     let viewer = Viewer::operator("import");
-    let done =
-        import::import(&db, &viewer, &settings.network, &options.folder, options.dry_run, &mut |progress| meter.show(progress)).await;
+    let done = import::import(
+        &db,
+        &viewer,
+        &settings.network,
+        &options.folder,
+        options.dry_run,
+        &mut |progress| meter.show(progress),
+    )
+    .await;
     meter.finish();
     db.close().await?;
     match done {
@@ -64,7 +72,8 @@ pub async fn run(options: Options) -> Result {
 }
 
 fn refused(rows: &[BadRow], more: u64) -> Failure {
-    // There may be thousands; when nobody reads them any more, the summary is all that is left to say.
+    // There may be thousands; when nobody reads them any more, the summary is all that is left to
+    // say.
     let mut stderr = BufWriter::new(io::stderr().lock());
     rows.iter().try_for_each(|row| writeln!(stderr, "{row}")).and_then(|()| stderr.flush()).ok();
     let files: BTreeSet<_> = rows.iter().map(|row| row.file).collect();

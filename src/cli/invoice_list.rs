@@ -25,8 +25,8 @@ use domain::{
 
 /// List invoices and credit notes
 ///
-/// Those issued from the first day to the last one, in order of day and number, with what was paid and credited by now. Amounts of credit
-/// notes are below zero, so that the totals are net of them.
+/// Those issued from the first day to the last one, in order of day and number, with what was paid
+/// and credited by now. Amounts of credit notes are below zero, so that the totals are net of them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -126,16 +126,30 @@ pub async fn run(options: Options) -> Result {
         issued_from: options.from,
         issued_to: options.to,
         overpaid: options.overpaid.then_some(true),
-        differences: options.differences.iter().map(|difference| Difference::from(*difference)).collect(),
+        differences: options
+            .differences
+            .iter()
+            .map(|difference| Difference::from(*difference))
+            .collect(),
         ..Filter::default()
     };
     let found = listing::all(&db, &viewer, &filter).await?;
     let today = db.clock.today();
     let document = match format {
-        ReportFormat::Table => format!("{}\n{}\n", table(&grid(&found, today, ENGLISH)), count(found.len(), "document")).into_bytes(),
+        ReportFormat::Table => format!(
+            "{}\n{}\n",
+            table(&grid(&found, today, ENGLISH)),
+            count(found.len(), "document")
+        )
+        .into_bytes(),
         ReportFormat::Json => for_programs(&found, today)?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&grid(&found, today, ENGLISH))?,
-        ReportFormat::Xlsx => report::workbook(&db, "Fakturor", format!("Fakturor {today}"), grid(&found, today, SWEDISH))?,
+        ReportFormat::Xlsx => report::workbook(
+            &db,
+            "Fakturor",
+            format!("Fakturor {today}"),
+            grid(&found, today, SWEDISH),
+        )?,
     };
     db.close().await?;
     target.write(&document)?;
@@ -151,8 +165,18 @@ struct Words {
     total: &'static str,
 }
 
-const ENGLISH: Words = Words { kind: InvoiceKind::word, state: State::word, difference: Difference::word, total: "Total" };
-const SWEDISH: Words = Words { kind: labels::invoice_kind, state: State::in_swedish, difference: Difference::in_swedish, total: "Summa" };
+const ENGLISH: Words = Words {
+    kind: InvoiceKind::word,
+    state: State::word,
+    difference: Difference::word,
+    total: "Total",
+};
+const SWEDISH: Words = Words {
+    kind: labels::invoice_kind,
+    state: State::in_swedish,
+    difference: Difference::in_swedish,
+    total: "Summa",
+};
 
 fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
     let columns = vec![
@@ -193,7 +217,9 @@ fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
 
 fn row(listed: &Listed, today: NaiveDate, words: Words) -> Vec<Cell> {
     let Listed { row, buyer, difference } = listed;
-    let signed = |amount: Money| Cell::Money(if row.kind == InvoiceKind::CreditNote { -amount } else { amount });
+    let signed = |amount: Money| {
+        Cell::Money(if row.kind == InvoiceKind::CreditNote { -amount } else { amount })
+    };
     vec![
         Cell::text(row.number.as_ref()),
         Cell::Text((words.kind)(row.kind).to_owned()),
@@ -211,7 +237,9 @@ fn row(listed: &Listed, today: NaiveDate, words: Words) -> Vec<Cell> {
         Cell::Money(row.credited),
         Cell::Money(invoices::outstanding(row)),
         Cell::Money(invoices::overpaid(row)),
-        difference.map_or(Cell::Empty, |difference| Cell::Text((words.difference)(difference).to_owned())),
+        difference.map_or(Cell::Empty, |difference| {
+            Cell::Text((words.difference)(difference).to_owned())
+        }),
     ]
 }
 

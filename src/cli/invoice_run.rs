@@ -6,7 +6,10 @@ use ::entity::{activity, id::InvoiceId, invoice, money::Money};
 use chrono::NaiveDate;
 use clap::{ArgGroup, Args};
 
-use super::{Failure, Outcome, Result, count, expiring::check_activities, open, progress::Bar, put, say, settings};
+use super::{
+    Failure, Outcome, Result, count, expiring::check_activities, open, progress::Bar, put, say,
+    settings,
+};
 use domain::{
     activities,
     auth::viewer::Viewer,
@@ -24,9 +27,10 @@ use domain::{
 
 /// Invoice a year's fees, all at once
 ///
-/// Invoices the special fees of an activity's agreements, or the service fee or the membership fee of every member. A fee that has been
-/// invoiced is left alone, so that running it again issues only what is new. When somebody can't be invoiced it says whom and why, and
-/// issues nothing unless --skip-problems is given.
+/// Invoices the special fees of an activity's agreements, or the service fee or the membership fee
+/// of every member. A fee that has been invoiced is left alone, so that running it again issues
+/// only what is new. When somebody can't be invoiced it says whom and why, and issues nothing
+/// unless --skip-problems is given.
 #[derive(Debug, Args)]
 #[command(
     after_help = "Examples:\n  samregister invoices run --activity indikatorer --year 2027 --dry-run\n  samregister invoices run --service-fee --year 2027 --skip-problems\n\nExit codes: 0 done, 1 failed, or somebody could not be invoiced and nothing was issued"
@@ -65,7 +69,8 @@ pub struct Options {
 /// Runs.
 ///
 /// # Errors
-/// When the register can't be opened, the settings lack what invoices need, or somebody can't be invoiced.
+/// When the register can't be opened, the settings lack what invoices need, or somebody can't be
+/// invoiced.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
@@ -91,28 +96,67 @@ pub async fn run(options: Options) -> Result {
         buyer_reference: None,
     };
     let (problems, months, by_hand, outcome) = if options.dry_run {
-        let plan = invoice_run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
-        let names = parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
+        let plan =
+            invoice_run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
+        let names =
+            parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row)))
+                .await?;
         put(super::table(&grid(&plan.invoices, &names)))?;
         for warning in plan.warnings.iter().filter(|_| !options.confirm_decision) {
             say(&format!("{warning}; --confirm-decision is needed to invoice it all the same"));
         }
-        let said = format!("would issue {}; {} had been invoiced before", count(plan.invoices.len(), "invoice"), plan.already);
-        (plan.problems, MonthReport { unpaid: plan.unpaid, invoiced: plan.invoiced_months, to_credit: plan.to_credit }, plan.by_hand, said)
+        let said = format!(
+            "would issue {}; {} had been invoiced before",
+            count(plan.invoices.len(), "invoice"),
+            plan.already
+        );
+        (
+            plan.problems,
+            MonthReport {
+                unpaid: plan.unpaid,
+                invoiced: plan.invoiced_months,
+                to_credit: plan.to_credit,
+            },
+            plan.by_hand,
+            said,
+        )
     } else {
         let mut bar = Bar::new("invoices");
-        let done = invoice_run::run(&db, &viewer, &settings.network, &ask, Faults::default(), |done, of| bar.show(done, of)).await;
+        let done = invoice_run::run(
+            &db,
+            &viewer,
+            &settings.network,
+            &ask,
+            Faults::default(),
+            |done, of| bar.show(done, of),
+        )
+        .await;
         bar.finish();
-        let Done { invoices, net, total, already, by_hand, problems, unpaid, invoiced_months, to_credit, .. } = done?;
+        let Done {
+            invoices,
+            net,
+            total,
+            already,
+            by_hand,
+            problems,
+            unpaid,
+            invoiced_months,
+            to_credit,
+            ..
+        } = done?;
         let invoices = count(invoices.len(), "invoice");
         (
             problems,
             MonthReport { unpaid, invoiced: invoiced_months, to_credit },
             by_hand,
-            format!("issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"),
+            format!(
+                "issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"
+            ),
         )
     };
-    let names = parties::names(&db, problems.iter().map(|problem| problem.buyer).chain(months.buyers())).await?;
+    let names =
+        parties::names(&db, problems.iter().map(|problem| problem.buyer).chain(months.buyers()))
+            .await?;
     let lines = months.lines(&db, &viewer, &names).await?;
     db.close().await?;
     for problem in &problems {
@@ -140,21 +184,38 @@ struct MonthReport {
 impl MonthReport {
     fn buyers(&self) -> impl Iterator<Item = Buyer> {
         let unpaid = self.unpaid.iter().map(|month| month.buyer);
-        unpaid.chain(self.invoiced.iter().map(|month| month.buyer)).chain(self.to_credit.iter().map(|credit| credit.buyer))
+        unpaid
+            .chain(self.invoiced.iter().map(|month| month.buyer))
+            .chain(self.to_credit.iter().map(|credit| credit.buyer))
     }
 
     /// Returns a sentence for each.
-    async fn lines(&self, db: &Database, viewer: &Viewer, names: &HashMap<Buyer, String>) -> Result<Vec<String>> {
-        let ids: Vec<InvoiceId> =
-            self.invoiced.iter().map(|month| month.invoice).chain(self.to_credit.iter().map(|credit| credit.invoice)).collect();
-        let found = invoices::by_ids(db, viewer, &ids, &[invoice::Column::Id, invoice::Column::Number]).await?;
-        let numbers: HashMap<InvoiceId, String> = found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
+    async fn lines(
+        &self,
+        db: &Database,
+        viewer: &Viewer,
+        names: &HashMap<Buyer, String>,
+    ) -> Result<Vec<String>> {
+        let ids: Vec<InvoiceId> = self
+            .invoiced
+            .iter()
+            .map(|month| month.invoice)
+            .chain(self.to_credit.iter().map(|credit| credit.invoice))
+            .collect();
+        let found =
+            invoices::by_ids(db, viewer, &ids, &[invoice::Column::Id, invoice::Column::Number])
+                .await?;
+        let numbers: HashMap<InvoiceId, String> =
+            found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
         let number = |id: &InvoiceId| numbers.get(id).map(String::as_str).unwrap_or_default();
         let name = |buyer: &Buyer| names.get(buyer).map(String::as_str).unwrap_or_default();
         let month = |day: &NaiveDate| day.format("%Y-%m").to_string();
         let unpaid = self.unpaid.iter().map(|unpaid| {
-            let reason =
-                if unpaid.is_credited { "what was invoiced of it was credited" } else { "no agreement is in force on its first day" };
+            let reason = if unpaid.is_credited {
+                "what was invoiced of it was credited"
+            } else {
+                "no agreement is in force on its first day"
+            };
             format!("{}: nobody pays {}, since {reason}", name(&unpaid.buyer), month(&unpaid.month))
         });
         let invoiced = self.invoiced.iter().map(|billed| {
@@ -183,9 +244,17 @@ fn grid(invoices: &[Whole], names: &HashMap<Buyer, String>) -> Grid {
     let row = |whole: &Whole| {
         let name = buyer_of(&whole.row).and_then(|buyer| names.get(&buyer).cloned());
         let row = &whole.row;
-        vec![Cell::text(name), Cell::Number(lines(whole)), Cell::Money(row.net), Cell::Money(row.vat), Cell::Money(row.total)]
+        vec![
+            Cell::text(name),
+            Cell::Number(lines(whole)),
+            Cell::Money(row.net),
+            Cell::Money(row.vat),
+            Cell::Money(row.total),
+        ]
     };
-    let sum = |of: fn(&invoice::Model) -> Money| Cell::Money(invoices.iter().map(|whole| of(&whole.row)).sum());
+    let sum = |of: fn(&invoice::Model) -> Money| {
+        Cell::Money(invoices.iter().map(|whole| of(&whole.row)).sum())
+    };
     let total = vec![
         Cell::Text("Total".to_owned()),
         Cell::Number(invoices.iter().map(lines).sum()),

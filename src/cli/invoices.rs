@@ -41,9 +41,10 @@ enum Deed {
 
 /// List overdue invoices, with interest to date
 ///
-/// Those that are not covered by payments and credit notes and whose last day to pay has passed, the longest overdue first. Interest is the
-/// reference rate and the points above it that the invoice was issued with, on what was unpaid each day; it is not shown where a
-/// half-year's reference rate is not known. The fees of reminders are owed beside what is outstanding.
+/// Those that are not covered by payments and credit notes and whose last day to pay has passed,
+/// the longest overdue first. Interest is the reference rate and the points above it that the
+/// invoice was issued with, on what was unpaid each day; it is not shown where a half-year's
+/// reference rate is not known. The fees of reminders are owed beside what is outstanding.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -84,7 +85,13 @@ async fn list_late(options: Lateness) -> Result {
     let target = options.report.target(&db, &settings)?;
     let on = options.on.unwrap_or_else(|| db.clock.today());
     report::note_future(on, db.clock.today());
-    let found = overdue::overdue(&db, &Viewer::operator("invoices late"), on, settings.network.invoicing.interest_points).await?;
+    let found = overdue::overdue(
+        &db,
+        &Viewer::operator("invoices late"),
+        on,
+        settings.network.invoicing.interest_points,
+    )
+    .await?;
     let document = match format {
         ReportFormat::Table => for_eyes(&found, on).into_bytes(),
         ReportFormat::Json => for_programs(&found, on)?.into_bytes(),
@@ -134,7 +141,8 @@ fn grid(found: &[Late]) -> Grid {
 /// The row of totals of the workbook.
 fn total(found: &[Late]) -> Vec<Cell> {
     let invoiced: Total = found.iter().map(|late| late.total).sum();
-    let sums = [invoiced, outstanding(found), known_interest(found), reminder_fees(found)].map(Cell::Sum);
+    let sums =
+        [invoiced, outstanding(found), known_interest(found), reminder_fees(found)].map(Cell::Sum);
     let empty = [const { Cell::Empty }; 4];
     [Cell::Text("Summa".to_owned())].into_iter().chain(empty).chain(sums).collect()
 }
@@ -180,8 +188,9 @@ fn for_eyes(found: &[Late], on: NaiveDate) -> String {
         swedish::kronor(reminder_fees(found)),
     );
     for half_year in unknown_rates(found) {
-        lines +=
-            &format!("the reference rate from {half_year} is not known, and so not all interest; referenceRateSet in the API says it\n");
+        lines += &format!(
+            "the reference rate from {half_year} is not known, and so not all interest; referenceRateSet in the API says it\n"
+        );
     }
     lines
 }

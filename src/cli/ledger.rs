@@ -25,8 +25,9 @@ use domain::{
 
 /// List costs of activities
 ///
-/// Costs from the first day to the last one, in order of day, with supplier, agreement and VAT. Corrections are rows of their own with
-/// the negative amount, so that the sum is what counts as cost.
+/// Costs from the first day to the last one, in order of day, with supplier, agreement and VAT.
+/// Corrections are rows of their own with the negative amount, so that the sum is what counts as
+/// cost.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -39,8 +40,8 @@ pub struct CostOptions {
 
 /// List grants to activities
 ///
-/// Grants from the first day to the last one, in order of day, with the agreement by which each comes in. Corrections are rows of their
-/// own with the negative amount.
+/// Grants from the first day to the last one, in order of day, with the agreement by which each
+/// comes in. Corrections are rows of their own with the negative amount.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -94,9 +95,11 @@ impl ListOptions {
     /// Returns the filter. Fails if an activity is not known.
     async fn filter(&self, db: &Database, viewer: &Viewer) -> Result<Filter> {
         check_activities(db, viewer, &self.activities).await?;
-        let known = activities::by_slugs(db, viewer, &self.activities, &[activity::Column::Id]).await?;
+        let known =
+            activities::by_slugs(db, viewer, &self.activities, &[activity::Column::Id]).await?;
         Ok(Filter {
-            activities: (!self.activities.is_empty()).then(|| known.into_iter().map(|row| row.id).collect()),
+            activities: (!self.activities.is_empty())
+                .then(|| known.into_iter().map(|row| row.id).collect()),
             from: self.from,
             to: self.to,
             statuses: self.statuses.iter().map(|status| Status::from(*status)).collect(),
@@ -117,10 +120,18 @@ pub async fn run_costs(options: CostOptions) -> Result {
     let viewer = Viewer::operator("costs");
     let found = booking_list::costs(&db, &viewer, &list.filter(&db, &viewer).await?).await?;
     let document = match format {
-        ReportFormat::Table => format!("{}\n{}\n", table(&of_costs(&found, ENGLISH)), count(found.len(), "cost")).into_bytes(),
-        ReportFormat::Json => json(&Costs { count: found.len(), costs: of_costs(&found, ENGLISH).objects() })?.into_bytes(),
+        ReportFormat::Table => {
+            format!("{}\n{}\n", table(&of_costs(&found, ENGLISH)), count(found.len(), "cost"))
+                .into_bytes()
+        }
+        ReportFormat::Json => {
+            json(&Costs { count: found.len(), costs: of_costs(&found, ENGLISH).objects() })?
+                .into_bytes()
+        }
         ReportFormat::Csv => sheet::csv(&of_costs(&found, ENGLISH))?,
-        ReportFormat::Xlsx => report::workbook(&db, "Kostnader", "Kostnader".to_owned(), of_costs(&found, SWEDISH))?,
+        ReportFormat::Xlsx => {
+            report::workbook(&db, "Kostnader", "Kostnader".to_owned(), of_costs(&found, SWEDISH))?
+        }
     };
     db.close().await?;
     target.write(&document)?;
@@ -139,10 +150,18 @@ pub async fn run_grants(options: GrantOptions) -> Result {
     let viewer = Viewer::operator("grants");
     let found = booking_list::grants(&db, &viewer, &list.filter(&db, &viewer).await?).await?;
     let document = match format {
-        ReportFormat::Table => format!("{}\n{}\n", table(&of_grants(&found, ENGLISH)), count(found.len(), "grant")).into_bytes(),
-        ReportFormat::Json => json(&Grants { count: found.len(), grants: of_grants(&found, ENGLISH).objects() })?.into_bytes(),
+        ReportFormat::Table => {
+            format!("{}\n{}\n", table(&of_grants(&found, ENGLISH)), count(found.len(), "grant"))
+                .into_bytes()
+        }
+        ReportFormat::Json => {
+            json(&Grants { count: found.len(), grants: of_grants(&found, ENGLISH).objects() })?
+                .into_bytes()
+        }
         ReportFormat::Csv => sheet::csv(&of_grants(&found, ENGLISH))?,
-        ReportFormat::Xlsx => report::workbook(&db, "Bidrag", "Bidrag".to_owned(), of_grants(&found, SWEDISH))?,
+        ReportFormat::Xlsx => {
+            report::workbook(&db, "Bidrag", "Bidrag".to_owned(), of_grants(&found, SWEDISH))?
+        }
     };
     db.close().await?;
     target.write(&document)?;
@@ -173,7 +192,8 @@ struct Words {
 }
 
 const ENGLISH: Words = Words { activity: |(slug, _)| slug, status: Status::word, total: "Total" };
-const SWEDISH: Words = Words { activity: |(_, name)| name, status: Status::in_swedish, total: "Summa" };
+const SWEDISH: Words =
+    Words { activity: |(_, name)| name, status: Status::in_swedish, total: "Summa" };
 
 fn of_costs(found: &[Listed<cost::Model>], words: Words) -> Grid {
     let columns = vec![

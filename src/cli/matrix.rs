@@ -28,8 +28,9 @@ use domain::{
 
 /// Show which members take part in which activities
 ///
-/// A row for each member and a column for each activity that runs on the day and needs agreements, with the number of the participation
-/// agreement in force. In CSV, which has fixed columns, and in JSON, a row for each member and activity with an agreement.
+/// A row for each member and a column for each activity that runs on the day and needs agreements,
+/// with the number of the participation agreement in force. In CSV, which has fixed columns, and in
+/// JSON, a row for each member and activity with an agreement.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -59,10 +60,20 @@ pub async fn run(options: Options) -> Result {
     let on = options.on.unwrap_or_else(|| db.clock.today());
     let found = Matrix::load(&db, on, &options.activities).await?;
     let document = match format {
-        ReportFormat::Table => format!("{}\n{} on {on}\n", table(&found.grid("Total")), count(found.members.len(), "member")).into_bytes(),
+        ReportFormat::Table => format!(
+            "{}\n{} on {on}\n",
+            table(&found.grid("Total")),
+            count(found.members.len(), "member")
+        )
+        .into_bytes(),
         ReportFormat::Json => json(&found.pairs().objects())?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&found.pairs())?,
-        ReportFormat::Xlsx => report::workbook(&db, "Matris", format!("Medlemmar och verksamheter {on}"), found.grid("Antal avtal"))?,
+        ReportFormat::Xlsx => report::workbook(
+            &db,
+            "Matris",
+            format!("Medlemmar och verksamheter {on}"),
+            found.grid("Antal avtal"),
+        )?,
     };
     db.close().await?;
     target.write(&document)?;
@@ -81,11 +92,20 @@ impl Matrix {
         let viewer = Viewer::operator("matrix");
         let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
         let activities = matrix::columns(db, &viewer, on, slugs, &columns).await?.activities;
-        let mut members = members::all(db, &viewer, &coverage::present(on), &[member::Column::Id, member::Column::Name]).await?;
+        let mut members = members::all(
+            db,
+            &viewer,
+            &coverage::present(on),
+            &[member::Column::Id, member::Column::Name],
+        )
+        .await?;
         members.sort_by_cached_key(|member| domain::swedish::key(&member.name));
-        let ids: (Vec<MemberId>, Vec<ActivityId>) =
-            (members.iter().map(|row| row.id).collect(), activities.iter().map(|row| row.id).collect());
-        let columns = [agreement::Column::MemberId, agreement::Column::ActivityId, agreement::Column::Number];
+        let ids: (Vec<MemberId>, Vec<ActivityId>) = (
+            members.iter().map(|row| row.id).collect(),
+            activities.iter().map(|row| row.id).collect(),
+        );
+        let columns =
+            [agreement::Column::MemberId, agreement::Column::ActivityId, agreement::Column::Number];
         let mut numbers = HashMap::new();
         for row in matrix::cells(db, &viewer, (&ids.0, &ids.1), on, &columns).await? {
             if let (Some(member), Some(activity)) = (row.member_id, row.activity_id) {
@@ -103,16 +123,28 @@ impl Matrix {
     /// Members down, activities across, and how many agreements each activity has.
     fn grid(&self, total: &str) -> Grid {
         let mut columns = vec![Column::new("member_name", "Member", Kind::Text).swedish("Medlem")];
-        columns.extend(self.activities.iter().map(|activity| Column::new("number", "", Kind::Text).swedish(activity.name.clone())));
+        columns.extend(
+            self.activities.iter().map(|activity| {
+                Column::new("number", "", Kind::Text).swedish(activity.name.clone())
+            }),
+        );
         let row = |member: &member::Model| {
-            let numbers = self.activities.iter().map(|activity| Cell::text(self.number(member, activity)));
+            let numbers =
+                self.activities.iter().map(|activity| Cell::text(self.number(member, activity)));
             [Cell::Text(member.name.clone())].into_iter().chain(numbers).collect()
         };
         let agreements = |activity: &activity::Model| {
-            let number = self.members.iter().filter(|member| self.number(member, activity).is_some()).count();
+            let number = self
+                .members
+                .iter()
+                .filter(|member| self.number(member, activity).is_some())
+                .count();
             Cell::Text(number.to_string())
         };
-        let total = [Cell::Text(total.to_owned())].into_iter().chain(self.activities.iter().map(agreements)).collect();
+        let total = [Cell::Text(total.to_owned())]
+            .into_iter()
+            .chain(self.activities.iter().map(agreements))
+            .collect();
         Grid { columns, rows: self.members.iter().map(row).collect(), total: Some(total) }
     }
 
@@ -132,7 +164,9 @@ impl Matrix {
                 Cell::Text(self.number(member, activity)?.clone()),
             ])
         };
-        let rows = self.members.iter().flat_map(|member| self.activities.iter().filter_map(move |activity| of(member, activity)));
+        let rows = self.members.iter().flat_map(|member| {
+            self.activities.iter().filter_map(move |activity| of(member, activity))
+        });
         Grid { columns, rows: rows.collect(), total: None }
     }
 }

@@ -13,9 +13,10 @@ use domain::{
 
 /// Bring the database up to date
 ///
-/// Makes the tables of a new register, or changes those of an older version. A SQLite file that isn't there is made. Each migration is one
-/// transaction: interrupted at any point, the command continues from there when it is run again. Programs that migrate at the same time
-/// wait for each other. `serve` does the same at its start, unless --no-migrate is given.
+/// Makes the tables of a new register, or changes those of an older version. A SQLite file that
+/// isn't there is made. Each migration is one transaction: interrupted at any point, the command
+/// continues from there when it is run again. Programs that migrate at the same time wait for each
+/// other. `serve` does the same at its start, unless --no-migrate is given.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -56,13 +57,15 @@ pub async fn run(options: Options) -> Result {
     db.close().await?;
     match applied.len() {
         0 => say("the register is up to date"),
-        number => say(&format!("{} applied; the register is up to date", count(number, "migration"))),
+        number => {
+            say(&format!("{} applied; the register is up to date", count(number, "migration")))
+        }
     }
     Ok(Outcome::Done)
 }
 
-/// Lists all migrations or the pending ones. A SQLite file that isn't there is not made: everything is pending in it. Nothing is pending in a
-/// register that is too new for this program.
+/// Lists all migrations or the pending ones. A SQLite file that isn't there is not made: everything
+/// is pending in it. Nothing is pending in a register that is too new for this program.
 async fn list(settings: &Settings, options: &Options) -> Result {
     let url = settings.database_url.expose();
     let steps = if super::is_missing(url) {
@@ -80,11 +83,16 @@ async fn list(settings: &Settings, options: &Options) -> Result {
     }
     let is_pending = |step: &StepStatus| step.applied.is_none() && is_new_enough.is_ok();
     let pending = steps.iter().filter(|step| is_pending(step)).count();
-    let listed: Vec<_> = steps.iter().filter(|step| is_pending(step) || (options.status && step.applied.is_some())).collect();
+    let listed: Vec<_> = steps
+        .iter()
+        .filter(|step| is_pending(step) || (options.status && step.applied.is_some()))
+        .collect();
     match options.format {
         Format::Table if listed.is_empty() => {}
         Format::Table => put(table(&grid(&listed)))?,
-        Format::Json => put(json(&listed.iter().map(|step| Step::from(*step)).collect::<Vec<_>>())?)?,
+        Format::Json => {
+            put(json(&listed.iter().map(|step| Step::from(*step)).collect::<Vec<_>>())?)?
+        }
         Format::Csv => put(sheet::csv(&grid(&listed))?)?,
     }
     let newer = steps.iter().filter(|step| !step.is_known).count();
@@ -97,8 +105,13 @@ async fn list(settings: &Settings, options: &Options) -> Result {
     }
     match pending {
         0 => say("the register is up to date"),
-        number if options.dry_run => say(&format!("{} would be applied; nothing was changed: a dry run", count(number, "migration"))),
-        number => say(&format!("{} pending; run `samregister migrate`", count(number, "migration"))),
+        number if options.dry_run => say(&format!(
+            "{} would be applied; nothing was changed: a dry run",
+            count(number, "migration")
+        )),
+        number => {
+            say(&format!("{} pending; run `samregister migrate`", count(number, "migration")))
+        }
     }
     Ok(if options.check && pending > 0 { Outcome::Found } else { Outcome::Done })
 }

@@ -1,6 +1,8 @@
-//! The commands of the program, a file each: what the command line says is read, one rule is called, and the answer is written out.
+//! The commands of the program, a file each: what the command line says is read, one rule is
+//! called, and the answer is written out.
 //!
-//! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a check found something.
+//! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a check
+//! found something.
 
 pub mod break_even;
 pub mod checkpoint;
@@ -64,7 +66,8 @@ use domain::{
 
 /// The membership and contracts register of a network of samordningsförbund
 ///
-/// Keeps members, activities, agreements, invoices and revenue in SQLite or PostgreSQL, and answers questions about them over GraphQL.
+/// Keeps members, activities, agreements, invoices and revenue in SQLite or PostgreSQL, and answers
+/// questions about them over GraphQL.
 #[derive(Debug, Parser)]
 #[command(name = "samregister", version, max_term_width = 110, after_help = HELP)]
 pub struct Program {
@@ -177,7 +180,9 @@ impl Failure {
     fn of_options(error: Error) -> Self {
         match error {
             Error::Invalid(faults) => {
-                let lines = faults.iter().map(|fault| format!("--{} {}", fault.path.trim_start_matches("input."), fault.message));
+                let lines = faults.iter().map(|fault| {
+                    format!("--{} {}", fault.path.trim_start_matches("input."), fault.message)
+                });
                 Self { lines: lines.collect(), code: 2 }
             }
             other => other.into(),
@@ -188,9 +193,13 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let lines = match &error {
-            Error::Invalid(faults) => faults.iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect(),
+            Error::Invalid(faults) => {
+                faults.iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect()
+            }
             // The operator of the machine may read causes that clients of the API may not.
-            Error::Internal(cause) if cause.is::<DbErr>() => vec![format!("the database failed: {cause}")],
+            Error::Internal(cause) if cause.is::<DbErr>() => {
+                vec![format!("the database failed: {cause}")]
+            }
             Error::Internal(cause) => vec![cause.to_string()],
             Error::Conflict { reason: "PERIOD_CLOSED", message } => {
                 vec![format!("{message} (`samregister period reopen` opens a closed period again)")]
@@ -204,11 +213,13 @@ impl From<Error> for Failure {
 /// What commands answer.
 pub type Result<T = Outcome> = std::result::Result<T, Failure>;
 
-/// The stack of a thread that answers requests, in bytes: the deepest document within the limits needs a few hundred kilobytes in a
-/// release build and several megabytes without optimisation. Only what is used takes memory.
+/// The stack of a thread that answers requests, in bytes: the deepest document within the limits
+/// needs a few hundred kilobytes in a release build and several megabytes without optimisation.
+/// Only what is used takes memory.
 const STACK: usize = 16 << 20;
 
-/// The whole program. Nothing about it is generic, so that it is compiled once, here, and not again with the binary.
+/// The whole program. Nothing about it is generic, so that it is compiled once, here, and not again
+/// with the binary.
 pub fn run(args: ArgsOs) -> ExitCode {
     // Whatever the program or a library of its creates is its owner's alone.
     #[cfg(unix)]
@@ -221,7 +232,8 @@ pub fn run(args: ArgsOs) -> ExitCode {
             return ExitCode::from(if answer.use_stderr() { 2 } else { 0 });
         }
     };
-    let runtime = tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
+    let runtime =
+        tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(program.command.run()),
         Err(cause) => Err(Failure::new(format!("cannot start: {cause}"))),
@@ -273,7 +285,8 @@ impl Command {
     }
 }
 
-/// Reads the settings and starts the log, for a command that is no server: it tells only what goes wrong, unless somebody asked for more.
+/// Reads the settings and starts the log, for a command that is no server: it tells only what goes
+/// wrong, unless somebody asked for more.
 fn settings() -> Result<Settings> {
     let settings = Settings::of_process()?;
     start_log(&settings, "warn");
@@ -282,11 +295,15 @@ fn settings() -> Result<Settings> {
 
 /// Starts the log, on stderr, with what the settings ask for or else with this filter.
 fn start_log(settings: &Settings, otherwise: &str) {
-    // The settings don't tell their own default from what somebody wrote, which is the same for a server and not for others.
-    let is_asked_for = settings.log != "info" || std::env::var("SAMREGISTER_LOG").is_ok_and(|filter| !filter.trim().is_empty());
+    // The settings don't tell their own default from what somebody wrote, which is the same for a
+    // server and not for others.
+    let is_asked_for = settings.log != "info"
+        || std::env::var("SAMREGISTER_LOG").is_ok_and(|filter| !filter.trim().is_empty());
     let filter = if is_asked_for { &settings.log } else { otherwise };
-    let log = tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
-    let wants_colour = io::stderr().is_terminal() && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
+    let log =
+        tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
+    let wants_colour = io::stderr().is_terminal()
+        && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match settings.log_format {
         LogFormat::Text => log.with_ansi(wants_colour).try_init(),
         LogFormat::Json => log.json().try_init(),
@@ -295,15 +312,20 @@ fn start_log(settings: &Settings, otherwise: &str) {
     .ok();
 }
 
-/// Connects to the database of this address; makes it when `may_make` and it is a file that isn't there.
+/// Connects to the database of this address; makes it when `may_make` and it is a file that isn't
+/// there.
 async fn connect(url: &str, may_make: bool) -> Result<Database> {
     if url.contains(":memory:") || url.contains("mode=memory") {
-        return Err(Failure::new("DATABASE_URL names a database in memory, of which every connection would have its own; name a file"));
+        return Err(Failure::new(
+            "DATABASE_URL names a database in memory, of which every connection would have its own; name a file",
+        ));
     }
     // An address of a server may hold a password, and is never shown.
     let file = file_of(url);
     if let Some(file) = file.filter(|_| !may_make && is_missing(url)) {
-        return Err(Failure::new(format!("there is no register in {file}; `samregister migrate` makes one")));
+        return Err(Failure::new(format!(
+            "there is no register in {file}; `samregister migrate` makes one"
+        )));
     }
     let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
     let error = match Database::connect(&address, Clock::system(), None).await {
@@ -319,8 +341,12 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
     };
     let cause = cause.strip_prefix("Connection Error: ").unwrap_or(&cause);
     Err(Failure::new(match file {
-        Some(file) => format!("cannot open {file}: {cause}; is there such a folder, and may it be written to?"),
-        None => format!("cannot reach the PostgreSQL server of DATABASE_URL: {cause}; does it run, and is its address right?"),
+        Some(file) => format!(
+            "cannot open {file}: {cause}; is there such a folder, and may it be written to?"
+        ),
+        None => format!(
+            "cannot reach the PostgreSQL server of DATABASE_URL: {cause}; does it run, and is its address right?"
+        ),
     }))
 }
 
@@ -335,8 +361,8 @@ fn is_missing(url: &str) -> bool {
     file_of(url).is_some_and(|file| !file.contains('%') && !Path::new(file).exists())
 }
 
-/// Connects to the register to bring it up to date and to write to it: the key that signs its trail is made when there is none and nothing
-/// was signed yet.
+/// Connects to the register to bring it up to date and to write to it: the key that signs its trail
+/// is made when there is none and nothing was signed yet.
 async fn make(settings: &Settings) -> Result<Database> {
     let db = connect(settings.database_url.expose(), true).await?;
     let key = match TrailKey::of_settings(settings)? {
@@ -351,7 +377,10 @@ async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
     let file = settings.trail_key_file();
     let place = file.display();
     if let Some(next) = trail_key::unfinished(settings) {
-        let reason = format!("there is no key in {place}, but {} of a replacement that was interrupted", next.display());
+        let reason = format!(
+            "there is no key in {place}, but {} of a replacement that was interrupted",
+            next.display()
+        );
         return Err(Failure::new(format!("{reason}; `samregister trail-key replace` finishes it")));
     }
     if let Some(name) = audit::last_key(db).await? {
@@ -367,7 +396,9 @@ async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
             Ok(key)
         }
         // Another program was faster.
-        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => Ok(TrailKey::read("SAMREGISTER_TRAIL_KEY", &file)?),
+        Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
+            Ok(TrailKey::read("SAMREGISTER_TRAIL_KEY", &file)?)
+        }
         Err(cause) => Err(Failure::new(format!(
             "cannot write the key that signs the audit trail to {place}: {cause}; name another file in SAMREGISTER_TRAIL_KEY"
         ))),
@@ -393,7 +424,8 @@ async fn open(settings: &Settings) -> Result<Database> {
     up_to_date(settings, connect(settings.database_url.expose(), false).await?).await
 }
 
-/// Returns the register with the key that signs its trail, if there is one; fails unless it is up to date.
+/// Returns the register with the key that signs its trail, if there is one; fails unless it is up
+/// to date.
 async fn up_to_date(settings: &Settings, mut db: Database) -> Result<Database> {
     if let Some(key) = TrailKey::of_settings(settings)? {
         db = db.with_trail_key(Arc::new(key));
@@ -404,7 +436,9 @@ async fn up_to_date(settings: &Settings, mut db: Database) -> Result<Database> {
         Err(error @ Error::Conflict { .. }) => Err(error.into()),
         Err(error) => {
             tracing::debug!(?error, "not migrated");
-            Err(Failure::new("the database is not migrated, or not to this version; run `samregister migrate`"))
+            Err(Failure::new(
+                "the database is not migrated, or not to this version; run `samregister migrate`",
+            ))
         }
     }
 }
@@ -413,7 +447,9 @@ async fn up_to_date(settings: &Settings, mut db: Database) -> Result<Database> {
 fn put(data: impl AsRef<[u8]>) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(data.as_ref()).and_then(|()| stdout.flush()) {
-        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => Err(Failure::new(format!("cannot write to stdout: {cause}"))),
+        Err(cause) if cause.kind() != ErrorKind::BrokenPipe => {
+            Err(Failure::new(format!("cannot write to stdout: {cause}")))
+        }
         _ => Ok(()),
     }
 }
@@ -425,13 +461,15 @@ fn say(line: &str) {
 
 /// The grid for the eye, as wide as the terminal when there is one.
 fn table(grid: &Grid) -> String {
-    let width = terminal_size().filter(|_| io::stdout().is_terminal()).map(|(Width(width), _)| width);
+    let width =
+        terminal_size().filter(|_| io::stdout().is_terminal()).map(|(Width(width), _)| width);
     table::render(grid, width)
 }
 
 /// A document as JSON, with a line break at its end.
 fn json(document: &impl serde::Serialize) -> Result<String> {
-    let text = serde_json::to_string_pretty(document).map_err(|cause| Failure::from(Error::internal(cause)))?;
+    let text = serde_json::to_string_pretty(document)
+        .map_err(|cause| Failure::from(Error::internal(cause)))?;
     Ok(format!("{text}\n"))
 }
 
@@ -462,7 +500,9 @@ mod tests {
         for command in Program::command().get_subcommands() {
             assert!(command.get_about().is_some(), "{}", command.get_name());
             assert!(
-                command.get_after_help().is_some_and(|help| help.to_string().contains("samregister")),
+                command
+                    .get_after_help()
+                    .is_some_and(|help| help.to_string().contains("samregister")),
                 "{} has no example",
                 command.get_name()
             );
@@ -478,6 +518,9 @@ mod tests {
         faults.add("A", "is bad");
         faults.add("B", "is worse");
         let failure = faults.finish().map_err(Failure::from).unwrap_err();
-        assert_eq!((failure.lines, failure.code), (vec!["A is bad".to_owned(), "B is worse".to_owned()], 1));
+        assert_eq!(
+            (failure.lines, failure.code),
+            (vec!["A is bad".to_owned(), "B is worse".to_owned()], 1)
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! `samregister notice-ends`: the agreements that end by a notice on another day than the present rule gives.
+//! `samregister notice-ends`: the agreements that end by a notice on another day than the present
+//! rule gives.
 
 use clap::{Args, ValueEnum};
 
@@ -11,8 +12,9 @@ use domain::{
 
 /// List agreements that end by a notice on another day than the present rule gives
 ///
-/// A prolonged term that followed a short month used to end up to three days early. An end that a notice has told a
-/// counterparty stays; the office decides on each with the mutation agreementNoticeEndDecide, and it is listed no more.
+/// A prolonged term that followed a short month used to end up to three days early. An end that a
+/// notice has told a counterparty stays; the office decides on each with the mutation
+/// agreementNoticeEndDecide, and it is listed no more.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -48,8 +50,13 @@ pub async fn run(options: Options) -> Result {
     db.close().await?;
     put(match options.format {
         Format::Csv => sheet::csv(&grid(&found))?,
-        Format::Table if found.is_empty() => b"no agreement ends by a notice on another day than the rule gives\n".to_vec(),
-        Format::Table => format!("{}\n{} to decide on\n", table(&grid(&found)), count(found.len(), "agreement")).into_bytes(),
+        Format::Table if found.is_empty() => {
+            b"no agreement ends by a notice on another day than the rule gives\n".to_vec()
+        }
+        Format::Table => {
+            format!("{}\n{} to decide on\n", table(&grid(&found)), count(found.len(), "agreement"))
+                .into_bytes()
+        }
     })?;
     Ok(Outcome::of_list(options.check, &found))
 }
@@ -62,7 +69,12 @@ fn grid(found: &[NoticeEnd]) -> Grid {
         Column::new("rule_ends_on", "By the rule", Kind::Day),
     ];
     let row = |end: &NoticeEnd| {
-        vec![Cell::Text(end.number.clone()), Cell::Day(end.given_on), Cell::Day(end.ends_on), Cell::Day(end.rule_ends_on)]
+        vec![
+            Cell::Text(end.number.clone()),
+            Cell::Day(end.given_on),
+            Cell::Day(end.ends_on),
+            Cell::Day(end.rule_ends_on),
+        ]
     };
     Grid { columns, rows: found.iter().map(row).collect(), total: None }
 }

@@ -3,10 +3,12 @@
 use crate::http::listener::EXTRA;
 use domain::config::Settings;
 
-/// Files that the server opens in addition to connections: the database's, the log, settings, a few more.
+/// Files that the server opens in addition to connections: the database's, the log, settings, a few
+/// more.
 const OTHERS: u64 = 100;
 
-/// Raises the soft limit of open files to the hard one, and warns when that is lower than the settings need.
+/// Raises the soft limit of open files to the hard one, and warns when that is lower than the
+/// settings need.
 #[cfg(unix)]
 pub(super) fn raise_limit(settings: &Settings) {
     let limit = match rlimit::increase_nofile_limit(rlimit::INFINITY) {

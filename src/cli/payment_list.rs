@@ -21,7 +21,8 @@ use domain::{
 
 /// List bank payments
 ///
-/// What the bank's files stated from the first day to the last one, with the invoices that each pays, and what is left of it.
+/// What the bank's files stated from the first day to the last one, with the invoices that each
+/// pays, and what is left of it.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -51,13 +52,25 @@ pub async fn run(options: Options) -> Result {
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let is_waiting = options.waiting.then_some(false);
-    let filter = Filter { matched: is_waiting, set_aside: is_waiting, from: options.from, to: options.to };
+    let filter =
+        Filter { matched: is_waiting, set_aside: is_waiting, from: options.from, to: options.to };
     let found = listing::all(&db, &Viewer::operator("payments list"), &filter).await?;
     let document = match format {
-        ReportFormat::Table => format!("{}\n{}\n", table(&grid(&found, ENGLISH)), count(found.len(), "bank payment")).into_bytes(),
-        ReportFormat::Json => json(&Document { count: found.len(), payments: grid(&found, ENGLISH).objects() })?.into_bytes(),
+        ReportFormat::Table => {
+            format!("{}\n{}\n", table(&grid(&found, ENGLISH)), count(found.len(), "bank payment"))
+                .into_bytes()
+        }
+        ReportFormat::Json => {
+            json(&Document { count: found.len(), payments: grid(&found, ENGLISH).objects() })?
+                .into_bytes()
+        }
         ReportFormat::Csv => sheet::csv(&grid(&found, ENGLISH))?,
-        ReportFormat::Xlsx => report::workbook(&db, "Inbetalningar", "Inbetalningar".to_owned(), grid(&found, SWEDISH))?,
+        ReportFormat::Xlsx => report::workbook(
+            &db,
+            "Inbetalningar",
+            "Inbetalningar".to_owned(),
+            grid(&found, SWEDISH),
+        )?,
     };
     db.close().await?;
     target.write(&document)?;
@@ -115,7 +128,9 @@ fn grid(found: &[Listed], words: Words) -> Grid {
         let Listed { row, invoices } = listed;
         let invoices: Vec<String> = match &invoices[..] {
             [(number, _)] => vec![number.clone()],
-            several => several.iter().map(|(number, amount)| format!("{number}: {amount}")).collect(),
+            several => {
+                several.iter().map(|(number, amount)| format!("{number}: {amount}")).collect()
+            }
         };
         vec![
             Cell::Day(row.booked_on),

@@ -28,7 +28,8 @@ use domain::{
 
 /// Take in what the bank tells of payments
 ///
-/// Payments that say by their OCR reference which invoice they pay are booked on it; the others are kept until somebody matches them.
+/// Payments that say by their OCR reference which invoice they pay are booked on it; the others are
+/// kept until somebody matches them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -50,11 +51,13 @@ enum Deed {
 
 /// Import a file of the bank, all or nothing
 ///
-/// The file is BgMax of Bankgirot, or camt.053 or camt.054 (ISO 20022) in their versions 02 to 13; what it is, it says itself. A payment is booked on
-/// the invoice of its OCR reference, or on the one whose number stands in its text when exactly its sum is to be paid. What can't be
-/// matched is kept and listed: see `bankPayments` in the API. The same file again, or another that tells of the same payments, books
-/// nothing twice. What came to an account that is not the network's own in samregister.toml, or in another currency than kronor, is left and
-/// named. When a line is bad, or no account of the file is the network's own, every such line is named and nothing is changed.
+/// The file is BgMax of Bankgirot, or camt.053 or camt.054 (ISO 20022) in their versions 02 to 13;
+/// what it is, it says itself. A payment is booked on the invoice of its OCR reference, or on the
+/// one whose number stands in its text when exactly its sum is to be paid. What can't be matched is
+/// kept and listed: see `bankPayments` in the API. The same file again, or another that tells of
+/// the same payments, books nothing twice. What came to an account that is not the network's own in
+/// samregister.toml, or in another currency than kronor, is left and named. When a line is bad, or
+/// no account of the file is the network's own, every such line is named and nothing is changed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -75,7 +78,8 @@ struct Import {
 /// Imports a file of the bank.
 ///
 /// # Errors
-/// When the file is bad or can't be read, or the register can't be opened; then nothing has changed.
+/// When the file is bad or can't be read, or the register can't be opened; then nothing has
+/// changed.
 pub async fn run(options: Options) -> Result {
     match options.deed {
         Deed::Import(import) => run_import(import).await,
@@ -91,7 +95,8 @@ async fn run_import(import: Import) -> Result {
     let mut meter = Meter::new();
     let viewer = Viewer::operator("payments import");
     let watcher = &mut |done, of| meter.show(done, of);
-    let done = bank::import(&db, &viewer, &settings.network, &import.file, import.dry_run, watcher).await;
+    let done =
+        bank::import(&db, &viewer, &settings.network, &import.file, import.dry_run, watcher).await;
     meter.finish();
     let made_at = db.clock.now();
     db.close().await?;
@@ -104,9 +109,11 @@ async fn run_import(import: Import) -> Result {
         ReportFormat::Table => for_eyes(&report).into_bytes(),
         ReportFormat::Json => json(&Document::of(&report))?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&grid(&report, ENGLISH))?,
-        ReportFormat::Xlsx => {
-            sheet::workbook_of("Inlästa inbetalningar", made_at, &[("Inbetalningar".to_owned(), grid(&report, SWEDISH))])?
-        }
+        ReportFormat::Xlsx => sheet::workbook_of(
+            "Inlästa inbetalningar",
+            made_at,
+            &[("Inbetalningar".to_owned(), grid(&report, SWEDISH))],
+        )?,
     })?;
     Ok(Outcome::Done)
 }
@@ -131,7 +138,8 @@ struct Words {
 }
 
 /// Of the table and CSV.
-const ENGLISH: Words = Words { fate: |word| word, finding: BankFinding::word, difference: Difference::word };
+const ENGLISH: Words =
+    Words { fate: |word| word, finding: BankFinding::word, difference: Difference::word };
 /// Of the workbook.
 const SWEDISH: Words = Words {
     fate: |word| match word {
@@ -171,12 +179,24 @@ fn grid(report: &Report, words: Words) -> Grid {
         let row = &outcome.row;
         let mut invoices: Vec<_> = match &outcome.booked[..] {
             [booked] => vec![booked.number.clone()],
-            several => several.iter().map(|Booked { number, amount, .. }| format!("{number}: {amount}")).collect(),
+            several => several
+                .iter()
+                .map(|Booked { number, amount, .. }| format!("{number}: {amount}"))
+                .collect(),
         };
         invoices.extend(outcome.refunded.clone());
         let differences: Vec<_> = match &outcome.booked[..] {
-            [booked] => booked.difference.map(|difference| (words.difference)(difference).to_owned()).into_iter().collect(),
-            several => several.iter().filter_map(|own| Some(format!("{}: {}", own.number, (words.difference)(own.difference?)))).collect(),
+            [booked] => booked
+                .difference
+                .map(|difference| (words.difference)(difference).to_owned())
+                .into_iter()
+                .collect(),
+            several => several
+                .iter()
+                .filter_map(|own| {
+                    Some(format!("{}: {}", own.number, (words.difference)(own.difference?)))
+                })
+                .collect(),
         };
         vec![
             Cell::Day(row.booked_on),
@@ -200,9 +220,14 @@ fn for_eyes(report: &Report) -> String {
     grid.columns.pop();
     grid.rows.iter_mut().for_each(|row| drop(row.pop()));
     let mut text = if grid.rows.is_empty() { String::new() } else { format!("{}\n", table(&grid)) };
-    let of = |word: &'static str| report.outcomes.iter().filter(move |outcome| fate(outcome) == word);
+    let of =
+        |word: &'static str| report.outcomes.iter().filter(move |outcome| fate(outcome) == word);
     let sum = |word| of(word).map(|outcome| outcome.row.amount).sum::<Money>();
-    text.push_str(&format!("{}, {}: ", report.layout.name(), count(report.outcomes.len(), "payment")));
+    text.push_str(&format!(
+        "{}, {}: ",
+        report.layout.name(),
+        count(report.outcomes.len(), "payment")
+    ));
     let parts = [
         ("MATCHED", "matched"),
         ("SET_ASIDE", "deducted for credit notes"),
@@ -210,25 +235,43 @@ fn for_eyes(report: &Report) -> String {
         ("WAITING", "waiting"),
         ("KNOWN", "known from before"),
     ];
-    let parts = parts.iter().filter(|(word, _)| !["SET_ASIDE", "REFUND"].contains(word) || of(word).next().is_some());
-    let parts: Vec<_> = parts.map(|(word, words)| format!("{} {words} ({})", of(word).count(), sum(word))).collect();
+    let parts = parts
+        .iter()
+        .filter(|(word, _)| !["SET_ASIDE", "REFUND"].contains(word) || of(word).next().is_some());
+    let parts: Vec<_> = parts
+        .map(|(word, words)| format!("{} {words} ({})", of(word).count(), sum(word)))
+        .collect();
     text.push_str(&parts.join(", "));
-    for difference in [Difference::Overpaid, Difference::PaidTwice, Difference::FarTooMuch, Difference::OreOnly] {
+    for difference in
+        [Difference::Overpaid, Difference::PaidTwice, Difference::FarTooMuch, Difference::OreOnly]
+    {
         let booked = report.outcomes.iter().flat_map(|outcome| &outcome.booked);
-        let numbers: BTreeSet<&str> = booked.filter(|own| own.difference == Some(difference)).map(|own| own.number.as_str()).collect();
+        let numbers: BTreeSet<&str> = booked
+            .filter(|own| own.difference == Some(difference))
+            .map(|own| own.number.as_str())
+            .collect();
         if !numbers.is_empty() {
             let numbers: Vec<&str> = numbers.into_iter().collect();
             text.push_str(&format!("; {}: {}", difference.describe(), numbers.join(", ")));
         }
     }
     if report.passed_over > 0 {
-        text.push_str(&format!("; {} passed over", count(report.passed_over, "other entry").replace("entrys", "entries")));
+        text.push_str(&format!(
+            "; {} passed over",
+            count(report.passed_over, "other entry").replace("entrys", "entries")
+        ));
     }
     let accounts: Vec<_> = report.accounts.iter().map(String::as_str).collect();
     if !report.left.is_empty() {
-        text.push_str(&format!("; {} left, not the network's to book", count(report.left.len(), "payment")));
+        text.push_str(&format!(
+            "; {} left, not the network's to book",
+            count(report.left.len(), "payment")
+        ));
     }
-    text.push_str(&format!("; on {}\n", if accounts.is_empty() { "no account".to_owned() } else { accounts.join(", ") }));
+    text.push_str(&format!(
+        "; on {}\n",
+        if accounts.is_empty() { "no account".to_owned() } else { accounts.join(", ") }
+    ));
     text
 }
 
@@ -288,7 +331,8 @@ struct BookedEntry<'r> {
 
 impl<'r> Document<'r> {
     fn of(report: &'r Report) -> Self {
-        let number = |word: &str| report.outcomes.iter().filter(|outcome| fate(outcome) == word).count();
+        let number =
+            |word: &str| report.outcomes.iter().filter(|outcome| fate(outcome) == word).count();
         let booked = |own: &'r Booked| BookedEntry {
             number: &own.number,
             amount: own.amount.to_string(),
@@ -347,8 +391,10 @@ struct Meter {
 impl Meter {
     fn new() -> Self {
         let bar = io::stderr().is_terminal().then(|| {
-            let style = ProgressStyle::with_template("{bar:30} {percent:>3} %  {pos} of {len} payments");
-            ProgressBar::no_length().with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
+            let style =
+                ProgressStyle::with_template("{bar:30} {percent:>3} %  {pos} of {len} payments");
+            ProgressBar::no_length()
+                .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
         Self { bar, told: Instant::now() }
     }

@@ -13,8 +13,9 @@ use domain::{
 
 /// Close the books through a day, or open them again
 ///
-/// Nothing is booked on a closed day any more. Payments of such a day that come later are booked on the first open day and keep their own;
-/// costs, grants, invoices, credit notes and reminders of such a day are refused. Both stand in the audit trail.
+/// Nothing is booked on a closed day any more. Payments of such a day that come later are booked on
+/// the first open day and keep their own; costs, grants, invoices, credit notes and reminders of
+/// such a day are refused. Both stand in the audit trail.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -58,11 +59,25 @@ pub async fn run(options: Options) -> Result {
     let done = match options.action {
         Action::Show => {
             let closing = Closing::load(db.read()).await?;
-            put(closing.through.map_or_else(|| "no day is closed\n".to_owned(), |through| format!("{through}\n")))?;
+            put(closing.through.map_or_else(
+                || "no day is closed\n".to_owned(),
+                |through| format!("{through}\n"),
+            ))?;
             None
         }
-        Action::Close { through } => Some(close_period::close(&db, &viewer, through, &settings.network.accounts, Faults::default()).await),
-        Action::Reopen { from, reason } => Some(books::reopen(&db, &viewer, from, &reason, Faults::default()).await),
+        Action::Close { through } => Some(
+            close_period::close(
+                &db,
+                &viewer,
+                through,
+                &settings.network.accounts,
+                Faults::default(),
+            )
+            .await,
+        ),
+        Action::Reopen { from, reason } => {
+            Some(books::reopen(&db, &viewer, from, &reason, Faults::default()).await)
+        }
     };
     let closing = Closing::load(db.read()).await;
     db.close().await?;
@@ -74,7 +89,10 @@ pub async fn run(options: Options) -> Result {
             other => Failure::of_options(other),
         })?;
         let through = closing?.through;
-        say(&through.map_or_else(|| "every day is open".to_owned(), |through| format!("the books are closed through {through}")));
+        say(&through.map_or_else(
+            || "every day is open".to_owned(),
+            |through| format!("the books are closed through {through}"),
+        ));
     }
     Ok(Outcome::Done)
 }

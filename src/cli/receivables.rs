@@ -1,4 +1,5 @@
-//! `samregister receivables`: what is owed as of a day, by invoice or by buyer, and for how long it has been due.
+//! `samregister receivables`: what is owed as of a day, by invoice or by buyer, and for how long it
+//! has been due.
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
@@ -18,8 +19,9 @@ use domain::{
 
 /// List receivables as of a day (kundreskontra)
 ///
-/// Every invoice with a balance at the end of the day, by the day in the books of its payments, so that the sum equals the account of
-/// receivables in the bookkeeping file. Ages count from the last day to pay. Overpayments are below zero.
+/// Every invoice with a balance at the end of the day, by the day in the books of its payments, so
+/// that the sum equals the account of receivables in the bookkeeping file. Ages count from the last
+/// day to pay. Overpayments are below zero.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -64,7 +66,12 @@ pub async fn run(options: Options) -> Result {
         ReportFormat::Table => format!("{}\nas of {as_of}\n", table(&grid("Total"))).into_bytes(),
         ReportFormat::Json => json(&grid("Total").objects())?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&grid("Total"))?,
-        ReportFormat::Xlsx => report::workbook(&db, &format!("Kundreskontra {as_of}"), format!("Kundreskontra {as_of}"), grid("Summa"))?,
+        ReportFormat::Xlsx => report::workbook(
+            &db,
+            &format!("Kundreskontra {as_of}"),
+            format!("Kundreskontra {as_of}"),
+            grid("Summa"),
+        )?,
     };
     db.close().await?;
     target.write(&document)?;
@@ -115,10 +122,17 @@ fn by_invoice(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
         [total, paid, credited, written_off, reminder_fees, standing.balance()].map(Total::from)
     };
     let row = |(buyer, standing): &Found| {
-        let head =
-            [Cell::Text(standing.number.clone()), Cell::Text(buyer.clone()), Cell::Day(standing.issued_on), report::day(standing.due_on)];
+        let head = [
+            Cell::Text(standing.number.clone()),
+            Cell::Text(buyer.clone()),
+            Cell::Day(standing.issued_on),
+            report::day(standing.due_on),
+        ];
         let own = aged(std::iter::once(standing), as_of);
-        head.into_iter().chain(amounts(standing).map(Cell::Sum)).chain(by_age(&own)).collect::<Vec<_>>()
+        head.into_iter()
+            .chain(amounts(standing).map(Cell::Sum))
+            .chain(by_age(&own))
+            .collect::<Vec<_>>()
     };
     let mut sums = [Total::ZERO; 6];
     for (_, standing) in found {
@@ -133,8 +147,10 @@ fn by_invoice(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
 }
 
 fn by_buyer(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
-    let mut columns =
-        vec![Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"), Column::new("balance", "Balance", Kind::Money).swedish("Saldo")];
+    let mut columns = vec![
+        Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
+        Column::new("balance", "Balance", Kind::Money).swedish("Saldo"),
+    ];
     columns.extend(ages());
     let mut buyers: Vec<(&str, Option<Buyer>, Aged)> = Vec::new();
     for (name, standing) in found {
@@ -152,5 +168,9 @@ fn by_buyer(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
         head.into_iter().chain(by_age(aged)).collect::<Vec<_>>()
     };
     let all = aged(found.iter().map(|(_, standing)| standing), as_of);
-    Grid { columns, rows: buyers.iter().map(|(name, _, aged)| row(name, aged)).collect(), total: Some(row(total, &all)) }
+    Grid {
+        columns,
+        rows: buyers.iter().map(|(name, _, aged)| row(name, aged)).collect(),
+        total: Some(row(total, &all)),
+    }
 }

@@ -14,10 +14,13 @@ use domain::{
 
 /// List what is held, what of it may go, and what must stay by which law
 ///
-/// Three kinds of data may go: contacts that left their role longer ago than `contact_months`, lines of the log of contact reads that are
-/// older than `read_log_months`, both 24 unless [network.retention] of samregister.toml says otherwise, and names and messages of payers after
-/// `payer_years`, 7. --erase erases these and nothing else. Agreements, invoices, payments, costs and grants stay through the seventh year after the calendar year (bokföringslagen 7 kap. 2 §),
-/// the audit trail as long as the register. A single person whom they name is erased by the mutations `contactErase` and `personErase`.
+/// Three kinds of data may go: contacts that left their role longer ago than `contact_months`,
+/// lines of the log of contact reads that are older than `read_log_months`, both 24 unless
+/// [network.retention] of samregister.toml says otherwise, and names and messages of payers after
+/// `payer_years`, 7. --erase erases these and nothing else. Agreements, invoices, payments, costs
+/// and grants stay through the seventh year after the calendar year (bokföringslagen 7 kap. 2 §),
+/// the audit trail as long as the register. A single person whom they name is erased by the
+/// mutations `contactErase` and `personErase`.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -33,7 +36,8 @@ pub struct Options {
     /// Format of the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Erase the contacts, the payers and the lines of the log that may go today, then list what is left; it can't be undone
+    /// Erase the contacts, the payers and the lines of the log that may go today, then list what is
+    /// left; it can't be undone
     #[arg(long)]
     erase: bool,
 }
@@ -47,9 +51,13 @@ pub async fn run(options: Options) -> Result {
     let decided = settings.network.retention;
     let db = open(&settings).await?;
     let viewer = Viewer::operator("retention");
-    let erased = if options.erase { Some(retention::erase(&db, &viewer, &decided).await) } else { None };
-    let payers = if options.erase { persons::erase_due_payers(&db, &viewer, &decided).await } else { Ok(0) };
-    let report = retention::report(&db, &viewer, &decided, options.on.unwrap_or_else(|| db.clock.today())).await;
+    let erased =
+        if options.erase { Some(retention::erase(&db, &viewer, &decided).await) } else { None };
+    let payers =
+        if options.erase { persons::erase_due_payers(&db, &viewer, &decided).await } else { Ok(0) };
+    let report =
+        retention::report(&db, &viewer, &decided, options.on.unwrap_or_else(|| db.clock.today()))
+            .await;
     db.close().await?;
     let (erased, payers, report) = (erased.transpose()?, payers?, report?);
     put(match options.format {
@@ -59,7 +67,11 @@ pub async fn run(options: Options) -> Result {
     })?;
     if let Some(erased) = erased {
         let number = |number: u64| usize::try_from(number).unwrap_or(usize::MAX);
-        let payers = if payers > 0 { format!(", {}", count(number(payers), "payer")) } else { String::new() };
+        let payers = if payers > 0 {
+            format!(", {}", count(number(payers), "payer"))
+        } else {
+            String::new()
+        };
         say(&format!(
             "erased {}{payers} and {} of the log",
             count(number(erased.contacts), "contact"),
@@ -103,5 +115,9 @@ struct Document<R> {
 
 fn for_programs(report: &Report) -> Result<String> {
     let id = |id: &entity::id::ContactId| format!("contact_{}", id.0.simple());
-    json(&Document { on: report.on, holdings: grid(report).objects(), contacts: report.contacts.iter().map(id).collect() })
+    json(&Document {
+        on: report.on,
+        holdings: grid(report).objects(),
+        contacts: report.contacts.iter().map(id).collect(),
+    })
 }

@@ -25,9 +25,11 @@ use domain::{
 
 /// Report revenue, cost and result
 ///
-/// Sums are in kronor. Net is without VAT and after credit notes, whose net sum is shown as credited; result is net and grants without
-/// cost. Costs and grants belong to activities: by member, they stand in rows without one. Rows without any money are left out. Committed is
-/// what agreements by which the network pays come to, by the months that they pay for; it is in no other sum.
+/// Sums are in kronor. Net is without VAT and after credit notes, whose net sum is shown as
+/// credited; result is net and grants without cost. Costs and grants belong to activities: by
+/// member, they stand in rows without one. Rows without any money are left out. Committed is what
+/// agreements by which the network pays come to, by the months that they pay for; it is in no other
+/// sum.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -85,7 +87,11 @@ enum GroupBy {
 impl Options {
     fn grouping(&self) -> Grouping {
         let has = |group| self.group_by.contains(&group);
-        let periods = [(GroupBy::Month, Period::Month), (GroupBy::Quarter, Period::Quarter), (GroupBy::Year, Period::Year)];
+        let periods = [
+            (GroupBy::Month, Period::Month),
+            (GroupBy::Quarter, Period::Quarter),
+            (GroupBy::Year, Period::Year),
+        ];
         let period = periods.into_iter().find(|(group, _)| has(*group)).map(|(_, period)| period);
         Grouping { activity: has(GroupBy::Activity), member: has(GroupBy::Member), period }
     }
@@ -113,7 +119,8 @@ impl Options {
 /// Reports revenue.
 ///
 /// # Errors
-/// When options don't go together, an activity is not known, the register can't be opened or the report can't be written.
+/// When options don't go together, an activity is not known, the register can't be opened or the
+/// report can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
     let settings = settings()?;
@@ -133,15 +140,21 @@ impl Options {
         if format == Format::Xlsx {
             return report_table::workbook(db, viewer, &ask).await.map_err(Failure::of_options);
         }
-        let report = revenue::report(db, viewer, &ask, Faults::default()).await.map_err(Failure::of_options)?;
+        let report = revenue::report(db, viewer, &ask, Faults::default())
+            .await
+            .map_err(Failure::of_options)?;
         let shown = Shown::of(db, viewer, &report, ask.group_by, ask.basis).await?;
         Ok(match format {
             Format::Table if report.rows.is_empty() => {
-                format!("no revenue, cost or grant from {} to {}\n", self.from, self.to).into_bytes()
+                format!("no revenue, cost or grant from {} to {}\n", self.from, self.to)
+                    .into_bytes()
             }
-            Format::Table => {
-                format!("{}\n{}\n", table(&shown.for_people()), report_table::caption(ask.basis, ask.from, ask.to)).into_bytes()
-            }
+            Format::Table => format!(
+                "{}\n{}\n",
+                table(&shown.for_people()),
+                report_table::caption(ask.basis, ask.from, ask.to)
+            )
+            .into_bytes(),
             Format::Csv => sheet::csv(&shown.for_programs())?,
             Format::Json | Format::Xlsx => self.json(&shown.for_programs())?.into_bytes(),
         })
@@ -164,8 +177,13 @@ impl Options {
             Period::Quarter => "QUARTER",
             Period::Month => "MONTH",
         });
-        let group_by = [grouping.activity.then_some("ACTIVITY"), grouping.member.then_some("MEMBER"), period];
-        let basis = self.basis.to_possible_value().map(|value| value.get_name().to_uppercase()).unwrap_or_default();
+        let group_by =
+            [grouping.activity.then_some("ACTIVITY"), grouping.member.then_some("MEMBER"), period];
+        let basis = self
+            .basis
+            .to_possible_value()
+            .map(|value| value.get_name().to_uppercase())
+            .unwrap_or_default();
         json(&Document {
             from: self.from,
             to: self.to,

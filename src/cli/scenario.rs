@@ -24,10 +24,11 @@ use domain::{
 
 /// Show what every member would pay under other service fees
 ///
-/// A rate of the allocation of all parties, with or without a cap and a minimum, beside what the rule in force makes of it; nothing is
-/// changed. Several rates, and several caps, make a scenario of each rate with each cap: side by side in the table, one after the other in
-/// CSV, each on a sheet of its own in the workbook. Members whose
-/// allocation of the year is not known are listed, and are in no sum.
+/// A rate of the allocation of all parties, with or without a cap and a minimum, beside what the
+/// rule in force makes of it; nothing is changed. Several rates, and several caps, make a scenario
+/// of each rate with each cap: side by side in the table, one after the other in CSV, each on a
+/// sheet of its own in the workbook. Members whose allocation of the year is not known are listed,
+/// and are in no sum.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -70,7 +71,8 @@ fn kronor(text: &str) -> std::result::Result<Money, String> {
 }
 
 /// The titles of the scenarios' columns; a table of more would not be read.
-const TITLES: [&str; 6] = ["Scenario 1", "Scenario 2", "Scenario 3", "Scenario 4", "Scenario 5", "Scenario 6"];
+const TITLES: [&str; 6] =
+    ["Scenario 1", "Scenario 2", "Scenario 3", "Scenario 4", "Scenario 5", "Scenario 6"];
 
 impl Options {
     /// Each rate with each cap.
@@ -84,9 +86,17 @@ impl Options {
             allocation_basis: None,
             without: without.to_vec(),
         };
-        let asks: Vec<Ask> = self.per_mille.iter().flat_map(|rate| caps.iter().map(move |cap| each(*rate, *cap))).collect();
+        let asks: Vec<Ask> = self
+            .per_mille
+            .iter()
+            .flat_map(|rate| caps.iter().map(move |cap| each(*rate, *cap)))
+            .collect();
         if asks.len() > TITLES.len() {
-            return Err(Failure::usage(format!("--per-mille and --cap make {} scenarios; at most {}", asks.len(), TITLES.len())));
+            return Err(Failure::usage(format!(
+                "--per-mille and --cap make {} scenarios; at most {}",
+                asks.len(),
+                TITLES.len()
+            )));
         }
         Ok(asks)
     }
@@ -104,21 +114,29 @@ pub async fn run(options: Options) -> Result {
     let target = options.report.target(&db, &settings)?;
     let viewer = Viewer::operator("scenario");
     let every = members::all(&db, &viewer, &members::Filter::default(), &token::COLUMNS).await?;
-    let without: Vec<MemberId> = options.without.iter().map(|name| token::find(&every, name, "--without")).collect::<Result<_>>()?;
-    let names: HashMap<MemberId, String> = every.into_iter().map(|member| (member.id, member.name)).collect();
+    let without: Vec<MemberId> = options
+        .without
+        .iter()
+        .map(|name| token::find(&every, name, "--without"))
+        .collect::<Result<_>>()?;
+    let names: HashMap<MemberId, String> =
+        every.into_iter().map(|member| (member.id, member.name)).collect();
     let asks = options.asks(&without)?;
     let mut found = Vec::new();
     for ask in asks {
-        let scenario = scenario::scenario(&db, &viewer, &ask, Faults::default()).await.map_err(refused)?;
+        let scenario =
+            scenario::scenario(&db, &viewer, &ask, Faults::default()).await.map_err(refused)?;
         found.push((ask, scenario));
     }
     let document = match format {
         ReportFormat::Table => for_eyes(&found, &names).into_bytes(),
         ReportFormat::Json => for_programs(&found, &names)?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&one_after_the_other(&found, &names))?,
-        ReportFormat::Xlsx => {
-            sheet::workbook_of(&format!("Serviceavgifter {}", options.year), db.clock.now(), &one_sheet_each(&found, &names))?
-        }
+        ReportFormat::Xlsx => sheet::workbook_of(
+            &format!("Serviceavgifter {}", options.year),
+            db.clock.now(),
+            &one_sheet_each(&found, &names),
+        )?,
     };
     db.close().await?;
     target.write(&document)?;
@@ -129,8 +147,11 @@ pub async fn run(options: Options) -> Result {
 fn refused(error: Error) -> Failure {
     match error {
         Error::Invalid(faults) => {
-            let option = |path: &str| path.trim_start_matches("input.").split('.').next().unwrap_or_default().to_owned();
-            let lines = faults.iter().map(|fault| format!("--{} {}", option(&fault.path), fault.message));
+            let option = |path: &str| {
+                path.trim_start_matches("input.").split('.').next().unwrap_or_default().to_owned()
+            };
+            let lines =
+                faults.iter().map(|fault| format!("--{} {}", option(&fault.path), fault.message));
             Failure { lines: lines.collect(), code: 2 }
         }
         other => other.into(),
@@ -147,7 +168,10 @@ fn name(names: &Names, member: MemberId) -> String {
 /// A rule in words: `4 ‰, at most 100 000,00`.
 fn in_words(ask: &Ask) -> String {
     let cap = ask.cap.map(|cap| format!(", at most {}", swedish::kronor(cap))).unwrap_or_default();
-    let minimum = ask.minimum.map(|minimum| format!(", at least {}", swedish::kronor(minimum))).unwrap_or_default();
+    let minimum = ask
+        .minimum
+        .map(|minimum| format!(", at least {}", swedish::kronor(minimum)))
+        .unwrap_or_default();
     format!("{} ‰{cap}{minimum}", ask.per_mille)
 }
 
@@ -164,18 +188,29 @@ fn for_eyes(found: &[Found], names: &Names) -> String {
             Column::new("current", "Current", Kind::Money),
         ];
         for title in &TITLES[..found.len()] {
-            columns.extend([Column::new("proposed", title, Kind::Money), Column::new("change", "Change", Kind::Money)]);
+            columns.extend([
+                Column::new("proposed", title, Kind::Money),
+                Column::new("change", "Change", Kind::Money),
+            ]);
         }
         let rows = first.rows.iter().enumerate().map(|(place, row)| {
-            let mut cells = vec![Cell::Text(name(names, row.member)), Cell::Money(row.allocation), Cell::Money(row.current)];
+            let mut cells = vec![
+                Cell::Text(name(names, row.member)),
+                Cell::Money(row.allocation),
+                Cell::Money(row.current),
+            ];
             for row in found.iter().filter_map(|(_, scenario)| scenario.rows.get(place)) {
                 cells.extend([Cell::Money(row.proposed), Cell::Money(row.proposed - row.current)]);
             }
             cells
         });
-        let mut total = vec![Cell::Text("Total".into()), Cell::Empty, Cell::Money(first.current_total)];
+        let mut total =
+            vec![Cell::Text("Total".into()), Cell::Empty, Cell::Money(first.current_total)];
         for (_, scenario) in found {
-            total.extend([Cell::Money(scenario.total), Cell::Money(scenario.total - scenario.current_total)]);
+            total.extend([
+                Cell::Money(scenario.total),
+                Cell::Money(scenario.total - scenario.current_total),
+            ]);
         }
         lines += &table(&Grid { columns, rows: rows.collect(), total: Some(total) });
         lines += "\n";
@@ -185,19 +220,31 @@ fn for_eyes(found: &[Found], names: &Names) -> String {
         if ask.cap.is_some() {
             lines += &match scenario.capped_members {
                 0 => "; the cap is for nobody".to_owned(),
-                members => format!("; the cap is for {} and takes {}", count(members, "member"), swedish::kronor(scenario.lost_to_cap)),
+                members => format!(
+                    "; the cap is for {} and takes {}",
+                    count(members, "member"),
+                    swedish::kronor(scenario.lost_to_cap)
+                ),
             };
         }
         lines += "\n";
     }
     if !ask.without.is_empty() {
         let gone: Vec<_> = ask.without.iter().map(|member| name(names, *member)).collect();
-        lines += &format!("Without {}, who pay {} under the rule in force\n", gone.join(", "), swedish::kronor(first.without_total));
+        lines += &format!(
+            "Without {}, who pay {} under the rule in force\n",
+            gone.join(", "),
+            swedish::kronor(first.without_total)
+        );
     }
     if !first.missing.is_empty() {
         let missing: Vec<_> = first.missing.iter().map(|member| name(names, *member)).collect();
         let number = count(missing.len(), "member");
-        lines += &format!("{number} without a known allocation for {}, in no sum: {}\n", ask.year, missing.join(", "));
+        lines += &format!(
+            "{number} without a known allocation for {}, in no sum: {}\n",
+            ask.year,
+            missing.join(", ")
+        );
     }
     lines
 }
@@ -220,7 +267,8 @@ fn one_after_the_other(found: &[Found], names: &Names) -> Grid {
     let mut rows = Vec::new();
     for (ask, scenario) in found {
         let of = |member: MemberId, rest: [Cell; 5]| {
-            let mut cells = vec![Cell::Text(ask.per_mille.to_string()), money(ask.cap), money(ask.minimum)];
+            let mut cells =
+                vec![Cell::Text(ask.per_mille.to_string()), money(ask.cap), money(ask.minimum)];
             cells.extend([Cell::Text(api_id(member)), Cell::Text(name(names, member))]);
             cells.extend(rest);
             cells
@@ -229,14 +277,18 @@ fn one_after_the_other(found: &[Found], names: &Names) -> Grid {
             let change = row.proposed - row.current;
             let sums = [row.allocation, row.current, row.proposed, change].map(Cell::Money);
             let [allocation, current, proposed, change] = sums;
-            of(row.member, [allocation, current, proposed, change, Cell::Text(row.capped.to_string())])
+            of(
+                row.member,
+                [allocation, current, proposed, change, Cell::Text(row.capped.to_string())],
+            )
         }));
         rows.extend(scenario.missing.iter().map(|member| of(*member, [const { Cell::Empty }; 5])));
     }
     Grid { columns, rows, total: None }
 }
 
-/// A sheet for each scenario with its name, in Swedish; members without an allocation come last and have no sums.
+/// A sheet for each scenario with its name, in Swedish; members without an allocation come last and
+/// have no sums.
 fn one_sheet_each(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
     let sheet = |(index, (ask, scenario)): (usize, &Found)| {
         let columns = vec![
@@ -251,9 +303,14 @@ fn one_sheet_each(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
             .rows
             .iter()
             .map(|row| {
-                let sums = [row.allocation, row.current, row.proposed, row.proposed - row.current].map(Cell::Money);
+                let sums = [row.allocation, row.current, row.proposed, row.proposed - row.current]
+                    .map(Cell::Money);
                 let capped = Cell::Text(if row.capped { "Ja" } else { "Nej" }.to_owned());
-                [Cell::Text(name(names, row.member))].into_iter().chain(sums).chain([capped]).collect()
+                [Cell::Text(name(names, row.member))]
+                    .into_iter()
+                    .chain(sums)
+                    .chain([capped])
+                    .collect()
             })
             .collect();
         let missing = |member: &MemberId| {
@@ -262,8 +319,14 @@ fn one_sheet_each(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
             [Cell::Text(name(names, *member))].into_iter().chain(sums).chain([note]).collect()
         };
         rows.extend(scenario.missing.iter().map(missing));
-        let sums = [scenario.current_total, scenario.total, scenario.total - scenario.current_total].map(Cell::Money);
-        let total = [Cell::Text("Summa".to_owned()), Cell::Empty].into_iter().chain(sums).chain([Cell::Empty]).collect();
+        let sums =
+            [scenario.current_total, scenario.total, scenario.total - scenario.current_total]
+                .map(Cell::Money);
+        let total = [Cell::Text("Summa".to_owned()), Cell::Empty]
+            .into_iter()
+            .chain(sums)
+            .chain([Cell::Empty])
+            .collect();
         (format!("Scenario {}", index + 1), Grid { columns, rows, total: Some(total) })
     };
     found.iter().enumerate().map(sheet).collect()
@@ -272,7 +335,10 @@ fn one_sheet_each(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
 /// A rule in Swedish: `4 ‰, högst 100 000,00`.
 fn in_swedish(ask: &Ask) -> String {
     let cap = ask.cap.map(|cap| format!(", högst {}", swedish::kronor(cap))).unwrap_or_default();
-    let minimum = ask.minimum.map(|minimum| format!(", minst {}", swedish::kronor(minimum))).unwrap_or_default();
+    let minimum = ask
+        .minimum
+        .map(|minimum| format!(", minst {}", swedish::kronor(minimum)))
+        .unwrap_or_default();
     format!("{} ‰{cap}{minimum}", ask.per_mille.to_string().replace('.', ","))
 }
 
@@ -342,5 +408,8 @@ fn for_programs(found: &[Found], names: &Names) -> Result<String> {
         lost_to_cap: Cell::Money(scenario.lost_to_cap),
         missing: scenario.missing.iter().copied().map(member).collect(),
     };
-    json(&Document { year: found.first().map_or(0, |(ask, _)| ask.year), scenarios: found.iter().map(entry).collect() })
+    json(&Document {
+        year: found.first().map_or(0, |(ask, _)| ask.year),
+        scenarios: found.iter().map(entry).collect(),
+    })
 }

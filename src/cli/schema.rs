@@ -7,7 +7,8 @@ use crate::graphql;
 
 /// Print the API's schema (SDL)
 ///
-/// For code generators and editors. A running server gives the same at /schema.graphql. Needs no database.
+/// For code generators and editors. A running server gives the same at /schema.graphql. Needs no
+/// database.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  samregister schema > schema.graphql")]
 pub struct Options {}

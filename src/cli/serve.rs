@@ -14,8 +14,10 @@ use domain::{
 
 /// Serve the API, its explorer and its schema over HTTP
 ///
-/// Brings the database up to date first, unless --no-migrate says that `samregister migrate` does. Ctrl-C and SIGTERM stop it when what runs is done. With --demo it needs no setting at all: it makes a
-/// throw-away register with real members and example agreements and invoices, and a token for each role.
+/// Brings the database up to date first, unless --no-migrate says that `samregister migrate` does.
+/// Ctrl-C and SIGTERM stop it when what runs is done. With --demo it needs no setting at all: it
+/// makes a throw-away register with real members and example agreements and invoices, and a token
+/// for each role.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -43,7 +45,8 @@ pub struct Options {
     /// Where to listen, in place of SAMREGISTER_BIND
     #[arg(long, value_name = "ADDR", value_parser = read_address)]
     bind: Option<SocketAddr>,
-    /// Leave the database as it is, and refuse to start when `samregister migrate` has something to do
+    /// Leave the database as it is, and refuse to start when `samregister migrate` has something to
+    /// do
     #[arg(long, conflicts_with = "demo")]
     no_migrate: bool,
 }
@@ -72,7 +75,8 @@ pub async fn run(options: Options) -> Result {
     }
     db.warn_of_shared_file();
     announce(&settings, &listener)?;
-    let app = App::new(db, keys, &settings, graphiql::Settings::default()).with_documents(&settings)?;
+    let app =
+        App::new(db, keys, &settings, graphiql::Settings::default()).with_documents(&settings)?;
     http::serve(listener, app, &settings, told_to_stop()).await?;
     Ok(Outcome::Done)
 }
@@ -80,11 +84,16 @@ pub async fn run(options: Options) -> Result {
 async fn serve_demo(settings: &Settings) -> Result {
     let listener = listen(settings.bind).await?;
     let demo = demo::Demo::make(&settings.network).await?;
-    let tokens = demo.tokens.iter().map(|token| (token.role.word().to_owned(), token.token.clone())).collect();
+    let tokens = demo
+        .tokens
+        .iter()
+        .map(|token| (token.role.word().to_owned(), token.token.clone()))
+        .collect();
     let explorer = graphiql::Settings { token: demo.office().map(str::to_owned), tokens };
     put(demo.introduction(address(&listener)?))?;
     announce(settings, &listener)?;
-    let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer).with_documents(settings)?;
+    let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer)
+        .with_documents(settings)?;
     http::serve(listener, app, settings, told_to_stop()).await?;
     Ok(Outcome::Done)
 }
@@ -92,9 +101,16 @@ async fn serve_demo(settings: &Settings) -> Result {
 async fn listen(at: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(at).await.map_err(|cause| {
         let reason = match cause.kind() {
-            ErrorKind::AddrInUse => "another program listens there; stop it, or choose another address with --bind".to_owned(),
-            ErrorKind::AddrNotAvailable => "this machine does not have that address; choose another with --bind".to_owned(),
-            ErrorKind::PermissionDenied => "that takes more rights; choose a port from 1024 on with --bind".to_owned(),
+            ErrorKind::AddrInUse => {
+                "another program listens there; stop it, or choose another address with --bind"
+                    .to_owned()
+            }
+            ErrorKind::AddrNotAvailable => {
+                "this machine does not have that address; choose another with --bind".to_owned()
+            }
+            ErrorKind::PermissionDenied => {
+                "that takes more rights; choose a port from 1024 on with --bind".to_owned()
+            }
             _ => cause.to_string(),
         };
         Failure::new(format!("cannot listen on {at}: {reason}"))
@@ -109,15 +125,24 @@ fn address(listener: &TcpListener) -> Result<SocketAddr> {
 fn announce(settings: &Settings, listener: &TcpListener) -> Result<()> {
     let at = address(listener)?;
     let Exposure { introspection, suggestions, explorer, .. } = settings.exposure;
-    let page = if explorer { format!(", its explorer on http://{at}/graphiql") } else { String::new() };
+    let page =
+        if explorer { format!(", its explorer on http://{at}/graphiql") } else { String::new() };
     let on_or_off = |is_on: bool| if is_on { "on" } else { "off" };
     match settings.log_format {
         LogFormat::Text => {
             say(&format!("Samregister listens on http://{at}{page}"));
-            let [introspection, suggestions, explorer] = [introspection, suggestions, explorer].map(on_or_off);
-            say(&format!("Introspection is {introspection}, suggestions are {suggestions}, the explorer is {explorer}"));
+            let [introspection, suggestions, explorer] =
+                [introspection, suggestions, explorer].map(on_or_off);
+            say(&format!(
+                "Introspection is {introspection}, suggestions are {suggestions}, the explorer is {explorer}"
+            ));
         }
-        LogFormat::Json => tracing::info!(introspection, suggestions, explorer, "Samregister listens on http://{at}{page}"),
+        LogFormat::Json => tracing::info!(
+            introspection,
+            suggestions,
+            explorer,
+            "Samregister listens on http://{at}{page}"
+        ),
     }
     Ok(())
 }

@@ -22,11 +22,13 @@ use domain::{
 
 /// Write a bookkeeping file (SIE 4I)
 ///
-/// A voucher for each invoice, credit note, payment and reminder with a fee, with the accounts of [network.accounts] in samregister.toml and
-/// revenue told apart by activity (dimension 6). With --new, those that were not exported before make a new batch: each voucher is exported
-/// once, with a number of its own in its series and year, and the batch can be written again, byte for byte, with --batch. What has changed
-/// since it was exported gets a correcting voucher. If nothing is new, no batch is made and no file written. Imported history is in no
-/// batch. With --from and --to, all vouchers of these days are written: those of a batch as they were exported.
+/// A voucher for each invoice, credit note, payment and reminder with a fee, with the accounts of
+/// [network.accounts] in samregister.toml and revenue told apart by activity (dimension 6). With
+/// --new, those that were not exported before make a new batch: each voucher is exported once, with
+/// a number of its own in its series and year, and the batch can be written again, byte for byte,
+/// with --batch. What has changed since it was exported gets a correcting voucher. If nothing is
+/// new, no batch is made and no file written. Imported history is in no batch. With --from and
+/// --to, all vouchers of these days are written: those of a batch as they were exported.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true))]
 #[command(after_help = "\
@@ -64,10 +66,13 @@ pub struct Options {
 /// Writes the file.
 ///
 /// # Errors
-/// When the days are out of order, the network has no name, the register can't be opened or the file can't be written.
+/// When the days are out of order, the network has no name, the register can't be opened or the
+/// file can't be written.
 pub async fn run(options: Options) -> Result {
     if options.output.is_none() && !options.batches && io::stdout().is_terminal() {
-        return Err(Failure::usage("give --output FILE, since a terminal can't show the characters of such a file"));
+        return Err(Failure::usage(
+            "give --output FILE, since a terminal can't show the characters of such a file",
+        ));
     }
     let settings = settings()?;
     let db = open(&settings).await?;
@@ -89,8 +94,13 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Returns the file, and what it has in words; `None` for a new batch when nothing is new, which is said.
-async fn file(options: &Options, db: &Database, settings: &Settings) -> Result<Option<(String, Vec<u8>)>> {
+/// Returns the file, and what it has in words; `None` for a new batch when nothing is new, which is
+/// said.
+async fn file(
+    options: &Options,
+    db: &Database,
+    settings: &Settings,
+) -> Result<Option<(String, Vec<u8>)>> {
     let viewer = Viewer::operator("sie");
     let said = |batch: &export_batch::Model| {
         let vouchers = count(usize::try_from(batch.vouchers).unwrap_or_default(), "voucher");
@@ -106,14 +116,18 @@ async fn file(options: &Options, db: &Database, settings: &Settings) -> Result<O
     }
     if options.new {
         let through = options.through.unwrap_or_else(|| db.clock.today());
-        let batch = export_batches::export(db, &viewer, &settings.network, through, Faults::default()).await.map_err(refused)?;
+        let batch =
+            export_batches::export(db, &viewer, &settings.network, through, Faults::default())
+                .await
+                .map_err(refused)?;
         if batch.is_none() {
             say(&format!("there is nothing new through {through}; no batch was made"));
         }
         return Ok(batch.map(|batch| (said(&batch), batch.content)));
     }
     let (from, to) = (options.from.unwrap_or_default(), options.to.unwrap_or_default());
-    let journal = vouchers::journal(db, &viewer, &settings.network, from, to).await.map_err(refused)?;
+    let journal =
+        vouchers::journal(db, &viewer, &settings.network, from, to).await.map_err(refused)?;
     Ok(Some((count(journal.vouchers.len(), "voucher"), sie::file(&journal)?)))
 }
 
@@ -143,8 +157,14 @@ pub(super) fn refused(error: Error) -> Failure {
         Error::Invalid(faults) => {
             let is_option = |path: &str| ["to", "through"].contains(&path);
             let is_usage = faults.iter().any(|fault| is_option(&fault.path));
-            let lines =
-                faults.iter().map(|fault| format!("{}{} {}", if is_option(&fault.path) { "--" } else { "" }, fault.path, fault.message));
+            let lines = faults.iter().map(|fault| {
+                format!(
+                    "{}{} {}",
+                    if is_option(&fault.path) { "--" } else { "" },
+                    fault.path,
+                    fault.message
+                )
+            });
             Failure { lines: lines.collect(), code: if is_usage { 2 } else { 1 } }
         }
         other => other.into(),

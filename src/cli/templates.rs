@@ -11,8 +11,9 @@ use domain::{
 
 /// Load the templates that come with the program
 ///
-/// Six agreements in Swedish: participation in BIP, in Indikatorer and in Stoppa våldet, leading a project, consulting, and
-/// cooperation. Loading again changes nothing but what is new in the program.
+/// Six agreements in Swedish: participation in BIP, in Indikatorer and in Stoppa våldet, leading a
+/// project, consulting, and cooperation. Loading again changes nothing but what is new in the
+/// program.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -32,9 +33,10 @@ enum Deed {
 
 /// Take them into the register
 ///
-/// A template that the register lacks is added. One whose text is new in the program gets it as the draft of a next version. Where some
-/// version has the program's text already nothing is changed, so that what was developed further in the register is left alone. A draft
-/// that somebody is changing in the register is kept, and not published either.
+/// A template that the register lacks is added. One whose text is new in the program gets it as the
+/// draft of a next version. Where some version has the program's text already nothing is changed,
+/// so that what was developed further in the register is left alone. A draft that somebody is
+/// changing in the register is kept, and not published either.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -78,7 +80,8 @@ pub async fn run(options: Options) -> Result {
         ]
     });
     put(table(&Grid { columns, rows: rows.collect(), total: None }))?;
-    let is_unchanged = loaded.iter().all(|loaded| matches!(loaded.fate, Fate::Unchanged | Fate::Kept));
+    let is_unchanged =
+        loaded.iter().all(|loaded| matches!(loaded.fate, Fate::Unchanged | Fate::Kept));
     say(if is_unchanged { "nothing was changed" } else { "loaded" });
     Ok(Outcome::Done)
 }

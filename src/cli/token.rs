@@ -25,9 +25,10 @@ use domain::{
 
 /// Mint a token for the API
 ///
-/// Signs with SAMREGISTER_JWT_SECRET, or with SAMREGISTER_JWT_SIGNING_KEY when tokens are verified with a public key. The token is all
-/// that is written to stdout. That it was minted stands in the audit trail, unless the register's database can't be reached from here.
-/// `samregister token revoke` calls it back.
+/// Signs with SAMREGISTER_JWT_SECRET, or with SAMREGISTER_JWT_SIGNING_KEY when tokens are verified
+/// with a public key. The token is all that is written to stdout. That it was minted stands in the
+/// audit trail, unless the register's database can't be reached from here. `samregister token
+/// revoke` calls it back.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -47,7 +48,8 @@ pub struct Options {
     #[arg(long = "role", required = true, num_args = 1.., value_name = "ROLE", value_delimiter = ',', ignore_case = true,
         value_parser = PossibleValuesParser::new(Role::WORDS.map(|(_, word)| word)))]
     roles: Vec<String>,
-    /// The bearer's association, for MEMBER: an organisation number, an id (member_…) or the key that it was imported with
+    /// The bearer's association, for MEMBER: an organisation number, an id (member_…) or the key
+    /// that it was imported with
     #[arg(long, value_name = "ORGNR_OR_ID")]
     member: Option<String>,
     /// The bearer's activities, for ACTIVITY_LEAD
@@ -69,8 +71,9 @@ pub struct Options {
 enum Deed {
     /// Call tokens back before they expire
     ///
-    /// Every server of the register refuses them from now on, within a second or two, and closes the sockets that were opened with them.
-    /// A new token for the same subject holds when it is minted a second later. The register keeps a digest of the subject, and not its name.
+    /// Every server of the register refuses them from now on, within a second or two, and closes
+    /// the sockets that were opened with them. A new token for the same subject holds when it is
+    /// minted a second later. The register keeps a digest of the subject, and not its name.
     Revoke(Revocation),
 }
 
@@ -104,8 +107,10 @@ pub async fn run(mut options: Options) -> Result {
         return revoke(&settings, revocation).await;
     }
     let keys = Keys::from_settings(&settings)?;
-    let roles: Vec<Role> = Role::WORDS.iter().filter(|(_, word)| options.has(word)).map(|(role, _)| *role).collect();
-    // Where no database can be reached, a token is minted all the same; a register that is not up to date refuses it.
+    let roles: Vec<Role> =
+        Role::WORDS.iter().filter(|(_, word)| options.has(word)).map(|(role, _)| *role).collect();
+    // Where no database can be reached, a token is minted all the same; a register that is not up
+    // to date refuses it.
     let db = match connect(settings.database_url.expose(), false).await {
         Ok(db) => Ok(up_to_date(&settings, db).await?),
         Err(unreachable) => Err(unreachable),
@@ -118,7 +123,14 @@ pub async fn run(mut options: Options) -> Result {
         let words: Vec<_> = roles.iter().map(|role| role.word().to_lowercase()).collect();
         words.join("+")
     });
-    let viewer = Viewer { subject, roles, member, activities: options.activities, scopes: options.scopes, ..Viewer::default() };
+    let viewer = Viewer {
+        subject,
+        roles,
+        member,
+        activities: options.activities,
+        scopes: options.scopes,
+        ..Viewer::default()
+    };
     let minted = keys.issue(&viewer, options.days, Clock::system().now()).map_err(refused)?;
     match db {
         Ok(db) => {
@@ -126,14 +138,22 @@ pub async fn run(mut options: Options) -> Result {
             db.close().await?;
             recorded?;
         }
-        Err(Failure { lines, .. }) => say(&format!("not recorded in the audit trail: {}", lines.join("; "))),
+        Err(Failure { lines, .. }) => {
+            say(&format!("not recorded in the audit trail: {}", lines.join("; ")))
+        }
     }
     put(format!("{}\n", minted.token))?;
     Ok(Outcome::Done)
 }
 
 /// Records that a token was minted, unless the register would refuse it.
-async fn record(settings: &Settings, db: &Database, keys: &Keys, bearer: &Viewer, minted: &Minted) -> Result<()> {
+async fn record(
+    settings: &Settings,
+    db: &Database,
+    keys: &Keys,
+    bearer: &Viewer,
+    minted: &Minted,
+) -> Result<()> {
     let known = Revocations::new(settings.former_member_days);
     known.read(db).await?;
     let now = Clock::system().now();
@@ -143,11 +163,15 @@ async fn record(settings: &Settings, db: &Database, keys: &Keys, bearer: &Viewer
 
 async fn revoke(settings: &Settings, Revocation { which, reason }: Revocation) -> Result {
     let (which, what) = match (which.subject, which.id) {
-        (Some(subject), _) => (Which::Subject(subject), "every token of the subject that was issued until now is refused"),
+        (Some(subject), _) => (
+            Which::Subject(subject),
+            "every token of the subject that was issued until now is refused",
+        ),
         (None, id) => (Which::Token(id.unwrap_or_default()), "the token is refused"),
     };
     let db = open(settings).await?;
-    let done = revocations::revoke(&db, &Viewer::operator("token"), &which, reason.as_deref()).await;
+    let done =
+        revocations::revoke(&db, &Viewer::operator("token"), &which, reason.as_deref()).await;
     db.close().await?;
     done?;
     say(&format!("From now on {what}."));
@@ -165,7 +189,9 @@ fn refused(error: Error) -> Failure {
     };
     match &error {
         Error::Invalid(faults) if faults.iter().all(|fault| option(&fault.path).is_some()) => {
-            let lines = faults.iter().map(|fault| format!("{} {}", option(&fault.path).unwrap_or_default(), fault.message));
+            let lines = faults.iter().map(|fault| {
+                format!("{} {}", option(&fault.path).unwrap_or_default(), fault.message)
+            });
             Failure { lines: lines.collect(), code: 2 }
         }
         _ => error.into(),
@@ -183,19 +209,30 @@ async fn find_member(db: &Result<Database>, name: &str) -> Result<MemberId> {
     if let Some(id) = name.strip_prefix("member_").and_then(|hex| Uuid::try_parse(hex).ok()) {
         return Ok(id.into());
     }
-    let db = db.as_ref().map_err(|failure| Failure { lines: failure.lines.clone(), code: failure.code })?;
-    find(&members::all(db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS).await?, name, "--member")
+    let db = db
+        .as_ref()
+        .map_err(|failure| Failure { lines: failure.lines.clone(), code: failure.code })?;
+    find(
+        &members::all(db, &Viewer::operator("token"), &members::Filter::default(), &COLUMNS)
+            .await?,
+        name,
+        "--member",
+    )
 }
 
 /// What a member is found by.
-pub(super) const COLUMNS: [Column; 4] = [Column::Id, Column::ImportKey, Column::OrgNumber, Column::Name];
+pub(super) const COLUMNS: [Column; 4] =
+    [Column::Id, Column::ImportKey, Column::OrgNumber, Column::Name];
 
-/// The one of these members, whose rows must have [`COLUMNS`], with this id, organisation number or import key, as `option` names it.
+/// The one of these members, whose rows must have [`COLUMNS`], with this id, organisation number or
+/// import key, as `option` names it.
 pub(super) fn find(members: &[Model], name: &str, option: &str) -> Result<MemberId> {
     let number = name.parse::<OrgNumber>().ok();
     let id = name.strip_prefix("member_").and_then(|hex| Uuid::try_parse(hex).ok()).map(MemberId);
     let is_it = |member: &&Model| {
-        member.import_key.as_deref() == Some(name) || id == Some(member.id) || (number.is_some() && member.org_number == number)
+        member.import_key.as_deref() == Some(name)
+            || id == Some(member.id)
+            || (number.is_some() && member.org_number == number)
     };
     members.iter().find(is_it).map(|member| member.id).ok_or_else(|| {
         let reason = match name.parse::<OrgNumber>() {
@@ -212,14 +249,26 @@ mod tests {
 
     #[test]
     fn members_are_found_by_number_and_by_key() {
-        let member =
-            Model { id: MemberId::new(), import_key: Some("umea".into()), org_number: "222000-1834".parse().ok(), ..Model::default() };
+        let member = Model {
+            id: MemberId::new(),
+            import_key: Some("umea".into()),
+            org_number: "222000-1834".parse().ok(),
+            ..Model::default()
+        };
         let members = [Model { id: MemberId::new(), ..Model::default() }, member.clone()];
         for name in ["umea", "222000-1834"] {
             assert_eq!(find(&members, name, "--member").ok(), Some(member.id), "{name}");
         }
-        for (name, why) in [("222000-1835", "wrong check digit"), ("222000-2568", "there is no member"), ("", "there is no member")] {
-            assert!(find(&members, name, "--member").is_err_and(|failure| failure.lines[0].contains(why)), "{name}");
+        for (name, why) in [
+            ("222000-1835", "wrong check digit"),
+            ("222000-2568", "there is no member"),
+            ("", "there is no member"),
+        ] {
+            assert!(
+                find(&members, name, "--member")
+                    .is_err_and(|failure| failure.lines[0].contains(why)),
+                "{name}"
+            );
         }
     }
 }

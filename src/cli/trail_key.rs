@@ -20,8 +20,9 @@ use domain::{
 
 /// Show, make or replace the key that signs the audit trail
 ///
-/// Each commit of the trail is signed with a key (Ed25519) that is no part of the database. `show` prints the public keys, with which an auditor
-/// verifies; `replace` rotates the key: the old one signs an entry that appoints the new one. Stop the server first, which reads the key at its
+/// Each commit of the trail is signed with a key (Ed25519) that is no part of the database. `show`
+/// prints the public keys, with which an auditor verifies; `replace` rotates the key: the old one
+/// signs an entry that appoints the new one. Stop the server first, which reads the key at its
 /// start.
 #[derive(Debug, Args)]
 #[command(after_help = "\
@@ -48,7 +49,8 @@ enum Command {
 /// Shows, makes or replaces the key.
 ///
 /// # Errors
-/// Fails if there is no key, or one where none may be; if a file can't be written or the register can't be opened.
+/// Fails if there is no key, or one where none may be; if a file can't be written or the register
+/// can't be opened.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     match options.command {
@@ -57,9 +59,10 @@ pub async fn run(options: Options) -> Result {
             let (file, key) = (settings.trail_key_file(), TrailKey::generate());
             let text = key.to_pem().map_err(unwritable)?;
             audit::write_private(&file, &text).map_err(|cause| match cause.kind() {
-                ErrorKind::AlreadyExists => {
-                    Failure::new(format!("there is a key in {} already; `samregister trail-key replace` replaces it", file.display()))
-                }
+                ErrorKind::AlreadyExists => Failure::new(format!(
+                    "there is a key in {} already; `samregister trail-key replace` replaces it",
+                    file.display()
+                )),
                 _ => unwritten(&file, &cause),
             })?;
             report_new_key(&settings, &file, key.id());
@@ -116,7 +119,8 @@ async fn replace(settings: &Settings) -> Result<()> {
         return resume(settings, &files).await;
     }
     let (old, new) = (current(settings)?, TrailKey::generate());
-    let text = format!("{}{}", new.to_pem().map_err(unwritable)?, old.trusted_pem().map_err(unwritable)?);
+    let text =
+        format!("{}{}", new.to_pem().map_err(unwritable)?, old.trusted_pem().map_err(unwritable)?);
     // A register that can't be written to leaves no file behind.
     let db = open(settings).await?;
     // The new key is on disk before the trail says that it signs.
@@ -124,7 +128,8 @@ async fn replace(settings: &Settings) -> Result<()> {
     appoint(db, &files, old, &new).await
 }
 
-/// Finishes a replacement that was interrupted. The new key is never removed: if the trail appointed it, it is the only one that can sign.
+/// Finishes a replacement that was interrupted. The new key is never removed: if the trail
+/// appointed it, it is the only one that can sign.
 async fn resume(settings: &Settings, files: &Files) -> Result<()> {
     let new = TrailKey::read("SAMREGISTER_TRAIL_KEY", &files.next).map_err(|error| {
         Failure::new(format!("{error}; an earlier replacement wrote it, and the audit trail may have appointed it. Restore it from a copy"))
@@ -138,7 +143,9 @@ async fn resume(settings: &Settings, files: &Files) -> Result<()> {
     let old = current(settings)?;
     if !new.trusted().contains(old.id()) {
         let (next, key) = (files.next.display(), files.key.display());
-        return Err(Failure::new(format!("{next} was made to replace another key than the one in {key}; move it away")));
+        return Err(Failure::new(format!(
+            "{next} was made to replace another key than the one in {key}; move it away"
+        )));
     }
     appoint(open(settings).await?, files, old, &new).await
 }
@@ -151,13 +158,17 @@ async fn appoint(db: Database, files: &Files, old: TrailKey, new: &TrailKey) -> 
     }
     if let Err(error) = replaced {
         // The entry may be committed all the same, when the answer to COMMIT was lost.
-        say(&format!("{} stays; `samregister trail-key replace` tries again, or finishes", files.next.display()));
+        say(&format!(
+            "{} stays; `samregister trail-key replace` tries again, or finishes",
+            files.next.display()
+        ));
         return Err(error.into());
     }
     finish(files, new.id())
 }
 
-/// Puts the new key, which the trail has appointed, in the place of the old one. There is a key in its place at any time.
+/// Puts the new key, which the trail has appointed, in the place of the old one. There is a key in
+/// its place at any time.
 fn finish(files: &Files, new: &str) -> Result<()> {
     let mut saved = None;
     if files.key.exists() {
@@ -165,13 +176,17 @@ fn finish(files: &Files, new: &str) -> Result<()> {
         let former = files.former(old.id());
         let text = fs::read_to_string(&files.key).map_err(|cause| unwritten(&former, &cause))?;
         match audit::write_private(&former, &text) {
-            Err(cause) if cause.kind() != ErrorKind::AlreadyExists => return Err(unwritten(&former, &cause)),
+            Err(cause) if cause.kind() != ErrorKind::AlreadyExists => {
+                return Err(unwritten(&former, &cause));
+            }
             _ => saved = Some(former),
         }
     }
-    let renamed = fs::rename(&files.next, &files.key).and_then(|()| output::sync_folder_of(&files.key));
+    let renamed =
+        fs::rename(&files.next, &files.key).and_then(|()| output::sync_folder_of(&files.key));
     renamed.map_err(|cause| unwritten(&files.key, &cause))?;
-    let saved = saved.map(|former| format!("; delete {} when a copy of the new key is saved", former.display()));
+    let saved = saved
+        .map(|former| format!("; delete {} when a copy of the new key is saved", former.display()));
     say(&format!(
         "the key {new} signs the audit trail from now on; restart every server, since one that still has the old key refuses changes{}",
         saved.unwrap_or_default()

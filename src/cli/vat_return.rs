@@ -1,4 +1,5 @@
-//! `samregister vat-return`: the boxes of the VAT return, added up from the vouchers and from the invoices.
+//! `samregister vat-return`: the boxes of the VAT return, added up from the vouchers and from the
+//! invoices.
 
 use chrono::NaiveDate;
 use clap::Args;
@@ -19,9 +20,10 @@ use domain::{
 
 /// Add up the VAT return (momsdeklaration)
 ///
-/// Boxes 05, 10, 11, 12, 39, 40 and 42 from the vouchers of the SIE file, by account, and from the lines of invoices and credit notes, by VAT
-/// treatment. Both must come to the same; a difference is that of an account that a line was given. Which account belongs to which box is
-/// set in [network.vat_boxes] of samregister.toml.
+/// Boxes 05, 10, 11, 12, 39, 40 and 42 from the vouchers of the SIE file, by account, and from the
+/// lines of invoices and credit notes, by VAT treatment. Both must come to the same; a difference
+/// is that of an account that a line was given. Which account belongs to which box is set in
+/// [network.vat_boxes] of samregister.toml.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -46,19 +48,25 @@ pub struct Options {
 /// Adds up the VAT return.
 ///
 /// # Errors
-/// When the days are out of order, the network has no name, the register can't be opened or the report can't be written.
+/// When the days are out of order, the network has no name, the register can't be opened or the
+/// report can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
     let settings = settings()?;
     let db = open(&settings).await?;
     let target = options.report.target(&db, &settings)?;
     let (from, to) = (options.from, options.to);
-    let found = vat_return::vat_return(&db, &Viewer::operator("vat-return"), &settings.network, (from, to)).await.map_err(refused)?;
+    let found =
+        vat_return::vat_return(&db, &Viewer::operator("vat-return"), &settings.network, (from, to))
+            .await
+            .map_err(refused)?;
     let document = match format {
         ReportFormat::Table => table(&grid(&found)).into_bytes(),
         ReportFormat::Json => json(&grid(&found).objects())?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&grid(&found))?,
-        ReportFormat::Xlsx => report::workbook(&db, "Moms", format!("Moms {from}–{to}"), grid(&found))?,
+        ReportFormat::Xlsx => {
+            report::workbook(&db, "Moms", format!("Moms {from}–{to}"), grid(&found))?
+        }
     };
     db.close().await?;
     target.write(&document)?;
@@ -94,7 +102,9 @@ fn what(vat_box: VatBox) -> &'static str {
         VatBox::Vat25 => "Utgående moms 25 %",
         VatBox::Vat12 => "Utgående moms 12 %",
         VatBox::Vat6 => "Utgående moms 6 %",
-        VatBox::EuServices => "Försäljning av tjänster till näringsidkare i annat EU-land enligt huvudregeln",
+        VatBox::EuServices => {
+            "Försäljning av tjänster till näringsidkare i annat EU-land enligt huvudregeln"
+        }
         VatBox::ForeignServices => "Övrig försäljning av tjänster omsatta utanför Sverige",
         VatBox::OtherSales => "Övrig försäljning m.m.",
     }

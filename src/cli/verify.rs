@@ -17,11 +17,14 @@ use domain::{
 
 /// Check everything that must hold in the register
 ///
-/// The audit trail's chain, and whether it still is what it was at the checkpoints given; invoices against their lines, payments and credit notes; their kept documents and the texts of agreements
-/// against their SHA-256; what is matched of the bank's payments; the totals by month; gapless series of numbers; the
-/// deadlines and successors of agreements; the words that the search finds things by; every table, constraint, index, trigger and function
-/// of the schema; with SQLite also references between rows and the file itself. All checks see the same state of the register, also while
-/// others write to it. Changes nothing. Numbers that are missing from imported history are listed as notes.
+/// The audit trail's chain, and whether it still is what it was at the checkpoints given; invoices
+/// against their lines, payments and credit notes; their kept documents and the texts of agreements
+/// against their SHA-256; what is matched of the bank's payments; the totals by month; gapless
+/// series of numbers; the deadlines and successors of agreements; the words that the search finds
+/// things by; every table, constraint, index, trigger and function of the schema; with SQLite also
+/// references between rows and the file itself. All checks see the same state of the register, also
+/// while others write to it. Changes nothing. Numbers that are missing from imported history are
+/// listed as notes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
@@ -34,11 +37,13 @@ Example:
 
 Exit codes: 0 nothing found but notes; 3 something is broken, each violation on a line.")]
 pub struct Options {
-    /// Lines that `samregister checkpoint` wrote, to be held against the trail; blank lines and those that begin with # are passed over
+    /// Lines that `samregister checkpoint` wrote, to be held against the trail; blank lines and
+    /// those that begin with # are passed over
     #[arg(long, value_name = "FILE")]
     checkpoints: Option<PathBuf>,
-    /// Check only the entries after this checkpoint, a line that `samregister checkpoint` wrote, every row and file that they concern, the
-    /// schema and the series of numbers; its timestamp, on other lines, is checked by --checkpoints alone
+    /// Check only the entries after this checkpoint, a line that `samregister checkpoint` wrote,
+    /// every row and file that they concern, the schema and the series of numbers; its timestamp,
+    /// on other lines, is checked by --checkpoints alone
     #[arg(long, value_name = "CHECKPOINT")]
     since: Option<Checkpoint>,
 }
@@ -46,7 +51,8 @@ pub struct Options {
 /// Checks the register.
 ///
 /// # Errors
-/// When the checkpoints can't be read, naming every bad line; when the register can't be opened or read, or stdout can't be written to.
+/// When the checkpoints can't be read, naming every bad line; when the register can't be opened or
+/// read, or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let checkpoints = options.checkpoints.as_deref().map(read).transpose()?;
@@ -55,20 +61,31 @@ pub async fn run(options: Options) -> Result {
     let request = Request { trusted: trusted.clone(), checkpoints, since: options.since };
     let mut checkpoints: Vec<_> = request.checkpoints.iter().flatten().cloned().collect();
     checkpoints.extend(request.since.clone());
-    let without_timestamp = request.checkpoints.iter().flatten().filter(|checkpoint| checkpoint.timestamp.is_none()).count();
-    let Report { mut checks, findings: Findings { mut violations, mut notes } } = integrity::verify(&db, request).await?;
+    let without_timestamp = request
+        .checkpoints
+        .iter()
+        .flatten()
+        .filter(|checkpoint| checkpoint.timestamp.is_none())
+        .count();
+    let Report { mut checks, findings: Findings { mut violations, mut notes } } =
+        integrity::verify(&db, request).await?;
     db.close().await?;
     if !checkpoints.is_empty() {
         checks += 1;
         violations.extend(undated(&settings, &checkpoints)?);
         if settings.trail.timestamp_certificates.is_some() && without_timestamp > 0 {
             let number = count(without_timestamp, "checkpoint");
-            notes.push(format!("{number} without a timestamp: only their signatures show when they were noted"));
+            notes.push(format!(
+                "{number} without a timestamp: only their signatures show when they were noted"
+            ));
         }
     }
     if trusted.is_none() {
         let place = settings.trail_key_file();
-        let reason = format!("not authenticated: there is no key in {}, and SAMREGISTER_TRAIL_PUBLIC_KEYS names none", place.display());
+        let reason = format!(
+            "not authenticated: there is no key in {}, and SAMREGISTER_TRAIL_PUBLIC_KEYS names none",
+            place.display()
+        );
         if settings.trail.must_authenticate {
             checks += 1;
             violations.push(format!("audit trail: {reason}"));
@@ -82,7 +99,8 @@ pub async fn run(options: Options) -> Result {
         0 => "no violation".to_owned(),
         number => count(number, "violation"),
     };
-    let noted = if notes.is_empty() { String::new() } else { format!(", {}", count(notes.len(), "note")) };
+    let noted =
+        if notes.is_empty() { String::new() } else { format!(", {}", count(notes.len(), "note")) };
     put(format!("{lines}{remarks}{}, {found}{noted}\n", count(checks, "check")))?;
     Ok(if violations.is_empty() { Outcome::Done } else { Outcome::Found })
 }
@@ -99,18 +117,28 @@ fn trusted(settings: &Settings) -> Result<Option<TrustedKeys>> {
     })
 }
 
-/// Returns what is wrong with the timestamps of checkpoints, if the certificates of a timestamp service are trusted.
+/// Returns what is wrong with the timestamps of checkpoints, if the certificates of a timestamp
+/// service are trusted.
 fn undated(settings: &Settings, checkpoints: &[Checkpoint]) -> Result<Vec<String>> {
     let Some(file) = &settings.trail.timestamp_certificates else { return Ok(Vec::new()) };
     let certificates = timestamp::certificates("SAMREGISTER_TIMESTAMP_CERTIFICATES", file)?;
     let wrong = |checkpoint: &Checkpoint| {
-        let reason = match timestamp::verify(checkpoint.timestamp.as_ref()?, &checkpoint.line(), &certificates) {
+        let reason = match timestamp::verify(
+            checkpoint.timestamp.as_ref()?,
+            &checkpoint.line(),
+            &certificates,
+        ) {
             Err(reason) => reason,
             // Clocks differ by a little.
-            Ok(at) if (at - checkpoint.at).abs() > TimeDelta::hours(1) => format!("its timestamp is of {at}"),
+            Ok(at) if (at - checkpoint.at).abs() > TimeDelta::hours(1) => {
+                format!("its timestamp is of {at}")
+            }
             Ok(_) => return None,
         };
-        Some(format!("audit trail: the checkpoint of {} does not hold: {reason}", checkpoint.at.to_rfc3339_opts(SecondsFormat::Secs, true)))
+        Some(format!(
+            "audit trail: the checkpoint of {} does not hold: {reason}",
+            checkpoint.at.to_rfc3339_opts(SecondsFormat::Secs, true)
+        ))
     };
     Ok(checkpoints.iter().filter_map(wrong).collect())
 }
@@ -118,10 +146,14 @@ fn undated(settings: &Settings, checkpoints: &[Checkpoint]) -> Result<Vec<String
 /// The checkpoints of a file.
 fn read(file: &Path) -> Result<Vec<Checkpoint>> {
     let name = file.display();
-    let text = files::read_text(file, LARGEST_FILE).map_err(|cause| Failure::new(format!("cannot read {name}: {cause}")))?;
+    let text = files::read_text(file, LARGEST_FILE)
+        .map_err(|cause| Failure::new(format!("cannot read {name}: {cause}")))?;
     Checkpoint::read_all(&text).map_err(|bad| {
         let mut faults = Faults::default();
         bad.into_iter().for_each(|(line, reason)| faults.add(format!("{name}:{line}"), reason));
-        faults.finish().err().map_or_else(|| Failure::new(format!("cannot read {name}")), Failure::from)
+        faults
+            .finish()
+            .err()
+            .map_or_else(|| Failure::new(format!("cannot read {name}")), Failure::from)
     })
 }

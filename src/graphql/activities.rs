@@ -3,7 +3,9 @@
 use std::sync::Arc;
 
 use ::entity::{activity, activity_text, fee_schedule, id::ActivityId};
-use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined, Object, OneofObject};
+use async_graphql::{
+    Context, Description, Enum, ID, InputObject, MaybeUndefined, Object, OneofObject,
+};
 
 use super::status_reports::{StatusReportFileInput, file, reports_of};
 use super::{
@@ -53,7 +55,8 @@ pub enum FundingKind {
     Volunteer,
 }
 
-/// Something that the network runs (verksamhet, uppdrag, nätverk, satsning): BIP, Indikatorer, Stoppa våldet, JGL, a volunteer network.
+/// Something that the network runs (verksamhet, uppdrag, nätverk, satsning): BIP, Indikatorer,
+/// Stoppa våldet, JGL, a volunteer network.
 #[derive(Clone, Description)]
 pub struct Activity(pub Handle<activity::Model>);
 
@@ -76,17 +79,26 @@ impl Activity {
 
     /// What it is for (syfte); null when nobody said.
     async fn purpose(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
-        text(ctx, &self.0, |texts| texts.purpose.as_ref()).await.map(|text| text.map(LongText)).transpose()
+        text(ctx, &self.0, |texts| texts.purpose.as_ref())
+            .await
+            .map(|text| text.map(LongText))
+            .transpose()
     }
 
     /// What it is to reach (mål); null when nobody said.
     async fn goal(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
-        text(ctx, &self.0, |texts| texts.goal.as_ref()).await.map(|text| text.map(LongText)).transpose()
+        text(ctx, &self.0, |texts| texts.goal.as_ref())
+            .await
+            .map(|text| text.map(LongText))
+            .transpose()
     }
 
     /// How it is paid for; empty when that is not decided.
     async fn funding(&self, ctx: &Context<'_>) -> Result<Vec<FundingKind>> {
-        let kinds = self.0.load(ctx, "", activities::funding_of(database(ctx).read(), &ids(&self.0))).await?;
+        let kinds = self
+            .0
+            .load(ctx, "", activities::funding_of(database(ctx).read(), &ids(&self.0)))
+            .await?;
         Ok(kinds.get(&self.0.id).into_iter().flatten().copied().map(Into::into).collect())
     }
 
@@ -100,12 +112,14 @@ impl Activity {
         self.0.ends_on.map(Date)
     }
 
-    /// Who on the board follows it; null when nobody does, or you may not see the contact. Personal data: see the GDPR rules.
+    /// Who on the board follows it; null when nobody does, or you may not see the contact. Personal
+    /// data: see the GDPR rules.
     async fn board_contact(&self, ctx: &Context<'_>) -> Option<Result<Contact>> {
         contact_of(ctx, &self.0, |row| row.board_contact_id).await.transpose()
     }
 
-    /// Who leads it; null when nobody does, or you may not see the contact. Personal data: see the GDPR rules.
+    /// Who leads it; null when nobody does, or you may not see the contact. Personal data: see the
+    /// GDPR rules.
     async fn lead(&self, ctx: &Context<'_>) -> Option<Result<Contact>> {
         contact_of(ctx, &self.0, |row| row.lead_contact_id).await.transpose()
     }
@@ -122,7 +136,10 @@ impl Activity {
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out.")] filter: Option<AgreementFilter>,
         #[graphql(desc = "By number when left out.")] order_by: Option<AgreementOrder>,
-        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(
+            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
@@ -139,7 +156,8 @@ impl Activity {
         .await
     }
 
-    /// How many members have joined it by a participation agreement in force: "40 of 70". Reckoned over the members and agreements that you may see.
+    /// How many members have joined it by a participation agreement in force: "40 of 70". Reckoned
+    /// over the members and agreements that you may see.
     #[graphql(directive = cost::apply("5".into()))]
     async fn coverage(
         &self,
@@ -163,34 +181,58 @@ impl Activity {
         listed(ctx, rows.get(&Some(self.0.id)), FeeSchedule)
     }
 
-    /// What was invoiced and paid in one year, what it cost and what is left; zero where you may not see revenue.
-    async fn result(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Result<ActivityResult> {
-        let results = self.0.load(ctx, "", revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year)).await?;
+    /// What was invoiced and paid in one year, what it cost and what is left; zero where you may
+    /// not see revenue.
+    async fn result(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year.")] year: i32,
+    ) -> Result<ActivityResult> {
+        let results = self
+            .0
+            .load(ctx, "", revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year))
+            .await?;
         Ok(ActivityResult::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
     }
 
-    /// How many agreements at today's fee carry what it cost in a year. Null when it has no fixed yearly fee today, and where you may not
-    /// see its costs.
+    /// How many agreements at today's fee carry what it cost in a year. Null when it has no fixed
+    /// yearly fee today, and where you may not see its costs.
     #[graphql(directive = cost::apply("20".into()))]
-    async fn break_even(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Option<Result<BreakEven>> {
-        BreakEvens::of(ctx, &self.0, year).await.map(|all| BreakEven::of(&all, self.0.id)).transpose()
+    async fn break_even(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year.")] year: i32,
+    ) -> Option<Result<BreakEven>> {
+        BreakEvens::of(ctx, &self.0, year)
+            .await
+            .map(|all| BreakEven::of(&all, self.0.id))
+            .transpose()
     }
 
-    /// How many must take part to carry what it cost in a year: a row for each of its fees that are in force today. Empty without any,
-    /// and where you may not see its costs; the row of a fee per mille is left out where you may not see the allocations of all members.
+    /// How many must take part to carry what it cost in a year: a row for each of its fees that are
+    /// in force today. Empty without any, and where you may not see its costs; the row of a fee per
+    /// mille is left out where you may not see the allocations of all members.
     #[graphql(directive = cost::apply("20".into()), directive = list_size::apply(Some(5), None))]
-    async fn break_even_by_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year.")] year: i32) -> Result<Vec<BreakEvenByFee>> {
+    async fn break_even_by_fee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year.")] year: i32,
+    ) -> Result<Vec<BreakEvenByFee>> {
         let all = BreakEvens::of(ctx, &self.0, year).await?;
         let rows = BreakEvenByFee::each(&all, self.0.id);
         take_rows(ctx, rows.iter().map(BreakEvenByFee::rows).sum())?;
         Ok(rows)
     }
 
-    /// Costs that were booked for it, the latest day first, their reversals included; none where you may not see its revenue.
+    /// Costs that were booked for it, the latest day first, their reversals included; none where
+    /// you may not see its revenue.
     async fn costs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(
+            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
@@ -198,11 +240,15 @@ impl Activity {
         bookings_of(ctx, &self.0, connection::args(first, after, last, before)).await
     }
 
-    /// Grants that were booked for it, the latest day first, their reversals included; none where you may not see its revenue.
+    /// Grants that were booked for it, the latest day first, their reversals included; none where
+    /// you may not see its revenue.
     async fn grants(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(
+            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
@@ -214,7 +260,10 @@ impl Activity {
     async fn status_reports(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(
+            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
@@ -234,7 +283,9 @@ async fn text(
     row: &Handle<activity::Model>,
     of: fn(&activity_text::Model) -> Option<&String>,
 ) -> Result<Option<String>> {
-    let texts = row.share("texts".to_owned(), activities::texts_of(database(ctx).read(), &ids(row))).await?;
+    let texts = row
+        .share("texts".to_owned(), activities::texts_of(database(ctx).read(), &ids(row)))
+        .await?;
     Ok(texts.get(&row.id).and_then(of).cloned())
 }
 
@@ -266,12 +317,22 @@ impl Noun for Activity {
 }
 
 /// The activity that each row of a batch names.
-pub async fn activity_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<ActivityId>) -> Result<Option<Activity>> {
+pub async fn activity_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> Option<ActivityId>,
+) -> Result<Option<Activity>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "activity", async {
             let ids = distinct(row.siblings().iter().filter_map(id));
-            let rows = activities::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Activity>(ctx, DIRECT)).await?;
+            let rows = activities::by_ids(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &asked::<Activity>(ctx, DIRECT),
+            )
+            .await?;
             Ok(grouped(Handle::each(rows), |row| row.id))
         })
         .await?;
@@ -280,7 +341,8 @@ pub async fn activity_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id:
 
 /// The activities with these slugs, in order of name.
 pub async fn by_slugs(ctx: &Context<'_>, slugs: &[String]) -> Result<Vec<Activity>> {
-    let found = activities::by_slugs(database(ctx), viewer(ctx), slugs, &every::<Activity>()).await?;
+    let found =
+        activities::by_slugs(database(ctx), viewer(ctx), slugs, &every::<Activity>()).await?;
     Ok(Handle::each(found).into_iter().map(Activity).collect())
 }
 
@@ -320,8 +382,8 @@ pub struct ActivityFilter {
     funding: Option<Vec<FundingKind>>,
     /// Running on this day.
     active_on: Option<Given<Date>>,
-    /// With all of these words in its name and slug. A word may be the beginning of one; capitals and accents don't count, but å, ä
-    /// and ö are letters of their own.
+    /// With all of these words in its name and slug. A word may be the beginning of one; capitals
+    /// and accents don't count, but å, ä and ö are letters of their own.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
 }
@@ -347,7 +409,10 @@ impl ActivityQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out.")] filter: Option<ActivityFilter>,
-        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(
+            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
@@ -357,7 +422,14 @@ impl ActivityQuery {
         let args = connection::args(first, after, last, before);
         domain::page::Page::check(&args, &activities::by_name(), &mut faults);
         faults.finish()?;
-        let slice = activities::list(database(ctx), viewer(ctx), &filter, &args, &asked::<Activity>(ctx, CONNECTION)).await?;
+        let slice = activities::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &args,
+            &asked::<Activity>(ctx, CONNECTION),
+        )
+        .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { activities::count(database(ctx), viewer(ctx), &filter).await })
@@ -366,7 +438,11 @@ impl ActivityQuery {
     }
 
     /// One activity; null when there is none.
-    async fn activity(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] by: ActivityBy) -> Option<Result<Activity>> {
+    async fn activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] by: ActivityBy,
+    ) -> Option<Result<Activity>> {
         find(ctx, by).await.transpose()
     }
 }
@@ -392,7 +468,8 @@ async fn find(ctx: &Context<'_>, by: ActivityBy) -> Result<Option<Activity>> {
 /// An activity to be started.
 #[derive(InputObject)]
 pub struct ActivityStartInput {
-    /// Its short name: small letters a to z, digits and hyphens. It never changes, since tokens and scripts rely on it.
+    /// Its short name: small letters a to z, digits and hyphens. It never changes, since tokens and
+    /// scripts rely on it.
     slug: String,
     /// Its name.
     name: String,
@@ -429,7 +506,8 @@ pub struct ActivityUpdateInput {
     funding: Option<Vec<FundingKind>>,
     /// First day.
     starts_on: Option<Given<Date>>,
-    /// Last day; null: until further notice. Refused as in `activityClose` when agreements go on after it.
+    /// Last day; null: until further notice. Refused as in `activityClose` when agreements go on
+    /// after it.
     ends_on: MaybeUndefined<Given<Date>>,
     /// Who on the board follows it: a contact; null: nobody.
     board_contact: MaybeUndefined<ID>,
@@ -455,14 +533,16 @@ pub struct CostRecordInput {
     activity: ID,
     /// Day in the books.
     booked_on: Given<Date>,
-    /// The amount, without the VAT that is deducted: VAT that is not deducted is part of it. Negative when a cost is taken back; to correct a
-    /// wrong one, use `costReverse`.
+    /// The amount, without the VAT that is deducted: VAT that is not deducted is part of it.
+    /// Negative when a cost is taken back; to correct a wrong one, use `costReverse`.
     amount: Given<Money>,
     /// What for.
     description: String,
-    /// Input VAT (ingående moms) that is deducted, beside the amount, with its sign; leave out: not known.
+    /// Input VAT (ingående moms) that is deducted, beside the amount, with its sign; leave out: not
+    /// known.
     vat: Option<Given<Money>>,
-    /// The supplier: a member or an organisation. Left out, it is the counterparty of the agreement.
+    /// The supplier: a member or an organisation. Left out, it is the counterparty of the
+    /// agreement.
     supplier_id: Option<ID>,
     /// The supplier's own number of its invoice.
     reference: Option<String>,
@@ -485,7 +565,11 @@ pub struct GrantRecordInput {
     agreement_id: Option<ID>,
 }
 
-fn contact<T: From<uuid::Uuid>>(id: MaybeUndefined<ID>, path: &str, faults: &mut Faults) -> Option<Option<T>> {
+fn contact<T: From<uuid::Uuid>>(
+    id: MaybeUndefined<ID>,
+    path: &str,
+    faults: &mut Faults,
+) -> Option<Option<T>> {
     plain_change(id).map(|id| id.map(|id| row_id(&id, "contact", path, faults)))
 }
 
@@ -496,7 +580,11 @@ pub struct ActivityMutation;
 #[Object]
 impl ActivityMutation {
     /// Starts an activity. CONFLICT with reason SLUG_TAKEN when another one has the slug.
-    async fn activity_start(&self, ctx: &Context<'_>, #[graphql(desc = "What to start.")] input: ActivityStartInput) -> Result<Activity> {
+    async fn activity_start(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to start.")] input: ActivityStartInput,
+    ) -> Result<Activity> {
         let mut faults = Faults::default();
         let new = start::NewActivity {
             slug: input.slug,
@@ -506,16 +594,24 @@ impl ActivityMutation {
             funding: input.funding.into_iter().map(Into::into).collect(),
             starts_on: input.starts_on.take("input.startsOn", &mut faults).0,
             ends_on: take(input.ends_on, "input.endsOn", &mut faults).map(|day| day.0),
-            board_contact: input.board_contact.map(|id| row_id(&id, "contact", "input.boardContact", &mut faults)),
+            board_contact: input
+                .board_contact
+                .map(|id| row_id(&id, "contact", "input.boardContact", &mut faults)),
             lead: input.lead.map(|id| row_id(&id, "contact", "input.lead", &mut faults)),
             decision: input.decision.map(|decision| decision.check("input.decision", &mut faults)),
         };
         let mutation = mutation(ctx);
-        mutation.perform(start::start(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(start::start(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id))
+            .await
     }
 
     /// Changes what is known of an activity.
-    async fn activity_update(&self, ctx: &Context<'_>, #[graphql(desc = "What changes.")] input: ActivityUpdateInput) -> Result<Activity> {
+    async fn activity_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What changes.")] input: ActivityUpdateInput,
+    ) -> Result<Activity> {
         let mut faults = Faults::default();
         let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
         let changes = start::ActivityChanges {
@@ -524,60 +620,99 @@ impl ActivityMutation {
             goal: plain_change(input.goal),
             funding: input.funding.map(|kinds| kinds.into_iter().map(Into::into).collect()),
             starts_on: take(input.starts_on, "input.startsOn", &mut faults).map(|day| day.0),
-            ends_on: change(input.ends_on, "input.endsOn", &mut faults).map(|day| day.map(|day| day.0)),
+            ends_on: change(input.ends_on, "input.endsOn", &mut faults)
+                .map(|day| day.map(|day| day.0)),
             board_contact: contact(input.board_contact, "input.boardContact", &mut faults),
             lead: contact(input.lead, "input.lead", &mut faults),
-            decision: plain_change(input.decision).map(|new| new.map(|new| new.check("input.decision", &mut faults))),
+            decision: plain_change(input.decision)
+                .map(|new| new.map(|new| new.check("input.decision", &mut faults))),
         };
         let mutation = mutation(ctx);
-        mutation.perform(start::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(start::update(mutation.db(), viewer(ctx), id, changes, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Sets an activity's last day. CONFLICT with reason AGREEMENTS_IN_FORCE and their numbers when participation agreements go on after it; ALREADY_CLOSED when it has ended before today.
-    async fn activity_close(&self, ctx: &Context<'_>, #[graphql(desc = "Which, and when.")] input: ActivityCloseInput) -> Result<Activity> {
+    /// Sets an activity's last day. CONFLICT with reason AGREEMENTS_IN_FORCE and their numbers when
+    /// participation agreements go on after it; ALREADY_CLOSED when it has ended before today.
+    async fn activity_close(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which, and when.")] input: ActivityCloseInput,
+    ) -> Result<Activity> {
         let mut faults = Faults::default();
         let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
         let ends_on = input.ends_on.take("input.endsOn", &mut faults).0;
         let mutation = mutation(ctx);
-        mutation.perform(close::close(mutation.db(), viewer(ctx), id, ends_on, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(close::close(mutation.db(), viewer(ctx), id, ends_on, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
     /// Books a cost of an activity; the same twice are two costs.
-    async fn cost_record(&self, ctx: &Context<'_>, #[graphql(desc = "The cost.")] input: CostRecordInput) -> Result<Activity> {
+    async fn cost_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The cost.")] input: CostRecordInput,
+    ) -> Result<Activity> {
         let mut faults = Faults::default();
         let new = accounts::NewBooking {
             activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
             booked_on: input.booked_on.take("input.bookedOn", &mut faults).0,
             amount: input.amount.take("input.amount", &mut faults).0,
             text: input.description,
-            agreement: input.agreement_id.map(|id| row_id(&id, "agreement", "input.agreementId", &mut faults)),
+            agreement: input
+                .agreement_id
+                .map(|id| row_id(&id, "agreement", "input.agreementId", &mut faults)),
         };
         let details = accounts::CostDetails {
-            supplier: input.supplier_id.and_then(|id| supplier(&id, "input.supplierId", &mut faults)),
+            supplier: input
+                .supplier_id
+                .and_then(|id| supplier(&id, "input.supplierId", &mut faults)),
             reference: input.reference,
             vat: take(input.vat, "input.vat", &mut faults).map(|vat| vat.0),
         };
         let id = new.activity;
         let mutation = mutation(ctx);
-        mutation.perform(accounts::record_cost(mutation.db(), viewer(ctx), new, details, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(
+                accounts::record_cost(mutation.db(), viewer(ctx), new, details, faults),
+                |()| changed(ctx, id),
+            )
+            .await
     }
 
     /// Books a grant (bidrag) to an activity; the same twice are two grants.
-    async fn grant_record(&self, ctx: &Context<'_>, #[graphql(desc = "The grant.")] input: GrantRecordInput) -> Result<Activity> {
+    async fn grant_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The grant.")] input: GrantRecordInput,
+    ) -> Result<Activity> {
         let mut faults = Faults::default();
         let new = accounts::NewBooking {
             activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
             booked_on: input.booked_on.take("input.bookedOn", &mut faults).0,
             amount: input.amount.take("input.amount", &mut faults).0,
             text: input.funder,
-            agreement: input.agreement_id.map(|id| row_id(&id, "agreement", "input.agreementId", &mut faults)),
+            agreement: input
+                .agreement_id
+                .map(|id| row_id(&id, "agreement", "input.agreementId", &mut faults)),
         };
         let id = new.activity;
         let mutation = mutation(ctx);
-        mutation.perform(accounts::record_grant(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(accounts::record_grant(mutation.db(), viewer(ctx), new, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Files a report on an activity in your name, for the board. FORBIDDEN unless you lead the activity or are the office.
+    /// Files a report on an activity in your name, for the board. FORBIDDEN unless you lead the
+    /// activity or are the office.
     async fn status_report_file(
         &self,
         ctx: &Context<'_>,

@@ -24,7 +24,8 @@ use domain::{
     error::{Faults, Result},
 };
 
-/// One committed change: who, what, when, before and after. `hash` covers the entry and the hash before it.
+/// One committed change: who, what, when, before and after. `hash` covers the entry and the hash
+/// before it.
 #[derive(Clone, Description)]
 pub struct AuditEntry(pub Handle<audit_entry::Model>);
 
@@ -80,7 +81,10 @@ impl AuditEntry {
 
     /// What it was done to; null when it is of a kind that has no node or is gone.
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
-        let key = |row: &audit_entry::Model| NodeId { noun: noun(row.subject_kind).to_owned(), id: row.subject_id };
+        let key = |row: &audit_entry::Model| NodeId {
+            noun: noun(row.subject_kind).to_owned(),
+            id: row.subject_id,
+        };
         let ids: Vec<_> = self.0.siblings().iter().map(key).collect();
         let found = self.0.load(ctx, "subject", node::by_ids(ctx, &ids)).await;
         match found {
@@ -94,8 +98,9 @@ impl AuditEntry {
         &self.0.version
     }
 
-    /// The revision that erased a person whom this entry names: the person's fields in `before` and `after` are then null, or a pseudonym in
-    /// entries from before the trail was signed. Null when no one was erased.
+    /// The revision that erased a person whom this entry names: the person's fields in `before` and
+    /// `after` are then null, or a pseudonym in entries from before the trail was signed. Null when
+    /// no one was erased.
     async fn erased_in(&self) -> Option<String> {
         self.0.erased_in.map(|revision| revision.to_string())
     }
@@ -112,13 +117,15 @@ impl AuditEntry {
         stored(ctx, self.0.after.as_deref())
     }
 
-    /// SHA-256 over this entry and the hash before it, in hexadecimal. It stays the same when a person is erased.
+    /// SHA-256 over this entry and the hash before it, in hexadecimal. It stays the same when a
+    /// person is erased.
     async fn hash(&self) -> &str {
         &self.0.hash
     }
 }
 
-/// Returns a stored text of an entry. Its length counts towards the size of the answer before it is read.
+/// Returns a stored text of an entry. Its length counts towards the size of the answer before it is
+/// read.
 fn stored(ctx: &Context<'_>, text: Option<&str>) -> Option<Result<Json>> {
     text.map(|text| take_bytes(ctx, text.len()).map(|()| Json::stored(text)))
 }
@@ -143,7 +150,8 @@ impl Noun for AuditEntry {
             "after" => &[C::After, C::SubjectKind],
             "hash" => &[C::Hash],
             "version" => &[C::Version],
-            // The revision that erased a person stands with the entry whose key it was; what names one must be read to know.
+            // The revision that erased a person stands with the entry whose key it was; what names
+            // one must be read to know.
             "erasedIn" => &[C::ErasedIn, C::Before, C::After],
             _ => &[],
         }
@@ -171,7 +179,9 @@ impl AuditFilter {
     fn check(self, faults: &mut Faults) -> audit::Filter {
         audit::Filter {
             actor: faults.optional_text("filter.actor", self.actor.as_deref(), domain::error::LINE),
-            subject: self.subject.map(|id| faults.take("filter.subject", id.parse::<NodeId>().map(|read| read.id))),
+            subject: self
+                .subject
+                .map(|id| faults.take("filter.subject", id.parse::<NodeId>().map(|read| read.id))),
             from: take(self.from, "filter.from", faults).map(|from| from.0),
             to: take(self.to, "filter.to", faults).map(|to| to.0),
         }
@@ -184,13 +194,17 @@ pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// Entries of the audit log, the latest first; empty unless you may read the trail. OFFICE and AUDITOR read all of it, FINANCE the entries
-    /// about what it may change: costs, grants, allocations, fees, invoices, payments, reference rates and the books.
+    /// Entries of the audit log, the latest first; empty unless you may read the trail. OFFICE and
+    /// AUDITOR read all of it, FINANCE the entries about what it may change: costs, grants,
+    /// allocations, fees, invoices, payments, reference rates and the books.
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<AuditFilter>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
@@ -200,7 +214,14 @@ impl AuditQuery {
         let args = connection::args(first, after, last, before);
         domain::page::Page::check(&args, &audit::order(), &mut faults);
         faults.finish()?;
-        let slice = audit::list(database(ctx), viewer(ctx), &filter, &args, &asked::<AuditEntry>(ctx, CONNECTION)).await?;
+        let slice = audit::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &args,
+            &asked::<AuditEntry>(ctx, CONNECTION),
+        )
+        .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { audit::count(database(ctx), viewer(ctx), &filter).await })
@@ -210,7 +231,11 @@ impl AuditQuery {
 }
 
 /// The trail of each row of a batch, the oldest entry first; empty for those who may not read it.
-pub async fn history_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Uuid) -> Result<Vec<AuditEntry>> {
+pub async fn history_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> Uuid,
+) -> Result<Vec<AuditEntry>> {
     let subjects: Vec<_> = row.siblings().iter().map(id).collect();
     let columns = asked::<AuditEntry>(ctx, connection::DIRECT);
     let entries = row
@@ -224,8 +249,8 @@ pub async fn history_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: 
     Ok(entries.iter().cloned().map(AuditEntry).collect())
 }
 
-/// The entries about each row of a batch, of rows whose history belongs to another object, the oldest first; empty for those who may not read
-/// them.
+/// The entries about each row of a batch, of rows whose history belongs to another object, the
+/// oldest first; empty for those who may not read them.
 pub async fn history_of_records<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &Handle<M>,
@@ -233,10 +258,14 @@ pub async fn history_of_records<M: Send + Sync>(
     id: fn(&M) -> Uuid,
 ) -> Result<Vec<AuditEntry>> {
     let records: Vec<_> = row.siblings().iter().map(id).collect();
-    let columns = connection::and(asked::<AuditEntry>(ctx, connection::DIRECT), audit_entry::Column::RecordId);
+    let columns = connection::and(
+        asked::<AuditEntry>(ctx, connection::DIRECT),
+        audit_entry::Column::RecordId,
+    );
     let entries = row
         .load(ctx, "history", async {
-            let entries = audit::about_records(database(ctx), viewer(ctx), form, &records, &columns).await?;
+            let entries =
+                audit::about_records(database(ctx), viewer(ctx), form, &records, &columns).await?;
             Ok(grouped(Handle::each(entries), |entry| entry.record_id))
         })
         .await?;
@@ -251,7 +280,8 @@ pub(super) async fn by_ids(ctx: &Context<'_>, ids: &[Uuid]) -> Result<Vec<audit_
     audit::by_revisions(database(ctx), viewer(ctx), &revisions).await
 }
 
-/// An entry's id. A revision is a number; it stands in a UUID's low half so that every id has one shape.
+/// An entry's id. A revision is a number; it stands in a UUID's low half so that every id has one
+/// shape.
 pub(super) fn id_of(revision: i64) -> Uuid {
     Uuid::from_u128(u128::from(revision.unsigned_abs()))
 }

@@ -1,8 +1,9 @@
 //! One statement a level: rows that were loaded together load what hangs on them together.
 //!
-//! Every row knows the batch that it came with. The first of them to be asked for a nested field loads it for the whole
-//! batch, the others wait for that answer. Nothing is timed, so a request makes as many statements as its document has
-//! nested fields, alone or under load, whatever the page size.
+//! Every row knows the batch that it came with. The first of them to be asked for a nested field
+//! loads it for the whole batch, the others wait for that answer. Nothing is timed, so a request
+//! makes as many statements as its document has nested fields, alone or under load, whatever the
+//! page size.
 
 use std::{
     any::Any,
@@ -92,13 +93,19 @@ impl<M> Handle<M> {
         &self.batch.rows
     }
 
-    /// What `fetch` gives for the whole batch: the first row that asks runs it, and the others of the same field get the same answer.
+    /// What `fetch` gives for the whole batch: the first row that asks runs it, and the others of
+    /// the same field get the same answer.
     ///
     /// `part` tells apart several loads of one field.
     ///
     /// # Errors
     /// What `fetch` answers.
-    pub async fn load<T, F>(&self, ctx: &Context<'_>, part: &'static str, fetch: F) -> Result<Arc<T>>
+    pub async fn load<T, F>(
+        &self,
+        ctx: &Context<'_>,
+        part: &'static str,
+        fetch: F,
+    ) -> Result<Arc<T>>
     where
         T: Send + Sync + 'static,
         F: Future<Output = Result<T>>,
@@ -106,8 +113,8 @@ impl<M> Handle<M> {
         self.share(field_key(ctx, part), fetch).await
     }
 
-    /// The same for what several fields are made of: those that give it the same name get the same answer. A name stands for one type, and
-    /// tells what the answer depends on.
+    /// The same for what several fields are made of: those that give it the same name get the same
+    /// answer. A name stands for one type, and tells what the answer depends on.
     ///
     /// # Errors
     /// What `fetch` answers.
@@ -118,16 +125,20 @@ impl<M> Handle<M> {
     {
         let cell = {
             let mut loaded = self.batch.loaded.lock().await;
-            let cell = loaded.entry(name).or_insert_with(|| Arc::new(OnceCell::<Result<Arc<T>>>::new()));
+            let cell =
+                loaded.entry(name).or_insert_with(|| Arc::new(OnceCell::<Result<Arc<T>>>::new()));
             Arc::clone(cell).downcast::<OnceCell<Result<Arc<T>>>>()
         };
-        let cell = cell.map_err(|_| Error::internal(std::io::Error::other("a field was loaded as two types")))?;
+        let cell = cell.map_err(|_| {
+            Error::internal(std::io::Error::other("a field was loaded as two types"))
+        })?;
         cell.get_or_init(|| async { fetch.await.map(Arc::new) }).await.clone()
     }
 }
 
-/// Names a field by where it stands in the document and in the answer, list places aside: its arguments and its selection are
-/// then the same for every row. (The place in the answer alone would not do: the library executes each occurrence of a field by itself.)
+/// Names a field by where it stands in the document and in the answer, list places aside: its
+/// arguments and its selection are then the same for every row. (The place in the answer alone
+/// would not do: the library executes each occurrence of a field by itself.)
 fn field_key(ctx: &Context<'_>, part: &str) -> String {
     let mut key = format!("{part}@{}:{}", ctx.item.pos.line, ctx.item.pos.column);
     let mut node = ctx.path_node.as_ref();
@@ -141,8 +152,8 @@ fn field_key(ctx: &Context<'_>, part: &str) -> String {
     key
 }
 
-/// How many rows an answer has so far in the lists that are as long as the register makes them. A document is measured before it is
-/// executed, but by the lengths that lists usually have.
+/// How many rows an answer has so far in the lists that are as long as the register makes them. A
+/// document is measured before it is executed, but by the lengths that lists usually have.
 #[derive(Clone, Default)]
 pub struct Rows(Arc<AtomicUsize>);
 
@@ -161,7 +172,10 @@ impl Rows {
         if self.0.load(Ordering::Relaxed) <= MOST_ROWS {
             return Ok(());
         }
-        Err(Error::invalid("query", format!("answers more than {MOST_ROWS} rows in lists that have no pages; ask for less")))
+        Err(Error::invalid(
+            "query",
+            format!("answers more than {MOST_ROWS} rows in lists that have no pages; ask for less"),
+        ))
     }
 }
 
@@ -179,14 +193,21 @@ pub fn take_rows(ctx: &Context<'_>, rows: usize) -> Result<()> {
 ///
 /// # Errors
 /// INVALID when the answer has too many.
-pub fn listed<R: Clone, T>(ctx: &Context<'_>, rows: Option<&Vec<R>>, object: impl Fn(R) -> T) -> Result<Vec<T>> {
+pub fn listed<R: Clone, T>(
+    ctx: &Context<'_>,
+    rows: Option<&Vec<R>>,
+    object: impl Fn(R) -> T,
+) -> Result<Vec<T>> {
     let rows = rows.map(Vec::as_slice).unwrap_or_default();
     take_rows(ctx, rows.len())?;
     Ok(rows.iter().cloned().map(object).collect())
 }
 
 /// Groups rows by what they belong to.
-pub fn grouped<K: std::hash::Hash + Eq, T>(rows: impl IntoIterator<Item = T>, of: impl Fn(&T) -> K) -> HashMap<K, Vec<T>> {
+pub fn grouped<K: std::hash::Hash + Eq, T>(
+    rows: impl IntoIterator<Item = T>,
+    of: impl Fn(&T) -> K,
+) -> HashMap<K, Vec<T>> {
     let mut groups: HashMap<K, Vec<T>> = HashMap::new();
     for row in rows {
         groups.entry(of(&row)).or_default().push(row);

@@ -21,7 +21,8 @@ pub struct ClosingQuery;
 
 #[Object]
 impl ClosingQuery {
-    /// The last day on which nothing is booked any more: `2026-01-31` when the books are closed through January. Null when every day is open.
+    /// The last day on which nothing is booked any more: `2026-01-31` when the books are closed
+    /// through January. Null when every day is open.
     async fn books_closed_through(&self, ctx: &Context<'_>) -> Result<Option<Date>> {
         Ok(Closing::load(database(ctx).read()).await?.through.map(Date))
     }
@@ -63,11 +64,12 @@ pub struct ClosingMutation;
 
 #[Object]
 impl ClosingMutation {
-    /// Closes the books through a day: nothing is booked on that day or before it any more. Payments of such a day that come later are
-    /// booked on the first open day, and keep their own. Costs, grants, invoices, credit notes and reminders of such a day are refused.
+    /// Closes the books through a day: nothing is booked on that day or before it any more.
+    /// Payments of such a day that come later are booked on the first open day, and keep their own.
+    /// Costs, grants, invoices, credit notes and reminders of such a day are refused.
     ///
-    /// CONFLICT with reason ALREADY_CLOSED when the day is closed, or NOT_EXPORTED when a correcting voucher of these days is in no export
-    /// batch yet.
+    /// CONFLICT with reason ALREADY_CLOSED when the day is closed, or NOT_EXPORTED when a
+    /// correcting voucher of these days is in no export batch yet.
     async fn period_close(
         &self,
         ctx: &Context<'_>,
@@ -76,7 +78,13 @@ impl ClosingMutation {
         let mut faults = Faults::default();
         let through = input.through.take("input.through", &mut faults).0;
         let mutation = mutation(ctx);
-        let rule = close_period::close(mutation.db(), viewer(ctx), through, &network(ctx).accounts, faults);
+        let rule = close_period::close(
+            mutation.db(),
+            viewer(ctx),
+            through,
+            &network(ctx).accounts,
+            faults,
+        );
         let payload = |_| async move {
             let closing = Closing::load(database(ctx).read()).await?;
             Ok(PeriodClosePayload { books_closed_through: closing.through.map(Date) })

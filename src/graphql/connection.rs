@@ -28,20 +28,24 @@ pub trait Noun: OutputType + Sized + 'static {
     /// The noun of a row.
     fn of(row: Handle<Self::Row>) -> Self;
 
-    /// The columns that a field of the noun is made of; none for those that have their own statement and need only the id.
+    /// The columns that a field of the noun is made of; none for those that have their own
+    /// statement and need only the id.
     fn columns(field: &str) -> &'static [Column<Self::Row>];
 
     /// The columns that every statement selects: the id, and what nested fields join by.
     fn always() -> &'static [Column<Self::Row>];
 }
 
-/// The columns of `N` that the fields below `ctx`, reached by any of `ways` (each a path of field names), ask for.
+/// The columns of `N` that the fields below `ctx`, reached by any of `ways` (each a path of field
+/// names), ask for.
 pub fn asked<N: Noun>(ctx: &Context<'_>, ways: &[&[&str]]) -> Vec<Column<N::Row>> {
     let mut columns = N::always().to_vec();
     for way in ways {
         let lookahead = way.iter().fold(ctx.look_ahead(), |lookahead, name| lookahead.field(name));
         for field in lookahead.selection_fields().iter().flat_map(SelectionField::selection_set) {
-            columns = N::columns(field.name()).iter().fold(columns, |columns, column| and(columns, *column));
+            columns = N::columns(field.name())
+                .iter()
+                .fold(columns, |columns, column| and(columns, *column));
         }
     }
     columns
@@ -66,7 +70,12 @@ pub fn every<N: Noun>() -> Vec<Column<N::Row>> {
 }
 
 /// The four arguments of every connection.
-pub fn args(first: Option<i32>, after: Option<String>, last: Option<i32>, before: Option<String>) -> Args {
+pub fn args(
+    first: Option<i32>,
+    after: Option<String>,
+    last: Option<i32>,
+    before: Option<String>,
+) -> Args {
     Args { first: first.map(i64::from), after, last: last.map(i64::from), before }
 }
 
@@ -90,11 +99,19 @@ impl<N: Noun> Connection<N> {
     }
 
     /// The same with what was found out about the rows together: see [`Handle::told`].
-    pub fn telling(slice: Slice<N::Row>, told: impl std::any::Any + Send + Sync, count: Count) -> Self {
+    pub fn telling(
+        slice: Slice<N::Row>,
+        told: impl std::any::Any + Send + Sync,
+        count: Count,
+    ) -> Self {
         Self::of(slice, count, |rows| Batch::telling(rows, told))
     }
 
-    fn of(slice: Slice<N::Row>, count: Count, batch: impl FnOnce(Vec<N::Row>) -> Arc<Batch<N::Row>>) -> Self {
+    fn of(
+        slice: Slice<N::Row>,
+        count: Count,
+        batch: impl FnOnce(Vec<N::Row>) -> Arc<Batch<N::Row>>,
+    ) -> Self {
         let (cursors, rows): (Vec<_>, Vec<_>) = slice.rows.into_iter().unzip();
         Self {
             rows: 0..rows.len(),
@@ -107,7 +124,8 @@ impl<N: Noun> Connection<N> {
     }
 }
 
-/// The pages of many parents, in one batch, so that what hangs on their rows is loaded for all of them at once.
+/// The pages of many parents, in one batch, so that what hangs on their rows is loaded for all of
+/// them at once.
 pub struct Pages<M> {
     batch: Arc<Batch<M>>,
     cursors: Arc<Vec<Cursor>>,
@@ -130,9 +148,21 @@ impl<M> Pages<M> {
     }
 
     /// The page of one parent.
-    pub fn connection<N: Noun<Row = M>>(&self, parent: impl Into<Uuid>, count: Count) -> Connection<N> {
-        let (rows, has_next, has_previous) = self.of.get(&parent.into()).cloned().unwrap_or((0..0, false, false));
-        Connection { batch: Arc::clone(&self.batch), cursors: Arc::clone(&self.cursors), rows, has_next, has_previous, count }
+    pub fn connection<N: Noun<Row = M>>(
+        &self,
+        parent: impl Into<Uuid>,
+        count: Count,
+    ) -> Connection<N> {
+        let (rows, has_next, has_previous) =
+            self.of.get(&parent.into()).cloned().unwrap_or((0..0, false, false));
+        Connection {
+            batch: Arc::clone(&self.batch),
+            cursors: Arc::clone(&self.cursors),
+            rows,
+            has_next,
+            has_previous,
+            count,
+        }
     }
 }
 
@@ -155,12 +185,19 @@ impl<N: Noun> TypeName for Connection<N> {
     }
 }
 
-/// A page of a list; see the [Relay cursor connection specification](https://relay.dev/graphql/connections.htm).
+/// A page of a list; see the [Relay cursor connection
+/// specification](https://relay.dev/graphql/connections.htm).
 #[Object(name_type)]
 impl<N: Noun> Connection<N> {
     /// The rows of this page, each with its cursor.
     async fn edges(&self) -> Vec<Edge<N>> {
-        self.rows.clone().map(|place| Edge { cursor: self.cursors[place].clone(), row: Handle::at(&self.batch, place) }).collect()
+        self.rows
+            .clone()
+            .map(|place| Edge {
+                cursor: self.cursors[place].clone(),
+                row: Handle::at(&self.batch, place),
+            })
+            .collect()
     }
 
     /// The rows of this page, for those who need no cursors.
@@ -201,7 +238,8 @@ impl<N: Noun> TypeName for Edge<N> {
 /// A row of a list with its cursor.
 #[Object(name_type)]
 impl<N: Noun> Edge<N> {
-    /// Its place in the list: give it as `after` or `before` to go on from here. It stays right when rows come or go.
+    /// Its place in the list: give it as `after` or `before` to go on from here. It stays right
+    /// when rows come or go.
     async fn cursor(&self) -> String {
         self.cursor.encode()
     }

@@ -19,7 +19,8 @@ use domain::{
     error::{Faults, LINE, Result},
 };
 
-/// That somebody read a contact's name, e-mail or phone on a day, in whatever way: also as the trail tells of it.
+/// That somebody read a contact's name, e-mail or phone on a day, in whatever way: also as the
+/// trail tells of it.
 #[derive(Clone, Description)]
 pub struct ContactRead(pub Handle<contact_read::Model>);
 
@@ -112,14 +113,18 @@ pub struct ContactReadQuery;
 
 #[Object]
 impl ContactReadQuery {
-    /// Who read contacts, the latest day first; empty unless you may read the trail (OFFICE, AUDITOR). What was read in the last seconds
-    /// may be missing, and what is older than the network keeps it is gone.
+    /// Who read contacts, the latest day first; empty unless you may read the trail (OFFICE,
+    /// AUDITOR). What was read in the last seconds may be missing, and what is older than the
+    /// network keeps it is gone.
     #[graphql(directive = unversioned::apply())]
     async fn contact_reads(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<ContactReadFilter>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
@@ -129,7 +134,14 @@ impl ContactReadQuery {
         let args = connection::args(first, after, last, before);
         domain::page::Page::check(&args, &reads::order(), &mut faults);
         faults.finish()?;
-        let slice = reads::list(database(ctx), viewer(ctx), &filter, &args, &asked::<ContactRead>(ctx, CONNECTION)).await?;
+        let slice = reads::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &args,
+            &asked::<ContactRead>(ctx, CONNECTION),
+        )
+        .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { reads::count(database(ctx), viewer(ctx), &filter).await })

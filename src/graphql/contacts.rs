@@ -116,12 +116,18 @@ impl Noun for Contact {
 }
 
 /// The contact that each row of a batch names, if the viewer sees it.
-pub async fn contact_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<ContactId>) -> Result<Option<Contact>> {
+pub async fn contact_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> Option<ContactId>,
+) -> Result<Option<Contact>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "contact", async {
             let ids = distinct(row.siblings().iter().filter_map(id));
-            let rows = contacts::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Contact>(ctx, DIRECT)).await?;
+            let rows =
+                contacts::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Contact>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(Handle::each(rows), |row| row.id))
         })
         .await?;
@@ -259,12 +265,17 @@ pub struct ContactQuery;
 
 #[Object]
 impl ContactQuery {
-    /// Everything that is held about a contact (registerutdrag, GDPR art. 15), for the OFFICE: `contact` is its row, `of` what it belongs
-    /// to, `activities` those that name it, `trail` what the audit trail tells of it, `readBy` who read it and when, and
-    /// `sameNameOrEmail` the rows of other tables with the same name or e-mail, perhaps another person's. Texts are not searched.
-    /// FORBIDDEN to others; NOT_FOUND.
+    /// Everything that is held about a contact (registerutdrag, GDPR art. 15), for the OFFICE:
+    /// `contact` is its row, `of` what it belongs to, `activities` those that name it, `trail` what
+    /// the audit trail tells of it, `readBy` who read it and when, and `sameNameOrEmail` the rows
+    /// of other tables with the same name or e-mail, perhaps another person's. Texts are not
+    /// searched. FORBIDDEN to others; NOT_FOUND.
     #[graphql(directive = cost::apply("500".into()), directive = unversioned::apply())]
-    async fn contact_export(&self, ctx: &Context<'_>, #[graphql(desc = "Whose")] contact: ID) -> Option<Result<Json>> {
+    async fn contact_export(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Whose")] contact: ID,
+    ) -> Option<Result<Json>> {
         Some(export(ctx, &contact).await)
     }
 }
@@ -283,12 +294,20 @@ pub struct ContactMutation;
 #[Object]
 impl ContactMutation {
     /// Adds a contact.
-    async fn contact_add(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: ContactAddInput) -> Result<Contact> {
+    async fn contact_add(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: ContactAddInput,
+    ) -> Result<Contact> {
         let mut faults = Faults::default();
         let new = contacts::NewContact {
             member: input.member.map(|id| row_id(&id, "member", "input.member", &mut faults)),
-            organisation: input.organisation.map(|id| row_id(&id, "organisation", "input.organisation", &mut faults)),
-            contact_area: input.contact_area.map(|id| row_id(&id, "contact_area", "input.contactArea", &mut faults)),
+            organisation: input
+                .organisation
+                .map(|id| row_id(&id, "organisation", "input.organisation", &mut faults)),
+            contact_area: input
+                .contact_area
+                .map(|id| row_id(&id, "contact_area", "input.contactArea", &mut faults)),
             role: input.role.into(),
             name: input.name,
             email: input.email,
@@ -297,11 +316,17 @@ impl ContactMutation {
             valid_to: day(take(input.valid_to, "input.validTo", &mut faults)),
         };
         let mutation = mutation(ctx);
-        mutation.perform(contacts::add(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(contacts::add(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id))
+            .await
     }
 
     /// Changes what is known of a contact.
-    async fn contact_update(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: ContactUpdateInput) -> Result<Contact> {
+    async fn contact_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: ContactUpdateInput,
+    ) -> Result<Contact> {
         let mut faults = Faults::default();
         let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
         let changes = contacts::ContactChanges {
@@ -313,17 +338,27 @@ impl ContactMutation {
             valid_to: change(input.valid_to, "input.validTo", &mut faults).map(day),
         };
         let mutation = mutation(ctx);
-        mutation.perform(contacts::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(contacts::update(mutation.db(), viewer(ctx), id, changes, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Erases a person (GDPR art. 17): a pseudonym replaces the name, e-mail and phone are gone, and the audit trail no longer shows them.
-    /// Issued documents keep what they say (art. 17.3 b).
-    async fn contact_erase(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: ContactEraseInput) -> Result<Contact> {
+    /// Erases a person (GDPR art. 17): a pseudonym replaces the name, e-mail and phone are gone,
+    /// and the audit trail no longer shows them. Issued documents keep what they say (art. 17.3 b).
+    async fn contact_erase(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: ContactEraseInput,
+    ) -> Result<Contact> {
         let mut faults = Faults::default();
         let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
         faults.finish()?;
         let mutation = mutation(ctx);
-        mutation.perform(contacts::erase(mutation.db(), viewer(ctx), id), |()| changed(ctx, id)).await
+        mutation
+            .perform(contacts::erase(mutation.db(), viewer(ctx), id), |()| changed(ctx, id))
+            .await
     }
 }
 

@@ -1,8 +1,9 @@
-//! What the server must know of fields: their costs, declared on the fields themselves with the directives of the GraphQL cost
-//! specification, and what their values depend on.
+//! What the server must know of fields: their costs, declared on the fields themselves with the
+//! directives of the GraphQL cost specification, and what their values depend on.
 //!
-//! One point is [`POINT`] of one core: measured with `examples/load` on a release build and a register of 1 000 members. A field without
-//! a declaration costs one point, a field of `Query` or `Mutation` what its root costs.
+//! One point is [`POINT`] of one core: measured with `examples/load` on a release build and a
+//! register of 1 000 members. A field without a declaration costs one point, a field of `Query` or
+//! `Mutation` what its root costs.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -27,7 +28,8 @@ impl CostMeter {
         Self(Arc::new(take))
     }
 
-    /// Takes what so much processor time costs more than `declared`. Fails with `COST_BUDGET` if too little is left.
+    /// Takes what so much processor time costs more than `declared`. Fails with `COST_BUDGET` if
+    /// too little is left.
     pub fn take_beyond(&self, declared: u64, time: Duration) -> Result<()> {
         let points = u64::try_from(time.as_micros() / POINT.as_micros()).unwrap_or(u64::MAX);
         match points.saturating_sub(declared) {
@@ -42,12 +44,13 @@ const QUERY: u64 = 20;
 /// The cost of a field of `Mutation` that declares none: a transaction with its audit entry.
 const MUTATION: u64 = 200;
 
-/// The processor time that the field needs, in points of 10 µs. A field without it costs 1, a field of `Query` 20, one of `Mutation` 200. The
-/// fields below a list count once for each of its rows.
+/// The processor time that the field needs, in points of 10 µs. A field without it costs 1, a field
+/// of `Query` 20, one of `Mutation` 200. The fields below a list count once for each of its rows.
 #[TypeDirective(location = "FieldDefinition", location = "InputFieldDefinition")]
 pub fn cost(weight: String) {}
 
-/// Number of rows that a list other than a connection counts for: `assumedSize`, or the length of the values of the `slicingArguments`.
+/// Number of rows that a list other than a connection counts for: `assumedSize`, or the length of
+/// the values of the `slicingArguments`.
 #[TypeDirective(name = "listSize", location = "FieldDefinition")]
 pub fn list_size(assumed_size: Option<u32>, slicing_arguments: Option<Vec<String>>) {}
 
@@ -55,8 +58,9 @@ pub fn list_size(assumed_size: Option<u32>, slicing_arguments: Option<Vec<String
 #[TypeDirective(location = "FieldDefinition")]
 pub fn unversioned() {}
 
-/// The value is the same for all who have the same rights, and no one's reading of it is recorded. An event of which only such fields are
-/// selected is resolved once for all of them. So is the `id` of every `Node`.
+/// The value is the same for all who have the same rights, and no one's reading of it is recorded.
+/// An event of which only such fields are selected is resolved once for all of them. So is the `id`
+/// of every `Node`.
 #[TypeDirective(location = "FieldDefinition")]
 pub fn shared() {}
 
@@ -75,7 +79,8 @@ pub struct FieldCost {
     pub weight: u64,
     /// `true` if the weight stands on the field.
     pub is_declared: bool,
-    /// Rows that its children count for; `None` for a field that is no list, for a connection, and for a list without declaration.
+    /// Rows that its children count for; `None` for a field that is no list, for a connection, and
+    /// for a list without declaration.
     pub rows: Option<u64>,
     /// Arguments whose length says how many rows it has.
     pub sliced_by: Vec<String>,
@@ -85,7 +90,8 @@ pub struct FieldCost {
     pub type_name: String,
     /// `true` if its value may change without a new revision.
     pub is_unversioned: bool,
-    /// `true` if its value is the same for all who have the same rights, and its readers are not recorded.
+    /// `true` if its value is the same for all who have the same rights, and its readers are not
+    /// recorded.
     pub is_shared: bool,
 }
 
@@ -97,7 +103,8 @@ impl Costs {
         Query::create_type_info(&mut registry);
         Mutation::create_type_info(&mut registry);
         Subscription::create_type_info(&mut registry);
-        let roots = [Query::type_name(), Mutation::type_name(), Subscription::type_name()].map(|name| name.into_owned());
+        let roots = [Query::type_name(), Mutation::type_name(), Subscription::type_name()]
+            .map(|name| name.into_owned());
         let (mut costs, mut of_nodes) = (Self { roots, ..Self::default() }, Vec::new());
         for (name, found) in &registry.types {
             let default = match name {
@@ -106,24 +113,30 @@ impl Costs {
                 _ => 1,
             };
             if let Some(fields) = found.fields() {
-                let fields = fields.values().map(|field| (field.name.clone(), FieldCost::read(field, default, &registry)));
+                let fields = fields
+                    .values()
+                    .map(|field| (field.name.clone(), FieldCost::read(field, default, &registry)));
                 costs.types.insert(name.clone(), fields.collect());
             }
             // What an interface promises of the objects that are nodes.
             if let MetaType::Interface { possible_types, fields, .. } = found
                 && name.as_str() == Node::type_name()
             {
-                of_nodes.extend(
-                    possible_types.iter().chain([name]).flat_map(|node| fields.keys().map(move |field| (node.clone(), field.clone()))),
-                );
+                of_nodes.extend(possible_types.iter().chain([name]).flat_map(|node| {
+                    fields.keys().map(move |field| (node.clone(), field.clone()))
+                }));
             }
             if let MetaType::InputObject { input_fields, .. } = found {
-                let weights = input_fields.values().filter_map(|field| Some((field.name.clone(), weight(&field.directive_invocations)?)));
+                let weights = input_fields.values().filter_map(|field| {
+                    Some((field.name.clone(), weight(&field.directive_invocations)?))
+                });
                 costs.inputs.extend(weights);
             }
         }
         for (node, field) in of_nodes {
-            if let Some(field) = costs.types.get_mut(&node).and_then(|fields| fields.get_mut(&field)) {
+            if let Some(field) =
+                costs.types.get_mut(&node).and_then(|fields| fields.get_mut(&field))
+            {
                 field.is_shared = true;
             }
         }
@@ -154,23 +167,30 @@ impl Costs {
 
     /// Every field with its type's name.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str, &FieldCost)> {
-        self.types
-            .iter()
-            .flat_map(|(type_name, fields)| fields.iter().map(move |(field, declared)| (type_name.as_str(), field.as_str(), declared)))
+        self.types.iter().flat_map(|(type_name, fields)| {
+            fields
+                .iter()
+                .map(move |(field, declared)| (type_name.as_str(), field.as_str(), declared))
+        })
     }
 }
 
 impl FieldCost {
     fn read(field: &MetaField, default: u64, registry: &Registry) -> Self {
         let declared = weight(&field.directive_invocations);
-        let is_declared = |name: &str| field.directive_invocations.iter().any(|directive| directive.name == name);
+        let is_declared =
+            |name: &str| field.directive_invocations.iter().any(|directive| directive.name == name);
         let type_name = MetaTypeName::concrete_typename(&field.ty).to_owned();
         let is_composite = registry.types.get(&type_name).is_some_and(MetaType::is_composite);
-        let size = field.directive_invocations.iter().find(|directive| directive.name == "listSize");
+        let size =
+            field.directive_invocations.iter().find(|directive| directive.name == "listSize");
         let sliced_by = match size.and_then(|size| size.args.get("slicingArguments")) {
-            Some(Value::List(names)) => {
-                names.iter().filter_map(|name| if let Value::String(name) = name { Some(name.clone()) } else { None }).collect()
-            }
+            Some(Value::List(names)) => names
+                .iter()
+                .filter_map(
+                    |name| if let Value::String(name) = name { Some(name.clone()) } else { None },
+                )
+                .collect(),
             _ => Vec::new(),
         };
         let rows = match size.and_then(|size| size.args.get("assumedSize")) {

@@ -65,18 +65,26 @@ impl Coverage {
         coverage::share(self.count(), self.reckoned.counts.members)
     }
 
-    /// Members on that day that lack such an agreement, in order of name. Empty for what volunteers alone carry: nobody needs one there.
+    /// Members on that day that lack such an agreement, in order of name. Empty for what volunteers
+    /// alone carry: nobody needs one there.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn not_connected(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let places = self.reckoned.missing.get(&self.activity).map(Vec::as_slice).unwrap_or_default();
+        let places =
+            self.reckoned.missing.get(&self.activity).map(Vec::as_slice).unwrap_or_default();
         take_rows(ctx, places.len())?;
-        let rows = places.iter().filter_map(|place| Some(Handle::at(self.reckoned.members.as_ref()?, *place)));
+        let rows = places
+            .iter()
+            .filter_map(|place| Some(Handle::at(self.reckoned.members.as_ref()?, *place)));
         Ok(rows.map(Member).collect())
     }
 }
 
 /// The coverage of each row of a batch.
-pub(super) async fn coverage_of(ctx: &Context<'_>, row: &Handle<activity::Model>, on: Option<Given<Date>>) -> Result<Coverage> {
+pub(super) async fn coverage_of(
+    ctx: &Context<'_>,
+    row: &Handle<activity::Model>,
+    on: Option<Given<Date>>,
+) -> Result<Coverage> {
     let mut faults = Faults::default();
     let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
     faults.finish()?;
@@ -84,19 +92,34 @@ pub(super) async fn coverage_of(ctx: &Context<'_>, row: &Handle<activity::Model>
 }
 
 /// The coverage of each row of a batch on a day.
-pub(super) async fn coverage_on(ctx: &Context<'_>, row: &Handle<activity::Model>, on: NaiveDate) -> Result<Coverage> {
+pub(super) async fn coverage_on(
+    ctx: &Context<'_>,
+    row: &Handle<activity::Model>,
+    on: NaiveDate,
+) -> Result<Coverage> {
     let reckoned = row.load(ctx, "", reckon(ctx, row, on)).await?;
     Ok(Coverage { activity: row.id, on, reckoned })
 }
 
-async fn reckon(ctx: &Context<'_>, row: &Handle<activity::Model>, on: NaiveDate) -> Result<Reckoned> {
+async fn reckon(
+    ctx: &Context<'_>,
+    row: &Handle<activity::Model>,
+    on: NaiveDate,
+) -> Result<Reckoned> {
     let asks = |field: &str| ctx.look_ahead().field(field).exists();
     if asks("notConnected") {
         // The counts follow from the lists.
         let columns = asked::<Member>(ctx, &[&["notConnected"]]);
         let found = coverage::missing(database(ctx), viewer(ctx), &ids(row), on, &columns).await?;
-        let counts = coverage::Counts { members: i64::try_from(found.members.len()).unwrap_or(i64::MAX), connected: found.connected };
-        return Ok(Reckoned { counts, members: Some(Batch::new(found.members)), missing: found.places });
+        let counts = coverage::Counts {
+            members: i64::try_from(found.members.len()).unwrap_or(i64::MAX),
+            connected: found.connected,
+        };
+        return Ok(Reckoned {
+            counts,
+            members: Some(Batch::new(found.members)),
+            missing: found.places,
+        });
     }
     if asks("connected") || asks("members") || asks("share") {
         let counts = coverage::counts(database(ctx), viewer(ctx), &ids(row), on).await?;

@@ -59,7 +59,11 @@ impl Decision {
 }
 
 /// The decision that each row of a batch refers to.
-pub async fn decision_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<DecisionId>) -> Result<Option<Decision>> {
+pub async fn decision_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> Option<DecisionId>,
+) -> Result<Option<Decision>> {
     Ok(decision_row_of(ctx, row, id).await?.map(Decision))
 }
 

@@ -30,7 +30,8 @@ pub struct AgreementDocument {
 
 #[Object(use_type_description)]
 impl AgreementDocument {
-    /// SHA-256 of the PDF's bytes, in hexadecimal: what signatures refer to. An agreement that was imported with a text has the text's.
+    /// SHA-256 of the PDF's bytes, in hexadecimal: what signatures refer to. An agreement that was
+    /// imported with a text has the text's.
     async fn sha256(&self) -> &str {
         &self.row.sha256
     }
@@ -65,39 +66,57 @@ pub(super) struct Rendering {
 }
 
 impl AgreementPreview {
-    /// Returns the preview that `name` stands for in this request; `make` gives its document on first use, and `pdf_url` its address.
-    pub(super) async fn of<F>(ctx: &Context<'_>, name: String, pdf_url: impl FnOnce() -> String, make: impl FnOnce() -> F) -> Result<Self>
+    /// Returns the preview that `name` stands for in this request; `make` gives its document on
+    /// first use, and `pdf_url` its address.
+    pub(super) async fn of<F>(
+        ctx: &Context<'_>,
+        name: String,
+        pdf_url: impl FnOnce() -> String,
+        make: impl FnOnce() -> F,
+    ) -> Result<Self>
     where
         F: Future<Output = Result<document::Agreement>>,
     {
-        let rendering = ctx.data_opt::<RequestCache>().map_or_else(Arc::default, |cache| cache.shared(name, Rendering::default));
+        let rendering = ctx
+            .data_opt::<RequestCache>()
+            .map_or_else(Arc::default, |cache| cache.shared(name, Rendering::default));
         rendering.document.get_or_init(|| async { make().await.map(Arc::new) }).await.clone()?;
         let pdf_url = Arc::clone(rendering.pdf_url.get_or_init(|| pdf_url().into()));
         Ok(Self { rendering, pdf_url })
     }
 
     async fn document(&self) -> Result<document::Agreement> {
-        let missing = || async { Err(Error::internal(std::io::Error::other("a preview has no document"))) };
-        self.rendering.document.get_or_init(missing).await.clone().map(|document| (*document).clone())
+        let missing =
+            || async { Err(Error::internal(std::io::Error::other("a preview has no document"))) };
+        self.rendering
+            .document
+            .get_or_init(missing)
+            .await
+            .clone()
+            .map(|document| (*document).clone())
     }
 }
 
 #[Object(use_type_description)]
 impl AgreementPreview {
-    /// SHA-256 of the PDF's bytes, in hexadecimal. Asking for it renders the PDF. A PDF that takes longer than most uses more of your budget,
-    /// as it is estimated from the document: CONFLICT with reason COST_BUDGET when too little is left.
+    /// SHA-256 of the PDF's bytes, in hexadecimal. Asking for it renders the PDF. A PDF that takes
+    /// longer than most uses more of your budget, as it is estimated from the document: CONFLICT
+    /// with reason COST_BUDGET when too little is left.
     #[graphql(directive = cost::apply("8000".into()))]
     async fn sha256(&self, ctx: &Context<'_>) -> Result<String> {
         let meter = ctx.data_opt::<CostMeter>().cloned();
         let allow = move |time| meter.map_or(Ok(()), |meter| meter.take_beyond(PDF_COST, time));
-        let render = || async { Ok(layout::render_if(viewer(ctx), self.document().await?, allow).await?.sha256.into()) };
+        let render = || async {
+            Ok(layout::render_if(viewer(ctx), self.document().await?, allow).await?.sha256.into())
+        };
         Ok(self.rendering.pdf_sha256.get_or_init(render).await.clone()?.to_string())
     }
 
     /// The text as a page of HTML, in which every value is escaped.
     #[graphql(directive = cost::apply("300".into()))]
     async fn html(&self, ctx: &Context<'_>) -> Result<LongText<Arc<str>>> {
-        let render = || async { Ok(layout::html(viewer(ctx), self.document().await?).await?.into()) };
+        let render =
+            || async { Ok(layout::html(viewer(ctx), self.document().await?).await?.into()) };
         self.rendering.html.get_or_init(render).await.clone().map(LongText)
     }
 
@@ -115,27 +134,53 @@ fn pdf_url(id: AgreementId) -> String {
     format!("/files/agreements/{}.pdf", *node_id("agreement", id))
 }
 
-/// The text that an agreement was offered with, loaded for its batch with the columns that the selection asks for.
-pub(super) async fn frozen(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementDocument>> {
+/// The text that an agreement was offered with, loaded for its batch with the columns that the
+/// selection asks for.
+pub(super) async fn frozen(
+    ctx: &Context<'_>,
+    agreement: &Handle<agreement::Model>,
+) -> Result<Option<AgreementDocument>> {
     use agreement_document::Column as C;
     let look_ahead = ctx.look_ahead();
-    let wanted = [("sha256", C::Sha256), ("html", C::Html)].into_iter().filter(|(field, _)| look_ahead.field(field).exists());
-    let columns: Vec<_> = std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
+    let wanted = [("sha256", C::Sha256), ("html", C::Html)]
+        .into_iter()
+        .filter(|(field, _)| look_ahead.field(field).exists());
+    let columns: Vec<_> =
+        std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
     let ids: Vec<_> = agreement.siblings().iter().map(|row| row.id).collect();
-    let found = agreement.load(ctx, "", documents::documents_of(database(ctx), &ids, &columns)).await?;
-    Ok(found.get(&agreement.id).cloned().map(|row| AgreementDocument { row, pdf_url: pdf_url(agreement.id) }))
+    let found =
+        agreement.load(ctx, "", documents::documents_of(database(ctx), &ids, &columns)).await?;
+    Ok(found
+        .get(&agreement.id)
+        .cloned()
+        .map(|row| AgreementDocument { row, pdf_url: pdf_url(agreement.id) }))
 }
 
-/// What a draft would be offered with today; null for what is no draft, or was made from no template.
-pub(super) async fn preview(ctx: &Context<'_>, agreement: &Handle<agreement::Model>) -> Result<Option<AgreementPreview>> {
+/// What a draft would be offered with today; null for what is no draft, or was made from no
+/// template.
+pub(super) async fn preview(
+    ctx: &Context<'_>,
+    agreement: &Handle<agreement::Model>,
+) -> Result<Option<AgreementPreview>> {
     let is_draft = |row: &&agreement::Model| row.offered_at.is_none() && row.withdrawn_on.is_none();
     let drafts: Vec<_> = agreement.siblings().iter().filter(is_draft).map(|row| row.id).collect();
     if !drafts.contains(&agreement.id) {
         return Ok(None);
     }
     // By one name, so that fields under other names have it too: it depends on nothing of theirs.
-    let found =
-        agreement.share("previews".to_owned(), document_source::previews(database(ctx), viewer(ctx), network(ctx), &drafts)).await?;
+    let found = agreement
+        .share(
+            "previews".to_owned(),
+            document_source::previews(database(ctx), viewer(ctx), network(ctx), &drafts),
+        )
+        .await?;
     let Some(document) = found.get(&agreement.id).cloned().transpose()? else { return Ok(None) };
-    AgreementPreview::of(ctx, format!("agreement {}", agreement.id.0), || pdf_url(agreement.id), || async { Ok(document) }).await.map(Some)
+    AgreementPreview::of(
+        ctx,
+        format!("agreement {}", agreement.id.0),
+        || pdf_url(agreement.id),
+        || async { Ok(document) },
+    )
+    .await
+    .map(Some)
 }

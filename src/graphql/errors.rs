@@ -1,4 +1,5 @@
-//! Errors as clients see them: the one place that turns the register's words into GraphQL, over the finished response.
+//! Errors as clients see them: the one place that turns the register's words into GraphQL, over the
+//! finished response.
 
 use std::sync::Arc;
 
@@ -15,8 +16,9 @@ use domain::{
     idempotency::Mutations,
 };
 
-/// Gives every error of a response to the document `asked` its whole path, its code, its fields and the request's id, puts the cause of
-/// what is ours in the log, and the errors in the order of the document and its rows: what failed first tells how long the others took.
+/// Gives every error of a response to the document `asked` its whole path, its code, its fields and
+/// the request's id, puts the cause of what is ours in the log, and the errors in the order of the
+/// document and its rows: what failed first tells how long the others took.
 pub fn finish(mut response: Response, asked: &str, request_id: &str) -> Response {
     if response.errors.iter().all(|error| error.path.is_empty()) {
         response.errors.truncate(MOST);
@@ -50,7 +52,12 @@ fn log_causes(errors: &[ServerError], request_id: &str) {
     };
     let mut causes = errors.iter().filter_map(cause);
     if let Some(cause) = causes.next() {
-        tracing::error!(request_id, cause, more = causes.count(), "a request failed in more places than its errors tell");
+        tracing::error!(
+            request_id,
+            cause,
+            more = causes.count(),
+            "a request failed in more places than its errors tell"
+        );
     }
 }
 
@@ -61,25 +68,46 @@ fn own(source: &Arc<dyn std::any::Any + Send + Sync>) -> Option<&Error> {
 
 /// The places in lists on the way to an error.
 fn rows(error: &ServerError) -> Vec<usize> {
-    error.path.iter().filter_map(|segment| if let PathSegment::Index(place) = segment { Some(*place) } else { None }).collect()
+    error
+        .path
+        .iter()
+        .filter_map(
+            |segment| if let PathSegment::Index(place) = segment { Some(*place) } else { None },
+        )
+        .collect()
 }
 
-/// The library cuts an error's path at the outermost list that the error leaves, but keeps where the field stands in the document. The
-/// field's name is put back when it is the only one missing; within two lists nobody knows the place in the inner one any more.
+/// The library cuts an error's path at the outermost list that the error leaves, but keeps where
+/// the field stands in the document. The field's name is put back when it is the only one missing;
+/// within two lists nobody knows the place in the inner one any more.
 fn complete_path(error: &mut ServerError, document: &ExecutableDocument) {
     let Some(place) = error.locations.first() else { return };
     let names: Vec<_> =
-        error.path.iter().filter_map(|segment| if let PathSegment::Field(name) = segment { Some(name.as_str()) } else { None }).collect();
-    let mut operations = document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
-    let missing = operations.find_map(|selections| find_below(document, selections, &names, *place));
+        error
+            .path
+            .iter()
+            .filter_map(|segment| {
+                if let PathSegment::Field(name) = segment { Some(name.as_str()) } else { None }
+            })
+            .collect();
+    let mut operations =
+        document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
+    let missing =
+        operations.find_map(|selections| find_below(document, selections, &names, *place));
     error.path.extend(missing.into_iter().flatten().map(PathSegment::Field));
 }
 
 /// The response keys from the field that `names` lead to down to the field at `place`.
-fn find_below(document: &ExecutableDocument, selections: &SelectionSet, names: &[&str], place: Pos) -> Option<Vec<String>> {
+fn find_below(
+    document: &ExecutableDocument,
+    selections: &SelectionSet,
+    names: &[&str],
+    place: Pos,
+) -> Option<Vec<String>> {
     selections.items.iter().find_map(|selection| match &selection.node {
         Selection::Field(field) => {
-            let (key, below) = (field.node.response_key().node.as_str(), &field.node.selection_set.node);
+            let (key, below) =
+                (field.node.response_key().node.as_str(), &field.node.selection_set.node);
             match names {
                 [] if field.pos == place => Some(vec![key.to_owned()]),
                 // An edge's node is one, never a list.
@@ -91,7 +119,9 @@ fn find_below(document: &ExecutableDocument, selections: &SelectionSet, names: &
                 _ => None,
             }
         }
-        Selection::InlineFragment(inline) => find_below(document, &inline.node.selection_set.node, names, place),
+        Selection::InlineFragment(inline) => {
+            find_below(document, &inline.node.selection_set.node, names, place)
+        }
         Selection::FragmentSpread(spread) => {
             let fragment = document.fragments.get(&spread.node.fragment_name.node)?;
             find_below(document, &fragment.node.selection_set.node, names, place)
@@ -122,7 +152,8 @@ fn describe(error: &mut ServerError, request_id: &str) {
             // Its words sometimes end with a full stop; those of one sentence here do not.
             error.message.truncate(error.message.trim_end_matches('.').len());
             let field = if error.path.is_empty() { "document".to_owned() } else { path(error) };
-            extensions.set("fields", fields(&[Fault { path: field, message: error.message.clone() }]));
+            extensions
+                .set("fields", fields(&[Fault { path: field, message: error.message.clone() }]));
         }
         None => {}
     }
@@ -130,11 +161,13 @@ fn describe(error: &mut ServerError, request_id: &str) {
     error.extensions = Some(extensions);
 }
 
-/// A cause and what caused it, as they say it themselves: what else they hold, as the values of a row that a constraint refused, may be
-/// somebody's name or a secret.
+/// A cause and what caused it, as they say it themselves: what else they hold, as the values of a
+/// row that a constraint refused, may be somebody's name or a secret.
 fn in_words(cause: &(dyn std::error::Error + Send + Sync)) -> String {
     let first: &dyn std::error::Error = cause;
-    let mut said: Vec<String> = std::iter::successors(Some(first), |cause| cause.source()).map(ToString::to_string).collect();
+    let mut said: Vec<String> = std::iter::successors(Some(first), |cause| cause.source())
+        .map(ToString::to_string)
+        .collect();
     // Most say their source's words after their own.
     said.dedup_by(|later, earlier| earlier.ends_with(later.as_str()));
     said.join(": ")
@@ -147,37 +180,59 @@ fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
             extensions.set("reason", *reason);
             extensions.set("fields", fields(std::slice::from_ref(fault)));
             let limits = exceeded.iter().map(|(limit, found, most)| {
-                object([("limit", Value::from(*limit)), ("found", Value::from(*found)), ("most", Value::from(*most))])
+                object([
+                    ("limit", Value::from(*limit)),
+                    ("found", Value::from(*found)),
+                    ("most", Value::from(*most)),
+                ])
             });
             if !exceeded.is_empty() {
                 extensions.set("limits", Value::List(limits.collect()));
             }
         }
-        Error::Conflict { reason, .. } | Error::Throttled { reason, .. } => extensions.set("reason", *reason),
+        Error::Conflict { reason, .. } | Error::Throttled { reason, .. } => {
+            extensions.set("reason", *reason)
+        }
         Error::Retained { may_go_from, .. } => {
             extensions.set("reason", "RETAINED");
-            extensions.set("mayGoFrom", may_go_from.map_or(Value::Null, |day| day.to_string().into()));
+            extensions
+                .set("mayGoFrom", may_go_from.map_or(Value::Null, |day| day.to_string().into()));
         }
-        Error::Unauthenticated(_) | Error::Forbidden(_) | Error::NotFound(_) | Error::Internal(_) => {}
+        Error::Unauthenticated(_)
+        | Error::Forbidden(_)
+        | Error::NotFound(_)
+        | Error::Internal(_) => {}
     }
 }
 
 fn fields(faults: &[Fault]) -> Value {
     Value::List(
-        faults.iter().map(|fault| object([("path", fault.path.clone().into()), ("message", fault.message.clone().into())])).collect(),
+        faults
+            .iter()
+            .map(|fault| {
+                object([
+                    ("path", fault.path.clone().into()),
+                    ("message", fault.message.clone().into()),
+                ])
+            })
+            .collect(),
     )
 }
 
 fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
-    Value::Object(pairs.into_iter().map(|(name, value)| (async_graphql::Name::new(name), value)).collect())
+    Value::Object(
+        pairs.into_iter().map(|(name, value)| (async_graphql::Name::new(name), value)).collect(),
+    )
 }
 
-/// The faults of a document that are told, the first: each may be many times as long as what it is about.
+/// The faults of a document that are told, the first: each may be many times as long as what it is
+/// about.
 const MOST: usize = 50;
 /// The errors of fields that are told, the first in the order of the document and its rows.
 const MOST_OF_FIELDS: usize = 500;
 
-/// Takes the names that the library proposes out of its errors, for a server that does not tell its schema.
+/// Takes the names that the library proposes out of its errors, for a server that does not tell its
+/// schema.
 pub fn hide_suggestions(response: &mut Response) {
     for error in response.errors.iter_mut().filter(|error| error.source.is_none()) {
         if let Some(place) = error.message.find(" Did you mean") {
@@ -186,8 +241,9 @@ pub fn hide_suggestions(response: &mut Response) {
     }
 }
 
-/// Lists the mutations that were committed although the response has no data: under `done` in the extensions of the response, and in those
-/// of each error, which is what many clients show of it alone.
+/// Lists the mutations that were committed although the response has no data: under `done` in the
+/// extensions of the response, and in those of each error, which is what many clients show of it
+/// alone.
 pub fn set_done(response: &mut Response, mutations: &Mutations) {
     let committed = mutations.committed();
     if response.errors.is_empty() || response.data != Value::Null || committed.is_empty() {

@@ -53,7 +53,8 @@ pub enum VatRate {
     /// 6 %.
     #[graphql(name = "REDUCED_6")]
     Reduced6,
-    /// 0 %. Of imported history alone: Swedish law has exemptions and what is outside the scope of VAT instead.
+    /// 0 %. Of imported history alone: Swedish law has exemptions and what is outside the scope of
+    /// VAT instead.
     Zero,
     /// Exempt, with a reason in words.
     Exempt,
@@ -61,8 +62,8 @@ pub enum VatRate {
     OutsideScope,
 }
 
-/// What a fee comes to, and how: the rule's rate of the allocation (`exact`), rounded once to öre (`rounding`), raised to the rule's
-/// minimum and cut to its cap.
+/// What a fee comes to, and how: the rule's rate of the allocation (`exact`), rounded once to öre
+/// (`rounding`), raised to the rule's minimum and cut to its cap.
 #[derive(Clone, Description)]
 pub struct FeeQuote {
     quote: fees::Quote,
@@ -101,12 +102,14 @@ impl FeeQuote {
         self.quote.raised
     }
 
-    /// What the rate or sum comes to before it is rounded, raised or capped: kronor with all its decimals, `8648.666`.
+    /// What the rate or sum comes to before it is rounded, raised or capped: kronor with all its
+    /// decimals, `8648.666`.
     async fn exact(&self) -> String {
         self.quote.exact()
     }
 
-    /// What rounding half up to whole öre added to `exact`, kronor: `0.004`, below zero when it took off.
+    /// What rounding half up to whole öre added to `exact`, kronor: `0.004`, below zero when it
+    /// took off.
     async fn rounding(&self) -> String {
         self.quote.rounding()
     }
@@ -117,7 +120,8 @@ impl FeeQuote {
     }
 }
 
-/// What a rule makes of each member of a batch, its rule shared by all, so that what hangs on it is loaded once.
+/// What a rule makes of each member of a batch, its rule shared by all, so that what hangs on it is
+/// loaded once.
 pub struct Quotes {
     rule: Option<Handle<fee_schedule::Model>>,
     of: HashMap<MemberId, fees::Quote>,
@@ -187,8 +191,8 @@ impl FeeSchedule {
         self.0.per_mille.map(|_| fees::basis_of(&self.0).into())
     }
 
-    /// The VAT treatment that was stated with the price; null: that of the network's tax decision (`taxDecisions`), which counts before a stated
-    /// one.
+    /// The VAT treatment that was stated with the price; null: that of the network's tax decision
+    /// (`taxDecisions`), which counts before a stated one.
     async fn vat_rate(&self) -> Option<VatRate> {
         self.0.vat_rate.map(Into::into)
     }
@@ -198,7 +202,8 @@ impl FeeSchedule {
         decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
     }
 
-    /// Whether it was decided after its first day, so that it also counts for days before the decision; null when the day of the decision is not known.
+    /// Whether it was decided after its first day, so that it also counts for days before the
+    /// decision; null when the day of the decision is not known.
     async fn decided_late(&self, ctx: &Context<'_>) -> Option<Result<bool>> {
         let decision = decision_row_of(ctx, &self.0, |row| row.decision_id).await.transpose()?;
         decision.map(|decision| schedules::is_decided_late(&self.0, &decision)).transpose()
@@ -242,10 +247,12 @@ pub struct FeeQuery;
 
 #[Object]
 impl FeeQuery {
-    /// The network's own fees, the latest first: what is PER_MILLE_OF_ALLOCATION is the service fee (serviceavgift), what is FIXED_PER_YEAR the membership fee (medlemsavgift).
+    /// The network's own fees, the latest first: what is PER_MILLE_OF_ALLOCATION is the service fee
+    /// (serviceavgift), what is FIXED_PER_YEAR the membership fee (medlemsavgift).
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn network_fees(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
-        let found = schedules::of_network(database(ctx), &asked::<FeeSchedule>(ctx, DIRECT)).await?;
+        let found =
+            schedules::of_network(database(ctx), &asked::<FeeSchedule>(ctx, DIRECT)).await?;
         listed(ctx, Some(&Handle::each(found)), FeeSchedule)
     }
 }
@@ -269,10 +276,12 @@ pub struct FeeScheduleSetInput {
     cap: Option<Given<Money>>,
     /// Nobody pays less than this.
     minimum: Option<Given<Money>>,
-    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
+    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
+    /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// The VAT treatment, not ZERO. Leave out: that of the network's tax decision (`taxDecisionRecord`); until one is recorded the fee has none, and is
-    /// not invoiced (CONFLICT with reason VAT_UNDECIDED).
+    /// The VAT treatment, not ZERO. Leave out: that of the network's tax decision
+    /// (`taxDecisionRecord`); until one is recorded the fee has none, and is not invoiced (CONFLICT
+    /// with reason VAT_UNDECIDED).
     vat_rate: Option<VatRate>,
     /// Who decided it.
     decision: Option<DecisionInput>,
@@ -285,7 +294,8 @@ pub struct NetworkFeeSetInput {
     valid_from: Given<Date>,
     /// Last day; leave out: until further notice.
     valid_to: Option<Given<Date>>,
-    /// PER_MILLE_OF_ALLOCATION: the service fee (serviceavgift). FIXED_PER_YEAR: the membership fee (medlemsavgift).
+    /// PER_MILLE_OF_ALLOCATION: the service fee (serviceavgift). FIXED_PER_YEAR: the membership fee
+    /// (medlemsavgift).
     basis: FeeBasis,
     /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
     amount: Option<Given<Money>>,
@@ -295,10 +305,12 @@ pub struct NetworkFeeSetInput {
     cap: Option<Given<Money>>,
     /// Nobody pays less than this.
     minimum: Option<Given<Money>>,
-    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
+    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
+    /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// The VAT treatment, not ZERO. Leave out: that of the network's tax decision (`taxDecisionRecord`); until one is recorded the fee has none, and is
-    /// not invoiced (CONFLICT with reason VAT_UNDECIDED).
+    /// The VAT treatment, not ZERO. Leave out: that of the network's tax decision
+    /// (`taxDecisionRecord`); until one is recorded the fee has none, and is not invoiced (CONFLICT
+    /// with reason VAT_UNDECIDED).
     vat_rate: Option<VatRate>,
     /// Who decided it.
     decision: Option<DecisionInput>,
@@ -306,14 +318,18 @@ pub struct NetworkFeeSetInput {
 
 impl NetworkFeeSetInput {
     fn check(self, faults: &mut Faults) -> schedules::NewSchedule {
-        let money = |given, path: &str, faults: &mut Faults| take(given, path, faults).map(|sum: Money| sum.0);
+        let money = |given, path: &str, faults: &mut Faults| {
+            take(given, path, faults).map(|sum: Money| sum.0)
+        };
         schedules::NewSchedule {
             activity: None,
             valid_from: self.valid_from.take("input.validFrom", faults).0,
             valid_to: take(self.valid_to, "input.validTo", faults).map(|day| day.0),
             basis: self.basis.into(),
             amount: money(self.amount, "input.amount", faults),
-            per_mille: self.per_mille.map(|rate| faults.take("input.perMille", schedules::rate(rate))),
+            per_mille: self
+                .per_mille
+                .map(|rate| faults.take("input.perMille", schedules::rate(rate))),
             cap: money(self.cap, "input.cap", faults),
             minimum: money(self.minimum, "input.minimum", faults),
             allocation_basis: self.allocation_basis.map(Into::into),
@@ -348,27 +364,46 @@ pub struct FeeMutation;
 
 #[Object]
 impl FeeMutation {
-    /// Sets a price of taking part in an activity. It takes the place of one with the same first day and basis; an open-ended one that
-    /// it begins in ends the day before. CONFLICT with reason OVERLAPS when another of the basis holds on a day of it.
-    async fn fee_schedule_set(&self, ctx: &Context<'_>, #[graphql(desc = "The price.")] input: FeeScheduleSetInput) -> Result<Activity> {
+    /// Sets a price of taking part in an activity. It takes the place of one with the same first
+    /// day and basis; an open-ended one that it begins in ends the day before. CONFLICT with reason
+    /// OVERLAPS when another of the basis holds on a day of it.
+    async fn fee_schedule_set(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The price.")] input: FeeScheduleSetInput,
+    ) -> Result<Activity> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
         let activity = new.activity.unwrap_or_default();
         let mutation = mutation(ctx);
-        mutation.perform(schedules::set(mutation.db(), viewer(ctx), new, faults), |_| changed(ctx, activity)).await
+        mutation
+            .perform(schedules::set(mutation.db(), viewer(ctx), new, faults), |_| {
+                changed(ctx, activity)
+            })
+            .await
     }
 
-    /// Sets the network's own service or membership fee, as `feeScheduleSet` does for an activity. The one in force on 1 January counts for the year.
-    async fn network_fee_set(&self, ctx: &Context<'_>, #[graphql(desc = "The price.")] input: NetworkFeeSetInput) -> Result<FeeSchedule> {
+    /// Sets the network's own service or membership fee, as `feeScheduleSet` does for an activity.
+    /// The one in force on 1 January counts for the year.
+    async fn network_fee_set(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "The price.")] input: NetworkFeeSetInput,
+    ) -> Result<FeeSchedule> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(schedules::set(mutation.db(), viewer(ctx), new, faults), |id| changed_schedule(ctx, id)).await
+        mutation
+            .perform(schedules::set(mutation.db(), viewer(ctx), new, faults), |id| {
+                changed_schedule(ctx, id)
+            })
+            .await
     }
 }
 
 async fn changed_schedule(ctx: &Context<'_>, id: FeeScheduleId) -> Result<FeeSchedule> {
     let found = schedules::by_ids(database(ctx), &[id], &every::<FeeSchedule>()).await?;
-    let row = found.into_iter().next().ok_or_else(|| Error::NotFound("there is no such fee".into()))?;
+    let row =
+        found.into_iter().next().ok_or_else(|| Error::NotFound("there is no such fee".into()))?;
     Ok(FeeSchedule(Handle::single(row)))
 }

@@ -44,7 +44,8 @@ pub enum BookingStatus {
     Reversal,
 }
 
-/// A cost of an activity, as it was booked. It never changes: a correction is a reversal (`costReverse`), and a new cost.
+/// A cost of an activity, as it was booked. It never changes: a correction is a reversal
+/// (`costReverse`), and a new cost.
 #[derive(Clone, Description)]
 pub struct Cost(pub Handle<cost::Model>);
 
@@ -71,7 +72,8 @@ impl Cost {
         self.0.amount.into()
     }
 
-    /// Input VAT (ingående moms) that is deducted, beside the amount and in no report of cost; null when it is not known.
+    /// Input VAT (ingående moms) that is deducted, beside the amount and in no report of cost; null
+    /// when it is not known.
     async fn vat(&self) -> Option<Money> {
         self.0.vat.map(Into::into)
     }
@@ -120,7 +122,8 @@ impl Cost {
         self.0.reason.as_deref()
     }
 
-    /// The entries of the audit log about it; empty unless you may read them (OFFICE, FINANCE, AUDITOR).
+    /// The entries of the audit log about it; empty unless you may read them (OFFICE, FINANCE,
+    /// AUDITOR).
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
         history_of_records(ctx, &self.0, Form::Cost, |row| row.id.0).await
@@ -157,7 +160,8 @@ impl Noun for Cost {
     }
 }
 
-/// A grant (bidrag) to an activity, as it was booked. It never changes: a correction is a reversal (`grantReverse`), and a new grant.
+/// A grant (bidrag) to an activity, as it was booked. It never changes: a correction is a reversal
+/// (`grantReverse`), and a new grant.
 #[derive(Clone, Description)]
 pub struct Grant(pub Handle<grant::Model>);
 
@@ -214,7 +218,8 @@ impl Grant {
         self.0.reason.as_deref()
     }
 
-    /// The entries of the audit log about it; empty unless you may read them (OFFICE, FINANCE, AUDITOR).
+    /// The entries of the audit log about it; empty unless you may read them (OFFICE, FINANCE,
+    /// AUDITOR).
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
         history_of_records(ctx, &self.0, Form::Grant, |row| row.id.0).await
@@ -257,7 +262,9 @@ async fn status<M: Booked>(ctx: &Context<'_>, row: &Handle<M>) -> Result<Booking
     let reversed = row
         .share("reversed".to_owned(), async {
             let columns = [M::COLUMNS.id, M::COLUMNS.reverses];
-            let found = bookings::reversals_of::<M>(database(ctx), viewer(ctx), &row_ids(row), &columns).await?;
+            let found =
+                bookings::reversals_of::<M>(database(ctx), viewer(ctx), &row_ids(row), &columns)
+                    .await?;
             Ok(found.iter().filter_map(Booked::reverses).collect::<HashSet<_>>())
         })
         .await?;
@@ -265,12 +272,21 @@ async fn status<M: Booked>(ctx: &Context<'_>, row: &Handle<M>) -> Result<Booking
 }
 
 /// The booking that each row of a batch reverses.
-async fn original_of<N: Noun<Row: Booked>>(ctx: &Context<'_>, row: &Handle<N::Row>) -> Result<Option<N>> {
+async fn original_of<N: Noun<Row: Booked>>(
+    ctx: &Context<'_>,
+    row: &Handle<N::Row>,
+) -> Result<Option<N>> {
     let Some(own) = row.reverses() else { return Ok(None) };
     let found = row
         .load(ctx, "original", async {
             let ids: Vec<Uuid> = row.siblings().iter().filter_map(Booked::reverses).collect();
-            let rows = bookings::by_ids::<N::Row>(database(ctx), viewer(ctx), &ids, &asked::<N>(ctx, DIRECT)).await?;
+            let rows = bookings::by_ids::<N::Row>(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &asked::<N>(ctx, DIRECT),
+            )
+            .await?;
             Ok(grouped(Handle::each(rows), |row| row.booking_id()))
         })
         .await?;
@@ -278,11 +294,20 @@ async fn original_of<N: Noun<Row: Booked>>(ctx: &Context<'_>, row: &Handle<N::Ro
 }
 
 /// The reversal of each row of a batch.
-async fn reversal_of<N: Noun<Row: Booked>>(ctx: &Context<'_>, row: &Handle<N::Row>) -> Result<Option<N>> {
+async fn reversal_of<N: Noun<Row: Booked>>(
+    ctx: &Context<'_>,
+    row: &Handle<N::Row>,
+) -> Result<Option<N>> {
     let found = row
         .load(ctx, "reversal", async {
             let columns = and(asked::<N>(ctx, DIRECT), <N::Row as Booked>::COLUMNS.reverses);
-            let rows = bookings::reversals_of::<N::Row>(database(ctx), viewer(ctx), &row_ids(row), &columns).await?;
+            let rows = bookings::reversals_of::<N::Row>(
+                database(ctx),
+                viewer(ctx),
+                &row_ids(row),
+                &columns,
+            )
+            .await?;
             Ok(grouped(Handle::each(rows), |row| row.reverses()))
         })
         .await?;
@@ -298,14 +323,23 @@ pub(super) async fn bookings_of<N: Noun<Row: Booked>>(
     let pages = row
         .load(ctx, "pages", async {
             let columns = asked::<N>(ctx, CONNECTION);
-            Ok(Pages::new(bookings::of_each::<N::Row>(database(ctx), viewer(ctx), &ids(row), &args, &columns).await?))
+            Ok(Pages::new(
+                bookings::of_each::<N::Row>(database(ctx), viewer(ctx), &ids(row), &args, &columns)
+                    .await?,
+            ))
         })
         .await?;
     let own = row.clone();
     let count: connection::Count = Arc::new(move |ctx| {
         let own = own.clone();
         Box::pin(async move {
-            let counts = own.load(ctx, "count", bookings::count_each::<N::Row>(database(ctx), viewer(ctx), &ids(&own))).await?;
+            let counts = own
+                .load(
+                    ctx,
+                    "count",
+                    bookings::count_each::<N::Row>(database(ctx), viewer(ctx), &ids(&own)),
+                )
+                .await?;
             Ok(counts.get(&own.id.0).copied().unwrap_or_default())
         })
     });
@@ -355,12 +389,17 @@ impl CostFilter {
 
 impl GrantFilter {
     fn check(self, errors: &mut Faults) -> bookings::Filter {
-        let activity =
-            |(index, id): (usize, ID), errors: &mut Faults| row_id(&id, "activity", &format!("filter.activityIds.{index}"), errors);
+        let activity = |(index, id): (usize, ID), errors: &mut Faults| {
+            row_id(&id, "activity", &format!("filter.activityIds.{index}"), errors)
+        };
         bookings::Filter {
-            activities: self.activity_ids.map(|ids| ids.into_iter().enumerate().map(|each| activity(each, errors)).collect()),
+            activities: self.activity_ids.map(|ids| {
+                ids.into_iter().enumerate().map(|each| activity(each, errors)).collect()
+            }),
             supplier: None,
-            agreement: self.agreement_id.map(|id| row_id(&id, "agreement", "filter.agreementId", errors)),
+            agreement: self
+                .agreement_id
+                .map(|id| row_id(&id, "agreement", "filter.agreementId", errors)),
             from: take(self.from, "filter.from", errors).map(|day| day.0),
             to: take(self.to, "filter.to", errors).map(|day| day.0),
             statuses: self.status.unwrap_or_default().into_iter().map(Into::into).collect(),
@@ -385,10 +424,19 @@ async fn listed<N: Noun<Row: Booked>>(
 ) -> Result<Connection<N>> {
     domain::page::Page::check(&args, &bookings::latest_first::<N::Row>(), &mut errors);
     errors.finish()?;
-    let slice = bookings::list::<N::Row>(database(ctx), viewer(ctx), &filter, &args, &asked::<N>(ctx, CONNECTION)).await?;
+    let slice = bookings::list::<N::Row>(
+        database(ctx),
+        viewer(ctx),
+        &filter,
+        &args,
+        &asked::<N>(ctx, CONNECTION),
+    )
+    .await?;
     let count: connection::Count = Arc::new(move |ctx| {
         let filter = filter.clone();
-        Box::pin(async move { bookings::count::<N::Row>(database(ctx), viewer(ctx), &filter).await })
+        Box::pin(
+            async move { bookings::count::<N::Row>(database(ctx), viewer(ctx), &filter).await },
+        )
     });
     Ok(Connection::new(slice, count))
 }
@@ -399,12 +447,16 @@ pub struct LedgerQuery;
 
 #[Object]
 impl LedgerQuery {
-    /// Costs that were booked, the latest day first, their reversals included; those of the activities whose revenue you may see.
+    /// Costs that were booked, the latest day first, their reversals included; those of the
+    /// activities whose revenue you may see.
     async fn costs(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<CostFilter>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
@@ -414,12 +466,16 @@ impl LedgerQuery {
         listed(ctx, filter, connection::args(first, after, last, before), errors).await
     }
 
-    /// Grants that were booked, the latest day first, their reversals included; those of the activities whose revenue you may see.
+    /// Grants that were booked, the latest day first, their reversals included; those of the
+    /// activities whose revenue you may see.
     async fn grants(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<GrantFilter>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
@@ -435,7 +491,8 @@ impl LedgerQuery {
 pub struct CostReverseInput {
     /// The cost to reverse.
     cost_id: ID,
-    /// Day in the books, of no closed period, and not before the cost's own or after today; today when left out, or the first open day.
+    /// Day in the books, of no closed period, and not before the cost's own or after today; today
+    /// when left out, or the first open day.
     reversed_on: Option<Given<Date>>,
     /// Reason for it.
     reason: String,
@@ -457,7 +514,8 @@ pub struct CostReversePayload {
 pub struct GrantReverseInput {
     /// The grant to reverse.
     grant_id: ID,
-    /// Day in the books, of no closed period, and not before the grant's own or after today; today when left out, or the first open day.
+    /// Day in the books, of no closed period, and not before the grant's own or after today; today
+    /// when left out, or the first open day.
     reversed_on: Option<Given<Date>>,
     /// Reason for it.
     reason: String,
@@ -480,10 +538,12 @@ pub struct LedgerMutation;
 
 #[Object]
 impl LedgerMutation {
-    /// Reverses a cost: books the negative of it on a day of its own, for the same activity, supplier and agreement. What was reported of the
-    /// cost's own day stays true. Record what is right with `costRecord`.
+    /// Reverses a cost: books the negative of it on a day of its own, for the same activity,
+    /// supplier and agreement. What was reported of the cost's own day stays true. Record what is
+    /// right with `costRecord`.
     ///
-    /// CONFLICT with reason ALREADY_REVERSED, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED for a given day of a closed period.
+    /// CONFLICT with reason ALREADY_REVERSED, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED
+    /// for a given day of a closed period.
     async fn cost_reverse(
         &self,
         ctx: &Context<'_>,
@@ -492,9 +552,11 @@ impl LedgerMutation {
         Some(reverse_cost(ctx, input).await)
     }
 
-    /// Reverses a grant: books the negative of it on a day of its own. Record what is right with `grantRecord`.
+    /// Reverses a grant: books the negative of it on a day of its own. Record what is right with
+    /// `grantRecord`.
     ///
-    /// CONFLICT with reason ALREADY_REVERSED, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED for a given day of a closed period.
+    /// CONFLICT with reason ALREADY_REVERSED, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED
+    /// for a given day of a closed period.
     async fn grant_reverse(
         &self,
         ctx: &Context<'_>,
@@ -515,9 +577,15 @@ async fn reverse_cost(ctx: &Context<'_>, input: CostReverseInput) -> Result<Cost
     let payload = async |id: CostId| {
         let reversal = node::<Cost>(ctx, id.0).await?;
         let cost = node::<Cost>(ctx, reversal.0.reverses().unwrap_or_default()).await?;
-        Ok(CostReversePayload { activity: changed(ctx, reversal.0.activity_id).await?, cost, reversal })
+        Ok(CostReversePayload {
+            activity: changed(ctx, reversal.0.activity_id).await?,
+            cost,
+            reversal,
+        })
     };
-    mutation.perform(reversals::reverse_cost(mutation.db(), viewer(ctx), new, errors), payload).await
+    mutation
+        .perform(reversals::reverse_cost(mutation.db(), viewer(ctx), new, errors), payload)
+        .await
 }
 
 async fn reverse_grant(ctx: &Context<'_>, input: GrantReverseInput) -> Result<GrantReversePayload> {
@@ -531,13 +599,22 @@ async fn reverse_grant(ctx: &Context<'_>, input: GrantReverseInput) -> Result<Gr
     let payload = async |id: GrantId| {
         let reversal = node::<Grant>(ctx, id.0).await?;
         let grant = node::<Grant>(ctx, reversal.0.reverses().unwrap_or_default()).await?;
-        Ok(GrantReversePayload { activity: changed(ctx, reversal.0.activity_id).await?, grant, reversal })
+        Ok(GrantReversePayload {
+            activity: changed(ctx, reversal.0.activity_id).await?,
+            grant,
+            reversal,
+        })
     };
-    mutation.perform(reversals::reverse_grant(mutation.db(), viewer(ctx), new, errors), payload).await
+    mutation
+        .perform(reversals::reverse_grant(mutation.db(), viewer(ctx), new, errors), payload)
+        .await
 }
 
 /// The booking with this id, with all of its columns. Fails with NOT_FOUND.
 async fn node<N: Noun<Row: Booked>>(ctx: &Context<'_>, id: Uuid) -> Result<N> {
-    let found = bookings::by_ids::<N::Row>(database(ctx), viewer(ctx), &[id], &every::<N>()).await?.pop();
-    found.map(|row| N::of(Handle::single(row))).ok_or_else(|| Error::NotFound("there is no such booking".into()))
+    let found =
+        bookings::by_ids::<N::Row>(database(ctx), viewer(ctx), &[id], &every::<N>()).await?.pop();
+    found
+        .map(|row| N::of(Handle::single(row)))
+        .ok_or_else(|| Error::NotFound("there is no such booking".into()))
 }

@@ -32,7 +32,8 @@ use domain::{
     members,
 };
 
-/// Which members take part in which activities, as of a day: members down, activities across, an agreement in each cell.
+/// Which members take part in which activities, as of a day: members down, activities across, an
+/// agreement in each cell.
 #[derive(Description)]
 pub struct ActivityMatrix {
     as_of: NaiveDate,
@@ -53,14 +54,20 @@ impl ActivityMatrix {
         self.compared_to.map(Date)
     }
 
-    /// The columns: the activities that run on the day and need agreements, by name. As an ACTIVITY_LEAD you get your own.
+    /// The columns: the activities that run on the day and need agreements, by name. As an
+    /// ACTIVITY_LEAD you get your own.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn activities(&self) -> Vec<MatrixActivity> {
-        let column = |row: &Handle<activity::Model>| MatrixActivity { row: row.clone(), as_of: self.as_of, compared_to: self.compared_to };
+        let column = |row: &Handle<activity::Model>| MatrixActivity {
+            row: row.clone(),
+            as_of: self.as_of,
+            compared_to: self.compared_to,
+        };
         self.activities.iter().map(column).collect()
     }
 
-    /// The activities that run on the day and that volunteers alone carry: they need no agreements and have no column.
+    /// The activities that run on the day and that volunteers alone carry: they need no agreements
+    /// and have no column.
     #[graphql(directive = list_size::apply(Some(20), None))]
     async fn by_volunteers(&self) -> Vec<Activity> {
         self.by_volunteers.iter().cloned().map(Activity).collect()
@@ -70,7 +77,10 @@ impl ActivityMatrix {
     async fn rows(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
@@ -78,8 +88,11 @@ impl ActivityMatrix {
         let columns = asked::<Member>(ctx, &[&["edges", "node", "member"], &["nodes", "member"]]);
         let (on, args) = (self.as_of, connection::args(first, after, last, before));
         let slice = matrix::members_on(database(ctx), viewer(ctx), on, &args, &columns).await?;
-        let count: connection::Count = Arc::new(move |ctx| Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await }));
-        let asked_with = AskedWith { as_of: on, activities: self.activities.iter().map(|row| row.id).collect() };
+        let count: connection::Count = Arc::new(move |ctx| {
+            Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await })
+        });
+        let asked_with =
+            AskedWith { as_of: on, activities: self.activities.iter().map(|row| row.id).collect() };
         Ok(Connection::telling(slice, asked_with, count))
     }
 }
@@ -109,18 +122,23 @@ impl MatrixActivity {
     #[graphql(directive = cost::apply("30".into()))]
     async fn trend(&self, ctx: &Context<'_>) -> Option<Result<MatrixTrend>> {
         let from = self.compared_to?;
-        let wants_members = ["joined", "left"].iter().any(|field| ctx.look_ahead().field(field).exists());
+        let wants_members =
+            ["joined", "left"].iter().any(|field| ctx.look_ahead().field(field).exists());
         let columns = asked::<Member>(ctx, &[&["joined"], &["left"]]);
         let reckoned = self.row.load(ctx, "", async {
             let (db, viewer) = (database(ctx), viewer(ctx));
             let trend = coverage::trend(db, viewer, &ids(&self.row), from, self.as_of).await?;
             let mut found = Vec::new();
             if wants_members {
-                let mut who: Vec<MemberId> = trend.joined.values().chain(trend.left.values()).flatten().copied().collect();
+                let mut who: Vec<MemberId> =
+                    trend.joined.values().chain(trend.left.values()).flatten().copied().collect();
                 who.sort();
                 who.dedup();
-                found = members::by_ids(db, viewer, &who, &and(columns, member::Column::NameKey)).await?;
-                found.sort_by(|one, other| (&one.name_key, one.id).cmp(&(&other.name_key, other.id)));
+                found = members::by_ids(db, viewer, &who, &and(columns, member::Column::NameKey))
+                    .await?;
+                found.sort_by(|one, other| {
+                    (&one.name_key, one.id).cmp(&(&other.name_key, other.id))
+                });
             }
             Ok(Reckoned { trend, members: Handle::each(found) })
         });
@@ -144,10 +162,21 @@ pub struct MatrixTrend {
 }
 
 impl MatrixTrend {
-    fn members(&self, ctx: &Context<'_>, of: &HashMap<ActivityId, Vec<MemberId>>) -> Result<Vec<Member>> {
+    fn members(
+        &self,
+        ctx: &Context<'_>,
+        of: &HashMap<ActivityId, Vec<MemberId>>,
+    ) -> Result<Vec<Member>> {
         let ids: HashSet<_> = of.get(&self.row.id).into_iter().flatten().collect();
         take_rows(ctx, ids.len())?;
-        Ok(self.reckoned.members.iter().filter(|member| ids.contains(&member.id)).cloned().map(Member).collect())
+        Ok(self
+            .reckoned
+            .members
+            .iter()
+            .filter(|member| ids.contains(&member.id))
+            .cloned()
+            .map(Member)
+            .collect())
     }
 }
 
@@ -162,7 +191,8 @@ impl MatrixTrend {
         coverage_on(ctx, &self.row, self.earlier).await
     }
 
-    /// How many take part now and did not then: `before.connected` + `joinedCount` − `leftCount` take part now.
+    /// How many take part now and did not then: `before.connected` + `joinedCount` − `leftCount`
+    /// take part now.
     async fn joined_count(&self) -> i64 {
         many(&self.reckoned.trend.joined, self.row.id)
     }
@@ -202,17 +232,23 @@ impl MatrixRow {
         Member(self.0.clone())
     }
 
-    /// The cells: for each of the matrix's `activities`, in their order, the participation agreement in force on the day; null when there is none.
+    /// The cells: for each of the matrix's `activities`, in their order, the participation
+    /// agreement in force on the day; null when there is none.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn cells(&self, ctx: &Context<'_>) -> Result<Vec<Option<Agreement>>> {
         let Some(asked_with) = self.0.told::<AskedWith>() else { return Ok(Vec::new()) };
-        let columns = and(and(asked::<Agreement>(ctx, DIRECT), agreement::Column::MemberId), agreement::Column::ActivityId);
+        let columns = and(
+            and(asked::<Agreement>(ctx, DIRECT), agreement::Column::MemberId),
+            agreement::Column::ActivityId,
+        );
         let found = self
             .0
             .load(ctx, "", async {
                 let members: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
                 let among = (members.as_slice(), asked_with.activities.as_slice());
-                let rows = matrix::cells(database(ctx), viewer(ctx), among, asked_with.as_of, &columns).await?;
+                let rows =
+                    matrix::cells(database(ctx), viewer(ctx), among, asked_with.as_of, &columns)
+                        .await?;
                 let mut cells = HashMap::new();
                 for row in Handle::each(rows) {
                     cells.entry((row.member_id, row.activity_id)).or_insert(row);
@@ -221,7 +257,9 @@ impl MatrixRow {
             })
             .await?;
         take_rows(ctx, asked_with.activities.len())?;
-        let cell = |activity: &ActivityId| found.get(&(Some(self.0.id), Some(*activity))).cloned().map(Agreement);
+        let cell = |activity: &ActivityId| {
+            found.get(&(Some(self.0.id), Some(*activity))).cloned().map(Agreement)
+        };
         Ok(asked_with.activities.iter().map(cell).collect())
     }
 }
@@ -249,23 +287,35 @@ pub struct MatrixQuery;
 
 #[Object]
 impl MatrixQuery {
-    /// Which members take part in which activities, as of a day, and who has come and gone since an earlier one.
+    /// Which members take part in which activities, as of a day, and who has come and gone since an
+    /// earlier one.
     #[graphql(directive = cost::apply("100".into()))]
     async fn activity_matrix(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "The day; today when left out")] as_of: Option<Given<Date>>,
-        #[graphql(desc = "An earlier day to compare to; none when left out")] compared_to: Option<Given<Date>>,
-        #[graphql(desc = "Slugs: only these activities; all when left out or empty")] activity: Option<Vec<String>>,
+        #[graphql(desc = "An earlier day to compare to; none when left out")] compared_to: Option<
+            Given<Date>,
+        >,
+        #[graphql(desc = "Slugs: only these activities; all when left out or empty")]
+        activity: Option<Vec<String>>,
     ) -> Result<ActivityMatrix> {
         let mut faults = Faults::default();
-        let as_of = take(as_of, "asOf", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+        let as_of = take(as_of, "asOf", &mut faults)
+            .map_or_else(|| database(ctx).clock.today(), |day| day.0);
         let compared_to = take(compared_to, "comparedTo", &mut faults).map(|day| day.0);
         matrix::check(compared_to, as_of, &mut faults);
         let slugs = activity.unwrap_or_default();
-        let slugs: Vec<_> = slugs.iter().enumerate().map(|(place, slug)| faults.text(&format!("activity.{place}"), slug, LINE)).collect();
+        let slugs: Vec<_> = slugs
+            .iter()
+            .enumerate()
+            .map(|(place, slug)| faults.text(&format!("activity.{place}"), slug, LINE))
+            .collect();
         faults.finish()?;
-        let columns = and(asked::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]), activity::Column::Slug);
+        let columns = and(
+            asked::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]),
+            activity::Column::Slug,
+        );
         let found = matrix::columns(database(ctx), viewer(ctx), as_of, &slugs, &columns).await?;
         Ok(ActivityMatrix {
             as_of,

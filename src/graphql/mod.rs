@@ -1,6 +1,7 @@
 //! The API: how the register is asked. The only folder, with `server`, that knows GraphQL.
 //!
-//! A file a noun: its types, its questions and its deeds. They translate and decide nothing: what may be seen and done stands in the rules.
+//! A file a noun: its types, its questions and its deeds. They translate and decide nothing: what
+//! may be seen and done stands in the rules.
 
 pub mod activities;
 pub mod agreements;
@@ -73,15 +74,17 @@ pub struct Query(
     tax_decisions::TaxDecisionQuery,
 );
 
-/// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic. Those of one document are done one after the
-/// other.
+/// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic.
+/// Those of one document are done one after the other.
 ///
-/// A broken rule is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN, NOT_FOUND, INVALID (with
-/// `extensions.fields` naming every bad field), CONFLICT (with `extensions.reason`), INTERNAL. Any mutation may fail with
-/// CONFLICT and the reason BUSY while others write for long, as an import does: nothing was changed; retry after
-/// `extensions.retryAfterSeconds`. When one mutation of a document fails, `data` is null and `extensions.done` lists the response keys of
-/// those that were committed.
-/// CONFLICT with the reason `PROGRAM_TOO_OLD` after a newer program migrated the register: this server writes nothing until it is upgraded.
+/// A broken rule is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN,
+/// NOT_FOUND, INVALID (with `extensions.fields` naming every bad field), CONFLICT (with
+/// `extensions.reason`), INTERNAL. Any mutation may fail with CONFLICT and the reason BUSY while
+/// others write for long, as an import does: nothing was changed; retry after
+/// `extensions.retryAfterSeconds`. When one mutation of a document fails, `data` is null and
+/// `extensions.done` lists the response keys of those that were committed. CONFLICT with the reason
+/// `PROGRAM_TOO_OLD` after a newer program migrated the register: this server writes nothing until
+/// it is upgraded.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     members::mutations::MemberMutation,
@@ -107,11 +110,13 @@ pub struct Mutation(
     tax_decisions::TaxDecisionMutation,
 );
 
-/// The schema of a register, and of the network whose it is. Who asks goes with each request, as [`viewer::Viewer`] in its data.
+/// The schema of a register, and of the network whose it is. Who asks goes with each request, as
+/// [`viewer::Viewer`] in its data.
 #[must_use]
 pub fn schema(register: Option<(Database, Network)>) -> Register {
     // What a document may cost is measured before it comes here: see `server::limits`.
-    let builder = Schema::build(Query::default(), Mutation::default(), Subscription).limit_recursive_depth(100);
+    let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
+        .limit_recursive_depth(100);
     match register {
         Some((db, network)) => builder.data(db).data(network).finish(),
         None => builder.finish(),
@@ -198,8 +203,11 @@ impl ViewerQuery {
             Some(id) if look_ahead.field("member").exists() => members::node(ctx, id).await?,
             _ => None,
         };
-        let activities =
-            if look_ahead.field("activities").exists() { activities::by_slugs(ctx, &own.activities).await? } else { Vec::new() };
+        let activities = if look_ahead.field("activities").exists() {
+            activities::by_slugs(ctx, &own.activities).await?
+        } else {
+            Vec::new()
+        };
         Ok(Viewer {
             subject: own.subject.clone(),
             roles: own.roles.iter().copied().map(Into::into).collect(),

@@ -1,4 +1,5 @@
-//! The helper through which each mutation passes: it applies the rule once, and builds the payload from what the rule returned.
+//! The helper through which each mutation passes: it applies the rule once, and builds the payload
+//! from what the rule returned.
 
 use std::sync::Arc;
 
@@ -31,9 +32,14 @@ impl Mutation {
         &self.db
     }
 
-    /// Applies `rule`, which writes through [`Mutation::db`], and builds the payload from what it returns. When an earlier request with the
-    /// same key applied it, the payload is built from its outcome. Fails with CONFLICT `ANSWER_LOST` when that object is gone since.
-    pub async fn perform<R, P, F>(&self, rule: impl Future<Output = Result<R>>, payload: impl FnOnce(R) -> F) -> Result<P>
+    /// Applies `rule`, which writes through [`Mutation::db`], and builds the payload from what it
+    /// returns. When an earlier request with the same key applied it, the payload is built from its
+    /// outcome. Fails with CONFLICT `ANSWER_LOST` when that object is gone since.
+    pub async fn perform<R, P, F>(
+        &self,
+        rule: impl Future<Output = Result<R>>,
+        payload: impl FnOnce(R) -> F,
+    ) -> Result<P>
     where
         R: FromOutcome,
         F: Future<Output = Result<P>>,
@@ -42,7 +48,9 @@ impl Mutation {
             Performed::Now(result) => payload(result).await,
             Performed::Earlier(outcome) => {
                 let result = R::from_outcome(&outcome).ok_or_else(|| self.field.lost())?;
-                payload(result).await.map_err(|error| if let Error::NotFound(_) = error { self.field.lost() } else { error })
+                payload(result).await.map_err(|error| {
+                    if let Error::NotFound(_) = error { self.field.lost() } else { error }
+                })
             }
         }
     }

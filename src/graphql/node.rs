@@ -85,7 +85,8 @@ pub(crate) async fn by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<
     Ok(found)
 }
 
-/// The same for fields of a query, which changes nothing: an id that several fields or positions name is loaded once.
+/// The same for fields of a query, which changes nothing: an id that several fields or positions
+/// name is loaded once.
 async fn once_by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<NodeId, Node>> {
     let load = |ids: Vec<NodeId>| async move { by_ids(ctx, &ids).await };
     match ctx.data_opt::<RequestCache>() {
@@ -100,54 +101,110 @@ fn typed<T: From<Uuid>>(ids: &[Uuid]) -> Vec<T> {
 }
 
 /// Each row as its node, with its id.
-fn nodes<N: Noun>(rows: Vec<N::Row>, id: fn(&N::Row) -> Uuid, node: fn(N) -> Node) -> Vec<(Uuid, Node)> {
+fn nodes<N: Noun>(
+    rows: Vec<N::Row>,
+    id: fn(&N::Row) -> Uuid,
+    node: fn(N) -> Node,
+) -> Vec<(Uuid, Node)> {
     Handle::each(rows).into_iter().map(|row| (id(&row), node(N::of(row)))).collect()
 }
 
 async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uuid, Node)>> {
     let (db, viewer) = (database(ctx), viewer(ctx));
     Ok(match noun {
-        "member" => nodes(members::by_ids(db, viewer, &typed(ids), &every::<Member>()).await?, |row| row.id.0, Node::Member),
+        "member" => nodes(
+            members::by_ids(db, viewer, &typed(ids), &every::<Member>()).await?,
+            |row| row.id.0,
+            Node::Member,
+        ),
         "contact_area" => {
             let areas = members::areas_by_ids(db, &typed::<ContactAreaId>(ids)).await?;
-            areas.into_values().map(|row| (row.id.0, Node::ContactArea(ContactArea(Handle::single(row))))).collect()
+            areas
+                .into_values()
+                .map(|row| (row.id.0, Node::ContactArea(ContactArea(Handle::single(row)))))
+                .collect()
         }
-        "contact" => nodes(members::contacts::by_ids(db, viewer, &typed(ids), &every::<Contact>()).await?, |row| row.id.0, Node::Contact),
-        "organisation" => {
-            nodes(organisations::by_ids(db, viewer, &typed(ids), &every::<Organisation>()).await?, |row| row.id.0, Node::Organisation)
-        }
-        "activity" => nodes(activities::by_ids(db, viewer, &typed(ids), &every::<Activity>()).await?, |row| row.id.0, Node::Activity),
+        "contact" => nodes(
+            members::contacts::by_ids(db, viewer, &typed(ids), &every::<Contact>()).await?,
+            |row| row.id.0,
+            Node::Contact,
+        ),
+        "organisation" => nodes(
+            organisations::by_ids(db, viewer, &typed(ids), &every::<Organisation>()).await?,
+            |row| row.id.0,
+            Node::Organisation,
+        ),
+        "activity" => nodes(
+            activities::by_ids(db, viewer, &typed(ids), &every::<Activity>()).await?,
+            |row| row.id.0,
+            Node::Activity,
+        ),
         "status_report" => {
-            let rows = activities::status_reports::by_ids(db, viewer, &typed(ids), &every::<StatusReport>()).await?;
+            let rows = activities::status_reports::by_ids(
+                db,
+                viewer,
+                &typed(ids),
+                &every::<StatusReport>(),
+            )
+            .await?;
             nodes(rows, |row| row.id.0, Node::StatusReport)
         }
-        "agreement" => nodes(agreements::by_ids(db, viewer, &typed(ids), &every::<Agreement>()).await?, |row| row.id.0, Node::Agreement),
-        "template" => {
-            nodes(templates::by_ids(db, viewer, &typed(ids), &every::<AgreementTemplate>()).await?, |row| row.id.0, Node::Template)
-        }
+        "agreement" => nodes(
+            agreements::by_ids(db, viewer, &typed(ids), &every::<Agreement>()).await?,
+            |row| row.id.0,
+            Node::Agreement,
+        ),
+        "template" => nodes(
+            templates::by_ids(db, viewer, &typed(ids), &every::<AgreementTemplate>()).await?,
+            |row| row.id.0,
+            Node::Template,
+        ),
         "template_version" => {
-            let rows = templates::versions_by_ids(db, viewer, &typed(ids), &every::<AgreementTemplateVersion>()).await?;
+            let rows = templates::versions_by_ids(
+                db,
+                viewer,
+                &typed(ids),
+                &every::<AgreementTemplateVersion>(),
+            )
+            .await?;
             nodes(rows, |row| row.id.0, Node::TemplateVersion)
         }
-        "invoice" => nodes(invoices::by_ids(db, viewer, &typed(ids), &every::<Invoice>()).await?, |row| row.id.0, Node::Invoice),
+        "invoice" => nodes(
+            invoices::by_ids(db, viewer, &typed(ids), &every::<Invoice>()).await?,
+            |row| row.id.0,
+            Node::Invoice,
+        ),
         "requisition" => {
-            let rows = invoices::requisitions::by_ids(db, viewer, &typed(ids), &every::<Requisition>()).await?;
+            let rows =
+                invoices::requisitions::by_ids(db, viewer, &typed(ids), &every::<Requisition>())
+                    .await?;
             nodes(rows, |row| row.id.0, Node::Requisition)
         }
-        "cost" => nodes(bookings::by_ids::<::entity::cost::Model>(db, viewer, ids, &every::<Cost>()).await?, |row| row.id.0, Node::Cost),
-        "grant" => {
-            nodes(bookings::by_ids::<::entity::grant::Model>(db, viewer, ids, &every::<Grant>()).await?, |row| row.id.0, Node::Grant)
-        }
+        "cost" => nodes(
+            bookings::by_ids::<::entity::cost::Model>(db, viewer, ids, &every::<Cost>()).await?,
+            |row| row.id.0,
+            Node::Cost,
+        ),
+        "grant" => nodes(
+            bookings::by_ids::<::entity::grant::Model>(db, viewer, ids, &every::<Grant>()).await?,
+            |row| row.id.0,
+            Node::Grant,
+        ),
         "tax_decision" => {
             let rows = Handle::each(activities::tax_decisions::by_ids(db, &typed(ids)).await?);
             rows.into_iter().map(|row| (row.id.0, Node::TaxDecision(TaxDecision(row)))).collect()
         }
         "bank_payment" => nodes(
-            domain::payments::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>()).await?,
+            domain::payments::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>())
+                .await?,
             |row| row.id.0,
             Node::BankPayment,
         ),
-        "audit_entry" => nodes(audit::by_ids(ctx, ids).await?, |row| audit::id_of(row.revision), Node::AuditEntry),
+        "audit_entry" => nodes(
+            audit::by_ids(ctx, ids).await?,
+            |row| audit::id_of(row.revision),
+            Node::AuditEntry,
+        ),
         _ => Vec::new(),
     })
 }
@@ -162,14 +219,22 @@ const MOST: usize = 100;
 #[Object]
 impl NodeQuery {
     /// The thing with this id; null when there is none, or none that you may see.
-    async fn node(&self, ctx: &Context<'_>, #[graphql(desc = "An `id` that the register gave you")] id: ID) -> Option<Result<Node>> {
+    async fn node(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "An `id` that the register gave you")] id: ID,
+    ) -> Option<Result<Node>> {
         match id.parse::<NodeId>() {
-            Ok(id) => once_by_ids(ctx, std::slice::from_ref(&id)).await.map(|mut found| found.remove(&id)).transpose(),
+            Ok(id) => once_by_ids(ctx, std::slice::from_ref(&id))
+                .await
+                .map(|mut found| found.remove(&id))
+                .transpose(),
             Err(reason) => Some(Err(Error::invalid("id", reason))),
         }
     }
 
-    /// The things with these ids, in their order; null in the place of one that there is not, or that you may not see. At most 100.
+    /// The things with these ids, in their order; null in the place of one that there is not, or
+    /// that you may not see. At most 100.
     #[graphql(directive = list_size::apply(None, Some(vec!["ids".into()])))]
     async fn nodes(
         &self,
@@ -178,7 +243,9 @@ impl NodeQuery {
     ) -> Result<Vec<Option<Node>>> {
         let mut faults = Faults::default();
         faults.expect(ids.len() <= MOST, "ids", &format!("must be at most {MOST}"));
-        let read = |(place, id): (usize, &ID)| id.parse::<NodeId>().map_err(|reason| faults.add(format!("ids.{place}"), reason)).ok();
+        let read = |(place, id): (usize, &ID)| {
+            id.parse::<NodeId>().map_err(|reason| faults.add(format!("ids.{place}"), reason)).ok()
+        };
         let ids: Vec<NodeId> = ids.iter().enumerate().filter_map(read).collect();
         faults.finish()?;
         let found = once_by_ids(ctx, &ids).await?;

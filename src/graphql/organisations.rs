@@ -49,12 +49,24 @@ impl Organisation {
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
-        agreements_of(ctx, &self.0, Of::Organisation, |row| row.id.0, None, None, connection::args(first, after, last, before)).await
+        agreements_of(
+            ctx,
+            &self.0,
+            Of::Organisation,
+            |row| row.id.0,
+            None,
+            None,
+            connection::args(first, after, last, before),
+        )
+        .await
     }
 }
 
@@ -72,7 +84,14 @@ impl Noun for Organisation {
             "orgNumber" => &[organisation::Column::OrgNumber],
             "billing" => {
                 use organisation::Column as C;
-                &[C::BillingEmail, C::PeppolId, C::BuyerReference, C::AddressLine, C::PostalCode, C::City]
+                &[
+                    C::BillingEmail,
+                    C::PeppolId,
+                    C::BuyerReference,
+                    C::AddressLine,
+                    C::PostalCode,
+                    C::City,
+                ]
             }
             _ => &[],
         }
@@ -85,7 +104,8 @@ impl Noun for Organisation {
 
 /// The organisation with this id, if you may see it.
 pub async fn node(ctx: &Context<'_>, id: OrganisationId) -> Result<Option<Organisation>> {
-    let found = organisations::by_ids(database(ctx), viewer(ctx), &[id], &every::<Organisation>()).await?;
+    let found =
+        organisations::by_ids(database(ctx), viewer(ctx), &[id], &every::<Organisation>()).await?;
     Ok(found.into_iter().next().map(|row| Organisation(Handle::single(row))))
 }
 
@@ -133,7 +153,19 @@ impl OrganisationMutation {
         let number = take(input.org_number, "input.orgNumber", &mut faults).map(|number| number.0);
         let billing = input.billing.map(Into::into).unwrap_or_default();
         let mutation = mutation(ctx);
-        mutation.perform(organisations::add(mutation.db(), viewer(ctx), &input.name, number, &billing, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(
+                organisations::add(
+                    mutation.db(),
+                    viewer(ctx),
+                    &input.name,
+                    number,
+                    &billing,
+                    faults,
+                ),
+                |id| changed(ctx, id),
+            )
+            .await
     }
 
     /// Changes what is known of an organisation.
@@ -144,13 +176,23 @@ impl OrganisationMutation {
     ) -> Result<Organisation> {
         let mut faults = Faults::default();
         let id = row_id(&input.organisation, "organisation", "input.organisation", &mut faults);
-        let number = super::scalars::change(input.org_number, "input.orgNumber", &mut faults).map(|number| number.map(|number| number.0));
+        let number = super::scalars::change(input.org_number, "input.orgNumber", &mut faults)
+            .map(|number| number.map(|number| number.0));
         let billing = input.billing.map(Into::into);
         let mutation = mutation(ctx);
         mutation
-            .perform(organisations::update(mutation.db(), viewer(ctx), id, input.name.as_deref(), number, billing.as_ref(), faults), |()| {
-                changed(ctx, id)
-            })
+            .perform(
+                organisations::update(
+                    mutation.db(),
+                    viewer(ctx),
+                    id,
+                    input.name.as_deref(),
+                    number,
+                    billing.as_ref(),
+                    faults,
+                ),
+                |()| changed(ctx, id),
+            )
             .await
     }
 }

@@ -2,7 +2,9 @@
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
 
-use super::{agreements::SignatureParty, cost::list_size, mutation::mutation, scalars::row_id, viewer};
+use super::{
+    agreements::SignatureParty, cost::list_size, mutation::mutation, scalars::row_id, viewer,
+};
 use domain::{
     error::{Faults, LINE, Result},
     persons::{self, Erased, Named},
@@ -37,7 +39,8 @@ pub enum PersonEraseInput {
     BillingOfMemberId(ID),
     /// The person in the billing details of this organisation: e-mail and reference.
     BillingOfOrganisationId(ID),
-    /// The people in the references of this invoice or credit note, of both sides: `ourReference` and `buyerReference`.
+    /// The people in the references of this invoice or credit note, of both sides: `ourReference`
+    /// and `buyerReference`.
     ReferencesOfInvoiceId(ID),
     /// The person in the decisions on this agreement: paragraph and document.
     DecisionOfAgreementId(ID),
@@ -45,7 +48,8 @@ pub enum PersonEraseInput {
     DecisionOfActivityId(ID),
     /// The person in the decision on this fee: paragraph and document.
     DecisionOfFeeScheduleId(ID),
-    /// The subject of tokens, in capitals or small letters, as it stands in status reports and acknowledgements.
+    /// The subject of tokens, in capitals or small letters, as it stands in status reports and
+    /// acknowledgements.
     Subject(String),
 }
 
@@ -63,8 +67,8 @@ pub struct SignatoryInput {
 pub struct PersonErasePayload {
     /// Kind of the person.
     kind: PersonKind,
-    /// The revisions of the audit log whose fields about the person are null from now on, in order; empty when there are none, or the person
-    /// was erased before.
+    /// The revisions of the audit log whose fields about the person are null from now on, in order;
+    /// empty when there are none, or the person was erased before.
     #[graphql(directive = list_size::apply(Some(20), None))]
     revisions: Vec<String>,
 }
@@ -75,10 +79,12 @@ pub struct PersonMutation;
 
 #[Object]
 impl PersonMutation {
-    /// Erases a person who is no contact (GDPR art. 17), for the OFFICE: the person's fields are null or a pseudonym, and null in the audit log.
-    /// Issued documents keep what they say (art. 17.3 b). CONFLICT with reason RETAINED while the law on bookkeeping keeps the data:
-    /// `extensions.mayGoFrom` is the first day on which they may go, null while that is not known. CONFLICT with reason IS_CONTACT for the
-    /// e-mail address of a contact, which `contactErase` erases.
+    /// Erases a person who is no contact (GDPR art. 17), for the OFFICE: the person's fields are
+    /// null or a pseudonym, and null in the audit log. Issued documents keep what they say (art.
+    /// 17.3 b). CONFLICT with reason RETAINED while the law on bookkeeping keeps the data:
+    /// `extensions.mayGoFrom` is the first day on which they may go, null while that is not known.
+    /// CONFLICT with reason IS_CONTACT for the e-mail address of a contact, which `contactErase`
+    /// erases.
     async fn person_erase(
         &self,
         ctx: &Context<'_>,
@@ -102,26 +108,39 @@ async fn erase(ctx: &Context<'_>, input: PersonEraseInput) -> Result<PersonErase
 
 fn named(input: PersonEraseInput, faults: &mut Faults) -> Named {
     match input {
-        PersonEraseInput::SignatoryOf(SignatoryInput { agreement_id, party }) => {
-            Named::Signatory(row_id(&agreement_id, "agreement", "input.signatoryOf.agreementId", faults), party.into())
+        PersonEraseInput::SignatoryOf(SignatoryInput { agreement_id, party }) => Named::Signatory(
+            row_id(&agreement_id, "agreement", "input.signatoryOf.agreementId", faults),
+            party.into(),
+        ),
+        PersonEraseInput::BankPaymentId(id) => {
+            Named::Payer(row_id(&id, "bank_payment", "input.bankPaymentId", faults))
         }
-        PersonEraseInput::BankPaymentId(id) => Named::Payer(row_id(&id, "bank_payment", "input.bankPaymentId", faults)),
-        PersonEraseInput::BillingOfMemberId(id) => Named::MemberBuyer(row_id(&id, "member", "input.billingOfMemberId", faults)),
-        PersonEraseInput::BillingOfOrganisationId(id) => {
-            Named::OrganisationBuyer(row_id(&id, "organisation", "input.billingOfOrganisationId", faults))
+        PersonEraseInput::BillingOfMemberId(id) => {
+            Named::MemberBuyer(row_id(&id, "member", "input.billingOfMemberId", faults))
         }
+        PersonEraseInput::BillingOfOrganisationId(id) => Named::OrganisationBuyer(row_id(
+            &id,
+            "organisation",
+            "input.billingOfOrganisationId",
+            faults,
+        )),
         PersonEraseInput::ReferencesOfInvoiceId(id) => {
             Named::InvoiceReferences(row_id(&id, "invoice", "input.referencesOfInvoiceId", faults))
         }
-        PersonEraseInput::DecisionOfAgreementId(id) => {
-            Named::AgreementDecision(row_id(&id, "agreement", "input.decisionOfAgreementId", faults))
-        }
+        PersonEraseInput::DecisionOfAgreementId(id) => Named::AgreementDecision(row_id(
+            &id,
+            "agreement",
+            "input.decisionOfAgreementId",
+            faults,
+        )),
         PersonEraseInput::DecisionOfActivityId(id) => {
             Named::ActivityDecision(row_id(&id, "activity", "input.decisionOfActivityId", faults))
         }
         PersonEraseInput::DecisionOfFeeScheduleId(id) => {
             Named::FeeDecision(row_id(&id, "fee_schedule", "input.decisionOfFeeScheduleId", faults))
         }
-        PersonEraseInput::Subject(subject) => Named::Subject(faults.text("input.subject", &subject, LINE)),
+        PersonEraseInput::Subject(subject) => {
+            Named::Subject(faults.text("input.subject", &subject, LINE))
+        }
     }
 }

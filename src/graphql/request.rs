@@ -1,4 +1,5 @@
-//! State that the fields of one request share: the size of the answer so far, and the objects that several of them ask for.
+//! State that the fields of one request share: the size of the answer so far, and the objects that
+//! several of them ask for.
 
 use std::{
     any::Any,
@@ -10,7 +11,8 @@ use std::{
 };
 
 use async_graphql::{
-    ContextBase, ContextSelectionSet, OutputType, Positioned, ServerResult, Value, parser::types::Field, registry::Registry,
+    ContextBase, ContextSelectionSet, OutputType, Positioned, ServerResult, Value,
+    parser::types::Field, registry::Registry,
 };
 
 use super::{node::Node, scalars::NodeId};
@@ -19,9 +21,11 @@ use domain::error::{Error, Result};
 /// The reason of the error for an answer that is larger than this server sends.
 pub const TOO_LARGE: &str = "ANSWER_TOO_LARGE";
 
-/// Counts the bytes of an answer while it is made. Clones count together, as the documents of a list do.
+/// Counts the bytes of an answer while it is made. Clones count together, as the documents of a
+/// list do.
 ///
-/// Long texts are counted as they are resolved, so that they never pile up in memory; all bytes, when the answer is written.
+/// Long texts are counted as they are resolved, so that they never pile up in memory; all bytes,
+/// when the answer is written.
 #[derive(Clone, Debug)]
 pub struct AnswerSize(Arc<Bytes>);
 
@@ -50,7 +54,8 @@ impl AnswerSize {
         self.0.written.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Counts bytes of a text that is about to be made part of the answer. Fails with `ANSWER_TOO_LARGE`.
+    /// Counts bytes of a text that is about to be made part of the answer. Fails with
+    /// `ANSWER_TOO_LARGE`.
     fn resolve(&self, bytes: usize) -> Result<()> {
         let before = self.0.resolved.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) <= self.0.most { Ok(()) } else { Err(self.exceeded()) }
@@ -92,15 +97,22 @@ impl<T: AsRef<str> + Send + Sync> OutputType for LongText<T> {
         <String as OutputType>::create_type_info(registry)
     }
 
-    async fn resolve(&self, ctx: &ContextSelectionSet<'_>, field: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        ctx: &ContextSelectionSet<'_>,
+        field: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         let text = self.0.as_ref();
         let taken = take_bytes(ctx, text.len());
-        taken.map_err(|error| ctx.set_error_path(async_graphql::Error::from(error).into_server_error(field.pos)))?;
+        taken.map_err(|error| {
+            ctx.set_error_path(async_graphql::Error::from(error).into_server_error(field.pos))
+        })?;
         Ok(Value::String(text.to_owned()))
     }
 }
 
-/// Objects that were loaded or rendered for a request, so that each is once, however many fields ask for it.
+/// Objects that were loaded or rendered for a request, so that each is once, however many fields
+/// ask for it.
 #[derive(Clone, Default)]
 pub struct RequestCache(Arc<Objects>);
 
@@ -112,12 +124,17 @@ struct Objects {
 
 impl RequestCache {
     /// Returns the nodes with these ids; `load` gives those that were not loaded before.
-    pub async fn nodes<F>(&self, ids: &[NodeId], load: impl FnOnce(Vec<NodeId>) -> F) -> Result<HashMap<NodeId, Node>>
+    pub async fn nodes<F>(
+        &self,
+        ids: &[NodeId],
+        load: impl FnOnce(Vec<NodeId>) -> F,
+    ) -> Result<HashMap<NodeId, Node>>
     where
         F: Future<Output = Result<HashMap<NodeId, Node>>>,
     {
         let mut known = self.0.nodes.lock().await;
-        let mut missing: Vec<NodeId> = ids.iter().filter(|id| !known.contains_key(id)).cloned().collect();
+        let mut missing: Vec<NodeId> =
+            ids.iter().filter(|id| !known.contains_key(id)).cloned().collect();
         missing.sort_unstable_by(|one, other| (&one.noun, one.id).cmp(&(&other.noun, other.id)));
         missing.dedup();
         if !missing.is_empty() {
@@ -130,10 +147,16 @@ impl RequestCache {
         Ok(ids.iter().filter_map(|id| Some((id.clone(), known.get(id)?.clone()?))).collect())
     }
 
-    /// Returns what stands under this name; the first that asks makes it. A name stands for one type.
-    pub fn shared<T: Send + Sync + 'static>(&self, name: String, make: impl FnOnce() -> T) -> Arc<T> {
+    /// Returns what stands under this name; the first that asks makes it. A name stands for one
+    /// type.
+    pub fn shared<T: Send + Sync + 'static>(
+        &self,
+        name: String,
+        make: impl FnOnce() -> T,
+    ) -> Arc<T> {
         let mut rendered = self.0.rendered.lock().unwrap_or_else(PoisonError::into_inner);
-        if let Some(known) = rendered.get(&name).and_then(|known| Arc::clone(known).downcast().ok()) {
+        if let Some(known) = rendered.get(&name).and_then(|known| Arc::clone(known).downcast().ok())
+        {
             return known;
         }
         let made = Arc::new(make());

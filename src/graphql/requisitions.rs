@@ -19,8 +19,9 @@ use domain::{
     invoices::requisitions::{self, NewRequisition},
 };
 
-/// A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation agreement by which money comes in. Its content
-/// never changes. What is paid is recorded with `grantRecord`.
+/// A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation
+/// agreement by which money comes in. Its content never changes. What is paid is recorded with
+/// `grantRecord`.
 #[derive(Clone, Description)]
 pub struct Requisition(pub Handle<requisition::Model>);
 
@@ -138,7 +139,8 @@ pub struct RequisitionIssueInput {
     description: String,
     /// The funder's own reference, as a case number (diarienummer).
     reference: Option<String>,
-    /// Day of issue: not after today, nor before the latest requisition, nor before the agreement was signed; today when left out.
+    /// Day of issue: not after today, nor before the latest requisition, nor before the agreement
+    /// was signed; today when left out.
     issued_on: Option<Given<Date>>,
 }
 
@@ -171,13 +173,16 @@ pub struct RequisitionMutation;
 
 #[Object]
 impl RequisitionMutation {
-    /// Issues a requisition (rekvisition) of a grant, with the next number of its year and a PDF in Swedish. Days to pay are the agreement's
-    /// (`payment_days`), else those of the settings. A grant is never in the run of fees (`invoiceRun`).
+    /// Issues a requisition (rekvisition) of a grant, with the next number of its year and a PDF in
+    /// Swedish. Days to pay are the agreement's (`payment_days`), else those of the settings. A
+    /// grant is never in the run of fees (`invoiceRun`).
     ///
-    /// The period lies within the agreement's term. CONFLICT with reason NOT_A_GRANT unless the agreement is a COOPERATION by which money comes in,
-    /// NOT_SIGNED, ALREADY_REQUISITIONED when another requisition of the agreement that is not withdrawn has a day of the period, or BEYOND_GRANT when
-    /// the requisitions of the period's years would come to more than the grant of these years. INVALID for an `issuedOn` before the latest requisition
-    /// or before the agreement was signed.
+    /// The period lies within the agreement's term. CONFLICT with reason NOT_A_GRANT unless the
+    /// agreement is a COOPERATION by which money comes in, NOT_SIGNED, ALREADY_REQUISITIONED when
+    /// another requisition of the agreement that is not withdrawn has a day of the period, or
+    /// BEYOND_GRANT when the requisitions of the period's years would come to more than the grant
+    /// of these years. INVALID for an `issuedOn` before the latest requisition or before the
+    /// agreement was signed.
     async fn requisition_issue(
         &self,
         ctx: &Context<'_>,
@@ -186,8 +191,8 @@ impl RequisitionMutation {
         Some(issue(ctx, input).await)
     }
 
-    /// Withdraws a requisition, as one that was issued by mistake: its document and number stay, and its period can be requisitioned again. Tell the
-    /// funder. CONFLICT with reason WITHDRAWN.
+    /// Withdraws a requisition, as one that was issued by mistake: its document and number stay,
+    /// and its period can be requisitioned again. Tell the funder. CONFLICT with reason WITHDRAWN.
     async fn requisition_withdraw(
         &self,
         ctx: &Context<'_>,
@@ -197,12 +202,17 @@ impl RequisitionMutation {
     }
 }
 
-async fn withdraw(ctx: &Context<'_>, input: RequisitionWithdrawInput) -> Result<RequisitionWithdrawPayload> {
+async fn withdraw(
+    ctx: &Context<'_>,
+    input: RequisitionWithdrawInput,
+) -> Result<RequisitionWithdrawPayload> {
     let mut errors = Faults::default();
     let id = row_id(&input.requisition_id, "requisition", "input.requisitionId", &mut errors);
     let mutation = mutation(ctx);
     let withdrawn = requisitions::withdraw(mutation.db(), viewer(ctx), id, &input.reason, errors);
-    let payload = async |id: RequisitionId| Ok(RequisitionWithdrawPayload { requisition: changed(ctx, id).await? });
+    let payload = async |id: RequisitionId| {
+        Ok(RequisitionWithdrawPayload { requisition: changed(ctx, id).await? })
+    };
     mutation.perform(withdrawn, payload).await
 }
 
@@ -218,13 +228,22 @@ async fn issue(ctx: &Context<'_>, input: RequisitionIssueInput) -> Result<Requis
         issued_on: take(input.issued_on, "input.issuedOn", &mut errors).map(|day| day.0),
     };
     let mutation = mutation(ctx);
-    let payload = async |id: RequisitionId| Ok(RequisitionIssuePayload { requisition: changed(ctx, id).await? });
-    mutation.perform(requisitions::issue(mutation.db(), viewer(ctx), network(ctx), new, errors), payload).await
+    let payload = async |id: RequisitionId| {
+        Ok(RequisitionIssuePayload { requisition: changed(ctx, id).await? })
+    };
+    mutation
+        .perform(
+            requisitions::issue(mutation.db(), viewer(ctx), network(ctx), new, errors),
+            payload,
+        )
+        .await
 }
 
 /// The requisition as it is after a mutation.
 async fn changed(ctx: &Context<'_>, id: RequisitionId) -> Result<Requisition> {
-    let found = requisitions::by_ids(database(ctx), viewer(ctx), &[id], &every::<Requisition>()).await?.pop();
+    let found = requisitions::by_ids(database(ctx), viewer(ctx), &[id], &every::<Requisition>())
+        .await?
+        .pop();
     let row = found.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
     Ok(Requisition(Handle::single(row)))
 }

@@ -52,7 +52,8 @@ pub struct RetentionHolding {
     kind: RetentionKind,
     /// How many there are.
     count: i64,
-    /// The earliest day that a term runs from, as the last day in a role or the day of an invoice; null: no term runs.
+    /// The earliest day that a term runs from, as the last day in a role or the day of an invoice;
+    /// null: no term runs.
     oldest: Option<Date>,
     /// The first day on which the oldest may go; null: it stays.
     may_go_from: Option<Date>,
@@ -70,7 +71,8 @@ pub struct RetentionReport {
     /// Each kind.
     #[graphql(directive = list_size::apply(Some(20), None))]
     holdings: Vec<RetentionHolding>,
-    /// The contacts that may be erased, the longest out of their role first; at most 1000, and none unless you may see them.
+    /// The contacts that may be erased, the longest out of their role first; at most 1000, and none
+    /// unless you may see them.
     #[graphql(directive = list_size::apply(Some(50), None))]
     contacts: Vec<Contact>,
 }
@@ -81,8 +83,9 @@ pub struct RetentionQuery;
 
 #[Object]
 impl RetentionQuery {
-    /// What the register holds, what of it may go, and what must stay until when by which law; for the OFFICE and AUDITORs, FORBIDDEN to
-    /// others. `samregister retention --erase` erases what may go.
+    /// What the register holds, what of it may go, and what must stay until when by which law; for
+    /// the OFFICE and AUDITORs, FORBIDDEN to others. `samregister retention --erase` erases what
+    /// may go.
     #[graphql(directive = cost::apply("500".into()), directive = unversioned::apply())]
     async fn retention(
         &self,
@@ -98,9 +101,19 @@ async fn report(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<RetentionR
     let on = take(on, "on", &mut faults).map(|on| on.0);
     faults.finish()?;
     let db = database(ctx);
-    let report = retention::report(db, viewer(ctx), &network(ctx).retention, on.unwrap_or_else(|| db.clock.today())).await?;
+    let report = retention::report(
+        db,
+        viewer(ctx),
+        &network(ctx).retention,
+        on.unwrap_or_else(|| db.clock.today()),
+    )
+    .await?;
     let is_asked = ctx.look_ahead().field("contacts").exists();
-    let due = if is_asked { contacts::by_ids(db, viewer(ctx), &report.contacts, &every::<Contact>()).await? } else { Vec::new() };
+    let due = if is_asked {
+        contacts::by_ids(db, viewer(ctx), &report.contacts, &every::<Contact>()).await?
+    } else {
+        Vec::new()
+    };
     let mut due = Handle::each(due);
     due.sort_by_key(|row| (row.valid_to, row.id));
     let told = |held: retention::Holding| RetentionHolding {

@@ -36,10 +36,12 @@ use domain::{
 pub enum RevenueBasis {
     /// By invoice date: invoices, less credit notes.
     Invoiced,
-    /// By payment date: what came in, shared out over the lines of what it paid by what credit notes have left of them. What a credit
-    /// note leaves beyond its line moves, on the credit note's date, to the other lines or to `unattributed`.
+    /// By payment date: what came in, shared out over the lines of what it paid by what credit
+    /// notes have left of them. What a credit note leaves beyond its line moves, on the credit
+    /// note's date, to the other lines or to `unattributed`.
     Paid,
-    /// Spread by day over the period that each line covers (periodisering); a line without a period counts on its invoice's date.
+    /// Spread by day over the period that each line covers (periodisering); a line without a period
+    /// counts on its invoice's date.
     Accrued,
 }
 
@@ -68,12 +70,14 @@ pub struct RevenueInput {
     /// What counts, and on which day.
     #[graphql(default_with = "RevenueBasis::Invoiced")]
     basis: RevenueBasis,
-    /// What rows are made for: a row for each combination that has any money. Of several lengths of time the shortest counts. Empty: one row.
+    /// What rows are made for: a row for each combination that has any money. Of several lengths of
+    /// time the shortest counts. Empty: one row.
     #[graphql(default_with = "vec![RevenueGroup::Activity]")]
     group_by: Vec<RevenueGroup>,
     /// Slugs: these activities alone, and nothing that belongs to none.
     activities: Option<Vec<String>>,
-    /// What was invoiced to these members alone. Costs and grants, which belong to no member, are left out.
+    /// What was invoiced to these members alone. Costs and grants, which belong to no member, are
+    /// left out.
     members: Option<Vec<ID>>,
     /// `true` to count `committedCost` and its kin too, with rows for what has nothing else.
     #[graphql(default)]
@@ -87,18 +91,34 @@ impl RevenueInput {
         // Days that can't be read can't be out of order either.
         let to = if faults.is_empty() { to } else { from };
         let has = |group| self.group_by.contains(&group);
-        let periods = [(RevenueGroup::Month, Period::Month), (RevenueGroup::Quarter, Period::Quarter), (RevenueGroup::Year, Period::Year)];
+        let periods = [
+            (RevenueGroup::Month, Period::Month),
+            (RevenueGroup::Quarter, Period::Quarter),
+            (RevenueGroup::Year, Period::Year),
+        ];
         let period = periods.into_iter().find(|(group, _)| has(*group)).map(|(_, period)| period);
-        let group_by = Grouping { activity: has(RevenueGroup::Activity), member: has(RevenueGroup::Member), period };
-        let slug = |(place, slug): (usize, String), faults: &mut Faults| faults.text(&format!("input.activities.{place}"), &slug, LINE);
-        let id = |(place, id): (usize, ID), faults: &mut Faults| row_id(&id, "member", &format!("input.members.{place}"), faults);
+        let group_by = Grouping {
+            activity: has(RevenueGroup::Activity),
+            member: has(RevenueGroup::Member),
+            period,
+        };
+        let slug = |(place, slug): (usize, String), faults: &mut Faults| {
+            faults.text(&format!("input.activities.{place}"), &slug, LINE)
+        };
+        let id = |(place, id): (usize, ID), faults: &mut Faults| {
+            row_id(&id, "member", &format!("input.members.{place}"), faults)
+        };
         Ask {
             from,
             to,
             basis: self.basis.into(),
             group_by,
-            activities: self.activities.map(|slugs| slugs.into_iter().enumerate().map(|each| slug(each, faults)).collect()),
-            members: self.members.map(|ids| ids.into_iter().enumerate().map(|each| id(each, faults)).collect()),
+            activities: self.activities.map(|slugs| {
+                slugs.into_iter().enumerate().map(|each| slug(each, faults)).collect()
+            }),
+            members: self
+                .members
+                .map(|ids| ids.into_iter().enumerate().map(|each| id(each, faults)).collect()),
             counts,
             committed: self.committed,
         }
@@ -114,26 +134,37 @@ pub struct RevenueReport {
     to: Date,
     /// What counts, and on which day.
     basis: RevenueBasis,
-    /// By period, name of activity and name of member; those without an activity or a member last. Rows without any money are left out.
+    /// By period, name of activity and name of member; those without an activity or a member last.
+    /// Rows without any money are left out.
     #[graphql(directive = list_size::apply(Some(50), None))]
     rows: Vec<RevenueRow>,
-    /// The sum of the rows, to the öre; null if something is withheld from you, since a sum without it would not be true: see `withheld`.
+    /// The sum of the rows, to the öre; null if something is withheld from you, since a sum without
+    /// it would not be true: see `withheld`.
     total: Option<RevenueRow>,
     /// Where the rows are as CSV, below the API's own address; it takes the same token as the API.
     csv_url: String,
-    /// Where they are as a workbook, with a chart by activity and year; it takes the same token as the API.
+    /// Where they are as a workbook, with a chart by activity and year; it takes the same token as
+    /// the API.
     xlsx_url: String,
-    /// What a forecast rests on, a sentence each, always in the same order and words; empty for a report of what has happened. In the
-    /// workbook they are the second sheet, and as CSV they are a file of their own: `csvUrl` with `&sheet=assumptions`.
+    /// What a forecast rests on, a sentence each, always in the same order and words; empty for a
+    /// report of what has happened. In the workbook they are the second sheet, and as CSV they are
+    /// a file of their own: `csvUrl` with `&sheet=assumptions`.
     assumptions: Vec<String>,
-    /// Activities in no row of a forecast, which then has no total, since they have fees per mille of allocations that you may not see.
+    /// Activities in no row of a forecast, which then has no total, since they have fees per mille
+    /// of allocations that you may not see.
     #[graphql(directive = list_size::apply(Some(20), None))]
     withheld: Vec<Activity>,
 }
 
 impl RevenueReport {
     /// `parameters` ask the files for the same.
-    fn new(range: Range, basis: RevenueBasis, report: Report, parameters: &str, assumptions: Vec<String>) -> Self {
+    fn new(
+        range: Range,
+        basis: RevenueBasis,
+        report: Report,
+        parameters: &str,
+        assumptions: Vec<String>,
+    ) -> Self {
         let total = report.total.map(|sums| revenue::Row { sums, ..revenue::Row::default() });
         Self {
             from: Date(range.from),
@@ -161,8 +192,14 @@ fn parameters(ask: &Ask) -> String {
         Period::Quarter => "quarter",
         Period::Month => "month",
     });
-    let groups: Vec<_> =
-        [ask.group_by.activity.then_some("activity"), ask.group_by.member.then_some("member"), period].into_iter().flatten().collect();
+    let groups: Vec<_> = [
+        ask.group_by.activity.then_some("activity"),
+        ask.group_by.member.then_some("member"),
+        period,
+    ]
+    .into_iter()
+    .flatten()
+    .collect();
     let groups = if groups.is_empty() { "none".to_owned() } else { groups.join(",") };
     let mut parameters = format!("from={}&to={}&basis={basis}&group-by={groups}", ask.from, ask.to);
     if ask.committed {
@@ -184,12 +221,14 @@ pub struct RevenueRow(Handle<revenue::Row>);
 
 #[Object(use_type_description)]
 impl RevenueRow {
-    /// The activity; null for what belongs to none, as service fees, and when rows are not made for each activity.
+    /// The activity; null for what belongs to none, as service fees, and when rows are not made for
+    /// each activity.
     async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
         activity_of(ctx, &self.0, |row| row.group.activity).await.transpose()
     }
 
-    /// The member that was invoiced; null for other buyers, for costs and grants, and when rows are not made for each member.
+    /// The member that was invoiced; null for other buyers, for costs and grants, and when rows are
+    /// not made for each member.
     async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member>> {
         member_of(ctx, &self.0, |row| row.group.member).await.transpose()
     }
@@ -229,20 +268,23 @@ impl RevenueRow {
         self.0.sums.grants.into()
     }
 
-    /// Costs, without VAT, that agreements in force commit the network to: of a yearly fee the months whose first day is in the period and on
-    /// which the agreement is in force, of a fee paid once the whole when the agreement begins in the period. Fees per mille and per participant
-    /// count zero. Beside `cost`, and in no other sum. Null unless `input.committed` is true, and in a forecast.
+    /// Costs, without VAT, that agreements in force commit the network to: of a yearly fee the
+    /// months whose first day is in the period and on which the agreement is in force, of a fee
+    /// paid once the whole when the agreement begins in the period. Fees per mille and per
+    /// participant count zero. Beside `cost`, and in no other sum. Null unless `input.committed` is
+    /// true, and in a forecast.
     async fn committed_cost(&self) -> Option<Sum> {
         self.0.sums.committed.map(|committed| committed.cost.into())
     }
 
-    /// Costs that were booked in the period for agreements (`agreement` of a cost) that come to something in it, less reversals. Null as
-    /// `committedCost`.
+    /// Costs that were booked in the period for agreements (`agreement` of a cost) that come to
+    /// something in it, less reversals. Null as `committedCost`.
     async fn committed_cost_booked(&self) -> Option<Sum> {
         self.0.sums.committed.map(|committed| committed.booked.into())
     }
 
-    /// Committed cost that is not booked: `committedCost` less `committedCostBooked`, below zero if more is booked. Null as `committedCost`.
+    /// Committed cost that is not booked: `committedCost` less `committedCostBooked`, below zero if
+    /// more is booked. Null as `committedCost`.
     async fn committed_cost_left(&self) -> Option<Sum> {
         self.0.sums.committed.map(|committed| committed.left().into())
     }
@@ -252,14 +294,16 @@ impl RevenueRow {
         self.0.sums.result().into()
     }
 
-    /// By payment date, what came in and pays no line: overpayments, which are a debt to the payer, and the rounding to whole kronor. It is no
-    /// revenue, belongs to no activity and is in no other sum: with `gross` it is all that came in.
+    /// By payment date, what came in and pays no line: overpayments, which are a debt to the payer,
+    /// and the rounding to whole kronor. It is no revenue, belongs to no activity and is in no
+    /// other sum: with `gross` it is all that came in.
     async fn unattributed(&self) -> Sum {
         self.0.sums.unattributed.into()
     }
 
-    /// How many invoices and credit notes are behind it, or by payment date of how many what is paid changed, each once; so the total
-    /// may be less than the rows together. In a forecast: how many agreements bring something.
+    /// How many invoices and credit notes are behind it, or by payment date of how many what is
+    /// paid changed, each once; so the total may be less than the rows together. In a forecast: how
+    /// many agreements bring something.
     async fn invoices(&self) -> i64 {
         self.0.sums.invoices
     }
@@ -296,8 +340,8 @@ impl ActivityResult {
         self.sums.paid.into()
     }
 
-    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year. Below zero when deductions are more than the
-    /// activity's other lines.
+    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year. Below
+    /// zero when deductions are more than the activity's other lines.
     async fn outstanding(&self) -> Sum {
         self.sums.outstanding.into()
     }
@@ -326,11 +370,22 @@ pub struct BreakEvens {
 }
 
 impl BreakEvens {
-    /// Of the activities that came with this one, in a calendar year; the same for each field that is made of it.
-    pub async fn of(ctx: &Context<'_>, activity: &Handle<activity::Model>, year: i32) -> Result<Arc<Self>> {
+    /// Of the activities that came with this one, in a calendar year; the same for each field that
+    /// is made of it.
+    pub async fn of(
+        ctx: &Context<'_>,
+        activity: &Handle<activity::Model>,
+        year: i32,
+    ) -> Result<Arc<Self>> {
         let fetch = async {
-            let found = revenue::break_even_of(database(ctx), viewer(ctx), &ids(activity), year).await?;
-            let missing = distinct(found.values().flat_map(|own| &own.by_fee).flat_map(|by_fee| by_fee.missing.iter().copied()));
+            let found =
+                revenue::break_even_of(database(ctx), viewer(ctx), &ids(activity), year).await?;
+            let missing = distinct(
+                found
+                    .values()
+                    .flat_map(|own| &own.by_fee)
+                    .flat_map(|by_fee| by_fee.missing.iter().copied()),
+            );
             let columns = [member::Column::Id, member::Column::Name];
             let names = members::by_ids(database(ctx), viewer(ctx), &missing, &columns).await?;
             Ok(Self { names: names.into_iter().map(|row| (row.id, row.name)).collect(), found })
@@ -354,7 +409,8 @@ impl BreakEven {
     /// What it takes at an activity's fixed yearly fee; null when there is none above zero.
     pub fn of(all: &BreakEvens, activity: ActivityId) -> Option<Self> {
         let found = all.found.get(&activity)?;
-        let fixed = found.by_fee.iter().find(|by_fee| by_fee.basis == kind::FeeBasis::FixedPerYear)?;
+        let fixed =
+            found.by_fee.iter().find(|by_fee| by_fee.basis == kind::FeeBasis::FixedPerYear)?;
         let fee = fixed.fee.filter(|fee| fee.0 > 0)?;
         Some(Self {
             cost: found.cost,
@@ -369,7 +425,8 @@ impl BreakEven {
 
 #[Object(use_type_description)]
 impl BreakEven {
-    /// The least number of agreements whose fees for a whole year cover `cost` less `grants`; zero when grants cover it.
+    /// The least number of agreements whose fees for a whole year cover `cost` less `grants`; zero
+    /// when grants cover it.
     async fn agreements(&self) -> i64 {
         self.agreements
     }
@@ -389,13 +446,15 @@ impl BreakEven {
         self.grants.into()
     }
 
-    /// Costs, without VAT, that agreements in force commit the network to in the year, by the months that they pay for; beside `cost`, which has
-    /// what is booked. Fees per mille and per participant count zero.
+    /// Costs, without VAT, that agreements in force commit the network to in the year, by the
+    /// months that they pay for; beside `cost`, which has what is booked. Fees per mille and per
+    /// participant count zero.
     async fn committed_cost(&self) -> Sum {
         self.committed.cost.into()
     }
 
-    /// Costs that were booked in the year for agreements (`agreement` of a cost) that come to something in it, less reversals.
+    /// Costs that were booked in the year for agreements (`agreement` of a cost) that come to
+    /// something in it, less reversals.
     async fn committed_cost_booked(&self) -> Sum {
         self.committed.booked.into()
     }
@@ -411,9 +470,10 @@ impl BreakEven {
     }
 }
 
-/// How many must take part for one of today's fees alone to carry an activity's cost. What is counted is said by `basis`: agreements
-/// that run the whole year (FIXED_PER_YEAR), agreements that begin in the year (ONE_OFF), participants (PER_PARTICIPANT), or members
-/// that each pay by their own allocation (PER_MILLE_OF_ALLOCATION).
+/// How many must take part for one of today's fees alone to carry an activity's cost. What is
+/// counted is said by `basis`: agreements that run the whole year (FIXED_PER_YEAR), agreements that
+/// begin in the year (ONE_OFF), participants (PER_PARTICIPANT), or members that each pay by their
+/// own allocation (PER_MILLE_OF_ALLOCATION).
 #[derive(Clone, Description)]
 pub struct BreakEvenByFee {
     found: revenue::ByFee,
@@ -423,7 +483,9 @@ pub struct BreakEvenByFee {
 impl BreakEvenByFee {
     /// What it takes by each of an activity's fees.
     pub fn each(all: &BreakEvens, activity: ActivityId) -> Vec<Self> {
-        let missing = |by_fee: &revenue::ByFee| by_fee.missing.iter().filter_map(|id| all.names.get(id).cloned()).collect::<Vec<_>>();
+        let missing = |by_fee: &revenue::ByFee| {
+            by_fee.missing.iter().filter_map(|id| all.names.get(id).cloned()).collect::<Vec<_>>()
+        };
         let by_fee = all.found.get(&activity).into_iter().flat_map(|own| &own.by_fee);
         by_fee.map(|by_fee| Self { missing: missing(by_fee), found: by_fee.clone() }).collect()
     }
@@ -456,19 +518,20 @@ impl BreakEvenByFee {
         self.found.need.into()
     }
 
-    /// The least number whose fees cover that: per mille of the members that pay the most. Null when all together fall short.
+    /// The least number whose fees cover that: per mille of the members that pay the most. Null
+    /// when all together fall short.
     async fn count(&self) -> Option<i64> {
         self.found.count
     }
 
-    /// How many there are: participation agreements in force today, or signed ones that begin in the year when the fee is paid once. Null
-    /// for participants, whom the register does not count.
+    /// How many there are: participation agreements in force today, or signed ones that begin in
+    /// the year when the fee is paid once. Null for participants, whom the register does not count.
     async fn joined(&self) -> Option<i64> {
         self.found.joined
     }
 
-    /// How many more it takes beside those that have joined; per mille those of the others that pay the most. Null for
-    /// participants, and when all together fall short.
+    /// How many more it takes beside those that have joined; per mille those of the others that pay
+    /// the most. Null for participants, and when all together fall short.
     async fn more(&self) -> Option<i64> {
         self.found.more
     }
@@ -478,7 +541,8 @@ impl BreakEvenByFee {
         self.found.shortfall.into()
     }
 
-    /// What those members are called whose allocation (tilldelning) is not known for the year or any before it: they are in no number.
+    /// What those members are called whose allocation (tilldelning) is not known for the year or
+    /// any before it: they are in no number.
     async fn missing(&self) -> &[String] {
         &self.missing
     }
@@ -495,28 +559,54 @@ pub struct RevenueQuery;
 
 #[Object]
 impl RevenueQuery {
-    /// Revenue, and for self-funded activities cost and result, over a period. A MEMBER sees what it was invoiced itself, without costs
-    /// and grants; an ACTIVITY_LEAD its activities.
+    /// Revenue, and for self-funded activities cost and result, over a period. A MEMBER sees what
+    /// it was invoiced itself, without costs and grants; an ACTIVITY_LEAD its activities.
     #[graphql(directive = cost::apply("300".into()))]
-    async fn revenue(&self, ctx: &Context<'_>, #[graphql(desc = "What it is to be about.")] input: RevenueInput) -> Result<RevenueReport> {
+    async fn revenue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What it is to be about.")] input: RevenueInput,
+    ) -> Result<RevenueReport> {
         let look_ahead = ctx.look_ahead();
-        let counts = (look_ahead.field("rows").field("invoices").exists(), look_ahead.field("total").field("invoices").exists());
+        let counts = (
+            look_ahead.field("rows").field("invoices").exists(),
+            look_ahead.field("total").field("invoices").exists(),
+        );
         let (mut faults, basis) = (Faults::default(), input.basis);
         let ask = input.check(counts, &mut faults);
         let report = revenue::report(database(ctx), viewer(ctx), &ask, faults).await?;
         take_rows(ctx, report.rows.len())?;
-        Ok(RevenueReport::new(Range { from: ask.from, to: ask.to }, basis, report, &parameters(&ask), Vec::new()))
+        Ok(RevenueReport::new(
+            Range { from: ask.from, to: ask.to },
+            basis,
+            report,
+            &parameters(&ask),
+            Vec::new(),
+        ))
     }
 
-    /// What active agreements will bring in a coming year, by activity: those that bring money, are signed, and have not ended as known
-    /// today; a year that one covers only in part is prorated by the months on whose first day it is in force. A fee per mille of an allocation that is not known
-    /// yet is of the latest one that is; a fee per participant counts zero, since their number is not known yet. An activity with a
-    /// fee per mille of an allocation that you may not see is in no row, but in `withheld`, and then there is no total. `assumptions` says
-    /// all that it rests on.
+    /// What active agreements will bring in a coming year, by activity: those that bring money, are
+    /// signed, and have not ended as known today; a year that one covers only in part is prorated
+    /// by the months on whose first day it is in force. A fee per mille of an allocation that is
+    /// not known yet is of the latest one that is; a fee per participant counts zero, since their
+    /// number is not known yet. An activity with a fee per mille of an allocation that you may not
+    /// see is in no row, but in `withheld`, and then there is no total. `assumptions` says all that
+    /// it rests on.
     #[graphql(directive = cost::apply("200".into()))]
-    async fn revenue_forecast(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<RevenueReport> {
-        let Forecast { days, report, withheld, assumptions, .. } = revenue::forecast(database(ctx), viewer(ctx), year).await?;
-        let report = RevenueReport::new(days, RevenueBasis::Invoiced, report, &format!("forecast={year}"), assumptions);
+    async fn revenue_forecast(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year")] year: i32,
+    ) -> Result<RevenueReport> {
+        let Forecast { days, report, withheld, assumptions, .. } =
+            revenue::forecast(database(ctx), viewer(ctx), year).await?;
+        let report = RevenueReport::new(
+            days,
+            RevenueBasis::Invoiced,
+            report,
+            &format!("forecast={year}"),
+            assumptions,
+        );
         Ok(RevenueReport { withheld: by_ids(ctx, &withheld).await?, ..report })
     }
 }

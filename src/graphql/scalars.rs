@@ -3,8 +3,8 @@
 use std::{borrow::Cow, fmt, str::FromStr};
 
 use async_graphql::{
-    ContextSelectionSet, Description, InputType, InputValueError, InputValueResult, OutputType, Positioned, Scalar, ScalarType,
-    ServerResult, Value, parser::types::Field, registry::Registry,
+    ContextSelectionSet, Description, InputType, InputValueError, InputValueResult, OutputType,
+    Positioned, Scalar, ScalarType, ServerResult, Value, parser::types::Field, registry::Registry,
 };
 use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
 use entity::{money, number, total::Total};
@@ -29,9 +29,16 @@ impl FromStr for Date {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let shaped = text.len() == 10
-            && text.bytes().enumerate().all(|(place, byte)| if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() });
-        let day = shaped.then(|| text.parse::<NaiveDate>().ok()).flatten().filter(|day| (1900..=2999).contains(&day.year()));
-        day.map(Self).ok_or_else(|| "is not a date; write a day that exists, 1900 to 2999, as 2026-11-21".into())
+            && text.bytes().enumerate().all(|(place, byte)| {
+                if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+            });
+        let day = shaped
+            .then(|| text.parse::<NaiveDate>().ok())
+            .flatten()
+            .filter(|day| (1900..=2999).contains(&day.year()));
+        day.map(Self).ok_or_else(|| {
+            "is not a date; write a day that exists, 1900 to 2999, as 2026-11-21".into()
+        })
     }
 }
 
@@ -54,9 +61,13 @@ impl FromStr for DateTime {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let instant = chrono::DateTime::parse_from_rfc3339(text).ok().map(|instant| instant.with_timezone(&Utc));
+        let instant = chrono::DateTime::parse_from_rfc3339(text)
+            .ok()
+            .map(|instant| instant.with_timezone(&Utc));
         let instant = instant.filter(|instant| (1900..=2999).contains(&instant.year()));
-        instant.map(Self).ok_or_else(|| "is not an instant; write RFC 3339 as 2026-11-21T08:30:00Z".into())
+        instant
+            .map(Self)
+            .ok_or_else(|| "is not an instant; write RFC 3339 as 2026-11-21T08:30:00Z".into())
     }
 }
 
@@ -71,14 +82,18 @@ impl ScalarType for DateTime {
     }
 }
 
-/// An amount in Swedish kronor: a decimal string with exactly two decimals, `"26800.00"`. Stored as integer öre, never a float. Input may have fewer decimals.
+/// An amount in Swedish kronor: a decimal string with exactly two decimals, `"26800.00"`. Stored as
+/// integer öre, never a float. Input may have fewer decimals.
 #[derive(Clone, Copy, Debug, Default, Description)]
 pub struct Money(pub money::Money);
 
 #[Scalar(use_type_description)]
 impl ScalarType for Money {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, |text| text.parse().map(Self).map_err(|reason: money::NotMoney| reason.to_string())).map_err(InputValueError::custom)
+        text(&value, |text| {
+            text.parse().map(Self).map_err(|reason: money::NotMoney| reason.to_string())
+        })
+        .map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
@@ -92,7 +107,8 @@ impl From<money::Money> for Money {
     }
 }
 
-/// A sum over rows, as [`Money`] in the schema; it may be larger than any amount that is taken as input.
+/// A sum over rows, as [`Money`] in the schema; it may be larger than any amount that is taken as
+/// input.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(pub Total);
 
@@ -106,7 +122,11 @@ impl OutputType for Sum {
         <Money as OutputType>::create_type_info(registry)
     }
 
-    async fn resolve(&self, _: &ContextSelectionSet<'_>, _: &Positioned<Field>) -> ServerResult<Value> {
+    async fn resolve(
+        &self,
+        _: &ContextSelectionSet<'_>,
+        _: &Positioned<Field>,
+    ) -> ServerResult<Value> {
         Ok(Value::String(self.0.to_string()))
     }
 }
@@ -117,14 +137,16 @@ impl From<Total> for Sum {
     }
 }
 
-/// A Swedish organisation number (organisationsnummer), `NNNNNN-NNNN`, its check digit verified on input.
+/// A Swedish organisation number (organisationsnummer), `NNNNNN-NNNN`, its check digit verified on
+/// input.
 #[derive(Clone, Debug, Default, Description)]
 pub struct OrgNumber(pub number::OrgNumber);
 
 #[Scalar(use_type_description)]
 impl ScalarType for OrgNumber {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, |text| text.parse().map(Self).map_err(|reason: &str| reason.to_owned())).map_err(InputValueError::custom)
+        text(&value, |text| text.parse().map(Self).map_err(|reason: &str| reason.to_owned()))
+            .map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
@@ -154,8 +176,8 @@ impl Json {
     }
 }
 
-/// A value as somebody gave it: good, or bad with the reason. It parses always, so that one error can name every bad field of
-/// an input; [`Given::take`] hands the reason to the collector.
+/// A value as somebody gave it: good, or bad with the reason. It parses always, so that one error
+/// can name every bad field of an input; [`Given::take`] hands the reason to the collector.
 #[derive(Clone, Debug)]
 pub enum Given<T> {
     /// Fit for use.
@@ -178,7 +200,9 @@ impl<T: InputType> InputType for Given<T> {
     fn parse(value: Option<Value>) -> InputValueResult<Self> {
         Ok(match T::parse(value) {
             Ok(value) => Self::Good(value),
-            Err(reason) => Self::Bad(reason.into_server_error(async_graphql::Pos::default()).message),
+            Err(reason) => {
+                Self::Bad(reason.into_server_error(async_graphql::Pos::default()).message)
+            }
         })
     }
 
@@ -201,7 +225,10 @@ impl<T: Default> Given<T> {
             Self::Good(value) => value,
             Self::Bad(reason) => {
                 // The library puts the type before a scalar's own words.
-                let words = reason.split_once("\": ").map_or(reason.as_str(), |(_, words)| words).to_owned();
+                let words = reason
+                    .split_once("\": ")
+                    .map_or(reason.as_str(), |(_, words)| words)
+                    .to_owned();
                 faults.add(path, words);
                 T::default()
             }
@@ -233,7 +260,9 @@ impl FromStr for NodeId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text.rsplit_once('_').filter(|(noun, id)| !noun.is_empty() && noun.len() <= 30 && id.len() == 32);
+        let parts = text
+            .rsplit_once('_')
+            .filter(|(noun, id)| !noun.is_empty() && noun.len() <= 30 && id.len() == 32);
         let id = parts.and_then(|(_, id)| uuid::Uuid::try_parse(id).ok());
         match (parts, id) {
             (Some((noun, _)), Some(id)) => Ok(Self { noun: noun.to_owned(), id }),
@@ -248,15 +277,28 @@ pub fn node_id(noun: &str, id: impl Into<uuid::Uuid>) -> async_graphql::ID {
 }
 
 /// The row's id that a client's id means, or its fault noted: it must be of the noun.
-pub fn row_id<T: From<uuid::Uuid>>(id: &async_graphql::ID, noun: &str, path: &str, faults: &mut Faults) -> T {
-    let read = id
-        .parse::<NodeId>()
-        .and_then(|read| if read.noun == noun { Ok(read.id) } else { Err(format!("is the id of a {}, not of a {noun}", read.noun)) });
+pub fn row_id<T: From<uuid::Uuid>>(
+    id: &async_graphql::ID,
+    noun: &str,
+    path: &str,
+    faults: &mut Faults,
+) -> T {
+    let read = id.parse::<NodeId>().and_then(|read| {
+        if read.noun == noun {
+            Ok(read.id)
+        } else {
+            Err(format!("is the id of a {}, not of a {noun}", read.noun))
+        }
+    });
     T::from(faults.take(path, read))
 }
 
 /// A change of a field: null when it is left out, `Some(None)` when it is to be cleared.
-pub fn change<T: Default>(given: async_graphql::MaybeUndefined<Given<T>>, path: &str, faults: &mut Faults) -> Option<Option<T>> {
+pub fn change<T: Default>(
+    given: async_graphql::MaybeUndefined<Given<T>>,
+    path: &str,
+    faults: &mut Faults,
+) -> Option<Option<T>> {
     use async_graphql::MaybeUndefined::{Null, Undefined, Value};
     match given {
         Undefined => None,

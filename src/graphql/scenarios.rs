@@ -38,20 +38,31 @@ pub struct ServiceFeeScenarioInput {
 
 impl ServiceFeeScenarioInput {
     fn check(self, faults: &mut Faults) -> Ask {
-        let money = |given, path: &str, faults: &mut Faults| take(given, path, faults).map(|sum: Money| sum.0);
-        let id = |(place, id): (usize, ID), faults: &mut Faults| row_id(&id, "member", &format!("input.without.{place}"), faults);
+        let money = |given, path: &str, faults: &mut Faults| {
+            take(given, path, faults).map(|sum: Money| sum.0)
+        };
+        let id = |(place, id): (usize, ID), faults: &mut Faults| {
+            row_id(&id, "member", &format!("input.without.{place}"), faults)
+        };
         Ask {
             year: self.year,
             per_mille: faults.take("input.perMille", schedules::rate(self.per_mille)),
             cap: money(self.cap, "input.cap", faults),
             minimum: money(self.minimum, "input.minimum", faults),
             allocation_basis: self.allocation_basis.map(Into::into),
-            without: self.without.unwrap_or_default().into_iter().enumerate().map(|each| id(each, faults)).collect(),
+            without: self
+                .without
+                .unwrap_or_default()
+                .into_iter()
+                .enumerate()
+                .map(|each| id(each, faults))
+                .collect(),
         }
     }
 }
 
-/// What every member would pay under other service-fee rules. Members without an allocation for the year are in `missing`, never silently zero.
+/// What every member would pay under other service-fee rules. Members without an allocation for the
+/// year are in `missing`, never silently zero.
 #[derive(Description)]
 pub struct ServiceFeeScenario {
     found: Scenario,
@@ -77,7 +88,8 @@ impl ServiceFeeScenario {
         self.found.current_total.into()
     }
 
-    /// What the members in `without` pay under the rule in force: what is lost with them before the new rule.
+    /// What the members in `without` pay under the rule in force: what is lost with them before the
+    /// new rule.
     async fn without_total(&self) -> Money {
         self.found.without_total.into()
     }
@@ -92,7 +104,8 @@ impl ServiceFeeScenario {
         self.found.lost_to_cap.into()
     }
 
-    /// Members whose allocation of the rate's basis is not known for the year, in order of name; they are in no sum.
+    /// Members whose allocation of the rate's basis is not known for the year, in order of name;
+    /// they are in no sum.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn missing(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let mut members = Vec::new();
@@ -111,7 +124,9 @@ pub struct ServiceFeeScenarioRow(Handle<Row>);
 impl ServiceFeeScenarioRow {
     /// Who.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member> {
-        member_of(ctx, &self.0, |row| Some(row.member)).await?.ok_or_else(|| Error::NotFound("there is no such member".into()))
+        member_of(ctx, &self.0, |row| Some(row.member))
+            .await?
+            .ok_or_else(|| Error::NotFound("there is no such member".into()))
     }
 
     /// Its allocation of all parties in the year, which the rate is of.
@@ -151,8 +166,8 @@ pub struct ScenarioQuery;
 
 #[Object]
 impl ScenarioQuery {
-    /// What every member would pay under other service-fee rules; changes nothing. Tells of the members whose affairs you may see: a
-    /// MEMBER of itself, an ACTIVITY_LEAD of none.
+    /// What every member would pay under other service-fee rules; changes nothing. Tells of the
+    /// members whose affairs you may see: a MEMBER of itself, an ACTIVITY_LEAD of none.
     #[graphql(directive = cost::apply("500".into()))]
     async fn service_fee_scenario(
         &self,

@@ -67,12 +67,18 @@ impl StatusReport {
 
     /// What went otherwise than planned; null when nothing did.
     async fn deviations(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
-        text(ctx, &self.0, |texts| texts.deviations.as_ref()).await.map(|text| text.map(LongText)).transpose()
+        text(ctx, &self.0, |texts| texts.deviations.as_ref())
+            .await
+            .map(|text| text.map(LongText))
+            .transpose()
     }
 
     /// What comes next; null when nobody said.
     async fn next_steps(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
-        text(ctx, &self.0, |texts| texts.next_steps.as_ref()).await.map(|text| text.map(LongText)).transpose()
+        text(ctx, &self.0, |texts| texts.next_steps.as_ref())
+            .await
+            .map(|text| text.map(LongText))
+            .transpose()
     }
 
     /// Who told: the subject of the token that it was filed with.
@@ -93,7 +99,9 @@ async fn text(
     of: fn(&status_report_text::Model) -> Option<&String>,
 ) -> Result<Option<String>> {
     let reports: Vec<_> = row.siblings().iter().map(|row| row.id).collect();
-    let texts = row.share("texts".to_owned(), status_reports::texts_of(database(ctx).read(), &reports)).await?;
+    let texts = row
+        .share("texts".to_owned(), status_reports::texts_of(database(ctx).read(), &reports))
+        .await?;
     Ok(texts.get(&row.id).and_then(of).cloned())
 }
 
@@ -131,14 +139,23 @@ pub(super) async fn reports_of(
     let pages = row
         .load(ctx, "pages", async {
             let columns = asked::<StatusReport>(ctx, CONNECTION);
-            Ok(Pages::new(status_reports::of_each(database(ctx), viewer(ctx), &ids(row), &args, &columns).await?))
+            Ok(Pages::new(
+                status_reports::of_each(database(ctx), viewer(ctx), &ids(row), &args, &columns)
+                    .await?,
+            ))
         })
         .await?;
     let own = row.clone();
     let count: connection::Count = Arc::new(move |ctx| {
         let own = own.clone();
         Box::pin(async move {
-            let counts = own.load(ctx, "count", status_reports::count_each(database(ctx), viewer(ctx), &ids(&own))).await?;
+            let counts = own
+                .load(
+                    ctx,
+                    "count",
+                    status_reports::count_each(database(ctx), viewer(ctx), &ids(&own)),
+                )
+                .await?;
             Ok(counts.get(&own.id.0).copied().unwrap_or_default())
         })
     });
@@ -147,7 +164,8 @@ pub(super) async fn reports_of(
 
 /// The report with this id, if you may see it.
 pub async fn node(ctx: &Context<'_>, id: StatusReportId) -> Result<Option<StatusReport>> {
-    let found = status_reports::by_ids(database(ctx), viewer(ctx), &[id], &every::<StatusReport>()).await?;
+    let found =
+        status_reports::by_ids(database(ctx), viewer(ctx), &[id], &every::<StatusReport>()).await?;
     Ok(found.into_iter().next().map(|row| StatusReport(Handle::single(row))))
 }
 
@@ -180,7 +198,11 @@ pub(super) async fn file(ctx: &Context<'_>, input: StatusReportFileInput) -> Res
         next_steps: input.next_steps,
     };
     let mutation = mutation(ctx);
-    mutation.perform(status_reports::file(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
+    mutation
+        .perform(status_reports::file(mutation.db(), viewer(ctx), new, faults), |id| {
+            changed(ctx, id)
+        })
+        .await
 }
 
 async fn changed(ctx: &Context<'_>, id: StatusReportId) -> Result<StatusReport> {

@@ -50,8 +50,9 @@ pub struct Change(Event);
 
 #[Object(use_type_description)]
 impl Change {
-    /// Its place in the register's history: a whole number, larger than that of every change before it. Keep that of the last change that came,
-    /// and give it as `after` when you subscribe again. Numbers are missing where others changed what you may not see.
+    /// Its place in the register's history: a whole number, larger than that of every change before
+    /// it. Keep that of the last change that came, and give it as `after` when you subscribe again.
+    /// Numbers are missing where others changed what you may not see.
     #[graphql(directive = shared::apply())]
     async fn revision(&self) -> String {
         self.0.revision.to_string()
@@ -63,7 +64,8 @@ impl Change {
         self.0.kind.into()
     }
 
-    /// What was done, as the mutation's name; `import` and the like for what was done at the machine.
+    /// What was done, as the mutation's name; `import` and the like for what was done at the
+    /// machine.
     #[graphql(directive = shared::apply())]
     async fn action(&self) -> &str {
         &self.0.action
@@ -75,7 +77,11 @@ impl Change {
         let of = |noun: &str| NodeId { noun: noun.to_owned(), id: self.0.subject };
         let noun = audit::noun(self.0.subject_kind);
         // A template and its versions are one in the trail.
-        let ids = if noun == "template" { vec![of(noun), of("template_version")] } else { vec![of(noun)] };
+        let ids = if noun == "template" {
+            vec![of(noun), of("template_version")]
+        } else {
+            vec![of(noun)]
+        };
         node::by_ids(ctx, &ids).await.map(|found| found.into_values().next()).transpose()
     }
 
@@ -86,8 +92,8 @@ impl Change {
     }
 }
 
-/// The source of the events of one execution of `changes`, when the server follows the trail for many subscriptions at once; without it,
-/// they come from the trail.
+/// The source of the events of one execution of `changes`, when the server follows the trail for
+/// many subscriptions at once; without it, they come from the trail.
 pub enum Source {
     /// From nowhere: the arguments are checked and noted.
     Plan(Arc<OnceLock<Plan>>),
@@ -106,27 +112,36 @@ pub struct Plan {
 
 /// What can be followed, at `/graphql/ws` by the protocol graphql-transport-ws.
 ///
-/// Send the token in `connection_init` as `{"authorization": "Bearer …"}`, or in the header. The socket closes with 4403 when it expires
-/// or is revoked, and with 4410 when you read too slowly: subscribe again `after` the last revision that came.
+/// Send the token in `connection_init` as `{"authorization": "Bearer …"}`, or in the header. The
+/// socket closes with 4403 when it expires or is revoked, and with 4410 when you read too slowly:
+/// subscribe again `after` the last revision that came.
 #[derive(Default, Description)]
 pub struct Subscription;
 
 #[Subscriptions(use_type_description)]
 impl Subscription {
-    /// One event for every committed change that you may see, in order; `after` resumes from a revision without a gap or a double.
+    /// One event for every committed change that you may see, in order; `after` resumes from a
+    /// revision without a gap or a double.
     #[graphql(directive = shared::apply())]
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only changes of these kinds; all when left out")] kinds: Option<Vec<ChangeKind>>,
-        #[graphql(desc = "Only changes after this revision, those made before you ask included; from now on when left out")] after: Option<
-            String,
+        #[graphql(desc = "Only changes of these kinds; all when left out")] kinds: Option<
+            Vec<ChangeKind>,
         >,
+        #[graphql(
+            desc = "Only changes after this revision, those made before you ask included; from now on when left out"
+        )]
+        after: Option<String>,
     ) -> Result<BoxStream<'static, Result<Change>>> {
-        let after = after.map(|after| after.parse().ok().filter(|after| *after >= 0).ok_or_else(no_revision)).transpose()?;
+        let after = after
+            .map(|after| after.parse().ok().filter(|after| *after >= 0).ok_or_else(no_revision))
+            .transpose()?;
         let kinds = kinds.unwrap_or_default().into_iter().map(Into::into).collect();
         match ctx.data_opt::<Source>() {
-            Some(Source::Event(event)) => return Ok(stream::iter([Ok(Change(event.clone()))]).boxed()),
+            Some(Source::Event(event)) => {
+                return Ok(stream::iter([Ok(Change(event.clone()))]).boxed());
+            }
             Some(Source::Plan(plan)) => {
                 change_feed::check_after(database(ctx), after).await?;
                 // No one else notes anything there.
@@ -136,7 +151,15 @@ impl Subscription {
             None => {}
         }
         let free: change_feed::Toll = Arc::new(|_| std::future::ready(()).boxed());
-        let events = change_feed::follow(&change_feed::Followers::default(), database(ctx), viewer(ctx), kinds, after, free).await?;
+        let events = change_feed::follow(
+            &change_feed::Followers::default(),
+            database(ctx),
+            viewer(ctx),
+            kinds,
+            after,
+            free,
+        )
+        .await?;
         let rows: Rows = ctx.data_unchecked::<Rows>().clone();
         // Each event is an answer by itself.
         Ok(events.inspect(move |_| rows.reset()).map(|event| event.map(Change)).boxed())
@@ -153,7 +176,8 @@ pub struct RevisionQuery;
 
 #[Object]
 impl RevisionQuery {
-    /// The last revision of the register. Ask it before what you then keep up to date, and follow `changes` after it: nothing is missed.
+    /// The last revision of the register. Ask it before what you then keep up to date, and follow
+    /// `changes` after it: nothing is missed.
     async fn revision(&self, ctx: &Context<'_>) -> Result<String> {
         Ok(domain::audit::revision(database(ctx)).await?.to_string())
     }

@@ -30,8 +30,9 @@ pub enum FeeKind {
     MembershipFee,
 }
 
-/// A decision of the network on how VAT is treated on a fee, from a day on. No fee has a VAT treatment until there is one, unless the treatment is
-/// stated with the fee, the agreement or the line itself.
+/// A decision of the network on how VAT is treated on a fee, from a day on. No fee has a VAT
+/// treatment until there is one, unless the treatment is stated with the fee, the agreement or the
+/// line itself.
 #[derive(Clone, Description)]
 pub struct TaxDecision(pub Handle<tax_decision::Model>);
 
@@ -52,7 +53,8 @@ impl TaxDecision {
         activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
     }
 
-    /// The first day of issue of invoices that it is for. It counts until the next decision about the fee.
+    /// The first day of issue of invoices that it is for. It counts until the next decision about
+    /// the fee.
     async fn valid_from(&self) -> Date {
         Date(self.0.valid_from)
     }
@@ -108,9 +110,11 @@ pub struct TaxDecisionRecordInput {
     valid_from: Option<Given<Date>>,
     /// The VAT treatment, not ZERO.
     vat_rate: VatRate,
-    /// The reason of the exemption, as invoices say it: needed for EXEMPT, as `Utbildning, undantagen från moms enligt 10 kap. 13 § mervärdesskattelagen`.
+    /// The reason of the exemption, as invoices say it: needed for EXEMPT, as `Utbildning,
+    /// undantagen från moms enligt 10 kap. 13 § mervärdesskattelagen`.
     exemption_reason: Option<String>,
-    /// The reason's code of the list VATEX for what is exempt, as `VATEX-EU-132-1I`; left out when none applies.
+    /// The reason's code of the list VATEX for what is exempt, as `VATEX-EU-132-1I`; left out when
+    /// none applies.
     exemption_code: Option<String>,
     /// Day of the decision, not after today.
     decided_on: Given<Date>,
@@ -131,9 +135,11 @@ pub struct TaxDecisionMutation;
 
 #[Object]
 impl TaxDecisionMutation {
-    /// Records the network's decision on how VAT is treated on a fee, from a day on. It takes the place of one about the same fee that is valid from
-    /// the same day. It counts for lines that are drafted without a VAT treatment, for runs of members' fees and for agreements that are made from a
-    /// price, and before what the price states; agreements that say their treatment keep it.
+    /// Records the network's decision on how VAT is treated on a fee, from a day on. It takes the
+    /// place of one about the same fee that is valid from the same day. It counts for lines that
+    /// are drafted without a VAT treatment, for runs of members' fees and for agreements that are
+    /// made from a price, and before what the price states; agreements that say their treatment
+    /// keep it.
     async fn tax_decision_record(
         &self,
         ctx: &Context<'_>,
@@ -143,11 +149,16 @@ impl TaxDecisionMutation {
     }
 }
 
-async fn record(ctx: &Context<'_>, input: TaxDecisionRecordInput) -> Result<TaxDecisionRecordPayload> {
+async fn record(
+    ctx: &Context<'_>,
+    input: TaxDecisionRecordInput,
+) -> Result<TaxDecisionRecordPayload> {
     let mut faults = Faults::default();
     let new = NewTaxDecision {
         fee: input.fee.into(),
-        activity: input.activity_id.map(|id| row_id(&id, "activity", "input.activityId", &mut faults)),
+        activity: input
+            .activity_id
+            .map(|id| row_id(&id, "activity", "input.activityId", &mut faults)),
         valid_from: take(input.valid_from, "input.validFrom", &mut faults).map(|day| day.0),
         vat_rate: input.vat_rate.into(),
         exemption_reason: input.exemption_reason,

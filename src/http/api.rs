@@ -1,7 +1,7 @@
 //! GraphQL over HTTP: what is asked, by whom, and HTTP's part of the answer.
 //!
-//! No web page can make a browser ask in somebody's name: there are no cookies, and neither the header Authorization nor a body of JSON is
-//! sent to another host without its leave (CORS).
+//! No web page can make a browser ask in somebody's name: there are no cookies, and neither the
+//! header Authorization nor a body of JSON is sent to another host without its leave (CORS).
 
 use std::sync::Arc;
 
@@ -17,7 +17,9 @@ use super::{
     App, conditional_requests,
     content_negotiation::{Media, is_utf8},
     denials::Denials,
-    execution::{Allowance, Caller, Execution, Ready, cut_off, execute, measure, refused, status_of},
+    execution::{
+        Allowance, Caller, Execution, Ready, cut_off, execute, measure, refused, status_of,
+    },
     graphql_request::{Asked, Body},
     graphql_response::{self, Written},
     idempotency_key, lanes, query_cost,
@@ -28,7 +30,8 @@ use domain::{
     error::{Error, Fault, Result},
 };
 
-/// Why a request is not answered: the error, with HTTP's status. A fault of GraphQL's own is a 200, which becomes what the media type says.
+/// Why a request is not answered: the error, with HTTP's status. A fault of GraphQL's own is a 200,
+/// which becomes what the media type says.
 pub(super) struct Refused(pub(super) StatusCode, pub(super) Error);
 
 impl From<Error> for Refused {
@@ -52,21 +55,36 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
     let Query(parameters) = parameters.map_err(|_| Error::invalid("address", "can't be read"))?;
     let ready = ready(app, Asked::of_address(parameters)?, &viewer.subject)?;
     if ready.operation != OperationType::Query {
-        return Err(Refused(StatusCode::METHOD_NOT_ALLOWED, Error::invalid("query", "must be a query; send mutations with POST")));
+        return Err(Refused(
+            StatusCode::METHOD_NOT_ALLOWED,
+            Error::invalid("query", "must be a query; send mutations with POST"),
+        ));
     }
     let allowance = Allowance::of(app);
-    let validator = allowance.within_reason(conditional_requests::validator(app, &viewer, &ready, media)).await;
+    let validator =
+        allowance.within_reason(conditional_requests::validator(app, &viewer, &ready, media)).await;
     let about = |validator: &str| {
         let validator = HeaderValue::from_str(validator).unwrap_or(HeaderValue::from_static("*"));
         // Kept by the one who asked, who asks each time whether it is still the same, and theirs.
-        let (private, vary) = (HeaderValue::from_static("private, no-cache"), HeaderValue::from_static("authorization, accept"));
-        HeaderMap::from_iter([(header::ETAG, validator), (header::CACHE_CONTROL, private), (header::VARY, vary)])
+        let (private, vary) = (
+            HeaderValue::from_static("private, no-cache"),
+            HeaderValue::from_static("authorization, accept"),
+        );
+        HeaderMap::from_iter([
+            (header::ETAG, validator),
+            (header::CACHE_CONTROL, private),
+            (header::VARY, vary),
+        ])
     };
-    if let Some(known) = validator.as_ref().filter(|validator| conditional_requests::is_known(&request.headers, validator)) {
+    if let Some(known) = validator
+        .as_ref()
+        .filter(|validator| conditional_requests::is_known(&request.headers, validator))
+    {
         return Ok((StatusCode::NOT_MODIFIED, about(known)).into_response());
     }
     let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
-    let written = execute(app, caller.execution(viewer, ready, cost, allowance), &caller.request_id).await;
+    let written =
+        execute(app, caller.execution(viewer, ready, cost, allowance), &caller.request_id).await;
     let is_ok = written.answer.is_ok();
     let mut response = caller.respond_written(written);
     if let Some(validator) = validator.filter(|_| is_ok) {
@@ -84,7 +102,8 @@ pub async fn post(State(app): State<App>, request: Request) -> Response {
 
 async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Response, Refused> {
     caller.accepted()?;
-    is_json(request.headers()).map_err(|error| Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))?;
+    is_json(request.headers())
+        .map_err(|error| Refused(StatusCode::UNSUPPORTED_MEDIA_TYPE, error))?;
     let viewer = caller.admit(app).await?;
     let key = idempotency_key::key_of(request.headers())?;
     let body = read(app, request).await?;
@@ -93,28 +112,47 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     match (asked.map_err(|error| charge_refused(app, &viewer.subject, body.len(), error))?, key) {
         (Body::One(asked), key) => {
             let ready = ready(app, asked, &viewer.subject)?;
-            let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
+            let cost =
+                Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
             let is_mutation = ready.operation == OperationType::Mutation;
             let execution = caller.execution(viewer.clone(), ready, cost, allowance);
             match key.filter(|_| is_mutation) {
-                Some(key) => idempotency_key::once(app, caller, &viewer, execution, key, &body).await,
-                None => Ok(caller.respond_written(execute(app, execution, &caller.request_id).await)),
+                Some(key) => {
+                    idempotency_key::once(app, caller, &viewer, execution, key, &body).await
+                }
+                None => {
+                    Ok(caller.respond_written(execute(app, execution, &caller.request_id).await))
+                }
             }
         }
         (Body::Batch(batch), None) => several(app, caller, &viewer, batch, allowance).await,
-        (Body::Batch(_), Some(_)) => Err(Error::invalid("idempotency-key", "goes with one document, not with a list of them").into()),
+        (Body::Batch(_), Some(_)) => Err(Error::invalid(
+            "idempotency-key",
+            "goes with one document, not with a list of them",
+        )
+        .into()),
     }
 }
 
-/// Answers each separately, one after the other; together they may cost, take and return what one may.
-async fn several(app: &App, caller: &Caller, viewer: &Viewer, batch: Vec<Asked>, allowance: Allowance) -> Result<Response, Refused> {
-    let batch: Vec<Result<Ready, Refused>> = batch.into_iter().map(|asked| ready(app, asked, &viewer.subject)).collect();
+/// Answers each separately, one after the other; together they may cost, take and return what one
+/// may.
+async fn several(
+    app: &App,
+    caller: &Caller,
+    viewer: &Viewer,
+    batch: Vec<Asked>,
+    allowance: Allowance,
+) -> Result<Response, Refused> {
+    let batch: Vec<Result<Ready, Refused>> =
+        batch.into_iter().map(|asked| ready(app, asked, &viewer.subject)).collect();
     let figures = batch.iter().flatten().map(|ready| ready.figures);
-    query_cost::within_together(figures, &app.limits).map_err(|exceeded| of_all(refused(exceeded)))?;
+    query_cost::within_together(figures, &app.limits)
+        .map_err(|exceeded| of_all(refused(exceeded)))?;
     let (mut written, mut failed) = (Vec::with_capacity(batch.len()), Vec::new());
     for asked in batch {
         let charged = asked.and_then(|ready| {
-            let cost = Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
+            let cost =
+                Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
             Ok((ready, cost))
         });
         let Written { answer, json } = match charged {
@@ -160,20 +198,24 @@ fn ready(app: &App, asked: Asked, subject: &str) -> Result<Ready, Refused> {
         error => Refused(StatusCode::OK, error),
     })?;
     if ready.operation == OperationType::Subscription {
-        return Err(Refused(StatusCode::OK, Error::invalid("query", "is a subscription; send it to /graphql/ws")));
+        return Err(Refused(
+            StatusCode::OK,
+            Error::invalid("query", "is a subscription; send it to /graphql/ws"),
+        ));
     }
     Ok(ready)
 }
 
-/// The document that is asked for, over HTTP or on a socket, measured. One that can't be had or may not be executed is a fault of GraphQL's,
-/// not of HTTP's.
+/// The document that is asked for, over HTTP or on a socket, measured. One that can't be had or may
+/// not be executed is a fault of GraphQL's, not of HTTP's.
 pub(super) fn prepare(app: &App, asked: Asked, subject: &str) -> Result<Ready> {
     let (query, digest) = app.documents.find(&asked, subject)?;
     let reports_cost = asked.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
     let mut document = Document::new(query).variables(asked.variables);
     document.operation_name = asked.operation_name;
     let bytes = document.query.len();
-    let ready = lanes::on_text(bytes, || measure(document, &app.limits)).map_err(|error| charge_refused(app, subject, bytes, error))?;
+    let ready = lanes::on_text(bytes, || measure(document, &app.limits))
+        .map_err(|error| charge_refused(app, subject, bytes, error))?;
     let ready = Ready { reports_cost, ..ready };
     if let Some(digest) = digest.filter(|_| ready.operation != OperationType::Subscription) {
         app.documents.store(subject, digest, &ready.document.query);
@@ -181,10 +223,12 @@ pub(super) fn prepare(app: &App, asked: Asked, subject: &str) -> Result<Ready> {
     Ok(ready)
 }
 
-/// The bytes of a refused document, or of a body that is no request, that cost a point: as long as it takes to read them.
+/// The bytes of a refused document, or of a body that is no request, that cost a point: as long as
+/// it takes to read them.
 const BYTES_PER_POINT: usize = 64;
 
-/// Takes what reading a refused document cost from its sender's budget. Returns why it is refused, or that too little is left.
+/// Takes what reading a refused document cost from its sender's budget. Returns why it is refused,
+/// or that too little is left.
 fn charge_refused(app: &App, subject: &str, bytes: usize, error: Error) -> Error {
     app.budget.take(subject, (bytes / BYTES_PER_POINT) as u64).err().unwrap_or(error)
 }
@@ -192,18 +236,24 @@ fn charge_refused(app: &App, subject: &str, bytes: usize, error: Error) -> Error
 /// # Errors
 /// INVALID unless the body is JSON as everybody writes it.
 fn is_json(headers: &HeaderMap) -> Result<()> {
-    let kind = headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
+    let kind =
+        headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
     let mut parts = kind.split(';').map(str::trim);
     if !parts.next().is_some_and(|kind| kind.eq_ignore_ascii_case("application/json")) {
         return Err(Error::invalid("content-type", "must be application/json"));
     }
-    let charset = parts.filter_map(|part| part.split_once('=')).find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
+    let charset = parts
+        .filter_map(|part| part.split_once('='))
+        .find(|(name, _)| name.trim().eq_ignore_ascii_case("charset"));
     if charset.is_some_and(|(_, charset)| !is_utf8(charset)) {
         return Err(Error::invalid("content-type", "must have the charset utf-8, or none"));
     }
     match headers.get(header::CONTENT_ENCODING) {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
-            Err(Error::invalid("content-encoding", "must be left out; this server takes no compressed bodies"))
+            Err(Error::invalid(
+                "content-encoding",
+                "must be left out; this server takes no compressed bodies",
+            ))
         }
         _ => Ok(()),
     }
@@ -222,13 +272,24 @@ async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
         Ok(Ok(body)) => return Ok(body),
         failed => failed,
     };
-    let late = format!("The body took longer than {} s to arrive. Send it again.", app.request_time.as_secs());
+    let late = format!(
+        "The body took longer than {} s to arrive. Send it again.",
+        app.request_time.as_secs()
+    );
     Err(match failed {
         Err(_) => Refused(StatusCode::REQUEST_TIMEOUT, Error::limit("LIMIT_TIME", "body", late)),
-        Ok(Err(BytesRejection::FailedToBufferBody(failed))) if failed.status() == StatusCode::PAYLOAD_TOO_LARGE => Refused(
-            StatusCode::PAYLOAD_TOO_LARGE,
-            Error::limit("LIMIT_BODY", "body", "The body is larger than this server takes. Send less, or in several requests."),
-        ),
+        Ok(Err(BytesRejection::FailedToBufferBody(failed)))
+            if failed.status() == StatusCode::PAYLOAD_TOO_LARGE =>
+        {
+            Refused(
+                StatusCode::PAYLOAD_TOO_LARGE,
+                Error::limit(
+                    "LIMIT_BODY",
+                    "body",
+                    "The body is larger than this server takes. Send less, or in several requests.",
+                ),
+            )
+        }
         Ok(_) => Error::invalid("body", "could not be read to its end").into(),
     })
 }
@@ -239,7 +300,8 @@ impl Caller {
         self.media.ok_or_else(|| Refused(StatusCode::NOT_ACCEPTABLE, words()))
     }
 
-    /// The document with what its resolvers must know, and the turn that lasts as long as it is executed, even when the client goes away.
+    /// The document with what its resolvers must know, and the turn that lasts as long as it is
+    /// executed, even when the client goes away.
     pub(super) fn data(&self, viewer: Viewer, document: Document) -> Document {
         let document = document.data(viewer);
         match self.turn.get() {
@@ -249,7 +311,13 @@ impl Caller {
     }
 
     /// A document that is about to be executed for the viewer.
-    fn execution(&self, viewer: Viewer, ready: Ready, cost: Option<async_graphql::Value>, allowance: Allowance) -> Execution {
+    fn execution(
+        &self,
+        viewer: Viewer,
+        ready: Ready,
+        cost: Option<async_graphql::Value>,
+        allowance: Allowance,
+    ) -> Execution {
         let subject = viewer.subject.clone();
         let ready = Ready { document: self.data(viewer, ready.document), ..ready };
         Execution { ready, subject, cost, allowance, mutations: Arc::default() }
@@ -269,7 +337,8 @@ impl Caller {
 /// What is said of any method but GET and POST.
 pub async fn other_method(request: Request) -> Response {
     let caller = Caller::of(&request);
-    let refused = errors::refused(Error::invalid("method", "must be GET or POST"), &caller.request_id);
+    let refused =
+        errors::refused(Error::invalid("method", "must be GET or POST"), &caller.request_id);
     let mut response = caller.respond(StatusCode::METHOD_NOT_ALLOWED, &refused);
     response.headers_mut().insert(header::ALLOW, HeaderValue::from_static("GET, HEAD, POST"));
     response
@@ -277,5 +346,6 @@ pub async fn other_method(request: Request) -> Response {
 
 /// The schema in its own language.
 pub async fn sdl(State(app): State<App>) -> Response {
-    ([(header::CONTENT_TYPE, "application/graphql; charset=utf-8")], graphql::sdl(&app.schema)).into_response()
+    ([(header::CONTENT_TYPE, "application/graphql; charset=utf-8")], graphql::sdl(&app.schema))
+        .into_response()
 }

@@ -1,4 +1,5 @@
-//! The calendar of deadlines, for programs that fetch files: the same as `samregister expiring --format ics`.
+//! The calendar of deadlines, for programs that fetch files: the same as `samregister expiring
+//! --format ics`.
 
 use axum::{
     extract::{Query, Request, State},
@@ -22,15 +23,23 @@ use domain::{
     error::{Faults, LINE, Result},
 };
 
-/// The deadlines that the token's holder sees. The parameters are the command's options: `within-days`, `from`, `activity` (several with
-/// commas, or given again), `include-acknowledged`. The token comes in the header alone: in an address it would end up in logs and histories.
-pub async fn expiring(State(app): State<App>, parameters: Query<Vec<(String, String)>>, request: Request) -> Response {
+/// The deadlines that the token's holder sees. The parameters are the command's options:
+/// `within-days`, `from`, `activity` (several with commas, or given again), `include-acknowledged`.
+/// The token comes in the header alone: in an address it would end up in logs and histories.
+pub async fn expiring(
+    State(app): State<App>,
+    parameters: Query<Vec<(String, String)>>,
+    request: Request,
+) -> Response {
     let caller = Caller::of(&request);
-    let made = files::make(&app, &caller, points::CALENDAR, move |app, viewer| async move { calendar(&app, &viewer, parameters.0).await });
+    let made = files::make(&app, &caller, points::CALENDAR, move |app, viewer| async move {
+        calendar(&app, &viewer, parameters.0).await
+    });
     match made.await {
         Ok(calendar) => {
             let kind = (header::CONTENT_TYPE, "text/calendar; charset=utf-8");
-            ([kind, (header::CONTENT_DISPOSITION, "inline; filename=\"expiring.ics\"")], calendar).into_response()
+            ([kind, (header::CONTENT_DISPOSITION, "inline; filename=\"expiring.ics\"")], calendar)
+                .into_response()
         }
         Err(error) => caller.refuse(error),
     }
@@ -43,9 +52,18 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
     let mut filter = Filter::default();
     for (name, value) in parameters {
         match name.as_str() {
-            "within-days" => within_days = faults.take(&name, value.parse().map_err(|_| "is not a whole number")),
-            "from" => from = Some(faults.take(&name, value.parse().map_err(|_| "is not a date; write 2026-11-21"))),
-            "activity" => filter.activities.extend(value.split(',').map(|slug| faults.text(&name, slug, LINE))),
+            "within-days" => {
+                within_days = faults.take(&name, value.parse().map_err(|_| "is not a whole number"))
+            }
+            "from" => {
+                from = Some(
+                    faults
+                        .take(&name, value.parse().map_err(|_| "is not a date; write 2026-11-21")),
+                )
+            }
+            "activity" => filter
+                .activities
+                .extend(value.split(',').map(|slug| faults.text(&name, slug, LINE))),
             "include-acknowledged" => {
                 let given = match value.as_str() {
                     "" | "true" => Ok(true),
@@ -55,13 +73,22 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
                 filter.include_acknowledged = Some(faults.take(&name, given));
             }
             // A slip of the pen would else give a calendar of other things than those meant.
-            _ => faults.add(name.chars().take(LINE).collect::<String>(), "is none of within-days, from, activity, include-acknowledged"),
+            _ => faults.add(
+                name.chars().take(LINE).collect::<String>(),
+                "is none of within-days, from, activity, include-acknowledged",
+            ),
         }
     }
     let window = Window::check(&app.db, within_days, from, "within-days", &mut faults);
     if faults.is_empty() {
-        let known = activities::by_slugs(&app.db, viewer, &filter.activities, &[activity::Column::Slug]).await?;
-        for slug in filter.activities.iter().filter(|slug| known.iter().all(|activity| activity.slug != **slug)) {
+        let known =
+            activities::by_slugs(&app.db, viewer, &filter.activities, &[activity::Column::Slug])
+                .await?;
+        for slug in filter
+            .activities
+            .iter()
+            .filter(|slug| known.iter().all(|activity| activity.slug != **slug))
+        {
             faults.add("activity", format!("{slug} is no activity's slug"));
         }
     }

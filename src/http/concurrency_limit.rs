@@ -1,4 +1,5 @@
-//! Limits on the concurrent requests, sockets or subscriptions of one subject, so that no subject keeps the server from the others.
+//! Limits on the concurrent requests, sockets or subscriptions of one subject, so that no subject
+//! keeps the server from the others.
 
 use std::{
     collections::HashMap,
@@ -31,10 +32,15 @@ impl Turns {
         Self { most, running: Mutex::default() }
     }
 
-    /// Takes a turn for a request of the subject. Fails with CONFLICT, [`TOO_MANY`], when it has as many as it may.
+    /// Takes a turn for a request of the subject. Fails with CONFLICT, [`TOO_MANY`], when it has as
+    /// many as it may.
     pub fn take(self: &Arc<Self>, subject: &str) -> Result<Turn> {
-        let too_many =
-            || format!("{} requests of yours are running, which is as many as may; try again when one of them is answered", self.most);
+        let too_many = || {
+            format!(
+                "{} requests of yours are running, which is as many as may; try again when one of them is answered",
+                self.most
+            )
+        };
         self.try_take(subject).ok_or_else(|| Error::conflict(TOO_MANY, too_many()))
     }
 

@@ -1,4 +1,5 @@
-//! Whether a client has the answer already: the validator (ETag) of an answer to a GET, made of all that the answer depends on.
+//! Whether a client has the answer already: the validator (ETag) of an answer to a GET, made of all
+//! that the answer depends on.
 
 use std::sync::OnceLock;
 
@@ -9,21 +10,29 @@ use super::{App, content_negotiation::Media, execution::Ready, persisted_documen
 use crate::graphql::{self, Register};
 use domain::{audit, auth::viewer::Viewer, config::Network};
 
-/// What answers depend on beside the register and the request: the program and its settings. Servers of one register that differ in them
-/// have validators that differ.
+/// What answers depend on beside the register and the request: the program and its settings.
+/// Servers of one register that differ in them have validators that differ.
 #[must_use]
 pub fn edition(schema: &Register, network: &Network) -> String {
-    // The schema tells programs of one version apart while it is made. A program has one, however many servers it runs.
+    // The schema tells programs of one version apart while it is made. A program has one, however
+    // many servers it runs.
     static SCHEMA: OnceLock<String> = OnceLock::new();
     let schema = SCHEMA.get_or_init(|| hex(&Sha256::digest(graphql::sdl(schema))));
     hex(&Sha256::digest(format!("{}\n{schema}\n{network:?}", env!("CARGO_PKG_VERSION"))))
 }
 
-/// The validator of the answer to this question; null when it has none, as when what may change without a revision is asked.
+/// The validator of the answer to this question; null when it has none, as when what may change
+/// without a revision is asked.
 ///
-/// It is made before the answer: what is written meanwhile makes the answer newer than its validator says, which costs one more answer and
-/// never shows an old one. It is weak (`W/`), since the same answer may come compressed or not.
-pub(super) async fn validator(app: &App, viewer: &Viewer, ready: &Ready, media: Media) -> Option<String> {
+/// It is made before the answer: what is written meanwhile makes the answer newer than its
+/// validator says, which costs one more answer and never shows an old one. It is weak (`W/`), since
+/// the same answer may come compressed or not.
+pub(super) async fn validator(
+    app: &App,
+    viewer: &Viewer,
+    ready: &Ready,
+    media: Media,
+) -> Option<String> {
     if ready.figures.is_unversioned {
         return None;
     }
@@ -41,7 +50,9 @@ pub(super) async fn validator(app: &App, viewer: &Viewer, ready: &Ready, media: 
         variables,
         question.query.clone(),
     ];
-    let digest = parts.iter().fold(Sha256::new(), |digest, part| digest.chain_update(part.len().to_le_bytes()).chain_update(part));
+    let digest = parts.iter().fold(Sha256::new(), |digest, part| {
+        digest.chain_update(part.len().to_le_bytes()).chain_update(part)
+    });
     Some(format!("W/\"{}\"", hex(&digest.finalize())))
 }
 
@@ -50,5 +61,8 @@ pub(super) async fn validator(app: &App, viewer: &Viewer, ready: &Ready, media: 
 pub fn is_known(headers: &HeaderMap, validator: &str) -> bool {
     let bare = validator.trim_start_matches("W/");
     let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
-    known.flat_map(|line| line.split(',')).map(str::trim).any(|known| known.trim_start_matches("W/") == bare || known == "*")
+    known
+        .flat_map(|line| line.split(','))
+        .map(str::trim)
+        .any(|known| known.trim_start_matches("W/") == bare || known == "*")
 }

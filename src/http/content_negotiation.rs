@@ -7,7 +7,8 @@ use axum::http::{HeaderMap, header};
 pub enum Media {
     /// `application/json`, whose clients expect to find a request's errors in a 200.
     Json,
-    /// `application/graphql-response+json` of the GraphQL over HTTP specification, with status codes that mean something.
+    /// `application/graphql-response+json` of the GraphQL over HTTP specification, with status
+    /// codes that mean something.
     GraphqlResponse,
 }
 
@@ -33,24 +34,37 @@ impl Media {
 
     /// The one that the client likes best; null when it takes neither.
     ///
-    /// Of what it likes alike, the one that it names; of two that it names, the newer. Whoever names neither (no header, or a wildcard) may
-    /// be older than the specification, and gets `application/json`.
+    /// Of what it likes alike, the one that it names; of two that it names, the newer. Whoever
+    /// names neither (no header, or a wildcard) may be older than the specification, and gets
+    /// `application/json`.
     #[must_use]
     pub fn accepted(headers: &HeaderMap) -> Option<Self> {
         let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
-        let given: Vec<&str> = lines.flat_map(|line| line.split(',')).map(str::trim).filter(|range| !range.is_empty()).collect();
+        let given: Vec<&str> = lines
+            .flat_map(|line| line.split(','))
+            .map(str::trim)
+            .filter(|range| !range.is_empty())
+            .collect();
         if given.is_empty() {
             return Some(Self::Json);
         }
         let ranges: Vec<Range> = given.into_iter().filter_map(Range::read).collect();
         // The most exact range decides how much a type is liked.
         let liking = |media: Self| {
-            let covering = ranges.iter().filter_map(|range| Some((range.exactness(media)?, range.quality)));
-            covering.max().map(|(exactness, quality)| (quality, exactness)).filter(|(quality, _)| *quality > 0)
+            let covering =
+                ranges.iter().filter_map(|range| Some((range.exactness(media)?, range.quality)));
+            covering
+                .max()
+                .map(|(exactness, quality)| (quality, exactness))
+                .filter(|(quality, _)| *quality > 0)
         };
         match (liking(Self::GraphqlResponse), liking(Self::Json)) {
             (None, None) => None,
-            (Some(newer), older) if older < Some(newer) || older == Some(newer) && newer.1 == EXACT => Some(Self::GraphqlResponse),
+            (Some(newer), older)
+                if older < Some(newer) || older == Some(newer) && newer.1 == EXACT =>
+            {
+                Some(Self::GraphqlResponse)
+            }
             (None | Some(_), _) => Some(Self::Json),
         }
     }
@@ -88,7 +102,12 @@ impl<'h> Range<'h> {
         match (self.kind, self.subtype) {
             ("*", "*") => Some(0),
             (kind, "*") if kind.eq_ignore_ascii_case("application") => Some(1),
-            (kind, subtype) if kind.eq_ignore_ascii_case("application") && subtype.eq_ignore_ascii_case(media.subtype()) => Some(EXACT),
+            (kind, subtype)
+                if kind.eq_ignore_ascii_case("application")
+                    && subtype.eq_ignore_ascii_case(media.subtype()) =>
+            {
+                Some(EXACT)
+            }
             _ => None,
         }
     }
@@ -146,7 +165,10 @@ mod tests {
             ("application/jsonx", None),
             ("json", None),
         ] {
-            let headers = HeaderMap::from_iter([(header::ACCEPT, accept.parse().unwrap_or(header::HeaderValue::from_static("?")))]);
+            let headers = HeaderMap::from_iter([(
+                header::ACCEPT,
+                accept.parse().unwrap_or(header::HeaderValue::from_static("?")),
+            )]);
             assert_eq!(Media::accepted(&headers), media, "{accept}");
         }
         assert_eq!(Media::accepted(&HeaderMap::new()), older);

@@ -1,6 +1,7 @@
 //! The points of cost that one subject may use in a minute: a rate limit for each.
 //!
-//! The cost of a document is known before it is executed, from its text and variables alone: a budget reveals nothing of the register.
+//! The cost of a document is known before it is executed, from its text and variables alone: a
+//! budget reveals nothing of the register.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -18,7 +19,8 @@ pub const COST_BUDGET: &str = "COST_BUDGET";
 /// Subjects that are remembered before those with a full budget are forgotten.
 const MAX_REMEMBERED: usize = 1_000;
 
-type Limiter<C> = RateLimiter<String, DefaultKeyedStateStore<String>, C, StateInformationMiddleware>;
+type Limiter<C> =
+    RateLimiter<String, DefaultKeyedStateStore<String>, C, StateInformationMiddleware>;
 
 /// The budgets of all subjects.
 #[derive(Debug)]
@@ -34,7 +36,8 @@ struct Limited<C: Clock> {
 }
 
 impl CostBudget {
-    /// Creates budgets of so many points per minute; 0: without limit. A subject may use a whole minute's at once.
+    /// Creates budgets of so many points per minute; 0: without limit. A subject may use a whole
+    /// minute's at once.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
         Self::with_clock(per_minute, DefaultClock::default())
@@ -44,17 +47,22 @@ impl CostBudget {
 impl<C: Clock> CostBudget<C> {
     fn with_clock(per_minute: u32, clock: C) -> Self {
         let limited = NonZeroU32::new(per_minute).map(|per_minute| {
-            let limiter = RateLimiter::new(Quota::per_minute(per_minute), DefaultKeyedStateStore::default(), clock);
+            let limiter = RateLimiter::new(
+                Quota::per_minute(per_minute),
+                DefaultKeyedStateStore::default(),
+                clock,
+            );
             Limited { per_minute, limiter }
         });
         Self { limited }
     }
 
-    /// Takes points from the subject's budget and returns how many are left; `None` without a limit. Fails with `COST_BUDGET` if there are
-    /// too few, and says when there will be enough.
+    /// Takes points from the subject's budget and returns how many are left; `None` without a
+    /// limit. Fails with `COST_BUDGET` if there are too few, and says when there will be enough.
     pub fn take(&self, subject: &str, points: u64) -> Result<Option<u32>> {
         let Some(Limited { per_minute, limiter }) = &self.limited else { return Ok(None) };
-        // A document that costs more than a whole minute's budget takes all of it, or it could never be executed.
+        // A document that costs more than a whole minute's budget takes all of it, or it could
+        // never be executed.
         let points = u32::try_from(points).unwrap_or(u32::MAX).clamp(1, per_minute.get());
         let points = NonZeroU32::new(points).unwrap_or(NonZeroU32::MIN);
         if limiter.len() > MAX_REMEMBERED {
@@ -75,7 +83,11 @@ impl<C: Clock> CostBudget<C> {
     /// Waits until the subject's budget has so many points, and takes them.
     pub async fn wait(&self, subject: &str, points: u64) {
         while let Err(error) = self.take(subject, points) {
-            let wait = if let Error::Throttled { retry_after, .. } = error { retry_after } else { Duration::ZERO };
+            let wait = if let Error::Throttled { retry_after, .. } = error {
+                retry_after
+            } else {
+                Duration::ZERO
+            };
             tokio::time::sleep(wait.max(Duration::from_millis(20))).await;
         }
     }
@@ -102,7 +114,9 @@ mod tests {
         let take = |subject: &str, points| budget.take(subject, points);
         assert_eq!(take("a", 400).unwrap_or_default(), Some(200));
         let refused = take("a", 300);
-        let Err(Error::Throttled { reason, retry_after, .. }) = refused else { panic!("{refused:?}") };
+        let Err(Error::Throttled { reason, retry_after, .. }) = refused else {
+            panic!("{refused:?}")
+        };
         assert_eq!((reason, retry_after.as_secs_f64().round()), (COST_BUDGET, 10.0));
         // What is refused takes nothing, and others have their own.
         assert_eq!(take("a", 200).unwrap_or_default(), Some(0));

@@ -1,4 +1,5 @@
-//! Denials: requests that were refused for lack of rights, in the log with subject, address, operation and reason, and counted.
+//! Denials: requests that were refused for lack of rights, in the log with subject, address,
+//! operation and reason, and counted.
 
 use async_graphql::{PathSegment, ServerError, Value};
 use axum::{
@@ -21,7 +22,8 @@ pub struct Denied {
 
 /// The codes of errors that deny something.
 const CODES: [&str; 2] = ["UNAUTHENTICATED", "FORBIDDEN"];
-/// The most denials of one answer that are logged, so that no client fills the log with one request.
+/// The most denials of one answer that are logged, so that no client fills the log with one
+/// request.
 const MOST: usize = 5;
 
 /// A denial of one field or of the whole request.
@@ -56,18 +58,33 @@ impl Denials {
     }
 
     /// Logs and counts them.
-    pub(super) fn note(&self, app: &App, address: Option<std::net::IpAddr>, method: &str, route: &str) {
+    pub(super) fn note(
+        &self,
+        app: &App,
+        address: Option<std::net::IpAddr>,
+        method: &str,
+        route: &str,
+    ) {
         let address = address.map_or_else(|| "unknown".to_owned(), |address| address.to_string());
         let subject = self.subject.as_deref().unwrap_or("unknown");
         for (index, Denial { code, operation, reason }) in self.denials.iter().enumerate() {
             app.metrics.denied.get_or_create(&Denied { code, route: route.to_owned() }).inc();
             if index < MOST {
-                let operation = if operation.is_empty() { format!("{method} {route}") } else { operation.clone() };
+                let operation = if operation.is_empty() {
+                    format!("{method} {route}")
+                } else {
+                    operation.clone()
+                };
                 tracing::warn!(code, subject, address, operation, reason, "access denied");
             }
         }
         if self.denials.len() > MOST {
-            tracing::warn!(subject, address, more = self.denials.len() - MOST, "access denied to more fields of the same request");
+            tracing::warn!(
+                subject,
+                address,
+                more = self.denials.len() - MOST,
+                "access denied to more fields of the same request"
+            );
         }
     }
 }
@@ -79,16 +96,22 @@ fn denial(error: &ServerError) -> Option<Denial> {
         PathSegment::Field(name) => name.clone(),
         PathSegment::Index(index) => index.to_string(),
     });
-    Some(Denial { code, operation: path.collect::<Vec<_>>().join("."), reason: error.message.clone() })
+    Some(Denial {
+        code,
+        operation: path.collect::<Vec<_>>().join("."),
+        reason: error.message.clone(),
+    })
 }
 
 /// Logs and counts what each answer denies.
 pub async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
     let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
     let method = request.method().clone();
     let mut response = next.run(request).await;
-    let denials = response.extensions_mut().remove::<Denials>().or_else(|| unexplained(response.status()));
+    let denials =
+        response.extensions_mut().remove::<Denials>().or_else(|| unexplained(response.status()));
     if let Some(denials) = denials {
         denials.note(&app, address, method.as_str(), &route);
     }
@@ -102,5 +125,8 @@ fn unexplained(status: StatusCode) -> Option<Denials> {
         StatusCode::FORBIDDEN => CODES[1],
         _ => return None,
     };
-    Some(Denials { subject: None, denials: vec![Denial { code, operation: String::new(), reason: status.to_string() }] })
+    Some(Denials {
+        subject: None,
+        denials: vec![Denial { code, operation: String::new(), reason: status.to_string() }],
+    })
 }

@@ -1,4 +1,5 @@
-//! What every request goes through: who asks, what it may cost, and the answer, whatever happens on the way.
+//! What every request goes through: who asks, what it may cost, and the answer, whatever happens on
+//! the way.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -6,7 +7,9 @@ use std::{
     time::Duration,
 };
 
-use async_graphql::{Name, Request as Document, Response as Answer, Value, parser::types::OperationType};
+use async_graphql::{
+    Name, Request as Document, Response as Answer, Value, parser::types::OperationType,
+};
 use axum::{
     extract::Request,
     http::{HeaderMap, StatusCode, header},
@@ -40,10 +43,12 @@ use domain::{
     idempotency::Mutations,
 };
 
-/// How long a query takes before it is asked, again and again, whether the database is there at all.
+/// How long a query takes before it is asked, again and again, whether the database is there at
+/// all.
 const DOUBT: Duration = Duration::from_secs(2);
 
-/// Seconds after which a mutation that took too long is worth a retry: as long as a writer waits for those before it.
+/// Seconds after which a mutation that took too long is worth a retry: as long as a writer waits
+/// for those before it.
 const LATE_RETRY: u32 = 5;
 
 /// What a request says of its sender.
@@ -60,9 +65,19 @@ pub(super) struct Caller {
 
 impl Caller {
     pub(super) fn of(request: &Request) -> Self {
-        let request_id = request.extensions().get::<RequestId>().and_then(|id| id.header_value().to_str().ok()).unwrap_or_default();
+        let request_id = request
+            .extensions()
+            .get::<RequestId>()
+            .and_then(|id| id.header_value().to_str().ok())
+            .unwrap_or_default();
         let media = Media::accepted(request.headers());
-        Self { request_id: request_id.to_owned(), token: bearer(request.headers()), media, turn: OnceLock::new(), subject: OnceLock::new() }
+        Self {
+            request_id: request_id.to_owned(),
+            token: bearer(request.headers()),
+            media,
+            turn: OnceLock::new(),
+            subject: OnceLock::new(),
+        }
     }
 
     /// Verifies the token and returns its viewer.
@@ -71,7 +86,8 @@ impl Caller {
     /// UNAUTHENTICATED without a good token.
     pub(super) async fn viewer(&self, app: &App) -> Result<Viewer> {
         let token = self.token.clone()?;
-        let verified = app.verify_noting(&token, |subject| drop(self.subject.set(subject.to_owned()))).await?;
+        let verified =
+            app.verify_noting(&token, |subject| drop(self.subject.set(subject.to_owned()))).await?;
         Ok(verified.viewer)
     }
 
@@ -86,11 +102,17 @@ impl Caller {
         Ok(viewer)
     }
 
-    /// Takes what a request costs from its sender's budget, and returns the answer's `extensions.cost` when it was `asked_for`.
+    /// Takes what a request costs from its sender's budget, and returns the answer's
+    /// `extensions.cost` when it was `asked_for`.
     ///
     /// # Errors
     /// CONFLICT with the reason `COST_BUDGET` when too little is left of it.
-    pub(super) fn charge(app: &App, subject: &str, points: u64, asked_for: bool) -> Result<Option<Value>> {
+    pub(super) fn charge(
+        app: &App,
+        subject: &str,
+        points: u64,
+        asked_for: bool,
+    ) -> Result<Option<Value>> {
         let left = app.budget.take(subject, points)?;
         Ok(asked_for.then(|| cost_extension(app, points, left)))
     }
@@ -100,19 +122,25 @@ impl Caller {
         self.subject.get().map(String::as_str)
     }
 
-    /// The answer to a request for something else than GraphQL that can't be met: the error as GraphQL tells it, with HTTP's own status.
+    /// The answer to a request for something else than GraphQL that can't be met: the error as
+    /// GraphQL tells it, with HTTP's own status.
     pub(super) fn refuse(&self, error: Error) -> Response {
         self.respond(status_of(&error), &errors::refused(error, &self.request_id))
     }
 }
 
-/// Returns the cost of a document and its limits, as `extensions.cost`: it depends on nothing but the document and what its sender asked
-/// before.
+/// Returns the cost of a document and its limits, as `extensions.cost`: it depends on nothing but
+/// the document and what its sender asked before.
 fn cost_extension(app: &App, points: u64, left: Option<u32>) -> Value {
-    let mut cost =
-        IndexMap::from([(Name::new("requested"), Value::from(points)), (Name::new("limit"), Value::from(app.limits.complexity))]);
+    let mut cost = IndexMap::from([
+        (Name::new("requested"), Value::from(points)),
+        (Name::new("limit"), Value::from(app.limits.complexity)),
+    ]);
     if let (Some(most), Some(left)) = (app.budget.per_minute(), left) {
-        cost.extend([(Name::new("budgetPerMinute"), Value::from(most)), (Name::new("budgetRemaining"), Value::from(left))]);
+        cost.extend([
+            (Name::new("budgetPerMinute"), Value::from(most)),
+            (Name::new("budgetRemaining"), Value::from(left)),
+        ]);
     }
     Value::Object(cost)
 }
@@ -124,7 +152,9 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::Invalid(_) | Error::Limit { .. } => StatusCode::BAD_REQUEST,
-        Error::Conflict { reason: TOO_MANY, .. } | Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Conflict { reason: TOO_MANY, .. } | Error::Throttled { .. } => {
+            StatusCode::TOO_MANY_REQUESTS
+        }
         Error::Conflict { reason: BUSY, .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Conflict { .. } | Error::Retained { .. } => StatusCode::CONFLICT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
@@ -136,9 +166,12 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
 /// # Errors
 /// UNAUTHENTICATED when there is none.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
-    let missing = || Error::Unauthenticated("a token is needed: send the header Authorization: Bearer …".into());
+    let missing = || {
+        Error::Unauthenticated("a token is needed: send the header Authorization: Bearer …".into())
+    };
     let header = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
-    let (scheme, token) = header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
+    let (scheme, token) =
+        header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim().to_owned()) } else { Err(missing()) }
 }
 
@@ -166,15 +199,26 @@ pub(super) struct Ready {
 /// # Errors
 /// INVALID naming every limit that it exceeds, or every variable that it needs and has not.
 pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
-    let measured = query_cost::measure(&document.query, &document.variables, document.operation_name.as_deref(), most).map_err(refused)?;
-    let operation = query_cost::choose(&measured.document.operations, document.operation_name.as_deref()).map_err(refused)?;
-    // The library would find it out only as it executes, which is too late for an error of the request.
+    let measured = query_cost::measure(
+        &document.query,
+        &document.variables,
+        document.operation_name.as_deref(),
+        most,
+    )
+    .map_err(refused)?;
+    let operation =
+        query_cost::choose(&measured.document.operations, document.operation_name.as_deref())
+            .map_err(refused)?;
+    // The library would find it out only as it executes, which is too late for an error of the
+    // request.
     let mut faults = Faults::default();
     for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
         let (name, type_name) = (&definition.name.node, &definition.var_type.node);
         let path = format!("variables.{name}");
         match document.variables.get(name) {
-            Some(Value::Null) if !type_name.nullable => faults.add(path, format!("must not be null, being of the type {type_name}")),
+            Some(Value::Null) if !type_name.nullable => {
+                faults.add(path, format!("must not be null, being of the type {type_name}"))
+            }
             None if !type_name.nullable && definition.default_value.is_none() => {
                 faults.add(path, format!("is missing; it must be of the type {type_name}"))
             }
@@ -183,7 +227,12 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
     }
     faults.finish()?;
     document.set_parsed_query(measured.document);
-    Ok(Ready { document, operation: measured.operation, figures: measured.figures, reports_cost: false })
+    Ok(Ready {
+        document,
+        operation: measured.operation,
+        figures: measured.figures,
+        reports_cost: false,
+    })
 }
 
 pub(super) fn refused(exceeded: Exceeded) -> Error {
@@ -191,11 +240,19 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
     match exceeded {
         Exceeded::Limits(excesses) => Error::Limit {
             reason: excesses.first().map_or("LIMIT", |excess| excess.limit),
-            fault: Fault { path: "query".to_owned(), message: format!("{message} Ask for less, or in several requests.") },
-            exceeded: excesses.iter().map(|excess| (excess.limit, excess.found, excess.most)).collect(),
+            fault: Fault {
+                path: "query".to_owned(),
+                message: format!("{message} Ask for less, or in several requests."),
+            },
+            exceeded: excesses
+                .iter()
+                .map(|excess| (excess.limit, excess.found, excess.most))
+                .collect(),
         },
         Exceeded::Introspection => Error::limit("INTROSPECTION_OFF", "query", message),
-        Exceeded::Cycle(_) | Exceeded::Syntax(..) | Exceeded::Operation(_) => Error::invalid("query", message),
+        Exceeded::Cycle(_) | Exceeded::Syntax(..) | Exceeded::Operation(_) => {
+            Error::invalid("query", message)
+        }
     }
 }
 
@@ -211,23 +268,40 @@ pub(super) struct Allowance {
 impl Allowance {
     /// Returns the limits of one request.
     pub(super) fn of(app: &App) -> Self {
-        Self { deadline: Instant::now() + app.request_time, size: AnswerSize::new(app.answer_bytes) }
+        Self {
+            deadline: Instant::now() + app.request_time,
+            size: AnswerSize::new(app.answer_bytes),
+        }
     }
 
-    /// Waits for what a request needs before it is executed, as long as it has time. Fails with `LIMIT_TIME`.
-    pub(super) async fn within<T>(&self, app: &App, needed: impl Future<Output = Result<T>>) -> Result<T> {
+    /// Waits for what a request needs before it is executed, as long as it has time. Fails with
+    /// `LIMIT_TIME`.
+    pub(super) async fn within<T>(
+        &self,
+        app: &App,
+        needed: impl Future<Output = Result<T>>,
+    ) -> Result<T> {
         let words = || {
             format!(
                 "The request took longer than {} s and was not executed. Retry when the server has less to do.",
                 app.request_time.as_secs()
             )
         };
-        tokio::time::timeout_at(self.deadline, needed).await.unwrap_or_else(|_| Err(Error::limit("LIMIT_TIME", "query", words())))
+        tokio::time::timeout_at(self.deadline, needed)
+            .await
+            .unwrap_or_else(|_| Err(Error::limit("LIMIT_TIME", "query", words())))
     }
 
-    /// Waits for what an answer can do without, and no longer than it takes to doubt that the database is there.
-    pub(super) async fn within_reason<T>(&self, wanted: impl Future<Output = Option<T>>) -> Option<T> {
-        tokio::time::timeout_at(Ord::min(self.deadline, Instant::now() + DOUBT), wanted).await.ok().flatten()
+    /// Waits for what an answer can do without, and no longer than it takes to doubt that the
+    /// database is there.
+    pub(super) async fn within_reason<T>(
+        &self,
+        wanted: impl Future<Output = Option<T>>,
+    ) -> Option<T> {
+        tokio::time::timeout_at(Ord::min(self.deadline, Instant::now() + DOUBT), wanted)
+            .await
+            .ok()
+            .flatten()
     }
 }
 
@@ -244,8 +318,9 @@ pub(super) struct Execution {
     pub(super) mutations: Arc<Mutations>,
 }
 
-/// Executes a document in the lane for its cost, and writes the answer there. It is answered within the time that is left whatever its fields
-/// do, since their threads are not those that keep the time. Counts the result.
+/// Executes a document in the lane for its cost, and writes the answer there. It is answered within
+/// the time that is left whatever its fields do, since their threads are not those that keep the
+/// time. Counts the result.
 pub(super) async fn execute(app: &App, execution: Execution, request_id: &str) -> Written {
     let operation = execution.ready.operation;
     let written = run(app, execution, request_id).await;
@@ -264,7 +339,8 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         return refuse(gone);
     }
     let late = |words: &str| {
-        let words = format!("The document took longer than {} s. {words}", app.request_time.as_secs());
+        let words =
+            format!("The document took longer than {} s. {words}", app.request_time.as_secs());
         let mut late = errors::refused(Error::limit("LIMIT_TIME", "query", words), request_id);
         if operation == OperationType::Mutation {
             errors::set_done(&mut late, &mutations);
@@ -273,7 +349,9 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         Written::refused(late)
     };
     if Instant::now() >= allowance.deadline {
-        return late("No time was left for it, and it was not executed. Retry when the server has less to do.");
+        return late(
+            "No time was left for it, and it was not executed. Retry when the server has less to do.",
+        );
     }
     let (size, running) = (allowance.size, app.stopping.subscribe());
     let points = ready.figures.complexity;
@@ -296,15 +374,19 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     };
     let failed = |failed: JoinError| refuse(Error::internal(failed));
     if operation == OperationType::Mutation {
-        // A mutation runs to its end even if its client disconnects, so that no client's impatience decides what is done.
+        // A mutation runs to its end even if its client disconnects, so that no client's impatience
+        // decides what is done.
         let execution = app.lanes.spawn_detached(&subject, points, execution);
         return match tokio::time::timeout_at(allowance.deadline, execution).await {
             Ok(done) => done.unwrap_or_else(failed),
-            Err(_) => late("It continues, and its changes may yet be committed. Retry with the same Idempotency-Key to get its answer."),
+            Err(_) => late(
+                "It continues, and its changes may yet be committed. Retry with the same Idempotency-Key to get its answer.",
+            ),
         };
     }
     let mut execution = app.lanes.spawn(&subject, points, execution);
-    // Waiting for a connection looks the same whether many ask or the database is away, so that is asked apart.
+    // Waiting for a connection looks the same whether many ask or the database is away, so that is
+    // asked apart.
     let lost = async {
         loop {
             tokio::time::sleep(DOUBT).await;
@@ -324,8 +406,8 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
 /// Time for which a server that stops continues with queries.
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(3);
 
-/// Ready when the server has been stopping for [`STOP_GRACE`]. What only reads can be asked again, so the end of the server does not wait for
-/// documents that are yet to be made.
+/// Ready when the server has been stopping for [`STOP_GRACE`]. What only reads can be asked again,
+/// so the end of the server does not wait for documents that are yet to be made.
 pub(super) async fn cut_off(app: &App) {
     let mut stopping = app.stopping.subscribe();
     stopped(&mut stopping).await;
@@ -345,12 +427,19 @@ fn resolve(
     let (schema, rows) = (app.schema.clone(), Rows::default());
     let document = document.data(rows.clone()).data(size.clone());
     // What a mutation changes would be seen as it was before.
-    let document = if operation == OperationType::Query { document.data(RequestCache::default()) } else { document };
+    let document = if operation == OperationType::Query {
+        document.data(RequestCache::default())
+    } else {
+        document
+    };
     let (id, asked, hides) = (request_id.to_owned(), document.query.clone(), !app.suggestions);
     async move {
         match AssertUnwindSafe(schema.execute(document)).catch_unwind().await {
-            // Each list that came too late says so, which is one error and no answer; but of a mutation, what was done is reported.
-            Ok(_) if operation == OperationType::Query && size.is_exceeded() => errors::refused(size.exceeded(), &id),
+            // Each list that came too late says so, which is one error and no answer; but of a
+            // mutation, what was done is reported.
+            Ok(_) if operation == OperationType::Query && size.is_exceeded() => {
+                errors::refused(size.exceeded(), &id)
+            }
             Ok(mut answer) => match rows.check() {
                 Err(error) if operation == OperationType::Query => errors::refused(error, &id),
                 _ => {
@@ -362,7 +451,10 @@ fn resolve(
             },
             Err(cause) => {
                 let cause = panic_message(&*cause).to_owned();
-                errors::refused(Error::internal(std::io::Error::other(format!("a resolver panicked: {cause}"))), &id)
+                errors::refused(
+                    Error::internal(std::io::Error::other(format!("a resolver panicked: {cause}"))),
+                    &id,
+                )
             }
         }
     }
@@ -375,7 +467,13 @@ pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
         Ok(ready) => {
             let subject = viewer.subject.clone();
             let ready = Ready { document: ready.document.data(viewer), ..ready };
-            let execution = Execution { ready, subject, cost: None, allowance: Allowance::of(app), mutations: Arc::default() };
+            let execution = Execution {
+                ready,
+                subject,
+                cost: None,
+                allowance: Allowance::of(app),
+                mutations: Arc::default(),
+            };
             execute(app, execution, &id).await.answer
         }
         Err(error) => errors::refused(error, &id),
@@ -398,12 +496,21 @@ mod tests {
         let ready = measure(Document::new("{ viewer { subject } }"), &app.limits);
         let Ok(ready) = ready else { panic!("not measured") };
         let (subject, allowance) = ("somebody".to_owned(), Allowance::of(&app));
-        let execution = Execution { ready, subject, cost: None, allowance, mutations: Arc::default() };
+        let execution =
+            Execution { ready, subject, cost: None, allowance, mutations: Arc::default() };
         let answer = execute(&app, execution, "the-id").await.answer;
         let [error] = answer.errors.as_slice() else { panic!("{answer:?}") };
-        let extension = |name: &str| error.extensions.as_ref().and_then(|extensions| extensions.get(name)).cloned();
-        assert_eq!((extension("code"), extension("requestId")), (Some("INTERNAL".into()), Some("the-id".into())));
-        assert_eq!(error.message, "something failed on the server; the request id finds it in the log");
+        let extension = |name: &str| {
+            error.extensions.as_ref().and_then(|extensions| extensions.get(name)).cloned()
+        };
+        assert_eq!(
+            (extension("code"), extension("requestId")),
+            (Some("INTERNAL".into()), Some("the-id".into()))
+        );
+        assert_eq!(
+            error.message,
+            "something failed on the server; the request id finds it in the log"
+        );
         let viewer = Viewer { subject: "somebody".into(), ..Viewer::default() };
         assert!(ask(&app, viewer, Document::new("{ viewer { subject } }")).await.is_ok());
     }

@@ -1,5 +1,5 @@
-//! The thread that accepts connections, speaks HTTP and answers probes. It hands every other request over to the main runtime, so that probes
-//! are answered whatever other requests do there.
+//! The thread that accepts connections, speaks HTTP and answers probes. It hands every other
+//! request over to the main runtime, so that probes are answered whatever other requests do there.
 
 use std::{
     convert::Infallible,
@@ -59,11 +59,17 @@ pub(super) struct Front {
 
 impl Front {
     /// Starts the thread. Other requests than probes are answered on the runtime of the caller.
-    pub(super) async fn start(listener: TcpListener, app: App, settings: &Settings) -> io::Result<Self> {
+    pub(super) async fn start(
+        listener: TcpListener,
+        app: App,
+        settings: &Settings,
+    ) -> io::Result<Self> {
         // A listener is woken by the runtime that made it.
         let listener = listener.into_std()?;
-        // A socket's client has its own time to take what is sent, and is then told why it is closed.
-        let patience = settings.limits.request_time.max(settings.sockets.send_time + websocket::GOODBYE);
+        // A socket's client has its own time to take what is sent, and is then told why it is
+        // closed.
+        let patience =
+            settings.limits.request_time.max(settings.sockets.send_time + websocket::GOODBYE);
         let (most, metrics) = (settings.limits.connections, Arc::clone(&app.metrics));
         let connecting = Connecting {
             main: Handle::current(),
@@ -86,7 +92,9 @@ impl Front {
             match begun {
                 Ok((runtime, listener)) => {
                     started.send(Ok(())).ok();
-                    runtime.block_on(connecting.run(Connections::new(listener, most, patience, metrics), quits));
+                    runtime.block_on(
+                        connecting.run(Connections::new(listener, most, patience, metrics), quits),
+                    );
                     runtime.shutdown_background();
                 }
                 Err(cause) => drop(started.send(Err(cause))),
@@ -114,7 +122,8 @@ struct Connecting {
 }
 
 impl Connecting {
-    /// Accepts connections until the server stops, and serves those that are open until it has stopped.
+    /// Accepts connections until the server stops, and serves those that are open until it has
+    /// stopped.
     async fn run(self, connections: Connections, mut quit: oneshot::Receiver<()>) {
         let mut stopping = self.stopping.subscribe();
         tokio::select! {
@@ -139,13 +148,16 @@ impl Connecting {
         let (is_extra, mut stopping) = (replaced.is_some(), self.stopping.subscribe());
         let mut http = http1::Builder::new();
         // A client that says nothing, or never comes to the end of a header, is not waited for.
-        http.timer(TokioTimer::new()).header_read_timeout(if is_extra { EXTRA_TIME } else { self.header_time }).keep_alive(!is_extra);
+        http.timer(TokioTimer::new())
+            .header_read_timeout(if is_extra { EXTRA_TIME } else { self.header_time })
+            .keep_alive(!is_extra);
         let running = Arc::new(());
         let service = service_fn({
             let running = Arc::clone(&running);
             move |request| self.clone().answer(request, address, is_extra, Arc::clone(&running))
         });
-        let mut connection = pin!(http.serve_connection(TokioIo::new(connection), service).with_upgrades());
+        let mut connection =
+            pin!(http.serve_connection(TokioIo::new(connection), service).with_upgrades());
         let replaced = async {
             match replaced {
                 Some(replaced) => drop(replaced.await),
@@ -182,7 +194,8 @@ impl Connecting {
         } else if is_extra {
             made(self.full, request).await
         } else {
-            let answering = self.main.spawn(async move { off_thread(made(self.routes, request).await) });
+            let answering =
+                self.main.spawn(async move { off_thread(made(self.routes, request).await) });
             Running(answering).await.unwrap_or_else(|failed| {
                 tracing::error!(%failed, "a request was not answered");
                 StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -197,7 +210,8 @@ async fn made(routes: Router, request: Request) -> Response {
     response
 }
 
-/// Makes a body that is yet to be compressed on the runtime that calls this. One whose size is known is there already.
+/// Makes a body that is yet to be compressed on the runtime that calls this. One whose size is
+/// known is there already.
 fn off_thread(response: Response) -> Response {
     if response.body().size_hint().exact().is_some() {
         return response;
@@ -207,14 +221,19 @@ fn off_thread(response: Response) -> Response {
 
 /// Refuses a request on a connection beyond the limit.
 async fn no_room(request: Request) -> Response {
-    let words = "as many connections are open as may be (SAMREGISTER_MAX_CONNECTIONS); retry in a second";
-    let mut refused = Caller::of(&request).refuse(Error::throttled("TOO_MANY_CONNECTIONS", words, Duration::ZERO));
+    let words =
+        "as many connections are open as may be (SAMREGISTER_MAX_CONNECTIONS); retry in a second";
+    let mut refused = Caller::of(&request).refuse(Error::throttled(
+        "TOO_MANY_CONNECTIONS",
+        words,
+        Duration::ZERO,
+    ));
     *refused.status_mut() = StatusCode::SERVICE_UNAVAILABLE;
     refused
 }
 
-/// Ready when the server has been stopping for a while and the connection, which holds `running` twice, has no request to answer: the rest of
-/// a header may never come.
+/// Ready when the server has been stopping for a while and the connection, which holds `running`
+/// twice, has no request to answer: the rest of a header may never come.
 async fn idle_after_grace(running: &Arc<()>) {
     tokio::time::sleep(STOP_GRACE).await;
     while Arc::strong_count(running) > 2 {
@@ -232,7 +251,10 @@ impl HttpBody for RunningBody {
     type Data = Bytes;
     type Error = axum::Error;
 
-    fn poll_frame(mut self: Pin<&mut Self>, cx: &mut Context<'_>) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
+    fn poll_frame(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+    ) -> Poll<Option<Result<Frame<Bytes>, axum::Error>>> {
         Pin::new(&mut self.body).poll_frame(cx)
     }
 

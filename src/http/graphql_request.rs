@@ -57,7 +57,11 @@ impl Body {
         let text = str::from_utf8(bytes).map_err(|_| Error::invalid("body", "is not UTF-8"))?;
         if !text.trim_start().starts_with('[') {
             let mut faults = Faults::default();
-            let asked = Asked::read(&serde_json::from_str(text).map_err(|error| unreadable(&error))?, "", &mut faults);
+            let asked = Asked::read(
+                &serde_json::from_str(text).map_err(|error| unreadable(&error))?,
+                "",
+                &mut faults,
+            );
             faults.finish()?;
             return Ok(Self::One(asked));
         }
@@ -68,18 +72,24 @@ impl Body {
                 "The body is a list of documents, and lists are off on this server. Send each document in a request of its own.",
             ));
         }
-        let parts: Vec<&RawValue> = serde_json::from_str(text).map_err(|error| unreadable(&error))?;
+        let parts: Vec<&RawValue> =
+            serde_json::from_str(text).map_err(|error| unreadable(&error))?;
         if parts.is_empty() || parts.len() > most {
             return Err(Error::limit(
                 "LIMIT_BATCH",
                 "body",
-                format!("The body is a list of {} documents; 1 to {most} are allowed. Send them in several requests.", parts.len()),
+                format!(
+                    "The body is a list of {} documents; 1 to {most} are allowed. Send them in several requests.",
+                    parts.len()
+                ),
             ));
         }
         let (mut faults, mut batch) = (Faults::default(), Vec::new());
         for (place, part) in parts.into_iter().map(RawValue::get).enumerate() {
             // The reader would take a list for the parts in their order.
-            let parts = Some(part).filter(|part| part.starts_with('{')).and_then(|part| serde_json::from_str(part).ok());
+            let parts = Some(part)
+                .filter(|part| part.starts_with('{'))
+                .and_then(|part| serde_json::from_str(part).ok());
             match parts {
                 Some(parts) => batch.push(Asked::read(&parts, &format!("{place}."), &mut faults)),
                 None => faults.add(place.to_string(), "must be a JSON object"),
@@ -100,7 +110,12 @@ impl Asked {
         let document_id = text("documentId", parts.document_id);
         let operation_name = text("operationName", parts.operation_name);
         let asked = Self { query, document_id, operation_name, ..Self::default() };
-        asked.with(parts.variables.map(RawValue::get), parts.extensions.map(RawValue::get), at, faults)
+        asked.with(
+            parts.variables.map(RawValue::get),
+            parts.extensions.map(RawValue::get),
+            at,
+            faults,
+        )
     }
 
     /// Reads the payload of a socket's operation.
@@ -109,7 +124,11 @@ impl Asked {
     /// INVALID naming every part that is wrong.
     pub fn of_payload(payload: &str) -> Result<Self> {
         let mut faults = Faults::default();
-        let asked = Self::read(&serde_json::from_str(payload).map_err(|error| unreadable(&error))?, "", &mut faults);
+        let asked = Self::read(
+            &serde_json::from_str(payload).map_err(|error| unreadable(&error))?,
+            "",
+            &mut faults,
+        );
         faults.finish()?;
         Ok(asked)
     }
@@ -135,26 +154,41 @@ impl Asked {
             }
             *part = Some(value).filter(|value| !value.is_empty());
         }
-        let given = |text: &Option<String>| text.clone().filter(|text| text.trim() != "null").map(Cow::Owned);
-        let (variables, extensions): (Option<Cow<'_, str>>, Option<Cow<'_, str>>) = (given(&variables), given(&extensions));
+        let given = |text: &Option<String>| {
+            text.clone().filter(|text| text.trim() != "null").map(Cow::Owned)
+        };
+        let (variables, extensions): (Option<Cow<'_, str>>, Option<Cow<'_, str>>) =
+            (given(&variables), given(&extensions));
         let asked = asked.with(variables.as_deref(), extensions.as_deref(), "", &mut faults);
         faults.finish()?;
         Ok(asked)
     }
 
     /// With these two parts in JSON, and a fault for a request that names no document at all.
-    fn with(mut self, variables: Option<&str>, extensions: Option<&str>, at: &str, faults: &mut Faults) -> Self {
+    fn with(
+        mut self,
+        variables: Option<&str>,
+        extensions: Option<&str>,
+        at: &str,
+        faults: &mut Faults,
+    ) -> Self {
         const OBJECT: &str = "must be a JSON object";
         // A list would do for the library, as long as it is empty.
         let object = |text: &&str| text.trim_start().starts_with('{');
         if let Some(text) = variables {
-            let read = Some(text).filter(object).and_then(|text| serde_json::from_str(text).ok()).ok_or(OBJECT);
+            let read = Some(text)
+                .filter(object)
+                .and_then(|text| serde_json::from_str(text).ok())
+                .ok_or(OBJECT);
             self.variables = faults.take(&format!("{at}variables"), read);
         }
         if let Some(text) = extensions {
-            self.extensions = faults.take(&format!("{at}extensions"), serde_json::from_str(text).map_err(|_| OBJECT));
+            self.extensions = faults
+                .take(&format!("{at}extensions"), serde_json::from_str(text).map_err(|_| OBJECT));
         }
-        let is_named = self.query.is_some() || self.document_id.is_some() || self.extensions.contains_key("persistedQuery");
+        let is_named = self.query.is_some()
+            || self.document_id.is_some()
+            || self.extensions.contains_key("persistedQuery");
         faults.expect(is_named, &format!("{at}query"), "is missing");
         self
     }
@@ -162,5 +196,10 @@ impl Asked {
 
 fn unreadable(error: &serde_json::Error) -> Error {
     let place = format!("line {}, column {}", error.line(), error.column());
-    Error::invalid("body", format!("is not a GraphQL request in JSON ({place}); write {{\"query\": \"…\", \"variables\": {{…}}}}"))
+    Error::invalid(
+        "body",
+        format!(
+            "is not a GraphQL request in JSON ({place}); write {{\"query\": \"…\", \"variables\": {{…}}}}"
+        ),
+    )
 }

@@ -1,4 +1,5 @@
-//! Answers as HTTP carries them: the media type that was asked for, the status, and errors without data where nothing was executed.
+//! Answers as HTTP carries them: the media type that was asked for, the status, and errors without
+//! data where nothing was executed.
 
 use std::io;
 
@@ -33,7 +34,8 @@ impl Written {
         Self { json: json(&answer), answer }
     }
 
-    /// Writes an answer, unless it is longer than it may be: then a query is refused, and of a mutation it is said what was done.
+    /// Writes an answer, unless it is longer than it may be: then a query is refused, and of a
+    /// mutation it is said what was done.
     pub(super) fn within(mut answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Self {
         name_committed(&mut answer, mutations);
         let mut buffer = Bounded { bytes: Vec::new(), most: size.left() };
@@ -42,7 +44,11 @@ impl Written {
             false => serde_json::to_writer(&mut buffer, &answer).is_ok(),
         };
         let answer = if is_whole { answer } else { too_large(answer, mutations, size) };
-        let json = if is_whole { String::from_utf8(buffer.bytes).unwrap_or_default() } else { json(&answer) };
+        let json = if is_whole {
+            String::from_utf8(buffer.bytes).unwrap_or_default()
+        } else {
+            json(&answer)
+        };
         size.write(json.len());
         Self { answer, json }
     }
@@ -68,7 +74,8 @@ impl io::Write for Bounded {
     }
 }
 
-/// Returns the replacement of an answer that is too large. For mutations it says what was committed, with the ids of what they changed.
+/// Returns the replacement of an answer that is too large. For mutations it says what was
+/// committed, with the ids of what they changed.
 fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer {
     let request_id = uuid::Uuid::now_v7().to_string();
     let committed = mutations.committed_outcomes();
@@ -82,15 +89,22 @@ fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer
     cut
 }
 
-/// Says in errors about an answer's size what was committed all the same: by response key, the ids of what was changed.
+/// Says in errors about an answer's size what was committed all the same: by response key, the ids
+/// of what was changed.
 fn name_committed(answer: &mut Answer, mutations: &Mutations) {
-    let too_large = answer.errors.iter_mut().filter(|error| extension(error, "reason") == Some(&TOO_LARGE.into()));
+    let too_large = answer
+        .errors
+        .iter_mut()
+        .filter(|error| extension(error, "reason") == Some(&TOO_LARGE.into()));
     for error in too_large {
         let committed = mutations.committed_outcomes().into_iter().map(|(key, outcome)| {
             let ids = outcome.objects.iter().map(|id| Value::from(id.to_string())).collect();
             (Name::new(key), Value::List(ids))
         });
-        error.extensions.get_or_insert_default().set("committed", Value::Object(committed.collect()));
+        error
+            .extensions
+            .get_or_insert_default()
+            .set("committed", Value::Object(committed.collect()));
     }
 }
 
@@ -107,10 +121,13 @@ const LARGE: usize = 64 << 10;
 #[derive(Clone, Copy)]
 struct IsLarge;
 
-/// Compresses the bodies of large answers in the lane of expensive documents, so that the threads of small ones stay free.
+/// Compresses the bodies of large answers in the lane of expensive documents, so that the threads
+/// of small ones stay free.
 pub async fn compress_elsewhere(State(app): State<App>, request: Request, next: Next) -> Response {
     let response = next.run(request).await;
-    if response.extensions().get::<IsLarge>().is_none() || !response.headers().contains_key(header::CONTENT_ENCODING) {
+    if response.extensions().get::<IsLarge>().is_none()
+        || !response.headers().contains_key(header::CONTENT_ENCODING)
+    {
         return response;
     }
     response.map(|body| made_by(body, |making| app.lanes.spawn_background(making)))
@@ -127,12 +144,15 @@ pub(super) fn made_by(body: Body, spawn: impl FnOnce(BoxFuture<'static, ()>)) ->
             }
         }
     }));
-    Body::from_stream(stream::unfold(receive, |mut receive| async move { receive.recv().await.map(|chunk| (chunk, receive)) }))
+    Body::from_stream(stream::unfold(receive, |mut receive| async move {
+        receive.recv().await.map(|chunk| (chunk, receive))
+    }))
 }
 
 impl Caller {
-    /// Writes the answer. The answer to a well-formed request is a 200, also with errors; in the media type
-    /// `application/graphql-response+json`, one without data has the status of its errors.
+    /// Writes the answer. The answer to a well-formed request is a 200, also with errors; in the
+    /// media type `application/graphql-response+json`, one without data has the status of its
+    /// errors.
     pub(super) fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
         self.respond_with(status, answer, json(answer))
     }
@@ -144,7 +164,9 @@ impl Caller {
 
     fn respond_with(&self, status: StatusCode, answer: &Answer, json: String) -> Response {
         let status = match status {
-            StatusCode::OK if never_began(answer) && self.media == Some(Media::GraphqlResponse) => status_without_data(answer),
+            StatusCode::OK if never_began(answer) && self.media == Some(Media::GraphqlResponse) => {
+                status_without_data(answer)
+            }
             status => status,
         };
         let mut response = self.write(status, json);
@@ -166,7 +188,9 @@ impl Caller {
             StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
             _ => None,
         };
-        response.headers_mut().extend(more.map(|(name, value)| (name, HeaderValue::from_static(value))));
+        response
+            .headers_mut()
+            .extend(more.map(|(name, value)| (name, HeaderValue::from_static(value))));
         if is_large {
             response.extensions_mut().insert(IsLarge);
         }
@@ -174,23 +198,34 @@ impl Caller {
     }
 }
 
-/// The answer in JSON, written as it is and not by way of a JSON value, since that would lose the order of the fields.
+/// The answer in JSON, written as it is and not by way of a JSON value, since that would lose the
+/// order of the fields.
 pub(super) fn json(answer: &Answer) -> String {
-    let json = if never_began(answer) { serde_json::to_string(&Refusal { errors: &answer.errors }) } else { serde_json::to_string(answer) };
+    let json = if never_began(answer) {
+        serde_json::to_string(&Refusal { errors: &answer.errors })
+    } else {
+        serde_json::to_string(answer)
+    };
     json.unwrap_or_default()
 }
 
 /// Whether execution never began: then there is no data, not even null.
 pub(super) fn never_began(answer: &Answer) -> bool {
-    answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.is_empty())
+    answer.is_err()
+        && answer.data == Value::Null
+        && answer.errors.iter().all(|error| error.path.is_empty())
 }
 
-/// Returns the status of an answer without data: of the server's errors before those of the request.
+/// Returns the status of an answer without data: of the server's errors before those of the
+/// request.
 fn status_without_data(answer: &Answer) -> StatusCode {
-    let has = |name: &str, word: &str| answer.errors.iter().any(|error| extension(error, name) == Some(&word.into()));
+    let has = |name: &str, word: &str| {
+        answer.errors.iter().any(|error| extension(error, name) == Some(&word.into()))
+    };
     // A mutation that took too long may be committed yet: nothing is wrong with the request.
-    let is_late =
-        answer.errors.iter().any(|error| extension(error, "reason") == Some(&"LIMIT_TIME".into()) && retry_after(error).is_some());
+    let is_late = answer.errors.iter().any(|error| {
+        extension(error, "reason") == Some(&"LIMIT_TIME".into()) && retry_after(error).is_some()
+    });
     if has("code", "INTERNAL") {
         StatusCode::INTERNAL_SERVER_ERROR
     } else if is_late || has("reason", BUSY) {

@@ -1,4 +1,5 @@
-//! What every answer says to browsers: who may read it, what it may do there, and whether it comes compressed.
+//! What every answer says to browsers: who may read it, what it may do there, and whether it comes
+//! compressed.
 
 use axum::{
     extract::{Request, State},
@@ -24,10 +25,19 @@ pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed")
 
 /// Lets these web pages ask.
 pub fn cors(origins: &[String]) -> CorsLayer {
-    let origins: Vec<HeaderValue> = origins.iter().filter_map(|origin| origin.parse().ok()).collect();
+    let origins: Vec<HeaderValue> =
+        origins.iter().filter_map(|origin| origin.parse().ok()).collect();
     // What Apollo's clients send with each GET, to tell other servers that no simple form sent it.
-    let of_apollo = ["apollo-require-preflight", "x-apollo-operation-name"].map(HeaderName::from_static);
-    let own = [header::AUTHORIZATION, header::CONTENT_TYPE, header::ACCEPT, header::IF_NONE_MATCH, IDEMPOTENCY_KEY, REQUEST_ID];
+    let of_apollo =
+        ["apollo-require-preflight", "x-apollo-operation-name"].map(HeaderName::from_static);
+    let own = [
+        header::AUTHORIZATION,
+        header::CONTENT_TYPE,
+        header::ACCEPT,
+        header::IF_NONE_MATCH,
+        IDEMPOTENCY_KEY,
+        REQUEST_ID,
+    ];
     CorsLayer::new()
         .allow_origin(AllowOrigin::list(origins))
         .allow_methods([Method::GET, Method::POST])
@@ -38,17 +48,25 @@ pub fn cors(origins: &[String]) -> CorsLayer {
 /// Which answers are worth compressing.
 type Worth = And<SizeAbove, fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool>;
 
-/// Compresses texts. That their length tells of what is in them helps nobody: an answer needs a token, and no web page can make a browser
-/// send one.
+/// Compresses texts. That their length tells of what is in them helps nobody: an answer needs a
+/// token, and no web page can make a browser send one.
 pub fn compression() -> CompressionLayer<Worth> {
     let worth: fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool = |_, _, headers, _| {
-        let text = |name| headers.get(name).and_then(|value: &HeaderValue| value.to_str().ok()).unwrap_or_default();
-        let kinds = ["text/", "application/json", "application/graphql", "application/openmetrics-text"];
+        let text = |name| {
+            headers
+                .get(name)
+                .and_then(|value: &HeaderValue| value.to_str().ok())
+                .unwrap_or_default()
+        };
+        let kinds =
+            ["text/", "application/json", "application/graphql", "application/openmetrics-text"];
         // A strong validator promises the same bytes.
         let is_strong = text(header::ETAG).starts_with('"');
         !is_strong && kinds.iter().any(|kind| text(header::CONTENT_TYPE).starts_with(kind))
     };
-    CompressionLayer::new().quality(CompressionLevel::Fastest).compress_when(SizeAbove::new(1024).and(worth))
+    CompressionLayer::new()
+        .quality(CompressionLevel::Fastest)
+        .compress_when(SizeAbove::new(1024).and(worth))
 }
 
 /// What no answer goes without; `hsts` is for how many seconds browsers are to come by https alone.

@@ -30,7 +30,8 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Checks the database. Requests that wait while a check runs share the next one, so that a flood of them costs no more than a few.
+    /// Checks the database. Requests that wait while a check runs share the next one, so that a
+    /// flood of them costs no more than a few.
     pub(super) async fn check(&self, db: &Database) -> Unready {
         self.shared(check(db)).await
     }
@@ -76,7 +77,10 @@ async fn check(db: &Database) -> Unready {
     match tokio::time::timeout(PATIENCE, audit::replacement(&db.for_monitoring())).await {
         Ok(Ok(None)) => None,
         Ok(Ok(Some(replacement))) => {
-            tracing::warn!(replacement, "not ready: the key that signs the audit trail was replaced; restart this server with the new one");
+            tracing::warn!(
+                replacement,
+                "not ready: the key that signs the audit trail was replaced; restart this server with the new one"
+            );
             Some("the key that signs the audit trail was replaced; restart this server".into())
         }
         failed => {
@@ -86,10 +90,14 @@ async fn check(db: &Database) -> Unready {
     }
 }
 
-/// The database is reachable and migrated, changes can be written to it, and tokens can be verified.
+/// The database is reachable and migrated, changes can be written to it, and tokens can be
+/// verified.
 pub async fn ready(State(app): State<App>) -> (StatusCode, Cow<'static, str>) {
-    let why =
-        if app.keys.are_known() { app.readiness.check(&app.db).await } else { Some("the issuer of tokens has not told its keys".into()) };
+    let why = if app.keys.are_known() {
+        app.readiness.check(&app.db).await
+    } else {
+        Some("the issuer of tokens has not told its keys".into())
+    };
     match why {
         None => (StatusCode::OK, "ready\n".into()),
         Some(why) => (StatusCode::SERVICE_UNAVAILABLE, format!("not ready: {why}\n").into()),
@@ -116,7 +124,10 @@ mod tests {
         };
         let outcomes = join_all((0..500).map(|_| ask())).await;
         // The first had begun when the others came, so it says nothing to them.
-        assert_eq!((outcomes.iter().filter(|outcome| outcome.is_none()).count(), checks.load(SeqCst)), (1, 2));
+        assert_eq!(
+            (outcomes.iter().filter(|outcome| outcome.is_none()).count(), checks.load(SeqCst)),
+            (1, 2)
+        );
         ask().await;
         assert_eq!(checks.load(SeqCst), 3, "an outcome is not kept for those who come later");
     }

@@ -1,8 +1,11 @@
-//! The threads that execute documents, apart from those that accept connections, keep time limits and answer health checks.
+//! The threads that execute documents, apart from those that accept connections, keep time limits
+//! and answer health checks.
 //!
-//! There are two lanes, each a runtime with threads of its own: one for small documents and one for expensive ones, so that a small one
-//! never waits in a queue behind expensive ones, of any subject; the machine shares its cores among the threads. In either a subject executes
-//! a few queries at a time, in the order that they came, so that a second subject's needn't wait for all of the first one's.
+//! There are two lanes, each a runtime with threads of its own: one for small documents and one for
+//! expensive ones, so that a small one never waits in a queue behind expensive ones, of any
+//! subject; the machine shares its cores among the threads. In either a subject executes a few
+//! queries at a time, in the order that they came, so that a second subject's needn't wait for all
+//! of the first one's.
 
 use std::{
     collections::HashMap,
@@ -21,11 +24,12 @@ use tracing::Instrument;
 
 /// The points of cost from which on a document is expensive: some tens of milliseconds.
 pub(super) const DEAR: u64 = 2_000;
-/// The small queries that a subject executes at a time: half of the threads of their lane, and half of the connections that read on SQLite, of
-/// which PostgreSQL has more.
+/// The small queries that a subject executes at a time: half of the threads of their lane, and half
+/// of the connections that read on SQLite, of which PostgreSQL has more.
 const SMALL_SLOTS: usize = 4;
-/// The stack of a thread that executes documents, in bytes: the deepest document within the limits needs a few hundred kilobytes in a release
-/// build and several megabytes without optimisation. Only what is used takes memory.
+/// The stack of a thread that executes documents, in bytes: the deepest document within the limits
+/// needs a few hundred kilobytes in a release build and several megabytes without optimisation.
+/// Only what is used takes memory.
 pub(crate) const STACK: usize = 16 << 20;
 
 /// The runtimes in which documents are executed.
@@ -39,7 +43,11 @@ pub struct Lanes {
 
 impl Default for Lanes {
     fn default() -> Self {
-        Self { threads: None, small: Arc::new(Slots::new(SMALL_SLOTS)), dear: Arc::new(Slots::new(cores())) }
+        Self {
+            threads: None,
+            small: Arc::new(Slots::new(SMALL_SLOTS)),
+            dear: Arc::new(Slots::new(cores())),
+        }
     }
 }
 
@@ -68,7 +76,8 @@ impl Lanes {
         Ok(Self { threads: Some(threads), ..Self::default() })
     }
 
-    /// Executes something of the subject that only reads and costs so many points. It is ended when what this returns is dropped.
+    /// Executes something of the subject that only reads and costs so many points. It is ended when
+    /// what this returns is dropped.
     pub(super) fn spawn<F>(&self, subject: &str, cost: u64, execution: F) -> Running<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
@@ -77,7 +86,8 @@ impl Lanes {
         Running(self.spawn_in_turn(cost, Some(slots.of(subject)), execution))
     }
 
-    /// Does work on an answer that is already made, among the expensive documents and without a subject's slot.
+    /// Does work on an answer that is already made, among the expensive documents and without a
+    /// subject's slot.
     pub(super) fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         match &self.threads {
             Some(threads) => drop(threads.dear.spawn(work)),
@@ -85,9 +95,15 @@ impl Lanes {
         }
     }
 
-    /// Executes something to its end, whether or not its caller still waits for it. A small mutation needs no slot: it waits for its turn to
-    /// write, and must keep no query of its subject waiting meanwhile.
-    pub(super) fn spawn_detached<F>(&self, subject: &str, cost: u64, execution: F) -> JoinHandle<F::Output>
+    /// Executes something to its end, whether or not its caller still waits for it. A small
+    /// mutation needs no slot: it waits for its turn to write, and must keep no query of its
+    /// subject waiting meanwhile.
+    pub(super) fn spawn_detached<F>(
+        &self,
+        subject: &str,
+        cost: u64,
+        execution: F,
+    ) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
@@ -95,7 +111,12 @@ impl Lanes {
         self.spawn_in_turn(cost, slot, execution)
     }
 
-    fn spawn_in_turn<F>(&self, cost: u64, slot: Option<Arc<Semaphore>>, execution: F) -> JoinHandle<F::Output>
+    fn spawn_in_turn<F>(
+        &self,
+        cost: u64,
+        slot: Option<Arc<Semaphore>>,
+        execution: F,
+    ) -> JoinHandle<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
@@ -133,10 +154,11 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// Does work that takes some milliseconds on a text of so many bytes. When that is long, other threads take over the tasks of this one
-/// meanwhile.
+/// Does work that takes some milliseconds on a text of so many bytes. When that is long, other
+/// threads take over the tasks of this one meanwhile.
 pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    let may_block = Handle::try_current().is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
+    let may_block = Handle::try_current()
+        .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
     if bytes >= LONG && may_block { tokio::task::block_in_place(work) } else { work() }
 }
 
@@ -166,7 +188,8 @@ fn cores() -> usize {
     thread::available_parallelism().map_or(2, usize::from).max(2)
 }
 
-/// Starts a runtime on threads of its own. It ends when the sender is dropped; what runs on it then is ended too.
+/// Starts a runtime on threads of its own. It ends when the sender is dropped; what runs on it then
+/// is ended too.
 fn start(lane: &str, threads: usize) -> std::io::Result<(Handle, oneshot::Sender<()>)> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads)
@@ -227,8 +250,15 @@ mod tests {
                 })
             })
             .collect();
-        let other = tokio::time::timeout(Duration::from_secs(20), lanes.spawn("other", DEAR - 1, async { true })).await;
-        assert!(other.is_ok_and(|done| done.is_ok_and(|done| done)), "it waits for all of the first subject's");
+        let other = tokio::time::timeout(
+            Duration::from_secs(20),
+            lanes.spawn("other", DEAR - 1, async { true }),
+        )
+        .await;
+        assert!(
+            other.is_ok_and(|done| done.is_ok_and(|done| done)),
+            "it waits for all of the first subject's"
+        );
         let is_running = hostile.iter().any(|running| !running.0.is_finished());
         *gate.0.lock().unwrap_or_else(PoisonError::into_inner) = true;
         gate.1.notify_all();

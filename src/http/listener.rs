@@ -1,7 +1,9 @@
-//! The connections that are open: at most so many, and none that a client neither writes to nor reads from.
+//! The connections that are open: at most so many, and none that a client neither writes to nor
+//! reads from.
 //!
-//! A few more are accepted beyond the limit, for probes alone. Each takes the place of the oldest of these, so that clients who hold every
-//! connection keep no probe out. Others are refused there with 503 until a connection ends. A connection on which nothing is sent ends within the time for
+//! A few more are accepted beyond the limit, for probes alone. Each takes the place of the oldest
+//! of these, so that clients who hold every connection keep no probe out. Others are refused there
+//! with 503 until a connection ends. A connection on which nothing is sent ends within the time for
 //! a request, and so does one whose client does not take its answer.
 
 use std::{
@@ -54,10 +56,22 @@ pub struct Accepted {
 }
 
 impl Connections {
-    /// At most so many at once, each of which ends when its client takes nothing of what is sent for as long as `patience`.
+    /// At most so many at once, each of which ends when its client takes nothing of what is sent
+    /// for as long as `patience`.
     #[must_use]
-    pub fn new(listener: TcpListener, most: usize, patience: Duration, metrics: Arc<Metrics>) -> Self {
-        Self { listener, free: Arc::new(Semaphore::new(most)), extra: VecDeque::new(), patience, metrics }
+    pub fn new(
+        listener: TcpListener,
+        most: usize,
+        patience: Duration,
+        metrics: Arc<Metrics>,
+    ) -> Self {
+        Self {
+            listener,
+            free: Arc::new(Semaphore::new(most)),
+            extra: VecDeque::new(),
+            patience,
+            metrics,
+        }
     }
 
     /// Accepts the next connection, which is one beyond the limit when as many are open as may be.
@@ -73,22 +87,31 @@ impl Connections {
             self.extra.push_back(open);
             replaced
         });
-        let connection = Connection { stream, patience: self.patience, stalled: None, _permit: permit };
+        let connection =
+            Connection { stream, patience: self.patience, stalled: None, _permit: permit };
         Accepted { connection, address, replaced }
     }
 
-    /// The next connection. When the machine refuses to open one more, it is tried again a while later: those that are open may end.
+    /// The next connection. When the machine refuses to open one more, it is tried again a while
+    /// later: those that are open may end.
     async fn accepted(&self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
                 Ok(accepted) => return accepted,
                 // The client went away before it was heard.
-                Err(cause) if matches!(cause.kind(), ConnectionAborted | ConnectionRefused | ConnectionReset) => {}
+                Err(cause)
+                    if matches!(
+                        cause.kind(),
+                        ConnectionAborted | ConnectionRefused | ConnectionReset
+                    ) => {}
                 Err(cause) => {
                     let out_of_files = matches!(cause.raw_os_error(), Some(ENFILE | EMFILE));
                     self.metrics.accept_failed(out_of_files);
-                    let advice =
-                        if out_of_files { "raise LimitNOFILE (systemd) or ulimit -n, or lower SAMREGISTER_MAX_CONNECTIONS" } else { "" };
+                    let advice = if out_of_files {
+                        "raise LimitNOFILE (systemd) or ulimit -n, or lower SAMREGISTER_MAX_CONNECTIONS"
+                    } else {
+                        ""
+                    };
                     tracing::error!(%cause, advice, "a connection can't be accepted; trying again in a second");
                     sleep(RETRY).await;
                 }
@@ -128,18 +151,30 @@ impl Connection {
 }
 
 impl AsyncRead for Connection {
-    fn poll_read(mut self: Pin<&mut Self>, cx: &mut Context<'_>, buffer: &mut ReadBuf<'_>) -> Poll<Result<()>> {
+    fn poll_read(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        buffer: &mut ReadBuf<'_>,
+    ) -> Poll<Result<()>> {
         Pin::new(&mut self.stream).poll_read(cx, buffer)
     }
 }
 
 impl AsyncWrite for Connection {
-    fn poll_write(mut self: Pin<&mut Self>, cx: &mut Context<'_>, bytes: &[u8]) -> Poll<Result<usize>> {
+    fn poll_write(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        bytes: &[u8],
+    ) -> Poll<Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write(cx, bytes);
         self.written(cx, written)
     }
 
-    fn poll_write_vectored(mut self: Pin<&mut Self>, cx: &mut Context<'_>, parts: &[IoSlice<'_>]) -> Poll<Result<usize>> {
+    fn poll_write_vectored(
+        mut self: Pin<&mut Self>,
+        cx: &mut Context<'_>,
+        parts: &[IoSlice<'_>],
+    ) -> Poll<Result<usize>> {
         let written = Pin::new(&mut self.stream).poll_write_vectored(cx, parts);
         self.written(cx, written)
     }

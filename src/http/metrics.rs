@@ -1,7 +1,9 @@
-//! What is measured, in the OpenMetrics text format that Prometheus reads: requests as they come, the register as it is when somebody looks.
+//! What is measured, in the OpenMetrics text format that Prometheus reads: requests as they come,
+//! the register as it is when somebody looks.
 //!
-//! Answers peers on the same machine, and others who have the token of SAMREGISTER_METRICS_TOKEN, or all if SAMREGISTER_METRICS_OPEN says so:
-//! it counts the agreements of all members by activity, and names no member.
+//! Answers peers on the same machine, and others who have the token of SAMREGISTER_METRICS_TOKEN,
+//! or all if SAMREGISTER_METRICS_OPEN says so: it counts the agreements of all members by activity,
+//! and names no member.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -109,25 +111,44 @@ struct Figures {
 impl Default for Metrics {
     fn default() -> Self {
         let requests = Family::<Answered, Counter<u64, AtomicU64>>::default();
-        let seconds: Family<_, _, fn() -> Histogram> = Family::new_with_constructor(|| Histogram::new(SECONDS));
+        let seconds: Family<_, _, fn() -> Histogram> =
+            Family::new_with_constructor(|| Histogram::new(SECONDS));
         let results = Family::<GraphqlResult, Counter>::default();
-        let (expiring, database_up, failed_writes) = (Family::<Within, Gauge>::default(), Gauge::default(), Counter::default());
+        let (expiring, database_up, failed_writes) =
+            (Family::<Within, Gauge>::default(), Gauge::default(), Counter::default());
         let denied = Family::<Denied, Counter>::default();
         let accept_failures = Family::<Refusal, Counter<u64, AtomicU64>>::default();
         for reason in ACCEPT_FAILURES {
             drop(accept_failures.get_or_create(&Refusal { reason }));
         }
         let mut registry = Registry::with_prefix("samregister");
-        registry.register("accept_failures", "Connections that the machine would not open, by reason", accept_failures.clone());
-        registry.register("build", "What runs here", Info::new([("version", env!("CARGO_PKG_VERSION"))]));
+        registry.register(
+            "accept_failures",
+            "Connections that the machine would not open, by reason",
+            accept_failures.clone(),
+        );
+        registry.register(
+            "build",
+            "What runs here",
+            Info::new([("version", env!("CARGO_PKG_VERSION"))]),
+        );
         registry.register("http_requests", "Answers by method, route and status", requests.clone());
-        registry.register_with_unit("http_request_duration", "How long answers took, by route", Unit::Seconds, seconds.clone());
+        registry.register_with_unit(
+            "http_request_duration",
+            "How long answers took, by route",
+            Unit::Seconds,
+            seconds.clone(),
+        );
         registry.register(
             "graphql_results",
             "Results by kind of operation (unknown: refused before that was read) and by code and reason of their errors (code OK: without); a result with several codes counts once for each",
             results.clone(),
         );
-        registry.register("denials", "Requests and fields that were denied to who asked, by code and route", denied.clone());
+        registry.register(
+            "denials",
+            "Requests and fields that were denied to who asked, by code and route",
+            denied.clone(),
+        );
         registry.register(
             "database_up",
             "1 when the database can be reached, is migrated and takes changes, 0 when not",
@@ -159,12 +180,13 @@ impl Default for Metrics {
     }
 }
 
-/// Reasons why a connection is not accepted: the program or the machine has too many files open, or something else.
+/// Reasons why a connection is not accepted: the program or the machine has too many files open, or
+/// something else.
 const ACCEPT_FAILURES: [&str; 2] = ["open_files", "other"];
 
 impl Metrics {
-    /// Counts a result by the kind of its operation and the codes and reasons of its errors. `operation` is `None` when it was refused before
-    /// that was known.
+    /// Counts a result by the kind of its operation and the codes and reasons of its errors.
+    /// `operation` is `None` when it was refused before that was known.
     pub fn count_result(&self, operation: Option<OperationType>, answer: &Answer) {
         let operation = match operation {
             Some(OperationType::Query) => "query",
@@ -176,23 +198,32 @@ impl Metrics {
             Some(Value::String(word)) => word.clone(),
             _ => String::new(),
         };
-        let mut found: BTreeSet<_> = answer.errors.iter().map(|error| (word(error, "code"), word(error, "reason"))).collect();
+        let mut found: BTreeSet<_> = answer
+            .errors
+            .iter()
+            .map(|error| (word(error, "code"), word(error, "reason")))
+            .collect();
         if found.is_empty() {
             found.insert(("OK".to_owned(), String::new()));
         }
         for (code, reason) in found {
-            self.results.get_or_create(&GraphqlResult { operation: operation.to_owned(), code, reason }).inc();
+            self.results
+                .get_or_create(&GraphqlResult { operation: operation.to_owned(), code, reason })
+                .inc();
         }
     }
 
     /// Counts a connection that could not be accepted.
     pub fn accept_failed(&self, out_of_files: bool) {
         let [open_files, other] = ACCEPT_FAILURES;
-        self.accept_failures.get_or_create(&Refusal { reason: if out_of_files { open_files } else { other } }).inc();
+        self.accept_failures
+            .get_or_create(&Refusal { reason: if out_of_files { open_files } else { other } })
+            .inc();
     }
 
-    /// Brings up to date what is measured of the register. Whether the database is up is found by the readiness check alone: figures that
-    /// take long to read say nothing of it. Without its database, the figures are missing and not old.
+    /// Brings up to date what is measured of the register. Whether the database is up is found by
+    /// the readiness check alone: figures that take long to read say nothing of it. Without its
+    /// database, the figures are missing and not old.
     async fn look(self: &Arc<Self>, app: &App) {
         let is_up = app.readiness.check(&app.db).await.is_none();
         self.database_up.set(i64::from(is_up));
@@ -205,7 +236,9 @@ impl Metrics {
         let has_figures = self.figures().read_at.is_some_and(|at| at.elapsed() < MAX_AGE);
         let (own, db) = (Arc::clone(self), app.db.for_monitoring());
         let reading = tokio::spawn(async move { own.read_figures(&db).await });
-        drop(tokio::time::timeout(if has_figures { GRACE } else { health::PATIENCE }, reading).await);
+        drop(
+            tokio::time::timeout(if has_figures { GRACE } else { health::PATIENCE }, reading).await,
+        );
     }
 
     fn figures(&self) -> MutexGuard<'_, Figures> {
@@ -237,22 +270,26 @@ impl Metrics {
     }
 }
 
-/// What expires, with a nought for each activity and kind that has none: a figure that is missing would set off no alarm.
+/// What expires, with a nought for each activity and kind that has none: a figure that is missing
+/// would set off no alarm.
 async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
     let viewer = Viewer::operator("metrics");
-    let every = activities::all(db, &viewer, &activities::Filter::default(), &[activity::Column::Slug]).await?;
-    let kinds = [AgreementKind::Participation, AgreementKind::Assignment, AgreementKind::Cooperation];
+    let every =
+        activities::all(db, &viewer, &activities::Filter::default(), &[activity::Column::Slug])
+            .await?;
+    let kinds =
+        [AgreementKind::Participation, AgreementKind::Assignment, AgreementKind::Cooperation];
     let slugs = every.into_iter().map(|activity| activity.slug).chain([String::new()]);
-    let mut counts: BTreeMap<(String, &str), Vec<i64>> =
-        slugs.flat_map(|slug| kinds.map(|kind| ((slug.clone(), kind.word()), vec![0; WITHIN.len()]))).collect();
+    let mut counts: BTreeMap<(String, &str), Vec<i64>> = slugs
+        .flat_map(|slug| kinds.map(|kind| ((slug.clone(), kind.word()), vec![0; WITHIN.len()])))
+        .collect();
     for Tally { activity, kind, counts: found } in query::tally(db, &viewer, &WITHIN).await? {
         counts.insert((activity.unwrap_or_default(), kind.word()), found);
     }
     let rows = counts.into_iter().flat_map(|((activity, kind), counts)| {
-        WITHIN
-            .into_iter()
-            .zip(counts)
-            .map(move |(within, count)| (Within { activity: activity.clone(), kind: kind.to_owned(), within }, count))
+        WITHIN.into_iter().zip(counts).map(move |(within, count)| {
+            (Within { activity: activity.clone(), kind: kind.to_owned(), within }, count)
+        })
     });
     Ok(rows.collect())
 }
@@ -265,9 +302,14 @@ fn admit(app: &App, request: &Request) -> Result<()> {
     }
     let digest = |text: &str| Sha256::digest(text);
     // Digests, so that how long the comparison takes says nothing of the token.
-    let is_known =
-        access.token.as_ref().is_some_and(|token| bearer(request.headers()).is_ok_and(|sent| digest(&sent) == digest(token.expose())));
-    if is_known { Ok(()) } else { Err(Error::Unauthenticated(denied(access.token.is_some()).to_owned())) }
+    let is_known = access.token.as_ref().is_some_and(|token| {
+        bearer(request.headers()).is_ok_and(|sent| digest(&sent) == digest(token.expose()))
+    });
+    if is_known {
+        Ok(())
+    } else {
+        Err(Error::Unauthenticated(denied(access.token.is_some()).to_owned()))
+    }
 }
 
 /// Returns why a request may not read what is measured, with what to do about it.
@@ -288,7 +330,11 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     app.metrics.look(&app).await;
     let mut text = String::new();
     match encode(&mut text, &app.metrics.registry) {
-        Ok(()) => ([(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")], text).into_response(),
+        Ok(()) => (
+            [(header::CONTENT_TYPE, "application/openmetrics-text; version=1.0.0; charset=utf-8")],
+            text,
+        )
+            .into_response(),
         Err(error) => {
             tracing::error!(%error, "what was measured could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
@@ -296,14 +342,23 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
     }
 }
 
-/// Measures every request. Routes and methods are those that the server knows, so that nobody can make up labels.
+/// Measures every request. Routes and methods are those that the server knows, so that nobody can
+/// make up labels.
 pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
-    let route = request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
-    let known = [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(request.method());
+    let route =
+        request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
+    let known =
+        [Method::GET, Method::HEAD, Method::POST, Method::OPTIONS].contains(request.method());
     let method = if known { request.method().to_string() } else { "other".to_owned() };
     let began = Instant::now();
     let response = next.run(request).await;
-    app.metrics.seconds.get_or_create(&Route { route: route.clone() }).observe(began.elapsed().as_secs_f64());
-    app.metrics.requests.get_or_create(&Answered { method, route, status: response.status().as_u16() }).inc();
+    app.metrics
+        .seconds
+        .get_or_create(&Route { route: route.clone() })
+        .observe(began.elapsed().as_secs_f64());
+    app.metrics
+        .requests
+        .get_or_create(&Answered { method, route, status: response.status().as_u16() })
+        .inc();
     response
 }

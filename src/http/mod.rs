@@ -117,7 +117,12 @@ impl std::fmt::Debug for App {
 impl App {
     /// An app over this register.
     #[must_use]
-    pub fn new(db: Database, keys: Keys, settings: &Settings, explorer: graphiql::Settings) -> Self {
+    pub fn new(
+        db: Database,
+        keys: Keys,
+        settings: &Settings,
+        explorer: graphiql::Settings,
+    ) -> Self {
         let most = &settings.limits;
         // First, so that the schema takes the place of what that needs for a moment.
         let costs = graphql::cost::Costs::of_schema();
@@ -178,7 +183,8 @@ impl App {
         self.revocations.check(verified, now)
     }
 
-    /// Learns what a server must know before it answers, and keeps it up to date until the server stops.
+    /// Learns what a server must know before it answers, and keeps it up to date until the server
+    /// stops.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
@@ -205,7 +211,11 @@ impl App {
     /// INVALID when their file can't be read, or holds one that is none or exceeds a limit.
     pub fn with_documents(self, settings: &Settings) -> Result<Self> {
         let exposure = &settings.exposure;
-        let documents = documents::Documents::load(exposure.documents.as_deref(), exposure.only_documents, &self.limits)?;
+        let documents = documents::Documents::load(
+            exposure.documents.as_deref(),
+            exposure.only_documents,
+            &self.limits,
+        )?;
         Ok(Self { documents: Arc::new(documents), ..self })
     }
 }
@@ -233,7 +243,9 @@ pub fn router(app: App, settings: &Settings) -> Router {
         routes = routes.route("/schema.graphql", get(api::sdl));
     }
     if settings.exposure.explorer {
-        routes = routes.route("/graphiql", get(graphiql::page)).route("/graphiql/{file}", get(graphiql::file));
+        routes = routes
+            .route("/graphiql", get(graphiql::page))
+            .route("/graphiql/{file}", get(graphiql::file));
     }
     layered(routes.fallback(unknown).with_state(app.clone()), app, settings)
 }
@@ -260,7 +272,10 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
         .layer(axum::extract::DefaultBodyLimit::max(settings.limits.body_bytes))
         .layer(CatchPanicLayer::custom(panicked))
         .layer(headers::compression())
-        .layer(axum::middleware::from_fn_with_state(app.clone(), graphql_response::compress_elsewhere))
+        .layer(axum::middleware::from_fn_with_state(
+            app.clone(),
+            graphql_response::compress_elsewhere,
+        ))
         .layer(axum::middleware::from_fn_with_state(app.clone(), denials::watch))
         .layer(axum::middleware::from_fn_with_state(app, metrics::measure))
         .layer(headers::cors(&settings.cors_origins))
@@ -268,7 +283,10 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
         .layer(PropagateRequestIdLayer::new(REQUEST_ID))
         .layer(SetRequestIdLayer::new(REQUEST_ID, MakeRequestUuid))
         .layer(axum::middleware::from_fn(request_ids::take))
-        .layer(axum::middleware::from_fn_with_state(settings.exposure.hsts_seconds, headers::harden))
+        .layer(axum::middleware::from_fn_with_state(
+            settings.exposure.hsts_seconds,
+            headers::harden,
+        ))
 }
 
 /// A duration in milliseconds with one decimal, for the log.
@@ -278,22 +296,35 @@ fn milliseconds(took: Duration) -> f64 {
 
 async fn unknown(request: Request) -> Response {
     if request.uri().path().starts_with("/graphql/") {
-        return execution::Caller::of(&request).refuse(Error::NotFound("there is nothing here; the API is at /graphql".into()));
+        return execution::Caller::of(&request)
+            .refuse(Error::NotFound("there is nothing here; the API is at /graphql".into()));
     }
     (StatusCode::NOT_FOUND, "there is nothing here; the API is at /graphql\n").into_response()
 }
 
-/// A panic is told like any failure of ours. Which request it was stands beside it in the log, and in the answer's header.
+/// A panic is told like any failure of ours. Which request it was stands beside it in the log, and
+/// in the answer's header.
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
-    let failure = Error::internal(std::io::Error::other(format!("a request panicked: {}", panic_message(&*cause))));
+    let failure = Error::internal(std::io::Error::other(format!(
+        "a request panicked: {}",
+        panic_message(&*cause)
+    )));
     let json = graphql_response::json(&errors::refused(failure, ""));
-    (StatusCode::INTERNAL_SERVER_ERROR, [(axum::http::header::CONTENT_TYPE, content_negotiation::Media::Json.content_type())], json)
+    (
+        StatusCode::INTERNAL_SERVER_ERROR,
+        [(axum::http::header::CONTENT_TYPE, content_negotiation::Media::Json.content_type())],
+        json,
+    )
         .into_response()
 }
 
 /// What a panic said.
 fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
-    cause.downcast_ref::<&str>().copied().or_else(|| cause.downcast_ref::<String>().map(String::as_str)).unwrap_or("it said nothing")
+    cause
+        .downcast_ref::<&str>()
+        .copied()
+        .or_else(|| cause.downcast_ref::<String>().map(String::as_str))
+        .unwrap_or("it said nothing")
 }
 
 /// Ready when the server stops.
@@ -302,11 +333,17 @@ async fn stopped(stopping: &mut watch::Receiver<bool>) {
     drop(stopping.wait_for(|is_stopping| *is_stopping).await);
 }
 
-/// Serves HTTP/1.1 and the API's sockets until `stop` is ready, then finishes what runs, for at most half a minute, and closes the database.
+/// Serves HTTP/1.1 and the API's sockets until `stop` is ready, then finishes what runs, for at
+/// most half a minute, and closes the database.
 ///
 /// # Errors
 /// INTERNAL when the database fails, or the thread that accepts connections ends.
-pub async fn serve(listener: tokio::net::TcpListener, app: App, settings: &Settings, stop: impl Future<Output = ()>) -> Result<()> {
+pub async fn serve(
+    listener: tokio::net::TcpListener,
+    app: App,
+    settings: &Settings,
+    stop: impl Future<Output = ()>,
+) -> Result<()> {
     let app = App { lanes: lanes::Lanes::start().map_err(Error::internal)?, ..app };
     app.start().await?;
     let (db, stopping) = (app.db.clone(), app.stopping.clone());

@@ -29,12 +29,15 @@ pub fn is_local(request: &Request) -> bool {
     peer(request.extensions()).is_some_and(|address| address.is_loopback()) && !is_forwarded
 }
 
-/// Returns the address of the client: the peer's, or what a trusted proxy says of whom it forwards; null when the peer is not known.
+/// Returns the address of the client: the peer's, or what a trusted proxy says of whom it forwards;
+/// null when the peer is not known.
 pub fn client(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut client = peer(extensions)?;
-    let hops = headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
+    let hops =
+        headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
     let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
-    // Each proxy adds whom it heard from at the end; what stands before that of the first that is not trusted may be made up.
+    // Each proxy adds whom it heard from at the end; what stands before that of the first that is
+    // not trusted may be made up.
     for hop in hops.into_iter().rev() {
         if !trusted.iter().any(|network| network.contains(&client)) {
             break;
@@ -52,7 +55,8 @@ fn peer(extensions: &Extensions) -> Option<IpAddr> {
 /// Reads an address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
-    let address = bare.parse().ok().or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()));
+    let address =
+        bare.parse().ok().or_else(|| text.parse().ok().map(|address: SocketAddr| address.ip()));
     address.map(|address: IpAddr| address.to_canonical())
 }
 
@@ -74,15 +78,25 @@ mod tests {
 
     #[test]
     fn a_client_is_whom_trusted_proxies_forward() {
-        let trusted: Vec<IpNet> = ["10.0.0.0/8", "127.0.0.1/32", "::1/128"].map(|network| network.parse().unwrap()).to_vec();
+        let trusted: Vec<IpNet> = ["10.0.0.0/8", "127.0.0.1/32", "::1/128"]
+            .map(|network| network.parse().unwrap())
+            .to_vec();
         for (peer, headers, client_address) in [
             ("127.0.0.1:1", &[][..], "127.0.0.1"),
             ("127.0.0.1:1", &[("x-forwarded-for", "203.0.113.7")], "203.0.113.7"),
             ("[::ffff:127.0.0.1]:1", &[("x-forwarded-for", "203.0.113.7:4711")], "203.0.113.7"),
             ("[::1]:1", &[("x-forwarded-for", "[2001:db8::7]:4711")], "2001:db8::7"),
             // What the client itself wrote counts for nothing.
-            ("127.0.0.1:1", &[("x-forwarded-for", "198.51.100.1, 203.0.113.7, 10.0.0.2")], "203.0.113.7"),
-            ("127.0.0.1:1", &[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7")], "203.0.113.7"),
+            (
+                "127.0.0.1:1",
+                &[("x-forwarded-for", "198.51.100.1, 203.0.113.7, 10.0.0.2")],
+                "203.0.113.7",
+            ),
+            (
+                "127.0.0.1:1",
+                &[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7")],
+                "203.0.113.7",
+            ),
             ("127.0.0.1:1", &[("x-forwarded-for", "203.0.113.7, nobody, 10.0.0.2")], "10.0.0.2"),
             ("192.0.2.1:1", &[("x-forwarded-for", "203.0.113.7")], "192.0.2.1"),
         ] {

@@ -1,5 +1,6 @@
-//! Documents that the server has, which clients name instead of sending their text: those of a trusted file, by its ids, and those that the
-//! same subject sent before, by their SHA-256 (automatic persisted queries).
+//! Documents that the server has, which clients name instead of sending their text: those of a
+//! trusted file, by its ids, and those that the same subject sent before, by their SHA-256
+//! (automatic persisted queries).
 
 use std::{
     collections::BTreeMap,
@@ -23,9 +24,11 @@ use domain::{
     files,
 };
 
-/// The documents that are stored of those that a subject sent, at most so many and so many bytes of them.
+/// The documents that are stored of those that a subject sent, at most so many and so many bytes of
+/// them.
 const STORED: (usize, usize) = (200, 1 << 20);
-/// The subjects whose documents are stored; of more, those that sent and named none for longest are forgotten.
+/// The subjects whose documents are stored; of more, those that sent and named none for longest are
+/// forgotten.
 const SUBJECTS: usize = 100;
 
 /// The largest file of trusted documents, in bytes.
@@ -40,7 +43,8 @@ pub struct Documents {
     trusted: watch::Sender<Trusted>,
     /// Whether no others are answered.
     only: bool,
-    /// Documents that each subject sent, so that none evicts another's or learns of it; the latest used last.
+    /// Documents that each subject sent, so that none evicts another's or learns of it; the latest
+    /// used last.
     sent: Mutex<IndexMap<String, Sent>>,
 }
 
@@ -59,23 +63,32 @@ struct Sent {
 }
 
 impl Documents {
-    /// The documents of a file, a JSON object of texts by their ids, as relay-compiler and GraphQL Code Generator write it; without a file, none.
+    /// The documents of a file, a JSON object of texts by their ids, as relay-compiler and GraphQL
+    /// Code Generator write it; without a file, none.
     ///
     /// # Errors
     /// INVALID naming every document that is none or exceeds a limit.
     pub fn load(file: Option<&Path>, only: bool, limits: &Limits) -> Result<Self> {
         let read = file.map(|file| read(file, "", limits)).transpose()?.flatten();
-        Ok(Self { file: file.map(Path::to_owned), trusted: watch::Sender::new(read.unwrap_or_default()), only, ..Self::default() })
+        Ok(Self {
+            file: file.map(Path::to_owned),
+            trusted: watch::Sender::new(read.unwrap_or_default()),
+            only,
+            ..Self::default()
+        })
     }
 
-    /// Reads the file anew when it has changed. One that is bad leaves the documents that are known.
+    /// Reads the file anew when it has changed. One that is bad leaves the documents that are
+    /// known.
     ///
     /// # Errors
     /// INVALID as when they are loaded.
     pub async fn refresh(&self, limits: &Arc<Limits>) -> Result<()> {
         let Some(file) = self.file.clone() else { return Ok(()) };
         let (known, limits) = (self.trusted.borrow().digest.clone(), Arc::clone(limits));
-        let read = tokio::task::spawn_blocking(move || read(&file, &known, &limits)).await.map_err(Error::internal)?;
+        let read = tokio::task::spawn_blocking(move || read(&file, &known, &limits))
+            .await
+            .map_err(Error::internal)?;
         if let Some(trusted) = read? {
             tracing::info!(documents = trusted.texts.len(), "the trusted documents were read anew");
             self.trusted.send_replace(trusted);
@@ -93,23 +106,33 @@ impl Documents {
             tokio::time::sleep(LOOK).await;
             let failed = self.refresh(limits).await.err().map(|cause| cause.to_string());
             if let Some(cause) = failed.as_ref().filter(|_| failed != trouble) {
-                tracing::warn!(cause, "the trusted documents can't be read anew; those that are known still hold");
+                tracing::warn!(
+                    cause,
+                    "the trusted documents can't be read anew; those that are known still hold"
+                );
             }
             trouble = failed;
         }
     }
 
-    /// The text of the document that is asked for, and its digest when it is to be kept under that once it is known to be good.
+    /// The text of the document that is asked for, and its digest when it is to be kept under that
+    /// once it is known to be good.
     ///
     /// # Errors
-    /// NOT_FOUND for one that the server does not have, FORBIDDEN for a text where only trusted documents are answered, and INVALID for a
-    /// digest that is not the text's. Where clients of persisted queries look for a message, it is theirs.
+    /// NOT_FOUND for one that the server does not have, FORBIDDEN for a text where only trusted
+    /// documents are answered, and INVALID for a digest that is not the text's. Where clients of
+    /// persisted queries look for a message, it is theirs.
     pub fn find(&self, asked: &Asked, subject: &str) -> Result<(String, Option<String>)> {
         if let Some(id) = &asked.document_id {
             if asked.query.is_some() {
-                return Err(Error::invalid("documentId", "stands beside a query; send one of them"));
+                return Err(Error::invalid(
+                    "documentId",
+                    "stands beside a query; send one of them",
+                ));
             }
-            let found = self.trusted(id).ok_or_else(|| Error::not_found("document", id.chars().take(100).collect::<String>()))?;
+            let found = self.trusted(id).ok_or_else(|| {
+                Error::not_found("document", id.chars().take(100).collect::<String>())
+            })?;
             return Ok((found, None));
         }
         let digest = asked.extensions.get("persistedQuery").map(digest).transpose()?;
@@ -117,17 +140,26 @@ impl Documents {
             return Ok((found, None));
         }
         match (&asked.query, digest) {
-            (_, Some(_)) if self.only => Err(Error::Forbidden("PersistedQueryNotSupported".to_owned())),
-            (_, None) if self.only => {
-                Err(Error::Forbidden("this server answers only documents that it has; name one by its documentId".to_owned()))
+            (_, Some(_)) if self.only => {
+                Err(Error::Forbidden("PersistedQueryNotSupported".to_owned()))
             }
+            (_, None) if self.only => Err(Error::Forbidden(
+                "this server answers only documents that it has; name one by its documentId"
+                    .to_owned(),
+            )),
             (Some(query), Some(digest)) if hex(&Sha256::digest(query)) != digest => {
-                Err(Error::invalid("extensions.persistedQuery.sha256Hash", "is not the SHA-256 of the query, in hexadecimal"))
+                Err(Error::invalid(
+                    "extensions.persistedQuery.sha256Hash",
+                    "is not the SHA-256 of the query, in hexadecimal",
+                ))
             }
             (Some(query), digest) => Ok((query.clone(), digest)),
             (None, digest) => {
                 let found = digest.and_then(|digest| self.sent(subject, &digest));
-                Ok((found.ok_or_else(|| Error::NotFound("PersistedQueryNotFound".to_owned()))?, None))
+                Ok((
+                    found.ok_or_else(|| Error::NotFound("PersistedQueryNotFound".to_owned()))?,
+                    None,
+                ))
             }
         }
     }
@@ -136,7 +168,11 @@ impl Documents {
     fn trusted(&self, id: &str) -> Option<String> {
         let (bare, trusted) = (id.strip_prefix("sha256:"), self.trusted.borrow());
         let texts = &trusted.texts;
-        texts.get(id).or_else(|| texts.get(bare?)).or_else(|| texts.get(&format!("sha256:{id}"))).cloned()
+        texts
+            .get(id)
+            .or_else(|| texts.get(bare?))
+            .or_else(|| texts.get(&format!("sha256:{id}")))
+            .cloned()
     }
 
     fn sent(&self, subject: &str, digest: &str) -> Option<String> {
@@ -145,7 +181,8 @@ impl Documents {
         latest(&mut own.texts, digest).cloned()
     }
 
-    /// Stores a document that passed the limits for its subject under its digest. When there are too many, the least recently used goes.
+    /// Stores a document that passed the limits for its subject under its digest. When there are
+    /// too many, the least recently used goes.
     pub fn store(&self, subject: &str, digest: String, text: &str) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if latest(&mut sent, subject).is_none() {
@@ -176,20 +213,26 @@ fn latest<'m, T>(map: &'m mut IndexMap<String, T>, key: &str) -> Option<&'m mut 
 
 /// What the file holds; null when that is known, by the digest of its text.
 fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
-    let unreadable = |what: String| Error::invalid(config::DOCUMENTS, format!("names {}, which {what}", file.display()));
-    let text = files::read_text(file, LARGEST_FILE).map_err(|error| unreadable(format!("can't be read: {error}")))?;
+    let unreadable = |what: String| {
+        Error::invalid(config::DOCUMENTS, format!("names {}, which {what}", file.display()))
+    };
+    let text = files::read_text(file, LARGEST_FILE)
+        .map_err(|error| unreadable(format!("can't be read: {error}")))?;
     let digest = hex(&Sha256::digest(&text));
     if digest == known {
         return Ok(None);
     }
-    let texts: BTreeMap<String, String> =
-        serde_json::from_str(&text).map_err(|error| unreadable(format!("is not a JSON object of texts by their ids: {error}")))?;
+    let texts: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|error| {
+        unreadable(format!("is not a JSON object of texts by their ids: {error}"))
+    })?;
     let (mut faults, mut wrong) = (Faults::default(), Vec::new());
     for (id, text) in &texts {
         // Which of its operations is meant is known only when it is asked.
         match query_cost::measure(text, &async_graphql::Variables::default(), None, limits) {
             Ok(_) | Err(Exceeded::Operation(_)) => {}
-            Err(exceeded) => wrong.push(format!("names {}, where {id} is not taken: {exceeded}", file.display())),
+            Err(exceeded) => {
+                wrong.push(format!("names {}, where {id} is not taken: {exceeded}", file.display()))
+            }
         }
     }
     faults.add_each(config::DOCUMENTS, wrong);
@@ -200,9 +243,14 @@ fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
 /// The digest that a client names a document by.
 fn digest(persisted: &Value) -> Result<String> {
     let digest = persisted["sha256Hash"].as_str().filter(|_| persisted["version"] == 1);
-    let digest = digest.filter(|digest| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
-    let wrong =
-        || Error::invalid("extensions.persistedQuery", "must be {\"version\": 1, \"sha256Hash\": \"…\"} with 64 hexadecimal digits");
+    let digest = digest
+        .filter(|digest| digest.len() == 64 && digest.bytes().all(|byte| byte.is_ascii_hexdigit()));
+    let wrong = || {
+        Error::invalid(
+            "extensions.persistedQuery",
+            "must be {\"version\": 1, \"sha256Hash\": \"…\"} with 64 hexadecimal digits",
+        )
+    };
     digest.map(str::to_ascii_lowercase).ok_or_else(wrong)
 }
 
@@ -229,7 +277,12 @@ mod tests {
             documents.store("a", place.to_string(), "{ a }");
         }
         let sent = documents.sent.lock().unwrap_or_else(PoisonError::into_inner);
-        assert!(sent["a"].texts.len() == 200 && sent["a"].bytes == 1_000, "{} {}", sent["a"].texts.len(), sent["a"].bytes);
+        assert!(
+            sent["a"].texts.len() == 200 && sent["a"].bytes == 1_000,
+            "{} {}",
+            sent["a"].texts.len(),
+            sent["a"].bytes
+        );
     }
 
     #[test]

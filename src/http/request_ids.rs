@@ -1,4 +1,5 @@
-//! Request ids: each request gets one of ours, by which the log finds it; the client's own id is logged next to it.
+//! Request ids: each request gets one of ours, by which the log finds it; the client's own id is
+//! logged next to it.
 
 use axum::{
     extract::Request,
@@ -16,8 +17,8 @@ const LONGEST: usize = 100;
 #[derive(Clone, Debug)]
 struct ClientRequestId(String);
 
-/// Sets the client's own id aside, so that the request gets an id of ours, which no client can choose: two requests never have the same
-/// one, and no client hides behind another's.
+/// Sets the client's own id aside, so that the request gets an id of ours, which no client can
+/// choose: two requests never have the same one, and no client hides behind another's.
 pub async fn take(mut request: Request, next: Next) -> Response {
     let named = name(request.headers(), &REQUEST_ID);
     request.headers_mut().remove(REQUEST_ID);
@@ -27,7 +28,8 @@ pub async fn take(mut request: Request, next: Next) -> Response {
     next.run(request).await
 }
 
-/// Returns the client's own id of the request; `None` if it gave none, or one that is not short and plain.
+/// Returns the client's own id of the request; `None` if it gave none, or one that is not short and
+/// plain.
 pub(super) fn of_client(request: &Request) -> Option<&str> {
     request.extensions().get::<ClientRequestId>().map(|ClientRequestId(name)| name.as_str())
 }
@@ -44,7 +46,9 @@ mod tests {
 
     #[test]
     fn a_client_s_name_is_short_and_plain() {
-        let named = |text: &str| name(&HeaderMap::from_iter([(REQUEST_ID, text.parse().unwrap())]), &REQUEST_ID);
+        let named = |text: &str| {
+            name(&HeaderMap::from_iter([(REQUEST_ID, text.parse().unwrap())]), &REQUEST_ID)
+        };
         for text in ["0190b5a4-1f2e-7c3d-8a9b-0c1d2e3f4a5b", "a", &"x".repeat(LONGEST)] {
             assert_eq!(named(text).as_deref(), Some(text));
         }

@@ -1,4 +1,5 @@
-//! Revenue as files for spreadsheets and programs: the same as `samregister revenue --format csv` and `xlsx`.
+//! Revenue as files for spreadsheets and programs: the same as `samregister revenue --format csv`
+//! and `xlsx`.
 
 use axum::{
     extract::{Query, Request, State},
@@ -27,12 +28,20 @@ use domain::{
 };
 
 /// `/files/revenue.csv`.
-pub async fn csv(app: State<App>, parameters: Query<Vec<(String, String)>>, request: Request) -> Response {
+pub async fn csv(
+    app: State<App>,
+    parameters: Query<Vec<(String, String)>>,
+    request: Request,
+) -> Response {
     answer(app.0, parameters.0, Caller::of(&request), Format::Csv).await
 }
 
 /// `/files/revenue.xlsx`.
-pub async fn xlsx(app: State<App>, parameters: Query<Vec<(String, String)>>, request: Request) -> Response {
+pub async fn xlsx(
+    app: State<App>,
+    parameters: Query<Vec<(String, String)>>,
+    request: Request,
+) -> Response {
     answer(app.0, parameters.0, Caller::of(&request), Format::Xlsx).await
 }
 
@@ -51,15 +60,21 @@ enum Asked {
     Assumptions(i32),
 }
 
-async fn answer(app: App, parameters: Vec<(String, String)>, caller: Caller, format: Format) -> Response {
+async fn answer(
+    app: App,
+    parameters: Vec<(String, String)>,
+    caller: Caller,
+    format: Format,
+) -> Response {
     let made = files::make(&app, &caller, points::TABLE, move |app, viewer| async move {
         app.db.find()?;
         let asked = asked(parameters, format)?;
-        // A file of rows has no place for sentences (RFC 4180), so that they are a file of their own beside it.
+        // A file of rows has no place for sentences (RFC 4180), so that they are a file of their
+        // own beside it.
         let beside = match asked {
-            Asked::Forecast(year) => {
-                Some(format!("</files/revenue.csv?forecast={year}&sheet=assumptions>; rel=\"describedby\"; type=\"text/csv\""))
-            }
+            Asked::Forecast(year) => Some(format!(
+                "</files/revenue.csv?forecast={year}&sheet=assumptions>; rel=\"describedby\"; type=\"text/csv\""
+            )),
             Asked::Revenue(_) | Asked::Assumptions(_) => None,
         };
         Ok((file(&app, &viewer, asked, format).await.map_err(renamed)?, beside))
@@ -68,10 +83,16 @@ async fn answer(app: App, parameters: Vec<(String, String)>, caller: Caller, for
         Ok((bytes, beside)) => {
             let (kind, name) = match format {
                 Format::Csv => ("text/csv; charset=utf-8", "revenue.csv"),
-                Format::Xlsx => ("application/vnd.openxmlformats-officedocument.spreadsheetml.sheet", "revenue.xlsx"),
+                Format::Xlsx => (
+                    "application/vnd.openxmlformats-officedocument.spreadsheetml.sheet",
+                    "revenue.xlsx",
+                ),
             };
             let disposition = format!("attachment; filename=\"{name}\"");
-            let headers = [(header::CONTENT_TYPE, kind.to_owned()), (header::CONTENT_DISPOSITION, disposition)];
+            let headers = [
+                (header::CONTENT_TYPE, kind.to_owned()),
+                (header::CONTENT_DISPOSITION, disposition),
+            ];
             (headers, AppendHeaders(beside.map(|link| (header::LINK, link))), bytes).into_response()
         }
         Err(error) => caller.refuse(error),
@@ -84,7 +105,11 @@ async fn file(app: &App, viewer: &Viewer, asked: Asked, format: Format) -> Resul
         Asked::Revenue(ask) => match format {
             Format::Csv => {
                 let found = revenue::report(db, viewer, &ask, Faults::default()).await?;
-                csv_of(viewer, Shown::of(db, viewer, &found, ask.group_by, ask.basis).await?.for_programs()).await
+                csv_of(
+                    viewer,
+                    Shown::of(db, viewer, &found, ask.group_by, ask.basis).await?.for_programs(),
+                )
+                .await
             }
             Format::Xlsx => report_table::workbook(db, viewer, &ask).await,
         },
@@ -92,13 +117,22 @@ async fn file(app: &App, viewer: &Viewer, asked: Asked, format: Format) -> Resul
             let forecast = revenue::forecast(db, viewer, year).await?;
             match format {
                 Format::Csv => {
-                    let shown = Shown::of(db, viewer, &forecast.report, report_table::OF_FORECAST, Basis::Invoiced).await?;
+                    let shown = Shown::of(
+                        db,
+                        viewer,
+                        &forecast.report,
+                        report_table::OF_FORECAST,
+                        Basis::Invoiced,
+                    )
+                    .await?;
                     csv_of(viewer, shown.for_programs()).await
                 }
                 Format::Xlsx => report_table::workbook_of_forecast(db, viewer, &forecast).await,
             }
         }
-        Asked::Assumptions(year) => sheet::csv(&report_table::assumptions(&revenue::forecast(db, viewer, year).await?)),
+        Asked::Assumptions(year) => {
+            sheet::csv(&report_table::assumptions(&revenue::forecast(db, viewer, year).await?))
+        }
     }
 }
 
@@ -107,12 +141,14 @@ async fn csv_of(viewer: &Viewer, grid: Grid) -> Result<Vec<u8>> {
     worker_pool::run(&viewer.subject, move || sheet::csv(&grid)).await
 }
 
-/// Reads the parameters, which are the command's options: `from`, `to`, `basis`, `group-by` and `activity` (several with commas, or
-/// given again); with `member`, ids as the API gives them, and `forecast`, a year that stands alone. Beside that, `sheet` may ask for the
-/// workbook's sheet of assumptions as CSV.
+/// Reads the parameters, which are the command's options: `from`, `to`, `basis`, `group-by` and
+/// `activity` (several with commas, or given again); with `member`, ids as the API gives them, and
+/// `forecast`, a year that stands alone. Beside that, `sheet` may ask for the workbook's sheet of
+/// assumptions as CSV.
 fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
     let mut faults = Faults::default();
-    let (mut from, mut to, mut basis, mut forecast, mut is_rest) = (None, None, Basis::Invoiced, None, false);
+    let (mut from, mut to, mut basis, mut forecast, mut is_rest) =
+        (None, None, Basis::Invoiced, None, false);
     let mut groups: Option<Vec<String>> = None;
     let mut committed = false;
     let (mut activities, mut members): (Option<Vec<String>>, Option<Vec<MemberId>>) = (None, None);
@@ -162,7 +198,11 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
     }
     let group_by = grouping(groups, &mut faults);
     if let Some(year) = forecast {
-        faults.expect(parameters.len() == 1 + usize::from(is_rest), "forecast", "stands alone, or with sheet");
+        faults.expect(
+            parameters.len() == 1 + usize::from(is_rest),
+            "forecast",
+            "stands alone, or with sheet",
+        );
         faults.finish()?;
         return Ok(if is_rest { Asked::Assumptions(year) } else { Asked::Forecast(year) });
     }
@@ -171,7 +211,16 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
     faults.expect(to.is_some(), "to", "must be given");
     faults.finish()?;
     let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
-    Ok(Asked::Revenue(Ask { from, to, basis, group_by, activities, members, counts: (true, true), committed }))
+    Ok(Asked::Revenue(Ask {
+        from,
+        to,
+        basis,
+        group_by,
+        activities,
+        members,
+        counts: (true, true),
+        committed,
+    }))
 }
 
 /// Values with commas between; an empty text is none.
@@ -194,12 +243,22 @@ fn grouping(groups: Option<Vec<String>>, faults: &mut Faults) -> Grouping {
 /// Names the parameters where the API's fields are named.
 fn renamed(error: Error) -> Error {
     let Error::Invalid(faults) = error else { return error };
-    let name = |path: &str| match path.trim_start_matches("input.").split('.').next().unwrap_or_default() {
+    let name = |path: &str| match path
+        .trim_start_matches("input.")
+        .split('.')
+        .next()
+        .unwrap_or_default()
+    {
         "groupBy" => "group-by".to_owned(),
         "activities" => "activity".to_owned(),
         "members" => "member".to_owned(),
         "year" => "forecast".to_owned(),
         other => other.to_owned(),
     };
-    Error::Invalid(faults.into_iter().map(|Fault { path, message }| Fault { path: name(&path), message }).collect())
+    Error::Invalid(
+        faults
+            .into_iter()
+            .map(|Fault { path, message }| Fault { path: name(&path), message })
+            .collect(),
+    )
 }

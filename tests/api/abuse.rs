@@ -1,5 +1,5 @@
-//! What a hostile request costs its sender: limits with their settings and words, turns, what can be turned off, headers, and a log
-//! without secrets.
+//! What a hostile request costs its sender: limits with their settings and words, turns, what can
+//! be turned off, headers, and a log without secrets.
 
 use std::{
     io,
@@ -22,10 +22,22 @@ async fn every_limit_is_a_setting_and_says_what_was_found() {
     let sqlite = App::sqlite().await;
     let spread = |count: usize| format!("{{ viewer {{ {} }} }}", "subject ".repeat(count));
     let included = |place: usize| format!("a{place}: subject @include(if: true) ");
-    let directives = |count: usize| format!("{{ viewer {{ {} }} }}", (0..count).map(included).collect::<String>());
-    let aliases =
-        |count: usize| format!("{{ {} }}", (0..count).map(|place| format!("a{place}: viewer {{ subject }} ")).collect::<String>());
-    let deep = |count: usize| format!("{{ members {{ nodes {{ {} id {} }} }} }}", "successor { ".repeat(count - 3), "} ".repeat(count - 3));
+    let directives = |count: usize| {
+        format!("{{ viewer {{ {} }} }}", (0..count).map(included).collect::<String>())
+    };
+    let aliases = |count: usize| {
+        format!(
+            "{{ {} }}",
+            (0..count).map(|place| format!("a{place}: viewer {{ subject }} ")).collect::<String>()
+        )
+    };
+    let deep = |count: usize| {
+        format!(
+            "{{ members {{ nodes {{ {} id {} }} }} }}",
+            "successor { ".repeat(count - 3),
+            "} ".repeat(count - 3)
+        )
+    };
     let page = |rows: usize| format!("{{ members(first: {rows}) {{ nodes {{ id }} }} }}");
     type Document<'d> = &'d dyn Fn(usize) -> String;
     // A page of members costs two for each row, and twenty.
@@ -42,10 +54,24 @@ async fn every_limit_is_a_setting_and_says_what_was_found() {
         app.office().query(&document(most)).await.data();
         let refused = app.office().query(&document(most + 1)).await;
         let extensions = &refused.error()["extensions"];
-        assert_eq!((refused.code(), &extensions["reason"]), ("INVALID", &json!(reason)), "{}", refused.text());
-        assert_eq!(extensions["limits"], json!([{ "limit": reason, "found": found, "most": set }]), "{}", refused.text());
+        assert_eq!(
+            (refused.code(), &extensions["reason"]),
+            ("INVALID", &json!(reason)),
+            "{}",
+            refused.text()
+        );
+        assert_eq!(
+            extensions["limits"],
+            json!([{ "limit": reason, "found": found, "most": set }]),
+            "{}",
+            refused.text()
+        );
         let message = refused.error()["message"].as_str().unwrap();
-        assert!(message.starts_with("The document ") && message.ends_with("Ask for less, or in several requests."), "{message}");
+        assert!(
+            message.starts_with("The document ")
+                && message.ends_with("Ask for less, or in several requests."),
+            "{message}"
+        );
         assert_eq!(refused.bad_fields(), ["query"]);
     }
     let both = sqlite
@@ -54,10 +80,16 @@ async fn every_limit_is_a_setting_and_says_what_was_found() {
         .query("{ a: members { nodes { successor { id } } } }")
         .await;
     let limits = both.error()["extensions"]["limits"].as_array().unwrap().iter();
-    assert_eq!(limits.map(|limit| limit["limit"].as_str().unwrap()).collect::<Vec<_>>(), ["LIMIT_DEPTH", "LIMIT_ALIASES"]);
+    assert_eq!(
+        limits.map(|limit| limit["limit"].as_str().unwrap()).collect::<Vec<_>>(),
+        ["LIMIT_DEPTH", "LIMIT_ALIASES"]
+    );
     let app = sqlite.with(&[("SAMREGISTER_MAX_BODY_BYTES", "1024")]);
     let large = app.office().ask(QUESTION, json!({ "x": "x".repeat(2000) })).await;
-    assert_eq!((large.status, &large.error()["extensions"]["reason"]), (StatusCode::PAYLOAD_TOO_LARGE, &json!("LIMIT_BODY")));
+    assert_eq!(
+        (large.status, &large.error()["extensions"]["reason"]),
+        (StatusCode::PAYLOAD_TOO_LARGE, &json!("LIMIT_BODY"))
+    );
 }
 
 #[tokio::test]
@@ -77,14 +109,26 @@ async fn large_values_are_refused_for_what_they_weigh() {
     };
     let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
     let ids: Vec<_> = (0..200_000).map(|place| place.to_string()).collect();
-    assert_eq!(weigh(nodes, json!({ "ids": ids })).await, ("INVALID".into(), json!("LIMIT_COMPLEXITY")));
+    assert_eq!(
+        weigh(nodes, json!({ "ids": ids })).await,
+        ("INVALID".into(), json!("LIMIT_COMPLEXITY"))
+    );
     let text = json!({ "s": "x".repeat(10 << 20) });
-    assert_eq!(weigh("query($s: String!) { members(filter: { search: $s }) { totalCount } }", text).await.1, json!("LIMIT_EXPANSION"));
+    assert_eq!(
+        weigh("query($s: String!) { members(filter: { search: $s }) { totalCount } }", text)
+            .await
+            .1,
+        json!("LIMIT_EXPANSION")
+    );
     let many = format!("{{ {} }}", "a: viewer { subject } ".repeat(100_000));
     assert_eq!(weigh(&many, json!({})).await.1, json!("LIMIT_TOKENS"));
     let nested = (0..120).fold(json!(1), |value, _| json!([value]));
-    app.office().ask("query($j: Int) { members(first: $j) { totalCount } }", json!({ "j": nested })).await.error();
-    let deep = format!("{{\"query\": \"{QUESTION}\", \"variables\": {{\"x\": {}}}}}", "[".repeat(100_000));
+    app.office()
+        .ask("query($j: Int) { members(first: $j) { totalCount } }", json!({ "j": nested }))
+        .await
+        .error();
+    let deep =
+        format!("{{\"query\": \"{QUESTION}\", \"variables\": {{\"x\": {}}}}}", "[".repeat(100_000));
     assert_eq!(app.office().post(deep).await.status, StatusCode::BAD_REQUEST);
 }
 
@@ -92,7 +136,11 @@ on_both!(nobody_has_more_turns_than_others, |app| async move {
     let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "2")]);
     // Somebody writes, so that the deeds of others wait.
     let writing = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
-    let deed = |name: &str| format!("mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}");
+    let deed = |name: &str| {
+        format!(
+            "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}"
+        )
+    };
     let waiting = ["Ale", "Åre"].map(|name| {
         let (app, deed) = (app.clone(), deed(name));
         tokio::spawn(async move { app.office().query(&deed).await })
@@ -127,18 +175,30 @@ async fn the_schema_can_be_kept_from_those_who_ask() {
         "{ ...F } fragment F on Query { ... { a: __schema { queryType { name } } } }",
     ] {
         let refused = app.office().query(document).await;
-        assert_eq!((refused.code(), &refused.error()["extensions"]["reason"]), ("INVALID", &json!("INTROSPECTION_OFF")), "{document}");
+        assert_eq!(
+            (refused.code(), &refused.error()["extensions"]["reason"]),
+            ("INVALID", &json!("INTROSPECTION_OFF")),
+            "{document}"
+        );
         assert!(refused.json.get("data").is_none());
     }
     app.office().query("{ __typename viewer { __typename } }").await.data();
     assert_eq!(app.get("/schema.graphql").await.status, StatusCode::NOT_FOUND);
 
-    let typing = ["{ viewer { subjct } }", "{ members(frist: 1) { totalCount } }", "{ viewer { subject @include(iff: true) } }"];
+    let typing = [
+        "{ viewer { subjct } }",
+        "{ members(frist: 1) { totalCount } }",
+        "{ viewer { subject @include(iff: true) } }",
+    ];
     let quiet = sqlite.with(&[("SAMREGISTER_SUGGESTIONS", "false")]);
     assert!(sqlite.office().query(typing[0]).await.text().contains("Did you mean"));
     for document in typing {
         let answer = quiet.office().query(document).await;
-        assert!(!answer.errors().is_empty() && !answer.text().contains("Did you mean"), "{}", answer.text());
+        assert!(
+            !answer.errors().is_empty() && !answer.text().contains("Did you mean"),
+            "{}",
+            answer.text()
+        );
     }
 }
 
@@ -177,9 +237,16 @@ async fn every_answer_tells_browsers_to_be_careful() {
             assert_eq!(answer.header(name), value, "{path}: {name}");
         }
         let policy = answer.header("content-security-policy");
-        assert!(policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"), "{path}: {policy}");
+        assert!(
+            policy.contains("default-src 'none'") && policy.contains("frame-ancestors 'none'"),
+            "{path}: {policy}"
+        );
         assert!(answer.header("server").is_empty() && answer.header("x-powered-by").is_empty());
-        assert_eq!(strict.office().get(path).await.header("strict-transport-security"), "max-age=31536000; includeSubDomains", "{path}");
+        assert_eq!(
+            strict.office().get(path).await.header("strict-transport-security"),
+            "max-age=31536000; includeSubDomains",
+            "{path}"
+        );
     }
 }
 
@@ -198,19 +265,28 @@ impl io::Write for Log {
     }
 }
 
-// On PostgreSQL alone: SQLite's library takes the span of a request along to a thread of its own, which a subscriber of one thread can't bear.
+// On PostgreSQL alone: SQLite's library takes the span of a request along to a thread of its own,
+// which a subscriber of one thread can't bear.
 #[tokio::test]
 async fn the_log_tells_no_secrets() {
     let app = App::postgres().await;
     let log = Log::default();
     let writer = log.clone();
-    let subscriber = tracing_subscriber::fmt().with_max_level(tracing::Level::TRACE).with_writer(move || writer.clone()).finish();
+    let subscriber = tracing_subscriber::fmt()
+        .with_max_level(tracing::Level::TRACE)
+        .with_writer(move || writer.clone())
+        .finish();
     let _listening = tracing::subscriber::set_default(subscriber);
     let office = app.office();
-    let token = office.request(Method::GET, "/").body(()).unwrap().headers()[header::AUTHORIZATION].to_str().unwrap().to_owned();
-    let member = office.does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2026-01-01" })).await["memberAdmit"]["id"].clone();
-    let person =
-        json!({ "member": member, "role": "FINANCE", "name": "Hemliga Hanna", "email": "hanna@hemlig.example", "phone": "070-1740605" });
+    let token = office.request(Method::GET, "/").body(()).unwrap().headers()[header::AUTHORIZATION]
+        .to_str()
+        .unwrap()
+        .to_owned();
+    let member = office
+        .does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2026-01-01" }))
+        .await["memberAdmit"]["id"]
+        .clone();
+    let person = json!({ "member": member, "role": "FINANCE", "name": "Hemliga Hanna", "email": "hanna@hemlig.example", "phone": "070-1740605" });
     let added = office.does("contactAdd", "id name email phone", person.clone()).await;
     assert_eq!(added["contactAdd"]["email"], "hanna@hemlig.example");
     office
@@ -222,9 +298,15 @@ async fn the_log_tells_no_secrets() {
         .await
         .error();
     office.query("{ members { nodes { contacts { name email phone } } } }").await.data();
-    let mut errors = vec![app.bearer(&format!("{}x", token.trim_start_matches("Bearer "))).query(QUESTION).await.text()];
+    let mut errors = vec![
+        app.bearer(&format!("{}x", token.trim_start_matches("Bearer ")))
+            .query(QUESTION)
+            .await
+            .text(),
+    ];
     let request = app.nobody().request(Method::GET, "/graphql?query=%7Bviewer%7Bsubject%7D%7D");
-    let request = request.header(HeaderName::from_static("x-token"), &token).header(header::COOKIE, &token);
+    let request =
+        request.header(HeaderName::from_static("x-token"), &token).header(header::COOKIE, &token);
     errors.push(app.send(request.body(Body::empty()).unwrap()).await.text());
     // What fails on the server has a cause, which the log tells and the answer does not.
     errors.push(app.with_a_bug().office().query("{ members { nodes { id } } }").await.text());
@@ -238,8 +320,21 @@ async fn the_log_tells_no_secrets() {
         .and_then(|(_, rest)| rest.split('@').next()?.split_once(':'))
         .map_or("-no-password-", |(_, password)| password);
     let bare = token.trim_start_matches("Bearer ");
-    for secret in [SECRET, bare, bare.rsplit('.').next().unwrap(), "Hemliga", "hemlig.example", "070-1740605", "1740605", password] {
-        assert!(!told.contains(secret), "the log tells {secret}: {}", told.lines().find(|line| line.contains(secret)).unwrap());
+    for secret in [
+        SECRET,
+        bare,
+        bare.rsplit('.').next().unwrap(),
+        "Hemliga",
+        "hemlig.example",
+        "070-1740605",
+        "1740605",
+        password,
+    ] {
+        assert!(
+            !told.contains(secret),
+            "the log tells {secret}: {}",
+            told.lines().find(|line| line.contains(secret)).unwrap()
+        );
         assert!(errors.iter().all(|error| !error.contains(secret)), "{errors:?}");
     }
 }

@@ -1,4 +1,5 @@
-//! Activities: how they begin, change and end, who takes part, what they cost, and how the board is told about them.
+//! Activities: how they begin, change and end, who takes part, what they cost, and how the board is
+//! told about them.
 
 use serde_json::{Value, json};
 
@@ -15,7 +16,8 @@ const ACTIVITIES: &str = "key,slug,name,purpose,goal,funding,starts_on,ends_on\n
     natverk,natverk,Ö-nätverket,,,VOLUNTEER,2020-01-01,\n\
     arkiv,arkiv,Arkivet,,,GRANT,2018-01-01,2019-12-31\n";
 
-/// In force: Ale's in 2026, Åre's from 2024 on since it is prolonged by itself, Östra's until its notice ends it, and Nya's before it joins.
+/// In force: Ale's in 2026, Åre's from 2024 on since it is prolonged by itself, Östra's until its
+/// notice ends it, and Nya's before it joins.
 const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n\
     a1,2026-0001,PARTICIPATION,INCOME,bip,ale,,,2026-01-01,2026-12-31,0,,2025-12-01T09:00:00Z,2025-12-02,,,,,\n\
     a2,2026-0002,PARTICIPATION,INCOME,bip,are,,,2024-01-01,2024-12-31,3,12,2023-12-01T09:00:00Z,2023-12-02,,,,,\n\
@@ -25,19 +27,35 @@ const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,templa
     a6,2026-0006,COOPERATION,NONE,bip,ostra,,,2026-01-01,,0,,2025-12-01T09:00:00Z,2025-12-02,,,,,\n";
 
 async fn fill(app: &App) {
-    app.import(&[("members.csv", MEMBERS), ("activities.csv", ACTIVITIES), ("agreements.csv", AGREEMENTS)]).await;
+    app.import(&[
+        ("members.csv", MEMBERS),
+        ("activities.csv", ACTIVITIES),
+        ("agreements.csv", AGREEMENTS),
+    ])
+    .await;
 }
 
 /// The id of an activity.
 async fn id(app: &App, slug: &str) -> String {
-    let answer = app.office().ask("query($slug: String!) { activity(by: { slug: $slug }) { id } }", json!({ "slug": slug })).await;
+    let answer = app
+        .office()
+        .ask(
+            "query($slug: String!) { activity(by: { slug: $slug }) { id } }",
+            json!({ "slug": slug }),
+        )
+        .await;
     answer["activity"]["id"].as_str().unwrap().to_owned()
 }
 
 /// The id of a member by a word of its name.
 async fn member(app: &App, name: &str) -> String {
-    let answer =
-        app.office().ask("query($name: String!) { members(filter: { search: $name }) { nodes { id } } }", json!({ "name": name })).await;
+    let answer = app
+        .office()
+        .ask(
+            "query($name: String!) { members(filter: { search: $name }) { nodes { id } } }",
+            json!({ "name": name }),
+        )
+        .await;
     answer["members"]["nodes"][0]["id"].as_str().unwrap().to_owned()
 }
 
@@ -47,10 +65,12 @@ on_both!(an_activity_is_started, |app| async move {
         ("contacts.csv", "key,member,role,name,email,phone,valid_from,valid_to\nanna,ale,ACTIVITY_CONTACT,Anna,anna@example.se,,,\n"),
     ])
     .await;
-    let contacts = app.office().query("{ members(filter: { search: \"Ale\" }) { nodes { contacts { id } } } }").await;
+    let contacts = app
+        .office()
+        .query("{ members(filter: { search: \"Ale\" }) { nodes { contacts { id } } } }")
+        .await;
     let anna = &contacts["members"]["nodes"][0]["contacts"][0]["id"];
-    let selection =
-        "slug name purpose goal funding startsOn endsOn boardContact { name } lead { name } decision { body on paragraph document }";
+    let selection = "slug name purpose goal funding startsOn endsOn boardContact { name } lead { name } decision { body on paragraph document }";
     let input = json!({
         "slug": "stoppa-valdet", "name": " Stoppa våldet ", "purpose": "Färre drabbas", "goal": "Rad ett\nRad två",
         "funding": ["GRANT", "SPECIAL_FEE", "GRANT"], "startsOn": "2026-01-01", "endsOn": "2028-12-31", "lead": anna,
@@ -67,11 +87,18 @@ on_both!(an_activity_is_started, |app| async move {
     let before = app.revision().await;
     let again = app.office().does("activityStart", "id", input).await;
     assert_eq!(again.reason(), "SLUG_TAKEN");
-    let nobody =
-        json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01", "lead": "contact_0197aaaaaaaa7000800000000000000a" });
+    let nobody = json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01", "lead": "contact_0197aaaaaaaa7000800000000000000a" });
     assert_eq!(app.office().does("activityStart", "id", nobody).await.code(), "NOT_FOUND");
-    for caller in [app.finance(), app.board(), app.lead(&["stoppa-valdet"]), app.service("members:read")] {
-        let refused = caller.does("activityStart", "id", json!({ "slug": "Å", "name": "", "funding": [], "startsOn": "x" })).await;
+    for caller in
+        [app.finance(), app.board(), app.lead(&["stoppa-valdet"]), app.service("members:read")]
+    {
+        let refused = caller
+            .does(
+                "activityStart",
+                "id",
+                json!({ "slug": "Å", "name": "", "funding": [], "startsOn": "x" }),
+            )
+            .await;
         assert_eq!(refused.code(), "FORBIDDEN");
     }
     assert_eq!(app.revision().await, before);
@@ -81,8 +108,13 @@ on_both!(only_what_is_said_changes, |app| async move {
     fill(&app).await;
     let bip = id(&app, "bip").await;
     let selection = "name purpose goal funding startsOn endsOn decision { body }";
-    let update = async |input: Value| app.office().does("activityUpdate", selection, input).await["activityUpdate"].clone();
-    let changed = update(json!({ "activity": bip, "goal": "Alla med", "decision": { "body": "MEMBERS_MEETING" } })).await;
+    let update = async |input: Value| {
+        app.office().does("activityUpdate", selection, input).await["activityUpdate"].clone()
+    };
+    let changed = update(
+        json!({ "activity": bip, "goal": "Alla med", "decision": { "body": "MEMBERS_MEETING" } }),
+    )
+    .await;
     let mut expected = json!({
         "name": "BIP", "purpose": "Kurser", "goal": "Alla med", "funding": ["SPECIAL_FEE", "COURSE_INCOME"],
         "startsOn": "2020-01-01", "endsOn": null, "decision": { "body": "MEMBERS_MEETING" },
@@ -91,14 +123,23 @@ on_both!(only_what_is_said_changes, |app| async move {
     // A variable that is left out of the request changes nothing either; null clears.
     let document = "mutation($id: ID!, $purpose: String, $goal: String) { activityUpdate(input: { activity: $id, purpose: $purpose, goal: $goal, name: \"BIP!\" }) { name purpose goal } }";
     let cleared = app.office().ask(document, json!({ "id": bip, "goal": null })).await;
-    assert_eq!(cleared["activityUpdate"], json!({ "name": "BIP!", "purpose": "Kurser", "goal": null }));
+    assert_eq!(
+        cleared["activityUpdate"],
+        json!({ "name": "BIP!", "purpose": "Kurser", "goal": null })
+    );
     (expected["name"], expected["goal"], expected["funding"], expected["decision"]) =
         (json!("BIP!"), Value::Null, json!(["VOLUNTEER"]), Value::Null);
-    assert_eq!(update(json!({ "activity": bip, "funding": ["VOLUNTEER"], "decision": null })).await, expected);
+    assert_eq!(
+        update(json!({ "activity": bip, "funding": ["VOLUNTEER"], "decision": null })).await,
+        expected
+    );
 
     // The same again is no change and leaves no trace.
     let before = app.revision().await;
-    assert_eq!(update(json!({ "activity": bip, "funding": ["VOLUNTEER"], "name": "BIP!" })).await, expected);
+    assert_eq!(
+        update(json!({ "activity": bip, "funding": ["VOLUNTEER"], "name": "BIP!" })).await,
+        expected
+    );
     assert_eq!(app.revision().await, before);
     let trail = app
         .office()
@@ -108,26 +149,40 @@ on_both!(only_what_is_said_changes, |app| async move {
         )
         .await;
     let entry = &trail["auditLog"]["nodes"][0];
-    assert_eq!((&entry["action"], &entry["actor"]), (&json!("activityUpdate"), &json!("office@example.se")));
+    assert_eq!(
+        (&entry["action"], &entry["actor"]),
+        (&json!("activityUpdate"), &json!("office@example.se"))
+    );
     assert_eq!(
         (&entry["before"]["funding"], &entry["after"]["funding"]),
         (&json!(["SPECIAL_FEE", "COURSE_INCOME"]), &json!(["VOLUNTEER"]))
     );
     let told = app.trail(before - 3).await;
-    let texts = told.iter().map(|entry| [&entry["before"], &entry["after"]].map(|row| (row["purpose"].clone(), row["goal"].clone())));
+    let texts = told.iter().map(|entry| {
+        [&entry["before"], &entry["after"]].map(|row| (row["purpose"].clone(), row["goal"].clone()))
+    });
     let texts: Vec<_> = texts.collect();
     let (purpose, goal) = (json!("Kurser"), json!("Alla med"));
-    assert_eq!((&texts[0][1], &texts[1][0]), (&(purpose.clone(), goal.clone()), &(purpose.clone(), goal)));
-    assert_eq!((&texts[1][1], &texts[2][1]), (&(purpose.clone(), Value::Null), &(purpose, Value::Null)));
+    assert_eq!(
+        (&texts[0][1], &texts[1][0]),
+        (&(purpose.clone(), goal.clone()), &(purpose.clone(), goal))
+    );
+    assert_eq!(
+        (&texts[1][1], &texts[2][1]),
+        (&(purpose.clone(), Value::Null), &(purpose, Value::Null))
+    );
 });
 
 on_both!(an_activity_with_agreements_does_not_end, |app| async move {
     fill(&app).await;
     let bip = id(&app, "bip").await;
-    let close = async |id: &str, on: &str| app.office().does("activityClose", "endsOn", json!({ "activity": id, "endsOn": on })).await;
+    let close = async |id: &str, on: &str| {
+        app.office().does("activityClose", "endsOn", json!({ "activity": id, "endsOn": on })).await
+    };
     let before = app.revision().await;
     for (on, numbers) in [
-        // Östra's ended on 31 March, which both ends test; its draft and its cooperation never count.
+        // Östra's ended on 31 March, which both ends test; its draft and its cooperation never
+        // count.
         ("2026-03-30", "2026-0001, 2026-0002, 2026-0003, 2026-0004"),
         ("2026-03-31", "2026-0001, 2026-0002, 2026-0004"),
         ("2026-12-30", "2026-0001, 2026-0002, 2026-0004"),
@@ -136,26 +191,43 @@ on_both!(an_activity_with_agreements_does_not_end, |app| async move {
     ] {
         let refused = close(&bip, on).await;
         assert_eq!(refused.reason(), "AGREEMENTS_IN_FORCE", "{on}");
-        assert_eq!(refused.error()["message"], format!("BIP has agreements in force after {on}: {numbers}; end them first"));
-        let refused = app.office().does("activityUpdate", "id", json!({ "activity": bip, "endsOn": on })).await;
+        assert_eq!(
+            refused.error()["message"],
+            format!("BIP has agreements in force after {on}: {numbers}; end them first")
+        );
+        let refused = app
+            .office()
+            .does("activityUpdate", "id", json!({ "activity": bip, "endsOn": on }))
+            .await;
         assert_eq!(refused.reason(), "AGREEMENTS_IN_FORCE", "{on}");
     }
     assert_eq!(close(&bip, "2019-12-31").await.bad_fields(), ["input.endsOn"]);
     assert_eq!(app.revision().await, before);
 
     let network = id(&app, "natverk").await;
-    assert_eq!(close(&network, "2026-12-31").await["activityClose"], json!({ "endsOn": "2026-12-31" }));
-    assert_eq!(close(&network, "2026-10-31").await["activityClose"], json!({ "endsOn": "2026-10-31" }));
-    assert_eq!(close(&network, "2026-10-31").await["activityClose"], json!({ "endsOn": "2026-10-31" }));
+    assert_eq!(
+        close(&network, "2026-12-31").await["activityClose"],
+        json!({ "endsOn": "2026-12-31" })
+    );
+    assert_eq!(
+        close(&network, "2026-10-31").await["activityClose"],
+        json!({ "endsOn": "2026-10-31" })
+    );
+    assert_eq!(
+        close(&network, "2026-10-31").await["activityClose"],
+        json!({ "endsOn": "2026-10-31" })
+    );
     assert_eq!(close(&network, "2026-11-30").await.reason(), "ALREADY_CLOSED");
-    let reopened = app.office().does("activityUpdate", "endsOn", json!({ "activity": network, "endsOn": null })).await;
+    let reopened = app
+        .office()
+        .does("activityUpdate", "endsOn", json!({ "activity": network, "endsOn": null }))
+        .await;
     assert_eq!(reopened["activityUpdate"], json!({ "endsOn": null }));
 });
 
 on_both!(coverage_is_as_of_any_day, |app| async move {
     fill(&app).await;
-    let document =
-        "query($on: Date) { activity(by: { slug: \"bip\" }) { coverage(on: $on) { on connected members share notConnected { name } } } }";
+    let document = "query($on: Date) { activity(by: { slug: \"bip\" }) { coverage(on: $on) { on connected members share notConnected { name } } } }";
     for (on, connected, members, missing) in [
         ("2023-12-31", 0, 3, vec!["Ale", "Åre", "Östra"]),
         ("2025-12-31", 2, 3, vec!["Ale"]),
@@ -175,12 +247,21 @@ on_both!(coverage_is_as_of_any_day, |app| async move {
         let expected = json!({ "on": on, "connected": connected, "members": members, "share": share, "notConnected": missing });
         assert_eq!(answer["activity"]["coverage"], expected);
     }
-    let today = app.office().query("{ activity(by: { slug: \"bip\" }) { coverage { on connected members } } }").await;
-    assert_eq!(today["activity"]["coverage"], json!({ "on": "2026-11-21", "connected": 1, "members": 2 }));
+    let today = app
+        .office()
+        .query("{ activity(by: { slug: \"bip\" }) { coverage { on connected members } } }")
+        .await;
+    assert_eq!(
+        today["activity"]["coverage"],
+        json!({ "on": "2026-11-21", "connected": 1, "members": 2 })
+    );
     // Before anybody was a member there is nothing to have a share of.
     let early = app.office().ask(document, json!({ "on": "1999-01-01" })).await;
     assert_eq!(early["activity"]["coverage"]["share"], json!(0.0));
-    assert_eq!(app.office().ask(document, json!({ "on": "2026-02-30" })).await.bad_fields(), ["on"]);
+    assert_eq!(
+        app.office().ask(document, json!({ "on": "2026-02-30" })).await.bad_fields(),
+        ["on"]
+    );
 
     // Volunteers never lack agreements.
     let network =
@@ -201,7 +282,10 @@ on_both!(coverage_counts_what_the_viewer_sees, |app| async move {
         (app.service("templates:read"), 0, 0, json!([])),
     ] {
         let answer = caller.query(document).await;
-        assert_eq!(answer["activity"]["coverage"], json!({ "connected": connected, "members": members, "notConnected": missing }));
+        assert_eq!(
+            answer["activity"]["coverage"],
+            json!({ "connected": connected, "members": members, "notConnected": missing })
+        );
     }
 });
 
@@ -226,9 +310,15 @@ on_both!(a_page_costs_as_many_statements_as_a_row, |app| async move {
         ("... on Coverage { share: connected ...missing }", 3),
     ] {
         app.statements();
-        let document = format!("query($missing: Boolean!) {{ activities {{ nodes {{ slug coverage {{ {selection} }} }} }} }} ");
+        let document = format!(
+            "query($missing: Boolean!) {{ activities {{ nodes {{ slug coverage {{ {selection} }} }} }} }} "
+        );
         let fragment = "fragment missing on Coverage { lacking: notConnected @include(if: $missing) { called: name } }";
-        let document = if selection.contains("missing") { document + fragment } else { document.replace("($missing: Boolean!)", "") };
+        let document = if selection.contains("missing") {
+            document + fragment
+        } else {
+            document.replace("($missing: Boolean!)", "")
+        };
         let answer = app.office().ask(&document, json!({ "missing": true })).await;
         let made = app.statements();
         assert_eq!(made.len(), statements, "{selection}: {made:#?}");
@@ -244,15 +334,20 @@ on_both!(costs_and_grants_make_the_result, |app| async move {
     let bip = id(&app, "bip").await;
     let result = "result(year: 2026) { year cost grants result }";
     let cost = json!({ "activity": bip, "bookedOn": "2026-05-01", "amount": "1000.50", "description": "Lokal" });
-    let grant = json!({ "activity": bip, "bookedOn": "2026-12-31", "amount": "2500", "funder": "Staten" });
+    let grant =
+        json!({ "activity": bip, "bookedOn": "2026-12-31", "amount": "2500", "funder": "Staten" });
     app.finance().does("costRecord", result, cost.clone()).await.data();
     // The same twice are two, and what was booked wrongly is taken back.
     let twice = app.office().does("costRecord", result, cost.clone()).await;
-    assert_eq!(twice["costRecord"]["result"], json!({ "year": 2026, "cost": "2001.00", "grants": "0.00", "result": "-2001.00" }));
+    assert_eq!(
+        twice["costRecord"]["result"],
+        json!({ "year": 2026, "cost": "2001.00", "grants": "0.00", "result": "-2001.00" })
+    );
     let back = json!({ "activity": bip, "bookedOn": "2026-05-01", "amount": "-1000.50", "description": "Lokal" });
     app.finance().does("costRecord", result, back).await.data();
     let granted = app.finance().does("grantRecord", result, grant.clone()).await;
-    let expected = json!({ "year": 2026, "cost": "1000.50", "grants": "2500.00", "result": "1499.50" });
+    let expected =
+        json!({ "year": 2026, "cost": "1000.50", "grants": "2500.00", "result": "1499.50" });
     assert_eq!(granted["grantRecord"]["result"], expected);
 
     let before = app.revision().await;
@@ -260,8 +355,12 @@ on_both!(costs_and_grants_make_the_result, |app| async move {
         assert_eq!(caller.does("costRecord", "id", cost.clone()).await.code(), "FORBIDDEN");
         assert_eq!(caller.does("grantRecord", "id", grant.clone()).await.code(), "FORBIDDEN");
     }
-    let nought = json!({ "activity": bip, "bookedOn": "2026-05-01", "amount": "0", "description": "" });
-    assert_eq!(app.finance().does("costRecord", "id", nought).await.bad_fields(), ["input.amount", "input.description"]);
+    let nought =
+        json!({ "activity": bip, "bookedOn": "2026-05-01", "amount": "0", "description": "" });
+    assert_eq!(
+        app.finance().does("costRecord", "id", nought).await.bad_fields(),
+        ["input.amount", "input.description"]
+    );
     assert_eq!(app.revision().await, before);
 
     let document = format!("{{ activity(by: {{ slug: \"bip\" }}) {{ {result} }} }}");
@@ -282,7 +381,8 @@ on_both!(the_board_is_told_in_a_fixed_form, |app| async move {
     fill(&app).await;
     let bip = id(&app, "bip").await;
     let report = |period: &str| json!({ "activity": bip, "period": period, "health": "YELLOW", "summary": "Färre kurser än tänkt", "nextSteps": "Fler kursledare" });
-    let selection = "activity { slug } period health summary deviations nextSteps reportedBy reportedAt";
+    let selection =
+        "activity { slug } period health summary deviations nextSteps reportedBy reportedAt";
     let filed = app.lead(&["bip"]).does("statusReportFile", selection, report("2026-T1")).await;
     let expected = json!({
         "activity": { "slug": "bip" }, "period": "2026-T1", "health": "YELLOW", "summary": "Färre kurser än tänkt", "deviations": null,
@@ -292,33 +392,58 @@ on_both!(the_board_is_told_in_a_fixed_form, |app| async move {
     let entry = app.trail(app.revision().await - 1).await.remove(0);
     let texts = ["summary", "deviations", "next_steps"].map(|text| entry["after"][text].clone());
     assert_eq!(texts, [json!("Färre kurser än tänkt"), Value::Null, json!("Fler kursledare")]);
-    for (now, period) in
-        [("2026-11-21T09:00:00.000001Z", "2026-T2"), ("2026-11-21T09:00:00.120Z", "2026-T3"), ("2026-11-22T00:00:00Z", "2026-T4")]
-    {
+    for (now, period) in [
+        ("2026-11-21T09:00:00.000001Z", "2026-T2"),
+        ("2026-11-21T09:00:00.120Z", "2026-T3"),
+        ("2026-11-22T00:00:00Z", "2026-T4"),
+    ] {
         app.at(now).office().does("statusReportFile", "id", report(period)).await.data();
     }
     let before = app.revision().await;
-    for caller in [app.lead(&["natverk"]), app.finance(), app.board(), app.service("revenue:read")] {
-        assert_eq!(caller.does("statusReportFile", "id", report("2026-T5")).await.code(), "FORBIDDEN");
+    for caller in [app.lead(&["natverk"]), app.finance(), app.board(), app.service("revenue:read")]
+    {
+        assert_eq!(
+            caller.does("statusReportFile", "id", report("2026-T5")).await.code(),
+            "FORBIDDEN"
+        );
     }
     assert_eq!(app.revision().await, before);
 
     // The latest first, in pages that go on where the one before ended, forwards and backwards.
     let document = "query($first: Int, $after: String, $last: Int, $before: String) { activity(by: { slug: \"bip\" }) {
         statusReports(first: $first, after: $after, last: $last, before: $before) { totalCount nodes { period } pageInfo { hasNextPage hasPreviousPage startCursor endCursor } } } }";
-    let page = async |caller: Caller<'_>, arguments: Value| caller.ask(document, arguments).await["activity"]["statusReports"].clone();
-    let periods =
-        |page: &Value| page["nodes"].as_array().unwrap().iter().map(|node| node["period"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let page = async |caller: Caller<'_>, arguments: Value| {
+        caller.ask(document, arguments).await["activity"]["statusReports"].clone()
+    };
+    let periods = |page: &Value| {
+        page["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["period"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
     let first = page(app.board(), json!({ "first": 3 })).await;
     assert_eq!(periods(&first), ["2026-T4", "2026-T3", "2026-T2"]);
-    assert_eq!((&first["totalCount"], &first["pageInfo"]["hasNextPage"]), (&json!(4), &json!(true)));
-    let next = page(app.board(), json!({ "first": 3, "after": first["pageInfo"]["endCursor"] })).await;
-    assert_eq!((periods(&next), &next["pageInfo"]["hasNextPage"]), (vec!["2026-T1".to_owned()], &json!(false)));
-    let last = page(app.board(), json!({ "last": 2, "before": next["pageInfo"]["startCursor"] })).await;
+    assert_eq!(
+        (&first["totalCount"], &first["pageInfo"]["hasNextPage"]),
+        (&json!(4), &json!(true))
+    );
+    let next =
+        page(app.board(), json!({ "first": 3, "after": first["pageInfo"]["endCursor"] })).await;
+    assert_eq!(
+        (periods(&next), &next["pageInfo"]["hasNextPage"]),
+        (vec!["2026-T1".to_owned()], &json!(false))
+    );
+    let last =
+        page(app.board(), json!({ "last": 2, "before": next["pageInfo"]["startCursor"] })).await;
     assert_eq!(periods(&last), ["2026-T3", "2026-T2"]);
 
     let ale = member(&app, "Ale").await;
-    let reports = app.office().query("{ activity(by: { slug: \"bip\" }) { statusReports { nodes { id } } } }").await;
+    let reports = app
+        .office()
+        .query("{ activity(by: { slug: \"bip\" }) { statusReports { nodes { id } } } }")
+        .await;
     let of = json!({ "id": reports["activity"]["statusReports"]["nodes"][0]["id"] });
     let find = "query($id: ID!) { node(id: $id) { ... on StatusReport { period } } }";
     for (caller, seen) in [
@@ -339,7 +464,9 @@ on_both!(activities_are_found, |app| async move {
     fill(&app).await;
     let ale = member(&app, "Ale").await;
     // They are public: whoever has a token sees all of them.
-    for caller in [app.office(), app.member(&ale), app.lead(&["natverk"]), app.service("audit:read")] {
+    for caller in
+        [app.office(), app.member(&ale), app.lead(&["natverk"]), app.service("audit:read")]
+    {
         for (filter, slugs) in [
             ("", vec!["arkiv", "bip", "natverk"]),
             ("filter: { funding: [GRANT, VOLUNTEER] }", vec!["arkiv", "natverk"]),
@@ -354,9 +481,15 @@ on_both!(activities_are_found, |app| async move {
             ("last: 1", vec!["natverk"]),
         ] {
             let arguments = if filter.is_empty() { String::new() } else { format!("({filter})") };
-            let answer = caller.query(&format!("{{ activities{arguments} {{ totalCount nodes {{ slug }} }} }}")).await;
-            let found: Vec<_> =
-                answer["activities"]["nodes"].as_array().unwrap().iter().map(|node| node["slug"].as_str().unwrap()).collect();
+            let answer = caller
+                .query(&format!("{{ activities{arguments} {{ totalCount nodes {{ slug }} }} }}"))
+                .await;
+            let found: Vec<_> = answer["activities"]["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|node| node["slug"].as_str().unwrap())
+                .collect();
             assert_eq!(found, slugs, "{filter}");
             let total = if filter.starts_with("filter") { slugs.len() } else { 3 };
             assert_eq!(answer["activities"]["totalCount"], json!(total), "{filter}");
@@ -376,6 +509,12 @@ on_both!(activities_are_found, |app| async move {
     ] {
         assert_eq!(app.office().ask(find, json!({ "by": by })).await["activity"], found);
     }
-    assert_eq!(app.office().ask(find, json!({ "by": { "id": ale } })).await.bad_fields(), ["by.id"]);
-    assert_eq!(app.office().ask(find, json!({ "by": { "slug": "\u{0}" } })).await.bad_fields(), ["by.slug"]);
+    assert_eq!(
+        app.office().ask(find, json!({ "by": { "id": ale } })).await.bad_fields(),
+        ["by.id"]
+    );
+    assert_eq!(
+        app.office().ask(find, json!({ "by": { "slug": "\u{0}" } })).await.bad_fields(),
+        ["by.slug"]
+    );
 });

@@ -1,9 +1,11 @@
-//! A register with agreements in every status and with deadlines of both kinds, which tests about agreements and templates ask.
+//! A register with agreements in every status and with deadlines of both kinds, which tests about
+//! agreements and templates ask.
 
 use std::collections::BTreeMap;
 
 use ::entity::{
-    acknowledgement, activity, agreement, agreement_document, agreement_parameters, allocation, contact_area, decision,
+    acknowledgement, activity, agreement, agreement_document, agreement_parameters, allocation,
+    contact_area, decision,
     id::*,
     kind::*,
     member,
@@ -70,7 +72,12 @@ impl Writer {
 
     async fn area(&mut self, name: &str) -> ContactAreaId {
         let id = ContactAreaId::new();
-        audit::insert(&self.change, contact_area::Model { id, name: name.into(), name_key: swedish::key(name) }).await.unwrap();
+        audit::insert(
+            &self.change,
+            contact_area::Model { id, name: name.into(), name_key: swedish::key(name) },
+        )
+        .await
+        .unwrap();
         id
     }
 
@@ -98,13 +105,21 @@ impl Writer {
     ) -> Vec<TemplateVersionId> {
         let id = TemplateId::new();
         let title = format!("Mall {slug}");
-        let row = template::Model { id, slug: slug.into(), title_key: swedish::key(&title), title, kind, activity_id: activity };
+        let row = template::Model {
+            id,
+            slug: slug.into(),
+            title_key: swedish::key(&title),
+            title,
+            kind,
+            activity_id: activity,
+        };
         audit::insert(&self.change, row).await.unwrap();
         self.register.keep("template", &format!("mall {slug}"), id);
         let mut versions = Vec::new();
         for (place, state) in states.iter().enumerate() {
             let version = i32::try_from(place).unwrap() + 1;
-            let published_at = (*state != TemplateState::Draft).then(|| instant("2024-01-01T08:00:00Z"));
+            let published_at =
+                (*state != TemplateState::Draft).then(|| instant("2024-01-01T08:00:00Z"));
             let row = template_version::Model {
                 id: TemplateVersionId::new(),
                 template_id: id,
@@ -116,7 +131,11 @@ impl Writer {
             self.register.keep("template_version", &format!("mall {slug} {version}"), row.id);
             versions.push(row.id);
             let parameters = r#"[{"name":"days","label":"Dagar","type":"INTEGER","required":true,"default":14}]"#;
-            let text = template_text::Model { version_id: row.id, body: format!("# {slug} {version}"), parameters: parameters.into() };
+            let text = template_text::Model {
+                version_id: row.id,
+                body: format!("# {slug} {version}"),
+                parameters: parameters.into(),
+            };
             audit::insert(&self.change, row).await.unwrap();
             audit::insert(&self.change, text).await.unwrap();
         }
@@ -126,7 +145,10 @@ impl Writer {
     async fn agreement(&mut self, name: &str, mut row: agreement::Model) -> AgreementId {
         row.id = AgreementId::new();
         row.number_key = row.number.as_deref().map(swedish::number_key).unwrap_or_default();
-        row.offered_at = row.number.as_ref().map(|_| row.offered_at.unwrap_or_else(|| instant("2023-11-01T09:00:00Z")));
+        row.offered_at = row
+            .number
+            .as_ref()
+            .map(|_| row.offered_at.unwrap_or_else(|| instant("2023-11-01T09:00:00Z")));
         (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
         let id = row.id;
         audit::insert(&self.change, row).await.unwrap();
@@ -136,7 +158,13 @@ impl Writer {
 }
 
 /// A participation agreement from a day to another, signed.
-fn taking_part(number: &str, member: MemberId, activity: ActivityId, starts_on: &str, ends_on: Option<&str>) -> agreement::Model {
+fn taking_part(
+    number: &str,
+    member: MemberId,
+    activity: ActivityId,
+    starts_on: &str,
+    ends_on: Option<&str>,
+) -> agreement::Model {
     agreement::Model {
         number: Some(number.into()),
         direction: Direction::Income,
@@ -176,7 +204,9 @@ pub(crate) async fn fill(app: &App) -> Register {
     writer.register.keep("organisation", "Rådgivarna AB", advisers);
     let (bip, indicators) = (writer.activity("bip").await, writer.activity("indikatorer").await);
     use TemplateState::{Draft, Published, Retired};
-    let versions = writer.template("bip", AgreementKind::Participation, Some(bip), &[Retired, Published, Draft]).await;
+    let versions = writer
+        .template("bip", AgreementKind::Participation, Some(bip), &[Retired, Published, Draft])
+        .await;
     writer.template("hemlig", AgreementKind::Cooperation, None, &[Draft]).await;
     let board = decision::Model {
         id: DecisionId::new(),
@@ -216,8 +246,18 @@ pub(crate) async fn fill(app: &App) -> Register {
     for row in [other, signature] {
         audit::insert(&writer.change, row).await.unwrap();
     }
-    audit::insert(&writer.change, agreement_parameters::Model { agreement_id: open, parameters: r#"{"days":14}"#.into() }).await.unwrap();
-    let document = agreement_document::Model { agreement_id: open, sha256: "00ff".into(), html: "<p>Avtal</p>".into(), pdf: Some(vec![1]) };
+    audit::insert(
+        &writer.change,
+        agreement_parameters::Model { agreement_id: open, parameters: r#"{"days":14}"#.into() },
+    )
+    .await
+    .unwrap();
+    let document = agreement_document::Model {
+        agreement_id: open,
+        sha256: "00ff".into(),
+        html: "<p>Avtal</p>".into(),
+        pdf: Some(vec![1]),
+    };
     audit::insert(&writer.change, document).await.unwrap();
 
     let renewing = agreement::Model {
@@ -236,9 +276,10 @@ pub(crate) async fn fill(app: &App) -> Register {
         ..taking_part("2025-0002", halland, bip, "2025-01-01", Some("2026-12-31"))
     };
     let quiet = writer.agreement("quiet", quiet).await;
-    for (at, until, note) in
-        [("2026-11-01T10:00:00Z", "2026-12-15", "Förlängs i januari"), ("2026-10-01T10:00:00Z", "2026-10-31", "Vi ser")]
-    {
+    for (at, until, note) in [
+        ("2026-11-01T10:00:00Z", "2026-12-15", "Förlängs i januari"),
+        ("2026-10-01T10:00:00Z", "2026-10-31", "Vi ser"),
+    ] {
         let row = acknowledgement::Model {
             id: AcknowledgementId::new(),
             agreement_id: quiet,
@@ -261,7 +302,11 @@ pub(crate) async fn fill(app: &App) -> Register {
         ..taking_part("2026-0003", gotland, bip, "2027-01-01", Some("2027-12-31"))
     };
     writer.agreement("successor", successor).await;
-    let draft = agreement::Model { number: None, signed_on: None, ..taking_part("", goteborg, bip, "2027-01-01", None) };
+    let draft = agreement::Model {
+        number: None,
+        signed_on: None,
+        ..taking_part("", goteborg, bip, "2027-01-01", None)
+    };
     writer.agreement("draft", draft).await;
     let offered = agreement::Model {
         signed_on: None,
@@ -285,7 +330,12 @@ pub(crate) async fn fill(app: &App) -> Register {
         ..taking_part("2026-0002", gotland, bip, "2026-06-01", None)
     };
     writer.agreement("withdrawn", withdrawn).await;
-    writer.agreement("ended", taking_part("2023-0001", goteborg, bip, "2023-01-01", Some("2024-12-31"))).await;
+    writer
+        .agreement(
+            "ended",
+            taking_part("2023-0001", goteborg, bip, "2023-01-01", Some("2024-12-31")),
+        )
+        .await;
 
     let html = audit::forms::AgreementHtml { agreement_id: open, sha256: "00ff".into() };
     writer.change.record(None, Some(&html)).unwrap();

@@ -9,15 +9,28 @@ use crate::{
 };
 
 fn numbers(answer: &Answer, list: &str) -> Vec<String> {
-    answer[list]["nodes"].as_array().unwrap().iter().map(|node| node["number"].as_str().unwrap().to_owned()).collect()
+    answer[list]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["number"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 async fn listed(caller: &Caller<'_>, arguments: &str) -> Vec<String> {
-    numbers(&caller.query(&format!("{{ agreements({arguments}) {{ nodes {{ number }} }} }}")).await, "agreements")
+    numbers(
+        &caller.query(&format!("{{ agreements({arguments}) {{ nodes {{ number }} }} }}")).await,
+        "agreements",
+    )
 }
 
 async fn expiring(caller: &Caller<'_>, arguments: &str) -> Vec<String> {
-    numbers(&caller.query(&format!("{{ expiringAgreements{arguments} {{ nodes {{ number }} }} }}")).await, "expiringAgreements")
+    numbers(
+        &caller
+            .query(&format!("{{ expiringAgreements{arguments} {{ nodes {{ number }} }} }}"))
+            .await,
+        "expiringAgreements",
+    )
 }
 
 on_both!(an_agreement_tells_all_of_itself, |app| async move {
@@ -69,7 +82,10 @@ on_both!(a_draft_has_no_number_yet, |app| async move {
         answer["node"],
         json!({ "number": "UTKAST", "status": "DRAFT", "offeredAt": null, "document": null, "parameters": {}, "fee": null })
     );
-    assert_eq!(app.office().query(r#"{ agreement(by: { number: "UTKAST" }) { id } }"#).await["agreement"], Value::Null);
+    assert_eq!(
+        app.office().query(r#"{ agreement(by: { number: "UTKAST" }) { id } }"#).await["agreement"],
+        Value::Null
+    );
 });
 
 on_both!(every_status_is_found_and_told, |app| async move {
@@ -88,15 +104,32 @@ on_both!(every_status_is_found_and_told, |app| async move {
             office.query(&format!("{{ agreements(filter: {{ status: [{status}] }}) {{ totalCount nodes {{ number status }} }} }}")).await;
         assert_eq!(numbers(&answer, "agreements"), found, "{status}");
         assert_eq!(answer["agreements"]["totalCount"], found.len());
-        assert!(answer["agreements"]["nodes"].as_array().unwrap().iter().all(|node| node["status"] == status));
+        assert!(
+            answer["agreements"]["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .all(|node| node["status"] == status)
+        );
     }
     // Ends are inclusive, and a day is as good as today.
-    for (on, status) in [("2022-12-31", "OFFERED"), ("2023-12-01", "ACTIVE"), ("2024-12-31", "ACTIVE"), ("2025-01-01", "ENDED")] {
-        let answer = office.query(&format!(r#"{{ agreement(by: {{ number: "2023-0001" }}) {{ status(on: "{on}") }} }}"#)).await;
+    for (on, status) in [
+        ("2022-12-31", "OFFERED"),
+        ("2023-12-01", "ACTIVE"),
+        ("2024-12-31", "ACTIVE"),
+        ("2025-01-01", "ENDED"),
+    ] {
+        let answer = office
+            .query(&format!(
+                r#"{{ agreement(by: {{ number: "2023-0001" }}) {{ status(on: "{on}") }} }}"#
+            ))
+            .await;
         let told = if on == "2022-12-31" { "DRAFT" } else { status };
         assert_eq!(answer["agreement"]["status"], told, "{on}");
         assert!(
-            listed(&office, &format!(r#"filter: {{ status: [{told}], asOf: "{on}" }}"#)).await.contains(&"2023-0001".to_owned()),
+            listed(&office, &format!(r#"filter: {{ status: [{told}], asOf: "{on}" }}"#))
+                .await
+                .contains(&"2023-0001".to_owned()),
             "{on}"
         );
     }
@@ -113,7 +146,10 @@ on_both!(filters_compose, |app| async move {
         ("kind: [ASSIGNMENT, COOPERATION]", vec!["2026-0001"]),
         ("kind: [], status: [], activity: [], direction: COST", vec!["2026-0001"]),
         (r#"activity: ["indikatorer"]"#, vec!["2024-0001", "2025-0001", "2026-0004"]),
-        (r#"activity: ["indikatorer", "bip"], status: [OFFERED, SIGNED]"#, vec!["2026-0003", "2026-0004"]),
+        (
+            r#"activity: ["indikatorer", "bip"], status: [OFFERED, SIGNED]"#,
+            vec!["2026-0003", "2026-0004"],
+        ),
         (r#"activity: ["annan"]"#, vec![]),
         (&member, vec!["2025-0002", "2026-0004"]),
         (&organisation, vec!["2026-0001"]),
@@ -131,9 +167,18 @@ on_both!(filters_compose, |app| async move {
         (r#"search: "GÖTEBORG", status: [ENDED]"#, vec!["2023-0001"]),
         (r#"search: "20_5""#, vec![]),
         (r#"search: "100%""#, vec![]),
-        ("includeAcknowledged: false, status: [ACTIVE]", vec!["2024-0001", "2025-0001", "2025-0003"]),
-        (r#"includeAcknowledged: false, status: [ACTIVE], asOf: "2026-12-16""#, vec!["2024-0001", "2025-0001", "2025-0002", "2025-0003"]),
-        ("includeAcknowledged: true, status: [ACTIVE]", vec!["2024-0001", "2025-0001", "2025-0002", "2025-0003"]),
+        (
+            "includeAcknowledged: false, status: [ACTIVE]",
+            vec!["2024-0001", "2025-0001", "2025-0003"],
+        ),
+        (
+            r#"includeAcknowledged: false, status: [ACTIVE], asOf: "2026-12-16""#,
+            vec!["2024-0001", "2025-0001", "2025-0002", "2025-0003"],
+        ),
+        (
+            "includeAcknowledged: true, status: [ACTIVE]",
+            vec!["2024-0001", "2025-0001", "2025-0002", "2025-0003"],
+        ),
     ] {
         assert_eq!(listed(&office, &format!("filter: {{ {filter} }}")).await, found, "{filter}");
     }
@@ -142,18 +187,42 @@ on_both!(filters_compose, |app| async move {
 on_both!(orders_have_tie_breakers_and_pages, |app| async move {
     fill(&app).await;
     let office = app.office();
-    let all =
-        ["UTKAST", "2023-0001", "2024-0001", "2025-0001", "2025-0002", "2025-0003", "2026-0001", "2026-0002", "2026-0003", "2026-0004"];
+    let all = [
+        "UTKAST",
+        "2023-0001",
+        "2024-0001",
+        "2025-0001",
+        "2025-0002",
+        "2025-0003",
+        "2026-0001",
+        "2026-0002",
+        "2026-0003",
+        "2026-0004",
+    ];
     assert_eq!(listed(&office, "first: 100").await, all);
-    assert_eq!(listed(&office, "orderBy: { field: NUMBER, direction: DESC }").await, all.iter().rev().copied().collect::<Vec<_>>());
+    assert_eq!(
+        listed(&office, "orderBy: { field: NUMBER, direction: DESC }").await,
+        all.iter().rev().copied().collect::<Vec<_>>()
+    );
     let by_end = listed(&office, "orderBy: { field: ENDS_ON }").await;
-    assert_eq!(by_end[..6], ["2023-0001", "2025-0001", "2026-0001", "2025-0002", "2025-0003", "2026-0003"]);
+    assert_eq!(
+        by_end[..6],
+        ["2023-0001", "2025-0001", "2026-0001", "2025-0002", "2025-0003", "2026-0003"]
+    );
     for order in ["NUMBER", "STARTS_ON", "ENDS_ON"] {
         for direction in ["ASC", "DESC"] {
             let order = format!("orderBy: {{ field: {order}, direction: {direction} }}");
             let whole = listed(&office, &order).await;
-            assert_eq!(walk(&office, &format!("agreements({order}, "), "agreements", true).await, whole, "{order}");
-            assert_eq!(walk(&office, &format!("agreements({order}, "), "agreements", false).await, whole, "{order}");
+            assert_eq!(
+                walk(&office, &format!("agreements({order}, "), "agreements", true).await,
+                whole,
+                "{order}"
+            );
+            assert_eq!(
+                walk(&office, &format!("agreements({order}, "), "agreements", false).await,
+                whole,
+                "{order}"
+            );
         }
     }
 });
@@ -196,7 +265,8 @@ on_both!(what_expires_is_a_window_and_says_why, |app| async move {
             { "number": "2026-0001", "nextDeadline": { "kind": "END", "on": "2026-12-10", "daysLeft": 19, "acknowledged": null }, "termEndsOn": "2026-12-10" },
         ] })
     );
-    // One that was acknowledged stays visible on request, and comes back when the quiet days are over.
+    // One that was acknowledged stays visible on request, and comes back when the quiet days are
+    // over.
     let answer = office
         .query("{ expiringAgreements(filter: { includeAcknowledged: true }) { totalCount nodes { number nextDeadline { on acknowledged { by at until note } } } } }")
         .await;
@@ -224,7 +294,8 @@ on_both!(what_expires_is_a_window_and_says_why, |app| async move {
         assert_eq!(expiring(&office, arguments).await, found, "{arguments}");
     }
     let list = "expiringAgreements(withinDays: 3000, filter: { includeAcknowledged: true }, ";
-    let whole = expiring(&office, "(withinDays: 3000, filter: { includeAcknowledged: true })").await;
+    let whole =
+        expiring(&office, "(withinDays: 3000, filter: { includeAcknowledged: true })").await;
     assert_eq!(whole, ["2025-0001", "2026-0001", "2025-0002", "2026-0003"]);
     for forward in [true, false] {
         assert_eq!(walk(&office, list, "expiringAgreements", forward).await, whole);
@@ -250,12 +321,20 @@ on_both!(a_successor_is_told_from_both_sides, |app| async move {
 on_both!(a_fee_needs_its_allocation, |app| async move {
     fill(&app).await;
     let ask = |year: &str| {
-        format!(r#"{{ agreement(by: {{ number: "2025-0001" }}) {{ fee {{ amount perMille vatRate amountFor(year: {year}) }} }} }}"#)
+        format!(
+            r#"{{ agreement(by: {{ number: "2025-0001" }}) {{ fee {{ amount perMille vatRate amountFor(year: {year}) }} }} }}"#
+        )
     };
     let answer = app.office().query(&ask("2026")).await;
-    assert_eq!(answer["agreement"]["fee"], json!({ "amount": null, "perMille": 2.0, "vatRate": "EXEMPT", "amountFor": "122400.00" }));
+    assert_eq!(
+        answer["agreement"]["fee"],
+        json!({ "amount": null, "perMille": 2.0, "vatRate": "EXEMPT", "amountFor": "122400.00" })
+    );
     let answer = app.office().query(&ask("2027")).await;
-    assert_eq!((answer.reason(), &answer.json["data"]["agreement"]["fee"]), ("NO_ALLOCATION", &Value::Null));
+    assert_eq!(
+        (answer.reason(), &answer.json["data"]["agreement"]["fee"]),
+        ("NO_ALLOCATION", &Value::Null)
+    );
     assert_eq!(app.office().query(&ask("20270")).await.bad_fields(), ["year"]);
     // The rate and the sum together would tell a lead what the member disposes of.
     let answer = app.lead(&["indikatorer"]).query(&ask("2026")).await;
@@ -265,8 +344,11 @@ on_both!(a_fee_needs_its_allocation, |app| async move {
 on_both!(errors_stand_in_the_order_of_what_was_asked, |app| async move {
     fill(&app).await;
     // The second fails before anything is read, and the first only when there is no allocation.
-    let of =
-        |alias: &str, year: i32| format!(r#"{alias}: agreement(by: {{ number: "2025-0001" }}) {{ fee {{ amountFor(year: {year}) }} }}"#);
+    let of = |alias: &str, year: i32| {
+        format!(
+            r#"{alias}: agreement(by: {{ number: "2025-0001" }}) {{ fee {{ amountFor(year: {year}) }} }}"#
+        )
+    };
     let answer = app.office().query(&format!("{{ {} {} }}", of("a", 2027), of("b", 1))).await;
     let paths: Vec<_> = answer.errors().iter().map(|error| error["path"].clone()).collect();
     assert_eq!(paths, [json!(["a", "fee", "amountFor"]), json!(["b", "fee", "amountFor"])]);
@@ -279,19 +361,43 @@ on_both!(each_sees_its_own, |app| async move {
     let lead = app.lead(&["bip"]);
     let both = app.viewer(Viewer {
         roles: vec![Role::Member, Role::ActivityLead],
-        member: Some(register.id("Göteborg").strip_prefix("member_").unwrap().parse::<uuid::Uuid>().unwrap().into()),
+        member: Some(
+            register
+                .id("Göteborg")
+                .strip_prefix("member_")
+                .unwrap()
+                .parse::<uuid::Uuid>()
+                .unwrap()
+                .into(),
+        ),
         activities: vec!["indikatorer".into()],
         ..Viewer::default()
     });
-    let of_bip = vec!["UTKAST", "2023-0001", "2025-0002", "2025-0003", "2026-0001", "2026-0002", "2026-0003"];
+    let of_bip = vec![
+        "UTKAST",
+        "2023-0001",
+        "2025-0002",
+        "2025-0003",
+        "2026-0001",
+        "2026-0002",
+        "2026-0003",
+    ];
     for (who, caller, found) in [
         ("gotland", &gotland, vec!["2024-0001", "2025-0003", "2026-0002", "2026-0003"]),
         // Its draft is none of its business until it is offered.
         ("göteborg", &goteborg, vec!["2023-0001", "2025-0001"]),
         ("the lead of bip", &lead, of_bip),
         ("a lead of nothing", &app.lead(&["annan"]), vec![]),
-        ("göteborg, lead of indikatorer", &both, vec!["2023-0001", "2024-0001", "2025-0001", "2026-0004"]),
-        ("a program without the scope", &app.service("members:read invoices:read templates:read"), vec![]),
+        (
+            "göteborg, lead of indikatorer",
+            &both,
+            vec!["2023-0001", "2024-0001", "2025-0001", "2026-0004"],
+        ),
+        (
+            "a program without the scope",
+            &app.service("members:read invoices:read templates:read"),
+            vec![],
+        ),
     ] {
         let answer = caller.query("{ agreements { totalCount nodes { number } } }").await;
         assert_eq!(numbers(&answer, "agreements"), found, "{who}");
@@ -301,15 +407,26 @@ on_both!(each_sees_its_own, |app| async move {
     // What may not be seen is not there, whichever way it is asked for.
     for name in ["draft", "renewing"] {
         let answer = gotland
-            .ask("query($id: ID!) { node(id: $id) { id } agreement(by: { id: $id }) { id } }", json!({ "id": register.id(name) }))
+            .ask(
+                "query($id: ID!) { node(id: $id) { id } agreement(by: { id: $id }) { id } }",
+                json!({ "id": register.id(name) }),
+            )
             .await;
         assert_eq!(answer.data(), &json!({ "node": null, "agreement": null }), "{name}");
     }
-    assert_eq!(gotland.query(r#"{ agreement(by: { number: "2025-0001" }) { id } }"#).await["agreement"], Value::Null);
+    assert_eq!(
+        gotland.query(r#"{ agreement(by: { number: "2025-0001" }) { id } }"#).await["agreement"],
+        Value::Null
+    );
     assert_eq!(expiring(&gotland, "(withinDays: 3000)").await, ["2026-0003"]);
     assert_eq!(expiring(&goteborg, "").await, ["2025-0001"]);
-    assert_eq!(gotland.query("{ expiringAgreements { totalCount } }").await["expiringAgreements"]["totalCount"], 0);
-    let answer = goteborg.query("{ activities { nodes { slug agreements { totalCount nodes { number } } } } }").await;
+    assert_eq!(
+        gotland.query("{ expiringAgreements { totalCount } }").await["expiringAgreements"]["totalCount"],
+        0
+    );
+    let answer = goteborg
+        .query("{ activities { nodes { slug agreements { totalCount nodes { number } } } } }")
+        .await;
     assert_eq!(
         answer["activities"]["nodes"],
         json!([
@@ -380,7 +497,10 @@ on_both!(every_bad_argument_is_named_at_once, |app| async move {
         .query(r#"{ expiringAgreements(withinDays: 3661, from: "2026-13-01", first: 1000, filter: { endsTo: "x" }) { nodes { id } } }"#)
         .await;
     assert_eq!(answer.bad_fields(), ["filter.endsTo", "first", "from", "withinDays"]);
-    assert_eq!(office.query("{ expiringAgreements(withinDays: -1) { nodes { id } } }").await.bad_fields(), ["withinDays"]);
+    assert_eq!(
+        office.query("{ expiringAgreements(withinDays: -1) { nodes { id } } }").await.bad_fields(),
+        ["withinDays"]
+    );
     for (ask, field) in [
         (r#"agreement(by: { id: "agreement_1" }) { id }"#, "by.id"),
         (r#"agreement(by: { number: "" }) { id }"#, "by.number"),
@@ -394,7 +514,14 @@ on_both!(every_bad_argument_is_named_at_once, |app| async move {
     let answer = office.query("{ agreements(first: 1) { pageInfo { endCursor } } }").await;
     let cursor = &answer["agreements"]["pageInfo"]["endCursor"];
     for list in ["agreements(orderBy: { field: ENDS_ON }, ", "expiringAgreements("] {
-        assert_eq!(office.query(&format!("{{ {list} after: {cursor}) {{ nodes {{ id }} }} }}")).await.bad_fields(), ["after"], "{list}");
+        assert_eq!(
+            office
+                .query(&format!("{{ {list} after: {cursor}) {{ nodes {{ id }} }} }}"))
+                .await
+                .bad_fields(),
+            ["after"],
+            "{list}"
+        );
     }
 });
 
@@ -414,13 +541,18 @@ on_both!(statements_do_not_grow_with_the_page, |app| async move {
         app.office().query(&widest(first)).await.data();
         counts.push(app.statements());
     }
-    // The page, its count, activities, members, organisations, template versions, templates, parameters, acknowledgements, decisions, allocations,
-    // signatures, documents, predecessors, successors, the trail.
+    // The page, its count, activities, members, organisations, template versions, templates,
+    // parameters, acknowledgements, decisions, allocations, signatures, documents, predecessors,
+    // successors, the trail.
     assert_eq!(counts[1].len(), 16, "{:#?}", counts[1]);
     assert!(counts[0].len() <= counts[1].len(), "{:#?}", counts[0]);
     // Only what is asked for is selected.
     app.office().query("{ agreements { nodes { number } } }").await.data();
     let statements = app.statements();
     assert_eq!(statements.len(), 1);
-    assert!(!statements[0].contains("starts_on") && !statements[0].contains("fee_amount"), "{}", statements[0]);
+    assert!(
+        !statements[0].contains("starts_on") && !statements[0].contains("fee_amount"),
+        "{}",
+        statements[0]
+    );
 });

@@ -1,4 +1,5 @@
-//! A register of one's own for each test, with a clock that stands still and a caller for each role.
+//! A register of one's own for each test, with a clock that stands still and a caller for each
+//! role.
 //!
 //! A test begins with who asks and goes through HTTP, in process, with a real token:
 //!
@@ -9,7 +10,8 @@
 //! });
 //! ```
 //!
-//! [`on_both!`] makes two tests of it, `a_member_is_admitted::sqlite` and `a_member_is_admitted::postgres`.
+//! [`on_both!`] makes two tests of it, `a_member_is_admitted::sqlite` and
+//! `a_member_is_admitted::postgres`.
 
 use std::{
     ops::Index,
@@ -50,8 +52,8 @@ pub const NOW: &str = "2026-11-21T09:00:00Z";
 /// Signs the tokens of every test's register.
 pub const SECRET: &str = "a secret of the tests, which opens nothing";
 
-/// Makes a test of what is promised on SQLite and one on PostgreSQL: `on_both!(name, |app| async move { … })`.
-/// The file that uses it needs `use crate::app::{App, on_both};`.
+/// Makes a test of what is promised on SQLite and one on PostgreSQL: `on_both!(name, |app| async
+/// move { … })`. The file that uses it needs `use crate::app::{App, on_both};`.
 macro_rules! on_both {
     ($(#[$meta:meta])* $name:ident, |$app:ident| async move $promise:block) => {
         $(#[$meta])*
@@ -133,7 +135,9 @@ impl App {
         let mut copies = Vec::new();
         for _ in 0..count {
             copies.push(match &*self.home {
-                Home::Sqlite(folder) => Self::of_file(&std::fs::read(folder.path().join("register.db")).unwrap()).await,
+                Home::Sqlite(folder) => {
+                    Self::of_file(&std::fs::read(folder.path().join("register.db")).unwrap()).await
+                }
                 Home::Postgres(name) => Self::of_template(name).await,
             });
         }
@@ -142,12 +146,20 @@ impl App {
 
     async fn open(url: &str, home: Home) -> Self {
         // The cause of an INTERNAL error is told to the log alone.
-        tracing_subscriber::fmt().with_max_level(tracing::Level::ERROR).with_test_writer().try_init().ok();
+        tracing_subscriber::fmt()
+            .with_max_level(tracing::Level::ERROR)
+            .with_test_writer()
+            .try_init()
+            .ok();
         let statements = Arc::new(Mutex::new(Vec::new()));
         let heard = Arc::clone(&statements);
-        let listener: domain::database::Listener =
-            Arc::new(move |sql: &str| heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned()));
-        let db = Database::connect(url, Clock::fixed(instant(NOW)), Some(listener)).await.unwrap().with_trail_key(trail_key());
+        let listener: domain::database::Listener = Arc::new(move |sql: &str| {
+            heard.lock().unwrap_or_else(PoisonError::into_inner).push(sql.to_owned())
+        });
+        let db = Database::connect(url, Clock::fixed(instant(NOW)), Some(listener))
+            .await
+            .unwrap()
+            .with_trail_key(trail_key());
         let settings = settings(&[]);
         let keys = Keys::from_settings(&settings).unwrap();
         let explorer = graphiql::Settings::default();
@@ -162,7 +174,14 @@ impl App {
 
     /// The same register by another way to its database.
     pub async fn by(&self, url: &str) -> Self {
-        Self { db: Database::connect(url, self.db.clock, None).await.unwrap().with_trail_key(trail_key()), ..self.clone() }.renewed()
+        Self {
+            db: Database::connect(url, self.db.clock, None)
+                .await
+                .unwrap()
+                .with_trail_key(trail_key()),
+            ..self.clone()
+        }
+        .renewed()
     }
 
     /// The same register at another instant: `app.at("2027-01-01T09:00:00Z")`.
@@ -196,7 +215,8 @@ impl App {
         Self { explorer, ..self.clone() }.renewed()
     }
 
-    /// The same register with a server whose API was given no database, so that whoever asks for a row finds a bug of ours.
+    /// The same register with a server whose API was given no database, so that whoever asks for a
+    /// row finds a bug of ours.
     pub fn with_a_bug(&self) -> Self {
         let app = http::App { schema: graphql::schema(None), ..self.server().0 };
         Self { router: http::router(app, &self.settings), ..self.clone() }
@@ -210,13 +230,23 @@ impl App {
 
     /// A server of the register, and its settings.
     pub fn server(&self) -> (http::App, Settings) {
-        (http::App::new(self.db.clone(), self.keys.clone(), &self.settings, self.explorer.clone()), self.settings.clone())
+        (
+            http::App::new(
+                self.db.clone(),
+                self.keys.clone(),
+                &self.settings,
+                self.explorer.clone(),
+            ),
+            self.settings.clone(),
+        )
     }
 
     /// The register's address, as DATABASE_URL for the program.
     pub fn url(&self) -> String {
         match &*self.home {
-            Home::Sqlite(folder) => format!("sqlite://{}", folder.path().join("register.db").display()),
+            Home::Sqlite(folder) => {
+                format!("sqlite://{}", folder.path().join("register.db").display())
+            }
             Home::Postgres(name) => postgres_url(name),
         }
     }
@@ -230,9 +260,12 @@ impl App {
 
     /// Imports these files, by name and text: `app.import(&[("members.csv", "key,name,…\n…")])`.
     pub async fn import(&self, files: &[(&str, &str)]) -> Report {
-        self.try_import(files)
-            .await
-            .unwrap_or_else(|error| panic!("the import failed: {}", format!("{error:?}").chars().take(2000).collect::<String>()))
+        self.try_import(files).await.unwrap_or_else(|error| {
+            panic!(
+                "the import failed: {}",
+                format!("{error:?}").chars().take(2000).collect::<String>()
+            )
+        })
     }
 
     /// Like [`App::import`], for what may fail.
@@ -243,7 +276,15 @@ impl App {
             std::fs::create_dir_all(file.parent().unwrap()).unwrap();
             std::fs::write(file, text).unwrap();
         }
-        import(&self.db, &Viewer::operator("import"), &self.settings.network, folder.path(), false, &mut |_| {}).await
+        import(
+            &self.db,
+            &Viewer::operator("import"),
+            &self.settings.network,
+            folder.path(),
+            false,
+            &mut |_| {},
+        )
+        .await
     }
 
     /// The SQL of every statement since the last time that this was asked.
@@ -254,33 +295,46 @@ impl App {
     /// The last revision of the audit trail: it stays the same when nothing was changed.
     pub async fn revision(&self) -> i64 {
         let sql = "SELECT COALESCE(MAX(revision), 0) FROM audit_entry";
-        let row = self.db.read().query_one_raw(sea_orm::Statement::from_string(self.db.backend(), sql)).await.unwrap().unwrap();
+        let row = self
+            .db
+            .read()
+            .query_one_raw(sea_orm::Statement::from_string(self.db.backend(), sql))
+            .await
+            .unwrap()
+            .unwrap();
         row.try_get_by_index(0).unwrap()
     }
 
     /// The entries of the audit trail after this revision, the oldest first.
     pub async fn trail(&self, since: i64) -> Vec<Value> {
         let document = "{ auditLog(first: 200) { nodes { revision actor action subject { __typename id } before after } } }";
-        let mut entries = self.auditor().query(document).await["auditLog"]["nodes"].as_array().unwrap().clone();
+        let mut entries =
+            self.auditor().query(document).await["auditLog"]["nodes"].as_array().unwrap().clone();
         entries.retain(|entry| entry["revision"].as_str().unwrap().parse::<i64>().unwrap() > since);
         entries.reverse();
         entries
     }
 
-    /// Takes the database away, as an outage does: a file is closed for good, a server refuses connections and breaks those that it has.
+    /// Takes the database away, as an outage does: a file is closed for good, a server refuses
+    /// connections and breaks those that it has.
     pub async fn lose_database(&self) {
         match &*self.home {
             Home::Sqlite(_) => self.db.clone().close().await.unwrap(),
             Home::Postgres(name) => {
-                let breaking = format!("SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'");
-                on_server(&[&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"), &breaking]).await;
+                let breaking = format!(
+                    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = '{name}'"
+                );
+                on_server(&[&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS false"), &breaking])
+                    .await;
             }
         }
     }
 
     /// Brings PostgreSQL back after [`App::lose_database`].
     pub async fn find_database(&self) {
-        let Home::Postgres(name) = &*self.home else { panic!("a file that was closed stays closed") };
+        let Home::Postgres(name) = &*self.home else {
+            panic!("a file that was closed stays closed")
+        };
         on_server(&[&format!("ALTER DATABASE {name} ALLOW_CONNECTIONS true")]).await;
     }
 
@@ -324,8 +378,10 @@ impl App {
 
     /// Somebody of the member with this id who leads these activities besides.
     pub fn member_who_leads(&self, id: &str, activities: &[&str]) -> Caller<'_> {
-        let id =
-            id.strip_prefix("member_").and_then(|id| uuid::Uuid::try_parse(id).ok()).unwrap_or_else(|| panic!("{id} is no member's id"));
+        let id = id
+            .strip_prefix("member_")
+            .and_then(|id| uuid::Uuid::try_parse(id).ok())
+            .unwrap_or_else(|| panic!("{id} is no member's id"));
         let lead = (!activities.is_empty()).then_some(Role::ActivityLead);
         let roles = [Role::Member].into_iter().chain(lead).collect();
         let activities = activities.iter().map(|slug| (*slug).to_owned()).collect();
@@ -344,7 +400,8 @@ impl App {
     /// Anybody; without a subject, it is named for its roles.
     pub fn viewer(&self, mut viewer: Viewer) -> Caller<'_> {
         if viewer.subject.is_empty() {
-            let words: Vec<_> = viewer.roles.iter().map(|role| role.word().to_lowercase()).collect();
+            let words: Vec<_> =
+                viewer.roles.iter().map(|role| role.word().to_lowercase()).collect();
             viewer.subject = format!("{}@example.se", words.join("+"));
         }
         let token = self.keys.mint(&viewer, 1, self.db.clock.now()).unwrap();
@@ -399,15 +456,25 @@ impl Caller<'_> {
         self.ask(document, json!({})).await
     }
 
-    /// Does a deed, and asks this of what it changed: `app.office().does("memberLeave", "leftOn", json!({ … }))`.
+    /// Does a deed, and asks this of what it changed: `app.office().does("memberLeave", "leftOn",
+    /// json!({ … }))`.
     pub async fn does(&self, deed: &str, selection: &str, input: Value) -> Answer {
         let type_name = format!("{}{}Input", deed[..1].to_uppercase(), &deed[1..]);
-        self.ask(&format!("mutation($input: {type_name}!) {{ {deed}(input: $input) {{ {selection} }} }}"), json!({ "input": input })).await
+        self.ask(
+            &format!(
+                "mutation($input: {type_name}!) {{ {deed}(input: $input) {{ {selection} }} }}"
+            ),
+            json!({ "input": input }),
+        )
+        .await
     }
 
     /// Posts this body, which should be a GraphQL request in JSON, to the API.
     pub async fn post(&self, body: impl Into<Body>) -> Answer {
-        let request = self.request(Method::POST, "/graphql").header(header::CONTENT_TYPE, "application/json").body(body.into());
+        let request = self
+            .request(Method::POST, "/graphql")
+            .header(header::CONTENT_TYPE, "application/json")
+            .body(body.into());
         self.app.send(request.unwrap()).await
     }
 
@@ -426,7 +493,8 @@ impl Caller<'_> {
     }
 }
 
-/// What the server answered. Indexed by the name of a top field, it gives that field's data, and fails the test when there were errors.
+/// What the server answered. Indexed by the name of a top field, it gives that field's data, and
+/// fails the test when there were errors.
 #[derive(Debug)]
 pub struct Answer {
     /// The HTTP status.
@@ -443,7 +511,12 @@ impl Answer {
     /// The data, with the errors that must not be there in the message when they are.
     #[track_caller]
     pub fn data(&self) -> &Value {
-        assert!(self.errors().is_empty() && self.json.get("data").is_some(), "{} {}", self.status, self.text());
+        assert!(
+            self.errors().is_empty() && self.json.get("data").is_some(),
+            "{} {}",
+            self.status,
+            self.text()
+        );
         &self.json["data"]
     }
 
@@ -462,14 +535,18 @@ impl Answer {
     /// The code of the one error.
     #[track_caller]
     pub fn code(&self) -> &str {
-        self.error()["extensions"]["code"].as_str().unwrap_or_else(|| panic!("no code in {}", self.text()))
+        self.error()["extensions"]["code"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no code in {}", self.text()))
     }
 
     /// The stable word of the one error, which must be a CONFLICT.
     #[track_caller]
     pub fn reason(&self) -> &str {
         assert_eq!(self.code(), "CONFLICT", "{}", self.text());
-        self.error()["extensions"]["reason"].as_str().unwrap_or_else(|| panic!("no reason in {}", self.text()))
+        self.error()["extensions"]["reason"]
+            .as_str()
+            .unwrap_or_else(|| panic!("no reason in {}", self.text()))
     }
 
     /// The bad fields that the one error names, which must be INVALID, in order of their paths.
@@ -478,7 +555,8 @@ impl Answer {
         assert_eq!(self.code(), "INVALID", "{}", self.text());
         let fields = self.error()["extensions"]["fields"].as_array();
         let fields = fields.unwrap_or_else(|| panic!("no fields in {}", self.text()));
-        let mut paths: Vec<_> = fields.iter().map(|field| field["path"].as_str().unwrap()).collect();
+        let mut paths: Vec<_> =
+            fields.iter().map(|field| field["path"].as_str().unwrap()).collect();
         paths.sort_unstable();
         paths
     }
@@ -503,9 +581,14 @@ impl Index<&str> for Answer {
     }
 }
 
-/// Returns how often a test repeats itself: `short` in every run, `long` when `SAMREGISTER_TEST_LONG=1` asks for the long form.
+/// Returns how often a test repeats itself: `short` in every run, `long` when
+/// `SAMREGISTER_TEST_LONG=1` asks for the long form.
 pub fn runs(short: usize, long: usize) -> usize {
-    if std::env::var_os("SAMREGISTER_TEST_LONG").is_some_and(|value| value == "1") { long } else { short }
+    if std::env::var_os("SAMREGISTER_TEST_LONG").is_some_and(|value| value == "1") {
+        long
+    } else {
+        short
+    }
 }
 
 /// The program, with none of this process's settings in its environment.
@@ -551,14 +634,26 @@ const OPEN: [(&str, &str); 4] = [
 ];
 
 fn settings(changed: &[(&str, &str)]) -> Settings {
-    // The machine may be slow, and may have much to do; and a test asks more in a minute than one subject does.
-    let always = [("SAMREGISTER_JWT_SECRET", SECRET), ("SAMREGISTER_REQUEST_SECONDS", "120"), ("SAMREGISTER_MAX_COST_PER_MINUTE", "0")];
+    // The machine may be slow, and may have much to do; and a test asks more in a minute than one
+    // subject does.
+    let always = [
+        ("SAMREGISTER_JWT_SECRET", SECRET),
+        ("SAMREGISTER_REQUEST_SECONDS", "120"),
+        ("SAMREGISTER_MAX_COST_PER_MINUTE", "0"),
+    ];
     let env = always.into_iter().chain(OPEN).chain(changed.iter().copied());
     Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None).unwrap()
 }
 
-fn router(db: &Database, keys: &Keys, settings: &Settings, explorer: &graphiql::Settings) -> Router {
-    let app = http::App::new(db.clone(), keys.clone(), settings, explorer.clone()).with_documents(settings).unwrap();
+fn router(
+    db: &Database,
+    keys: &Keys,
+    settings: &Settings,
+    explorer: &graphiql::Settings,
+) -> Router {
+    let app = http::App::new(db.clone(), keys.clone(), settings, explorer.clone())
+        .with_documents(settings)
+        .unwrap();
     http::router(app, settings)
 }
 
@@ -581,7 +676,8 @@ async fn sqlite_template() -> &'static [u8] {
     TEMPLATE.get_or_init(make).await
 }
 
-/// The name of an empty register, made once for all tests of the run. It goes with the server, which `tests/run.sh` throws away.
+/// The name of an empty register, made once for all tests of the run. It goes with the server,
+/// which `tests/run.sh` throws away.
 async fn postgres_template() -> &'static str {
     static TEMPLATE: OnceCell<String> = OnceCell::const_new();
     let make = || async {

@@ -1,4 +1,5 @@
-//! Bad input: one clear error with its code that names every bad field, nothing changed, and a server that goes on.
+//! Bad input: one clear error with its code that names every bad field, nothing changed, and a
+//! server that goes on.
 
 use axum::http::StatusCode;
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
@@ -17,21 +18,30 @@ async fn deed(app: &App, name: &str, selection: &str, input: Value) -> Answer {
     app.office().does(name, selection, input).await
 }
 
-/// Everything that an error must be: one, with a code, words, the request's id, and nothing of the server's insides.
+/// Everything that an error must be: one, with a code, words, the request's id, and nothing of the
+/// server's insides.
 #[track_caller]
 fn is_clear(answer: &Answer, code: &str) {
     assert_eq!(answer.code(), code, "{}", answer.text());
     let error = answer.error();
     let message = error["message"].as_str().unwrap();
     // One clause has no full stop, sentences have.
-    assert!(!message.is_empty() && (!message.ends_with('.') || message.contains(". ")) && message.len() < 1000, "{message}");
+    assert!(
+        !message.is_empty()
+            && (!message.ends_with('.') || message.contains(". "))
+            && message.len() < 1000,
+        "{message}"
+    );
     assert_eq!(error["extensions"]["requestId"], answer.header("x-request-id"));
-    for insides in ["sqlx", "SQL", "sea_orm", "panicked", "Utf8Error", "UNIQUE", "constraint", "src/"] {
+    for insides in
+        ["sqlx", "SQL", "sea_orm", "panicked", "Utf8Error", "UNIQUE", "constraint", "src/"]
+    {
         assert!(!answer.text().contains(insides), "{insides} in {}", answer.text());
     }
 }
 
-/// What is wrong with how a deed is refused: it should be for exactly these fields, and change nothing.
+/// What is wrong with how a deed is refused: it should be for exactly these fields, and change
+/// nothing.
 async fn refused_for(app: &App, name: &str, input: Value, fields: &[&str]) -> Option<String> {
     let before = app.revision().await;
     let answer = deed(app, name, "id", input).await;
@@ -108,9 +118,17 @@ on_both!(every_bad_field_of_a_deed_is_named_at_once, |app| async move {
         )
         .await,
     );
-    wrong.extend(refused_for(&app, "contactErase", json!({ "contact": alfa }), &["input.contact"]).await);
     wrong.extend(
-        refused_for(&app, "organisationAdd", json!({ "name": "\u{0}", "orgNumber": "1" }), &["input.name", "input.orgNumber"]).await,
+        refused_for(&app, "contactErase", json!({ "contact": alfa }), &["input.contact"]).await,
+    );
+    wrong.extend(
+        refused_for(
+            &app,
+            "organisationAdd",
+            json!({ "name": "\u{0}", "orgNumber": "1" }),
+            &["input.name", "input.orgNumber"],
+        )
+        .await,
     );
     wrong.extend(
         refused_for(
@@ -139,7 +157,13 @@ on_both!(every_bad_field_of_a_deed_is_named_at_once, |app| async move {
         .await,
     );
     wrong.extend(
-        refused_for(&app, "activityClose", json!({ "activity": alfa, "endsOn": "2026-02-30" }), &["input.activity", "input.endsOn"]).await,
+        refused_for(
+            &app,
+            "activityClose",
+            json!({ "activity": alfa, "endsOn": "2026-02-30" }),
+            &["input.activity", "input.endsOn"],
+        )
+        .await,
     );
     wrong.extend(refused_for(
         &app,
@@ -184,16 +208,31 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
     for (name, path, noun, rest) in [
         ("memberUpdate", "member", "member", json!({ "name": "Ny" })),
         ("memberLeave", "member", "member", json!({ "leftOn": "2026-12-31" })),
-        ("memberMerge", "into", "member", json!({ "from": [format!("member_{NOTHING}")], "leftOn": "2026-12-31" })),
+        (
+            "memberMerge",
+            "into",
+            "member",
+            json!({ "from": [format!("member_{NOTHING}")], "leftOn": "2026-12-31" }),
+        ),
         ("allocationSet", "member", "member", json!({ "year": 2026, "amount": "1" })),
         ("contactAdd", "member", "member", json!({ "role": "CHAIR", "name": "Ny" })),
         ("contactAdd", "organisation", "organisation", json!({ "role": "OTHER", "name": "Ny" })),
-        ("contactAdd", "contactArea", "contact_area", json!({ "role": "BOARD_MEMBER", "name": "Ny" })),
+        (
+            "contactAdd",
+            "contactArea",
+            "contact_area",
+            json!({ "role": "BOARD_MEMBER", "name": "Ny" }),
+        ),
         ("contactUpdate", "contact", "contact", json!({ "name": "Ny" })),
         ("contactErase", "contact", "contact", json!({})),
         ("personErase", "bankPaymentId", "bank_payment", json!({})),
         ("organisationUpdate", "organisation", "organisation", json!({ "name": "Ny" })),
-        ("activityStart", "lead", "contact", json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01" })),
+        (
+            "activityStart",
+            "lead",
+            "contact",
+            json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01" }),
+        ),
         ("activityUpdate", "activity", "activity", json!({ "name": "Ny" })),
         ("activityClose", "activity", "activity", json!({ "endsOn": "2026-12-31" })),
         (
@@ -202,9 +241,24 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
             "activity",
             json!({ "validFrom": "2030-01-01", "basis": "ONE_OFF", "amount": "1", "vatRate": "STANDARD_25" }),
         ),
-        ("costRecord", "activity", "activity", json!({ "bookedOn": "2026-01-01", "amount": "1", "description": "x" })),
-        ("grantRecord", "activity", "activity", json!({ "bookedOn": "2026-01-01", "amount": "1", "funder": "x" })),
-        ("statusReportFile", "activity", "activity", json!({ "period": "2026", "health": "RED", "summary": "x" })),
+        (
+            "costRecord",
+            "activity",
+            "activity",
+            json!({ "bookedOn": "2026-01-01", "amount": "1", "description": "x" }),
+        ),
+        (
+            "grantRecord",
+            "activity",
+            "activity",
+            json!({ "bookedOn": "2026-01-01", "amount": "1", "funder": "x" }),
+        ),
+        (
+            "statusReportFile",
+            "activity",
+            "activity",
+            json!({ "period": "2026", "health": "RED", "summary": "x" }),
+        ),
     ] {
         let with = |id: &str| {
             let mut input = rest.clone();
@@ -232,7 +286,9 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
             "' OR 1=1 --",
         ] {
             let answer = deed(&app, name, selection, with(id)).await;
-            if answer.code() != "INVALID" || !answer.bad_fields().contains(&format!("input.{path}").as_str()) {
+            if answer.code() != "INVALID"
+                || !answer.bad_fields().contains(&format!("input.{path}").as_str())
+            {
                 wrong.push(format!("{name} with the {path} {id:?}: {}", answer.error()));
             }
         }
@@ -312,13 +368,28 @@ on_both!(bad_arguments_of_queries_are_named_by_their_paths, |app| async move {
 on_both!(bad_arguments_of_nested_fields_have_their_place_in_the_answer, |app| async move {
     Samples::fill(&app).await;
     for (question, path) in [
-        ("{ members { nodes { name agreements(first: -1) { totalCount } } } }", "members.nodes.0.agreements"),
-        ("{ members { nodes { name invoices(after: \"x\") { nodes { id } } } } }", "members.nodes.0.invoices"),
-        ("{ activities { nodes { name coverage(on: \"2026-02-30\") { connected } } } }", "activities.nodes.0.coverage"),
+        (
+            "{ members { nodes { name agreements(first: -1) { totalCount } } } }",
+            "members.nodes.0.agreements",
+        ),
+        (
+            "{ members { nodes { name invoices(after: \"x\") { nodes { id } } } } }",
+            "members.nodes.0.invoices",
+        ),
+        (
+            "{ activities { nodes { name coverage(on: \"2026-02-30\") { connected } } } }",
+            "activities.nodes.0.coverage",
+        ),
         ("{ agreements { nodes { number status(on: \"x\") } } }", "agreements.nodes.0.status"),
-        ("{ agreements { nodes { number nextDeadline(on: \"x\") { on } } } }", "agreements.nodes.0.nextDeadline"),
+        (
+            "{ agreements { nodes { number nextDeadline(on: \"x\") { on } } } }",
+            "agreements.nodes.0.nextDeadline",
+        ),
         ("{ invoices { nodes { number state(on: \"x\") } } }", "invoices.nodes.0.state"),
-        ("{ members { nodes { allocation(year: 99999999) { amount } serviceFee(year: -1) { amount } } } }", ""),
+        (
+            "{ members { nodes { allocation(year: 99999999) { amount } serviceFee(year: -1) { amount } } } }",
+            "",
+        ),
         ("{ activities { nodes { result(year: 2147483647) { invoiced } } } }", ""),
     ] {
         let answer = app.office().query(question).await;
@@ -338,7 +409,11 @@ on_both!(bad_arguments_of_nested_fields_have_their_place_in_the_answer, |app| as
                 parts.collect::<Vec<_>>().join(".")
             })
             .collect();
-        assert!(path.is_empty() || paths.iter().any(|found| found == path), "{question}: {}", answer.text());
+        assert!(
+            path.is_empty() || paths.iter().any(|found| found == path),
+            "{question}: {}",
+            answer.text()
+        );
     }
 });
 
@@ -362,7 +437,10 @@ on_both!(values_of_the_wrong_type_are_refused_before_anything_is_done, |app| asy
         ("query($id: ID!) { node(id: $id) { id } }", json!({ "id": { "a": 1 } })),
         ("query($f: MemberFilter) { members(filter: $f) { totalCount } }", json!({ "f": [] })),
         ("mutation { memberAdmit(input: { name: \"X\" }) { id } }", json!({})),
-        ("mutation { memberAdmit(input: { name: null, joinedOn: \"2026-01-01\" }) { id } }", json!({})),
+        (
+            "mutation { memberAdmit(input: { name: null, joinedOn: \"2026-01-01\" }) { id } }",
+            json!({}),
+        ),
         ("mutation { memberAdmit(input: { name: 1, joinedOn: 2026 }) { id } }", json!({})),
         (
             "mutation($i: MemberAdmitInput!) { memberAdmit(input: $i) { id } }",
@@ -378,7 +456,11 @@ on_both!(values_of_the_wrong_type_are_refused_before_anything_is_done, |app| asy
         assert_eq!(answer.status, StatusCode::OK);
         assert!(!answer.bad_fields().is_empty(), "{document}");
         // A null that is refused stands for nothing: no data, or the field itself is null.
-        assert!(answer.json.get("data").is_none_or(Value::is_null), "{document} {variables}: {}", answer.text());
+        assert!(
+            answer.json.get("data").is_none_or(Value::is_null),
+            "{document} {variables}: {}",
+            answer.text()
+        );
     }
     assert_eq!(app.revision().await, before);
     app.office().query("{ members { totalCount } }").await.data();
@@ -387,12 +469,20 @@ on_both!(values_of_the_wrong_type_are_refused_before_anything_is_done, |app| asy
 on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
     let samples = Samples::fill(&app).await;
     let alfa = samples.id("alfa");
-    for (amount, taken) in
-        [("0", "0.00"), ("0.01", "0.01"), ("26800", "26800.00"), ("26800.5", "26800.50"), ("10000000000.00", "10000000000.00")]
-    {
-        let answer =
-            deed(&app, "allocationSet", "allocation(year: 2031) { amount }", json!({ "member": alfa, "year": 2031, "amount": amount }))
-                .await;
+    for (amount, taken) in [
+        ("0", "0.00"),
+        ("0.01", "0.01"),
+        ("26800", "26800.00"),
+        ("26800.5", "26800.50"),
+        ("10000000000.00", "10000000000.00"),
+    ] {
+        let answer = deed(
+            &app,
+            "allocationSet",
+            "allocation(year: 2031) { amount }",
+            json!({ "member": alfa, "year": 2031, "amount": amount }),
+        )
+        .await;
         assert_eq!(answer["allocationSet"]["allocation"]["amount"], taken);
     }
     let before = app.revision().await;
@@ -417,12 +507,24 @@ on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
         "١",
         "1.0\u{0}",
     ] {
-        let answer = deed(&app, "allocationSet", "id", json!({ "member": alfa, "year": 2031, "amount": amount })).await;
+        let answer = deed(
+            &app,
+            "allocationSet",
+            "id",
+            json!({ "member": alfa, "year": 2031, "amount": amount }),
+        )
+        .await;
         is_clear(&answer, "INVALID");
         assert_eq!(answer.bad_fields(), ["input.amount"], "{amount}");
     }
     for amount in [json!(100), json!(1.5), json!(true), json!([]), json!({})] {
-        let answer = deed(&app, "allocationSet", "id", json!({ "member": alfa, "year": 2031, "amount": amount })).await;
+        let answer = deed(
+            &app,
+            "allocationSet",
+            "id",
+            json!({ "member": alfa, "year": 2031, "amount": amount }),
+        )
+        .await;
         is_clear(&answer, "INVALID");
     }
     for date in [
@@ -441,14 +543,24 @@ on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
         "０２６-01-01",
         "20260101",
     ] {
-        let answer = deed(&app, "memberUpdate", "id", json!({ "member": alfa, "joinedOn": date })).await;
+        let answer =
+            deed(&app, "memberUpdate", "id", json!({ "member": alfa, "joinedOn": date })).await;
         is_clear(&answer, "INVALID");
         assert_eq!(answer.bad_fields(), ["input.joinedOn"], "{date}");
     }
-    for number in
-        ["222000-1835", "121212-1212", "2220001834", "222000–1834", "22200-01834", "222000-18340", "SE222000183401", "", "22200０-1834"]
-    {
-        let answer = deed(&app, "memberUpdate", "id", json!({ "member": alfa, "orgNumber": number })).await;
+    for number in [
+        "222000-1835",
+        "121212-1212",
+        "2220001834",
+        "222000–1834",
+        "22200-01834",
+        "222000-18340",
+        "SE222000183401",
+        "",
+        "22200０-1834",
+    ] {
+        let answer =
+            deed(&app, "memberUpdate", "id", json!({ "member": alfa, "orgNumber": number })).await;
         is_clear(&answer, "INVALID");
         assert_eq!(answer.bad_fields(), ["input.orgNumber"], "{number}");
     }
@@ -479,16 +591,30 @@ on_both!(texts_of_the_whole_world_come_back_as_they_went, |app| async move {
         let name = if missing.is_some() { other.as_str() } else { text };
         let answer = deed(&app, "memberAdmit", "id name county municipalities", input(name)).await;
         let member = &answer["memberAdmit"];
-        assert_eq!((&member["name"], &member["county"], &member["municipalities"]), (&json!(name), &json!(text), &json!([text])));
+        assert_eq!(
+            (&member["name"], &member["county"], &member["municipalities"]),
+            (&json!(name), &json!(text), &json!([text]))
+        );
         let found = app
             .office()
-            .ask("query($name: String) { members(filter: { search: $name }) { nodes { name } } }", json!({ "name": name }))
+            .ask(
+                "query($name: String) { members(filter: { search: $name }) { nodes { name } } }",
+                json!({ "name": name }),
+            )
             .await;
         // What has neither letters nor digits has no word to be found by.
         let is_found = name.chars().any(char::is_alphanumeric);
-        assert_eq!(found["members"]["nodes"], if is_found { json!([{ "name": name }]) } else { json!([]) });
-        let found =
-            app.office().ask("query($name: String) { members(filter: { county: $name }) { totalCount } }", json!({ "name": text })).await;
+        assert_eq!(
+            found["members"]["nodes"],
+            if is_found { json!([{ "name": name }]) } else { json!([]) }
+        );
+        let found = app
+            .office()
+            .ask(
+                "query($name: String) { members(filter: { county: $name }) { totalCount } }",
+                json!({ "name": text }),
+            )
+            .await;
         assert_eq!(found["members"]["totalCount"], 1, "{text}");
     }
 });
@@ -520,12 +646,32 @@ on_both!(texts_that_no_database_holds_find_nothing_or_are_refused, |app| async m
     Samples::fill(&app).await;
     let mut wrong = Vec::new();
     for question in TEXTS {
-        for text in
-            ["", " ", "a\u{0}b", "\u{0}", "🙂", "%", "_", "\\", "'", "\"", "\u{202e}ab", "\u{feff}", "\u{10ffff}", &"å".repeat(100_000)]
-        {
-            let answer = app.office().ask(&format!("query($text: String!) {{ {question} }}"), json!({ "text": text })).await;
+        for text in [
+            "",
+            " ",
+            "a\u{0}b",
+            "\u{0}",
+            "🙂",
+            "%",
+            "_",
+            "\\",
+            "'",
+            "\"",
+            "\u{202e}ab",
+            "\u{feff}",
+            "\u{10ffff}",
+            &"å".repeat(100_000),
+        ] {
+            let answer = app
+                .office()
+                .ask(&format!("query($text: String!) {{ {question} }}"), json!({ "text": text }))
+                .await;
             if answer.errors().iter().any(|error| error["extensions"]["code"] != "INVALID") {
-                wrong.push(format!("{question} with {:?}: {}", text.chars().take(10).collect::<String>(), answer.error()));
+                wrong.push(format!(
+                    "{question} with {:?}: {}",
+                    text.chars().take(10).collect::<String>(),
+                    answer.error()
+                ));
             } else if !answer.errors().is_empty() {
                 is_clear(&answer, "INVALID");
             }
@@ -538,14 +684,25 @@ on_both!(texts_that_no_database_holds_find_nothing_or_are_refused, |app| async m
 on_both!(very_long_texts_are_refused, |app| async move {
     let samples = Samples::fill(&app).await;
     let before = app.revision().await;
-    let answer = deed(&app, "memberAdmit", "id", json!({ "name": "å".repeat(5 << 20), "joinedOn": "2026-01-01" })).await;
+    let answer = deed(
+        &app,
+        "memberAdmit",
+        "id",
+        json!({ "name": "å".repeat(5 << 20), "joinedOn": "2026-01-01" }),
+    )
+    .await;
     assert_eq!(answer.status, StatusCode::PAYLOAD_TOO_LARGE);
     is_clear(&answer, "INVALID");
     let long = "å".repeat(1 << 19);
     // And where the operator lets them in, the fields have their own limits.
     let patient = app.with(&[("SAMREGISTER_MAX_BODY_BYTES", "268435456")]);
-    let answer =
-        deed(&patient, "memberAdmit", "id", json!({ "name": long, "joinedOn": "2026-01-01", "billing": { "buyerReference": long } })).await;
+    let answer = deed(
+        &patient,
+        "memberAdmit",
+        "id",
+        json!({ "name": long, "joinedOn": "2026-01-01", "billing": { "buyerReference": long } }),
+    )
+    .await;
     is_clear(&answer, "INVALID");
     assert_eq!(answer.bad_fields(), ["input.billing.buyerReference", "input.name"]);
     let answer = deed(
@@ -556,9 +713,16 @@ on_both!(very_long_texts_are_refused, |app| async move {
     )
     .await;
     assert_eq!(answer.bad_fields(), ["input.period", "input.summary"]);
-    let answer = deed(&patient, "allocationSet", "id", json!({ "member": long, "year": 2026, "amount": long })).await;
+    let answer = deed(
+        &patient,
+        "allocationSet",
+        "id",
+        json!({ "member": long, "year": 2026, "amount": long }),
+    )
+    .await;
     assert_eq!(answer.bad_fields(), ["input.amount", "input.member"]);
-    let inline = format!("{{ node(id: \"{long}\") {{ id }} members(after: \"{long}\") {{ totalCount }} }}");
+    let inline =
+        format!("{{ node(id: \"{long}\") {{ id }} members(after: \"{long}\") {{ totalCount }} }}");
     let answer = patient.office().query(&inline).await;
     let codes: Vec<_> = answer.errors().iter().map(|error| &error["extensions"]["code"]).collect();
     assert!(!codes.is_empty() && codes.iter().all(|code| *code == "INVALID"), "{codes:?}");

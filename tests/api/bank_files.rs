@@ -1,4 +1,5 @@
-//! What is promised about the bank's files: what they tell is booked once, what can't be matched is kept, and a bad one changes nothing.
+//! What is promised about the bank's files: what they tell is booked once, what can't be matched is
+//! kept, and a bad one changes nothing.
 
 use std::{fs, path::Path};
 
@@ -10,7 +11,8 @@ use serde_json::{Value, json};
 use crate::{
     app::{Answer, App, on_both},
     bank_samples::{
-        BGMAX, CAMT_02, CAMT_08, OWN, bank_payments, bgmax, extra, faults, find, import, latin, payment, text, try_import, waiting,
+        BGMAX, CAMT_02, CAMT_08, OWN, bank_payments, bgmax, extra, faults, find, import, latin,
+        payment, text, try_import, waiting,
     },
     life_samples::raw,
     payment_samples::{LEDGER, adds_up, does, id, invoice, ocr, pays},
@@ -39,19 +41,42 @@ on_both!(bgmax_is_booked_by_references_and_numbers, |app| async move {
         );
     }
     let trail = app.trail(before).await;
-    assert!(trail.iter().all(|entry| entry["action"] == "bankFileImport" && entry["actor"] == "samregister payments import"));
-    assert_eq!(trail.len(), 4 + 6 + 4, "an entry for each invoice, each bank payment, and each payment that is part of one");
-    assert_eq!(trail.iter().filter(|entry| entry["subject"]["__typename"] == "BankPayment").count(), 6 + 4);
+    assert!(trail.iter().all(|entry| entry["action"] == "bankFileImport"
+        && entry["actor"] == "samregister payments import"));
+    assert_eq!(
+        trail.len(),
+        4 + 6 + 4,
+        "an entry for each invoice, each bank payment, and each payment that is part of one"
+    );
+    assert_eq!(
+        trail.iter().filter(|entry| entry["subject"]["__typename"] == "BankPayment").count(),
+        6 + 4
+    );
 
     let all = bank_payments(&app, "").await;
     let gavle = find(&all, "800.00");
     assert_eq!(
-        (&gavle["payerName"], &gavle["payerOrgNumber"], &gavle["account"], &gavle["bookedOn"], &gavle["fileName"]),
-        (&json!("Gävle samordningsförbund Ekonomi"), &json!("222000-2568"), &json!("50501055"), &json!("2026-11-18"), &json!("bg.txt"))
+        (
+            &gavle["payerName"],
+            &gavle["payerOrgNumber"],
+            &gavle["account"],
+            &gavle["bookedOn"],
+            &gavle["fileName"]
+        ),
+        (
+            &json!("Gävle samordningsförbund Ekonomi"),
+            &json!("222000-2568"),
+            &json!("50501055"),
+            &json!("2026-11-18"),
+            &json!("bg.txt")
+        )
     );
     assert_eq!(gavle["bankReference"], "BG 50501055 20261118 00074 490630174260");
     let two = find(&all, "2100.00");
-    assert_eq!((&two["message"], &two["state"]), (&json!("Betalning av två fakturor\ntack för oss"), &json!("MATCHED")));
+    assert_eq!(
+        (&two["message"], &two["state"]),
+        (&json!("Betalning av två fakturor\ntack för oss"), &json!("MATCHED"))
+    );
     let matched: Vec<_> = two["matches"]
         .as_array()
         .unwrap()
@@ -59,11 +84,15 @@ on_both!(bgmax_is_booked_by_references_and_numbers, |app| async move {
         .map(|part| (part["invoice"]["number"].clone(), part["payment"]["amount"].clone()))
         .collect();
     assert_eq!(matched.len(), 2);
-    assert!(matched.contains(&(json!("1003"), json!("1100.00"))) && matched.contains(&(json!("1004"), json!("1000.00"))));
+    assert!(
+        matched.contains(&(json!("1003"), json!("1100.00")))
+            && matched.contains(&(json!("1004"), json!("1000.00")))
+    );
     // A person's identity number is nothing that the register keeps.
     assert!(all.iter().all(|payment| !payment.to_string().contains("1212121212")));
     assert_eq!(find(&all, "10.00")["payerOrgNumber"], Value::Null);
-    let amounts: Vec<_> = waiting(&app).await.iter().map(|payment| payment["amount"].clone()).collect();
+    let amounts: Vec<_> =
+        waiting(&app).await.iter().map(|payment| payment["amount"].clone()).collect();
     assert_eq!(amounts.len(), 3);
     for (filter, count) in [
         ("matched: true", 3),
@@ -90,22 +119,40 @@ on_both!(the_same_payments_are_booked_once_however_many_files_tell_of_them, |app
     let text = text();
     let lines: Vec<&str> = text.lines().collect();
     let second = lines.iter().rposition(|line| line.starts_with("05")).unwrap();
-    let more: Vec<String> = lines[second..lines.len() - 1].iter().map(|line| line.replace("2026111900075", "2026112000076")).collect();
+    let more: Vec<String> = lines[second..lines.len() - 1]
+        .iter()
+        .map(|line| line.replace("2026111900075", "2026112000076"))
+        .collect();
     let end = format!("{:<80}", "7000000006000000000000000000000002");
-    let file = [&lines[..1], &lines[second..lines.len() - 1]].concat().join("\n") + "\n" + &more.join("\n") + "\n" + &end + "\n";
+    let file = [&lines[..1], &lines[second..lines.len() - 1]].concat().join("\n")
+        + "\n"
+        + &more.join("\n")
+        + "\n"
+        + &end
+        + "\n";
     let done = import(&app, "overlap.txt", latin(&file)).await;
-    // Bankgirot's numbers are those of payments of the day before, but a file that has both tells of two.
-    assert_eq!(done[..3], ["again NUMBER 1855.99", "again NO_REFERENCE 10.00", "again UNKNOWN_REFERENCE 50.00"]);
-    assert_eq!(done[3..], ["AMOUNT_DIFFERS 1855.99", "NO_REFERENCE 10.00", "UNKNOWN_REFERENCE 50.00"]);
+    // Bankgirot's numbers are those of payments of the day before, but a file that has both tells
+    // of two.
+    assert_eq!(
+        done[..3],
+        ["again NUMBER 1855.99", "again NO_REFERENCE 10.00", "again UNKNOWN_REFERENCE 50.00"]
+    );
+    assert_eq!(
+        done[3..],
+        ["AMOUNT_DIFFERS 1855.99", "NO_REFERENCE 10.00", "UNKNOWN_REFERENCE 50.00"]
+    );
     adds_up(&app).await;
 
     // The same payment with another sum can't be true.
-    let other = text.replace("000000000000080000", "000000000000080001").replace("000000000000285000", "000000000000285001");
+    let other = text
+        .replace("000000000000080000", "000000000000080001")
+        .replace("000000000000285000", "000000000000285001");
     let revision = app.revision().await;
     let found = faults(&app, "bg2.txt", latin(&other)).await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
-        found[0].starts_with("bg2.txt:3: is the payment") && found[0].contains("came in before as 800.00 on 2026-11-18 with bg.txt"),
+        found[0].starts_with("bg2.txt:3: is the payment")
+            && found[0].contains("came in before as 800.00 on 2026-11-18 with bg.txt"),
         "{found:?}"
     );
     assert_eq!(app.revision().await, revision);
@@ -115,7 +162,10 @@ on_both!(files_that_come_at_the_same_moment_book_each_payment_once, |app| async 
     app.import(&LEDGER).await;
     let (two, three) = (ocr(&app, "1002").await, ocr(&app, "1003").await);
     // One file has the payments of the other, and one more.
-    let (short, long) = (bgmax(&[payment(&two, 80_000, [])]), bgmax(&[payment(&two, 80_000, []), payment(&three, 110_000, [])]));
+    let (short, long) = (
+        bgmax(&[payment(&two, 80_000, [])]),
+        bgmax(&[payment(&two, 80_000, []), payment(&three, 110_000, [])]),
+    );
     let tasks = (0..8).map(|nth| {
         let (app, bytes) = (
             app.clone(),
@@ -130,7 +180,11 @@ on_both!(files_that_come_at_the_same_moment_book_each_payment_once, |app| async 
         tokio::spawn(async move { import(&app, &format!("{nth}.txt"), bytes).await })
     });
     let done: Vec<String> = join_all(tasks).await.into_iter().flat_map(Result::unwrap).collect();
-    assert_eq!(done.iter().filter(|fate| !fate.starts_with("again ")).count(), 8, "six of the sample and two: {done:?}");
+    assert_eq!(
+        done.iter().filter(|fate| !fate.starts_with("again ")).count(),
+        8,
+        "six of the sample and two: {done:?}"
+    );
     // The sample's payment of 1002 is another one than that of the two files.
     for (number, paid) in [("1001", "1855.99"), ("1002", "1600.00")] {
         assert_eq!(invoice(&app, number, "paid").await["paid"], paid, "{number}");
@@ -143,17 +197,31 @@ on_both!(camt_054_is_read_in_both_versions, |app| async move {
     app.import(&LEDGER).await;
     assert_eq!(
         import(&app, "a.xml", CAMT_02).await,
-        ["OCR 800.00 1002:800.00", "UNKNOWN_REFERENCE 500.00", "NO_REFERENCE 111.00", "NOT_INCOMING -25.50"]
+        [
+            "OCR 800.00 1002:800.00",
+            "UNKNOWN_REFERENCE 500.00",
+            "NO_REFERENCE 111.00",
+            "NOT_INCOMING -25.50"
+        ]
     );
     let all = bank_payments(&app, "").await;
     let gavle = find(&all, "800.00");
-    assert_eq!((&gavle["payerName"], &gavle["payerOrgNumber"]), (&json!("Gävle & Sandviken"), &json!("222000-2568")));
+    assert_eq!(
+        (&gavle["payerName"], &gavle["payerOrgNumber"]),
+        (&json!("Gävle & Sandviken"), &json!("222000-2568"))
+    );
     assert_eq!(gavle["bankReference"], "CAMT SE4550000000058398257466 20261118 BATCH-77 TX-1");
     assert_eq!(find(&all, "500.00")["message"], "Bidrag till\nverksamheten 2026");
     // The payer says how much is for the one, and the rest is for the other.
-    assert_eq!(import(&app, "b.xml", CAMT_08).await, ["REFERENCES 1500.00 1003:1100.00 1004:400.00"]);
+    assert_eq!(
+        import(&app, "b.xml", CAMT_08).await,
+        ["REFERENCES 1500.00 1003:1100.00 1004:400.00"]
+    );
     assert_eq!(find(&bank_payments(&app, "").await, "1500.00")["payerName"], "Två <AB>");
-    assert_eq!(invoice(&app, "1004", "state outstanding").await, json!({ "state": "PARTLY_PAID", "outstanding": "600.00" }));
+    assert_eq!(
+        invoice(&app, "1004", "state outstanding").await,
+        json!({ "state": "PARTLY_PAID", "outstanding": "600.00" })
+    );
     let before = app.revision().await;
     assert_eq!(try_import(&app, "c.xml", CAMT_08).await.unwrap().passed_over, 1);
     import(&app, "d.xml", CAMT_02).await;
@@ -163,20 +231,23 @@ on_both!(camt_054_is_read_in_both_versions, |app| async move {
 
 on_both!(what_is_in_doubt_waits_for_people, |app| async move {
     app.import(&LEDGER).await;
-    let (one, two, three) = (ocr(&app, "1001").await, ocr(&app, "1002").await, ocr(&app, "1003").await);
+    let (one, two, three) =
+        (ocr(&app, "1001").await, ocr(&app, "1002").await, ocr(&app, "1003").await);
     let late = ocr(&app, "1004").await;
     let payments = [
         // An OCR reference decides whatever the sum: too little, and again too much.
         payment(&one, 1, []),
         payment(&format!("000{one}"), 999_999, []),
-        // A number in a text, with another sum than was to be paid; of somebody else's; and two numbers.
+        // A number in a text, with another sum than was to be paid; of somebody else's; and two
+        // numbers.
         payment("Faktura 1002", 79_999, []),
         payment("Faktura 1002", 80_000, ["29002220001834".into()]),
         payment("Faktura 1002 1003", 190_000, []),
         // Words without a number, and a short one.
         payment("Tack", 100, []),
         payment("Avgift 2", 100, []),
-        // Several references: one is unknown, the sums don't come out, or a credit note is made use of.
+        // Several references: one is unknown, the sums don't come out, or a credit note is made use
+        // of.
         payment("x", 190_000, [extra("22", &two, 0), extra("22", "123456789", 0)]),
         payment("", 190_001, [extra("22", &two, 0), extra("22", &three, 0)]),
         payment("", 70_000, [extra("22", &two, 80_000), extra("23", &three, 10_000)]),
@@ -187,7 +258,8 @@ on_both!(what_is_in_doubt_waits_for_people, |app| async move {
     ];
     let file = bgmax(&payments);
     // Issued the day after it came.
-    let early = String::from_utf8(file.clone()).unwrap().replace("20261120000010", "20261101000010");
+    let early =
+        String::from_utf8(file.clone()).unwrap().replace("20261120000010", "20261101000010");
     assert_eq!(
         import(&app, "bg.txt", &file).await,
         [
@@ -216,23 +288,41 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
     app.import(&LEDGER).await;
     let before = app.revision().await;
     let broken = text()
-        .replace("P                                   \r\n", "T                                   \r\n")
+        .replace(
+            "P                                   \r\n",
+            "T                                   \r\n",
+        )
         .replace("000000000000080000", "00000000000008000x")
         .replace("2026111800074", "2026113100074")
         .replace("SEK00000003 \r\n05", "SEK00000004 \r\n05")
         .replace("7000000005", "7000000006");
     let found = faults(&app, "bg.txt", latin(&broken)).await;
     let lines: Vec<_> = found.iter().map(|fault| fault.split(' ').next().unwrap()).collect();
-    assert_eq!(lines, ["bg.txt:1:", "bg.txt:3:", "bg.txt:16:", "bg.txt:16:", "bg.txt:26:"], "{found:#?}");
-    for (fault, why) in
-        found.iter().zip(["test file", "00000000000008000x", "20261131", "says that the deposit has", "says that the file has 6 payments"])
-    {
+    assert_eq!(
+        lines,
+        ["bg.txt:1:", "bg.txt:3:", "bg.txt:16:", "bg.txt:16:", "bg.txt:26:"],
+        "{found:#?}"
+    );
+    for (fault, why) in found.iter().zip([
+        "test file",
+        "00000000000008000x",
+        "20261131",
+        "says that the deposit has",
+        "says that the file has 6 payments",
+    ]) {
         assert!(fault.contains(why), "{fault}");
     }
     let text = text();
     let lines: Vec<&str> = text.lines().collect();
     let without = |place: usize| {
-        latin(&lines.iter().enumerate().filter(|(at, _)| *at != place).map(|(_, line)| format!("{line}\n")).collect::<String>())
+        latin(
+            &lines
+                .iter()
+                .enumerate()
+                .filter(|(at, _)| *at != place)
+                .map(|(_, line)| format!("{line}\n"))
+                .collect::<String>(),
+        )
     };
     for (file, why) in [
         (without(0), "is neither BgMax"),
@@ -241,27 +331,69 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
         (without(15), "opens a deposit (05), but the one before has no sum"),
         (without(lines.len() - 1), "no end record (70)"),
         (latin(&format!("{text}{}\n", lines[1])), "stands after the end record"),
-        (latin(&text.replacen("SEK", "EUR", 1)), "is in \"SEK\", but the deposit was opened (05) in \"EUR\""),
+        (
+            latin(&text.replacen("SEK", "EUR", 1)),
+            "is in \"SEK\", but the deposit was opened (05) in \"EUR\"",
+        ),
         (latin(&text.replacen("26G", "XXG", 1)), "does not begin with a transaction code"),
-        (latin(&text.replacen("26Konsult AB", &format!("26{}", "x".repeat(90)), 1)), "80 is the most"),
+        (
+            latin(&text.replacen("26Konsult AB", &format!("26{}", "x".repeat(90)), 1)),
+            "80 is the most",
+        ),
         (latin(&text.replace("2026111900075", "2026112200075")), "which is in the future"),
         (latin(&text.replacen("26Konsult", "26Kon\u{0}ult", 1)), "has control characters"),
         (CAMT_02.replace("Okänd", "\u{0}").into_bytes(), "has control characters"),
         (Vec::new(), "is neither BgMax"),
         (b"PK\x03\x04".to_vec(), "is neither BgMax"),
-        (CAMT_02.replace("<Sum>1411.00", "<Sum>1412.00").into_bytes(), "its credit entries come to \"1412.00\", but they come to 1411.00"),
-        (CAMT_02.replace("NbOfNtries>4", "NbOfNtries>5").into_bytes(), "has \"5\" entries, but it has 4"),
-        (CAMT_02.replace("<NbOfTxs>2", "<NbOfTxs>3").into_bytes(), "has \"3\" transactions, but it has 2"),
-        (CAMT_02.replace("Ccy=\"SEK\">800.00", "Ccy=\"SEK\">800.01").into_bytes(), "its transactions come to 1300.01"),
-        (CAMT_02.replace("Ccy=\"SEK\">800.00", "Ccy=\"SEK\">1e3").into_bytes(), "a transaction without an amount"),
-        (CAMT_02.replace("Ccy=\"SEK\">111<", "Ccy=\"\">111<").into_bytes(), "has an entry in \"\", which is no currency"),
-        (CAMT_02.replace("Ccy=\"SEK\">111<", "Ccy=\"EUR\">1,11<").into_bytes(), "must be an amount above zero"),
-        (CAMT_02.replace("Ccy=\"SEK\">111<", "Ccy=\"SEK\">10000000000.01<").into_bytes(), "must be an amount above zero"),
-        (CAMT_02.replace("<IBAN>SE4550000000058398257466</IBAN>", "").into_bytes(), "whose account must not be empty"),
-        (CAMT_02.replace("<AcctSvcrRef>ENTRY-78</AcctSvcrRef>", "").into_bytes(), "without a reference of the bank"),
+        (
+            CAMT_02.replace("<Sum>1411.00", "<Sum>1412.00").into_bytes(),
+            "its credit entries come to \"1412.00\", but they come to 1411.00",
+        ),
+        (
+            CAMT_02.replace("NbOfNtries>4", "NbOfNtries>5").into_bytes(),
+            "has \"5\" entries, but it has 4",
+        ),
+        (
+            CAMT_02.replace("<NbOfTxs>2", "<NbOfTxs>3").into_bytes(),
+            "has \"3\" transactions, but it has 2",
+        ),
+        (
+            CAMT_02.replace("Ccy=\"SEK\">800.00", "Ccy=\"SEK\">800.01").into_bytes(),
+            "its transactions come to 1300.01",
+        ),
+        (
+            CAMT_02.replace("Ccy=\"SEK\">800.00", "Ccy=\"SEK\">1e3").into_bytes(),
+            "a transaction without an amount",
+        ),
+        (
+            CAMT_02.replace("Ccy=\"SEK\">111<", "Ccy=\"\">111<").into_bytes(),
+            "has an entry in \"\", which is no currency",
+        ),
+        (
+            CAMT_02.replace("Ccy=\"SEK\">111<", "Ccy=\"EUR\">1,11<").into_bytes(),
+            "must be an amount above zero",
+        ),
+        (
+            CAMT_02.replace("Ccy=\"SEK\">111<", "Ccy=\"SEK\">10000000000.01<").into_bytes(),
+            "must be an amount above zero",
+        ),
+        (
+            CAMT_02.replace("<IBAN>SE4550000000058398257466</IBAN>", "").into_bytes(),
+            "whose account must not be empty",
+        ),
+        (
+            CAMT_02.replace("<AcctSvcrRef>ENTRY-78</AcctSvcrRef>", "").into_bytes(),
+            "without a reference of the bank",
+        ),
         (CAMT_02.replace("2026-11-18T09", "2026-11-31T09").into_bytes(), "no day of the calendar"),
-        (CAMT_02.replace("camt.054.001.02", "camt.053.001.02").into_bytes(), "is BkToCstmrDbtCdtNtfctn, where camt.053 has BkToCstmrStmt"),
-        (CAMT_02.replace("camt.054.001.02", "camt.054.001.14").into_bytes(), "is not the beginning of a camt.053 or camt.054"),
+        (
+            CAMT_02.replace("camt.054.001.02", "camt.053.001.02").into_bytes(),
+            "is BkToCstmrDbtCdtNtfctn, where camt.053 has BkToCstmrStmt",
+        ),
+        (
+            CAMT_02.replace("camt.054.001.02", "camt.054.001.14").into_bytes(),
+            "is not the beginning of a camt.053 or camt.054",
+        ),
         (CAMT_02.replace("</Document>", "").into_bytes(), "not all of one"),
         (CAMT_02.replace("</Ntfctn>", "</Ntfct>").into_bytes(), "is no XML"),
     ] {
@@ -275,15 +407,22 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
 
 on_both!(a_hostile_file_is_refused, |app| async move {
     let start = "<Document xmlns=\"urn:iso:std:iso:20022:tech:xsd:camt.054.001.02\">";
-    let entities = "<!DOCTYPE d [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>";
+    let entities =
+        "<!DOCTYPE d [<!ENTITY a \"aaaaaaaaaa\"><!ENTITY b \"&a;&a;&a;&a;&a;&a;&a;&a;\">]>";
     for (file, why) in [
         (CAMT_02.replace("<Document", &format!("{entities}<Document")), "document type"),
         (CAMT_02.replace("Okänd", "&xxe;"), "has the entity &xxe;"),
         (format!("<!DOCTYPE d SYSTEM \"file:///etc/passwd\">{start}</Document>"), "document type"),
-        (format!("{start}{}", "<BkToCstmrDbtCdtNtfctn>".to_owned() + &"<a>".repeat(100_000)), "elements deep"),
+        (
+            format!("{start}{}", "<BkToCstmrDbtCdtNtfctn>".to_owned() + &"<a>".repeat(100_000)),
+            "elements deep",
+        ),
         (CAMT_02.replace("Okänd", &"x".repeat(30_000)), "bytes of text in one element"),
         (CAMT_02.replace("Okänd", "&#0;"), "reference to a sign"),
-        (CAMT_02.replace("<Nm>Okänd</Nm>", &format!("<{0}>Okänd</{0}>", "x".repeat(101))), "with a name of more than 100 bytes"),
+        (
+            CAMT_02.replace("<Nm>Okänd</Nm>", &format!("<{0}>Okänd</{0}>", "x".repeat(101))),
+            "with a name of more than 100 bytes",
+        ),
         ("<a/>".into(), "is not the beginning"),
         ("<".into(), "no XML"),
     ] {
@@ -293,7 +432,10 @@ on_both!(a_hostile_file_is_refused, |app| async move {
     let mut bytes = CAMT_02.as_bytes().to_vec();
     let place = CAMT_02.find("Okänd").unwrap();
     bytes[place] = 0xff;
-    assert_eq!(faults(&app, "fil.xml", bytes).await, [format!("fil.xml:{}: is not UTF-8", CAMT_02[..place].lines().count())]);
+    assert_eq!(
+        faults(&app, "fil.xml", bytes).await,
+        [format!("fil.xml:{}: is not UTF-8", CAMT_02[..place].lines().count())]
+    );
     assert_eq!(app.revision().await, 0);
 });
 
@@ -305,65 +447,144 @@ on_both!(what_waits_is_matched_by_hand_or_set_aside, |app| async move {
     app.import(&LEDGER).await;
     import(&app, "a.xml", CAMT_02).await;
     let all = waiting(&app).await;
-    let (grant, small, taken) =
-        (find(&all, "500.00")["id"].clone(), find(&all, "111.00")["id"].clone(), find(&all, "-25.50")["id"].clone());
+    let (grant, small, taken) = (
+        find(&all, "500.00")["id"].clone(),
+        find(&all, "111.00")["id"].clone(),
+        find(&all, "-25.50")["id"].clone(),
+    );
     let (first, second) = (id(&app, "1003").await, id(&app, "1004").await);
 
     let before = app.revision().await;
     for (input, fields) in [
         (json!({ "payment": grant, "invoice": first, "amount": "500.01" }), vec!["input.amount"]),
-        (json!({ "payment": grant, "invoice": id(&app, "1").await, "amount": "0.00" }), vec!["input.amount", "input.invoice"]),
-        (json!({ "payment": "x", "invoice": "y", "amount": "z" }), vec!["input.amount", "input.invoice", "input.payment"]),
+        (
+            json!({ "payment": grant, "invoice": id(&app, "1").await, "amount": "0.00" }),
+            vec!["input.amount", "input.invoice"],
+        ),
+        (
+            json!({ "payment": "x", "invoice": "y", "amount": "z" }),
+            vec!["input.amount", "input.invoice", "input.payment"],
+        ),
     ] {
-        assert_eq!(deed(&app, "bankPaymentMatch", input.clone()).await.bad_fields(), fields, "{input}");
+        assert_eq!(
+            deed(&app, "bankPaymentMatch", input.clone()).await.bad_fields(),
+            fields,
+            "{input}"
+        );
     }
-    assert_eq!(deed(&app, "bankPaymentMatch", json!({ "payment": taken, "invoice": first })).await.reason(), "NOT_INCOMING");
-    let nothing = json!({ "payment": "bank_payment_0197aaaaaaaa7000800000000000000a", "invoice": first });
+    assert_eq!(
+        deed(&app, "bankPaymentMatch", json!({ "payment": taken, "invoice": first }))
+            .await
+            .reason(),
+        "NOT_INCOMING"
+    );
+    let nothing =
+        json!({ "payment": "bank_payment_0197aaaaaaaa7000800000000000000a", "invoice": first });
     assert_eq!(deed(&app, "bankPaymentMatch", nothing).await.code(), "NOT_FOUND");
     assert_eq!(app.revision().await, before);
 
-    let part = deed(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": first, "amount": "200.00" })).await;
+    let part = deed(
+        &app,
+        "bankPaymentMatch",
+        json!({ "payment": grant, "invoice": first, "amount": "200.00" }),
+    )
+    .await;
     assert_eq!(
         part["bankPaymentMatch"],
         json!({ "state": "WAITING", "matched": "200.00", "left": "300.00", "setAsideOn": null, "setAsideReason": null })
     );
     let rest = deed(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second })).await;
     assert_eq!(rest["bankPaymentMatch"]["state"], "MATCHED");
-    assert_eq!(app.trail(before).await.len(), 6, "the invoice, the bank payment and the part of it, twice");
-    assert_eq!(deed(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second })).await.reason(), "ALREADY_MATCHED");
-    assert_eq!(deed(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "x" })).await.reason(), "ALREADY_MATCHED");
+    assert_eq!(
+        app.trail(before).await.len(),
+        6,
+        "the invoice, the bank payment and the part of it, twice"
+    );
+    assert_eq!(
+        deed(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second }))
+            .await
+            .reason(),
+        "ALREADY_MATCHED"
+    );
+    assert_eq!(
+        deed(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "x" }))
+            .await
+            .reason(),
+        "ALREADY_MATCHED"
+    );
     let told = invoice(&app, "1004", "paid payments { id receivedOn amount reference }").await;
     assert_eq!(
         (&told["paid"], &told["payments"][0]["receivedOn"], &told["payments"][0]["reference"]),
-        (&json!("300.00"), &json!("2026-11-18"), &json!("CAMT SE4550000000058398257466 20261118 BATCH-77 TX-2"))
+        (
+            &json!("300.00"),
+            &json!("2026-11-18"),
+            &json!("CAMT SE4550000000058398257466 20261118 BATCH-77 TX-2")
+        )
     );
     adds_up(&app).await;
 
-    // It was the wrong invoice: what was taken back is there to be matched again, with the same invoice too.
+    // It was the wrong invoice: what was taken back is there to be matched again, with the same
+    // invoice too.
     let reverse = json!({ "payment": told["payments"][0]["id"], "reason": "Fel faktura" });
     does(&app, "paymentReverse", reverse, "paid").await.data();
     let all = bank_payments(&app, "matched: false").await;
     let again = find(&all, "500.00");
-    assert_eq!((&again["state"], &again["left"], again["matches"].as_array().unwrap().len()), (&json!("WAITING"), &json!("300.00"), 3));
+    assert_eq!(
+        (&again["state"], &again["left"], again["matches"].as_array().unwrap().len()),
+        (&json!("WAITING"), &json!("300.00"), 3)
+    );
     adds_up(&app).await;
-    deed(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second, "amount": "100.00" })).await.data();
+    deed(
+        &app,
+        "bankPaymentMatch",
+        json!({ "payment": grant, "invoice": second, "amount": "100.00" }),
+    )
+    .await
+    .data();
     let references = invoice(&app, "1004", "payments { reference }").await.to_string();
     assert!(references.contains("TX-2 nr 2"), "{references}");
 
     // The rest is something else.
-    assert_eq!(deed(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": " " })).await.bad_fields(), ["input.reason"]);
-    let aside = deed(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "Bidrag" })).await;
+    assert_eq!(
+        deed(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": " " }))
+            .await
+            .bad_fields(),
+        ["input.reason"]
+    );
+    let aside =
+        deed(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "Bidrag" })).await;
     assert_eq!(
         aside["bankPaymentSetAside"],
         json!({ "state": "SET_ASIDE", "matched": "300.00", "left": "200.00", "setAsideOn": "2026-11-21", "setAsideReason": "Bidrag" })
     );
-    assert_eq!(deed(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "x" })).await.reason(), "SET_ASIDE");
-    assert_eq!(deed(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second })).await.reason(), "SET_ASIDE");
-    deed(&app, "bankPaymentSetAside", json!({ "payment": taken, "reason": "Banken tog tillbaka" })).await.data();
-    assert_eq!(waiting(&app).await.iter().map(|payment| payment["id"].clone()).collect::<Vec<_>>(), [small]);
+    assert_eq!(
+        deed(&app, "bankPaymentSetAside", json!({ "payment": grant, "reason": "x" }))
+            .await
+            .reason(),
+        "SET_ASIDE"
+    );
+    assert_eq!(
+        deed(&app, "bankPaymentMatch", json!({ "payment": grant, "invoice": second }))
+            .await
+            .reason(),
+        "SET_ASIDE"
+    );
+    deed(&app, "bankPaymentSetAside", json!({ "payment": taken, "reason": "Banken tog tillbaka" }))
+        .await
+        .data();
+    assert_eq!(
+        waiting(&app).await.iter().map(|payment| payment["id"].clone()).collect::<Vec<_>>(),
+        [small]
+    );
     assert_eq!(bank_payments(&app, "setAside: true").await.len(), 2);
-    assert_eq!(deed(&app, "bankPaymentTakeUp", json!({ "payment": grant })).await["bankPaymentTakeUp"]["state"], "WAITING");
-    assert_eq!(deed(&app, "bankPaymentTakeUp", json!({ "payment": grant })).await.reason(), "NOT_SET_ASIDE");
+    assert_eq!(
+        deed(&app, "bankPaymentTakeUp", json!({ "payment": grant })).await["bankPaymentTakeUp"]["state"],
+        "WAITING"
+    );
+    assert_eq!(
+        deed(&app, "bankPaymentTakeUp", json!({ "payment": grant })).await.reason(),
+        "NOT_SET_ASIDE"
+    );
     adds_up(&app).await;
 
     // An imported payment of the bank's never changes by another import.
@@ -374,14 +595,25 @@ on_both!(what_waits_is_matched_by_hand_or_set_aside, |app| async move {
     assert!(app.try_import(&files).await.unwrap_err().to_string().contains("never changes"));
 });
 
-on_both!(what_was_recorded_by_hand_with_the_banks_reference_is_not_booked_again, |app| async move {
-    app.import(&LEDGER).await;
-    pays(&app, "1002", "2026-11-18", "800.00", "BG 50501055 20261118 00074 490630174260").await.data();
-    import(&app, "bg.txt", BGMAX).await;
-    assert_eq!(invoice(&app, "1002", "paid overpaid").await, json!({ "paid": "800.00", "overpaid": "0.00" }));
-    assert_eq!(find(&bank_payments(&app, "matched: true").await, "800.00")["matches"][0]["invoice"]["number"], "1002");
-    adds_up(&app).await;
-});
+on_both!(
+    what_was_recorded_by_hand_with_the_banks_reference_is_not_booked_again,
+    |app| async move {
+        app.import(&LEDGER).await;
+        pays(&app, "1002", "2026-11-18", "800.00", "BG 50501055 20261118 00074 490630174260")
+            .await
+            .data();
+        import(&app, "bg.txt", BGMAX).await;
+        assert_eq!(
+            invoice(&app, "1002", "paid overpaid").await,
+            json!({ "paid": "800.00", "overpaid": "0.00" })
+        );
+        assert_eq!(
+            find(&bank_payments(&app, "matched: true").await, "800.00")["matches"][0]["invoice"]["number"],
+            "1002"
+        );
+        adds_up(&app).await;
+    }
+);
 
 on_both!(a_file_of_another_bankgiro_is_refused, |app| async move {
     let network = Network { bankgiro: Some("991-2346".into()), ..Network::default() };
@@ -390,11 +622,17 @@ on_both!(a_file_of_another_bankgiro_is_refused, |app| async move {
     fs::write(&file, BGMAX).unwrap();
     let viewer = Viewer::operator("payments import");
     let done = bank::import(&app.db, &viewer, &network, &file, false, &mut |_, _| {}).await;
-    assert!(done.unwrap_err().to_string().contains("is of bankgiro 50501055, not of the network's own, 9912346"));
-    let none = bank::import(&app.db, &viewer, &Network::default(), &file, false, &mut |_, _| {}).await;
+    assert!(
+        done.unwrap_err()
+            .to_string()
+            .contains("is of bankgiro 50501055, not of the network's own, 9912346")
+    );
+    let none =
+        bank::import(&app.db, &viewer, &Network::default(), &file, false, &mut |_, _| {}).await;
     assert!(none.unwrap_err().to_string().contains("the settings name none; set network.bankgiro"));
     let board = Viewer { roles: vec![domain::auth::viewer::Role::Board], ..Viewer::default() };
-    let done = bank::import(&app.db, &board, &Network::default(), &file, false, &mut |_, _| {}).await;
+    let done =
+        bank::import(&app.db, &board, &Network::default(), &file, false, &mut |_, _| {}).await;
     assert_eq!(done.unwrap_err().code(), "FORBIDDEN");
 });
 
@@ -414,15 +652,27 @@ on_both!(what_the_bank_told_is_kept_by_the_database_itself, |app| async move {
     let found = domain::revenue::integrity(&app.db).await.unwrap();
     assert_eq!(
         found,
-        ["bank payment \"BG 50501055 20261118 00074 490630174260\" says that 0.00 of it is matched, but its payments come to 800.00"]
+        [
+            "bank payment \"BG 50501055 20261118 00074 490630174260\" says that 0.00 of it is matched, but its payments come to 800.00"
+        ]
     );
 });
 
 fn run(app: &App, arguments: &[&str]) -> (Option<i32>, String, String) {
     let folder = tempfile::tempdir().unwrap();
     fs::write(folder.path().join("samregister.toml"), OWN).unwrap();
-    let done = app.program().current_dir(folder.path()).args(["payments", "import"]).args(arguments).output().unwrap();
-    (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+    let done = app
+        .program()
+        .current_dir(folder.path())
+        .args(["payments", "import"])
+        .args(arguments)
+        .output()
+        .unwrap();
+    (
+        done.status.code(),
+        String::from_utf8(done.stdout).unwrap(),
+        String::from_utf8(done.stderr).unwrap(),
+    )
 }
 
 on_both!(the_command_says_what_was_matched, |app| async move {
@@ -433,7 +683,10 @@ on_both!(the_command_says_what_was_matched, |app| async move {
         fs::write(&path, bytes).unwrap();
         path.to_str().unwrap().to_owned()
     };
-    let (good, bad) = (file("bg.txt", BGMAX), file("bad.txt", &latin(&text().replace("7000000005", "7000000006"))));
+    let (good, bad) = (
+        file("bg.txt", BGMAX),
+        file("bad.txt", &latin(&text().replace("7000000005", "7000000006"))),
+    );
     let before = app.revision().await;
     let (code, out, err) = run(&app, &[&bad]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
@@ -444,24 +697,38 @@ on_both!(the_command_says_what_was_matched, |app| async move {
     assert_eq!(app.revision().await, before);
     let (code, out, _) = run(&app, &[&good, "--format", "csv"]);
     assert_eq!(code, Some(0));
-    let header = "date,amount,payer,reference,message,fate,finding,invoices,difference,bank_reference\r\n";
+    let header =
+        "date,amount,payer,reference,message,fate,finding,invoices,difference,bank_reference\r\n";
     let first = "2026-11-18,800.00,Gävle samordningsförbund Ekonomi,100263,,MATCHED,OCR,1002,,BG 50501055 20261118 00074 490630174260\r\n";
     let ocr = ocr(&app, "1002").await;
     assert!(out.starts_with(&format!("{header}{}", first.replace("100263", &ocr))), "{out}");
     let (code, out, _) = run(&app, &[&good, "--format", "json"]);
     let document: Value = serde_json::from_str(&out).unwrap();
-    assert_eq!((code, &document["known"], &document["matched"], &document["layout"]), (Some(0), &json!(6), &json!(0), &json!("BgMax")));
-    assert_eq!((&document["payments"][0]["fate"], &document["accounts"]), (&json!("KNOWN"), &json!(["50501055"])));
+    assert_eq!(
+        (code, &document["known"], &document["matched"], &document["layout"]),
+        (Some(0), &json!(6), &json!(0), &json!("BgMax"))
+    );
+    assert_eq!(
+        (&document["payments"][0]["fate"], &document["accounts"]),
+        (&json!("KNOWN"), &json!(["50501055"]))
+    );
     assert!(run(&app, &[folder.path().join("none").to_str().unwrap()]).2.contains("cannot read"));
-    assert!(run(&app, &[Path::new(folder.path()).to_str().unwrap()]).2.contains("not a regular file"));
+    assert!(
+        run(&app, &[Path::new(folder.path()).to_str().unwrap()]).2.contains("not a regular file")
+    );
     adds_up(&app).await;
 });
 
 on_both!(nobody_else_sees_what_the_bank_told, |app| async move {
     app.import(&LEDGER).await;
     import(&app, "bg.txt", BGMAX).await;
-    let members = app.office().query("{ members { nodes { id name } } }").await["members"]["nodes"].clone();
-    let gavle = members.as_array().unwrap().iter().find(|member| member["name"] == "Gävle").unwrap()["id"].as_str().unwrap().to_owned();
+    let members =
+        app.office().query("{ members { nodes { id name } } }").await["members"]["nodes"].clone();
+    let gavle =
+        members.as_array().unwrap().iter().find(|member| member["name"] == "Gävle").unwrap()["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
     let count = "{ bankPayments { totalCount nodes { amount } } }";
     for (caller, seen) in [
         (app.member(&gavle), 0),
@@ -472,12 +739,18 @@ on_both!(nobody_else_sees_what_the_bank_told, |app| async move {
     ] {
         let answer = caller.query(count).await;
         assert_eq!(
-            (&answer["bankPayments"]["totalCount"], answer["bankPayments"]["nodes"].as_array().unwrap().len()),
+            (
+                &answer["bankPayments"]["totalCount"],
+                answer["bankPayments"]["nodes"].as_array().unwrap().len()
+            ),
             (&json!(seen), seen)
         );
     }
     // Its own invoice tells it of the payment, and of nothing else.
-    let own = app.member(&gavle).query("{ invoice(by: { number: \"1002\" }) { payments { amount reference } } }").await;
+    let own = app
+        .member(&gavle)
+        .query("{ invoice(by: { number: \"1002\" }) { payments { amount reference } } }")
+        .await;
     assert_eq!(own["invoice"]["payments"][0]["amount"], "800.00");
 });
 
@@ -499,11 +772,25 @@ on_both!(a_page_takes_the_same_statements_however_long_it_is, |app| async move {
     assert!(statements.len() == 1 && !statements[0].contains("payer_name"), "{statements:?}");
     // Those that wait are few among many, and found by an index of their own.
     if app.url().starts_with("sqlite:") {
-        app.board().query("{ bankPayments(filter: { matched: false, setAside: false }) { nodes { id } } }").await.data();
+        app.board()
+            .query("{ bankPayments(filter: { matched: false, setAside: false }) { nodes { id } } }")
+            .await
+            .data();
         let sql = app.statements().pop().unwrap();
-        let plan = sea_orm::Statement::from_sql_and_values(app.db.backend(), format!("EXPLAIN QUERY PLAN {sql}"), [25.into()]);
-        let plan: Vec<String> =
-            app.db.read().query_all_raw(plan).await.unwrap().iter().map(|row| row.try_get_by_index(3).unwrap()).collect();
+        let plan = sea_orm::Statement::from_sql_and_values(
+            app.db.backend(),
+            format!("EXPLAIN QUERY PLAN {sql}"),
+            [25.into()],
+        );
+        let plan: Vec<String> = app
+            .db
+            .read()
+            .query_all_raw(plan)
+            .await
+            .unwrap()
+            .iter()
+            .map(|row| row.try_get_by_index(3).unwrap())
+            .collect();
         assert!(plan.iter().any(|line| line.contains("bank_payment__waiting")), "{plan:?}: {sql}");
         assert!(plan.iter().all(|line| !line.contains("TEMP B-TREE")), "{plan:?}: {sql}");
     }

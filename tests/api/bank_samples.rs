@@ -1,4 +1,5 @@
-//! Files of the bank, as the bank and tests write them, and how tests take them in and ask about them.
+//! Files of the bank, as the bank and tests write them, and how tests take them in and ask about
+//! them.
 
 use std::fs;
 
@@ -18,7 +19,8 @@ pub const CAMT_08: &str = include_str!("bank/camt054_08.xml");
 
 /// The settings of the network whose accounts the samples tell of.
 pub fn own_network() -> Network {
-    let payments = Payments { ibans: vec!["SE4550000000058398257466".into()], ..Payments::default() };
+    let payments =
+        Payments { ibans: vec!["SE4550000000058398257466".into()], ..Payments::default() };
     Network { bankgiro: Some("5050-1055".into()), payments, ..Network::default() }
 }
 
@@ -29,15 +31,33 @@ pub async fn try_import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Resul
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join(name);
     fs::write(&file, bytes).unwrap();
-    bank::import(&app.db, &Viewer::operator("payments import"), &own_network(), &file, false, &mut |_, _| {}).await
+    bank::import(
+        &app.db,
+        &Viewer::operator("payments import"),
+        &own_network(),
+        &file,
+        false,
+        &mut |_, _| {},
+    )
+    .await
 }
 
 /// What became of each payment of a file, in its order: fate, finding, sum and invoices.
 pub async fn import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
     let report = try_import(app, name, bytes).await.unwrap();
     let of = |outcome: &domain::payments::bank::import::Outcome| {
-        let invoices: Vec<_> = outcome.booked.iter().map(|booked| format!(" {}:{}", booked.number, booked.amount)).collect();
-        format!("{}{} {}{}", if outcome.was_known { "again " } else { "" }, outcome.row.finding, outcome.row.amount, invoices.concat())
+        let invoices: Vec<_> = outcome
+            .booked
+            .iter()
+            .map(|booked| format!(" {}:{}", booked.number, booked.amount))
+            .collect();
+        format!(
+            "{}{} {}{}",
+            if outcome.was_known { "again " } else { "" },
+            outcome.row.finding,
+            outcome.row.amount,
+            invoices.concat()
+        )
     };
     report.outcomes.iter().map(of).collect()
 }
@@ -45,7 +65,9 @@ pub async fn import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<Strin
 /// The lines of the error that a file is refused with.
 pub async fn faults(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
     match try_import(app, name, bytes).await {
-        Err(Error::Invalid(faults)) => faults.into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect(),
+        Err(Error::Invalid(faults)) => {
+            faults.into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect()
+        }
         other => panic!("{other:?}"),
     }
 }
@@ -67,7 +89,10 @@ pub async fn waiting(app: &App) -> Vec<Value> {
 }
 
 pub fn find<'v>(payments: &'v [Value], amount: &str) -> &'v Value {
-    payments.iter().find(|payment| payment["amount"] == amount).unwrap_or_else(|| panic!("{payments:?}"))
+    payments
+        .iter()
+        .find(|payment| payment["amount"] == amount)
+        .unwrap_or_else(|| panic!("{payments:?}"))
 }
 
 /// The sample as text, and a text as the bank writes it.
@@ -116,13 +141,19 @@ pub const SERIAL: usize = 490_630_170_000;
 
 /// A BgMax file of one deposit with these payments.
 pub fn bgmax(posts: &[Post]) -> Vec<u8> {
-    let mut lines = vec!["01BGMAX               0120261120173035010331P".to_owned(), "050050501055          SEK".to_owned()];
+    let mut lines = vec![
+        "01BGMAX               0120261120173035010331P".to_owned(),
+        "050050501055          SEK".to_owned(),
+    ];
     let (mut sum, mut references) = (0, 0);
     for (nth, Post { code, sender, reference, ore, more }) in posts.iter().enumerate() {
         let (sender, serial) = (format!("{sender:010}"), format!("{:012}", SERIAL + nth));
         lines.push(format!("{code}{sender}{reference:<25}{ore:018}41{serial}0"));
-        references += more.iter().filter(|line| line.starts_with("22") || line.starts_with("23")).count();
-        lines.extend(more.iter().map(|line| line.replace("{sender}", &sender).replace("{serial}", &serial)));
+        references +=
+            more.iter().filter(|line| line.starts_with("22") || line.starts_with("23")).count();
+        lines.extend(
+            more.iter().map(|line| line.replace("{sender}", &sender).replace("{serial}", &serial)),
+        );
         sum += if *code == 20 { *ore } else { -*ore };
     }
     let deductions = posts.iter().filter(|post| post.code == 21).count();
@@ -139,8 +170,12 @@ pub fn camt(notification: &str, entries: &str) -> String {
     )
 }
 
-/// An entry of a camt.054 that was booked on 18 November: CRDT or DBIT, its sum, and what follows these.
+/// An entry of a camt.054 that was booked on 18 November: CRDT or DBIT, its sum, and what follows
+/// these.
 pub fn entry(direction: &str, sum: &str, rest: &str) -> String {
-    let day = if rest.contains("<BookgDt>") { "" } else { "<BookgDt><Dt>2026-11-18</Dt></BookgDt>" };
-    format!("<Ntry><Amt Ccy=\"SEK\">{sum}</Amt><CdtDbtInd>{direction}</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>{day}{rest}</Ntry>")
+    let day =
+        if rest.contains("<BookgDt>") { "" } else { "<BookgDt><Dt>2026-11-18</Dt></BookgDt>" };
+    format!(
+        "<Ntry><Amt Ccy=\"SEK\">{sum}</Amt><CdtDbtInd>{direction}</CdtDbtInd><Sts><Cd>BOOK</Cd></Sts>{day}{rest}</Ntry>"
+    )
 }

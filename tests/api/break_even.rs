@@ -14,12 +14,14 @@ async fn by_fee(caller: &Caller<'_>, slug: &str, year: i32) -> Vec<String> {
         basis fee perMille need count joined more shortfall missing } } }";
     let answer = caller.ask(document, json!({ "slug": slug, "year": year })).await;
     let line = |row: &Value| {
-        let words = ["basis", "fee", "perMille", "need", "count", "joined", "more", "shortfall"].map(|name| match &row[name] {
-            Value::Null => "-".to_owned(),
-            Value::String(text) => text.clone(),
-            other => other.to_string(),
-        });
-        let missing: Vec<_> = row["missing"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
+        let words = ["basis", "fee", "perMille", "need", "count", "joined", "more", "shortfall"]
+            .map(|name| match &row[name] {
+                Value::Null => "-".to_owned(),
+                Value::String(text) => text.clone(),
+                other => other.to_string(),
+            });
+        let missing: Vec<_> =
+            row["missing"].as_array().unwrap().iter().map(|name| name.as_str().unwrap()).collect();
         format!("{} [{}]", words.join(" "), missing.join(" "))
     };
     answer["activity"]["breakEvenByFee"].as_array().unwrap().iter().map(line).collect()
@@ -27,9 +29,16 @@ async fn by_fee(caller: &Caller<'_>, slug: &str, year: i32) -> Vec<String> {
 
 /// Sets a price of an activity from 2026 on.
 async fn set(app: &App, slug: &str, price: Value) {
-    let id = app.board().ask("query($slug: String!) { activity(by: { slug: $slug }) { id } }", json!({ "slug": slug })).await;
+    let id = app
+        .board()
+        .ask(
+            "query($slug: String!) { activity(by: { slug: $slug }) { id } }",
+            json!({ "slug": slug }),
+        )
+        .await;
     let mut price = price;
-    (price["activity"], price["validFrom"], price["vatRate"]) = (id["activity"]["id"].clone(), json!("2026-01-01"), json!("STANDARD_25"));
+    (price["activity"], price["validFrom"], price["vatRate"]) =
+        (id["activity"]["id"].clone(), json!("2026-01-01"), json!("STANDARD_25"));
     deed(&app.finance(), "feeScheduleSet", price, "slug").await.data();
 }
 
@@ -40,7 +49,8 @@ on_both!(each_fee_says_how_many_it_takes, |app| async move {
     set(&app, "indikatorer", json!({ "basis": "ONE_OFF", "amount": "3000" })).await;
     set(&app, "indikatorer", json!({ "basis": "PER_PARTICIPANT", "amount": "501" })).await;
     set(&app, "indikatorer", json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.5 })).await;
-    // A cost of 20 000. Gotland's 4 324 000 of 2025 are the last that are known, and Gävle's nobody knows.
+    // A cost of 20 000. Gotland's 4 324 000 of 2025 are the last that are known, and Gävle's nobody
+    // knows.
     let expected = [
         "FIXED_PER_YEAR 8000.00 - 20000.00 3 2 1 0.00 []",
         "PER_MILLE_OF_ALLOCATION - 2.5 20000.00 - 2 - 9190.00 [Gävle]",
@@ -53,7 +63,11 @@ on_both!(each_fee_says_how_many_it_takes, |app| async move {
     sorted.sort();
     assert_eq!(found, sorted);
     // Signed agreements that begin in the year pay once in it.
-    assert!(by_fee(&app.board(), "indikatorer", 2025).await.contains(&"ONE_OFF 3000.00 - 0.00 0 2 0 0.00 []".to_owned()));
+    assert!(
+        by_fee(&app.board(), "indikatorer", 2025)
+            .await
+            .contains(&"ONE_OFF 3000.00 - 0.00 0 2 0 0.00 []".to_owned())
+    );
     // A lead sees its costs, and no member's allocation.
     let lead = by_fee(&app.lead(&["indikatorer"]), "indikatorer", 2026).await;
     assert_eq!((lead.len(), lead.iter().any(|line| line.starts_with("PER_MILLE"))), (3, false));
@@ -65,11 +79,15 @@ on_both!(each_fee_says_how_many_it_takes, |app| async move {
 on_both!(per_mille_counts_the_members_that_pay_the_most, |app| async move {
     ledger(&app).await;
     let gavle = member(&app, "Gävle").await;
-    let allocation = json!({ "member": gavle, "year": 2026, "basis": "ALL_PARTIES", "amount": "13400000" });
+    let allocation =
+        json!({ "member": gavle, "year": 2026, "basis": "ALL_PARTIES", "amount": "13400000" });
     deed(&app.finance(), "allocationSet", allocation, "id").await.data();
     // 2 per mille: 8 648 by the allocation of 2025, and 26 800.
     set(&app, "indikatorer", json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0 })).await;
-    assert_eq!(by_fee(&app.board(), "indikatorer", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2.0 20000.00 1 2 0 0.00 []"]);
+    assert_eq!(
+        by_fee(&app.board(), "indikatorer", 2026).await,
+        ["PER_MILLE_OF_ALLOCATION - 2.0 20000.00 1 2 0 0.00 []"]
+    );
     let answer = app
         .board()
         .query("{ activity(by: { slug: \"indikatorer\" }) { breakEvenByFee(year: 2026) { assumptions } breakEven(year: 2026) { fee } } }")
@@ -82,11 +100,19 @@ on_both!(per_mille_counts_the_members_that_pay_the_most, |app| async move {
             "Fees per mille are of the allocation of 2025 for 1 member whose allocation of 2026 is not known",
         ])
     );
-    // Nobody has joined BIP, which costs 100.10; with a cap, two of ten kronor fall short of it, and a minimum lifts them.
-    set(&app, "bip", json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "10" })).await;
-    assert_eq!(by_fee(&app.board(), "bip", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2.0 100.10 - 0 - 80.10 []"]);
+    // Nobody has joined BIP, which costs 100.10; with a cap, two of ten kronor fall short of it,
+    // and a minimum lifts them.
+    set(&app, "bip", json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "10" }))
+        .await;
+    assert_eq!(
+        by_fee(&app.board(), "bip", 2026).await,
+        ["PER_MILLE_OF_ALLOCATION - 2.0 100.10 - 0 - 80.10 []"]
+    );
     set(&app, "bip", json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "60", "minimum": "60" })).await;
-    assert_eq!(by_fee(&app.board(), "bip", 2026).await, ["PER_MILLE_OF_ALLOCATION - 2.0 100.10 2 0 2 0.00 []"]);
+    assert_eq!(
+        by_fee(&app.board(), "bip", 2026).await,
+        ["PER_MILLE_OF_ALLOCATION - 2.0 100.10 2 0 2 0.00 []"]
+    );
 });
 
 on_both!(the_command_says_the_same, |app| async move {
@@ -96,7 +122,11 @@ on_both!(the_command_says_the_same, |app| async move {
     let run = |rest: &str| {
         let line = format!("break-even --year 2026 {rest}");
         let done = app.program().args(line.split_whitespace()).output().unwrap();
-        (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+        (
+            done.status.code(),
+            String::from_utf8(done.stdout).unwrap(),
+            String::from_utf8(done.stderr).unwrap(),
+        )
     };
     let (_, csv, _) = run("--format csv");
     assert_eq!(
@@ -119,11 +149,17 @@ on_both!(so_many_agreements_carry_an_activity, |app| async move {
     let document = "query($year: Int!) { activities { nodes { id slug breakEven(year: $year) { agreements fee cost grants joined } } } }";
     let ask = async |caller: Caller<'_>, year: i32| {
         let answer = caller.ask(document, json!({ "year": year })).await;
-        answer["activities"]["nodes"].as_array().unwrap().iter().map(|node| node["breakEven"].clone()).collect::<Vec<_>>()
+        answer["activities"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["breakEven"].clone())
+            .collect::<Vec<_>>()
     };
     // No fee is known yet.
     assert_eq!(ask(app.board(), 2026).await, [Value::Null, Value::Null, Value::Null]);
-    let ids = app.board().ask(document, json!({ "year": 2026 })).await["activities"]["nodes"].clone();
+    let ids =
+        app.board().ask(document, json!({ "year": 2026 })).await["activities"]["nodes"].clone();
     let set = "mutation($input: FeeScheduleSetInput!) { feeScheduleSet(input: $input) { slug } }";
     for (place, price) in [
         (0, json!({ "basis": "PER_PARTICIPANT", "amount": "500" })),
@@ -131,10 +167,12 @@ on_both!(so_many_agreements_carry_an_activity, |app| async move {
         (2, json!({ "basis": "FIXED_PER_YEAR", "amount": "100" })),
     ] {
         let mut price = price;
-        (price["activity"], price["validFrom"], price["vatRate"]) = (ids[place]["id"].clone(), json!("2026-01-01"), json!("STANDARD_25"));
+        (price["activity"], price["validFrom"], price["vatRate"]) =
+            (ids[place]["id"].clone(), json!("2026-01-01"), json!("STANDARD_25"));
         app.finance().ask(set, json!({ "input": price })).await.data();
     }
-    // Three of 8 000 are the first to cover 20 000, and two have joined; grants cover the third activity by themselves.
+    // Three of 8 000 are the first to cover 20 000, and two have joined; grants cover the third
+    // activity by themselves.
     let ind = json!({ "agreements": 3, "fee": "8000.00", "cost": "20000.00", "grants": "0.00", "joined": 2 });
     let valdet = json!({ "agreements": 0, "fee": "100.00", "cost": "0.00", "grants": "50000.00", "joined": 1 });
     assert_eq!(ask(app.board(), 2026).await, [Value::Null, ind.clone(), valdet]);

@@ -1,4 +1,5 @@
-//! Changes, followed: who hears of which, and nothing missed or heard twice, whoever writes and whatever breaks.
+//! Changes, followed: who hears of which, and nothing missed or heard twice, whoever writes and
+//! whatever breaks.
 
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
@@ -56,7 +57,11 @@ fn every_deed_says_who_is_told_of_it() {
     fn sources(folder: &Path, found: &mut String) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
-            if path.is_dir() { sources(&path, found) } else { found.push_str(&fs::read_to_string(&path).unwrap()) }
+            if path.is_dir() {
+                sources(&path, found)
+            } else {
+                found.push_str(&fs::read_to_string(&path).unwrap())
+            }
         }
     }
     let mut code = String::new();
@@ -66,13 +71,23 @@ fn every_deed_says_who_is_told_of_it() {
     let begun = code.split("audit::begin(").skip(1).filter_map(|rest| {
         let last = rest[..rest.find(").await")?].rsplit(", ").next()?;
         let named = format!("const {last}: &str = \"");
-        let deed = if last.starts_with('"') { last } else { &code[code.find(&named)? + named.len() - 1..] };
+        let deed = if last.starts_with('"') {
+            last
+        } else {
+            &code[code.find(&named)? + named.len() - 1..]
+        };
         deed.split('"').nth(1)
     });
-    // The trail's migration is a transaction of its own, and a clock is accepted without being checked against the trail.
+    // The trail's migration is a transaction of its own, and a clock is accepted without being
+    // checked against the trail.
     let begun: BTreeSet<_> = begun.chain(["clockAccept", "trailMigrate"]).collect();
     let told: BTreeSet<_> = DEEDS.iter().map(|(deed, _)| *deed).collect();
-    assert!(begun.len() > 40 && begun == told, "in the code {:?}, in the table {:?}", begun.difference(&told), told.difference(&begun));
+    assert!(
+        begun.len() > 40 && begun == told,
+        "in the code {:?}, in the table {:?}",
+        begun.difference(&told),
+        told.difference(&begun)
+    );
 }
 
 on_both!(deeds_are_told_to_those_who_may_know_of_them, |app| async move {
@@ -81,15 +96,34 @@ on_both!(deeds_are_told_to_those_who_may_know_of_them, |app| async move {
     let server = Served::start(&app).await;
     let id = |name: &str| samples.id(name).to_owned();
     let office = app.office();
-    office.does("allocationSet", "id", json!({ "member": id("alfa"), "year": 2030, "amount": "1.00" })).await.data();
-    office.does("memberUpdate", "id", json!({ "member": id("alfa"), "county": "Nytt län" })).await.data();
-    office.does("memberUpdate", "id", json!({ "member": id("beta"), "county": "Nytt län" })).await.data();
-    office.does("contactUpdate", "id", json!({ "contact": id("anna"), "phone": "070-174 06 20" })).await.data();
+    office
+        .does(
+            "allocationSet",
+            "id",
+            json!({ "member": id("alfa"), "year": 2030, "amount": "1.00" }),
+        )
+        .await
+        .data();
+    office
+        .does("memberUpdate", "id", json!({ "member": id("alfa"), "county": "Nytt län" }))
+        .await
+        .data();
+    office
+        .does("memberUpdate", "id", json!({ "member": id("beta"), "county": "Nytt län" }))
+        .await
+        .data();
+    office
+        .does("contactUpdate", "id", json!({ "contact": id("anna"), "phone": "070-174 06 20" }))
+        .await
+        .data();
     office
         .does("costRecord", "id", json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" }))
         .await
         .data();
-    office.does("activityUpdate", "id", json!({ "activity": id("bip"), "goal": "Mål" })).await.data();
+    office
+        .does("activityUpdate", "id", json!({ "activity": id("bip"), "goal": "Mål" }))
+        .await
+        .data();
     let draft = drafted(
         &app,
         json!({ "template": id("deltagande"), "activity": id("indikatorer"), "counterparty": id("alfa"), "startsOn": "2027-01-10" }),
@@ -101,7 +135,10 @@ on_both!(deeds_are_told_to_those_who_may_know_of_them, |app| async move {
     // What is not offered is nobody's but ours, and how it came about stays so.
     assert_eq!(said(&events(&app, &server, &member, &after).await, "action"), of_alfa);
     offered(&app, &draft).await;
-    assert_eq!(said(&events(&app, &server, &member, &after).await, "action"), [&of_alfa[..], &["agreementOffer"]].concat());
+    assert_eq!(
+        said(&events(&app, &server, &member, &after).await, "action"),
+        [&of_alfa[..], &["agreementOffer"]].concat()
+    );
     let everything = [
         "allocationSet",
         "memberUpdate",
@@ -114,14 +151,30 @@ on_both!(deeds_are_told_to_those_who_may_know_of_them, |app| async move {
     ];
     assert_eq!(said(&events(&app, &server, &app.auditor(), &after).await, "action"), everything);
     let lead = events(&app, &server, &app.lead(&["bip"]), &after).await;
-    assert_eq!(said(&lead, "action"), ["memberUpdate", "memberUpdate", "costRecord", "activityUpdate"]);
+    assert_eq!(
+        said(&lead, "action"),
+        ["memberUpdate", "memberUpdate", "costRecord", "activityUpdate"]
+    );
     let other = events(&app, &server, &app.lead(&["indikatorer"]), &after).await;
-    assert_eq!(said(&other, "action"), ["memberUpdate", "memberUpdate", "activityUpdate", "agreementDraft", "agreementOffer"]);
-    assert_eq!(said(&events(&app, &server, &app.service("templates:read"), &after).await, "action"), ["activityUpdate"]);
+    assert_eq!(
+        said(&other, "action"),
+        ["memberUpdate", "memberUpdate", "activityUpdate", "agreementDraft", "agreementOffer"]
+    );
+    assert_eq!(
+        said(&events(&app, &server, &app.service("templates:read"), &after).await, "action"),
+        ["activityUpdate"]
+    );
     // Of some kinds only, each with what it was done to.
-    let chosen = events(&app, &server, &app.board(), &format!("{after}, kinds: [AGREEMENT, FEE]")).await;
+    let chosen =
+        events(&app, &server, &app.board(), &format!("{after}, kinds: [AGREEMENT, FEE]")).await;
     assert_eq!(said(&chosen, "kind"), ["AGREEMENT", "AGREEMENT"]);
-    assert!(chosen.iter().all(|event| event["node"]["id"] == draft.as_str() && event["at"] == "2026-11-21T09:00:00Z"), "{chosen:?}");
+    assert!(
+        chosen
+            .iter()
+            .all(|event| event["node"]["id"] == draft.as_str()
+                && event["at"] == "2026-11-21T09:00:00Z"),
+        "{chosen:?}"
+    );
 });
 
 on_both!(a_payment_is_told_of_apart_from_its_invoice, |app| async move {
@@ -131,14 +184,18 @@ on_both!(a_payment_is_told_of_apart_from_its_invoice, |app| async move {
     let invoice = samples.id("faktura alfa");
     let payment = json!({ "invoice": invoice, "receivedOn": "2026-11-20", "amount": "1.00", "reference": "Delbetalning" });
     app.finance().does("paymentRecord", "id", payment).await.data();
-    for (kinds, heard) in [("PAYMENT", vec!["PAYMENT"]), ("INVOICE", vec![]), ("PAYMENT, INVOICE", vec!["PAYMENT"])] {
+    for (kinds, heard) in
+        [("PAYMENT", vec!["PAYMENT"]), ("INVOICE", vec![]), ("PAYMENT, INVOICE", vec!["PAYMENT"])]
+    {
         let arguments = format!("after: \"{since}\", kinds: [{kinds}, FEE]");
         for caller in [app.finance(), app.member(samples.id("alfa"))] {
             let events = events(&app, &server, &caller, &arguments).await;
             assert_eq!(said(&events, "kind"), heard, "{kinds}");
             assert!(events.iter().all(|event| event["node"]["id"] == invoice), "{events:?}");
         }
-        assert!(events(&app, &server, &app.member(samples.id("beta")), &arguments).await.is_empty());
+        assert!(
+            events(&app, &server, &app.member(samples.id("beta")), &arguments).await.is_empty()
+        );
     }
 });
 
@@ -148,9 +205,18 @@ on_both!(what_is_not_seen_of_a_thing_is_no_event_of_it, |app| async move {
     let server = Served::start(&app).await;
     let id = |name: &str| samples.id(name);
     for (deed, input) in [
-        ("memberUpdate", json!({ "member": id("alfa"), "billing": { "email": "ny@alfa.example.se" } })),
-        ("memberUpdate", json!({ "member": id("beta"), "billing": { "email": "ny@beta.example.se" } })),
-        ("organisationUpdate", json!({ "organisation": id("gamma"), "billing": { "email": "ny@gamma.example.se" } })),
+        (
+            "memberUpdate",
+            json!({ "member": id("alfa"), "billing": { "email": "ny@alfa.example.se" } }),
+        ),
+        (
+            "memberUpdate",
+            json!({ "member": id("beta"), "billing": { "email": "ny@beta.example.se" } }),
+        ),
+        (
+            "organisationUpdate",
+            json!({ "organisation": id("gamma"), "billing": { "email": "ny@gamma.example.se" } }),
+        ),
         ("activityUpdate", json!({ "activity": id("bip"), "boardContact": id("nils") })),
         ("activityUpdate", json!({ "activity": id("indikatorer"), "lead": null })),
         // Alfa's own Anna leads it no more.
@@ -167,7 +233,12 @@ on_both!(what_is_not_seen_of_a_thing_is_no_event_of_it, |app| async move {
     let after = format!("after: \"{since}\"");
     let heard = async |caller: Caller<'_>| {
         let events = events(&app, &server, &caller, &after).await;
-        events.iter().map(|event| format!("{} {}", event["action"], event["node"]["__typename"]).replace('"', "")).collect::<Vec<_>>()
+        events
+            .iter()
+            .map(|event| {
+                format!("{} {}", event["action"], event["node"]["__typename"]).replace('"', "")
+            })
+            .collect::<Vec<_>>()
     };
     let updates = |deed: &'static str, times: usize| std::iter::repeat_n(deed, times);
     let affairs: Vec<_> = updates("memberUpdate Member", 2)
@@ -175,10 +246,19 @@ on_both!(what_is_not_seen_of_a_thing_is_no_event_of_it, |app| async move {
         .chain(updates("activityUpdate Activity", 3))
         .chain(updates("import Member", 2))
         .collect();
-    assert_eq!(heard(app.board()).await, affairs.iter().copied().chain(updates("import Activity", 3)).collect::<Vec<_>>());
+    assert_eq!(
+        heard(app.board()).await,
+        affairs.iter().copied().chain(updates("import Activity", 3)).collect::<Vec<_>>()
+    );
     assert_eq!(heard(app.service("members:read")).await, affairs);
-    assert_eq!(heard(app.member(id("alfa"))).await, ["memberUpdate Member", "activityUpdate Activity", "import Member"]);
-    assert_eq!(heard(app.member(id("beta"))).await, ["memberUpdate Member", "activityUpdate Activity", "import Member"]);
+    assert_eq!(
+        heard(app.member(id("alfa"))).await,
+        ["memberUpdate Member", "activityUpdate Activity", "import Member"]
+    );
+    assert_eq!(
+        heard(app.member(id("beta"))).await,
+        ["memberUpdate Member", "activityUpdate Activity", "import Member"]
+    );
     assert_eq!(heard(app.lead(&["bip"])).await, ["import Activity"; 2]);
     assert_eq!(heard(app.service("revenue:read")).await, ["import Activity"; 3]);
     for scope in ["agreements:read", "invoices:write", "templates:read"] {
@@ -194,7 +274,14 @@ on_both!(an_imported_draft_is_told_of_to_those_who_see_drafts, |app| async move 
         ",PARTICIPATION,INCOME,indikatorer,alfa,deltagande,1,2027-05-01,,1,,,,,FIXED_PER_YEAR,1.00,,STANDARD_25",
         "2026-7009,PARTICIPATION,INCOME,indikatorer,alfa,deltagande,1,2027-05-01,,1,,2026-11-20T09:00:00Z,,,FIXED_PER_YEAR,1.00,,STANDARD_25",
     ] {
-        let header = crate::samples::FILES.iter().find(|(name, _)| *name == "agreements.csv").unwrap().1.lines().next().unwrap();
+        let header = crate::samples::FILES
+            .iter()
+            .find(|(name, _)| *name == "agreements.csv")
+            .unwrap()
+            .1
+            .lines()
+            .next()
+            .unwrap();
         app.import(&[("agreements.csv", &format!("{header}\nutkast-alfa,{row}\n"))]).await;
     }
     let after = format!("after: \"{since}\", kinds: [AGREEMENT, FEE]");
@@ -205,7 +292,10 @@ on_both!(an_imported_draft_is_told_of_to_those_who_see_drafts, |app| async move 
         (app.member(samples.id("alfa")), 1),
         (app.member(samples.id("beta")), 0),
     ] {
-        assert_eq!(said(&events(&app, &server, &caller, &after).await, "action"), vec!["import"; told]);
+        assert_eq!(
+            said(&events(&app, &server, &caller, &after).await, "action"),
+            vec!["import"; told]
+        );
     }
 });
 
@@ -253,8 +343,9 @@ on_both!(what_others_write_is_heard, |app| async move {
     assert_eq!(client.hear().await["type"], "pong");
     let mut hears = async |name: &str, revision: &str| {
         add(&app, name).await;
-        let heard =
-            tokio::time::timeout(Duration::from_secs(10), event(&mut client)).await.unwrap_or_else(|_| panic!("{name} is not heard of"));
+        let heard = tokio::time::timeout(Duration::from_secs(10), event(&mut client))
+            .await
+            .unwrap_or_else(|_| panic!("{name} is not heard of"));
         assert_eq!(heard["revision"], revision);
     };
     tokio::time::sleep(Duration::from_millis(200)).await;
@@ -265,7 +356,10 @@ on_both!(what_others_write_is_heard, |app| async move {
         hears("Den tredje", "3").await;
         hears("Den fjärde", "4").await;
     }
-    assert_eq!(app.office().query("{ revision }").await["revision"], app.revision().await.to_string());
+    assert_eq!(
+        app.office().query("{ revision }").await["revision"],
+        app.revision().await.to_string()
+    );
 });
 
 on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
@@ -273,11 +367,16 @@ on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
     let kinds = "kinds: [ORGANISATION, ACTIVITY]";
     let mut followers = Vec::new();
     for place in 0..30 {
-        let viewer = Viewer { subject: format!("board{place}@example.se"), roles: vec![Role::Board], ..Viewer::default() };
+        let viewer = Viewer {
+            subject: format!("board{place}@example.se"),
+            roles: vec![Role::Board],
+            ..Viewer::default()
+        };
         followers.push(follow(&server, &app.viewer(viewer), kinds).await);
     }
     // A viewer who sees something else does not learn what they are.
-    let mut member = follow(&server, &app.member("member_00000000000000000000000000000000"), kinds).await;
+    let mut member =
+        follow(&server, &app.member("member_00000000000000000000000000000000"), kinds).await;
     let mut settled = follow(&server, &app.board(), "after: \"0\"").await;
     // Each follows from the revision at which the server comes to its subscription.
     tokio::time::sleep(Duration::from_secs(1)).await;
@@ -289,12 +388,18 @@ on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
     app.statements();
     app.office().does("organisationAdd", "id", json!({ "name": "Andra" })).await.data();
     let first = event(&mut followers[0]).await;
-    assert_eq!((&first["action"], &first["node"]["__typename"]), (&json!("organisationAdd"), &json!("Organisation")), "{first}");
+    assert_eq!(
+        (&first["action"], &first["node"]["__typename"]),
+        (&json!("organisationAdd"), &json!("Organisation")),
+        "{first}"
+    );
     for follower in &mut followers[1..] {
         assert_eq!(event(follower).await, first);
     }
     let statements = app.statements();
-    let of = |what: &str| statements.iter().filter(|sql| sql.starts_with("SELECT") && sql.contains(what)).count();
+    let of = |what: &str| {
+        statements.iter().filter(|sql| sql.starts_with("SELECT") && sql.contains(what)).count()
+    };
     // Once for the board and once for the member, besides what the mutation itself reads.
     assert!(of("audit_entry") <= 6, "{}: {statements:#?}", of("audit_entry"));
     assert!(statements.len() < 40, "{}", statements.len());
@@ -309,12 +414,16 @@ on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
 async fn what_one_subject_reads_is_shared_with_no_other() {
     let app = App::sqlite().await;
     let server = Served::start(&app).await;
-    let member =
-        app.office().does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2026-01-01" })).await["memberAdmit"]["id"].clone();
+    let member = app
+        .office()
+        .does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2026-01-01" }))
+        .await["memberAdmit"]["id"]
+        .clone();
     let selection = "subscription { changes { revision node { ... on Contact { email } } } }";
     let mut clients = Vec::new();
     for subject in ["anna@example.se", "bo@example.se"] {
-        let viewer = Viewer { subject: subject.into(), roles: vec![Role::Office], ..Viewer::default() };
+        let viewer =
+            Viewer { subject: subject.into(), roles: vec![Role::Office], ..Viewer::default() };
         let mut client = server.client(&app.viewer(viewer)).await;
         client.subscribe("1", selection).await;
         clients.push(client);
@@ -339,7 +448,14 @@ on_both!(following_from_long_ago_costs_its_subject_and_delays_no_other, |app| as
     let member = app.member("member_00000000000000000000000000000000");
     let mut client = server.client(&member).await;
     for (id, kind) in ["TEMPLATE", "AGREEMENT", "INVOICE"].into_iter().enumerate() {
-        client.subscribe(&id.to_string(), &format!("subscription {{ changes(after: \"0\", kinds: [{kind}]) {{ revision }} }}")).await;
+        client
+            .subscribe(
+                &id.to_string(),
+                &format!(
+                    "subscription {{ changes(after: \"0\", kinds: [{kind}]) {{ revision }} }}"
+                ),
+            )
+            .await;
     }
     tokio::time::sleep(Duration::from_millis(1_500)).await;
     // Less than half of a minute's points.
@@ -352,7 +468,12 @@ on_both!(following_from_long_ago_costs_its_subject_and_delays_no_other, |app| as
     let mut client = server.client(&member).await;
     for place in 0..200 {
         client
-            .subscribe(&place.to_string(), &format!("subscription {{ changes(after: \"{place}\", kinds: [MEMBER]) {{ revision }} }}"))
+            .subscribe(
+                &place.to_string(),
+                &format!(
+                    "subscription {{ changes(after: \"{place}\", kinds: [MEMBER]) {{ revision }} }}"
+                ),
+            )
             .await;
     }
     app.office().does("organisationAdd", "id", json!({ "name": "Ny" })).await.data();

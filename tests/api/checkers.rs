@@ -1,4 +1,5 @@
-//! What others' programs say of agreements as PDFs: qpdf and pdfinfo of their structure, pdfua and outloud of who can read them.
+//! What others' programs say of agreements as PDFs: qpdf and pdfinfo of their structure, pdfua and
+//! outloud of who can read them.
 
 use std::process::Stdio;
 
@@ -16,26 +17,50 @@ const HOSTILE: &str = "<script>alert(1)</script> #import \"x\" #eval(\"1\") $x^2
 
 on_both!(others_find_nothing_wrong_with_any_agreement_of_the_box, |app| async move {
     let register = Register::fill(&app).await;
-    let loaded = app.program().args(["templates", "load", "--publish"]).stdin(Stdio::null()).output().unwrap();
+    let loaded = app
+        .program()
+        .args(["templates", "load", "--publish"])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     assert!(loaded.status.success(), "{}", String::from_utf8_lossy(&loaded.stderr));
     let answer = app.office().query("{ templates(first: 50) { nodes { id slug } } }").await;
     let template = |slug: &str| {
         let nodes = answer["templates"]["nodes"].as_array().unwrap();
-        nodes.iter().find(|node| node["slug"] == slug).unwrap_or_else(|| panic!("there is no {slug}"))["id"].clone()
+        nodes
+            .iter()
+            .find(|node| node["slug"] == slug)
+            .unwrap_or_else(|| panic!("there is no {slug}"))["id"]
+            .clone()
     };
     let (member, others) = (register.id("Förbund 00"), register.id("Rådgivarna"));
     let fee = json!({ "basis": "FIXED_PER_YEAR", "amount": "20000.00", "vatRate": "STANDARD_25" });
-    let limited =
-        json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "100000.00", "minimum": "5000.00", "vatRate": "EXEMPT" });
+    let limited = json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "100000.00", "minimum": "5000.00", "vatRate": "EXEMPT" });
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
     for (place, (slug, counterparty, changes)) in [
         ("deltagande-bip", member, json!({ "fee": fee })),
-        ("deltagande-indikatorer", member, json!({ "fee": limited, "parameters": { "first_survey_on": "2027-03-01" } })),
-        ("deltagande-stoppa-valdet", member, json!({ "parameters": { "report_on": "2027-12-01" } })),
-        ("uppdrag-projektledning", member, json!({ "fee": fee, "parameters": { "project_lead": "Ada Ås" } })),
+        (
+            "deltagande-indikatorer",
+            member,
+            json!({ "fee": limited, "parameters": { "first_survey_on": "2027-03-01" } }),
+        ),
+        (
+            "deltagande-stoppa-valdet",
+            member,
+            json!({ "parameters": { "report_on": "2027-12-01" } }),
+        ),
+        (
+            "uppdrag-projektledning",
+            member,
+            json!({ "fee": fee, "parameters": { "project_lead": "Ada Ås" } }),
+        ),
         ("uppdrag-projektledning", others, json!({ "fee": fee })),
-        ("uppdrag-konsult", others, json!({ "fee": fee, "parameters": { "deliverable": "En rapport", "hours_cap": 100 } })),
+        (
+            "uppdrag-konsult",
+            others,
+            json!({ "fee": fee, "parameters": { "deliverable": "En rapport", "hours_cap": 100 } }),
+        ),
         ("samarbetsavtal", others, json!({ "endsOn": "2028-12-31", "noticeMonths": 3 })),
         ("samarbetsavtal", member, json!({ "parameters": { "subject": "Det som skrevs förr" } })),
     ]
@@ -48,10 +73,19 @@ on_both!(others_find_nothing_wrong_with_any_agreement_of_the_box, |app| async mo
         if is_hostile {
             // Refused today, but a register may hold it, and then its documents are sound.
             let parameters = json!({ "subject": HOSTILE.repeat(3) });
-            let refused = deed(&app.office(), "agreementDraftUpdate", json!({ "agreement": id, "parameters": parameters }), "id").await;
+            let refused = deed(
+                &app.office(),
+                "agreementDraftUpdate",
+                json!({ "agreement": id, "parameters": parameters }),
+                "id",
+            )
+            .await;
             assert_eq!(refused.bad_fields(), ["input.parameters.subject"]);
             let stored = parameters.to_string().replace('\'', "''");
-            let sql = format!("UPDATE agreement_parameters SET parameters = '{stored}' WHERE agreement_id = {}", sql_id(&app, &id));
+            let sql = format!(
+                "UPDATE agreement_parameters SET parameters = '{stored}' WHERE agreement_id = {}",
+                sql_id(&app, &id)
+            );
             assert_eq!(raw(&app, &sql).await.unwrap(), 1);
         }
         let path = format!("/files/agreements/{id}.pdf");

@@ -1,4 +1,5 @@
-//! The terms of payment of an agreement reach its invoices: days to pay, interest from the last day to pay, and the reminder fee.
+//! The terms of payment of an agreement reach its invoices: days to pay, interest from the last day
+//! to pay, and the reminder fee.
 
 use serde_json::{Value, json};
 
@@ -9,8 +10,8 @@ use crate::{
     payment_samples::{LEDGER, invoice},
 };
 
-/// A template that asks for the terms of payment, and agreements about BIP: of member 11 with interest from the last day to pay and a fee, of
-/// member 12 without.
+/// A template that asks for the terms of payment, and agreements about BIP: of member 11 with
+/// interest from the last day to pay and a fee, of member 12 without.
 const AGREED: [(&str, &str); 4] = [
     (
         "templates.csv",
@@ -45,24 +46,38 @@ fn line(agreement: &Value) -> Value {
     json!({ "description": "Kurs", "unitPrice": "36500.00", "vatRate": "EXEMPT", "agreement": agreement })
 }
 
-/// Drafts and issues an invoice on Friday 20 November 2026, and gives its number and last day to pay.
+/// Drafts and issues an invoice on Friday 20 November 2026, and gives its number and last day to
+/// pay.
 async fn issued(app: &App, input: Value) -> (String, String) {
     let id = drafted(&app.finance(), input).await;
-    let answer = deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": "2026-11-20" }), "number dueOn").await;
+    let answer = deed(
+        &app.finance(),
+        "invoiceIssue",
+        json!({ "invoice": id, "issuedOn": "2026-11-20" }),
+        "number dueOn",
+    )
+    .await;
     let text = |field: &str| answer["invoiceIssue"][field].as_str().unwrap().to_owned();
     (text("number"), text("dueOn"))
 }
 
 /// Days late and interest of an invoice on a day.
 async fn late(app: &App, number: &str, day: &str) -> Value {
-    let told = invoice(app, number, &format!("daysLate(on: \"{day}\") interest(on: \"{day}\")")).await;
+    let told =
+        invoice(app, number, &format!("daysLate(on: \"{day}\") interest(on: \"{day}\")")).await;
     json!([told["daysLate"], told["interest"]])
 }
 
 /// Returns the fee of the first reminder of an invoice.
 async fn reminder(app: &App, number: &str, day: &str) -> Value {
     let id = invoice(app, number, "id").await["id"].clone();
-    let answer = deed(&app.finance(), "invoiceRemind", json!({ "invoice": id, "sentOn": day }), "reminders { fee }").await;
+    let answer = deed(
+        &app.finance(),
+        "invoiceRemind",
+        json!({ "invoice": id, "sentOn": day }),
+        "reminders { fee }",
+    )
+    .await;
     answer["invoiceRemind"]["reminders"][0]["fee"].clone()
 }
 
@@ -78,14 +93,22 @@ on_both!(an_agreements_terms_of_payment_reach_its_invoice, |app| async move {
         issued(&app, json!({ "buyer": member(&app, n).await, "lines": [line] })).await
     };
     let ((agreed, due), (silent, also_due)) = (of(11).await, of(12).await);
-    assert_eq!((due.as_str(), also_due.as_str()), ("2026-12-04", "2026-12-04"), "fourteen days, as the agreements have it, and not thirty");
+    assert_eq!(
+        (due.as_str(), also_due.as_str()),
+        ("2026-12-04", "2026-12-04"),
+        "fourteen days, as the agreements have it, and not thirty"
+    );
     let app = app.at("2026-12-31T09:00:00Z");
-    // Agreed: from the last day to pay. Not agreed: from the thirtieth day after the invoice, 20 December.
+    // Agreed: from the last day to pay. Not agreed: from the thirtieth day after the invoice, 20
+    // December.
     assert_eq!(late(&app, &agreed, "2026-12-14").await, json!([10, "100.00"]));
     assert_eq!(late(&app, &silent, "2026-12-14").await, json!([10, "0.00"]));
     assert_eq!(late(&app, &silent, "2026-12-20").await, json!([16, "0.00"]));
     assert_eq!(late(&app, &silent, "2026-12-30").await, json!([26, "100.00"]));
-    assert_eq!((reminder(&app, &agreed, "2026-12-15").await, reminder(&app, &silent, "2026-12-15").await), (json!("60.00"), json!("0.00")));
+    assert_eq!(
+        (reminder(&app, &agreed, "2026-12-15").await, reminder(&app, &silent, "2026-12-15").await),
+        (json!("60.00"), json!("0.00"))
+    );
 
     // Who drafts by hand may give another time to pay.
     let input = json!({ "buyer": member(&app, 11).await, "dueInDays": 20, "lines": [line(&agreement(&app, "2025-8011").await)] });
@@ -95,20 +118,31 @@ on_both!(an_agreements_terms_of_payment_reach_its_invoice, |app| async move {
 on_both!(a_run_gives_each_agreement_its_days_to_pay, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     app.import(&AGREED).await;
-    let input = json!({ "activity": activity(&app, "bip").await, "year": 2026, "issuedOn": "2026-11-20" });
+    let input =
+        json!({ "activity": activity(&app, "bip").await, "year": 2026, "issuedOn": "2026-11-20" });
     let fields = "problems { reason } invoices { dueOn lines { agreement { number } } }";
-    let document = format!("query($input: InvoiceRunInput!) {{ invoiceRunPreview(input: $input) {{ {fields} }} }}");
-    let shown = app.finance().ask(&document, json!({ "input": input })).await["invoiceRunPreview"].clone();
+    let document = format!(
+        "query($input: InvoiceRunInput!) {{ invoiceRunPreview(input: $input) {{ {fields} }} }}"
+    );
+    let shown =
+        app.finance().ask(&document, json!({ "input": input })).await["invoiceRunPreview"].clone();
     let done = deed(&app.finance(), "invoiceRun", input, fields).await["invoiceRun"].clone();
     assert_eq!(done, shown);
     let invoice = |number: &str| json!({ "dueOn": "2026-12-04", "lines": [{ "agreement": { "number": number } }] });
-    assert_eq!(done, json!({ "problems": [], "invoices": [invoice("2025-8011"), invoice("2025-8012")] }));
+    assert_eq!(
+        done,
+        json!({ "problems": [], "invoices": [invoice("2025-8011"), invoice("2025-8012")] })
+    );
 });
 
 on_both!(what_is_due_at_once_bears_no_interest_for_thirty_days_unless_agreed, |app| async move {
     let (plain, _folder) = fill(&app, 1).await;
-    let (statutes, _other) = with_network(&app, &format!("{NETWORK}[network.invoicing]\ninterest_from_due_date = true\n"));
-    let input = json!({ "buyer": member(&plain, 1).await, "dueInDays": 0, "lines": [line(&Value::Null)] });
+    let (statutes, _other) = with_network(
+        &app,
+        &format!("{NETWORK}[network.invoicing]\ninterest_from_due_date = true\n"),
+    );
+    let input =
+        json!({ "buyer": member(&plain, 1).await, "dueInDays": 0, "lines": [line(&Value::Null)] });
     let (silent, due) = issued(&plain, input.clone()).await;
     assert_eq!(due, "2026-11-20");
     let (agreed, _) = issued(&statutes, input).await;
@@ -120,7 +154,12 @@ on_both!(what_is_due_at_once_bears_no_interest_for_thirty_days_unless_agreed, |a
 
 on_both!(compensation_for_the_delay_takes_the_place_of_the_reminder_fee, |app| async move {
     let (app, _folder) = fill(&app, 1).await;
-    let (app, _other) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nlate_compensation = true\nreminder_fee = '60.00'\n"));
+    let (app, _other) = with_network(
+        &app,
+        &format!(
+            "{NETWORK}[network.invoicing]\nlate_compensation = true\nreminder_fee = '60.00'\n"
+        ),
+    );
     let buyer = member(&app, 1).await;
     let of = async |rate: &str| {
         let line = json!({ "description": "Avgift", "unitPrice": "100.00", "vatRate": rate });
@@ -129,7 +168,11 @@ on_both!(compensation_for_the_delay_takes_the_place_of_the_reminder_fee, |app| a
     let (service, fee) = (of("EXEMPT").await, of("OUTSIDE_SCOPE").await);
     let app = app.at("2027-01-31T09:00:00Z");
     assert_eq!(reminder(&app, &service, "2027-01-15").await, "450.00");
-    assert_eq!(reminder(&app, &fee, "2027-01-15").await, "60.00", "what is paid for neither goods nor services");
+    assert_eq!(
+        reminder(&app, &fee, "2027-01-15").await,
+        "60.00",
+        "what is paid for neither goods nor services"
+    );
 });
 
 on_both!(a_reminder_of_history_costs_what_the_law_allows, |app| async move {
@@ -139,5 +182,8 @@ on_both!(a_reminder_of_history_costs_what_the_law_allows, |app| async move {
         assert!(app.try_import(&[("reminders.csv", &reminders(fee))]).await.is_err(), "{fee}");
     }
     app.import(&[("reminders.csv", &reminders("450.00"))]).await;
-    assert_eq!(invoice(&app, "1002", "reminders { fee }").await, json!({ "reminders": [{ "fee": "450.00" }] }));
+    assert_eq!(
+        invoice(&app, "1002", "reminders { fee }").await,
+        json!({ "reminders": [{ "fee": "450.00" }] })
+    );
 });

@@ -1,4 +1,5 @@
-//! The program's commands, run as somebody would run them: what they write, and what they exit with.
+//! The program's commands, run as somebody would run them: what they write, and what they exit
+//! with.
 
 use std::{
     fs,
@@ -26,7 +27,8 @@ struct Ran {
 
 /// Runs a command, given as on a command line without quotes.
 fn run(mut program: Command, line: &str) -> Ran {
-    let Output { status, stdout, stderr } = program.args(line.split_whitespace()).stdin(Stdio::null()).output().unwrap();
+    let Output { status, stdout, stderr } =
+        program.args(line.split_whitespace()).stdin(Stdio::null()).output().unwrap();
     let text = |bytes: Vec<u8>| String::from_utf8(bytes).unwrap();
     Ran { code: status.code(), out: text(stdout), err: text(stderr) }
 }
@@ -86,7 +88,10 @@ fn help_is_an_answer_and_a_slip_is_not() {
         "completions",
     ] {
         assert!(help.contains(&format!("\n  {command} ")), "{help}");
-        assert!(run(app::program(), &format!("{command} --help")).done().contains("Example"), "{command}");
+        assert!(
+            run(app::program(), &format!("{command} --help")).done().contains("Example"),
+            "{command}"
+        );
     }
     for (line, why) in [
         ("", "Usage: samregister"),
@@ -114,7 +119,10 @@ fn the_schema_and_completions_need_no_register() {
     program.env("DATABASE_URL", "mysql://nowhere");
     assert!(run(program, "schema").done().contains("type Query {"));
     for shell in ["bash", "zsh", "fish"] {
-        assert!(run(app::program(), &format!("completions {shell}")).done().contains("samregister"), "{shell}");
+        assert!(
+            run(app::program(), &format!("completions {shell}")).done().contains("samregister"),
+            "{shell}"
+        );
     }
 }
 
@@ -126,7 +134,13 @@ fn a_register_that_is_not_there_is_not_made_by_looking_for_it() {
         program.current_dir(folder.path());
         program
     };
-    for line in ["expiring", "revenue --from 2026-01-01 --to 2026-12-31", "verify", "export csv", "import ."] {
+    for line in [
+        "expiring",
+        "revenue --from 2026-01-01 --to 2026-12-31",
+        "verify",
+        "export csv",
+        "import .",
+    ] {
         assert_eq!(
             run(program(), line).failed(1),
             "error: there is no register in samregister.db; `samregister migrate` makes one\n",
@@ -137,7 +151,10 @@ fn a_register_that_is_not_there_is_not_made_by_looking_for_it() {
 
     fs::write(folder.path().join("samregister.db"), "").unwrap();
     let message = run(program(), "expiring").failed(1);
-    assert_eq!(message, "error: the database is not migrated, or not to this version; run `samregister migrate`\n");
+    assert_eq!(
+        message,
+        "error: the database is not migrated, or not to this version; run `samregister migrate`\n"
+    );
     run(program(), "migrate").done();
     assert_eq!(run(program(), "verify").done(), "17 checks, no violation\n");
 }
@@ -160,7 +177,8 @@ fn said(like: &str, text: &str) -> Vec<Vec<(String, String)>> {
     let header = reader.headers().unwrap().clone();
     let cells = |row: csv::StringRecord| {
         let cells = header.iter().zip(&row).filter(|(name, _)| columns.contains(name));
-        let mut cells: Vec<_> = cells.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect();
+        let mut cells: Vec<_> =
+            cells.map(|(name, cell)| (name.to_owned(), cell.to_owned())).collect();
         cells.sort();
         cells
     };
@@ -182,11 +200,17 @@ on_both!(files_go_in_and_come_out_the_same, |app| async move {
 
     let table = run(app.program(), &import).done();
     let members = table.lines().find(|line| line.starts_with("members.csv")).unwrap();
-    assert_eq!(members.split_whitespace().collect::<Vec<_>>(), ["members.csv", "2", "2", "0", "0", "comma"]);
+    assert_eq!(
+        members.split_whitespace().collect::<Vec<_>>(),
+        ["members.csv", "2", "2", "0", "0", "comma"]
+    );
     let revision = app.revision().await;
     let again = run(app.program(), &import).done();
     let members = again.lines().find(|line| line.starts_with("members.csv")).unwrap();
-    assert_eq!(members.split_whitespace().collect::<Vec<_>>(), ["members.csv", "2", "0", "0", "2", "comma"]);
+    assert_eq!(
+        members.split_whitespace().collect::<Vec<_>>(),
+        ["members.csv", "2", "0", "0", "2", "comma"]
+    );
     assert_eq!(app.revision().await, revision);
 
     run(app.program(), &format!("export {}", out.display())).done();
@@ -242,17 +266,23 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
 
     3 agreements have a deadline from 2026-11-21 to 2027-02-19
     "));
-    insta::allow_duplicates!(insta::assert_snapshot!(expiring("--format csv").done().replace("\r\n", "\n"), @r"
+    insta::allow_duplicates!(
+        insta::assert_snapshot!(expiring("--format csv").done().replace("\r\n", "\n"), @r"
     number,counterparty,activity,kind,deadline,date,days_left,reason
     2026-7001,Samordningsförbundet Alfa,bip,PARTICIPATION,NOTICE,2026-12-31,40,RENEWS
     2026-7002,Samordningsförbundet Beta,indikatorer,PARTICIPATION,END,2027-01-31,71,ENDS
     2026-7003,Konsult Gamma AB,bip,ASSIGNMENT,END,2027-02-10,81,ENDS
-    "));
+    ")
+    );
 
-    let document: Value = serde_json::from_str(&expiring("--format json --activity indikatorer").done()).unwrap();
+    let document: Value =
+        serde_json::from_str(&expiring("--format json --activity indikatorer").done()).unwrap();
     let mut agreement = document["agreements"][0].clone();
     assert!(agreement["id"].take().as_str().unwrap().starts_with("agreement_"));
-    assert_eq!((&document["from"], &document["to"], &document["count"]), (&json!("2026-11-21"), &json!("2027-02-19"), &json!(1)));
+    assert_eq!(
+        (&document["from"], &document["to"], &document["count"]),
+        (&json!("2026-11-21"), &json!("2027-02-19"), &json!(1))
+    );
     assert_eq!(
         agreement,
         json!({ "id": null, "number": "2026-7002", "counterparty": "Samordningsförbundet Beta", "activity": "indikatorer",
@@ -260,14 +290,16 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
     );
 
     let ids = |calendar: String| -> Vec<String> {
-        let mut ids: Vec<_> = calendar.lines().filter(|line| line.starts_with("UID:")).map(str::to_owned).collect();
+        let mut ids: Vec<_> =
+            calendar.lines().filter(|line| line.starts_with("UID:")).map(str::to_owned).collect();
         ids.sort();
         ids
     };
     let calendar = expiring("--format ics").done();
     assert!(
         calendar.starts_with("BEGIN:VCALENDAR\r\n")
-            && calendar.contains("SUMMARY:Avtal 2026-7001 med Samordningsförbundet Alfa: sista dag"),
+            && calendar
+                .contains("SUMMARY:Avtal 2026-7001 med Samordningsförbundet Alfa: sista dag"),
         "{calendar}"
     );
     // A year later the deadline of what is prolonged has moved, and its name stays.
@@ -279,18 +311,33 @@ on_both!(what_expires_is_written_in_four_ways, |app| async move {
 
 on_both!(a_check_exits_with_three_when_something_expires, |app| async move {
     filled(&app).await;
-    let expiring = |rest: &str| run(app.program(), &format!("expiring --from 2026-11-21 --check {rest}"));
+    let expiring =
+        |rest: &str| run(app.program(), &format!("expiring --from 2026-11-21 --check {rest}"));
     let found = expiring("--within-days 90");
-    assert!(found.code == Some(3) && found.out.ends_with("3 agreements have a deadline from 2026-11-21 to 2027-02-19\n"), "{}", found.out);
-    assert_eq!(expiring("--within-days 5").done(), "no agreement has a deadline from 2026-11-21 to 2026-11-26\n");
+    assert!(
+        found.code == Some(3)
+            && found.out.ends_with("3 agreements have a deadline from 2026-11-21 to 2027-02-19\n"),
+        "{}",
+        found.out
+    );
+    assert_eq!(
+        expiring("--within-days 5").done(),
+        "no agreement has a deadline from 2026-11-21 to 2026-11-26\n"
+    );
     let message = expiring("--activity bip bipp").failed(1);
-    assert_eq!(message, "error: --activity bipp is no activity's slug; there are bip, indikatorer\n");
+    assert_eq!(
+        message,
+        "error: --activity bipp is no activity's slug; there are bip, indikatorer\n"
+    );
 });
 
 on_both!(revenue_is_written_in_four_ways, |app| async move {
     filled(&app).await;
-    let revenue = |rest: &str| run(app.program(), &format!("revenue --from 2026-01-01 --to 2026-12-31 {rest}"));
-    insta::allow_duplicates!(insta::assert_snapshot!(revenue("").done().replace('\u{a0}', " "), @r"
+    let revenue = |rest: &str| {
+        run(app.program(), &format!("revenue --from 2026-01-01 --to 2026-12-31 {rest}"))
+    };
+    insta::allow_duplicates!(
+        insta::assert_snapshot!(revenue("").done().replace('\u{a0}', " "), @r"
     Activity           Net       VAT      Gross  Credited      Cost     Grants     Result  Invoices  Committed  Of it booked  Left to book
     ───────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     BIP          11 311,31  2 827,83  14 139,14         –  3 333,31   5 555,51  13 533,51         1  31 481,48             –     31 481,48
@@ -299,8 +346,10 @@ on_both!(revenue_is_written_in_four_ways, |app| async move {
     Total        33 733,73  8 433,44  42 167,17         –  7 777,72  12 222,12  38 178,13         2  31 481,48             –     31 481,48
 
     Invoiced from 2026-01-01 to 2026-12-31, in kronor; net, credited, cost, grants and result are without VAT
-    "));
-    insta::allow_duplicates!(insta::assert_snapshot!(revenue("--group-by activity,quarter --format csv").done().replace("\r\n", "\n"), @r"
+    ")
+    );
+    insta::allow_duplicates!(
+        insta::assert_snapshot!(revenue("--group-by activity,quarter --format csv").done().replace("\r\n", "\n"), @r"
     period,activity,activity_name,net,vat,gross,credited,cost,grants,result,invoices,committed_cost,committed_cost_booked,committed_cost_left
     2026-Q1,bip,BIP,11311.31,2827.83,14139.14,0.00,0.00,0.00,11311.31,1,5723.91,0.00,5723.91
     2026-Q1,indikatorer,Indikatorer,22422.42,5605.61,28028.03,0.00,0.00,0.00,22422.42,1,0.00,0.00,0.00
@@ -308,7 +357,8 @@ on_both!(revenue_is_written_in_four_ways, |app| async move {
     2026-Q2,indikatorer,Indikatorer,0.00,0.00,0.00,0.00,4444.41,6666.61,2222.20,0,0.00,0.00,0.00
     2026-Q3,bip,BIP,0.00,0.00,0.00,0.00,0.00,0.00,0.00,0,8585.86,0.00,8585.86
     2026-Q4,bip,BIP,0.00,0.00,0.00,0.00,0.00,0.00,0.00,0,8585.86,0.00,8585.86
-    "));
+    ")
+    );
     let text = revenue("--group-by none --format json --basis paid").done();
     assert!(text.contains("\"net\": 2400.03,"), "{text}");
     let document: Value = serde_json::from_str(&text).unwrap();
@@ -320,7 +370,10 @@ on_both!(revenue_is_written_in_four_ways, |app| async move {
     assert!(fs::read(&file).unwrap().starts_with(b"PK"));
     for (line, why) in [
         ("revenue --from 2026-01-02 --to 2026-01-01", "error: --to must not be before from\n"),
-        ("revenue --from 1900-01-02 --to 2026-01-01", "error: --to must be less than 100 years after from\n"),
+        (
+            "revenue --from 1900-01-02 --to 2026-01-01",
+            "error: --to must be less than 100 years after from\n",
+        ),
     ] {
         assert_eq!(run(app.program(), line).failed(2), why);
     }
@@ -351,26 +404,50 @@ on_both!(scenarios_stand_side_by_side, |app| async move {
     Scenario 4: 4 ‰, at most 60 000,00; the cap is for 1 member and takes 38 729,87
     1 member without a known allocation for 2026, in no sum: Okänd
     "));
-    let csv = scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format csv").done().replace("\r\n", "\n");
-    let lines: Vec<_> =
-        csv.lines().map(|line| line.split(',').filter(|cell| !cell.starts_with("member_")).collect::<Vec<_>>().join(",")).collect();
+    let csv = scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format csv")
+        .done()
+        .replace("\r\n", "\n");
+    let lines: Vec<_> = csv
+        .lines()
+        .map(|line| {
+            line.split(',')
+                .filter(|cell| !cell.starts_with("member_"))
+                .collect::<Vec<_>>()
+                .join(",")
+        })
+        .collect();
     assert_eq!(
         lines[1..],
-        ["4,60000.00,,Samordningsförbundet Alfa,13571357.00,27142.71,54285.43,27142.72,false", "4,60000.00,,Okänd,,,,,"]
+        [
+            "4,60000.00,,Samordningsförbundet Alfa,13571357.00,27142.71,54285.43,27142.72,false",
+            "4,60000.00,,Okänd,,,,,"
+        ]
     );
-    let document: Value = serde_json::from_str(&scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format json").done()).unwrap();
+    let document: Value = serde_json::from_str(
+        &scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format json").done(),
+    )
+    .unwrap();
     let first = &document["scenarios"][0];
     assert_eq!(
         (&document["year"], &first["per_mille"], &first["cap"], &first["minimum"]),
         (&json!(2026), &json!("4"), &json!(60000.0), &Value::Null)
     );
     assert_eq!(
-        (&first["total"], &first["current_total"], &first["without_total"], &first["missing"][0]["name"]),
+        (
+            &first["total"],
+            &first["current_total"],
+            &first["without_total"],
+            &first["missing"][0]["name"]
+        ),
         (&json!(54285.43), &json!(27142.71), &json!(49364.94), &json!("Okänd"))
     );
     for (line, code, why) in [
         ("--per-mille 2 --cap 1 --minimum 2", 2, "error: --cap must not be below the minimum\n"),
-        ("--per-mille 2 --without 222000-1835", 1, "error: --without: 222000-1835 has a wrong check digit\n"),
+        (
+            "--per-mille 2 --without 222000-1835",
+            1,
+            "error: --without: 222000-1835 has a wrong check digit\n",
+        ),
     ] {
         assert_eq!(scenario(line).failed(code), why);
     }
@@ -379,26 +456,33 @@ on_both!(scenarios_stand_side_by_side, |app| async move {
 on_both!(late_invoices_are_written_in_three_ways, |app| async move {
     filled(&app).await;
     let late = |rest: &str| run(app.program(), &format!("invoices late {rest}"));
-    insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21").done().replace('\u{a0}', " "), @r"
+    insta::allow_duplicates!(
+        insta::assert_snapshot!(late("--on 2026-11-21").done().replace('\u{a0}', " "), @r"
     Number  Buyer                      Issued      Due         Days late      Total  Outstanding  Interest  Reminder fees
     ──────────────────────────────────────────────────────────────────────────────────────────────────────────────────────
     8801    Samordningsförbundet Alfa  2026-03-01  2026-03-31        235  14 139,14    13 139,13    845,94              –
     8802    Samordningsförbundet Beta  2026-03-02  2026-04-01        234  28 028,03    26 028,01  1 668,65              –
 
     2 invoices are overdue on 2026-11-21: 39 167,14 outstanding, 2 514,59 interest to date, 0,00 reminder fees
-    "));
-    insta::allow_duplicates!(insta::assert_snapshot!(late("--on 2026-11-21 --format csv").done().replace("\r\n", "\n"), @r"
+    ")
+    );
+    insta::allow_duplicates!(
+        insta::assert_snapshot!(late("--on 2026-11-21 --format csv").done().replace("\r\n", "\n"), @r"
     number,buyer,issued_on,due_on,days_late,total,outstanding,interest,reminder_fees
     8801,Samordningsförbundet Alfa,2026-03-01,2026-03-31,235,14139.14,13139.13,845.94,0.00
     8802,Samordningsförbundet Beta,2026-03-02,2026-04-01,234,28028.03,26028.01,1668.65,0.00
-    "));
-    let document: Value = serde_json::from_str(&late("--on 2027-02-01 --format json").done()).unwrap();
+    ")
+    );
+    let document: Value =
+        serde_json::from_str(&late("--on 2027-02-01 --format json").done()).unwrap();
     assert_eq!(
         (&document["on"], &document["unknown_rates"], &document["interest"]),
         (&json!("2027-02-01"), &json!(["2027-01-01"]), &json!(0.0))
     );
     assert_eq!(document["invoices"][0]["interest"], Value::Null);
-    assert!(late("--on 2027-02-01").done().contains("the reference rate from 2027-01-01 is not known"));
+    assert!(
+        late("--on 2027-02-01").done().contains("the reference rate from 2027-01-01 is not known")
+    );
     assert_eq!(late("--on 2026-11-21 --check").code, Some(3));
     assert_eq!(late("--on 2026-01-01 --check").done(), "no invoice is overdue on 2026-01-01\n");
 });
@@ -409,7 +493,10 @@ on_both!(tokens_open_what_they_say, |app| async move {
     let now = app.at(&format!("{}T23:59:59Z", domain::clock::Clock::system().today()));
     let ask = "{ viewer { subject roles member { name } activities { slug } scopes } }";
     for (line, viewer) in [
-        ("--role office", json!({ "subject": "office", "roles": ["OFFICE"], "member": null, "activities": [], "scopes": [] })),
+        (
+            "--role office",
+            json!({ "subject": "office", "roles": ["OFFICE"], "member": null, "activities": [], "scopes": [] }),
+        ),
         (
             "--role MEMBER --member 222000-1834 --subject anna",
             json!({ "subject": "anna", "roles": ["MEMBER"], "member": { "name": "Samordningsförbundet Alfa" }, "activities": [], "scopes": [] }),
@@ -438,7 +525,11 @@ on_both!(verify_names_each_breach, |app| async move {
     filled(&app).await;
     assert!(run(app.program(), "verify").done().ends_with("checks, no violation\n"));
     let db = sea_orm::Database::connect(app.url()).await.unwrap();
-    db.execute_unprepared("UPDATE agreement SET deadline_on = '2031-01-01' WHERE number = '2026-7001'").await.unwrap();
+    db.execute_unprepared(
+        "UPDATE agreement SET deadline_on = '2031-01-01' WHERE number = '2026-7001'",
+    )
+    .await
+    .unwrap();
     if db.get_database_backend() == sea_orm::DbBackend::Sqlite {
         let broken = "PRAGMA foreign_keys = OFF; UPDATE agreement SET activity_id = zeroblob(16) WHERE number = '2026-7001'";
         db.execute_unprepared(broken).await.unwrap();
@@ -446,10 +537,23 @@ on_both!(verify_names_each_breach, |app| async move {
     db.close().await.unwrap();
     let found = run(app.program(), "verify");
     assert_eq!(found.code, Some(3));
-    assert_eq!(found.out.contains("refers to a row of activity that is not there"), app.url().starts_with("sqlite:"), "{}", found.out);
-    assert!(found.out.contains("agreement 2026-7001 stores another deadline than its dates give\n"), "{}", found.out);
+    assert_eq!(
+        found.out.contains("refers to a row of activity that is not there"),
+        app.url().starts_with("sqlite:"),
+        "{}",
+        found.out
+    );
+    assert!(
+        found.out.contains("agreement 2026-7001 stores another deadline than its dates give\n"),
+        "{}",
+        found.out
+    );
     let differs = "agreement 2026-7001 is not what revision ";
-    assert!(found.out.lines().any(|line| line.starts_with(differs) && line.contains("deadline_on")), "{}", found.out);
+    assert!(
+        found.out.lines().any(|line| line.starts_with(differs) && line.contains("deadline_on")),
+        "{}",
+        found.out
+    );
 });
 
 /// A server in a process of its own, killed when the test is over whatever becomes of it.
@@ -462,9 +566,18 @@ pub struct Server {
 impl Server {
     /// Starts it with these arguments.
     pub fn start(mut program: Command, line: &str) -> Self {
-        let mut child = program.args(line.split_whitespace()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = program
+            .args(line.split_whitespace())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let mut lines = BufReader::new(child.stderr.take().unwrap()).lines();
-        let said = lines.by_ref().map_while(Result::ok).find(|line| line.starts_with("Samregister listens on ")).unwrap();
+        let said = lines
+            .by_ref()
+            .map_while(Result::ok)
+            .find(|line| line.starts_with("Samregister listens on "))
+            .unwrap();
         let address = said.split("http://").nth(1).unwrap().split(',').next().unwrap().to_owned();
         // Whoever writes into a full pipe waits for ever.
         std::thread::spawn(move || lines.for_each(drop));
@@ -491,7 +604,14 @@ impl Server {
 
     /// Tells it to stop, as a service manager does, and answers its exit code and what it wrote.
     pub fn stop(mut self) -> (Option<i32>, String) {
-        assert!(Command::new("sh").arg("-c").arg(format!("kill {}", self.child.id())).status().unwrap().success());
+        assert!(
+            Command::new("sh")
+                .arg("-c")
+                .arg(format!("kill {}", self.child.id()))
+                .status()
+                .unwrap()
+                .success()
+        );
         let mut out = String::new();
         self.child.stdout.take().unwrap().read_to_string(&mut out).unwrap();
         (self.child.wait().unwrap().code(), out)
@@ -505,36 +625,72 @@ impl Drop for Server {
     }
 }
 
-/// The query of docs/member-view.md, as it stands there, tells a member of the demo all that it promises.
+/// The query of docs/member-view.md, as it stands there, tells a member of the demo all that it
+/// promises.
 fn member_view(server: &Server, token: &str) {
-    let text = |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
+    let text =
+        |path: &str| fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join(path)).unwrap();
     let page = text("docs/member-view.md");
     let query = page.split("```graphql\n").nth(1).unwrap().split("```").next().unwrap();
-    assert!(text("assets/explorer/examples.graphql").contains(query), "the explorer's tab is another query");
+    assert!(
+        text("assets/explorer/examples.graphql").contains(query),
+        "the explorer's tab is another query"
+    );
     let year = domain::clock::Clock::system().today().year();
-    let body = json!({ "query": query, "variables": { "year": year, "next": year + 1 } }).to_string();
+    let body =
+        json!({ "query": query, "variables": { "year": year, "next": year + 1 } }).to_string();
     let answer = server.post(token, &body);
     let answer: Value = serde_json::from_str(answer.split("\r\n\r\n").nth(1).unwrap()).unwrap();
     assert_eq!(answer["errors"], Value::Null);
     let member = &answer["data"]["viewer"]["member"];
     assert_eq!(member["name"], "Samordningsförbundet Centrala Östergötland");
-    assert_eq!((&member["membershipFee"]["amount"], &member["allocation"]["amount"]), (&json!("5000.00"), &json!("13400000.00")));
-    assert_eq!((&member["serviceFee"]["amount"], &member["serviceFee"]["exact"]), (&json!("26800.00"), &json!("26800.00")));
+    assert_eq!(
+        (&member["membershipFee"]["amount"], &member["allocation"]["amount"]),
+        (&json!("5000.00"), &json!("13400000.00"))
+    );
+    assert_eq!(
+        (&member["serviceFee"]["amount"], &member["serviceFee"]["exact"]),
+        (&json!("26800.00"), &json!("26800.00"))
+    );
     let agreements = member["agreements"]["nodes"].as_array().unwrap();
-    let of =
-        |name: &str| agreements.iter().find(|agreement| agreement["activity"]["name"] == name).unwrap_or_else(|| panic!("{agreements:?}"));
+    let of = |name: &str| {
+        agreements
+            .iter()
+            .find(|agreement| agreement["activity"]["name"] == name)
+            .unwrap_or_else(|| panic!("{agreements:?}"))
+    };
     assert_eq!(of("Indikatorer")["fee"]["thisYear"], "18000.00");
-    assert_eq!((&of("BIP")["fee"]["basis"], &of("BIP")["fee"]["thisYear"]), (&json!("PER_PARTICIPANT"), &json!("0.00")));
-    assert!(agreements.len() >= 2 && agreements.iter().all(|agreement| agreement["activity"]["purpose"].is_string()), "{agreements:?}");
+    assert_eq!(
+        (&of("BIP")["fee"]["basis"], &of("BIP")["fee"]["thisYear"]),
+        (&json!("PER_PARTICIPANT"), &json!("0.00"))
+    );
+    assert!(
+        agreements.len() >= 2
+            && agreements.iter().all(|agreement| agreement["activity"]["purpose"].is_string()),
+        "{agreements:?}"
+    );
     let invoices = member["invoices"]["nodes"].as_array().unwrap();
-    assert!(invoices.len() >= 5 && invoices.iter().all(|invoice| !invoice["lines"].as_array().unwrap().is_empty()), "{invoices:?}");
+    assert!(
+        invoices.len() >= 5
+            && invoices.iter().all(|invoice| !invoice["lines"].as_array().unwrap().is_empty()),
+        "{invoices:?}"
+    );
     let ore = |amount: &Value| amount.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
-    assert_eq!(member["invoices"]["totalCount"], invoices.len(), "all of them, so that they add up to the balance");
+    assert_eq!(
+        member["invoices"]["totalCount"],
+        invoices.len(),
+        "all of them, so that they add up to the balance"
+    );
     for sum in ["outstanding", "overpaid"] {
-        assert_eq!(ore(&member["balance"][sum]), invoices.iter().map(|invoice| ore(&invoice[sum])).sum::<i64>(), "{sum}");
+        assert_eq!(
+            ore(&member["balance"][sum]),
+            invoices.iter().map(|invoice| ore(&invoice[sum])).sum::<i64>(),
+            "{sum}"
+        );
     }
     let deadlines = answer["data"]["deadlines"]["nodes"].as_array().unwrap();
-    let days: Vec<_> = deadlines.iter().map(|deadline| deadline["nextDeadline"]["on"].as_str().unwrap()).collect();
+    let days: Vec<_> =
+        deadlines.iter().map(|deadline| deadline["nextDeadline"]["on"].as_str().unwrap()).collect();
     assert!(!days.is_empty() && days.is_sorted(), "soonest first: {days:?}");
 }
 
@@ -542,7 +698,10 @@ fn member_view(server: &Server, token: &str) {
 fn the_demo_works_at_once_and_leaves_nothing_behind() {
     let folder = tempfile::tempdir().unwrap();
     let mut program = app::program();
-    program.current_dir(folder.path()).env("TMPDIR", folder.path()).env("DATABASE_URL", "postgres://nobody@nowhere/nothing");
+    program
+        .current_dir(folder.path())
+        .env("TMPDIR", folder.path())
+        .env("DATABASE_URL", "postgres://nobody@nowhere/nothing");
     let mut server = Server::start(program, "serve --demo --bind 127.0.0.1:0");
     let mut said = String::new();
     let mut out = BufReader::new(server.child.stdout.take().unwrap());
@@ -551,11 +710,17 @@ fn the_demo_works_at_once_and_leaves_nothing_behind() {
     }
     for role in ["OFFICE", "FINANCE", "BOARD", "AUDITOR", "ACTIVITY_LEAD", "MEMBER", "SERVICE"] {
         let token = said.lines().skip_while(|line| !line.starts_with(role)).nth(1).unwrap().trim();
-        let answer = server.post(token, r#"{"query":"{ viewer { roles } members { totalCount } agreements { totalCount } }"}"#);
+        let answer = server.post(
+            token,
+            r#"{"query":"{ viewer { roles } members { totalCount } agreements { totalCount } }"}"#,
+        );
         assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(role), "{role}: {answer}");
         assert!(!answer.contains("\"totalCount\":0"), "{role}: {answer}");
     }
-    member_view(&server, said.lines().skip_while(|line| !line.starts_with("MEMBER")).nth(1).unwrap().trim());
+    member_view(
+        &server,
+        said.lines().skip_while(|line| !line.starts_with("MEMBER")).nth(1).unwrap().trim(),
+    );
     assert!(said.contains(&format!("http://{}/graphiql", server.address)), "{said}");
     server.child.stdout = Some(out.into_inner());
     assert_eq!(server.stop().0, Some(0));
@@ -572,7 +737,11 @@ fn a_server_stops_when_it_is_told_and_says_when_its_port_is_taken() {
     };
     let server = Server::start(program(), "serve --bind 127.0.0.1:0");
     let token = run(program(), "token --role OFFICE").done();
-    assert!(server.post(token.trim_end(), r#"{"query":"{ members { totalCount } }"}"#).contains("\"totalCount\":0"));
+    assert!(
+        server
+            .post(token.trim_end(), r#"{"query":"{ members { totalCount } }"}"#)
+            .contains("\"totalCount\":0")
+    );
     assert_eq!(server.stop(), (Some(0), String::new()));
 
     let taken = TcpListener::bind("127.0.0.1:0").unwrap();
@@ -580,7 +749,9 @@ fn a_server_stops_when_it_is_told_and_says_when_its_port_is_taken() {
     let message = run(program(), &format!("serve --bind {at}")).failed(1);
     assert_eq!(
         message,
-        format!("error: cannot listen on {at}: another program listens there; stop it, or choose another address with --bind\n")
+        format!(
+            "error: cannot listen on {at}: another program listens there; stop it, or choose another address with --bind\n"
+        )
     );
     let mut keyless = program();
     keyless.env_remove("SAMREGISTER_JWT_SECRET");
@@ -593,7 +764,8 @@ fn a_server_stops_when_it_is_told_and_says_when_its_port_is_taken() {
 
 #[test]
 fn a_reader_that_has_seen_enough_is_no_failure() {
-    let mut child = app::program().arg("schema").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+    let mut child =
+        app::program().arg("schema").stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
     drop(child.stdout.take());
     let Output { status, stderr, .. } = child.wait_with_output().unwrap();
     assert_eq!((status.code(), stderr.len()), (Some(0), 0));

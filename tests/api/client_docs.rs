@@ -1,4 +1,5 @@
-//! The pages of `docs/clients` show the clients of `tests/clients` as they are: what is run against the server is what is read.
+//! The pages of `docs/clients` show the clients of `tests/clients` as they are: what is run against
+//! the server is what is read.
 
 use std::{
     collections::BTreeSet,
@@ -7,7 +8,17 @@ use std::{
 };
 
 /// What a client's file ends with. Lists of versions and `run.sh` are for those who run them.
-const SHOWN: [&str; 9] = [".ts", ".tsx", ".py", ".rs", ".graphql", "/package.json", "/tsconfig.json", "/relay.config.json", "/Cargo.toml"];
+const SHOWN: [&str; 9] = [
+    ".ts",
+    ".tsx",
+    ".py",
+    ".rs",
+    ".graphql",
+    "/package.json",
+    "/tsconfig.json",
+    "/relay.config.json",
+    "/Cargo.toml",
+];
 /// The line before a block that shows a file ends with its address, seen from the page.
 const FROM_PAGE: &str = "](../../";
 
@@ -36,7 +47,11 @@ fn renewed(page: &str) -> (String, Vec<String>) {
         if let Some((_, address)) = line.split_once(FROM_PAGE).filter(|_| line.starts_with('#')) {
             file = address.strip_suffix(')');
         } else if let Some(path) = file.filter(|_| line.starts_with("```")) {
-            text.push_str(fs::read_to_string(root().join(path)).unwrap_or_else(|cause| panic!("{path}: {cause}")).trim_end());
+            text.push_str(
+                fs::read_to_string(root().join(path))
+                    .unwrap_or_else(|cause| panic!("{path}: {cause}"))
+                    .trim_end(),
+            );
             text.push_str("\n```\n");
             assert!(lines.any(|line| line == "```"), "the block of {path} has no end");
             shown.push(path.to_owned());
@@ -57,15 +72,21 @@ fn the_pages_show_every_client_as_it_is() {
         if env::var_os("UPDATE_DOCS").is_some_and(|value| value == "1") {
             fs::write(&path, renewed).unwrap();
         } else {
-            assert!(text == renewed, "{page} shows other files than tests/clients has; run this test with UPDATE_DOCS=1");
+            assert!(
+                text == renewed,
+                "{page} shows other files than tests/clients has; run this test with UPDATE_DOCS=1"
+            );
         }
         for file in files {
             assert!(shown.insert(file.clone()), "{file} is shown twice");
         }
     }
-    let clients = files(&root().join("tests/clients")).into_iter().filter(|file| SHOWN.iter().any(|end| file.ends_with(end)));
+    let clients = files(&root().join("tests/clients"))
+        .into_iter()
+        .filter(|file| SHOWN.iter().any(|end| file.ends_with(end)));
     // The audit is no client to learn from.
-    let clients: BTreeSet<_> = clients.filter(|file| !file.starts_with("tests/clients/audit/")).collect();
+    let clients: BTreeSet<_> =
+        clients.filter(|file| !file.starts_with("tests/clients/audit/")).collect();
     assert!(clients.len() > 10, "the clients are not where they were");
     assert_eq!(shown, clients, "a file of a client is on no page of docs/clients");
 }

@@ -1,4 +1,5 @@
-//! What a connection may do: how long a request may take to come, and what becomes of it when the server is stopped.
+//! What a connection may do: how long a request may take to come, and what becomes of it when the
+//! server is stopped.
 
 use std::time::{Duration, Instant};
 
@@ -40,18 +41,29 @@ impl Server {
     async fn with(changed: &[(&str, &str)]) -> Self {
         let folder = tempfile::tempdir().unwrap();
         let url = format!("sqlite://{}?mode=rwc", folder.path().join("register.db").display());
-        let db = Database::connect(&url, Clock::system(), None).await.unwrap().with_trail_key(crate::app::trail_key());
+        let db = Database::connect(&url, Clock::system(), None)
+            .await
+            .unwrap()
+            .with_trail_key(crate::app::trail_key());
         db.migrate().await.unwrap();
         let env = [("SAMREGISTER_JWT_SECRET", SECRET)].into_iter().chain(changed.iter().copied());
-        let settings = Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None).unwrap();
+        let settings =
+            Settings::load(env.map(|(name, value)| (name.to_owned(), value.to_owned())), None)
+                .unwrap();
         let keys = Keys::from_settings(&settings).unwrap();
-        let office = Viewer { subject: "kansli@example.se".into(), roles: vec![Role::Office], ..Viewer::default() };
+        let office = Viewer {
+            subject: "kansli@example.se".into(),
+            roles: vec![Role::Office],
+            ..Viewer::default()
+        };
         let token = keys.mint(&office, 1, Clock::system().now()).unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
         let app = http::App::new(db, keys, &settings, graphiql::Settings::default());
-        let serving = tokio::spawn(async move { http::serve(listener, app, &settings, async { drop(stopped.await) }).await });
+        let serving = tokio::spawn(async move {
+            http::serve(listener, app, &settings, async { drop(stopped.await) }).await
+        });
         Self { address, token, stop, serving, _folder: folder }
     }
 
@@ -62,7 +74,8 @@ impl Server {
         caller
     }
 
-    /// A connection on which a question was sent but for what follows the first bytes of its body, which is given too.
+    /// A connection on which a question was sent but for what follows the first bytes of its body,
+    /// which is given too.
     async fn ask_half(&self) -> (TcpStream, String) {
         let body = json!({ "query": "{ viewer { subject } }" }).to_string();
         let (now, later) = body.split_at(5);
@@ -95,7 +108,10 @@ async fn a_server_that_is_stopped_finishes_what_runs() {
     tokio::time::sleep(Duration::from_millis(200)).await;
     caller.write_all(later.as_bytes()).await.unwrap();
     let answer = rest(caller).await;
-    assert!(answer.starts_with("HTTP/1.1 200 OK") && answer.contains("kansli@example.se"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 200 OK") && answer.contains("kansli@example.se"),
+        "{answer}"
+    );
     tokio::time::timeout(Duration::from_secs(10), server.serving).await.unwrap().unwrap().unwrap();
     assert!(TcpStream::connect(server.address).await.is_err(), "a stopped server takes no more");
 }
@@ -117,9 +133,14 @@ async fn a_request_that_never_comes_to_its_end_is_not_waited_for() {
     assert!(head.starts_with("HTTP/1.1 408 Request Timeout"), "{answer}");
     let body: serde_json::Value = serde_json::from_str(body).unwrap();
     assert_eq!(body["errors"][0]["extensions"]["code"], "INVALID");
-    assert_eq!(body["errors"][0]["message"], "The body took longer than 1 s to arrive. Send it again.");
+    assert_eq!(
+        body["errors"][0]["message"],
+        "The body took longer than 1 s to arrive. Send it again."
+    );
     // What comes in time is answered.
-    let alive = rest(server.send("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await).await;
+    let alive =
+        rest(server.send("GET /healthz HTTP/1.1\r\nhost: x\r\nconnection: close\r\n\r\n").await)
+            .await;
     assert!(alive.ends_with("alive\n"), "{alive}");
 }
 
@@ -137,13 +158,20 @@ async fn ask_until_there_is_room(server: &Server) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), answered).await.unwrap_or_else(|_| panic!("there is never room"));
+    tokio::time::timeout(Duration::from_secs(20), answered)
+        .await
+        .unwrap_or_else(|_| panic!("there is never room"));
 }
 
 #[tokio::test]
 async fn beyond_so_many_connections_probes_alone_are_answered_until_another_ends() {
     let most = ("SAMREGISTER_MAX_CONNECTIONS", "2");
-    let server = Server::with(&[most, ("SAMREGISTER_REQUEST_SECONDS", "600"), ("SAMREGISTER_SOCKET_INIT_SECONDS", "600")]).await;
+    let server = Server::with(&[
+        most,
+        ("SAMREGISTER_REQUEST_SECONDS", "600"),
+        ("SAMREGISTER_SOCKET_INIT_SECONDS", "600"),
+    ])
+    .await;
     // A socket is a connection, too.
     let mut socket = server
         .send(
@@ -161,7 +189,11 @@ async fn beyond_so_many_connections_probes_alone_are_answered_until_another_ends
             refused.starts_with("HTTP/1.1 503") && refused.contains("\r\nretry-after: 1\r\n"),
             "there is room beside {name}: {refused}"
         );
-        assert!(refused.contains("TOO_MANY_CONNECTIONS") && refused.contains("\r\nx-content-type-options: nosniff\r\n"), "{refused}");
+        assert!(
+            refused.contains("TOO_MANY_CONNECTIONS")
+                && refused.contains("\r\nx-content-type-options: nosniff\r\n"),
+            "{refused}"
+        );
         assert!(rest(server.send(ALIVE).await).await.ends_with("alive\n"), "beside {name}");
         drop(one);
         ask_until_there_is_room(&server).await;
@@ -219,7 +251,10 @@ async fn a_server_that_is_stopped_waits_for_no_slow_client() {
     let start = Instant::now();
     server.stop.send(()).unwrap();
     let answer = rest(body).await;
-    assert!(answer.starts_with("HTTP/1.1 408") && answer.contains("the server is stopping"), "{answer}");
+    assert!(
+        answer.starts_with("HTTP/1.1 408") && answer.contains("the server is stopping"),
+        "{answer}"
+    );
     assert_eq!(rest(header).await, "");
     server.serving.await.unwrap().unwrap();
     assert!(start.elapsed() < Duration::from_secs(10), "{:?}", start.elapsed());

@@ -1,4 +1,5 @@
-//! Uniformity: the agreements in force that are not what the template library would make today, and why.
+//! Uniformity: the agreements in force that are not what the template library would make today, and
+//! why.
 
 use serde_json::{Value, json};
 
@@ -6,7 +7,8 @@ use crate::app::{App, Caller, on_both};
 
 const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate";
 
-/// Templates with an old and a new version, one with a draft beyond, and one without any that is in use.
+/// Templates with an old and a new version, one with a draft beyond, and one without any that is in
+/// use.
 const FILES: &[(&str, &str)] = &[
     (
         "members.csv",
@@ -38,7 +40,9 @@ const FILES: &[(&str, &str)] = &[
 
 async fn fill(app: &App) {
     let row = |n: usize, member: &str, activity: &str, template: &str, term: &str| {
-        format!("g{n},2026-000{n},PARTICIPATION,INCOME,{activity},{member},{template},{term},1,,2025-12-01T09:00:00Z,2025-12-02,,,,,\n")
+        format!(
+            "g{n},2026-000{n},PARTICIPATION,INCOME,{activity},{member},{template},{term},1,,2025-12-01T09:00:00Z,2025-12-02,,,,,\n"
+        )
     };
     let rows = [
         row(1, "ale", "bip", ",", "2026-01-01,2026-12-31"),
@@ -60,8 +64,14 @@ async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
     let mut change = audit::begin(&app.db, &Viewer::operator("test"), "fill").await.unwrap();
     for (number, parameters) in parameters {
         let columns = [::entity::agreement::Column::Id];
-        let found = agreements::by_number(&app.db, &Viewer::operator("test"), number, &columns).await.unwrap().unwrap();
-        let row = agreement_parameters::Model { agreement_id: found.id, parameters: (*parameters).to_owned() };
+        let found = agreements::by_number(&app.db, &Viewer::operator("test"), number, &columns)
+            .await
+            .unwrap()
+            .unwrap();
+        let row = agreement_parameters::Model {
+            agreement_id: found.id,
+            parameters: (*parameters).to_owned(),
+        };
         audit::insert(&change, row).await.unwrap();
         change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     }
@@ -88,7 +98,12 @@ async fn deviating(caller: Caller<'_>, filter: Value) -> Vec<(String, Value)> {
     let answer = caller.ask(QUESTION, json!({ "filter": filter })).await;
     let nodes = answer["templateConsistency"]["nodes"].as_array().unwrap();
     assert_eq!(answer["templateConsistency"]["totalCount"], nodes.len());
-    nodes.iter().map(|node| (node["agreement"]["number"].as_str().unwrap().to_owned(), node["reasons"].clone())).collect()
+    nodes
+        .iter()
+        .map(|node| {
+            (node["agreement"]["number"].as_str().unwrap().to_owned(), node["reasons"].clone())
+        })
+        .collect()
 }
 
 fn are(expected: &[(&str, &[&str])]) -> Vec<(String, Value)> {
@@ -106,9 +121,19 @@ on_both!(agreements_that_are_not_uniform_are_listed_with_the_reason, |app| async
     ]);
     assert_eq!(deviating(app.office(), json!({})).await, before);
 
-    fill_in(&app, &[("2026-0002", r#"{"plats":"Åre","färg":"röd","dagar":7}"#), ("2026-0004", r#"{"plats":"Kiruna"}"#)]).await;
-    let after =
-        are(&[("2026-0001", &["NO_TEMPLATE"]), ("2026-0002", &["OLD_VERSION", "PARAMETERS"]), ("2026-0003", &["NO_CURRENT_VERSION"])]);
+    fill_in(
+        &app,
+        &[
+            ("2026-0002", r#"{"plats":"Åre","färg":"röd","dagar":7}"#),
+            ("2026-0004", r#"{"plats":"Kiruna"}"#),
+        ],
+    )
+    .await;
+    let after = are(&[
+        ("2026-0001", &["NO_TEMPLATE"]),
+        ("2026-0002", &["OLD_VERSION", "PARAMETERS"]),
+        ("2026-0003", &["NO_CURRENT_VERSION"]),
+    ]);
     assert_eq!(deviating(app.office(), json!({})).await, after);
     let answer = app.office().ask(QUESTION, json!({ "first": 2 })).await;
     let page = &answer["templateConsistency"];
@@ -119,18 +144,27 @@ on_both!(agreements_that_are_not_uniform_are_listed_with_the_reason, |app| async
             "missingParameters": [], "unknownParameters": ["färg"], "differingParameters": [],
             "diff": "--- version 2\n+++ version 3\n@@ -1,4 +1,4 @@\n # Avtal {{ plats }} {{ dagar }} {{ anm }}\n Ett\n-Två\n+Två och en halv\n Tre\n" })
     );
-    assert_eq!((&page["nodes"][0]["version"], &page["nodes"][0]["diff"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (&page["nodes"][0]["version"], &page["nodes"][0]["diff"]),
+        (&Value::Null, &Value::Null)
+    );
     let next = app.office().ask(QUESTION, json!({ "after": page["pageInfo"]["endCursor"] })).await;
     let next = &next["templateConsistency"]["nodes"];
     assert_eq!(next.as_array().unwrap().len(), 1);
-    assert_eq!((&next[0]["version"]["version"], &next[0]["current"], &next[0]["diff"]), (&json!(1), &Value::Null, &Value::Null));
+    assert_eq!(
+        (&next[0]["version"]["version"], &next[0]["current"], &next[0]["diff"]),
+        (&json!(1), &Value::Null, &Value::Null)
+    );
 
     // With what narrows the list of agreements.
     let one = json!({ "activity": ["indikatorer"], "search": "Ale" });
     assert_eq!(deviating(app.office(), one).await, are(&[("2026-0003", &["NO_CURRENT_VERSION"])]));
     // As of a day: what is in force then.
     let then = deviating(app.office(), json!({ "asOf": "2027-01-01" })).await;
-    assert_eq!(then.last().unwrap(), &("2026-0005".to_owned(), json!(["OLD_VERSION", "PARAMETERS"])));
+    assert_eq!(
+        then.last().unwrap(),
+        &("2026-0005".to_owned(), json!(["OLD_VERSION", "PARAMETERS"]))
+    );
     assert_eq!(deviating(app.office(), json!({ "asOf": "2025-12-31" })).await, are(&[]));
 });
 
@@ -146,9 +180,11 @@ on_both!(parameters_are_told_alike_in_rust_and_in_sql, |app| async move {
     ];
     for (parameters, expected) in cases {
         refill(&app, "2026-0004", parameters).await;
-        let answer = app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0004" } })).await;
+        let answer =
+            app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0004" } })).await;
         let found = answer["templateConsistency"]["nodes"].as_array().unwrap().first().cloned();
-        let found = found.map(|node| (node["missingParameters"].clone(), node["unknownParameters"].clone()));
+        let found = found
+            .map(|node| (node["missingParameters"].clone(), node["unknownParameters"].clone()));
         assert_eq!(found, expected, "{parameters}");
     }
 });
@@ -161,8 +197,14 @@ on_both!(texts_are_compared_only_when_asked_for, |app| async move {
         .await
         .data();
     let statements = app.statements();
-    assert!(statements.len() == 5 && !statements.iter().any(|sql| sql.contains("body")), "{statements:#?}");
-    let bad = app.office().ask(QUESTION, json!({ "first": 201, "after": "x", "filter": { "asOf": "x" } })).await;
+    assert!(
+        statements.len() == 5 && !statements.iter().any(|sql| sql.contains("body")),
+        "{statements:#?}"
+    );
+    let bad = app
+        .office()
+        .ask(QUESTION, json!({ "first": 201, "after": "x", "filter": { "asOf": "x" } }))
+        .await;
     assert_eq!(bad.bad_fields(), ["after", "filter.asOf", "first"]);
 });
 
@@ -174,10 +216,17 @@ on_both!(values_are_told_alike_in_rust_and_in_sql, |app| async move {
         {"name":"dag","label":"Dag","type":"DATE","required":false},{"name":"ja","label":"Ja","type":"BOOLEAN","required":false}]"#;
     let body = "{{ plats }}{{ anm }}{{ dagar }}{{ antal }}{{ tak }}{{ summa }}{{ dag }}{% if ja %}ja{% endif %}";
     let head = "slug,title,kind,activity,version,state,language,body_file,parameters_file\n";
-    let versions = format!("{head}bip,Avtal om BIP,PARTICIPATION,bip,5,PUBLISHED,sv,t/5.md,t/5.json\n");
+    let versions =
+        format!("{head}bip,Avtal om BIP,PARTICIPATION,bip,5,PUBLISHED,sv,t/5.md,t/5.json\n");
     let row = "g6,2026-0006,COOPERATION,NONE,,ale,bip,5,2026-01-01,,1,,2025-12-01T09:00:00Z,2025-12-02,,,,,,\"{}\"\n";
     let row = format!("{AGREEMENTS},parameters\n{row}");
-    app.import(&[("templates.csv", &versions), ("t/5.md", body), ("t/5.json", declared), ("agreements.csv", &row)]).await;
+    app.import(&[
+        ("templates.csv", &versions),
+        ("t/5.md", body),
+        ("t/5.json", declared),
+        ("agreements.csv", &row),
+    ])
+    .await;
     let long = "å".repeat(20_000);
     let cases = [
         ("plats", json!("x"), true),
@@ -241,26 +290,45 @@ on_both!(values_are_told_alike_in_rust_and_in_sql, |app| async move {
         let mut parameters = json!({ "plats": "x" });
         parameters[name] = value.clone();
         refill(&app, "2026-0006", &parameters.to_string()).await;
-        let answer = app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0006" } })).await;
+        let answer =
+            app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0006" } })).await;
         let found = answer["templateConsistency"]["nodes"].as_array().unwrap().first().cloned();
         // Both tell: SQL by listing it, and Rust by naming it.
         let found = found.map(|node| node["differingParameters"].clone());
-        assert_eq!(found, (!fits).then(|| json!([name])), "{name}: {}", value.to_string().chars().take(40).collect::<String>());
+        assert_eq!(
+            found,
+            (!fits).then(|| json!([name])),
+            "{name}: {}",
+            value.to_string().chars().take(40).collect::<String>()
+        );
     }
 });
 
 on_both!(a_default_that_is_another_one_now_is_told, |app| async move {
     fill(&app).await;
-    let parameters = FILES.iter().find(|(name, _)| *name == "t/plats.json").unwrap().1.replace("\"default\":14", "\"default\":30");
+    let parameters = FILES
+        .iter()
+        .find(|(name, _)| *name == "t/plats.json")
+        .unwrap()
+        .1
+        .replace("\"default\":14", "\"default\":30");
     let head = "slug,title,kind,activity,version,state,language,body_file,parameters_file\n";
-    let versions = format!("{head}bip,Avtal om BIP,PARTICIPATION,bip,5,PUBLISHED,sv,t/3.md,t/5.json\n");
+    let versions =
+        format!("{head}bip,Avtal om BIP,PARTICIPATION,bip,5,PUBLISHED,sv,t/3.md,t/5.json\n");
     let body = FILES.iter().find(|(name, _)| *name == "t/3.md").unwrap().1;
     app.import(&[("templates.csv", &versions), ("t/3.md", body), ("t/5.json", &parameters)]).await;
-    for (given, differing) in [(r#"{"plats":"x"}"#, json!(["dagar"])), (r#"{"plats":"x","dagar":14}"#, json!([]))] {
+    for (given, differing) in
+        [(r#"{"plats":"x"}"#, json!(["dagar"])), (r#"{"plats":"x","dagar":14}"#, json!([]))]
+    {
         refill(&app, "2026-0004", given).await;
-        let answer = app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0004" } })).await;
+        let answer =
+            app.office().ask(QUESTION, json!({ "filter": { "search": "2026-0004" } })).await;
         assert_eq!(answer["templateConsistency"]["nodes"][0]["differingParameters"], differing);
-        let reasons = if differing == json!([]) { json!(["OLD_VERSION"]) } else { json!(["OLD_VERSION", "PARAMETERS"]) };
+        let reasons = if differing == json!([]) {
+            json!(["OLD_VERSION"])
+        } else {
+            json!(["OLD_VERSION", "PARAMETERS"])
+        };
         assert_eq!(answer["templateConsistency"]["nodes"][0]["reasons"], reasons);
     }
 });

@@ -1,4 +1,5 @@
-//! Contacts: people at work for a member, an organisation, a contact area or the network; personal data. Today is 2026-11-21.
+//! Contacts: people at work for a member, an organisation, a contact area or the network; personal
+//! data. Today is 2026-11-21.
 
 use serde_json::{Value, json};
 
@@ -33,7 +34,10 @@ async fn fill(app: &App) -> Owners {
 
 /// Adds a contact; its id.
 async fn add(app: &App, input: Value) -> String {
-    app.office().does("contactAdd", "id", input).await["contactAdd"]["id"].as_str().unwrap().to_owned()
+    app.office().does("contactAdd", "id", input).await["contactAdd"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// The names of each member's contacts.
@@ -42,7 +46,15 @@ async fn names(caller: &Caller<'_>) -> Value {
     let nodes = answer["members"]["nodes"].as_array().unwrap().iter();
     nodes
         .map(|member| {
-            json!([member["name"], member["contacts"].as_array().unwrap().iter().map(|contact| &contact["name"]).collect::<Vec<_>>()])
+            json!([
+                member["name"],
+                member["contacts"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|contact| &contact["name"])
+                    .collect::<Vec<_>>()
+            ])
         })
         .collect()
 }
@@ -66,12 +78,21 @@ on_both!(a_contact_is_added, |app| async move {
     );
     let trail = app.trail(before).await;
     let entry = &trail[0];
-    assert_eq!((trail.len(), &entry["action"], &entry["before"]), (1, &json!("contactAdd"), &Value::Null));
+    assert_eq!(
+        (trail.len(), &entry["action"], &entry["before"]),
+        (1, &json!("contactAdd"), &Value::Null)
+    );
     assert_eq!(entry["subject"], json!({ "__typename": "Contact", "id": id }));
-    assert_eq!((&entry["after"]["name"], &entry["after"]["valid_to"]), (&json!("Örjan Öst"), &json!("2026-12-31")));
+    assert_eq!(
+        (&entry["after"]["name"], &entry["after"]["valid_to"]),
+        (&json!("Örjan Öst"), &json!("2026-12-31"))
+    );
 
     // What nobody said is not known; one who belongs to nobody is the network's own.
-    let own = app.office().does("contactAdd", selection, json!({ "role": "OTHER", "name": "Nina" })).await;
+    let own = app
+        .office()
+        .does("contactAdd", selection, json!({ "role": "OTHER", "name": "Nina" }))
+        .await;
     assert_eq!(
         own["contactAdd"],
         json!({ "id": own["contactAdd"]["id"], "name": "Nina", "role": "OTHER", "email": null, "phone": null, "validFrom": null, "validTo": null, "member": null })
@@ -80,7 +101,10 @@ on_both!(a_contact_is_added, |app| async move {
     add(&app, json!({ "member": of.ale, "role": "CHAIR", "name": "Åsa" })).await;
     add(&app, json!({ "member": of.ale, "role": "CHAIR", "name": "zita" })).await;
     add(&app, json!({ "member": of.are, "role": "FINANCE", "name": "Bo" })).await;
-    assert_eq!(names(&app.office()).await, json!([["Ale", ["zita", "Åsa", "Örjan Öst"]], ["Åre", ["Bo"]], ["Örebro", []]]));
+    assert_eq!(
+        names(&app.office()).await,
+        json!([["Ale", ["zita", "Åsa", "Örjan Öst"]], ["Åre", ["Bo"]], ["Örebro", []]])
+    );
 });
 
 on_both!(a_contact_belongs_to_one_at_most, |app| async move {
@@ -96,12 +120,21 @@ on_both!(a_contact_belongs_to_one_at_most, |app| async move {
         (input["role"], input["name"]) = (json!("OTHER"), json!("Nina"));
         assert_eq!(app.office().does("contactAdd", "id", input).await.bad_fields(), ["input"]);
     }
-    let wrong_way =
-        json!({ "member": of.ale, "role": "CHAIR", "name": "\t", "email": "x", "validFrom": "2026-01-02", "validTo": "2026-01-01" });
-    assert_eq!(app.office().does("contactAdd", "id", wrong_way).await.bad_fields(), ["input.email", "input.name", "input.validTo"]);
+    let wrong_way = json!({ "member": of.ale, "role": "CHAIR", "name": "\t", "email": "x", "validFrom": "2026-01-02", "validTo": "2026-01-01" });
+    assert_eq!(
+        app.office().does("contactAdd", "id", wrong_way).await.bad_fields(),
+        ["input.email", "input.name", "input.validTo"]
+    );
     let nothing = json!({ "organisation": "organisation_0197aaaaaaaa7000800000000000000a", "role": "OTHER", "name": "Nina" });
     assert_eq!(app.office().does("contactAdd", "id", nothing).await.code(), "NOT_FOUND");
-    for caller in [app.finance(), app.board(), app.auditor(), app.lead(&["bip"]), app.member(&of.ale), app.service("members:read")] {
+    for caller in [
+        app.finance(),
+        app.board(),
+        app.auditor(),
+        app.lead(&["bip"]),
+        app.member(&of.ale),
+        app.service("members:read"),
+    ] {
         let input = json!({ "member": of.ale, "role": "CHAIR", "name": "" });
         assert_eq!(caller.does("contactAdd", "id", input).await.code(), "FORBIDDEN");
     }
@@ -135,7 +168,8 @@ on_both!(contacts_are_those_in_their_role_today, |app| async move {
         let answer =
             app.office().query("{ members(first: 1) { nodes { contacts { name } contactArea { boardContacts { name } } } } }").await;
         let contacts: Vec<_> = found.into_iter().map(|name| json!({ "name": name })).collect();
-        let expected = json!([{ "contacts": contacts, "contactArea": { "boardContacts": contacts } }]);
+        let expected =
+            json!([{ "contacts": contacts, "contactArea": { "boardContacts": contacts } }]);
         assert_eq!(answer["members"]["nodes"], expected, "{now}");
     }
     // By its id, one that was or will be is found too.
@@ -161,7 +195,8 @@ on_both!(each_sees_the_contacts_of_its_own_association, |app| async move {
     let question = "query($ids: [ID!]!, $area: ID!) { nodes(ids: $ids) { ... on Contact { name } }
         node(id: $area) { ... on ContactArea { name boardContacts { name } members { name contacts { name } } } } }";
     let named = |name: &str| json!({ "name": name });
-    let all = || json!([named("Anna"), named("Åke"), named("Stina"), named("Gustav"), named("Nina")]);
+    let all =
+        || json!([named("Anna"), named("Åke"), named("Stina"), named("Gustav"), named("Nina")]);
     // A member that left is of its area all the same.
     let area = |board: Value, of_ale: Value| json!({ "name": "Södra", "boardContacts": board, "members": [{ "name": "Ale", "contacts": of_ale }, { "name": "Örebro", "contacts": [] }] });
     let none = || json!([null, null, null, null, null]);
@@ -186,7 +221,12 @@ on_both!(each_sees_the_contacts_of_its_own_association, |app| async move {
             json!([null, named("Åke"), null, null, null]),
             json!({ "name": "Södra", "boardContacts": [], "members": [] }),
         ),
-        ("audit:read", app.service("audit:read"), none(), json!({ "name": "Södra", "boardContacts": [], "members": [] })),
+        (
+            "audit:read",
+            app.service("audit:read"),
+            none(),
+            json!({ "name": "Södra", "boardContacts": [], "members": [] }),
+        ),
     ] {
         let answer = caller.ask(question, json!({ "ids": ids, "area": of.södra })).await;
         assert_eq!((&answer["nodes"], &answer["node"]), (&nodes, &node), "{who}");
@@ -222,22 +262,35 @@ on_both!(only_what_is_said_of_a_contact_changes, |app| async move {
         let is_change = expected[field] != becomes;
         expected[field] = becomes;
         let input = json!({ "contact": id, (field): value });
-        assert_eq!(app.office().does("contactUpdate", selection, input.clone()).await["contactUpdate"], expected, "{input}");
+        assert_eq!(
+            app.office().does("contactUpdate", selection, input.clone()).await["contactUpdate"],
+            expected,
+            "{input}"
+        );
         assert_eq!(app.revision().await - before, i64::from(is_change), "{input}");
     }
     let entry = app.trail(app.revision().await - 1).await.remove(0);
     assert_eq!((&entry["action"], &entry["subject"]["id"]), (&json!("contactUpdate"), &json!(id)));
-    assert_eq!((&entry["before"]["valid_from"], &entry["after"]["valid_from"]), (&json!("2027-01-01"), &Value::Null));
+    assert_eq!(
+        (&entry["before"]["valid_from"], &entry["after"]["valid_from"]),
+        (&json!("2027-01-01"), &Value::Null)
+    );
 
     // Days are held against those that stand.
     let update = async |input: Value| app.office().does("contactUpdate", "id", input).await;
     update(json!({ "contact": id, "validFrom": "2026-06-01" })).await.data();
     let before = app.revision().await;
-    assert_eq!(update(json!({ "contact": id, "validTo": "2026-05-31" })).await.bad_fields(), ["input.validTo"]);
+    assert_eq!(
+        update(json!({ "contact": id, "validTo": "2026-05-31" })).await.bad_fields(),
+        ["input.validTo"]
+    );
     // Only what is bad is called so, be it the id itself.
     let bad = json!({ "contact": of.ale, "phone": "x".repeat(301), "validTo": "2026-05-32" });
     assert_eq!(update(bad).await.bad_fields(), ["input.contact", "input.phone", "input.validTo"]);
-    assert_eq!(update(json!({ "contact": "contact_", "role": "OTHER" })).await.bad_fields(), ["input.contact"]);
+    assert_eq!(
+        update(json!({ "contact": "contact_", "role": "OTHER" })).await.bad_fields(),
+        ["input.contact"]
+    );
     assert_eq!(app.revision().await, before);
 });
 
@@ -248,9 +301,19 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     app.office().does("activityStart", "id", started).await.data();
     let before = app.revision().await;
     for caller in [app.finance(), app.auditor(), app.member(&of.ale)] {
-        assert_eq!(caller.does("contactErase", "id", json!({ "contact": id })).await.code(), "FORBIDDEN");
+        assert_eq!(
+            caller.does("contactErase", "id", json!({ "contact": id })).await.code(),
+            "FORBIDDEN"
+        );
     }
-    let erased = app.office().does("contactErase", "name role email phone validFrom member { name }", json!({ "contact": id })).await;
+    let erased = app
+        .office()
+        .does(
+            "contactErase",
+            "name role email phone validFrom member { name }",
+            json!({ "contact": id }),
+        )
+        .await;
     let pseudonym = format!("Raderad kontakt {}", &id[id.len() - 8..]);
     assert_eq!(
         erased["contactErase"],
@@ -259,18 +322,33 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     // What referred to the person refers to the pseudonym.
     let lead = app.office().query("{ activity(by: { slug: \"bip\" }) { lead { name } } }").await;
     assert_eq!(lead["activity"], json!({ "lead": { "name": pseudonym } }));
-    // Neither the entry of the change nor the one about the revoked tokens shows the erased data; two more name the deleted keys.
+    // Neither the entry of the change nor the one about the revoked tokens shows the erased data;
+    // two more name the deleted keys.
     let trail = app.trail(before).await;
-    assert!(trail.len() == 4 && trail.iter().all(|entry| entry["action"] == "contactErase"), "{trail:?}");
+    assert!(
+        trail.len() == 4 && trail.iter().all(|entry| entry["action"] == "contactErase"),
+        "{trail:?}"
+    );
     let told = ["name", "email", "phone"].map(|field| &trail[0]["before"][field]);
     assert_eq!((told, &trail[1]["after"]["subject_sha256"]), ([&Value::Null; 3], &Value::Null));
     assert_eq!([2, 3].map(|place| trail[place]["after"]["key_id"].is_string()), [true; 2]);
     assert!(!json!(trail).to_string().contains("anna@"), "{trail:?}");
-    assert_eq!((&trail[0]["after"]["name"], &trail[0]["after"]["erased_at"]), (&json!(pseudonym), &json!("2026-11-21T09:00:00Z")));
+    assert_eq!(
+        (&trail[0]["after"]["name"], &trail[0]["after"]["erased_at"]),
+        (&json!(pseudonym), &json!("2026-11-21T09:00:00Z"))
+    );
 
     // Once is enough, and nobody comes back.
-    app.at("2026-11-22T09:00:00Z").office().does("contactErase", "id", json!({ "contact": id })).await.data();
-    let back = app.office().does("contactUpdate", "id", json!({ "contact": id, "name": "Anna" })).await;
-    assert_eq!((back.reason(), &back.error()["message"]), ("ERASED", &json!("the contact is erased; add a new one")));
+    app.at("2026-11-22T09:00:00Z")
+        .office()
+        .does("contactErase", "id", json!({ "contact": id }))
+        .await
+        .data();
+    let back =
+        app.office().does("contactUpdate", "id", json!({ "contact": id, "name": "Anna" })).await;
+    assert_eq!(
+        (back.reason(), &back.error()["message"]),
+        ("ERASED", &json!("the contact is erased; add a new one"))
+    );
     assert_eq!(app.revision().await, before + 4);
 });

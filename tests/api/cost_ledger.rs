@@ -1,5 +1,5 @@
-//! The ledger of costs and grants: lists and filters, corrections by reversal, supplier and VAT, committed cost, and who
-//! reads the history.
+//! The ledger of costs and grants: lists and filters, corrections by reversal, supplier and VAT,
+//! committed cost, and who reads the history.
 
 use domain::{integrity, revenue::integrity};
 use serde_json::{Value, json};
@@ -17,7 +17,9 @@ use crate::{
 
 /// The costs that a filter lets through.
 async fn costs(caller: &Caller<'_>, filter: Value, fields: &str) -> Value {
-    let document = format!("query($filter: CostFilter) {{ costs(filter: $filter) {{ totalCount nodes {{ {fields} }} }} }}");
+    let document = format!(
+        "query($filter: CostFilter) {{ costs(filter: $filter) {{ totalCount nodes {{ {fields} }} }} }}"
+    );
     let answer = caller.ask(&document, json!({ "filter": filter })).await;
     let page = answer["costs"].clone();
     assert_eq!(page["totalCount"], page["nodes"].as_array().unwrap().len(), "{}", answer.text());
@@ -29,7 +31,12 @@ async fn gammas(app: &App, samples: &Samples, day: &str, amount: &str) -> String
     let input = json!({ "activity": samples.id("bip"), "bookedOn": day, "amount": amount, "vat": "1.25", "description": "Uppdrag",
         "reference": "F-17", "agreementId": samples.id("avtal gamma") });
     app.finance().does("costRecord", "id", input).await.data();
-    let found = costs(&app.finance(), json!({ "from": day, "to": day, "agreementId": samples.id("avtal gamma") }), "id").await;
+    let found = costs(
+        &app.finance(),
+        json!({ "from": day, "to": day, "agreementId": samples.id("avtal gamma") }),
+        "id",
+    )
+    .await;
     found[0]["id"].as_str().unwrap().to_owned()
 }
 
@@ -40,7 +47,11 @@ async fn reverse(app: &App, input: Value) -> crate::app::Answer {
 }
 
 async fn sound(app: &App) {
-    let found = integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations;
+    let found = integrity::verify(&app.db, integrity::Request::default())
+        .await
+        .unwrap()
+        .findings
+        .violations;
     assert_eq!(found, [""; 0]);
     assert_eq!(breaches(&app.db).await.unwrap(), [""; 0]);
 }
@@ -48,28 +59,39 @@ async fn sound(app: &App) {
 on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
     let samples = Samples::fill(&app).await;
     gammas(&app, &samples, "2026-06-01", "1000.00").await;
-    let fields =
-        "bookedOn amount vat description reference status activity { slug } supplier { ... on Organisation { name } } agreement { number }";
+    let fields = "bookedOn amount vat description reference status activity { slug } supplier { ... on Organisation { name } } agreement { number }";
     let found = costs(&app.board(), json!({ "from": "2026-06-01" }), fields).await;
     let expected = json!([{ "bookedOn": "2026-06-01", "amount": "1000.00", "vat": "1.25", "description": "Uppdrag", "reference": "F-17",
         "status": "STANDING", "activity": { "slug": "bip" }, "supplier": { "name": "Konsult Gamma AB" }, "agreement": { "number": "2026-7003" } }]);
     assert_eq!(found, expected);
-    let old = costs(&app.board(), json!({ "to": "2026-05-31", "activityIds": [samples.id("bip")] }), fields).await;
+    let old = costs(
+        &app.board(),
+        json!({ "to": "2026-05-31", "activityIds": [samples.id("bip")] }),
+        fields,
+    )
+    .await;
     let expected = json!([{ "bookedOn": "2026-04-01", "amount": "3333.31", "vat": null, "description": "Lokal", "reference": null,
         "status": "STANDING", "activity": { "slug": "bip" }, "supplier": null, "agreement": null }]);
     assert_eq!(old, expected);
     for (filter, amounts) in [
         (json!({}), vec!["1000.00", "4444.41", "3333.31"]),
-        (json!({ "activityIds": [samples.id("bip"), samples.id("indikatorer")] }), vec!["1000.00", "4444.41", "3333.31"]),
+        (
+            json!({ "activityIds": [samples.id("bip"), samples.id("indikatorer")] }),
+            vec!["1000.00", "4444.41", "3333.31"],
+        ),
         (json!({ "activityIds": [] }), vec![]),
         (json!({ "supplierId": samples.id("gamma") }), vec!["1000.00"]),
         (json!({ "supplierId": samples.id("alfa") }), vec![]),
-        (json!({ "agreementId": samples.id("avtal gamma"), "status": ["STANDING", "REVERSED"] }), vec!["1000.00"]),
+        (
+            json!({ "agreementId": samples.id("avtal gamma"), "status": ["STANDING", "REVERSED"] }),
+            vec!["1000.00"],
+        ),
         (json!({ "agreementId": samples.id("avtal alfa") }), vec![]),
         (json!({ "status": ["REVERSED", "REVERSAL"] }), vec![]),
     ] {
         let found = costs(&app.finance(), filter.clone(), "amount").await;
-        let mut found: Vec<_> = found.as_array().unwrap().iter().map(|row| row["amount"].as_str().unwrap()).collect();
+        let mut found: Vec<_> =
+            found.as_array().unwrap().iter().map(|row| row["amount"].as_str().unwrap()).collect();
         // Of one day, the order is by id.
         let of_one_day = usize::from(found.len() == 3);
         found[of_one_day..].sort_unstable_by(|one, other| other.cmp(one));
@@ -95,8 +117,17 @@ on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {
     ]);
     assert_eq!(found, expected);
     let bad = json!({ "activityIds": ["x"], "supplierId": samples.id("bip"), "agreementId": "y", "from": "2026-02-30" });
-    let answer = app.finance().ask("query($filter: CostFilter) { costs(filter: $filter) { totalCount } }", json!({ "filter": bad })).await;
-    assert_eq!(answer.bad_fields(), ["filter.activityIds.0", "filter.agreementId", "filter.from", "filter.supplierId"]);
+    let answer = app
+        .finance()
+        .ask(
+            "query($filter: CostFilter) { costs(filter: $filter) { totalCount } }",
+            json!({ "filter": bad }),
+        )
+        .await;
+    assert_eq!(
+        answer.bad_fields(),
+        ["filter.activityIds.0", "filter.agreementId", "filter.from", "filter.supplierId"]
+    );
     sound(&app).await;
 });
 
@@ -104,7 +135,9 @@ on_both!(a_cost_is_corrected_by_one_reversal, |app| async move {
     let samples = Samples::fill(&app).await;
     let id = gammas(&app, &samples, "2026-06-01", "1000.00").await;
     let before = app.revision().await;
-    let done = reverse(&app, json!({ "costId": id, "reason": "Fel verksamhet" })).await["costReverse"].clone();
+    let done =
+        reverse(&app, json!({ "costId": id, "reason": "Fel verksamhet" })).await["costReverse"]
+            .clone();
     let reversal = done["reversal"]["id"].clone();
     let expected = json!({ "cost": { "id": id, "amount": "1000.00", "status": "REVERSED", "reversedBy": { "id": reversal } },
         "reversal": { "id": reversal, "bookedOn": "2026-11-21", "amount": "-1000.00", "vat": "-1.25", "status": "REVERSAL", "reason": "Fel verksamhet",
@@ -118,35 +151,75 @@ on_both!(a_cost_is_corrected_by_one_reversal, |app| async move {
         "the cost itself never changes"
     );
     // What was reported of its own day stays true.
-    let june = "{ revenue(input: { from: \"2026-06-01\", to: \"2026-06-30\" }) { total { cost } } }";
+    let june =
+        "{ revenue(input: { from: \"2026-06-01\", to: \"2026-06-30\" }) { total { cost } } }";
     assert_eq!(app.board().query(june).await["revenue"]["total"]["cost"], "1000.00");
 
-    assert_eq!(reverse(&app, json!({ "costId": id, "reason": "x" })).await.reason(), "ALREADY_REVERSED");
-    assert_eq!(reverse(&app, json!({ "costId": reversal, "reason": "x" })).await.reason(), "IS_REVERSAL");
+    assert_eq!(
+        reverse(&app, json!({ "costId": id, "reason": "x" })).await.reason(),
+        "ALREADY_REVERSED"
+    );
+    assert_eq!(
+        reverse(&app, json!({ "costId": reversal, "reason": "x" })).await.reason(),
+        "IS_REVERSAL"
+    );
     let nothing = "cost_0197aaaaaaaa7000800000000000000a";
-    assert_eq!(reverse(&app, json!({ "costId": nothing, "reason": "x" })).await.code(), "NOT_FOUND");
-    let other = costs(&app.finance(), json!({ "to": "2026-05-31", "activityIds": [samples.id("bip")] }), "id").await[0]["id"].clone();
+    assert_eq!(
+        reverse(&app, json!({ "costId": nothing, "reason": "x" })).await.code(),
+        "NOT_FOUND"
+    );
+    let other = costs(
+        &app.finance(),
+        json!({ "to": "2026-05-31", "activityIds": [samples.id("bip")] }),
+        "id",
+    )
+    .await[0]["id"]
+        .clone();
     for (day, reason) in [("2026-03-31", "x"), ("2026-11-22", " ")] {
-        let refused = reverse(&app, json!({ "costId": other, "reversedOn": day, "reason": reason })).await;
+        let refused =
+            reverse(&app, json!({ "costId": other, "reversedOn": day, "reason": reason })).await;
         assert!(refused.bad_fields().contains(&"input.reversedOn"), "{}", refused.text());
     }
     let close = json!({ "through": "2026-10-31" });
     app.finance().does("periodClose", "booksClosedThrough", close).await.data();
-    assert_eq!(reverse(&app, json!({ "costId": other, "reversedOn": "2026-10-31", "reason": "x" })).await.reason(), "PERIOD_CLOSED");
-    let open = reverse(&app, json!({ "costId": other, "reversedOn": "2026-11-01", "reason": "x" })).await;
+    assert_eq!(
+        reverse(&app, json!({ "costId": other, "reversedOn": "2026-10-31", "reason": "x" }))
+            .await
+            .reason(),
+        "PERIOD_CLOSED"
+    );
+    let open =
+        reverse(&app, json!({ "costId": other, "reversedOn": "2026-11-01", "reason": "x" })).await;
     assert_eq!(open["costReverse"]["reversal"]["bookedOn"], "2026-11-01");
     for caller in [app.board(), app.auditor(), app.lead(&["bip"]), app.service("invoices:write")] {
-        assert_eq!(caller.does("costReverse", "cost { id }", json!({ "costId": id, "reason": "x" })).await.code(), "FORBIDDEN");
+        assert_eq!(
+            caller
+                .does("costReverse", "cost { id }", json!({ "costId": id, "reason": "x" }))
+                .await
+                .code(),
+            "FORBIDDEN"
+        );
     }
     // A grant is corrected in the same way.
-    let grant = app.finance().query("{ grants { nodes { id amount } } }").await["grants"]["nodes"][0].clone();
+    let grant = app.finance().query("{ grants { nodes { id amount } } }").await["grants"]["nodes"]
+        [0]
+    .clone();
     let input = json!({ "grantId": grant["id"], "reason": "Fel bidrag" });
-    let done = app.office().does("grantReverse", "grant { status } reversal { amount reverses { amount } }", input.clone()).await;
+    let done = app
+        .office()
+        .does(
+            "grantReverse",
+            "grant { status } reversal { amount reverses { amount } }",
+            input.clone(),
+        )
+        .await;
     let amount = grant["amount"].as_str().unwrap();
-    let expected =
-        json!({ "grant": { "status": "REVERSED" }, "reversal": { "amount": format!("-{amount}"), "reverses": { "amount": amount } } });
+    let expected = json!({ "grant": { "status": "REVERSED" }, "reversal": { "amount": format!("-{amount}"), "reverses": { "amount": amount } } });
     assert_eq!(done["grantReverse"], expected);
-    assert_eq!(app.office().does("grantReverse", "grant { id }", input).await.reason(), "ALREADY_REVERSED");
+    assert_eq!(
+        app.office().does("grantReverse", "grant { id }", input).await.reason(),
+        "ALREADY_REVERSED"
+    );
     sound(&app).await;
 });
 
@@ -160,37 +233,69 @@ on_both!(what_a_cost_is_for_must_fit, |app| async move {
         (json!({ "vat": "x" }), "input.vat"),
         (json!({ "reference": "\u{7}" }), "input.reference"),
         (json!({ "supplierId": samples.id("bip") }), "input.supplierId"),
-        (json!({ "supplierId": "organisation_0197aaaaaaaa7000800000000000000a" }), "input.supplierId"),
-        (json!({ "supplierId": samples.id("alfa"), "agreementId": samples.id("avtal gamma") }), "input.supplierId"),
+        (
+            json!({ "supplierId": "organisation_0197aaaaaaaa7000800000000000000a" }),
+            "input.supplierId",
+        ),
+        (
+            json!({ "supplierId": samples.id("alfa"), "agreementId": samples.id("avtal gamma") }),
+            "input.supplierId",
+        ),
         (json!({ "agreementId": samples.id("avtal alfa") }), "input.agreementId"),
-        (json!({ "agreementId": "agreement_0197aaaaaaaa7000800000000000000a" }), "input.agreementId"),
-        (json!({ "activity": samples.id("indikatorer"), "agreementId": samples.id("avtal gamma") }), "input.agreementId"),
+        (
+            json!({ "agreementId": "agreement_0197aaaaaaaa7000800000000000000a" }),
+            "input.agreementId",
+        ),
+        (
+            json!({ "activity": samples.id("indikatorer"), "agreementId": samples.id("avtal gamma") }),
+            "input.agreementId",
+        ),
     ] {
-        let answer = app.finance().does("costRecord", "id", crate::life_samples::with(good.clone(), change.clone())).await;
+        let answer = app
+            .finance()
+            .does("costRecord", "id", crate::life_samples::with(good.clone(), change.clone()))
+            .await;
         assert_eq!(answer.bad_fields(), [field], "{change}: {}", answer.text());
     }
     // One error names every fault.
     let bad = json!({ "vat": "-1.00", "agreementId": samples.id("avtal alfa"), "amount": "10.00", "description": " " });
-    let answer = app.finance().does("costRecord", "id", crate::life_samples::with(good.clone(), bad)).await;
+    let answer =
+        app.finance().does("costRecord", "id", crate::life_samples::with(good.clone(), bad)).await;
     assert_eq!(answer.bad_fields(), ["input.agreementId", "input.description", "input.vat"]);
     let grant = json!({ "activity": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "10.00", "funder": "x", "agreementId": samples.id("avtal gamma") });
-    assert_eq!(app.finance().does("grantRecord", "id", grant).await.bad_fields(), ["input.agreementId"]);
+    assert_eq!(
+        app.finance().does("grantRecord", "id", grant).await.bad_fields(),
+        ["input.agreementId"]
+    );
     assert_eq!(app.revision().await, before);
     // A member may be the supplier, and an organisation that is one is not removed.
     for supplier in ["alfa", "gamma"] {
-        let input = crate::life_samples::with(good.clone(), json!({ "supplierId": samples.id(supplier), "vat": "0.00" }));
+        let input = crate::life_samples::with(
+            good.clone(),
+            json!({ "supplierId": samples.id(supplier), "vat": "0.00" }),
+        );
         app.finance().does("costRecord", "id", input).await.data();
     }
     let new = app.office().does("organisationAdd", "id", json!({ "name": "Lokaler AB" })).await["organisationAdd"]["id"].clone();
-    app.finance().does("costRecord", "id", crate::life_samples::with(good, json!({ "supplierId": new }))).await.data();
-    assert_eq!(app.office().does("organisationRemove", "organisationId", json!({ "organisationId": new })).await.reason(), "IN_USE");
+    app.finance()
+        .does("costRecord", "id", crate::life_samples::with(good, json!({ "supplierId": new })))
+        .await
+        .data();
+    assert_eq!(
+        app.office()
+            .does("organisationRemove", "organisationId", json!({ "organisationId": new }))
+            .await
+            .reason(),
+        "IN_USE"
+    );
     sound(&app).await;
 });
 
 on_both!(committed_cost_stands_beside_booked_cost, |app| async move {
     let samples = Samples::fill(&app).await;
     let id = gammas(&app, &samples, "2026-06-01", "1000.00").await;
-    // Gamma's 34 343.43 a year run from February 2026 to 10 February 2027: eleven months of the first year, two of the second.
+    // Gamma's 34 343.43 a year run from February 2026 to 10 February 2027: eleven months of the
+    // first year, two of the second.
     let ask = async |caller: Caller<'_>, from: &str, to: &str, rest: &str| {
         let document = format!(
             "{{ revenue(input: {{ from: \"{from}\", to: \"{to}\"{rest} }}) {{ rows {{ activity {{ slug }} period committedCost committedCostBooked
@@ -199,35 +304,51 @@ on_both!(committed_cost_stands_beside_booked_cost, |app| async move {
         caller.query(&document).await["revenue"].clone()
     };
     let year = ask(app.board(), "2026-01-01", "2026-12-31", ", committed: true").await;
-    let total =
-        json!({ "cost": "8777.72", "committedCost": "31481.48", "committedCostBooked": "1000.00", "committedCostLeft": "30481.48" });
+    let total = json!({ "cost": "8777.72", "committedCost": "31481.48", "committedCostBooked": "1000.00", "committedCostLeft": "30481.48" });
     assert_eq!(year["total"], total);
     let other = json!({ "activity": { "slug": "indikatorer" }, "period": null, "committedCost": "0.00", "committedCostBooked": "0.00", "committedCostLeft": "0.00" });
     assert_eq!(year["rows"][1], other);
     // The months add up to the year, and what nobody asks for is not shown as zero.
-    let months = ask(app.board(), "2026-01-01", "2026-12-31", ", committed: true, groupBy: [MONTH]").await;
+    let months =
+        ask(app.board(), "2026-01-01", "2026-12-31", ", committed: true, groupBy: [MONTH]").await;
     assert_eq!(months["total"], total);
     assert_eq!(months["rows"].as_array().unwrap().len(), 11, "{months}");
     assert_eq!(months["rows"][0]["period"], "2026-02");
-    assert_eq!(ask(app.board(), "2027-01-01", "2027-12-31", ", committed: true").await["total"]["committedCost"], "5723.91");
-    assert_eq!(ask(app.board(), "2026-01-01", "2026-12-31", "").await["total"]["committedCost"], Value::Null);
+    assert_eq!(
+        ask(app.board(), "2027-01-01", "2027-12-31", ", committed: true").await["total"]["committedCost"],
+        "5723.91"
+    );
+    assert_eq!(
+        ask(app.board(), "2026-01-01", "2026-12-31", "").await["total"]["committedCost"],
+        Value::Null
+    );
     // It belongs to no member; a lead sees that of its activities.
-    let member = ask(app.member(samples.id("alfa")), "2026-01-01", "2026-12-31", ", committed: true").await;
+    let member =
+        ask(app.member(samples.id("alfa")), "2026-01-01", "2026-12-31", ", committed: true").await;
     assert_eq!(member["total"]["committedCost"], "0.00");
-    assert_eq!(ask(app.lead(&["bip"]), "2026-01-01", "2026-12-31", ", committed: true").await["total"]["committedCost"], "31481.48");
-    assert_eq!(ask(app.lead(&["indikatorer"]), "2026-01-01", "2026-12-31", ", committed: true").await["total"]["committedCost"], "0.00");
-    let break_even =
-        "{ activity(by: { slug: \"bip\" }) { breakEven(year: 2026) { cost committedCost committedCostBooked committedCostLeft } } }";
-    let expected =
-        json!({ "cost": "4333.31", "committedCost": "31481.48", "committedCostBooked": "1000.00", "committedCostLeft": "30481.48" });
+    assert_eq!(
+        ask(app.lead(&["bip"]), "2026-01-01", "2026-12-31", ", committed: true").await["total"]["committedCost"],
+        "31481.48"
+    );
+    assert_eq!(
+        ask(app.lead(&["indikatorer"]), "2026-01-01", "2026-12-31", ", committed: true").await["total"]
+            ["committedCost"],
+        "0.00"
+    );
+    let break_even = "{ activity(by: { slug: \"bip\" }) { breakEven(year: 2026) { cost committedCost committedCostBooked committedCostLeft } } }";
+    let expected = json!({ "cost": "4333.31", "committedCost": "31481.48", "committedCostBooked": "1000.00", "committedCostLeft": "30481.48" });
     assert_eq!(app.board().query(break_even).await["activity"]["breakEven"], expected);
     // A reversal gives back what was booked.
     reverse(&app, json!({ "costId": id, "reason": "x" })).await.data();
-    assert_eq!(app.board().query(break_even).await["activity"]["breakEven"]["committedCostBooked"], "0.00");
+    assert_eq!(
+        app.board().query(break_even).await["activity"]["breakEven"]["committedCostBooked"],
+        "0.00"
+    );
 
     let folder = tempfile::tempdir().unwrap();
     let run = |line: &str| {
-        let output = app.program().current_dir(folder.path()).args(line.split(' ')).output().unwrap();
+        let output =
+            app.program().current_dir(folder.path()).args(line.split(' ')).output().unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap().replace("\r\n", "\n")
     };
@@ -247,13 +368,25 @@ on_both!(the_ledger_goes_out_and_comes_in_as_it_was, |app| async move {
     let samples = Samples::fill(&app).await;
     let first = gammas(&app, &samples, "2026-06-01", "1000.00").await;
     gammas(&app, &samples, "2026-06-01", "1000.00").await;
-    reverse(&app, json!({ "costId": first, "reason": "Dubblett", "reversedOn": "2026-06-01" })).await.data();
-    let grant = app.finance().query("{ grants { nodes { id } } }").await["grants"]["nodes"][0]["id"].clone();
-    app.finance().does("grantReverse", "grant { id }", json!({ "grantId": grant, "reason": "Återbetalt" })).await.data();
+    reverse(&app, json!({ "costId": first, "reason": "Dubblett", "reversedOn": "2026-06-01" }))
+        .await
+        .data();
+    let grant =
+        app.finance().query("{ grants { nodes { id } } }").await["grants"]["nodes"][0]["id"]
+            .clone();
+    app.finance()
+        .does("grantReverse", "grant { id }", json!({ "grantId": grant, "reason": "Återbetalt" }))
+        .await
+        .data();
     let files = exported(&app).await;
     let text = String::from_utf8(files["costs.csv"].clone()).unwrap();
     assert!(text.starts_with("activity,booked_on,amount,description,vat,supplier,reference,agreement,reverses,reason\n"), "{text}");
-    assert!(text.contains("bip,2026-06-01,-1000.00,Uppdrag,-1.25,gamma,F-17,avtal-gamma,2026-06-01,Dubblett\n"), "{text}");
+    assert!(
+        text.contains(
+            "bip,2026-06-01,-1000.00,Uppdrag,-1.25,gamma,F-17,avtal-gamma,2026-06-01,Dubblett\n"
+        ),
+        "{text}"
+    );
     let other = app.beside().await;
     try_import(&other, &files).await.unwrap();
     assert_eq!(exported(&other).await["costs.csv"], files["costs.csv"]);
@@ -266,7 +399,8 @@ on_both!(the_ledger_goes_out_and_comes_in_as_it_was, |app| async move {
     other.import(&[("costs.csv", old)]).await;
     assert_eq!(other.revision().await, before);
 
-    let head = "activity,booked_on,amount,description,vat,supplier,reference,agreement,reverses,reason\n";
+    let head =
+        "activity,booked_on,amount,description,vat,supplier,reference,agreement,reverses,reason\n";
     for (row, why) in [
         ("bip,2026-06-01,999.00,Uppdrag,1.25,gamma,F-17,avtal-gamma,,", "never changes"),
         ("bip,2026-07-01,-1000.00,Uppdrag,,,,,2026-06-01,Igen", "was reversed already"),
@@ -281,60 +415,87 @@ on_both!(the_ledger_goes_out_and_comes_in_as_it_was, |app| async move {
         ("bip,2026-07-01,10.00,Ny,,,,,2026-7-1,x", "is not a date"),
         ("bip,2026-07-01,10.00,Ny,,,,,,x", "must be empty for what reverses nothing"),
     ] {
-        let refused = other.try_import(&[("costs.csv", &format!("{head}{row}\n"))]).await.map(|_| ()).unwrap_err().to_string();
+        let refused = other
+            .try_import(&[("costs.csv", &format!("{head}{row}\n"))])
+            .await
+            .map(|_| ())
+            .unwrap_err()
+            .to_string();
         assert!(refused.contains(why), "{row}: {refused}");
     }
     assert_eq!(other.revision().await, before);
 });
 
-on_both!(what_is_booked_for_an_agreement_that_commits_nothing_takes_nothing_of_the_others, |app| async move {
-    let samples = Samples::fill(&app).await;
-    gammas(&app, &samples, "2026-06-01", "1000.00").await;
-    let ask = async |year: i32| {
-        let document = format!(
+on_both!(
+    what_is_booked_for_an_agreement_that_commits_nothing_takes_nothing_of_the_others,
+    |app| async move {
+        let samples = Samples::fill(&app).await;
+        gammas(&app, &samples, "2026-06-01", "1000.00").await;
+        let ask = async |year: i32| {
+            let document = format!(
             "{{ revenue(input: {{ from: \"{year}-01-01\", to: \"{year}-12-31\", committed: true }}) {{ total {{ committedCost committedCostBooked
                 committedCostLeft }} }} activity(by: {{ slug: \"bip\" }}) {{ breakEven(year: {year}) {{ committedCostBooked committedCostLeft }} }} }}"
         );
-        let answer = app.board().query(&document).await;
-        (answer["revenue"]["total"].clone(), answer["activity"]["breakEven"].clone())
-    };
-    let left = |cost: &str, booked: &str, left: &str| {
-        (
-            json!({ "committedCost": cost, "committedCostBooked": booked, "committedCostLeft": left }),
-            json!({ "committedCostBooked": booked, "committedCostLeft": left }),
-        )
-    };
-    assert_eq!(ask(2026).await, left("31481.48", "1000.00", "30481.48"));
-    raw(&app, "UPDATE agreement SET withdrawn_on = '2026-06-15' WHERE number = '2026-7003'").await.unwrap();
-    assert_eq!(ask(2026).await, left("0.00", "0.00", "0.00"));
-    // A late cost is none of what is committed in a year for which the agreement pays nothing.
-    raw(&app, "UPDATE agreement SET withdrawn_on = NULL, ends_on = '2025-12-31', starts_on = '2025-02-01', renewal_months = NULL WHERE number = '2026-7003'")
+            let answer = app.board().query(&document).await;
+            (answer["revenue"]["total"].clone(), answer["activity"]["breakEven"].clone())
+        };
+        let left = |cost: &str, booked: &str, left: &str| {
+            (
+                json!({ "committedCost": cost, "committedCostBooked": booked, "committedCostLeft": left }),
+                json!({ "committedCostBooked": booked, "committedCostLeft": left }),
+            )
+        };
+        assert_eq!(ask(2026).await, left("31481.48", "1000.00", "30481.48"));
+        raw(&app, "UPDATE agreement SET withdrawn_on = '2026-06-15' WHERE number = '2026-7003'")
+            .await
+            .unwrap();
+        assert_eq!(ask(2026).await, left("0.00", "0.00", "0.00"));
+        // A late cost is none of what is committed in a year for which the agreement pays nothing.
+        raw(&app, "UPDATE agreement SET withdrawn_on = NULL, ends_on = '2025-12-31', starts_on = '2025-02-01', renewal_months = NULL WHERE number = '2026-7003'")
         .await
         .unwrap();
-    assert_eq!(ask(2026).await, left("0.00", "0.00", "0.00"));
-});
+        assert_eq!(ask(2026).await, left("0.00", "0.00", "0.00"));
+    }
+);
 
 on_both!(a_booking_of_an_agreement_that_was_withdrawn_since_is_imported, |app| async move {
     let samples = Samples::fill(&app).await;
     let id = gammas(&app, &samples, "2026-06-01", "1000.00").await;
-    raw(&app, "UPDATE agreement SET withdrawn_on = '2026-06-15' WHERE number = '2026-7003'").await.unwrap();
+    raw(&app, "UPDATE agreement SET withdrawn_on = '2026-06-15' WHERE number = '2026-7003'")
+        .await
+        .unwrap();
     let other = app.beside().await;
     try_import(&other, &exported(&app).await).await.unwrap();
-    let imported = costs(&other.finance(), json!({ "from": "2026-06-01" }), "agreement { number }").await;
+    let imported =
+        costs(&other.finance(), json!({ "from": "2026-06-01" }), "agreement { number }").await;
     assert_eq!(imported, json!([{ "agreement": { "number": "2026-7003" } }]));
     // It is reversed, but no more is booked for it.
     reverse(&app, json!({ "costId": id, "reason": "x" })).await.data();
     let more = json!({ "activity": samples.id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x", "agreementId": samples.id("avtal gamma") });
-    assert_eq!(app.finance().does("costRecord", "id", more).await.bad_fields(), ["input.agreementId"]);
+    assert_eq!(
+        app.finance().does("costRecord", "id", more).await.bad_fields(),
+        ["input.agreementId"]
+    );
 });
 
 on_both!(verify_finds_a_reversal_that_does_not_agree, |app| async move {
     let samples = Samples::fill(&app).await;
     let id = gammas(&app, &samples, "2026-06-01", "1000.00").await;
     reverse(&app, json!({ "costId": id, "reason": "x" })).await.data();
-    raw(&app, &format!("UPDATE cost SET amount = 99900 WHERE id = {}", sql_id(&app, &id))).await.unwrap();
-    let found = integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations;
-    assert!(found.iter().any(|sentence| sentence.ends_with("has not the negative amounts of what it reverses")), "{found:?}");
+    raw(&app, &format!("UPDATE cost SET amount = 99900 WHERE id = {}", sql_id(&app, &id)))
+        .await
+        .unwrap();
+    let found = integrity::verify(&app.db, integrity::Request::default())
+        .await
+        .unwrap()
+        .findings
+        .violations;
+    assert!(
+        found
+            .iter()
+            .any(|sentence| sentence.ends_with("has not the negative amounts of what it reverses")),
+        "{found:?}"
+    );
 });
 
 on_both!(the_filter_reveals_no_agreement_that_rows_do_not_show, |app| async move {
@@ -343,7 +504,10 @@ on_both!(the_filter_reveals_no_agreement_that_rows_do_not_show, |app| async move
     let (program, fields) = (app.service("revenue:read"), "amount agreement { number }");
     let seen = costs(&program, json!({ "from": "2026-06-01" }), fields).await;
     assert_eq!(seen, json!([{ "amount": "1000.00", "agreement": null }]));
-    assert_eq!(costs(&program, json!({ "agreementId": samples.id("avtal gamma") }), fields).await, json!([]));
+    assert_eq!(
+        costs(&program, json!({ "agreementId": samples.id("avtal gamma") }), fields).await,
+        json!([])
+    );
     assert_eq!(costs(&app.member(samples.id("alfa")), json!({}), fields).await, json!([]));
 });
 
@@ -365,11 +529,15 @@ on_both!(finance_reads_the_history_of_what_it_may_change, |app| async move {
         assert_eq!(node["history"].as_array().unwrap().len(), count, "{node}");
         assert_eq!(node["reversedBy"]["history"].as_array().unwrap().len(), count, "{node}");
         if count == 1 {
-            assert_eq!((&node["history"][0]["action"], &node["history"][0]["after"]["amount"]), (&json!("costRecord"), &json!(100_000)));
+            assert_eq!(
+                (&node["history"][0]["action"], &node["history"][0]["after"]["amount"]),
+                (&json!("costRecord"), &json!(100_000))
+            );
             assert_eq!(node["reversedBy"]["history"], json!([{ "action": "costReverse" }]));
         }
     }
-    // Each mutation that it may do leaves an entry that it reads, and what others do to members and agreements leaves none.
+    // Each mutation that it may do leaves an entry that it reads, and what others do to members and
+    // agreements leaves none.
     let (schema, table) = (Schema::of_program().await, Table::read());
     for name in schema.field_names("Mutation") {
         if !table.row(name).any(|cell| cell == ("FINANCE", "may")) {
@@ -377,14 +545,29 @@ on_both!(finance_reads_the_history_of_what_it_may_change, |app| async move {
         }
         let input = input(&app, &samples, name, 1).await;
         let before = app.revision().await;
-        let document =
-            format!("mutation($input: {}{}Input!) {{ {name}(input: $input) {{ __typename }} }}", name[..1].to_uppercase(), &name[1..]);
+        let document = format!(
+            "mutation($input: {}{}Input!) {{ {name}(input: $input) {{ __typename }} }}",
+            name[..1].to_uppercase(),
+            &name[1..]
+        );
         app.finance().ask(&document, json!({ "input": input })).await.data();
-        let read = app.finance().query("{ auditLog(first: 1) { nodes { revision } } }").await["auditLog"]["nodes"].clone();
-        assert!(read[0]["revision"].as_str().unwrap().parse::<i64>().unwrap() > before, "{name}: {read}");
+        let read =
+            app.finance().query("{ auditLog(first: 1) { nodes { revision } } }").await["auditLog"]
+                ["nodes"]
+                .clone();
+        assert!(
+            read[0]["revision"].as_str().unwrap().parse::<i64>().unwrap() > before,
+            "{name}: {read}"
+        );
     }
-    let of_others = app.finance().query("{ auditLog(first: 200) { nodes { action subject { __typename } } } }").await.text();
-    for action in ["memberAdmit", "agreementSign", "organisationUpdate", "contactAdd", "templateCreate"] {
+    let of_others = app
+        .finance()
+        .query("{ auditLog(first: 200) { nodes { action subject { __typename } } } }")
+        .await
+        .text();
+    for action in
+        ["memberAdmit", "agreementSign", "organisationUpdate", "contactAdd", "templateCreate"]
+    {
         assert!(!of_others.contains(action), "{action}");
     }
 });
@@ -397,15 +580,27 @@ async fn a_page_deep_in_the_ledger_is_searched_for_in_an_index() {
         gammas(&app, &samples, &format!("2026-06-{day}"), "10.00").await;
     }
     let agreement = format!("agreementId: \"{}\"", samples.id("avtal gamma"));
-    let (activity, supplier) = (format!("activityIds: [\"{}\"]", samples.id("bip")), format!("supplierId: \"{}\"", samples.id("gamma")));
-    for filter in ["", &agreement, &activity, &supplier, "from: \"2026-06-01\", to: \"2026-06-30\""] {
-        let page = |rest: &str| format!("{{ costs(filter: {{ {filter} }}, {rest}) {{ pageInfo {{ endCursor }} }} }}");
-        let cursor = app.finance().query(&page("first: 5")).await["costs"]["pageInfo"]["endCursor"].as_str().unwrap().to_owned();
+    let (activity, supplier) = (
+        format!("activityIds: [\"{}\"]", samples.id("bip")),
+        format!("supplierId: \"{}\"", samples.id("gamma")),
+    );
+    for filter in ["", &agreement, &activity, &supplier, "from: \"2026-06-01\", to: \"2026-06-30\""]
+    {
+        let page = |rest: &str| {
+            format!("{{ costs(filter: {{ {filter} }}, {rest}) {{ pageInfo {{ endCursor }} }} }}")
+        };
+        let cursor = app.finance().query(&page("first: 5")).await["costs"]["pageInfo"]["endCursor"]
+            .as_str()
+            .unwrap()
+            .to_owned();
         app.statements();
         app.finance().query(&page(&format!("first: 5, after: \"{cursor}\""))).await.data();
         let statements = app.statements();
         let sql = statements.iter().find(|sql| sql.contains("place_key")).unwrap();
         let plan = plan(&app, sql).await;
-        assert!(plan.starts_with("SEARCH") && plan.contains("INDEX") && !plan.contains("TEMP B-TREE"), "{filter}: {plan}\n{sql}");
+        assert!(
+            plan.starts_with("SEARCH") && plan.contains("INDEX") && !plan.contains("TEMP B-TREE"),
+            "{filter}: {plan}\n{sql}"
+        );
     }
 }

@@ -6,7 +6,8 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
 use crate::place::Place;
 
-/// The schema and the rows of a database, without what depends on the time at which it was migrated.
+/// The schema and the rows of a database, without what depends on the time at which it was
+/// migrated.
 #[derive(Debug, PartialEq, Eq)]
 pub struct Content {
     /// A line for each table, column, index, constraint, trigger, function and view.
@@ -30,7 +31,8 @@ const POSTGRES: &str = "
     UNION ALL SELECT 'type ' || typname FROM pg_type WHERE typnamespace = 'public'::regnamespace";
 
 impl Content {
-    /// Reads all of a database. Every row of `seaql_migrations` counts but for its time; statistics don't.
+    /// Reads all of a database. Every row of `seaql_migrations` counts but for its time; statistics
+    /// don't.
     pub async fn of(place: &Place) -> Self {
         let db = sea_orm::Database::connect(place.url()).await.unwrap();
         let is_sqlite = db.get_database_backend() == DbBackend::Sqlite;
@@ -58,7 +60,11 @@ impl Content {
 
     /// The tables without a row.
     pub fn empty_tables(&self) -> Vec<&str> {
-        self.rows.iter().filter(|(_, rows)| rows.is_empty()).map(|(table, _)| table.as_str()).collect()
+        self.rows
+            .iter()
+            .filter(|(_, rows)| rows.is_empty())
+            .map(|(table, _)| table.as_str())
+            .collect()
     }
 }
 
@@ -67,13 +73,18 @@ async fn rows_of(db: &DatabaseConnection, table: &str, is_sqlite: bool) -> Strin
     if !is_sqlite {
         return format!("SELECT (to_jsonb(t) - 'applied_at')::text FROM \"{table}\" t");
     }
-    let columns = column(db, &format!("SELECT name FROM pragma_table_info('{table}') WHERE name <> 'applied_at'")).await;
+    let columns = column(
+        db,
+        &format!("SELECT name FROM pragma_table_info('{table}') WHERE name <> 'applied_at'"),
+    )
+    .await;
     let pairs: Vec<_> = columns.iter().map(|name| format!("'{name}', quote(\"{name}\")")).collect();
     format!("SELECT json_object({}) FROM \"{table}\"", pairs.join(", "))
 }
 
 /// The first column of a query's rows.
 async fn column(db: &DatabaseConnection, sql: &str) -> Vec<String> {
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    let rows =
+        db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
     rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
 }

@@ -16,17 +16,35 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
     let postgres = app.db.backend() == DbBackend::Postgres;
     let cases: &[(&str, &str)] = if postgres {
         &[
-            ("ALTER TABLE invoice DISABLE TRIGGER invoice__kept", "the trigger invoice__kept of invoice is switched off"),
-            ("ALTER TABLE payment DISABLE TRIGGER ALL", "a foreign key of table payment is switched off"),
-            ("DROP TRIGGER audit_entry__no_delete ON audit_entry", "the trigger audit_entry__no_delete of audit_entry is missing"),
+            (
+                "ALTER TABLE invoice DISABLE TRIGGER invoice__kept",
+                "the trigger invoice__kept of invoice is switched off",
+            ),
+            (
+                "ALTER TABLE payment DISABLE TRIGGER ALL",
+                "a foreign key of table payment is switched off",
+            ),
+            (
+                "DROP TRIGGER audit_entry__no_delete ON audit_entry",
+                "the trigger audit_entry__no_delete of audit_entry is missing",
+            ),
             ("DROP INDEX audit_entry__at", "the index audit_entry__at of audit_entry is missing"),
             (
                 "CREATE OR REPLACE FUNCTION audit_entry__refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
                 "the function audit_entry__refuse() is not what the migrations make",
             ),
-            ("ALTER TABLE cost DROP CONSTRAINT cost_activity_id_fkey", "the constraint cost_activity_id_fkey of cost is missing"),
-            ("ALTER TABLE member ALTER COLUMN name DROP NOT NULL", "the column member.name is not what the migrations make"),
-            ("CREATE RULE away AS ON INSERT TO cost DO INSTEAD NOTHING", "the rule away of cost is none of the register's"),
+            (
+                "ALTER TABLE cost DROP CONSTRAINT cost_activity_id_fkey",
+                "the constraint cost_activity_id_fkey of cost is missing",
+            ),
+            (
+                "ALTER TABLE member ALTER COLUMN name DROP NOT NULL",
+                "the column member.name is not what the migrations make",
+            ),
+            (
+                "CREATE RULE away AS ON INSERT TO cost DO INSTEAD NOTHING",
+                "the rule away of cost is none of the register's",
+            ),
             ("DROP VIEW agreement_participation", "the view agreement_participation is missing"),
             (
                 "DO $$ BEGIN EXECUTE format('ALTER DATABASE %I SET session_replication_role = replica', current_database()); END $$",
@@ -35,7 +53,10 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
         ]
     } else {
         &[
-            ("DROP TRIGGER audit_entry__no_delete", "the trigger audit_entry__no_delete of audit_entry is missing"),
+            (
+                "DROP TRIGGER audit_entry__no_delete",
+                "the trigger audit_entry__no_delete of audit_entry is missing",
+            ),
             ("DROP INDEX audit_entry__at", "the index audit_entry__at of audit_entry is missing"),
             (
                 "CREATE TRIGGER away BEFORE INSERT ON cost BEGIN SELECT RAISE(IGNORE); END",
@@ -45,7 +66,10 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
                 "DROP TRIGGER invoice_file__update; CREATE TRIGGER invoice_file__update BEFORE UPDATE ON invoice_file BEGIN SELECT 1; END",
                 "the trigger invoice_file__update of invoice_file is not what the migrations make",
             ),
-            ("DROP VIEW agreement_participation", "the view agreement_participation of agreement_participation is missing"),
+            (
+                "DROP VIEW agreement_participation",
+                "the view agreement_participation of agreement_participation is missing",
+            ),
             (
                 "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = REPLACE(sql, 'REFERENCES activity', 'REFERENCES member') \
                  WHERE name = 'cost'; PRAGMA writable_schema = OFF",
@@ -54,7 +78,9 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
         ]
     };
     for (statement, violation) in cases {
-        db.execute_unprepared(statement).await.unwrap_or_else(|error| panic!("{statement}: {error}"));
+        db.execute_unprepared(statement)
+            .await
+            .unwrap_or_else(|error| panic!("{statement}: {error}"));
         let found = found(&app).await;
         assert!(found.contains(&format!("schema: {violation}")), "{statement}: {found:?}");
     }

@@ -11,19 +11,38 @@ use crate::{
     samples::Samples,
 };
 
-const ACKNOWLEDGE: &str = "mutation($input: DeadlineAcknowledgeInput!) { deadlineAcknowledge(input: $input) {
+const ACKNOWLEDGE: &str =
+    "mutation($input: DeadlineAcknowledgeInput!) { deadlineAcknowledge(input: $input) {
     number nextDeadline { kind on reason acknowledged { by at until note } } } }";
 const WITHDRAW: &str = "mutation($input: DeadlineAcknowledgementWithdrawInput!) {
     deadlineAcknowledgementWithdraw(input: $input) { number nextDeadline { acknowledged { until } } } }";
 
-async fn acknowledge(caller: Caller<'_>, agreement: &str, until: &str, note: Option<&str>) -> Answer {
-    caller.ask(ACKNOWLEDGE, json!({ "input": { "agreement": agreement, "until": until, "note": note } })).await
+async fn acknowledge(
+    caller: Caller<'_>,
+    agreement: &str,
+    until: &str,
+    note: Option<&str>,
+) -> Answer {
+    caller
+        .ask(
+            ACKNOWLEDGE,
+            json!({ "input": { "agreement": agreement, "until": until, "note": note } }),
+        )
+        .await
 }
 
 /// The numbers of those that expire within 90 days.
 async fn listed(app: &App, filter: &str) -> Vec<String> {
-    let answer = app.office().query(&format!("{{ expiringAgreements{filter} {{ nodes {{ number }} }} }}")).await;
-    answer["expiringAgreements"]["nodes"].as_array().unwrap().iter().map(|node| node["number"].as_str().unwrap().to_owned()).collect()
+    let answer = app
+        .office()
+        .query(&format!("{{ expiringAgreements{filter} {{ nodes {{ number }} }} }}"))
+        .await;
+    answer["expiringAgreements"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["number"].as_str().unwrap().to_owned())
+        .collect()
 }
 
 on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
@@ -31,16 +50,23 @@ on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
     let (ending, renewing) = (register.id("ending"), register.id("renewing"));
     assert_eq!(listed(&app, "").await, ["2025-0001", "2026-0001"]);
 
-    let answer = acknowledge(app.office(), ending, "2026-12-01", Some(" Uppdraget avslutas ")).await;
+    let answer =
+        acknowledge(app.office(), ending, "2026-12-01", Some(" Uppdraget avslutas ")).await;
     assert_eq!(
         answer["deadlineAcknowledge"],
         json!({ "number": "2026-0001", "nextDeadline": { "kind": "END", "on": "2026-12-10", "reason": "NOTICE_GIVEN", "acknowledged": {
             "by": "office@example.se", "at": "2026-11-21T09:00:00Z", "until": "2026-12-01", "note": "Uppdraget avslutas" } } })
     );
     assert_eq!(listed(&app, "").await, ["2025-0001"]);
-    assert_eq!(listed(&app, "(filter: { includeAcknowledged: true })").await, ["2025-0001", "2026-0001", "2025-0002"]);
+    assert_eq!(
+        listed(&app, "(filter: { includeAcknowledged: true })").await,
+        ["2025-0001", "2026-0001", "2025-0002"]
+    );
     // The last quiet day is quiet; on the next it is heard of again.
-    assert_eq!(listed(&app.at("2026-12-01T09:00:00Z"), "(withinDays: 20)").await, Vec::<String>::new());
+    assert_eq!(
+        listed(&app.at("2026-12-01T09:00:00Z"), "(withinDays: 20)").await,
+        Vec::<String>::new()
+    );
     assert_eq!(listed(&app.at("2026-12-02T09:00:00Z"), "(withinDays: 20)").await, ["2026-0001"]);
 
     // Done again, it takes the place of the first; the trail keeps both.
@@ -48,19 +74,35 @@ on_both!(an_acknowledged_deadline_is_quiet_until_its_day, |app| async move {
     let question = "query($id: ID!) { agreement(by: { id: $id }) { nextDeadline { acknowledged { by until note } } history { action before after } } }";
     let answer = app.office().ask(question, json!({ "id": ending })).await;
     let told = &answer["agreement"];
-    assert_eq!(told["nextDeadline"]["acknowledged"], json!({ "by": "service@example.se", "until": "2026-11-21", "note": null }));
+    assert_eq!(
+        told["nextDeadline"]["acknowledged"],
+        json!({ "by": "service@example.se", "until": "2026-11-21", "note": null })
+    );
     let history = told["history"].as_array().unwrap();
-    let untils: Vec<_> = history.iter().map(|entry| (&entry["action"], &entry["before"]["until"], &entry["after"]["until"])).collect();
+    let untils: Vec<_> = history
+        .iter()
+        .map(|entry| (&entry["action"], &entry["before"]["until"], &entry["after"]["until"]))
+        .collect();
     let done = json!("deadlineAcknowledge");
     let (first, none, second) = (json!("2026-12-01"), Value::Null, json!("2026-11-21"));
     assert_eq!(untils, [(&done, &none, &first), (&done, &first, &none), (&done, &none, &second)]);
 
     // A notice deadline may be quiet until it passes, not longer.
     acknowledge(app.office(), renewing, "2026-11-30", None).await.data();
-    assert_eq!(listed(&app.at("2026-12-01T09:00:00Z"), "(withinDays: 365, filter: { activity: \"indikatorer\" })").await, ["2025-0001"]);
+    assert_eq!(
+        listed(
+            &app.at("2026-12-01T09:00:00Z"),
+            "(withinDays: 365, filter: { activity: \"indikatorer\" })"
+        )
+        .await,
+        ["2025-0001"]
+    );
 
     let answer = app.office().ask(WITHDRAW, json!({ "input": { "agreement": ending } })).await;
-    assert_eq!(answer["deadlineAcknowledgementWithdraw"], json!({ "number": "2026-0001", "nextDeadline": { "acknowledged": null } }));
+    assert_eq!(
+        answer["deadlineAcknowledgementWithdraw"],
+        json!({ "number": "2026-0001", "nextDeadline": { "acknowledged": null } })
+    );
     assert_eq!(listed(&app, "").await, ["2026-0001"]);
 });
 
@@ -69,7 +111,8 @@ on_both!(who_acknowledged_a_deadline_and_why_is_not_for_the_member, |app| async 
     let samples = Samples::fill(&app).await;
     let (alfa, agreement) = (samples.id("alfa"), samples.id("avtal alfa"));
     acknowledge(app.office(), agreement, "2026-11-22", Some("De vill inte betala")).await.data();
-    let shown = json!({ "by": "office@example.se", "note": "De vill inte betala", "until": "2026-11-22" });
+    let shown =
+        json!({ "by": "office@example.se", "note": "De vill inte betala", "until": "2026-11-22" });
     let hidden = Value::Null;
     for (caller, expected) in [
         (app.member(alfa), &hidden),
@@ -100,12 +143,24 @@ on_both!(an_acknowledgement_changes_no_answer_to_the_member, |app| async move {
         }
         found
     };
-    let (member, elsewhere, lead) = (app.member(alfa), app.member_who_leads(alfa, &["indikatorer"]), app.member_who_leads(alfa, &["bip"]));
-    let before = [answers(member.clone()).await, answers(elsewhere.clone()).await, answers(lead.clone()).await];
+    let (member, elsewhere, lead) = (
+        app.member(alfa),
+        app.member_who_leads(alfa, &["indikatorer"]),
+        app.member_who_leads(alfa, &["bip"]),
+    );
+    let before = [
+        answers(member.clone()).await,
+        answers(elsewhere.clone()).await,
+        answers(lead.clone()).await,
+    ];
     assert!(before[0][0].contains("2026-7001") && before[0][1].contains("2026-7001"), "{before:?}");
     for until in ["2026-11-21", "2026-12-01", "2026-12-02"] {
         acknowledge(app.office(), agreement, until, None).await.data();
-        assert_eq!([answers(member.clone()).await, answers(elsewhere.clone()).await], before[..2], "{until}");
+        assert_eq!(
+            [answers(member.clone()).await, answers(elsewhere.clone()).await],
+            before[..2],
+            "{until}"
+        );
         // Who sees the agreement otherwise sees the acknowledgement too.
         assert_ne!(answers(lead.clone()).await, before[2]);
     }
@@ -117,7 +172,10 @@ on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     let office = app.office();
     let bad = acknowledge(office.clone(), "x", "2026-11-20", Some("\u{7}")).await;
     assert_eq!(bad.bad_fields(), ["input.agreement", "input.note", "input.until"]);
-    assert_eq!(acknowledge(office.clone(), register.id("ending"), "2026-02-30", None).await.bad_fields(), ["input.until"]);
+    assert_eq!(
+        acknowledge(office.clone(), register.id("ending"), "2026-02-30", None).await.bad_fields(),
+        ["input.until"]
+    );
     let late = acknowledge(office.clone(), register.id("renewing"), "2026-12-01", None).await;
     assert_eq!(late.bad_fields(), ["input.until"]);
     assert!(late.text().contains("2026-11-30"), "{}", late.text());
@@ -125,29 +183,53 @@ on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     assert_eq!(late.bad_fields(), ["input.until"]);
     assert!(late.text().contains("2026-12-10"), "{}", late.text());
     for none in ["open", "replaced", "draft", "offered", "withdrawn", "ended"] {
-        assert_eq!(acknowledge(office.clone(), register.id(none), "2026-11-30", None).await.reason(), "NO_DEADLINE", "{none}");
+        assert_eq!(
+            acknowledge(office.clone(), register.id(none), "2026-11-30", None).await.reason(),
+            "NO_DEADLINE",
+            "{none}"
+        );
     }
     let gone = "agreement_0197aaaaaaaa7000800000000000000a";
     assert_eq!(acknowledge(office.clone(), gone, "2026-11-30", None).await.code(), "NOT_FOUND");
     let withdraw = |id: &str| json!({ "input": { "agreement": id } });
-    assert_eq!(office.ask(WITHDRAW, withdraw(register.id("ending"))).await.reason(), "NOT_ACKNOWLEDGED");
+    assert_eq!(
+        office.ask(WITHDRAW, withdraw(register.id("ending"))).await.reason(),
+        "NOT_ACKNOWLEDGED"
+    );
     assert_eq!(office.ask(WITHDRAW, withdraw(gone)).await.code(), "NOT_FOUND");
     assert_eq!(office.ask(WITHDRAW, withdraw("x")).await.bad_fields(), ["input.agreement"]);
     let forbidden = acknowledge(app.board(), register.id("ending"), "2026-11-30", None).await;
-    assert_eq!(forbidden.error()["message"], "this takes the role OFFICE, or SERVICE with the scope agreements:write");
+    assert_eq!(
+        forbidden.error()["message"],
+        "this takes the role OFFICE, or SERVICE with the scope agreements:write"
+    );
     assert_eq!(app.revision().await, before);
 });
 
-/// The events of a calendar by their names, as a parser reads them; the text itself is held against RFC 5545 first.
+/// The events of a calendar by their names, as a parser reads them; the text itself is held against
+/// RFC 5545 first.
 fn events(answer: &Answer) -> BTreeMap<String, IcalEvent> {
-    assert_eq!((answer.status.as_u16(), answer.header("content-type")), (200, "text/calendar; charset=utf-8"), "{}", answer.text());
+    assert_eq!(
+        (answer.status.as_u16(), answer.header("content-type")),
+        (200, "text/calendar; charset=utf-8"),
+        "{}",
+        answer.text()
+    );
     let text = answer.text();
-    assert!(text.ends_with("END:VCALENDAR\r\n") && !text.replace("\r\n", "").contains(['\r', '\n']), "lines end in CRLF: {text}");
-    assert!(text.split("\r\n").all(|line| line.len() <= 75), "lines are folded at 75 octets: {text}");
+    assert!(
+        text.ends_with("END:VCALENDAR\r\n") && !text.replace("\r\n", "").contains(['\r', '\n']),
+        "lines end in CRLF: {text}"
+    );
+    assert!(
+        text.split("\r\n").all(|line| line.len() <= 75),
+        "lines are folded at 75 octets: {text}"
+    );
     let mut calendars = ical::IcalParser::new(answer.bytes.as_ref());
     let calendar = calendars.next().unwrap().unwrap();
     assert!(calendars.next().is_none());
-    let has = |properties: &[ical::property::Property], name: &str| properties.iter().filter(|property| property.name == name).count();
+    let has = |properties: &[ical::property::Property], name: &str| {
+        properties.iter().filter(|property| property.name == name).count()
+    };
     for (name, times) in [("VERSION", 1), ("PRODID", 1), ("METHOD", 0)] {
         assert_eq!(has(&calendar.properties, name), times, "{name}");
     }
@@ -163,7 +245,12 @@ fn events(answer: &Answer) -> BTreeMap<String, IcalEvent> {
 }
 
 fn value(event: &IcalEvent, name: &str) -> String {
-    event.properties.iter().find(|property| property.name == name).and_then(|property| property.value.clone()).unwrap_or_default()
+    event
+        .properties
+        .iter()
+        .find(|property| property.name == name)
+        .and_then(|property| property.value.clone())
+        .unwrap_or_default()
 }
 
 fn sequence(event: &IcalEvent) -> i64 {
@@ -180,8 +267,14 @@ on_both!(the_calendar_of_deadlines_is_one_that_calendars_read, |app| async move 
     expected.sort();
     assert_eq!(found.keys().collect::<Vec<_>>(), expected);
     let first = &found[&alfa];
-    assert_eq!(value(first, "SUMMARY"), "Avtal 2026-7001 med Samordningsförbundet Alfa: sista dag för uppsägning");
-    assert_eq!((value(first, "DTSTART"), value(first, "DTEND")), ("20261231".into(), "20270101".into()));
+    assert_eq!(
+        value(first, "SUMMARY"),
+        "Avtal 2026-7001 med Samordningsförbundet Alfa: sista dag för uppsägning"
+    );
+    assert_eq!(
+        (value(first, "DTSTART"), value(first, "DTEND")),
+        ("20261231".into(), "20270101".into())
+    );
     assert_eq!(value(first, "DTSTAMP"), "20261121T090000Z");
     assert!(value(first, "DESCRIPTION").contains("förlängs med 12 mån."));
 
@@ -195,11 +288,18 @@ on_both!(the_calendar_of_deadlines_is_one_that_calendars_read, |app| async move 
     let all = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
     assert!(sequence(&all[&alfa]) > sequence(first));
 
-    // A counterparty or an activity with another name is told otherwise, which calendars take up when it counts up.
+    // A counterparty or an activity with another name is told otherwise, which calendars take up
+    // when it counts up.
     let before = sequence(&all[&alfa]);
-    let rename =
-        |noun: &str, id: &str, name: &str| format!("mutation {{ {noun}Update(input: {{ {noun}: \"{id}\", name: \"{name}\" }}) {{ id }} }}");
-    app.office().query(&rename("member", samples.id("alfa"), "Samordningsförbundet Alfa-Beta")).await.data();
+    let rename = |noun: &str, id: &str, name: &str| {
+        format!(
+            "mutation {{ {noun}Update(input: {{ {noun}: \"{id}\", name: \"{name}\" }}) {{ id }} }}"
+        )
+    };
+    app.office()
+        .query(&rename("member", samples.id("alfa"), "Samordningsförbundet Alfa-Beta"))
+        .await
+        .data();
     let renamed = events(&app.office().get("/files/expiring.ics?include-acknowledged").await);
     assert!(value(&renamed[&alfa], "SUMMARY").contains("Alfa-Beta"), "{:?}", renamed[&alfa]);
     let after = sequence(&renamed[&alfa]);
@@ -218,8 +318,14 @@ on_both!(the_calendar_of_deadlines_is_one_that_calendars_read, |app| async move 
     assert_eq!(sequence(&same[&alfa]), sequence(&renamed[&alfa]));
 
     // The command writes the same.
-    let command = app.program().args(["expiring", "--from", "2026-11-21", "--format", "ics"]).output().unwrap();
-    let strip = |text: String| text.lines().filter(|line| !line.starts_with("DTSTAMP")).collect::<Vec<_>>().join("\n");
+    let command = app
+        .program()
+        .args(["expiring", "--from", "2026-11-21", "--format", "ics"])
+        .output()
+        .unwrap();
+    let strip = |text: String| {
+        text.lines().filter(|line| !line.starts_with("DTSTAMP")).collect::<Vec<_>>().join("\n")
+    };
     let served = app.office().get("/files/expiring.ics?from=2026-11-21").await.text();
     assert_eq!(strip(String::from_utf8(command.stdout).unwrap()), strip(served));
 });
@@ -233,15 +339,23 @@ on_both!(the_calendar_tells_each_what_it_may_see, |app| async move {
             .map(|event| value(&event, "SUMMARY").split(' ').nth(1).unwrap().to_owned())
             .collect::<std::collections::BTreeSet<_>>()
     };
-    let are = |numbers: &[&str]| numbers.iter().map(|number| (*number).to_owned()).collect::<std::collections::BTreeSet<_>>();
+    let are = |numbers: &[&str]| {
+        numbers.iter().map(|number| (*number).to_owned()).collect::<std::collections::BTreeSet<_>>()
+    };
     assert_eq!(names(app.member(samples.id("alfa")), "").await, are(&["2026-7001"]));
     assert_eq!(names(app.lead(&["bip"]), "").await, are(&["2026-7001", "2026-7003"]));
-    assert_eq!(names(app.service("agreements:read"), "").await, are(&["2026-7001", "2026-7002", "2026-7003"]));
+    assert_eq!(
+        names(app.service("agreements:read"), "").await,
+        are(&["2026-7001", "2026-7002", "2026-7003"])
+    );
     assert_eq!(names(app.service("members:read"), "").await, are(&[]));
     assert_eq!(names(app.office(), "?within-days=40").await, are(&["2026-7001"]));
     assert_eq!(names(app.office(), "?within-days=39").await, are(&[]));
     assert_eq!(names(app.office(), "?activity=indikatorer").await, are(&["2026-7002"]));
-    assert_eq!(names(app.office(), "?activity=indikatorer,bip&activity=bip").await, are(&["2026-7001", "2026-7002", "2026-7003"]));
+    assert_eq!(
+        names(app.office(), "?activity=indikatorer,bip&activity=bip").await,
+        are(&["2026-7001", "2026-7002", "2026-7003"])
+    );
     assert_eq!(names(app.office(), "?from=2027-02-01&within-days=9").await, are(&["2026-7003"]));
 
     let refused = app.get("/files/expiring.ics").await;
@@ -250,7 +364,12 @@ on_both!(the_calendar_tells_each_what_it_may_see, |app| async move {
     assert_eq!(app.get("/files/expiring.ics?token=x").await.status, 401);
     let bad = app.office().get("/files/expiring.ics?within-days=-1&from=x&activity=bipp&include-acknowledged=maybe&activty=bip").await;
     assert_eq!(bad.status, 400);
-    for name in ["within-days must be 0 to 3660", "from is not a date", "include-acknowledged is neither", "activty is none of"] {
+    for name in [
+        "within-days must be 0 to 3660",
+        "from is not a date",
+        "include-acknowledged is neither",
+        "activty is none of",
+    ] {
         assert!(bad.text().contains(name), "{name} in {}", bad.text());
     }
     let unknown = app.office().get("/files/expiring.ics?activity=bipp").await;

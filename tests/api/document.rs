@@ -1,4 +1,5 @@
-//! Documents made from the schema itself, so that a field added tomorrow is asked for by the tests of today.
+//! Documents made from the schema itself, so that a field added tomorrow is asked for by the tests
+//! of today.
 
 use std::collections::BTreeMap;
 
@@ -24,7 +25,11 @@ impl Schema {
         assert!(answer.is_ok(), "{:?}", answer.errors);
         let data = answer.data.into_json().unwrap();
         let types = data["__schema"]["types"].as_array().unwrap().iter();
-        Self { types: types.map(|found| (found["name"].as_str().unwrap().to_owned(), found.clone())).collect() }
+        Self {
+            types: types
+                .map(|found| (found["name"].as_str().unwrap().to_owned(), found.clone()))
+                .collect(),
+        }
     }
 
     /// Our own types, without those of GraphQL itself.
@@ -32,7 +37,9 @@ impl Schema {
         let of_graphql = ["String", "Int", "Float", "Boolean", "ID"];
         self.types
             .iter()
-            .filter(move |(name, _)| !name.starts_with("__") && !of_graphql.contains(&name.as_str()))
+            .filter(move |(name, _)| {
+                !name.starts_with("__") && !of_graphql.contains(&name.as_str())
+            })
             .map(|(name, found)| (name.as_str(), found))
     }
 
@@ -53,10 +60,14 @@ impl Schema {
 
     /// A field of a type.
     pub fn field(&self, of: &str, name: &str) -> &Value {
-        self.fields(of).iter().find(|field| field["name"] == name).unwrap_or_else(|| panic!("there is no field {of}.{name}"))
+        self.fields(of)
+            .iter()
+            .find(|field| field["name"] == name)
+            .unwrap_or_else(|| panic!("there is no field {of}.{name}"))
     }
 
-    /// Everything that a field answers, nested through `depth` nouns: `members(first: 5) { … }`. Each connection within asks for three rows and its count.
+    /// Everything that a field answers, nested through `depth` nouns: `members(first: 5) { … }`.
+    /// Each connection within asks for three rows and its count.
     pub fn widest(&self, of: &str, name: &str, arguments: &str, depth: usize) -> String {
         let field = self.field(of, name);
         let type_name = inner(&field["type"]).to_owned();
@@ -64,21 +75,29 @@ impl Schema {
         format!("{name}{arguments} {selection}")
     }
 
-    /// Everything that `node` answers for this id, by the noun that it names, nested through `depth` nouns.
+    /// Everything that `node` answers for this id, by the noun that it names, nested through
+    /// `depth` nouns.
     pub fn node(&self, id: &str, depth: usize) -> String {
         let type_name = self.type_of(id).unwrap_or_else(|| panic!("{id} is of no noun"));
-        format!("node(id: \"{id}\") {{ ... on {type_name} {} }}", self.selection(type_name, depth, &mut Vec::new()))
+        format!(
+            "node(id: \"{id}\") {{ ... on {type_name} {} }}",
+            self.selection(type_name, depth, &mut Vec::new())
+        )
     }
 
     /// The type of the noun that an id names; none for what is no node.
     pub fn type_of(&self, id: &str) -> Option<&str> {
         let words = id.rsplit_once('_')?.0.split('_');
-        let noun: String = words.map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
-        let possible = list(&self.named("Node")["possibleTypes"]).iter().map(|possible| possible["name"].as_str().unwrap());
+        let noun: String =
+            words.map(|word| format!("{}{}", word[..1].to_uppercase(), &word[1..])).collect();
+        let possible = list(&self.named("Node")["possibleTypes"])
+            .iter()
+            .map(|possible| possible["name"].as_str().unwrap());
         possible.filter(|name| name.ends_with(&noun)).min_by_key(|name| name.len())
     }
 
-    /// The relations between nouns in such a document: fields that lead to a noun or a list of them, and counts.
+    /// The relations between nouns in such a document: fields that lead to a noun or a list of
+    /// them, and counts.
     pub fn relations(document: &str) -> usize {
         document.matches('{').count() + document.matches("totalCount").count()
     }
@@ -88,16 +107,23 @@ impl Schema {
         match found["kind"].as_str().unwrap_or_default() {
             "SCALAR" | "ENUM" => String::new(),
             "UNION" | "INTERFACE" => {
-                // Types that stand beside each other may have fields of one name with different types.
+                // Types that stand beside each other may have fields of one name with different
+                // types.
                 let each = list(&found["possibleTypes"]).iter().map(|possible| {
                     let possible = possible["name"].as_str().unwrap();
-                    format!("... on {possible} {}", self.object(possible, depth, within, &format!("{possible}_")))
+                    format!(
+                        "... on {possible} {}",
+                        self.object(possible, depth, within, &format!("{possible}_"))
+                    )
                 });
                 format!("{{ __typename {} }}", each.collect::<Vec<_>>().join(" "))
             }
             _ if name.ends_with("Connection") => {
                 let node = inner(&self.field(name, "nodes")["type"]);
-                format!("{{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {} }}", self.selection(node, depth, within))
+                format!(
+                    "{{ totalCount pageInfo {{ hasNextPage endCursor }} nodes {} }}",
+                    self.selection(node, depth, within)
+                )
             }
             _ => self.object(name, depth, within, ""),
         }
@@ -105,13 +131,20 @@ impl Schema {
 
     fn object(&self, name: &str, depth: usize, within: &mut Vec<String>, prefix: &str) -> String {
         within.push(name.to_owned());
-        let fields = self.fields(name).iter().filter_map(|field| self.nested(field, depth, within, prefix));
+        let fields =
+            self.fields(name).iter().filter_map(|field| self.nested(field, depth, within, prefix));
         let fields: Vec<_> = fields.collect();
         within.pop();
         format!("{{ __typename {} }}", fields.join(" "))
     }
 
-    fn nested(&self, field: &Value, depth: usize, within: &mut Vec<String>, prefix: &str) -> Option<String> {
+    fn nested(
+        &self,
+        field: &Value,
+        depth: usize,
+        within: &mut Vec<String>,
+        prefix: &str,
+    ) -> Option<String> {
         let (name, type_name) = (field["name"].as_str()?, inner(&field["type"]));
         let arguments = arguments(field)?;
         let alias = if prefix.is_empty() { String::new() } else { format!("{prefix}{name}: ") };
@@ -127,7 +160,10 @@ impl Schema {
         if type_name == "Node" {
             return Some(format!("{alias}{name}{arguments} {{ __typename id }}"));
         }
-        Some(format!("{alias}{name}{arguments} {}", self.selection(type_name, depth - usize::from(is_noun), within)))
+        Some(format!(
+            "{alias}{name}{arguments} {}",
+            self.selection(type_name, depth - usize::from(is_noun), within)
+        ))
     }
 
     /// Whether a type stands for rows of the register that have a life of their own.
@@ -156,7 +192,11 @@ fn arguments(field: &Value) -> Option<String> {
 
 /// The name of a type without its lists and exclamation marks.
 pub fn inner(found: &Value) -> &str {
-    if found["ofType"].is_null() { found["name"].as_str().unwrap() } else { inner(&found["ofType"]) }
+    if found["ofType"].is_null() {
+        found["name"].as_str().unwrap()
+    } else {
+        inner(&found["ofType"])
+    }
 }
 
 /// A type as it is written.

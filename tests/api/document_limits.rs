@@ -27,7 +27,10 @@ async fn template(app: &App, slug: &str, body: &str) -> Answer {
 
 /// The id of a published version with one parameter.
 async fn published(app: &App) -> (String, String) {
-    let created = template(app, "prov", "## Om {{ text }}\n\n- {{ text }}\n\n|a|\n|---|\n|{{ text }}|").await["templateCreate"].clone();
+    let created =
+        template(app, "prov", "## Om {{ text }}\n\n- {{ text }}\n\n|a|\n|---|\n|{{ text }}|").await
+            ["templateCreate"]
+            .clone();
     let version = created["versions"][0]["id"].as_str().unwrap().to_owned();
     deed(&app.office(), "templateVersionPublish", json!({ "version": version }), "id").await.data();
     (created["id"].as_str().unwrap().to_owned(), version)
@@ -37,18 +40,29 @@ on_both!(a_parameter_that_cannot_be_set_is_refused_where_it_enters, |app| async 
     let register = Register::fill(&app).await;
     let (template, version) = published(&app).await;
     let member = app.member(register.id("Förbund 00"));
-    let new = |text: &str| with(register.draft(0, "bip", "2027-01-01"), json!({ "template": template, "parameters": { "text": text } }));
+    let new = |text: &str| {
+        with(
+            register.draft(0, "bip", "2027-01-01"),
+            json!({ "template": template, "parameters": { "text": text } }),
+        )
+    };
     let draft = drafted(&app, new("Gott")).await;
     let started = Instant::now();
     for text in [stack().as_str(), "\u{fe0f}", "\u{200b}\u{2060}", "\u{3164}", "\u{ad}"] {
-        let preview = member.ask(PREVIEW, json!({ "id": version, "parameters": { "text": text } })).await;
+        let preview =
+            member.ask(PREVIEW, json!({ "id": version, "parameters": { "text": text } })).await;
         assert_eq!(preview.bad_fields(), ["parameters.text"], "{text:.20}");
         let given = URL_SAFE_NO_PAD.encode(json!({ "text": text }).to_string());
         let file = member.get(&format!("/files/templates/{version}.pdf?parameters={given}")).await;
-        assert_eq!((file.status.as_u16(), file.bad_fields()), (400, vec!["parameters.text"]), "{text:.20}");
-        for (mutation, input) in
-            [("agreementDraft", new(text)), ("agreementDraftUpdate", json!({ "agreement": draft, "parameters": { "text": text } }))]
-        {
+        assert_eq!(
+            (file.status.as_u16(), file.bad_fields()),
+            (400, vec!["parameters.text"]),
+            "{text:.20}"
+        );
+        for (mutation, input) in [
+            ("agreementDraft", new(text)),
+            ("agreementDraftUpdate", json!({ "agreement": draft, "parameters": { "text": text } })),
+        ] {
             let refused = deed(&app.office(), mutation, input, "id").await;
             assert_eq!(refused.bad_fields(), ["input.parameters.text"], "{mutation} {text:.20}");
         }
@@ -57,13 +71,21 @@ on_both!(a_parameter_that_cannot_be_set_is_refused_where_it_enters, |app| async 
     // Thirty marks are more than any language stacks, and are set.
     let text = format!("a{}", "\u{301}".repeat(30));
     member.ask(PREVIEW, json!({ "id": version, "parameters": { "text": text } })).await.data();
-    // What was stored before such values were refused is named too, and is no failure of the server.
+    // What was stored before such values were refused is named too, and is no failure of the
+    // server.
     for text in ["\u{fe0f}".to_owned(), stack()] {
         let stored = json!({ "text": text }).to_string();
-        raw(&app, &format!("UPDATE agreement_parameters SET parameters = '{stored}' WHERE agreement_id = {}", sql_id(&app, &draft)))
-            .await
-            .unwrap();
-        let refused = deed(&app.office(), "agreementOffer", json!({ "agreement": draft }), "id").await;
+        raw(
+            &app,
+            &format!(
+                "UPDATE agreement_parameters SET parameters = '{stored}' WHERE agreement_id = {}",
+                sql_id(&app, &draft)
+            ),
+        )
+        .await
+        .unwrap();
+        let refused =
+            deed(&app.office(), "agreementOffer", json!({ "agreement": draft }), "id").await;
         assert_eq!(refused.bad_fields(), ["agreement.parameters.text"]);
     }
 });
@@ -71,10 +93,18 @@ on_both!(a_parameter_that_cannot_be_set_is_refused_where_it_enters, |app| async 
 on_both!(a_text_that_cannot_be_set_is_refused_with_its_template, |app| async move {
     let started = Instant::now();
     let table = |columns: usize, rows: usize| {
-        format!("|{}\n|{}\n{}", "a|".repeat(columns), "-|".repeat(columns), format!("|{}\n", "b|".repeat(columns)).repeat(rows))
+        format!(
+            "|{}\n|{}\n{}",
+            "a|".repeat(columns),
+            "-|".repeat(columns),
+            format!("|{}\n", "b|".repeat(columns)).repeat(rows)
+        )
     };
     for (body, message) in [
-        (format!("[a](https://nnsfinsam.se/{})", "x".repeat(8_000)), "has a link to an address of 8021 bytes"),
+        (
+            format!("[a](https://nnsfinsam.se/{})", "x".repeat(8_000)),
+            "has a link to an address of 8021 bytes",
+        ),
         ("## \u{fe0f}".to_owned(), "has the invisible character U+FE0F"),
         ("## &#x200b;".to_owned(), "has a heading that shows nothing"),
         ("[a](https://nnsfinsam.se) ".repeat(5_000), "becomes longer than 90 kB"),
@@ -92,7 +122,11 @@ on_both!(a_text_that_cannot_be_set_is_refused_with_its_template, |app| async mov
     assert!(started.elapsed() < Duration::from_secs(30), "{:?}", started.elapsed());
     for title in ["\u{fe0f}", "\u{200b}", "\u{2800}"] {
         let input = json!({ "slug": "prov", "title": title, "kind": "PARTICIPATION", "body": "Text", "parameters": [] });
-        assert_eq!(deed(&app.office(), "templateCreate", input, "id").await.bad_fields(), ["input.title"], "{title:?}");
+        assert_eq!(
+            deed(&app.office(), "templateCreate", input, "id").await.bad_fields(),
+            ["input.title"],
+            "{title:?}"
+        );
     }
     let files = [
         (
@@ -112,7 +146,10 @@ on_both!(a_link_shows_where_it_leads, |app| async move {
     let html = app.office().ask(PREVIEW, json!({ "id": version, "parameters": {} })).await;
     let html = html["node"]["preview"]["html"].as_str().unwrap();
     let shown = "nofollow noopener noreferrer\">https:&#x2f;&#x2f;nnsfinsam.se</a> (https:&#x2f;&#x2f;evil.example) ";
-    assert!(html.contains(shown) && html.matches("(https:&#x2f;&#x2f;evil.example)").count() == 2, "{html}");
+    assert!(
+        html.contains(shown) && html.matches("(https:&#x2f;&#x2f;evil.example)").count() == 2,
+        "{html}"
+    );
 });
 
 on_both!(a_text_with_many_faults_is_checked_in_linear_time, |app| async move {
@@ -127,15 +164,25 @@ on_both!(a_text_with_many_faults_is_checked_in_linear_time, |app| async move {
     let (few, _) = check(30).await;
     assert_eq!(few.len(), 90);
     let (many, took) = check(4_000).await;
-    assert_eq!((many.len(), &many[0]["message"]), (101, &json!("has more faults than the 100 listed; mend these first")));
+    assert_eq!(
+        (many.len(), &many[0]["message"]),
+        (101, &json!("has more faults than the 100 listed; mend these first"))
+    );
     assert_eq!(many[1]["message"].as_str().unwrap().split(':').next(), Some("line 1"));
     assert!(took < Duration::from_secs(5), "{took:?}");
     // Values for parameters that there are not.
-    let version = template(&app, "annan", "Text").await["templateCreate"]["versions"][0]["id"].clone();
-    let given: serde_json::Map<String, Value> = (0..40_000).map(|number| (format!("p{number}"), json!(1))).collect();
+    let version =
+        template(&app, "annan", "Text").await["templateCreate"]["versions"][0]["id"].clone();
+    let given: serde_json::Map<String, Value> =
+        (0..40_000).map(|number| (format!("p{number}"), json!(1))).collect();
     let started = Instant::now();
     let refused = app.office().ask(PREVIEW, json!({ "id": version, "parameters": given })).await;
-    assert_eq!((refused.bad_fields().len(), started.elapsed() < Duration::from_secs(5)), (100, true), "{:?}", started.elapsed());
+    assert_eq!(
+        (refused.bad_fields().len(), started.elapsed() < Duration::from_secs(5)),
+        (100, true),
+        "{:?}",
+        started.elapsed()
+    );
 });
 
 on_both!(texts_that_show_nothing_are_refused_everywhere, |app| async move {
@@ -145,13 +192,25 @@ on_both!(texts_that_show_nothing_are_refused_everywhere, |app| async move {
     for (mutation, input, field) in [
         ("invoiceDraft", json!({ "buyer": member, "lines": [line] }), "input.lines.0.description"),
         ("memberAdmit", json!({ "name": "\u{2060}", "joinedOn": "2026-01-01" }), "input.name"),
-        ("memberUpdate", json!({ "member": member, "billing": { "addressLine": "\u{fe0f}" } }), "input.billing.addressLine"),
+        (
+            "memberUpdate",
+            json!({ "member": member, "billing": { "addressLine": "\u{fe0f}" } }),
+            "input.billing.addressLine",
+        ),
         ("organisationAdd", json!({ "name": "\u{3164}" }), "input.name"),
         ("activityUpdate", json!({ "activity": bip, "name": "\u{ad}" }), "input.name"),
-        ("costRecord", json!({ "activity": bip, "bookedOn": "2026-01-01", "amount": "1", "description": "\u{2800}" }), "input.description"),
+        (
+            "costRecord",
+            json!({ "activity": bip, "bookedOn": "2026-01-01", "amount": "1", "description": "\u{2800}" }),
+            "input.description",
+        ),
         ("memberAdmit", json!({ "name": stack(), "joinedOn": "2026-01-01" }), "input.name"),
     ] {
-        assert_eq!(deed(&app.office(), mutation, input.clone(), "__typename").await.bad_fields(), [field], "{mutation} {input:.80}");
+        assert_eq!(
+            deed(&app.office(), mutation, input.clone(), "__typename").await.bad_fields(),
+            [field],
+            "{mutation} {input:.80}"
+        );
     }
 });
 
@@ -191,14 +250,24 @@ on_both!(files_have_a_time_limit, |app| async move {
     let path = format!("/files/templates/{version}.pdf?parameters={given}");
     let started = Instant::now();
     let answers = join_all((0..16).map(|_| office.get(&path))).await;
-    let late = answers.iter().filter(|answer| answer.status == 400 && answer.error()["extensions"]["reason"] == "LIMIT_TIME").count();
-    assert!(late > 0 && answers.iter().all(|answer| answer.status == 200 || answer.status == 400), "{late} were late");
+    let late = answers
+        .iter()
+        .filter(|answer| {
+            answer.status == 400 && answer.error()["extensions"]["reason"] == "LIMIT_TIME"
+        })
+        .count();
+    assert!(
+        late > 0 && answers.iter().all(|answer| answer.status == 200 || answer.status == 400),
+        "{late} were late"
+    );
     assert!(started.elapsed() < Duration::from_secs(4), "{:?}", started.elapsed());
 });
 
 on_both!(sums_of_the_largest_amounts_do_not_overflow, |app| async move {
     Register::fill(&app).await;
-    let rows: String = (0..1_100).map(|number| format!("bip,2026-03-01,10000000000.00,Kostnad {number}\n")).collect();
+    let rows: String = (0..1_100)
+        .map(|number| format!("bip,2026-03-01,10000000000.00,Kostnad {number}\n"))
+        .collect();
     let file = format!("activity,booked_on,amount,description\n{rows}");
     app.import(&[("costs.csv", &file)]).await;
     let ask = "{ activity(by: { slug: \"bip\" }) { result(year: 2026) { cost } breakEven(year: 2026) { __typename } } }";
@@ -209,7 +278,12 @@ on_both!(sums_of_the_largest_amounts_do_not_overflow, |app| async move {
         ("/files/revenue.xlsx?from=2026-01-01&to=2026-12-31", "PK"),
     ] {
         let file = app.finance().get(path).await;
-        assert!(file.status == 200 && file.text().contains(sum), "{path}: {} {:.500}", file.status, file.text());
+        assert!(
+            file.status == 200 && file.text().contains(sum),
+            "{path}: {} {:.500}",
+            file.status,
+            file.text()
+        );
     }
     let more = file.replace("10000000000.00", "10000000000.01");
     let bad = app.try_import(&[("costs.csv", &more)]).await.unwrap_err().to_string();

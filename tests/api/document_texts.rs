@@ -1,4 +1,5 @@
-//! What documents can't show is refused where it is written, with its field and character; what was stored before is set all the same.
+//! What documents can't show is refused where it is written, with its field and character; what was
+//! stored before is set all the same.
 
 use serde_json::{Value, json};
 
@@ -27,22 +28,39 @@ on_both!(what_documents_cannot_show_is_refused_where_it_is_written, |app| async 
     for (bad, named) in BAD {
         let line = json!({ "description": bad, "unitPrice": "1", "vatRate": "EXEMPT" });
         let good = json!({ "description": "Kurs", "unitPrice": "1", "vatRate": "EXEMPT" });
-        let draft = |field: &str| with(json!({ "buyer": own, "lines": [good] }), json!({ field: bad }));
+        let draft =
+            |field: &str| with(json!({ "buyer": own, "lines": [good] }), json!({ field: bad }));
         let template = json!({ "slug": "prov", "title": "Prov", "kind": "COOPERATION", "body": "Text", "parameters": [] });
         let signature = json!({ "agreement": agreement, "party": "NETWORK", "name": bad, "signedOn": "2026-01-01", "method": "PAPER",
             "documentSha256": "0".repeat(64) });
         for (mutation, input, field) in [
             ("memberAdmit", json!({ "name": bad, "joinedOn": "2026-01-01" }), "input.name"),
             ("memberUpdate", json!({ "member": own, "name": bad }), "input.name"),
-            ("memberUpdate", json!({ "member": own, "billing": { "city": bad } }), "input.billing.city"),
+            (
+                "memberUpdate",
+                json!({ "member": own, "billing": { "city": bad } }),
+                "input.billing.city",
+            ),
             ("organisationAdd", json!({ "name": bad }), "input.name"),
-            ("organisationAdd", json!({ "name": "Bo", "billing": { "buyerReference": bad } }), "input.billing.buyerReference"),
-            ("activityStart", json!({ "slug": "ny", "name": bad, "funding": [], "startsOn": "2026-01-01" }), "input.name"),
+            (
+                "organisationAdd",
+                json!({ "name": "Bo", "billing": { "buyerReference": bad } }),
+                "input.billing.buyerReference",
+            ),
+            (
+                "activityStart",
+                json!({ "slug": "ny", "name": bad, "funding": [], "startsOn": "2026-01-01" }),
+                "input.name",
+            ),
             ("activityUpdate", json!({ "activity": bip, "goal": bad }), "input.goal"),
             ("contactAdd", json!({ "role": "OTHER", "name": bad }), "input.name"),
             ("agreementSign", signature, "input.name"),
             ("templateCreate", with(template.clone(), json!({ "title": bad })), "input.title"),
-            ("templateCreate", with(template.clone(), json!({ "body": format!("## Rubrik\n\n{bad}\n") })), "input.body"),
+            (
+                "templateCreate",
+                with(template.clone(), json!({ "body": format!("## Rubrik\n\n{bad}\n") })),
+                "input.body",
+            ),
             ("invoiceDraft", json!({ "buyer": own, "lines": [line] }), "input.lines.0.description"),
             ("invoiceDraft", draft("reason"), "input.reason"),
             ("invoiceDraft", draft("orderReference"), "input.orderReference"),
@@ -57,17 +75,24 @@ on_both!(what_documents_cannot_show_is_refused_where_it_is_written, |app| async 
     assert_eq!(app.revision().await, before);
     // What fonts have is no matter of language.
     for good in ["Łukasz Żółć", "Ödön Ünlü", "Ирина", "Bo\u{30a}"] {
-        deed(&app.office(), "contactAdd", json!({ "role": "OTHER", "name": good }), "id").await.data();
+        deed(&app.office(), "contactAdd", json!({ "role": "OTHER", "name": good }), "id")
+            .await
+            .data();
     }
 });
 
 on_both!(what_was_stored_before_is_set_and_stays_until_it_is_changed, |app| async move {
     let (app, _folder) = fill(&app, 1).await;
     let buyer = member(&app, 1).await;
-    let rename = format!("UPDATE member SET name = 'Förbund\u{200b} 001' WHERE id = {}", sql_id(&app, &buyer));
+    let rename = format!(
+        "UPDATE member SET name = 'Förbund\u{200b} 001' WHERE id = {}",
+        sql_id(&app, &buyer)
+    );
     assert_eq!(raw(&app, &rename).await.unwrap(), 1);
     // Another field can be changed, and an invoice can be issued.
-    deed(&app.office(), "memberUpdate", json!({ "member": buyer, "county": "Norr" }), "id").await.data();
+    deed(&app.office(), "memberUpdate", json!({ "member": buyer, "county": "Norr" }), "id")
+        .await
+        .data();
     let same = json!({ "member": buyer, "name": "Förbund\u{200b} 001", "county": "Söder" });
     deed(&app.office(), "memberUpdate", same, "id").await.data();
     let id = drafted(&app.finance(), course(&buyer, "100.00")).await;
@@ -78,6 +103,11 @@ on_both!(what_was_stored_before_is_set_and_stays_until_it_is_changed, |app| asyn
     let exported = round_trip::exported(&app).await;
     let empty = app.beside().await;
     round_trip::try_import(&empty, &exported).await.unwrap();
-    let names: Value = empty.office().query("{ members(first: 50) { nodes { name } } }").await["members"]["nodes"].clone();
-    assert!(names.as_array().unwrap().iter().any(|node| node["name"] == "Förbund\u{200b} 001"), "{names}");
+    let names: Value =
+        empty.office().query("{ members(first: 50) { nodes { name } } }").await["members"]["nodes"]
+            .clone();
+    assert!(
+        names.as_array().unwrap().iter().any(|node| node["name"] == "Förbund\u{200b} 001"),
+        "{names}"
+    );
 });

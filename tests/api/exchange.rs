@@ -1,4 +1,5 @@
-//! CSV files in and out: all or nothing, every bad row told, the same again changes nothing, and what went out comes back in as it was.
+//! CSV files in and out: all or nothing, every bad row told, the same again changes nothing, and
+//! what went out comes back in as it was.
 
 use std::{collections::BTreeMap, path::Path};
 
@@ -34,7 +35,8 @@ fn changed(name: &str, from: &str, to: &str) -> String {
 
 /// What an import says of a file.
 fn of(report: &Report, file: File) -> (u64, u64, u64) {
-    let FileReport { added, changed, unchanged, .. } = report.files.iter().find(|found| found.file == file).unwrap();
+    let FileReport { added, changed, unchanged, .. } =
+        report.files.iter().find(|found| found.file == file).unwrap();
     (*added, *changed, *unchanged)
 }
 
@@ -60,21 +62,28 @@ async fn exported(app: &App) -> BTreeMap<String, String> {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {})
+        .await
+        .unwrap();
     let mut files = BTreeMap::new();
     collect(folder.path(), "", &mut files);
     files
 }
 
 async fn import_again(app: &App, files: &BTreeMap<String, String>) -> Report {
-    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     app.import(&files).await
 }
 
 /// Things that only the API made, and so have no key.
 async fn make_without_keys(app: &App) {
     let make = async |deed: &str, input: Value| {
-        let document = format!("mutation($input: {}{}Input!) {{ {deed}(input: $input) {{ id }} }}", deed[..1].to_uppercase(), &deed[1..]);
+        let document = format!(
+            "mutation($input: {}{}Input!) {{ {deed}(input: $input) {{ id }} }}",
+            deed[..1].to_uppercase(),
+            &deed[1..]
+        );
         app.office().ask(&document, json!({ "input": input })).await[deed]["id"].clone()
     };
     let member = make(
@@ -85,9 +94,9 @@ async fn make_without_keys(app: &App) {
         }),
     );
     let member = member.await;
-    let lead = make("contactAdd", json!({ "member": member, "role": "OTHER", "name": "Dora Dahl" })).await;
-    let activity =
-        json!({ "slug": "jgl", "name": "JGL", "purpose": "På\nflera rader", "funding": [], "startsOn": "2024-01-01", "lead": lead });
+    let lead =
+        make("contactAdd", json!({ "member": member, "role": "OTHER", "name": "Dora Dahl" })).await;
+    let activity = json!({ "slug": "jgl", "name": "JGL", "purpose": "På\nflera rader", "funding": [], "startsOn": "2024-01-01", "lead": lead });
     make("activityStart", activity).await;
     make("organisationAdd", json!({ "name": "Konsult Epsilon" })).await;
 }
@@ -97,12 +106,22 @@ on_both!(what_went_out_comes_back_in_as_it_was, |app| async move {
     make_without_keys(&app).await;
     let first = exported(&app).await;
     assert_eq!(first.len(), File::ALL.len() + 4, "{:?}", first.keys());
-    assert!(first["members.csv"].starts_with("key,name,org_number,county,municipalities,contact_area,joined_on,left_on,"));
+    assert!(
+        first["members.csv"].starts_with(
+            "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,"
+        )
+    );
 
     let revision = app.revision().await;
     let report = import_again(&app, &first).await;
     assert_eq!(report.files.len(), File::ALL.len());
-    assert!(report.files.iter().all(|file| (file.added, file.changed) == (0, 0) && file.unchanged == file.rows), "{report:?}");
+    assert!(
+        report
+            .files
+            .iter()
+            .all(|file| (file.added, file.changed) == (0, 0) && file.unchanged == file.rows),
+        "{report:?}"
+    );
     assert_eq!(app.revision().await, revision, "the same again left an entry");
 
     let other = App::sqlite().await;
@@ -117,11 +136,13 @@ on_both!(what_went_out_comes_back_in_as_it_was, |app| async move {
 on_both!(whatever_wrote_the_files_the_register_is_the_same, |app| async move {
     app.import(FILES).await;
     let plain = exported(&app).await;
-    // As a Swedish spreadsheet writes them: a mark, semicolons, decimal commas, CRLF; the rows in another order.
+    // As a Swedish spreadsheet writes them: a mark, semicolons, decimal commas, CRLF; the rows in
+    // another order.
     let swedish: Vec<(String, String)> = FILES
         .iter()
         .map(|(name, text)| {
-            let Some((header, rows)) = text.split_once('\n').filter(|_| name.ends_with(".csv")) else {
+            let Some((header, rows)) = text.split_once('\n').filter(|_| name.ends_with(".csv"))
+            else {
                 return ((*name).to_owned(), (*text).to_owned());
             };
             let mut rows: Vec<String> = rows.lines().map(|row| row.replace(',', ";")).collect();
@@ -129,15 +150,25 @@ on_both!(whatever_wrote_the_files_the_register_is_the_same, |app| async move {
             for cell in rows.iter_mut().filter(|_| !name.starts_with("contacts")) {
                 let cells: Vec<String> = cell
                     .split(';')
-                    .map(|cell| if cell.parse::<f64>().is_ok() { cell.replace('.', ",") } else { cell.to_owned() })
+                    .map(|cell| {
+                        if cell.parse::<f64>().is_ok() {
+                            cell.replace('.', ",")
+                        } else {
+                            cell.to_owned()
+                        }
+                    })
                     .collect();
                 *cell = cells.join(";");
             }
-            ((*name).to_owned(), format!("\u{feff}{}\r\n{}\r\n", header.replace(',', ";"), rows.join("\r\n")))
+            (
+                (*name).to_owned(),
+                format!("\u{feff}{}\r\n{}\r\n", header.replace(',', ";"), rows.join("\r\n")),
+            )
         })
         .collect();
     let other = App::sqlite().await;
-    let files: Vec<(&str, &str)> = swedish.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
+    let files: Vec<(&str, &str)> =
+        swedish.iter().map(|(name, text)| (name.as_str(), text.as_str())).collect();
     let report = other.import(&files).await;
     assert!(report.files.iter().all(|file| file.separator == ';'));
     assert_eq!(exported(&other).await, plain);
@@ -145,19 +176,37 @@ on_both!(whatever_wrote_the_files_the_register_is_the_same, |app| async move {
 
 on_both!(a_dry_run_says_what_would_be_and_changes_nothing, |app| async move {
     let folder = tempfile::tempdir().unwrap();
-    std::fs::write(folder.path().join("organisations.csv"), "key,name,org_number\ngamma,Gamma,802555-0008\n").unwrap();
+    std::fs::write(
+        folder.path().join("organisations.csv"),
+        "key,name,org_number\ngamma,Gamma,802555-0008\n",
+    )
+    .unwrap();
     std::fs::write(folder.path().join("organisation.csv"), "mistyped").unwrap();
     let office = Viewer::operator("import");
-    let report = import(&app.db, &office, &Network::default(), folder.path(), true, &mut |_| {}).await.unwrap();
+    let report = import(&app.db, &office, &Network::default(), folder.path(), true, &mut |_| {})
+        .await
+        .unwrap();
     assert_eq!((of(&report, File::Organisations), report.dry_run), ((1, 0, 0), true));
     assert_eq!(report.ignored, ["organisation.csv"]);
     assert_eq!(app.revision().await, 0);
 
     let lead = Viewer { roles: vec![Role::Finance], ..Viewer::default() };
-    let refused = import(&app.db, &lead, &Network::default(), folder.path(), false, &mut |_| {}).await;
+    let refused =
+        import(&app.db, &lead, &Network::default(), folder.path(), false, &mut |_| {}).await;
     assert!(matches!(refused, Err(ImportError::Error(Error::Forbidden(_)))), "{refused:?}");
-    let nowhere = import(&app.db, &office, &Network::default(), &folder.path().join("nowhere"), false, &mut |_| {}).await;
-    assert!(matches!(nowhere, Err(ImportError::Error(Error::Conflict { reason: "FILE", .. }))), "{nowhere:?}");
+    let nowhere = import(
+        &app.db,
+        &office,
+        &Network::default(),
+        &folder.path().join("nowhere"),
+        false,
+        &mut |_| {},
+    )
+    .await;
+    assert!(
+        matches!(nowhere, Err(ImportError::Error(Error::Conflict { reason: "FILE", .. }))),
+        "{nowhere:?}"
+    );
 });
 
 on_both!(changes_are_told_with_what_was_before, |app| async move {
@@ -167,17 +216,25 @@ on_both!(changes_are_told_with_what_was_before, |app| async move {
     let report = app.import(&with("members.csv", &members)).await;
     assert_eq!(of(&report, File::Members), (0, 1, 1));
     assert_eq!(app.revision().await, revision + 1);
-    let entry = app.office().query("{ auditLog(first: 1) { nodes { action actor before after } } }").await;
+    let entry =
+        app.office().query("{ auditLog(first: 1) { nodes { action actor before after } } }").await;
     let entry = entry["auditLog"]["nodes"][0].clone();
-    assert_eq!((&entry["action"], &entry["actor"]), (&json!("import"), &json!("samregister import")));
+    assert_eq!(
+        (&entry["action"], &entry["actor"]),
+        (&json!("import"), &json!("samregister import"))
+    );
     assert_eq!(
         (&entry["before"]["municipalities"], &entry["after"]["municipalities"]),
         (&json!(["Alfaby", "Alfastad"]), &json!(["Alfastad", "Nyby"]))
     );
 
     // A file without a column that it need not have says nothing about it.
-    let contacts = changed("contacts.csv", "anna@alfa", "anna.a@alfa").replace(",organisation,contact_area", "");
-    let contacts: String = contacts.lines().map(|line| format!("{}\n", line.split(',').take(8).collect::<Vec<_>>().join(","))).collect();
+    let contacts = changed("contacts.csv", "anna@alfa", "anna.a@alfa")
+        .replace(",organisation,contact_area", "");
+    let contacts: String = contacts
+        .lines()
+        .map(|line| format!("{}\n", line.split(',').take(8).collect::<Vec<_>>().join(",")))
+        .collect();
     let report = app.import(&[("contacts.csv", &contacts)]).await;
     assert_eq!(of(&report, File::Contacts), (0, 1, 4));
 });
@@ -208,7 +265,10 @@ on_both!(every_bad_row_is_told_and_nothing_happens, |app| async move {
              c,2026-7009,COOPERATION,NONE,,beta,,,2026-01-01,2025-01-01,0,,2026-02-01T09:00:00Z,2026-01-01,2025-12-01,,,,,2026-03-01\n\
              d,2026-7001,COOPERATION,NONE,nej,beta,,,2026-01-01,,0,,2026-02-01T09:00:00Z,,,,,,,\n",
         ),
-        ("costs.csv", "activity,booked_on,amount,description\nbip,2026-01-01,0.00,x\nbip,2026-01-01,0.0,\u{7}\n"),
+        (
+            "costs.csv",
+            "activity,booked_on,amount,description\nbip,2026-01-01,0.00,x\nbip,2026-01-01,0.0,\u{7}\n",
+        ),
         ("grants.csv", "activity,booked_on,amount\n"),
     ];
     let bad = bad_rows(app.try_import(&files).await);
@@ -283,20 +343,32 @@ on_both!(a_row_may_stand_before_what_it_refers_to_in_its_file, |app| async move 
     let report = app.import(&[("members.csv", &members)]).await;
     assert_eq!(of(&report, File::Members), (3, 0, 0));
     let out = exported(&app).await;
-    assert!(out["members.csv"].contains(",tva,Går upp i två,Gamla ett@2017-01-01|Äldre ett@2016-01-01\n"), "{}", out["members.csv"]);
+    assert!(
+        out["members.csv"]
+            .contains(",tva,Går upp i två,Gamla ett@2017-01-01|Äldre ett@2016-01-01\n"),
+        "{}",
+        out["members.csv"]
+    );
 
     let circle = members.replace("2015-01-01,,,,,,,,,,\n", "2015-01-01,2023-12-31,,,,,,,fem,,\nfem,Fem,,,,,2015-01-01,2023-12-31,,,,,,,fyra,,\nfyra,Fyra,,,,,2015-01-01,2023-12-31,,,,,,,fem,,\n");
     let bad = bad_rows(app.try_import(&[("members.csv", &circle)]).await);
-    assert!(bad.contains(&"members.csv:5: successor: leads back to the member itself".to_owned()), "{bad:?}");
+    assert!(
+        bad.contains(&"members.csv:5: successor: leads back to the member itself".to_owned()),
+        "{bad:?}"
+    );
 
     // The successor of an agreement, signed, ends it the day before; unsigned it does not.
-    let agreements = changed("agreements.csv", ",vat_rate\n", ",vat_rate,replaces\n").replace("STANDARD_25\n", "STANDARD_25,\n");
+    let agreements = changed("agreements.csv", ",vat_rate\n", ",vat_rate,replaces\n")
+        .replace("STANDARD_25\n", "STANDARD_25,\n");
     let successor = "avtal-ny,2026-7004,PARTICIPATION,INCOME,bip,alfa,,,2026-11-01,2027-10-31,1,12,2026-10-01T09:00:00Z,{},,FIXED_PER_YEAR,1.00,,STANDARD_25,avtal-alfa\n";
     let (header, rows) = agreements.split_once('\n').unwrap();
     for (signed_on, replaced) in [("", "ACTIVE"), ("2026-10-15", "ENDED"), ("", "ACTIVE")] {
         let text = format!("{header}\n{}{rows}", successor.replace("{}", signed_on));
         app.import(&[("agreements.csv", &text)]).await;
-        let answer = app.office().query("{ agreement(by: { number: \"2026-7001\" }) { status replacedBy { number } } }").await;
+        let answer = app
+            .office()
+            .query("{ agreement(by: { number: \"2026-7001\" }) { status replacedBy { number } } }")
+            .await;
         assert_eq!(answer["agreement"]["status"], replaced, "{signed_on}");
         let revision = app.revision().await;
         app.import(&[("agreements.csv", &text)]).await;
@@ -308,25 +380,48 @@ on_both!(a_row_may_stand_before_what_it_refers_to_in_its_file, |app| async move 
         "avtal-beta,2026-7002,PARTICIPATION,INCOME,bip,alfa,",
     );
     let bad = bad_rows(App::sqlite().await.try_import(&with("agreements.csv", &beside)).await);
-    assert!(bad[0].starts_with("agreements.csv:2: starts_on: is in force beside 2026-7002"), "{bad:?}");
-    assert!(bad[1].starts_with("agreements.csv:3: starts_on: is in force beside 2026-7001"), "{bad:?}");
+    assert!(
+        bad[0].starts_with("agreements.csv:2: starts_on: is in force beside 2026-7002"),
+        "{bad:?}"
+    );
+    assert!(
+        bad[1].starts_with("agreements.csv:3: starts_on: is in force beside 2026-7001"),
+        "{bad:?}"
+    );
 });
 
 on_both!(rows_are_known_by_key_by_id_by_slug_and_by_number, |app| async move {
     app.import(FILES).await;
     make_without_keys(&app).await;
     let out = exported(&app).await;
-    let delta = out["members.csv"].lines().find(|line| line.contains("Delta")).unwrap().split(',').next().unwrap().to_owned();
+    let delta = out["members.csv"]
+        .lines()
+        .find(|line| line.contains("Delta"))
+        .unwrap()
+        .split(',')
+        .next()
+        .unwrap()
+        .to_owned();
     assert_eq!(delta.len(), 32);
     let allocations = format!("member,year,basis,amount,source\n{delta},2026,ALL_PARTIES,7.00,\n");
     let costs = "activity,booked_on,amount,description\njgl,2026-01-01,1.00,Efter slug\n";
-    let agreements = changed("agreements.csv", "COST,bip,gamma", "COST,jgl,802555-0008").replace(",alfa,", ",222000-1834,");
-    let report = app.import(&[("allocations.csv", &allocations), ("costs.csv", costs), ("agreements.csv", &agreements)]).await;
+    let agreements = changed("agreements.csv", "COST,bip,gamma", "COST,jgl,802555-0008")
+        .replace(",alfa,", ",222000-1834,");
+    let report = app
+        .import(&[
+            ("allocations.csv", &allocations),
+            ("costs.csv", costs),
+            ("agreements.csv", &agreements),
+        ])
+        .await;
     assert_eq!(
         (of(&report, File::Allocations), of(&report, File::Costs), of(&report, File::Agreements)),
         ((1, 0, 0), (1, 0, 0), (0, 1, 3))
     );
-    assert!(exported(&app).await["allocations.csv"].contains(&format!("{delta},2026,ALL_PARTIES,7.00,\n")));
+    assert!(
+        exported(&app).await["allocations.csv"]
+            .contains(&format!("{delta},2026,ALL_PARTIES,7.00,\n"))
+    );
     // An activity's slug stays, and one contact that was erased stays erased.
     let renamed = changed("activities.csv", "bip,bip,", "bip,bipp,");
     assert_eq!(
@@ -338,13 +433,20 @@ on_both!(rows_are_known_by_key_by_id_by_slug_and_by_number, |app| async move {
 on_both!(costs_like_each_other_are_told_apart_by_their_place, |app| async move {
     app.import(FILES).await;
     let costs = |amounts: &[&str]| -> String {
-        let rows: String = amounts.iter().map(|amount| format!("bip,2026-04-01,{amount},Lokal\n")).collect();
+        let rows: String =
+            amounts.iter().map(|amount| format!("bip,2026-04-01,{amount},Lokal\n")).collect();
         format!("activity,booked_on,amount,description\n{rows}")
     };
     let three = costs(&["3333.31", "10.00", "10.00"]);
     assert_eq!(of(&app.import(&[("costs.csv", &three)]).await, File::Costs), (2, 0, 1));
     assert_eq!(of(&app.import(&[("costs.csv", &three)]).await, File::Costs), (0, 0, 3));
-    assert_eq!(of(&app.import(&[("costs.csv", &costs(&["3333.31", "10.00", "-10.00"]))]).await, File::Costs), (0, 1, 2));
+    assert_eq!(
+        of(
+            &app.import(&[("costs.csv", &costs(&["3333.31", "10.00", "-10.00"]))]).await,
+            File::Costs
+        ),
+        (0, 1, 2)
+    );
     let out = exported(&app).await;
     assert!(
         out["costs.csv"]
@@ -357,17 +459,37 @@ on_both!(costs_like_each_other_are_told_apart_by_their_place, |app| async move {
 on_both!(a_published_text_never_changes, |app| async move {
     app.import(FILES).await;
     let bad = bad_rows(app.try_import(&with("templates/deltagande-1.md", "En annan text\n")).await);
-    assert_eq!(bad, ["templates.csv:2: body_file: differs from the published version, which never changes; add a new version"]);
-    let back = changed("templates.csv", "PUBLISHED", "DRAFT")
-        .replace("Hemligt avtal,PARTICIPATION,bip,1,DRAFT", "Hemligt avtal,PARTICIPATION,bip,1,PUBLISHED");
+    assert_eq!(
+        bad,
+        [
+            "templates.csv:2: body_file: differs from the published version, which never changes; add a new version"
+        ]
+    );
+    let back = changed("templates.csv", "PUBLISHED", "DRAFT").replace(
+        "Hemligt avtal,PARTICIPATION,bip,1,DRAFT",
+        "Hemligt avtal,PARTICIPATION,bip,1,PUBLISHED",
+    );
     let bad = bad_rows(app.try_import(&with("templates.csv", &back)).await);
-    assert_eq!(bad, ["templates.csv:2: state: must not go back; a version is drafted, published and retired in this order"]);
+    assert_eq!(
+        bad,
+        [
+            "templates.csv:2: state: must not go back; a version is drafted, published and retired in this order"
+        ]
+    );
     // A draft may change, and be published.
-    assert_eq!(of(&app.import(&with("templates/nytt-1.md", "Ny text\n")).await, File::Templates), (0, 1, 1));
+    assert_eq!(
+        of(&app.import(&with("templates/nytt-1.md", "Ny text\n")).await, File::Templates),
+        (0, 1, 1)
+    );
     // The same list written otherwise is the same.
-    assert_eq!(of(&app.import(&with("templates/deltagande-1.json", "[\n]")).await, File::Templates), (0, 1, 1));
-    let outside = changed("templates.csv", "templates/nytt-1.md", "../nytt-1.md").replace("Avtal om deltagande,", "Ett namn,");
-    let twice = format!("{outside}deltagande,Ett annat,PARTICIPATION,,2,DRAFT,sv,templates/nytt-1.md,\n");
+    assert_eq!(
+        of(&app.import(&with("templates/deltagande-1.json", "[\n]")).await, File::Templates),
+        (0, 1, 1)
+    );
+    let outside = changed("templates.csv", "templates/nytt-1.md", "../nytt-1.md")
+        .replace("Avtal om deltagande,", "Ett namn,");
+    let twice =
+        format!("{outside}deltagande,Ett annat,PARTICIPATION,,2,DRAFT,sv,templates/nytt-1.md,\n");
     assert_eq!(
         bad_rows(app.try_import(&with("templates.csv", &twice)).await),
         [
@@ -378,15 +500,29 @@ on_both!(a_published_text_never_changes, |app| async move {
 });
 
 const HEADS: &str = "key,number,kind,buyer,issued_on,due_on,credits\n";
-const LINES: &str = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n";
+const LINES: &str =
+    "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n";
 const PAYMENTS: &str = "invoice,received_on,amount,reference\n";
 
 /// Imports these rows of the three files of invoices; a file without rows is absent.
-async fn try_invoices(app: &App, heads: &str, lines: &str, payments: &str) -> Result<Report, ImportError> {
-    let files = [("invoices.csv", HEADS, heads), ("invoice_lines.csv", LINES, lines), ("payments.csv", PAYMENTS, payments)];
-    let files: Vec<(&str, String)> =
-        files.into_iter().filter(|(_, _, rows)| !rows.is_empty()).map(|(name, header, rows)| (name, format!("{header}{rows}"))).collect();
-    let files: Vec<(&str, &str)> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
+async fn try_invoices(
+    app: &App,
+    heads: &str,
+    lines: &str,
+    payments: &str,
+) -> Result<Report, ImportError> {
+    let files = [
+        ("invoices.csv", HEADS, heads),
+        ("invoice_lines.csv", LINES, lines),
+        ("payments.csv", PAYMENTS, payments),
+    ];
+    let files: Vec<(&str, String)> = files
+        .into_iter()
+        .filter(|(_, _, rows)| !rows.is_empty())
+        .map(|(name, header, rows)| (name, format!("{header}{rows}")))
+        .collect();
+    let files: Vec<(&str, &str)> =
+        files.iter().map(|(name, text)| (*name, text.as_str())).collect();
     app.try_import(&files).await
 }
 
@@ -402,7 +538,11 @@ on_both!(what_is_issued_never_changes_but_may_be_paid, |app| async move {
         )
         .await,
     );
-    let never = |number: u32| format!("differs from invoice {number}, which is issued and never changes; credit it instead");
+    let never = |number: u32| {
+        format!(
+            "differs from invoice {number}, which is issued and never changes; credit it instead"
+        )
+    };
     assert_eq!(
         bad,
         [
@@ -415,11 +555,16 @@ on_both!(what_is_issued_never_changes_but_may_be_paid, |app| async move {
         ]
     );
     // 11 311.31 and 25 %: 14 139.14 in all, of which 1 000.01 is paid.
-    let report =
-        try_invoices(&app, "", "", "faktura-alfa,2026-04-02,13139.13,BG-REST\nfaktura-alfa,2026-03-20,1000.01,BG-ALFA\n").await.unwrap();
+    let report = try_invoices(
+        &app,
+        "",
+        "",
+        "faktura-alfa,2026-04-02,13139.13,BG-REST\nfaktura-alfa,2026-03-20,1000.01,BG-ALFA\n",
+    )
+    .await
+    .unwrap();
     assert_eq!(of(&report, File::Payments), (1, 0, 1));
-    let invoice =
-        "{ invoice(by: { number: \"8801\" }) { total paid outstanding before: state(on: \"2026-04-01\") state(on: \"2026-04-02\") } }";
+    let invoice = "{ invoice(by: { number: \"8801\" }) { total paid outstanding before: state(on: \"2026-04-01\") state(on: \"2026-04-02\") } }";
     let answer = app.office().query(invoice).await;
     assert_eq!(
         answer["invoice"],
@@ -429,7 +574,8 @@ on_both!(what_is_issued_never_changes_but_may_be_paid, |app| async move {
     // Beta has paid 2 000.02.
     assert_eq!(app.office().query(revenue).await["revenue"]["total"]["gross"], "16139.16");
     // A payment that was booked wrongly is put right.
-    let report = try_invoices(&app, "", "", "faktura-alfa,2026-04-02,139.13,BG-REST\n").await.unwrap();
+    let report =
+        try_invoices(&app, "", "", "faktura-alfa,2026-04-02,139.13,BG-REST\n").await.unwrap();
     assert_eq!(of(&report, File::Payments), (0, 1, 0));
     assert_eq!(app.office().query(invoice).await["invoice"]["paid"], "1139.14");
     assert_eq!(app.office().query(revenue).await["revenue"]["total"]["gross"], "3139.16");
@@ -439,8 +585,16 @@ on_both!(what_is_issued_never_changes_but_may_be_paid, |app| async move {
 on_both!(part_payments_in_any_order_pay_every_line_to_the_ore, |app| async move {
     app.import(FILES).await;
     let lines = "delad,Ett,bip,,,,1,0.33,STANDARD_25\ndelad,Två,indikatorer,,,,1,0.33,STANDARD_25\ndelad,Tre,,,,,1,0.07,STANDARD_25\n";
-    try_invoices(&app, "delad,8803,INVOICE,alfa,2025-03-01,2025-03-31,\n", lines, "delad,2025-03-20,0.40,BG-SEN\n").await.unwrap();
-    // An earlier payment comes to light, so that the later one pays other parts of the lines; then the rest.
+    try_invoices(
+        &app,
+        "delad,8803,INVOICE,alfa,2025-03-01,2025-03-31,\n",
+        lines,
+        "delad,2025-03-20,0.40,BG-SEN\n",
+    )
+    .await
+    .unwrap();
+    // An earlier payment comes to light, so that the later one pays other parts of the lines; then
+    // the rest.
     try_invoices(&app, "", "", "delad,2025-03-10,0.11,BG-TIDIG\n").await.unwrap();
     assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
     try_invoices(&app, "", "", "delad,2025-04-10,0.40,BG-REST\n").await.unwrap();
@@ -523,7 +677,8 @@ on_both!(bad_invoices_are_told_with_their_file_and_line, |app| async move {
 on_both!(credit_notes_settle_what_they_credit, |app| async move {
     app.import(FILES).await;
     // The credit note stands before its invoice, the lines in any order.
-    let heads = "k9,K9,CREDIT_NOTE,alfa,2026-06-10,,f9\nf9,2026-09,INVOICE,alfa,2026-06-01,2026-07-01,\n";
+    let heads =
+        "k9,K9,CREDIT_NOTE,alfa,2026-06-10,,f9\nf9,2026-09,INVOICE,alfa,2026-06-01,2026-07-01,\n";
     let lines = "k9,Kreditering,bip,,,,1,100.00,STANDARD_25\nf9,Ett,bip,,,,2,50.00,STANDARD_25\nf9,Två,,,,,1.5,100.00,STANDARD_25\n";
     let report = try_invoices(&app, heads, lines, "f9,2026-06-20,187.50,BG-9\n").await.unwrap();
     assert_eq!(
@@ -556,10 +711,25 @@ on_both!(credit_notes_settle_what_they_credit, |app| async move {
 
     // A draft changes until it is issued.
     let draft = "u1,,INVOICE,beta,,,\n";
-    try_invoices(&app, draft, "u1,Ett,,,,,1,10.00,EXEMPT\nu1,Två,,,,,1,20.00,EXEMPT\n", "").await.unwrap();
-    let report = try_invoices(&app, "u1,8803,INVOICE,beta,2026-07-01,2026-07-31,\n", "u1,Två,,,,,1,25.00,EXEMPT\n", "").await.unwrap();
-    assert_eq!((of(&report, File::Invoices), of(&report, File::InvoiceLines)), ((0, 1, 0), (0, 1, 0)));
-    let answer = app.office().query("{ invoice(by: { number: \"8803\" }) { total lines { description } } }").await;
+    try_invoices(&app, draft, "u1,Ett,,,,,1,10.00,EXEMPT\nu1,Två,,,,,1,20.00,EXEMPT\n", "")
+        .await
+        .unwrap();
+    let report = try_invoices(
+        &app,
+        "u1,8803,INVOICE,beta,2026-07-01,2026-07-31,\n",
+        "u1,Två,,,,,1,25.00,EXEMPT\n",
+        "",
+    )
+    .await
+    .unwrap();
+    assert_eq!(
+        (of(&report, File::Invoices), of(&report, File::InvoiceLines)),
+        ((0, 1, 0), (0, 1, 0))
+    );
+    let answer = app
+        .office()
+        .query("{ invoice(by: { number: \"8803\" }) { total lines { description } } }")
+        .await;
     assert_eq!(answer["invoice"], json!({ "total": "25.00", "lines": [{ "description": "Två" }] }));
     assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
 });
@@ -572,9 +742,20 @@ on_both!(an_erased_contact_does_not_come_back, |app| async move {
     app.import(FILES).await;
     let answer = app.office().query("{ members(first: 1) { nodes { contacts { id } } } }").await;
     let input = json!({ "contact": answer["members"]["nodes"][0]["contacts"][0]["id"] });
-    app.office().ask("mutation($input: ContactEraseInput!) { contactErase(input: $input) { id } }", json!({ "input": input })).await.data();
+    app.office()
+        .ask(
+            "mutation($input: ContactEraseInput!) { contactErase(input: $input) { id } }",
+            json!({ "input": input }),
+        )
+        .await
+        .data();
     let bad = bad_rows(app.try_import(FILES).await);
-    assert_eq!(bad, ["contacts.csv:2: is a contact that was erased; what an older file says of it must not come back"]);
+    assert_eq!(
+        bad,
+        [
+            "contacts.csv:2: is a contact that was erased; what an older file says of it must not come back"
+        ]
+    );
     let out = exported(&app).await;
     assert!(!out["contacts.csv"].contains("Anna"), "{}", out["contacts.csv"]);
     let revision = app.revision().await;
@@ -584,12 +765,18 @@ on_both!(an_erased_contact_does_not_come_back, |app| async move {
 
 #[test]
 fn the_columns_of_every_file_are_described() {
-    let text = std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/csv-files.md")).unwrap();
+    let text =
+        std::fs::read_to_string(Path::new(env!("CARGO_MANIFEST_DIR")).join("docs/csv-files.md"))
+            .unwrap();
     for file in File::ALL {
-        let row = text.lines().find(|line| line.starts_with(&format!("| `{}` |", file.name()))).unwrap_or_else(|| panic!("{file:?}"));
+        let row = text
+            .lines()
+            .find(|line| line.starts_with(&format!("| `{}` |", file.name())))
+            .unwrap_or_else(|| panic!("{file:?}"));
         let cells: Vec<&str> = row.split(" | ").collect();
         let named = |cell: &str, columns: &[&str]| {
-            let missing: Vec<_> = columns.iter().filter(|column| !cell.contains(&format!("`{column}`"))).collect();
+            let missing: Vec<_> =
+                columns.iter().filter(|column| !cell.contains(&format!("`{column}`"))).collect();
             assert!(missing.is_empty(), "{file:?}: {missing:?}");
         };
         named(cells[1], file.columns());

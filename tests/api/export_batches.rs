@@ -1,4 +1,5 @@
-//! What is promised of export batches: each voucher leaves once, and a batch can be written again byte for byte.
+//! What is promised of export batches: each voucher leaves once, and a batch can be written again
+//! byte for byte.
 
 use std::{fs, path::Path, process::Output};
 
@@ -39,7 +40,14 @@ fn written(app: &App, folder: &Path, line: &str) -> Vec<u8> {
 /// Makes a new batch by the clock of the register, which the command does by the machine's.
 pub async fn new_batch(app: &App, through: &str) -> Option<Vec<u8>> {
     let network = Network { name: Some("Nätverket".into()), ..Network::default() };
-    let made = export_batches::export(&app.db, &Viewer::operator("sie"), &network, through.parse().unwrap(), Faults::default()).await;
+    let made = export_batches::export(
+        &app.db,
+        &Viewer::operator("sie"),
+        &network,
+        through.parse().unwrap(),
+        Faults::default(),
+    )
+    .await;
     made.unwrap().map(|batch| batch.content)
 }
 
@@ -57,7 +65,10 @@ fn vouchers(file: &[u8]) -> Vec<String> {
 /// Issues an invoice of one course, and returns its number.
 pub async fn issued(app: &App, buyer: &str, price: &str) -> String {
     let id = drafted(&app.finance(), course(buyer, price)).await;
-    issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"].as_str().unwrap().to_owned()
+    issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 on_both!(each_voucher_is_exported_once, |app| async move {
@@ -89,33 +100,57 @@ on_both!(each_voucher_is_exported_once, |app| async move {
     assert_eq!(run(&app, folder.path(), "--batch 4").status.code(), Some(1));
     // All of the days, with the numbers of those that were exported.
     pays(&app, &second, "2027-01-10", "1.00", "C").await.data();
-    assert_eq!(vouchers(&written(&app, folder.path(), "--from 2026-11-01 --to 2027-01-31")), ["F1", "B1", "B2", "F1", "B\"\""]);
+    assert_eq!(
+        vouchers(&written(&app, folder.path(), "--from 2026-11-01 --to 2027-01-31")),
+        ["F1", "B1", "B2", "F1", "B\"\""]
+    );
     let listed = String::from_utf8(run(&app, folder.path(), "--batches").stdout).unwrap();
     assert!(listed.contains("2026-11-30") && listed.lines().count() == 5, "{listed}");
     assert_eq!(domain::revenue::integrity(&app.db).await.unwrap(), [""; 0]);
 
     // A voucher that is taken out of a batch is found.
-    intruder(&app).await.execute_unprepared("DELETE FROM voucher WHERE source = 'PAYMENT'").await.unwrap();
+    intruder(&app)
+        .await
+        .execute_unprepared("DELETE FROM voucher WHERE source = 'PAYMENT'")
+        .await
+        .unwrap();
     let found = domain::revenue::integrity(&app.db).await.unwrap();
-    assert!(found.iter().any(|words| words.contains("export batch 1 does not have the vouchers")), "{found:?}");
+    assert!(
+        found.iter().any(|words| words.contains("export batch 1 does not have the vouchers")),
+        "{found:?}"
+    );
 });
 
 on_both!(imported_history_is_never_exported, |app| async move {
     app.import(&LEDGER).await;
-    app.import(&[("payments.csv", "invoice,received_on,amount,reference\nb,2026-03-10,100.00,HISTORY\n")]).await;
+    app.import(&[(
+        "payments.csv",
+        "invoice,received_on,amount,reference\nb,2026-03-10,100.00,HISTORY\n",
+    )])
+    .await;
     let folder = tempfile::tempdir().unwrap();
     let nothing = run(&app, folder.path(), "--new");
     assert_eq!((nothing.status.code(), nothing.stdout.len()), (Some(0), 0));
     let said = String::from_utf8(nothing.stderr).unwrap();
-    assert!(said.starts_with("there is nothing new through ") && said.ends_with("; no batch was made\n"), "{said}");
+    assert!(
+        said.starts_with("there is nothing new through ")
+            && said.ends_with("; no batch was made\n"),
+        "{said}"
+    );
     let file = folder.path().join("none.si");
-    assert_eq!(run(&app, folder.path(), &format!("--new --output {}", file.display())).status.code(), Some(0));
+    assert_eq!(
+        run(&app, folder.path(), &format!("--new --output {}", file.display())).status.code(),
+        Some(0)
+    );
     assert!(!file.exists());
     // What the register itself records on it is.
     pays(&app, "1002", "2026-04-01", "700.00", "OWN").await.data();
     assert_eq!(vouchers(&written(&app, folder.path(), "--new")), ["B1"]);
     // All days have all.
-    assert_eq!(vouchers(&written(&app, folder.path(), "--from 2026-01-01 --to 2026-12-31")).len(), 8);
+    assert_eq!(
+        vouchers(&written(&app, folder.path(), "--from 2026-01-01 --to 2026-12-31")).len(),
+        8
+    );
 });
 
 on_both!(an_export_carries_what_was_exported, |app| async move {
@@ -134,10 +169,23 @@ on_both!(an_export_carries_what_was_exported, |app| async move {
     pays(&app, &first, "2026-11-21", "50.00", "A").await.data();
 
     let (files, other) = (tempfile::tempdir().unwrap(), app.beside().await);
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), files.path(), &mut |_| {}).await.unwrap();
-    import(&other.db, &Viewer::operator("import"), &Network::default(), files.path(), false, &mut |_| {}).await.unwrap();
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), files.path(), &mut |_| {})
+        .await
+        .unwrap();
+    import(
+        &other.db,
+        &Viewer::operator("import"),
+        &Network::default(),
+        files.path(),
+        false,
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
     let again = tempfile::tempdir().unwrap();
-    export(&other.db, &Viewer::operator("export"), &OwnFiles::default(), again.path(), &mut |_| {}).await.unwrap();
+    export(&other.db, &Viewer::operator("export"), &OwnFiles::default(), again.path(), &mut |_| {})
+        .await
+        .unwrap();
     for name in ["vouchers.csv", "export_batches.csv"] {
         let read = |folder: &Path| fs::read_to_string(folder.join(name)).unwrap();
         assert_eq!(read(files.path()), read(again.path()), "{name}");

@@ -1,5 +1,6 @@
-//! What is promised of batches whose vouchers were matched, found to be duplicates or told in details afterwards: what was exported stands, and
-//! what has changed is a correcting voucher of a later batch.
+//! What is promised of batches whose vouchers were matched, found to be duplicates or told in
+//! details afterwards: what was exported stands, and what has changed is a correcting voucher of a
+//! later batch.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -33,7 +34,8 @@ fn sums(file: &[u8]) -> BTreeMap<String, i64> {
     for line in file.iter().map(|byte| char::from(*byte)).collect::<String>().lines() {
         let Some(line) = line.strip_prefix("#TRANS ") else { continue };
         let (account, amount) = (line.split(' ').next().unwrap(), line.rsplit(' ').next().unwrap());
-        *sums.entry(account.to_owned()).or_default() += amount.replace('.', "").parse::<i64>().unwrap();
+        *sums.entry(account.to_owned()).or_default() +=
+            amount.replace('.', "").parse::<i64>().unwrap();
     }
     sums
 }
@@ -46,17 +48,20 @@ struct Exports {
 }
 
 impl Exports {
-    /// Makes a new batch of what a step changed, which adds so many öre to the bank's account; all batches come to what all days come to, and
-    /// those before are as they were.
+    /// Makes a new batch of what a step changed, which adds so many öre to the bank's account; all
+    /// batches come to what all days come to, and those before are as they were.
     async fn step(&mut self, app: &App, name: &str, bank: i64) {
         self.bank += bank;
         self.batches.extend(new_batch(app, TODAY).await);
         assert_eq!(new_batch(app, TODAY).await, None, "{name}: each voucher is exported once");
         let mut all: BTreeMap<String, i64> = BTreeMap::new();
         for (number, file) in (1..).zip(&self.batches) {
-            let again = export_batches::by_number(&app.db, &Viewer::operator("sie"), number).await.unwrap();
+            let again =
+                export_batches::by_number(&app.db, &Viewer::operator("sie"), number).await.unwrap();
             assert!(again.content == *file, "{name}: batch {number}");
-            sums(file).into_iter().for_each(|(account, sum)| *all.entry(account).or_default() += sum);
+            sums(file)
+                .into_iter()
+                .for_each(|(account, sum)| *all.entry(account).or_default() += sum);
         }
         all.retain(|_, sum| *sum != 0);
         assert_eq!(all, books(app, "2020-01-01", "2099-12-31"), "{name}");
@@ -66,7 +71,10 @@ impl Exports {
 
     /// The last batch as text.
     fn last(&self) -> String {
-        self.batches.last().map(|file| file.iter().map(|byte| char::from(*byte)).collect()).unwrap_or_default()
+        self.batches
+            .last()
+            .map(|file| file.iter().map(|byte| char::from(*byte)).collect())
+            .unwrap_or_default()
     }
 }
 
@@ -89,11 +97,15 @@ async fn waits(app: &App, amount: &str) -> Value {
 
 /// The last of an invoice's payments or refunds.
 async fn last_of(app: &App, number: &str, list: &str) -> Value {
-    let rows = invoice(app, number, &format!("{list} {{ id reverses: reason }}")).await[list].as_array().unwrap().clone();
+    let rows = invoice(app, number, &format!("{list} {{ id reverses: reason }}")).await[list]
+        .as_array()
+        .unwrap()
+        .clone();
     rows.into_iter().rfind(|row| row["reverses"].is_null()).unwrap()["id"].clone()
 }
 
-/// A register with four issued invoices of 125.00, 250.00, 50.00 and 62.50, and their numbers; it is the 10th of December.
+/// A register with four issued invoices of 125.00, 250.00, 50.00 and 62.50, and their numbers; it
+/// is the 10th of December.
 async fn invoiced(app: &App) -> (App, Vec<String>) {
     let (app, _) = fill(app, 12).await;
     let buyer = member(&app, 1).await;
@@ -114,26 +126,44 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 12_500)).await;
     exports.step(&app, "a receipt that waits", 12_500).await;
     let row = waits(&app, "125.00").await;
-    does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": id(&app, a).await, "bookedOn": "2026-12-01" }), "id").await.data();
+    does(
+        &app,
+        "bankPaymentMatch",
+        json!({ "payment": row, "invoice": id(&app, a).await, "bookedOn": "2026-12-01" }),
+        "id",
+    )
+    .await
+    .data();
     exports.step(&app, "matched on the bank's day", 0).await;
     let wrong = json!({ "payment": last_of(&app, a, "payments").await, "reason": "Fel faktura" });
     does(&app, "paymentReverse", wrong, "id").await.data();
     exports.step(&app, "taken back", 0).await;
-    does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": id(&app, b).await }), "id").await.data();
+    does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": id(&app, b).await }), "id")
+        .await
+        .data();
     exports.step(&app, "matched again", 0).await;
 
     // A payment that was recorded and exported, and that the bank tells of on another day.
     let recorded = json!({ "invoice": id(&app, b).await, "receivedOn": "2026-12-02", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
     does(&app, "paymentRecord", recorded, "id").await.data();
     exports.step(&app, "recorded manually", 12_500).await;
-    assert!(import(&app, "2.txt", deposit("20261203", 2, &ocr(&app, b).await, 12_500)).await[0].starts_with("AMBIGUOUS"));
+    assert!(
+        import(&app, "2.txt", deposit("20261203", 2, &ocr(&app, b).await, 12_500)).await[0]
+            .starts_with("AMBIGUOUS")
+    );
     exports.step(&app, "its bank row, which nobody has linked yet", 12_500).await;
-    let recorded = invoice(&app, b, "payments { id reference }").await["payments"].as_array().unwrap().clone();
-    let recorded = recorded.iter().find(|row| row["reference"] == "kontoutdrag").unwrap()["id"].clone();
+    let recorded =
+        invoice(&app, b, "payments { id reference }").await["payments"].as_array().unwrap().clone();
+    let recorded =
+        recorded.iter().find(|row| row["reference"] == "kontoutdrag").unwrap()["id"].clone();
     let link = json!({ "payment": waits(&app, "125.00").await, "invoice": id(&app, b).await, "recordedPayment": recorded });
     does(&app, "bankPaymentMatch", link, "id").await.data();
     exports.step(&app, "linked", -12_500).await;
-    assert!(exports.last().contains("20261202") && exports.last().contains("#TRANS 1930 {} -125.00"), "{}", exports.last());
+    assert!(
+        exports.last().contains("20261202") && exports.last().contains("#TRANS 1930 {} -125.00"),
+        "{}",
+        exports.last()
+    );
 
     // Overpaid, paid back by hand and by a row, and each of them reversed.
     import(&app, "3.txt", deposit("20261204", 3, &ocr(&app, a).await, 20_000)).await;
@@ -144,7 +174,9 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     let slip = json!({ "refund": last_of(&app, a, "refunds").await, "reason": "Kom tillbaka" });
     does(&app, "refundReverse", slip, "invoice { id }").await.data();
     exports.step(&app, "the refund reversed", 7_500).await;
-    let words = format!("<AcctSvcrRef>U-1</AcctSvcrRef><NtryDtls><TxDtls><RmtInf><Ustrd>Faktura {a}</Ustrd></RmtInf></TxDtls></NtryDtls>");
+    let words = format!(
+        "<AcctSvcrRef>U-1</AcctSvcrRef><NtryDtls><TxDtls><RmtInf><Ustrd>Faktura {a}</Ustrd></RmtInf></TxDtls></NtryDtls>"
+    );
     import(&app, "4.xml", camt("<Id>N4</Id>", &on("2026-12-07", "DBIT", "75.00", &words))).await;
     assert_eq!(invoice(&app, a, "overpaid").await["overpaid"], "0.00");
     exports.step(&app, "paid back by a row", -7_500).await;
@@ -160,11 +192,20 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     import(&app, "5.txt", deposit("20261208", 5, "Gava", 5_000)).await;
     import(&app, "6.txt", deposit("20261208", 6, "Gava", 5_000)).await;
     exports.step(&app, "two rows of the same money", 10_000).await;
-    let rows: Vec<Value> = waiting(&app).await.iter().filter(|row| row["amount"] == "50.00").map(|row| row["id"].clone()).collect();
+    let rows: Vec<Value> = waiting(&app)
+        .await
+        .iter()
+        .filter(|row| row["amount"] == "50.00")
+        .map(|row| row["id"].clone())
+        .collect();
     let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
     does(&app, "bankPaymentMarkDuplicate", mark.clone(), "bankPayment { id }").await.data();
     exports.step(&app, "one of them marked", -5_000).await;
-    assert!(exports.last().contains("20261208") && exports.last().contains("av B"), "{}", exports.last());
+    assert!(
+        exports.last().contains("20261208") && exports.last().contains("av B"),
+        "{}",
+        exports.last()
+    );
     does(&app, "bankPaymentTakeUp", json!({ "payment": rows[0] }), "id").await.data();
     exports.step(&app, "taken up", 5_000).await;
     does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
@@ -177,17 +218,31 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     import(&app, "7.xml", camt("<Id>N7</Id>", &on("2026-12-09", "CRDT", "300.00", TOTAL))).await;
     exports.step(&app, "a total", 30_000).await;
     let rest = format!("{TOTAL}<NtryDtls>{details}</NtryDtls>");
-    assert_eq!(import(&app, "8.xml", camt("<Id>N8</Id>", &on("2026-12-09", "CRDT", "300.00", &rest))).await.len(), 2);
+    assert_eq!(
+        import(&app, "8.xml", camt("<Id>N8</Id>", &on("2026-12-09", "CRDT", "300.00", &rest)))
+            .await
+            .len(),
+        2
+    );
     exports.step(&app, "the total in details", 0).await;
 
     // A credit note, and a difference that is written off.
-    does(&app, "invoiceCredit", json!({ "invoice": id(&app, c).await, "reason": "Fel" }), "id").await.data();
+    does(&app, "invoiceCredit", json!({ "invoice": id(&app, c).await, "reason": "Fel" }), "id")
+        .await
+        .data();
     exports.step(&app, "credited", 0).await;
     pays(&app, d, "2026-12-09", "62.00", "KORT").await.data();
     exports.step(&app, "a difference", 6_200).await;
     let state = invoice(&app, d, "state").await["state"].clone();
     if state != "PAID" {
-        does(&app, "invoiceWriteOff", json!({ "invoice": id(&app, d).await, "reason": "Ören" }), "invoice { id }").await.data();
+        does(
+            &app,
+            "invoiceWriteOff",
+            json!({ "invoice": id(&app, d).await, "reason": "Ören" }),
+            "invoice { id }",
+        )
+        .await
+        .data();
         exports.step(&app, "written off", 0).await;
     }
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
@@ -198,34 +253,71 @@ on_both!(a_correction_is_booked_on_an_open_day, |app| async move {
     let mut exports = Exports::default();
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 5_000)).await;
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
-    does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough").await.data();
+    does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough")
+        .await
+        .data();
     let december = books(&app, "2026-12-01", "2026-12-05");
     let rows: Vec<Value> = waiting(&app).await.iter().map(|row| row["id"].clone()).collect();
     // Nothing that is closed vanishes: it must be exported before it can be corrected.
     let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
-    assert_eq!(does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.reason(), "PERIOD_CLOSED");
+    assert_eq!(
+        does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.reason(),
+        "PERIOD_CLOSED"
+    );
     exports.step(&app, "two rows of the same money", 10_000).await;
-    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0], "duplicateOf": rows[1] }), "bankPayment { id }").await.data();
+    does(
+        &app,
+        "bankPaymentMarkDuplicate",
+        json!({ "payment": rows[0], "duplicateOf": rows[1] }),
+        "bankPayment { id }",
+    )
+    .await
+    .data();
 
     // Until the next batch, the register says that there is something to correct.
     let verified = app.program().arg("verify").output().unwrap();
-    let said = format!("{}{}", String::from_utf8_lossy(&verified.stdout), String::from_utf8_lossy(&verified.stderr));
-    assert!(verified.status.success() && said.contains("the next export batch corrects it"), "{said}");
+    let said = format!(
+        "{}{}",
+        String::from_utf8_lossy(&verified.stdout),
+        String::from_utf8_lossy(&verified.stderr)
+    );
+    assert!(
+        verified.status.success() && said.contains("the next export batch corrects it"),
+        "{said}"
+    );
     // Through an earlier day there is nothing new.
     assert_eq!(new_batch(&app, "2026-12-05").await, None);
     exports.step(&app, "one of them marked", -5_000).await;
-    assert!(exports.last().contains(" 20261206 ") && exports.last().contains("#TRANS 1930 {} -50.00"), "{}", exports.last());
+    assert!(
+        exports.last().contains(" 20261206 ") && exports.last().contains("#TRANS 1930 {} -50.00"),
+        "{}",
+        exports.last()
+    );
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
 
-    // Other accounts in the settings are those of what comes next, and a correction is on the accounts of what it corrects.
+    // Other accounts in the settings are those of what comes next, and a correction is on the
+    // accounts of what it corrects.
     let mut network = Network { name: Some("Nätverket".into()), ..Network::default() };
     (network.accounts.bank, network.accounts.observation) = (1940, 2990);
-    let export =
-        async || export_batches::export(&app.db, &Viewer::operator("sie"), &network, TODAY.parse().unwrap(), Faults::default()).await;
+    let export = async || {
+        export_batches::export(
+            &app.db,
+            &Viewer::operator("sie"),
+            &network,
+            TODAY.parse().unwrap(),
+            Faults::default(),
+        )
+        .await
+    };
     assert!(export().await.unwrap().is_none());
     does(&app, "bankPaymentTakeUp", json!({ "payment": rows[0] }), "id").await.data();
     let corrected = sums(&export().await.unwrap().unwrap().content);
-    assert_eq!(corrected, BTreeMap::from([("1930", 5_000), ("2890", -5_000)].map(|(account, sum)| (account.to_owned(), sum))));
+    assert_eq!(
+        corrected,
+        BTreeMap::from(
+            [("1930", 5_000), ("2890", -5_000)].map(|(account, sum)| (account.to_owned(), sum))
+        )
+    );
     assert!(export().await.unwrap().is_none());
 });
 
@@ -235,18 +327,45 @@ on_both!(an_export_carries_corrections, |app| async move {
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 5_000)).await;
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
     exports.step(&app, "two rows of the same money", 10_000).await;
-    let rows: Vec<Value> = bank_payments(&app, "").await.iter().map(|row| row["id"].clone()).collect();
-    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0], "duplicateOf": rows[1] }), "bankPayment { id }").await.data();
+    let rows: Vec<Value> =
+        bank_payments(&app, "").await.iter().map(|row| row["id"].clone()).collect();
+    does(
+        &app,
+        "bankPaymentMarkDuplicate",
+        json!({ "payment": rows[0], "duplicateOf": rows[1] }),
+        "bankPayment { id }",
+    )
+    .await
+    .data();
     exports.step(&app, "one of them marked", -5_000).await;
 
-    let (files, again, other) = (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), app.beside().await);
+    let (files, again, other) =
+        (tempfile::tempdir().unwrap(), tempfile::tempdir().unwrap(), app.beside().await);
     let other = other.at("2026-12-10T10:00:00Z");
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), files.path(), &mut |_| {}).await.unwrap();
-    import_folder(&other.db, &Viewer::operator("import"), &Network::default(), files.path(), false, &mut |_| {}).await.unwrap();
-    export(&other.db, &Viewer::operator("export"), &OwnFiles::default(), again.path(), &mut |_| {}).await.unwrap();
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), files.path(), &mut |_| {})
+        .await
+        .unwrap();
+    import_folder(
+        &other.db,
+        &Viewer::operator("import"),
+        &Network::default(),
+        files.path(),
+        false,
+        &mut |_| {},
+    )
+    .await
+    .unwrap();
+    export(&other.db, &Viewer::operator("export"), &OwnFiles::default(), again.path(), &mut |_| {})
+        .await
+        .unwrap();
     let read = |folder: &Path| fs::read_to_string(folder.join("vouchers.csv")).unwrap();
     assert_eq!(read(files.path()), read(again.path()));
-    assert_eq!(read(files.path()).lines().filter(|line| line.ends_with(",2")).count(), 1, "{}", read(files.path()));
+    assert_eq!(
+        read(files.path()).lines().filter(|line| line.ends_with(",2")).count(),
+        1,
+        "{}",
+        read(files.path())
+    );
     exports.step(&other, "the same in another register", 0).await;
     assert_eq!(other.program().arg("verify").output().unwrap().status.code(), Some(0));
 });
@@ -255,15 +374,19 @@ on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| asy
     let (app, _) = invoiced(&app).await;
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 5_000)).await;
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
-    let rows: Vec<Value> = bank_payments(&app, "").await.iter().map(|row| row["id"].clone()).collect();
+    let rows: Vec<Value> =
+        bank_payments(&app, "").await.iter().map(|row| row["id"].clone()).collect();
     let mark = json!({ "payment": rows[0], "duplicateOf": rows[1] });
     // The one register has an export of before it was marked, the other one of after that.
-    let [unmarked, marked] = [app.beside().await, app.beside().await].map(|other| other.at("2026-12-10T10:00:00Z"));
+    let [unmarked, marked] =
+        [app.beside().await, app.beside().await].map(|other| other.at("2026-12-10T10:00:00Z"));
     try_import(&unmarked, &exported(&app).await).await.unwrap();
     does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
     try_import(&marked, &exported(&app).await).await.unwrap();
 
-    does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough").await.data();
+    does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough")
+        .await
+        .data();
     let taken_up = does(&app, "bankPaymentTakeUp", json!({ "payment": rows[0] }), "postedOn").await;
     assert_eq!(taken_up["bankPaymentTakeUp"]["postedOn"], "2026-12-06");
     let files = exported(&app).await;
@@ -279,9 +402,14 @@ on_both!(a_later_export_brings_the_day_of_a_payment_that_was_taken_up, |app| asy
 
 on_both!(vouchers_that_an_import_brings_stand_in_the_trail, |app| async move {
     let entries = async |app: &App| {
-        let nodes = app.office().query("{ auditLog(first: 100) { nodes { action after } } }").await["auditLog"]["nodes"].clone();
+        let nodes = app.office().query("{ auditLog(first: 100) { nodes { action after } } }").await
+            ["auditLog"]["nodes"]
+            .clone();
         let nodes = nodes.as_array().unwrap().clone();
-        nodes.into_iter().filter(|node| node["action"] == "import" && !node["after"]["vouchers"].is_null()).collect::<Vec<_>>()
+        nodes
+            .into_iter()
+            .filter(|node| node["action"] == "import" && !node["after"]["vouchers"].is_null())
+            .collect::<Vec<_>>()
     };
     // History was booked elsewhere.
     let (app, _) = invoiced(&app).await;
@@ -289,18 +417,35 @@ on_both!(vouchers_that_an_import_brings_stand_in_the_trail, |app| async move {
     let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\nold,Kurs,,,,,1,1.00,ZERO\n";
     app.import(&[("invoices.csv", head), ("invoice_lines.csv", lines)]).await;
     let found = entries(&app).await;
-    assert_eq!(found.iter().map(|node| node["after"]["vouchers"].clone()).collect::<Vec<_>>(), [json!(1)]);
+    assert_eq!(
+        found.iter().map(|node| node["after"]["vouchers"].clone()).collect::<Vec<_>>(),
+        [json!(1)]
+    );
     // The same again is no change, and vouchers.csv alone is one.
     let before = app.revision().await;
     app.import(&[("invoices.csv", head), ("invoice_lines.csv", lines)]).await;
     assert_eq!(app.revision().await, before);
     let key = {
         let folder = tempfile::tempdir().unwrap();
-        export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
+        export(
+            &app.db,
+            &Viewer::operator("export"),
+            &OwnFiles::default(),
+            folder.path(),
+            &mut |_| {},
+        )
+        .await
+        .unwrap();
         let invoices = fs::read_to_string(folder.path().join("invoices.csv")).unwrap();
-        invoices.lines().skip(1).map(|line| line.split(',').next().unwrap().to_owned()).find(|key| key != "old").unwrap()
+        invoices
+            .lines()
+            .skip(1)
+            .map(|line| line.split(',').next().unwrap().to_owned())
+            .find(|key| key != "old")
+            .unwrap()
     };
-    let vouchers = format!("source,invoice,reference,series,year,number,batch\nINVOICE,{key},,,,,\n");
+    let vouchers =
+        format!("source,invoice,reference,series,year,number,batch\nINVOICE,{key},,,,,\n");
     app.import(&[("vouchers.csv", &vouchers)]).await;
     assert_eq!(app.revision().await, before + 1);
     assert_eq!(entries(&app).await.len(), 2);
@@ -311,9 +456,17 @@ on_both!(vouchers_that_an_import_brings_stand_in_the_trail, |app| async move {
 
 /// An entry of a day that is told payment by payment.
 fn in_details(day: &str, sum: &str, details: &[(&str, &str)]) -> String {
-    let of =
-        |(own, sum): &(&str, &str)| format!("<TxDtls><Refs><AcctSvcrRef>{own}</AcctSvcrRef></Refs><Amt Ccy=\"SEK\">{sum}</Amt></TxDtls>");
-    on(day, "CRDT", sum, &format!("{TOTAL}<NtryDtls>{}</NtryDtls>", details.iter().map(of).collect::<String>()))
+    let of = |(own, sum): &(&str, &str)| {
+        format!(
+            "<TxDtls><Refs><AcctSvcrRef>{own}</AcctSvcrRef></Refs><Amt Ccy=\"SEK\">{sum}</Amt></TxDtls>"
+        )
+    };
+    on(
+        day,
+        "CRDT",
+        sum,
+        &format!("{TOTAL}<NtryDtls>{}</NtryDtls>", details.iter().map(of).collect::<String>()),
+    )
 }
 
 async fn close(app: &App, through: &str) {
@@ -329,7 +482,10 @@ on_both!(a_total_of_a_closed_day_stays_until_a_batch_has_it, |app| async move {
     let december = books(&app, "2026-12-01", "2026-12-05");
     assert_eq!(december["1930"], 12_500);
     // The total was never exported: it stays, and its payments are of the same money.
-    assert_eq!(import(&app, "2.xml", camt("<Id>N2</Id>", &details)).await, ["again NO_REFERENCE 100.00", "again NO_REFERENCE 25.00"]);
+    assert_eq!(
+        import(&app, "2.xml", camt("<Id>N2</Id>", &details)).await,
+        ["again NO_REFERENCE 100.00", "again NO_REFERENCE 25.00"]
+    );
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
     assert_eq!(books(&app, "2026-12-06", "2026-12-10").get("1930"), None);
     let input = json!({ "payment": waits(&app, "125.00").await, "invoice": id(&app, &numbers[0]).await, "amount": "100.00" });
@@ -346,7 +502,10 @@ on_both!(a_total_of_a_closed_day_stays_until_a_batch_has_it, |app| async move {
     import(&other, "1.xml", camt("<Id>N1</Id>", &total)).await;
     close(&other, "2026-12-05").await;
     exports.step(&other, "a total", 12_500).await;
-    assert_eq!(import(&other, "2.xml", camt("<Id>N2</Id>", &details)).await, ["NO_REFERENCE 100.00", "NO_REFERENCE 25.00"]);
+    assert_eq!(
+        import(&other, "2.xml", camt("<Id>N2</Id>", &details)).await,
+        ["NO_REFERENCE 100.00", "NO_REFERENCE 25.00"]
+    );
     assert_eq!(books(&other, "2026-12-01", "2026-12-05"), december);
     exports.step(&other, "the total in details", 0).await;
     assert_eq!(other.program().arg("verify").output().unwrap().status.code(), Some(0));
@@ -356,59 +515,79 @@ on_both!(a_match_that_links_by_itself_changes_no_closed_day, |app| async move {
     let (app, numbers) = invoiced(&app).await;
     let invoice_id = id(&app, &numbers[0]).await;
     import(&app, "1.txt", deposit("20261201", 1, "Tack", 12_500)).await;
-    let recorded =
-        json!({ "invoice": invoice_id, "receivedOn": "2026-12-01", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
+    let recorded = json!({ "invoice": invoice_id, "receivedOn": "2026-12-01", "amount": "125.00", "reference": "kontoutdrag", "isAnother": true });
     does(&app, "paymentRecord", recorded, "id").await.data();
     close(&app, "2026-12-05").await;
     let december = books(&app, "2026-12-01", "2026-12-05");
     assert_eq!(december["1930"], 25_000);
     let own = last_of(&app, &numbers[0], "payments").await;
     let row = waits(&app, "125.00").await;
-    for input in
-        [json!({ "payment": row, "invoice": invoice_id }), json!({ "payment": row, "invoice": invoice_id, "recordedPayment": own })]
-    {
+    for input in [
+        json!({ "payment": row, "invoice": invoice_id }),
+        json!({ "payment": row, "invoice": invoice_id, "recordedPayment": own }),
+    ] {
         assert_eq!(does(&app, "bankPaymentMatch", input, "id").await.reason(), "PERIOD_CLOSED");
     }
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december);
     let mut exports = Exports::default();
     exports.step(&app, "both", 25_000).await;
-    does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": invoice_id }), "id").await.data();
+    does(&app, "bankPaymentMatch", json!({ "payment": row, "invoice": invoice_id }), "id")
+        .await
+        .data();
     assert_eq!(books(&app, "2026-12-01", "2026-12-05"), december, "what was closed stays");
     exports.step(&app, "linked", -12_500).await;
     assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
 });
 
-on_both!(a_duplicate_that_was_matched_and_reversed_is_undone_on_the_day_of_its_mark, |app| async move {
-    let (app, numbers) = invoiced(&app).await;
-    let app = app.at("2026-12-05T09:00:00Z");
-    import(&app, "1.txt", deposit("20261201", 1, &ocr(&app, &numbers[0]).await, 12_500)).await;
-    import(&app, "2.txt", deposit("20261201", 2, "Tack", 12_500)).await;
-    let slip = json!({ "payment": last_of(&app, &numbers[0], "payments").await, "reversedOn": "2026-12-02", "reason": "Fel" });
-    does(&app, "paymentReverse", slip, "id").await.data();
-    let rows = waiting(&app).await;
-    let (own, other) = rows.iter().partition::<Vec<_>, _>(|row| row["finding"] == "OCR");
-    let mark = json!({ "payment": own[0]["id"], "duplicateOf": other[0]["id"] });
-    does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
-    let app = app.at("2026-12-10T09:00:00Z");
-    let spans = [("2026-12-01", "2026-12-01"), ("2026-12-02", "2026-12-04"), ("2026-12-05", "2026-12-05"), ("2026-12-06", "2026-12-10")];
-    let all = || spans.map(|(from, to)| books(&app, from, to));
-    let marked = all();
-    assert_eq!(marked.clone().map(|sums| sums.get("1930").copied().unwrap_or_default()), [25_000, 0, -12_500, 0]);
-    for through in ["2026-12-03", "2026-12-06"] {
-        close(&app, through).await;
-        assert_eq!(all(), marked, "closed through {through}");
+on_both!(
+    a_duplicate_that_was_matched_and_reversed_is_undone_on_the_day_of_its_mark,
+    |app| async move {
+        let (app, numbers) = invoiced(&app).await;
+        let app = app.at("2026-12-05T09:00:00Z");
+        import(&app, "1.txt", deposit("20261201", 1, &ocr(&app, &numbers[0]).await, 12_500)).await;
+        import(&app, "2.txt", deposit("20261201", 2, "Tack", 12_500)).await;
+        let slip = json!({ "payment": last_of(&app, &numbers[0], "payments").await, "reversedOn": "2026-12-02", "reason": "Fel" });
+        does(&app, "paymentReverse", slip, "id").await.data();
+        let rows = waiting(&app).await;
+        let (own, other) = rows.iter().partition::<Vec<_>, _>(|row| row["finding"] == "OCR");
+        let mark = json!({ "payment": own[0]["id"], "duplicateOf": other[0]["id"] });
+        does(&app, "bankPaymentMarkDuplicate", mark, "bankPayment { id }").await.data();
+        let app = app.at("2026-12-10T09:00:00Z");
+        let spans = [
+            ("2026-12-01", "2026-12-01"),
+            ("2026-12-02", "2026-12-04"),
+            ("2026-12-05", "2026-12-05"),
+            ("2026-12-06", "2026-12-10"),
+        ];
+        let all = || spans.map(|(from, to)| books(&app, from, to));
+        let marked = all();
+        assert_eq!(
+            marked.clone().map(|sums| sums.get("1930").copied().unwrap_or_default()),
+            [25_000, 0, -12_500, 0]
+        );
+        for through in ["2026-12-03", "2026-12-06"] {
+            close(&app, through).await;
+            assert_eq!(all(), marked, "closed through {through}");
+        }
+        // What is closed and of no batch stays.
+        let again = json!({ "payment": own[0]["id"] });
+        assert_eq!(
+            does(&app, "bankPaymentTakeUp", again.clone(), "id").await.reason(),
+            "PERIOD_CLOSED"
+        );
+        let mut exports = Exports::default();
+        exports.step(&app, "all of it", 12_500).await;
+        assert_eq!(all(), marked);
+        does(&app, "bankPaymentTakeUp", again, "id").await.data();
+        exports.step(&app, "reopened", 12_500).await;
+        assert_eq!(
+            books(&app, "2026-12-01", "2026-12-06")["1930"],
+            12_500,
+            "what was closed stays"
+        );
+        assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
     }
-    // What is closed and of no batch stays.
-    let again = json!({ "payment": own[0]["id"] });
-    assert_eq!(does(&app, "bankPaymentTakeUp", again.clone(), "id").await.reason(), "PERIOD_CLOSED");
-    let mut exports = Exports::default();
-    exports.step(&app, "all of it", 12_500).await;
-    assert_eq!(all(), marked);
-    does(&app, "bankPaymentTakeUp", again, "id").await.data();
-    exports.step(&app, "reopened", 12_500).await;
-    assert_eq!(books(&app, "2026-12-01", "2026-12-06")["1930"], 12_500, "what was closed stays");
-    assert_eq!(app.program().arg("verify").output().unwrap().status.code(), Some(0));
-});
+);
 
 on_both!(a_receipt_that_was_exported_as_its_payment_is_marked, |app| async move {
     let (app, numbers) = invoiced(&app).await;
@@ -440,12 +619,18 @@ on_both!(a_period_is_closed_when_its_corrections_are_exported, |app| async move 
     import(&app, "2.txt", deposit("20261201", 2, "Tack", 5_000)).await;
     exports.step(&app, "two rows of the same money", 10_000).await;
     let rows = waiting(&app).await;
-    does(&app, "bankPaymentMarkDuplicate", json!({ "payment": rows[0]["id"], "duplicateOf": rows[1]["id"] }), "bankPayment { id }")
-        .await
-        .data();
+    does(
+        &app,
+        "bankPaymentMarkDuplicate",
+        json!({ "payment": rows[0]["id"], "duplicateOf": rows[1]["id"] }),
+        "bankPayment { id }",
+    )
+    .await
+    .data();
     let december = books(&app, "2026-12-01", "2026-12-05");
     assert_eq!(december["1930"], 5_000);
-    let refused = does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough").await;
+    let refused =
+        does(&app, "periodClose", json!({ "through": "2026-12-05" }), "booksClosedThrough").await;
     assert_eq!(refused.reason(), "NOT_EXPORTED");
     close(&app, "2026-11-30").await;
     exports.step(&app, "one of them marked", -5_000).await;

@@ -1,4 +1,5 @@
-//! Each fee of each year is invoiced once, whoever invoices it and in how many parts; and again only when it was credited.
+//! Each fee of each year is invoiced once, whoever invoices it and in how many parts; and again
+//! only when it was credited.
 
 use serde_json::{Value, json};
 
@@ -21,7 +22,10 @@ async fn run(app: &App, input: &Value) -> Answer {
 }
 
 async fn agreement(app: &App, number: &str) -> Value {
-    let answer = app.office().query(&format!("{{ agreement(by: {{ number: \"{number}\" }}) {{ id }} }}")).await;
+    let answer = app
+        .office()
+        .query(&format!("{{ agreement(by: {{ number: \"{number}\" }}) {{ id }} }}"))
+        .await;
     answer["agreement"]["id"].clone()
 }
 
@@ -44,40 +48,54 @@ fn problem(answer: &Answer) -> Option<String> {
 
 fn has_invoiced(answer: &Answer, number: &str) -> bool {
     let invoices = answer["invoiceRun"]["invoices"].as_array().unwrap();
-    invoices.iter().flat_map(|invoice| invoice["lines"].as_array().unwrap()).any(|line| line["agreement"]["number"] == number)
+    invoices
+        .iter()
+        .flat_map(|invoice| invoice["lines"].as_array().unwrap())
+        .any(|line| line["agreement"]["number"] == number)
 }
 
-on_both!(a_fee_that_is_invoiced_in_part_is_named_until_somebody_invoices_the_rest, |app| async move {
-    let (app, _folder) = fill(&app, 12).await;
-    let quarter = draft(&app, &[line(&app, "4500", "2026-01-01", "2026-03-31").await]).await;
-    issue(&app.finance(), &quarter, "id").await.data();
-    let input = of_2026(&app).await;
-    let done = run(&app, &input).await;
-    assert!(!has_invoiced(&done, "2024-0001"));
-    assert_eq!(
-        problem(&done).as_deref(),
-        Some(
-            "the fee of agreement 2024-0001 for 2026 is 18000.00, of which 4500.00 is invoiced already; invoice the rest by hand, or credit what was invoiced"
+on_both!(
+    a_fee_that_is_invoiced_in_part_is_named_until_somebody_invoices_the_rest,
+    |app| async move {
+        let (app, _folder) = fill(&app, 12).await;
+        let quarter = draft(&app, &[line(&app, "4500", "2026-01-01", "2026-03-31").await]).await;
+        issue(&app.finance(), &quarter, "id").await.data();
+        let input = of_2026(&app).await;
+        let done = run(&app, &input).await;
+        assert!(!has_invoiced(&done, "2024-0001"));
+        assert_eq!(
+            problem(&done).as_deref(),
+            Some(
+                "the fee of agreement 2024-0001 for 2026 is 18000.00, of which 4500.00 is invoiced already; invoice the rest by hand, or credit what was invoiced"
+            )
+        );
+        // A part of the rest that is too much, and the rest.
+        let rest = line(&app, "13500.01", "2026-04-01", "2026-12-31").await;
+        let more = draft(&app, std::slice::from_ref(&rest)).await;
+        let refused = issue(&app.finance(), &more, "id").await;
+        assert_eq!(refused.reason(), "ALREADY_INVOICED");
+        let words = refused.error()["message"].as_str().unwrap().to_owned();
+        assert!(words.contains("the fee of agreement 2024-0001 for 2026 is 18000.00, of which 4500.00 is invoiced already"), "{words}");
+        let rest =
+            json!({ "invoice": more, "lines": [with(rest, json!({ "unitPrice": "13500.00" }))] });
+        deed(&app.finance(), "invoiceDraftUpdate", rest, "id").await.data();
+        issue(&app.finance(), &more, "id").await.data();
+        let again = run(&app, &input).await;
+        assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoiced"]), (None, &json!(9)));
+        // A part that is credited was given away.
+        deed(
+            &app.finance(),
+            "invoiceCredit",
+            json!({ "invoice": quarter, "reason": "Rabatt" }),
+            "id",
         )
-    );
-    // A part of the rest that is too much, and the rest.
-    let rest = line(&app, "13500.01", "2026-04-01", "2026-12-31").await;
-    let more = draft(&app, std::slice::from_ref(&rest)).await;
-    let refused = issue(&app.finance(), &more, "id").await;
-    assert_eq!(refused.reason(), "ALREADY_INVOICED");
-    let words = refused.error()["message"].as_str().unwrap().to_owned();
-    assert!(words.contains("the fee of agreement 2024-0001 for 2026 is 18000.00, of which 4500.00 is invoiced already"), "{words}");
-    let rest = json!({ "invoice": more, "lines": [with(rest, json!({ "unitPrice": "13500.00" }))] });
-    deed(&app.finance(), "invoiceDraftUpdate", rest, "id").await.data();
-    issue(&app.finance(), &more, "id").await.data();
-    let again = run(&app, &input).await;
-    assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoiced"]), (None, &json!(9)));
-    // A part that is credited was given away.
-    deed(&app.finance(), "invoiceCredit", json!({ "invoice": quarter, "reason": "Rabatt" }), "id").await.data();
-    let again = run(&app, &input).await;
-    assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoiced"]), (None, &json!(9)));
-    assert_eq!(breaches(&app).await, [""; 0]);
-});
+        .await
+        .data();
+        let again = run(&app, &input).await;
+        assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoiced"]), (None, &json!(9)));
+        assert_eq!(breaches(&app).await, [""; 0]);
+    }
+);
 
 on_both!(what_goes_over_new_year_is_nobodys_guess, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
@@ -85,8 +103,15 @@ on_both!(what_goes_over_new_year_is_nobodys_guess, |app| async move {
     issue(&app.finance(), &across, "id").await.data();
     let done = run(&app, &of_2026(&app).await).await;
     assert!(!has_invoiced(&done, "2024-0001"));
-    assert!(problem(&done).is_some_and(|words| words.contains("18000.00 is invoiced for a period over New Year")), "{:?}", problem(&done));
-    deed(&app.finance(), "invoiceCredit", json!({ "invoice": across, "reason": "x" }), "id").await.data();
+    assert!(
+        problem(&done)
+            .is_some_and(|words| words.contains("18000.00 is invoiced for a period over New Year")),
+        "{:?}",
+        problem(&done)
+    );
+    deed(&app.finance(), "invoiceCredit", json!({ "invoice": across, "reason": "x" }), "id")
+        .await
+        .data();
     assert!(has_invoiced(&run(&app, &of_2026(&app).await).await, "2024-0001"));
 });
 
@@ -94,7 +119,8 @@ on_both!(a_draft_that_a_run_overtook_is_not_issued, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let special = draft(&app, &[line(&app, "18000", "2026-01-01", "2026-12-31").await]).await;
     let own = json!({ "description": "Serviceavgift 2026", "unitPrice": "2000", "vatRate": "OUTSIDE_SCOPE", "periodFrom": "2026-01-01", "periodTo": "2026-12-31" });
-    let service = drafted(&app.finance(), json!({ "buyer": member(&app, 11).await, "lines": [own] })).await;
+    let service =
+        drafted(&app.finance(), json!({ "buyer": member(&app, 11).await, "lines": [own] })).await;
     assert!(has_invoiced(&run(&app, &of_2026(&app).await).await, "2024-0001"));
     let of_members = json!({ "serviceFee": true, "year": 2026, "skipProblems": true });
     assert_eq!(run(&app, &of_members).await["invoiceRun"]["count"], 3);
@@ -110,7 +136,14 @@ on_both!(a_draft_that_a_run_overtook_is_not_issued, |app| async move {
     let more = drafted(&app.finance(), more).await;
     // Without its reason it is no correction any more.
     assert_eq!(
-        deed(&app.finance(), "invoiceDraftUpdate", json!({ "invoice": more, "reason": null }), "id").await.bad_fields(),
+        deed(
+            &app.finance(),
+            "invoiceDraftUpdate",
+            json!({ "invoice": more, "reason": null }),
+            "id"
+        )
+        .await
+        .bad_fields(),
         ["input.reason"]
     );
     issue(&app.finance(), &more, "id").await.data();
@@ -126,13 +159,29 @@ on_both!(a_fee_that_was_credited_is_invoiced_again_once, |app| async move {
         assert_eq!(done["invoiceRun"]["count"], if turn == 1 { 9 } else { 1 });
         assert_eq!(run(&app, &input).await["invoiceRun"]["alreadyInvoiced"], 9);
         let of_first = |invoice: &&Value| invoice["lines"][0]["agreement"]["number"] == "2024-0001";
-        let id = done["invoiceRun"]["invoices"].as_array().unwrap().iter().find(of_first).unwrap()["id"].clone();
-        let lines =
-            app.finance().query(&format!("{{ invoice(by: {{ id: {id} }}) {{ lines {{ id }} }} }}")).await["invoice"]["lines"].clone();
+        let id = done["invoiceRun"]["invoices"].as_array().unwrap().iter().find(of_first).unwrap()
+            ["id"]
+            .clone();
+        let lines = app
+            .finance()
+            .query(&format!("{{ invoice(by: {{ id: {id} }}) {{ lines {{ id }} }} }}"))
+            .await["invoice"]["lines"]
+            .clone();
         let part = json!({ "invoice": id, "reason": "Del", "lines": [{ "line": lines[0]["id"], "amount": "1000" }] });
         deed(&app.finance(), "invoiceCredit", part, "id").await.data();
-        assert_eq!(run(&app, &input).await["invoiceRun"]["alreadyInvoiced"], 9, "a part was given away");
-        deed(&app.finance(), "invoiceCredit", json!({ "invoice": id, "reason": "Fel avgift" }), "id").await.data();
+        assert_eq!(
+            run(&app, &input).await["invoiceRun"]["alreadyInvoiced"],
+            9,
+            "a part was given away"
+        );
+        deed(
+            &app.finance(),
+            "invoiceCredit",
+            json!({ "invoice": id, "reason": "Fel avgift" }),
+            "id",
+        )
+        .await
+        .data();
     }
     // The database refuses the same round twice, whoever asks for it.
     let twice = "INSERT INTO fee_charge (line_id, kind, year, round, agreement_id)
@@ -150,12 +199,24 @@ on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
     let service = json!({ "serviceFee": true, "year": 2026, "members": [member(&app, 5).await] });
     assert_eq!(run(&app, &service).await["invoiceRun"]["net"], "8648.67");
     // The fee becomes another: by the lines alone it would be invoiced in part.
-    deed(&app.office(), "allocationSet", json!({ "member": member(&app, 5).await, "year": 2026, "amount": "5000000" }), "id").await.data();
+    deed(
+        &app.office(),
+        "allocationSet",
+        json!({ "member": member(&app, 5).await, "year": 2026, "amount": "5000000" }),
+        "id",
+    )
+    .await
+    .data();
     let told = async |app: &App| {
         let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count alreadyInvoiced problems { reason } } }";
-        let service = json!({ "serviceFee": true, "year": 2026, "members": [member(app, 5).await] });
+        let service =
+            json!({ "serviceFee": true, "year": 2026, "members": [member(app, 5).await] });
         let special = app.finance().ask(document, json!({ "input": of_2026(app).await })).await["invoiceRunPreview"].clone();
-        (special, app.finance().ask(document, json!({ "input": service })).await["invoiceRunPreview"].clone())
+        (
+            special,
+            app.finance().ask(document, json!({ "input": service })).await["invoiceRunPreview"]
+                .clone(),
+        )
     };
     let (special, service) = told(&app).await;
     assert_eq!(service, json!({ "count": 0, "alreadyInvoiced": 1, "problems": [] }));
@@ -164,7 +225,11 @@ on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
     let files = exported(&app).await;
     let charges = String::from_utf8(files["fee_charges.csv"].clone()).unwrap();
     assert_eq!(charges.lines().count(), 11, "{charges}");
-    assert!(charges.starts_with("invoice,line,kind,year,round\n") && charges.contains(",1,SERVICE_FEE,2026,1\n"), "{charges}");
+    assert!(
+        charges.starts_with("invoice,line,kind,year,round\n")
+            && charges.contains(",1,SERVICE_FEE,2026,1\n"),
+        "{charges}"
+    );
     let empty = app.beside().await;
     try_import(&empty, &files).await.unwrap();
     let (other, _other) = with_network(&empty, NETWORK);
@@ -174,15 +239,30 @@ on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
     try_import(&other, &files).await.unwrap();
     assert_eq!(other.revision().await, before, "the same again left an entry");
     for (from, to, words) in [
-        (",1,SERVICE_FEE,2026,1\n", ",1,SERVICE_FEE,2025,1\n", "differs from the fee that the line invoices, which never changes"),
+        (
+            ",1,SERVICE_FEE,2026,1\n",
+            ",1,SERVICE_FEE,2025,1\n",
+            "differs from the fee that the line invoices, which never changes",
+        ),
         (",1,SERVICE_FEE,2026,1\n", ",2,SERVICE_FEE,2026,1\n", "line: is no line of the invoice"),
-        (",1,SERVICE_FEE,2026,1\n", ",1,SPECIAL_FEE,2026,1\n", "kind: is a fee of the line's agreement, which it does not name"),
-        (",1,SERVICE_FEE,2026,1\n", ",1,SERVICE_FEE,2026,0\n", "round: must be a whole number from 1 to 10000"),
+        (
+            ",1,SERVICE_FEE,2026,1\n",
+            ",1,SPECIAL_FEE,2026,1\n",
+            "kind: is a fee of the line's agreement, which it does not name",
+        ),
+        (
+            ",1,SERVICE_FEE,2026,1\n",
+            ",1,SERVICE_FEE,2026,0\n",
+            "round: must be a whole number from 1 to 10000",
+        ),
     ] {
         let mut wrong = files.clone();
         wrong.insert("fee_charges.csv".to_owned(), charges.replace(from, to).into_bytes());
         let refused = bad_rows(&other, &wrong).await;
-        assert!(refused.iter().any(|row| row.starts_with("fee_charges.csv:") && row.ends_with(words)), "{to}: {refused:?}");
+        assert!(
+            refused.iter().any(|row| row.starts_with("fee_charges.csv:") && row.ends_with(words)),
+            "{to}: {refused:?}"
+        );
     }
     assert_eq!(breaches(&other).await, [""; 0]);
 });
@@ -194,9 +274,18 @@ on_both!(what_only_some_invoices_lack_stops_only_them, |app| async move {
     let done = run(&app, &of_2026(&app).await).await;
     let invoices = done["invoiceRun"]["invoices"].as_array().unwrap();
     assert_eq!(invoices.len(), 1, "{invoices:#?}");
-    assert_eq!((&invoices[0]["buyer"]["name"], &invoices[0]["lines"][0]["vatRate"]), (&json!("Förbund 008"), &json!("OUTSIDE_SCOPE")));
+    assert_eq!(
+        (&invoices[0]["buyer"]["name"], &invoices[0]["lines"][0]["vatRate"]),
+        (&json!("Förbund 008"), &json!("OUTSIDE_SCOPE"))
+    );
     let problems = done["invoiceRun"]["problems"].as_array().unwrap();
-    assert!(problems.iter().any(|problem| problem["reason"].as_str().unwrap().contains("network.vat_number is not set")), "{problems:#?}");
+    assert!(
+        problems.iter().any(|problem| problem["reason"]
+            .as_str()
+            .unwrap()
+            .contains("network.vat_number is not set")),
+        "{problems:#?}"
+    );
     assert_eq!(breaches(&app).await, [""; 0]);
 });
 
@@ -208,9 +297,9 @@ on_both!(fees_that_a_run_cant_tell_are_counted_or_named, |app| async move {
             "x{n},2025-100{n},PARTICIPATION,INCOME,bip,m{n},,,2026-01-01,,3,,2025-11-01T08:00:00Z,2025-12-01,,FIXED_PER_YEAR,7205759403.93,,STANDARD_25"
         )
     };
-    let course =
-        "c,2025-2000,PARTICIPATION,INCOME,bip,m5,,,2026-01-01,,3,,2025-11-01T08:00:00Z,2025-12-01,,PER_PARTICIPANT,4500.00,,STANDARD_25";
-    app.import(&[("agreements.csv", &format!("{header}\n{}\n{}\n{course}\n", large(1), large(3)))]).await;
+    let course = "c,2025-2000,PARTICIPATION,INCOME,bip,m5,,,2026-01-01,,3,,2025-11-01T08:00:00Z,2025-12-01,,PER_PARTICIPANT,4500.00,,STANDARD_25";
+    app.import(&[("agreements.csv", &format!("{header}\n{}\n{}\n{course}\n", large(1), large(3)))])
+        .await;
     let input = json!({ "activity": activity(&app, "bip").await, "year": 2026 });
     let before = app.revision().await;
     assert_eq!(run(&app, &input).await.reason(), "TOO_LARGE");
@@ -220,7 +309,11 @@ on_both!(fees_that_a_run_cant_tell_are_counted_or_named, |app| async move {
     let one = with(input, json!({ "members": [member(&app, 3).await, member(&app, 5).await] }));
     let done = run(&app, &one).await;
     assert_eq!(
-        (&done["invoiceRun"]["count"], &done["invoiceRun"]["invoicedByHand"], &done["invoiceRun"]["problems"]),
+        (
+            &done["invoiceRun"]["count"],
+            &done["invoiceRun"]["invoicedByHand"],
+            &done["invoiceRun"]["problems"]
+        ),
         (&json!(1), &json!(1), &json!([]))
     );
     assert_eq!(breaches(&app).await, [""; 0]);
@@ -237,8 +330,12 @@ on_both!(a_fee_that_was_decided_late_needs_a_confirmation, |app| async move {
         let document = "query($input: InvoiceRunInput!) { invoiceRunPreview(input: $input) { count warnings } }";
         app.finance().ask(document, json!({ "input": input })).await["invoiceRunPreview"].clone()
     };
-    let run = async |input: &Value| deed(&app.finance(), "invoiceRun", input.clone(), "count warnings").await;
-    let warnings = ["the fee of 2027 was decided on 2026-12-10, which is after the day of the invoices, 2026-12-01"];
+    let run = async |input: &Value| {
+        deed(&app.finance(), "invoiceRun", input.clone(), "count warnings").await
+    };
+    let warnings = [
+        "the fee of 2027 was decided on 2026-12-10, which is after the day of the invoices, 2026-12-01",
+    ];
     let early = of(1, "2026-12-01").await;
     assert_eq!(preview(&early).await, json!({ "count": 1, "warnings": warnings }));
     let before = app.revision().await;
@@ -259,5 +356,11 @@ on_both!(a_fee_that_was_decided_late_needs_a_confirmation, |app| async move {
     let input = json!({ "membershipFee": true, "year": 2026, "members": [member(&app, 4).await] });
     let refused = deed(&app.finance(), "invoiceRun", input, "count").await;
     assert_eq!(refused.reason(), "DECIDED_LATE");
-    assert!(refused.text().contains("the fee of 2026 was decided on 2027-01-15, which is after that year"), "{}", refused.text());
+    assert!(
+        refused
+            .text()
+            .contains("the fee of 2026 was decided on 2027-01-15, which is after that year"),
+        "{}",
+        refused.text()
+    );
 });

@@ -1,4 +1,5 @@
-//! Reports for people: no text that others wrote is a formula in a spreadsheet; the export stays as it is.
+//! Reports for people: no text that others wrote is a formula in a spreadsheet; the export stays as
+//! it is.
 
 use crate::{
     app::{App, Caller, on_both},
@@ -14,7 +15,10 @@ const FILES: [(&str, &str); 6] = [
          alfa,=1+1,222000-1834,,,,2019-01-01,,,,REF,Gatan 1,111 11,Ort\n\
          beta,\"Beta;=1+1\",222000-2568,,,,2019-01-01,,,,REF,Gatan 1,111 11,Ort\n",
     ),
-    ("allocations.csv", "member,year,basis,amount,source\nalfa,2026,ALL_PARTIES,1000000,Beslut\nbeta,2026,ALL_PARTIES,2000000,Beslut\n"),
+    (
+        "allocations.csv",
+        "member,year,basis,amount,source\nalfa,2026,ALL_PARTIES,1000000,Beslut\nbeta,2026,ALL_PARTIES,2000000,Beslut\n",
+    ),
     (
         "activities.csv",
         "key,slug,name,purpose,goal,funding,starts_on,ends_on\nbip,bip,@SUM(A1:A9),,,SPECIAL_FEE|COURSE_INCOME,2020-01-01,\n",
@@ -50,18 +54,30 @@ const BANK: &str = "\
 /// The cells of a CSV file, header and all.
 fn cells(text: &str) -> Vec<String> {
     let mut reader = csv::ReaderBuilder::new().has_headers(false).from_reader(text.as_bytes());
-    reader.records().flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>()).collect()
+    reader
+        .records()
+        .flat_map(|row| row.unwrap().iter().map(str::to_owned).collect::<Vec<_>>())
+        .collect()
 }
 
 /// Checks that no cell is a formula, and that what would be one is there as a text.
 fn is_safe(what: &str, text: &str, shown: &[&str]) {
     let cells = cells(text);
-    let is_formula = |cell: &&String| cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err();
+    let is_formula = |cell: &&String| {
+        cell.starts_with(['=', '+', '-', '@', '\t', '\r']) && cell.parse::<f64>().is_err()
+    };
     let formulas: Vec<_> = cells.iter().filter(is_formula).collect();
     assert!(formulas.is_empty(), "{what} has {formulas:?}");
     // Where the separator is taken to be another one, too.
-    let split = text.lines().flat_map(|line| line.split(';')).map(|cell| cell.trim_matches('"').to_owned()).collect::<Vec<_>>();
-    assert!(!split.iter().skip(1).any(|cell| cell.starts_with(['=', '@'])), "{what} has a formula after a semicolon: {text}");
+    let split = text
+        .lines()
+        .flat_map(|line| line.split(';'))
+        .map(|cell| cell.trim_matches('"').to_owned())
+        .collect::<Vec<_>>();
+    assert!(
+        !split.iter().skip(1).any(|cell| cell.starts_with(['=', '@'])),
+        "{what} has a formula after a semicolon: {text}"
+    );
     for cell in shown {
         assert!(cells.iter().any(|found| found == cell), "{what} lacks {cell:?}: {cells:?}");
     }
@@ -77,7 +93,8 @@ on_both!(no_text_is_a_formula_in_a_report, |app| async move {
     }
     std::fs::write(folder.path().join("bank.txt"), BANK).unwrap();
     let run = |line: &str| {
-        let output = app.program().args(line.split(' ')).current_dir(folder.path()).output().unwrap();
+        let output =
+            app.program().args(line.split(' ')).current_dir(folder.path()).output().unwrap();
         assert!(output.status.success(), "{line}: {}", String::from_utf8_lossy(&output.stderr));
         String::from_utf8(output.stdout).unwrap()
     };
@@ -85,11 +102,23 @@ on_both!(no_text_is_a_formula_in_a_report, |app| async move {
     for (line, shown) in [
         (
             "payments import bank.txt --format csv".to_owned(),
-            &["'=HYPERLINK(\"http://o.se\")", "'=cmd|' /C calc'!A0", "'@SUM(1+1)*cmd", "'-1+1", "'=1+1"][..],
+            &[
+                "'=HYPERLINK(\"http://o.se\")",
+                "'=cmd|' /C calc'!A0",
+                "'@SUM(1+1)*cmd",
+                "'-1+1",
+                "'=1+1",
+            ][..],
         ),
-        (format!("revenue {year} --group-by activity,member --format csv"), &["'=1+1", "Beta;'=1+1", "-150.00"]),
+        (
+            format!("revenue {year} --group-by activity,member --format csv"),
+            &["'=1+1", "Beta;'=1+1", "-150.00"],
+        ),
         ("invoices late --on 2027-12-31 --format csv".to_owned(), &["'=1+1", "Beta;'=1+1"]),
-        ("expiring --from 2026-11-21 --within-days 90 --format csv".to_owned(), &["'=1+1", "'-2+3"]),
+        (
+            "expiring --from 2026-11-21 --within-days 90 --format csv".to_owned(),
+            &["'=1+1", "'-2+3"],
+        ),
         ("scenario --year 2026 --per-mille 2 --format csv".to_owned(), &["'=1+1", "Beta;'=1+1"]),
         ("break-even --year 2026 --format csv".to_owned(), &["bip"]),
         ("retention --format csv".to_owned(), &[]),
@@ -97,17 +126,30 @@ on_both!(no_text_is_a_formula_in_a_report, |app| async move {
         is_safe(&line, &run(&line), shown);
     }
     let fetch = async |caller: &Caller<'_>, path: &str| caller.get(path).await.text();
-    for path in ["/files/revenue.csv?from=2026-01-01&to=2026-12-31&group-by=activity,member", "/files/revenue.csv?forecast=2027"] {
+    for path in [
+        "/files/revenue.csv?from=2026-01-01&to=2026-12-31&group-by=activity,member",
+        "/files/revenue.csv?forecast=2027",
+    ] {
         is_safe(path, &fetch(&app.finance(), path).await, &["'@SUM(A1:A9)"]);
     }
     // In a workbook a text is a text, and stays what it is.
     let book = folder.path().join("revenue.xlsx");
-    std::fs::write(&book, app.finance().get("/files/revenue.xlsx?from=2026-01-01&to=2026-12-31&group-by=member").await.bytes).unwrap();
+    std::fs::write(
+        &book,
+        app.finance()
+            .get("/files/revenue.xlsx?from=2026-01-01&to=2026-12-31&group-by=member")
+            .await
+            .bytes,
+    )
+    .unwrap();
     assert!(judges::part(&book, "xl/sharedStrings.xml").contains(">=1+1<"));
     let sheet = judges::part(&book, "xl/worksheets/sheet1.xml");
     assert!(!sheet.contains("<f>1+1"), "{sheet}");
     // What is read again is written as it is.
     run("export out");
     let members = std::fs::read_to_string(folder.path().join("out/members.csv")).unwrap();
-    assert!(members.contains(",=1+1,") && members.contains("Beta;=1+1") && !members.contains("'="), "{members}");
+    assert!(
+        members.contains(",=1+1,") && members.contains("Beta;=1+1") && !members.contains("'="),
+        "{members}"
+    );
 });

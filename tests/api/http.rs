@@ -1,4 +1,5 @@
-//! What the server says around GraphQL: routes, media types, tokens, limits, and what happens when the database is away.
+//! What the server says around GraphQL: routes, media types, tokens, limits, and what happens when
+//! the database is away.
 
 use std::time::Duration;
 
@@ -28,7 +29,8 @@ fn office() -> Viewer {
 /// Posts a question as the office with these headers, in the place of the usual ones.
 async fn post(app: &App, headers: &[(header::HeaderName, &str)], body: impl Into<Body>) -> Answer {
     let request = app.office().request(Method::POST, "/graphql");
-    let request = headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
+    let request =
+        headers.iter().fold(request, |request, (name, value)| request.header(name, *value));
     app.send(request.body(body.into()).unwrap()).await
 }
 
@@ -39,7 +41,11 @@ fn question() -> String {
 #[track_caller]
 fn is_refused(answer: &Answer, status: StatusCode, code: &str) {
     assert_eq!((answer.status, answer.code()), (status, code), "{}", answer.text());
-    assert!(answer.json.get("data").is_none(), "nothing was executed, so there is no data: {}", answer.text());
+    assert!(
+        answer.json.get("data").is_none(),
+        "nothing was executed, so there is no data: {}",
+        answer.text()
+    );
     assert_eq!(answer.error()["extensions"]["requestId"], answer.header("x-request-id"));
 }
 
@@ -62,8 +68,12 @@ on_both!(a_lost_database_is_said_and_its_cause_is_not, |app| async move {
     let members = app.office().query("{ members { nodes { id } } }").await;
     assert_eq!(members.code(), "INTERNAL", "{}", members.text());
     assert_eq!(members.error()["extensions"]["requestId"], members.header("x-request-id"));
-    assert_eq!(members.error()["message"], "something failed on the server; the request id finds it in the log");
-    let admission = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
+    assert_eq!(
+        members.error()["message"],
+        "something failed on the server; the request id finds it in the log"
+    );
+    let admission =
+        "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
     assert_eq!(app.office().query(admission).await.code(), "INTERNAL");
     // What needs no database goes on.
     assert_eq!(app.office().query(QUESTION).await["viewer"]["roles"], json!(["OFFICE"]));
@@ -80,7 +90,12 @@ async fn a_database_that_is_back_is_used_again_by_itself() {
     tokio::time::sleep(Duration::from_millis(1200)).await;
     assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
     assert_eq!(app.office().query("{ members { totalCount } }").await["members"]["totalCount"], 0);
-    app.office().query("mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }").await.data();
+    app.office()
+        .query(
+            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }",
+        )
+        .await
+        .data();
 }
 
 #[tokio::test]
@@ -91,36 +106,64 @@ async fn answers_come_in_the_media_type_that_was_asked_for() {
         ("application/json", "application/json; charset=utf-8"),
         ("*/*", "application/json; charset=utf-8"),
         ("application/graphql-response+json", "application/graphql-response+json; charset=utf-8"),
-        ("text/html, application/graphql-response+json;q=0.9, application/json;q=0.8", "application/graphql-response+json; charset=utf-8"),
+        (
+            "text/html, application/graphql-response+json;q=0.9, application/json;q=0.8",
+            "application/graphql-response+json; charset=utf-8",
+        ),
     ] {
         let answer = post(&app, &[json.clone(), (header::ACCEPT, accept)], question()).await;
-        assert_eq!((answer.status, answer.header("content-type")), (StatusCode::OK, kind), "{accept}");
+        assert_eq!(
+            (answer.status, answer.header("content-type")),
+            (StatusCode::OK, kind),
+            "{accept}"
+        );
     }
-    // A document that is not executed is a 400 for clients that know the newer type, and a 200 with errors for the others.
+    // A document that is not executed is a 400 for clients that know the newer type, and a 200 with
+    // errors for the others.
     let wrong = json!({ "query": "{ nothing }" }).to_string();
-    let newer = post(&app, &[json.clone(), (header::ACCEPT, "application/graphql-response+json")], wrong.clone()).await;
+    let newer = post(
+        &app,
+        &[json.clone(), (header::ACCEPT, "application/graphql-response+json")],
+        wrong.clone(),
+    )
+    .await;
     is_refused(&newer, StatusCode::BAD_REQUEST, "INVALID");
     is_refused(&post(&app, std::slice::from_ref(&json), wrong).await, StatusCode::OK, "INVALID");
     // An executed one is a 200 also when a field failed.
     let failed = json!({ "query": "{ node(id: \"x\") { id } viewer { subject } }" }).to_string();
-    let newer = post(&app, &[json, (header::ACCEPT, "application/graphql-response+json")], failed).await;
-    assert_eq!((newer.status, newer.code(), &newer.json["data"]["node"]), (StatusCode::OK, "INVALID", &Value::Null));
+    let newer =
+        post(&app, &[json, (header::ACCEPT, "application/graphql-response+json")], failed).await;
+    assert_eq!(
+        (newer.status, newer.code(), &newer.json["data"]["node"]),
+        (StatusCode::OK, "INVALID", &Value::Null)
+    );
     // So is one whose data is null, since a mutation was refused: it was executed, too.
     let refused = json!({ "query": "mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { id } }" }).to_string();
     for accept in ["application/json", "application/graphql-response+json"] {
-        let answer = post(&app, &[(header::CONTENT_TYPE, "application/json"), (header::ACCEPT, accept)], refused.clone()).await;
-        assert_eq!((answer.status, answer.code(), answer.json.get("data")), (StatusCode::OK, "INVALID", Some(&Value::Null)), "{accept}");
+        let answer = post(
+            &app,
+            &[(header::CONTENT_TYPE, "application/json"), (header::ACCEPT, accept)],
+            refused.clone(),
+        )
+        .await;
+        assert_eq!(
+            (answer.status, answer.code(), answer.json.get("data")),
+            (StatusCode::OK, "INVALID", Some(&Value::Null)),
+            "{accept}"
+        );
     }
 }
 
 #[tokio::test]
 async fn a_failure_before_there_is_any_data_is_a_500_for_clients_that_know_the_newer_type() {
     let app = App::sqlite().await.with_a_bug();
-    let admission = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
+    let admission =
+        "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
     for document in ["{ members { nodes { id } } }", admission] {
-        for (accept, status) in
-            [("application/json", StatusCode::OK), ("application/graphql-response+json", StatusCode::INTERNAL_SERVER_ERROR)]
-        {
+        for (accept, status) in [
+            ("application/json", StatusCode::OK),
+            ("application/graphql-response+json", StatusCode::INTERNAL_SERVER_ERROR),
+        ] {
             let headers = [(header::CONTENT_TYPE, "application/json"), (header::ACCEPT, accept)];
             let answer = post(&app, &headers, json!({ "query": document }).to_string()).await;
             is_refused(&answer, status, "INTERNAL");
@@ -133,10 +176,18 @@ async fn a_failure_before_there_is_any_data_is_a_500_for_clients_that_know_the_n
 #[tokio::test]
 async fn questions_come_as_json() {
     let app = App::sqlite().await;
-    for kind in
-        ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x", "application/graphql", "application/jsonx"]
-    {
-        is_refused(&post(&app, &[(header::CONTENT_TYPE, kind)], question()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE, "INVALID");
+    for kind in [
+        "text/plain",
+        "application/x-www-form-urlencoded",
+        "multipart/form-data; boundary=x",
+        "application/graphql",
+        "application/jsonx",
+    ] {
+        is_refused(
+            &post(&app, &[(header::CONTENT_TYPE, kind)], question()).await,
+            StatusCode::UNSUPPORTED_MEDIA_TYPE,
+            "INVALID",
+        );
     }
     is_refused(&post(&app, &[], question()).await, StatusCode::UNSUPPORTED_MEDIA_TYPE, "INVALID");
     for kind in ["application/json", "application/json; charset=utf-8", "Application/JSON"] {
@@ -161,9 +212,19 @@ async fn a_body_that_is_no_question_is_refused_with_its_place() {
     ];
     for body in bodies {
         let answer = post(&app, &json, body.to_vec()).await;
-        assert_eq!(answer.code(), "INVALID", "{}: {}", String::from_utf8_lossy(body), answer.text());
+        assert_eq!(
+            answer.code(),
+            "INVALID",
+            "{}: {}",
+            String::from_utf8_lossy(body),
+            answer.text()
+        );
         assert!(answer.json.get("data").is_none(), "{}", answer.text());
-        assert!(answer.status == StatusCode::BAD_REQUEST || answer.status == StatusCode::OK, "{}", answer.text());
+        assert!(
+            answer.status == StatusCode::BAD_REQUEST || answer.status == StatusCode::OK,
+            "{}",
+            answer.text()
+        );
     }
     let answer = post(&app, &json, "{\"query\": \"{ viewer }\"").await;
     assert_eq!(answer.status, StatusCode::BAD_REQUEST, "{}", answer.text());
@@ -183,7 +244,11 @@ async fn a_large_body_is_refused_with_or_without_its_length() {
         StatusCode::PAYLOAD_TOO_LARGE,
         "INVALID",
     );
-    let parts = large.as_bytes().chunks(500).map(|part| Ok::<_, std::io::Error>(part.to_vec())).collect::<Vec<_>>();
+    let parts = large
+        .as_bytes()
+        .chunks(500)
+        .map(|part| Ok::<_, std::io::Error>(part.to_vec()))
+        .collect::<Vec<_>>();
     let streamed = Body::from_stream(futures_util::stream::iter(parts));
     is_refused(&post(&app, &[json], streamed).await, StatusCode::PAYLOAD_TOO_LARGE, "INVALID");
     app.office().query(QUESTION).await.data();
@@ -203,12 +268,23 @@ async fn queries_may_stand_in_the_address_and_mutations_may_not() {
     assert_eq!(answer.header("allow"), "POST");
     assert_eq!(app.revision().await, 0);
     assert_eq!(office.get("/graphql").await.bad_fields(), ["query"]);
-    let twice = office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&query=%7Bviewer%7Bsubject%7D%7D").await;
+    let twice =
+        office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&query=%7Bviewer%7Bsubject%7D%7D").await;
     is_refused(&twice, StatusCode::BAD_REQUEST, "INVALID");
     assert_eq!(twice.bad_fields(), ["address"]);
-    assert_eq!(office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&variables=%7B").await.bad_fields(), ["variables"]);
-    assert_eq!(office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&variables=%5B1%5D").await.bad_fields(), ["variables"]);
-    is_refused(&app.get("/graphql?query=%7Bviewer%7Broles%7D%7D").await, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED");
+    assert_eq!(
+        office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&variables=%7B").await.bad_fields(),
+        ["variables"]
+    );
+    assert_eq!(
+        office.get("/graphql?query=%7Bviewer%7Broles%7D%7D&variables=%5B1%5D").await.bad_fields(),
+        ["variables"]
+    );
+    is_refused(
+        &app.get("/graphql?query=%7Bviewer%7Broles%7D%7D").await,
+        StatusCode::UNAUTHORIZED,
+        "UNAUTHENTICATED",
+    );
 }
 
 #[tokio::test]
@@ -222,7 +298,8 @@ async fn other_methods_and_routes_are_told_where_to_go() {
         (Method::POST, "/graphiql"),
         (Method::DELETE, "/schema.graphql"),
     ] {
-        let answer = app.send(app.office().request(method.clone(), path).body(Body::empty()).unwrap()).await;
+        let answer =
+            app.send(app.office().request(method.clone(), path).body(Body::empty()).unwrap()).await;
         assert_eq!(answer.status, StatusCode::METHOD_NOT_ALLOWED, "{method} {path}");
         assert!(answer.header("allow").contains("GET"), "{method} {path}");
     }
@@ -239,7 +316,10 @@ async fn the_request_id_is_ours_whatever_the_client_calls_it() {
     let app = App::sqlite().await;
     let long = "x".repeat(5_000);
     let ask = |id: &str| {
-        let request = app.nobody().request(Method::POST, "/graphql").header(header::CONTENT_TYPE, "application/json");
+        let request = app
+            .nobody()
+            .request(Method::POST, "/graphql")
+            .header(header::CONTENT_TYPE, "application/json");
         let request = if id.is_empty() { request } else { request.header("x-request-id", id) };
         app.send(request.body(question().into()).unwrap())
     };
@@ -256,7 +336,8 @@ async fn the_request_id_is_ours_whatever_the_client_calls_it() {
 async fn only_a_good_token_opens() {
     let app = App::sqlite().await;
     let keys = |secret: &str, name: (&str, &str)| {
-        let env = [("SAMREGISTER_JWT_SECRET", secret), name].map(|(name, value)| (name.to_owned(), value.to_owned()));
+        let env = [("SAMREGISTER_JWT_SECRET", secret), name]
+            .map(|(name, value)| (name.to_owned(), value.to_owned()));
         Keys::from_settings(&Settings::load(env, None).unwrap()).unwrap()
     };
     let now = instant(NOW);
@@ -266,7 +347,11 @@ async fn only_a_good_token_opens() {
     let (head, rest) = token.split_once('.').unwrap();
     let (claims, signature) = rest.split_once('.').unwrap();
     let unsigned = URL_SAFE_NO_PAD.encode(json!({ "alg": "none", "typ": "JWT" }).to_string());
-    let board = URL_SAFE_NO_PAD.encode(String::from_utf8(URL_SAFE_NO_PAD.decode(claims).unwrap()).unwrap().replace("OFFICE", "BOARD"));
+    let board = URL_SAFE_NO_PAD.encode(
+        String::from_utf8(URL_SAFE_NO_PAD.decode(claims).unwrap())
+            .unwrap()
+            .replace("OFFICE", "BOARD"),
+    );
     for (what, token) in [
         ("nothing", String::new()),
         ("no token", "abc".into()),
@@ -274,10 +359,22 @@ async fn only_a_good_token_opens() {
         ("expired", good.mint(&office(), 1, now - Duration::from_secs(2 * 86_400)).unwrap()),
         (
             "another secret",
-            keys("another secret, which is as long as it must be", ("SAMREGISTER_LOG", "info")).mint(&office(), 1, now).unwrap(),
+            keys("another secret, which is as long as it must be", ("SAMREGISTER_LOG", "info"))
+                .mint(&office(), 1, now)
+                .unwrap(),
         ),
-        ("another issuer", keys(SECRET, ("SAMREGISTER_JWT_ISSUER", "somebody-else")).mint(&office(), 1, now).unwrap()),
-        ("another audience", keys(SECRET, ("SAMREGISTER_JWT_AUDIENCE", "something-else")).mint(&office(), 1, now).unwrap()),
+        (
+            "another issuer",
+            keys(SECRET, ("SAMREGISTER_JWT_ISSUER", "somebody-else"))
+                .mint(&office(), 1, now)
+                .unwrap(),
+        ),
+        (
+            "another audience",
+            keys(SECRET, ("SAMREGISTER_JWT_AUDIENCE", "something-else"))
+                .mint(&office(), 1, now)
+                .unwrap(),
+        ),
         ("unsigned", format!("{unsigned}.{claims}.")),
         ("unsigned with a signature", format!("{unsigned}.{claims}.{signature}")),
         ("other claims", format!("{head}.{board}.{signature}")),
@@ -288,16 +385,23 @@ async fn only_a_good_token_opens() {
         assert_eq!(answer.header("www-authenticate"), "Bearer", "{what}");
         assert!(token.len() < 4 || !answer.text().contains(&token), "{what}");
     }
-    let later = app.at("2026-11-22T09:00:31Z").bearer(&token).query(QUESTION).await.code().to_owned();
+    let later =
+        app.at("2026-11-22T09:00:31Z").bearer(&token).query(QUESTION).await.code().to_owned();
     assert_eq!(later, "UNAUTHENTICATED");
-    for (scheme, opens) in [("bearer ", true), ("BEARER ", true), ("Bearer  ", true), ("Basic ", false), ("", false)] {
+    for (scheme, opens) in
+        [("bearer ", true), ("BEARER ", true), ("Bearer  ", true), ("Basic ", false), ("", false)]
+    {
         let request = Request::post("/graphql")
             .header(header::CONTENT_TYPE, "application/json")
             .header(header::AUTHORIZATION, format!("{scheme}{token}"));
         let answer = app.send(request.body(question().into()).unwrap()).await;
         assert_eq!(answer.status == StatusCode::OK, opens, "{scheme:?}");
     }
-    is_refused(&app.nobody().query("{ __schema { types { name } } }").await, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED");
+    is_refused(
+        &app.nobody().query("{ __schema { types { name } } }").await,
+        StatusCode::UNAUTHORIZED,
+        "UNAUTHENTICATED",
+    );
     // Who asks is known before what is asked is looked at.
     is_refused(&app.nobody().post("{").await, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED");
 }
@@ -306,9 +410,14 @@ async fn only_a_good_token_opens() {
 async fn the_explorer_needs_nothing_from_another_host() {
     let app = App::sqlite().await;
     let page = app.get("/graphiql").await;
-    assert_eq!((page.status, page.header("content-type")), (StatusCode::OK, "text/html; charset=utf-8"));
+    assert_eq!(
+        (page.status, page.header("content-type")),
+        (StatusCode::OK, "text/html; charset=utf-8")
+    );
     let policy = page.header("content-security-policy");
-    for part in ["default-src 'none'", "script-src 'self';", "connect-src 'self'", "frame-ancestors 'none'"] {
+    for part in
+        ["default-src 'none'", "script-src 'self';", "connect-src 'self'", "frame-ancestors 'none'"]
+    {
         assert!(policy.contains(part), "{part} in {policy}");
     }
     let html = page.text();
@@ -329,11 +438,16 @@ async fn the_explorer_needs_nothing_from_another_host() {
                 || kind.starts_with("text/plain"),
             "{path} is {kind}"
         );
-        assert!(file.bytes.len() > 100 && file.header("x-content-type-options") == "nosniff", "{path}");
+        assert!(
+            file.bytes.len() > 100 && file.header("x-content-type-options") == "nosniff",
+            "{path}"
+        );
     }
     assert!(!html.contains("<script>") && !html.contains("onload="), "a script stands in the page");
     assert_eq!(app.get("/graphiql/examples.graphql").await.status, StatusCode::OK);
-    for path in ["/graphiql/nothing.js", "/graphiql/..%2f..%2fCargo.toml", "/graphiql/%00", "/graphiql/"] {
+    for path in
+        ["/graphiql/nothing.js", "/graphiql/..%2f..%2fCargo.toml", "/graphiql/%00", "/graphiql/"]
+    {
         assert_eq!(app.get(path).await.status, StatusCode::NOT_FOUND, "{path}");
     }
 }
@@ -350,8 +464,15 @@ async fn the_explorers_examples_are_answered() {
     assert!(names.len() >= 3, "{names:?}");
     for name in names {
         // As the explorer fills them in.
-        let variables = json!({ "year": 2026, "next": 2027, "from": "2026-01-01", "to": "2026-12-31" });
-        let answer = app.office().post(json!({ "query": examples, "operationName": name, "variables": variables }).to_string()).await;
+        let variables =
+            json!({ "year": 2026, "next": 2027, "from": "2026-01-01", "to": "2026-12-31" });
+        let answer = app
+            .office()
+            .post(
+                json!({ "query": examples, "operationName": name, "variables": variables })
+                    .to_string(),
+            )
+            .await;
         // Things that the demo has may be missing here, but every name must be the schema's.
         assert!(answer.json.get("data").is_some(), "{name}: {}", answer.text());
     }
@@ -361,9 +482,15 @@ async fn the_explorers_examples_are_answered() {
 async fn tokens_are_told_to_the_explorer_of_the_demo_alone() {
     let app = App::sqlite().await;
     let settings = app.get("/graphiql/settings.json").await;
-    assert_eq!((settings.status, &settings.json), (StatusCode::OK, &json!({ "token": null, "tokens": {} })));
+    assert_eq!(
+        (settings.status, &settings.json),
+        (StatusCode::OK, &json!({ "token": null, "tokens": {} }))
+    );
     assert_eq!(settings.header("cache-control"), "no-store");
-    let demo = graphiql::Settings { token: Some("a".into()), tokens: [("OFFICE".to_owned(), "a".to_owned())].into() };
+    let demo = graphiql::Settings {
+        token: Some("a".into()),
+        tokens: [("OFFICE".to_owned(), "a".to_owned())].into(),
+    };
     let settings = app.with_explorer(demo).get("/graphiql/settings.json").await;
     assert_eq!(settings.json, json!({ "token": "a", "tokens": { "OFFICE": "a" } }));
 }
@@ -379,19 +506,26 @@ async fn the_schema_can_be_had_without_a_token() {
 
 #[tokio::test]
 async fn only_named_web_pages_may_ask() {
-    let app = App::sqlite().await.with(&[("SAMREGISTER_CORS_ORIGINS", "https://register.example.se")]);
+    let app =
+        App::sqlite().await.with(&[("SAMREGISTER_CORS_ORIGINS", "https://register.example.se")]);
     for (origin, is_named) in [
         ("https://register.example.se", true),
         ("https://example.se", false),
         ("https://register.example.se.evil.example", false),
         ("null", false),
     ] {
-        let request = Request::builder().method(Method::OPTIONS).uri("/graphql").header(header::ORIGIN, origin);
+        let request = Request::builder()
+            .method(Method::OPTIONS)
+            .uri("/graphql")
+            .header(header::ORIGIN, origin);
         let request = request
             .header(header::ACCESS_CONTROL_REQUEST_METHOD, "POST")
             .header(header::ACCESS_CONTROL_REQUEST_HEADERS, "authorization,content-type");
         let answer = app.send(request.body(Body::empty()).unwrap()).await;
-        assert_eq!(answer.header("access-control-allow-origin"), if is_named { origin } else { "" });
+        assert_eq!(
+            answer.header("access-control-allow-origin"),
+            if is_named { origin } else { "" }
+        );
         assert!(answer.header("access-control-allow-credentials").is_empty());
     }
 }
@@ -403,11 +537,26 @@ async fn a_document_beyond_a_limit_is_refused_in_words() {
         ("SAMREGISTER_MAX_COMPLEXITY", "2000"),
         ("SAMREGISTER_MAX_ALIASES", "5"),
     ]);
-    let nested = |levels: usize| format!("{{ members {{ nodes {{ {} id {} }} }} }}", "successor { ".repeat(levels), "} ".repeat(levels));
-    let aliases =
-        |number: usize| format!("{{ {} }}", (0..number).map(|place| format!("a{place}: viewer {{ subject }}")).collect::<String>());
-    // Each spreads the one before twice: thirty of them are a thousand million fields in some 640 bytes.
-    let bomb: String = (1..30).map(|place| format!("fragment f{place} on Viewer {{ ...f{} ...f{} }} ", place - 1, place - 1)).collect();
+    let nested = |levels: usize| {
+        format!(
+            "{{ members {{ nodes {{ {} id {} }} }} }}",
+            "successor { ".repeat(levels),
+            "} ".repeat(levels)
+        )
+    };
+    let aliases = |number: usize| {
+        format!(
+            "{{ {} }}",
+            (0..number).map(|place| format!("a{place}: viewer {{ subject }}")).collect::<String>()
+        )
+    };
+    // Each spreads the one before twice: thirty of them are a thousand million fields in some 640
+    // bytes.
+    let bomb: String = (1..30)
+        .map(|place| {
+            format!("fragment f{place} on Viewer {{ ...f{} ...f{} }} ", place - 1, place - 1)
+        })
+        .collect();
     let bomb = format!("{{ viewer {{ ...f29 }} }} fragment f0 on Viewer {{ subject }} {bomb}");
     let circle = "{ viewer { ...a } } fragment a on Viewer { ...b } fragment b on Viewer { ...a }";
     app.office().query(&nested(3)).await.data();
@@ -415,7 +564,10 @@ async fn a_document_beyond_a_limit_is_refused_in_words() {
     for (document, words) in [
         (nested(4), "levels deep; at most 6 are allowed"),
         (aliases(6), "6 aliases; at most 5 are allowed"),
-        ("{ members(first: 200) { nodes { agreements(first: 200) { nodes { id } } } } }".into(), "at most 2000 are allowed"),
+        (
+            "{ members(first: 200) { nodes { agreements(first: 200) { nodes { id } } } } }".into(),
+            "at most 2000 are allowed",
+        ),
         (bomb, "at most"),
         (circle.into(), "circle"),
         ("{".repeat(100_000), "brackets"),
@@ -427,7 +579,11 @@ async fn a_document_beyond_a_limit_is_refused_in_words() {
     ] {
         let answer = app.office().query(&document).await;
         is_refused(&answer, StatusCode::OK, "INVALID");
-        assert!(answer.error()["message"].as_str().unwrap().contains(words), "{words}: {}", answer.text());
+        assert!(
+            answer.error()["message"].as_str().unwrap().contains(words),
+            "{words}: {}",
+            answer.text()
+        );
     }
     app.office().query(QUESTION).await.data();
 }
@@ -436,12 +592,20 @@ async fn a_document_beyond_a_limit_is_refused_in_words() {
 async fn lists_within_lists_are_weighed_before_they_are_answered() {
     let app = App::sqlite().await;
     let areas = |levels: usize| {
-        format!("{{ members(first: 38) {{ nodes {{ {} name {} }} }} }}", "contactArea { members { ".repeat(levels), "} }".repeat(levels))
+        format!(
+            "{{ members(first: 38) {{ nodes {{ {} name {} }} }} }}",
+            "contactArea { members { ".repeat(levels),
+            "} }".repeat(levels)
+        )
     };
     for levels in [2, 4, 6] {
         let answer = app.office().query(&areas(levels)).await;
         is_refused(&answer, StatusCode::OK, "INVALID");
-        assert!(answer.error()["message"].as_str().unwrap().contains("at most 50000 are allowed"), "{}", answer.text());
+        assert!(
+            answer.error()["message"].as_str().unwrap().contains("at most 50000 are allowed"),
+            "{}",
+            answer.text()
+        );
     }
     app.office().query(&areas(1)).await.data();
     app.office().query("{ members(first: 200) { nodes { name contacts { name email } allocations { year amount } contactArea { boardContacts { name } members { name } } } } }").await.data();
@@ -453,14 +617,21 @@ async fn an_answer_that_grows_beyond_what_was_weighed_is_broken_off() {
     let app = App::sqlite().await;
     let header = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,\
         address_line,postal_code,city,successor,leaving_reason,former_names\n";
-    let members = (0..80).map(|number| format!("m{number},Förbundet {number},,,,Södra,2010-01-01,,,,,,,,,,\n"));
-    app.import(&[("members.csv", &members.fold(header.to_owned(), |text, member| text + &member))]).await;
+    let members = (0..80)
+        .map(|number| format!("m{number},Förbundet {number},,,,Södra,2010-01-01,,,,,,,,,,\n"));
+    app.import(&[("members.csv", &members.fold(header.to_owned(), |text, member| text + &member))])
+        .await;
     let area = "contactArea { members { name contactArea { members { name } } } }";
-    let few = app.office().query(&format!("{{ members(first: 1) {{ nodes {{ {area} }} }} }}")).await;
+    let few =
+        app.office().query(&format!("{{ members(first: 1) {{ nodes {{ {area} }} }} }}")).await;
     assert_eq!(few["members"]["nodes"][0]["contactArea"]["members"].as_array().unwrap().len(), 80);
-    let many = app.office().query(&format!("{{ members(first: 18) {{ nodes {{ {area} }} }} }}")).await;
+    let many =
+        app.office().query(&format!("{{ members(first: 18) {{ nodes {{ {area} }} }} }}")).await;
     is_refused(&many, StatusCode::OK, "INVALID");
-    assert_eq!(many.error()["message"], "query answers more than 100000 rows in lists that have no pages; ask for less");
+    assert_eq!(
+        many.error()["message"],
+        "query answers more than 100000 rows in lists that have no pages; ask for less"
+    );
 }
 
 #[tokio::test]

@@ -1,4 +1,5 @@
-//! A request with an Idempotency-Key is done once, however often, wherever and whenever within a day it comes again.
+//! A request with an Idempotency-Key is done once, however often, wherever and whenever within a
+//! day it comes again.
 
 use std::{
     io::{Read, Write},
@@ -28,7 +29,10 @@ use crate::{
 
 /// Posts this under the key.
 async fn post(app: &App, caller: &Caller<'_>, key: &str, body: &Value) -> Answer {
-    let request = caller.request(Method::POST, "/graphql").header(header::CONTENT_TYPE, "application/json").header("idempotency-key", key);
+    let request = caller
+        .request(Method::POST, "/graphql")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("idempotency-key", key);
     app.send(request.body(body.to_string().into()).unwrap()).await
 }
 
@@ -39,19 +43,28 @@ fn admission(name: &str) -> Value {
 /// Returns a mutation with this input and this selection.
 fn mutation(name: &str, selection: &str, input: &Value) -> Value {
     let type_name = format!("{}{}Input", name[..1].to_uppercase(), &name[1..]);
-    let query = format!("mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} }} }}");
+    let query =
+        format!("mutation($input: {type_name}!) {{ {name}(input: $input) {{ {selection} }} }}");
     json!({ "query": query, "variables": { "input": input } })
 }
 
 #[track_caller]
 fn is_rebuilt(again: &Answer, first: &Answer) {
     assert_eq!((again.status, again.text()), (first.status, first.text()));
-    assert_eq!((first.header("idempotency-replayed"), again.header("idempotency-replayed")), ("", "rebuilt"));
+    assert_eq!(
+        (first.header("idempotency-replayed"), again.header("idempotency-replayed")),
+        ("", "rebuilt")
+    );
 }
 
 #[track_caller]
 fn is_for_another(answer: &Answer) {
-    assert_eq!((answer.status, answer.bad_fields()), (StatusCode::UNPROCESSABLE_ENTITY, vec!["idempotency-key"]), "{}", answer.text());
+    assert_eq!(
+        (answer.status, answer.bad_fields()),
+        (StatusCode::UNPROCESSABLE_ENTITY, vec!["idempotency-key"]),
+        "{}",
+        answer.text()
+    );
 }
 
 /// Runs this on the register's database, past the program.
@@ -71,22 +84,38 @@ on_both!(the_same_request_gets_the_first_answer, |app| async move {
     // Also after a restart, in another media type.
     let restarted = app.by(&app.url()).await;
     is_rebuilt(&post(&restarted, &restarted.office(), "k1", &admission("Ale")).await, &first);
-    let request = office.request(Method::POST, "/graphql").header(header::CONTENT_TYPE, "application/json").header("idempotency-key", "k1");
+    let request = office
+        .request(Method::POST, "/graphql")
+        .header(header::CONTENT_TYPE, "application/json")
+        .header("idempotency-key", "k1");
     let newer = app
-        .send(request.header(header::ACCEPT, "application/graphql-response+json").body(admission("Ale").to_string().into()).unwrap())
+        .send(
+            request
+                .header(header::ACCEPT, "application/graphql-response+json")
+                .body(admission("Ale").to_string().into())
+                .unwrap(),
+        )
         .await;
     is_rebuilt(&newer, &first);
     assert!(newer.header("content-type").starts_with("application/graphql-response+json"));
     assert_eq!(app.revision().await, revision);
 
-    // Another body, and the same sender with other rights, are other requests; another sender has keys of its own.
+    // Another body, and the same sender with other rights, are other requests; another sender has
+    // keys of its own.
     is_for_another(&post(&app, &office, "k1", &admission("Åre")).await);
-    is_for_another(&post(&app, &office, "k1", &json!({ "query": admission("Ale")["query"], "variables": {} })).await);
+    is_for_another(
+        &post(&app, &office, "k1", &json!({ "query": admission("Ale")["query"], "variables": {} }))
+            .await,
+    );
     let subject = "office@example.se".to_owned();
     let auditor = Viewer { subject, roles: vec![Role::Auditor], ..Default::default() };
     is_for_another(&post(&app, &app.viewer(auditor), "k1", &admission("Ale")).await);
     assert_eq!(app.revision().await, revision);
-    let other = Viewer { subject: "other@example.se".into(), roles: vec![Role::Office], ..Default::default() };
+    let other = Viewer {
+        subject: "other@example.se".into(),
+        roles: vec![Role::Office],
+        ..Default::default()
+    };
     post(&app, &app.viewer(other), "k1", &admission("Ale")).await.data();
     post(&app, &office, "k2", &admission("Ale")).await.data();
     assert!(app.revision().await > revision);
@@ -97,18 +126,27 @@ on_both!(those_that_come_at_once_are_done_once, |app| async move {
     let other = app.by(&app.url()).await;
     let body = admission("Ale");
     let (one, two) = (app.office(), other.office());
-    let asked = (0..20).map(|place| if place % 2 == 0 { post(&app, &one, "k", &body) } else { post(&other, &two, "k", &body) });
+    let asked = (0..20).map(|place| {
+        if place % 2 == 0 { post(&app, &one, "k", &body) } else { post(&other, &two, "k", &body) }
+    });
     let answers = join_all(asked).await;
     for answer in &answers {
         assert_eq!((answer.status, answer.text()), (StatusCode::OK, answers[0].text()));
     }
-    assert_eq!(answers.iter().filter(|answer| answer.header("idempotency-replayed").is_empty()).count(), 1);
+    assert_eq!(
+        answers.iter().filter(|answer| answer.header("idempotency-replayed").is_empty()).count(),
+        1
+    );
     assert_eq!(app.office().query("{ members { totalCount } }").await["members"]["totalCount"], 1);
     assert_eq!(app.trail(0).await.len(), 1);
 });
 
 on_both!(a_document_of_several_deeds_is_one_request, |app| async move {
-    let deed = |name: &str| format!("{name}: memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ name }}");
+    let deed = |name: &str| {
+        format!(
+            "{name}: memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ name }}"
+        )
+    };
     let body = json!({ "query": format!("mutation {{ {} {} }}", deed("Ale"), deed("Boden")) });
     let first = post(&app, &app.office(), "k", &body).await;
     assert_eq!(first.data(), &json!({ "Ale": { "name": "Ale" }, "Boden": { "name": "Boden" } }));
@@ -124,24 +162,43 @@ on_both!(a_refusal_uses_no_key_up, |app| async move {
     let again = post(&app, &board, "k", &admission("Ale")).await;
     assert_eq!((again.code(), again.header("idempotency-replayed")), ("FORBIDDEN", ""));
     // Nothing was executed: the key is free for the document that is meant.
-    let wrong = post(&app, &app.office(), "k", &json!({ "query": "mutation { memberAdmit(input: {}) { id } }" })).await;
+    let wrong = post(
+        &app,
+        &app.office(),
+        "k",
+        &json!({ "query": "mutation { memberAdmit(input: {}) { id } }" }),
+    )
+    .await;
     assert_eq!(wrong.code(), "INVALID");
     post(&app, &app.office(), "k", &admission("Ale")).await.data();
     // What hinders a mutation may go away, and a retry then does it.
     let slug = json!({ "slug": "kurser", "name": "Kurser", "funding": ["VOLUNTEER"], "startsOn": "2026-01-01" });
-    let other = deed(&app.office(), "activityStart", slug, "id").await["activityStart"]["id"].clone();
-    let close = mutation("activityClose", "endsOn", &json!({ "activity": other, "endsOn": "2025-12-31" }));
+    let other =
+        deed(&app.office(), "activityStart", slug, "id").await["activityStart"]["id"].clone();
+    let close =
+        mutation("activityClose", "endsOn", &json!({ "activity": other, "endsOn": "2025-12-31" }));
     assert_eq!(post(&app, &app.office(), "close", &close).await.bad_fields(), ["input.endsOn"]);
-    deed(&app.office(), "activityUpdate", json!({ "activity": other, "startsOn": "2025-01-01" }), "id").await;
+    deed(
+        &app.office(),
+        "activityUpdate",
+        json!({ "activity": other, "startsOn": "2025-01-01" }),
+        "id",
+    )
+    .await;
     let closed = post(&app, &app.office(), "close", &close).await;
-    assert_eq!((&closed["activityClose"]["endsOn"], closed.header("idempotency-replayed")), (&json!("2025-12-31"), ""));
+    assert_eq!(
+        (&closed["activityClose"]["endsOn"], closed.header("idempotency-replayed")),
+        (&json!("2025-12-31"), "")
+    );
     is_rebuilt(&post(&app, &app.office(), "close", &close).await, &closed);
 });
 
 on_both!(of_a_document_only_what_is_not_done_yet_is_done, |app| async move {
     let office = app.office();
     let start = |alias: &str, slug: &str, directive: &str| {
-        let input = format!("{{ slug: \"{slug}\", name: \"N\", funding: [VOLUNTEER], startsOn: \"2026-01-01\" }}");
+        let input = format!(
+            "{{ slug: \"{slug}\", name: \"N\", funding: [VOLUNTEER], startsOn: \"2026-01-01\" }}"
+        );
         format!("{alias}: activityStart(input: {input}) {directive} {{ id slug }}")
     };
     let query = format!(
@@ -152,22 +209,45 @@ on_both!(of_a_document_only_what_is_not_done_yet_is_done, |app| async move {
         start("third", "c", "@skip(if: $no)"),
     );
     let body = json!({ "query": query, "variables": { "no": false } });
-    deed(&office, "activityStart", json!({ "slug": "b", "name": "N", "funding": ["VOLUNTEER"], "startsOn": "2026-01-01" }), "id").await;
+    deed(
+        &office,
+        "activityStart",
+        json!({ "slug": "b", "name": "N", "funding": ["VOLUNTEER"], "startsOn": "2026-01-01" }),
+        "id",
+    )
+    .await;
     let before = app.revision().await;
     let refused = post(&app, &office, "k", &body).await;
-    assert_eq!((refused.reason(), &refused.json["data"]), ("SLUG_TAKEN", &Value::Null), "{}", refused.text());
-    assert_eq!((&refused.error()["extensions"]["done"], &refused.json["extensions"]["done"]), (&json!(["first"]), &json!(["first"])));
+    assert_eq!(
+        (refused.reason(), &refused.json["data"]),
+        ("SLUG_TAKEN", &Value::Null),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(
+        (&refused.error()["extensions"]["done"], &refused.json["extensions"]["done"]),
+        (&json!(["first"]), &json!(["first"]))
+    );
     assert_eq!(app.revision().await, before + 1);
     // Again, the first is not done again and the second is refused again.
     let again = post(&app, &office, "k", &body).await;
-    assert_eq!((again.reason(), &again.error()["extensions"]["done"]), ("SLUG_TAKEN", &json!(["first"])));
+    assert_eq!(
+        (again.reason(), &again.error()["extensions"]["done"]),
+        ("SLUG_TAKEN", &json!(["first"]))
+    );
     assert_eq!(app.revision().await, before + 1);
     // As when the other activity gets out of the way.
     past_the_program(&app, "UPDATE activity SET slug = 'another' WHERE slug = 'b'").await;
     let done = post(&app, &office, "k", &body).await;
     assert_eq!(done.header("idempotency-replayed"), "rebuilt");
-    let slugs: Vec<_> = ["first", "second", "third"].iter().map(|key| done[key]["slug"].as_str().unwrap().to_owned()).collect();
-    assert_eq!((slugs, done.data().as_object().unwrap().len()), (vec!["a".to_owned(), "b".into(), "c".into()], 3));
+    let slugs: Vec<_> = ["first", "second", "third"]
+        .iter()
+        .map(|key| done[key]["slug"].as_str().unwrap().to_owned())
+        .collect();
+    assert_eq!(
+        (slugs, done.data().as_object().unwrap().len()),
+        (vec!["a".to_owned(), "b".into(), "c".into()], 3)
+    );
     assert_eq!(app.revision().await, before + 3);
     is_same(&post(&app, &office, "k", &body).await, &done);
     assert_eq!(app.revision().await, before + 3);
@@ -175,7 +255,10 @@ on_both!(of_a_document_only_what_is_not_done_yet_is_done, |app| async move {
 
 #[track_caller]
 fn is_same(again: &Answer, before: &Answer) {
-    assert_eq!((again.status, again.text(), again.header("idempotency-replayed")), (before.status, before.text(), "rebuilt"));
+    assert_eq!(
+        (again.status, again.text(), again.header("idempotency-replayed")),
+        (before.status, before.text(), "rebuilt")
+    );
 }
 
 on_both!(fields_that_are_merged_are_one_mutation, |app| async move {
@@ -185,19 +268,34 @@ on_both!(fields_that_are_merged_are_one_mutation, |app| async move {
     assert_eq!(answer["memberAdmit"], json!({ "name": "Ale", "joinedOn": "2026-01-01" }));
     assert_eq!(app.revision().await, 1);
     // No one waits for a key here, but a client learns all the same what was done.
-    let query = "mutation { one: memberAdmit(input: { name: \"Boden\", joinedOn: \"2026-01-01\" }) { name }
+    let query =
+        "mutation { one: memberAdmit(input: { name: \"Boden\", joinedOn: \"2026-01-01\" }) { name }
                  two: memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { name } }";
     let refused = app.office().query(query).await;
-    assert_eq!((refused.bad_fields(), &refused.error()["extensions"]["done"]), (vec!["input.name"], &json!(["one"])));
-    let refused = app.office().query("mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { name } }").await;
-    assert_eq!((&refused.error()["extensions"]["done"], &refused.json["extensions"]), (&Value::Null, &Value::Null));
+    assert_eq!(
+        (refused.bad_fields(), &refused.error()["extensions"]["done"]),
+        (vec!["input.name"], &json!(["one"]))
+    );
+    let refused = app
+        .office()
+        .query("mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { name } }")
+        .await;
+    assert_eq!(
+        (&refused.error()["extensions"]["done"], &refused.json["extensions"]),
+        (&Value::Null, &Value::Null)
+    );
 });
 
 on_both!(a_mutation_that_changes_nothing_is_done_once_too, |app| async move {
     post(&app, &app.office(), "admit", &admission("Ale")).await.data();
     let member = member(&app).await;
-    let set =
-        |amount: &str| mutation("allocationSet", "allocations { amount }", &json!({ "member": member, "year": 2026, "amount": amount }));
+    let set = |amount: &str| {
+        mutation(
+            "allocationSet",
+            "allocations { amount }",
+            &json!({ "member": member, "year": 2026, "amount": amount }),
+        )
+    };
     app.office().post(set("100.00").to_string()).await.data();
     let revision = app.revision().await;
     let first = post(&app, &app.office(), "k", &set("100.00")).await;
@@ -206,7 +304,10 @@ on_both!(a_mutation_that_changes_nothing_is_done_once_too, |app| async move {
     // It would change something now, and must not.
     app.office().post(set("200.00").to_string()).await.data();
     let again = post(&app, &app.office(), "k", &set("100.00")).await;
-    assert_eq!((&again["allocationSet"]["allocations"][0]["amount"], again.header("idempotency-replayed")), (&json!("200.00"), "rebuilt"));
+    assert_eq!(
+        (&again["allocationSet"]["allocations"][0]["amount"], again.header("idempotency-replayed")),
+        (&json!("200.00"), "rebuilt")
+    );
     assert_eq!(app.revision().await, revision + 1);
 });
 
@@ -227,31 +328,50 @@ on_both!(every_mutation_is_rebuilt_from_its_outcome, |app| async move {
         let done = app.revision().await;
         // Its answer was thrown away; the retry goes to another server.
         let again = post(&other, &other.office(), name, &body).await;
-        let is_whole = first.errors().is_empty() && first.json["data"][name].is_object() && done > before;
-        let is_same = (first.text(), "rebuilt") == (again.text(), again.header("idempotency-replayed"));
+        let is_whole =
+            first.errors().is_empty() && first.json["data"][name].is_object() && done > before;
+        let is_same =
+            (first.text(), "rebuilt") == (again.text(), again.header("idempotency-replayed"));
         if !is_whole || !is_same || app.revision().await != done {
-            wrong.push(format!("{name}: {} | {} {}", first.text(), again.header("idempotency-replayed"), again.text()));
+            wrong.push(format!(
+                "{name}: {} | {} {}",
+                first.text(),
+                again.header("idempotency-replayed"),
+                again.text()
+            ));
         }
     }
     assert!(wrong.is_empty(), "{} mutations are not rebuilt:\n{}", wrong.len(), wrong.join("\n"));
-    assert_eq!(past_the_program(&app, "UPDATE idempotent_outcome SET outcome = outcome").await, names.len() as u64);
+    assert_eq!(
+        past_the_program(&app, "UPDATE idempotent_outcome SET outcome = outcome").await,
+        names.len() as u64
+    );
 });
 
 on_both!(an_invoice_run_is_rebuilt_with_its_problems, |app| async move {
     let (app, _folder) = invoicing_samples::fill(&app, 12).await;
     let activity = invoicing_samples::activity(&app, "indikatorer").await;
     let body = |skip: bool| {
-        let selection =
-            "count net total alreadyInvoiced invoicedByHand invoices { id number total } problems { counterparty { __typename } reason }";
-        mutation("invoiceRun", selection, &json!({ "activity": activity, "year": 2026, "skipProblems": skip }))
+        let selection = "count net total alreadyInvoiced invoicedByHand invoices { id number total } problems { counterparty { __typename } reason }";
+        mutation(
+            "invoiceRun",
+            selection,
+            &json!({ "activity": activity, "year": 2026, "skipProblems": skip }),
+        )
     };
     // Nothing was issued: that is a refusal, and not stored.
     let held = post(&app, &app.finance(), "run", &body(false)).await;
     assert_eq!(held["invoiceRun"]["count"], 0);
     assert!(!held["invoiceRun"]["problems"].as_array().unwrap().is_empty());
-    assert_eq!(post(&app, &app.finance(), "run", &body(false)).await.header("idempotency-replayed"), "");
+    assert_eq!(
+        post(&app, &app.finance(), "run", &body(false)).await.header("idempotency-replayed"),
+        ""
+    );
     let first = post(&app, &app.finance(), "run-all", &body(true)).await;
-    assert!(first["invoiceRun"]["count"].as_i64().unwrap() > 1 && !first["invoiceRun"]["problems"].as_array().unwrap().is_empty());
+    assert!(
+        first["invoiceRun"]["count"].as_i64().unwrap() > 1
+            && !first["invoiceRun"]["problems"].as_array().unwrap().is_empty()
+    );
     let revision = app.revision().await;
     is_rebuilt(&post(&app, &app.finance(), "run-all", &body(true)).await, &first);
     assert_eq!(app.revision().await, revision);
@@ -270,32 +390,67 @@ on_both!(a_key_is_remembered_for_a_day, |app| async move {
     is_rebuilt(&post(&almost, &almost.office(), "k", &admission("Ale")).await, &first);
     let later = app.at("2026-11-22T09:00:00Z");
     let anew = post(&later, &later.office(), "k", &admission("Cecilia")).await;
-    assert_eq!((&anew["memberAdmit"]["name"], anew.header("idempotency-replayed")), (&json!("Cecilia"), ""));
+    assert_eq!(
+        (&anew["memberAdmit"]["name"], anew.header("idempotency-replayed")),
+        (&json!("Cecilia"), "")
+    );
     assert_eq!(app.revision().await, revision + 1);
     // Those whose day is over are gone.
     assert_eq!(past_the_program(&app, "UPDATE idempotent_request SET digest = digest").await, 1);
 });
 
-on_both!(an_answer_is_lost_when_what_it_shows_is_gone_and_nothing_is_done_again, |app| async move {
-    post(&app, &app.office(), "admit", &admission("Ale")).await.data();
-    let draft = mutation("invoiceDraft", "id", &invoicing_samples::course(member(&app).await.as_str().unwrap(), "100.00"));
-    let drafted = post(&app, &app.office(), "k", &draft).await;
-    let revision = app.revision().await;
-    deed(&app.office(), "invoiceDraftDiscard", json!({ "invoice": drafted["invoiceDraft"]["id"] }), "id").await.data();
-    let lost = post(&app, &app.office(), "k", &draft).await;
-    assert_eq!((lost.status, lost.reason()), (StatusCode::OK, "ANSWER_LOST"), "{}", lost.text());
-    assert!(lost.error()["message"].as_str().unwrap().contains(&format!("with revision {revision} ")), "{}", lost.text());
-    assert_eq!(lost.error()["extensions"]["done"], json!(["invoiceDraft"]));
-    assert_eq!(app.revision().await, revision + 1);
-    // What a version from before outcomes did is not done again either, and no one waits for its answer.
-    past_the_program(&app, "DELETE FROM idempotent_outcome").await;
-    past_the_program(&app, "UPDATE idempotent_request SET revision = 1").await;
-    let began = Instant::now();
-    let lost = post(&app, &app.office(), "admit", &admission("Ale")).await;
-    assert_eq!((lost.status, lost.reason()), (StatusCode::OK, "ANSWER_LOST"), "{}", lost.text());
-    assert!(began.elapsed() < Duration::from_secs(5));
-    assert_eq!(app.revision().await, revision + 1);
-});
+on_both!(
+    an_answer_is_lost_when_what_it_shows_is_gone_and_nothing_is_done_again,
+    |app| async move {
+        post(&app, &app.office(), "admit", &admission("Ale")).await.data();
+        let draft = mutation(
+            "invoiceDraft",
+            "id",
+            &invoicing_samples::course(member(&app).await.as_str().unwrap(), "100.00"),
+        );
+        let drafted = post(&app, &app.office(), "k", &draft).await;
+        let revision = app.revision().await;
+        deed(
+            &app.office(),
+            "invoiceDraftDiscard",
+            json!({ "invoice": drafted["invoiceDraft"]["id"] }),
+            "id",
+        )
+        .await
+        .data();
+        let lost = post(&app, &app.office(), "k", &draft).await;
+        assert_eq!(
+            (lost.status, lost.reason()),
+            (StatusCode::OK, "ANSWER_LOST"),
+            "{}",
+            lost.text()
+        );
+        assert!(
+            lost.error()["message"]
+                .as_str()
+                .unwrap()
+                .contains(&format!("with revision {revision} ")),
+            "{}",
+            lost.text()
+        );
+        assert_eq!(lost.error()["extensions"]["done"], json!(["invoiceDraft"]));
+        assert_eq!(app.revision().await, revision + 1);
+        // What a version from before outcomes did is not done again either, and no one waits for
+        // its answer.
+        past_the_program(&app, "DELETE FROM idempotent_outcome").await;
+        past_the_program(&app, "UPDATE idempotent_request SET revision = 1").await;
+        let began = Instant::now();
+        let lost = post(&app, &app.office(), "admit", &admission("Ale")).await;
+        assert_eq!(
+            (lost.status, lost.reason()),
+            (StatusCode::OK, "ANSWER_LOST"),
+            "{}",
+            lost.text()
+        );
+        assert!(began.elapsed() < Duration::from_secs(5));
+        assert_eq!(app.revision().await, revision + 1);
+    }
+);
 
 on_both!(an_erased_person_is_not_in_what_is_stored, |app| async move {
     app.office().post(admission("Ale").to_string()).await.data();
@@ -303,10 +458,19 @@ on_both!(an_erased_person_is_not_in_what_is_stored, |app| async move {
     let body = mutation("contactAdd", "id name email", &input);
     let added = post(&app, &app.office(), "add", &body).await;
     for text in ["Hanna", "hemlig.example"] {
-        let sql = format!("UPDATE idempotent_outcome SET outcome = outcome WHERE outcome LIKE '%{text}%'");
+        let sql = format!(
+            "UPDATE idempotent_outcome SET outcome = outcome WHERE outcome LIKE '%{text}%'"
+        );
         assert_eq!(past_the_program(&app, &sql).await, 0);
     }
-    deed(&app.office(), "contactErase", json!({ "contact": added["contactAdd"]["id"] }), "__typename").await.data();
+    deed(
+        &app.office(),
+        "contactErase",
+        json!({ "contact": added["contactAdd"]["id"] }),
+        "__typename",
+    )
+    .await
+    .data();
     let revision = app.revision().await;
     let again = post(&app, &app.office(), "add", &body).await;
     let contact = &again["contactAdd"];
@@ -324,7 +488,10 @@ on_both!(a_mutation_that_outlasts_its_request_is_waited_for_and_done_once, |app|
     assert_eq!(late.error()["extensions"]["reason"], "LIMIT_TIME", "{}", late.text());
     let began = Instant::now();
     let second = post(&app, &app.office(), "k", &admission("Ale")).await;
-    assert_eq!((second.reason(), &second.error()["extensions"]["retryAfterSeconds"]), ("BUSY", &json!(5)));
+    assert_eq!(
+        (second.reason(), &second.error()["extensions"]["retryAfterSeconds"]),
+        ("BUSY", &json!(5))
+    );
     assert!(began.elapsed() < Duration::from_secs(3), "{:?}", began.elapsed());
     // Another key, and another subject's, wait for nothing here.
     let refused = json!({ "query": "mutation { memberAdmit(input: { name: \"\", joinedOn: \"2026-01-01\" }) { id } }" });
@@ -345,21 +512,37 @@ async fn a_key_is_a_short_word_of_a_deed() {
     let long = "x".repeat(256);
     for key in ["", "a b", "å", &long] {
         let refused = post(&app, &app.office(), key, &admission("Ale")).await;
-        assert_eq!((refused.status, refused.bad_fields()), (StatusCode::BAD_REQUEST, vec!["idempotency-key"]), "{key}");
+        assert_eq!(
+            (refused.status, refused.bad_fields()),
+            (StatusCode::BAD_REQUEST, vec!["idempotency-key"]),
+            "{key}"
+        );
     }
-    let twice = app.office().request(Method::POST, "/graphql").header(header::CONTENT_TYPE, "application/json");
+    let twice = app
+        .office()
+        .request(Method::POST, "/graphql")
+        .header(header::CONTENT_TYPE, "application/json");
     let twice = twice.header("idempotency-key", "a").header("idempotency-key", "b");
-    assert_eq!(app.send(twice.body(admission("Ale").to_string().into()).unwrap()).await.bad_fields(), ["idempotency-key"]);
+    assert_eq!(
+        app.send(twice.body(admission("Ale").to_string().into()).unwrap()).await.bad_fields(),
+        ["idempotency-key"]
+    );
     assert_eq!(app.revision().await, 0);
     // A question may come as often as it likes.
     let question = json!({ "query": "{ members { totalCount } }" });
     assert_eq!(post(&app, &app.office(), "k", &question).await["members"]["totalCount"], 0);
     post(&app, &app.office(), &long[1..], &admission("Ale")).await.data();
     let again = post(&app, &app.office(), "k", &question).await;
-    assert_eq!((&again["members"]["totalCount"], again.header("idempotency-replayed")), (&json!(1), ""));
+    assert_eq!(
+        (&again["members"]["totalCount"], again.header("idempotency-replayed")),
+        (&json!(1), "")
+    );
     let several = app.with(&[("SAMREGISTER_MAX_BATCH", "2")]);
     let refused = post(&several, &several.office(), "k", &json!([admission("Åre")])).await;
-    assert_eq!((refused.status, refused.bad_fields()), (StatusCode::BAD_REQUEST, vec!["idempotency-key"]));
+    assert_eq!(
+        (refused.status, refused.bad_fields()),
+        (StatusCode::BAD_REQUEST, vec!["idempotency-key"])
+    );
     assert_eq!(app.revision().await, 1);
 }
 
@@ -367,9 +550,15 @@ async fn a_key_is_a_short_word_of_a_deed() {
 fn send(server: &Server, authorization: &str, key: &str) -> TcpStream {
     let body = admission(key).to_string();
     let mut stream = TcpStream::connect(&server.address).unwrap();
-    let head =
-        format!("POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {authorization}\r\nidempotency-key: {key}");
-    write!(stream, "{head}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}", body.len()).unwrap();
+    let head = format!(
+        "POST /graphql HTTP/1.1\r\nhost: x\r\nconnection: close\r\nauthorization: {authorization}\r\nidempotency-key: {key}"
+    );
+    write!(
+        stream,
+        "{head}\r\ncontent-type: application/json\r\ncontent-length: {}\r\n\r\n{body}",
+        body.len()
+    )
+    .unwrap();
     stream
 }
 
@@ -381,14 +570,19 @@ fn answer(mut stream: TcpStream) -> (String, Value) {
     (head.to_lowercase(), serde_json::from_str(body).unwrap())
 }
 
-/// Kills a server, again and again, while it does what was asked under keys, and asks for all of it again.
+/// Kills a server, again and again, while it does what was asked under keys, and asks for all of it
+/// again.
 async fn kill_and_ask_again(app: &App, kills: usize) {
     const AT_ONCE: usize = 4;
     let now = app.at(&Clock::system().now().to_rfc3339());
     let office = now.office();
     let authorization = office.authorization().unwrap();
     let start = || Server::start(app.program(), "serve --bind 127.0.0.1:0");
-    let count = async || now.office().query("{ members { totalCount } }").await["members"]["totalCount"].as_u64().unwrap();
+    let count = async || {
+        now.office().query("{ members { totalCount } }").await["members"]["totalCount"]
+            .as_u64()
+            .unwrap()
+    };
     let mut server = start();
     let asks = |server: &Server, key: &str| {
         let began = Instant::now();
@@ -401,7 +595,8 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
     let keys: Vec<_> = (0..AT_ONCE * kills).map(|place| format!("killed-{place}")).collect();
     for together in keys.chunks(AT_ONCE) {
         let before = count().await;
-        // Without a pattern, from a fixed beginning; how long it takes depends on what else the machine does, so each corrects it.
+        // Without a pattern, from a fixed beginning; how long it takes depends on what else the
+        // machine does, so each corrects it.
         moment = moment.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let asked: Vec<_> = together.iter().map(|key| send(&server, authorization, key)).collect();
         tokio::time::sleep(whole.mul_f64(2.0 * f64::from(moment) / f64::from(u32::MAX))).await;
@@ -412,12 +607,16 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
         server = start();
         asks(&server, &format!("after-{}", together[0]));
     }
-    assert!((1..keys.len()).contains(&done_before), "{done_before} mutations were done when the server was killed");
+    assert!(
+        (1..keys.len()).contains(&done_before),
+        "{done_before} mutations were done when the server was killed"
+    );
     // Those that were done and those that were not, all at once; then all again.
     for is_again in [false, true] {
         let (mut rebuilt, began) = (0, Instant::now());
         for together in keys.chunks(20) {
-            let asked: Vec<_> = together.iter().map(|key| send(&server, authorization, key)).collect();
+            let asked: Vec<_> =
+                together.iter().map(|key| send(&server, authorization, key)).collect();
             for (key, stream) in together.iter().zip(asked) {
                 let (head, body) = answer(stream);
                 assert_eq!(body["data"]["memberAdmit"]["name"], **key, "{head} {body}");
@@ -425,8 +624,10 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
             }
         }
         assert_eq!(rebuilt, if is_again { keys.len() } else { done_before });
-        // No one waits for what a killed server cannot give: a retry of those that were done once took 20 seconds each.
-        let most = Duration::from_secs(10) + Duration::from_millis(500) * u32::try_from(keys.len()).unwrap();
+        // No one waits for what a killed server cannot give: a retry of those that were done once
+        // took 20 seconds each.
+        let most = Duration::from_secs(10)
+            + Duration::from_millis(500) * u32::try_from(keys.len()).unwrap();
         assert!(began.elapsed() < most, "{} retries took {:?}", keys.len(), began.elapsed());
     }
     let mut names = Vec::new();
@@ -434,14 +635,24 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
     loop {
         let page = "query($after: String) { members(first: 100, after: $after) { nodes { name } pageInfo { hasNextPage endCursor } } }";
         let page = now.office().ask(page, json!({ "after": after })).await["members"].clone();
-        names.extend(page["nodes"].as_array().unwrap().iter().map(|node| node["name"].as_str().unwrap().to_owned()));
+        names.extend(
+            page["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|node| node["name"].as_str().unwrap().to_owned()),
+        );
         after = page["pageInfo"]["endCursor"].clone();
         if page["pageInfo"]["hasNextPage"] == false {
             break;
         }
     }
     names.sort_unstable();
-    let others = keys.iter().step_by(AT_ONCE).map(|key| format!("after-{key}")).chain(["first".to_owned(), "second".to_owned()]);
+    let others = keys
+        .iter()
+        .step_by(AT_ONCE)
+        .map(|key| format!("after-{key}"))
+        .chain(["first".to_owned(), "second".to_owned()]);
     let mut expected: Vec<_> = keys.iter().cloned().chain(others).collect();
     expected.sort_unstable();
     assert_eq!(names, expected);
@@ -453,27 +664,56 @@ on_both!(what_a_killed_server_was_asked_is_done_once_and_answered, |app| async m
     kill_and_ask_again(&app, runs(8, 100)).await;
 });
 
-on_both!(a_mutation_that_changed_nothing_stores_its_outcome_in_its_own_transaction, |app| async move {
-    let added = deed(&app.office(), "contactAdd", json!({ "role": "OTHER", "name": "Anna" }), "id").await;
-    let input = json!({ "contact": added["contactAdd"]["id"], "name": "Anna" });
-    let update = mutation("contactUpdate", "id name", &input);
-    app.statements();
-    let (revision, first) = (app.revision().await, post(&app, &app.office(), "k1", &update).await);
-    let statements = app.statements();
-    let of = |part: &str| statements.iter().filter(|sql| sql.contains(part)).count();
-    assert_eq!((of("oldest_program FROM migration_requirement"), of("idempotent_outcome\" (")), (1, 1), "{statements:#?}");
-    assert_eq!(app.revision().await, revision);
-    // Another changes it meanwhile; the retry does not change it back.
-    deed(&app.office(), "contactUpdate", json!({ "contact": input["contact"], "name": "Berit" }), "id").await.data();
-    let again = post(&app, &app.office(), "k1", &update).await;
-    assert_eq!((first["contactUpdate"]["name"].as_str(), again["contactUpdate"]["name"].as_str()), (Some("Anna"), Some("Berit")));
-    assert_eq!(again.header("idempotency-replayed"), "rebuilt");
-    assert_eq!(app.revision().await, revision + 1);
-});
+on_both!(
+    a_mutation_that_changed_nothing_stores_its_outcome_in_its_own_transaction,
+    |app| async move {
+        let added =
+            deed(&app.office(), "contactAdd", json!({ "role": "OTHER", "name": "Anna" }), "id")
+                .await;
+        let input = json!({ "contact": added["contactAdd"]["id"], "name": "Anna" });
+        let update = mutation("contactUpdate", "id name", &input);
+        app.statements();
+        let (revision, first) =
+            (app.revision().await, post(&app, &app.office(), "k1", &update).await);
+        let statements = app.statements();
+        let of = |part: &str| statements.iter().filter(|sql| sql.contains(part)).count();
+        assert_eq!(
+            (of("oldest_program FROM migration_requirement"), of("idempotent_outcome\" (")),
+            (1, 1),
+            "{statements:#?}"
+        );
+        assert_eq!(app.revision().await, revision);
+        // Another changes it meanwhile; the retry does not change it back.
+        deed(
+            &app.office(),
+            "contactUpdate",
+            json!({ "contact": input["contact"], "name": "Berit" }),
+            "id",
+        )
+        .await
+        .data();
+        let again = post(&app, &app.office(), "k1", &update).await;
+        assert_eq!(
+            (first["contactUpdate"]["name"].as_str(), again["contactUpdate"]["name"].as_str()),
+            (Some("Anna"), Some("Berit"))
+        );
+        assert_eq!(again.header("idempotency-replayed"), "rebuilt");
+        assert_eq!(app.revision().await, revision + 1);
+    }
+);
 
 on_both!(the_order_of_rights_in_a_token_does_not_matter, |app| async move {
-    let caller = |roles: &[Role]| app.viewer(Viewer { subject: "ada@example.se".into(), roles: roles.to_vec(), ..Viewer::default() });
+    let caller = |roles: &[Role]| {
+        app.viewer(Viewer {
+            subject: "ada@example.se".into(),
+            roles: roles.to_vec(),
+            ..Viewer::default()
+        })
+    };
     let first = post(&app, &caller(&[Role::Office, Role::Auditor]), "k1", &admission("Ale")).await;
-    is_rebuilt(&post(&app, &caller(&[Role::Auditor, Role::Office]), "k1", &admission("Ale")).await, &first);
+    is_rebuilt(
+        &post(&app, &caller(&[Role::Auditor, Role::Office]), "k1", &admission("Ale")).await,
+        &first,
+    );
     is_for_another(&post(&app, &caller(&[Role::Office]), "k1", &admission("Ale")).await);
 });

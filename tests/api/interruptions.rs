@@ -1,5 +1,5 @@
-//! Tests that a migration can be interrupted at any point and finished, that a failed one changes nothing, and that programs which migrate at
-//! the same time wait for each other.
+//! Tests that a migration can be interrupted at any point and finished, that a failed one changes
+//! nothing, and that programs which migrate at the same time wait for each other.
 
 use std::{
     process::{Child, Command, Stdio},
@@ -27,7 +27,8 @@ pub fn migrate(place: &Place) -> Duration {
     start.elapsed()
 }
 
-/// Starts `migrate`, kills it after `delay`, and so on with half the delay until it ends of its own accord; returns how many were killed.
+/// Starts `migrate`, kills it after `delay`, and so on with half the delay until it ends of its own
+/// accord; returns how many were killed.
 pub fn migrate_killed(place: &Place, delay: Duration) -> usize {
     let mut killed = 0;
     let mut delay = delay;
@@ -35,7 +36,11 @@ pub fn migrate_killed(place: &Place, delay: Duration) -> usize {
         let mut child = place.program().arg("migrate").stderr(Stdio::piped()).spawn().unwrap();
         if wait_at_most(&mut child, delay) {
             let output = child.wait_with_output().unwrap();
-            assert!(output.status.success(), "after {killed} kills: {}", String::from_utf8_lossy(&output.stderr));
+            assert!(
+                output.status.success(),
+                "after {killed} kills: {}",
+                String::from_utf8_lossy(&output.stderr)
+            );
             return killed;
         }
         child.kill().unwrap();
@@ -60,10 +65,13 @@ fn wait_at_most(child: &mut Child, time: Duration) -> bool {
     }
 }
 
-/// The delays of `count` kills: from the start to the end of a migration that takes this long, at random within equal parts of it.
+/// The delays of `count` kills: from the start to the end of a migration that takes this long, at
+/// random within equal parts of it.
 pub fn kill_points(count: usize, whole: Duration) -> impl Iterator<Item = Duration> {
     let part = whole / u32::try_from(count).unwrap();
-    (0..count).map(move |number| part * u32::try_from(number).unwrap() + part.mul_f64(rand::random::<f64>()))
+    (0..count).map(move |number| {
+        part * u32::try_from(number).unwrap() + part.mul_f64(rand::random::<f64>())
+    })
 }
 
 on_both!(a_migration_that_was_killed_is_finished_by_the_next_one, |app| async move {
@@ -84,16 +92,23 @@ fn a_full_disk_in_the_midst_of_a_migration_changes_nothing_that_was_not_finished
     let runtime = tokio::runtime::Runtime::new().unwrap();
     let whole = Place::sqlite();
     migrate(&whole);
-    let (expected, size) = (runtime.block_on(Content::of(&whole)), std::fs::metadata(whole.file()).unwrap().len());
+    let (expected, size) =
+        (runtime.block_on(Content::of(&whole)), std::fs::metadata(whole.file()).unwrap().len());
     let mut failed = 0;
     let count = runs(4, 20);
     for number in 1..=count {
         let place = Place::sqlite();
-        // In blocks of 1024 bytes, as the shell counts them: the file and its journal may each become so large.
+        // In blocks of 1024 bytes, as the shell counts them: the file and its journal may each
+        // become so large.
         let blocks = size * u64::try_from(number).unwrap() / u64::try_from(count).unwrap() / 1024;
         let mut limited = Command::new("bash");
         // Without the signal, the write fails as it does on a full disk.
-        limited.args(["-c", "trap '' XFSZ; ulimit -f \"$0\"; exec \"$1\" migrate", &blocks.to_string(), env!("CARGO_BIN_EXE_samregister")]);
+        limited.args([
+            "-c",
+            "trap '' XFSZ; ulimit -f \"$0\"; exec \"$1\" migrate",
+            &blocks.to_string(),
+            env!("CARGO_BIN_EXE_samregister"),
+        ]);
         for (name, value) in place.program().get_envs() {
             match value {
                 Some(value) => limited.env(name, value),
@@ -107,7 +122,11 @@ fn a_full_disk_in_the_midst_of_a_migration_changes_nothing_that_was_not_finished
             assert!(said.starts_with("error: "), "{said}");
         }
         migrate(&place);
-        assert_eq!(runtime.block_on(Content::of(&place)), expected, "with a file of {blocks} blocks");
+        assert_eq!(
+            runtime.block_on(Content::of(&place)),
+            expected,
+            "with a file of {blocks} blocks"
+        );
     }
     assert!(failed >= count / 2, "only {failed} of {count} found their disk full");
 }
@@ -121,7 +140,10 @@ on_both!(programs_that_start_at_the_same_time_migrate_an_empty_database_once, |a
         let mut servers: Vec<_> = (0..4)
             .map(|_| {
                 let mut program = place.program();
-                program.args(["serve", "--bind", "127.0.0.1:0"]).stderr(Stdio::piped()).stdout(Stdio::null());
+                program
+                    .args(["serve", "--bind", "127.0.0.1:0"])
+                    .stderr(Stdio::piped())
+                    .stdout(Stdio::null());
                 program.spawn().unwrap()
             })
             .collect();
@@ -141,7 +163,8 @@ on_both!(programs_that_start_at_the_same_time_migrate_an_empty_database_once, |a
 /// The first line that a server says which is not of its log.
 fn first_line(server: &mut Child) -> String {
     use std::io::BufRead;
-    let lines = std::io::BufReader::new(server.stderr.as_mut().unwrap()).lines().map(|line| line.unwrap());
+    let lines =
+        std::io::BufReader::new(server.stderr.as_mut().unwrap()).lines().map(|line| line.unwrap());
     let mut heard = String::new();
     for line in lines {
         heard.push_str(&line);
@@ -154,7 +177,10 @@ fn first_line(server: &mut Child) -> String {
 }
 
 /// Makes a table and waits, so that a test can look or break in.
-fn slow<'a>(_: &'a Database, tx: &'a DatabaseTransaction) -> futures_util::future::BoxFuture<'a, Result<()>> {
+fn slow<'a>(
+    _: &'a Database,
+    tx: &'a DatabaseTransaction,
+) -> futures_util::future::BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         tx.execute_unprepared("CREATE TABLE converted (id integer)").await?;
         tokio::time::sleep(Duration::from_secs(6)).await;
@@ -163,7 +189,10 @@ fn slow<'a>(_: &'a Database, tx: &'a DatabaseTransaction) -> futures_util::futur
 }
 
 /// Makes a table and fails.
-fn failing<'a>(_: &'a Database, tx: &'a DatabaseTransaction) -> futures_util::future::BoxFuture<'a, Result<()>> {
+fn failing<'a>(
+    _: &'a Database,
+    tx: &'a DatabaseTransaction,
+) -> futures_util::future::BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         tx.execute_unprepared("CREATE TABLE converted (id integer)").await?;
         Err(Error::internal(std::io::Error::other("the data are not as they should be")))
@@ -186,22 +215,35 @@ async fn raw(place: &Place, sql: &str) -> std::result::Result<(), sea_orm::DbErr
 on_both!(a_conversion_that_fails_leaves_nothing_and_is_tried_again, |app| async move {
     let place = app.place().await;
     let db = connect(&place).await;
-    let plan = |run| Plan::current().with(Conversion { name: LAST, run }, env!("CARGO_PKG_VERSION"));
-    let Err(Error::Internal(cause)) = db.apply(&plan(failing)).await else { panic!("it did not fail") };
-    assert_eq!(cause.to_string(), format!("the migration {LAST} failed and changed nothing: the data are not as they should be"));
+    let plan =
+        |run| Plan::current().with(Conversion { name: LAST, run }, env!("CARGO_PKG_VERSION"));
+    let Err(Error::Internal(cause)) = db.apply(&plan(failing)).await else {
+        panic!("it did not fail")
+    };
+    assert_eq!(
+        cause.to_string(),
+        format!(
+            "the migration {LAST} failed and changed nothing: the data are not as they should be"
+        )
+    );
     raw(&place, "SELECT * FROM converted").await.unwrap_err();
     // Those before it stay.
     assert_eq!(db.migrate().await.unwrap(), Vec::<String>::new());
     assert_eq!(db.apply(&plan(slow)).await.unwrap(), [LAST]);
     raw(&place, "SELECT * FROM converted").await.unwrap();
-    assert_eq!(db.apply(&plan(failing)).await.unwrap(), Vec::<String>::new(), "it is not done twice");
+    assert_eq!(
+        db.apply(&plan(failing)).await.unwrap(),
+        Vec::<String>::new(),
+        "it is not done twice"
+    );
     db.close().await.unwrap();
 });
 
 on_both!(who_migrates_waits_for_another_longer_than_a_change_does, |app| async move {
     let place = app.place().await;
     migrate(&place);
-    let plan = || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
+    let plan =
+        || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
     let (one, other) = (connect(&place).await, connect(&place).await);
     let (first, second) = (plan(), plan());
     let (first, second) = tokio::join!(one.apply(&first), other.apply(&second));
@@ -239,7 +281,8 @@ on_both!(a_migration_waits_for_a_writer, |app| async move {
 async fn a_connection_that_breaks_in_the_midst_leaves_nothing() {
     let place = Place::postgres().await;
     let db = connect(&place).await;
-    let plan = || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
+    let plan =
+        || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
     let migrating = tokio::spawn({
         let db = db.clone();
         async move { db.apply(&plan()).await }
@@ -266,7 +309,9 @@ fn what_an_older_program_left_half_made_is_said_with_what_to_do() {
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(
-        said.contains("m2026_11_21_01_members failed") && said.contains("already exists") && said.contains("remove the file"),
+        said.contains("m2026_11_21_01_members failed")
+            && said.contains("already exists")
+            && said.contains("remove the file"),
         "{said}"
     );
 }

@@ -1,4 +1,5 @@
-//! What is promised of invoices as documents: PDFs for the archive and for everyone, with the e-invoice in them, whatever they say.
+//! What is promised of invoices as documents: PDFs for the archive and for everyone, with the
+//! e-invoice in them, whatever they say.
 
 use domain::documents::{
     invoice::{self, Invoice, Terms},
@@ -47,16 +48,24 @@ fn others_find_nothing_wrong_with_any_invoice() {
     for (name, invoice) in named() {
         let file = folder.path().join(name).with_extension("pdf");
         let xml = peppol::xml(&invoice).unwrap();
-        std::fs::write(&file, invoice::rendered(&invoice, xml.clone(), None).unwrap().bytes).unwrap();
+        std::fs::write(&file, invoice::rendered(&invoice, xml.clone(), None).unwrap().bytes)
+            .unwrap();
         // The e-invoice within is the one that was issued, byte for byte.
-        let attached = format!("{}.xml", invoice.number.replace(|char: char| !char.is_ascii_alphanumeric() && char != '-', "_"));
-        assert!(judges::attachment(&file, &attached) == xml, "{name}: {attached} is not what was issued");
+        let attached = format!(
+            "{}.xml",
+            invoice.number.replace(|char: char| !char.is_ascii_alphanumeric() && char != '-', "_")
+        );
+        assert!(
+            judges::attachment(&file, &attached) == xml,
+            "{name}: {attached} is not what was issued"
+        );
         let pages: usize = judges::pdfinfo(&file)["Pages"].parse().unwrap();
         assert_eq!(pages == 1, !matches!(name, "long" | "hostile"), "{name} has {pages} pages");
         files.push(file);
     }
     judges::are_sound(&files);
-    // A title of two hundred characters and lines that are all alike are no fault of the layout, yet they are remarked on.
+    // A title of two hundred characters and lines that are all alike are no fault of the layout,
+    // yet they are remarked on.
     files.retain(|file| !file.ends_with("hostile.pdf") && !file.ends_with("long.pdf"));
     judges::are_heard(&files);
 }
@@ -77,7 +86,9 @@ fn the_same_invoice_gives_the_same_bytes() {
 #[test]
 fn an_invoice_of_thousands_of_lines_is_a_document_too() {
     let count = runs(1_500, 10_000);
-    let lines = (1..=count).map(|place| line(&format!("BIP-kurs, deltagare {place}"), 1000, 45_000, VatRate::Standard25));
+    let lines = (1..=count).map(|place| {
+        line(&format!("BIP-kurs, deltagare {place}"), 1000, 45_000, VatRate::Standard25)
+    });
     let invoice = document(InvoiceKind::Invoice, lines.collect(), false);
     let xml = peppol::xml(&invoice).unwrap();
     assert_eq!(String::from_utf8_lossy(&xml).matches("<cac:InvoiceLine>").count(), count);
@@ -94,9 +105,15 @@ fn an_invoice_says_since_when_interest_runs_and_what_a_delay_costs() {
         invoice.payment_terms().replace('\u{a0}', " ")
     };
     let agreed = says(14, &|_| ());
-    assert!(agreed.starts_with("Betalas senast 2026-12-15. Efter förfallodagen tas dröjsmålsränta ut enligt räntelagen"), "{agreed}");
+    assert!(
+        agreed.starts_with(
+            "Betalas senast 2026-12-15. Efter förfallodagen tas dröjsmålsränta ut enligt räntelagen"
+        ),
+        "{agreed}"
+    );
     assert!(agreed.ends_with(" Avgiften för en påminnelse är 60,00 kr."), "{agreed}");
-    let silent = says(14, &|terms| (terms.interest_is_agreed, terms.reminder_fee) = (Some(false), None));
+    let silent =
+        says(14, &|terms| (terms.interest_is_agreed, terms.reminder_fee) = (Some(false), None));
     let thirtieth = "Betalas senast 2026-12-15. Efter den 2026-12-31, den trettionde dagen efter fakturans datum, tas dröjsmålsränta ut";
     assert!(silent.starts_with(thirtieth) && !silent.contains("påminnelse"), "{silent}");
     // The thirtieth day is the last day to pay.
@@ -105,7 +122,12 @@ fn an_invoice_says_since_when_interest_runs_and_what_a_delay_costs() {
     // What was issued before the register knew says what it said.
     let old = says(14, &|terms| terms.interest_is_agreed = None);
     assert_eq!(old, agreed);
-    let compensated = says(14, &|terms| (terms.reminder_fee, terms.late_compensation) = (None, Some(Money(45_000))));
-    assert!(compensated.contains("förseningsersättning ut med 450,00 kr enligt lagen (1981:739)"), "{compensated}");
+    let compensated = says(14, &|terms| {
+        (terms.reminder_fee, terms.late_compensation) = (None, Some(Money(45_000)))
+    });
+    assert!(
+        compensated.contains("förseningsersättning ut med 450,00 kr enligt lagen (1981:739)"),
+        "{compensated}"
+    );
     assert!(!compensated.contains("påminnelse"), "{compensated}");
 }

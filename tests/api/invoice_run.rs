@@ -1,4 +1,5 @@
-//! The invoice run: a year's fees invoiced all at once, each once, by the same code as its preview, and whole or not at all.
+//! The invoice run: a year's fees invoiced all at once, each once, by the same code as its preview,
+//! and whole or not at all.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -16,7 +17,9 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App, on_both, runs},
-    invoicing_samples::{NETWORK, activity, breaches, course, drafted, files, fill, issue, member, with_network},
+    invoicing_samples::{
+        NETWORK, activity, breaches, course, drafted, files, fill, issue, member, with_network,
+    },
     life_samples::{deed, with},
 };
 
@@ -28,7 +31,12 @@ const RUN: &str = "count net total alreadyInvoiced
 
 async fn preview(app: &App, input: &Value) -> Answer {
     app.finance()
-        .ask(&format!("query($input: InvoiceRunInput!) {{ invoiceRunPreview(input: $input) {{ {RUN} }} }}"), json!({ "input": input }))
+        .ask(
+            &format!(
+                "query($input: InvoiceRunInput!) {{ invoiceRunPreview(input: $input) {{ {RUN} }} }}"
+            ),
+            json!({ "input": input }),
+        )
         .await
 }
 
@@ -54,10 +62,18 @@ on_both!(a_years_special_fees_are_invoiced_once, |app| async move {
     assert_eq!(app.revision().await, before);
     let problem = |problem: &Value| {
         let name = problem["counterparty"]["name"].as_str().unwrap_or_default().to_owned();
-        (name, problem["agreement"]["number"].as_str().map(str::to_owned), problem["reason"].as_str().unwrap_or_default().to_owned())
+        (
+            name,
+            problem["agreement"]["number"].as_str().map(str::to_owned),
+            problem["reason"].as_str().unwrap_or_default().to_owned(),
+        )
     };
     let problems: Vec<_> = shown["problems"].as_array().unwrap().iter().map(problem).collect();
-    assert_eq!(problems.len(), 2, "what an authority gives by a cooperation agreement is a grant: {problems:#?}");
+    assert_eq!(
+        problems.len(),
+        2,
+        "what an authority gives by a cooperation agreement is a grant: {problems:#?}"
+    );
     assert_eq!(
         problems[0],
         (
@@ -68,25 +84,40 @@ on_both!(a_years_special_fees_are_invoiced_once, |app| async move {
     );
     assert!(
         problems[1].0 == "Förbund 002"
-            && problems[1].2.starts_with("buyer.orgNumber is not known: Förbund 002 needs an organisation number"),
+            && problems[1].2.starts_with(
+                "buyer.orgNumber is not known: Förbund 002 needs an organisation number"
+            ),
         "{problems:#?}"
     );
 
     // With a problem nothing is issued, unless somebody says so.
     let held = run(&app, &input).await["invoiceRun"].clone();
-    assert_eq!((&held["count"], &held["problems"], app.revision().await), (&json!(0), &shown["problems"], before));
+    assert_eq!(
+        (&held["count"], &held["problems"], app.revision().await),
+        (&json!(0), &shown["problems"], before)
+    );
     let input = with(input, json!({ "skipProblems": true }));
     let shown = preview(&app, &input).await["invoiceRunPreview"].clone();
     let done = run(&app, &input).await["invoiceRun"].clone();
     assert_eq!(plain(done.clone()), plain(shown));
-    let numbers: Vec<_> = done["invoices"].as_array().unwrap().iter().map(|invoice| invoice["number"].as_str().unwrap()).collect();
+    let numbers: Vec<_> = done["invoices"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|invoice| invoice["number"].as_str().unwrap())
+        .collect();
     assert_eq!(numbers, (1..=9).map(|n| format!("2026{n:04}")).collect::<Vec<_>>());
     let line = |place: usize| {
         let invoice = &done["invoices"][place];
         let line = &invoice["lines"][0];
         format!(
             "{} {} {}--{} {} {}",
-            invoice["buyer"]["name"], line["description"], line["periodFrom"], line["periodTo"], line["net"], invoice["total"]
+            invoice["buyer"]["name"],
+            line["description"],
+            line["periodFrom"],
+            line["periodTo"],
+            line["net"],
+            invoice["total"]
         )
         .replace('"', "")
     };
@@ -109,14 +140,22 @@ on_both!(a_years_special_fees_are_invoiced_once, |app| async move {
     // Again it issues only what is new.
     let again = run(&app, &input).await["invoiceRun"].clone();
     assert_eq!((&again["count"], &again["alreadyInvoiced"]), (&json!(0), &json!(9)));
-    deed(&app.office(), "allocationSet", json!({ "member": member(&app, 6).await, "year": 2026, "amount": "1000000" }), "id").await.data();
+    deed(
+        &app.office(),
+        "allocationSet",
+        json!({ "member": member(&app, 6).await, "year": 2026, "amount": "1000000" }),
+        "id",
+    )
+    .await
+    .data();
     let more = run(&app, &input).await["invoiceRun"].clone();
     assert_eq!(
         (&more["count"], &more["net"], &more["total"], &more["alreadyInvoiced"]),
         (&json!(1), &json!("2000.00"), &json!("2500.00"), &json!(9))
     );
     // Another year is another fee.
-    let next = preview(&app, &with(input, json!({ "year": 2025 }))).await["invoiceRunPreview"].clone();
+    let next =
+        preview(&app, &with(input, json!({ "year": 2025 }))).await["invoiceRunPreview"].clone();
     assert_eq!((&next["count"], &next["alreadyInvoiced"]), (&json!(6), &json!(0)), "{next:#}");
     assert_eq!(breaches(&app).await, [""; 0]);
 });
@@ -128,7 +167,10 @@ on_both!(members_fees_are_invoiced_by_the_rule_of_the_year, |app| async move {
     let done = run(&app, &service).await["invoiceRun"].clone();
     assert_eq!((&done["count"], &done["problems"]), (&json!(2), &json!([])));
     let line = &done["invoices"][0]["lines"][0];
-    assert_eq!(line["description"], "Serviceavgift 2026 (2 ‰ av tilldelningen 4\u{a0}324\u{a0}333,00 kr)");
+    assert_eq!(
+        line["description"],
+        "Serviceavgift 2026 (2 ‰ av tilldelningen 4\u{a0}324\u{a0}333,00 kr)"
+    );
     assert_eq!(
         (&line["net"], &line["vatRate"], &line["account"], &line["activity"]),
         (&json!("8648.67"), &json!("OUTSIDE_SCOPE"), &json!("3044"), &Value::Null)
@@ -136,26 +178,48 @@ on_both!(members_fees_are_invoiced_by_the_rule_of_the_year, |app| async move {
     // All but those who have paid; who has no allocation is named, never silently left out.
     let all = json!({ "serviceFee": true, "year": 2026 });
     let held = run(&app, &all).await["invoiceRun"].clone();
-    assert_eq!((&held["count"], &held["alreadyInvoiced"], held["problems"].as_array().unwrap().len()), (&json!(0), &json!(2), 9));
+    assert_eq!(
+        (&held["count"], &held["alreadyInvoiced"], held["problems"].as_array().unwrap().len()),
+        (&json!(0), &json!(2), 9)
+    );
     let done = run(&app, &with(all, json!({ "skipProblems": true }))).await["invoiceRun"].clone();
     assert_eq!(done["count"], 2);
-    let membership = run(&app, &json!({ "membershipFee": true, "year": 2026, "skipProblems": true })).await["invoiceRun"].clone();
+    let membership = run(
+        &app,
+        &json!({ "membershipFee": true, "year": 2026, "skipProblems": true }),
+    )
+    .await["invoiceRun"]
+        .clone();
     assert_eq!((&membership["count"], &membership["net"]), (&json!(12), &json!("60000.00")));
     assert_eq!(membership["invoices"][0]["lines"][0]["description"], "Medlemsavgift 2026");
 
-    assert_eq!(run(&app, &json!({ "serviceFee": true, "year": 2019 })).await.reason(), "NO_FEE_RULE");
+    assert_eq!(
+        run(&app, &json!({ "serviceFee": true, "year": 2019 })).await.reason(),
+        "NO_FEE_RULE"
+    );
     for (input, fields) in [
         (json!({ "year": 2026 }), vec!["input"]),
         (json!({ "serviceFee": true, "membershipFee": true, "year": 2026 }), vec!["input"]),
-        (json!({ "serviceFee": true, "year": 1, "issuedOn": "2026-11-22" }), vec!["input.issuedOn", "input.year"]),
+        (
+            json!({ "serviceFee": true, "year": 1, "issuedOn": "2026-11-22" }),
+            vec!["input.issuedOn", "input.year"],
+        ),
         (json!({ "serviceFee": true, "year": 2026, "members": [] }), vec!["input.members"]),
-        (json!({ "serviceFee": true, "year": 2026, "members": [format!("member_{}", "0".repeat(32))] }), vec!["input.members"]),
+        (
+            json!({ "serviceFee": true, "year": 2026, "members": [format!("member_{}", "0".repeat(32))] }),
+            vec!["input.members"],
+        ),
     ] {
         assert_eq!(run(&app, &input).await.bad_fields(), fields);
         assert_eq!(preview(&app, &input).await.bad_fields(), fields);
     }
     let (bare, _bare) = with_network(&app, "[network]\nname = 'N'\n");
-    assert!(run(&bare, &json!({ "membershipFee": true, "year": 2025 })).await.bad_fields().contains(&"network.bankgiro"));
+    assert!(
+        run(&bare, &json!({ "membershipFee": true, "year": 2025 }))
+            .await
+            .bad_fields()
+            .contains(&"network.bankgiro")
+    );
     assert_eq!(breaches(&app).await, [""; 0]);
 });
 
@@ -172,9 +236,12 @@ on_both!(what_history_or_an_invoice_by_hand_has_invoiced_is_left_alone, |app| as
         ),
     ])
     .await;
-    let agreement = app.office().query("{ agreement(by: { number: \"2024-0011\" }) { id } }").await["agreement"]["id"].clone();
+    let agreement = app.office().query("{ agreement(by: { number: \"2024-0011\" }) { id } }").await
+        ["agreement"]["id"]
+        .clone();
     let line = json!({ "description": "För hand", "agreement": agreement, "unitPrice": "18000", "vatRate": "STANDARD_25", "periodFrom": "2026-01-01", "periodTo": "2026-12-31" });
-    let id = drafted(&app.finance(), json!({ "buyer": member(&app, 11).await, "lines": [line] })).await;
+    let id =
+        drafted(&app.finance(), json!({ "buyer": member(&app, 11).await, "lines": [line] })).await;
     issue(&app.finance(), &id, "number").await.data();
     let input = json!({ "activity": activity(&app, "indikatorer").await, "year": 2026, "skipProblems": true });
     let done = run(&app, &input).await["invoiceRun"].clone();
@@ -186,7 +253,10 @@ on_both!(what_history_or_an_invoice_by_hand_has_invoiced_is_left_alone, |app| as
         .map(|line| line["agreement"]["number"].as_str().unwrap().to_owned())
         .collect();
     assert_eq!(done["alreadyInvoiced"], 2);
-    assert!(!numbers.contains(&"2024-0001".into()) && !numbers.contains(&"2024-0011".into()), "{numbers:?}");
+    assert!(
+        !numbers.contains(&"2024-0001".into()) && !numbers.contains(&"2024-0011".into()),
+        "{numbers:?}"
+    );
     let service = json!({ "serviceFee": true, "year": 2026, "members": [member(&app, 11).await, member(&app, 12).await] });
     let done = run(&app, &service).await["invoiceRun"].clone();
     assert_eq!((&done["count"], &done["alreadyInvoiced"]), (&json!(1), &json!(1)));
@@ -197,14 +267,23 @@ on_both!(two_runs_at_once_invoice_each_fee_once, |app| async move {
     let input = json!({ "activity": activity(&app, "indikatorer").await, "year": 2026, "skipProblems": true });
     let other = app.by(&app.url()).await;
     let tasks = (0..6).map(|place| {
-        let (app, input) = (if place % 2 == 0 { app.clone() } else { other.clone() }, input.clone());
+        let (app, input) =
+            (if place % 2 == 0 { app.clone() } else { other.clone() }, input.clone());
         tokio::spawn(async move { run(&app, &input).await })
     });
     let answers: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
-    let count: i64 =
-        answers.iter().filter(|answer| answer.errors().is_empty()).map(|answer| answer["invoiceRun"]["count"].as_i64().unwrap()).sum();
+    let count: i64 = answers
+        .iter()
+        .filter(|answer| answer.errors().is_empty())
+        .map(|answer| answer["invoiceRun"]["count"].as_i64().unwrap())
+        .sum();
     assert_eq!(count, 27);
-    assert!(answers.iter().filter(|answer| !answer.errors().is_empty()).all(|answer| answer.reason() == "BUSY"));
+    assert!(
+        answers
+            .iter()
+            .filter(|answer| !answer.errors().is_empty())
+            .all(|answer| answer.reason() == "BUSY")
+    );
     assert_eq!(breaches(&app).await, [""; 0]);
 });
 
@@ -214,25 +293,40 @@ type Random = (usize, i64, Option<i64>, u8, i64, usize);
 fn random_agreements(seed: u8) -> Vec<Random> {
     let rng = TestRng::from_seed(RngAlgorithm::ChaCha, &[seed; 32]);
     let mut runner = TestRunner::new_with_rng(Config::default(), rng);
-    let one = (0_usize..20, 0_i64..900, proptest::option::of(20_i64..700), 0_u8..4, 1_i64..5_000_000, 0_usize..4);
+    let one = (
+        0_usize..20,
+        0_i64..900,
+        proptest::option::of(20_i64..700),
+        0_u8..4,
+        1_i64..5_000_000,
+        0_usize..4,
+    );
     proptest::collection::vec(one, 25).new_tree(&mut runner).unwrap().current()
 }
 
 on_both!(a_run_issues_what_its_preview_shows_on_random_registers, |app| async move {
     for seed in 1..=6 {
-        let app = if app.db.backend() == sea_orm::DbBackend::Postgres { App::postgres().await } else { App::sqlite().await };
+        let app = if app.db.backend() == sea_orm::DbBackend::Postgres {
+            App::postgres().await
+        } else {
+            App::sqlite().await
+        };
         let mut files: BTreeMap<&str, String> = files(20).into_iter().collect();
         let header = files["agreements.csv"].lines().next().unwrap().to_owned();
         let first = chrono::NaiveDate::from_ymd_opt(2025, 1, 1).unwrap();
         // A member takes part by one agreement at a time.
         let mut taken = BTreeSet::new();
         let mut rows = String::new();
-        for (place, (member, start, length, basis, amount, rate)) in random_agreements(seed).into_iter().enumerate() {
+        for (place, (member, start, length, basis, amount, rate)) in
+            random_agreements(seed).into_iter().enumerate()
+        {
             if !taken.insert(member) {
                 continue;
             }
             let starts = first + chrono::Days::new(start.unsigned_abs());
-            let ends = length.map(|days| (starts + chrono::Days::new(days.unsigned_abs())).to_string()).unwrap_or_default();
+            let ends = length
+                .map(|days| (starts + chrono::Days::new(days.unsigned_abs())).to_string())
+                .unwrap_or_default();
             let fee = match basis {
                 0 => format!("PER_MILLE_OF_ALLOCATION,,{}", amount % 10),
                 1 => format!("ONE_OFF,{}.{:02},", amount / 100, amount % 100),
@@ -246,7 +340,8 @@ on_both!(a_run_issues_what_its_preview_shows_on_random_registers, |app| async mo
             );
         }
         files.insert("agreements.csv", format!("{header}\n{rows}"));
-        app.import(&files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>()).await;
+        app.import(&files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>())
+            .await;
         let (app, _folder) = with_network(&app, NETWORK);
         for year in 2025..=2028 {
             let input = json!({ "activity": activity(&app, "indikatorer").await, "year": year, "skipProblems": true });
@@ -257,7 +352,9 @@ on_both!(a_run_issues_what_its_preview_shows_on_random_registers, |app| async mo
             assert_eq!(again["count"], 0, "seed {seed}, {year}");
             // What the agreements' own fees come to, of those whose buyer can be invoiced.
             let fees = app.finance().query(&format!("{{ agreements(first: 200) {{ nodes {{ counterparty {{ ... on Member {{ name orgNumber }} }} fee {{ amountFor(year: {year}) }} }} }} }}")).await;
-            let ore = |text: &Value| text.as_str().unwrap_or("0.00").parse::<::entity::money::Money>().unwrap().0;
+            let ore = |text: &Value| {
+                text.as_str().unwrap_or("0.00").parse::<::entity::money::Money>().unwrap().0
+            };
             // A fee of an unknown allocation has no sum, and fails alone.
             let sum: i64 = fees.json["data"]["agreements"]["nodes"]
                 .as_array()
@@ -275,14 +372,29 @@ on_both!(a_run_issues_what_its_preview_shows_on_random_registers, |app| async mo
 on_both!(the_command_shows_and_issues, |app| async move {
     let (app, folder) = fill(&app, 12).await;
     let call = |arguments: &'static [&'static str]| {
-        let done = app.program().current_dir(folder.path()).args(["invoices", "run"]).args(arguments).output().unwrap();
-        (done.status.code(), String::from_utf8(done.stdout).unwrap(), String::from_utf8(done.stderr).unwrap())
+        let done = app
+            .program()
+            .current_dir(folder.path())
+            .args(["invoices", "run"])
+            .args(arguments)
+            .output()
+            .unwrap();
+        (
+            done.status.code(),
+            String::from_utf8(done.stdout).unwrap(),
+            String::from_utf8(done.stderr).unwrap(),
+        )
     };
     let (code, table, said) = call(&["--activity", "indikatorer", "--year", "2026", "--dry-run"]);
     assert_eq!(code, Some(0));
-    assert!(table.contains("Förbund 001") && table.contains("22 500,00".replace(' ', "\u{a0}").as_str()), "{table}");
     assert!(
-        said.contains("would issue 9 invoices; 0 had been invoiced before") && said.contains("Förbund 006: the fee of agreement 2024-0006"),
+        table.contains("Förbund 001")
+            && table.contains("22 500,00".replace(' ', "\u{a0}").as_str()),
+        "{table}"
+    );
+    assert!(
+        said.contains("would issue 9 invoices; 0 had been invoiced before")
+            && said.contains("Förbund 006: the fee of agreement 2024-0006"),
         "{said}"
     );
     let (code, _, said) = call(&["--activity", "indikatorer", "--year", "2026"]);
@@ -299,15 +411,22 @@ on_both!(the_command_shows_and_issues, |app| async move {
     assert_eq!(breaches(&app).await, [""; 0]);
 });
 
-// A run that is killed has issued nothing or all, wherever it was: many times, at moments spread over the run's own work and a little
-// more, each followed by a look at everything.
+// A run that is killed has issued nothing or all, wherever it was: many times, at moments spread
+// over the run's own work and a little more, each followed by a look at everything.
 on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
     const MEMBERS: usize = 30;
     let (app, folder) = fill(&app, MEMBERS).await;
     let each = i64::try_from(MEMBERS - 1).unwrap();
     let start = |year: i32| {
         let mut program = app.program();
-        program.current_dir(folder.path()).args(["invoices", "run", "--membership-fee", "--skip-problems", "--year", &year.to_string()]);
+        program.current_dir(folder.path()).args([
+            "invoices",
+            "run",
+            "--membership-fee",
+            "--skip-problems",
+            "--year",
+            &year.to_string(),
+        ]);
         program.stdout(Stdio::null()).stderr(Stdio::null()).spawn().unwrap()
     };
     let began = Instant::now();
@@ -316,10 +435,12 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
     let (mut moment, mut year) = (0_u64, 2021);
     let (mut killed, mut done) = (0, 0);
     for _ in 0..runs(40, 200) {
-        // Spread without a pattern, from a fixed beginning, over the later half of the time: the program starts in the first. How long
-        // that is depends on what else the machine does meanwhile, so each run corrects it.
+        // Spread without a pattern, from a fixed beginning, over the later half of the time: the
+        // program starts in the first. How long that is depends on what else the machine does
+        // meanwhile, so each run corrects it.
         moment = (moment * 48_271 + 11) % 2_147_483_647;
-        let wait = whole.mul_f64(0.4 + 0.7 * f64::from(u32::try_from(moment).unwrap()) / 2_147_483_647.0);
+        let wait =
+            whole.mul_f64(0.4 + 0.7 * f64::from(u32::try_from(moment).unwrap()) / 2_147_483_647.0);
         let mut child = start(year);
         tokio::time::sleep(wait).await;
         child.kill().unwrap();
@@ -327,7 +448,10 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
         let query = r#"{ invoices(filter: { issuedFrom: "2000-01-01" }) { totalCount } }"#;
         let count = app.finance().query(query).await["invoices"]["totalCount"].as_i64().unwrap();
         let years = i64::from(year - 2020);
-        assert!(count == years * each || count == (years + 1) * each, "{count} invoices in the {year} run");
+        assert!(
+            count == years * each || count == (years + 1) * each,
+            "{count} invoices in the {year} run"
+        );
         if count == (years + 1) * each {
             done += 1;
             year += 1;
@@ -346,6 +470,9 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
     let count = i64::from(year - 2020 + 1) * each;
     let today = domain::clock::Clock::system().today();
     let app = app.at(&format!("{today}T12:00:00Z"));
-    let number = issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"].as_str().unwrap().to_owned();
+    let number = issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"]
+        .as_str()
+        .unwrap()
+        .to_owned();
     assert_eq!(number[4..].parse::<i64>().unwrap(), count + 1);
 });

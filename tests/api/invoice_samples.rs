@@ -1,4 +1,5 @@
-//! Invoices and credit notes of every kind that the network sends, as their documents are made of them.
+//! Invoices and credit notes of every kind that the network sends, as their documents are made of
+//! them.
 
 use chrono::NaiveDate;
 use domain::{
@@ -36,9 +37,17 @@ pub fn line(description: &str, quantity: i64, unit_price: i64, vat_rate: VatRate
 
 /// A document with these lines, its sums reckoned as the register does it.
 pub fn document(kind: InvoiceKind, lines: Vec<Line>, whole_kronor: bool) -> Invoice {
-    let priced: Vec<_> =
-        lines.iter().map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate }).collect();
-    let sums = |rounding| amounts::totals(&priced, rounding).unwrap_or_else(|| panic!("sums beyond all bounds"));
+    let priced: Vec<_> = lines
+        .iter()
+        .map(|line| Priced {
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            rate: line.vat_rate,
+        })
+        .collect();
+    let sums = |rounding| {
+        amounts::totals(&priced, rounding).unwrap_or_else(|| panic!("sums beyond all bounds"))
+    };
     let exact = sums(Money::ZERO);
     let sums = if whole_kronor { sums(amounts::rounding_to_krona(exact.total)) } else { exact };
     let is_credit = kind == InvoiceKind::CreditNote;
@@ -51,22 +60,30 @@ pub fn document(kind: InvoiceKind, lines: Vec<Line>, whole_kronor: bool) -> Invo
         seller: seller(),
         buyer: buyer(),
         lines,
-        rates: sums.rates.iter().map(|sum| RateSum { rate: sum.rate, net: sum.net, vat: sum.vat }).collect(),
+        rates: sums
+            .rates
+            .iter()
+            .map(|sum| RateSum { rate: sum.rate, net: sum.net, vat: sum.vat })
+            .collect(),
         net: sums.net,
         vat: sums.vat,
         rounding: sums.rounding,
         total: sums.total,
-        refers_to: is_credit.then(|| Reference { number: "2026-0001".into(), issued_on: day("2026-11-01") }),
+        refers_to: is_credit
+            .then(|| Reference { number: "2026-0001".into(), issued_on: day("2026-11-01") }),
         order_reference: (!is_credit).then(|| "PO-4711".into()),
         is_interest: false,
-        reason: is_credit.then(|| "Avgiften var för hög, eftersom deltagandet började i april.".into()),
+        reason: is_credit
+            .then(|| "Avgiften var för hög, eftersom deltagandet började i april.".into()),
         terms: Terms {
             interest_points: 8,
             interest_is_agreed: Some(true),
             reminder_fee: Some(Money(6000)),
             late_compensation: None,
             exemption_reason: "Undantag från moms enligt 10 kap. mervärdesskattelagen".into(),
-            outside_scope_reason: "Avgiften är inte ersättning för en vara eller tjänst och omfattas inte av moms".into(),
+            outside_scope_reason:
+                "Avgiften är inte ersättning för en vara eller tjänst och omfattas inte av moms"
+                    .into(),
         },
     }
 }
@@ -160,8 +177,20 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
             number: HOSTILE[0].into(),
             reason: Some(text.clone()),
             refers_to: Some(Reference { number: HOSTILE[1].into(), issued_on: day("2026-11-01") }),
-            seller: Seller { name: text.clone(), address_line: text.clone(), city: text.clone(), email: Some(text.clone()), ..seller() },
-            buyer: Buyer { name: text.clone(), reference: text.clone(), city: text, email: Some("\u{7}".into()), ..buyer() },
+            seller: Seller {
+                name: text.clone(),
+                address_line: text.clone(),
+                city: text.clone(),
+                email: Some(text.clone()),
+                ..seller()
+            },
+            buyer: Buyer {
+                name: text.clone(),
+                reference: text.clone(),
+                city: text,
+                email: Some("\u{7}".into()),
+                ..buyer()
+            },
             ..invoice
         }
     };
@@ -174,7 +203,9 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
         (
             "several-rates",
             invoice(
-                [Standard25, Reduced12, Reduced6, Zero, Exempt].map(|rate| line("Kurs med lunch och material", 3000, 123_450, rate)).into(),
+                [Standard25, Reduced12, Reduced6, Zero, Exempt]
+                    .map(|rate| line("Kurs med lunch och material", 3000, 123_450, rate))
+                    .into(),
             ),
         ),
         ("twelve", invoice(plain(Reduced12))),
@@ -206,37 +237,97 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
                 },
             ]),
         ),
-        ("exempt-unregistered", with_seller(invoice(plain(Exempt)), |seller| seller.vat_number = None)),
+        (
+            "exempt-unregistered",
+            with_seller(invoice(plain(Exempt)), |seller| seller.vat_number = None),
+        ),
         ("outside-scope", invoice(membership())),
-        ("outside-scope-unregistered", with_seller(invoice(membership()), |seller| (seller.vat_number, seller.f_tax) = (None, false))),
-        ("plusgiro", with_seller(ordinary(), |seller| (seller.bankgiro, seller.plusgiro) = (None, Some("28 65 43-4".into())))),
-        ("both-giros", with_seller(ordinary(), |seller| seller.plusgiro = Some("28 65 43-4".into()))),
-        ("hours", invoice(vec![Line { unit: entity::kind::Unit::Hour, ..line("Handledning", 2500, 95_000, Standard25) }])),
+        (
+            "outside-scope-unregistered",
+            with_seller(invoice(membership()), |seller| {
+                (seller.vat_number, seller.f_tax) = (None, false)
+            }),
+        ),
+        (
+            "plusgiro",
+            with_seller(ordinary(), |seller| {
+                (seller.bankgiro, seller.plusgiro) = (None, Some("28 65 43-4".into()))
+            }),
+        ),
+        (
+            "both-giros",
+            with_seller(ordinary(), |seller| seller.plusgiro = Some("28 65 43-4".into())),
+        ),
+        (
+            "hours",
+            invoice(vec![Line {
+                unit: entity::kind::Unit::Hour,
+                ..line("Handledning", 2500, 95_000, Standard25)
+            }]),
+        ),
         (
             "iban",
             with_seller(ordinary(), |seller| {
-                (seller.iban, seller.bic) = (Some("SE45 5000 0000 0583 9825 7466".into()), Some("ESSESESS".into()));
+                (seller.iban, seller.bic) =
+                    (Some("SE45 5000 0000 0583 9825 7466".into()), Some("ESSESESS".into()));
             }),
         ),
         ("no-giro", with_seller(ordinary(), |seller| seller.bankgiro = None)),
         ("no-f-tax", with_seller(ordinary(), |seller| seller.f_tax = false)),
-        ("rounded-up", document(InvoiceKind::Invoice, vec![line("Serviceavgift 2026", 1000, 864_850, Standard25)], true)),
-        ("rounded-down", document(InvoiceKind::Invoice, vec![line("Serviceavgift 2026", 1000, 864_833, Standard25)], true)),
+        (
+            "rounded-up",
+            document(
+                InvoiceKind::Invoice,
+                vec![line("Serviceavgift 2026", 1000, 864_850, Standard25)],
+                true,
+            ),
+        ),
+        (
+            "rounded-down",
+            document(
+                InvoiceKind::Invoice,
+                vec![line("Serviceavgift 2026", 1000, 864_833, Standard25)],
+                true,
+            ),
+        ),
         ("credit-whole", credit(vec![fee()])),
-        ("credit-part", credit(vec![line("Särskild avgift för BIP, januari till mars 2026", 250, 2_680_000, Standard25)])),
-        ("credit-rounded", document(InvoiceKind::CreditNote, vec![line("Avgift", 333, 864_850, Standard25)], true)),
+        (
+            "credit-part",
+            credit(vec![line(
+                "Särskild avgift för BIP, januari till mars 2026",
+                250,
+                2_680_000,
+                Standard25,
+            )]),
+        ),
+        (
+            "credit-rounded",
+            document(InvoiceKind::CreditNote, vec![line("Avgift", 333, 864_850, Standard25)], true),
+        ),
         ("credit-outside-scope", credit(membership())),
         ("credit-exempt", credit(plain(Exempt))),
-        ("credit-several-rates", credit([Standard25, Reduced6].map(|rate| line("Kurs", 1500, 99_999, rate)).into())),
+        (
+            "credit-several-rates",
+            credit([Standard25, Reduced6].map(|rate| line("Kurs", 1500, 99_999, rate)).into()),
+        ),
         (
             "corrected-upwards",
             Invoice {
-                refers_to: Some(Reference { number: "2026-0001".into(), issued_on: day("2026-11-01") }),
+                refers_to: Some(Reference {
+                    number: "2026-0001".into(),
+                    issued_on: day("2026-11-01"),
+                }),
                 reason: Some("Fakturan 2026-0001 gällde åtta deltagare, men tio kom.".into()),
                 ..invoice(vec![line("BIP-kurs, två deltagare till", 2000, 450_000, Standard25)])
             },
         ),
-        ("deduction", invoice(vec![fee(), line("Avdrag för uteblivet tillfälle", 2000, -125_050, Standard25)])),
+        (
+            "deduction",
+            invoice(vec![
+                fee(),
+                line("Avdrag för uteblivet tillfälle", 2000, -125_050, Standard25),
+            ]),
+        ),
         (
             "decimals",
             invoice(vec![
@@ -272,6 +363,20 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
         ),
         ("hostile", hostile()),
         ("enormous", invoice(vec![line("Allt", 1000, 700_000_000_000, Standard25)])),
-        ("long", invoice((1..=120).map(|place| line(&format!("BIP-kurs, tillfälle {place}"), 1000 * place, 45_000, Standard25)).collect())),
+        (
+            "long",
+            invoice(
+                (1..=120)
+                    .map(|place| {
+                        line(
+                            &format!("BIP-kurs, tillfälle {place}"),
+                            1000 * place,
+                            45_000,
+                            Standard25,
+                        )
+                    })
+                    .collect(),
+            ),
+        ),
     ]
 }

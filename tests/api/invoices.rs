@@ -64,7 +64,9 @@ part,2026-11-05,400.00,b3
 ];
 
 async fn numbers(caller: &Caller<'_>, arguments: &str) -> Vec<String> {
-    let answer = caller.query(&format!("{{ invoices{arguments} {{ totalCount nodes {{ kind number }} }} }}")).await;
+    let answer = caller
+        .query(&format!("{{ invoices{arguments} {{ totalCount nodes {{ kind number }} }} }}"))
+        .await;
     let list = &answer["invoices"];
     let nodes = list["nodes"].as_array().unwrap();
     if !arguments.contains("first:") && !arguments.contains("last:") {
@@ -122,14 +124,27 @@ on_both!(an_invoice_is_found_in_three_ways, |app| async move {
     };
     // Each kind has a series of its own, and an invoice comes first.
     let second = find(json!({ "number": "2" })).await;
-    assert_eq!((&second["kind"], &second["creditNotes"]), (&json!("INVOICE"), &json!([{ "number": "2", "credits": { "number": "2" } }])));
+    assert_eq!(
+        (&second["kind"], &second["creditNotes"]),
+        (&json!("INVOICE"), &json!([{ "number": "2", "credits": { "number": "2" } }]))
+    );
     assert_eq!(second["outstanding"], "200.00");
     assert_eq!(find(json!({ "id": second["id"] })).await, second);
     assert_eq!(find(json!({ "ocr": second["ocr"] })).await, second);
-    for nothing in [json!({ "number": "99" }), json!({ "ocr": "99" }), json!({ "id": "invoice_00000000000000000000000000000000" })] {
+    for nothing in [
+        json!({ "number": "99" }),
+        json!({ "ocr": "99" }),
+        json!({ "id": "invoice_00000000000000000000000000000000" }),
+    ] {
         assert_eq!(find(nothing).await, Value::Null);
     }
-    let node = app.auditor().ask("query($id: ID!) { node(id: $id) { id ... on Invoice { number } } }", json!({ "id": second["id"] })).await;
+    let node = app
+        .auditor()
+        .ask(
+            "query($id: ID!) { node(id: $id) { id ... on Invoice { number } } }",
+            json!({ "id": second["id"] }),
+        )
+        .await;
     assert_eq!(node["node"]["number"], "2");
     for (by, path) in [
         (json!({ "id": "x" }), "by.id"),
@@ -137,7 +152,10 @@ on_both!(an_invoice_is_found_in_three_ways, |app| async move {
         (json!({ "number": "\u{0}" }), "by.number"),
         (json!({ "ocr": " " }), "by.ocr"),
     ] {
-        let answer = app.auditor().ask("query($by: InvoiceBy!) { invoice(by: $by) { id } }", json!({ "by": by })).await;
+        let answer = app
+            .auditor()
+            .ask("query($by: InvoiceBy!) { invoice(by: $by) { id } }", json!({ "by": by }))
+            .await;
         assert_eq!(answer.errors()[0]["extensions"]["fields"][0]["path"], path, "{by}");
     }
 });
@@ -146,26 +164,44 @@ on_both!(filters_and_orders_compose, |app| async move {
     app.import(&INVOICES).await;
     let finance = app.finance();
     let (gavle, konsult) = (id_of(&app, "members", "Gävle").await, {
-        let answer = app.office().query(r#"{ invoice(by: { number: "3" }) { buyer { ... on Organisation { id } } } }"#).await;
+        let answer = app
+            .office()
+            .query(r#"{ invoice(by: { number: "3" }) { buyer { ... on Organisation { id } } } }"#)
+            .await;
         answer["invoice"]["buyer"]["id"].as_str().unwrap().to_owned()
     });
     for (arguments, expected) in [
         (String::new(), vec!["utkast", "1", "K1", "2", "K2", "3", "4", "5", "10"]),
         ("(filter: { state: OVERDUE })".into(), vec!["2"]),
         ("(filter: { state: [PAID, PARTLY_PAID, CREDITED] })".into(), vec!["1", "3", "5"]),
-        ("(filter: { state: [] })".into(), vec!["utkast", "1", "K1", "2", "K2", "3", "4", "5", "10"]),
-        (r#"(filter: { state: DRAFT, asOf: "2026-11-02" })"#.into(), vec!["utkast", "K1", "K2", "5", "10"]),
+        (
+            "(filter: { state: [] })".into(),
+            vec!["utkast", "1", "K1", "2", "K2", "3", "4", "5", "10"],
+        ),
+        (
+            r#"(filter: { state: DRAFT, asOf: "2026-11-02" })"#.into(),
+            vec!["utkast", "K1", "K2", "5", "10"],
+        ),
         ("(filter: { kind: CREDIT_NOTE })".into(), vec!["K1", "K2"]),
-        (r#"(filter: { activity: ["bip"], kind: INVOICE })"#.into(), vec!["utkast", "1", "3", "10"]),
+        (
+            r#"(filter: { activity: ["bip"], kind: INVOICE })"#.into(),
+            vec!["utkast", "1", "3", "10"],
+        ),
         (r#"(filter: { activity: ["bip", "indikatorer"], state: PAID })"#.into(), vec!["1"]),
         (r#"(filter: { activity: ["nej"] })"#.into(), vec![]),
         (format!("(filter: {{ buyer: {gavle:?}, kind: INVOICE }})"), vec!["2", "4", "5"]),
         (format!("(filter: {{ buyer: {konsult:?} }})"), vec!["3"]),
-        (r#"(filter: { issuedFrom: "2026-11-03", issuedTo: "2026-11-10" })"#.into(), vec!["K1", "5"]),
+        (
+            r#"(filter: { issuedFrom: "2026-11-03", issuedTo: "2026-11-10" })"#.into(),
+            vec!["K1", "5"],
+        ),
         (r#"(filter: { dueBefore: "2026-12-02" })"#.into(), vec!["1", "2", "3"]),
         ("(orderBy: { field: NUMBER, direction: DESC }, first: 3)".into(), vec!["10", "5", "4"]),
         ("(orderBy: { field: ISSUED_ON }, last: 3)".into(), vec!["K2", "10", "utkast"]),
-        ("(orderBy: { field: DUE_ON, direction: DESC }, filter: { kind: INVOICE })".into(), vec!["utkast", "10", "5", "4", "3", "2", "1"]),
+        (
+            "(orderBy: { field: DUE_ON, direction: DESC }, filter: { kind: INVOICE })".into(),
+            vec!["utkast", "10", "5", "4", "3", "2", "1"],
+        ),
         ("(orderBy: { field: TOTAL, direction: DESC }, first: 2)".into(), vec!["1", "3"]),
     ] {
         let mut found = numbers(&finance, &arguments).await;
@@ -185,17 +221,28 @@ on_both!(pages_follow_each_other_in_every_order, |app| async move {
         invoices(orderBy: $order, first: $first, after: $after, last: $last, before: $before) {
             totalCount pageInfo { hasNextPage hasPreviousPage startCursor endCursor } nodes { id } } }";
     let finance = app.finance();
-    let ids =
-        |page: &Value| page["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect::<Vec<_>>();
+    let ids = |page: &Value| {
+        page["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["id"].as_str().unwrap().to_owned())
+            .collect::<Vec<_>>()
+    };
     for field in ["NUMBER", "ISSUED_ON", "DUE_ON", "TOTAL"] {
         for direction in ["ASC", "DESC"] {
             let order = json!({ "field": field, "direction": direction });
-            let whole = finance.ask(document, json!({ "order": order, "first": 200 })).await["invoices"].clone();
+            let whole =
+                finance.ask(document, json!({ "order": order, "first": 200 })).await["invoices"]
+                    .clone();
             assert_eq!(whole["totalCount"], ids(&whole).len());
             let (mut forward, mut backward) = (Vec::new(), Vec::new());
             let (mut after, mut before) = (Value::Null, Value::Null);
             loop {
-                let page = finance.ask(document, json!({ "order": order, "first": 7, "after": after })).await["invoices"].clone();
+                let page = finance
+                    .ask(document, json!({ "order": order, "first": 7, "after": after }))
+                    .await["invoices"]
+                    .clone();
                 forward.extend(ids(&page));
                 after = page["pageInfo"]["endCursor"].clone();
                 if page["pageInfo"]["hasNextPage"] == false {
@@ -203,7 +250,10 @@ on_both!(pages_follow_each_other_in_every_order, |app| async move {
                 }
             }
             loop {
-                let page = finance.ask(document, json!({ "order": order, "last": 7, "before": before })).await["invoices"].clone();
+                let page = finance
+                    .ask(document, json!({ "order": order, "last": 7, "before": before }))
+                    .await["invoices"]
+                    .clone();
                 backward.splice(0..0, ids(&page));
                 before = page["pageInfo"]["startCursor"].clone();
                 if page["pageInfo"]["hasPreviousPage"] == false {
@@ -243,9 +293,18 @@ on_both!(a_state_is_the_same_asked_for_and_told, |app| async move {
         for state in ["DRAFT", "ISSUED", "PARTLY_PAID", "PAID", "OVERDUE", "CREDITED"] {
             let document = "query($state: [InvoiceState!], $on: Date) { invoices(filter: { state: $state, asOf: $on }, first: 200) { totalCount nodes { id } } }";
             let asked = app.board().ask(document, json!({ "state": [state], "on": on })).await;
-            let mut found: Vec<_> = asked["invoices"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].to_string()).collect();
+            let mut found: Vec<_> = asked["invoices"]["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|node| node["id"].to_string())
+                .collect();
             found.sort();
-            let expected: Vec<_> = all.iter().filter(|(_, told)| *told == format!("{state:?}")).map(|(id, _)| id.clone()).collect();
+            let expected: Vec<_> = all
+                .iter()
+                .filter(|(_, told)| *told == format!("{state:?}"))
+                .map(|(id, _)| id.clone())
+                .collect();
             assert_eq!(found, expected, "{state} on {on}");
             assert_eq!(asked["invoices"]["totalCount"], expected.len());
             if !expected.is_empty() {
@@ -258,28 +317,59 @@ on_both!(a_state_is_the_same_asked_for_and_told, |app| async move {
 
 on_both!(a_member_sees_what_it_was_sent_and_a_lead_none, |app| async move {
     app.import(&INVOICES).await;
-    let (gotland, gavle) = (id_of(&app, "members", "Gotland").await, id_of(&app, "members", "Gävle").await);
+    let (gotland, gavle) =
+        (id_of(&app, "members", "Gotland").await, id_of(&app, "members", "Gävle").await);
     // Its draft isn't sent yet.
     assert_eq!(numbers(&app.member(&gotland), "").await, ["1", "10"]);
     assert_eq!(numbers(&app.member(&gavle), "(filter: { kind: INVOICE })").await, ["2", "4", "5"]);
-    assert_eq!(numbers(&app.member(&gavle), &format!("(filter: {{ buyer: {gotland:?} }})")).await, Vec::<String>::new());
-    for blind in [app.lead(&["bip", "indikatorer"]), app.service("revenue:read"), app.service("agreements:read")] {
+    assert_eq!(
+        numbers(&app.member(&gavle), &format!("(filter: {{ buyer: {gotland:?} }})")).await,
+        Vec::<String>::new()
+    );
+    for blind in [
+        app.lead(&["bip", "indikatorer"]),
+        app.service("revenue:read"),
+        app.service("agreements:read"),
+    ] {
         assert_eq!(numbers(&blind, "").await, Vec::<String>::new());
-        assert_eq!(blind.query(r#"{ invoice(by: { number: "1" }) { id } }"#).await["invoice"], Value::Null);
+        assert_eq!(
+            blind.query(r#"{ invoice(by: { number: "1" }) { id } }"#).await["invoice"],
+            Value::Null
+        );
     }
     assert_eq!(numbers(&app.service("invoices:read"), "").await.len(), 9);
-    let other = app.office().query(r#"{ invoice(by: { number: "1" }) { id ocr } }"#).await["invoice"].clone();
-    for by in [json!({ "number": "1" }), json!({ "id": other["id"] }), json!({ "ocr": other["ocr"] })] {
-        let found = app.member(&gavle).ask("query($by: InvoiceBy!) { invoice(by: $by) { kind number } }", json!({ "by": by })).await;
+    let other =
+        app.office().query(r#"{ invoice(by: { number: "1" }) { id ocr } }"#).await["invoice"]
+            .clone();
+    for by in
+        [json!({ "number": "1" }), json!({ "id": other["id"] }), json!({ "ocr": other["ocr"] })]
+    {
+        let found = app
+            .member(&gavle)
+            .ask("query($by: InvoiceBy!) { invoice(by: $by) { kind number } }", json!({ "by": by }))
+            .await;
         // Of the number 1 it sees the credit note alone.
-        let expected = if by["number"].is_null() { Value::Null } else { json!({ "kind": "CREDIT_NOTE", "number": "1" }) };
+        let expected = if by["number"].is_null() {
+            Value::Null
+        } else {
+            json!({ "kind": "CREDIT_NOTE", "number": "1" })
+        };
         assert_eq!(found["invoice"], expected);
     }
-    let nested = app.member(&gavle).query("{ members { nodes { name invoices { totalCount nodes { number } } } } }").await;
+    let nested = app
+        .member(&gavle)
+        .query("{ members { nodes { name invoices { totalCount nodes { number } } } } }")
+        .await;
     assert_eq!(nested["members"]["nodes"].as_array().unwrap().len(), 1);
     assert_eq!(nested["members"]["nodes"][0]["invoices"]["totalCount"], 5);
-    let led = app.lead(&["indikatorer"]).query("{ agreements { nodes { number invoices { totalCount nodes { number } } } } }").await;
-    assert_eq!(led["agreements"]["nodes"][0], json!({ "number": "2026-0001", "invoices": { "totalCount": 0, "nodes": [] } }));
+    let led = app
+        .lead(&["indikatorer"])
+        .query("{ agreements { nodes { number invoices { totalCount nodes { number } } } } }")
+        .await;
+    assert_eq!(
+        led["agreements"]["nodes"][0],
+        json!({ "number": "2026-0001", "invoices": { "totalCount": 0, "nodes": [] } })
+    );
 });
 
 on_both!(agreements_and_members_list_their_invoices, |app| async move {
@@ -294,13 +384,22 @@ on_both!(agreements_and_members_list_their_invoices, |app| async move {
         json!({ "totalCount": 1, "pageInfo": { "hasNextPage": false }, "nodes": [{ "kind": "INVOICE", "number": "1" }] })
     );
     assert_eq!(
-        (&agreements[1]["invoices"]["totalCount"], &agreements[1]["invoices"]["pageInfo"]["hasNextPage"]),
+        (
+            &agreements[1]["invoices"]["totalCount"],
+            &agreements[1]["invoices"]["pageInfo"]["hasNextPage"]
+        ),
         (&json!(4), &json!(true))
     );
     assert_eq!(agreements[1]["invoices"]["nodes"].as_array().unwrap().len(), 2);
     let members = &answer["members"]["nodes"];
-    assert_eq!(members[0], json!({ "name": "Gotland", "invoices": { "totalCount": 3, "nodes": [{ "number": "1" }, { "number": null }] } }));
-    assert_eq!(members[1], json!({ "name": "Gävle", "invoices": { "totalCount": 3, "nodes": [{ "number": "4" }, { "number": "2" }] } }));
+    assert_eq!(
+        members[0],
+        json!({ "name": "Gotland", "invoices": { "totalCount": 3, "nodes": [{ "number": "1" }, { "number": null }] } })
+    );
+    assert_eq!(
+        members[1],
+        json!({ "name": "Gävle", "invoices": { "totalCount": 3, "nodes": [{ "number": "4" }, { "number": "2" }] } })
+    );
 });
 
 on_both!(a_page_needs_a_statement_for_each_kind_of_thing, |app| async move {
@@ -319,15 +418,27 @@ on_both!(a_page_needs_a_statement_for_each_kind_of_thing, |app| async move {
     app.finance().query("{ invoices { nodes { id number } } }").await.data();
     let statements = app.statements();
     assert_eq!(statements.len(), 1, "{statements:#?}");
-    assert!(!statements[0].contains("\"total\""), "only what was asked for is read: {statements:?}");
+    assert!(
+        !statements[0].contains("\"total\""),
+        "only what was asked for is read: {statements:?}"
+    );
 });
 
 on_both!(every_bad_field_of_a_filter_is_named_at_once, |app| async move {
     let document = "query($filter: InvoiceFilter, $first: Int, $after: String) { invoices(filter: $filter, first: $first, after: $after) { totalCount } }";
     let filter = json!({ "asOf": "2026-02-30", "buyer": "activity_00000000000000000000000000000000", "activity": ["bip", "\u{0}"], "issuedFrom": "x", "issuedTo": "1800-01-01", "dueBefore": "2026-13-01" });
-    let answer = app.finance().ask(document, json!({ "filter": filter, "first": -1, "after": "x" })).await;
-    let paths =
-        ["after", "filter.activity.1", "filter.asOf", "filter.buyer", "filter.dueBefore", "filter.issuedFrom", "filter.issuedTo", "first"];
+    let answer =
+        app.finance().ask(document, json!({ "filter": filter, "first": -1, "after": "x" })).await;
+    let paths = [
+        "after",
+        "filter.activity.1",
+        "filter.asOf",
+        "filter.buyer",
+        "filter.dueBefore",
+        "filter.issuedFrom",
+        "filter.issuedTo",
+        "first",
+    ];
     assert_eq!(answer.bad_fields(), paths);
     assert_eq!(app.finance().ask(document, json!({ "first": 201 })).await.bad_fields(), ["first"]);
 });
@@ -336,7 +447,8 @@ on_both!(late_interest_runs_from_the_day_after_until_it_is_paid, |app| async mov
     app.import(&INVOICES).await;
     let ask = async |caller: Caller<'_>, number: &str, on: &str| {
         let document = "query($number: String!, $on: Date) { invoice(by: { number: $number }) { daysLate(on: $on) interest(on: $on) } }";
-        let found = caller.ask(document, json!({ "number": number, "on": on })).await["invoice"].clone();
+        let found =
+            caller.ask(document, json!({ "number": number, "on": on })).await["invoice"].clone();
         (found["daysLate"].as_i64().unwrap(), found["interest"].as_str().map(str::to_owned))
     };
     let is = |days: i64, sum: &str| (days, Some(sum.to_owned()));
@@ -344,7 +456,8 @@ on_both!(late_interest_runs_from_the_day_after_until_it_is_paid, |app| async mov
     assert_eq!(ask(app.finance(), "2", "2026-04-30").await, (0, None));
     assert_eq!(ask(app.finance(), "2", "2026-07-31").await, is(92, "6.30"));
     assert_eq!(ask(app.finance(), "2", "2026-11-21").await, is(205, "11.23"));
-    // 6 000.00 of 10 811.00 came in time and the rest four days late: the last day to pay was a Saturday.
+    // 6 000.00 of 10 811.00 came in time and the rest four days late: the last day to pay was a
+    // Saturday.
     for on in ["2026-02-20", "2026-11-21"] {
         assert_eq!(ask(app.finance(), "1", on).await, is(4, "5.27"), "{on}");
     }
@@ -373,7 +486,10 @@ on_both!(late_interest_runs_from_the_day_after_until_it_is_paid, |app| async mov
         (&rates[1]["validFrom"], &rates[1]["percent"], &rates[1]["source"]),
         (&json!("2026-07-01"), &json!(-0.5), &json!("Rättelse"))
     );
-    assert_eq!((&rates[36]["validFrom"], &rates[36]["percent"]), (&json!("2009-01-01"), &json!(2.0)));
+    assert_eq!(
+        (&rates[36]["validFrom"], &rates[36]["percent"]),
+        (&json!("2009-01-01"), &json!(2.0))
+    );
     // 61 days at 10 % and 31 at 7.5 %.
     assert_eq!(ask(app.finance(), "2", "2026-07-31").await, is(92, "5.77"));
     let trail = app.trail(before).await;
@@ -382,7 +498,10 @@ on_both!(late_interest_runs_from_the_day_after_until_it_is_paid, |app| async mov
     assert_eq!(trail[1]["after"]["hundredths"], -50);
 
     let bad = json!({ "validFrom": "2027-02-01", "percent": 2.005, "source": " " });
-    assert_eq!(app.finance().ask(set, json!({ "input": bad })).await.bad_fields(), ["input.percent", "input.source", "input.validFrom"]);
+    assert_eq!(
+        app.finance().ask(set, json!({ "input": bad })).await.bad_fields(),
+        ["input.percent", "input.source", "input.validFrom"]
+    );
     assert_eq!(app.board().ask(set, json!({ "input": rate })).await.code(), "FORBIDDEN");
     assert_eq!(app.revision().await, before + 2);
 });
@@ -394,7 +513,12 @@ on_both!(late_interest_takes_three_statements_for_a_page, |app| async move {
         let document = "query($first: Int!) { invoices(first: $first, filter: { state: OVERDUE }) { nodes { number interest daysLate } } }";
         let answer = app.finance().ask(document, json!({ "first": first })).await;
         let nodes = answer["invoices"]["nodes"].as_array().unwrap();
-        assert!(nodes.iter().all(|node| !node["interest"].is_null() && node["daysLate"].as_i64() > Some(0)), "{nodes:?}");
+        assert!(
+            nodes
+                .iter()
+                .all(|node| !node["interest"].is_null() && node["daysLate"].as_i64() > Some(0)),
+            "{nodes:?}"
+        );
         (nodes.len(), app.statements())
     };
     let ((one, few), (all, many)) = (cost(1).await, cost(100).await);
@@ -406,8 +530,7 @@ on_both!(late_interest_takes_three_statements_for_a_page, |app| async move {
 on_both!(a_members_balance_is_the_sum_of_its_invoices, |app| async move {
     app.import(&INVOICES).await;
     let document = "{ members { nodes { name balance { outstanding overdue overpaid } } } }";
-    let balance =
-        |outstanding: &str, overdue: &str, overpaid: &str| json!({ "outstanding": outstanding, "overdue": overdue, "overpaid": overpaid });
+    let balance = |outstanding: &str, overdue: &str, overpaid: &str| json!({ "outstanding": outstanding, "overdue": overdue, "overpaid": overpaid });
     let gotland = json!({ "name": "Gotland", "balance": balance("10.00", "0.00", "189.00") });
     let gavle = json!({ "name": "Gävle", "balance": balance("1200.00", "200.00", "0.00") });
     for caller in [app.finance(), app.service("invoices:read")] {
@@ -416,31 +539,53 @@ on_both!(a_members_balance_is_the_sum_of_its_invoices, |app| async move {
     let id = id_of(&app, "members", "Gävle").await;
     assert_eq!(app.member(&id).query(document).await["members"]["nodes"], json!([gavle]));
     for blind in [app.lead(&["bip"]), app.service("members:read")] {
-        let unknown = json!([{ "name": "Gotland", "balance": null }, { "name": "Gävle", "balance": null }]);
+        let unknown =
+            json!([{ "name": "Gotland", "balance": null }, { "name": "Gävle", "balance": null }]);
         assert_eq!(blind.query(document).await["members"]["nodes"], unknown);
     }
     // What is not due today is in a month.
     let later = app.at("2026-12-25T09:00:00Z");
-    assert_eq!(later.finance().query(document).await["members"]["nodes"][0]["balance"], balance("10.00", "10.00", "189.00"));
+    assert_eq!(
+        later.finance().query(document).await["members"]["nodes"][0]["balance"],
+        balance("10.00", "10.00", "189.00")
+    );
 });
 
 on_both!(balances_are_what_the_invoices_say, |app| async move {
     Lot::draw(&app, 13, 150).await;
     let ore = |amount: &Value| amount.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
     app.statements();
-    let answer = app.finance().query("{ members { nodes { id balance { outstanding overdue overpaid } } } }").await;
+    let answer = app
+        .finance()
+        .query("{ members { nodes { id balance { outstanding overdue overpaid } } } }")
+        .await;
     assert_eq!(app.statements().len(), 2);
     let mut all = [0; 3];
     for member in answer["members"]["nodes"].as_array().unwrap() {
-        let document =
-            "query($id: ID!) { invoices(first: 200, filter: { buyer: $id, kind: INVOICE }) { nodes { state outstanding overpaid } } }";
-        let invoices = app.finance().ask(document, json!({ "id": member["id"] })).await["invoices"]["nodes"].clone();
-        let issued: Vec<_> = invoices.as_array().unwrap().iter().filter(|invoice| invoice["state"] != "DRAFT").collect();
+        let document = "query($id: ID!) { invoices(first: 200, filter: { buyer: $id, kind: INVOICE }) { nodes { state outstanding overpaid } } }";
+        let invoices = app.finance().ask(document, json!({ "id": member["id"] })).await["invoices"]
+            ["nodes"]
+            .clone();
+        let issued: Vec<_> = invoices
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|invoice| invoice["state"] != "DRAFT")
+            .collect();
         let sum = |field: &str, only: &dyn Fn(&Value) -> bool| {
-            issued.iter().filter(|invoice| only(&invoice["state"])).map(|invoice| ore(&invoice[field])).sum::<i64>()
+            issued
+                .iter()
+                .filter(|invoice| only(&invoice["state"]))
+                .map(|invoice| ore(&invoice[field]))
+                .sum::<i64>()
         };
-        let balance = ["outstanding", "overdue", "overpaid"].map(|field| ore(&member["balance"][field]));
-        let expected = [sum("outstanding", &|_| true), sum("outstanding", &|state| state == "OVERDUE"), sum("overpaid", &|_| true)];
+        let balance =
+            ["outstanding", "overdue", "overpaid"].map(|field| ore(&member["balance"][field]));
+        let expected = [
+            sum("outstanding", &|_| true),
+            sum("outstanding", &|state| state == "OVERDUE"),
+            sum("overpaid", &|_| true),
+        ];
         assert_eq!(balance, expected, "{member}");
         all = std::array::from_fn(|place| all[place] + balance[place]);
     }
@@ -454,7 +599,8 @@ async fn balances_are_found_by_an_index() {
     app.statements();
     app.finance().query("{ members { nodes { balance { outstanding } } } }").await.data();
     let sql = app.statements().pop().unwrap();
-    let explain = sea_orm::Statement::from_string(app.db.backend(), format!("EXPLAIN QUERY PLAN {sql}"));
+    let explain =
+        sea_orm::Statement::from_string(app.db.backend(), format!("EXPLAIN QUERY PLAN {sql}"));
     let steps = sea_orm::ConnectionTrait::query_all_raw(app.db.read(), explain).await.unwrap();
     let plan: Vec<String> = steps.iter().map(|step| step.try_get("", "detail").unwrap()).collect();
     assert!(plan.iter().any(|step| step.contains("invoice__open__member_id")), "{plan:?}\n{sql}");

@@ -1,4 +1,5 @@
-//! A small network that invoices: its settings, members that can be invoiced and one that can't, and agreements with fees.
+//! A small network that invoices: its settings, members that can be invoiced and one that can't,
+//! and agreements with fees.
 
 use serde_json::{Value, json};
 use tempfile::TempDir;
@@ -28,18 +29,22 @@ pub fn with_network(app: &App, settings: &str) -> (App, TempDir) {
     (app.with_file(&file), folder)
 }
 
-/// Members 1 to `members`, of whom the second lacks all that an invoice needs, an organisation, and agreements about Indikatorer:
+/// Members 1 to `members`, of whom the second lacks all that an invoice needs, an organisation, and
+/// agreements about Indikatorer:
 ///
-/// 1: 18 000.00 a year since 2025 · 2: the same · 3: from 15 March 2026 · 4: to 30 June 2026 · 5: 2 ‰ of the allocation · 6: 2 ‰, without
-/// an allocation · 7: ended in 2025 · 8: outside the scope of VAT, replaced on 1 July 2026 by one with VAT · 9: 500.00 once, in 2026 ·
-/// 10: a draft. Then one of the organisation, and no more.
+/// 1: 18 000.00 a year since 2025 · 2: the same · 3: from 15 March 2026 · 4: to 30 June 2026 · 5: 2
+/// ‰ of the allocation · 6: 2 ‰, without an allocation · 7: ended in 2025 · 8: outside the scope of
+/// VAT, replaced on 1 July 2026 by one with VAT · 9: 500.00 once, in 2026 · 10: a draft. Then one
+/// of the organisation, and no more.
 pub fn files(members: usize) -> Vec<(&'static str, String)> {
     let member = |n: usize| {
         if n == 2 {
             return format!("m{n},Förbund {n:03},,,,,2020-01-01,,,,,,,\n");
         }
         let number = org_number(n);
-        format!("m{n},Förbund {n:03},{number},,,,2020-01-01,,faktura@forbund{n}.example.se,,REF-{n},Gatan {n},999 99,Staden\n")
+        format!(
+            "m{n},Förbund {n:03},{number},,,,2020-01-01,,faktura@forbund{n}.example.se,,REF-{n},Gatan {n},999 99,Staden\n"
+        )
     };
     let agreement = |n: usize| {
         let (starts, ends, fee, rate) = match n {
@@ -52,7 +57,9 @@ pub fn files(members: usize) -> Vec<(&'static str, String)> {
             _ => ("2025-01-01", "", "FIXED_PER_YEAR,18000.00,", "STANDARD_25"),
         };
         let signed = if n == 10 { "," } else { "2024-11-01T08:00:00Z,2024-12-01" };
-        format!("a{n},2024-{n:04},PARTICIPATION,INCOME,ind,m{n},,,{starts},{ends},3,,{signed},,{fee},{rate}\n")
+        format!(
+            "a{n},2024-{n:04},PARTICIPATION,INCOME,ind,m{n},,,{starts},{ends},3,,{signed},,{fee},{rate}\n"
+        )
     };
     let more = "b8,2026-9001,PARTICIPATION,INCOME,ind,m8,,,2026-07-01,,3,,2026-05-01T08:00:00Z,2026-06-01,,FIXED_PER_YEAR,12000.00,,STANDARD_25\n\
                 o,2026-9002,COOPERATION,INCOME,ind,org,,,2026-01-01,,3,,2025-11-01T08:00:00Z,2025-12-01,,FIXED_PER_YEAR,5000.00,,EXEMPT\n";
@@ -97,7 +104,8 @@ fn org_number(n: usize) -> String {
     format!("{}-{}", &digits[..6], &digits[6..])
 }
 
-/// Fills an empty register with [`files`] of at least twelve members, and answers it with the network's settings.
+/// Fills an empty register with [`files`] of at least twelve members, and answers it with the
+/// network's settings.
 pub async fn fill(app: &App, members: usize) -> (App, TempDir) {
     let files = files(members.max(12));
     app.import(&files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>()).await;
@@ -107,14 +115,20 @@ pub async fn fill(app: &App, members: usize) -> (App, TempDir) {
 /// The id of the member with this number.
 pub async fn member(app: &App, n: usize) -> String {
     let name = format!("Förbund {n:03}");
-    let answer = app.office().query(&format!("{{ members(filter: {{ search: \"{name}\" }}) {{ nodes {{ id name }} }} }}")).await;
+    let answer = app
+        .office()
+        .query(&format!(
+            "{{ members(filter: {{ search: \"{name}\" }}) {{ nodes {{ id name }} }} }}"
+        ))
+        .await;
     let nodes = answer["members"]["nodes"].as_array().unwrap();
     nodes.iter().find(|node| node["name"] == name).unwrap()["id"].as_str().unwrap().to_owned()
 }
 
 /// The id of an activity.
 pub async fn activity(app: &App, slug: &str) -> String {
-    let answer = app.office().query(&format!("{{ activity(by: {{ slug: \"{slug}\" }}) {{ id }} }}")).await;
+    let answer =
+        app.office().query(&format!("{{ activity(by: {{ slug: \"{slug}\" }}) {{ id }} }}")).await;
     answer["activity"]["id"].as_str().unwrap().to_owned()
 }
 
@@ -126,7 +140,10 @@ pub fn course(buyer: &str, price: &str) -> Value {
 
 /// Drafts an invoice and answers its id.
 pub async fn drafted(caller: &Caller<'_>, input: Value) -> String {
-    deed(caller, "invoiceDraft", input, "id").await["invoiceDraft"]["id"].as_str().unwrap().to_owned()
+    deed(caller, "invoiceDraft", input, "id").await["invoiceDraft"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// Issues an invoice.
@@ -141,7 +158,8 @@ pub async fn breaches(app: &App) -> Vec<String> {
     found
 }
 
-/// A good input of each deed on invoices, of which `buyer` can be invoiced; those of later turns differ.
+/// A good input of each deed on invoices, of which `buyer` can be invoiced; those of later turns
+/// differ.
 pub async fn input(app: &App, buyer: &str, name: &str, turn: usize) -> Value {
     let draft = async || drafted(&app.finance(), course(buyer, "100.00")).await;
     match name {
@@ -153,7 +171,9 @@ pub async fn input(app: &App, buyer: &str, name: &str, turn: usize) -> Value {
             issue(&app.finance(), &id, "id").await.data();
             json!({ "invoice": id, "reason": "x" })
         }
-        "invoiceRun" => json!({ "membershipFee": true, "year": 2200, "members": [payer(app, turn).await] }),
+        "invoiceRun" => {
+            json!({ "membershipFee": true, "year": 2200, "members": [payer(app, turn).await] })
+        }
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
 }
@@ -162,8 +182,11 @@ pub async fn input(app: &App, buyer: &str, name: &str, turn: usize) -> Value {
 async fn payer(app: &App, turn: usize) -> String {
     let rule = json!({ "validFrom": "2200-01-01", "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "OUTSIDE_SCOPE" });
     deed(&app.office(), "networkFeeSet", rule, "id").await;
-    let billing = json!({ "buyerReference": "R", "addressLine": "G 1", "postalCode": "111 11", "city": "S" });
-    let new =
-        json!({ "name": format!("Betalare {turn}"), "joinedOn": "2030-01-01", "orgNumber": org_number(turn + 1), "billing": billing });
-    deed(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"].as_str().unwrap().to_owned()
+    let billing =
+        json!({ "buyerReference": "R", "addressLine": "G 1", "postalCode": "111 11", "city": "S" });
+    let new = json!({ "name": format!("Betalare {turn}"), "joinedOn": "2030-01-01", "orgNumber": org_number(turn + 1), "billing": billing });
+    deed(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }

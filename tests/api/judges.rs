@@ -1,4 +1,5 @@
-//! Programs of others that judge files of their formats: what stands in `tests/checkers`, and what `tests/checkers.sh` makes ready.
+//! Programs of others that judge files of their formats: what stands in `tests/checkers`, and what
+//! `tests/checkers.sh` makes ready.
 
 use std::{
     collections::BTreeMap,
@@ -26,38 +27,67 @@ pub fn judge(path: &str) -> Command {
 
 /// What a program says, and whether it is content.
 fn told(mut program: Command) -> (bool, String) {
-    let ran = program.stdin(Stdio::null()).output().unwrap_or_else(|cause| panic!("{program:?} can't be run: {cause}"));
-    (ran.status.success(), format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr)))
+    let ran = program
+        .stdin(Stdio::null())
+        .output()
+        .unwrap_or_else(|cause| panic!("{program:?} can't be run: {cause}"));
+    (
+        ran.status.success(),
+        format!("{}{}", String::from_utf8_lossy(&ran.stdout), String::from_utf8_lossy(&ran.stderr)),
+    )
 }
 
-/// Holds each of these PDFs against qpdf and pdfinfo, which look at its structure, and pdfua: who can read it.
+/// Holds each of these PDFs against qpdf and pdfinfo, which look at its structure, and pdfua: who
+/// can read it.
 #[track_caller]
 pub fn are_sound(files: &[PathBuf]) {
     for file in files {
         let mut qpdf = Command::new("qpdf");
         qpdf.arg("--check").arg(file);
         let (is_content, said) = told(qpdf);
-        assert!(is_content && said.contains("No syntax or stream encoding errors found"), "qpdf of {}: {said}", file.display());
+        assert!(
+            is_content && said.contains("No syntax or stream encoding errors found"),
+            "qpdf of {}: {said}",
+            file.display()
+        );
         let said = pdfinfo(file);
-        for (name, value) in [("Tagged", "yes"), ("Form", "none"), ("JavaScript", "no"), ("Encrypted", "no"), ("Metadata Stream", "yes")] {
-            assert_eq!(said.get(name).map(String::as_str), Some(value), "{name} of {}: {said:?}", file.display());
+        for (name, value) in [
+            ("Tagged", "yes"),
+            ("Form", "none"),
+            ("JavaScript", "no"),
+            ("Encrypted", "no"),
+            ("Metadata Stream", "yes"),
+        ] {
+            assert_eq!(
+                said.get(name).map(String::as_str),
+                Some(value),
+                "{name} of {}: {said:?}",
+                file.display()
+            );
         }
         assert!(said.get("Title").is_some_and(|title| title.len() > 8), "{said:?}");
     }
     let mut pdfua = program("pdf", "pdfua");
     pdfua.arg("check").args(files);
     let (is_content, said) = told(pdfua);
-    assert!(is_content && said.matches("result: PASS (no findings)").count() == files.len(), "pdfua: {said}");
+    assert!(
+        is_content && said.matches("result: PASS (no findings)").count() == files.len(),
+        "pdfua: {said}"
+    );
 }
 
-/// Holds each of these PDFs against outloud: what those who can't see it would miss. A layout that repeats itself is remarked on too, so
-/// that it suits only documents that a reader would not remark on.
+/// Holds each of these PDFs against outloud: what those who can't see it would miss. A layout that
+/// repeats itself is remarked on too, so that it suits only documents that a reader would not
+/// remark on.
 #[track_caller]
 pub fn are_heard(files: &[PathBuf]) {
     let mut outloud = program("pdf", "outloud");
     outloud.arg("--quiet").args(files);
     let (is_content, said) = told(outloud);
-    let passed = said.lines().filter(|line| line.starts_with("PASS") && line.contains(": 0 error(s), 0 warning(s)")).count();
+    let passed = said
+        .lines()
+        .filter(|line| line.starts_with("PASS") && line.contains(": 0 error(s), 0 warning(s)"))
+        .count();
     assert!(is_content && passed == files.len(), "outloud: {said}");
 }
 
@@ -67,7 +97,10 @@ pub fn pdfinfo(file: &Path) -> BTreeMap<String, String> {
     pdfinfo.arg(file);
     let (is_content, said) = told(pdfinfo);
     assert!(is_content, "pdfinfo of {}: {said}", file.display());
-    said.lines().filter_map(|line| line.split_once(':')).map(|(name, value)| (name.to_owned(), value.trim().to_owned())).collect()
+    said.lines()
+        .filter_map(|line| line.split_once(':'))
+        .map(|(name, value)| (name.to_owned(), value.trim().to_owned()))
+        .collect()
 }
 
 /// The text of a PDF as pdftotext extracts it, its words apart by single blanks.
@@ -96,8 +129,11 @@ pub fn heights_of_words(pdf: &[u8]) -> Vec<(f64, f64, String)> {
 
 fn boxes_of_words(pdf: &[u8], [from, to]: [&str; 2]) -> Vec<(f64, f64, String)> {
     let read = |line: &str| {
-        let of = |name: &str| line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.parse::<f64>().ok();
-        let word = line.trim().strip_prefix("<word ")?.split_once('>')?.1.strip_suffix("</word>")?;
+        let of = |name: &str| {
+            line.split_once(&format!("{name}=\""))?.1.split_once('"')?.0.parse::<f64>().ok()
+        };
+        let word =
+            line.trim().strip_prefix("<word ")?.split_once('>')?.1.strip_suffix("</word>")?;
         Some((of(from)?, of(to)?, word.to_owned()))
     };
     extracted(pdf, &["-bbox"]).lines().filter_map(read).collect()
@@ -115,8 +151,18 @@ fn extracted(pdf: &[u8], options: &[&str]) -> String {
 
 /// The file of this name that a PDF carries, as qpdf takes it out.
 pub fn attachment(pdf: &Path, name: &str) -> Vec<u8> {
-    let output = Command::new("qpdf").arg(format!("--show-attachment={name}")).arg(pdf).stdin(Stdio::null()).output().unwrap();
-    assert!(output.status.success(), "{name} of {}: {}", pdf.display(), String::from_utf8_lossy(&output.stderr));
+    let output = Command::new("qpdf")
+        .arg(format!("--show-attachment={name}"))
+        .arg(pdf)
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success(),
+        "{name} of {}: {}",
+        pdf.display(),
+        String::from_utf8_lossy(&output.stderr)
+    );
     output.stdout
 }
 

@@ -1,4 +1,5 @@
-//! Sums over amounts that older versions took: a thousand of 2^53 öre do not fit in 64 bits, and are reported to the öre.
+//! Sums over amounts that older versions took: a thousand of 2^53 öre do not fit in 64 bits, and
+//! are reported to the öre.
 
 use sea_orm::{ConnectionTrait, DbBackend};
 use serde_json::json;
@@ -22,7 +23,9 @@ async fn insert(app: &App, table: &str, columns: &str, values: &str) {
         _ => ("randomblob(16)", "n"),
     };
     let values = values.replace("{id}", id).replace("{n}", digit);
-    let numbers = format!("WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY})");
+    let numbers = format!(
+        "WITH RECURSIVE numbers (n) AS (SELECT 1 UNION ALL SELECT n + 1 FROM numbers WHERE n < {MANY})"
+    );
     let sql = format!("{numbers} INSERT INTO {table} ({columns}) SELECT {values} FROM numbers");
     let sql = if app.db.backend() == DbBackend::Postgres {
         sql
@@ -45,10 +48,19 @@ on_both!(costs_and_grants_beyond_64_bits_are_summed_to_the_ore, |app| async move
     let activity = "(SELECT id FROM activity WHERE slug = 'bip')";
     for (table, text) in [("cost", "description"), ("activity_grant", "funder")] {
         let columns = format!("id, activity_id, booked_on, amount, {text}, occurrence");
-        insert(&app, table, &columns, &format!("{{id}}, {activity}, '2026-03-01', {LARGEST}, 'Lokal ' || {{n}}, 1")).await;
+        insert(
+            &app,
+            table,
+            &columns,
+            &format!("{{id}}, {activity}, '2026-03-01', {LARGEST}, 'Lokal ' || {{n}}, 1"),
+        )
+        .await;
     }
-    let bip = app.office().query("{ activity(by: { slug: \"bip\" }) { id } }").await["activity"]["id"].clone();
-    let mut fee = json!({ "basis": "FIXED_PER_YEAR", "amount": "10000000000.00", "vatRate": "STANDARD_25" });
+    let bip =
+        app.office().query("{ activity(by: { slug: \"bip\" }) { id } }").await["activity"]["id"]
+            .clone();
+    let mut fee =
+        json!({ "basis": "FIXED_PER_YEAR", "amount": "10000000000.00", "vatRate": "STANDARD_25" });
     (fee["activity"], fee["validFrom"]) = (bip, json!("2026-01-01"));
     app.finance().does("feeScheduleSet", "slug", fee).await.data();
     let sum = kronor(MANY * LARGEST);
@@ -64,13 +76,19 @@ on_both!(costs_and_grants_beyond_64_bits_are_summed_to_the_ore, |app| async move
         assert!(csv.contains(&format!("{sum},{sum},0.00")), "{csv}");
         let folder = tempfile::tempdir().unwrap();
         let file = folder.path().join("revenue.xlsx");
-        std::fs::write(&file, finance.get(report["xlsxUrl"].as_str().unwrap()).await.bytes).unwrap();
+        std::fs::write(&file, finance.get(report["xlsxUrl"].as_str().unwrap()).await.bytes)
+            .unwrap();
         // Spreadsheets know doubles alone.
         let sheet = judges::part(&file, "xl/worksheets/sheet1.xml");
         assert!(sheet.contains(&format!("{}", (MANY * LARGEST) as f64 / 100.0)), "{sheet}");
     }
-    let result = finance.query("{ activity(by: { slug: \"bip\" }) { result(year: 2026) { cost grants result } } }").await;
-    assert_eq!(result["activity"]["result"], json!({ "cost": sum, "grants": sum, "result": "0.00" }));
+    let result = finance
+        .query("{ activity(by: { slug: \"bip\" }) { result(year: 2026) { cost grants result } } }")
+        .await;
+    assert_eq!(
+        result["activity"]["result"],
+        json!({ "cost": sum, "grants": sum, "result": "0.00" })
+    );
 
     let database = intruder(&app).await;
     database.execute_unprepared("DELETE FROM activity_grant").await.unwrap();
@@ -79,14 +97,26 @@ on_both!(costs_and_grants_beyond_64_bits_are_summed_to_the_ore, |app| async move
         breakEvenByFee(year: 2026) { need count shortfall } breakEven(year: 2026) { cost agreements } } }";
     let answer = finance.query(question).await;
     let count = (MANY * LARGEST - 1) / 1_000_000_000_000 + 1;
-    assert_eq!(answer["activity"]["breakEvenByFee"], json!([{ "need": sum, "count": count as i64, "shortfall": "0.00" }]));
+    assert_eq!(
+        answer["activity"]["breakEvenByFee"],
+        json!([{ "need": sum, "count": count as i64, "shortfall": "0.00" }])
+    );
     assert_eq!(answer["activity"]["breakEven"], json!({ "cost": sum, "agreements": count as i64 }));
-    let output = app.program().args(["break-even", "--year", "2026", "--format", "csv"]).output().unwrap();
+    let output =
+        app.program().args(["break-even", "--year", "2026", "--format", "csv"]).output().unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(text.contains(&sum), "{text}{}", String::from_utf8_lossy(&output.stderr));
-    let output = app.program().args(["revenue", "--from", "2026-01-01", "--to", "2026-12-31", "--format", "json"]).output().unwrap();
+    let output = app
+        .program()
+        .args(["revenue", "--from", "2026-01-01", "--to", "2026-12-31", "--format", "json"])
+        .output()
+        .unwrap();
     let text = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(text.contains(&format!("\"result\": -{sum}")), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        text.contains(&format!("\"result\": -{sum}")),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
 });
 
 on_both!(invoices_beyond_64_bits_are_summed_to_the_ore, |app| async move {
@@ -107,5 +137,8 @@ on_both!(invoices_beyond_64_bits_are_summed_to_the_ore, |app| async move {
         members(filter: { search: \"Gotland\" }) { nodes { balance { outstanding overdue overpaid } } } }";
     let answer = app.finance().ask(document, json!({ "input": input })).await;
     assert_eq!(answer["revenue"]["total"], json!({ "net": sum, "gross": sum, "invoices": 1100 }));
-    assert_eq!(answer["members"]["nodes"][0]["balance"], json!({ "outstanding": sum, "overdue": sum, "overpaid": "0.00" }));
+    assert_eq!(
+        answer["members"]["nodes"][0]["balance"],
+        json!({ "outstanding": sum, "overdue": sum, "overpaid": "0.00" })
+    );
 });

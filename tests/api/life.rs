@@ -1,4 +1,5 @@
-//! The life of an agreement: drafted, offered with a number, signed by both, given notice or replaced, and what is refused on the way.
+//! The life of an agreement: drafted, offered with a number, signed by both, given notice or
+//! replaced, and what is refused on the way.
 
 use std::collections::BTreeSet;
 
@@ -9,7 +10,10 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, on_both},
-    life_samples::{Register, TODAY, agreed, connection, deed, drafted, offered, raw, signature, signed, sql_id, told, with},
+    life_samples::{
+        Register, TODAY, agreed, connection, deed, drafted, offered, raw, signature, signed,
+        sql_id, told, with,
+    },
 };
 
 on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
@@ -41,12 +45,27 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     // What is left out of a change stays; a draft may change in everything.
     let hostile = json!({ "agreement": id, "parameters": { "days": 8, "place": "<script>alert(1)</script>" } });
     let after = deed(&app.office(), "agreementDraftUpdate", hostile, "preview { html }").await;
-    assert!(!after["agreementDraftUpdate"]["preview"]["html"].as_str().unwrap().contains("<script>alert"), "{}", after.text());
+    assert!(
+        !after["agreementDraftUpdate"]["preview"]["html"]
+            .as_str()
+            .unwrap()
+            .contains("<script>alert"),
+        "{}",
+        after.text()
+    );
     let change = json!({ "agreement": id, "parameters": { "days": 8 }, "noticeMonths": 1 });
-    let after =
-        deed(&app.office(), "agreementDraftUpdate", change, "parameters noticeMonths renewalMonths fee { amount } preview { html }").await;
+    let after = deed(
+        &app.office(),
+        "agreementDraftUpdate",
+        change,
+        "parameters noticeMonths renewalMonths fee { amount } preview { html }",
+    )
+    .await;
     let after = &after["agreementDraftUpdate"];
-    assert_eq!((&after["noticeMonths"], &after["renewalMonths"], &after["fee"]["amount"]), (&json!(1), &json!(12), &json!("15000.00")));
+    assert_eq!(
+        (&after["noticeMonths"], &after["renewalMonths"], &after["fee"]["amount"]),
+        (&json!(1), &json!(12), &json!("15000.00"))
+    );
     assert!(after["preview"]["html"].as_str().unwrap().contains("Stockholm"), "{after}");
 
     let answer = deed(
@@ -57,19 +76,31 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     )
     .await;
     let offer = &answer["agreementOffer"];
-    assert_eq!((&offer["number"], &offer["status"], &offer["preview"]), (&json!("2026-0001"), &json!("OFFERED"), &Value::Null));
+    assert_eq!(
+        (&offer["number"], &offer["status"], &offer["preview"]),
+        (&json!("2026-0001"), &json!("OFFERED"), &Value::Null)
+    );
     assert_eq!(offer["offeredAt"], "2026-11-21T09:00:00Z");
     let html = offer["document"]["html"].as_str().unwrap();
     assert!(html.contains("2026-0001") && !html.contains("UTKAST"), "{html}");
     let sha256 = offer["document"]["sha256"].as_str().unwrap();
 
     let fields = "status signedOn signatures { party name title signedOn method documentSha256 }";
-    let ours = with(signature(&app, &id, "NETWORK", sha256), json!({ "title": "Ordförande", "method": "PAPER" }));
+    let ours = with(
+        signature(&app, &id, "NETWORK", sha256),
+        json!({ "title": "Ordförande", "method": "PAPER" }),
+    );
     let half = deed(&app.office(), "agreementSign", ours, fields).await["agreementSign"].clone();
     assert_eq!((&half["status"], &half["signedOn"]), (&json!("OFFERED"), &Value::Null));
     let later = app.at("2026-11-25T09:00:00Z");
-    let both =
-        deed(&later.office(), "agreementSign", signature(&later, &id, "COUNTERPARTY", sha256), fields).await["agreementSign"].clone();
+    let both = deed(
+        &later.office(),
+        "agreementSign",
+        signature(&later, &id, "COUNTERPARTY", sha256),
+        fields,
+    )
+    .await["agreementSign"]
+        .clone();
     assert_eq!(
         both,
         json!({
@@ -88,8 +119,13 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
         json!({ "kind": "NOTICE", "on": "2027-09-30", "daysLeft": 0 })
     );
     let notice = json!({ "agreement": id, "givenOn": "2027-09-30", "reason": "Vi går vidare" });
-    let answer =
-        deed(&last.office(), "agreementGiveNotice", notice, "status endsOn noticeGivenOn terminationReason nextDeadline { kind on }").await;
+    let answer = deed(
+        &last.office(),
+        "agreementGiveNotice",
+        notice,
+        "status endsOn noticeGivenOn terminationReason nextDeadline { kind on }",
+    )
+    .await;
     assert_eq!(
         answer["agreementGiveNotice"],
         json!({ "status": "NOTICE_GIVEN", "endsOn": "2027-10-31", "noticeGivenOn": "2027-09-30", "terminationReason": "Vi går vidare",
@@ -98,7 +134,12 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
     let days = r#"last: status(on: "2027-10-31") next: status(on: "2027-11-01") history { action actor after }"#;
     let end = told(&app, &id, days).await;
     assert_eq!((&end["last"], &end["next"]), (&json!("NOTICE_GIVEN"), &json!("ENDED")));
-    let actions: Vec<_> = end["history"].as_array().unwrap().iter().map(|entry| entry["action"].as_str().unwrap()).collect();
+    let actions: Vec<_> = end["history"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|entry| entry["action"].as_str().unwrap())
+        .collect();
     assert_eq!(
         actions,
         [
@@ -137,20 +178,35 @@ async fn of_each_status(app: &App, register: &Register) -> Vec<(&'static str, St
         let (_, sha256) = offered(&past, &id).await;
         signed(&past, &id, &sha256).await;
         if status == "NOTICE_GIVEN" {
-            deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": "2026-11-01" }), "id").await.data();
+            deed(
+                &app.office(),
+                "agreementGiveNotice",
+                json!({ "agreement": id, "givenOn": "2026-11-01" }),
+                "id",
+            )
+            .await
+            .data();
         }
         stages.push((status, id, sha256));
     }
     for (number, is_offered) in [(6, false), (7, true)] {
         let id = drafted(app, register.draft(number, "bip", "2026-01-01")).await;
         let sha256 = if is_offered { offered(app, &id).await.1 } else { "0".repeat(64) };
-        deed(&app.office(), "agreementWithdraw", json!({ "agreement": id, "reason": "Ångrade oss" }), "id").await.data();
+        deed(
+            &app.office(),
+            "agreementWithdraw",
+            json!({ "agreement": id, "reason": "Ångrade oss" }),
+            "id",
+        )
+        .await
+        .data();
         stages.push(("WITHDRAWN", id, sha256));
     }
     stages
 }
 
-/// What comes of a deed (down) on an agreement of a status (across): done, or the reason of the CONFLICT.
+/// What comes of a deed (down) on an agreement of a status (across): done, or the reason of the
+/// CONFLICT.
 const MOVES: &str = "
                      DRAFT        OFFERED          SIGNED           ACTIVE           NOTICE_GIVEN     ENDED            WITHDRAWN
 agreementDraftUpdate done         ALREADY_OFFERED  ALREADY_OFFERED  ALREADY_OFFERED  ALREADY_OFFERED  ALREADY_OFFERED  WITHDRAWN
@@ -163,7 +219,10 @@ agreementReplace     NOT_SIGNED   NOT_SIGNED       done             done        
 
 on_both!(every_move_is_made_or_refused_as_the_table_says, |app| async move {
     let register = Register::fill(&app).await;
-    let mut lines = MOVES.lines().filter(|line| !line.is_empty()).map(|line| line.split_whitespace().collect::<Vec<_>>());
+    let mut lines = MOVES
+        .lines()
+        .filter(|line| !line.is_empty())
+        .map(|line| line.split_whitespace().collect::<Vec<_>>());
     let statuses = lines.next().unwrap();
     let mut wrong = Vec::new();
     let mut kept = of_each_status(&app, &register).await;
@@ -180,7 +239,9 @@ on_both!(every_move_is_made_or_refused_as_the_table_says, |app| async move {
                     "agreementDraftUpdate" => json!({ "agreement": id, "noticeMonths": 5 }),
                     "agreementSign" => signature(&app, &id, "NETWORK", &sha256),
                     "agreementGiveNotice" => json!({ "agreement": id, "givenOn": TODAY }),
-                    "agreementReplace" => json!({ "agreement": id, "startsOn": "2028-01-01", "fee": null }),
+                    "agreementReplace" => {
+                        json!({ "agreement": id, "startsOn": "2028-01-01", "fee": null })
+                    }
                     _ => json!({ "agreement": id }),
                 };
                 let before = app.revision().await;
@@ -188,14 +249,21 @@ on_both!(every_move_is_made_or_refused_as_the_table_says, |app| async move {
                 let came = if answer.errors().is_empty() { "done" } else { answer.reason() };
                 let has_changed = app.revision().await != before;
                 if came != *expected || has_changed != (came == "done") {
-                    wrong.push(format!("{} of {stage}: {came} and not {expected}, changed: {has_changed}: {}", row[0], answer.text()));
+                    wrong.push(format!(
+                        "{} of {stage}: {came} and not {expected}, changed: {has_changed}: {}",
+                        row[0],
+                        answer.text()
+                    ));
                 }
                 tried += 1;
                 // What was moved on is made anew for the next row.
                 if came == "done" && (stage == "DRAFT" || stage == "OFFERED") {
-                    let id = drafted(&app, register.draft(member % 12, "indikatorer", "2026-01-01")).await;
+                    let id =
+                        drafted(&app, register.draft(member % 12, "indikatorer", "2026-01-01"))
+                            .await;
                     member += 1;
-                    let sha256 = if stage == "OFFERED" { offered(&app, &id).await.1 } else { sha256 };
+                    let sha256 =
+                        if stage == "OFFERED" { offered(&app, &id).await.1 } else { sha256 };
                     *kept = (stage, id, sha256);
                 } else if came == "done" && row[0] == "agreementGiveNotice" {
                     let past = app.at("2025-03-01T09:00:00Z");
@@ -211,7 +279,10 @@ on_both!(every_move_is_made_or_refused_as_the_table_says, |app| async move {
 on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async move {
     let register = Register::fill(&app).await;
     let base = register.draft(0, "bip", "2026-01-01");
-    let (consultant, fee) = (register.id("Rådgivarna"), json!({ "basis": "ONE_OFF", "amount": "100", "vatRate": "STANDARD_25" }));
+    let (consultant, fee) = (
+        register.id("Rådgivarna"),
+        json!({ "basis": "ONE_OFF", "amount": "100", "vatRate": "STANDARD_25" }),
+    );
     let rate = json!({ "basis": "PER_MILLE_OF_ALLOCATION", "amount": "-1", "vatRate": "EXEMPT" });
     for (changes, fields) in [
         (json!({ "counterparty": consultant }), &["input.counterparty"][..]),
@@ -222,9 +293,18 @@ on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async m
         (json!({ "direction": "COST" }), &["input.direction"]),
         (json!({ "direction": "NONE", "fee": fee }), &["input.fee"]),
         (json!({ "fee": rate }), &["input.fee.amount", "input.fee.perMille"]),
-        (json!({ "template": register.id("for-bip"), "activity": register.id("indikatorer") }), &["input.activity"]),
-        (json!({ "template": register.id("uppdrag"), "direction": "INCOME" }), &["input.direction"]),
-        (json!({ "template": register.id("samarbete"), "direction": "COST" }), &["input.direction"]),
+        (
+            json!({ "template": register.id("for-bip"), "activity": register.id("indikatorer") }),
+            &["input.activity"],
+        ),
+        (
+            json!({ "template": register.id("uppdrag"), "direction": "INCOME" }),
+            &["input.direction"],
+        ),
+        (
+            json!({ "template": register.id("samarbete"), "direction": "COST" }),
+            &["input.direction"],
+        ),
         (json!({ "templateVersion": register.id("uppdrag 1") }), &["input.templateVersion"]),
         (json!({ "activity": register.id("stoppa-valdet"), "fee": fee }), &["input.fee"]),
         (json!({ "activity": register.id("natverk"), "fee": fee }), &["input.fee"]),
@@ -245,7 +325,8 @@ on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async m
         ),
     ] {
         let before = app.revision().await;
-        let answer = deed(&app.office(), "agreementDraft", with(base.clone(), changes.clone()), "id").await;
+        let answer =
+            deed(&app.office(), "agreementDraft", with(base.clone(), changes.clone()), "id").await;
         assert!(!answer.errors().is_empty(), "{changes} is taken");
         assert_eq!(answer.bad_fields(), fields, "{changes}: {}", answer.text());
         assert_eq!(app.revision().await, before);
@@ -253,38 +334,92 @@ on_both!(a_draft_must_fit_its_kind_and_what_the_activity_lives_on, |app| async m
     // Where the activity lives on special fees alone and has no price, none is said to be none.
     let mut without = register.draft(0, "indikatorer", "2026-01-01");
     without.as_object_mut().unwrap().remove("fee");
-    assert_eq!(deed(&app.office(), "agreementDraft", without.clone(), "id").await.bad_fields(), ["input.fee"]);
+    assert_eq!(
+        deed(&app.office(), "agreementDraft", without.clone(), "id").await.bad_fields(),
+        ["input.fee"]
+    );
     for (changes, direction, fee) in [
         (json!({ "activity": register.id("bip") }), "INCOME", json!({ "amount": "15000.00" })),
-        (json!({ "activity": register.id("bip"), "startsOn": "2027-01-01" }), "INCOME", json!({ "amount": "16000.00" })),
+        (
+            json!({ "activity": register.id("bip"), "startsOn": "2027-01-01" }),
+            "INCOME",
+            json!({ "amount": "16000.00" }),
+        ),
         (json!({ "activity": register.id("bip"), "fee": null }), "NONE", Value::Null),
         (json!({ "activity": register.id("indikatorer"), "fee": null }), "NONE", Value::Null),
-        (json!({ "activity": register.id("indikatorer"), "fee": fee }), "INCOME", json!({ "amount": "100.00" })),
+        (
+            json!({ "activity": register.id("indikatorer"), "fee": fee }),
+            "INCOME",
+            json!({ "amount": "100.00" }),
+        ),
         (json!({ "activity": register.id("stoppa-valdet") }), "NONE", Value::Null),
         (json!({ "activity": register.id("natverk") }), "NONE", Value::Null),
-        (json!({ "template": register.id("uppdrag"), "activity": register.id("bip"), "counterparty": consultant }), "COST", Value::Null),
-        (json!({ "template": register.id("uppdrag"), "activity": null, "fee": fee }), "COST", json!({ "amount": "100.00" })),
-        (json!({ "template": register.id("samarbete"), "activity": null, "counterparty": consultant }), "NONE", Value::Null),
-        (json!({ "template": register.id("samarbete"), "activity": null, "fee": fee }), "INCOME", json!({ "amount": "100.00" })),
+        (
+            json!({ "template": register.id("uppdrag"), "activity": register.id("bip"), "counterparty": consultant }),
+            "COST",
+            Value::Null,
+        ),
+        (
+            json!({ "template": register.id("uppdrag"), "activity": null, "fee": fee }),
+            "COST",
+            json!({ "amount": "100.00" }),
+        ),
+        (
+            json!({ "template": register.id("samarbete"), "activity": null, "counterparty": consultant }),
+            "NONE",
+            Value::Null,
+        ),
+        (
+            json!({ "template": register.id("samarbete"), "activity": null, "fee": fee }),
+            "INCOME",
+            json!({ "amount": "100.00" }),
+        ),
     ] {
-        let answer = deed(&app.office(), "agreementDraft", with(without.clone(), changes.clone()), "direction fee { amount }").await;
-        assert_eq!(answer["agreementDraft"], json!({ "direction": direction, "fee": fee }), "{changes}");
+        let answer = deed(
+            &app.office(),
+            "agreementDraft",
+            with(without.clone(), changes.clone()),
+            "direction fee { amount }",
+        )
+        .await;
+        assert_eq!(
+            answer["agreementDraft"],
+            json!({ "direction": direction, "fee": fee }),
+            "{changes}"
+        );
     }
-    for (template, reason) in [("utkast", "NO_PUBLISHED_VERSION"), ("gammal", "NO_PUBLISHED_VERSION")] {
+    for (template, reason) in
+        [("utkast", "NO_PUBLISHED_VERSION"), ("gammal", "NO_PUBLISHED_VERSION")]
+    {
         let input = with(base.clone(), json!({ "template": register.id(template) }));
-        assert_eq!(deed(&app.office(), "agreementDraft", input.clone(), "id").await.reason(), reason);
-        let named = with(input, json!({ "templateVersion": register.id(&format!("{template} 1")) }));
-        let reason = if template == "utkast" { "TEMPLATE_NOT_PUBLISHED" } else { "TEMPLATE_RETIRED" };
+        assert_eq!(
+            deed(&app.office(), "agreementDraft", input.clone(), "id").await.reason(),
+            reason
+        );
+        let named =
+            with(input, json!({ "templateVersion": register.id(&format!("{template} 1")) }));
+        let reason =
+            if template == "utkast" { "TEMPLATE_NOT_PUBLISHED" } else { "TEMPLATE_RETIRED" };
         assert_eq!(deed(&app.office(), "agreementDraft", named, "id").await.reason(), reason);
     }
     let nothing = "template_0197aaaaaaaa7000800000000000000a";
     let input = |template: &str| with(base.clone(), json!({ "template": template }));
-    assert_eq!(deed(&app.office(), "agreementDraft", input(nothing), "id").await.code(), "NOT_FOUND");
-    // What was never published is not there for those who don't see drafts of templates; what is retired is.
+    assert_eq!(
+        deed(&app.office(), "agreementDraft", input(nothing), "id").await.code(),
+        "NOT_FOUND"
+    );
+    // What was never published is not there for those who don't see drafts of templates; what is
+    // retired is.
     let service = app.service("agreements:write");
     let unseen = deed(&service, "agreementDraft", input(register.id("utkast")), "id").await;
-    assert_eq!((unseen.code(), &unseen.errors()[0]["message"]), ("NOT_FOUND", &json!("there is no such template")));
-    assert_eq!(deed(&service, "agreementDraft", input(register.id("gammal")), "id").await.reason(), "NO_PUBLISHED_VERSION");
+    assert_eq!(
+        (unseen.code(), &unseen.errors()[0]["message"]),
+        ("NOT_FOUND", &json!("there is no such template"))
+    );
+    assert_eq!(
+        deed(&service, "agreementDraft", input(register.id("gammal")), "id").await.reason(),
+        "NO_PUBLISHED_VERSION"
+    );
 });
 
 on_both!(numbers_have_no_gaps_however_many_are_offered_at_once, |app| async move {
@@ -302,31 +437,58 @@ on_both!(numbers_have_no_gaps_however_many_are_offered_at_once, |app| async move
     }
     // One that can't be set takes no number.
     let broken = drafted(&app, register.draft(11, "stoppa-valdet", "2026-01-01")).await;
-    raw(&app, &format!("UPDATE agreement_parameters SET parameters = '{{}}' WHERE agreement_id = {}", sql_id(&app, &broken)))
-        .await
-        .unwrap();
+    raw(
+        &app,
+        &format!(
+            "UPDATE agreement_parameters SET parameters = '{{}}' WHERE agreement_id = {}",
+            sql_id(&app, &broken)
+        ),
+    )
+    .await
+    .unwrap();
     let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "100")]);
     let offers = drafts.iter().chain([&broken]).map(|id| {
         let (app, id) = (app.clone(), id.clone());
-        tokio::spawn(
-            async move { deed(&app.office(), "agreementOffer", json!({ "agreement": id }), "number document { html sha256 }").await },
-        )
+        tokio::spawn(async move {
+            deed(
+                &app.office(),
+                "agreementOffer",
+                json!({ "agreement": id }),
+                "number document { html sha256 }",
+            )
+            .await
+        })
     });
     let answers: Vec<_> = join_all(offers).await.into_iter().map(Result::unwrap).collect();
     let (failed, made) = answers.split_last().unwrap();
     assert_eq!(failed.bad_fields(), ["agreement.parameters.days"]);
-    let numbers: BTreeSet<String> = made.iter().map(|answer| answer["agreementOffer"]["number"].as_str().unwrap().to_owned()).collect();
+    let numbers: BTreeSet<String> = made
+        .iter()
+        .map(|answer| answer["agreementOffer"]["number"].as_str().unwrap().to_owned())
+        .collect();
     assert_eq!(numbers, (8..40).map(|serial| format!("2026-{serial:04}")).collect());
     for answer in made {
-        let (offer, number) = (&answer["agreementOffer"], answer["agreementOffer"]["number"].as_str().unwrap());
+        let (offer, number) =
+            (&answer["agreementOffer"], answer["agreementOffer"]["number"].as_str().unwrap());
         assert!(offer["document"]["html"].as_str().unwrap().contains(number), "{offer}");
     }
-    assert_eq!(offered(&app, &drafted(&app, register.draft(10, "natverk", "2026-01-01")).await).await.0, "2026-0040");
+    assert_eq!(
+        offered(&app, &drafted(&app, register.draft(10, "natverk", "2026-01-01")).await).await.0,
+        "2026-0040"
+    );
     // The year turns in Stockholm, an hour before UTC.
     let eve = app.at("2026-12-31T22:59:59Z");
-    assert_eq!(offered(&eve, &drafted(&eve, register.draft(9, "natverk", "2026-01-01")).await).await.0, "2026-0041");
+    assert_eq!(
+        offered(&eve, &drafted(&eve, register.draft(9, "natverk", "2026-01-01")).await).await.0,
+        "2026-0041"
+    );
     let new_year = app.at("2026-12-31T23:00:00Z");
-    assert_eq!(offered(&new_year, &drafted(&new_year, register.draft(8, "natverk", "2026-01-01")).await).await.0, "2027-0001");
+    assert_eq!(
+        offered(&new_year, &drafted(&new_year, register.draft(8, "natverk", "2026-01-01")).await)
+            .await
+            .0,
+        "2027-0001"
+    );
 });
 
 on_both!(only_what_was_offered_is_signed_and_by_those_who_may, |app| async move {
@@ -343,10 +505,18 @@ on_both!(only_what_was_offered_is_signed_and_by_those_who_may, |app| async move 
             &["input.documentSha256", "input.name", "input.signedOn", "input.title"],
         ),
     ] {
-        assert_eq!(deed(&app.office(), "agreementSign", with(ours.clone(), changes), "id").await.bad_fields(), fields);
+        assert_eq!(
+            deed(&app.office(), "agreementSign", with(ours.clone(), changes), "id")
+                .await
+                .bad_fields(),
+            fields
+        );
     }
     let other = with(ours.clone(), json!({ "documentSha256": "0".repeat(64) }));
-    assert_eq!(deed(&app.office(), "agreementSign", other, "id").await.reason(), "DOCUMENT_DIFFERS");
+    assert_eq!(
+        deed(&app.office(), "agreementSign", other, "id").await.reason(),
+        "DOCUMENT_DIFFERS"
+    );
 
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("samregister.toml");
@@ -354,24 +524,42 @@ on_both!(only_what_was_offered_is_signed_and_by_those_who_may, |app| async move 
     let strict = app.with_file(&file);
     let refused = deed(&strict.office(), "agreementSign", ours.clone(), "id").await;
     assert_eq!(refused.reason(), "NOT_SIGNATORY");
-    assert_eq!(refused.error()["message"], "Ada Ås may sign for the network to 2026-11-20, not on 2026-11-21");
+    assert_eq!(
+        refused.error()["message"],
+        "Ada Ås may sign for the network to 2026-11-20, not on 2026-11-21"
+    );
     let stranger = with(ours.clone(), json!({ "name": "Cia Dal" }));
-    assert_eq!(deed(&strict.office(), "agreementSign", stranger, "id").await.reason(), "NOT_SIGNATORY");
+    assert_eq!(
+        deed(&strict.office(), "agreementSign", stranger, "id").await.reason(),
+        "NOT_SIGNATORY"
+    );
     let before = told(&app, &id, "signatures { name }").await;
     assert_eq!(before["signatures"], json!([]));
-    let good = with(ours.clone(), json!({ "name": "bo ek", "documentSha256": sha256.to_uppercase() }));
+    let good =
+        with(ours.clone(), json!({ "name": "bo ek", "documentSha256": sha256.to_uppercase() }));
     let answer = deed(&strict.office(), "agreementSign", good, "signatures { name title }").await;
-    assert_eq!(answer["agreementSign"]["signatures"], json!([{ "name": "bo ek", "title": "Kanslichef" }]));
+    assert_eq!(
+        answer["agreementSign"]["signatures"],
+        json!([{ "name": "bo ek", "title": "Kanslichef" }])
+    );
     // A side signs once, and the other one may be anybody.
-    assert_eq!(deed(&strict.office(), "agreementSign", ours, "id").await.reason(), "ALREADY_SIGNED");
+    assert_eq!(
+        deed(&strict.office(), "agreementSign", ours, "id").await.reason(),
+        "ALREADY_SIGNED"
+    );
     let theirs = with(signature(&app, &id, "COUNTERPARTY", &sha256), json!({ "name": "Cia Dal" }));
-    assert_eq!(deed(&strict.office(), "agreementSign", theirs, "status").await["agreementSign"]["status"], "ACTIVE");
+    assert_eq!(
+        deed(&strict.office(), "agreementSign", theirs, "status").await["agreementSign"]["status"],
+        "ACTIVE"
+    );
 
     // What was offered before it came here has no text to sign.
     let history = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n\
         a,2025-0001,COOPERATION,NONE,,m0,,,2026-01-01,,0,,2026-01-01T09:00:00Z,,,,,,\n";
     app.import(&[("agreements.csv", history)]).await;
-    let imported = app.office().query(r#"{ agreement(by: { number: "2025-0001" }) { id } }"#).await["agreement"]["id"].clone();
+    let imported = app.office().query(r#"{ agreement(by: { number: "2025-0001" }) { id } }"#).await
+        ["agreement"]["id"]
+        .clone();
     let input = signature(&app, imported.as_str().unwrap(), "NETWORK", &sha256);
     assert_eq!(deed(&app.office(), "agreementSign", input, "id").await.reason(), "NO_DOCUMENT");
 });
@@ -379,10 +567,18 @@ on_both!(only_what_was_offered_is_signed_and_by_those_who_may, |app| async move 
 on_both!(two_that_are_signed_at_the_same_moment_never_hold_both, |app| async move {
     let register = Register::fill(&app).await;
     let mut offers = Vec::new();
-    for (starts_on, ends_on) in [("2026-01-01", Value::Null), ("2026-06-01", json!("2027-05-31")), ("2027-05-31", Value::Null)] {
-        let id = drafted(&app, with(register.draft(0, "bip", starts_on), json!({ "endsOn": ends_on }))).await;
+    for (starts_on, ends_on) in [
+        ("2026-01-01", Value::Null),
+        ("2026-06-01", json!("2027-05-31")),
+        ("2027-05-31", Value::Null),
+    ] {
+        let id =
+            drafted(&app, with(register.draft(0, "bip", starts_on), json!({ "endsOn": ends_on })))
+                .await;
         let (_, sha256) = offered(&app, &id).await;
-        deed(&app.office(), "agreementSign", signature(&app, &id, "NETWORK", &sha256), "id").await.data();
+        deed(&app.office(), "agreementSign", signature(&app, &id, "NETWORK", &sha256), "id")
+            .await
+            .data();
         offers.push((id, sha256));
     }
     let signing = offers.iter().map(|(id, sha256)| {
@@ -390,26 +586,50 @@ on_both!(two_that_are_signed_at_the_same_moment_never_hold_both, |app| async mov
         tokio::spawn(async move { deed(&app.office(), "agreementSign", input, "id").await })
     });
     let answers: Vec<_> = join_all(signing).await.into_iter().map(Result::unwrap).collect();
-    let (done, refused): (Vec<_>, Vec<_>) = answers.iter().partition(|answer| answer.errors().is_empty());
+    let (done, refused): (Vec<_>, Vec<_>) =
+        answers.iter().partition(|answer| answer.errors().is_empty());
     assert_eq!((done.len(), refused.len()), (1, 2));
     assert!(refused.iter().all(|answer| answer.reason() == "OVERLAPS"));
     // A side whose signature was refused has not signed.
-    let halves = app.office().query("{ agreements { nodes { status signatures { party } } } }").await;
+    let halves =
+        app.office().query("{ agreements { nodes { status signatures { party } } } }").await;
     let count = |status: &str, signatures: usize| {
         let nodes = halves["agreements"]["nodes"].as_array().unwrap().iter();
-        nodes.filter(|node| node["status"] == status && node["signatures"].as_array().unwrap().len() == signatures).count()
+        nodes
+            .filter(|node| {
+                node["status"] == status
+                    && node["signatures"].as_array().unwrap().len() == signatures
+            })
+            .count()
     };
-    assert_eq!((count("ACTIVE", 2) + count("SIGNED", 2), count("OFFERED", 1)), (1, 2), "{}", halves.text());
+    assert_eq!(
+        (count("ACTIVE", 2) + count("SIGNED", 2), count("OFFERED", 1)),
+        (1, 2),
+        "{}",
+        halves.text()
+    );
     // What can't be signed is not even offered.
-    let fourth = drafted(&app, with(register.draft(0, "bip", "2027-05-31"), json!({ "endsOn": "2027-05-31" }))).await;
-    assert_eq!(deed(&app.office(), "agreementOffer", json!({ "agreement": fourth }), "id").await.reason(), "OVERLAPS");
+    let fourth = drafted(
+        &app,
+        with(register.draft(0, "bip", "2027-05-31"), json!({ "endsOn": "2027-05-31" })),
+    )
+    .await;
+    assert_eq!(
+        deed(&app.office(), "agreementOffer", json!({ "agreement": fourth }), "id").await.reason(),
+        "OVERLAPS"
+    );
     assert_eq!(told(&app, &fourth, "number").await["number"], "UTKAST");
 
     // The database holds it by itself, without the register's turn to write.
     let id = |place: usize| sql_id(&app, &offers[place].0);
     let unsigned: Vec<_> = (0..3).filter(|place| !answers[*place].errors().is_empty()).collect();
     for place in &unsigned {
-        let refused = raw(&app, &format!("UPDATE agreement SET signed_on = '2026-11-21' WHERE id = {}", id(*place))).await.unwrap_err();
+        let refused = raw(
+            &app,
+            &format!("UPDATE agreement SET signed_on = '2026-11-21' WHERE id = {}", id(*place)),
+        )
+        .await
+        .unwrap_err();
         assert!(refused.to_string().contains("agreement__in_force"), "{refused}");
     }
 });
@@ -449,30 +669,81 @@ on_both!(what_was_offered_never_changes_in_the_database_either, |app| async move
     let active = agreed(&app, register.draft(1, "bip", "2026-01-01")).await;
     let (offer, active) = (sql_id(&app, &offer), sql_id(&app, &active));
     for (statement, rule) in [
-        (format!("UPDATE agreement_document SET html = 'x' WHERE agreement_id = {offer}"), "agreement_document__kept"),
-        (format!("DELETE FROM agreement_document WHERE agreement_id = {offer}"), "agreement_document__kept"),
-        (format!("UPDATE agreement_signature SET name = 'x' WHERE agreement_id = {active}"), "agreement_signature__kept"),
-        (format!("DELETE FROM agreement_signature WHERE agreement_id = {active}"), "agreement_signature__kept"),
-        (format!("UPDATE agreement_parameters SET parameters = '{{}}' WHERE agreement_id = {offer}"), "agreement_parameters__frozen"),
-        (format!("DELETE FROM agreement_parameters WHERE agreement_id = {offer}"), "agreement_parameters__frozen"),
+        (
+            format!("UPDATE agreement_document SET html = 'x' WHERE agreement_id = {offer}"),
+            "agreement_document__kept",
+        ),
+        (
+            format!("DELETE FROM agreement_document WHERE agreement_id = {offer}"),
+            "agreement_document__kept",
+        ),
+        (
+            format!("UPDATE agreement_signature SET name = 'x' WHERE agreement_id = {active}"),
+            "agreement_signature__kept",
+        ),
+        (
+            format!("DELETE FROM agreement_signature WHERE agreement_id = {active}"),
+            "agreement_signature__kept",
+        ),
+        (
+            format!(
+                "UPDATE agreement_parameters SET parameters = '{{}}' WHERE agreement_id = {offer}"
+            ),
+            "agreement_parameters__frozen",
+        ),
+        (
+            format!("DELETE FROM agreement_parameters WHERE agreement_id = {offer}"),
+            "agreement_parameters__frozen",
+        ),
         (format!("DELETE FROM agreement WHERE id = {offer}"), "agreement__kept"),
-        (format!("UPDATE agreement SET starts_on = '2025-01-01' WHERE id = {offer}"), "agreement__frozen"),
-        (format!("UPDATE agreement SET ends_on = '2030-01-01' WHERE id = {offer}"), "agreement__frozen"),
-        (format!("UPDATE agreement SET notice_months = 99 WHERE id = {offer}"), "agreement__frozen"),
-        (format!("UPDATE agreement SET number = '2026-9999' WHERE id = {offer}"), "agreement__frozen"),
-        (format!("UPDATE agreement SET template_version_id = NULL WHERE id = {offer}"), "agreement__frozen"),
-        (format!("UPDATE agreement SET direction = 'INCOME' WHERE id = {offer}"), "agreement__frozen"),
-        (format!("UPDATE agreement SET fee_basis = 'ONE_OFF', fee_amount = 1, vat_rate = 'ZERO' WHERE id = {offer}"), "agreement__frozen"),
-        (format!("UPDATE agreement SET signed_on = '2026-01-01' WHERE id = {active}"), "agreement__frozen"),
+        (
+            format!("UPDATE agreement SET starts_on = '2025-01-01' WHERE id = {offer}"),
+            "agreement__frozen",
+        ),
+        (
+            format!("UPDATE agreement SET ends_on = '2030-01-01' WHERE id = {offer}"),
+            "agreement__frozen",
+        ),
+        (
+            format!("UPDATE agreement SET notice_months = 99 WHERE id = {offer}"),
+            "agreement__frozen",
+        ),
+        (
+            format!("UPDATE agreement SET number = '2026-9999' WHERE id = {offer}"),
+            "agreement__frozen",
+        ),
+        (
+            format!("UPDATE agreement SET template_version_id = NULL WHERE id = {offer}"),
+            "agreement__frozen",
+        ),
+        (
+            format!("UPDATE agreement SET direction = 'INCOME' WHERE id = {offer}"),
+            "agreement__frozen",
+        ),
+        (
+            format!(
+                "UPDATE agreement SET fee_basis = 'ONE_OFF', fee_amount = 1, vat_rate = 'ZERO' WHERE id = {offer}"
+            ),
+            "agreement__frozen",
+        ),
+        (
+            format!("UPDATE agreement SET signed_on = '2026-01-01' WHERE id = {active}"),
+            "agreement__frozen",
+        ),
         (format!("UPDATE agreement SET signed_on = NULL WHERE id = {active}"), "agreement__frozen"),
-        (format!("UPDATE agreement SET replaces_id = {active} WHERE id = {offer}"), "agreement__frozen"),
+        (
+            format!("UPDATE agreement SET replaces_id = {active} WHERE id = {offer}"),
+            "agreement__frozen",
+        ),
     ] {
-        let refused = raw(&app, &statement).await.err().unwrap_or_else(|| panic!("{statement} is taken"));
+        let refused =
+            raw(&app, &statement).await.err().unwrap_or_else(|| panic!("{statement} is taken"));
         assert!(refused.to_string().contains(rule), "{statement}: {refused}");
     }
     // Nor in the ways around an UPDATE or a DELETE that each database has.
     let around = if app.db.backend() == sea_orm::DbBackend::Sqlite {
-        ["agreement_document", "agreement_signature"].map(|table| format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}"))
+        ["agreement_document", "agreement_signature"]
+            .map(|table| format!("INSERT OR REPLACE INTO {table} SELECT * FROM {table}"))
     } else {
         ["agreement_document", "agreement_signature"].map(|table| format!("TRUNCATE {table}"))
     };
@@ -484,7 +755,13 @@ on_both!(what_was_offered_never_changes_in_the_database_either, |app| async move
     }
     // A draft, or a new row, that takes the place of what was offered.
     let draft = sql_id(&app, &drafted(&app, register.draft(2, "bip", "2026-01-01")).await);
-    let before = app.office().query("{ agreements(first: 50) { nodes { id number status startsOn document { sha256 } } } }").await.text();
+    let before = app
+        .office()
+        .query(
+            "{ agreements(first: 50) { nodes { id number status startsOn document { sha256 } } } }",
+        )
+        .await
+        .text();
     let columns = "number_key, kind, direction, activity_id, member_id, starts_on, ends_on, notice_months, offered_at";
     let copy = |id: &str, number: &str, key: &str| {
         format!(
@@ -499,8 +776,14 @@ on_both!(what_was_offered_never_changes_in_the_database_either, |app| async move
         (copy(&offer, "number", "NULL"), "agreement__kept"),
         (copy(other, "number", "NULL"), "agreement__number"),
         (copy(other, "'2026-9999'", "import_key"), "agreement__import_key"),
-        (format!("UPDATE OR REPLACE agreement SET id = {offer} WHERE id = {draft}"), "agreement__kept"),
-        (format!("UPDATE OR REPLACE agreement SET import_key = 'k' WHERE id = {draft}"), "agreement__import_key"),
+        (
+            format!("UPDATE OR REPLACE agreement SET id = {offer} WHERE id = {draft}"),
+            "agreement__kept",
+        ),
+        (
+            format!("UPDATE OR REPLACE agreement SET import_key = 'k' WHERE id = {draft}"),
+            "agreement__import_key",
+        ),
         (
             format!(
                 "UPDATE OR REPLACE agreement SET number = (SELECT number FROM agreement WHERE id = {offer}), offered_at = 'x' WHERE id = {draft}"
@@ -508,7 +791,8 @@ on_both!(what_was_offered_never_changes_in_the_database_either, |app| async move
             "agreement__number",
         ),
     ] {
-        let refused = raw(&app, &statement).await.err().unwrap_or_else(|| panic!("{statement} is taken"));
+        let refused =
+            raw(&app, &statement).await.err().unwrap_or_else(|| panic!("{statement} is taken"));
         assert!(refused.to_string().contains(rule), "{statement}: {refused}");
     }
     assert_eq!(
@@ -527,19 +811,26 @@ on_both!(an_import_changes_nothing_that_was_offered_here, |app| async move {
             "{key},2026-0001,PARTICIPATION,NONE,bip,m0,deltagande,1,{starts_on},{ends},3,,2026-11-21T09:00:00Z,2026-11-21,{notice},,,,,\"{{\"\"days\"\":{days}}}\"\n"
         )
     };
-    let import = async |rows: String| app.try_import(&[("agreements.csv", &format!("{header}{rows}"))]).await;
+    let import = async |rows: String| {
+        app.try_import(&[("agreements.csv", &format!("{header}{rows}"))]).await
+    };
     assert_eq!(import(row("2026-01-01", "", "", 10)).await.unwrap().files[0].unchanged, 1);
     let bad = import(row("2026-02-01", "", "2027-01-01", 11)).await.unwrap_err().to_string();
     for column in ["starts_on", "ends_on", "parameters"] {
-        let words = format!("agreements.csv:2: {column}: must stay as it is: the agreement was offered, and its text is kept");
+        let words = format!(
+            "agreements.csv:2: {column}: must stay as it is: the agreement was offered, and its text is kept"
+        );
         assert!(bad.contains(&words), "{words} is not in {bad}");
     }
     // Another one beside it is a bad row, with its line.
     let beside = "ny,2026-0002,PARTICIPATION,NONE,bip,m0,,,2027-01-01,,3,,2026-11-21T09:00:00Z,2026-11-21,,,,,,\n";
-    let bad = import(format!("{}{beside}", row("2026-01-01", "", "", 10))).await.unwrap_err().to_string();
+    let bad =
+        import(format!("{}{beside}", row("2026-01-01", "", "", 10))).await.unwrap_err().to_string();
     assert!(bad.contains("agreements.csv:3: starts_on: is in force beside 2026-0001"), "{bad}");
     // Notice makes room for it, in the same file.
-    let report = import(format!("{}{beside}", row("2026-01-01", "2026-11-21", "2026-12-31", 10))).await.unwrap();
+    let report = import(format!("{}{beside}", row("2026-01-01", "2026-11-21", "2026-12-31", 10)))
+        .await
+        .unwrap();
     assert_eq!((report.files[0].changed, report.files[0].added), (1, 1));
 });
 
@@ -551,25 +842,45 @@ on_both!(the_pdf_is_served_as_it_was_frozen_to_those_who_see_the_agreement, |app
     let draft = app.office().get(&path).await;
     assert_eq!((draft.status.as_u16(), draft.header("content-type")), (200, "application/pdf"));
     assert_eq!(draft.header("content-disposition"), "inline; filename=\"UTKAST.pdf\"");
-    assert_eq!(draft.header("etag"), format!("\"{}\"", told(&app, &id, "preview { sha256 }").await["preview"]["sha256"].as_str().unwrap()));
+    assert_eq!(
+        draft.header("etag"),
+        format!(
+            "\"{}\"",
+            told(&app, &id, "preview { sha256 }").await["preview"]["sha256"].as_str().unwrap()
+        )
+    );
     assert_eq!(app.member(register.id("Förbund 00")).get(&path).await.status, 404);
 
     let (number, sha256) = offered(&app, &id).await;
     assert_eq!(told(&app, &id, "document { pdfUrl }").await["document"]["pdfUrl"], path.as_str());
     let served = app.office().get(&path).await;
     assert!(served.bytes.starts_with(b"%PDF-"));
-    let digest: String = <sha2::Sha256 as sha2::Digest>::digest(&served.bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let digest: String = <sha2::Sha256 as sha2::Digest>::digest(&served.bytes)
+        .iter()
+        .map(|byte| format!("{byte:02x}"))
+        .collect();
     assert_eq!(digest, sha256);
-    assert_eq!((served.header("etag"), served.header("cache-control")), (format!("\"{sha256}\"").as_str(), "private, no-cache"));
+    assert_eq!(
+        (served.header("etag"), served.header("cache-control")),
+        (format!("\"{sha256}\"").as_str(), "private, no-cache")
+    );
     assert_eq!(served.header("content-disposition"), format!("inline; filename=\"{number}.pdf\""));
     // What changes around it does not change it.
     let changes = json!({ "member": register.id("Förbund 00"), "name": "Nytt namn" });
     deed(&app.office(), "memberUpdate", changes, "id").await.data();
     let later = app.at("2030-01-01T09:00:00Z");
     assert_eq!(later.office().get(&path).await.bytes, served.bytes);
-    let request = app.office().request(Method::GET, &path).header("if-none-match", format!("\"{sha256}\"")).body(Body::empty()).unwrap();
+    let request = app
+        .office()
+        .request(Method::GET, &path)
+        .header("if-none-match", format!("\"{sha256}\""))
+        .body(Body::empty())
+        .unwrap();
     let known = app.send(request).await;
-    assert_eq!((known.status.as_u16(), known.bytes.len(), known.header("etag")), (304, 0, served.header("etag")));
+    assert_eq!(
+        (known.status.as_u16(), known.bytes.len(), known.header("etag")),
+        (304, 0, served.header("etag"))
+    );
 
     for (caller, status) in [
         (app.finance(), 200),

@@ -1,4 +1,5 @@
-//! A register to make agreements in: members, organisations, activities of every funding, and a template of every kind.
+//! A register to make agreements in: members, organisations, activities of every funding, and a
+//! template of every kind.
 
 use std::collections::BTreeMap;
 
@@ -13,7 +14,9 @@ pub const TODAY: &str = "2026-11-21";
 
 /// The files of the register.
 fn files() -> Vec<(&'static str, String)> {
-    let members: String = (0..12).map(|n| format!("m{n},Förbund {n:02},,,,,2015-01-01,,,,,Gata {n},123 45,Ort {n}\n")).collect();
+    let members: String = (0..12)
+        .map(|n| format!("m{n},Förbund {n:02},,,,,2015-01-01,,,,,Gata {n},123 45,Ort {n}\n"))
+        .collect();
     let activities: String = [
         ("bip", "BIP", "COURSE_INCOME|SPECIAL_FEE", ""),
         ("indikatorer", "Indikatorer", "SPECIAL_FEE", ""),
@@ -22,7 +25,9 @@ fn files() -> Vec<(&'static str, String)> {
         ("avslutad", "Avslutad", "SPECIAL_FEE", "2020-12-31"),
     ]
     .iter()
-    .map(|(slug, name, funding, ends_on)| format!("{slug},{slug},{name},Syfte,Mål,{funding},2015-01-01,{ends_on}\n"))
+    .map(|(slug, name, funding, ends_on)| {
+        format!("{slug},{slug},{name},Syfte,Mål,{funding},2015-01-01,{ends_on}\n")
+    })
     .collect();
     let templates: String = [
         ("deltagande", "PARTICIPATION", "", "PUBLISHED"),
@@ -81,7 +86,8 @@ impl Register {
     /// Fills an empty register.
     pub async fn fill(app: &App) -> Self {
         let files = files();
-        app.import(&files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>()).await;
+        app.import(&files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>())
+            .await;
         let answer = app
             .office()
             .query("{ members(first: 50) { nodes { id name } } activities { nodes { id slug } } templates { nodes { id slug versions { id } } } }")
@@ -89,15 +95,22 @@ impl Register {
         let mut ids = BTreeMap::new();
         for (list, key) in [("members", "name"), ("activities", "slug"), ("templates", "slug")] {
             for node in answer[list]["nodes"].as_array().unwrap() {
-                ids.insert(node[key].as_str().unwrap().to_owned(), node["id"].as_str().unwrap().to_owned());
+                ids.insert(
+                    node[key].as_str().unwrap().to_owned(),
+                    node["id"].as_str().unwrap().to_owned(),
+                );
                 if let Some(version) = node["versions"][0]["id"].as_str() {
                     ids.insert(format!("{} 1", node[key].as_str().unwrap()), version.to_owned());
                 }
             }
         }
         let mut register = Self { ids };
-        let konsult = deed(&app.office(), "organisationAdd", json!({ "name": "Rådgivarna AB" }), "id").await;
-        register.ids.insert("Rådgivarna".into(), konsult["organisationAdd"]["id"].as_str().unwrap().to_owned());
+        let konsult =
+            deed(&app.office(), "organisationAdd", json!({ "name": "Rådgivarna AB" }), "id").await;
+        register.ids.insert(
+            "Rådgivarna".into(),
+            konsult["organisationAdd"]["id"].as_str().unwrap().to_owned(),
+        );
         register
     }
 
@@ -107,7 +120,8 @@ impl Register {
         self.ids.get(name).unwrap_or_else(|| panic!("there is no {name}"))
     }
 
-    /// What drafts an agreement by which a member takes part in an activity from a day on, until further notice.
+    /// What drafts an agreement by which a member takes part in an activity from a day on, until
+    /// further notice.
     pub fn draft(&self, member: usize, activity: &str, starts_on: &str) -> Value {
         json!({ "template": self.id("deltagande"), "activity": self.id(activity), "counterparty": self.id(&format!("Förbund {member:02}")),
             "startsOn": starts_on, "parameters": { "days": 10 }, "fee": null })
@@ -129,14 +143,26 @@ pub fn with(mut input: Value, changes: Value) -> Value {
 
 /// Drafts an agreement, and gives its id.
 pub async fn drafted(app: &App, input: Value) -> String {
-    deed(&app.office(), "agreementDraft", input, "id").await["agreementDraft"]["id"].as_str().unwrap().to_owned()
+    deed(&app.office(), "agreementDraft", input, "id").await["agreementDraft"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// Offers a draft, and gives its number and the digest of its document.
 pub async fn offered(app: &App, id: &str) -> (String, String) {
-    let answer = deed(&app.office(), "agreementOffer", json!({ "agreement": id }), "number document { sha256 }").await;
+    let answer = deed(
+        &app.office(),
+        "agreementOffer",
+        json!({ "agreement": id }),
+        "number document { sha256 }",
+    )
+    .await;
     let offer = &answer["agreementOffer"];
-    (offer["number"].as_str().unwrap().to_owned(), offer["document"]["sha256"].as_str().unwrap().to_owned())
+    (
+        offer["number"].as_str().unwrap().to_owned(),
+        offer["document"]["sha256"].as_str().unwrap().to_owned(),
+    )
 }
 
 /// What signs an offered agreement for a side today.
@@ -173,10 +199,15 @@ pub fn on(app: &App, day: NaiveDate) -> App {
 /// An id as SQL writes it.
 pub fn sql_id(app: &App, id: &str) -> String {
     let hex = id.rsplit_once('_').unwrap().1;
-    if app.db.backend() == sea_orm::DbBackend::Postgres { format!("'{hex}'::uuid") } else { format!("x'{hex}'") }
+    if app.db.backend() == sea_orm::DbBackend::Postgres {
+        format!("'{hex}'::uuid")
+    } else {
+        format!("x'{hex}'")
+    }
 }
 
-/// A connection of one's own, past everything that the register does, and without its turn to write.
+/// A connection of one's own, past everything that the register does, and without its turn to
+/// write.
 pub async fn connection(app: &App) -> DatabaseConnection {
     sea_orm::Database::connect(app.url()).await.unwrap()
 }

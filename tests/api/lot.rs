@@ -5,7 +5,8 @@ use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 
 use crate::app::App;
 
-/// A ledger drawn by lot, as the files of an import: invoices in every state with lines at every rate, credit notes and payments.
+/// A ledger drawn by lot, as the files of an import: invoices in every state with lines at every
+/// rate, credit notes and payments.
 pub struct Lot {
     random: StdRng,
     invoices: String,
@@ -86,7 +87,8 @@ impl Lot {
     /// A day of the span, often at the end or the beginning of a month.
     fn day(&mut self) -> NaiveDate {
         let (first, last) = (day(SPAN.0), day(SPAN.1));
-        let any = first + Days::new(self.random.random_range(0..=(last - first).num_days().unsigned_abs()));
+        let any = first
+            + Days::new(self.random.random_range(0..=(last - first).num_days().unsigned_abs()));
         match self.random.random_range(0..4) {
             0 => any.with_day(1).unwrap(),
             1 => (any.with_day(1).unwrap() - Days::new(1)).max(first),
@@ -115,14 +117,22 @@ impl Lot {
         let issued_on = self.day();
         numbers[0] += 1;
         let due_on = issued_on + Days::new(self.random.random_range(0..45));
-        self.invoices += &format!("i{place},{},INVOICE,{buyer},{issued_on},{due_on},\n", numbers[0]);
+        self.invoices +=
+            &format!("i{place},{},INVOICE,{buyer},{issued_on},{due_on},\n", numbers[0]);
         let is_outside = self.chance(10);
         let lines: Vec<_> = (0..self.random.random_range(1..=4))
             .map(|_| {
                 let rate = if is_outside {
                     "OUTSIDE_SCOPE"
                 } else {
-                    self.one_of(&["STANDARD_25", "STANDARD_25", "REDUCED_12", "REDUCED_6", "ZERO", "EXEMPT"])
+                    self.one_of(&[
+                        "STANDARD_25",
+                        "STANDARD_25",
+                        "REDUCED_12",
+                        "REDUCED_6",
+                        "ZERO",
+                        "EXEMPT",
+                    ])
                 };
                 self.line(&format!("i{place}"), rate)
             })
@@ -131,7 +141,8 @@ impl Lot {
             // All of it, or one line of it, or a third of that: never beyond what it was.
             numbers[1] += 1;
             let credited_on = self.day_after(issued_on);
-            self.invoices += &format!("c{place},{},CREDIT_NOTE,{buyer},{credited_on},,i{place}\n", numbers[1]);
+            self.invoices +=
+                &format!("c{place},{},CREDIT_NOTE,{buyer},{credited_on},,i{place}\n", numbers[1]);
             let some = if self.chance(50) { lines.len() } else { 1 };
             let is_part = some == 1 && self.chance(50);
             for line in &lines[..some] {

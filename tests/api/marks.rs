@@ -1,4 +1,5 @@
-//! Words and figures of the samples that stand for what they tell of, and who may ever see them, asked in whatever way.
+//! Words and figures of the samples that stand for what they tell of, and who may ever see them,
+//! asked in whatever way.
 
 /// What a word or figure of the samples tells of.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -88,9 +89,10 @@ const MARKS: &[(&str, Of, Whose)] = &[
 /// What everybody with a token may see.
 pub const PUBLIC: [&str; 4] = ["Uppföljning", "Kurser", "Öppen avtalstext", "Avtal om deltagande"];
 
-/// Whether somebody may ever see this, asked in whatever way. The words: a MEMBER sees its own association, its agreements,
-/// invoices and contacts, all activities and published templates, and nothing else; an ACTIVITY_LEAD its activities' agreements and
-/// revenue, for which it must know who the members are.
+/// Whether somebody may ever see this, asked in whatever way. The words: a MEMBER sees its
+/// own association, its agreements, invoices and contacts, all activities and published templates,
+/// and nothing else; an ACTIVITY_LEAD its activities' agreements and revenue, for which it must
+/// know who the members are.
 pub fn may_see(column: &str, of: Of, whose: Whose) -> bool {
     let services = |columns: &[&str]| columns.contains(&column);
     match column {
@@ -100,11 +102,18 @@ pub fn may_see(column: &str, of: Of, whose: Whose) -> bool {
         "BOARD" => of != Of::Trail,
         "LEAD:bip" | "LEAD:indikatorer" => match of {
             Of::Name => true,
-            Of::Agreement | Of::DraftAgreement | Of::Forecast => (whose == Whose::Beta) == (column == "LEAD:indikatorer"),
-            Of::Revenue | Of::Activity => whose == if column == "LEAD:bip" { Whose::Alfa } else { Whose::Beta },
+            Of::Agreement | Of::DraftAgreement | Of::Forecast => {
+                (whose == Whose::Beta) == (column == "LEAD:indikatorer")
+            }
+            Of::Revenue | Of::Activity => {
+                whose == if column == "LEAD:bip" { Whose::Alfa } else { Whose::Beta }
+            }
             Of::Affairs | Of::Invoice | Of::Draft | Of::Trail => false,
         },
-        "MEMBER" => whose == Whose::Alfa && !matches!(of, Of::Activity | Of::DraftAgreement | Of::Draft | Of::Trail),
+        "MEMBER" => {
+            whose == Whose::Alfa
+                && !matches!(of, Of::Activity | Of::DraftAgreement | Of::Draft | Of::Trail)
+        }
         // The trail tells of everything.
         "audit" => true,
         "NOBODY" => false,
@@ -124,6 +133,8 @@ pub fn may_see(column: &str, of: Of, whose: Whose) -> bool {
 
 /// What a text shows that nobody of this column may see.
 pub fn beyond_sight<'a>(column: &'a str, text: &'a str) -> impl Iterator<Item = String> + 'a {
-    let shown = MARKS.iter().filter(move |(mark, of, whose)| !may_see(column, *of, *whose) && text.contains(mark));
+    let shown = MARKS
+        .iter()
+        .filter(move |(mark, of, whose)| !may_see(column, *of, *whose) && text.contains(mark));
     shown.map(|(mark, of, whose)| format!("shows {mark:?}, which is {whose:?}'s {of:?}"))
 }

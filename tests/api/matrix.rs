@@ -1,4 +1,5 @@
-//! The matrix: who takes part in what by which agreement, as of a day, and who has come and gone since another.
+//! The matrix: who takes part in what by which agreement, as of a day, and who has come and gone
+//! since another.
 
 use std::fmt::Write;
 
@@ -50,16 +51,27 @@ fn rows(matrix: &Value) -> Value {
 }
 
 fn slugs(matrix: &Value) -> Vec<&str> {
-    matrix["activities"].as_array().unwrap().iter().map(|column| column["activity"]["slug"].as_str().unwrap()).collect()
+    matrix["activities"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|column| column["activity"]["slug"].as_str().unwrap())
+        .collect()
 }
 
 on_both!(members_go_down_and_activities_across, |app| async move {
     app.import(FILES).await;
     let found = matrix(app.office(), json!({ "comparedTo": "2026-02-28" })).await;
-    assert_eq!((&found["asOf"], &found["comparedTo"]), (&json!("2026-11-21"), &json!("2026-02-28")));
+    assert_eq!(
+        (&found["asOf"], &found["comparedTo"]),
+        (&json!("2026-11-21"), &json!("2026-02-28"))
+    );
     assert_eq!(slugs(&found), ["bip", "indikatorer"]);
     assert_eq!(found["byVolunteers"], json!([{ "slug": "natverk" }]));
-    assert_eq!(rows(&found), json!([["Ale", ["2025-0001", "2026-0003"]], ["Öckerö", ["2026-0004", null]]]));
+    assert_eq!(
+        rows(&found),
+        json!([["Ale", ["2025-0001", "2026-0003"]], ["Öckerö", ["2026-0004", null]]])
+    );
     assert_eq!(found["rows"]["totalCount"], 2);
     assert_eq!(
         found["activities"][0],
@@ -78,10 +90,16 @@ on_both!(members_go_down_and_activities_across, |app| async move {
     let later = matrix(app.office(), json!({ "asOf": "2026-11-22", "activity": ["bip"] })).await;
     assert_eq!(rows(&later), json!([["Ale", [null]], ["Öckerö", ["2026-0004"]]]));
     assert_eq!((slugs(&later), &later["activities"][0]["trend"]), (vec!["bip"], &Value::Null));
-    assert_eq!(rows(&matrix(app.office(), json!({ "asOf": "2026-06-30" })).await)[1], json!(["Boden", ["2025-0002", null]]));
+    assert_eq!(
+        rows(&matrix(app.office(), json!({ "asOf": "2026-06-30" })).await)[1],
+        json!(["Boden", ["2025-0002", null]])
+    );
     let old = matrix(app.office(), json!({ "asOf": "2019-12-31" })).await;
     assert_eq!((slugs(&old), &old["byVolunteers"]), (vec!["gammalt"], &json!([])));
-    assert_eq!(matrix(app.office(), json!({ "activity": ["none"] })).await["activities"], json!([]));
+    assert_eq!(
+        matrix(app.office(), json!({ "activity": ["none"] })).await["activities"],
+        json!([])
+    );
 });
 
 on_both!(a_member_sees_its_row_and_a_lead_its_columns, |app| async move {
@@ -92,10 +110,18 @@ on_both!(a_member_sees_its_row_and_a_lead_its_columns, |app| async move {
     let own = matrix(app.member(ale), json!({ "comparedTo": "2026-02-28" })).await;
     assert_eq!(rows(&own), json!([["Ale", ["2025-0001", "2026-0003"]]]));
     assert_eq!(own["rows"]["totalCount"], 1);
-    assert_eq!(own["activities"][0]["coverage"], json!({ "connected": 1, "members": 1, "share": 1.0, "notConnected": [] }));
+    assert_eq!(
+        own["activities"][0]["coverage"],
+        json!({ "connected": 1, "members": 1, "share": 1.0, "notConnected": [] })
+    );
     let trend = |found: &Value| {
         let trend = &found["activities"][0]["trend"];
-        (trend["joinedCount"].clone(), trend["leftCount"].clone(), trend["joined"].clone(), trend["left"].clone())
+        (
+            trend["joinedCount"].clone(),
+            trend["leftCount"].clone(),
+            trend["joined"].clone(),
+            trend["left"].clone(),
+        )
     };
     assert_eq!(trend(&own), (json!(0), json!(0), json!([]), json!([])));
 
@@ -109,10 +135,19 @@ on_both!(a_member_sees_its_row_and_a_lead_its_columns, |app| async move {
 
 on_both!(bad_days_and_activities_are_named, |app| async move {
     app.import(FILES).await;
-    let bad = app.office().ask(QUESTION, json!({ "asOf": "2026-02-30", "comparedTo": "x", "activity": ["", "a\u{0}"] })).await;
+    let bad = app
+        .office()
+        .ask(
+            QUESTION,
+            json!({ "asOf": "2026-02-30", "comparedTo": "x", "activity": ["", "a\u{0}"] }),
+        )
+        .await;
     assert_eq!(bad.bad_fields(), ["activity.0", "activity.1", "asOf", "comparedTo"]);
     for compared_to in ["2026-11-21", "2027-01-01"] {
-        assert_eq!(app.office().ask(QUESTION, json!({ "comparedTo": compared_to })).await.bad_fields(), ["comparedTo"]);
+        assert_eq!(
+            app.office().ask(QUESTION, json!({ "comparedTo": compared_to })).await.bad_fields(),
+            ["comparedTo"]
+        );
     }
 });
 
@@ -120,10 +155,12 @@ on_both!(the_matrix_takes_the_same_statements_whatever_its_size, |app| async mov
     let mut made = Vec::new();
     let mut of_last = Vec::new();
     for size in [2, 40] {
-        let mut files: Vec<_> = FILES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
+        let mut files: Vec<_> =
+            FILES.iter().map(|(name, text)| (*name, (*text).to_owned())).collect();
         for n in 0..size {
             writeln!(files[0].1, "m{n},Förbund {n:03},,,,,2015-01-01,,,,,,,").unwrap();
-            writeln!(files[1].1, "a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,").unwrap();
+            writeln!(files[1].1, "a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,")
+                .unwrap();
             writeln!(files[2].1, "g{n},2024-{n:04},PARTICIPATION,INCOME,a{n},m{n},,,2024-01-01,,1,,2023-12-01T09:00:00Z,2023-12-02,,,,,")
                 .unwrap();
         }
@@ -138,6 +175,7 @@ on_both!(the_matrix_takes_the_same_statements_whatever_its_size, |app| async mov
         assert!(of_last.is_empty() || of_last == statements, "{statements:#?}");
         of_last = statements;
     }
-    // Activities and their funding; coverage now by two and then by one, coming, going and who that is; rows, cells and their count.
+    // Activities and their funding; coverage now by two and then by one, coming, going and who that
+    // is; rows, cells and their count.
     assert_eq!(made, [11, 11], "{of_last:#?}");
 });

@@ -9,7 +9,10 @@ use crate::{
 async fn metrics(app: &App) -> String {
     let answer = app.get("/metrics").await;
     assert_eq!(answer.status, 200);
-    assert_eq!(answer.header("content-type"), "application/openmetrics-text; version=1.0.0; charset=utf-8");
+    assert_eq!(
+        answer.header("content-type"),
+        "application/openmetrics-text; version=1.0.0; charset=utf-8"
+    );
     let text = answer.text();
     assert!(text.ends_with("# EOF\n"), "{text}");
     text
@@ -23,7 +26,9 @@ on_both!(what_expires_is_measured_by_activity_and_kind, |app| async move {
     let samples = Samples::fill(&app).await;
     let text = metrics(&app).await;
     let gauge = |activity: &str, kind: &str, within: i64, count: i64| {
-        format!("samregister_agreements_expiring{{activity=\"{activity}\",kind=\"{kind}\",within=\"{within}\"}} {count}")
+        format!(
+            "samregister_agreements_expiring{{activity=\"{activity}\",kind=\"{kind}\",within=\"{within}\"}} {count}"
+        )
     };
     for line in [
         gauge("bip", "PARTICIPATION", 30, 0),
@@ -77,21 +82,32 @@ on_both!(requests_are_counted_and_timed, |app| async move {
 
 on_both!(results_are_counted_by_operation_and_error, |app| async move {
     let (office, batches) = (app.office(), app.with(&[("SAMREGISTER_MAX_BATCH", "5")]));
-    let admission = |name: &str| format!("memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }}");
+    let admission = |name: &str| {
+        format!("memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }}")
+    };
     office.query("{ viewer { subject } }").await.data();
     office.query("{ viewer { subject } }").await.data();
     office.query(&format!("mutation {{ {} }}", admission("Ale"))).await.data();
     office.query(&format!("mutation {{ {} }}", admission(""))).await.error();
     app.board().query(&format!("mutation {{ {} }}", admission("Boden"))).await.error();
     // A result with the same code twice counts once.
-    assert_eq!(office.query("{ a: node(id: \"x\") { id } b: node(id: \"y\") { id } }").await.errors().len(), 2);
+    assert_eq!(
+        office
+            .query("{ a: node(id: \"x\") { id } b: node(id: \"y\") { id } }")
+            .await
+            .errors()
+            .len(),
+        2
+    );
     office.query("{ nothing }").await.error();
     office.query("{").await.error();
     app.nobody().query("{ viewer { subject } }").await.error();
     office.post("[]").await.error();
     let text = metrics(&app).await;
     let line = |operation: &str, code: &str, reason: &str, count: u32| {
-        format!("samregister_graphql_results_total{{operation=\"{operation}\",code=\"{code}\",reason=\"{reason}\"}} {count}")
+        format!(
+            "samregister_graphql_results_total{{operation=\"{operation}\",code=\"{code}\",reason=\"{reason}\"}} {count}"
+        )
     };
     for line in [
         line("query", "OK", "", 2),
@@ -107,11 +123,18 @@ on_both!(results_are_counted_by_operation_and_error, |app| async move {
     }
     // In a list each counts separately.
     let asked = |query: String| serde_json::json!({ "query": query });
-    let list =
-        serde_json::json!([asked("{ viewer { subject } }".into()), asked(format!("mutation {{ {} }}", admission(""))), asked("}".into())]);
+    let list = serde_json::json!([
+        asked("{ viewer { subject } }".into()),
+        asked(format!("mutation {{ {} }}", admission(""))),
+        asked("}".into())
+    ]);
     batches.office().post(list.to_string()).await;
     let text = metrics(&batches).await;
-    for line in [line("query", "OK", "", 1), line("mutation", "INVALID", "", 1), line("unknown", "INVALID", "", 1)] {
+    for line in [
+        line("query", "OK", "", 1),
+        line("mutation", "INVALID", "", 1),
+        line("unknown", "INVALID", "", 1),
+    ] {
         assert!(has(&text, &line), "{line} in {text}");
     }
 });
@@ -120,21 +143,36 @@ on_both!(results_are_counted_by_operation_and_error, |app| async move {
 async fn they_are_for_peers_on_the_same_machine_and_for_a_token_of_their_own() {
     const TOKEN: &str = "a-token-for-prometheus-of-32-bytes";
     let open = App::sqlite().await;
-    let app = open.with(&[("SAMREGISTER_METRICS_OPEN", "false"), ("SAMREGISTER_METRICS_TOKEN", TOKEN)]);
+    let app =
+        open.with(&[("SAMREGISTER_METRICS_OPEN", "false"), ("SAMREGISTER_METRICS_TOKEN", TOKEN)]);
     // The origin of a request in process is unknown; no role opens.
-    for caller in [app.office(), app.auditor(), app.service("audit:read"), app.nobody(), app.bearer("x"), app.bearer("")] {
+    for caller in [
+        app.office(),
+        app.auditor(),
+        app.service("audit:read"),
+        app.nobody(),
+        app.bearer("x"),
+        app.bearer(""),
+    ] {
         let answer = caller.get("/metrics").await;
-        assert_eq!((answer.status.as_u16(), answer.code(), answer.header("www-authenticate")), (401, "UNAUTHENTICATED", "Bearer"));
+        assert_eq!(
+            (answer.status.as_u16(), answer.code(), answer.header("www-authenticate")),
+            (401, "UNAUTHENTICATED", "Bearer")
+        );
     }
     assert_eq!(app.bearer(TOKEN).get("/metrics").await.status, 200);
     let answer = app.bearer("x").get("/metrics").await;
     assert!(
-        answer.error()["message"].as_str().unwrap().starts_with("the token of SAMREGISTER_METRICS_TOKEN is needed"),
+        answer.error()["message"]
+            .as_str()
+            .unwrap()
+            .starts_with("the token of SAMREGISTER_METRICS_TOKEN is needed"),
         "{}",
         answer.text()
     );
     // Without a token set, none can be sent.
-    let answer = app.with(&[("SAMREGISTER_METRICS_OPEN", "false")]).bearer(TOKEN).get("/metrics").await;
+    let answer =
+        app.with(&[("SAMREGISTER_METRICS_OPEN", "false")]).bearer(TOKEN).get("/metrics").await;
     assert_eq!(answer.status, 401);
     let message = answer.error()["message"].as_str().unwrap();
     assert!(message.contains("no token is set") && !message.contains("Bearer"), "{message}");

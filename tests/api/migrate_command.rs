@@ -1,4 +1,5 @@
-//! Tests of `migrate --status` and `--dry-run`, of `serve --no-migrate`, and of programs that are older than the register allows.
+//! Tests of `migrate --status` and `--dry-run`, of `serve --no-migrate`, and of programs that are
+//! older than the register allows.
 
 use std::process::Output;
 
@@ -18,7 +19,8 @@ use crate::{
 };
 
 fn run(place: &Place, line: &str) -> (Option<i32>, String, String) {
-    let Output { status, stdout, stderr } = place.program().args(line.split_whitespace()).output().unwrap();
+    let Output { status, stdout, stderr } =
+        place.program().args(line.split_whitespace()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
@@ -30,7 +32,8 @@ fn nothing<'a>(_: &'a Database, _: &'a DatabaseTransaction) -> BoxFuture<'a, Res
 /// Migrates as a program of this version with one more migration does.
 async fn migrate_as(url: &str, version: &str) {
     let db = Database::connect(url, Clock::system(), None).await.unwrap();
-    let newer = Plan::current().with(Conversion { name: "m9999_01_01_01_newer", run: nothing }, version);
+    let newer =
+        Plan::current().with(Conversion { name: "m9999_01_01_01_newer", run: nothing }, version);
     // Once it has done it, this program is too old to look for more.
     let done = db.apply(&newer).await;
     assert_eq!(done.is_err(), version != OWN, "{done:?}");
@@ -62,19 +65,35 @@ on_both!(what_is_to_be_migrated_is_listed_and_nothing_is_changed, |app| async mo
     let (code, out, err) = run(&place, "migrate --dry-run --format json");
     let listed: Vec<Value> = serde_json::from_str(&out).unwrap();
     assert_eq!((code, listed.len()), (Some(0), pending), "{err}");
-    assert_eq!((&listed[0]["name"], &listed[0]["status"]), (&"m2026_11_24_01_texts".into(), &"PENDING".into()));
+    assert_eq!(
+        (&listed[0]["name"], &listed[0]["status"]),
+        (&"m2026_11_24_01_texts".into(), &"PENDING".into())
+    );
     assert!(err.contains("nothing was changed: a dry run"), "{err}");
     let (_, out, err) = run(&place, "migrate --status --format csv");
     assert_eq!(out.lines().next(), Some("name,status,applied_at,applied_by,oldest_program"));
     let first = out.lines().nth(1).unwrap();
-    assert!(first.starts_with("m2026_11_21_01_members,APPLIED,20") && first.ends_with(&format!("Z,{OWN},0.1.0")), "{first}");
-    assert!(err.contains(&format!("{pending} migration")) && err.contains("run `samregister migrate`"), "{err}");
+    assert!(
+        first.starts_with("m2026_11_21_01_members,APPLIED,20")
+            && first.ends_with(&format!("Z,{OWN},0.1.0")),
+        "{first}"
+    );
+    assert!(
+        err.contains(&format!("{pending} migration")) && err.contains("run `samregister migrate`"),
+        "{err}"
+    );
 
     let (code, out, err) = run(&place, "migrate");
     assert_eq!((code, out.as_str()), (Some(0), ""));
     assert!(err.ends_with("applied; the register is up to date\n"), "{err}");
-    assert_eq!(run(&place, "migrate"), (Some(0), String::new(), "the register is up to date\n".into()));
-    assert_eq!(run(&place, "migrate --dry-run --check"), (Some(0), String::new(), "the register is up to date\n".into()));
+    assert_eq!(
+        run(&place, "migrate"),
+        (Some(0), String::new(), "the register is up to date\n".into())
+    );
+    assert_eq!(
+        run(&place, "migrate --dry-run --check"),
+        (Some(0), String::new(), "the register is up to date\n".into())
+    );
     for wrong in ["migrate --check", "migrate --status --dry-run", "migrate --format json"] {
         assert_eq!(run(&place, wrong).0, Some(2), "{wrong}");
     }
@@ -86,8 +105,20 @@ on_both!(a_server_that_may_not_migrate_does_not_start_on_an_old_schema, |app| as
     db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
     let (code, _, err) = run(&place, "serve --no-migrate --bind 127.0.0.1:0");
     assert_eq!(code, Some(1), "{err}");
-    assert!(err.contains("the database is not migrated, or not to this version; run `samregister migrate`"), "{err}");
-    assert!(db.migration_status(&Plan::current()).await.unwrap().iter().any(|step| step.applied.is_none()), "it was migrated");
+    assert!(
+        err.contains(
+            "the database is not migrated, or not to this version; run `samregister migrate`"
+        ),
+        "{err}"
+    );
+    assert!(
+        db.migration_status(&Plan::current())
+            .await
+            .unwrap()
+            .iter()
+            .any(|step| step.applied.is_none()),
+        "it was migrated"
+    );
     db.close().await.unwrap();
     assert_eq!(run(&place, "migrate").0, Some(0));
     drop(crate::cli::Server::start(place.program(), "serve --no-migrate --bind 127.0.0.1:0"));
@@ -131,7 +162,8 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
     }
     // Nothing was begun, a new key neither.
     assert!(!trail_key_file().with_extension("pem.next").exists());
-    // A token of which the trail knows nothing is minted where no register can be reached, and nowhere else.
+    // A token of which the trail knows nothing is minted where no register can be reached, and
+    // nowhere else.
     let older = app.place().await;
     let db = Database::connect(&older.url(), Clock::system(), None).await.unwrap();
     db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
@@ -142,25 +174,41 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
 
     let (code, out, err) = run(&place, "migrate --status --format csv");
     assert_eq!(code, Some(0), "{err}");
-    assert!(out.lines().last().unwrap().starts_with("m9999_01_01_01_newer,APPLIED_BY_NEWER,"), "{out}");
+    assert!(
+        out.lines().last().unwrap().starts_with("m9999_01_01_01_newer,APPLIED_BY_NEWER,"),
+        "{out}"
+    );
     assert!(err.contains("1 migration applied by a newer program"), "{err}");
-    assert!(err.contains("the register is newer than this program: ") && err.contains("needs 99.1.0 or later"), "{err}");
+    assert!(
+        err.contains("the register is newer than this program: ")
+            && err.contains("needs 99.1.0 or later"),
+        "{err}"
+    );
     assert!(!out.contains("PENDING") && !err.contains("up to date"), "{out}{err}");
-    for line in ["migrate --dry-run", "migrate --dry-run --check", "migrate --dry-run --format json"] {
+    for line in
+        ["migrate --dry-run", "migrate --dry-run --check", "migrate --dry-run --format json"]
+    {
         assert_eq!(run(&place, line), (Some(1), String::new(), why.clone()), "{line}");
     }
 });
 
-on_both!(a_newer_program_that_changes_nothing_of_importance_leaves_older_ones_running, |app| async move {
-    let place = app.place().await;
-    migrate_as(&place.url(), OWN).await;
-    assert_eq!(run(&place, "verify").0, Some(0));
-    assert_eq!(run(&place, "migrate"), (Some(0), String::new(), "the register is up to date\n".into()));
-    drop(crate::cli::Server::start(place.program(), "serve --bind 127.0.0.1:0"));
-});
+on_both!(
+    a_newer_program_that_changes_nothing_of_importance_leaves_older_ones_running,
+    |app| async move {
+        let place = app.place().await;
+        migrate_as(&place.url(), OWN).await;
+        assert_eq!(run(&place, "verify").0, Some(0));
+        assert_eq!(
+            run(&place, "migrate"),
+            (Some(0), String::new(), "the register is up to date\n".into())
+        );
+        drop(crate::cli::Server::start(place.program(), "serve --bind 127.0.0.1:0"));
+    }
+);
 
 on_both!(a_running_server_notices_that_it_is_too_old, |app| async move {
-    let admission = "mutation { memberAdmit(input: { name: \"Ny\", joinedOn: \"2026-01-01\" }) { name } }";
+    let admission =
+        "mutation { memberAdmit(input: { name: \"Ny\", joinedOn: \"2026-01-01\" }) { name } }";
     app.office().query(admission).await.data();
     assert_eq!(app.get("/readyz").await.status, StatusCode::OK);
     let revision = app.revision().await;
@@ -168,7 +216,10 @@ on_both!(a_running_server_notices_that_it_is_too_old, |app| async move {
     let answer = app.office().query(admission).await;
     assert_eq!(answer.reason(), "PROGRAM_TOO_OLD");
     let message = answer.error()["message"].as_str().unwrap();
-    assert!(message.contains("needs 99.1.0 or later") && message.contains("nothing was changed"), "{message}");
+    assert!(
+        message.contains("needs 99.1.0 or later") && message.contains("nothing was changed"),
+        "{message}"
+    );
     let ready = app.get("/readyz").await;
     assert_eq!(ready.status, StatusCode::SERVICE_UNAVAILABLE);
     assert_eq!(

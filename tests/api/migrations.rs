@@ -1,4 +1,5 @@
-//! What is promised about registers of earlier versions: nothing of theirs is lost when the schema changes.
+//! What is promised about registers of earlier versions: nothing of theirs is lost when the schema
+//! changes.
 
 use domain::database::{Database, Plan};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
@@ -28,8 +29,11 @@ fn with_ids(db: &DatabaseConnection, sql: &str) -> String {
 
 /// The texts that a query finds; null as `-`.
 async fn texts<const COLUMNS: usize>(db: &DatabaseConnection, sql: &str) -> Vec<[String; COLUMNS]> {
-    let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
-    let text = |row: &sea_orm::QueryResult, place| row.try_get_by_index::<Option<String>>(place).unwrap().unwrap_or_else(|| "-".to_owned());
+    let rows =
+        db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    let text = |row: &sea_orm::QueryResult, place| {
+        row.try_get_by_index::<Option<String>>(place).unwrap().unwrap_or_else(|| "-".to_owned())
+    };
     rows.iter().map(|row| std::array::from_fn(|place| text(row, place))).collect()
 }
 
@@ -49,13 +53,19 @@ on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
     db.execute_unprepared(&with_ids(&db, &fill)).await.unwrap();
     assert_eq!(register.migrate().await.unwrap()[0], "m2026_11_24_01_texts");
 
-    let of_activities =
-        "SELECT slug, CAST(ends_on AS text), purpose, goal FROM activity JOIN activity_text ON activity_id = id ORDER BY slug";
+    let of_activities = "SELECT slug, CAST(ends_on AS text), purpose, goal FROM activity JOIN activity_text ON activity_id = id ORDER BY slug";
     let [bip, jgl, silent] = texts::<4>(&db, of_activities).await.try_into().unwrap();
     assert!(bip == ["bip", "2026-12-31", &long, "-"], "the long text is another");
-    assert_eq!((jgl, silent), (["jgl", "-", "Kurser", "Rad ett\nRad två"].map(Into::into), ["tyst", "-", "-", "-"].map(Into::into)));
+    assert_eq!(
+        (jgl, silent),
+        (
+            ["jgl", "-", "Kurser", "Rad ett\nRad två"].map(Into::into),
+            ["tyst", "-", "-", "-"].map(Into::into)
+        )
+    );
 
-    let of_reports = "SELECT period, health, summary, deviations, next_steps, reported_by FROM status_report
+    let of_reports =
+        "SELECT period, health, summary, deviations, next_steps, reported_by FROM status_report
         JOIN status_report_text ON status_report_id = id ORDER BY period";
     let [short, whole] = texts::<6>(&db, of_reports).await.try_into().unwrap();
     assert_eq!(short, ["2026-T1", "GREEN", "Bra", "-", "-", "Lena"]);
@@ -68,7 +78,10 @@ on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
         ("status_report", "deviations"),
         ("status_report", "next_steps"),
     ] {
-        let left = Statement::from_string(db.get_database_backend(), format!("SELECT {table}.{column} FROM {table}"));
+        let left = Statement::from_string(
+            db.get_database_backend(),
+            format!("SELECT {table}.{column} FROM {table}"),
+        );
         assert!(db.query_all_raw(left).await.is_err(), "{table} has its {column} still");
     }
     db.close().await.unwrap();

@@ -33,17 +33,25 @@ async fn fill(app: &App) -> [String; 3] {
                delta: agreement(by: { number: \"2026-0004\" }) { counterparty { ... on Organisation { id } } } }",
         )
         .await;
-    [&answer["members"]["nodes"][0]["id"], &answer["gamma"]["counterparty"]["id"], &answer["delta"]["counterparty"]["id"]]
-        .map(|id| id.as_str().unwrap().to_owned())
+    [
+        &answer["members"]["nodes"][0]["id"],
+        &answer["gamma"]["counterparty"]["id"],
+        &answer["delta"]["counterparty"]["id"],
+    ]
+    .map(|id| id.as_str().unwrap().to_owned())
 }
 
 on_both!(an_organisation_is_added, |app| async move {
     let input = json!({ "name": " Örebro universitet ", "orgNumber": "202100-2924" });
-    let added = app.office().does("organisationAdd", "id name orgNumber agreements { totalCount }", input).await;
+    let added = app
+        .office()
+        .does("organisationAdd", "id name orgNumber agreements { totalCount }", input)
+        .await;
     let id = &added["organisationAdd"]["id"];
     let expected = json!({ "id": id, "name": "Örebro universitet", "orgNumber": "202100-2924", "agreements": { "totalCount": 0 } });
     assert_eq!(added["organisationAdd"], expected);
-    let uuid = id.as_str().unwrap().strip_prefix("organisation_").unwrap().parse::<uuid::Uuid>().unwrap();
+    let uuid =
+        id.as_str().unwrap().strip_prefix("organisation_").unwrap().parse::<uuid::Uuid>().unwrap();
     assert_eq!(
         app.trail(0).await,
         [json!({
@@ -54,27 +62,56 @@ on_both!(an_organisation_is_added, |app| async move {
             },
         })]
     );
-    let unknown = app.office().does("organisationAdd", "name orgNumber", json!({ "name": "Konsulten", "orgNumber": null })).await;
+    let unknown = app
+        .office()
+        .does(
+            "organisationAdd",
+            "name orgNumber",
+            json!({ "name": "Konsulten", "orgNumber": null }),
+        )
+        .await;
     assert_eq!(unknown["organisationAdd"], json!({ "name": "Konsulten", "orgNumber": null }));
     // Of those whose number nobody knows there may be many.
     app.office().does("organisationAdd", "id", json!({ "name": "Konsulten" })).await.data();
 
     let before = app.revision().await;
-    let bad = app.office().does("organisationAdd", "id", json!({ "name": " ", "orgNumber": "121212-1212" })).await;
+    let bad = app
+        .office()
+        .does("organisationAdd", "id", json!({ "name": " ", "orgNumber": "121212-1212" }))
+        .await;
     assert_eq!(bad.bad_fields(), ["input.name", "input.orgNumber"]);
-    let taken = app.office().does("organisationAdd", "id", json!({ "name": "Ny", "orgNumber": "202100-2924" })).await;
+    let taken = app
+        .office()
+        .does("organisationAdd", "id", json!({ "name": "Ny", "orgNumber": "202100-2924" }))
+        .await;
     let message = "another organisation has the organisation number 202100-2924";
     assert_eq!((taken.reason(), &taken.error()["message"]), ("ORG_NUMBER_TAKEN", &json!(message)));
-    for caller in [app.finance(), app.board(), app.auditor(), app.lead(&["bip"]), app.service("members:read agreements:write")] {
-        assert_eq!(caller.does("organisationAdd", "id", json!({ "name": "" })).await.code(), "FORBIDDEN");
-        assert_eq!(caller.does("organisationUpdate", "id", json!({ "organisation": id, "name": "" })).await.code(), "FORBIDDEN");
+    for caller in [
+        app.finance(),
+        app.board(),
+        app.auditor(),
+        app.lead(&["bip"]),
+        app.service("members:read agreements:write"),
+    ] {
+        assert_eq!(
+            caller.does("organisationAdd", "id", json!({ "name": "" })).await.code(),
+            "FORBIDDEN"
+        );
+        assert_eq!(
+            caller
+                .does("organisationUpdate", "id", json!({ "organisation": id, "name": "" }))
+                .await
+                .code(),
+            "FORBIDDEN"
+        );
     }
     assert_eq!(app.revision().await, before);
 });
 
 on_both!(only_what_is_said_of_an_organisation_changes, |app| async move {
     let [ale, gamma, delta] = fill(&app).await;
-    let update = async |input: Value| app.office().does("organisationUpdate", "name orgNumber", input).await;
+    let update =
+        async |input: Value| app.office().does("organisationUpdate", "name orgNumber", input).await;
     let mut expected = json!({ "name": "Gamma AB", "orgNumber": "802555-0008" });
     for (field, value, becomes) in [
         ("name", Value::Null, json!("Gamma AB")),
@@ -93,20 +130,41 @@ on_both!(only_what_is_said_of_an_organisation_changes, |app| async move {
         assert_eq!(app.revision().await - before, i64::from(is_change), "{input}");
     }
     let entry = app.trail(app.revision().await - 1).await.remove(0);
-    assert_eq!((&entry["action"], &entry["subject"]["id"]), (&json!("organisationUpdate"), &json!(gamma)));
-    assert_eq!((&entry["before"]["org_number"], &entry["after"]["org_number"]), (&Value::Null, &json!("802555-0008")));
-    assert_eq!((&entry["before"]["name_key"], &entry["after"]["name"]), (&json!("g{mma ab"), &json!("Gåmma AB")));
+    assert_eq!(
+        (&entry["action"], &entry["subject"]["id"]),
+        (&json!("organisationUpdate"), &json!(gamma))
+    );
+    assert_eq!(
+        (&entry["before"]["org_number"], &entry["after"]["org_number"]),
+        (&Value::Null, &json!("802555-0008"))
+    );
+    assert_eq!(
+        (&entry["before"]["name_key"], &entry["after"]["name"]),
+        (&json!("g{mma ab"), &json!("Gåmma AB"))
+    );
 
     let before = app.revision().await;
-    assert_eq!(update(json!({ "organisation": delta, "orgNumber": "802555-0008", "name": "Ny" })).await.reason(), "ORG_NUMBER_TAKEN");
+    assert_eq!(
+        update(json!({ "organisation": delta, "orgNumber": "802555-0008", "name": "Ny" }))
+            .await
+            .reason(),
+        "ORG_NUMBER_TAKEN"
+    );
     let bad = json!({ "organisation": ale, "name": "a\u{0}", "orgNumber": "8025550008" });
-    assert_eq!(update(bad).await.bad_fields(), ["input.name", "input.orgNumber", "input.organisation"]);
-    let nothing = json!({ "organisation": "organisation_0197aaaaaaaa7000800000000000000a", "name": "Ny" });
+    assert_eq!(
+        update(bad).await.bad_fields(),
+        ["input.name", "input.orgNumber", "input.organisation"]
+    );
+    let nothing =
+        json!({ "organisation": "organisation_0197aaaaaaaa7000800000000000000a", "name": "Ny" });
     assert_eq!(update(nothing).await.code(), "NOT_FOUND");
     assert_eq!(app.revision().await, before);
     // A member may be a counterparty elsewhere, under its own number.
     let shared = update(json!({ "organisation": delta, "orgNumber": "222000-1834" })).await;
-    assert_eq!(shared["organisationUpdate"], json!({ "name": "Delta AB", "orgNumber": "222000-1834" }));
+    assert_eq!(
+        shared["organisationUpdate"],
+        json!({ "name": "Delta AB", "orgNumber": "222000-1834" })
+    );
 });
 
 on_both!(an_organisation_is_seen_by_those_who_deal_with_it, |app| async move {
@@ -116,7 +174,12 @@ on_both!(an_organisation_is_seen_by_those_who_deal_with_it, |app| async move {
         let nodes: Vec<_> = numbers.iter().map(|number| json!({ "number": number })).collect();
         json!({ "name": name, "agreements": { "totalCount": numbers.len(), "nodes": nodes } })
     };
-    let all = || json!([organisation("Gamma AB", &["2026-0001", "2026-0002", "2026-0003"]), organisation("Delta AB", &["2026-0004"])]);
+    let all = || {
+        json!([
+            organisation("Gamma AB", &["2026-0001", "2026-0002", "2026-0003"]),
+            organisation("Delta AB", &["2026-0004"])
+        ])
+    };
     let names = || json!([organisation("Gamma AB", &[]), organisation("Delta AB", &[])]);
     for (who, caller, seen) in [
         ("office", app.office(), all()),
@@ -124,15 +187,28 @@ on_both!(an_organisation_is_seen_by_those_who_deal_with_it, |app| async move {
         ("board", app.board(), all()),
         ("auditor", app.auditor(), all()),
         ("agreements:read", app.service("agreements:read"), all()),
-        // Who they are is no secret to a program that asks for members, what was agreed with them is.
+        // Who they are is no secret to a program that asks for members, what was agreed with them
+        // is.
         ("members:read", app.service("members:read"), names()),
-        ("the lead of BIP", app.lead(&["bip"]), json!([organisation("Gamma AB", &["2026-0001"]), null])),
-        ("the lead of both", app.lead(&["bip", "jgl"]), json!([organisation("Gamma AB", &["2026-0001", "2026-0002"]), null])),
+        (
+            "the lead of BIP",
+            app.lead(&["bip"]),
+            json!([organisation("Gamma AB", &["2026-0001"]), null]),
+        ),
+        (
+            "the lead of both",
+            app.lead(&["bip", "jgl"]),
+            json!([organisation("Gamma AB", &["2026-0001", "2026-0002"]), null]),
+        ),
         ("the lead of nothing", app.lead(&["annat"]), json!([null, null])),
         ("Ale", app.member(&ale), json!([null, null])),
         ("templates:read", app.service("templates:read"), json!([null, null])),
     ] {
-        assert_eq!(caller.ask(question, json!({ "ids": [gamma, delta] })).await["nodes"], seen, "{who}");
+        assert_eq!(
+            caller.ask(question, json!({ "ids": [gamma, delta] })).await["nodes"],
+            seen,
+            "{who}"
+        );
     }
 });
 
@@ -147,16 +223,20 @@ on_both!(the_agreements_of_an_organisation_are_paged, |app| async move {
     };
     let page = |node: &Value| {
         let (list, info) = (&node["agreements"], &node["agreements"]["pageInfo"]);
-        let numbers: Vec<_> = list["nodes"].as_array().unwrap().iter().map(|node| &node["number"]).collect();
+        let numbers: Vec<_> =
+            list["nodes"].as_array().unwrap().iter().map(|node| &node["number"]).collect();
         json!([numbers, info["hasPreviousPage"], info["hasNextPage"], list["totalCount"]])
     };
     let first = ask(json!({ "first": 2 })).await;
     assert_eq!(page(&first[0]), json!([["2026-0001", "2026-0002"], false, true, 3]));
     assert_eq!(page(&first[1]), json!([["2026-0004"], false, false, 1]));
-    let next = ask(json!({ "first": 2, "after": first[0]["agreements"]["pageInfo"]["endCursor"] })).await;
+    let next =
+        ask(json!({ "first": 2, "after": first[0]["agreements"]["pageInfo"]["endCursor"] })).await;
     assert_eq!(page(&next[0]), json!([["2026-0003"], true, false, 3]));
-    let back = ask(json!({ "last": 1, "before": next[0]["agreements"]["pageInfo"]["startCursor"] })).await;
+    let back =
+        ask(json!({ "last": 1, "before": next[0]["agreements"]["pageInfo"]["startCursor"] })).await;
     assert_eq!(page(&back[0]), json!([["2026-0002"], true, true, 3]));
-    let bad = app.office().ask(question, json!({ "ids": [gamma], "first": -1, "after": "x" })).await;
+    let bad =
+        app.office().ask(question, json!({ "ids": [gamma], "first": -1, "after": "x" })).await;
     assert_eq!(bad.bad_fields(), ["after", "first"]);
 });

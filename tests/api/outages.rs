@@ -19,7 +19,8 @@ use crate::{
 };
 
 const READ: &str = "{ members { totalCount } }";
-const ADMISSION: &str = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }";
+const ADMISSION: &str =
+    "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }";
 
 #[tokio::test]
 async fn a_file_that_is_gone_is_neither_read_nor_written_until_it_is_back() {
@@ -50,7 +51,8 @@ async fn a_file_that_is_gone_is_neither_read_nor_written_until_it_is_back() {
 async fn what_is_answered_as_done_is_on_the_disk() {
     let app = App::sqlite().await;
     let asked = Statement::from_string(app.db.backend(), "PRAGMA synchronous");
-    let level: i64 = app.db.read().query_one_raw(asked).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+    let level: i64 =
+        app.db.read().query_one_raw(asked).await.unwrap().unwrap().try_get_by_index(0).unwrap();
     assert_eq!(level, 2, "a power cut can take back a commit unless it is FULL");
 }
 
@@ -58,8 +60,12 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
     let (app, _folder) = fill(&app, 3).await;
     let id = drafted(&app.finance(), course(&member(&app, 1).await, "100.00")).await;
     issue(&app.finance(), &id, "id").await.data();
-    let (members, before) = (app.office().query(READ).await["members"]["totalCount"].clone(), app.revision().await);
-    let other = Database::connect(&app.url(), app.db.clock, None).await.unwrap().with_trail_key(trail_key());
+    let (members, before) =
+        (app.office().query(READ).await["members"]["totalCount"].clone(), app.revision().await);
+    let other = Database::connect(&app.url(), app.db.clock, None)
+        .await
+        .unwrap()
+        .with_trail_key(trail_key());
     let import = audit::begin(&other, &Viewer::operator("import"), "import").await.unwrap();
     // A new file has to be kept before it is served, and waits for longer than changes do.
     let (path, began) = (format!("/files/invoices/{id}.pdf"), Instant::now());
@@ -89,7 +95,8 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
     let measured = app.get("/metrics").await.text();
     let line = "samregister_graphql_results_total{operation=\"mutation\",code=\"CONFLICT\",reason=\"BUSY\"} 20";
     assert!(measured.lines().any(|found| found == line), "{measured}");
-    // Longer than one that was told to be busy would have waited, for its turn here and then for the other program.
+    // Longer than one that was told to be busy would have waited, for its turn here and then for
+    // the other program.
     tokio::time::sleep_until((began + Duration::from_secs(12)).into()).await;
     assert!(!file.is_finished());
     import.undo().await.unwrap();
@@ -102,7 +109,9 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
 
 on_both!(under_load_a_query_waits_for_a_connection_as_long_as_it_may_take, |app| async move {
     let mut taken = Vec::new();
-    while let Ok(snapshot) = tokio::time::timeout(Duration::from_millis(500), app.db.snapshot()).await {
+    while let Ok(snapshot) =
+        tokio::time::timeout(Duration::from_millis(500), app.db.snapshot()).await
+    {
         taken.push(snapshot.unwrap());
     }
     let waiting = tokio::spawn({
@@ -110,7 +119,11 @@ on_both!(under_load_a_query_waits_for_a_connection_as_long_as_it_may_take, |app|
         async move { app.office().query(READ).await["members"]["totalCount"].clone() }
     });
     tokio::time::sleep(Duration::from_secs(11)).await;
-    assert_eq!(app.get("/readyz").await.status, StatusCode::OK, "many ask, but the database is there");
+    assert_eq!(
+        app.get("/readyz").await.status,
+        StatusCode::OK,
+        "many ask, but the database is there"
+    );
     assert!(!waiting.is_finished());
     drop(taken);
     assert_eq!(waiting.await.unwrap(), 0);

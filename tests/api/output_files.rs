@@ -16,7 +16,9 @@ const PERIOD: [&str; 5] = ["revenue", "--from", "2010-01-01", "--to", "2026-12-3
 
 /// An activity with a cost in each of two hundred months.
 async fn filled(app: &App) {
-    let costs: String = (0..200).map(|month| format!("bip,{}-{:02}-01,10.00,Kostnad\n", 2010 + month / 12, month % 12 + 1)).collect();
+    let costs: String = (0..200)
+        .map(|month| format!("bip,{}-{:02}-01,10.00,Kostnad\n", 2010 + month / 12, month % 12 + 1))
+        .collect();
     app.import(&[
         ("activities.csv", "key,slug,name,purpose,goal,funding,starts_on,ends_on\nbip,bip,BIP,,,SPECIAL_FEE,2010-01-01,\n"),
         ("costs.csv", &format!("activity,booked_on,amount,description\n{costs}")),
@@ -28,11 +30,16 @@ fn message(output: &Output) -> String {
     String::from_utf8_lossy(&output.stderr).into_owned()
 }
 
-/// Runs the program in a folder where, if `is_limited`, no file may grow larger than one kilobyte, as on a disk that is full.
+/// Runs the program in a folder where, if `is_limited`, no file may grow larger than one kilobyte,
+/// as on a disk that is full.
 fn limited(app: &App, folder: &Path, arguments: &[&str], is_limited: bool) -> Output {
     let program = app.program();
     let mut command = Command::new("bash");
-    let limit = if is_limited { "ulimit -f 1; trap '' XFSZ; exec \"$0\" \"$@\"" } else { "exec \"$0\" \"$@\"" };
+    let limit = if is_limited {
+        "ulimit -f 1; trap '' XFSZ; exec \"$0\" \"$@\""
+    } else {
+        "exec \"$0\" \"$@\""
+    };
     command.args(["-c", limit]).arg(program.get_program()).args(arguments).current_dir(folder);
     for (name, value) in program.get_envs() {
         match value {
@@ -44,7 +51,10 @@ fn limited(app: &App, folder: &Path, arguments: &[&str], is_limited: bool) -> Ou
 }
 
 fn names(folder: &Path) -> Vec<String> {
-    let mut names: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().file_name().into_string().unwrap()).collect();
+    let mut names: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().file_name().into_string().unwrap())
+        .collect();
     names.sort();
     names
 }
@@ -59,11 +69,29 @@ async fn no_command_writes_over_the_register() {
     std::os::unix::fs::symlink(database, folder.join("link.csv")).unwrap();
     fs::hard_link(database, folder.join("other.csv")).unwrap();
     let before = app.revision().await;
-    for name in ["register.db", "./register.db", "register.db-wal", "register.db-shm", "register.db-journal", "link.csv", "other.csv"] {
+    for name in [
+        "register.db",
+        "./register.db",
+        "register.db-wal",
+        "register.db-shm",
+        "register.db-journal",
+        "link.csv",
+        "other.csv",
+    ] {
         for command in [&PERIOD[..], &["sie", "--from", "2026-01-01", "--to", "2026-12-31"]] {
-            let output = app.program().args(command).args(["--output", name]).current_dir(folder).output().unwrap();
+            let output = app
+                .program()
+                .args(command)
+                .args(["--output", name])
+                .current_dir(folder)
+                .output()
+                .unwrap();
             assert_eq!(output.status.code(), Some(1), "{command:?} {name}: {}", message(&output));
-            assert!(message(&output).contains("is the register's own database; choose another file"), "{name}: {}", message(&output));
+            assert!(
+                message(&output).contains("is the register's own database; choose another file"),
+                "{name}: {}",
+                message(&output)
+            );
         }
     }
     let output = app.program().args(["verify"]).output().unwrap();
@@ -75,7 +103,11 @@ async fn no_command_writes_over_the_register() {
     let mut program = app.program();
     program.env("DATABASE_URL", format!("sqlite://{}", export.join("members.csv").display()));
     let output = program.arg("export").arg(&export).output().unwrap();
-    assert!(output.status.code() == Some(1) && message(&output).contains("the register's own database"), "{}", message(&output));
+    assert!(
+        output.status.code() == Some(1) && message(&output).contains("the register's own database"),
+        "{}",
+        message(&output)
+    );
     assert!(fs::read(export.join("members.csv")).unwrap().starts_with(b"SQLite format 3"));
 }
 
@@ -88,11 +120,17 @@ on_both!(no_command_writes_over_keys_and_settings, |app| async move {
     fs::write(folder.path().join("samregister.toml"), NETWORK).unwrap();
     // Not there yet: as it is on a first start.
     let signing = folder.path().join("signing.pem");
-    let before: Vec<_> = names(folder.path()).iter().map(|name| fs::read(folder.path().join(name)).unwrap()).collect();
+    let before: Vec<_> = names(folder.path())
+        .iter()
+        .map(|name| fs::read(folder.path().join(name)).unwrap())
+        .collect();
     let program = || {
         let mut program = app.program();
         program.env_remove("SAMREGISTER_JWT_SECRET").env("SAMREGISTER_JWT_SECRET_FILE", &secret);
-        program.env("SAMREGISTER_TRAIL_KEY", &trail_key).env("SAMREGISTER_JWT_SIGNING_KEY", &signing).current_dir(folder.path());
+        program
+            .env("SAMREGISTER_TRAIL_KEY", &trail_key)
+            .env("SAMREGISTER_JWT_SIGNING_KEY", &signing)
+            .current_dir(folder.path());
         program
     };
     for name in ["trail.pem", "./trail.pem", "samregister.toml", "secret", "signing.pem"] {
@@ -107,11 +145,23 @@ on_both!(no_command_writes_over_keys_and_settings, |app| async move {
     let export = folder.path().join("csv");
     fs::create_dir(&export).unwrap();
     fs::copy(&trail_key, export.join("members.csv")).unwrap();
-    let output = program().env("SAMREGISTER_TRAIL_KEY", export.join("members.csv")).arg("export").arg(&export).output().unwrap();
-    assert!(output.status.code() == Some(1) && message(&output).contains("keys or secrets"), "{}", message(&output));
+    let output = program()
+        .env("SAMREGISTER_TRAIL_KEY", export.join("members.csv"))
+        .arg("export")
+        .arg(&export)
+        .output()
+        .unwrap();
+    assert!(
+        output.status.code() == Some(1) && message(&output).contains("keys or secrets"),
+        "{}",
+        message(&output)
+    );
     assert_eq!(names(&export), ["members.csv"]);
     fs::remove_dir_all(&export).unwrap();
-    let after: Vec<_> = names(folder.path()).iter().map(|name| fs::read(folder.path().join(name)).unwrap()).collect();
+    let after: Vec<_> = names(folder.path())
+        .iter()
+        .map(|name| fs::read(folder.path().join(name)).unwrap())
+        .collect();
     assert_eq!(after, before);
 });
 
@@ -122,7 +172,9 @@ async fn a_report_that_cannot_be_written_leaves_the_old_one_whole() {
     let folder = tempfile::tempdir().unwrap();
     let report = folder.path().join("report");
     let run = |format: &str, is_limited: bool| {
-        let arguments = [&PERIOD[..], &["--group-by", "month", "--format", format, "--output", "report"]].concat();
+        let arguments =
+            [&PERIOD[..], &["--group-by", "month", "--format", format, "--output", "report"]]
+                .concat();
         limited(&app, folder.path(), &arguments, is_limited)
     };
     for format in ["csv", "json", "xlsx", "table"] {
@@ -131,14 +183,31 @@ async fn a_report_that_cannot_be_written_leaves_the_old_one_whole() {
         assert!(before.len() > 1_024, "{format}");
         let failed = run(format, true);
         assert_eq!(failed.status.code(), Some(1), "{format}: {}", message(&failed));
-        assert!(message(&failed).contains("error: cannot write report: "), "{format}: {}", message(&failed));
-        assert_eq!((fs::read(&report).unwrap() == before, names(folder.path())), (true, vec!["report".to_owned()]), "{format}");
+        assert!(
+            message(&failed).contains("error: cannot write report: "),
+            "{format}: {}",
+            message(&failed)
+        );
+        assert_eq!(
+            (fs::read(&report).unwrap() == before, names(folder.path())),
+            (true, vec!["report".to_owned()]),
+            "{format}"
+        );
     }
     use std::os::unix::fs::PermissionsExt;
     assert_eq!(fs::metadata(&report).unwrap().permissions().mode() & 0o777, 0o600);
     // What goes to a device goes there.
-    let output = app.program().args(PERIOD).args(["--format", "csv", "--output", "/dev/stdout"]).output().unwrap();
-    assert!(output.status.success() && output.stdout.starts_with(b"activity"), "{}", message(&output));
+    let output = app
+        .program()
+        .args(PERIOD)
+        .args(["--format", "csv", "--output", "/dev/stdout"])
+        .output()
+        .unwrap();
+    assert!(
+        output.status.success() && output.stdout.starts_with(b"activity"),
+        "{}",
+        message(&output)
+    );
 }
 
 #[tokio::test(flavor = "multi_thread")]
@@ -153,7 +222,11 @@ async fn a_bookkeeping_file_that_cannot_be_written_leaves_the_old_one_whole() {
     let before = fs::read(folder.path().join("2026.si")).unwrap();
     assert!(before.len() > 1_024);
     let failed = limited(&app, folder.path(), &sie, true);
-    assert!(failed.status.code() == Some(1) && message(&failed).contains("cannot write 2026.si: "), "{}", message(&failed));
+    assert!(
+        failed.status.code() == Some(1) && message(&failed).contains("cannot write 2026.si: "),
+        "{}",
+        message(&failed)
+    );
     assert!(fs::read(folder.path().join("2026.si")).unwrap() == before);
     assert_eq!(names(folder.path()), ["2026.si", "samregister.toml"]);
 }
@@ -166,12 +239,18 @@ async fn an_export_that_cannot_be_written_leaves_the_old_one_whole() {
     let written = limited(&app, folder.path(), &["export", "csv"], false);
     assert!(written.status.success(), "{}", message(&written));
     let export = folder.path().join("csv");
-    let files = || -> Vec<_> { names(&export).into_iter().filter(|name| name.ends_with(".csv")).collect() };
-    let contents = || -> Vec<_> { files().iter().map(|name| fs::read(export.join(name)).unwrap()).collect() };
+    let files =
+        || -> Vec<_> { names(&export).into_iter().filter(|name| name.ends_with(".csv")).collect() };
+    let contents =
+        || -> Vec<_> { files().iter().map(|name| fs::read(export.join(name)).unwrap()).collect() };
     // The last of the files is too large for the limit.
     let before = (names(&export), contents());
     app.import(&[("organisations.csv", "key,name,org_number\nkonsult,Konsult AB,\n")]).await;
     let failed = limited(&app, folder.path(), &["export", "csv"], true);
-    assert!(failed.status.code() == Some(1) && message(&failed).contains("cannot write "), "{}", message(&failed));
+    assert!(
+        failed.status.code() == Some(1) && message(&failed).contains("cannot write "),
+        "{}",
+        message(&failed)
+    );
     assert!((names(&export), contents()) == before, "{:?}", names(&export));
 }

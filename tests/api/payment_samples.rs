@@ -48,7 +48,9 @@ pub const TOTAL_OF_1001: &str = "1855.99";
 
 /// What is asked of an invoice, by its number.
 pub async fn invoice(app: &App, number: &str, selection: &str) -> Value {
-    let document = format!("query($number: String!) {{ invoice(by: {{ number: $number }}) {{ {selection} }} }}");
+    let document = format!(
+        "query($number: String!) {{ invoice(by: {{ number: $number }}) {{ {selection} }} }}"
+    );
     app.finance().ask(&document, json!({ "number": number })).await["invoice"].clone()
 }
 
@@ -68,7 +70,13 @@ pub async fn does(app: &App, name: &str, input: Value, selection: &str) -> Answe
 }
 
 /// Records a payment.
-pub async fn pays(app: &App, number: &str, received_on: &str, amount: &str, reference: &str) -> Answer {
+pub async fn pays(
+    app: &App,
+    number: &str,
+    received_on: &str,
+    amount: &str,
+    reference: &str,
+) -> Answer {
     let input = json!({ "invoice": id(app, number).await, "receivedOn": received_on, "amount": amount, "reference": reference });
     does(app, "paymentRecord", input, "paid outstanding overpaid state").await
 }
@@ -78,7 +86,8 @@ pub async fn adds_up(app: &App) {
     assert_eq!(revenue::integrity(&app.db).await.unwrap(), Vec::<String>::new());
 }
 
-/// What came in within these days with VAT, by activity's slug (`-` for none, and for what pays no line), as the revenue report has it.
+/// What came in within these days with VAT, by activity's slug (`-` for none, and for what pays no
+/// line), as the revenue report has it.
 pub async fn came_in(app: &App, from: &str, to: &str) -> Vec<(String, String)> {
     let document = "query($input: RevenueInput!) { revenue(input: $input) { rows { activity { slug } gross unattributed } } }";
     let input = json!({ "from": from, "to": to, "basis": "PAID", "groupBy": ["ACTIVITY"] });
@@ -107,36 +116,51 @@ pub async fn bank_payment(app: &App, payer: &str, serial: usize) -> String {
     let file = tempfile::NamedTempFile::new().unwrap();
     std::fs::write(file.path(), lines.join("\n")).unwrap();
     let viewer = Viewer::operator("payments import");
-    bank::import(&app.db, &viewer, &own_network(), file.path(), false, &mut |_, _| {}).await.unwrap();
+    bank::import(&app.db, &viewer, &own_network(), file.path(), false, &mut |_, _| {})
+        .await
+        .unwrap();
     let document = "{ bankPayments(first: 200) { nodes { id bankReference } } }";
-    let nodes = app.office().query(document).await["bankPayments"]["nodes"].as_array().unwrap().clone();
+    let nodes =
+        app.office().query(document).await["bankPayments"]["nodes"].as_array().unwrap().clone();
     let own = format!("BG 50501055 20261120 {serial:05} {serial}");
-    nodes.iter().find(|node| node["bankReference"] == own).unwrap()["id"].as_str().unwrap().to_owned()
+    nodes.iter().find(|node| node["bankReference"] == own).unwrap()["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
-/// A good input of a refund of an invoice, of which so much is paid that there is something to pay back.
+/// A good input of a refund of an invoice, of which so much is paid that there is something to pay
+/// back.
 async fn refundable(app: &App, invoice: &str, turn: usize) -> Value {
     let paid = json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "30000.00", "reference": format!("Ö{turn}") });
     app.office().does("paymentRecord", "id", paid).await.data();
     json!({ "invoice": invoice, "paidOn": "2026-11-02", "amount": "1.00", "reference": format!("UT{turn}") })
 }
 
-/// A good input of each deed on what comes in, for an invoice that is overdue; each turn's is another.
+/// A good input of each deed on what comes in, for an invoice that is overdue; each turn's is
+/// another.
 pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
     let payment = |reference: &str| json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "1.00", "reference": reference });
     match name {
         "paymentRecord" => payment(&format!("B{turn}")),
         "paymentReverse" => {
             let reference = format!("R{turn}");
-            let recorded = app.office().does("paymentRecord", "payments { id reference }", payment(&reference)).await;
+            let recorded = app
+                .office()
+                .does("paymentRecord", "payments { id reference }", payment(&reference))
+                .await;
             let payments = recorded["paymentRecord"]["payments"].as_array().unwrap().clone();
             json!({ "payment": payments.iter().find(|payment| payment["reference"] == reference).unwrap()["id"], "reason": "Fel" })
         }
         "refundRecord" => refundable(app, invoice, turn).await,
         "refundReverse" => {
             let (turn, input) = (40 + turn, refundable(app, invoice, 40 + turn).await);
-            let recorded = app.office().does("refundRecord", "invoice { refunds { id reference } }", input).await;
-            let refunds = recorded["refundRecord"]["invoice"]["refunds"].as_array().unwrap().clone();
+            let recorded = app
+                .office()
+                .does("refundRecord", "invoice { refunds { id reference } }", input)
+                .await;
+            let refunds =
+                recorded["refundRecord"]["invoice"]["refunds"].as_array().unwrap().clone();
             let reference = format!("UT{turn}");
             json!({ "refund": refunds.iter().find(|refund| refund["reference"] == reference).unwrap()["id"], "reason": "Fel" })
         }
@@ -146,7 +170,9 @@ pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
             let files = [
                 (
                     "invoices.csv",
-                    format!("key,number,kind,buyer,issued_on,due_on,credits\nliten-{turn},{number},INVOICE,beta,2026-03-02,2026-04-01,\n"),
+                    format!(
+                        "key,number,kind,buyer,issued_on,due_on,credits\nliten-{turn},{number},INVOICE,beta,2026-03-02,2026-04-01,\n"
+                    ),
                 ),
                 (
                     "invoice_lines.csv",
@@ -156,19 +182,31 @@ pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
                     ),
                 ),
             ];
-            app.import(&files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>()).await;
+            app.import(
+                &files.iter().map(|(name, text)| (*name, text.as_str())).collect::<Vec<_>>(),
+            )
+            .await;
             json!({ "invoice": id(app, &number.to_string()).await, "reason": "Ören" })
         }
-        "invoiceRemind" => json!({ "invoice": invoice, "sentOn": format!("2026-08-{}", 10 + turn) }),
-        "bankPaymentMatch" => json!({ "payment": bank_payment(app, "Betalare", 10 + turn).await, "invoice": invoice }),
+        "invoiceRemind" => {
+            json!({ "invoice": invoice, "sentOn": format!("2026-08-{}", 10 + turn) })
+        }
+        "bankPaymentMatch" => {
+            json!({ "payment": bank_payment(app, "Betalare", 10 + turn).await, "invoice": invoice })
+        }
         "bankPaymentMarkDuplicate" => json!({
             "payment": bank_payment(app, "Betalare", 130 + turn).await,
             "duplicateOf": bank_payment(app, "Betalare", 160 + turn).await,
         }),
-        "bankPaymentSetAside" => json!({ "payment": bank_payment(app, "Betalare", 40 + turn).await, "reason": "Annat" }),
+        "bankPaymentSetAside" => {
+            json!({ "payment": bank_payment(app, "Betalare", 40 + turn).await, "reason": "Annat" })
+        }
         _ => {
             let payment = bank_payment(app, "Betalare", 70 + turn).await;
-            app.office().does("bankPaymentSetAside", "id", json!({ "payment": payment, "reason": "Annat" })).await.data();
+            app.office()
+                .does("bankPaymentSetAside", "id", json!({ "payment": payment, "reason": "Annat" }))
+                .await
+                .data();
             json!({ "payment": payment })
         }
     }

@@ -1,4 +1,5 @@
-//! What is promised about payments: each is booked once, shared out to the öre, and taken back without a trace being lost.
+//! What is promised about payments: each is booked once, shared out to the öre, and taken back
+//! without a trace being lost.
 
 use std::collections::BTreeMap;
 
@@ -17,10 +18,17 @@ on_both!(a_payment_is_booked_once_and_shared_out, |app| async move {
     app.import(&LEDGER).await;
     let before = app.revision().await;
     let part = pays(&app, "1001", "2026-02-10", "1000.00", "B1").await;
-    assert_eq!(part["paymentRecord"], json!({ "paid": "1000.00", "outstanding": "855.99", "overpaid": "0.00", "state": "OVERDUE" }));
+    assert_eq!(
+        part["paymentRecord"],
+        json!({ "paid": "1000.00", "outstanding": "855.99", "overpaid": "0.00", "state": "OVERDUE" })
+    );
     assert_eq!(app.trail(before).await.len(), 1);
-    // 1000 of 1855.99: 673.50, 269.40 and 57.11 by the lines' gross sums; the öre too much is the largest's.
-    assert_eq!(came_in(&app, "2026-02-01", "2026-02-28").await, [("bip".into(), "326.51".into()), ("indikatorer".into(), "673.49".into())]);
+    // 1000 of 1855.99: 673.50, 269.40 and 57.11 by the lines' gross sums; the öre too much is the
+    // largest's.
+    assert_eq!(
+        came_in(&app, "2026-02-01", "2026-02-28").await,
+        [("bip".into(), "326.51".into()), ("indikatorer".into(), "673.49".into())]
+    );
 
     let revision = app.revision().await;
     let again = pays(&app, "1001", "2026-02-10", "1000.00", " B1 ").await;
@@ -30,10 +38,16 @@ on_both!(a_payment_is_booked_once_and_shared_out, |app| async move {
         assert_eq!(pays(&app, "1001", day, amount, "B1").await.reason(), "PAYMENT_DIFFERS");
     }
     // The same reference on another invoice is another payment.
-    assert_eq!(pays(&app, "1002", "2026-03-10", "300.00", "B1").await["paymentRecord"]["outstanding"], "500.00");
+    assert_eq!(
+        pays(&app, "1002", "2026-03-10", "300.00", "B1").await["paymentRecord"]["outstanding"],
+        "500.00"
+    );
 
     let rest = pays(&app, "1001", "2026-03-05", "900.00", "B2").await;
-    assert_eq!(rest["paymentRecord"], json!({ "paid": "1900.00", "outstanding": "0.00", "overpaid": "44.01", "state": "PAID" }));
+    assert_eq!(
+        rest["paymentRecord"],
+        json!({ "paid": "1900.00", "outstanding": "0.00", "overpaid": "44.01", "state": "PAID" })
+    );
     let told = invoice(
         &app,
         "1001",
@@ -50,9 +64,12 @@ on_both!(a_payment_is_booked_once_and_shared_out, |app| async move {
 
 on_both!(a_payment_with_an_earlier_day_moves_the_shares_of_later_ones, |app| async move {
     app.import(&LEDGER).await;
-    for (day, amount, reference) in
-        [("2026-05-10", "0.07", "B3"), ("2026-03-10", "0.05", "B2"), ("2026-02-10", "0.03", "B1"), ("2026-03-10", "1855.84", "B0")]
-    {
+    for (day, amount, reference) in [
+        ("2026-05-10", "0.07", "B3"),
+        ("2026-03-10", "0.05", "B2"),
+        ("2026-02-10", "0.03", "B1"),
+        ("2026-03-10", "1855.84", "B0"),
+    ] {
         pays(&app, "1001", day, amount, reference).await.data();
         adds_up(&app).await;
     }
@@ -61,7 +78,10 @@ on_both!(a_payment_with_an_earlier_day_moves_the_shares_of_later_ones, |app| asy
         came_in(&app, "2026-01-01", "2026-12-31").await,
         [("bip".into(), "605.99".into()), ("indikatorer".into(), "1250.00".into())]
     );
-    assert_eq!(invoice(&app, "1001", "paid total").await, json!({ "paid": TOTAL_OF_1001, "total": TOTAL_OF_1001 }));
+    assert_eq!(
+        invoice(&app, "1001", "paid total").await,
+        json!({ "paid": TOTAL_OF_1001, "total": TOTAL_OF_1001 })
+    );
 });
 
 on_both!(every_fault_of_a_payment_is_named_at_once, |app| async move {
@@ -69,7 +89,9 @@ on_both!(every_fault_of_a_payment_is_named_at_once, |app| async move {
     let before = app.revision().await;
     let (invoice, other) = (id(&app, "1003").await, id(&app, "1").await);
     // The number 1 is the credit note's alone.
-    let draft = app.office().query("{ invoices(filter: { state: DRAFT }) { nodes { id } } }").await["invoices"]["nodes"][0]["id"].clone();
+    let draft = app.office().query("{ invoices(filter: { state: DRAFT }) { nodes { id } } }").await
+        ["invoices"]["nodes"][0]["id"]
+        .clone();
     for (input, fields) in [
         (
             json!({ "invoice": "x", "receivedOn": "2026-02-30", "amount": "1.005", "reference": " " }),
@@ -87,20 +109,25 @@ on_both!(every_fault_of_a_payment_is_named_at_once, |app| async move {
             json!({ "invoice": other, "receivedOn": "2026-11-22", "amount": "0.00", "reference": "B" }),
             vec!["input.amount", "input.invoice", "input.receivedOn"],
         ),
-        (json!({ "invoice": draft, "receivedOn": "2026-11-20", "amount": "1.00", "reference": "B" }), vec!["input.invoice"]),
+        (
+            json!({ "invoice": draft, "receivedOn": "2026-11-20", "amount": "1.00", "reference": "B" }),
+            vec!["input.invoice"],
+        ),
     ] {
         let answer = does(&app, "paymentRecord", input.clone(), "id").await;
         assert_eq!(answer.bad_fields(), fields, "{input}");
     }
-    let nothing =
-        json!({ "invoice": "invoice_0197aaaaaaaa7000800000000000000a", "receivedOn": "2026-11-20", "amount": "1.00", "reference": "B" });
+    let nothing = json!({ "invoice": "invoice_0197aaaaaaaa7000800000000000000a", "receivedOn": "2026-11-20", "amount": "1.00", "reference": "B" });
     assert_eq!(does(&app, "paymentRecord", nothing, "id").await.code(), "NOT_FOUND");
     assert_eq!(app.revision().await, before);
 
     let most = "10000000000.00";
     pays(&app, "1003", "2026-11-20", most, "B1").await.data();
     assert_eq!(pays(&app, "1003", "2026-11-20", "0.01", "B2").await.bad_fields(), ["input.amount"]);
-    assert_eq!(pays(&app, "1003", "2026-11-20", most, "B1").await["paymentRecord"]["overpaid"], "9999998900.00");
+    assert_eq!(
+        pays(&app, "1003", "2026-11-20", most, "B1").await["paymentRecord"]["overpaid"],
+        "9999998900.00"
+    );
     adds_up(&app).await;
 });
 
@@ -137,12 +164,16 @@ on_both!(a_payment_is_taken_back_by_another, |app| async move {
     assert_eq!(invoice(&app, "1001", "state").await["state"], "PAID");
     let payment = invoice(&app, "1001", "payments { id }").await["payments"][0]["id"].clone();
     let bad = json!({ "payment": payment, "reversedOn": "2026-02-09", "reason": "" });
-    assert_eq!(does(&app, "paymentReverse", bad, "id").await.bad_fields(), ["input.reason", "input.reversedOn"]);
+    assert_eq!(
+        does(&app, "paymentReverse", bad, "id").await.bad_fields(),
+        ["input.reason", "input.reversedOn"]
+    );
     let bad = json!({ "payment": payment, "reversedOn": "2026-11-22", "reason": "x" });
     assert_eq!(does(&app, "paymentReverse", bad, "id").await.bad_fields(), ["input.reversedOn"]);
 
     let before = app.revision().await;
-    let input = json!({ "payment": payment, "reversedOn": "2026-04-01", "reason": "Avsåg Gävles faktura" });
+    let input =
+        json!({ "payment": payment, "reversedOn": "2026-04-01", "reason": "Avsåg Gävles faktura" });
     let taken = does(
         &app,
         "paymentReverse",
@@ -158,7 +189,10 @@ on_both!(a_payment_is_taken_back_by_another, |app| async move {
         ] })
     );
     let trail = app.trail(before).await;
-    assert_eq!((trail.len(), &trail[0]["action"], &trail[0]["after"]["paid"]), (1, &json!("paymentReverse"), &json!(0)));
+    assert_eq!(
+        (trail.len(), &trail[0]["action"], &trail[0]["after"]["paid"]),
+        (1, &json!("paymentReverse"), &json!(0))
+    );
     // What was reported of February stays true, and April has less.
     assert_eq!(
         came_in(&app, "2026-02-01", "2026-02-28").await,
@@ -172,10 +206,23 @@ on_both!(a_payment_is_taken_back_by_another, |app| async move {
 
     assert_eq!(does(&app, "paymentReverse", input, "id").await.reason(), "PAYMENT_REVERSED");
     let reversal = invoice(&app, "1001", "payments { id }").await["payments"][1]["id"].clone();
-    assert_eq!(does(&app, "paymentReverse", json!({ "payment": reversal, "reason": "x" }), "id").await.reason(), "IS_REVERSAL");
-    assert_eq!(pays(&app, "1001", "2026-02-10", TOTAL_OF_1001, "B1").await.reason(), "PAYMENT_REVERSED");
-    assert_eq!(pays(&app, "1001", "2026-05-01", TOTAL_OF_1001, "B1 igen").await["paymentRecord"]["state"], "PAID");
-    let told = invoice(&app, "1001", "april: state(on: \"2026-04-30\") may: state(on: \"2026-05-01\")").await;
+    assert_eq!(
+        does(&app, "paymentReverse", json!({ "payment": reversal, "reason": "x" }), "id")
+            .await
+            .reason(),
+        "IS_REVERSAL"
+    );
+    assert_eq!(
+        pays(&app, "1001", "2026-02-10", TOTAL_OF_1001, "B1").await.reason(),
+        "PAYMENT_REVERSED"
+    );
+    assert_eq!(
+        pays(&app, "1001", "2026-05-01", TOTAL_OF_1001, "B1 igen").await["paymentRecord"]["state"],
+        "PAID"
+    );
+    let told =
+        invoice(&app, "1001", "april: state(on: \"2026-04-30\") may: state(on: \"2026-05-01\")")
+            .await;
     assert_eq!(told, json!({ "april": "OVERDUE", "may": "PAID" }));
     adds_up(&app).await;
 });
@@ -185,14 +232,28 @@ on_both!(reversals_go_out_with_the_files_and_come_in_again, |app| async move {
     pays(&app, "1002", "2026-03-10", "500.00", "B1").await.data();
     pays(&app, "1002", "2026-03-10", "10.00", "A9").await.data();
     let payments = invoice(&app, "1002", "payments { id reference }").await["payments"].clone();
-    let payment = payments.as_array().unwrap().iter().find(|payment| payment["reference"] == "B1").unwrap()["id"].clone();
-    does(&app, "paymentReverse", json!({ "payment": payment, "reversedOn": "2026-03-10", "reason": "Studsade" }), "id").await.data();
+    let payment = payments
+        .as_array()
+        .unwrap()
+        .iter()
+        .find(|payment| payment["reference"] == "B1")
+        .unwrap()["id"]
+        .clone();
+    does(
+        &app,
+        "paymentReverse",
+        json!({ "payment": payment, "reversedOn": "2026-03-10", "reason": "Studsade" }),
+        "id",
+    )
+    .await
+    .data();
     adds_up(&app).await;
 
     let folder = tempfile::tempdir().unwrap();
     let done = app.program().args(["export", folder.path().to_str().unwrap()]).output().unwrap();
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    let text = |folder: &std::path::Path| std::fs::read_to_string(folder.join("payments.csv")).unwrap();
+    let text =
+        |folder: &std::path::Path| std::fs::read_to_string(folder.join("payments.csv")).unwrap();
     let first = text(folder.path());
     assert!(first.contains(",2026-03-10,-500.00,B1 (återförd),B1,Studsade,,\n"), "{first}");
     // The same again changes nothing, and into an empty register it makes the same.
@@ -201,10 +262,20 @@ on_both!(reversals_go_out_with_the_files_and_come_in_again, |app| async move {
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
     assert_eq!(app.revision().await, before);
     let other = App::sqlite().await;
-    let (done, second) =
-        (other.program().args(["import", folder.path().to_str().unwrap()]).output().unwrap(), tempfile::tempdir().unwrap());
+    let (done, second) = (
+        other.program().args(["import", folder.path().to_str().unwrap()]).output().unwrap(),
+        tempfile::tempdir().unwrap(),
+    );
     assert!(done.status.success(), "{}", String::from_utf8_lossy(&done.stderr));
-    assert!(other.program().args(["export", second.path().to_str().unwrap()]).output().unwrap().status.success());
+    assert!(
+        other
+            .program()
+            .args(["export", second.path().to_str().unwrap()])
+            .output()
+            .unwrap()
+            .status
+            .success()
+    );
     assert_eq!(text(second.path()), first);
     adds_up(&other).await;
 
@@ -219,7 +290,10 @@ on_both!(reversals_go_out_with_the_files_and_come_in_again, |app| async move {
         ("b,2026-03-10,10.00,X,A9,Fel tecken", "must be below zero"),
         ("b,2026-03-10,-10.00,X,,", "must be above zero"),
     ] {
-        let files = [("payments.csv", format!("invoice,received_on,amount,reference,reverses,reason\n{row}\n"))];
+        let files = [(
+            "payments.csv",
+            format!("invoice,received_on,amount,reference,reverses,reason\n{row}\n"),
+        )];
         let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
         let error = app.try_import(&files).await.unwrap_err().to_string();
         assert!(error.contains(why), "{row}: {error}");
@@ -232,13 +306,23 @@ on_both!(the_ledger_adds_up_whatever_comes_in_and_in_what_order, |app| async mov
         Lot::draw(&app, seed, 30).await;
         let mut random = StdRng::seed_from_u64(seed);
         let list = "{ invoices(first: 200, filter: { kind: INVOICE }) { nodes { id number issuedOn total payments { amount } } } }";
-        let listed = app.finance().query(list).await["invoices"]["nodes"].as_array().unwrap().clone();
-        let ore = |amount: &Value| amount.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
+        let listed =
+            app.finance().query(list).await["invoices"]["nodes"].as_array().unwrap().clone();
+        let ore =
+            |amount: &Value| amount.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
         let mut expected: BTreeMap<String, i64> = BTreeMap::new();
         let mut deeds = Vec::new();
         for node in listed.iter().filter(|node| !node["issuedOn"].is_null()) {
             let number = node["number"].as_str().unwrap();
-            expected.insert(number.to_owned(), node["payments"].as_array().unwrap().iter().map(|payment| ore(&payment["amount"])).sum());
+            expected.insert(
+                number.to_owned(),
+                node["payments"]
+                    .as_array()
+                    .unwrap()
+                    .iter()
+                    .map(|payment| ore(&payment["amount"]))
+                    .sum(),
+            );
             for nth in 0..random.random_range(0..4) {
                 // Öre, a part of it, all of it, or more.
                 let amount = match random.random_range(0..4) {
@@ -258,18 +342,40 @@ on_both!(the_ledger_adds_up_whatever_comes_in_and_in_what_order, |app| async mov
             *expected.get_mut(node["number"].as_str().unwrap()).unwrap() += amount;
             if random.random_range(0..5) == 0 {
                 let payments = answer["paymentRecord"]["payments"].as_array().unwrap().clone();
-                let payment = payments.iter().find(|payment| payment["reference"] == reference).unwrap()["id"].clone();
-                does(&app, "paymentReverse", json!({ "payment": payment, "reason": "Fel" }), "id").await.data();
+                let payment = payments
+                    .iter()
+                    .find(|payment| payment["reference"] == reference)
+                    .unwrap()["id"]
+                    .clone();
+                does(&app, "paymentReverse", json!({ "payment": payment, "reason": "Fel" }), "id")
+                    .await
+                    .data();
                 *expected.get_mut(node["number"].as_str().unwrap()).unwrap() -= amount;
             }
         }
         adds_up(&app).await;
-        let listed = app.finance().query("{ invoices(first: 200, filter: { kind: INVOICE }) { nodes { number paid } } }").await;
-        for node in listed["invoices"]["nodes"].as_array().unwrap().iter().filter(|node| !node["number"].is_null()) {
+        let listed = app
+            .finance()
+            .query("{ invoices(first: 200, filter: { kind: INVOICE }) { nodes { number paid } } }")
+            .await;
+        for node in listed["invoices"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .filter(|node| !node["number"].is_null())
+        {
             assert_eq!(ore(&node["paid"]), expected[node["number"].as_str().unwrap()], "{node}");
         }
-        let by_activity: i64 = came_in(&app, "2000-01-01", "2030-12-31").await.iter().map(|(_, gross)| ore(&json!(gross))).sum();
-        assert_eq!(by_activity, expected.values().sum::<i64>(), "what came in by activity is what came in");
+        let by_activity: i64 = came_in(&app, "2000-01-01", "2030-12-31")
+            .await
+            .iter()
+            .map(|(_, gross)| ore(&json!(gross)))
+            .sum();
+        assert_eq!(
+            by_activity,
+            expected.values().sum::<i64>(),
+            "what came in by activity is what came in"
+        );
     }
 });
 
@@ -277,7 +383,10 @@ on_both!(the_database_itself_refuses_what_is_no_payment, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1002", "2026-03-10", "500.00", "B1").await.data();
     for amount in ["0", "-1"] {
-        assert!(raw(&app, &format!("UPDATE payment SET amount = {amount}")).await.is_err(), "{amount}");
+        assert!(
+            raw(&app, &format!("UPDATE payment SET amount = {amount}")).await.is_err(),
+            "{amount}"
+        );
     }
     raw(&app, "UPDATE payment SET amount = 2").await.unwrap();
 });

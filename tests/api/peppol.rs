@@ -1,4 +1,5 @@
-//! What is promised of e-invoices: the validator of Peppol BIS Billing 3, which is in `tests/checkers`, takes every one of them.
+//! What is promised of e-invoices: the validator of Peppol BIS Billing 3, which is in
+//! `tests/checkers`, takes every one of them.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -13,7 +14,9 @@ use serde_json::{Value, json};
 use crate::{
     app::{App, on_both},
     invoice_samples::{HOSTILE, day, document, line, named},
-    invoicing_samples::{NETWORK, activity, breaches, course, drafted, fill, issue, member, with_network},
+    invoicing_samples::{
+        NETWORK, activity, breaches, course, drafted, fill, issue, member, with_network,
+    },
     judges,
     life_samples::{deed, raw, sql_id, with},
 };
@@ -30,40 +33,58 @@ fn any_invoice() -> impl Strategy<Value = Invoice> {
         proptest::sample::subsequence(vec![Standard25, Reduced12, Reduced6, Zero, Exempt], 1..=5),
     ];
     let text = prop_oneof![3 => "[ -~åäöÅÄÖ–]{1,60}".boxed(), 1 => "\\PC{0,30}".boxed(), 1 => proptest::sample::select(HOSTILE.to_vec()).prop_map(str::to_owned).boxed()];
-    let one = (text.clone(), 1_i64..5_000_000, -10_000_000_i64..10_000_000, 0_usize..5, 0_i64..700, 0_i64..400, 0_u8..4);
+    let one = (
+        text.clone(),
+        1_i64..5_000_000,
+        -10_000_000_i64..10_000_000,
+        0_usize..5,
+        0_i64..700,
+        0_i64..400,
+        0_u8..4,
+    );
     let kind = prop_oneof![Just(InvoiceKind::Invoice), Just(InvoiceKind::CreditNote)];
     (kind, rates, proptest::collection::vec(one, 1..9), any::<bool>(), text, 0_u8..8).prop_map(
         |(kind, rates, lines, whole, words, giros)| {
-            let lines = lines.into_iter().map(|(text, quantity, price, rate, from, length, about)| {
-                let from = day("2025-01-01") + chrono::Days::new(from.unsigned_abs());
-                Line {
-                    agreement: (about & 1 == 1).then(|| format!("2026-{about:04}")),
-                    period: (about & 2 == 2).then(|| (from, from + chrono::Days::new(length.unsigned_abs()))),
-                    ..line(&text, quantity, price, rates[rate % rates.len()])
-                }
-            });
+            let lines =
+                lines.into_iter().map(|(text, quantity, price, rate, from, length, about)| {
+                    let from = day("2025-01-01") + chrono::Days::new(from.unsigned_abs());
+                    Line {
+                        agreement: (about & 1 == 1).then(|| format!("2026-{about:04}")),
+                        period: (about & 2 == 2)
+                            .then(|| (from, from + chrono::Days::new(length.unsigned_abs()))),
+                        ..line(&text, quantity, price, rates[rate % rates.len()])
+                    }
+                });
             let mut invoice = document(kind, lines.collect(), whole);
             invoice.seller.bankgiro = invoice.seller.bankgiro.filter(|_| giros & 1 == 1);
             invoice.seller.plusgiro = (giros & 2 == 2).then(|| "28 65 43-4".to_owned());
             invoice.seller.f_tax = giros & 4 == 4;
             if kind == InvoiceKind::Invoice && giros == 7 {
-                invoice.refers_to = Some(Reference { number: words.clone(), issued_on: day("2026-11-01") });
+                invoice.refers_to =
+                    Some(Reference { number: words.clone(), issued_on: day("2026-11-01") });
             }
             Invoice { reason: Some(words), ..invoice }
         },
     )
 }
 
-/// What the validator finds in each of the files of a folder, by name: rules that a document breaks, warnings too.
+/// What the validator finds in each of the files of a folder, by name: rules that a document
+/// breaks, warnings too.
 fn validate(folder: &Path) -> BTreeMap<String, Vec<String>> {
     let files = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path());
     let output = judges::judge("peppol/validate.py").arg("--json").args(files).output().unwrap();
     let text = String::from_utf8(output.stdout).unwrap();
-    assert!(matches!(output.status.code(), Some(0 | 1)), "{text}{}", String::from_utf8_lossy(&output.stderr));
+    assert!(
+        matches!(output.status.code(), Some(0 | 1)),
+        "{text}{}",
+        String::from_utf8_lossy(&output.stderr)
+    );
     let found = |line: &str| {
         let report: Value = serde_json::from_str(line).unwrap();
         let findings = report["findings"].as_array().unwrap().iter();
-        let words = findings.map(|finding| format!("{} {} {}", finding["id"], finding["location"], finding["message"]));
+        let words = findings.map(|finding| {
+            format!("{} {} {}", finding["id"], finding["location"], finding["message"])
+        });
         (report["file"].as_str().unwrap().to_owned(), words.collect())
     };
     text.lines().map(found).collect()
@@ -73,11 +94,17 @@ fn validate(folder: &Path) -> BTreeMap<String, Vec<String>> {
 fn the_validator_takes_every_invoice_and_credit_note() {
     let folder = tempfile::tempdir().unwrap();
     let mut runner = TestRunner::deterministic();
-    let made_up = (0..MADE_UP).map(|place| (format!("made-up-{place:02}"), any_invoice().new_tree(&mut runner).unwrap().current()));
-    let documents: BTreeMap<String, Invoice> =
-        named().into_iter().map(|(name, invoice)| (name.to_owned(), invoice)).chain(made_up).collect();
+    let made_up = (0..MADE_UP).map(|place| {
+        (format!("made-up-{place:02}"), any_invoice().new_tree(&mut runner).unwrap().current())
+    });
+    let documents: BTreeMap<String, Invoice> = named()
+        .into_iter()
+        .map(|(name, invoice)| (name.to_owned(), invoice))
+        .chain(made_up)
+        .collect();
     for (name, invoice) in &documents {
-        fs::write(folder.path().join(name).with_extension("xml"), peppol::xml(invoice).unwrap()).unwrap();
+        fs::write(folder.path().join(name).with_extension("xml"), peppol::xml(invoice).unwrap())
+            .unwrap();
     }
     // Spoiled ones, each for the rule that it breaks, show that the validator looks.
     let ordinary = String::from_utf8(peppol::xml(&documents["ordinary"]).unwrap()).unwrap();
@@ -87,11 +114,33 @@ fn the_validator_takes_every_invoice_and_credit_note() {
     let unordered = format!("{before}{}", order.split_once("</cac:OrderReference>").unwrap().1);
     let vat_id = "<cac:PartyTaxScheme><cbc:CompanyID>SE802555000801</cbc:CompanyID><cac:TaxScheme><cbc:ID>VAT</cbc:ID></cac:TaxScheme></cac:PartyTaxScheme>";
     let spoiled = [
-        ("BR-CO-15", ordinary.replace("33500.00</cbc:TaxInclusiveAmount>", "33500.01</cbc:TaxInclusiveAmount>")),
-        ("PEPPOL-EN16931-R003", unordered.replace("<cbc:BuyerReference>ZZ1234 Åsa Öberg</cbc:BuyerReference>", "")),
-        ("SE-R-013", ordinary.replace("<cbc:CompanyID schemeID=\"0007\">8025550008<", "<cbc:CompanyID schemeID=\"0007\">8025550009<")),
-        ("XSD", ordinary.replace("cbc:IssueDate", "cbc:Moved").replace("cbc:DueDate", "cbc:IssueDate").replace("cbc:Moved", "cbc:DueDate")),
-        ("BR-O-02", outside.replacen("<cac:PartyTaxScheme>", &format!("{vat_id}<cac:PartyTaxScheme>"), 1)),
+        (
+            "BR-CO-15",
+            ordinary
+                .replace("33500.00</cbc:TaxInclusiveAmount>", "33500.01</cbc:TaxInclusiveAmount>"),
+        ),
+        (
+            "PEPPOL-EN16931-R003",
+            unordered.replace("<cbc:BuyerReference>ZZ1234 Åsa Öberg</cbc:BuyerReference>", ""),
+        ),
+        (
+            "SE-R-013",
+            ordinary.replace(
+                "<cbc:CompanyID schemeID=\"0007\">8025550008<",
+                "<cbc:CompanyID schemeID=\"0007\">8025550009<",
+            ),
+        ),
+        (
+            "XSD",
+            ordinary
+                .replace("cbc:IssueDate", "cbc:Moved")
+                .replace("cbc:DueDate", "cbc:IssueDate")
+                .replace("cbc:Moved", "cbc:DueDate"),
+        ),
+        (
+            "BR-O-02",
+            outside.replacen("<cac:PartyTaxScheme>", &format!("{vat_id}<cac:PartyTaxScheme>"), 1),
+        ),
     ];
     for (rule, xml) in &spoiled {
         assert!(*xml != ordinary && *xml != outside, "{rule}");
@@ -100,18 +149,25 @@ fn the_validator_takes_every_invoice_and_credit_note() {
 
     let found = validate(folder.path());
     assert_eq!(found.len(), documents.len() + spoiled.len());
-    let faults: Vec<_> = found.iter().filter(|(name, findings)| !name.starts_with("spoiled") && !findings.is_empty()).collect();
+    let faults: Vec<_> = found
+        .iter()
+        .filter(|(name, findings)| !name.starts_with("spoiled") && !findings.is_empty())
+        .collect();
     assert!(faults.is_empty(), "{faults:#?}");
     for (rule, _) in spoiled {
         let findings = &found[&format!("spoiled {rule}.xml")];
-        assert!(findings.iter().any(|finding| finding.starts_with(&format!("\"{rule}\""))), "{rule}: {findings:?}");
+        assert!(
+            findings.iter().any(|finding| finding.starts_with(&format!("\"{rule}\""))),
+            "{rule}: {findings:?}"
+        );
     }
 }
 
 #[test]
 fn an_e_invoice_says_what_the_invoice_says() {
     let invoices: BTreeMap<_, _> = named().into_iter().collect();
-    // Line breaks and what stands before them are left out, so that parts within parts can be found.
+    // Line breaks and what stands before them are left out, so that parts within parts can be
+    // found.
     let plain = |name: &str| -> String {
         let xml = String::from_utf8(peppol::xml(&invoices[name]).unwrap()).unwrap();
         xml.lines().map(str::trim).collect()
@@ -137,9 +193,18 @@ fn an_e_invoice_says_what_the_invoice_says() {
         ("hours", &["<cbc:InvoicedQuantity unitCode=\"HUR\">2.5</cbc:InvoicedQuantity>"]),
         (
             "iban",
-            &["<cbc:ID>SE4550000000058398257466</cbc:ID><cac:FinancialInstitutionBranch><cbc:ID>ESSESESS<", "<cbc:ID>50501055</cbc:ID>"],
+            &[
+                "<cbc:ID>SE4550000000058398257466</cbc:ID><cac:FinancialInstitutionBranch><cbc:ID>ESSESESS<",
+                "<cbc:ID>50501055</cbc:ID>",
+            ],
         ),
-        ("both-giros", &["<cbc:ID>50501055</cbc:ID>", "<cbc:ID>2865434</cbc:ID><cac:FinancialInstitutionBranch><cbc:ID>SE:PLUSGIRO<"]),
+        (
+            "both-giros",
+            &[
+                "<cbc:ID>50501055</cbc:ID>",
+                "<cbc:ID>2865434</cbc:ID><cac:FinancialInstitutionBranch><cbc:ID>SE:PLUSGIRO<",
+            ],
+        ),
         (
             "credit-part",
             &[
@@ -157,8 +222,16 @@ fn an_e_invoice_says_what_the_invoice_says() {
             ],
         ),
         ("decimals", &[">2.125</cbc:InvoicedQuantity>", ">0.001</cbc:InvoicedQuantity>"]),
-        ("rounded-up", &["<cbc:PayableRoundingAmount currencyID=\"SEK\">0.37</cbc:PayableRoundingAmount>"]),
-        ("exempt", &["<cbc:ID>E</cbc:ID><cbc:Percent>0</cbc:Percent><cbc:TaxExemptionReason>Undantag från moms"]),
+        (
+            "rounded-up",
+            &["<cbc:PayableRoundingAmount currencyID=\"SEK\">0.37</cbc:PayableRoundingAmount>"],
+        ),
+        (
+            "exempt",
+            &[
+                "<cbc:ID>E</cbc:ID><cbc:Percent>0</cbc:Percent><cbc:TaxExemptionReason>Undantag från moms",
+            ],
+        ),
         (
             "exempt-with-code",
             &[
@@ -178,7 +251,13 @@ fn an_e_invoice_says_what_the_invoice_says() {
                 "<cbc:ID>O</cbc:ID><cbc:TaxExemptionReasonCode>VATEX-EU-O</cbc:TaxExemptionReasonCode><cbc:TaxExemptionReason>Avgiften är inte",
             ],
         ),
-        ("several-agreements", &["<cbc:Name>Avtal</cbc:Name><cbc:Value>2026-0042</cbc:Value>", "<cbc:Value>2026-0043</cbc:Value>"]),
+        (
+            "several-agreements",
+            &[
+                "<cbc:Name>Avtal</cbc:Name><cbc:Value>2026-0042</cbc:Value>",
+                "<cbc:Value>2026-0043</cbc:Value>",
+            ],
+        ),
         ("hostile", &["&lt;Invoice&gt;&amp;amp;]]&gt;", "<cbc:Name>Avgift</cbc:Name>"]),
     ] {
         let xml = plain(name);
@@ -200,38 +279,60 @@ fn an_e_invoice_says_what_the_invoice_says() {
     }
 }
 
-/// Issues an invoice with order reference, units, references of both sides and IBAN, an interest invoice on it, and credit notes of both; and an invoice
-/// in whole kronor that is credited in parts.
+/// Issues an invoice with order reference, units, references of both sides and IBAN, an interest
+/// invoice on it, and credit notes of both; and an invoice in whole kronor that is credited in
+/// parts.
 async fn claimed_interest(app: &App) {
     let abroad = "iban = 'SE45 5000 0000 0583 9825 7466'\nbic = 'ESSESESS'\n";
-    let settings = format!("{NETWORK}{abroad}[network.invoicing]\ninterest_from_due_date = true\nreminder_fee = '60.00'\n");
+    let settings = format!(
+        "{NETWORK}{abroad}[network.invoicing]\ninterest_from_due_date = true\nreminder_fee = '60.00'\n"
+    );
     let (app, _folder) = with_network(app, &settings);
     let line = json!({ "description": "Handledning", "quantity": "2.5", "unit": "HOUR", "unitPrice": "14600", "vatRate": "EXEMPT" });
     let input = json!({ "buyer": member(&app, 1).await, "dueInDays": 0, "lines": [line], "orderReference": "PO-4711",
         "ourReference": "Kajsa <Ek>", "buyerReference": "KST & 4711" });
     let id = drafted(&app.finance(), input).await;
-    deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": "2026-11-19" }), "id").await.data();
-    let interest = deed(&app.finance(), "interestInvoiceIssue", json!({ "invoiceId": id }), "invoice { id }").await;
+    deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": "2026-11-19" }), "id")
+        .await
+        .data();
+    let interest =
+        deed(&app.finance(), "interestInvoiceIssue", json!({ "invoiceId": id }), "invoice { id }")
+            .await;
     let interest = interest["interestInvoiceIssue"]["invoice"]["id"].clone();
     for invoice in [json!(id), interest] {
-        deed(&app.finance(), "invoiceCredit", json!({ "invoice": invoice, "reason": "Fel" }), "id").await.data();
+        deed(&app.finance(), "invoiceCredit", json!({ "invoice": invoice, "reason": "Fel" }), "id")
+            .await
+            .data();
     }
 }
 
-/// E-invoices that the register issues for what finance does, of every kind, by their numbers as files.
+/// E-invoices that the register issues for what finance does, of every kind, by their numbers as
+/// files.
 async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
     let (plain, _plain) = fill(app, 12).await;
-    let (whole, _whole) = with_network(app, &format!("{NETWORK}plusgiro = '28 65 43-4'\n[network.invoicing]\nwhole_kronor = true\n"));
-    let plusgiro = NETWORK.replace("bankgiro = '5050-1055'", "plusgiro = '28 65 43-4'").replace("vat_number", "#");
+    let (whole, _whole) = with_network(
+        app,
+        &format!("{NETWORK}plusgiro = '28 65 43-4'\n[network.invoicing]\nwhole_kronor = true\n"),
+    );
+    let plusgiro = NETWORK
+        .replace("bankgiro = '5050-1055'", "plusgiro = '28 65 43-4'")
+        .replace("vat_number", "#");
     let (unregistered, _unregistered) = with_network(app, &plusgiro);
     // The earliest ones first: numbers follow days.
     claimed_interest(app).await;
     let (bip, buyer) = (activity(&plain, "bip").await, member(&plain, 1).await);
-    let agreement = plain.office().query("{ agreement(by: { number: \"2024-0001\" }) { id } }").await["agreement"]["id"].clone();
+    let agreement = plain
+        .office()
+        .query("{ agreement(by: { number: \"2024-0001\" }) { id } }")
+        .await["agreement"]["id"]
+        .clone();
     // A buyer with a location number for its e-invoices.
     let billing = json!({ "peppolId": "0088:7300010000001", "buyerReference": "R <&> 9", "addressLine": "Gatan 9", "postalCode": "999 99", "city": "Åre" });
     let gln = json!({ "name": "Bolaget & Co", "orgNumber": "556016-0680", "billing": billing });
-    let gln = deed(&plain.office(), "organisationAdd", gln, "id").await["organisationAdd"]["id"].as_str().unwrap().to_owned();
+    let gln = deed(&plain.office(), "organisationAdd", gln, "id").await["organisationAdd"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned();
 
     let price = |rate: &str, price: &str| {
         json!({ "description": format!("Kurs {rate}"), "activity": bip, "quantity": "1.5", "unitPrice": price, "vatRate": rate,
@@ -255,10 +356,23 @@ async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
         let id = drafted(&app.finance(), input.clone()).await;
         issue(&app.finance(), &id, "id").await.data();
         // A part of its first line, then all that is left; and what was too little is corrected.
-        let found = app.finance().ask("query($id: ID!) { invoice(by: { id: $id }) { lines { id net } } }", json!({ "id": id })).await;
+        let found = app
+            .finance()
+            .ask(
+                "query($id: ID!) { invoice(by: { id: $id }) { lines { id net } } }",
+                json!({ "id": id }),
+            )
+            .await;
         let part = json!([{ "line": found["invoice"]["lines"][0]["id"], "amount": "33.37" }]);
         for lines in [part, Value::Null] {
-            deed(&app.finance(), "invoiceCredit", json!({ "invoice": id, "reason": "En plats mindre", "lines": lines }), "id").await.data();
+            deed(
+                &app.finance(),
+                "invoiceCredit",
+                json!({ "invoice": id, "reason": "En plats mindre", "lines": lines }),
+                "id",
+            )
+            .await
+            .data();
         }
         let more = json!({ "buyer": input["buyer"], "corrects": id, "reason": "Två kom till", "lines": [price(rate, "100.10")] });
         let more = drafted(&app.finance(), more).await;
@@ -271,10 +385,14 @@ async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
     }
     assert_eq!(breaches(app).await, [""; 0]);
 
-    let kept = plain.finance().query("{ invoices(first: 200) { nodes { number peppolUrl } } }").await;
+    let kept =
+        plain.finance().query("{ invoices(first: 200) { nodes { number peppolUrl } } }").await;
     let mut files = BTreeMap::new();
     for invoice in kept["invoices"]["nodes"].as_array().unwrap() {
-        let (Some(number), Some(url)) = (invoice["number"].as_str(), invoice["peppolUrl"].as_str()) else { continue };
+        let (Some(number), Some(url)) = (invoice["number"].as_str(), invoice["peppolUrl"].as_str())
+        else {
+            continue;
+        };
         let served = plain.finance().get(url).await;
         assert_eq!(served.status, 200, "{number}: {}", served.text());
         files.insert(format!("{number}.xml"), served.bytes.to_vec());
@@ -291,7 +409,11 @@ async fn the_validator_takes_what_the_register_issues() {
     for (name, xml) in &sqlite {
         fs::write(folder.path().join(name), xml).unwrap();
         let other = postgres.get(name).unwrap_or_else(|| panic!("PostgreSQL lacks {name}"));
-        assert_eq!(String::from_utf8_lossy(xml), String::from_utf8_lossy(other), "{name} is another one on PostgreSQL");
+        assert_eq!(
+            String::from_utf8_lossy(xml),
+            String::from_utf8_lossy(other),
+            "{name} is another one on PostgreSQL"
+        );
     }
     assert_eq!(sqlite.len(), postgres.len());
     let found = validate(folder.path());
@@ -332,11 +454,23 @@ on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
     let (buyer, before) = (member(&app, 1).await, app.revision().await);
     let office = app.office();
     for (bad, fault) in [
-        ("0007:2220001835", "must have a valid organisation number of ten digits after 0007, as 0007:2220001834"),
-        ("0007:222000-1834", "must have a valid organisation number of ten digits after 0007, as 0007:2220001834"),
-        ("0088:7300010000002", "must have a GLN of thirteen digits with a right check digit after 0088, as 0088:7300010000001"),
+        (
+            "0007:2220001835",
+            "must have a valid organisation number of ten digits after 0007, as 0007:2220001834",
+        ),
+        (
+            "0007:222000-1834",
+            "must have a valid organisation number of ten digits after 0007, as 0007:2220001834",
+        ),
+        (
+            "0088:7300010000002",
+            "must have a GLN of thirteen digits with a right check digit after 0088, as 0088:7300010000001",
+        ),
         ("0060:1", "must have a D-U-N-S number of nine digits after 0060"),
-        ("9955:SE222000183401", "has a scheme that Swedish organisations don't use in Peppol; it must be 0007, 0088 or 0060"),
+        (
+            "9955:SE222000183401",
+            "has a scheme that Swedish organisations don't use in Peppol; it must be 0007, 0088 or 0060",
+        ),
         ("2220001834", "is not a Peppol participant; write scheme and number as 0007:2220001834"),
     ] {
         let billing = json!({ "peppolId": bad });
@@ -346,7 +480,11 @@ on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
             ("memberAdmit", json!({ "name": "Ny", "joinedOn": "2026-01-01", "billing": billing })),
             ("organisationAdd", json!({ "name": "Ny", "billing": billing })),
         ] {
-            assert_eq!(deed(&office, name, input, "id").await.error()["extensions"]["fields"], field, "{name} {bad}");
+            assert_eq!(
+                deed(&office, name, input, "id").await.error()["extensions"]["fields"],
+                field,
+                "{name} {bad}"
+            );
         }
         let columns = "billing_email,peppol_id,buyer_reference,address_line,postal_code,city";
         for (file, text) in [
@@ -364,9 +502,13 @@ on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
     }
     assert_eq!(app.revision().await, before);
 
-    // One that came in when others were taken is named together with all else that is lacking, and nothing is issued.
+    // One that came in when others were taken is named together with all else that is lacking, and
+    // nothing is issued.
     let id = drafted(&app.finance(), course(&buyer, "100.00")).await;
-    let spoil = format!("UPDATE member_billing SET peppol_id = '0007:2220001835', city = NULL WHERE member_id = {}", sql_id(&app, &buyer));
+    let spoil = format!(
+        "UPDATE member_billing SET peppol_id = '0007:2220001835', city = NULL WHERE member_id = {}",
+        sql_id(&app, &buyer)
+    );
     assert_eq!(raw(&app, &spoil).await.unwrap(), 1);
     let refused = issue(&app.finance(), &id, "id").await;
     assert_eq!(refused.bad_fields(), ["buyer.billing.city", "buyer.billing.peppolId"]);

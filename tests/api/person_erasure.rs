@@ -1,4 +1,5 @@
-//! `personErase`: persons who are no contacts are gone from rows and trail, unless the law keeps them, and the trail holds all the same.
+//! `personErase`: persons who are no contacts are gone from rows and trail, unless the law keeps
+//! them, and the trail holds all the same.
 
 use std::collections::BTreeSet;
 
@@ -47,58 +48,101 @@ async fn is_retained(app: &App, input: Value, may_go_from: Value) {
 
 async fn holds(app: &App) {
     assert_eq!(audit::breaches(&app.db).await.unwrap(), [""; 0]);
-    assert_eq!(integrity::verify(&app.db, Request::default()).await.unwrap().findings.violations, [""; 0]);
+    assert_eq!(
+        integrity::verify(&app.db, Request::default()).await.unwrap().findings.violations,
+        [""; 0]
+    );
 }
 
-on_both!(signatories_and_decisions_are_erased_when_the_agreement_is_kept_no_longer, |app| async move {
-    let register = Register::fill(&app).await;
-    let mut draft = register.draft(1, "bip", "2026-01-01");
-    draft["endsOn"] = json!("2027-12-31");
-    draft["decision"] = json!({ "body": "BOARD", "on": "2025-12-01", "paragraph": "7, enligt Kajsa Varg" });
-    let agreement = agreed(&app, draft).await;
-    let endless = agreed(&app, register.draft(2, "bip", "2026-01-01")).await;
-    let signatory = |agreement: &str, party: &str| json!({ "signatoryOf": { "agreementId": agreement, "party": party } });
-    is_retained(&app, signatory(&agreement, "NETWORK"), json!("2035-01-01")).await;
-    is_retained(&app, json!({ "decisionOfAgreementId": agreement }), json!("2035-01-01")).await;
-    is_retained(&app, signatory(&endless, "NETWORK"), json!(null)).await;
+on_both!(
+    signatories_and_decisions_are_erased_when_the_agreement_is_kept_no_longer,
+    |app| async move {
+        let register = Register::fill(&app).await;
+        let mut draft = register.draft(1, "bip", "2026-01-01");
+        draft["endsOn"] = json!("2027-12-31");
+        draft["decision"] =
+            json!({ "body": "BOARD", "on": "2025-12-01", "paragraph": "7, enligt Kajsa Varg" });
+        let agreement = agreed(&app, draft).await;
+        let endless = agreed(&app, register.draft(2, "bip", "2026-01-01")).await;
+        let signatory = |agreement: &str, party: &str| json!({ "signatoryOf": { "agreementId": agreement, "party": party } });
+        is_retained(&app, signatory(&agreement, "NETWORK"), json!("2035-01-01")).await;
+        is_retained(&app, json!({ "decisionOfAgreementId": agreement }), json!("2035-01-01")).await;
+        is_retained(&app, signatory(&endless, "NETWORK"), json!(null)).await;
 
-    let later = app.at("2035-01-01T11:00:00Z");
-    assert_eq!(erased(&later, signatory(&agreement, "NETWORK"), "SIGNATORY").await, 3);
-    let signatures = told(&later, &agreement, "signatures { party name title }").await["signatures"].clone();
-    let name = |party: &str| {
-        let signature = signatures.as_array().unwrap().iter().find(|signature| signature["party"] == party).unwrap();
-        signature["name"].as_str().unwrap().to_owned()
-    };
-    assert!(name("NETWORK").starts_with("Raderad person ") && name("COUNTERPARTY") == "Ada Ås", "{signatures}");
-    // The other side stays in the trail, and this one is null.
-    let of_agreement: Vec<_> = later
-        .trail(0)
+        let later = app.at("2035-01-01T11:00:00Z");
+        assert_eq!(erased(&later, signatory(&agreement, "NETWORK"), "SIGNATORY").await, 3);
+        let signatures =
+            told(&later, &agreement, "signatures { party name title }").await["signatures"].clone();
+        let name = |party: &str| {
+            let signature = signatures
+                .as_array()
+                .unwrap()
+                .iter()
+                .find(|signature| signature["party"] == party)
+                .unwrap();
+            signature["name"].as_str().unwrap().to_owned()
+        };
+        assert!(
+            name("NETWORK").starts_with("Raderad person ") && name("COUNTERPARTY") == "Ada Ås",
+            "{signatures}"
+        );
+        // The other side stays in the trail, and this one is null.
+        let of_agreement: Vec<_> = later
+            .trail(0)
+            .await
+            .into_iter()
+            .filter(|entry| {
+                entry["after"]["signatures"].as_array().is_some_and(|all| all.len() == 2)
+            })
+            .collect();
+        let names = |entry: &Value| -> BTreeSet<String> {
+            entry["after"]["signatures"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .map(|signature| signature["name"].to_string())
+                .collect()
+        };
+        assert_eq!(
+            names(&of_agreement[0]),
+            BTreeSet::from(["null".to_owned(), "\"Ada Ås\"".to_owned()])
+        );
+        holds(&later).await;
+
+        assert!(
+            erased(&later, json!({ "decisionOfAgreementId": agreement }), "DECISION").await > 2
+        );
+        assert_eq!(
+            told(&later, &agreement, "decision { body paragraph }").await["decision"],
+            json!({ "body": "BOARD", "paragraph": null })
+        );
+        assert_eq!(places(&later, "Kajsa Varg").await, [""; 0]);
+        holds(&later).await;
+        is_retained(&later, signatory(&endless, "COUNTERPARTY"), json!(null)).await;
+        // The database lets no other name replace that of a signatory.
+        let refused = crate::life_samples::raw(
+            &later,
+            "UPDATE agreement_signature SET name = 'Bo', title = NULL",
+        )
         .await
-        .into_iter()
-        .filter(|entry| entry["after"]["signatures"].as_array().is_some_and(|all| all.len() == 2))
-        .collect();
-    let names = |entry: &Value| -> BTreeSet<String> {
-        entry["after"]["signatures"].as_array().unwrap().iter().map(|signature| signature["name"].to_string()).collect()
-    };
-    assert_eq!(names(&of_agreement[0]), BTreeSet::from(["null".to_owned(), "\"Ada Ås\"".to_owned()]));
-    holds(&later).await;
-
-    assert!(erased(&later, json!({ "decisionOfAgreementId": agreement }), "DECISION").await > 2);
-    assert_eq!(told(&later, &agreement, "decision { body paragraph }").await["decision"], json!({ "body": "BOARD", "paragraph": null }));
-    assert_eq!(places(&later, "Kajsa Varg").await, [""; 0]);
-    holds(&later).await;
-    is_retained(&later, signatory(&endless, "COUNTERPARTY"), json!(null)).await;
-    // The database lets no other name replace that of a signatory.
-    let refused = crate::life_samples::raw(&later, "UPDATE agreement_signature SET name = 'Bo', title = NULL").await.unwrap_err();
-    assert!(refused.to_string().contains("agreement_signature__kept"), "{refused}");
-});
+        .unwrap_err();
+        assert!(refused.to_string().contains("agreement_signature__kept"), "{refused}");
+    }
+);
 
 on_both!(payers_are_erased_when_the_payment_is_kept_no_longer, |app| async move {
     bank_samples::import(&app, "camt.xml", CAMT_02).await;
     let found = bank_payments(&app, "").await;
     let payment = found.iter().find(|payment| payment["payerName"].is_string()).unwrap().clone();
     let (id, payer) = (payment["id"].clone(), payment["payerName"].as_str().unwrap().to_owned());
-    deed(&app.finance(), "bankPaymentSetAside", json!({ "payment": id, "reason": "Tillhör Kajsa Varg" }), "id").await.data();
+    deed(
+        &app.finance(),
+        "bankPaymentSetAside",
+        json!({ "payment": id, "reason": "Tillhör Kajsa Varg" }),
+        "id",
+    )
+    .await
+    .data();
     let year: i32 = payment["bookedOn"].as_str().unwrap()[..4].parse().unwrap();
     is_retained(&app, json!({ "bankPaymentId": id }), json!(format!("{}-01-01", year + 8))).await;
     let later = app.at(&format!("{}-01-01T11:00:00Z", year + 8));
@@ -107,14 +151,21 @@ on_both!(payers_are_erased_when_the_payment_is_kept_no_longer, |app| async move 
     assert!(erased(&later, json!({ "bankPaymentId": id }), "PAYER").await >= 2);
     // What was exported before does not bring the person back.
     let refused = round_trip::bad_rows(&later, &exported).await;
-    let is_told =
-        |column: &str| refused.iter().any(|row| row.contains(&format!("{column}: is empty in the register, as after the erasure")));
+    let is_told = |column: &str| {
+        refused.iter().any(|row| {
+            row.contains(&format!("{column}: is empty in the register, as after the erasure"))
+        })
+    };
     assert!(is_told("payer_name") && is_told("set_aside_reason"), "{refused:?}");
-    let now = bank_payments(&later, "").await.into_iter().find(|payment| payment["id"] == id).unwrap();
+    let now =
+        bank_payments(&later, "").await.into_iter().find(|payment| payment["id"] == id).unwrap();
     for field in ["reference", "message", "payerName", "payerOrgNumber"] {
         assert_eq!(now[field], json!(null), "{field}");
     }
-    assert_eq!((&now["amount"], &now["bankReference"]), (&payment["amount"], &payment["bankReference"]));
+    assert_eq!(
+        (&now["amount"], &now["bankReference"]),
+        (&payment["amount"], &payment["bankReference"])
+    );
     if !found.iter().any(|other| other["id"] != id && other.to_string().contains(&payer)) {
         assert_eq!(places(&later, &payer).await, [""; 0]);
     }
@@ -126,7 +177,10 @@ on_both!(payers_are_erased_when_the_payment_is_kept_no_longer, |app| async move 
         let file = later.url().strip_prefix("sqlite://").unwrap().to_owned();
         for key in before.iter().filter(|key| !left.contains(&key.id)) {
             for file in ["", "-wal"].map(|end| format!("{file}{end}")) {
-                assert!(std::fs::read(&file).unwrap().windows(32).all(|part| part != key.key), "{file}");
+                assert!(
+                    std::fs::read(&file).unwrap().windows(32).all(|part| part != key.key),
+                    "{file}"
+                );
             }
         }
     }
@@ -134,11 +188,20 @@ on_both!(payers_are_erased_when_the_payment_is_kept_no_longer, |app| async move 
 
 on_both!(persons_in_billing_details_and_subjects_of_tokens_are_erased_at_once, |app| async move {
     let register = Register::fill(&app).await;
-    let billing = json!({ "email": "kajsa@example.se", "buyerReference": "Kajsa Varg", "city": "Ort" });
-    let organisation = deed(&app.office(), "organisationAdd", json!({ "name": "Gamma", "billing": billing }), "id").await;
+    let billing =
+        json!({ "email": "kajsa@example.se", "buyerReference": "Kajsa Varg", "city": "Ort" });
+    let organisation = deed(
+        &app.office(),
+        "organisationAdd",
+        json!({ "name": "Gamma", "billing": billing }),
+        "id",
+    )
+    .await;
     let organisation = organisation["organisationAdd"]["id"].clone();
     let member = register.id("Förbund 03").to_owned();
-    deed(&app.office(), "memberUpdate", json!({ "member": member, "billing": billing }), "id").await.data();
+    deed(&app.office(), "memberUpdate", json!({ "member": member, "billing": billing }), "id")
+        .await
+        .data();
     assert_eq!(erased(&app, json!({ "billingOfOrganisationId": organisation }), "BUYER").await, 2);
     assert_eq!(erased(&app, json!({ "billingOfMemberId": member }), "BUYER").await, 2);
     for letters in ["ajsa@example", "Kajsa Varg"] {
@@ -146,12 +209,21 @@ on_both!(persons_in_billing_details_and_subjects_of_tokens_are_erased_at_once, |
     }
     holds(&app).await;
 
-    let frida = app.viewer(Viewer { subject: "frida@example.se".into(), roles: vec![Role::Office], ..Viewer::default() });
+    let frida = app.viewer(Viewer {
+        subject: "frida@example.se".into(),
+        roles: vec![Role::Office],
+        ..Viewer::default()
+    });
     let report = json!({ "activity": register.id("bip"), "period": "2026-T1", "health": "GREEN", "summary": "Bra" });
     deed(&frida, "statusReportFile", report, "id").await.data();
     assert_eq!(erased(&app, json!({ "subject": "Frida@Example.se" }), "SUBJECT").await, 2);
     let sql = Statement::from_string(app.db.backend(), "SELECT reported_by FROM status_report");
-    let by: String = sea_orm::ConnectionTrait::query_one_raw(app.db.read(), sql).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+    let by: String = sea_orm::ConnectionTrait::query_one_raw(app.db.read(), sql)
+        .await
+        .unwrap()
+        .unwrap()
+        .try_get_by_index(0)
+        .unwrap();
     assert!(by.starts_with("Raderad person "), "{by}");
     holds(&app).await;
 
@@ -159,19 +231,42 @@ on_both!(persons_in_billing_details_and_subjects_of_tokens_are_erased_at_once, |
     let mut draft = register.draft(1, "bip", "2026-01-01");
     (draft["endsOn"], draft["renewalMonths"]) = (json!("2027-03-31"), json!(12));
     let agreement = agreed(&app, draft).await;
-    deed(&frida, "deadlineAcknowledge", json!({ "agreement": agreement, "until": "2026-11-30", "note": "Sett" }), "id").await.data();
+    deed(
+        &frida,
+        "deadlineAcknowledge",
+        json!({ "agreement": agreement, "until": "2026-11-30", "note": "Sett" }),
+        "id",
+    )
+    .await
+    .data();
     is_retained(&app, json!({ "subject": "frida@example.se" }), json!(null)).await;
     // A contact is erased as such.
-    deed(&app.office(), "contactAdd", json!({ "role": "OTHER", "name": "Frida", "email": "Frida@example.se" }), "id").await.data();
+    deed(
+        &app.office(),
+        "contactAdd",
+        json!({ "role": "OTHER", "name": "Frida", "email": "Frida@example.se" }),
+        "id",
+    )
+    .await
+    .data();
     assert_eq!(erase(&app, json!({ "subject": "frida@example.se" })).await.reason(), "IS_CONTACT");
 });
 
 on_both!(who_names_a_person_wrongly_is_told_which_field, |app| async move {
     for (input, code) in [
         (json!({ "bankPaymentId": "bank_payment_0197aaaaaaaa7000800000000000000a" }), "NOT_FOUND"),
-        (json!({ "decisionOfActivityId": "activity_0197aaaaaaaa7000800000000000000a" }), "NOT_FOUND"),
-        (json!({ "decisionOfFeeScheduleId": "fee_schedule_0197aaaaaaaa7000800000000000000a" }), "NOT_FOUND"),
-        (json!({ "referencesOfInvoiceId": "invoice_0197aaaaaaaa7000800000000000000a" }), "NOT_FOUND"),
+        (
+            json!({ "decisionOfActivityId": "activity_0197aaaaaaaa7000800000000000000a" }),
+            "NOT_FOUND",
+        ),
+        (
+            json!({ "decisionOfFeeScheduleId": "fee_schedule_0197aaaaaaaa7000800000000000000a" }),
+            "NOT_FOUND",
+        ),
+        (
+            json!({ "referencesOfInvoiceId": "invoice_0197aaaaaaaa7000800000000000000a" }),
+            "NOT_FOUND",
+        ),
         (json!({ "billingOfMemberId": "contact_0197aaaaaaaa7000800000000000000a" }), "INVALID"),
         (json!({ "subject": "" }), "INVALID"),
         (json!({}), "INVALID"),
@@ -179,12 +274,17 @@ on_both!(who_names_a_person_wrongly_is_told_which_field, |app| async move {
     ] {
         assert_eq!(erase(&app, input.clone()).await.code(), code, "{input}");
     }
-    let answer = erase(&app, json!({ "signatoryOf": { "agreementId": "x", "party": "NETWORK" } })).await;
+    let answer =
+        erase(&app, json!({ "signatoryOf": { "agreementId": "x", "party": "NETWORK" } })).await;
     assert_eq!(answer.bad_fields(), ["input.signatoryOf.agreementId"]);
     // A payload that failed is null, and what else the document did is there.
     let document = "mutation { memberAdmit(input: { name: \"Ale\", joinedOn: \"2026-01-01\" }) { name }
         personErase(input: { bankPaymentId: \"bank_payment_0197aaaaaaaa7000800000000000000a\" }) { kind } }";
     let answer = app.office().query(document).await;
     let answer: Value = serde_json::from_str(&answer.text()).unwrap();
-    assert_eq!((&answer["data"]["memberAdmit"]["name"], &answer["data"]["personErase"]), (&json!("Ale"), &json!(null)), "{answer}");
+    assert_eq!(
+        (&answer["data"]["memberAdmit"]["name"], &answer["data"]["personErase"]),
+        (&json!("Ale"), &json!(null)),
+        "{answer}"
+    );
 });

@@ -1,4 +1,5 @@
-//! Databases without a register: for programs that make one there, and for registers of other versions.
+//! Databases without a register: for programs that make one there, and for registers of other
+//! versions.
 
 use std::{
     path::PathBuf,
@@ -15,7 +16,8 @@ use crate::app::{SECRET, program};
 /// Names the PostgreSQL server that tests may make databases on.
 const SERVER: &str = "SAMREGISTER_TEST_POSTGRES";
 
-/// A database for the program to make a register in, or with a register of another version; it is gone when this is dropped.
+/// A database for the program to make a register in, or with a register of another version; it is
+/// gone when this is dropped.
 pub struct Place {
     home: Home,
     /// The file with the key that signs its trail; none: that of the tests.
@@ -79,7 +81,9 @@ impl Place {
 
     /// Its file; for SQLite alone.
     pub fn file(&self) -> PathBuf {
-        let Home::Sqlite(folder) = &self.home else { panic!("a database of PostgreSQL is no file") };
+        let Home::Sqlite(folder) = &self.home else {
+            panic!("a database of PostgreSQL is no file")
+        };
         folder.path().join("register.db")
     }
 
@@ -102,17 +106,21 @@ pub fn database_name() -> String {
 
 /// The address of a database on the tests' server.
 pub fn postgres_url(database: &str) -> String {
-    let url = std::env::var(SERVER)
-        .unwrap_or_else(|_| panic!("this test needs PostgreSQL: run tests/run.sh, which starts one and sets {SERVER}"));
-    let (server, _) =
-        url.rsplit_once('/').unwrap_or_else(|| panic!("{SERVER} is not an address as postgres://user:password@host:port/postgres"));
+    let url = std::env::var(SERVER).unwrap_or_else(|_| {
+        panic!("this test needs PostgreSQL: run tests/run.sh, which starts one and sets {SERVER}")
+    });
+    let (server, _) = url.rsplit_once('/').unwrap_or_else(|| {
+        panic!("{SERVER} is not an address as postgres://user:password@host:port/postgres")
+    });
     format!("{server}/{database}")
 }
 
 /// Runs these statements on the tests' server, outside of any register.
 pub async fn on_server(statements: &[&str]) {
     let server = sea_orm::Database::connect(postgres_url("postgres")).await;
-    let server = server.unwrap_or_else(|error| panic!("the PostgreSQL server of {SERVER} can't be reached: {error}; run tests/run.sh"));
+    let server = server.unwrap_or_else(|error| {
+        panic!("the PostgreSQL server of {SERVER} can't be reached: {error}; run tests/run.sh")
+    });
     for statement in statements {
         server.execute_unprepared(statement).await.unwrap();
     }
@@ -123,7 +131,8 @@ impl Drop for Home {
     fn drop(&mut self) {
         let Self::Postgres(name) = self else { return };
         let name = std::mem::take(name);
-        // A runtime of its own, since this one can't be waited for from within; and a failure here must not fail the test.
+        // A runtime of its own, since this one can't be waited for from within; and a failure here
+        // must not fail the test.
         let dropped = thread::spawn(move || {
             tokio::runtime::Builder::new_current_thread()
                 .enable_all()

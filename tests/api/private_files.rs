@@ -1,5 +1,5 @@
-//! Files: those that the program writes are readable for their owner alone, and one that is not a regular file blocks neither the program
-//! nor its end.
+//! Files: those that the program writes are readable for their owner alone, and one that is not a
+//! regular file blocks neither the program nor its end.
 #![cfg(unix)]
 
 use std::{
@@ -18,7 +18,8 @@ fn mode(path: &Path) -> u32 {
 
 const SECRET: &str = "a-secret-of-a-test-of-32-bytes-or-more";
 
-/// Runs the program within this folder, which must end within seconds; its exit code and what it said.
+/// Runs the program within this folder, which must end within seconds; its exit code and what it
+/// said.
 fn run(folder: &Path, settings: &[(&str, &str)], line: &str) -> (Option<i32>, String) {
     let mut program = program();
     // What the user's own mask lets through must not matter.
@@ -33,7 +34,12 @@ fn run(folder: &Path, settings: &[(&str, &str)], line: &str) -> (Option<i32>, St
         }
         shelled
     };
-    program.args(["-c", &shell]).current_dir(folder).stdin(Stdio::null()).stdout(Stdio::piped()).stderr(Stdio::piped());
+    program
+        .args(["-c", &shell])
+        .current_dir(folder)
+        .stdin(Stdio::null())
+        .stdout(Stdio::piped())
+        .stderr(Stdio::piped());
     program.env("DATABASE_URL", "sqlite://r.db?mode=rwc").env("SAMREGISTER_JWT_SECRET", SECRET);
     let mut child = program.envs(settings.iter().copied()).spawn().unwrap();
     let began = Instant::now();
@@ -45,7 +51,10 @@ fn run(folder: &Path, settings: &[(&str, &str)], line: &str) -> (Option<i32>, St
         std::thread::sleep(Duration::from_millis(20));
     }
     let output = child.wait_with_output().unwrap();
-    (output.status.code(), String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned())
+    (
+        output.status.code(),
+        String::from_utf8_lossy(&[output.stdout, output.stderr].concat()).into_owned(),
+    )
 }
 
 #[test]
@@ -76,7 +85,12 @@ fn what_the_program_writes_is_its_owners_alone() {
             register.push(name);
         }
     }
-    assert!(["r.db", "r.db-wal", "r.db-shm"].iter().all(|name| register.iter().any(|found| found == name)), "{register:?}");
+    assert!(
+        ["r.db", "r.db-wal", "r.db-shm"]
+            .iter()
+            .all(|name| register.iter().any(|found| found == name)),
+        "{register:?}"
+    );
     drop(db);
     done("export out");
     let mut folders = vec![at.join("out")];
@@ -109,10 +123,21 @@ fn what_the_program_writes_is_its_owners_alone() {
 /// A process that has the register open, until it is dropped.
 fn held(folder: &Path) -> Option<Holder> {
     let mut program = program();
-    program.env("DATABASE_URL", "sqlite://r.db").env("SAMREGISTER_JWT_SECRET", SECRET).current_dir(folder);
-    let mut child = program.args(["serve", "--bind", "127.0.0.1:0"]).stdout(Stdio::null()).stderr(Stdio::piped()).spawn().unwrap();
+    program
+        .env("DATABASE_URL", "sqlite://r.db")
+        .env("SAMREGISTER_JWT_SECRET", SECRET)
+        .current_dir(folder);
+    let mut child = program
+        .args(["serve", "--bind", "127.0.0.1:0"])
+        .stdout(Stdio::null())
+        .stderr(Stdio::piped())
+        .spawn()
+        .unwrap();
     let mut lines = std::io::BufRead::lines(std::io::BufReader::new(child.stderr.take().unwrap()));
-    let listens = lines.by_ref().map_while(Result::ok).any(|line| line.starts_with("Samregister listens on "));
+    let listens = lines
+        .by_ref()
+        .map_while(Result::ok)
+        .any(|line| line.starts_with("Samregister listens on "));
     std::thread::spawn(move || lines.for_each(drop));
     listens.then_some(Holder(child))
 }
@@ -131,17 +156,23 @@ fn what_is_no_regular_file_is_refused_and_hangs_nothing() {
     let folder = tempfile::tempdir().unwrap();
     let at = folder.path();
     assert_eq!(run(at, &[], "migrate").0, Some(0));
-    let made = Command::new("mkfifo").args(["fifo", "samregister.fifo"]).current_dir(at).status().unwrap();
+    let made =
+        Command::new("mkfifo").args(["fifo", "samregister.fifo"]).current_dir(at).status().unwrap();
     assert!(made.success());
     fs::create_dir(at.join("csv")).unwrap();
-    assert!(Command::new("mkfifo").arg("csv/members.csv").current_dir(at).status().unwrap().success());
+    assert!(
+        Command::new("mkfifo").arg("csv/members.csv").current_dir(at).status().unwrap().success()
+    );
     let keys = |name: &'static str| [("SAMREGISTER_JWT_SECRET", ""), (name, "fifo")];
     for (settings, line) in [
         (&keys("SAMREGISTER_JWT_PUBLIC_KEY")[..], "token --role BOARD"),
         (&keys("SAMREGISTER_JWT_JWKS"), "token --role BOARD"),
         (&keys("SAMREGISTER_JWT_SECRET_FILE"), "token --role BOARD"),
         (&keys("SAMREGISTER_JWT_PUBLIC_KEY"), "serve --bind 127.0.0.1:0"),
-        (&[("SAMREGISTER_JWT_SECRET", ""), ("SAMREGISTER_JWT_JWKS", "/dev/zero")], "serve --bind 127.0.0.1:0"),
+        (
+            &[("SAMREGISTER_JWT_SECRET", ""), ("SAMREGISTER_JWT_JWKS", "/dev/zero")],
+            "serve --bind 127.0.0.1:0",
+        ),
         (&[("SAMREGISTER_DOCUMENTS", "fifo")], "serve --bind 127.0.0.1:0"),
         (&[("SAMREGISTER_DOCUMENTS", "/dev/zero")], "serve --bind 127.0.0.1:0"),
         (&[], "import csv"),
@@ -151,7 +182,10 @@ fn what_is_no_regular_file_is_refused_and_hangs_nothing() {
         (&[], "verify --checkpoints /dev/zero"),
     ] {
         let (code, said) = run(at, settings, line);
-        assert!(code == Some(1) && said.contains("it is not a regular file"), "{settings:?} {line}: {code:?} {said}");
+        assert!(
+            code == Some(1) && said.contains("it is not a regular file"),
+            "{settings:?} {line}: {code:?} {said}"
+        );
     }
     // The settings themselves.
     fs::rename(at.join("samregister.fifo"), at.join("samregister.toml")).unwrap();

@@ -12,13 +12,17 @@ use crate::{
 };
 
 on_both!(probes_are_answered_while_nothing_else_is, |app| async move {
-    let limited = app.with(&[("SAMREGISTER_MAX_CONNECTIONS", "2"), ("SAMREGISTER_REQUEST_SECONDS", "600")]);
+    let limited =
+        app.with(&[("SAMREGISTER_MAX_CONNECTIONS", "2"), ("SAMREGISTER_REQUEST_SECONDS", "600")]);
     let (served, settings) = limited.server();
     let main = Builder::new_multi_thread().worker_threads(2).enable_all().build().unwrap();
     let server = main.spawn(Served::of(served, settings)).await.unwrap();
     // It has begun when it answers.
     comes_to(server.address, app.office().authorization().unwrap(), 200).await;
-    let held = [TcpStream::connect(server.address).await.unwrap(), TcpStream::connect(server.address).await.unwrap()];
+    let held = [
+        TcpStream::connect(server.address).await.unwrap(),
+        TcpStream::connect(server.address).await.unwrap(),
+    ];
     // Every thread of the runtime that answers requests is blocked.
     let mut gates = Vec::new();
     for _ in 0..2 {
@@ -32,12 +36,19 @@ on_both!(probes_are_answered_while_nothing_else_is, |app| async move {
         gates.push(open);
     }
     let ask = async |path: &str| {
-        timeout(Duration::from_secs(20), get(server.address, path, None)).await.unwrap_or_else(|_| panic!("{path} is not answered"))
+        timeout(Duration::from_secs(20), get(server.address, path, None))
+            .await
+            .unwrap_or_else(|_| panic!("{path} is not answered"))
     };
     for _ in 0..20 {
-        for (path, says) in [("/healthz", "alive"), ("/readyz", "ready"), ("/metrics", "samregister_database_up 1")] {
+        for (path, says) in
+            [("/healthz", "alive"), ("/readyz", "ready"), ("/metrics", "samregister_database_up 1")]
+        {
             let answer = ask(path).await;
-            assert!(answer.starts_with("HTTP/1.1 200") && answer.contains(says), "{path}: {answer}");
+            assert!(
+                answer.starts_with("HTTP/1.1 200") && answer.contains(says),
+                "{path}: {answer}"
+            );
         }
     }
     let refused = ask("/graphql").await;
@@ -55,6 +66,10 @@ on_both!(a_database_with_busy_readers_is_up_and_ready, |app| async move {
     assert!(measured.lines().any(|line| line == "samregister_database_up 1"), "{measured}");
     assert!(measured.contains("samregister_agreements_expiring{"), "{measured}");
     let answers = join_all((0..500).map(|_| app.get("/readyz"))).await;
-    assert!(answers.iter().all(|answer| answer.status == 200), "{:?}", answers.iter().find(|answer| answer.status != 200));
+    assert!(
+        answers.iter().all(|answer| answer.status == 200),
+        "{:?}",
+        answers.iter().find(|answer| answer.status != 200)
+    );
     drop(taken);
 });

@@ -1,4 +1,5 @@
-//! Questions and deeds drawn by lot from the schema itself: any field with any of its arguments, filled in with what registers hold.
+//! Questions and deeds drawn by lot from the schema itself: any field with any of its arguments,
+//! filled in with what registers hold.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -34,7 +35,9 @@ impl Known {
     }
 
     fn learn_text(&mut self, name: &str, text: &str) {
-        let id = text.rsplit_once('_').filter(|(_, id)| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
+        let id = text
+            .rsplit_once('_')
+            .filter(|(_, id)| id.len() == 32 && id.bytes().all(|byte| byte.is_ascii_hexdigit()));
         if let Some((noun, _)) = id {
             self.ids.entry(noun.to_owned()).or_default().insert(text.to_owned());
         } else if name == "endCursor" {
@@ -42,8 +45,20 @@ impl Known {
         } else if name == "orgNumber" || name == "org_number" {
             self.org_numbers.insert(text.to_owned());
             self.words.insert(text.to_owned());
-        } else if ["name", "number", "ocr", "slug", "county", "email", "title", "description", "reference", "payerName", "summary"]
-            .contains(&name)
+        } else if [
+            "name",
+            "number",
+            "ocr",
+            "slug",
+            "county",
+            "email",
+            "title",
+            "description",
+            "reference",
+            "payerName",
+            "summary",
+        ]
+        .contains(&name)
         {
             self.words.insert(text.to_owned());
         }
@@ -104,14 +119,20 @@ impl<'a> Asker<'a> {
     /// A field of the query's root, or one with arguments of something that has an id.
     pub fn question(&mut self) -> String {
         if self.random.random_bool(0.75) {
-            let fields = self.schema.field_names("Query").into_iter().filter(|name| !self.without.contains(name));
+            let fields = self
+                .schema
+                .field_names("Query")
+                .into_iter()
+                .filter(|name| !self.without.contains(name));
             let name = *fields.collect::<Vec<_>>().choose(&mut self.random).unwrap();
             return self.call("Query", name);
         }
-        let ids: Vec<&str> = self.known.ids().filter(|id| self.schema.type_of(id).is_some()).collect();
+        let ids: Vec<&str> =
+            self.known.ids().filter(|id| self.schema.type_of(id).is_some()).collect();
         let id = *ids.choose(&mut self.random).unwrap();
         let noun = self.schema.type_of(id).unwrap().to_owned();
-        let fields = self.schema.fields(&noun).iter().filter(|field| !list(&field["args"]).is_empty());
+        let fields =
+            self.schema.fields(&noun).iter().filter(|field| !list(&field["args"]).is_empty());
         let fields: Vec<&str> = fields.map(|field| field["name"].as_str().unwrap()).collect();
         let Some(name) = fields.choose(&mut self.random) else { return self.schema.node(id, 0) };
         format!("node(id: \"{id}\") {{ ... on {noun} {{ {} }} }}", self.call(&noun, name))
@@ -135,7 +156,8 @@ impl<'a> Asker<'a> {
 
     /// Values for those that must be given, and mostly for one of the others.
     fn some_of(&mut self, inputs: &'a [Value], within: &str) -> Vec<String> {
-        let is_needed = |input: &Value| input["type"]["kind"] == "NON_NULL" && input["defaultValue"].is_null();
+        let is_needed =
+            |input: &Value| input["type"]["kind"] == "NON_NULL" && input["defaultValue"].is_null();
         let others = inputs.iter().filter(|input| !is_needed(input)).count().max(1);
         let share = 1.2 / f64::from(u32::try_from(others).unwrap());
         let mut given = Vec::new();
@@ -153,7 +175,9 @@ impl<'a> Asker<'a> {
         match of["kind"].as_str().unwrap() {
             "NON_NULL" => self.value(&of["ofType"], name, within),
             "LIST" => {
-                let values: Vec<_> = (0..self.random.random_range(0..3)).map(|_| self.value(&of["ofType"], name, within)).collect();
+                let values: Vec<_> = (0..self.random.random_range(0..3))
+                    .map(|_| self.value(&of["ofType"], name, within))
+                    .collect();
                 format!("[{}]", values.join(", "))
             }
             "ENUM" => {
@@ -182,16 +206,28 @@ impl<'a> Asker<'a> {
         match of {
             "ID" => {
                 let nouns = nouns(if name == "id" { within } else { name });
-                let ids: Vec<&str> =
-                    if nouns.is_empty() { known.ids().collect() } else { nouns.iter().flat_map(|noun| known.of_noun(noun)).collect() };
-                quoted(ids.choose(&mut self.random).copied().unwrap_or("member_00000000000000000000000000000000"))
+                let ids: Vec<&str> = if nouns.is_empty() {
+                    known.ids().collect()
+                } else {
+                    nouns.iter().flat_map(|noun| known.of_noun(noun)).collect()
+                };
+                quoted(
+                    ids.choose(&mut self.random)
+                        .copied()
+                        .unwrap_or("member_00000000000000000000000000000000"),
+                )
             }
             "OrgNumber" => quoted(self.any(&known.org_numbers)),
             "String" if name == "after" || name == "before" => quoted(self.any(&known.cursors)),
             // A whole text, or the beginning of one of its words.
             "String" => {
                 let text = self.any(&known.words);
-                let word = text.split(' ').collect::<Vec<_>>().choose(&mut self.random).copied().unwrap_or_default();
+                let word = text
+                    .split(' ')
+                    .collect::<Vec<_>>()
+                    .choose(&mut self.random)
+                    .copied()
+                    .unwrap_or_default();
                 let start: String = word.chars().take(self.random.random_range(1..6)).collect();
                 quoted(if self.random.random_bool(0.6) { text } else { &start })
             }
@@ -200,7 +236,13 @@ impl<'a> Asker<'a> {
             "Int" => self.one_of(&["0", "1", "60", "400"]),
             "Float" => self.one_of(&["0", "1.5", "3"]),
             "Boolean" => self.one_of(&["true", "false"]),
-            "Date" => quoted(&self.one_of(&["2025-06-30", "2026-01-01", "2026-11-21", "2026-12-31", "2027-06-30"])),
+            "Date" => quoted(&self.one_of(&[
+                "2025-06-30",
+                "2026-01-01",
+                "2026-11-21",
+                "2026-12-31",
+                "2027-06-30",
+            ])),
             "DateTime" => quoted(&self.one_of(&["2026-01-01T00:00:00Z", "2027-01-01T00:00:00Z"])),
             "Money" => quoted(&self.one_of(&["0.01", "5000.00", "90000.00"])),
             "JSON" => "{}".to_owned(),

@@ -1,4 +1,5 @@
-//! Random flows on both databases in step, each report compared with an independent model of the register (`tests/model`).
+//! Random flows on both databases in step, each report compared with an independent model of the
+//! register (`tests/model`).
 
 use std::{
     io::{BufRead, BufReader, Read, Write},
@@ -23,7 +24,8 @@ use crate::{
 const SEEDS: [u64; 2] = [1, 8];
 /// Steps of each of them.
 const STEPS: &str = "40";
-/// Steps of each flow of the long form (`SAMREGISTER_TEST_RUNS`), which plays one for every four registers that `secrecy` draws.
+/// Steps of each flow of the long form (`SAMREGISTER_TEST_RUNS`), which plays one for every four
+/// registers that `secrecy` draws.
 const LONG_STEPS: &str = "250";
 /// Seconds after which a flow of every run ends, however slow the machine is.
 const SECONDS: &str = "12";
@@ -60,20 +62,26 @@ impl Register {
         *self.app.write().unwrap_or_else(PoisonError::into_inner) = later;
     }
 
-    /// Exports the register and imports it into an empty one. Fails with the first file whose second export differs.
+    /// Exports the register and imports it into an empty one. Fails with the first file whose
+    /// second export differs.
     async fn copy(&self, instant: &str, is_whole_kronor: bool) -> Result<Self, String> {
         let app = self.app();
         let files = exported(&app).await;
         let copy = Self::start(&app.beside().await.at(instant), is_whole_kronor).await;
-        try_import(&copy.app(), &files).await.map_err(|error| format!("the import fails: {error:?}"))?;
+        try_import(&copy.app(), &files)
+            .await
+            .map_err(|error| format!("the import fails: {error:?}"))?;
         let again = exported(&copy.app()).await;
         let names: Vec<_> = files.keys().chain(again.keys()).collect();
         match names.into_iter().find(|name| files.get(*name) != again.get(*name)) {
             None => Ok(copy),
             Some(name) => {
-                let lines = |bytes: Option<&Vec<u8>>| String::from_utf8_lossy(bytes.map_or(&[], Vec::as_slice)).into_owned();
+                let lines = |bytes: Option<&Vec<u8>>| {
+                    String::from_utf8_lossy(bytes.map_or(&[], Vec::as_slice)).into_owned()
+                };
                 let (before, after) = (lines(files.get(name)), lines(again.get(name)));
-                let pair = before.lines().zip(after.lines()).find(|(before, after)| before != after);
+                let pair =
+                    before.lines().zip(after.lines()).find(|(before, after)| before != after);
                 Err(format!("{name} of the second export differs: {pair:?}"))
             }
         }
@@ -109,7 +117,12 @@ impl Flow {
     fn start(registers: &[Register; 2], seed: u64, is_long: bool, is_whole_kronor: bool) -> Self {
         let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model/run.py");
         let mut command = Command::new("python3");
-        command.args(["-B", "-u"]).arg(script).args(["--seed", &seed.to_string(), "--steps", if is_long { LONG_STEPS } else { STEPS }]);
+        command.args(["-B", "-u"]).arg(script).args([
+            "--seed",
+            &seed.to_string(),
+            "--steps",
+            if is_long { LONG_STEPS } else { STEPS },
+        ]);
         if !is_long {
             command.args(["--seconds", SECONDS, "--every", "20"]);
         }
@@ -120,10 +133,20 @@ impl Flow {
             .env("SAMREGISTER_OFFICE_TOKEN", token(&app.office()))
             .env("SAMREGISTER_FINANCE_TOKEN", token(&app.finance()))
             .env("SAMREGISTER_WHOLE_KRONOR", is_whole_kronor.to_string());
-        let mut process = command.stdin(Stdio::piped()).stdout(Stdio::piped()).stderr(Stdio::piped()).spawn().unwrap();
+        let mut process = command
+            .stdin(Stdio::piped())
+            .stdout(Stdio::piped())
+            .stderr(Stdio::piped())
+            .spawn()
+            .unwrap();
         let (sender, lines) = mpsc::unbounded_channel();
         let stdout = BufReader::new(process.stdout.take().unwrap());
-        thread::spawn(move || stdout.lines().map_while(Result::ok).try_for_each(|line| sender.send(line).map_err(drop)));
+        thread::spawn(move || {
+            stdout
+                .lines()
+                .map_while(Result::ok)
+                .try_for_each(|line| sender.send(line).map_err(drop))
+        });
         let mut stderr = process.stderr.take().unwrap();
         let words = thread::spawn(move || {
             let mut bytes = Vec::new();
@@ -139,7 +162,8 @@ impl Flow {
     }
 }
 
-/// What the flow's lines ask for: the clock, a file of the bank, a copy of each register by its files, and whether all that is stored is consistent.
+/// What the flow's lines ask for: the clock, a file of the bank, a copy of each register by its
+/// files, and whether all that is stored is consistent.
 async fn serve(flow: &mut Flow, registers: &[Register; 2], is_whole_kronor: bool) {
     let (mut instant, mut copies) = (String::new(), Vec::new());
     while let Some(line) = flow.lines.recv().await {
@@ -169,7 +193,9 @@ async fn serve(flow: &mut Flow, registers: &[Register; 2], is_whole_kronor: bool
                 let bytes = std::fs::read(path).unwrap();
                 let mut refused = Vec::new();
                 for register in registers {
-                    refused.extend(bank_samples::try_import(&register.app(), "bgmax.txt", &bytes).await.err());
+                    refused.extend(
+                        bank_samples::try_import(&register.app(), "bgmax.txt", &bytes).await.err(),
+                    );
                 }
                 if refused.is_empty() { "ok".to_owned() } else { format!("differs: {refused:?}") }
             }
@@ -178,7 +204,11 @@ async fn serve(flow: &mut Flow, registers: &[Register; 2], is_whole_kronor: bool
                 for register in registers.iter().chain(&copies) {
                     found.extend(breaches(&register.app()).await);
                 }
-                if found.is_empty() { "ok".to_owned() } else { format!("differs: {}", found.join("; ")) }
+                if found.is_empty() {
+                    "ok".to_owned()
+                } else {
+                    format!("differs: {}", found.join("; "))
+                }
             }
             _ => format!("unknown line: {line}"),
         };
@@ -190,12 +220,18 @@ async fn serve(flow: &mut Flow, registers: &[Register; 2], is_whole_kronor: bool
 async fn agrees(seed: u64, is_long: bool) {
     let is_whole_kronor = seed.is_multiple_of(3);
     let (sqlite, postgres) = (App::sqlite().await, App::postgres().await);
-    let registers = [Register::start(&sqlite, is_whole_kronor).await, Register::start(&postgres, is_whole_kronor).await];
+    let registers = [
+        Register::start(&sqlite, is_whole_kronor).await,
+        Register::start(&postgres, is_whole_kronor).await,
+    ];
     let mut flow = Flow::start(&registers, seed, is_long, is_whole_kronor);
     serve(&mut flow, &registers, is_whole_kronor).await;
     let status = flow.process.wait().unwrap();
     let words = flow.words.join().unwrap();
-    assert!(status.success(), "seed {seed}: a register and the model differ, or the flow failed ({status})\n{words}");
+    assert!(
+        status.success(),
+        "seed {seed}: a register and the model differ, or the flow failed ({status})\n{words}"
+    );
 }
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

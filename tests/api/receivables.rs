@@ -1,4 +1,5 @@
-//! What is promised of receivables: as of any day they equal the account of the bookkeeping file, whatever came late.
+//! What is promised of receivables: as of any day they equal the account of the bookkeeping file,
+//! whatever came late.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -20,7 +21,12 @@ fn day(text: &str) -> NaiveDate {
 /// Returns the sums on the account of receivables in the file, by day.
 fn booked(app: &App, folder: &Path) -> BTreeMap<NaiveDate, Total> {
     fs::write(folder.join("samregister.toml"), "[network]\nname = 'NNS'\n").unwrap();
-    let output = app.program().current_dir(folder).args(["sie", "--from", "2020-01-01", "--to", "2029-12-31"]).output().unwrap();
+    let output = app
+        .program()
+        .current_dir(folder)
+        .args(["sie", "--from", "2020-01-01", "--to", "2029-12-31"])
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let (mut sums, mut on) = (BTreeMap::new(), NaiveDate::default());
     for line in output.stdout.iter().map(|byte| char::from(*byte)).collect::<String>().lines() {
@@ -43,7 +49,12 @@ async fn balance(app: &App, as_of: NaiveDate) -> Total {
 async fn equals_the_account(app: &App, folder: &Path) {
     let booked = booked(app, folder);
     for month in 0..28 {
-        let first = NaiveDate::from_ymd_opt(2024 + (10 + month) / 12, u32::try_from((10 + month) % 12 + 1).unwrap(), 1).unwrap();
+        let first = NaiveDate::from_ymd_opt(
+            2024 + (10 + month) / 12,
+            u32::try_from((10 + month) % 12 + 1).unwrap(),
+            1,
+        )
+        .unwrap();
         let end = first.pred_opt().unwrap();
         let sum: Total = booked.range(..=end).map(|(_, sum)| *sum).sum();
         assert_eq!(balance(app, end).await, sum, "{end}");
@@ -58,11 +69,22 @@ on_both!(receivables_equal_the_account_at_every_month_end, |app| async move {
     let august = balance(&app, day("2026-08-31")).await;
 
     // What comes late into a closed month changes no balance of it.
-    does(&app, "periodClose", json!({ "through": "2026-08-31" }), "booksClosedThrough").await.data();
+    does(&app, "periodClose", json!({ "through": "2026-08-31" }), "booksClosedThrough")
+        .await
+        .data();
     let open = app.finance().query("{ invoices(filter: { state: [OVERDUE] }, first: 20) { nodes { number issuedOn outstanding } } }").await;
     for node in open["invoices"]["nodes"].as_array().unwrap() {
-        let (number, issued_on) = (node["number"].as_str().unwrap(), node["issuedOn"].as_str().unwrap());
-        pays(&app, number, issued_on, node["outstanding"].as_str().unwrap(), &format!("LATE-{number}")).await.data();
+        let (number, issued_on) =
+            (node["number"].as_str().unwrap(), node["issuedOn"].as_str().unwrap());
+        pays(
+            &app,
+            number,
+            issued_on,
+            node["outstanding"].as_str().unwrap(),
+            &format!("LATE-{number}"),
+        )
+        .await
+        .data();
     }
     assert_eq!(balance(&app, day("2026-08-31")).await, august);
     equals_the_account(&app, folder.path()).await;
@@ -71,21 +93,30 @@ on_both!(receivables_equal_the_account_at_every_month_end, |app| async move {
 on_both!(amounts_of_an_invoice_are_as_of_a_day_in_the_books, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1001", "2026-02-01", "1000.00", "A").await.data();
-    does(&app, "periodClose", json!({ "through": "2026-03-31" }), "booksClosedThrough").await.data();
+    does(&app, "periodClose", json!({ "through": "2026-03-31" }), "booksClosedThrough")
+        .await
+        .data();
     pays(&app, "1001", "2026-02-10", "855.99", "B").await.data();
     let selection = "state total now: outstanding balance
         january: balance(asOf: \"2026-01-14\") issue: balance(asOf: \"2026-01-15\")
         march: paid(asOf: \"2026-03-31\") left: outstanding(asOf: \"2026-03-31\") april: paid(asOf: \"2026-04-01\") daysLate";
     let told = invoice(&app, "1001", selection).await;
-    // It was paid in time, on the payment's own day, and is open in the books until the first open one.
+    // It was paid in time, on the payment's own day, and is open in the books until the first open
+    // one.
     assert_eq!(
         told,
         json!({ "state": "PAID", "total": TOTAL_OF_1001, "now": "0.00", "balance": "0.00", "january": "0.00", "issue": TOTAL_OF_1001,
             "march": "1000.00", "left": "855.99", "april": TOTAL_OF_1001, "daysLate": 0 })
     );
-    let credited = invoice(&app, "1005", "before: credited(asOf: \"2026-02-09\") after: credited(asOf: \"2026-02-10\") balance").await;
+    let credited = invoice(
+        &app,
+        "1005",
+        "before: credited(asOf: \"2026-02-09\") after: credited(asOf: \"2026-02-10\") balance",
+    )
+    .await;
     assert_eq!(credited, json!({ "before": "0.00", "after": "125.00", "balance": "0.00" }));
-    let bad = app.finance().query("{ invoice(by: { number: \"1001\" }) { paid(asOf: \"x\") } }").await;
+    let bad =
+        app.finance().query("{ invoice(by: { number: \"1001\" }) { paid(asOf: \"x\") } }").await;
     assert_eq!(bad.bad_fields(), ["asOf"]);
 });
 
@@ -98,8 +129,7 @@ on_both!(a_members_balance_is_as_of_a_day_in_the_books, |app| async move {
         let nodes = answer["members"]["nodes"].as_array().unwrap();
         nodes.iter().find(|node| node["name"] == "Gävle").unwrap()["balance"].clone()
     };
-    let is =
-        |outstanding: &str, overdue: &str, overpaid: &str| json!({ "outstanding": outstanding, "overdue": overdue, "overpaid": overpaid });
+    let is = |outstanding: &str, overdue: &str, overpaid: &str| json!({ "outstanding": outstanding, "overdue": overdue, "overpaid": overpaid });
     for (as_of, expected) in [
         (Some("2026-01-31"), is("0.00", "0.00", "0.00")),
         // 1005 was issued, and credited on 10 February.
@@ -113,25 +143,33 @@ on_both!(a_members_balance_is_as_of_a_day_in_the_books, |app| async move {
     ] {
         assert_eq!(balance(as_of).await, expected, "{as_of:?}");
     }
-    let bad = app.finance().query("{ members(first: 1) { nodes { balance(asOf: \"x\") { outstanding } } } }").await;
+    let bad = app
+        .finance()
+        .query("{ members(first: 1) { nodes { balance(asOf: \"x\") { outstanding } } } }")
+        .await;
     assert_eq!(bad.bad_fields(), ["asOf"]);
-    let blind = app.service("members:read").query("{ members { nodes { balance(asOf: \"2026-04-01\") { outstanding } } } }").await;
+    let blind = app
+        .service("members:read")
+        .query("{ members { nodes { balance(asOf: \"2026-04-01\") { outstanding } } } }")
+        .await;
     assert_eq!(blind["members"]["nodes"][0]["balance"], Value::Null);
 });
 
 on_both!(what_came_late_counts_in_a_balance_from_the_first_open_day, |app| async move {
     app.import(&LEDGER).await;
     pays(&app, "1001", "2026-02-01", "1000.00", "A").await.data();
-    does(&app, "periodClose", json!({ "through": "2026-03-31" }), "booksClosedThrough").await.data();
+    does(&app, "periodClose", json!({ "through": "2026-03-31" }), "booksClosedThrough")
+        .await
+        .data();
     pays(&app, "1001", "2026-02-10", "955.99", "B").await.data();
     let document = "{ members(filter: { search: \"Gotland\" }) { nodes {
         now: balance { ...sums } before: balance(asOf: \"2026-01-14\") { ...sums } due: balance(asOf: \"2026-02-16\") { ...sums }
         march: balance(asOf: \"2026-03-31\") { ...sums } april: balance(asOf: \"2026-04-01\") { ...sums }
         } } } fragment sums on Balance { outstanding overdue overpaid }";
-    let sums =
-        |outstanding: &str, overdue: &str, overpaid: &str| json!({ "outstanding": outstanding, "overdue": overdue, "overpaid": overpaid });
+    let sums = |outstanding: &str, overdue: &str, overpaid: &str| json!({ "outstanding": outstanding, "overdue": overdue, "overpaid": overpaid });
     let told = app.finance().query(document).await["members"]["nodes"][0].clone();
-    // Due on Saturday 14 February, it is overdue from Tuesday 17 February on; what came late counts from the first open day.
+    // Due on Saturday 14 February, it is overdue from Tuesday 17 February on; what came late counts
+    // from the first open day.
     assert_eq!(
         told,
         json!({
@@ -143,15 +181,16 @@ on_both!(what_came_late_counts_in_a_balance_from_the_first_open_day, |app| async
         })
     );
     let hidden = "{ members { nodes { balance(asOf: \"2026-03-31\") { outstanding } } } }";
-    assert!(app.service("members:read").query(hidden).await["members"]["nodes"][0]["balance"].is_null());
+    assert!(
+        app.service("members:read").query(hidden).await["members"]["nodes"][0]["balance"].is_null()
+    );
     let bad = app.finance().query("{ members(filter: { search: \"Gotland\" }) { nodes { balance(asOf: \"x\") { outstanding } } } }").await;
     assert_eq!(bad.bad_fields(), ["asOf"]);
 });
 
 on_both!(receivables_are_listed_by_age, |app| async move {
     app.import(&LEDGER).await;
-    let document =
-        "{ members { nodes { name receivables(asOf: \"2026-04-30\") { balance notDue days1To30 days31To60 days61To90 over90 } } } }";
+    let document = "{ members { nodes { name receivables(asOf: \"2026-04-30\") { balance notDue days1To30 days31To60 days61To90 over90 } } } }";
     let answer = app.finance().query(document).await;
     let of = |name: &str| {
         let nodes = answer["members"]["nodes"].as_array().unwrap();
@@ -161,18 +200,30 @@ on_both!(receivables_are_listed_by_age, |app| async move {
     let zero = "0.00";
     let gotland = json!({ "balance": TOTAL_OF_1001, "notDue": zero, "days1To30": zero, "days31To60": zero, "days61To90": TOTAL_OF_1001, "over90": zero });
     assert_eq!(of("Gotland"), gotland);
-    let gavle =
-        json!({ "balance": "800.00", "notDue": zero, "days1To30": "800.00", "days31To60": zero, "days61To90": zero, "over90": zero });
+    let gavle = json!({ "balance": "800.00", "notDue": zero, "days1To30": "800.00", "days31To60": zero, "days61To90": zero, "over90": zero });
     assert_eq!(of("Gävle"), gavle);
-    assert!(app.service("members:read").query(document).await["members"]["nodes"][0]["receivables"].is_null());
+    assert!(
+        app.service("members:read").query(document).await["members"]["nodes"][0]["receivables"]
+            .is_null()
+    );
 
     // The last day to pay is a Saturday: ages count from the Monday after it.
-    for (as_of, bucket) in
-        [("2026-02-16", "notDue"), ("2026-02-17", "days1To30"), ("2026-03-18", "days1To30"), ("2026-03-19", "days31To60")]
-    {
-        let asked = format!("{{ members {{ nodes {{ name receivables(asOf: \"{as_of}\") {{ {bucket} }} }} }} }}");
+    for (as_of, bucket) in [
+        ("2026-02-16", "notDue"),
+        ("2026-02-17", "days1To30"),
+        ("2026-03-18", "days1To30"),
+        ("2026-03-19", "days31To60"),
+    ] {
+        let asked = format!(
+            "{{ members {{ nodes {{ name receivables(asOf: \"{as_of}\") {{ {bucket} }} }} }} }}"
+        );
         let answer = app.finance().query(&asked).await;
-        let gotland = answer["members"]["nodes"].as_array().unwrap().iter().find(|node| node["name"] == "Gotland").unwrap();
+        let gotland = answer["members"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|node| node["name"] == "Gotland")
+            .unwrap();
         assert_eq!(gotland["receivables"][bucket], TOTAL_OF_1001, "{as_of}");
     }
 
@@ -200,10 +251,16 @@ on_both!(receivables_are_listed_by_age, |app| async move {
     );
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("kundreskontra.xlsx");
-    let output = app.program().args(["receivables", "--as-of", "2026-04-30", "--output"]).arg(&file).output().unwrap();
+    let output = app
+        .program()
+        .args(["receivables", "--as-of", "2026-04-30", "--output"])
+        .arg(&file)
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let words = crate::judges::part(&file, "xl/sharedStrings.xml");
-    for word in ["Förfallodag", "Saldo", "Ej förfallet", "61–90 dagar", "Över 90 dagar", "Summa"] {
+    for word in ["Förfallodag", "Saldo", "Ej förfallet", "61–90 dagar", "Över 90 dagar", "Summa"]
+    {
         assert!(words.contains(&format!(">{word}<")), "{word}: {words}");
     }
 });

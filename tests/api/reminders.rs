@@ -1,4 +1,5 @@
-//! What is promised about reminders: of what is overdue alone, once a day, with the fee that was agreed once.
+//! What is promised about reminders: of what is overdue alone, once a day, with the fee that was
+//! agreed once.
 
 use domain::{auth::viewer::Viewer, receivables::overdue};
 use serde_json::{Value, json};
@@ -11,18 +12,25 @@ use crate::{
     payment_samples::{LEDGER, adds_up, does, id, invoice, pays},
 };
 
-/// An invoice of a network that had agreed on a fee of 60 kr when it was issued, overdue since 1 January 2027.
+/// An invoice of a network that had agreed on a fee of 60 kr when it was issued, overdue since 1
+/// January 2027.
 async fn issued_with_fee(app: &App) -> (App, String, TempDir) {
     let (app, _) = fill(app, 1).await;
-    let (app, folder) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
+    let (app, folder) =
+        with_network(&app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
     let id = drafted(&app.finance(), course(&member(&app, 1).await, "100.00")).await;
     issue(&app.finance(), &id, "id").await.data();
     (app.at("2027-02-01T09:00:00Z"), id, folder)
 }
 
 async fn remind(app: &App, number: &str, sent_on: Value) -> crate::app::Answer {
-    does(app, "invoiceRemind", json!({ "invoice": id(app, number).await, "sentOn": sent_on }), "total outstanding reminders { sentOn fee }")
-        .await
+    does(
+        app,
+        "invoiceRemind",
+        json!({ "invoice": id(app, number).await, "sentOn": sent_on }),
+        "total outstanding reminders { sentOn fee }",
+    )
+    .await
 }
 
 on_both!(a_reminder_costs_what_was_agreed_and_once, |app| async move {
@@ -38,7 +46,10 @@ on_both!(a_reminder_costs_what_was_agreed_and_once, |app| async move {
         json!({ "total": "125.00", "outstanding": "125.00", "reminders": [{ "sentOn": "2027-01-15", "fee": "60.00" }] })
     );
     let trail = app.trail(before).await;
-    assert_eq!((trail.len(), &trail[0]["action"], &trail[0]["after"]["fee"]), (1, &json!("invoiceRemind"), &json!(6000)));
+    assert_eq!(
+        (trail.len(), &trail[0]["action"], &trail[0]["after"]["fee"]),
+        (1, &json!("invoiceRemind"), &json!(6000))
+    );
     assert_eq!(remind(json!("2027-01-15")).await.reason(), "ALREADY_REMINDED");
     // Today, when nobody says when.
     let second = remind(Value::Null).await;
@@ -49,20 +60,27 @@ on_both!(a_reminder_costs_what_was_agreed_and_once, |app| async move {
     adds_up(&app).await;
     // The list of what is late has the fees that were taken by then.
     for (on, fees) in [("2027-01-14", "0.00"), ("2027-01-15", "60.00"), ("2027-02-01", "60.00")] {
-        let late = overdue::overdue(&app.db, &Viewer::operator("invoices late"), on.parse().unwrap(), 8).await.unwrap();
+        let late =
+            overdue::overdue(&app.db, &Viewer::operator("invoices late"), on.parse().unwrap(), 8)
+                .await
+                .unwrap();
         assert_eq!((late.len(), late[0].reminder_fees.to_string().as_str()), (1, fees), "{on}");
     }
 });
 
 on_both!(of_imported_history_nobody_knows_what_was_agreed, |app| async move {
     app.import(&LEDGER).await;
-    let (app, _folder) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
+    let (app, _folder) =
+        with_network(&app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
     assert_eq!(
         remind(&app, "1001", json!("2026-03-01")).await["invoiceRemind"]["reminders"],
         json!([{ "sentOn": "2026-03-01", "fee": "0.00" }])
     );
     // Nor is there a document to make a reminder of.
-    assert_eq!(invoice(&app, "1001", "reminders { pdfUrl }").await, json!({ "reminders": [{ "pdfUrl": null }] }));
+    assert_eq!(
+        invoice(&app, "1001", "reminders { pdfUrl }").await,
+        json!({ "reminders": [{ "pdfUrl": null }] })
+    );
 });
 
 on_both!(where_no_fee_was_agreed_there_is_none, |app| async move {
@@ -75,7 +93,9 @@ on_both!(where_no_fee_was_agreed_there_is_none, |app| async move {
 
 on_both!(only_what_is_overdue_is_reminded_of, |app| async move {
     app.import(&LEDGER).await;
-    let draft = app.office().query("{ invoices(filter: { state: DRAFT }) { nodes { id } } }").await["invoices"]["nodes"][0]["id"].clone();
+    let draft = app.office().query("{ invoices(filter: { state: DRAFT }) { nodes { id } } }").await
+        ["invoices"]["nodes"][0]["id"]
+        .clone();
     pays(&app, "1002", "2026-04-10", "800.00", "B1").await.data();
     pays(&app, "1003", "2026-11-10", "1.00", "B1").await.data();
     let before = app.revision().await;
@@ -90,19 +110,35 @@ on_both!(only_what_is_overdue_is_reminded_of, |app| async move {
     ] {
         assert_eq!(remind(&app, number, json!(day)).await.reason(), reason, "{number} {day}");
     }
-    assert_eq!(does(&app, "invoiceRemind", json!({ "invoice": draft }), "id").await.reason(), "DRAFT");
+    assert_eq!(
+        does(&app, "invoiceRemind", json!({ "invoice": draft }), "id").await.reason(),
+        "DRAFT"
+    );
     assert_eq!(remind(&app, "1001", json!("2026-11-22")).await.bad_fields(), ["input.sentOn"]);
     let bad = json!({ "invoice": "member_x", "sentOn": "2026-02-30" });
-    assert_eq!(does(&app, "invoiceRemind", bad, "id").await.bad_fields(), ["input.invoice", "input.sentOn"]);
     assert_eq!(
-        does(&app, "invoiceRemind", json!({ "invoice": "invoice_0197aaaaaaaa7000800000000000000a" }), "id").await.code(),
+        does(&app, "invoiceRemind", bad, "id").await.bad_fields(),
+        ["input.invoice", "input.sentOn"]
+    );
+    assert_eq!(
+        does(
+            &app,
+            "invoiceRemind",
+            json!({ "invoice": "invoice_0197aaaaaaaa7000800000000000000a" }),
+            "id"
+        )
+        .await
+        .code(),
         "NOT_FOUND"
     );
     assert_eq!(app.revision().await, before);
     // The day after the last one to pay, and the one before it was paid.
     remind(&app, "1002", json!("2026-04-01")).await.data();
     remind(&app, "1002", json!("2026-04-09")).await.data();
-    assert_eq!(invoice(&app, "1002", "reminders { sentOn }").await["reminders"].as_array().unwrap().len(), 2);
+    assert_eq!(
+        invoice(&app, "1002", "reminders { sentOn }").await["reminders"].as_array().unwrap().len(),
+        2
+    );
 });
 
 on_both!(a_reminder_is_a_document_that_the_buyer_can_pay_by, |app| async move {

@@ -11,11 +11,19 @@ use crate::{
     round_trip::{exported, try_import},
 };
 
-/// A signed cooperation agreement about BIP by which this counterparty gives a grant of 900 000.00 a year, made from a template of its own name.
+/// A signed cooperation agreement about BIP by which this counterparty gives a grant of 900 000.00
+/// a year, made from a template of its own name.
 pub async fn grant(app: &App, name: &str, counterparty: &str) -> String {
     let template = json!({ "slug": name, "title": "Samarbete", "kind": "COOPERATION", "body": "Parterna samarbetar.", "parameters": [] });
     let created = deed(&app.office(), "templateCreate", template, "id versions { id }").await["templateCreate"].clone();
-    deed(&app.office(), "templateVersionPublish", json!({ "version": created["versions"][0]["id"] }), "id").await.data();
+    deed(
+        &app.office(),
+        "templateVersionPublish",
+        json!({ "version": created["versions"][0]["id"] }),
+        "id",
+    )
+    .await
+    .data();
     let input = json!({ "template": created["id"], "activity": activity(app, "bip").await, "counterparty": counterparty, "startsOn": "2026-01-01",
         "fee": { "basis": "FIXED_PER_YEAR", "amount": "900000.00", "vatRate": "OUTSIDE_SCOPE" } });
     let id = drafted(app, input).await;
@@ -34,7 +42,10 @@ const FIELDS: &str = "requisition { id number issuedOn dueOn amount periodFrom p
 
 async fn authority(app: &App) -> String {
     let document = "{ agreement(by: { number: \"2026-9002\" }) { counterparty { ... on Organisation { id } } } }";
-    app.office().query(document).await["agreement"]["counterparty"]["id"].as_str().unwrap().to_owned()
+    app.office().query(document).await["agreement"]["counterparty"]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 on_both!(a_grant_is_requisitioned_with_a_number_and_a_document, |app| async move {
@@ -50,7 +61,10 @@ on_both!(a_grant_is_requisitioned_with_a_number_and_a_document, |app| async move
             "pdfUrl": path, "agreement": { "id": agreement, "requisitions": [{ "number": "R2026-0001" }] } })
     );
     let trail = app.trail(before).await;
-    assert_eq!((trail.len(), &trail[0]["action"], &trail[0]["after"]["amount"]), (1, &json!("requisitionIssue"), &json!(45_000_000)));
+    assert_eq!(
+        (trail.len(), &trail[0]["action"], &trail[0]["after"]["amount"]),
+        (1, &json!("requisitionIssue"), &json!(45_000_000))
+    );
 
     // The document says it in Swedish, to those who see all invoices.
     let pdf = app.finance().get(&path).await;
@@ -64,28 +78,49 @@ on_both!(a_grant_is_requisitioned_with_a_number_and_a_document, |app| async move
 
     // The next one has the next number; the same again is a mistake.
     let revision = app.revision().await;
-    assert_eq!(deed(&app.finance(), "requisitionIssue", input(&agreement), FIELDS).await.reason(), "ALREADY_REQUISITIONED");
+    assert_eq!(
+        deed(&app.finance(), "requisitionIssue", input(&agreement), FIELDS).await.reason(),
+        "ALREADY_REQUISITIONED"
+    );
     assert_eq!(app.revision().await, revision);
     let mut second = input(&agreement);
     (second["periodFrom"], second["periodTo"]) = (json!("2026-07-01"), json!("2026-12-31"));
     let second = deed(&app.finance(), "requisitionIssue", second, "requisition { number }").await;
     assert_eq!(second["requisitionIssue"]["requisition"]["number"], "R2026-0002");
-    let node = app.board().ask("query($id: ID!) { node(id: $id) { ... on Requisition { number } } }", json!({ "id": issued["id"] })).await;
+    let node = app
+        .board()
+        .ask(
+            "query($id: ID!) { node(id: $id) { ... on Requisition { number } } }",
+            json!({ "id": issued["id"] }),
+        )
+        .await;
     assert_eq!(node["node"]["number"], "R2026-0001");
-    assert_eq!(integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations, [""; 0]);
+    assert_eq!(
+        integrity::verify(&app.db, integrity::Request::default())
+            .await
+            .unwrap()
+            .findings
+            .violations,
+        [""; 0]
+    );
 });
 
 on_both!(requisitions_ask_for_no_more_than_the_grant_and_no_day_twice, |app| async move {
     let (app, _folder) = fill(&app, 1).await;
     let agreement = grant(&app, "samarbete", &authority(&app).await).await;
     let asks = async |amount: &str, from: &str, to: &str| {
-        let new = with(input(&agreement), json!({ "amount": amount, "periodFrom": from, "periodTo": to }));
+        let new = with(
+            input(&agreement),
+            json!({ "amount": amount, "periodFrom": from, "periodTo": to }),
+        );
         deed(&app.finance(), "requisitionIssue", new, "requisition { id number }").await
     };
     // Before the agreement's term, and beyond the year's 900 000.00.
     assert_eq!(asks("1.00", "2025-12-31", "2026-01-31").await.bad_fields(), ["input.periodFrom"]);
     assert_eq!(asks("900000.01", "2026-01-01", "2026-12-31").await.reason(), "BEYOND_GRANT");
-    let first = asks("600000.00", "2026-01-01", "2026-06-30").await["requisitionIssue"]["requisition"].clone();
+    let first =
+        asks("600000.00", "2026-01-01", "2026-06-30").await["requisitionIssue"]["requisition"]
+            .clone();
     for (from, to) in [("2026-06-30", "2026-12-31"), ("2026-02-01", "2026-02-28")] {
         assert_eq!(asks("1.00", from, to).await.reason(), "ALREADY_REQUISITIONED", "{from}");
     }
@@ -97,14 +132,20 @@ on_both!(requisitions_ask_for_no_more_than_the_grant_and_no_day_twice, |app| asy
     // Over New Year both years' grants pay: 1 800 000.00.
     assert_eq!(asks("1200000.01", "2026-07-01", "2027-06-30").await.reason(), "BEYOND_GRANT");
     assert_eq!(app.revision().await, before);
-    assert_eq!(asks("1200000.00", "2026-07-01", "2027-06-30").await["requisitionIssue"]["requisition"]["number"], "R2026-0002");
+    assert_eq!(
+        asks("1200000.00", "2026-07-01", "2027-06-30").await["requisitionIssue"]["requisition"]["number"],
+        "R2026-0002"
+    );
 
     // Withdrawn, it stays with its number, and its period is free.
     let withdraw = async |input: Value| {
         let fields = "requisition { number withdrawnOn withdrawalReason pdfUrl }";
         deed(&app.finance(), "requisitionWithdraw", input, fields).await
     };
-    assert_eq!(withdraw(json!({ "requisitionId": first["id"], "reason": " " })).await.bad_fields(), ["input.reason"]);
+    assert_eq!(
+        withdraw(json!({ "requisitionId": first["id"], "reason": " " })).await.bad_fields(),
+        ["input.reason"]
+    );
     let input = json!({ "requisitionId": first["id"], "reason": "Fel belopp" });
     let revision = app.revision().await;
     let withdrawn = withdraw(input.clone()).await["requisitionWithdraw"]["requisition"].clone();
@@ -119,8 +160,18 @@ on_both!(requisitions_ask_for_no_more_than_the_grant_and_no_day_twice, |app| asy
         (1, &Value::Null, &json!("2026-11-21"))
     );
     assert_eq!(withdraw(input).await.reason(), "WITHDRAWN");
-    assert_eq!(asks("600000.00", "2026-01-01", "2026-06-30").await["requisitionIssue"]["requisition"]["number"], "R2026-0003");
-    assert_eq!(integrity::verify(&app.db, integrity::Request::default()).await.unwrap().findings.violations, [""; 0]);
+    assert_eq!(
+        asks("600000.00", "2026-01-01", "2026-06-30").await["requisitionIssue"]["requisition"]["number"],
+        "R2026-0003"
+    );
+    assert_eq!(
+        integrity::verify(&app.db, integrity::Request::default())
+            .await
+            .unwrap()
+            .findings
+            .violations,
+        [""; 0]
+    );
 
     // All of it goes out and comes in again.
     let files = exported(&app).await;
@@ -134,16 +185,22 @@ on_both!(a_grant_is_never_in_the_run_of_fees, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let agreement = grant(&app, "samarbete", &member(&app, 11).await).await;
     let input = json!({ "activity": activity(&app, "bip").await, "year": 2026 });
-    let fields = "count net invoicedByHand problems { reason } invoices { lines { agreement { id } } }";
+    let fields =
+        "count net invoicedByHand problems { reason } invoices { lines { agreement { id } } }";
     let done = deed(&app.finance(), "invoiceRun", input, fields).await["invoiceRun"].clone();
-    assert_eq!(done, json!({ "count": 0, "net": "0.00", "invoicedByHand": 0, "problems": [], "invoices": [] }));
+    assert_eq!(
+        done,
+        json!({ "count": 0, "net": "0.00", "invoicedByHand": 0, "problems": [], "invoices": [] })
+    );
     // Of Indikatorer, in which an authority gives a grant, nobody is asked for it either.
     let input = json!({ "activity": activity(&app, "indikatorer").await, "year": 2026, "skipProblems": true });
     let buyers = "invoices { buyer { ... on Organisation { name } } } problems { counterparty { ... on Organisation { name } } }";
     let done = deed(&app.finance(), "invoiceRun", input, buyers).await.text();
     assert!(!done.contains("Myndigheten"), "{done}");
     // A member may be the funder too.
-    let issued = deed(&app.finance(), "requisitionIssue", self::input(&agreement), "requisition { amount }").await;
+    let issued =
+        deed(&app.finance(), "requisitionIssue", self::input(&agreement), "requisition { amount }")
+            .await;
     assert_eq!(issued["requisitionIssue"]["requisition"]["amount"], "450000.00");
 });
 
@@ -152,7 +209,9 @@ on_both!(what_is_no_signed_grant_is_not_requisitioned, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let agreement = grant(&app, "samarbete", &authority(&app).await).await;
     let before = app.revision().await;
-    let issue = async |input: Value| deed(&app.finance(), "requisitionIssue", input, "requisition { id }").await;
+    let issue = async |input: Value| {
+        deed(&app.finance(), "requisitionIssue", input, "requisition { id }").await
+    };
     let fee =
         app.office().query("{ agreement(by: { number: \"2024-0001\" }) { id } }").await["agreement"]["id"].as_str().unwrap().to_owned();
     assert_eq!(issue(input(&fee)).await.reason(), "NOT_A_GRANT");
@@ -162,14 +221,25 @@ on_both!(what_is_no_signed_grant_is_not_requisitioned, |app| async move {
         "reference": "\u{0}", "issuedOn": "2026-11-22" });
     assert_eq!(
         issue(bad).await.bad_fields(),
-        ["input.agreementId", "input.amount", "input.description", "input.issuedOn", "input.periodTo", "input.reference"]
+        [
+            "input.agreementId",
+            "input.amount",
+            "input.description",
+            "input.issuedOn",
+            "input.periodTo",
+            "input.reference"
+        ]
     );
     // What the network's settings lack is named, too.
     let (poor, _other) = with_network(&bare, &NETWORK.replace("bankgiro = '5050-1055'\n", ""));
-    let answer = deed(&poor.finance(), "requisitionIssue", input(&agreement), "requisition { id }").await;
+    let answer =
+        deed(&poor.finance(), "requisitionIssue", input(&agreement), "requisition { id }").await;
     assert_eq!(answer.bad_fields(), ["network.bankgiro"]);
     for caller in [app.board(), app.auditor()] {
-        assert_eq!(deed(&caller, "requisitionIssue", input(&agreement), "requisition { id }").await.code(), "FORBIDDEN");
+        assert_eq!(
+            deed(&caller, "requisitionIssue", input(&agreement), "requisition { id }").await.code(),
+            "FORBIDDEN"
+        );
     }
     assert_eq!(app.revision().await, before);
 });
@@ -185,13 +255,22 @@ on_both!(requisitions_go_out_with_the_files_and_come_in_again, |app| async move 
     assert!(text.contains(",2026-11-21,2026-12-21,450000.00,2026-01-01,2026-06-30,"), "{text}");
     // The same again changes nothing, and what differs is refused.
     let before = app.revision().await;
-    let import = || app.program().args(["import", folder.path().to_str().unwrap()]).output().unwrap();
+    let import =
+        || app.program().args(["import", folder.path().to_str().unwrap()]).output().unwrap();
     assert!(import().status.success());
     assert_eq!(app.revision().await, before);
-    std::fs::write(folder.path().join("requisitions.csv"), text.replace(",2026-06-30,", ",2026-07-31,")).unwrap();
+    std::fs::write(
+        folder.path().join("requisitions.csv"),
+        text.replace(",2026-06-30,", ",2026-07-31,"),
+    )
+    .unwrap();
     let refused = import();
     assert!(!refused.status.success());
-    assert!(String::from_utf8_lossy(&refused.stderr).contains("differs from the requisition that the register has"), "{refused:?}");
+    assert!(
+        String::from_utf8_lossy(&refused.stderr)
+            .contains("differs from the requisition that the register has"),
+        "{refused:?}"
+    );
 });
 
 on_both!(numbers_of_requisitions_follow_days_over_new_year, |app| async move {
@@ -200,21 +279,49 @@ on_both!(numbers_of_requisitions_follow_days_over_new_year, |app| async move {
     let agreement = grant(&app, "samarbete", &authority(&app).await).await;
     let issue = async |app: &App, month: &str, issued_on: &str| {
         let period = json!({ "amount": "1.00", "periodFrom": format!("2026-{month}-01"), "periodTo": format!("2026-{month}-28"), "issuedOn": issued_on });
-        deed(&app.finance(), "requisitionIssue", with(input(&agreement), period), "requisition { number }").await
+        deed(
+            &app.finance(),
+            "requisitionIssue",
+            with(input(&agreement), period),
+            "requisition { number }",
+        )
+        .await
     };
     let before = app.revision().await;
     for day in ["1900-01-01", "2025-12-31", "2026-11-20"] {
         let refused = issue(&app, "01", day).await;
         assert_eq!(refused.bad_fields(), ["input.issuedOn"], "{day}");
-        assert!(refused.text().contains("must not be before 2026-11-21, the day on which the agreement was signed"), "{}", refused.text());
+        assert!(
+            refused.text().contains(
+                "must not be before 2026-11-21, the day on which the agreement was signed"
+            ),
+            "{}",
+            refused.text()
+        );
     }
     assert_eq!(app.revision().await, before);
-    assert_eq!(issue(&app, "01", "2026-11-21").await["requisitionIssue"]["requisition"]["number"], "R2026-0001");
+    assert_eq!(
+        issue(&app, "01", "2026-11-21").await["requisitionIssue"]["requisition"]["number"],
+        "R2026-0001"
+    );
     let app = app.at("2027-01-10T09:00:00Z");
-    assert_eq!(issue(&app, "02", "2026-12-30").await["requisitionIssue"]["requisition"]["number"], "R2026-0002");
-    assert_eq!(issue(&app, "03", "2027-01-05").await["requisitionIssue"]["requisition"]["number"], "R2027-0001");
+    assert_eq!(
+        issue(&app, "02", "2026-12-30").await["requisitionIssue"]["requisition"]["number"],
+        "R2026-0002"
+    );
+    assert_eq!(
+        issue(&app, "03", "2027-01-05").await["requisitionIssue"]["requisition"]["number"],
+        "R2027-0001"
+    );
     let refused = issue(&app, "04", "2026-12-31").await;
     assert_eq!(refused.bad_fields(), ["input.issuedOn"]);
-    assert!(refused.text().contains("must not be before 2027-01-05, the day of the latest requisition"), "{}", refused.text());
-    assert_eq!(issue(&app, "04", "2027-01-05").await["requisitionIssue"]["requisition"]["number"], "R2027-0002");
+    assert!(
+        refused.text().contains("must not be before 2027-01-05, the day of the latest requisition"),
+        "{}",
+        refused.text()
+    );
+    assert_eq!(
+        issue(&app, "04", "2027-01-05").await["requisitionIssue"]["requisition"]["number"],
+        "R2027-0002"
+    );
 });

@@ -1,4 +1,5 @@
-//! What is promised about revenue: every report adds up to the öre, and tells only what its reader may see.
+//! What is promised about revenue: every report adds up to the öre, and tells only what its reader
+//! may see.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -21,7 +22,8 @@ const REPORT: &str = "query($input: RevenueInput!) { revenue(input: $input) {
     total { activity { slug } member { name } period net vat gross credited cost grants result unattributed invoices } } }";
 
 /// The sums of a row, in the order that tests name them.
-const SUMS: [&str; 8] = ["net", "vat", "gross", "credited", "cost", "grants", "result", "unattributed"];
+const SUMS: [&str; 8] =
+    ["net", "vat", "gross", "credited", "cost", "grants", "result", "unattributed"];
 
 /// The öre of an amount as the API writes it.
 fn ore(amount: &Value) -> i64 {
@@ -33,13 +35,21 @@ async fn report(caller: &Caller<'_>, input: Value) -> Answer {
     caller.ask(REPORT, json!({ "input": input })).await
 }
 
-/// Rows as `what net vat credited cost grants result invoices`, which a test can show in a line each.
+/// Rows as `what net vat credited cost grants result invoices`, which a test can show in a line
+/// each.
 fn lines(rows: &Value) -> Vec<String> {
     let word = |value: &Value| value.as_str().map(str::to_owned);
     let line = |row: &Value| {
-        let names = [word(&row["period"]), word(&row["activity"]["slug"]), word(&row["member"]["name"])];
-        let sums = ["net", "vat", "credited", "cost", "grants", "result"].map(|sum| row[sum].as_str().unwrap().to_owned());
-        format!("{} {} {}", names.map(|name| name.unwrap_or_else(|| "-".into())).join(" "), sums.join(" "), row["invoices"])
+        let names =
+            [word(&row["period"]), word(&row["activity"]["slug"]), word(&row["member"]["name"])];
+        let sums = ["net", "vat", "credited", "cost", "grants", "result"]
+            .map(|sum| row[sum].as_str().unwrap().to_owned());
+        format!(
+            "{} {} {}",
+            names.map(|name| name.unwrap_or_else(|| "-".into())).join(" "),
+            sums.join(" "),
+            row["invoices"]
+        )
     };
     rows.as_array().unwrap().iter().map(line).collect()
 }
@@ -110,7 +120,10 @@ bip,2025-12-31,1.00,Lokal
 ];
 
 pub async fn ledger(app: &App) {
-    let grants = ("grants.csv", "activity,booked_on,amount,funder\nvaldet,2026-02-28,50000.00,Socialstyrelsen\n");
+    let grants = (
+        "grants.csv",
+        "activity,booked_on,amount,funder\nvaldet,2026-02-28,50000.00,Socialstyrelsen\n",
+    );
     let files: Vec<_> = LEDGER.into_iter().chain([grants]).collect();
     app.import(&files).await;
 }
@@ -136,7 +149,10 @@ on_both!(invoices_count_on_their_day_after_credit_notes, |app| async move {
         ]
     );
     // Four invoices and a credit note, each once.
-    assert_eq!(lines(&json!([found["total"]])), ["- - - 21768.67 4502.17 2500.00 20100.10 50000.00 51668.57 5"]);
+    assert_eq!(
+        lines(&json!([found["total"]])),
+        ["- - - 21768.67 4502.17 2500.00 20100.10 50000.00 51668.57 5"]
+    );
     assert_eq!(found["total"]["gross"], "26270.84");
 });
 
@@ -171,7 +187,13 @@ on_both!(lines_are_spread_over_what_they_cover, |app| async move {
     };
     // 31 of 365 days of 8 648.67 and of 10 000 less 2 500; of the course of two months half.
     let (rows, _) = ask("2026-01-01", "2026-01-31", json!(["ACTIVITY"])).await;
-    assert_eq!(rows, ["- indikatorer - 1371.53 342.89 212.33 0.00 0.00 1371.53 3", "- - - 84.93 21.23 0.00 0.00 0.00 84.93 1"]);
+    assert_eq!(
+        rows,
+        [
+            "- indikatorer - 1371.53 342.89 212.33 0.00 0.00 1371.53 3",
+            "- - - 84.93 21.23 0.00 0.00 0.00 84.93 1"
+        ]
+    );
     let (rows, total) = ask("2026-12-01", "2027-12-31", json!(["ACTIVITY", "YEAR"])).await;
     assert_eq!(
         rows,
@@ -195,10 +217,17 @@ on_both!(lines_are_spread_over_what_they_cover, |app| async move {
 on_both!(rows_are_made_for_any_of_the_five, |app| async move {
     ledger(&app).await;
     let ask = async |group_by: Value| {
-        let answer = report(&app.finance(), json!({ "from": "2026-01-01", "to": "2026-12-31", "groupBy": group_by })).await;
+        let answer = report(
+            &app.finance(),
+            json!({ "from": "2026-01-01", "to": "2026-12-31", "groupBy": group_by }),
+        )
+        .await;
         lines(&answer["revenue"]["rows"])
     };
-    assert_eq!(ask(json!([])).await, ["- - - 21768.67 4502.17 2500.00 20100.10 50000.00 51668.57 5"]);
+    assert_eq!(
+        ask(json!([])).await,
+        ["- - - 21768.67 4502.17 2500.00 20100.10 50000.00 51668.57 5"]
+    );
     assert_eq!(
         ask(json!(["QUARTER"])).await,
         [
@@ -229,11 +258,17 @@ on_both!(a_report_may_be_of_some_activities_and_members, |app| async move {
         input.as_object_mut().unwrap().extend(more.as_object().unwrap().clone());
         lines(&report(&app.finance(), input).await["revenue"]["rows"])
     };
-    assert_eq!(ask(json!({ "activities": ["bip"] })).await, ["- bip - 4620.00 215.00 0.00 100.10 0.00 4519.90 3"]);
+    assert_eq!(
+        ask(json!({ "activities": ["bip"] })).await,
+        ["- bip - 4620.00 215.00 0.00 100.10 0.00 4519.90 3"]
+    );
     // What is booked on an activity belongs to no member.
     assert_eq!(
         ask(json!({ "members": [gavle] })).await,
-        ["- bip - 1620.00 215.00 0.00 0.00 0.00 1620.00 2", "- indikatorer - 7500.00 1875.00 2500.00 0.00 0.00 7500.00 2"]
+        [
+            "- bip - 1620.00 215.00 0.00 0.00 0.00 1620.00 2",
+            "- indikatorer - 7500.00 1875.00 2500.00 0.00 0.00 7500.00 2"
+        ]
     );
     assert_eq!(
         ask(json!({ "members": [gavle], "activities": ["bip"], "basis": "PAID" })).await,
@@ -248,26 +283,45 @@ on_both!(a_report_tells_only_what_its_reader_may_see, |app| async move {
     let input = |basis: &str| json!({ "from": "2026-01-01", "to": "2026-12-31", "basis": basis, "groupBy": ["ACTIVITY", "MEMBER"] });
     for basis in ["INVOICED", "ACCRUED"] {
         let own = report(&app.member(&gotland), input(basis)).await;
-        let expected =
-            ["- indikatorer Gotland 8648.67 2162.17 0.00 0.00 0.00 8648.67 1", "- - Gotland 1000.00 250.00 0.00 0.00 0.00 1000.00 1"];
+        let expected = [
+            "- indikatorer Gotland 8648.67 2162.17 0.00 0.00 0.00 8648.67 1",
+            "- - Gotland 1000.00 250.00 0.00 0.00 0.00 1000.00 1",
+        ];
         assert_eq!(lines(&own["revenue"]["rows"]), expected);
         assert_eq!(own["revenue"]["total"]["invoices"], 1);
     }
     let own = report(&app.member(&gavle), input("PAID")).await;
     assert_eq!(own["revenue"]["total"]["gross"], "6780.00");
-    let other = report(&app.member(&gavle), json!({ "from": "2026-01-01", "to": "2026-12-31", "members": [gotland] })).await;
+    let other = report(
+        &app.member(&gavle),
+        json!({ "from": "2026-01-01", "to": "2026-12-31", "members": [gotland] }),
+    )
+    .await;
     assert_eq!(other.bad_fields(), ["input.members.0"]);
 
-    let lead = report(&app.lead(&["indikatorer", "borta"]), json!({ "from": "2026-01-01", "to": "2026-12-31" })).await;
-    assert_eq!(lines(&lead["revenue"]["rows"]), ["- indikatorer - 16148.67 4037.17 2500.00 20000.00 0.00 -3851.33 3"]);
+    let lead = report(
+        &app.lead(&["indikatorer", "borta"]),
+        json!({ "from": "2026-01-01", "to": "2026-12-31" }),
+    )
+    .await;
+    assert_eq!(
+        lines(&lead["revenue"]["rows"]),
+        ["- indikatorer - 16148.67 4037.17 2500.00 20000.00 0.00 -3851.33 3"]
+    );
     assert_eq!(lead["revenue"]["total"]["invoices"], 3);
-    let lead = report(&app.lead(&["indikatorer"]), json!({ "from": "2026-01-01", "to": "2026-12-31", "activities": ["bip"] })).await;
+    let lead = report(
+        &app.lead(&["indikatorer"]),
+        json!({ "from": "2026-01-01", "to": "2026-12-31", "activities": ["bip"] }),
+    )
+    .await;
     assert_eq!(lines(&lead["revenue"]["rows"]), Vec::<String>::new());
 
     // Who is both sees both.
     let both = Viewer {
         roles: vec![Role::Member, Role::ActivityLead],
-        member: Some(uuid::Uuid::parse_str(gotland.strip_prefix("member_").unwrap()).unwrap().into()),
+        member: Some(
+            uuid::Uuid::parse_str(gotland.strip_prefix("member_").unwrap()).unwrap().into(),
+        ),
         activities: vec!["bip".into()],
         ..Viewer::default()
     };
@@ -283,24 +337,34 @@ on_both!(a_report_tells_only_what_its_reader_may_see, |app| async move {
     for blind in [app.service("members:read"), app.service("invoices:read")] {
         let answer = report(&blind, json!({ "from": "2026-01-01", "to": "2026-12-31" })).await;
         assert_eq!(lines(&answer["revenue"]["rows"]), Vec::<String>::new());
-        assert_eq!(lines(&json!([answer["revenue"]["total"]])), ["- - - 0.00 0.00 0.00 0.00 0.00 0.00 0"]);
+        assert_eq!(
+            lines(&json!([answer["revenue"]["total"]])),
+            ["- - - 0.00 0.00 0.00 0.00 0.00 0.00 0"]
+        );
     }
     assert_eq!(
-        lines(&report(&app.service("revenue:read"), json!({ "from": "2026-01-01", "to": "2026-12-31" })).await["revenue"]["rows"]).len(),
+        lines(
+            &report(
+                &app.service("revenue:read"),
+                json!({ "from": "2026-01-01", "to": "2026-12-31" })
+            )
+            .await["revenue"]["rows"]
+        )
+        .len(),
         4
     );
 });
 
 on_both!(a_year_of_an_activity_adds_up, |app| async move {
     ledger(&app).await;
-    let document =
-        "query($year: Int!) { activities { nodes { slug result(year: $year) { year invoiced paid outstanding cost grants result } } } }";
+    let document = "query($year: Int!) { activities { nodes { slug result(year: $year) { year invoiced paid outstanding cost grants result } } } }";
     let ask = async |caller: Caller<'_>, year: i32| {
         let answer = caller.ask(document, json!({ "year": year })).await;
         let nodes = answer["activities"]["nodes"].as_array().unwrap().clone();
         let line = |node: &Value| {
             let result = &node["result"];
-            let sums = ["invoiced", "paid", "outstanding", "cost", "grants", "result"].map(|sum| result[sum].as_str().unwrap().to_owned());
+            let sums = ["invoiced", "paid", "outstanding", "cost", "grants", "result"]
+                .map(|sum| result[sum].as_str().unwrap().to_owned());
             format!("{} {} {}", node["slug"].as_str().unwrap(), result["year"], sums.join(" "))
         };
         nodes.iter().map(line).collect::<Vec<_>>()
@@ -317,12 +381,18 @@ on_both!(a_year_of_an_activity_adds_up, |app| async move {
     );
     assert_eq!(
         ask(app.lead(&["bip"]), 2026).await[1..],
-        ["indikatorer 2026 0.00 0.00 0.00 0.00 0.00 0.00", "stoppa-valdet 2026 0.00 0.00 0.00 0.00 0.00 0.00"]
+        [
+            "indikatorer 2026 0.00 0.00 0.00 0.00 0.00 0.00",
+            "stoppa-valdet 2026 0.00 0.00 0.00 0.00 0.00 0.00"
+        ]
     );
     let gavle = member(&app, "Gävle").await;
     assert_eq!(
         ask(app.member(&gavle), 2026).await[..2],
-        ["bip 2026 1620.00 649.74 1146.28 0.00 0.00 1620.00", "indikatorer 2026 7500.00 4873.02 3283.72 0.00 0.00 7500.00"]
+        [
+            "bip 2026 1620.00 649.74 1146.28 0.00 0.00 1620.00",
+            "indikatorer 2026 7500.00 4873.02 3283.72 0.00 0.00 7500.00"
+        ]
     );
     assert_eq!(ask(app.board(), 2025).await[0], "bip 2025 0.00 0.00 0.00 1.00 0.00 -1.00");
     let answer = app.board().ask(document, json!({ "year": 10_000 })).await;
@@ -334,31 +404,59 @@ on_both!(a_forecast_follows_the_agreements, |app| async move {
     let document = "query($year: Int!) { revenueForecast(year: $year) { from to basis
         rows { activity { slug } member { name } period net vat gross credited cost grants result unattributed invoices }
         total { activity { slug } member { name } period net vat gross credited cost grants result unattributed invoices } } }";
-    let ask = async |caller: Caller<'_>, year: i32| lines(&caller.ask(document, json!({ "year": year })).await["revenueForecast"]["rows"]);
-    // 2 ‰ of 4 324 000, the latest allocation that is known, and three months of 10 000; what nobody signed, costs, and participants count nought.
+    let ask = async |caller: Caller<'_>, year: i32| {
+        lines(&caller.ask(document, json!({ "year": year })).await["revenueForecast"]["rows"])
+    };
+    // 2 ‰ of 4 324 000, the latest allocation that is known, and three months of 10 000; what
+    // nobody signed, costs, and participants count nought.
     assert_eq!(
         ask(app.finance(), 2027).await,
-        ["- bip - 3333.33 0.00 0.00 0.00 0.00 3333.33 1", "- indikatorer - 11148.00 2787.00 0.00 0.00 0.00 11148.00 2"]
+        [
+            "- bip - 3333.33 0.00 0.00 0.00 0.00 3333.33 1",
+            "- indikatorer - 11148.00 2787.00 0.00 0.00 0.00 11148.00 2"
+        ]
     );
-    assert_eq!(ask(app.finance(), 2028).await[1], "- indikatorer - 8648.00 2162.00 0.00 0.00 0.00 8648.00 1");
+    assert_eq!(
+        ask(app.finance(), 2028).await[1],
+        "- indikatorer - 8648.00 2162.00 0.00 0.00 0.00 8648.00 1"
+    );
     assert_eq!(ask(app.finance(), 2024).await, Vec::<String>::new());
     let gavle = member(&app, "Gävle").await;
-    assert_eq!(ask(app.member(&gavle), 2027).await, ["- indikatorer - 2500.00 625.00 0.00 0.00 0.00 2500.00 1"]);
-    assert_eq!(ask(app.lead(&["bip"]), 2027).await, ["- bip - 3333.33 0.00 0.00 0.00 0.00 3333.33 1"]);
+    assert_eq!(
+        ask(app.member(&gavle), 2027).await,
+        ["- indikatorer - 2500.00 625.00 0.00 0.00 0.00 2500.00 1"]
+    );
+    assert_eq!(
+        ask(app.lead(&["bip"]), 2027).await,
+        ["- bip - 3333.33 0.00 0.00 0.00 0.00 3333.33 1"]
+    );
     let answer = app.finance().ask(document, json!({ "year": 2027 })).await;
     let found = &answer["revenueForecast"];
-    assert_eq!((&found["from"], &found["to"], &found["total"]["gross"]), (&json!("2027-01-01"), &json!("2027-12-31"), &json!("17268.33")));
+    assert_eq!(
+        (&found["from"], &found["to"], &found["total"]["gross"]),
+        (&json!("2027-01-01"), &json!("2027-12-31"), &json!("17268.33"))
+    );
     assert_eq!(app.finance().ask(document, json!({ "year": 1066 })).await.bad_fields(), ["year"]);
 });
 
 on_both!(every_bad_field_is_named_at_once, |app| async move {
     ledger(&app).await;
-    let ask = async |input: Value| report(&app.finance(), input).await.bad_fields().into_iter().map(str::to_owned).collect::<Vec<_>>();
+    let ask = async |input: Value| {
+        report(&app.finance(), input)
+            .await
+            .bad_fields()
+            .into_iter()
+            .map(str::to_owned)
+            .collect::<Vec<_>>()
+    };
     assert_eq!(ask(json!({ "from": "2026-12-31", "to": "2026-01-01" })).await, ["input.to"]);
     assert_eq!(ask(json!({ "from": "1950-01-01", "to": "2050-01-01" })).await, ["input.to"]);
     let nobody = "member_00000000000000000000000000000000";
     let unread = json!({ "from": "2026-02-30", "to": "x", "activities": ["bip", "a\u{0}"], "members": ["x", "invoice_00000000000000000000000000000000", nobody] });
-    assert_eq!(ask(unread).await, ["input.activities.1", "input.from", "input.members.0", "input.members.1", "input.to"]);
+    assert_eq!(
+        ask(unread).await,
+        ["input.activities.1", "input.from", "input.members.0", "input.members.1", "input.to"]
+    );
     let unknown = json!({ "from": "2026-01-01", "to": "2026-12-31", "activities": ["bip", "nej"], "members": [nobody] });
     assert_eq!(ask(unknown).await, ["input.activities.1", "input.members.0"]);
     let answer = report(&app.finance(), json!({ "from": "1950-01-01", "to": "2049-12-31" })).await;
@@ -371,10 +469,12 @@ fn day(text: &str) -> NaiveDate {
 
 /// The sums of rows, in the order of [`SUMS`].
 fn add_up<'a>(rows: impl IntoIterator<Item = &'a Value>) -> [i64; 8] {
-    rows.into_iter().fold([0; 8], |sums, row| std::array::from_fn(|place| sums[place] + ore(&row[SUMS[place]])))
+    rows.into_iter()
+        .fold([0; 8], |sums, row| std::array::from_fn(|place| sums[place] + ore(&row[SUMS[place]])))
 }
 
-/// The sums of rows and their invoices by what `key` reads of each, without those that have no money.
+/// The sums of rows and their invoices by what `key` reads of each, without those that have no
+/// money.
 fn fold_by(rows: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String, ([i64; 8], i64)> {
     let mut folded: BTreeMap<String, ([i64; 8], i64)> = BTreeMap::new();
     for row in rows.as_array().unwrap() {
@@ -388,7 +488,9 @@ fn fold_by(rows: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String, ([i
 }
 
 /// The sums alone.
-fn sums_of(folded: &BTreeMap<String, ([i64; 8], i64)>) -> impl Iterator<Item = (&String, &[i64; 8])> {
+fn sums_of(
+    folded: &BTreeMap<String, ([i64; 8], i64)>,
+) -> impl Iterator<Item = (&String, &[i64; 8])> {
     folded.iter().map(|(key, (sums, _))| (key, sums))
 }
 
@@ -408,35 +510,63 @@ on_both!(however_rows_are_made_they_add_up, |app| async move {
     for basis in ["INVOICED", "PAID", "ACCRUED"] {
         for (from, to) in ranges {
             let ask = async |groups: Vec<&str>| {
-                let answer = report(&app.finance(), json!({ "from": from, "to": to, "basis": basis, "groupBy": groups })).await;
+                let answer = report(
+                    &app.finance(),
+                    json!({ "from": from, "to": to, "basis": basis, "groupBy": groups }),
+                )
+                .await;
                 answer["revenue"].clone()
             };
             let whole = ask(vec![]).await;
             for time in &times {
-                let with = |group: &'static [&str]| time.iter().copied().chain(group.iter().copied()).collect::<Vec<_>>();
+                let with = |group: &'static [&str]| {
+                    time.iter().copied().chain(group.iter().copied()).collect::<Vec<_>>()
+                };
                 let what = format!("{basis} {from} {to} {time:?}");
-                // Rows by member come from the ledger line by line, the others from the totals that are kept by month.
-                let (by_both, by_activity) = (ask(with(&["ACTIVITY", "MEMBER"])).await, ask(with(&["ACTIVITY"])).await);
+                // Rows by member come from the ledger line by line, the others from the totals that
+                // are kept by month.
+                let (by_both, by_activity) =
+                    (ask(with(&["ACTIVITY", "MEMBER"])).await, ask(with(&["ACTIVITY"])).await);
                 let by_time = ask(with(&[])).await;
                 for found in [&by_both, &by_activity, &by_time] {
-                    assert_eq!(add_up(found["rows"].as_array().unwrap()), add_up([&found["total"]]), "{what}");
+                    assert_eq!(
+                        add_up(found["rows"].as_array().unwrap()),
+                        add_up([&found["total"]]),
+                        "{what}"
+                    );
                     assert_eq!(found["total"], whole["total"], "{what}");
                 }
-                let of_activity = |row: &Value| format!("{} {}", row["period"], row["activity"]["slug"]);
+                let of_activity =
+                    |row: &Value| format!("{} {}", row["period"], row["activity"]["slug"]);
                 let of_time = |row: &Value| row["period"].to_string();
                 // Each invoice has one buyer, so those of all members are as many as there are.
-                let (by_members, by_activities) = (fold_by(&by_both["rows"], of_activity), fold_by(&by_activity["rows"], of_activity));
+                let (by_members, by_activities) = (
+                    fold_by(&by_both["rows"], of_activity),
+                    fold_by(&by_activity["rows"], of_activity),
+                );
                 if basis == "PAID" {
-                    // But for rows that come to nought, as that of a line that was paid and then credited, and are left out.
-                    assert!(by_members.iter().zip(&by_activities).all(|((_, one), (_, other))| one.1 <= other.1), "{what}");
+                    // But for rows that come to nought, as that of a line that was paid and then
+                    // credited, and are left out.
+                    assert!(
+                        by_members
+                            .iter()
+                            .zip(&by_activities)
+                            .all(|((_, one), (_, other))| one.1 <= other.1),
+                        "{what}"
+                    );
                     assert!(sums_of(&by_members).eq(sums_of(&by_activities)), "{what}");
                 } else {
                     assert_eq!(by_members, by_activities, "{what}");
                 }
-                let (folded, plain) = (fold_by(&by_activity["rows"], of_time), fold_by(&by_time["rows"], of_time));
+                let (folded, plain) =
+                    (fold_by(&by_activity["rows"], of_time), fold_by(&by_time["rows"], of_time));
                 assert!(sums_of(&folded).eq(sums_of(&plain)), "{what}");
                 let by_member = fold_by(&ask(with(&["MEMBER"])).await["rows"], of_time);
-                assert!(sums_of(&by_member).eq(sums_of(&plain)) && (basis == "PAID" || by_member == plain), "{what}");
+                assert!(
+                    sums_of(&by_member).eq(sums_of(&plain))
+                        && (basis == "PAID" || by_member == plain),
+                    "{what}"
+                );
             }
         }
     }
@@ -450,7 +580,14 @@ on_both!(reports_tell_what_the_invoices_say, |app| async move {
     loop {
         let answer = app.finance().ask(document, json!({ "after": after })).await;
         let page = answer["invoices"].clone();
-        invoices.extend(page["nodes"].as_array().unwrap().iter().filter(|node| !node["issuedOn"].is_null()).cloned());
+        invoices.extend(
+            page["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|node| !node["issuedOn"].is_null())
+                .cloned(),
+        );
         after = page["pageInfo"]["endCursor"].clone();
         if page["pageInfo"]["hasNextPage"] == false {
             break;
@@ -470,32 +607,53 @@ on_both!(reports_tell_what_the_invoices_say, |app| async move {
                     let sums = expected.entry(slug.clone()).or_default();
                     *sums = [sums[0] + sign * amounts[0], sums[1] + sign * amounts[1]];
                 }
-                let own = |end: &str| day(line[end].as_str().unwrap_or_else(|| invoice["issuedOn"].as_str().unwrap()));
+                let own = |end: &str| {
+                    day(line[end].as_str().unwrap_or_else(|| invoice["issuedOn"].as_str().unwrap()))
+                };
                 let (first, last) = (own("periodFrom"), own("periodTo"));
                 let days = (last - first).num_days() + 1;
                 let so_far = |amount: i64, until: NaiveDate| {
                     let gone = ((until - first).num_days() + 1).clamp(0, days);
-                    (2 * i128::from(amount) * i128::from(gone) + i128::from(days)).div_euclid(2 * i128::from(days)) as i64
+                    (2 * i128::from(amount) * i128::from(gone) + i128::from(days))
+                        .div_euclid(2 * i128::from(days)) as i64
                 };
                 let sums = accrued.entry(slug).or_default();
                 *sums = std::array::from_fn(|place| {
-                    let part = so_far(amounts[place], day(to)) - so_far(amounts[place], day(from) - Days::new(1));
+                    let part = so_far(amounts[place], day(to))
+                        - so_far(amounts[place], day(from) - Days::new(1));
                     sums[place] + sign * part
                 });
             }
-            let payments = invoice["payments"].as_array().unwrap().iter().filter(|payment| within(&payment["receivedOn"]));
+            let payments = invoice["payments"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .filter(|payment| within(&payment["receivedOn"]));
             received += payments.map(|payment| ore(&payment["amount"])).sum::<i64>();
         }
         for (basis, expected) in [("INVOICED", expected), ("ACCRUED", accrued)] {
-            let answer = report(&app.finance(), json!({ "from": from, "to": to, "basis": basis })).await;
+            let answer =
+                report(&app.finance(), json!({ "from": from, "to": to, "basis": basis })).await;
             let rows = answer["revenue"]["rows"].as_array().unwrap();
-            let found: BTreeMap<_, _> =
-                rows.iter().map(|row| (row["activity"]["slug"].to_string(), [ore(&row["net"]), ore(&row["vat"])])).collect();
+            let found: BTreeMap<_, _> = rows
+                .iter()
+                .map(|row| {
+                    (row["activity"]["slug"].to_string(), [ore(&row["net"]), ore(&row["vat"])])
+                })
+                .collect();
             assert_eq!(found, expected, "{basis} {from} {to}");
         }
-        let paid = report(&app.finance(), json!({ "from": from, "to": to, "basis": "PAID", "groupBy": [] })).await;
+        let paid = report(
+            &app.finance(),
+            json!({ "from": from, "to": to, "basis": "PAID", "groupBy": [] }),
+        )
+        .await;
         let total = &paid["revenue"]["total"];
-        assert_eq!(ore(&total["gross"]) + ore(&total["unattributed"]), received, "PAID {from} {to}");
+        assert_eq!(
+            ore(&total["gross"]) + ore(&total["unattributed"]),
+            received,
+            "PAID {from} {to}"
+        );
     }
 });
 
@@ -504,12 +662,20 @@ on_both!(a_year_needs_few_statements_whatever_it_holds, |app| async move {
     for invoices in [60, 120] {
         Lot::draw(&app, 3, invoices).await;
         app.statements();
-        let answer = report(&app.finance(), json!({ "from": "2025-01-01", "to": "2025-12-31", "groupBy": ["ACTIVITY", "MONTH"] })).await;
+        let answer = report(
+            &app.finance(),
+            json!({ "from": "2025-01-01", "to": "2025-12-31", "groupBy": ["ACTIVITY", "MONTH"] }),
+        )
+        .await;
         assert!(!answer["revenue"]["rows"].as_array().unwrap().is_empty());
         let statements = app.statements();
         assert!(statements.iter().any(|sql| sql.contains("revenue_month")), "{statements:#?}");
         // Only the number of invoices of the total, which was asked for, is not kept by month.
-        assert_eq!(statements.iter().filter(|sql| sql.contains("\"invoice\"")).count(), 1, "{statements:#?}");
+        assert_eq!(
+            statements.iter().filter(|sql| sql.contains("\"invoice\"")).count(),
+            1,
+            "{statements:#?}"
+        );
         assert!(!statements.iter().any(|sql| sql.contains("invoice_line")), "{statements:#?}");
         counts.insert(statements.len());
     }
@@ -523,16 +689,28 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
     let raw = sea_orm::Database::connect(app.url()).await.unwrap();
     // What was issued is frozen, so that harm takes somebody who means it.
     let unlock = if app.url().starts_with("postgres") {
-        ["ALTER TABLE invoice DISABLE TRIGGER USER", "ALTER TABLE invoice_line DISABLE TRIGGER USER"]
+        [
+            "ALTER TABLE invoice DISABLE TRIGGER USER",
+            "ALTER TABLE invoice_line DISABLE TRIGGER USER",
+        ]
     } else {
         ["DROP TRIGGER invoice__frozen", "DROP TRIGGER invoice_line__update"]
     };
     for statement in unlock {
         raw.execute_unprepared(statement).await.unwrap();
     }
-    let date = |text: &str| if app.url().starts_with("postgres") { format!("DATE '{text}'") } else { format!("'{text}'") };
+    let date = |text: &str| {
+        if app.url().starts_with("postgres") {
+            format!("DATE '{text}'")
+        } else {
+            format!("'{text}'")
+        }
+    };
     for (harm, sentence) in [
-        ("UPDATE invoice SET net = net + 1, total = total + 1 WHERE number = '1003'".to_owned(), "invoice 1003 says net 3000.01"),
+        (
+            "UPDATE invoice SET net = net + 1, total = total + 1 WHERE number = '1003'".to_owned(),
+            "invoice 1003 says net 3000.01",
+        ),
         (
             "UPDATE invoice_line SET vat = vat - 1 WHERE description = 'Serviceavgift'".into(),
             "invoice 1001 has line 2 with net 1000.00 and VAT 249.99",
@@ -541,8 +719,14 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
             "UPDATE attribution SET net = net + 1 WHERE position = 2 AND net = 100000".into(),
             "invoice 1001 has 1000.01 and VAT 250.00 attributed to line 2 on 2026-02-10, but it must be 1000.00 and VAT",
         ),
-        ("UPDATE invoice SET paid = paid - 100 WHERE number = '1002'".into(), "invoice 1002 says that 6779.00 is paid"),
-        (format!("UPDATE invoice SET settled_on = {} WHERE number = '1004'", date("2026-11-02")), "invoice 1004 has days"),
+        (
+            "UPDATE invoice SET paid = paid - 100 WHERE number = '1002'".into(),
+            "invoice 1002 says that 6779.00 is paid",
+        ),
+        (
+            format!("UPDATE invoice SET settled_on = {} WHERE number = '1004'", date("2026-11-02")),
+            "invoice 1004 has days",
+        ),
         ("UPDATE revenue_month SET paid_net = paid_net + 1".into(), "the revenue of 2026-"),
         ("DELETE FROM revenue_month".into(), "is stored as 0.00 invoiced"),
     ] {
@@ -550,19 +734,26 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
         let found = revenue::integrity(&app.db).await.unwrap();
         assert!(found.iter().any(|breach| breach.contains(sentence)), "{harm}: {found:#?}");
     }
-    // Below a number that came with an import a gap is a note; that the number is another one, the trail says.
-    let harm = "UPDATE invoice SET number = '1006', number_key = '000000001006' WHERE number = '1004'";
+    // Below a number that came with an import a gap is a note; that the number is another one, the
+    // trail says.
+    let harm =
+        "UPDATE invoice SET number = '1006', number_key = '000000001006' WHERE number = '1004'";
     raw.execute_unprepared(harm).await.unwrap();
     let notes = revenue::findings(&app.db.snapshot().await.unwrap()).await.unwrap().notes;
-    assert!(notes.contains(&"the invoice series lacks 1004 to 1005 from imported history".to_owned()), "{notes:#?}");
+    assert!(
+        notes.contains(&"the invoice series lacks 1004 to 1005 from imported history".to_owned()),
+        "{notes:#?}"
+    );
     raw.close().await.unwrap();
 });
 
 on_both!(a_forecast_says_what_it_assumes, |app| async move {
     ledger(&app).await;
     let document = "query($year: Int!) { revenueForecast(year: $year) { assumptions } }";
-    let ask =
-        async |caller: Caller<'_>, year: i32| caller.ask(document, json!({ "year": year })).await["revenueForecast"]["assumptions"].clone();
+    let ask = async |caller: Caller<'_>, year: i32| {
+        caller.ask(document, json!({ "year": year })).await["revenueForecast"]["assumptions"]
+            .clone()
+    };
     let of_all = [
         "Agreements count that bring money and are signed by 2026-11-21; drafts and offers do not",
         "Agreements that are prolonged by themselves go on, unless notice was given by 2026-11-21; those with notice end as it says",
@@ -577,6 +768,9 @@ on_both!(a_forecast_says_what_it_assumes, |app| async move {
     assert_eq!(ask(app.finance(), 2027).await, with(&[older, counted]));
     assert_eq!(ask(app.finance(), 2025).await, with(&[counted]));
     assert_eq!(ask(app.lead(&["bip"]), 2027).await, with(&[]), "nothing of what one does not see");
-    let report = app.finance().query("{ revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\" }) { assumptions } }").await;
+    let report = app
+        .finance()
+        .query("{ revenue(input: { from: \"2026-01-01\", to: \"2026-12-31\" }) { assumptions } }")
+        .await;
     assert_eq!(report["revenue"]["assumptions"], json!([]));
 });

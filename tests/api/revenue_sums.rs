@@ -1,4 +1,5 @@
-//! Revenue reckoned plainly from the documents, and held against every report of it, by every basis and whatever rows are made for.
+//! Revenue reckoned plainly from the documents, and held against every report of it, by every basis
+//! and whatever rows are made for.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -109,28 +110,47 @@ fn invoiced(documents: &[Document]) -> Vec<Entry> {
     let entry = |document: &Document, line: &Line| {
         let [net, vat] = line.amounts;
         let sums = if document.credits.is_some() { [-net, -vat, net, 0] } else { [net, vat, 0, 0] };
-        Entry { day: document.issued_on, activity: line.activity.clone(), member: document.member.clone(), sums }
+        Entry {
+            day: document.issued_on,
+            activity: line.activity.clone(),
+            member: document.member.clone(),
+            sums,
+        }
     };
-    documents.iter().flat_map(|document| document.lines.iter().map(move |line| entry(document, line))).collect()
+    documents
+        .iter()
+        .flat_map(|document| document.lines.iter().map(move |line| entry(document, line)))
+        .collect()
 }
 
 fn accrued(documents: &[Document]) -> Vec<Entry> {
     let mut entries = Vec::new();
-    for (document, line) in documents.iter().flat_map(|document| document.lines.iter().map(move |line| (document, line))) {
+    for (document, line) in documents
+        .iter()
+        .flat_map(|document| document.lines.iter().map(move |line| (document, line)))
+    {
         let (from, to) = line.covers;
         let days = (to - from).num_days() + 1;
         for nth in 1..=days {
-            let [net, vat] = line.amounts.map(|amount| rounded(amount, nth, days) - rounded(amount, nth - 1, days));
-            let sums = if document.credits.is_some() { [-net, -vat, net, 0] } else { [net, vat, 0, 0] };
+            let [net, vat] = line
+                .amounts
+                .map(|amount| rounded(amount, nth, days) - rounded(amount, nth - 1, days));
+            let sums =
+                if document.credits.is_some() { [-net, -vat, net, 0] } else { [net, vat, 0, 0] };
             let day = from + Days::new((nth - 1).unsigned_abs());
-            entries.push(Entry { day, activity: line.activity.clone(), member: document.member.clone(), sums });
+            entries.push(Entry {
+                day,
+                activity: line.activity.clone(),
+                member: document.member.clone(),
+                sums,
+            });
         }
     }
     entries
 }
 
-/// What an invoice's lines have left after these credit notes: those of the drawn ledger take from the lines of their rate, first from
-/// those of their activity.
+/// What an invoice's lines have left after these credit notes: those of the drawn ledger take from
+/// the lines of their rate, first from those of their activity.
 fn left<'a>(invoice: &Document, notes: impl Iterator<Item = &'a Document>) -> Vec<[i64; 2]> {
     let mut left: Vec<[i64; 2]> = invoice.lines.iter().map(|line| line.amounts).collect();
     for credit in notes.flat_map(|note| &note.lines) {
@@ -172,7 +192,11 @@ fn lies(paid: i64, left: &[[i64; 2]]) -> Vec<[i64; 2]> {
         parts[place] = part;
     }
     let divided = |(part, [net, vat]): (i64, &[i64; 2])| {
-        let vat = if net + vat > 0 { rounded(part, *vat, net + vat) } else { rounded(-part, *vat, -(net + vat)) };
+        let vat = if net + vat > 0 {
+            rounded(part, *vat, net + vat)
+        } else {
+            rounded(-part, *vat, -(net + vat))
+        };
         [part - vat, vat]
     };
     parts.into_iter().zip(left).map(divided).collect()
@@ -182,21 +206,46 @@ fn lies(paid: i64, left: &[[i64; 2]]) -> Vec<[i64; 2]> {
 fn paid(documents: &[Document]) -> Vec<Entry> {
     let mut entries = Vec::new();
     for invoice in documents.iter().filter(|document| !document.payments.is_empty()) {
-        let notes: Vec<&Document> = documents.iter().filter(|note| note.credits.as_ref() == Some(&invoice.number)).collect();
+        let notes: Vec<&Document> = documents
+            .iter()
+            .filter(|note| note.credits.as_ref() == Some(&invoice.number))
+            .collect();
         let until = |last: NaiveDate| {
-            let paid: i64 = invoice.payments.iter().filter(|(on, _)| *on <= last).map(|(_, amount)| amount).sum();
-            let lies = lies(paid, &left(invoice, notes.iter().copied().filter(|note| note.issued_on <= last)));
+            let paid: i64 = invoice
+                .payments
+                .iter()
+                .filter(|(on, _)| *on <= last)
+                .map(|(_, amount)| amount)
+                .sum();
+            let lies = lies(
+                paid,
+                &left(invoice, notes.iter().copied().filter(|note| note.issued_on <= last)),
+            );
             let beyond = paid - lies.iter().flatten().sum::<i64>();
             (lies, beyond)
         };
-        let days = invoice.payments.iter().map(|(on, _)| *on).chain(notes.iter().map(|note| note.issued_on));
+        let days = invoice
+            .payments
+            .iter()
+            .map(|(on, _)| *on)
+            .chain(notes.iter().map(|note| note.issued_on));
         for day in days.collect::<BTreeSet<_>>() {
             let ((before, beyond_before), (now, beyond)) = (until(day - Days::new(1)), until(day));
             for (line, (now, before)) in invoice.lines.iter().zip(now.iter().zip(&before)) {
                 let sums = [now[0] - before[0], now[1] - before[1], 0, 0];
-                entries.push(Entry { day, activity: line.activity.clone(), member: invoice.member.clone(), sums });
+                entries.push(Entry {
+                    day,
+                    activity: line.activity.clone(),
+                    member: invoice.member.clone(),
+                    sums,
+                });
             }
-            entries.push(Entry { day, activity: None, member: invoice.member.clone(), sums: [0, 0, 0, beyond - beyond_before] });
+            entries.push(Entry {
+                day,
+                activity: None,
+                member: invoice.member.clone(),
+                sums: [0, 0, 0, beyond - beyond_before],
+            });
         }
     }
     entries
@@ -205,7 +254,9 @@ fn paid(documents: &[Document]) -> Vec<Entry> {
 /// Sums by what rows are for, without those that come to nought.
 type Sums = BTreeMap<(Option<String>, Option<String>, Option<String>), [i64; 4]>;
 
-fn sum(entries: impl IntoIterator<Item = ((Option<String>, Option<String>, Option<String>), [i64; 4])>) -> Sums {
+fn sum(
+    entries: impl IntoIterator<Item = ((Option<String>, Option<String>, Option<String>), [i64; 4])>,
+) -> Sums {
     let mut sums = Sums::new();
     for (key, own) in entries {
         let of_key = sums.entry(key).or_default();
@@ -223,13 +274,23 @@ fn period(group: &str, day: NaiveDate) -> String {
     }
 }
 
-async fn reported(app: &App, basis: &str, (from, to): (NaiveDate, NaiveDate), groups: &[&str]) -> (Sums, Value) {
+async fn reported(
+    app: &App,
+    basis: &str,
+    (from, to): (NaiveDate, NaiveDate),
+    groups: &[&str],
+) -> (Sums, Value) {
     let question = "query($input: RevenueInput!) { revenue(input: $input) {
         rows { activity { slug } member { name } period net vat credited unattributed } total { net vat credited unattributed } } }";
     let input = json!({ "from": from, "to": to, "basis": basis, "groupBy": groups });
     let answer = app.finance().ask(question, json!({ "input": input })).await;
     let sums = |row: &Value| ["net", "vat", "credited", "unattributed"].map(|name| ore(&row[name]));
-    let row = |row: &Value| ((text(&row["period"]), text(&row["activity"]["slug"]), text(&row["member"]["name"])), sums(row));
+    let row = |row: &Value| {
+        (
+            (text(&row["period"]), text(&row["activity"]["slug"]), text(&row["member"]["name"])),
+            sums(row),
+        )
+    };
     let report = &answer["revenue"];
     (sum(report["rows"].as_array().unwrap().iter().map(row)), report["total"].clone())
 }
@@ -238,9 +299,16 @@ on_both!(every_report_is_what_the_documents_come_to, |app| async move {
     Lot::draw(&app, 17, 120).await;
     let documents = documents(&app).await;
     let range = |from: &str, to: &str| (from.parse().unwrap(), to.parse().unwrap());
-    let ranges: [(NaiveDate, NaiveDate); 3] =
-        [range("2024-01-01", "2029-12-31"), range("2025-03-15", "2026-08-14"), range("2025-04-01", "2025-06-30")];
-    for (basis, entries) in [("INVOICED", invoiced(&documents)), ("PAID", paid(&documents)), ("ACCRUED", accrued(&documents))] {
+    let ranges: [(NaiveDate, NaiveDate); 3] = [
+        range("2024-01-01", "2029-12-31"),
+        range("2025-03-15", "2026-08-14"),
+        range("2025-04-01", "2025-06-30"),
+    ];
+    for (basis, entries) in [
+        ("INVOICED", invoiced(&documents)),
+        ("PAID", paid(&documents)),
+        ("ACCRUED", accrued(&documents)),
+    ] {
         if basis == "PAID" {
             let moved = entries.iter().filter(|entry| entry.sums[0] < 0).count();
             assert!(
@@ -249,12 +317,18 @@ on_both!(every_report_is_what_the_documents_come_to, |app| async move {
             );
         }
         for (from, to) in ranges {
-            let within: Vec<&Entry> = entries.iter().filter(|entry| (from..=to).contains(&entry.day)).collect();
+            let within: Vec<&Entry> =
+                entries.iter().filter(|entry| (from..=to).contains(&entry.day)).collect();
             let mut totals = BTreeSet::new();
             for time in [None, Some("YEAR"), Some("QUARTER"), Some("MONTH")] {
-                for (by_activity, by_member) in [(false, false), (true, false), (false, true), (true, true)] {
+                for (by_activity, by_member) in
+                    [(false, false), (true, false), (false, true), (true, true)]
+                {
                     let groups: Vec<&str> =
-                        [by_activity.then_some("ACTIVITY"), by_member.then_some("MEMBER"), time].into_iter().flatten().collect();
+                        [by_activity.then_some("ACTIVITY"), by_member.then_some("MEMBER"), time]
+                            .into_iter()
+                            .flatten()
+                            .collect();
                     let expected = sum(within.iter().map(|entry| {
                         let activity = entry.activity.clone().filter(|_| by_activity);
                         let member = entry.member.clone().filter(|_| by_member);
@@ -273,16 +347,33 @@ on_both!(every_report_is_what_the_documents_come_to, |app| async move {
 on_both!(lines_are_found_by_the_days_that_they_cover, |app| async move {
     Lot::draw(&app, 17, 120).await;
     app.statements();
-    reported(&app, "ACCRUED", ("2026-11-01".parse().unwrap(), "2026-11-30".parse().unwrap()), &["ACTIVITY"]).await;
+    reported(
+        &app,
+        "ACCRUED",
+        ("2026-11-01".parse().unwrap(), "2026-11-30".parse().unwrap()),
+        &["ACTIVITY"],
+    )
+    .await;
     let statements = app.statements();
-    let sql = statements.iter().find(|sql| sql.contains("UNION ALL")).unwrap_or_else(|| panic!("{statements:#?}"));
+    let sql = statements
+        .iter()
+        .find(|sql| sql.contains("UNION ALL"))
+        .unwrap_or_else(|| panic!("{statements:#?}"));
     let connection = connection(&app).await;
     let tx = connection.begin().await.unwrap();
     let (explain, column) = if app.url().starts_with("postgres") {
         // A table of a few pages is read from end to end, whatever indexes it has.
-        tx.execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan").await.unwrap();
+        tx.execute_unprepared(
+            "SET LOCAL enable_seqscan = off; SET LOCAL plan_cache_mode = force_generic_plan",
+        )
+        .await
+        .unwrap();
         tx.execute_unprepared(&format!("PREPARE report AS {sql}")).await.unwrap();
-        let values = (1..).take_while(|nth| sql.contains(&format!("${nth}"))).map(|_| "NULL").collect::<Vec<_>>().join(", ");
+        let values = (1..)
+            .take_while(|nth| sql.contains(&format!("${nth}")))
+            .map(|_| "NULL")
+            .collect::<Vec<_>>()
+            .join(", ");
         (format!("EXPLAIN EXECUTE report ({values})"), "QUERY PLAN")
     } else {
         (format!("EXPLAIN QUERY PLAN {sql}"), "detail")

@@ -1,16 +1,20 @@
-//! Slips are reversed: a notice is withdrawn, a departure taken back, a member or organisation removed; what a departure withdraws is no
-//! successor any more, and ends that the former rule told stay until they are decided on. Today is 2026-11-21.
+//! Slips are reversed: a notice is withdrawn, a departure taken back, a member or organisation
+//! removed; what a departure withdraws is no successor any more, and ends that the former rule told
+//! stay until they are decided on. Today is 2026-11-21.
 
 use sea_orm::ConnectionTrait;
 use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App, on_both},
-    life_samples::{Register, TODAY, agreed, deed, drafted, offered, raw, signed, sql_id, told, with},
+    life_samples::{
+        Register, TODAY, agreed, deed, drafted, offered, raw, signed, sql_id, told, with,
+    },
     round_trip::{exported, try_import},
 };
 
-const LIFE: &str = "status endsOn noticeGivenOn terminationReason replacedBy { number } nextDeadline { kind on }";
+const LIFE: &str =
+    "status endsOn noticeGivenOn terminationReason replacedBy { number } nextDeadline { kind on }";
 
 /// Fails unless the register is as its trail says, and answers what `verify` printed.
 fn verified(app: &App) -> String {
@@ -23,7 +27,11 @@ fn verified(app: &App) -> String {
 /// Replaces an agreement from a day on, and signs its successor.
 async fn replaced(app: &App, id: &str, starts_on: &str) -> String {
     let new = json!({ "agreement": id, "startsOn": starts_on, "fee": null, "endsOn": null, "renewalMonths": null });
-    let successor = deed(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]["id"].as_str().unwrap().to_owned();
+    let successor =
+        deed(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
     let (_, sha256) = offered(app, &successor).await;
     signed(app, &successor, &sha256).await;
     successor
@@ -52,11 +60,23 @@ on_both!(a_notice_is_withdrawn_before_it_takes_effect, |app| async move {
         (&json!("agreementNoticeWithdraw"), &json!("2027-12-31"), &json!("2026-12-31"))
     );
     // Given again, it counts again; once it has taken effect it can't be withdrawn.
-    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": TODAY }), "id").await.data();
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": TODAY }), "id")
+        .await
+        .data();
     let later = app.at("2028-01-01T09:00:00Z");
     assert_eq!(withdraw_notice(&later, json!({ "agreementId": id })).await.reason(), "ENDED");
     for caller in [app.finance(), app.board(), app.auditor()] {
-        assert_eq!(deed(&caller, "agreementNoticeWithdraw", json!({ "agreementId": id }), "agreement { id }").await.code(), "FORBIDDEN");
+        assert_eq!(
+            deed(
+                &caller,
+                "agreementNoticeWithdraw",
+                json!({ "agreementId": id }),
+                "agreement { id }"
+            )
+            .await
+            .code(),
+            "FORBIDDEN"
+        );
     }
     verified(&app);
 });
@@ -68,45 +88,93 @@ on_both!(an_imported_notice_is_withdrawn_with_the_agreed_day, |app| async move {
     app.import(&[("agreements.csv", agreements)]).await;
     let answer = app.office().query(r#"{ agreement(by: { number: "2025-0001" }) { id } }"#).await;
     let id = answer["agreement"]["id"].clone();
-    assert_eq!(withdraw_notice(&app, json!({ "agreementId": id })).await.reason(), "AGREED_END_UNKNOWN");
+    assert_eq!(
+        withdraw_notice(&app, json!({ "agreementId": id })).await.reason(),
+        "AGREED_END_UNKNOWN"
+    );
     for ends_on in [Value::Null, json!("2024-12-31")] {
-        assert_eq!(withdraw_notice(&app, json!({ "agreementId": id, "endsOn": ends_on })).await.bad_fields(), ["input.endsOn"]);
+        assert_eq!(
+            withdraw_notice(&app, json!({ "agreementId": id, "endsOn": ends_on }))
+                .await
+                .bad_fields(),
+            ["input.endsOn"]
+        );
     }
     let answer = withdraw_notice(&app, json!({ "agreementId": id, "endsOn": "2025-12-31" })).await;
     let agreement = &answer["agreementNoticeWithdraw"]["agreement"];
-    assert_eq!((&agreement["status"], &agreement["nextDeadline"]["on"]), (&json!("ACTIVE"), &json!("2027-09-30")));
+    assert_eq!(
+        (&agreement["status"], &agreement["nextDeadline"]["on"]),
+        (&json!("ACTIVE"), &json!("2027-09-30"))
+    );
     verified(&app);
 });
 
 on_both!(a_departure_is_reversed_with_all_that_it_ended, |app| async move {
     let register = Register::fill(&app).await;
     // The first is replaced in the autumn by another, which the departure in June withdraws.
-    let fixed = agreed(&app, with(register.draft(0, "bip", "2026-01-01"), json!({ "endsOn": "2027-05-31" }))).await;
+    let fixed = agreed(
+        &app,
+        with(register.draft(0, "bip", "2026-01-01"), json!({ "endsOn": "2027-05-31" })),
+    )
+    .await;
     let successor = replaced(&app, &fixed, "2027-09-01").await;
     let open = agreed(&app, register.draft(0, "indikatorer", "2026-01-01")).await;
-    let before = [told(&app, &fixed, LIFE).await, told(&app, &successor, LIFE).await, told(&app, &open, LIFE).await];
+    let before = [
+        told(&app, &fixed, LIFE).await,
+        told(&app, &successor, LIFE).await,
+        told(&app, &open, LIFE).await,
+    ];
     let member = register.id("Förbund 00");
-    assert_eq!(deed(&app.office(), "memberReinstate", json!({ "memberId": member }), "member { id }").await.reason(), "NOT_LEFT");
+    assert_eq!(
+        deed(&app.office(), "memberReinstate", json!({ "memberId": member }), "member { id }")
+            .await
+            .reason(),
+        "NOT_LEFT"
+    );
     let leave = json!({ "member": member, "leftOn": "2027-06-30", "endAgreements": true });
     deed(&app.office(), "memberLeave", leave, "id").await.data();
 
-    // What was withdrawn is no successor: the first ends by itself, expires, and can be given notice and be replaced.
+    // What was withdrawn is no successor: the first ends by itself, expires, and can be given
+    // notice and be replaced.
     let after = told(&app, &fixed, LIFE).await;
-    assert_eq!((&after["replacedBy"], &after["nextDeadline"]), (&Value::Null, &json!({ "kind": "END", "on": "2027-05-31" })));
+    assert_eq!(
+        (&after["replacedBy"], &after["nextDeadline"]),
+        (&Value::Null, &json!({ "kind": "END", "on": "2027-05-31" }))
+    );
     assert_eq!(told(&app, &successor, "status").await["status"], "WITHDRAWN");
-    let expiring = app.office().query("{ expiringAgreements(withinDays: 365) { nodes { id } } }").await;
-    let expiring: Vec<_> = expiring["expiringAgreements"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].clone()).collect();
+    let expiring =
+        app.office().query("{ expiringAgreements(withinDays: 365) { nodes { id } } }").await;
+    let expiring: Vec<_> = expiring["expiringAgreements"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["id"].clone())
+        .collect();
     assert!(expiring.contains(&json!(fixed)), "{expiring:?}");
     let again = json!({ "agreement": fixed, "startsOn": "2027-01-01", "endsOn": "2027-06-30", "fee": null });
-    let draft = deed(&app.office(), "agreementReplace", again, "id").await["agreementReplace"]["id"].clone();
+    let draft =
+        deed(&app.office(), "agreementReplace", again, "id").await["agreementReplace"]["id"]
+            .clone();
     deed(&app.office(), "agreementWithdraw", json!({ "agreement": draft }), "id").await.data();
     verified(&app);
 
-    let answer =
-        deed(&app.office(), "memberReinstate", json!({ "memberId": member }), "member { leftOn leavingReason } agreements { id }").await;
-    assert_eq!(answer["memberReinstate"]["member"], json!({ "leftOn": null, "leavingReason": null }));
+    let answer = deed(
+        &app.office(),
+        "memberReinstate",
+        json!({ "memberId": member }),
+        "member { leftOn leavingReason } agreements { id }",
+    )
+    .await;
+    assert_eq!(
+        answer["memberReinstate"]["member"],
+        json!({ "leftOn": null, "leavingReason": null })
+    );
     assert_eq!(answer["memberReinstate"]["agreements"].as_array().unwrap().len(), 3);
-    let restored = [told(&app, &fixed, LIFE).await, told(&app, &successor, LIFE).await, told(&app, &open, LIFE).await];
+    let restored = [
+        told(&app, &fixed, LIFE).await,
+        told(&app, &successor, LIFE).await,
+        told(&app, &open, LIFE).await,
+    ];
     assert_eq!(restored, before);
     verified(&app);
 });
@@ -119,11 +187,28 @@ on_both!(a_merger_is_reversed, |app| async move {
     // One into which others are merged does not leave before them.
     let early = json!({ "member": into, "leftOn": "2026-06-30" });
     assert_eq!(deed(&app.office(), "memberLeave", early, "id").await.reason(), "HAS_PREDECESSORS");
-    let answer = deed(&app.office(), "memberReinstate", json!({ "memberId": old }), "member { status successor { name } }").await;
-    assert_eq!(answer["memberReinstate"]["member"], json!({ "status": "ACTIVE", "successor": null }));
-    let left = app.office().ask("query($id: ID!) { member(by: { id: $id }) { predecessors { name } } }", json!({ "id": into })).await;
+    let answer = deed(
+        &app.office(),
+        "memberReinstate",
+        json!({ "memberId": old }),
+        "member { status successor { name } }",
+    )
+    .await;
+    assert_eq!(
+        answer["memberReinstate"]["member"],
+        json!({ "status": "ACTIVE", "successor": null })
+    );
+    let left = app
+        .office()
+        .ask(
+            "query($id: ID!) { member(by: { id: $id }) { predecessors { name } } }",
+            json!({ "id": into }),
+        )
+        .await;
     assert_eq!(left["member"]["predecessors"], json!([]));
-    deed(&app.office(), "memberLeave", json!({ "member": into, "leftOn": "2026-06-30" }), "id").await.data();
+    deed(&app.office(), "memberLeave", json!({ "member": into, "leftOn": "2026-06-30" }), "id")
+        .await
+        .data();
     verified(&app);
 });
 
@@ -131,14 +216,28 @@ on_both!(what_has_changed_since_is_not_reversed, |app| async move {
     let register = Register::fill(&app).await;
     let open = agreed(&app, register.draft(3, "bip", "2026-01-01")).await;
     let member = register.id("Förbund 03");
-    deed(&app.office(), "memberLeave", json!({ "member": member, "leftOn": "2027-06-30", "endAgreements": true }), "id").await.data();
+    deed(
+        &app.office(),
+        "memberLeave",
+        json!({ "member": member, "leftOn": "2027-06-30", "endAgreements": true }),
+        "id",
+    )
+    .await
+    .data();
     // Replaced until the membership ends.
-    let new = json!({ "agreement": open, "startsOn": "2027-01-01", "endsOn": "2027-06-30", "fee": null });
-    let successor = deed(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]["id"].as_str().unwrap().to_owned();
+    let new =
+        json!({ "agreement": open, "startsOn": "2027-01-01", "endsOn": "2027-06-30", "fee": null });
+    let successor =
+        deed(&app.office(), "agreementReplace", new, "id").await["agreementReplace"]["id"]
+            .as_str()
+            .unwrap()
+            .to_owned();
     let (_, sha256) = offered(&app, &successor).await;
     signed(&app, &successor, &sha256).await;
     let before = app.revision().await;
-    let refused = deed(&app.office(), "memberReinstate", json!({ "memberId": member }), "member { id }").await;
+    let refused =
+        deed(&app.office(), "memberReinstate", json!({ "memberId": member }), "member { id }")
+            .await;
     assert_eq!((refused.reason(), app.revision().await), ("AGREEMENT_CHANGED", before));
 });
 
@@ -146,25 +245,52 @@ on_both!(what_was_added_by_mistake_is_removed, |app| async move {
     let register = Register::fill(&app).await;
     let used = agreed(&app, register.draft(4, "bip", "2026-01-01")).await;
     assert!(!used.is_empty());
-    let refused = deed(&app.office(), "memberRemove", json!({ "memberId": register.id("Förbund 04") }), "memberId").await;
-    assert_eq!((refused.reason(), refused.text().contains("1 agreement")), ("IN_USE", true), "{}", refused.text());
-    let new =
-        json!({ "name": "Förbund fel", "joinedOn": "2027-01-01", "municipalities": ["Åre"], "billing": { "email": "person@example.se" } });
+    let refused = deed(
+        &app.office(),
+        "memberRemove",
+        json!({ "memberId": register.id("Förbund 04") }),
+        "memberId",
+    )
+    .await;
+    assert_eq!(
+        (refused.reason(), refused.text().contains("1 agreement")),
+        ("IN_USE", true),
+        "{}",
+        refused.text()
+    );
+    let new = json!({ "name": "Förbund fel", "joinedOn": "2027-01-01", "municipalities": ["Åre"], "billing": { "email": "person@example.se" } });
     let id = deed(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"].clone();
     let answer = deed(&app.office(), "memberRemove", json!({ "memberId": id }), "memberId").await;
     assert_eq!(answer["memberRemove"]["memberId"], id);
-    assert_eq!(deed(&app.office(), "memberRemove", json!({ "memberId": id }), "memberId").await.code(), "NOT_FOUND");
-    let found = app.office().query(r#"{ members(filter: { search: "Förbund fel" }) { totalCount } }"#).await;
+    assert_eq!(
+        deed(&app.office(), "memberRemove", json!({ "memberId": id }), "memberId").await.code(),
+        "NOT_FOUND"
+    );
+    let found = app
+        .office()
+        .query(r#"{ members(filter: { search: "Förbund fel" }) { totalCount } }"#)
+        .await;
     assert_eq!(found["members"]["totalCount"], 0);
 
-    let organisation = deed(&app.office(), "organisationAdd", json!({ "name": "Fel AB" }), "id").await["organisationAdd"]["id"].clone();
-    let answer = deed(&app.office(), "organisationRemove", json!({ "organisationId": organisation }), "organisationId").await;
+    let organisation = deed(&app.office(), "organisationAdd", json!({ "name": "Fel AB" }), "id")
+        .await["organisationAdd"]["id"]
+        .clone();
+    let answer = deed(
+        &app.office(),
+        "organisationRemove",
+        json!({ "organisationId": organisation }),
+        "organisationId",
+    )
+    .await;
     assert_eq!(answer["organisationRemove"]["organisationId"], organisation);
     let draft = json!({ "template": register.id("samarbete"), "counterparty": register.id("Rådgivarna"), "startsOn": "2026-01-01",
         "parameters": { "days": 1 } });
     drafted(&app, draft).await;
     let refused = json!({ "organisationId": register.id("Rådgivarna") });
-    assert_eq!(deed(&app.office(), "organisationRemove", refused, "organisationId").await.reason(), "IN_USE");
+    assert_eq!(
+        deed(&app.office(), "organisationRemove", refused, "organisationId").await.reason(),
+        "IN_USE"
+    );
     verified(&app);
 });
 
@@ -172,13 +298,24 @@ on_both!(beginnings_stay_before_agreements_in_force, |app| async move {
     let register = Register::fill(&app).await;
     let id = agreed(&app, register.draft(5, "bip", "2026-03-01")).await;
     let number = told(&app, &id, "number").await["number"].as_str().unwrap().to_owned();
-    let member = |joined_on: &str| json!({ "member": register.id("Förbund 05"), "joinedOn": joined_on });
-    let activity = |starts_on: &str| json!({ "activity": register.id("bip"), "startsOn": starts_on });
-    for (name, input) in [("memberUpdate", member("2026-03-02")), ("activityUpdate", activity("2026-03-02"))] {
+    let member =
+        |joined_on: &str| json!({ "member": register.id("Förbund 05"), "joinedOn": joined_on });
+    let activity =
+        |starts_on: &str| json!({ "activity": register.id("bip"), "startsOn": starts_on });
+    for (name, input) in
+        [("memberUpdate", member("2026-03-02")), ("activityUpdate", activity("2026-03-02"))]
+    {
         let refused = deed(&app.office(), name, input, "id").await;
-        assert_eq!((refused.reason(), refused.text().contains(&number)), ("AGREEMENTS_IN_FORCE", true), "{}", refused.text());
+        assert_eq!(
+            (refused.reason(), refused.text().contains(&number)),
+            ("AGREEMENTS_IN_FORCE", true),
+            "{}",
+            refused.text()
+        );
     }
-    for (name, input) in [("memberUpdate", member("2026-03-01")), ("activityUpdate", activity("2026-03-01"))] {
+    for (name, input) in
+        [("memberUpdate", member("2026-03-01")), ("activityUpdate", activity("2026-03-01"))]
+    {
         deed(&app.office(), name, input, "id").await.data();
     }
     verified(&app);
@@ -190,24 +327,42 @@ on_both!(an_end_that_the_former_rule_told_is_decided_on, |app| async move {
     let ends = "{ agreementNoticeEnds { agreement { id } noticeGivenOn endsOn ruleEndsOn } }";
     let mut ids = Vec::new();
     for member in [6, 7] {
-        let id = agreed(&app, with(register.draft(member, "bip", "2026-01-01"), terms.clone())).await;
-        deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": TODAY }), "id").await.data();
+        let id =
+            agreed(&app, with(register.draft(member, "bip", "2026-01-01"), terms.clone())).await;
+        deed(
+            &app.office(),
+            "agreementGiveNotice",
+            json!({ "agreement": id, "givenOn": TODAY }),
+            "id",
+        )
+        .await
+        .data();
         assert_eq!(told(&app, &id, "endsOn").await["endsOn"], "2027-03-31");
         ids.push(id);
     }
     assert_eq!(app.office().query(ends).await["agreementNoticeEnds"], json!([]));
     // As a register of before has them.
     for id in &ids {
-        let sql = format!("UPDATE agreement SET ends_on = '2027-03-30', deadline_on = '2027-03-30' WHERE id = {}", sql_id(&app, id));
+        let sql = format!(
+            "UPDATE agreement SET ends_on = '2027-03-30', deadline_on = '2027-03-30' WHERE id = {}",
+            sql_id(&app, id)
+        );
         raw(&app, &sql).await.unwrap();
     }
     let end = |id: &str| json!({ "agreement": { "id": id }, "noticeGivenOn": TODAY, "endsOn": "2027-03-30", "ruleEndsOn": "2027-03-31" });
-    assert_eq!(app.office().query(ends).await["agreementNoticeEnds"], json!([end(&ids[0]), end(&ids[1])]));
-    let noted = domain::agreements::notice_ends::notes(app.db.read(), app.db.clock.today()).await.unwrap();
+    assert_eq!(
+        app.office().query(ends).await["agreementNoticeEnds"],
+        json!([end(&ids[0]), end(&ids[1])])
+    );
+    let noted =
+        domain::agreements::notice_ends::notes(app.db.read(), app.db.clock.today()).await.unwrap();
     assert_eq!(noted.len(), 2, "{noted:?}");
     let listed = app.program().arg("notice-ends").output().unwrap();
     let printed = String::from_utf8_lossy(&listed.stdout);
-    assert!(printed.contains("2027-03-30") && printed.ends_with("2 agreements to decide on\n"), "{printed}");
+    assert!(
+        printed.contains("2027-03-30") && printed.ends_with("2 agreements to decide on\n"),
+        "{printed}"
+    );
     let decide = async |id: &str, ends_on: &str| {
         let input = json!({ "agreementId": id, "endsOn": ends_on });
         deed(&app.office(), "agreementNoticeEndDecide", input, "agreement { endsOn }").await
@@ -231,8 +386,13 @@ on_both!(a_decision_on_an_end_goes_out_and_comes_in_again, |app| async move {
     let copy = app.beside().await;
     try_import(&copy, &exported(&app).await).await.unwrap();
     // The former rule told an end, which the copy learns from the files.
-    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": TODAY }), "id").await.data();
-    let sql = format!("UPDATE agreement SET ends_on = '2027-03-30', deadline_on = '2027-03-30' WHERE id = {}", sql_id(&app, &id));
+    deed(&app.office(), "agreementGiveNotice", json!({ "agreement": id, "givenOn": TODAY }), "id")
+        .await
+        .data();
+    let sql = format!(
+        "UPDATE agreement SET ends_on = '2027-03-30', deadline_on = '2027-03-30' WHERE id = {}",
+        sql_id(&app, &id)
+    );
     raw(&app, &sql).await.unwrap();
     try_import(&copy, &exported(&app).await).await.unwrap();
     let ends = "{ agreementNoticeEnds { endsOn ruleEndsOn } }";
@@ -250,7 +410,9 @@ on_both!(a_decision_on_an_end_goes_out_and_comes_in_again, |app| async move {
     assert_eq!(copy.revision().await, before, "the same again left an entry");
     // A notice that is withdrawn takes the decision with it.
     withdraw_notice(&app, json!({ "agreementId": id })).await.data();
-    let decided = |files: &crate::round_trip::Files| String::from_utf8_lossy(&files["agreements.csv"]).contains(&format!(",{TODAY}\n"));
+    let decided = |files: &crate::round_trip::Files| {
+        String::from_utf8_lossy(&files["agreements.csv"]).contains(&format!(",{TODAY}\n"))
+    };
     assert_eq!((decided(&files), decided(&exported(&app).await)), (true, false));
 });
 
@@ -268,11 +430,22 @@ on_both!(registers_of_before_forget_withdrawn_successors, |app| async move {
 
     // So a register of before has it, until it is migrated.
     let id = "(SELECT id FROM agreement WHERE number = '2026-0001')";
-    raw(&app, &format!("UPDATE agreement SET replaces_id = {id} WHERE number = '2026-0002'")).await.unwrap();
-    raw(&app, "UPDATE agreement SET replaced_from = '2027-09-01' WHERE number = '2026-0001'").await.unwrap();
+    raw(&app, &format!("UPDATE agreement SET replaces_id = {id} WHERE number = '2026-0002'"))
+        .await
+        .unwrap();
+    raw(&app, "UPDATE agreement SET replaced_from = '2027-09-01' WHERE number = '2026-0001'")
+        .await
+        .unwrap();
     assert_eq!(app.office().query(life).await["agreement"]["nextDeadline"], Value::Null);
-    raw(&app, "DELETE FROM seaql_migrations WHERE version = 'm2026_12_01_99_withdrawn_successors'").await.unwrap();
-    raw(&app, "DELETE FROM migration_requirement WHERE name = 'm2026_12_01_99_withdrawn_successors'").await.unwrap();
+    raw(&app, "DELETE FROM seaql_migrations WHERE version = 'm2026_12_01_99_withdrawn_successors'")
+        .await
+        .unwrap();
+    raw(
+        &app,
+        "DELETE FROM migration_requirement WHERE name = 'm2026_12_01_99_withdrawn_successors'",
+    )
+    .await
+    .unwrap();
     assert_eq!(app.db.migrate().await.unwrap(), ["m2026_12_01_99_withdrawn_successors"]);
     assert_eq!(app.office().query(life).await["agreement"], expected);
     let rows = app.db.read().query_all_raw(sea_orm::Statement::from_string(

@@ -1,4 +1,5 @@
-//! What roles see beside the table: a lead's own activities, no count of another member's things, and roles that add up.
+//! What roles see beside the table: a lead's own activities, no count of another member's things,
+//! and roles that add up.
 
 use domain::auth::viewer::{Role, Viewer};
 use serde_json::json;
@@ -11,7 +12,8 @@ use crate::{
 on_both!(a_lead_reports_on_its_own_activities_alone, |app| async move {
     let samples = Samples::fill(&app).await;
     let before = app.revision().await;
-    let report = "mutation($input: StatusReportFileInput!) { statusReportFile(input: $input) { id } }";
+    let report =
+        "mutation($input: StatusReportFileInput!) { statusReportFile(input: $input) { id } }";
     let input = json!({ "activity": samples.id("indikatorer"), "period": "2026", "health": "RED", "summary": "x" });
     assert_eq!(app.lead(&["bip"]).ask(report, json!({ "input": input })).await.code(), "FORBIDDEN");
     assert_eq!(app.revision().await, before);
@@ -45,20 +47,46 @@ on_both!(nothing_of_another_member_is_counted, |app| async move {
     ] {
         assert_eq!(seen[name]["totalCount"], count, "{name} in {seen}");
     }
-    assert_eq!(seen["members"]["nodes"], json!([{ "agreements": { "totalCount": 1 }, "invoices": { "totalCount": 1 } }]));
-    let activity =
-        |slug: &str| seen["activities"]["nodes"].as_array().unwrap().iter().find(|activity| activity["slug"] == slug).unwrap().clone();
+    assert_eq!(
+        seen["members"]["nodes"],
+        json!([{ "agreements": { "totalCount": 1 }, "invoices": { "totalCount": 1 } }])
+    );
+    let activity = |slug: &str| {
+        seen["activities"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .find(|activity| activity["slug"] == slug)
+            .unwrap()
+            .clone()
+    };
     let (bip, other) = (activity("bip"), activity("indikatorer"));
-    assert_eq!(bip["coverage"], json!({ "connected": 1, "members": 1, "share": 1.0, "notConnected": [] }));
-    assert_eq!(other["coverage"], json!({ "connected": 0, "members": 1, "share": 0.0, "notConnected": [{ "id": samples.id("alfa") }] }));
-    assert_eq!((&bip["agreements"]["totalCount"], &other["agreements"]["totalCount"]), (&json!(1), &json!(0)));
+    assert_eq!(
+        bip["coverage"],
+        json!({ "connected": 1, "members": 1, "share": 1.0, "notConnected": [] })
+    );
+    assert_eq!(
+        other["coverage"],
+        json!({ "connected": 0, "members": 1, "share": 0.0, "notConnected": [{ "id": samples.id("alfa") }] })
+    );
+    assert_eq!(
+        (&bip["agreements"]["totalCount"], &other["agreements"]["totalCount"]),
+        (&json!(1), &json!(0))
+    );
     for activity in [&bip, &other] {
         assert_eq!(
-            (&activity["statusReports"]["totalCount"], &activity["result"]["cost"], &activity["result"]["grants"]),
+            (
+                &activity["statusReports"]["totalCount"],
+                &activity["result"]["cost"],
+                &activity["result"]["grants"]
+            ),
             (&json!(0), &json!("0.00"), &json!("0.00"))
         );
     }
-    assert_eq!((&bip["result"]["invoiced"], &other["result"]["invoiced"]), (&json!("11311.31"), &json!("0.00")));
+    assert_eq!(
+        (&bip["result"]["invoiced"], &other["result"]["invoiced"]),
+        (&json!("11311.31"), &json!("0.00"))
+    );
     assert_eq!(
         seen["revenue"]["total"],
         json!({ "net": "11311.31", "vat": "2827.83", "gross": "14139.14", "credited": "0.00", "cost": "0.00", "result": "11311.31", "invoices": 1 })
@@ -68,8 +96,14 @@ on_both!(nothing_of_another_member_is_counted, |app| async move {
         "{{ revenue(input: {{ from: \"2026-01-01\", to: \"2026-12-31\", members: [\"{}\"] }}) {{ total {{ net }} }} }}",
         samples.id("beta")
     );
-    assert_eq!(app.member(samples.id("alfa")).query(&of_beta).await.bad_fields(), ["input.members.0"]);
-    assert_eq!(seen["templates"]["nodes"], json!([{ "usage": [{ "agreements": 1, "active": 1 }] }]));
+    assert_eq!(
+        app.member(samples.id("alfa")).query(&of_beta).await.bad_fields(),
+        ["input.members.0"]
+    );
+    assert_eq!(
+        seen["templates"]["nodes"],
+        json!([{ "usage": [{ "agreements": 1, "active": 1 }] }])
+    );
 
     let seen = app.lead(&["bip"]).query(&question).await.data().clone();
     for (name, count) in [
@@ -101,9 +135,19 @@ on_both!(roles_add_to_each_other, |app| async move {
     };
     let seen = app.viewer(both).query("{ agreements { nodes { number } } invoices { nodes { number } } members { totalCount } }").await;
     // A lead sees the drafts of its activities, too.
-    assert_eq!(seen["agreements"]["nodes"], json!([{ "number": "UTKAST" }, { "number": "2026-7001" }, { "number": "2026-7002" }]));
+    assert_eq!(
+        seen["agreements"]["nodes"],
+        json!([{ "number": "UTKAST" }, { "number": "2026-7001" }, { "number": "2026-7002" }])
+    );
     assert_eq!(seen["invoices"]["nodes"], json!([{ "number": "8801" }]));
     assert_eq!(seen["members"]["totalCount"], 2);
-    let all = Viewer { roles: vec![Role::Member, Role::Board], member: Some(id.into()), ..Viewer::default() };
-    assert_eq!(app.viewer(all).query("{ invoices { totalCount } }").await["invoices"]["totalCount"], 2);
+    let all = Viewer {
+        roles: vec![Role::Member, Role::Board],
+        member: Some(id.into()),
+        ..Viewer::default()
+    };
+    assert_eq!(
+        app.viewer(all).query("{ invoices { totalCount } }").await["invoices"]["totalCount"],
+        2
+    );
 });

@@ -1,4 +1,5 @@
-//! A whole life of invoices out as files and into another register: it is the same there, to the byte, and goes on from where it was.
+//! A whole life of invoices out as files and into another register: it is the same there, to the
+//! byte, and goes on from where it was.
 
 use std::{collections::BTreeMap, fs, path::Path};
 
@@ -41,7 +42,9 @@ pub async fn exported(app: &App) -> Files {
         }
     }
     let folder = tempfile::tempdir().unwrap();
-    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {}).await.unwrap();
+    export(&app.db, &Viewer::operator("export"), &OwnFiles::default(), folder.path(), &mut |_| {})
+        .await
+        .unwrap();
     let mut files = Files::new();
     collect(folder.path(), "", &mut files);
     files
@@ -55,7 +58,15 @@ pub async fn try_import(app: &App, files: &Files) -> Result<Report, ImportError>
         fs::create_dir_all(file.parent().unwrap()).unwrap();
         fs::write(file, bytes).unwrap();
     }
-    import(&app.db, &Viewer::operator("import"), &Network::default(), folder.path(), false, &mut |_| {}).await
+    import(
+        &app.db,
+        &Viewer::operator("import"),
+        &Network::default(),
+        folder.path(),
+        false,
+        &mut |_| {},
+    )
+    .await
 }
 
 /// The bad rows that these files are refused for.
@@ -81,13 +92,18 @@ fn text<'f>(files: &'f Files, name: &str) -> &'f str {
 
 async fn issued(app: &App, input: Value, on: &str) -> String {
     let id = drafted(&app.finance(), input).await;
-    deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": on }), "id").await.data();
+    deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": on }), "id")
+        .await
+        .data();
     id
 }
 
 /// Credits so much of the first line, or all that is left.
 async fn credited(app: &App, id: &str, amount: Option<&str>) -> Value {
-    let lines = app.finance().ask("query($id: ID!) { invoice(by: { id: $id }) { lines { id } } }", json!({ "id": id })).await;
+    let lines = app
+        .finance()
+        .ask("query($id: ID!) { invoice(by: { id: $id }) { lines { id } } }", json!({ "id": id }))
+        .await;
     let mut input = json!({ "invoice": id, "reason": "Färre deltagare", "issuedOn": "2026-09-10" });
     if let Some(amount) = amount {
         input["lines"] = json!([{ "line": lines["invoice"]["lines"][0]["id"], "amount": amount }]);
@@ -103,16 +119,21 @@ fn priced(buyer: &str, price: &str) -> Value {
 /// Invoices in every state of their lives, with all that can happen to them.
 pub async fn lived(app: &App) -> (App, TempDir) {
     let (_, _folder) = fill(app, 12).await;
-    let (app, folder) = with_network(app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
+    let (app, folder) =
+        with_network(app, &format!("{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n"));
     let (buyer, bip) = (member(&app, 1).await, activity(&app, "bip").await);
     // What the last credit takes is not what it would be reckoned to.
     let awkward = issued(&app, priced(&buyer, "100.00"), "2026-09-01").await;
-    assert_eq!(credited(&app, &awkward, Some("50.02")).await, json!({ "vat": "12.51", "total": "62.53" }));
+    assert_eq!(
+        credited(&app, &awkward, Some("50.02")).await,
+        json!({ "vat": "12.51", "total": "62.53" })
+    );
     assert_eq!(credited(&app, &awkward, None).await, json!({ "vat": "12.49", "total": "62.47" }));
     let halves = issued(&app, priced(&buyer, "100.02"), "2026-09-01").await;
     assert_eq!(credited(&app, &halves, Some("50.01")).await["vat"], "12.50");
     assert_eq!(credited(&app, &halves, Some("50.01")).await["vat"], "12.51");
-    let (kronor, _kronor) = with_network(&app, &format!("{NETWORK}[network.invoicing]\nwhole_kronor = true\n"));
+    let (kronor, _kronor) =
+        with_network(&app, &format!("{NETWORK}[network.invoicing]\nwhole_kronor = true\n"));
     let input = json!({ "buyer": member(&app, 3).await, "dueInDays": 20, "reason": "Tack för i år", "orderReference": "PO-4711", "ourReference": "Kajsa Ek", "buyerReference": "KST 4711", "lines": [
         { "description": "BIP-kurs", "activity": bip, "quantity": "1.5", "unitPrice": "222.22", "vatRate": "STANDARD_25",
           "periodFrom": "2026-09-02", "periodTo": "2026-09-03" },
@@ -131,29 +152,59 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     drafted(&app.finance(), priced(&buyer, "7.00")).await;
 
     let pays = async |amount: &str, reference: &str, on: &str| {
-        let input = json!({ "invoice": owed, "receivedOn": on, "amount": amount, "reference": reference });
-        let answer = deed(&app.finance(), "paymentRecord", input, "payments { id reference }").await;
+        let input =
+            json!({ "invoice": owed, "receivedOn": on, "amount": amount, "reference": reference });
+        let answer =
+            deed(&app.finance(), "paymentRecord", input, "payments { id reference }").await;
         let payments = answer["paymentRecord"]["payments"].as_array().unwrap().clone();
-        payments.into_iter().find(|payment| payment["reference"] == reference).unwrap()["id"].clone()
+        payments.into_iter().find(|payment| payment["reference"] == reference).unwrap()["id"]
+            .clone()
     };
     pays("100.00", "DEL", "2026-09-20").await;
-    deed(&app.finance(), "invoiceRemind", json!({ "invoice": owed, "sentOn": "2026-10-10" }), "id").await.data();
-    deed(&app.finance(), "invoiceRemind", json!({ "invoice": owed, "sentOn": "2026-10-25" }), "id").await.data();
+    deed(&app.finance(), "invoiceRemind", json!({ "invoice": owed, "sentOn": "2026-10-10" }), "id")
+        .await
+        .data();
+    deed(&app.finance(), "invoiceRemind", json!({ "invoice": owed, "sentOn": "2026-10-25" }), "id")
+        .await
+        .data();
     let wrong = pays("1.00", "FEL", "2026-11-01").await;
-    deed(&app.finance(), "paymentReverse", json!({ "payment": wrong, "reason": "Fel faktura" }), "id").await.data();
+    deed(
+        &app.finance(),
+        "paymentReverse",
+        json!({ "payment": wrong, "reason": "Fel faktura" }),
+        "id",
+    )
+    .await
+    .data();
     pays("175.00", "RESTEN", "2026-11-02").await;
 
     bank_payment(&app, "Okänd", 1).await;
     let aside = bank_payment(&app, "Annan", 2).await;
-    deed(&app.finance(), "bankPaymentSetAside", json!({ "payment": aside, "reason": "Ränta" }), "id").await.data();
+    deed(
+        &app.finance(),
+        "bankPaymentSetAside",
+        json!({ "payment": aside, "reason": "Ränta" }),
+        "id",
+    )
+    .await
+    .data();
     let open = issued(&app, priced(&buyer, "300.00"), "2026-11-01").await;
     let by_hand = bank_payment(&app, "Förbundet", 3).await;
     for amount in ["0.40", "0.35"] {
         let input = json!({ "payment": by_hand, "invoice": open, "amount": amount });
-        let done = deed(&app.finance(), "bankPaymentMatch", input, "matches { payment { id amount } }").await;
+        let done =
+            deed(&app.finance(), "bankPaymentMatch", input, "matches { payment { id amount } }")
+                .await;
         if amount == "0.40" {
             let payment = done["bankPaymentMatch"]["matches"][0]["payment"]["id"].clone();
-            deed(&app.finance(), "paymentReverse", json!({ "payment": payment, "reason": "Del av annat" }), "id").await.data();
+            deed(
+                &app.finance(),
+                "paymentReverse",
+                json!({ "payment": payment, "reason": "Del av annat" }),
+                "id",
+            )
+            .await
+            .data();
         }
     }
     for (id, ending) in [(&awkward, "pdf"), (&owed, "pdf")] {
@@ -182,7 +233,13 @@ on_both!(a_life_of_invoices_goes_out_and_comes_back_the_same, |app| async move {
     let (app, _folder) = lived(&app).await;
     let (first, revision) = (exported(&app).await, app.revision().await);
     let again = try_import(&app, &first).await.unwrap();
-    assert!(again.files.iter().all(|file| (file.added, file.changed) == (0, 0) && file.unchanged == file.rows), "{again:?}");
+    assert!(
+        again
+            .files
+            .iter()
+            .all(|file| (file.added, file.changed) == (0, 0) && file.unchanged == file.rows),
+        "{again:?}"
+    );
     assert_eq!(app.revision().await, revision, "the same again left an entry");
 
     let empty = app.beside().await;
@@ -191,34 +248,64 @@ on_both!(a_life_of_invoices_goes_out_and_comes_back_the_same, |app| async move {
     let second = exported(&other).await;
     assert_eq!(first.keys().collect::<Vec<_>>(), second.keys().collect::<Vec<_>>());
     for (name, bytes) in &first {
-        assert!(*bytes == second[name], "{name}:\n{}\n{}", String::from_utf8_lossy(bytes), String::from_utf8_lossy(&second[name]));
+        assert!(
+            *bytes == second[name],
+            "{name}:\n{}\n{}",
+            String::from_utf8_lossy(bytes),
+            String::from_utf8_lossy(&second[name])
+        );
     }
     assert_eq!(breaches(&other).await, [""; 0]);
-    assert_eq!(agreements::integrity::breaches(&other.db).await.unwrap(), agreements::integrity::breaches(&app.db).await.unwrap());
+    assert_eq!(
+        agreements::integrity::breaches(&other.db).await.unwrap(),
+        agreements::integrity::breaches(&app.db).await.unwrap()
+    );
     assert_eq!(told(&other).await, told(&app).await);
 
     // The bank's files again book nothing, and what waits is matched as it would have been.
     let waiting = bank_payment(&other, "Okänd", 1).await;
     let by_hand = bank_payment(&other, "Förbundet", 3).await;
     assert_eq!(told(&other).await, told(&app).await);
-    let open = other.finance().query("{ invoice(by: { number: \"20260006\" }) { id number } }").await["invoice"]["id"].clone();
+    let open = other
+        .finance()
+        .query("{ invoice(by: { number: \"20260006\" }) { id number } }")
+        .await["invoice"]["id"]
+        .clone();
     for (payment, left) in [(waiting, "0.00"), (by_hand, "0.00")] {
-        let done = deed(&other.finance(), "bankPaymentMatch", json!({ "payment": payment, "invoice": open }), "left").await;
+        let done = deed(
+            &other.finance(),
+            "bankPaymentMatch",
+            json!({ "payment": payment, "invoice": open }),
+            "left",
+        )
+        .await;
         assert_eq!(done["bankPaymentMatch"]["left"], left, "{}", done.text());
     }
     // A credit takes what is left, and its files are those of the issue.
     let id = |app: &App| {
         let app = app.clone();
         async move {
-            app.finance().query("{ invoice(by: { number: \"20260003\" }) { id } }").await["invoice"]["id"].as_str().unwrap().to_owned()
+            app.finance().query("{ invoice(by: { number: \"20260003\" }) { id } }").await["invoice"]
+                ["id"]
+                .as_str()
+                .unwrap()
+                .to_owned()
         }
     };
-    assert_eq!(credited(&other, &id(&other).await, None).await, credited(&app, &id(&app).await, None).await);
+    assert_eq!(
+        credited(&other, &id(&other).await, None).await,
+        credited(&app, &id(&app).await, None).await
+    );
     assert_eq!(breaches(&other).await, [""; 0]);
     for ending in ["pdf", "xml"] {
         let bytes = async |app: &App| {
-            let id = app.finance().query("{ invoice(by: { number: \"20260001\" }) { id } }").await["invoice"]["id"].clone();
-            app.finance().get(&format!("/files/invoices/{}.{ending}", id.as_str().unwrap())).await.bytes
+            let id = app.finance().query("{ invoice(by: { number: \"20260001\" }) { id } }").await
+                ["invoice"]["id"]
+                .clone();
+            app.finance()
+                .get(&format!("/files/invoices/{}.{ending}", id.as_str().unwrap()))
+                .await
+                .bytes
         };
         assert_eq!(bytes(&other).await, bytes(&app).await);
     }
@@ -231,7 +318,8 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
     let lines = text(&files, "invoice_lines.csv");
     let last = lines.lines().find(|line| line.ends_with(",1,12.49,,")).unwrap();
     let number = lines.lines().position(|line| line == last).unwrap() + 1;
-    let with_vat = |vat: &str| changed(&files, "invoice_lines.csv", last, &last.replace(",12.49", vat));
+    let with_vat =
+        |vat: &str| changed(&files, "invoice_lines.csv", last, &last.replace(",12.49", vat));
     let refused = bad_rows(&other, &with_vat(",12.48")).await;
     let words = "has credit note K20260002 of net 49.98, VAT 12.48, rounding 0.00, which must be net 49.98, VAT 12.49, rounding 0.00";
     assert!(refused[0].starts_with("invoices.csv:") && refused[0].ends_with(words), "{refused:?}");
@@ -243,15 +331,33 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
     let nowhere = changed(&files, "invoice_lines.csv", last, &last.replace(",1,12.49", ",9,12.49"));
     assert_eq!(
         bad_rows(&other, &nowhere).await,
-        [format!("invoice_lines.csv:{number}: credits_line: is no line of invoice 20260001, which has no line 9")]
+        [format!(
+            "invoice_lines.csv:{number}: credits_line: is no line of invoice 20260001, which has no line 9"
+        )]
     );
-    let plain = lines.lines().find(|line| line.contains(",Kurs,") && line.ends_with(",3041,,,,")).unwrap();
-    let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", plain, &plain.replace(",3041,,,,", ",3041,,24.99,,"))).await;
+    let plain =
+        lines.lines().find(|line| line.contains(",Kurs,") && line.ends_with(",3041,,,,")).unwrap();
+    let refused = bad_rows(
+        &other,
+        &changed(&files, "invoice_lines.csv", plain, &plain.replace(",3041,,,,", ",3041,,24.99,,")),
+    )
+    .await;
     assert!(refused[0].contains("vat: must be 25.00: the VAT of each rate"), "{refused:?}");
-    let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", plain, &plain.replace(",3041,,", ",3041,1,"))).await;
-    assert!(refused[0].ends_with("credits_line: must be empty but for a line of a credit note"), "{refused:?}");
+    let refused = bad_rows(
+        &other,
+        &changed(&files, "invoice_lines.csv", plain, &plain.replace(",3041,,", ",3041,1,")),
+    )
+    .await;
+    assert!(
+        refused[0].ends_with("credits_line: must be empty but for a line of a credit note"),
+        "{refused:?}"
+    );
     for account in ["390", "39011", "4294967296"] {
-        let refused = bad_rows(&other, &changed(&files, "invoice_lines.csv", ",3041,", &format!(",{account},"))).await;
+        let refused = bad_rows(
+            &other,
+            &changed(&files, "invoice_lines.csv", ",3041,", &format!(",{account},")),
+        )
+        .await;
         assert!(refused[0].ends_with("account: must be four digits"), "{refused:?}");
     }
 
@@ -263,22 +369,67 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
             "Tack för i fjol,20",
             "reason: differs from invoice 20260003, which is issued and never changes",
         ),
-        ("invoices.csv", "Tack för i år,20", "Tack för i år,21", "due_in_days: differs from invoice 20260003, which is issued"),
+        (
+            "invoices.csv",
+            "Tack för i år,20",
+            "Tack för i år,21",
+            "due_in_days: differs from invoice 20260003, which is issued",
+        ),
         ("invoice_lines.csv", ",1,12.51", ",,12.51", "imported"),
-        ("invoice_lines.csv", ",1,12.51", ",1,12.52", "differs from credit note K20260001, which is issued and never changes"),
-        ("reminders.csv", "60.00", "50.00", "fee: differs from the reminder that was sent, which cost 60.00"),
-        ("reminders.csv", "2026-10-25,0.00", "2026-10-26,60.00", "fee: must be 0: the fee is taken once for an invoice, and was"),
-        ("reminders.csv", "2026-10-25", "2026-10-01", "sent_on: must be after 2026-10-01, the last day to pay"),
-        ("bank_payments.csv", ",1.00,", ",2.00,", "amount: differs from what the bank reported before, which never changes"),
-        ("payments.csv", ",0.35,", ",0.34,", "reference: is that of a payment that came from the bank or was reversed, and never changes"),
+        (
+            "invoice_lines.csv",
+            ",1,12.51",
+            ",1,12.52",
+            "differs from credit note K20260001, which is issued and never changes",
+        ),
+        (
+            "reminders.csv",
+            "60.00",
+            "50.00",
+            "fee: differs from the reminder that was sent, which cost 60.00",
+        ),
+        (
+            "reminders.csv",
+            "2026-10-25,0.00",
+            "2026-10-26,60.00",
+            "fee: must be 0: the fee is taken once for an invoice, and was",
+        ),
+        (
+            "reminders.csv",
+            "2026-10-25",
+            "2026-10-01",
+            "sent_on: must be after 2026-10-01, the last day to pay",
+        ),
+        (
+            "bank_payments.csv",
+            ",1.00,",
+            ",2.00,",
+            "amount: differs from what the bank reported before, which never changes",
+        ),
+        (
+            "payments.csv",
+            ",0.35,",
+            ",0.34,",
+            "reference: is that of a payment that came from the bank or was reversed, and never changes",
+        ),
         (
             "payments.csv",
             "00003 3,2026-11-21\n",
             "00001 1,2026-11-21\n",
             "bank_payment: is not the one that the payment was made of, which never changes",
         ),
-        ("invoice_documents.csv", "CONTENT,", "CONTENT,0", "sha256: is not a SHA-256: 64 hexadecimal digits"),
-        ("invoice_documents.csv", ",invoice_documents/", ",../invoice_documents/", "file: must name a file below the folder"),
+        (
+            "invoice_documents.csv",
+            "CONTENT,",
+            "CONTENT,0",
+            "sha256: is not a SHA-256: 64 hexadecimal digits",
+        ),
+        (
+            "invoice_documents.csv",
+            ",invoice_documents/",
+            ",../invoice_documents/",
+            "file: must name a file below the folder",
+        ),
         ("reference_rates.csv", "-0.25", "-0.255", "rate: has more than two decimals"),
     ] {
         if words == "imported" {
@@ -287,26 +438,49 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
             continue;
         }
         let refused = bad_rows(&app, &changed(&files, name, from, to)).await;
-        assert!(refused.iter().any(|row| row.starts_with(name) && row.contains(words)), "{from} → {to}: {refused:?}");
+        assert!(
+            refused.iter().any(|row| row.starts_with(name) && row.contains(words)),
+            "{from} → {to}: {refused:?}"
+        );
     }
     let path = files.keys().find(|name| name.ends_with(".xml")).unwrap();
     let mut spoilt = files.clone();
     spoilt.get_mut(path).unwrap().push(b' ');
     let refused = bad_rows(&other, &spoilt).await;
-    assert!(refused.len() == 1 && refused[0].ends_with("sha256: is not that of the file"), "{refused:?}");
+    assert!(
+        refused.len() == 1 && refused[0].ends_with("sha256: is not that of the file"),
+        "{refused:?}"
+    );
     // Another file with a right SHA-256 is not what was kept.
     let digest = path.trim_start_matches("invoice_documents/").trim_end_matches(".xml");
-    let spoilt = changed(&spoilt, "invoice_documents.csv", digest, &domain::documents::sha256(&spoilt[path]));
+    let spoilt = changed(
+        &spoilt,
+        "invoice_documents.csv",
+        digest,
+        &domain::documents::sha256(&spoilt[path]),
+    );
     let refused = bad_rows(&app, &spoilt).await;
     assert!(
-        refused.len() == 1 && refused[0].ends_with("sha256: differs from the document that is kept, which never changes"),
+        refused.len() == 1
+            && refused[0]
+                .ends_with("sha256: differs from the document that is kept, which never changes"),
         "{refused:?}"
     );
     // More than there is of a bank payment.
     let refused = bad_rows(&other, &changed(&files, "payments.csv", ",0.35,", ",1.35,")).await;
-    assert!(refused[0].contains("bank_payment: has 1.00 left, and 1.35 of it is matched here"), "{refused:?}");
-    let refused = bad_rows(&other, &changed(&files, "payments.csv", "00003 3,2026-11-21\n", "00004 4,2026-11-21\n")).await;
-    assert!(refused[0].contains("bank_payment: there is no bank payment BG 50501055 20261120 00004 4"), "{refused:?}");
+    assert!(
+        refused[0].contains("bank_payment: has 1.00 left, and 1.35 of it is matched here"),
+        "{refused:?}"
+    );
+    let refused = bad_rows(
+        &other,
+        &changed(&files, "payments.csv", "00003 3,2026-11-21\n", "00004 4,2026-11-21\n"),
+    )
+    .await;
+    assert!(
+        refused[0].contains("bank_payment: there is no bank payment BG 50501055 20261120 00004 4"),
+        "{refused:?}"
+    );
     assert_eq!(other.revision().await, 0);
 });
 
@@ -318,8 +492,14 @@ on_both!(a_correction_may_stand_before_what_it_corrects, |app| async move {
         c,1001,INVOICE,m1,2026-03-01,2026-03-31,,,,\n";
     let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n\
         a,x,,,,,1,1.00,ZERO\nb,x,,,,,1,1.00,ZERO\nc,x,,,,,1,1.00,ZERO\nu,x,,,,,1,1.00,EXEMPT\n";
-    let files = |heads: &str| Files::from([("invoices.csv".into(), heads.into()), ("invoice_lines.csv".into(), lines.into())]);
-    let bad = heads.replace(",c,Fler", ",a,Fler") + "u,,INVOICE,m3,,,,c,,\nk,K1,CREDIT_NOTE,m1,2026-03-04,,c,c,,5\n";
+    let files = |heads: &str| {
+        Files::from([
+            ("invoices.csv".into(), heads.into()),
+            ("invoice_lines.csv".into(), lines.into()),
+        ])
+    };
+    let bad = heads.replace(",c,Fler", ",a,Fler")
+        + "u,,INVOICE,m3,,,,c,,\nk,K1,CREDIT_NOTE,m1,2026-03-04,,c,c,,5\n";
     assert_eq!(
         bad_rows(&app, &files(&bad)).await,
         [
@@ -334,7 +514,10 @@ on_both!(a_correction_may_stand_before_what_it_corrects, |app| async move {
     );
     let files = files(&(heads.to_owned() + "u,,INVOICE,m1,,,,a,Ännu fler,14\n"));
     try_import(&app, &files).await.unwrap();
-    let answer = app.office().query("{ invoices { nodes { number reason dueInDays corrects { number } } } }").await;
+    let answer = app
+        .office()
+        .query("{ invoices { nodes { number reason dueInDays corrects { number } } } }")
+        .await;
     let mut nodes = answer["invoices"]["nodes"].as_array().unwrap().clone();
     nodes.sort_by_key(|node| node["number"].to_string());
     let node = |number: Value, reason: Value, days: Value, corrects: Value| json!({ "number": number, "reason": reason, "dueInDays": days, "corrects": corrects });
@@ -354,12 +537,16 @@ on_both!(a_correction_may_stand_before_what_it_corrects, |app| async move {
 
 on_both!(an_imported_line_is_on_the_networks_own_account, |app| async move {
     fill(&app, 12).await;
-    let (app, _folder) = with_network(&app, "[network]\nname = 'NNS'\n[network.accounts]\nrevenue = 3050\nrevenue_untaxed = 3950\n");
+    let (app, _folder) = with_network(
+        &app,
+        "[network]\nname = 'NNS'\n[network.accounts]\nrevenue = 3050\nrevenue_untaxed = 3950\n",
+    );
     let head = "key,number,kind,buyer,issued_on,due_on,credits\na,1001,INVOICE,m1,2026-03-01,2026-03-31,\n";
     let lines = "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n\
         a,Kurs,bip,,,,1,1.00,STANDARD_25\na,Avgift,,,,,1,1.00,ZERO\n";
     app.import(&[("invoices.csv", head), ("invoice_lines.csv", lines)]).await;
-    let answer = app.office().query("{ invoice(by: { number: \"1001\" }) { lines { account } } }").await;
+    let answer =
+        app.office().query("{ invoice(by: { number: \"1001\" }) { lines { account } } }").await;
     assert_eq!(answer["invoice"]["lines"], json!([{ "account": "3050" }, { "account": "3950" }]));
 
     // What an older import let through is not booked on another account without a word.
@@ -369,11 +556,21 @@ on_both!(an_imported_line_is_on_the_networks_own_account, |app| async move {
         "DROP TRIGGER invoice_line__update"
     };
     raw(&app, unlock).await.unwrap();
-    raw(&app, "UPDATE invoice_line SET account = '39010000000' WHERE description = 'Avgift'").await.unwrap();
+    raw(&app, "UPDATE invoice_line SET account = '39010000000' WHERE description = 'Avgift'")
+        .await
+        .unwrap();
     let network = Network { name: Some("NNS".into()), ..Network::default() };
     let (from, to) = ("2026-01-01".parse().unwrap(), "2026-12-31".parse().unwrap());
-    let refused = journal(&app.db, &Viewer::operator("sie"), &network, from, to).await.map(|_| ()).unwrap_err();
-    assert!(refused.to_string().contains("Faktura 1001 Förbund 001 has a line on the account \"39010000000\", which is none"), "{refused}");
+    let refused = journal(&app.db, &Viewer::operator("sie"), &network, from, to)
+        .await
+        .map(|_| ())
+        .unwrap_err();
+    assert!(
+        refused.to_string().contains(
+            "Faktura 1001 Förbund 001 has a line on the account \"39010000000\", which is none"
+        ),
+        "{refused}"
+    );
 });
 
 on_both!(a_register_without_data_writes_files_to_fill_in, |app| async move {
@@ -381,14 +578,22 @@ on_both!(a_register_without_data_writes_files_to_fill_in, |app| async move {
     assert_eq!(files.len(), File::ALL.len());
     for file in File::ALL {
         let columns: Vec<_> = file.columns().iter().chain(file.extra_columns()).copied().collect();
-        assert_eq!(String::from_utf8_lossy(&files[file.name()]), format!("{}\n", columns.join(",")), "{}", file.name());
+        assert_eq!(
+            String::from_utf8_lossy(&files[file.name()]),
+            format!("{}\n", columns.join(",")),
+            "{}",
+            file.name()
+        );
     }
-    let filled_in = File::Members.columns().iter().chain(File::Members.extra_columns()).map(|column| match *column {
-        "key" => "m1",
-        "name" => "Förbund Nytt",
-        "joined_on" => "2020-01-01",
-        _ => "",
-    });
+    let filled_in =
+        File::Members.columns().iter().chain(File::Members.extra_columns()).map(|column| {
+            match *column {
+                "key" => "m1",
+                "name" => "Förbund Nytt",
+                "joined_on" => "2020-01-01",
+                _ => "",
+            }
+        });
     let row = filled_in.collect::<Vec<_>>().join(",") + "\n";
     files.get_mut("members.csv").unwrap().extend(row.into_bytes());
     try_import(&app, &files).await.unwrap();
@@ -400,12 +605,15 @@ on_both!(agreements_without_parameters_go_out_as_they_came, |app| async move {
     Register::fill(&app).await;
     let heading = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,\
         offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate,parameters";
-    // Of an agreement that is drafted without parameters the register stores an empty object, of one that was imported nothing.
+    // Of an agreement that is drafted without parameters the register stores an empty object, of
+    // one that was imported nothing.
     let rows = [
         "m1,,,2026-01-01,2026-12-31,3,,2025-12-01T09:00:00Z,2025-12-02,,,,,,{}",
         "m2,,,2026-01-01,2026-12-31,3,,2025-12-01T09:00:00Z,2025-12-02,,,,,,",
     ];
-    let row = |(place, row): (usize, &&str)| format!("y{place},2026-{:04},PARTICIPATION,NONE,bip,{row}\n", place + 1);
+    let row = |(place, row): (usize, &&str)| {
+        format!("y{place},2026-{:04},PARTICIPATION,NONE,bip,{row}\n", place + 1)
+    };
     let agreements = format!("{heading}\n{}", rows.iter().enumerate().map(row).collect::<String>());
     app.import(&[("agreements.csv", &agreements)]).await;
     let files = exported(&app).await;

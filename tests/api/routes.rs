@@ -1,4 +1,5 @@
-//! Who may fetch what: every route of the server has a row in the table of `docs/access.txt`, and every cell of it is tried.
+//! Who may fetch what: every route of the server has a row in the table of `docs/access.txt`, and
+//! every cell of it is tried.
 
 use std::{fs, path::Path};
 
@@ -26,17 +27,23 @@ fn routes() -> Vec<String> {
                 folders.push(path);
             } else {
                 let text = fs::read_to_string(path).unwrap();
-                routes.extend(text.split(".route(\"").skip(1).map(|rest| rest.split('"').next().unwrap().to_owned()));
+                routes.extend(
+                    text.split(".route(\"")
+                        .skip(1)
+                        .map(|rest| rest.split('"').next().unwrap().to_owned()),
+                );
             }
         }
     }
     routes
 }
 
-/// Whether a row of the table is about the route: `/files/invoices/{id}.xml` about `/files/invoices/{file}`.
+/// Whether a row of the table is about the route: `/files/invoices/{id}.xml` about
+/// `/files/invoices/{file}`.
 fn is_about(row: &str, route: &str) -> bool {
     let (row, route): (Vec<_>, Vec<_>) = (row.split('/').collect(), route.split('/').collect());
-    row.len() == route.len() && row.iter().zip(route).all(|(row, route)| *row == route || route.starts_with('{'))
+    row.len() == route.len()
+        && row.iter().zip(route).all(|(row, route)| *row == route || route.starts_with('{'))
 }
 
 #[test]
@@ -44,12 +51,18 @@ fn the_table_has_a_row_for_each_route() {
     let (table, routes) = (Table::read(), routes());
     assert!(routes.len() > 10, "the router's routes are not where they were: {routes:?}");
     let rows: Vec<_> = table.rows.keys().filter(|name| name.starts_with('/')).collect();
-    let missing: Vec<_> = routes.iter().filter(|route| !rows.iter().any(|row| is_about(row, route))).collect();
-    let gone: Vec<_> = rows.iter().filter(|row| !routes.iter().any(|route| is_about(row, route))).collect();
-    assert!(missing.is_empty() && gone.is_empty(), "docs/access.txt lacks {missing:?}, and has {gone:?}, which the server does not");
+    let missing: Vec<_> =
+        routes.iter().filter(|route| !rows.iter().any(|row| is_about(row, route))).collect();
+    let gone: Vec<_> =
+        rows.iter().filter(|row| !routes.iter().any(|route| is_about(row, route))).collect();
+    assert!(
+        missing.is_empty() && gone.is_empty(),
+        "docs/access.txt lacks {missing:?}, and has {gone:?}, which the server does not"
+    );
 }
 
-/// What is fetched for a row, and what shows that it is there: a mark in a report; an empty one of a document, which is there or not.
+/// What is fetched for a row, and what shows that it is there: a mark in a report; an empty one of
+/// a document, which is there or not.
 struct Fetched {
     path: String,
     mark: &'static str,
@@ -91,22 +104,44 @@ impl Documents {
             id
         };
         let invoice = async |member: &str| {
-            let id = invoicing_samples::drafted(&app.finance(), course(samples.id(member), "100.00")).await;
+            let id =
+                invoicing_samples::drafted(&app.finance(), course(samples.id(member), "100.00"))
+                    .await;
             issue(&app.finance(), &id, "id").await.data();
             id
         };
         let reminder = async |member: &str| {
             let input = with(course(samples.id(member), "100.00"), json!({ "dueInDays": 0 }));
             let id = invoicing_samples::drafted(&app.finance(), input).await;
-            deed(&app.finance(), "invoiceIssue", json!({ "invoice": id, "issuedOn": "2026-10-15" }), "id").await.data();
-            let sent = deed(&app.finance(), "invoiceRemind", json!({ "invoice": id, "sentOn": "2026-10-20" }), "reminders { id }").await;
+            deed(
+                &app.finance(),
+                "invoiceIssue",
+                json!({ "invoice": id, "issuedOn": "2026-10-15" }),
+                "id",
+            )
+            .await
+            .data();
+            let sent = deed(
+                &app.finance(),
+                "invoiceRemind",
+                json!({ "invoice": id, "sentOn": "2026-10-20" }),
+                "reminders { id }",
+            )
+            .await;
             sent["invoiceRemind"]["reminders"][0]["id"].as_str().unwrap().to_owned()
         };
         // Before those of today, since numbers follow days.
         let reminders = [reminder("alfa").await, reminder("beta").await];
         let requisition = async |member: &str| {
-            let grant = requisitions::grant(app, &format!("bidrag-{member}"), samples.id(member)).await;
-            let issued = deed(&app.finance(), "requisitionIssue", requisitions::input(&grant), "requisition { id }").await;
+            let grant =
+                requisitions::grant(app, &format!("bidrag-{member}"), samples.id(member)).await;
+            let issued = deed(
+                &app.finance(),
+                "requisitionIssue",
+                requisitions::input(&grant),
+                "requisition { id }",
+            )
+            .await;
             issued["requisitionIssue"]["requisition"]["id"].as_str().unwrap().to_owned()
         };
         Self {
@@ -120,14 +155,24 @@ impl Documents {
 
 /// How each route of the table is fetched.
 fn question(samples: &Samples, documents: &Documents, row: &str) -> Question {
-    let reports = |path: &str, alfa, beta| Question { alfa: Fetched::report(path, alfa), beta: Fetched::report(path, beta), public: None };
-    let each =
-        |[alfa, beta]: &[String; 2]| Question { alfa: Fetched::document(row, alfa), beta: Fetched::document(row, beta), public: None };
+    let reports = |path: &str, alfa, beta| Question {
+        alfa: Fetched::report(path, alfa),
+        beta: Fetched::report(path, beta),
+        public: None,
+    };
+    let each = |[alfa, beta]: &[String; 2]| Question {
+        alfa: Fetched::document(row, alfa),
+        beta: Fetched::document(row, beta),
+        public: None,
+    };
     match row {
-        "/graphql" => {
-            Question { public: Fetched::report("/graphql?query=%7BtemplateFilters%7Bname%7D%7D", "tal_i_ord"), ..Question::default() }
+        "/graphql" => Question {
+            public: Fetched::report("/graphql?query=%7BtemplateFilters%7Bname%7D%7D", "tal_i_ord"),
+            ..Question::default()
+        },
+        "/graphql/ws" => {
+            Question { public: Fetched::report(row, "WebSocket"), ..Question::default() }
         }
-        "/graphql/ws" => Question { public: Fetched::report(row, "WebSocket"), ..Question::default() },
         "/files/agreements/{id}.pdf" => each(&documents.agreements),
         "/files/invoices/{id}.pdf" | "/files/invoices/{id}.xml" => each(&documents.invoices),
         "/files/requisitions/{id}.pdf" => each(&documents.requisitions),
@@ -138,14 +183,32 @@ fn question(samples: &Samples, documents: &Documents, row: &str) -> Question {
             ..Question::default()
         },
         "/files/expiring.ics" => reports(row, "2026-7001", "2026-7002"),
-        "/files/revenue.csv" => reports("/files/revenue.csv?from=2026-01-01&to=2026-12-31", "11311.31", "22422.42"),
+        "/files/revenue.csv" => {
+            reports("/files/revenue.csv?from=2026-01-01&to=2026-12-31", "11311.31", "22422.42")
+        }
         // As numbers, which a workbook has in its parts.
-        "/files/revenue.xlsx" => reports("/files/revenue.xlsx?from=2026-01-01&to=2026-12-31", "<v>11311.31</v>", "<v>22422.42</v>"),
-        "/schema.graphql" => Question { public: Fetched::report(row, "type Query"), ..Question::default() },
-        "/graphiql" => Question { public: Fetched::report(row, "explorer.js"), ..Question::default() },
-        "/graphiql/{file}" => Question { public: Fetched::report("/graphiql/explorer.css", ""), ..Question::default() },
-        "/healthz" | "/readyz" => Question { public: Fetched::report(row, ""), ..Question::default() },
-        "/metrics" => Question { public: Fetched::report(row, "samregister_build_info"), ..Question::default() },
+        "/files/revenue.xlsx" => reports(
+            "/files/revenue.xlsx?from=2026-01-01&to=2026-12-31",
+            "<v>11311.31</v>",
+            "<v>22422.42</v>",
+        ),
+        "/schema.graphql" => {
+            Question { public: Fetched::report(row, "type Query"), ..Question::default() }
+        }
+        "/graphiql" => {
+            Question { public: Fetched::report(row, "explorer.js"), ..Question::default() }
+        }
+        "/graphiql/{file}" => Question {
+            public: Fetched::report("/graphiql/explorer.css", ""),
+            ..Question::default()
+        },
+        "/healthz" | "/readyz" => {
+            Question { public: Fetched::report(row, ""), ..Question::default() }
+        }
+        "/metrics" => Question {
+            public: Fetched::report(row, "samregister_build_info"),
+            ..Question::default()
+        },
         _ => panic!("nobody knows how to fetch {row}: add it to question()"),
     }
 }
@@ -157,12 +220,21 @@ fn text_of(row: &str, answer: &Answer) -> String {
     }
     let file = tempfile::NamedTempFile::new().unwrap();
     fs::write(file.path(), &answer.bytes).unwrap();
-    judges::part(file.path(), "xl/worksheets/sheet1.xml") + &judges::part(file.path(), "xl/sharedStrings.xml")
+    judges::part(file.path(), "xl/worksheets/sheet1.xml")
+        + &judges::part(file.path(), "xl/sharedStrings.xml")
 }
 
 /// Fetches in one column, and says what is wrong with the answer.
-async fn try_cell(app: &App, samples: &Samples, row: &str, fetched: &Fetched, column: &str, is_there: Option<bool>) -> Vec<String> {
-    // The tests' server lets everyone read the metrics; the table is of a server with the default settings.
+async fn try_cell(
+    app: &App,
+    samples: &Samples,
+    row: &str,
+    fetched: &Fetched,
+    column: &str,
+    is_there: Option<bool>,
+) -> Vec<String> {
+    // The tests' server lets everyone read the metrics; the table is of a server with the default
+    // settings.
     let closed = (row == "/metrics").then(|| app.with(&[("SAMREGISTER_METRICS_OPEN", "false")]));
     let app = closed.as_ref().unwrap_or(app);
     let answer = caller(app, samples.id("alfa"), column).get(&fetched.path).await;
@@ -170,21 +242,36 @@ async fn try_cell(app: &App, samples: &Samples, row: &str, fetched: &Fetched, co
     let expected = match is_there {
         None => 401,
         Some(false) if fetched.mark.is_empty() => 404,
-        // Whoever asks for no socket is told to; who may subscribe to what stands in the row of `changes`.
+        // Whoever asks for no socket is told to; who may subscribe to what stands in the row of
+        // `changes`.
         Some(_) if row == "/graphql/ws" => 426,
         Some(_) => 200,
     };
     let mut wrong = Vec::new();
     if answer.status != expected {
-        wrong.push(format!("is answered {} in place of {expected}: {}", answer.status, text.chars().take(300).collect::<String>()));
+        wrong.push(format!(
+            "is answered {} in place of {expected}: {}",
+            answer.status,
+            text.chars().take(300).collect::<String>()
+        ));
     } else if answer.status == 200 && text.contains(fetched.mark) != (is_there == Some(true)) {
-        wrong.push(format!("{:?} is {}", fetched.mark, if is_there == Some(true) { "missing" } else { "there" }));
+        wrong.push(format!(
+            "{:?} is {}",
+            fetched.mark,
+            if is_there == Some(true) { "missing" } else { "there" }
+        ));
     }
     let code = answer.json["errors"][0]["extensions"]["code"].as_str().unwrap_or_default();
     let is_coded = match expected {
         401 => code == "UNAUTHENTICATED",
         // Whoever may not see a document is told no more than who asks for one that is not there.
-        404 => code == "NOT_FOUND" && answer.json["errors"][0]["message"].as_str().unwrap_or_default().starts_with("there is no such "),
+        404 => {
+            code == "NOT_FOUND"
+                && answer.json["errors"][0]["message"]
+                    .as_str()
+                    .unwrap_or_default()
+                    .starts_with("there is no such ")
+        }
         _ => true,
     };
     if !is_coded {
@@ -215,12 +302,19 @@ on_both!(routes_answer_as_the_table_says, |app| async move {
                 "token" => (None, None, None),
                 _ => panic!("{row} has the cell {cell}, which no route can have"),
             };
-            for (fetched, is_there) in [(&question.alfa, alfa), (&question.beta, beta), (&question.public, public)] {
+            for (fetched, is_there) in
+                [(&question.alfa, alfa), (&question.beta, beta), (&question.public, public)]
+            {
                 if let Some(fetched) = fetched {
                     wrong.extend(try_cell(&app, &samples, row, fetched, column, is_there).await);
                 }
             }
         }
     }
-    assert!(wrong.is_empty(), "{} cells are not as the table says:\n{}", wrong.len(), wrong.join("\n"));
+    assert!(
+        wrong.is_empty(),
+        "{} cells are not as the table says:\n{}",
+        wrong.len(),
+        wrong.join("\n")
+    );
 });

@@ -1,4 +1,5 @@
-//! A small register with two of most things, one of them Alfa's and one Beta's, each with words and figures that nothing else has.
+//! A small register with two of most things, one of them Alfa's and one Beta's, each with words and
+//! figures that nothing else has.
 
 use std::collections::HashMap;
 
@@ -104,8 +105,14 @@ pub const FILES: &[(&str, &str)] = &[
         "payments.csv",
         "invoice,received_on,amount,reference\nfaktura-alfa,2026-03-20,1000.01,BG-ALFA\nfaktura-beta,2026-03-21,2000.02,BG-BETA\n",
     ),
-    ("costs.csv", "activity,booked_on,amount,description\nbip,2026-04-01,3333.31,Lokal\nindikatorer,2026-04-01,4444.41,Konsult\n"),
-    ("grants.csv", "activity,booked_on,amount,funder\nbip,2026-05-01,5555.51,Myndighet\nindikatorer,2026-05-01,6666.61,Myndighet\n"),
+    (
+        "costs.csv",
+        "activity,booked_on,amount,description\nbip,2026-04-01,3333.31,Lokal\nindikatorer,2026-04-01,4444.41,Konsult\n",
+    ),
+    (
+        "grants.csv",
+        "activity,booked_on,amount,funder\nbip,2026-05-01,5555.51,Myndighet\nindikatorer,2026-05-01,6666.61,Myndighet\n",
+    ),
     (
         "status_reports.csv",
         "activity,period,health,summary,deviations,next_steps,reported_by,reported_at\n\
@@ -136,8 +143,15 @@ impl Samples {
             .await;
         let at = |path: &str| -> Vec<String> {
             let nodes = path.split('/').fold(vec![answer.data()], |found, name| {
-                let inner = found.into_iter().filter_map(|value: &Value| value.get(name)).filter(|value| !value.is_null());
-                inner.flat_map(|value| value.as_array().map_or_else(|| vec![value], |list| list.iter().collect())).collect()
+                let inner = found
+                    .into_iter()
+                    .filter_map(|value: &Value| value.get(name))
+                    .filter(|value| !value.is_null());
+                inner
+                    .flat_map(|value| {
+                        value.as_array().map_or_else(|| vec![value], |list| list.iter().collect())
+                    })
+                    .collect()
             });
             nodes.into_iter().map(|id| id.as_str().unwrap().to_owned()).collect()
         };
@@ -160,11 +174,20 @@ impl Samples {
             ids.extend(names.iter().copied().zip(found));
         }
         let agreements = answer["agreements"]["nodes"].as_array().unwrap();
-        for (name, number) in
-            [("avtal alfa", "2026-7001"), ("avtal beta", "2026-7002"), ("avtal gamma", "2026-7003"), ("utkast alfa", "UTKAST")]
-        {
+        for (name, number) in [
+            ("avtal alfa", "2026-7001"),
+            ("avtal beta", "2026-7002"),
+            ("avtal gamma", "2026-7003"),
+            ("utkast alfa", "UTKAST"),
+        ] {
             let agreement = agreements.iter().find(|agreement| agreement["number"] == number);
-            ids.insert(name, agreement.unwrap_or_else(|| panic!("{number} in {}", answer.text()))["id"].as_str().unwrap().to_owned());
+            ids.insert(
+                name,
+                agreement.unwrap_or_else(|| panic!("{number} in {}", answer.text()))["id"]
+                    .as_str()
+                    .unwrap()
+                    .to_owned(),
+            );
         }
         Self { ids }
     }

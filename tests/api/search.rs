@@ -1,4 +1,5 @@
-//! The search: by the beginnings of words, whatever way they were written, and never by what its words could mean to a database.
+//! The search: by the beginnings of words, whatever way they were written, and never by what its
+//! words could mean to a database.
 
 use domain::{
     audit,
@@ -26,11 +27,12 @@ const FIND: &str = "query($text: String!) {
 /// The members, activities, templates and agreements that are found by a text.
 async fn find(caller: Caller<'_>, text: &str) -> [Vec<String>; 4] {
     let answer = caller.ask(FIND, json!({ "text": text })).await;
-    [("members", "name"), ("activities", "slug"), ("templates", "slug"), ("agreements", "number")].map(|(list, field)| {
-        let nodes = answer[list]["nodes"].as_array().unwrap();
-        assert_eq!(answer[list]["totalCount"], nodes.len());
-        nodes.iter().map(|node| node[field].as_str().unwrap().to_owned()).collect()
-    })
+    [("members", "name"), ("activities", "slug"), ("templates", "slug"), ("agreements", "number")]
+        .map(|(list, field)| {
+            let nodes = answer[list]["nodes"].as_array().unwrap();
+            assert_eq!(answer[list]["totalCount"], nodes.len());
+            nodes.iter().map(|node| node[field].as_str().unwrap().to_owned()).collect()
+        })
 }
 
 async fn members(app: &App, text: &str) -> Vec<String> {
@@ -128,13 +130,16 @@ on_both!(what_is_searched_for_means_nothing_to_the_database, |app| async move {
 on_both!(the_index_follows_every_change, |app| async move {
     let samples = Samples::fill(&app).await;
     let office = app.office();
-    let done = async |document: &str, input: serde_json::Value| office.ask(document, json!({ "input": input })).await.data().clone();
+    let done = async |document: &str, input: serde_json::Value| {
+        office.ask(document, json!({ "input": input })).await.data().clone()
+    };
     done(
         "mutation($input: MemberUpdateInput!) { memberUpdate(input: $input) { id } }",
         json!({ "member": samples.id("alfa"), "name": "Finsam Åsele", "municipalities": ["Åsele"] }),
     )
     .await;
-    // By the new name and by the old one, the agreements with it, too; and no more by the municipality that it had.
+    // By the new name and by the old one, the agreements with it, too; and no more by the
+    // municipality that it had.
     for text in ["åsele", "Samordningsförbundet Alfa"] {
         assert_eq!(
             (members(&app, text).await, agreements(&app, text).await),
@@ -148,7 +153,10 @@ on_both!(the_index_follows_every_change, |app| async move {
         json!({ "organisation": samples.id("gamma"), "name": "Delta AB" }),
     )
     .await;
-    assert_eq!((agreements(&app, "delta").await, agreements(&app, "gamma").await), (vec!["2026-7003".to_owned()], vec![]));
+    assert_eq!(
+        (agreements(&app, "delta").await, agreements(&app, "gamma").await),
+        (vec!["2026-7003".to_owned()], vec![])
+    );
     done(
         "mutation($input: ActivityUpdateInput!) { activityUpdate(input: $input) { id } }",
         json!({ "activity": samples.id("bip"), "name": "Ärendestöd" }),
@@ -157,7 +165,11 @@ on_both!(the_index_follows_every_change, |app| async move {
     let [_, activities, templates, found] = find(app.office(), "ärende").await;
     assert_eq!(
         (activities, templates, found),
-        (vec!["bip".to_owned()], vec!["nytt".to_owned()], vec!["2026-7001".to_owned(), "2026-7003".to_owned()])
+        (
+            vec!["bip".to_owned()],
+            vec!["nytt".to_owned()],
+            vec!["2026-7001".to_owned(), "2026-7003".to_owned()]
+        )
     );
     done(
         "mutation($input: MemberAdmitInput!) { memberAdmit(input: $input) { id } }",
@@ -177,7 +189,10 @@ on_both!(the_index_follows_every_change, |app| async move {
     // An import that changes names, and the same again.
     let files = [("organisations.csv", "key,name,org_number\ngamma,Epsilon AB,802555-0008\n")];
     app.import(&files).await;
-    assert_eq!((agreements(&app, "epsilon").await, agreements(&app, "delta").await), (vec!["2026-7003".to_owned()], vec![]));
+    assert_eq!(
+        (agreements(&app, "epsilon").await, agreements(&app, "delta").await),
+        (vec!["2026-7003".to_owned()], vec![])
+    );
     assert_eq!(search::breaches(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
@@ -209,7 +224,10 @@ on_both!(each_finds_what_it_may_see, |app| async move {
         (&json!([{ "number": "2026-7001" }]), &json!(2), &json!(true))
     );
     let next = app.office().ask(page, json!({ "after": first["pageInfo"]["endCursor"] })).await["agreements"].clone();
-    assert_eq!((&next["nodes"], &next["pageInfo"]["hasNextPage"]), (&json!([{ "number": "2026-7002" }]), &json!(false)));
+    assert_eq!(
+        (&next["nodes"], &next["pageInfo"]["hasNextPage"]),
+        (&json!([{ "number": "2026-7002" }]), &json!(false))
+    );
 });
 
 /// Runs statements past the program, as somebody with the database's own tools does.
@@ -226,7 +244,11 @@ on_both!(a_register_from_before_is_searched_after_it_is_migrated, |app| async mo
     let stale = "INSERT INTO search_stale (subject_id, noun) SELECT id,";
     past_the_program(
         &app,
-        &["DELETE FROM search_document", &format!("{stale} 'MEMBER' FROM member"), &format!("{stale} 'AGREEMENT' FROM agreement")],
+        &[
+            "DELETE FROM search_document",
+            &format!("{stale} 'MEMBER' FROM member"),
+            &format!("{stale} 'AGREEMENT' FROM agreement"),
+        ],
     )
     .await;
     assert_eq!(find(app.office(), "alfa").await, none());
@@ -239,7 +261,10 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     assert_eq!(search::breaches(&app.db).await.unwrap(), Vec::<String>::new());
     past_the_program(
         &app,
-        &["UPDATE member SET name = 'Omdöpt' WHERE name LIKE '%Alfa'", "UPDATE search_document SET words = 'vx' WHERE words LIKE 'vbip%'"],
+        &[
+            "UPDATE member SET name = 'Omdöpt' WHERE name LIKE '%Alfa'",
+            "UPDATE search_document SET words = 'vx' WHERE words LIKE 'vbip%'",
+        ],
     )
     .await;
     let mut found = search::breaches(&app.db).await.unwrap();
@@ -249,18 +274,29 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     assert_eq!(program.status.code(), Some(3));
     let activity = samples.id("bip").replace('_', " ");
     assert!(
-        String::from_utf8_lossy(&program.stdout).contains(&format!("{activity} is searched for by other words than it has")),
+        String::from_utf8_lossy(&program.stdout)
+            .contains(&format!("{activity} is searched for by other words than it has")),
         "{found:#?}"
     );
 
-    // The next change, whatever it is about, makes anew what was noted as stale; triggers noted it though the program did not write it.
+    // The next change, whatever it is about, makes anew what was noted as stale; triggers noted it
+    // though the program did not write it.
     let mut change = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
     change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();
     assert_eq!(members(&app, "omdöpt").await, ["Omdöpt"]);
     assert_eq!(search::breaches(&app.db).await.unwrap().len(), 1);
-    past_the_program(&app, &["INSERT INTO search_document (subject_id, words) SELECT id, 'x' FROM organisation"]).await;
-    assert!(search::breaches(&app.db).await.unwrap().contains(&"the search finds 1 things that are not there".to_owned()));
+    past_the_program(
+        &app,
+        &["INSERT INTO search_document (subject_id, words) SELECT id, 'x' FROM organisation"],
+    )
+    .await;
+    assert!(
+        search::breaches(&app.db)
+            .await
+            .unwrap()
+            .contains(&"the search finds 1 things that are not there".to_owned())
+    );
 });
 
 on_both!(the_search_goes_by_its_index, |app| async move {
@@ -281,7 +317,10 @@ on_both!(the_search_goes_by_its_index, |app| async move {
     let snapshot = app.db.snapshot().await.unwrap();
     if backend == DbBackend::Postgres {
         // So small a table is else read from end to end.
-        snapshot.execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off").await.unwrap();
+        snapshot
+            .execute_unprepared("SET LOCAL enable_seqscan = off; SET LOCAL enable_indexscan = off")
+            .await
+            .unwrap();
     }
     let statement = Statement { sql: format!("{explain} {sql}"), values, db_backend: backend };
     let rows = snapshot.query_all_raw(statement).await.unwrap();

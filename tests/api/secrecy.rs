@@ -1,8 +1,10 @@
-//! Nobody's answer depends on what they may not see: registers drawn by lot that differ in nothing else are told apart by no question,
-//! no deed and no file, to the byte, totals, pages, errors and headers included.
+//! Nobody's answer depends on what they may not see: registers drawn by lot that differ in nothing
+//! else are told apart by no question, no deed and no file, to the byte, totals, pages, errors and
+//! headers included.
 //!
-//! `SAMREGISTER_TEST_RUNS` is how many registers are drawn; a few by default, some hundred for a thorough run. `SAMREGISTER_TEST_FIRST` is
-//! the number of the first: what a run found is found again by it alone.
+//! `SAMREGISTER_TEST_RUNS` is how many registers are drawn; a few by default, some hundred for a
+//! thorough run. `SAMREGISTER_TEST_FIRST` is the number of the first: what a run found is found
+//! again by it alone.
 
 use std::{collections::BTreeSet, fs, path::Path};
 
@@ -28,7 +30,8 @@ use crate::{
     served::Served,
 };
 
-/// Columns of the access table that don't see all, MEMBER apart, and one for whom roles add to each other.
+/// Columns of the access table that don't see all, MEMBER apart, and one for whom roles add to each
+/// other.
 const COLUMNS: [&str; 15] = [
     "LEAD:bip",
     "agreements",
@@ -62,12 +65,14 @@ fn setting(name: &str) -> Option<u64> {
     std::env::var(name).ok().map(|text| text.parse().unwrap())
 }
 
-/// The numbers of the registers to draw. By default the first and another, which is another one after each change that is told of: so in
-/// time every column has its turn in a run that costs little, and the same program always draws the same.
+/// The numbers of the registers to draw. By default the first and another, which is another one
+/// after each change that is told of: so in time every column has its turn in a run that costs
+/// little, and the same program always draws the same.
 fn numbers() -> Vec<u64> {
     match (setting("SAMREGISTER_TEST_FIRST"), setting("SAMREGISTER_TEST_RUNS")) {
         (None, None) => {
-            let told = fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("CHANGELOG.md")).unwrap();
+            let told =
+                fs::read(Path::new(env!("CARGO_MANIFEST_DIR")).join("CHANGELOG.md")).unwrap();
             let lot = told.iter().fold(0, |lot: u64, byte| (lot * 31 + u64::from(*byte)) % 9973);
             // One of those that a run of a hundred draws.
             vec![0, MEMBERS * (lot % 33) + 1 + lot % (MEMBERS - 1)]
@@ -82,25 +87,36 @@ fn numbers() -> Vec<u64> {
 /// Who is asked in the register of this number.
 fn column(number: u64) -> &'static str {
     let others = number - number.div_ceil(MEMBERS);
-    if number.is_multiple_of(MEMBERS) { "MEMBER" } else { COLUMNS[usize::try_from(others).unwrap() % COLUMNS.len()] }
+    if number.is_multiple_of(MEMBERS) {
+        "MEMBER"
+    } else {
+        COLUMNS[usize::try_from(others).unwrap() % COLUMNS.len()]
+    }
 }
 
 /// Whoever the column stands for, where this is the id of Alfa.
 fn caller<'a>(app: &'a App, alfa: &str, column: &str) -> Caller<'a> {
-    if column == "MEMBER LEAD:bip" { app.member_who_leads(alfa, &["bip"]) } else { access::caller(app, alfa, column) }
+    if column == "MEMBER LEAD:bip" {
+        app.member_who_leads(alfa, &["bip"])
+    } else {
+        access::caller(app, alfa, column)
+    }
 }
 
 /// Queries whose answers the column may be told by: each has a reason.
 fn without(column: &str) -> &'static [&'static str] {
     match column {
-        // What a run would make follows from what it would be made of, and whoever makes it reads it then.
+        // What a run would make follows from what it would be made of, and whoever makes it reads
+        // it then.
         "invoices+" => &["revision", "invoiceRunPreview"],
-        // How far the register has come is told to everybody, since events are resumed by it, and with it how much others do.
+        // How far the register has come is told to everybody, since events are resumed by it, and
+        // with it how much others do.
         _ => &["revision"],
     }
 }
 
-/// Three registers that are the same to a column: one with what it sees alone, and two with what it does not see besides.
+/// Three registers that are the same to a column: one with what it sees alone, and two with what it
+/// does not see besides.
 struct Trial {
     column: &'static str,
     seed: u64,
@@ -140,22 +156,31 @@ fn plain(schema: &Schema, depth: usize) -> Vec<String> {
         "auditLog" => Some("(first: 200)"),
         "activityMatrix" => Some("(asOf: \"2026-11-21\", comparedTo: \"2026-01-31\")"),
         "expiringAgreements" => Some("(withinDays: 400)"),
-        "revenue" => Some("(input: { from: \"2026-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MEMBER, MONTH] })"),
+        "revenue" => Some(
+            "(input: { from: \"2026-01-01\", to: \"2026-12-31\", groupBy: [ACTIVITY, MEMBER, MONTH] })",
+        ),
         "revenueForecast" => Some("(year: 2027)"),
         "serviceFeeScenario" => Some("(input: { year: 2026, perMille: 3 })"),
         // See `without`.
         "revision" => None,
         // By something that must be known.
-        "contactExport" | "node" | "nodes" | "member" | "activity" | "agreement" | "template" | "invoice" | "invoiceRunPreview" => None,
+        "contactExport" | "node" | "nodes" | "member" | "activity" | "agreement" | "template"
+        | "invoice" | "invoiceRunPreview" => None,
         _ => Some(""),
     };
     let names = schema.field_names("Query").into_iter();
-    names.filter_map(|name| arguments(name).map(|arguments| schema.widest("Query", name, arguments, depth))).collect()
+    names
+        .filter_map(|name| {
+            arguments(name).map(|arguments| schema.widest("Query", name, arguments, depth))
+        })
+        .collect()
 }
 
 /// The names of the queries of [`plain`].
 fn names(schema: &Schema) -> Vec<String> {
-    let name = |question: &String| question.split(|char: char| !char.is_alphanumeric()).next().unwrap_or_default().to_owned();
+    let name = |question: &String| {
+        question.split(|char: char| !char.is_alphanumeric()).next().unwrap_or_default().to_owned()
+    };
     plain(schema, 0).iter().map(name).collect()
 }
 
@@ -190,28 +215,44 @@ impl Trial {
             ("MAX_ALIASES", 10_000),
             ("REQUEST_SECONDS", 600),
         ];
-        let limits: String = limits.iter().map(|(name, most)| format!("SAMREGISTER_{name} = {most}\n")).collect();
+        let limits: String =
+            limits.iter().map(|(name, most)| format!("SAMREGISTER_{name} = {most}\n")).collect();
         let settings = format!("{limits}{NETWORK}[network.invoicing]\nreminder_fee = '60.00'\n");
-        let worlds: Vec<App> = worlds.iter().map(|world| with_network(world, &settings).0).collect();
-        let (mut known, mut hidden, mut shared) = (Known::default(), Known::default(), Known::default());
+        let worlds: Vec<App> =
+            worlds.iter().map(|world| with_network(world, &settings).0).collect();
+        let (mut known, mut hidden, mut shared) =
+            (Known::default(), Known::default(), Known::default());
         let mut answers = Vec::new();
         for world in &worlds {
             answers.push(told(world).await);
         }
         // What is not told would be no proof if it were not there to be told.
-        assert!(answers[0] != answers[1] && answers[1] != answers[2], "nothing is hidden from {column} in register {seed}");
-        for (n, answer) in answers.iter().enumerate().flat_map(|(n, answers)| answers.iter().map(move |answer| (n, answer))) {
+        assert!(
+            answers[0] != answers[1] && answers[1] != answers[2],
+            "nothing is hidden from {column} in register {seed}"
+        );
+        for (n, answer) in answers
+            .iter()
+            .enumerate()
+            .flat_map(|(n, answers)| answers.iter().map(move |answer| (n, answer)))
+        {
             known.learn(answer);
             if n == 0 { &mut shared } else { &mut hidden }.learn(answer);
         }
         hidden.forget(&shared);
-        let found = worlds[0].office().query("{ members(filter: { search: \"Alfa\" }) { nodes { id } } }").await;
+        let found = worlds[0]
+            .office()
+            .query("{ members(filter: { search: \"Alfa\" }) { nodes { id } } }")
+            .await;
         let alfa = found["members"]["nodes"][0]["id"].as_str().unwrap_or_default().to_owned();
         Self { column, seed, alfa, worlds, known, hidden, parted }
     }
 
     /// What the registers answer to the same request, when it is not the same.
-    async fn differing(&self, request: impl Fn(Caller<'_>) -> Request<Body>) -> Option<[String; 2]> {
+    async fn differing(
+        &self,
+        request: impl Fn(Caller<'_>) -> Request<Body>,
+    ) -> Option<[String; 2]> {
         let mut first = None;
         for world in &self.worlds {
             let answer = world.send(request(caller(world, &self.alfa, self.column))).await;
@@ -220,7 +261,8 @@ impl Trial {
             headers.remove(header::CONTENT_LENGTH);
             // Each request has one of its own, which its errors say too.
             let request_id = headers.remove("x-request-id").unwrap();
-            let shown = format!("{} {} {headers:?}", answer.text(), answer.status).replace(request_id.to_str().unwrap(), "the-request");
+            let shown = format!("{} {} {headers:?}", answer.text(), answer.status)
+                .replace(request_id.to_str().unwrap(), "the-request");
             match &first {
                 None => first = Some(shown),
                 Some(first) if *first == shown => {}
@@ -235,7 +277,9 @@ impl Trial {
         found.questions += 1;
         let body = json!({ "query": document }).to_string();
         let request = |caller: Caller<'_>| {
-            let request = caller.request(Method::POST, "/graphql").header(header::CONTENT_TYPE, "application/json");
+            let request = caller
+                .request(Method::POST, "/graphql")
+                .header(header::CONTENT_TYPE, "application/json");
             request.body(body.clone().into()).unwrap()
         };
         if let Some(answers) = self.differing(request).await {
@@ -246,7 +290,8 @@ impl Trial {
     /// Fetches a path.
     async fn fetch(&self, path: &str, found: &mut Found) {
         found.questions += 1;
-        let request = |caller: Caller<'_>| caller.request(Method::GET, path).body(Body::empty()).unwrap();
+        let request =
+            |caller: Caller<'_>| caller.request(Method::GET, path).body(Body::empty()).unwrap();
         if let Some(answers) = self.differing(request).await {
             found.note(self, path, &answers);
         }
@@ -287,14 +332,23 @@ impl Trial {
             "/files/revenue.csv?forecast=2027".to_owned(),
             "/files/revenue.csv?forecast=2027&sheet=assumptions".to_owned(),
         ];
-        paths.extend(self.hidden.of_noun("member").take(2).map(|id| format!("/files/revenue.csv?{year}&member={id}")));
+        paths.extend(
+            self.hidden
+                .of_noun("member")
+                .take(2)
+                .map(|id| format!("/files/revenue.csv?{year}&member={id}")),
+        );
         for path in paths {
             self.fetch(&path, found).await;
         }
         let servers = self.follow(schema, found).await;
         let table = Table::read();
         let may = |name: &str| table.row(name).any(|cell| cell == (self.column, "may"));
-        for name in schema.field_names("Mutation").into_iter().filter(|name| self.column != "invoices+" || *name != "invoiceRun") {
+        for name in schema
+            .field_names("Mutation")
+            .into_iter()
+            .filter(|name| self.column != "invoices+" || *name != "invoiceRun")
+        {
             for _ in 0..if may(name) { DEEDS } else { 1 } {
                 let deed = asker.deed(name);
                 self.ask(&format!("mutation {{ {deed} }}"), found).await;
@@ -313,10 +367,16 @@ impl Trial {
             world.office().does("referenceRateSet", "id", rate).await.data();
         }
         let kinds = list(&schema.named("ChangeKind")["enumValues"]);
-        let kind = kinds[usize::try_from(self.seed).unwrap() % kinds.len()]["name"].as_str().unwrap();
-        for arguments in ["after: \"0\"".to_owned(), format!("after: \"{}\", kinds: [{kind}, FEE]", self.parted)] {
+        let kind =
+            kinds[usize::try_from(self.seed).unwrap() % kinds.len()]["name"].as_str().unwrap();
+        for arguments in
+            ["after: \"0\"".to_owned(), format!("after: \"{}\", kinds: [{kind}, FEE]", self.parted)]
+        {
             found.questions += 1;
-            let document = format!("subscription {{ {} }}", schema.widest("Subscription", "changes", &format!("({arguments})"), 1));
+            let document = format!(
+                "subscription {{ {} }}",
+                schema.widest("Subscription", "changes", &format!("({arguments})"), 1)
+            );
             let mut first = None;
             for (world, server) in self.worlds.iter().zip(&servers) {
                 let events = self.events(world, server, &document).await;
@@ -333,7 +393,8 @@ impl Trial {
         servers
     }
 
-    /// The events that a register tells of, up to one that everybody hears of; why it doesn't, for those whom it tells of none.
+    /// The events that a register tells of, up to one that everybody hears of; why it doesn't, for
+    /// those whom it tells of none.
     async fn events(&self, world: &App, server: &Served, document: &str) -> String {
         let caller = caller(world, &self.alfa, self.column);
         let mut client = server.connect().await;
@@ -346,12 +407,14 @@ impl Trial {
         let (last, mut events) = (world.revision().await.to_string(), Vec::new());
         loop {
             let mut event = client.data("1").await["changes"].take();
-            // A place in the trail counts what stands before it, whoever is told of that: to everybody, as `revision` is.
+            // A place in the trail counts what stands before it, whoever is told of that: to
+            // everybody, as `revision` is.
             let revision = event.as_object_mut().unwrap().remove("revision").unwrap();
             if revision == last.as_str() {
                 return events.join("\n");
             }
-            // By what was done to disturb the trail; those whom it is done for see all that it was done to.
+            // By what was done to disturb the trail; those whom it is done for see all that it was
+            // done to.
             if !["BOARD", "FINANCE"].contains(&self.column) || event["action"] != "contactUpdate" {
                 events.push(event.to_string());
             }
@@ -359,30 +422,46 @@ impl Trial {
     }
 }
 
-/// Acknowledges each deadline, by another officer in each register, until another day and for a reason that only the network knows; in the
-/// first register none, and in the last again and again.
+/// Acknowledges each deadline, by another officer in each register, until another day and for a
+/// reason that only the network knows; in the first register none, and in the last again and again.
 async fn snooze(app: &App, n: usize) {
-    let found = app.office().query("{ expiringAgreements(withinDays: 60) { nodes { id nextDeadline { on } } } }").await;
-    let officer = Viewer { subject: format!("handlaggare{n}@example.se"), roles: vec![Role::Office], ..Viewer::default() };
+    let found = app
+        .office()
+        .query("{ expiringAgreements(withinDays: 60) { nodes { id nextDeadline { on } } } }")
+        .await;
+    let officer = Viewer {
+        subject: format!("handlaggare{n}@example.se"),
+        roles: vec![Role::Office],
+        ..Viewer::default()
+    };
     for agreement in found["expiringAgreements"]["nodes"].as_array().unwrap() {
-        for until in [json!("2026-11-21"), agreement["nextDeadline"]["on"].clone()].into_iter().take(n) {
+        for until in
+            [json!("2026-11-21"), agreement["nextDeadline"]["on"].clone()].into_iter().take(n)
+        {
             let input = json!({ "agreement": agreement["id"], "until": until, "note": format!("Hemlig anledning {n}") });
             app.viewer(officer.clone()).does("deadlineAcknowledge", "id", input).await.data();
         }
     }
 }
 
-/// Changes something and changes it back, so many times, and calls back the tokens of somebody who has none: only the trail tells of it.
+/// Changes something and changes it back, so many times, and calls back the tokens of somebody who
+/// has none: only the trail tells of it.
 async fn disturb(app: &App, times: usize) {
-    let contacts = app.office().query("{ members(first: 5) { nodes { contacts { id phone } } } }").await;
+    let contacts =
+        app.office().query("{ members(first: 5) { nodes { contacts { id phone } } } }").await;
     let nodes = contacts["members"]["nodes"].as_array().unwrap();
     let contact = nodes.iter().find_map(|node| node["contacts"].get(0)).unwrap();
     for n in 0..times {
         for phone in [json!(format!("08-{n}")), contact["phone"].clone()] {
-            app.office().does("contactUpdate", "id", json!({ "contact": contact["id"], "phone": phone })).await.data();
+            app.office()
+                .does("contactUpdate", "id", json!({ "contact": contact["id"], "phone": phone }))
+                .await
+                .data();
         }
         let which = Which::Subject(format!("{n}@example.se"));
-        revocations::revoke(&app.db, &Viewer::operator("token revoke"), &which, None).await.unwrap();
+        revocations::revoke(&app.db, &Viewer::operator("token revoke"), &which, None)
+            .await
+            .unwrap();
     }
 }
 
@@ -395,7 +474,11 @@ async fn forge(app: &App, n: usize) {
         "agreement SET fee_amount = fee_amount + {n}",
         "cost SET description = 'Lokal {n}', amount = amount + {n}",
     ] {
-        intruder(app).await.execute_unprepared(&format!("UPDATE {}", change.replace("{n}", &n.to_string()))).await.unwrap();
+        intruder(app)
+            .await
+            .execute_unprepared(&format!("UPDATE {}", change.replace("{n}", &n.to_string())))
+            .await
+            .unwrap();
     }
 }
 
@@ -411,11 +494,20 @@ impl Found {
     fn note(&mut self, trial: &Trial, question: &str, [one, other]: &[String; 2]) {
         let same = one.bytes().zip(other.bytes()).take_while(|(one, other)| one == other).count();
         let near = |text: &str| {
-            let from = (0..=same.saturating_sub(200)).rev().find(|from| text.is_char_boundary(*from)).unwrap_or_default();
+            let from = (0..=same.saturating_sub(200))
+                .rev()
+                .find(|from| text.is_char_boundary(*from))
+                .unwrap_or_default();
             text[from..].chars().take(400).collect::<String>()
         };
         let question: String = question.chars().take(300).collect();
-        let told = format!("{} of register {} is told by {question}\n  …{}\n  …{}", trial.column, trial.seed, near(one), near(other));
+        let told = format!(
+            "{} of register {} is told by {question}\n  …{}\n  …{}",
+            trial.column,
+            trial.seed,
+            near(one),
+            near(other)
+        );
         // A long run may be ended before it ends.
         eprintln!("{told}");
         self.differences.push(told);
@@ -423,7 +515,8 @@ impl Found {
 }
 
 on_both!(no_answer_depends_on_what_its_reader_may_not_see, |app| async move {
-    let (schema, mut found, mut told_apart) = (Schema::of_program().await, Found::default(), BTreeSet::new());
+    let (schema, mut found, mut told_apart) =
+        (Schema::of_program().await, Found::default(), BTreeSet::new());
     let numbers = numbers();
     for seed in numbers.iter().copied() {
         let trial = Trial::draw(&app, column(seed), seed).await;
@@ -432,19 +525,27 @@ on_both!(no_answer_depends_on_what_its_reader_may_not_see, |app| async move {
             for (name, question) in names(&schema).into_iter().zip(plain(&schema, 1)) {
                 let [_, one, other] = trial.worlds.as_slice() else { panic!("three registers") };
                 let document = format!("{{ {question} }}");
-                if one.office().query(&document).await.json["data"] != other.office().query(&document).await.json["data"] {
+                if one.office().query(&document).await.json["data"]
+                    != other.office().query(&document).await.json["data"]
+                {
                     told_apart.insert(name);
                 }
             }
         }
         trial.run(&schema, &mut found).await;
         found.registers += 1;
-        eprintln!("{} of register {seed}: {} questions, deeds and files so far", trial.column, found.questions);
+        eprintln!(
+            "{} of register {seed}: {} questions, deeds and files so far",
+            trial.column, found.questions
+        );
         if found.differences.len() >= ENOUGH {
             break;
         }
     }
-    eprintln!("{} registers in threes, {} questions, deeds and files to each", found.registers, found.questions);
+    eprintln!(
+        "{} registers in threes, {} questions, deeds and files to each",
+        found.registers, found.questions
+    );
     assert!(
         found.differences.is_empty(),
         "{} answers tell of what is not theirs (SAMREGISTER_TEST_FIRST and the number of a register begin with that):\n{}",
@@ -453,7 +554,12 @@ on_both!(no_answer_depends_on_what_its_reader_may_not_see, |app| async move {
     );
     let table = Table::read();
     let has = |name: &str, cell: (&str, &str)| table.row(name).any(|found| found == cell);
-    let hidden = names(&schema).into_iter().filter(|name| has(name, ("OFFICE", "all")) && has(name, ("MEMBER", "own")));
+    let hidden = names(&schema)
+        .into_iter()
+        .filter(|name| has(name, ("OFFICE", "all")) && has(name, ("MEMBER", "own")));
     let missing: Vec<_> = hidden.filter(|name| !told_apart.contains(name)).collect();
-    assert!(missing.is_empty() || !numbers.contains(&0), "the registers don't differ in {missing:?}");
+    assert!(
+        missing.is_empty() || !numbers.contains(&0),
+        "the registers don't differ in {missing:?}"
+    );
 });

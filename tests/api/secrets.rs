@@ -1,5 +1,5 @@
-//! Registers drawn by lot, of which somebody sees one part: what they may not see is drawn apart, so that registers that are the same to
-//! them differ in all else.
+//! Registers drawn by lot, of which somebody sees one part: what they may not see is drawn apart,
+//! so that registers that are the same to them differ in all else.
 
 use std::collections::BTreeMap;
 
@@ -24,11 +24,20 @@ const HEADERS: &[(&str, &str)] = &[
         "members.csv",
         "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city,successor,leaving_reason",
     ),
-    ("organisations.csv", "key,name,org_number,billing_email,peppol_id,buyer_reference,address_line,postal_code,city"),
+    (
+        "organisations.csv",
+        "key,name,org_number,billing_email,peppol_id,buyer_reference,address_line,postal_code,city",
+    ),
     ("allocations.csv", "member,year,basis,amount,source"),
-    ("contacts.csv", "key,member,role,name,email,phone,valid_from,valid_to,organisation,contact_area"),
+    (
+        "contacts.csv",
+        "key,member,role,name,email,phone,valid_from,valid_to,organisation,contact_area",
+    ),
     ("activities.csv", "key,slug,name,purpose,goal,funding,starts_on,ends_on,board_contact,lead"),
-    ("fee_schedules.csv", "activity,valid_from,valid_to,basis,amount,per_mille,cap,minimum,vat_rate"),
+    (
+        "fee_schedules.csv",
+        "activity,valid_from,valid_to,basis,amount,per_mille,cap,minimum,vat_rate",
+    ),
     ("templates.csv", "slug,title,kind,activity,version,state,language,body_file,parameters_file"),
     (
         "agreements.csv",
@@ -39,12 +48,18 @@ const HEADERS: &[(&str, &str)] = &[
         "bank_reference,file_name,file_sha256,imported_at,account,booked_on,amount,reference,message,payer_name,payer_org_number,finding,set_aside_on,set_aside_reason",
     ),
     ("invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits,ocr"),
-    ("invoice_lines.csv", "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate"),
+    (
+        "invoice_lines.csv",
+        "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate",
+    ),
     ("payments.csv", "invoice,received_on,amount,reference"),
     ("reminders.csv", "invoice,sent_on,fee"),
     ("costs.csv", "activity,booked_on,amount,description,reference"),
     ("grants.csv", "activity,booked_on,amount,funder"),
-    ("status_reports.csv", "activity,period,health,summary,deviations,next_steps,reported_by,reported_at"),
+    (
+        "status_reports.csv",
+        "activity,period,health,summary,deviations,next_steps,reported_by,reported_at",
+    ),
 ];
 
 /// What the network runs; of one of the first two, the lead that asks is one.
@@ -71,7 +86,8 @@ struct Party {
 
 struct Draw {
     column: &'static str,
-    /// What is seen, and what is not: by lots of their own, so that what is drawn of one changes nothing of the other.
+    /// What is seen, and what is not: by lots of their own, so that what is drawn of one changes
+    /// nothing of the other.
     parts: [(StdRng, Files); 2],
     /// Numbers given so far.
     numbers: [u32; 2],
@@ -111,12 +127,14 @@ impl Draw {
         self.column.contains("LEAD:")
     }
 
-    /// Whether the column issues invoices, on which stands where they go, and is told when something is lacking for that.
+    /// Whether the column issues invoices, on which stands where they go, and is told when
+    /// something is lacking for that.
     fn writes_to(&self) -> bool {
         self.column == "invoices+"
     }
 
-    /// Whether the column sees what tells of any of this: by one of its roles, which add to each other.
+    /// Whether the column sees what tells of any of this: by one of its roles, which add to each
+    /// other.
     fn sees(&self, of: &[Of], owner: Owner) -> bool {
         self.column.split(' ').any(|role| {
             // The marks speak of the samples, in which what is of Indikatorer is Beta's.
@@ -191,31 +209,56 @@ impl Draw {
             let name = self.one_of(is_seen, &["Samordningsförbundet", "Finsam", "Förbundet"]);
             let name = format!(
                 "{name} {}",
-                if is_alfa { "Alfa".to_owned() } else { format!("{} {n}", self.one_of(is_seen, &["Al", "Älv", "Öst"])) }
+                if is_alfa {
+                    "Alfa".to_owned()
+                } else {
+                    format!("{} {n}", self.one_of(is_seen, &["Al", "Älv", "Öst"]))
+                }
             );
-            let (number, county) = (self.org_number(is_seen), self.one_of(is_seen, &["Alfa län", "Beta län"]));
+            let (number, county) =
+                (self.org_number(is_seen), self.one_of(is_seen, &["Alfa län", "Beta län"]));
             let municipality = self.one_of(is_seen, &["Alby", "Åmål", "Berg"]);
             // Areas are the network's own: everybody may know of them.
-            let area = if is_alfa || !is_seen { "Södra" } else { self.one_of(is_seen, &["Södra", "Norra"]) };
+            let area = if is_alfa || !is_seen {
+                "Södra"
+            } else {
+                self.one_of(is_seen, &["Södra", "Norra"])
+            };
             let joined_on = self.one_of(is_seen, &["2015-01-01", "2019-07-01", "2024-01-01"]);
-            // Some have become a part of Alfa, which sees them from then on; those that it does not see are to become one.
+            // Some have become a part of Alfa, which sees them from then on; those that it does not
+            // see are to become one.
             let last = if is_seen { "2025-12-31" } else { "2026-12-31" };
-            let end = if !is_alfa && self.chance(is_seen, 20) { (last, "alfa,Sammanslagning") } else { ("", ",") };
-            let who = format!("{key},{name},{number},{county},{municipality},{area},{joined_on},{}", end.0);
+            let end = if !is_alfa && self.chance(is_seen, 20) {
+                (last, "alfa,Sammanslagning")
+            } else {
+                ("", ",")
+            };
+            let who = format!(
+                "{key},{name},{number},{county},{municipality},{area},{joined_on},{}",
+                end.0
+            );
             let billing = self.billing(is_open || self.writes_to());
             if is_seen && !is_open {
                 let billing = if self.writes_to() { &billing } else { ",,,,," };
                 self.row(true, "members.csv", &format!("{who},{billing},{}", end.1));
             } else if is_alfa && !is_open {
                 // Areas are told by their ids to those too who see none of the members in them.
-                self.row(true, "members.csv", "alfa,Samordningsförbundet Alfa,,,,Södra,2015-01-01,,,,,,,,,");
+                self.row(
+                    true,
+                    "members.csv",
+                    "alfa,Samordningsförbundet Alfa,,,,Södra,2015-01-01,,,,,,,,,",
+                );
             }
             self.row(is_open, "members.csv", &format!("{who},{billing},{}", end.1));
             self.contacts_of(is_open, &key, "", "");
             for year in 2025..=2027 {
                 if self.chance(is_open, 70) {
                     let amount = self.amount(is_open);
-                    self.row(is_open, "allocations.csv", &format!("{key},{year},ALL_PARTIES,{amount},Beslut"));
+                    self.row(
+                        is_open,
+                        "allocations.csv",
+                        &format!("{key},{year},ALL_PARTIES,{amount},Beslut"),
+                    );
                 }
             }
             if end.0.is_empty() {
@@ -227,7 +270,11 @@ impl Draw {
             // A lead knows those alone that its activities have agreements with.
             let is_seen = knows && (!self.is_lead() || led);
             let is_open = self.sees(&[Of::Affairs], NOBODY);
-            let who = format!("{key},{} {n} AB,{}", self.one_of(is_seen, &["Konsult", "Råd"]), self.org_number(is_seen));
+            let who = format!(
+                "{key},{} {n} AB,{}",
+                self.one_of(is_seen, &["Konsult", "Råd"]),
+                self.org_number(is_seen)
+            );
             let billing = self.billing(is_open || self.writes_to());
             if is_seen && !is_open {
                 let billing = if self.writes_to() { &billing } else { ",,,,," };
@@ -245,9 +292,15 @@ impl Draw {
     fn contacts_of(&mut self, is_seen: bool, member: &str, organisation: &str, area: &str) {
         for _ in 0..=self.up_to(is_seen, 2) {
             let n = self.number(is_seen);
-            let role = if area.is_empty() { self.one_of(is_seen, &["CHIEF_EXECUTIVE", "CHAIR", "OTHER"]) } else { "BOARD_MEMBER" };
+            let role = if area.is_empty() {
+                self.one_of(is_seen, &["CHIEF_EXECUTIVE", "CHAIR", "OTHER"])
+            } else {
+                "BOARD_MEMBER"
+            };
             let name = format!("{} {n}", self.one_of(is_seen, &["Anna", "Åke", "Berit"]));
-            let row = format!("k{n},{member},{role},{name},k{n}@forbund.example.se,070-174 {n:04},,,{organisation},{area}");
+            let row = format!(
+                "k{n},{member},{role},{name},k{n}@forbund.example.se,070-174 {n:04},,,{organisation},{area}"
+            );
             self.row(is_seen, "contacts.csv", &row);
             self.contacts[usize::from(!is_seen)].push(format!("k{n}"));
         }
@@ -255,8 +308,10 @@ impl Draw {
 
     fn activities(&mut self) {
         for (n, slug) in ACTIVITIES.into_iter().enumerate() {
-            let row = format!("{slug},{slug},Namn {n},Syfte,Mål,SPECIAL_FEE|COURSE_INCOME,2015-01-01,");
-            // One is led by somebody who is seen; of the others, who leads and who follows them is not.
+            let row =
+                format!("{slug},{slug},Namn {n},Syfte,Mål,SPECIAL_FEE|COURSE_INCOME,2015-01-01,");
+            // One is led by somebody who is seen; of the others, who leads and who follows them is
+            // not.
             let lead = self.contacts[0].first().filter(|_| n == 0).cloned().unwrap_or_default();
             self.row(true, "activities.csv", &format!("{row},,{lead}"));
             if lead.is_empty()
@@ -309,14 +364,23 @@ impl Draw {
 
     fn agreements(&mut self, parties: &[Party]) {
         for party in parties {
-            for activity in ACTIVITIES.into_iter().filter(|activity| self.may_meet(party, activity)).collect::<Vec<_>>() {
+            for activity in ACTIVITIES
+                .into_iter()
+                .filter(|activity| self.may_meet(party, activity))
+                .collect::<Vec<_>>()
+            {
                 let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
                 let is_seen = party.is_seen && self.sees(&[Of::Agreement, Of::Forecast], owner);
                 // An organisation is known by its agreement.
-                let is_due = if party.is_member { self.chance(is_seen, 65) } else { (party.key == "o0") == owner.led };
+                let is_due = if party.is_member {
+                    self.chance(is_seen, 65)
+                } else {
+                    (party.key == "o0") == owner.led
+                };
                 if is_due {
                     let key = format!("a-{}-{activity}", party.key);
-                    let kind = if party.is_member { "PARTICIPATION,INCOME" } else { "ASSIGNMENT,COST" };
+                    let kind =
+                        if party.is_member { "PARTICIPATION,INCOME" } else { "ASSIGNMENT,COST" };
                     let number = format!("2026-{}", 7000 + self.number(is_seen));
                     let row = format!("{key},{number},{kind},{activity},{}", party.key);
                     self.agreement(is_seen, &row, true, party.is_member);
@@ -324,42 +388,62 @@ impl Draw {
                 }
                 let is_seen = party.is_seen && self.sees(&[Of::DraftAgreement], owner);
                 if self.chance(is_seen, 30) {
-                    let row = format!("d-{}-{activity},,COOPERATION,INCOME,{activity},{}", party.key, party.key);
+                    let row = format!(
+                        "d-{}-{activity},,COOPERATION,INCOME,{activity},{}",
+                        party.key, party.key
+                    );
                     self.agreement(is_seen, &row, false, false);
                 }
             }
         }
     }
 
-    /// Whether the party can have something to do with the activity: a lead knows everybody who has, with its own.
+    /// Whether the party can have something to do with the activity: a lead knows everybody who
+    /// has, with its own.
     fn may_meet(&self, party: &Party, activity: &str) -> bool {
         party.is_seen || activity != self.led() || !self.is_lead()
     }
 
     /// Writes an agreement's terms and fee behind what it is about.
     fn agreement(&mut self, is_seen: bool, about: &str, is_signed: bool, may_be_per_mille: bool) {
-        let template = if about.contains("PARTICIPATION") && self.chance(is_seen, 70) { "deltagande,1" } else { "," };
+        let template = if about.contains("PARTICIPATION") && self.chance(is_seen, 70) {
+            "deltagande,1"
+        } else {
+            ","
+        };
         let starts_on = self.one_of(is_seen, &["2025-01-01", "2026-02-01", "2026-07-01"]);
-        let ends = self.one_of(is_seen, &[",1,", "2026-12-31,1,", "2026-12-31,2,12", "2027-01-31,0,6"]);
+        let ends =
+            self.one_of(is_seen, &[",1,", "2026-12-31,1,", "2026-12-31,2,12", "2027-01-31,0,6"]);
         let signed = if is_signed { "2024-12-01T09:00:00Z,2024-12-15" } else { "," };
         let fee = if may_be_per_mille && self.chance(is_seen, 40) {
             "PER_MILLE_OF_ALLOCATION,,1.5,STANDARD_25".to_owned()
         } else {
             format!("FIXED_PER_YEAR,{},,STANDARD_25", self.amount(is_seen))
         };
-        self.row(is_seen, "agreements.csv", &format!("{about},{template},{starts_on},{ends},{signed},,{fee}"));
+        self.row(
+            is_seen,
+            "agreements.csv",
+            &format!("{about},{template},{starts_on},{ends},{signed},,{fee}"),
+        );
     }
 
     fn invoices(&mut self, parties: &[Party]) {
         for party in parties {
-            for activity in ACTIVITIES.into_iter().chain([""]).filter(|activity| self.may_meet(party, activity)).collect::<Vec<_>>() {
+            for activity in ACTIVITIES
+                .into_iter()
+                .chain([""])
+                .filter(|activity| self.may_meet(party, activity))
+                .collect::<Vec<_>>()
+            {
                 let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
                 let is_seen = party.is_seen && self.sees(&[Of::Invoice, Of::Revenue], owner);
                 for _ in 0..self.up_to(is_seen, 2) {
                     self.invoice(is_seen, party, activity);
                 }
                 // Nobody but those who make them sees drafts.
-                let is_seen = is_seen && !self.column.starts_with("MEMBER") && self.sees(&[Of::Invoice], owner);
+                let is_seen = is_seen
+                    && !self.column.starts_with("MEMBER")
+                    && self.sees(&[Of::Invoice], owner);
                 if self.chance(is_seen, 15) {
                     let key = format!("i-draft-{}-{activity}", party.key);
                     self.row(is_seen, "invoices.csv", &format!("{key},,INVOICE,{},,,,", party.key));
@@ -383,52 +467,85 @@ impl Draw {
         let key = format!("i-{number}");
         let (month, day) = (self.up_to(is_seen, 9) + 1, self.up_to(is_seen, 27) + 1);
         let ocr = format!("{number}{}", luhn_digit(&number.to_string()));
-        let row = format!("{key},{number},INVOICE,{},2026-{month:02}-{day:02},2026-{:02}-{day:02},,{ocr}", party.key, month + 1);
+        let row = format!(
+            "{key},{number},INVOICE,{},2026-{month:02}-{day:02},2026-{:02}-{day:02},,{ocr}",
+            party.key,
+            month + 1
+        );
         self.row(is_seen, "invoices.csv", &row);
         let line = self.line(is_seen, &key, party, activity);
         if self.chance(is_seen, 20) {
             let n = self.number(is_seen);
-            self.row(is_seen, "invoices.csv", &format!("c-{n},K{n},CREDIT_NOTE,{},2026-11-{:02},,{key},", party.key, n % 20 + 1));
+            self.row(
+                is_seen,
+                "invoices.csv",
+                &format!("c-{n},K{n},CREDIT_NOTE,{},2026-11-{:02},,{key},", party.key, n % 20 + 1),
+            );
             self.row(is_seen, "invoice_lines.csv", &format!("c-{n},{line}"));
         } else {
             for _ in 0..self.up_to(is_seen, 1) {
                 let (n, amount) = (self.number(is_seen), self.amount(is_seen));
-                self.row(is_seen, "payments.csv", &format!("{key},2026-11-{:02},{amount},BG-{n}", n % 20 + 1));
+                self.row(
+                    is_seen,
+                    "payments.csv",
+                    &format!("{key},2026-11-{:02},{amount},BG-{n}", n % 20 + 1),
+                );
             }
         }
         let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
         let is_seen = is_seen && self.sees(&[Of::Invoice], owner);
         // Nobody is reminded before the last day to pay.
         if self.chance(is_seen, 20) && month < 10 {
-            self.row(is_seen, "reminders.csv", &format!("{key},2026-11-{:02},60.00", number % 20 + 1));
+            self.row(
+                is_seen,
+                "reminders.csv",
+                &format!("{key},2026-11-{:02},60.00", number % 20 + 1),
+            );
         }
     }
 
     /// Writes a line; answers what stands behind its invoice.
     fn line(&mut self, is_seen: bool, invoice: &str, party: &Party, activity: &str) -> String {
         let known = ACTIVITIES.into_iter().find(|known| *known == activity);
-        let agreement = known.and_then(|activity| self.agreements.get(&(party.key.clone(), activity)));
+        let agreement =
+            known.and_then(|activity| self.agreements.get(&(party.key.clone(), activity)));
         // What is seen can't speak of what comes later.
-        let agreement = agreement.filter(|(_, known)| *known || !is_seen).map(|(key, _)| key.clone()).unwrap_or_default();
+        let agreement = agreement
+            .filter(|(_, known)| *known || !is_seen)
+            .map(|(key, _)| key.clone())
+            .unwrap_or_default();
         let amount = self.amount(is_seen);
-        let line = format!("Avgift {amount},{activity},{agreement},2026-01-01,2026-12-31,1,{amount},STANDARD_25");
+        let line = format!(
+            "Avgift {amount},{activity},{agreement},2026-01-01,2026-12-31,1,{amount},STANDARD_25"
+        );
         self.row(is_seen, "invoice_lines.csv", &format!("{invoice},{line}"));
         line
     }
 
     fn accounts(&mut self) {
         for activity in ACTIVITIES {
-            let is_seen = self.sees(&[Of::Activity], Owner { alfa: false, led: activity == self.led() });
+            let is_seen =
+                self.sees(&[Of::Activity], Owner { alfa: false, led: activity == self.led() });
             for (file, about) in [("costs.csv", "Lokal"), ("grants.csv", "Myndighet")] {
                 for n in 0..self.up_to(is_seen, 2) {
                     let amount = self.amount(is_seen);
-                    let reference = if file == "costs.csv" { format!(",F-{}", self.number(is_seen)) } else { String::new() };
-                    self.row(is_seen, file, &format!("{activity},2026-0{}-15,{amount},{about} {n}{reference}", n + 1));
+                    let reference = if file == "costs.csv" {
+                        format!(",F-{}", self.number(is_seen))
+                    } else {
+                        String::new()
+                    };
+                    self.row(
+                        is_seen,
+                        file,
+                        &format!("{activity},2026-0{}-15,{amount},{about} {n}{reference}", n + 1),
+                    );
                 }
             }
             for quarter in 1..=self.up_to(is_seen, 3) {
                 let health = self.one_of(is_seen, &["GREEN", "YELLOW", "RED"]);
-                let row = format!("{activity},2026-Q{quarter},{health},Läget {health},,,Anna,2026-0{quarter}-05T08:00:00Z");
+                let row = format!(
+                    "{activity},2026-Q{quarter},{health},Läget {health},,,Anna,2026-0{quarter}-05T08:00:00Z"
+                );
                 self.row(is_seen, "status_reports.csv", &row);
             }
         }

@@ -40,7 +40,9 @@ impl Served {
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let (stop, stopped) = oneshot::channel::<()>();
-        let serving = tokio::spawn(async move { http::serve(listener, app, &settings, async { drop(stopped.await) }).await });
+        let serving = tokio::spawn(async move {
+            http::serve(listener, app, &settings, async { drop(stopped.await) }).await
+        });
         Self { address, stop, serving }
     }
 
@@ -50,8 +52,12 @@ impl Served {
         async move { self.serving.await.unwrap().unwrap() }
     }
 
-    /// A socket, opened with these headers beside those that it needs; or what the server answers instead.
-    pub async fn upgrade(&self, headers: &[(&'static str, &str)]) -> Result<Client, http::Response<Option<Vec<u8>>>> {
+    /// A socket, opened with these headers beside those that it needs; or what the server answers
+    /// instead.
+    pub async fn upgrade(
+        &self,
+        headers: &[(&'static str, &str)],
+    ) -> Result<Client, http::Response<Option<Vec<u8>>>> {
         Client::open(self.address, headers, 64 << 10).await
     }
 
@@ -68,9 +74,11 @@ impl Served {
     }
 }
 
-/// Takes every connection that reads for small documents, or every one for expensive ones, until what this returns is dropped.
+/// Takes every connection that reads for small documents, or every one for expensive ones, until
+/// what this returns is dropped.
 pub async fn take_readers(app: &App, are_dear: bool) -> Vec<DatabaseTransaction> {
-    let (db, mut taken) = (if are_dear { app.db.for_dear_document() } else { app.db.clone() }, Vec::new());
+    let (db, mut taken) =
+        (if are_dear { app.db.for_dear_document() } else { app.db.clone() }, Vec::new());
     while let Ok(snapshot) = tokio::time::timeout(Duration::from_millis(500), db.snapshot()).await {
         taken.push(snapshot.unwrap());
     }
@@ -92,9 +100,17 @@ pub async fn get(address: SocketAddr, path: &str, authorization: Option<&str>) -
 }
 
 /// The same with more headers, each with its line break.
-pub async fn get_with(address: SocketAddr, path: &str, authorization: Option<&str>, headers: &str) -> String {
-    let authorization = authorization.map(|text| format!("authorization: {text}\r\n")).unwrap_or_default();
-    let request = format!("GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}{headers}\r\n");
+pub async fn get_with(
+    address: SocketAddr,
+    path: &str,
+    authorization: Option<&str>,
+    headers: &str,
+) -> String {
+    let authorization =
+        authorization.map(|text| format!("authorization: {text}\r\n")).unwrap_or_default();
+    let request = format!(
+        "GET {path} HTTP/1.1\r\nhost: x\r\nconnection: close\r\n{authorization}{headers}\r\n"
+    );
     let mut stream = TcpStream::connect(address).await.unwrap();
     stream.write_all(request.as_bytes()).await.unwrap();
     let mut answer = String::new();
@@ -109,7 +125,9 @@ pub async fn comes_to(address: SocketAddr, authorization: &str, wanted: u16) {
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
     };
-    tokio::time::timeout(Duration::from_secs(20), comes).await.unwrap_or_else(|_| panic!("it never comes to {wanted}"));
+    tokio::time::timeout(Duration::from_secs(20), comes)
+        .await
+        .unwrap_or_else(|_| panic!("it never comes to {wanted}"));
 }
 
 /// The header that names the protocol.
@@ -120,7 +138,11 @@ pub struct Client(WebSocketStream<TcpStream>);
 
 impl Client {
     /// A socket to this address whose machine takes in so many bytes that nobody has read.
-    pub async fn open(address: SocketAddr, headers: &[(&'static str, &str)], takes: u32) -> Result<Self, http::Response<Option<Vec<u8>>>> {
+    pub async fn open(
+        address: SocketAddr,
+        headers: &[(&'static str, &str)],
+        takes: u32,
+    ) -> Result<Self, http::Response<Option<Vec<u8>>>> {
         let mut request = format!("ws://{address}/graphql/ws").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());
@@ -162,7 +184,9 @@ impl Client {
         loop {
             match self.0.next().await {
                 Some(Ok(Message::Text(text))) => return Ok(serde_json::from_str(&text).unwrap()),
-                Some(Ok(Message::Close(Some(frame)))) => return Err((frame.code.into(), frame.reason.to_string())),
+                Some(Ok(Message::Close(Some(frame)))) => {
+                    return Err((frame.code.into(), frame.reason.to_string()));
+                }
                 Some(Ok(Message::Ping(_) | Message::Pong(_))) => {}
                 other => return Err((0, format!("{other:?}"))),
             }
@@ -173,7 +197,11 @@ impl Client {
     #[track_caller]
     pub fn hear(&mut self) -> impl Future<Output = Value> {
         let asked = std::panic::Location::caller();
-        async move { self.next().await.unwrap_or_else(|(code, reason)| panic!("{asked}: closed with {code} {reason}")) }
+        async move {
+            self.next()
+                .await
+                .unwrap_or_else(|(code, reason)| panic!("{asked}: closed with {code} {reason}"))
+        }
     }
 
     /// The data of the next message, which must be an answer to the operation.
@@ -182,7 +210,12 @@ impl Client {
         let (asked, next) = (std::panic::Location::caller(), self.hear());
         async move {
             let message = next.await;
-            assert!(message["type"] == "next" && message["id"] == id && message["payload"]["errors"].is_null(), "{asked}: {message}");
+            assert!(
+                message["type"] == "next"
+                    && message["id"] == id
+                    && message["payload"]["errors"].is_null(),
+                "{asked}: {message}"
+            );
             message["payload"]["data"].clone()
         }
     }

@@ -1,4 +1,5 @@
-//! What is promised of bookkeeping files: a checker of SIE 4I takes them, and they hold what was invoiced and paid to the öre.
+//! What is promised of bookkeeping files: a checker of SIE 4I takes them, and they hold what was
+//! invoiced and paid to the öre.
 
 use std::{fs, path::Path, process::Stdio};
 
@@ -36,7 +37,12 @@ fn check(file: &Path) -> String {
 fn book(app: &App, folder: &Path, from: &str, to: &str) -> String {
     fs::write(folder.join("samregister.toml"), NETWORK).unwrap();
     let mut program = app.program();
-    let output = program.current_dir(folder).args(["sie", "--from", from, "--to", to]).stdin(Stdio::null()).output().unwrap();
+    let output = program
+        .current_dir(folder)
+        .args(["sie", "--from", from, "--to", to])
+        .stdin(Stdio::null())
+        .output()
+        .unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     let file = folder.join("book.si");
     fs::write(&file, &output.stdout).unwrap();
@@ -149,8 +155,12 @@ on_both!(a_bookkeeping_file_holds_every_document_and_payment, |app| async move {
 
 /// What is booked on accounts that begin so, turned round.
 fn booked(text: &str, accounts: &[&str]) -> String {
-    let lines = text.lines().filter(|line| accounts.iter().any(|account| line.starts_with(&format!("#TRANS {account}"))));
-    let sum: Money = lines.map(|line| line.trim_end().rsplit(' ').next().unwrap().parse::<Money>().unwrap()).sum();
+    let lines = text.lines().filter(|line| {
+        accounts.iter().any(|account| line.starts_with(&format!("#TRANS {account}")))
+    });
+    let sum: Money = lines
+        .map(|line| line.trim_end().rsplit(' ').next().unwrap().parse::<Money>().unwrap())
+        .sum();
     (-sum).to_string()
 }
 
@@ -168,33 +178,54 @@ on_both!(any_ledger_can_be_booked, |app| async move {
         .await;
     let total = &answer["revenue"]["total"];
     let sums = (booked(&text, &["30", "39"]), booked(&text, &["26"]));
-    assert_eq!(sums, (total["net"].as_str().unwrap().into(), total["vat"].as_str().unwrap().into()));
+    assert_eq!(
+        sums,
+        (total["net"].as_str().unwrap().into(), total["vat"].as_str().unwrap().into())
+    );
     // The bank has all that came in, also what pays no line.
-    let came_in = ["gross", "unattributed"].map(|sum| paid["revenue"]["total"][sum].as_str().unwrap().parse::<Money>().unwrap());
+    let came_in = ["gross", "unattributed"]
+        .map(|sum| paid["revenue"]["total"][sum].as_str().unwrap().parse::<Money>().unwrap());
     assert_eq!(booked(&text, &["1940"]), (-came_in.into_iter().sum::<Money>()).to_string());
 });
 
 /// The examples have what people write, and days around today.
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn the_demos_years_can_be_booked() {
-    let demo = Demo::make(&Network::default()).await.unwrap_or_else(|failure| panic!("{failure:?}"));
+    let demo =
+        Demo::make(&Network::default()).await.unwrap_or_else(|failure| panic!("{failure:?}"));
     let list = sea_orm::Statement::from_string(demo.db.backend(), "PRAGMA database_list");
-    let file: String = demo.db.read().query_one_raw(list).await.unwrap().unwrap().try_get("", "file").unwrap();
+    let file: String =
+        demo.db.read().query_one_raw(list).await.unwrap().unwrap().try_get("", "file").unwrap();
     let (folder, viewer) = (tempfile::tempdir().unwrap(), Viewer::operator("sie"));
-    fs::write(folder.path().join("samregister.toml"), include_str!("../../assets/demo/samregister.toml")).unwrap();
+    fs::write(
+        folder.path().join("samregister.toml"),
+        include_str!("../../assets/demo/samregister.toml"),
+    )
+    .unwrap();
     let this_year = demo.db.clock.today().year();
     for year in [this_year - 1, this_year] {
         let (from, to) = (day(&format!("{year}-01-01")), day(&format!("{year}-12-31")));
         let mut program = app::program();
         program.current_dir(folder.path()).env("DATABASE_URL", format!("sqlite://{file}"));
-        let ran = program.args(["sie", "--from", &from.to_string(), "--to", &to.to_string()]).stdin(Stdio::null()).output().unwrap();
+        let ran = program
+            .args(["sie", "--from", &from.to_string(), "--to", &to.to_string()])
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         let written = folder.path().join("demo.si");
         fs::write(&written, &ran.stdout).unwrap();
         check(&written);
         let text = letters(&ran.stdout);
-        assert!(text.matches("#VER \"F\"").count() > 10 && text.matches("#VER \"B\"").count() > 10, "{text}");
-        assert!(text.contains("#OBJEKT 6 \"indikatorer\"") && text.contains("Samordningsförbundet Centrala Ö"), "{text}");
+        assert!(
+            text.matches("#VER \"F\"").count() > 10 && text.matches("#VER \"B\"").count() > 10,
+            "{text}"
+        );
+        assert!(
+            text.contains("#OBJEKT 6 \"indikatorer\"")
+                && text.contains("Samordningsförbundet Centrala Ö"),
+            "{text}"
+        );
         let ask = Ask {
             from,
             to,
@@ -205,25 +236,43 @@ async fn the_demos_years_can_be_booked() {
             counts: (false, false),
             committed: false,
         };
-        let total = revenue::report(&demo.db, &viewer, &ask, Faults::default()).await.unwrap().total.unwrap();
-        assert_eq!((booked(&text, &["30", "39"]), booked(&text, &["26"])), (total.net.to_string(), total.vat.to_string()), "{year}");
+        let total = revenue::report(&demo.db, &viewer, &ask, Faults::default())
+            .await
+            .unwrap()
+            .total
+            .unwrap();
+        assert_eq!(
+            (booked(&text, &["30", "39"]), booked(&text, &["26"])),
+            (total.net.to_string(), total.vat.to_string()),
+            "{year}"
+        );
     }
 }
 
 on_both!(a_bookkeeping_file_says_whose_it_is_and_for_which_days, |app| async move {
     let folder = tempfile::tempdir().unwrap();
     let ran = |line: &str| {
-        let output = app.program().current_dir(folder.path()).args(line.split(' ')).output().unwrap();
+        let output =
+            app.program().current_dir(folder.path()).args(line.split(' ')).output().unwrap();
         (output.status.code(), String::from_utf8(output.stderr).unwrap())
     };
     let (code, message) = ran("sie --from 2026-01-01 --to 2026-01-31");
     assert_eq!(
         (code, message.as_str()),
-        (Some(1), "error: network.name must be set in samregister.toml: a bookkeeping file says whose it is\n")
+        (
+            Some(1),
+            "error: network.name must be set in samregister.toml: a bookkeeping file says whose it is\n"
+        )
     );
     fs::write(folder.path().join("samregister.toml"), NETWORK).unwrap();
-    assert_eq!(ran("sie --from 2026-01-02 --to 2026-01-01"), (Some(2), "error: --to must not be before from\n".to_owned()));
-    assert_eq!(ran("sie --from 2026-01-01 --to 2026-01-31 --output empty.si"), (Some(0), "wrote 0 vouchers to empty.si\n".to_owned()));
+    assert_eq!(
+        ran("sie --from 2026-01-02 --to 2026-01-01"),
+        (Some(2), "error: --to must not be before from\n".to_owned())
+    );
+    assert_eq!(
+        ran("sie --from 2026-01-01 --to 2026-01-31 --output empty.si"),
+        (Some(0), "wrote 0 vouchers to empty.si\n".to_owned())
+    );
     assert_eq!(check(&folder.path().join("empty.si")), "0 verifications, 0 rows, 0 problems\n");
 });
 
@@ -232,16 +281,23 @@ fn hostile_texts_and_every_letter_are_taken() {
     let folder = tempfile::tempdir().unwrap();
     // Every character that the code page has beyond ASCII, as Python knows it.
     let letters: String = ('\u{a0}'..='\u{25a0}').collect();
-    let vouchers = HOSTILE.iter().copied().chain([letters.as_str(), "", "\\", "\"", "}", "{"]).map(|text| Voucher {
-        series: "F",
-        number: None,
-        date: day("2026-03-01"),
-        text: text.to_owned(),
-        transactions: vec![
-            Transaction { account: 1510, project: None, amount: Money(i64::MAX) },
-            Transaction { account: 3041, project: Some(text.to_owned()), amount: Money(-i64::MAX) },
-        ],
-    });
+    let vouchers =
+        HOSTILE.iter().copied().chain([letters.as_str(), "", "\\", "\"", "}", "{"]).map(|text| {
+            Voucher {
+                series: "F",
+                number: None,
+                date: day("2026-03-01"),
+                text: text.to_owned(),
+                transactions: vec![
+                    Transaction { account: 1510, project: None, amount: Money(i64::MAX) },
+                    Transaction {
+                        account: 3041,
+                        project: Some(text.to_owned()),
+                        amount: Money(-i64::MAX),
+                    },
+                ],
+            }
+        });
     let vouchers: Vec<_> = vouchers.collect();
     let journal = Journal {
         program: HOSTILE.concat(),
@@ -251,7 +307,10 @@ fn hostile_texts_and_every_letter_are_taken() {
         org_number: None,
         years: vec![(day("2026-01-01"), day("2026-12-31"))],
         accounts: vec![(1510, HOSTILE[1].into()), (3041, String::new())],
-        projects: vouchers.iter().map(|voucher| (voucher.text.clone(), voucher.text.clone())).collect(),
+        projects: vouchers
+            .iter()
+            .map(|voucher| (voucher.text.clone(), voucher.text.clone()))
+            .collect(),
         vouchers,
     };
     let file = folder.path().join("hostile.si");
@@ -266,5 +325,8 @@ fn hostile_texts_and_every_letter_are_taken() {
     let output = judges::judge("sie/check_sie.py").arg(&file).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();
     assert_eq!(output.status.code(), Some(1));
-    assert_eq!(told, "FAIL verification F 20260301: sum 0.01\n12 verifications, 24 rows, 1 problems\n");
+    assert_eq!(
+        told,
+        "FAIL verification F 20260301: sum 0.01\n12 verifications, 24 rows, 1 problems\n"
+    );
 }

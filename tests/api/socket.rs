@@ -1,4 +1,5 @@
-//! The API's socket: graphql-transport-ws to the letter, and what becomes of clients that are slow, many, or not welcome.
+//! The API's socket: graphql-transport-ws to the letter, and what becomes of clients that are slow,
+//! many, or not welcome.
 
 use std::time::Duration;
 
@@ -25,48 +26,99 @@ async fn each_fault_has_its_close_code() {
     let long = "x".repeat(200);
     for (said, code, reason) in [
         (vec![Message::text("not json")], 4400, "Invalid message"),
-        (vec![Message::binary(init.to_string().into_bytes())], 4400, "Invalid message: it must be text"),
+        (
+            vec![Message::binary(init.to_string().into_bytes())],
+            4400,
+            "Invalid message: it must be text",
+        ),
         (vec![Message::text(json!({ "type": "start" }).to_string())], 4400, "Invalid message"),
         (vec![Message::text("[]")], 4400, "Invalid message"),
-        (vec![Message::text(json!({ "type": "connection_init", "payload": "x" }).to_string())], 4400, "Invalid message"),
-        (vec![Message::text("x".repeat((1 << 20) + 1))], 4400, "Invalid message: unreadable, or of more than 1048576 bytes"),
-        (vec![Message::text(init.to_string()), Message::text(subscribe("").to_string())], 4400, "Invalid message"),
         (
-            vec![Message::text(init.to_string()), Message::text(json!({ "id": "1", "type": "subscribe", "payload": {} }).to_string())],
+            vec![Message::text(json!({ "type": "connection_init", "payload": "x" }).to_string())],
+            4400,
+            "Invalid message",
+        ),
+        (
+            vec![Message::text("x".repeat((1 << 20) + 1))],
+            4400,
+            "Invalid message: unreadable, or of more than 1048576 bytes",
+        ),
+        (
+            vec![Message::text(init.to_string()), Message::text(subscribe("").to_string())],
+            4400,
+            "Invalid message",
+        ),
+        (
+            vec![
+                Message::text(init.to_string()),
+                Message::text(json!({ "id": "1", "type": "subscribe", "payload": {} }).to_string()),
+            ],
             4400,
             "Invalid message: the payload of subscribe must have a query",
         ),
         (vec![Message::text(subscribe("1").to_string())], 4401, "Unauthorized"),
-        (vec![Message::text(json!({ "type": "connection_init" }).to_string())], 4403, "Forbidden: a token is needed"),
         (
-            vec![Message::text(json!({ "type": "connection_init", "payload": { "authorization": "Bearer x" } }).to_string())],
+            vec![Message::text(json!({ "type": "connection_init" }).to_string())],
+            4403,
+            "Forbidden: a token is needed",
+        ),
+        (
+            vec![Message::text(
+                json!({ "type": "connection_init", "payload": { "authorization": "Bearer x" } })
+                    .to_string(),
+            )],
             4403,
             "Forbidden: the token is not a JWT",
         ),
-        (vec![Message::text(json!({ "type": "connection_init", "payload": { "authorization": 1 } }).to_string())], 4403, "Forbidden"),
         (
-            vec![Message::text(init.to_string()), Message::text(subscribe("1").to_string()), Message::text(subscribe("1").to_string())],
+            vec![Message::text(
+                json!({ "type": "connection_init", "payload": { "authorization": 1 } }).to_string(),
+            )],
+            4403,
+            "Forbidden",
+        ),
+        (
+            vec![
+                Message::text(init.to_string()),
+                Message::text(subscribe("1").to_string()),
+                Message::text(subscribe("1").to_string()),
+            ],
             4409,
             "Subscriber for 1 already exists",
         ),
         // The reason is cut to what a close frame has room for.
         (
-            vec![Message::text(init.to_string()), Message::text(subscribe(&long).to_string()), Message::text(subscribe(&long).to_string())],
+            vec![
+                Message::text(init.to_string()),
+                Message::text(subscribe(&long).to_string()),
+                Message::text(subscribe(&long).to_string()),
+            ],
             4409,
             "Subscriber for xxx",
         ),
-        (vec![Message::text(init.to_string()), Message::text(init.to_string())], 4429, "Too many initialisation requests"),
+        (
+            vec![Message::text(init.to_string()), Message::text(init.to_string())],
+            4429,
+            "Too many initialisation requests",
+        ),
     ] {
         let mut client = server.connect().await;
         for message in said.clone() {
             client.send(message).await;
         }
         let end = client.end().await;
-        assert!(end.0 == code && end.1.starts_with(reason), "{end:?} after {:.200}", format!("{said:?}"));
+        assert!(
+            end.0 == code && end.1.starts_with(reason),
+            "{end:?} after {:.200}",
+            format!("{said:?}")
+        );
     }
     // Whoever says nothing is not waited for.
     let hasty = Served::start(&app.with(&[("SAMREGISTER_SOCKET_INIT_SECONDS", "1")])).await;
-    assert_eq!(hasty.connect().await.end().await, (4408, "Connection initialisation timeout".to_owned()));
+    assert_eq!(
+        hasty.connect().await.end().await,
+        (4408, "Connection initialisation timeout".to_owned())
+    );
     let mut client = hasty.client(&app.office()).await;
     // Whoever has said who it is stays, until the server stops.
     tokio::time::sleep(Duration::from_millis(1_200)).await;
@@ -104,10 +156,19 @@ async fn operations_are_answered_as_over_http() {
     let payload = json!({ "query": document, "operationName": "a", "variables": { "id": "member_x" }, "extensions": {} });
     client.say(json!({ "id": "q", "type": "subscribe", "payload": payload })).await;
     let answer = client.hear().await;
-    assert_eq!((&answer["type"], &answer["payload"]["errors"][0]["extensions"]["code"]), (&json!("next"), &json!("INVALID")), "{answer}");
+    assert_eq!(
+        (&answer["type"], &answer["payload"]["errors"][0]["extensions"]["code"]),
+        (&json!("next"), &json!("INVALID")),
+        "{answer}"
+    );
     assert_eq!(client.hear().await["type"], "complete");
     // A deed is done, and one that is refused is an answer all the same.
-    client.subscribe("m", "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }").await;
+    client
+        .subscribe(
+            "m",
+            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }",
+        )
+        .await;
     assert_eq!(client.data("m").await["memberAdmit"]["name"], "Nya");
     assert_eq!(client.hear().await["type"], "complete");
     // What is not executed is an error, and nothing follows it.
@@ -115,7 +176,11 @@ async fn operations_are_answered_as_over_http() {
         ("{", "INVALID", "syntax error"),
         ("{ nothing }", "INVALID", "nothing"),
         ("subscription { nothing }", "INVALID", "nothing"),
-        ("subscription { changes { revision } other: changes { revision } }", "INVALID", "exactly one field"),
+        (
+            "subscription { changes { revision } other: changes { revision } }",
+            "INVALID",
+            "exactly one field",
+        ),
         ("subscription { __typename }", "INVALID", "none of introspection"),
         ("subscription { changes @skip(if: false) { revision } }", "INVALID", "no directive"),
         ("subscription { ...none }", "INVALID", "fragment none"),
@@ -124,21 +189,42 @@ async fn operations_are_answered_as_over_http() {
             "INVALID",
             "exactly one field",
         ),
-        ("subscription { changes(after: \"x\") { revision } }", "INVALID", "after is not a revision"),
-        ("subscription { changes(after: \"-1\") { revision } }", "INVALID", "after is not a revision"),
-        ("subscription { changes(after: \"4711\") { revision } }", "INVALID", "after must be a revision that was; the last is 1"),
+        (
+            "subscription { changes(after: \"x\") { revision } }",
+            "INVALID",
+            "after is not a revision",
+        ),
+        (
+            "subscription { changes(after: \"-1\") { revision } }",
+            "INVALID",
+            "after is not a revision",
+        ),
+        (
+            "subscription { changes(after: \"4711\") { revision } }",
+            "INVALID",
+            "after must be a revision that was; the last is 1",
+        ),
     ] {
         client.subscribe("e", document).await;
         let answer = client.hear().await;
         let error = &answer["payload"][0];
         let said = error["message"].as_str().unwrap_or_default();
         assert!(answer["type"] == "error" && answer["id"] == "e", "{document}: {answer}");
-        assert!(error["extensions"]["code"] == code && said.contains(words), "{document}: {answer}");
-        assert!(error["extensions"]["requestId"].as_str().is_some_and(|id| !id.is_empty()), "{document}: {answer}");
+        assert!(
+            error["extensions"]["code"] == code && said.contains(words),
+            "{document}: {answer}"
+        );
+        assert!(
+            error["extensions"]["requestId"].as_str().is_some_and(|id| !id.is_empty()),
+            "{document}: {answer}"
+        );
     }
     // Fragments at the root are looked into, which the library alone does not.
     for (id, document) in [
-        ("1", "subscription { ...a } fragment a on Subscription { ... on Subscription { changes(after: \"0\") { revision } } }"),
+        (
+            "1",
+            "subscription { ...a } fragment a on Subscription { ... on Subscription { changes(after: \"0\") { revision } } }",
+        ),
         ("2", "subscription named { ... { changes(after: \"0\") { revision } } }"),
     ] {
         client.subscribe(id, document).await;
@@ -146,7 +232,11 @@ async fn operations_are_answered_as_over_http() {
     }
     client.subscribe("3", VIEWER).await;
     let answer = client.hear().await;
-    assert_eq!((&answer["type"], &answer["payload"][0]["extensions"]["reason"]), (&json!("error"), &json!("LIMIT_OPERATIONS")), "{answer}");
+    assert_eq!(
+        (&answer["type"], &answer["payload"][0]["extensions"]["reason"]),
+        (&json!("error"), &json!("LIMIT_OPERATIONS")),
+        "{answer}"
+    );
     // One that is no longer wanted says nothing more, and makes room.
     client.say(json!({ "id": "1", "type": "complete" })).await;
     client.subscribe("3", VIEWER).await;
@@ -156,13 +246,19 @@ async fn operations_are_answered_as_over_http() {
     assert_eq!(client.data("2").await["changes"]["revision"], "2");
     // Over HTTP, it is said where.
     let refused = app.office().query("subscription { changes { revision } }").await;
-    assert!(refused.code() == "INVALID" && refused.text().contains("/graphql/ws"), "{}", refused.text());
+    assert!(
+        refused.code() == "INVALID" && refused.text().contains("/graphql/ws"),
+        "{}",
+        refused.text()
+    );
 }
 
 #[tokio::test]
 async fn only_those_who_are_welcome_get_a_socket() {
-    let app =
-        App::sqlite().await.with(&[("SAMREGISTER_CORS_ORIGINS", "https://front.example.se"), ("SAMREGISTER_MAX_PENDING_SOCKETS", "2")]);
+    let app = App::sqlite().await.with(&[
+        ("SAMREGISTER_CORS_ORIGINS", "https://front.example.se"),
+        ("SAMREGISTER_MAX_PENDING_SOCKETS", "2"),
+    ]);
     let server = Served::start(&app).await;
     let own = format!("http://{}", server.address);
     for (headers, status) in [
@@ -173,18 +269,26 @@ async fn only_those_who_are_welcome_get_a_socket() {
         (vec![PROTOCOL, ("origin", "null")], 403),
     ] {
         let refused = server.upgrade(&headers).await.err().unwrap_or_else(|| panic!("{headers:?}"));
-        let said: Value = serde_json::from_slice(refused.body().as_deref().unwrap_or_default()).unwrap_or_default();
-        assert!(refused.status() == status && said["errors"][0]["extensions"]["code"].is_string(), "{headers:?}: {refused:?}");
+        let said: Value = serde_json::from_slice(refused.body().as_deref().unwrap_or_default())
+            .unwrap_or_default();
+        assert!(
+            refused.status() == status && said["errors"][0]["extensions"]["code"].is_string(),
+            "{headers:?}: {refused:?}"
+        );
     }
     assert_eq!(app.get("/graphql/ws").await.status, 426);
     let mut open = Vec::new();
-    for headers in
-        [[PROTOCOL, ("origin", "https://front.example.se")], [("sec-websocket-protocol", "a, graphql-transport-ws"), ("origin", &own)]]
-    {
+    for headers in [
+        [PROTOCOL, ("origin", "https://front.example.se")],
+        [("sec-websocket-protocol", "a, graphql-transport-ws"), ("origin", &own)],
+    ] {
         open.push(server.upgrade(&headers).await.unwrap_or_else(|answer| panic!("{answer:?}")));
     }
     let refused = server.upgrade(&[PROTOCOL]).await.err().unwrap();
-    assert!(refused.status() == 503 && refused.headers().contains_key("retry-after"), "{refused:?}");
+    assert!(
+        refused.status() == 503 && refused.headers().contains_key("retry-after"),
+        "{refused:?}"
+    );
     // A client that can set headers says there who it is; when it goes, another may come.
     drop(open.pop());
     let office = app.office();
@@ -205,23 +309,45 @@ on_both!(whoever_reads_too_slowly_is_cut_off_and_resumes, |app| async move {
     let server = Served::start(&app.with(&[("SAMREGISTER_SOCKET_SEND_SECONDS", "1")])).await;
     // Far more for each event than a connection holds for somebody who doesn't read.
     let wide: String = (0..40).map(|n| format!("{}{n}: revision ", "x".repeat(3_000))).collect();
-    let mut client = Client::open(server.address, &[PROTOCOL], 4 << 10).await.unwrap_or_else(|answer| panic!("{answer:?}"));
+    let mut client = Client::open(server.address, &[PROTOCOL], 4 << 10)
+        .await
+        .unwrap_or_else(|answer| panic!("{answer:?}"));
     client.introduce(&app.office()).await;
-    client.subscribe("1", &format!("subscription {{ changes(after: \"0\") {{ revision {wide} }} }}")).await;
+    client
+        .subscribe("1", &format!("subscription {{ changes(after: \"0\") {{ revision {wide} }} }}"))
+        .await;
     tokio::time::sleep(Duration::from_millis(2_500)).await;
     let mut heard = Vec::new();
     let (code, reason) = loop {
         match client.next().await {
-            Ok(message) => heard.push(message["payload"]["data"]["changes"]["revision"].as_str().unwrap().parse::<i64>().unwrap()),
+            Ok(message) => heard.push(
+                message["payload"]["data"]["changes"]["revision"]
+                    .as_str()
+                    .unwrap()
+                    .parse::<i64>()
+                    .unwrap(),
+            ),
             Err(end) => break end,
         }
     };
-    assert_eq!((code, reason.as_str()), (4410, "Too slow: resume after the last revision that came"));
+    assert_eq!(
+        (code, reason.as_str()),
+        (4410, "Too slow: resume after the last revision that came")
+    );
     assert!(!heard.is_empty() && heard.len() < 150, "{} events came", heard.len());
     let mut client = server.client(&app.office()).await;
-    client.subscribe("1", &format!("subscription {{ changes(after: \"{}\") {{ revision }} }}", heard.last().unwrap())).await;
+    client
+        .subscribe(
+            "1",
+            &format!(
+                "subscription {{ changes(after: \"{}\") {{ revision }} }}",
+                heard.last().unwrap()
+            ),
+        )
+        .await;
     while heard.len() < 150 {
-        heard.push(client.data("1").await["changes"]["revision"].as_str().unwrap().parse().unwrap());
+        heard
+            .push(client.data("1").await["changes"]["revision"].as_str().unwrap().parse().unwrap());
     }
     assert_eq!(heard, (1..=150).collect::<Vec<_>>());
 });
@@ -233,7 +359,8 @@ fn memory(process: u32) -> u64 {
     line.split_whitespace().nth(1).unwrap().parse().unwrap()
 }
 
-/// So many kB of memory at most for each who waits: 50 MB for a thousand, which the long form opens.
+/// So many kB of memory at most for each who waits: 50 MB for a thousand, which the long form
+/// opens.
 const KB_EACH: usize = 50;
 
 #[cfg(target_os = "linux")]
@@ -256,17 +383,24 @@ async fn those_who_wait_cost_less_than_50_kb_each() {
         .spawn()
         .unwrap();
     let mut said = BufReader::new(server.stderr.take().unwrap()).lines();
-    let listens = said.by_ref().map_while(Result::ok).find(|line| line.starts_with("Samregister listens on ")).unwrap();
+    let listens = said
+        .by_ref()
+        .map_while(Result::ok)
+        .find(|line| line.starts_with("Samregister listens on "))
+        .unwrap();
     // A writer into a full pipe waits for ever.
     std::thread::spawn(move || said.for_each(drop));
     let address = listens.split("http://").nth(1).unwrap().parse().unwrap();
     let open = async || {
-        let mut client = Client::open(address, &[PROTOCOL, ("authorization", &authorization)], 4 << 10)
-            .await
-            .unwrap_or_else(|answer| panic!("{answer:?}"));
+        let mut client =
+            Client::open(address, &[PROTOCOL, ("authorization", &authorization)], 4 << 10)
+                .await
+                .unwrap_or_else(|answer| panic!("{answer:?}"));
         client.say(json!({ "type": "connection_init" })).await;
         client.hear().await;
-        client.subscribe("1", "subscription { changes { revision kind action node { id } at } }").await;
+        client
+            .subscribe("1", "subscription { changes { revision kind action node { id } at } }")
+            .await;
         // It is answered in turn, so that the subscription runs when this comes.
         client.say(json!({ "type": "ping" })).await;
         client.hear().await;
@@ -295,10 +429,21 @@ async fn those_who_wait_cost_less_than_50_kb_each() {
 async fn trusted_documents_are_all_that_a_socket_answers_where_they_are_all() {
     let folder = tempfile::tempdir().unwrap();
     let file = folder.path().join("documents.json");
-    std::fs::write(&file, json!({ "who": VIEWER, "all": "subscription { changes(after: \"0\") { revision } }" }).to_string()).unwrap();
-    let set = [("SAMREGISTER_DOCUMENTS", file.to_str().unwrap()), ("SAMREGISTER_DOCUMENTS_ONLY", "true")];
+    std::fs::write(
+        &file,
+        json!({ "who": VIEWER, "all": "subscription { changes(after: \"0\") { revision } }" })
+            .to_string(),
+    )
+    .unwrap();
+    let set =
+        [("SAMREGISTER_DOCUMENTS", file.to_str().unwrap()), ("SAMREGISTER_DOCUMENTS_ONLY", "true")];
     let app = App::sqlite().await;
-    app.office().query("mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }").await.data();
+    app.office()
+        .query(
+            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }",
+        )
+        .await
+        .data();
     let (app, settings) = app.with(&set).server();
     let server = Served::of(app.with_documents(&settings).unwrap(), settings).await;
     let register = App::sqlite().await;
@@ -322,15 +467,25 @@ async fn trusted_documents_are_all_that_a_socket_answers_where_they_are_all() {
     assert_eq!(client.hear().await, json!({ "id": "1", "type": "complete" }));
     client.say(json!({ "id": "2", "type": "subscribe", "payload": { "documentId": "all" } })).await;
     assert_eq!(client.data("2").await["changes"]["revision"], "1");
-    client.say(json!({ "id": "3", "type": "subscribe", "payload": { "documentId": "nothing" } })).await;
+    client
+        .say(json!({ "id": "3", "type": "subscribe", "payload": { "documentId": "nothing" } }))
+        .await;
     let answer = client.hear().await;
-    assert_eq!((&answer["type"], &answer["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("NOT_FOUND")), "{answer}");
+    assert_eq!(
+        (&answer["type"], &answer["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("NOT_FOUND")),
+        "{answer}"
+    );
 }
 
 #[tokio::test]
 async fn a_silent_client_takes_no_place_of_those_who_said_who_they_are() {
     let app = App::sqlite().await;
-    let set = [("SAMREGISTER_MAX_SOCKETS", "3"), ("SAMREGISTER_MAX_PENDING_SOCKETS", "2"), ("SAMREGISTER_SOCKETS_PER_SUBJECT", "2")];
+    let set = [
+        ("SAMREGISTER_MAX_SOCKETS", "3"),
+        ("SAMREGISTER_MAX_PENDING_SOCKETS", "2"),
+        ("SAMREGISTER_SOCKETS_PER_SUBJECT", "2"),
+    ];
     let server = Served::start(&app.with(&set)).await;
     let mut known = server.client(&app.office()).await;
     let silent = [server.connect().await, server.connect().await];
@@ -365,11 +520,15 @@ async fn silent_clients_keep_none_out_who_says_who_it_is() {
     let server = Served::start(&app.with(&set)).await;
     let _silent = [server.connect().await, server.connect().await];
     let (office, board) = (app.office(), app.board());
-    let upgrade = async |authorization: &str| server.upgrade(&[PROTOCOL, ("authorization", authorization)]).await;
+    let upgrade = async |authorization: &str| {
+        server.upgrade(&[PROTOCOL, ("authorization", authorization)]).await
+    };
     for bad in ["Bearer x", "Basic eDp5"] {
         assert_eq!(upgrade(bad).await.err().unwrap().status(), 503, "{bad}");
     }
-    let mut client = upgrade(office.authorization().unwrap()).await.unwrap_or_else(|answer| panic!("{answer:?}"));
+    let mut client = upgrade(office.authorization().unwrap())
+        .await
+        .unwrap_or_else(|answer| panic!("{answer:?}"));
     // It counts as its subject's from then on, and once.
     assert_eq!(upgrade(office.authorization().unwrap()).await.err().unwrap().status(), 503);
     client.say(json!({ "type": "connection_init" })).await;
@@ -377,7 +536,8 @@ async fn silent_clients_keep_none_out_who_says_who_it_is() {
     client.subscribe("1", VIEWER).await;
     assert_eq!(client.data("1").await, json!({ "viewer": { "subject": "office@example.se" } }));
     // Whoever says something else then is counted as that.
-    let mut client = upgrade(board.authorization().unwrap()).await.unwrap_or_else(|answer| panic!("{answer:?}"));
+    let mut client =
+        upgrade(board.authorization().unwrap()).await.unwrap_or_else(|answer| panic!("{answer:?}"));
     client.say(init(&app)).await;
     let end = client.end().await;
     assert!(end.0 == 4429 && end.1.starts_with("Too many sockets: 1 of yours are open"), "{end:?}");
@@ -386,13 +546,21 @@ async fn silent_clients_keep_none_out_who_says_who_it_is() {
 #[tokio::test]
 async fn silent_clients_of_one_address_leave_room_for_others() {
     let app = App::sqlite().await;
-    let set = [("SAMREGISTER_MAX_PENDING_SOCKETS", "100"), ("SAMREGISTER_TRUSTED_PROXIES", "127.0.0.1/32")];
+    let set = [
+        ("SAMREGISTER_MAX_PENDING_SOCKETS", "100"),
+        ("SAMREGISTER_TRUSTED_PROXIES", "127.0.0.1/32"),
+    ];
     let server = Served::start(&app.with(&set)).await;
-    let upgrade = async |address: &str| server.upgrade(&[PROTOCOL, ("x-forwarded-for", address)]).await;
+    let upgrade =
+        async |address: &str| server.upgrade(&[PROTOCOL, ("x-forwarded-for", address)]).await;
     let mut silent = Vec::new();
     for place in 0..20 {
         // A client has a network of IPv6 to itself.
-        silent.push(upgrade(&format!("2001:db8::{place}")).await.unwrap_or_else(|answer| panic!("{answer:?}")));
+        silent.push(
+            upgrade(&format!("2001:db8::{place}"))
+                .await
+                .unwrap_or_else(|answer| panic!("{answer:?}")),
+        );
     }
     assert_eq!(upgrade("2001:db8::ffff").await.err().unwrap().status(), 503);
     for other in ["2001:db8:0:1::1", "203.0.113.7"] {
@@ -408,7 +576,11 @@ async fn what_is_refused_costs_what_it_took_to_read() {
     let mut client = server.client(&app.office()).await;
     client.subscribe("1", &long).await;
     let answer = client.hear().await;
-    assert_eq!((&answer["type"], &answer["payload"][0]["extensions"]["code"]), (&json!("error"), &json!("INVALID")), "{answer:.300}");
+    assert_eq!(
+        (&answer["type"], &answer["payload"][0]["extensions"]["code"]),
+        (&json!("error"), &json!("INVALID")),
+        "{answer:.300}"
+    );
     client.subscribe("2", VIEWER).await;
     let answer = client.hear().await;
     assert_eq!(answer["payload"][0]["extensions"]["reason"], "COST_BUDGET", "{answer}");
@@ -427,8 +599,12 @@ async fn what_is_refused_costs_what_it_took_to_read() {
 async fn a_large_answer_comes_as_over_http() {
     let app = App::sqlite().await;
     let server = Served::start(&app).await;
-    let document =
-        format!("{{ {} }}", (0..20).map(|place| format!("a{place}: __schema {{ types {{ name description }} }} ")).collect::<String>());
+    let document = format!(
+        "{{ {} }}",
+        (0..20)
+            .map(|place| format!("a{place}: __schema {{ types {{ name description }} }} "))
+            .collect::<String>()
+    );
     let over_http = app.office().query(&document).await;
     assert!(over_http.bytes.len() > 200_000, "{}", over_http.bytes.len());
     let mut client = server.client(&app.office()).await;
@@ -441,9 +617,16 @@ on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
     let limited = app.with(&set);
     let (served, settings) = limited.server();
     let server = Served::of(served.clone(), settings.clone()).await;
-    let writing = domain::audit::begin(&app.db, &domain::auth::viewer::Viewer::operator("test"), "test").await.unwrap();
+    let writing =
+        domain::audit::begin(&app.db, &domain::auth::viewer::Viewer::operator("test"), "test")
+            .await
+            .unwrap();
     let mut clients = [server.client(&app.office()).await, server.client(&app.office()).await];
-    let admission = |name: &str| format!("mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}");
+    let admission = |name: &str| {
+        format!(
+            "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}"
+        )
+    };
     for (place, client) in clients.iter_mut().enumerate() {
         client.subscribe("waits", &admission(&format!("N{place}"))).await;
     }
@@ -455,8 +638,16 @@ on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
         (&json!("error"), &json!("TOO_MANY_REQUESTS")),
         "{refused}"
     );
-    assert_eq!(crate::served::status(server.address, crate::served::ASK, app.office().authorization()).await, 429);
-    assert_eq!(crate::served::status(server.address, crate::served::ASK, app.board().authorization()).await, 200);
+    assert_eq!(
+        crate::served::status(server.address, crate::served::ASK, app.office().authorization())
+            .await,
+        429
+    );
+    assert_eq!(
+        crate::served::status(server.address, crate::served::ASK, app.board().authorization())
+            .await,
+        200
+    );
     writing.undo().await.unwrap();
     for client in &mut clients {
         client.data("waits").await;

@@ -1,5 +1,5 @@
-//! Statements: a request makes as many as its document has relations, whatever the page size, alone and among others; and their
-//! texts stay the same, so that each is prepared once.
+//! Statements: a request makes as many as its document has relations, whatever the page size, alone
+//! and among others; and their texts stay the same, so that each is prepared once.
 
 use std::{collections::BTreeMap, fmt::Write};
 
@@ -19,7 +19,8 @@ const MEMBERS: usize = 20;
 /// Requests at a time.
 const CALLERS: usize = 16;
 
-/// A register in which every row of a noun has every relation, so that a page of one asks as much as a page of many.
+/// A register in which every row of a noun has every relation, so that a page of one asks as much
+/// as a page of many.
 async fn fill(app: &App) {
     let mut files: BTreeMap<&str, String> = [
         ("members.csv", "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city,successor,leaving_reason,former_names\n\
@@ -43,7 +44,9 @@ async fn fill(app: &App) {
     .map(|(name, header)| (name, header.to_owned()))
     .collect();
     for n in 0..THINGS {
-        let mut add = |file: &str, line: std::fmt::Arguments<'_>| writeln!(files.get_mut(file).unwrap(), "{line}").unwrap();
+        let mut add = |file: &str, line: std::fmt::Arguments<'_>| {
+            writeln!(files.get_mut(file).unwrap(), "{line}").unwrap()
+        };
         // Most have left, since every activity tells of all that are there and have not joined.
         let left_on = if n < MEMBERS { "2027-12-31" } else { "2026-10-31" };
         add(
@@ -54,9 +57,17 @@ async fn fill(app: &App) {
         );
         add("allocations.csv", format_args!("m{n},2026,ALL_PARTIES,1000000.00,Beslut"));
         add("contacts.csv", format_args!("c{n},m{n},CHAIR,Person {n:03},p{n}@example.se,,,,,"));
-        add("activities.csv", format_args!("a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,,styrelse,c{n}"));
+        add(
+            "activities.csv",
+            format_args!("a{n},a-{n:03},Verksamhet {n:03},,,SPECIAL_FEE,2020-01-01,,styrelse,c{n}"),
+        );
         add("fee_schedules.csv", format_args!("a{n},2020-01-01,,FIXED_PER_YEAR,100.00,,,,ZERO"));
-        add("templates.csv", format_args!("t-{n:03},Mall {n:03},PARTICIPATION,a{n},1,PUBLISHED,sv,templates/text.md,templates/text.json"));
+        add(
+            "templates.csv",
+            format_args!(
+                "t-{n:03},Mall {n:03},PARTICIPATION,a{n},1,PUBLISHED,sv,templates/text.md,templates/text.json"
+            ),
+        );
         add(
             "agreements.csv",
             format_args!(
@@ -71,8 +82,14 @@ async fn fill(app: &App) {
         );
         add("invoices.csv", format_args!("i{n},{},INVOICE,m{n},2026-03-01,2026-03-31,", 1000 + n));
         add("invoices.csv", format_args!("k{n},K{},CREDIT_NOTE,m{n},2026-04-01,,i{n}", 1000 + n));
-        add("invoice_lines.csv", format_args!("i{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,{}.00,ZERO", 100 + n));
-        add("invoice_lines.csv", format_args!("k{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,10.00,ZERO"));
+        add(
+            "invoice_lines.csv",
+            format_args!("i{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,{}.00,ZERO", 100 + n),
+        );
+        add(
+            "invoice_lines.csv",
+            format_args!("k{n},Avgift,a{n},g{n},2026-01-01,2026-12-31,1,10.00,ZERO"),
+        );
         add("payments.csv", format_args!("i{n},2026-03-20,20.00,BG-{n}"));
         add("costs.csv", format_args!("a{n},2026-03-20,20.00,Kostnad"));
         add("grants.csv", format_args!("a{n},2026-03-20,20.00,Myndighet"));
@@ -82,7 +99,8 @@ async fn fill(app: &App) {
     app.import(&files).await;
     // So that the latest entry of the audit log has the relations of those before it.
     let activity = app.office().query("{ activities(first: 1) { nodes { id } } }").await["activities"]["nodes"][0]["id"].clone();
-    let report = json!({ "activity": activity, "period": "2026-T3", "health": "GREEN", "summary": "Bra" });
+    let report =
+        json!({ "activity": activity, "period": "2026-T3", "health": "GREEN", "summary": "Bra" });
     app.office().does("statusReportFile", "id", report).await.data();
 }
 
@@ -105,25 +123,32 @@ async fn cost(app: &App, document: &str) -> BTreeMap<String, usize> {
 /// What only one of them made, to be read when they differ.
 fn difference(one: &BTreeMap<String, usize>, other: &BTreeMap<String, usize>) -> String {
     let only = |one: &BTreeMap<String, usize>, other: &BTreeMap<String, usize>| {
-        let lines = one.iter().filter(|(sql, times)| other.get(*sql) != Some(times)).map(|(sql, times)| format!("  {times} × {sql}"));
+        let lines = one
+            .iter()
+            .filter(|(sql, times)| other.get(*sql) != Some(times))
+            .map(|(sql, times)| format!("  {times} × {sql}"));
         lines.collect::<Vec<_>>().join("\n")
     };
     format!("here:\n{}\nthere:\n{}", only(one, other), only(other, one))
 }
 
-/// A relation takes a statement; a few take some more, as coverage and results, which are reckoned from several tables.
+/// A relation takes a statement; a few take some more, as coverage and results, which are reckoned
+/// from several tables.
 fn is_bounded(statements: usize, relations: usize) -> bool {
     statements * 2 <= relations * 3
 }
 
 /// The lists of the schema with the arguments by which all their rows have the same relations.
 fn lists(schema: &Schema) -> Vec<(&str, &str)> {
-    let lists = schema.fields("Query").iter().filter(|field| inner(&field["type"]).ends_with("Connection"));
+    let lists =
+        schema.fields("Query").iter().filter(|field| inner(&field["type"]).ends_with("Connection"));
     let lists = lists.map(|field| field["name"].as_str().unwrap()).flat_map(|name| match name {
         // Those that were replaced come first, and those that replaced them last.
         "agreements" => vec![(name, ""), (name, ", orderBy: { field: NUMBER, direction: DESC }")],
         "expiringAgreements" => vec![(name, ", withinDays: 400")],
-        "invoices" => vec![(name, ", filter: { kind: INVOICE }"), (name, ", filter: { kind: CREDIT_NOTE }")],
+        "invoices" => {
+            vec![(name, ", filter: { kind: INVOICE }"), (name, ", filter: { kind: CREDIT_NOTE }")]
+        }
         _ => vec![(name, "")],
     });
     lists.collect()
@@ -143,7 +168,12 @@ on_both!(a_list_makes_the_same_statements_whatever_its_page_size, |app| async mo
     fill(&app).await;
     let schema = Schema::of_program().await;
     for (name, arguments) in lists(&schema) {
-        let document = |size: usize| format!("{{ {} }}", schema.widest("Query", name, &format!("(first: {size}{arguments})"), 1));
+        let document = |size: usize| {
+            format!(
+                "{{ {} }}",
+                schema.widest("Query", name, &format!("(first: {size}{arguments})"), 1)
+            )
+        };
         let one = cost(&app, &document(1)).await;
         let relations = Schema::relations(&document(1));
         let made: usize = one.values().sum();
@@ -155,7 +185,11 @@ on_both!(a_list_makes_the_same_statements_whatever_its_page_size, |app| async mo
         );
         for size in [25, 200] {
             let many = cost(&app, &document(size)).await;
-            assert!(many == one, "{name}{arguments}: {size} rows take other statements than one; {}", difference(&many, &one));
+            assert!(
+                many == one,
+                "{name}{arguments}: {size} rows take other statements than one; {}",
+                difference(&many, &one)
+            );
         }
     }
 });
@@ -181,7 +215,11 @@ on_both!(nouns_within_nouns_take_no_more, |app| async move {
     for way in WAYS {
         let document = |size: &str| format!("{{ {} }}", way.replace("SIZE", size));
         let one = cost(&app, &document("1")).await;
-        assert!(is_bounded(one.values().sum(), Schema::relations(&document("1"))), "{way}: {}", difference(&one, &BTreeMap::new()));
+        assert!(
+            is_bounded(one.values().sum(), Schema::relations(&document("1"))),
+            "{way}: {}",
+            difference(&one, &BTreeMap::new())
+        );
         for size in ["25", "200"] {
             let many = cost(&app, &document(size)).await;
             assert!(many == one, "{size} of {way}: {}", difference(&many, &one));
@@ -193,7 +231,9 @@ on_both!(requests_at_a_time_make_what_each_makes_alone, |app| async move {
     let app = generous(&app);
     fill(&app).await;
     let schema = Schema::of_program().await;
-    let widest = lists(&schema).into_iter().map(|(name, arguments)| schema.widest("Query", name, &format!("(first: 3{arguments})"), 1));
+    let widest = lists(&schema).into_iter().map(|(name, arguments)| {
+        schema.widest("Query", name, &format!("(first: 3{arguments})"), 1)
+    });
     for question in widest.chain(WAYS.map(|way| way.replace("SIZE", "5"))) {
         let document = format!("{{ {question} }}");
         let alone = cost(&app, &document).await;
@@ -203,15 +243,26 @@ on_both!(requests_at_a_time_make_what_each_makes_alone, |app| async move {
         });
         let answers: Vec<_> = join_all(callers).await.into_iter().map(Result::unwrap).collect();
         let together = tally(app.statements());
-        let expected: BTreeMap<_, _> = alone.into_iter().map(|(sql, times)| (sql, times * CALLERS)).collect();
+        let expected: BTreeMap<_, _> =
+            alone.into_iter().map(|(sql, times)| (sql, times * CALLERS)).collect();
         let name: String = question.chars().take(60).collect();
-        assert!(together == expected, "{CALLERS} requests at a time of {name}…: {}", difference(&together, &expected));
-        assert!(answers.iter().all(|answer| *answer == answers[0]), "not all got the same answer to {name}…");
+        assert!(
+            together == expected,
+            "{CALLERS} requests at a time of {name}…: {}",
+            difference(&together, &expected)
+        );
+        assert!(
+            answers.iter().all(|answer| *answer == answers[0]),
+            "not all got the same answer to {name}…"
+        );
     }
 });
 
 on_both!(counts_are_made_only_when_asked_for, |app| async move {
-    app.office().query("{ members { nodes { id } pageInfo { hasNextPage endCursor } } }").await.data();
+    app.office()
+        .query("{ members { nodes { id } pageInfo { hasNextPage endCursor } } }")
+        .await
+        .data();
     let statements = app.statements();
     assert_eq!(statements.len(), 1, "{statements:?}");
     app.office().query("{ members { totalCount } }").await.data();
@@ -221,14 +272,20 @@ on_both!(counts_are_made_only_when_asked_for, |app| async move {
 on_both!(only_the_columns_asked_for_are_selected, |app| async move {
     for (question, unasked) in [
         ("members { nodes { id name } }", &["org_number", "county", "joined_on"][..]),
-        ("agreements { nodes { id number } }", &["termination_reason", "fee_amount", "notice_months"]),
+        (
+            "agreements { nodes { id number } }",
+            &["termination_reason", "fee_amount", "notice_months"],
+        ),
         ("invoices { nodes { id number } }", &["ocr", "rounding"]),
         ("templates { nodes { title versions { version } } }", &["body", "parameters"]),
     ] {
         app.office().query(&format!("{{ {question} }}")).await.data();
         for sql in app.statements() {
             let selected = sql.split(" FROM ").next().unwrap_or_default().to_owned();
-            let found: Vec<_> = unasked.iter().filter(|column| selected.contains(&format!("\"{column}\""))).collect();
+            let found: Vec<_> = unasked
+                .iter()
+                .filter(|column| selected.contains(&format!("\"{column}\"")))
+                .collect();
             assert!(found.is_empty(), "{question} selects {found:?}: {sql}");
         }
     }
@@ -240,18 +297,32 @@ on_both!(long_texts_are_read_only_when_asked_for, |app| async move {
         ("slug name startsOn endsOn statusReports { nodes { period health reportedBy } }", ""),
         ("slug goal statusReports { nodes { period } }", "activity_text"),
         ("slug statusReports { nodes { period nextSteps } }", "status_report_text"),
-        ("purpose goal statusReports { nodes { summary deviations nextSteps } }", "activity_text status_report_text"),
+        (
+            "purpose goal statusReports { nodes { summary deviations nextSteps } }",
+            "activity_text status_report_text",
+        ),
     ] {
         app.statements();
-        app.office().query(&format!("{{ activities(first: 50) {{ nodes {{ {question} }} }} }}")).await.data();
+        app.office()
+            .query(&format!("{{ activities(first: 50) {{ nodes {{ {question} }} }} }}"))
+            .await
+            .data();
         let statements = app.statements();
-        let made = |table: &&str| statements.iter().filter(|sql| sql.contains(&format!("FROM \"{table}\""))).count();
-        let read: Vec<_> = ["activity_text", "status_report_text"].into_iter().filter(|table| made(table) > 0).collect();
+        let made = |table: &&str| {
+            statements.iter().filter(|sql| sql.contains(&format!("FROM \"{table}\""))).count()
+        };
+        let read: Vec<_> = ["activity_text", "status_report_text"]
+            .into_iter()
+            .filter(|table| made(table) > 0)
+            .collect();
         assert_eq!(read.join(" "), expected, "{question}");
         assert!(read.iter().all(|table| made(table) == 1), "{question}: {statements:#?}");
         let others = statements.iter().filter(|sql| !sql.contains("_text\""));
         for column in ["purpose", "goal", "summary", "deviations", "next_steps"] {
-            assert!(others.clone().all(|sql| !sql.contains(&format!("\"{column}\""))), "{question}: {statements:#?}");
+            assert!(
+                others.clone().all(|sql| !sql.contains(&format!("\"{column}\""))),
+                "{question}: {statements:#?}"
+            );
         }
     }
 });
@@ -259,10 +330,20 @@ on_both!(long_texts_are_read_only_when_asked_for, |app| async move {
 on_both!(things_by_their_ids_take_a_statement_a_noun, |app| async move {
     let app = generous(&app);
     fill(&app).await;
-    let answer = app.office().query("{ members(first: 50) { nodes { id } } invoices(first: 50) { nodes { id } } }").await;
+    let answer = app
+        .office()
+        .query("{ members(first: 50) { nodes { id } } invoices(first: 50) { nodes { id } } }")
+        .await;
     let ids = |number: usize| {
-        let of =
-            |name: &str| answer[name]["nodes"].as_array().unwrap().iter().take(number).map(|node| node["id"].clone()).collect::<Vec<_>>();
+        let of = |name: &str| {
+            answer[name]["nodes"]
+                .as_array()
+                .unwrap()
+                .iter()
+                .take(number)
+                .map(|node| node["id"].clone())
+                .collect::<Vec<_>>()
+        };
         json!({ "ids": ([of("members"), of("invoices")].concat()) })
     };
     let question = "query($ids: [ID!]!) { nodes(ids: $ids) { id ... on Member { name contacts { name } } ... on Invoice { number lines { description } } } }";
@@ -280,7 +361,9 @@ on_both!(revenue_takes_the_same_statements_for_one_row_and_for_many, |app| async
     let app = generous(&app);
     fill(&app).await;
     let document = |activities: &str, groups: &str| {
-        let input = format!("(input: {{ from: \"2026-01-15\", to: \"2026-11-20\", groupBy: [{groups}]{activities} }})");
+        let input = format!(
+            "(input: {{ from: \"2026-01-15\", to: \"2026-11-20\", groupBy: [{groups}]{activities} }})"
+        );
         format!(
             "{{ revenue{input} {{ rows {{ net vat gross credited cost result invoices activity {{ name }} member {{ name }} }} total {{ net invoices }} }} }}"
         )
@@ -288,17 +371,23 @@ on_both!(revenue_takes_the_same_statements_for_one_row_and_for_many, |app| async
     for groups in ["ACTIVITY", "ACTIVITY, MEMBER", "ACTIVITY, MEMBER, MONTH"] {
         let one = cost(&app, &document(", activities: [\"a-000\"]", groups)).await;
         let many: Vec<_> = (0..200).map(|n| format!("\"a-{n:03}\"")).collect();
-        let many = cost(&app, &document(&format!(", activities: [{}]", many.join(", ")), groups)).await;
+        let many =
+            cost(&app, &document(&format!(", activities: [{}]", many.join(", ")), groups)).await;
         assert!(one == many, "{groups}: {}", difference(&many, &one));
         assert!(one.values().sum::<usize>() < 12, "{groups}: {one:#?}");
     }
 });
 
-/// How SQLite goes about a statement, a step a line. What is bound to it does not matter: it plans without statistics.
+/// How SQLite goes about a statement, a step a line. What is bound to it does not matter: it plans
+/// without statistics.
 pub async fn plan(app: &App, sql: &str) -> String {
     let explain = Statement::from_string(app.db.backend(), format!("EXPLAIN QUERY PLAN {sql}"));
     let steps = app.db.read().query_all_raw(explain).await.unwrap();
-    steps.iter().map(|step| step.try_get::<String>("", "detail").unwrap()).collect::<Vec<_>>().join("\n")
+    steps
+        .iter()
+        .map(|step| step.try_get::<String>("", "detail").unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[tokio::test]
@@ -311,7 +400,9 @@ async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
         ("invoices", &["NUMBER", "ISSUED_ON", "DUE_ON", "TOTAL"]),
     ] {
         for field in fields {
-            for (direction, size, cursor) in ["ASC", "DESC"].into_iter().flat_map(|way| [(way, "first", "after"), (way, "last", "before")])
+            for (direction, size, cursor) in ["ASC", "DESC"]
+                .into_iter()
+                .flat_map(|way| [(way, "first", "after"), (way, "last", "before")])
             {
                 let page = |arguments: &str| {
                     format!(
@@ -322,12 +413,17 @@ async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
                 let answer = app.office().query(&page(&format!(", {size}: 9"))).await;
                 let place = answer[list]["pageInfo"][edge].as_str().unwrap().to_owned();
                 app.statements();
-                app.office().query(&page(&format!(", {size}: 9, {cursor}: \"{place}\""))).await.data();
+                app.office()
+                    .query(&page(&format!(", {size}: 9, {cursor}: \"{place}\"")))
+                    .await
+                    .data();
                 let statements = app.statements();
                 let sql = statements.iter().find(|sql| sql.contains("place_key")).unwrap();
                 let plan = plan(&app, sql).await;
                 assert!(
-                    plan.starts_with("SEARCH") && plan.contains("INDEX") && !plan.contains("TEMP B-TREE"),
+                    plan.starts_with("SEARCH")
+                        && plan.contains("INDEX")
+                        && !plan.contains("TEMP B-TREE"),
                     "{list} {field} {cursor}: {plan}\n{sql}"
                 );
             }

@@ -1,4 +1,5 @@
-//! The successor of a merger takes over what its predecessors agreed and owe, and sees it from the day after they have left.
+//! The successor of a merger takes over what its predecessors agreed and owe, and sees it from the
+//! day after they have left.
 
 use serde_json::{Value, json};
 
@@ -18,47 +19,86 @@ on_both!(a_successor_sees_what_it_has_taken_over, |app| async move {
     let (old, into, other) = (member(&app, 1).await, member(&app, 9).await, member(&app, 3).await);
     let id = drafted(&app.finance(), course(&old, "1000.00")).await;
     issue(&app.finance(), &id, "number").await.data();
-    let contact = json!({ "member": old, "role": "CHAIR", "name": "Ada Ås", "email": "ada@example.se" });
+    let contact =
+        json!({ "member": old, "role": "CHAIR", "name": "Ada Ås", "email": "ada@example.se" });
     deed(&app.office(), "contactAdd", contact, "id").await.data();
-    deed(&app.office(), "allocationSet", json!({ "member": old, "year": 2026, "amount": "1000.00" }), "id").await.data();
-    let merger = json!({ "into": into, "from": [old], "leftOn": "2026-11-30", "endAgreements": true });
+    deed(
+        &app.office(),
+        "allocationSet",
+        json!({ "member": old, "year": 2026, "amount": "1000.00" }),
+        "id",
+    )
+    .await
+    .data();
+    let merger =
+        json!({ "into": into, "from": [old], "leftOn": "2026-11-30", "endAgreements": true });
     deed(&app.office(), "memberMerge", merger, "id").await.data();
 
     // Until its last day the predecessor's affairs are its own.
     let before = app.member(&into).query(OWN).await;
-    assert_eq!((&before["members"]["nodes"], &before["invoices"]["totalCount"]), (&json!([{ "name": "Förbund 009" }]), &json!(0)));
     assert_eq!(
-        (&before["viewer"]["member"]["predecessors"], &before["viewer"]["member"]["predecessorBalance"]),
+        (&before["members"]["nodes"], &before["invoices"]["totalCount"]),
+        (&json!([{ "name": "Förbund 009" }]), &json!(0))
+    );
+    assert_eq!(
+        (
+            &before["viewer"]["member"]["predecessors"],
+            &before["viewer"]["member"]["predecessorBalance"]
+        ),
         (&json!([]), &Value::Null)
     );
 
     let later = app.at("2026-12-01T09:00:00Z");
     let after = later.member(&into).query(OWN).await;
-    assert_eq!(after["members"]["nodes"], json!([{ "name": "Förbund 001" }, { "name": "Förbund 009" }]));
-    assert_eq!((&after["agreements"]["totalCount"], &after["invoices"]["totalCount"]), (&json!(2), &json!(1)));
+    assert_eq!(
+        after["members"]["nodes"],
+        json!([{ "name": "Förbund 001" }, { "name": "Förbund 009" }])
+    );
+    assert_eq!(
+        (&after["agreements"]["totalCount"], &after["invoices"]["totalCount"]),
+        (&json!(2), &json!(1))
+    );
     let own = &after["viewer"]["member"];
-    assert_eq!((&own["balance"]["outstanding"], &own["predecessorBalance"]["outstanding"]), (&json!("0.00"), &json!("1250.00")));
+    assert_eq!(
+        (&own["balance"]["outstanding"], &own["predecessorBalance"]["outstanding"]),
+        (&json!("0.00"), &json!("1250.00"))
+    );
     let predecessor = &own["predecessors"][0];
     assert_eq!(
-        (&predecessor["name"], &predecessor["balance"]["outstanding"], &predecessor["agreements"]["totalCount"]),
+        (
+            &predecessor["name"],
+            &predecessor["balance"]["outstanding"],
+            &predecessor["agreements"]["totalCount"]
+        ),
         (&json!("Förbund 001"), &json!("1250.00"), &json!(1))
     );
     // What only its own people were told is not the successor's.
     assert_eq!((&predecessor["allocations"], &predecessor["contacts"]), (&json!([]), &json!([])));
     assert_eq!(predecessor["billing"]["email"], Value::Null);
     // The document too; nobody else sees more than before.
-    let invoices = later.member(&into).query("{ invoices { nodes { number buyer { ... on Member { name } } } } }").await;
+    let invoices = later
+        .member(&into)
+        .query("{ invoices { nodes { number buyer { ... on Member { name } } } } }")
+        .await;
     assert_eq!(invoices["invoices"]["nodes"][0]["buyer"]["name"], "Förbund 001");
-    let stranger = later.member(&other).query("{ members { nodes { name } } invoices { totalCount } }").await;
-    assert_eq!((&stranger["members"]["nodes"], &stranger["invoices"]["totalCount"]), (&json!([{ "name": "Förbund 003" }]), &json!(0)));
+    let stranger =
+        later.member(&other).query("{ members { nodes { name } } invoices { totalCount } }").await;
+    assert_eq!(
+        (&stranger["members"]["nodes"], &stranger["invoices"]["totalCount"]),
+        (&json!([{ "name": "Förbund 003" }]), &json!(0))
+    );
 
     // Through others as well.
     let last = member(&app, 11).await;
-    let merger = json!({ "into": last, "from": [into], "leftOn": "2026-12-31", "endAgreements": true });
+    let merger =
+        json!({ "into": last, "from": [into], "leftOn": "2026-12-31", "endAgreements": true });
     deed(&later.office(), "memberMerge", merger, "id").await.data();
     let finally = app.at("2027-01-01T09:00:00Z");
     let seen = finally.member(&last).query(OWN).await;
-    assert_eq!(seen["members"]["nodes"], json!([{ "name": "Förbund 001" }, { "name": "Förbund 009" }, { "name": "Förbund 011" }]));
+    assert_eq!(
+        seen["members"]["nodes"],
+        json!([{ "name": "Förbund 001" }, { "name": "Förbund 009" }, { "name": "Förbund 011" }])
+    );
     assert_eq!(seen["viewer"]["member"]["predecessorBalance"]["outstanding"], "1250.00");
     let both = "query($id: ID!) { member(by: { id: $id }) { balance { outstanding } predecessorBalance { outstanding } } }";
     let office = finally.office().ask(both, json!({ "id": last })).await;
@@ -69,7 +109,8 @@ on_both!(a_successor_sees_what_it_has_taken_over, |app| async move {
         viewer { member { predecessorBalance(asOf: \"2026-12-31\") { outstanding }
             before: predecessorBalance(asOf: \"2026-11-20\") { outstanding } } } }";
     let seen = finally.member(&last).query(as_of).await;
-    let owes = |sum: &str| json!({ "balance": { "outstanding": sum }, "receivables": { "balance": sum } });
+    let owes =
+        |sum: &str| json!({ "balance": { "outstanding": sum }, "receivables": { "balance": sum } });
     assert_eq!(seen["members"]["nodes"], json!([owes("1250.00"), owes("0.00"), owes("0.00")]));
     let taken_over = json!({ "predecessorBalance": { "outstanding": "1250.00" }, "before": { "outstanding": "0.00" } });
     assert_eq!(seen["viewer"]["member"], taken_over);

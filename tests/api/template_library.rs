@@ -1,4 +1,5 @@
-//! The life of templates: what is drafted, published and retired, what is refused, and that the database keeps what was published.
+//! The life of templates: what is drafted, published and retired, what is refused, and that the
+//! database keeps what was published.
 
 use std::process::Stdio;
 
@@ -15,8 +16,7 @@ const CREATE: &str =
         versions { id version state language body publishedAt parameters { name label type required default } } } }";
 const DRAFT: &str = "mutation($input: TemplateVersionDraftInput!) { templateVersionDraft(input: $input) { id version state language body parameters { name } template { slug } } }";
 const PUBLISH: &str = "mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id version state publishedAt template { current { version } } } }";
-const RETIRE: &str =
-    "mutation($id: ID!) { templateVersionRetire(input: { version: $id }) { id version state template { current { version } } } }";
+const RETIRE: &str = "mutation($id: ID!) { templateVersionRetire(input: { version: $id }) { id version state template { current { version } } } }";
 
 fn new(slug: &str) -> Value {
     json!({ "slug": slug, "title": "Avtal om prov", "kind": "COOPERATION", "body": "## 1. Tid\n\nInom {{ days }} dagar från {{ agreement.starts_on | datum }}.\n",
@@ -49,21 +49,36 @@ on_both!(a_template_is_created_as_a_draft, |app| async move {
     let answer = app.office().ask(CREATE, json!({ "input": new("prov") })).await;
     let mut created = answer["templateCreate"].clone();
     let (template, version) = (created["id"].take(), created["versions"][0]["id"].take());
-    assert!(template.as_str().unwrap().starts_with("template_") && version.as_str().unwrap().starts_with("template_version_"));
+    assert!(
+        template.as_str().unwrap().starts_with("template_")
+            && version.as_str().unwrap().starts_with("template_version_")
+    );
     assert_eq!(
         created,
         json!({ "id": null, "slug": "prov", "title": "Avtal om prov", "kind": "COOPERATION", "activity": null, "current": null, "versions": [{
             "id": null, "version": 1, "state": "DRAFT", "language": "sv", "publishedAt": null, "body": new("prov")["body"],
             "parameters": [{ "name": "days", "label": "Dagar", "type": "INTEGER", "required": true, "default": 14 }] }] })
     );
-    let entries = app.office().query("{ auditLog { nodes { action actor after subject { id } } } }").await;
+    let entries =
+        app.office().query("{ auditLog { nodes { action actor after subject { id } } } }").await;
     let entries = entries["auditLog"]["nodes"].as_array().unwrap();
     assert_eq!(entries.len(), 2);
-    assert!(entries.iter().all(|entry| entry["action"] == "templateCreate" && entry["actor"] == "office@example.se"));
-    assert_eq!((&entries[0]["after"]["body"], &entries[1]["after"]["slug"]), (&new("prov")["body"], &json!("prov")));
+    assert!(
+        entries
+            .iter()
+            .all(|entry| entry["action"] == "templateCreate"
+                && entry["actor"] == "office@example.se")
+    );
+    assert_eq!(
+        (&entries[0]["after"]["body"], &entries[1]["after"]["slug"]),
+        (&new("prov")["body"], &json!("prov"))
+    );
 
     let before = app.revision().await;
-    assert_eq!(app.office().ask(CREATE, json!({ "input": new("prov") })).await.reason(), "SLUG_TAKEN");
+    assert_eq!(
+        app.office().ask(CREATE, json!({ "input": new("prov") })).await.reason(),
+        "SLUG_TAKEN"
+    );
     let mut input = new("prov-2");
     input["activity"] = json!("activity_00000000000000000000000000000000");
     assert_eq!(app.office().ask(CREATE, json!({ "input": input })).await.code(), "NOT_FOUND");
@@ -100,9 +115,16 @@ on_both!(versions_are_drafted_published_and_retired, |app| async move {
         json!({ "id": second["id"], "version": 2, "state": "DRAFT", "language": "sv", "body": new("x")["body"], "parameters": [{ "name": "days" }], "template": { "slug": "prov" } })
     );
     let revision = app.revision().await;
-    assert_eq!(draft(&app, json!({ "template": template })).await["templateVersionDraft"]["id"], second["id"]);
+    assert_eq!(
+        draft(&app, json!({ "template": template })).await["templateVersionDraft"]["id"],
+        second["id"]
+    );
     assert_eq!(app.revision().await, revision, "nothing was changed");
-    let changed = draft(&app, json!({ "template": template, "body": "Ny text\r\n", "parameters": [], "language": "sv" })).await;
+    let changed = draft(
+        &app,
+        json!({ "template": template, "body": "Ny text\r\n", "parameters": [], "language": "sv" }),
+    )
+    .await;
     assert_eq!(
         changed["templateVersionDraft"],
         json!({ "id": second["id"], "version": 2, "state": "DRAFT", "language": "sv", "body": "Ny text\n", "parameters": [], "template": { "slug": "prov" } })
@@ -110,13 +132,29 @@ on_both!(versions_are_drafted_published_and_retired, |app| async move {
     let second = id(&second["id"]);
 
     // The newest published one is current; those before stay published until they are retired.
-    assert_eq!(publish(&app, &second).await["templateVersionPublish"]["template"]["current"]["version"], 2);
-    let states = app.office().query(r#"{ template(by: { slug: "prov" }) { versions { state } } }"#).await;
-    assert_eq!(states["template"]["versions"], json!([{ "state": "PUBLISHED" }, { "state": "PUBLISHED" }]));
-    assert_eq!(retire(&app, &second).await["templateVersionRetire"]["template"]["current"]["version"], 1);
-    assert_eq!(retire(&app, &first).await["templateVersionRetire"]["template"]["current"], Value::Null);
+    assert_eq!(
+        publish(&app, &second).await["templateVersionPublish"]["template"]["current"]["version"],
+        2
+    );
+    let states =
+        app.office().query(r#"{ template(by: { slug: "prov" }) { versions { state } } }"#).await;
+    assert_eq!(
+        states["template"]["versions"],
+        json!([{ "state": "PUBLISHED" }, { "state": "PUBLISHED" }])
+    );
+    assert_eq!(
+        retire(&app, &second).await["templateVersionRetire"]["template"]["current"]["version"],
+        1
+    );
+    assert_eq!(
+        retire(&app, &first).await["templateVersionRetire"]["template"]["current"],
+        Value::Null
+    );
     // The next one follows the last, whatever became of it.
-    assert_eq!(draft(&app, json!({ "template": template })).await["templateVersionDraft"]["version"], 3);
+    assert_eq!(
+        draft(&app, json!({ "template": template })).await["templateVersionDraft"]["version"],
+        3
+    );
 });
 
 on_both!(forbidden_moves_are_refused_and_change_nothing, |app| async move {
@@ -138,13 +176,24 @@ on_both!(forbidden_moves_are_refused_and_change_nothing, |app| async move {
     assert_eq!(app.revision().await, revision + 1);
 
     let nothing = "template_version_00000000000000000000000000000000";
-    assert_eq!((publish(&app, nothing).await.code(), retire(&app, nothing).await.code()), ("NOT_FOUND", "NOT_FOUND"));
+    assert_eq!(
+        (publish(&app, nothing).await.code(), retire(&app, nothing).await.code()),
+        ("NOT_FOUND", "NOT_FOUND")
+    );
     assert_eq!(
         (publish(&app, &template).await.bad_fields(), retire(&app, "x").await.bad_fields()),
         (vec!["input.version"], vec!["input.version"])
     );
-    assert_eq!(draft(&app, json!({ "template": "template_00000000000000000000000000000000" })).await.code(), "NOT_FOUND");
-    assert_eq!(draft(&app, json!({ "template": first, "language": "en-GB" })).await.bad_fields(), ["input.language", "input.template"]);
+    assert_eq!(
+        draft(&app, json!({ "template": "template_00000000000000000000000000000000" }))
+            .await
+            .code(),
+        "NOT_FOUND"
+    );
+    assert_eq!(
+        draft(&app, json!({ "template": first, "language": "en-GB" })).await.bad_fields(),
+        ["input.language", "input.template"]
+    );
     assert_eq!(
         draft(&app, json!({ "template": template, "body": "{{ x }}" })).await.bad_fields(),
         ["input.body", "input.parameters.0.name"]
@@ -169,14 +218,21 @@ on_both!(the_database_keeps_what_was_published, |app| async move {
     let db = sea_orm::Database::connect(app.url()).await.unwrap();
     let hex = |id: &str| id.rsplit('_').next().unwrap().to_owned();
     let is_sqlite = app.url().starts_with("sqlite");
-    let quoted = |id: &str| if is_sqlite { format!("x'{}'", hex(id)) } else { format!("'{}'", hex(id)) };
+    let quoted =
+        |id: &str| if is_sqlite { format!("x'{}'", hex(id)) } else { format!("'{}'", hex(id)) };
     let (template, first) = (quoted(&template), quoted(&first));
-    let run = async |sql: &str| db.execute_unprepared(sql).await.map(drop).map_err(|error| error.to_string());
+    let run = async |sql: &str| {
+        db.execute_unprepared(sql).await.map(drop).map_err(|error| error.to_string())
+    };
 
     // A draft may change, but be neither retired nor deleted.
-    run(&format!("UPDATE agreement_template_text SET body = 'utkast' WHERE version_id = {first}")).await.unwrap();
+    run(&format!("UPDATE agreement_template_text SET body = 'utkast' WHERE version_id = {first}"))
+        .await
+        .unwrap();
     for sql in [
-        format!("UPDATE agreement_template_version SET state = 'RETIRED', published_at = '2026-01-01T00:00:00Z' WHERE id = {first}"),
+        format!(
+            "UPDATE agreement_template_version SET state = 'RETIRED', published_at = '2026-01-01T00:00:00Z' WHERE id = {first}"
+        ),
         format!("UPDATE agreement_template_version SET version = 7 WHERE id = {first}"),
         format!("DELETE FROM agreement_template_text WHERE version_id = {first}"),
     ] {
@@ -201,8 +257,12 @@ on_both!(the_database_keeps_what_was_published, |app| async move {
         format!("UPDATE agreement_template_text SET parameters = '[]' WHERE version_id = {first}"),
         format!("UPDATE agreement_template_version SET language = 'en' WHERE id = {first}"),
         format!("UPDATE agreement_template_version SET state = 'DRAFT' WHERE id = {first}"),
-        format!("UPDATE agreement_template_version SET state = 'DRAFT', published_at = NULL WHERE id = {first}"),
-        format!("UPDATE agreement_template_version SET published_at = '2020-01-01T00:00:00Z' WHERE id = {first}"),
+        format!(
+            "UPDATE agreement_template_version SET state = 'DRAFT', published_at = NULL WHERE id = {first}"
+        ),
+        format!(
+            "UPDATE agreement_template_version SET published_at = '2020-01-01T00:00:00Z' WHERE id = {first}"
+        ),
         format!("UPDATE agreement_template_version SET version = 2 WHERE id = {first}"),
         format!("DELETE FROM agreement_template_text WHERE version_id = {first}"),
         format!("DELETE FROM agreement_template_version WHERE id = {first}"),
@@ -226,9 +286,15 @@ on_both!(the_database_keeps_what_was_published, |app| async move {
     assert_eq!(read().await, kept);
 
     // The same again changes nothing and is let be; and what is published may be retired, for good.
-    run(&format!("UPDATE agreement_template_text SET body = body WHERE version_id = {first}")).await.unwrap();
-    run(&format!("UPDATE agreement_template_version SET state = 'RETIRED' WHERE id = {first}")).await.unwrap();
-    for sql in attempts.iter().chain([&format!("UPDATE agreement_template_version SET state = 'PUBLISHED' WHERE id = {first}")]) {
+    run(&format!("UPDATE agreement_template_text SET body = body WHERE version_id = {first}"))
+        .await
+        .unwrap();
+    run(&format!("UPDATE agreement_template_version SET state = 'RETIRED' WHERE id = {first}"))
+        .await
+        .unwrap();
+    for sql in attempts.iter().chain([&format!(
+        "UPDATE agreement_template_version SET state = 'PUBLISHED' WHERE id = {first}"
+    )]) {
         assert!(run(sql).await.unwrap_err().contains("__kept"), "{sql}");
     }
     db.close().await.unwrap();
@@ -237,27 +303,38 @@ on_both!(the_database_keeps_what_was_published, |app| async move {
 on_both!(an_import_checks_texts_and_keeps_history, |app| async move {
     let head = "slug,title,kind,activity,version,state,language,body_file,parameters_file\n";
     let rows = |states: &[&str]| {
-        let rows =
-            states.iter().enumerate().map(|(place, state)| format!("prov,Prov,COOPERATION,,{},{state},sv,t/a.md,t/a.json\n", place + 1));
+        let rows = states.iter().enumerate().map(|(place, state)| {
+            format!("prov,Prov,COOPERATION,,{},{state},sv,t/a.md,t/a.json\n", place + 1)
+        });
         format!("{head}{}", rows.collect::<String>())
     };
     let parameters = r#"[{ "name": "days", "label": "Dagar", "type": "INTEGER", "required": true, "default": 14 }]"#;
-    let files =
-        |states: &[&str], body: &str| [("templates.csv", rows(states)), ("t/a.md", body.to_owned()), ("t/a.json", parameters.to_owned())];
+    let files = |states: &[&str], body: &str| {
+        [
+            ("templates.csv", rows(states)),
+            ("t/a.md", body.to_owned()),
+            ("t/a.json", parameters.to_owned()),
+        ]
+    };
     let faults = async |states: &[&str], body: &str| {
         let files = files(states, body);
         let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
         match app.try_import(&files).await {
             Ok(_) => Vec::new(),
-            Err(domain::interchange::import::ImportError::Bad { rows, .. }) => rows.iter().map(ToString::to_string).collect(),
+            Err(domain::interchange::import::ImportError::Bad { rows, .. }) => {
+                rows.iter().map(ToString::to_string).collect()
+            }
             Err(domain::interchange::import::ImportError::Error(error)) => panic!("{error:?}"),
         }
     };
-    // A text from before there was a register is history: it is kept, but new agreements can't get it.
+    // A text from before there was a register is history: it is kept, but new agreements can't get
+    // it.
     let old = "Inom «DAGAR» dagar {{";
     assert_eq!(
         faults(&["RETIRED", "PUBLISHED"], old).await,
-        ["templates.csv:3: body_file: line 1: can't be read: unexpected end of input, expected expression"]
+        [
+            "templates.csv:3: body_file: line 1: can't be read: unexpected end of input, expected expression"
+        ]
     );
     assert_eq!(
         faults(&["DRAFT"], "\n{{ dagar }}").await,
@@ -270,13 +347,21 @@ on_both!(an_import_checks_texts_and_keeps_history, |app| async move {
     assert_eq!(faults(&["RETIRED", "DRAFT"], old).await.len(), 1);
     assert_eq!(
         faults(&["RETIRED"], "Inom {{ days }} dagar").await,
-        ["templates.csv:2: body_file: differs from the published version, which never changes; add a new version"]
+        [
+            "templates.csv:2: body_file: differs from the published version, which never changes; add a new version"
+        ]
     );
 });
 
 on_both!(the_box_is_loaded_once_and_leaves_alone_what_was_developed_further, |app| async move {
     let load = |rest: &str| {
-        let ran = app.program().args(["templates", "load"]).args(rest.split_whitespace()).stdin(Stdio::null()).output().unwrap();
+        let ran = app
+            .program()
+            .args(["templates", "load"])
+            .args(rest.split_whitespace())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap())
     };
@@ -292,7 +377,10 @@ on_both!(the_box_is_loaded_once_and_leaves_alone_what_was_developed_further, |ap
     assert_eq!(said, "loaded\n");
     let drafts = state().await;
     assert_eq!(drafts.as_array().unwrap().len(), 6);
-    assert!(drafts.as_array().unwrap().iter().all(|template| template["current"].is_null()), "{drafts}");
+    assert!(
+        drafts.as_array().unwrap().iter().all(|template| template["current"].is_null()),
+        "{drafts}"
+    );
     let revision = app.revision().await;
     assert_eq!(load("").1, "nothing was changed\n");
     assert_eq!(app.revision().await, revision);
@@ -301,34 +389,53 @@ on_both!(the_box_is_loaded_once_and_leaves_alone_what_was_developed_further, |ap
     assert_eq!(load("--publish").1, "nothing was changed\n");
     let published = state().await;
     let version = |number: u32, state: &str| json!({ "version": number, "state": state });
-    assert!(published.as_array().unwrap().iter().all(|template| template["versions"] == json!([version(1, "PUBLISHED")])), "{published}");
+    assert!(
+        published
+            .as_array()
+            .unwrap()
+            .iter()
+            .all(|template| template["versions"] == json!([version(1, "PUBLISHED")])),
+        "{published}"
+    );
 
-    // Somebody goes on writing here: the box stays away. An activity that has begun since gets its template.
+    // Somebody goes on writing here: the box stays away. An activity that has begun since gets its
+    // template.
     let id = |slug: &str| format!(r#"{{ template(by: {{ slug: "{slug}" }}) {{ id }} }}"#);
     let template = app.office().query(&id("samarbetsavtal")).await["template"]["id"].clone();
-    let body = app.office().query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { body } } }"#).await["template"]["versions"][0]
-        ["body"]
+    let body = app
+        .office()
+        .query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { body } } }"#)
+        .await["template"]["versions"][0]["body"]
         .clone();
     let body = format!("{}\n\nEtt tillägg.\n", body.as_str().unwrap());
     draft(&app, json!({ "template": template, "body": body })).await.data();
-    let start =
-        r#"mutation { activityStart(input: { slug: "bip", name: "BIP", funding: [COURSE_INCOME], startsOn: "2026-01-01" }) { id } }"#;
+    let start = r#"mutation { activityStart(input: { slug: "bip", name: "BIP", funding: [COURSE_INCOME], startsOn: "2026-01-01" }) { id } }"#;
     app.office().query(start).await.data();
     assert!(load("--publish").1 == "loaded\n");
     assert_eq!(load("--publish").1, "nothing was changed\n");
     for template in state().await.as_array().unwrap() {
         let slug = template["slug"].as_str().unwrap();
-        let versions =
-            if slug == "samarbetsavtal" { json!([version(1, "PUBLISHED"), version(2, "DRAFT")]) } else { json!([version(1, "PUBLISHED")]) };
+        let versions = if slug == "samarbetsavtal" {
+            json!([version(1, "PUBLISHED"), version(2, "DRAFT")])
+        } else {
+            json!([version(1, "PUBLISHED")])
+        };
         assert_eq!(template["versions"], versions, "{slug}");
-        let activity = if slug == "deltagande-bip" { json!({ "slug": "bip" }) } else { Value::Null };
+        let activity =
+            if slug == "deltagande-bip" { json!({ "slug": "bip" }) } else { Value::Null };
         assert_eq!(template["activity"], activity, "{slug}");
     }
 });
 
 on_both!(an_unfinished_draft_is_not_written_over_by_the_box, |app| async move {
     let load = |rest: &str| {
-        let ran = app.program().args(["templates", "load"]).args(rest.split_whitespace()).stdin(Stdio::null()).output().unwrap();
+        let ran = app
+            .program()
+            .args(["templates", "load"])
+            .args(rest.split_whitespace())
+            .stdin(Stdio::null())
+            .output()
+            .unwrap();
         assert!(ran.status.success(), "{}", String::from_utf8_lossy(&ran.stderr));
         (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap())
     };
@@ -344,15 +451,24 @@ on_both!(an_unfinished_draft_is_not_written_over_by_the_box, |app| async move {
     draft(&app, json!({ "template": boxed["id"], "body": body })).await.data();
     let revision = app.revision().await;
     let (table, said) = load("");
-    assert_eq!((table.matches("kept").count(), table.matches("none").count(), said.as_str()), (1, 5, "nothing was changed\n"), "{table}");
+    assert_eq!(
+        (table.matches("kept").count(), table.matches("none").count(), said.as_str()),
+        (1, 5, "nothing was changed\n"),
+        "{table}"
+    );
     assert_eq!(app.revision().await, revision);
     assert!(load("--publish").0.matches("kept").count() == 1);
     let after = told("samarbetsavtal").await;
-    assert_eq!((&after["versions"][0]["state"], &after["versions"][0]["body"]), (&json!("DRAFT"), &json!(body)));
+    assert_eq!(
+        (&after["versions"][0]["state"], &after["versions"][0]["body"]),
+        (&json!("DRAFT"), &json!(body))
+    );
     // A draft of the next version is work too, when none has the text of the box any longer.
     let version = id(&after["versions"][0]["id"]);
     publish(&app, &version).await.data();
-    draft(&app, json!({ "template": boxed["id"], "body": format!("{body}Och ett till.\n") })).await.data();
+    draft(&app, json!({ "template": boxed["id"], "body": format!("{body}Och ett till.\n") }))
+        .await
+        .data();
     assert_eq!(load("").0.matches("kept").count(), 1);
 });
 
@@ -362,12 +478,25 @@ on_both!(a_draft_that_the_box_made_follows_the_box, |app| async move {
         (String::from_utf8(ran.stdout).unwrap(), String::from_utf8(ran.stderr).unwrap())
     };
     load();
-    let boxed = app.office().query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { id body } } }"#).await["template"].clone();
+    let boxed = app
+        .office()
+        .query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { id body } } }"#)
+        .await["template"]
+        .clone();
     // As an older program loaded it.
     let row = sql_id(&app, boxed["versions"][0]["id"].as_str().unwrap());
-    raw(&app, &format!("UPDATE agreement_template_text SET body = 'äldre' WHERE version_id = {row}")).await.unwrap();
+    raw(
+        &app,
+        &format!("UPDATE agreement_template_text SET body = 'äldre' WHERE version_id = {row}"),
+    )
+    .await
+    .unwrap();
     let (table, said) = load();
     assert_eq!((table.matches("changed").count(), said.as_str()), (1, "loaded\n"), "{table}");
-    let after = app.office().query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { id body } } }"#).await["template"].clone();
+    let after = app
+        .office()
+        .query(r#"{ template(by: { slug: "samarbetsavtal" }) { versions { id body } } }"#)
+        .await["template"]
+        .clone();
     assert_eq!(after, boxed);
 });

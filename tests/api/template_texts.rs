@@ -1,4 +1,5 @@
-//! The texts of templates: what is refused when they are saved, what they may show, and previews of them.
+//! The texts of templates: what is refused when they are saved, what they may show, and previews of
+//! them.
 
 use std::time::{Duration, Instant};
 
@@ -10,7 +11,8 @@ use crate::{
     life_samples::{Register, deed, drafted, raw, sql_id, with},
 };
 
-const CREATE: &str = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
+const CREATE: &str =
+    "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
 const PREVIEW: &str = "query($id: ID!, $parameters: JSON!) { node(id: $id) { ... on AgreementTemplateVersion { preview(parameters: $parameters) { html pdfUrl sha256 } } } }";
 
 async fn create(app: &App, slug: &str, body: &str, parameters: Value) -> Answer {
@@ -19,7 +21,10 @@ async fn create(app: &App, slug: &str, body: &str, parameters: Value) -> Answer 
 }
 
 async fn created(app: &App, slug: &str, body: &str, parameters: Value) -> String {
-    create(app, slug, body, parameters).await["templateCreate"]["versions"][0]["id"].as_str().unwrap().to_owned()
+    create(app, slug, body, parameters).await["templateCreate"]["versions"][0]["id"]
+        .as_str()
+        .unwrap()
+        .to_owned()
 }
 
 /// What is wrong with the body, as the error names it.
@@ -49,11 +54,21 @@ on_both!(one_error_names_all_that_is_wrong_with_a_text, |app| async move {
         {{ agreement.starts_on | kronor }} {{ member.name.upper }} {{ member['name'] }}\n{{ fee.amount | kronor(\"x\") }} {% if fee.basis == \"YEARLY\" %}{% endif %}\n\
         {{ days }} {{ days.hours }} {% if days > \"3\" %}{% endif %} {{ member.name if days else days }}\n";
     let body = body.replace("okänd", "unknown");
-    let answer = create(&app, "prov", &body, json!([parameter("days", "INTEGER", true), parameter("unused", "TEXT", false)])).await;
+    let answer = create(
+        &app,
+        "prov",
+        &body,
+        json!([parameter("days", "INTEGER", true), parameter("unused", "TEXT", false)]),
+    )
+    .await;
     assert_eq!(answer.code(), "INVALID", "{}", answer.text());
     let fields = answer.error()["extensions"]["fields"].as_array().unwrap();
-    let lines: Vec<_> =
-        fields.iter().map(|field| format!("{}: {}", field["path"].as_str().unwrap(), field["message"].as_str().unwrap())).collect();
+    let lines: Vec<_> = fields
+        .iter()
+        .map(|field| {
+            format!("{}: {}", field["path"].as_str().unwrap(), field["message"].as_str().unwrap())
+        })
+        .collect();
     insta::allow_duplicates!(insta::assert_snapshot!(lines.join("\n"), @r"
     input.parameters.1.name: is not used in the text: unused
     input.body: line 1: agreement.numbr is not built in; there are agreement.number, agreement.starts_on, agreement.ends_on, agreement.notice_months, agreement.renewal_months
@@ -73,7 +88,13 @@ on_both!(one_error_names_all_that_is_wrong_with_a_text, |app| async move {
     "));
     assert_eq!(app.revision().await, 0);
     // Without them it is good.
-    created(&app, "prov", "{{ days }} {{ member.name }}", json!([parameter("days", "INTEGER", true)])).await;
+    created(
+        &app,
+        "prov",
+        "{{ days }} {{ member.name }}",
+        json!([parameter("days", "INTEGER", true)]),
+    )
+    .await;
 });
 
 on_both!(hostile_texts_are_refused_at_once, |app| async move {
@@ -138,7 +159,12 @@ on_both!(a_preview_names_every_bad_parameter, |app| async move {
     ]);
     let body = "{{ days }} {{ from | datum }} {{ cap | kronor }} {{ material }} {{ subject }} {{ note }}{% if note %}!{% endif %}";
     let version = created(&app, "prov", body, parameters).await;
-    let bad = preview(&app, &version, json!({ "days": "14", "from": "2027-02-30", "cap": 5000, "note": 1, "extra": null })).await;
+    let bad = preview(
+        &app,
+        &version,
+        json!({ "days": "14", "from": "2027-02-30", "cap": 5000, "note": 1, "extra": null }),
+    )
+    .await;
     assert_eq!(
         bad.bad_fields(),
         [
@@ -165,7 +191,13 @@ on_both!(a_preview_names_every_bad_parameter, |app| async move {
 });
 
 on_both!(no_value_is_more_than_text, |app| async move {
-    let version = created(&app, "prov", "## Om\n\nSå: {{ subject }}.\n", json!([parameter("subject", "TEXT", true)])).await;
+    let version = created(
+        &app,
+        "prov",
+        "## Om\n\nSå: {{ subject }}.\n",
+        json!([parameter("subject", "TEXT", true)]),
+    )
+    .await;
     for value in [
         "<script>alert(1)</script>",
         "<img src=x onerror=alert(1)>",
@@ -180,14 +212,26 @@ on_both!(no_value_is_more_than_text, |app| async move {
     ] {
         let answer = preview(&app, &version, json!({ "subject": value })).await;
         let html = answer["node"]["preview"]["html"].as_str().unwrap();
-        for never in ["<script", "<img", "<iframe", "href=\"javascript", "<h1>ett", "<li>två", "\u{0}", "\u{7}", "\u{1b}", "\u{202e}"] {
+        for never in [
+            "<script",
+            "<img",
+            "<iframe",
+            "href=\"javascript",
+            "<h1>ett",
+            "<li>två",
+            "\u{0}",
+            "\u{7}",
+            "\u{1b}",
+            "\u{202e}",
+        ] {
             assert!(!html.contains(never), "{value:?}: {never:?} in {html}");
         }
     }
 });
 
 on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
-    let version = created(&app, "prov", "{{ subject }}", json!([parameter("subject", "TEXT", true)])).await;
+    let version =
+        created(&app, "prov", "{{ subject }}", json!([parameter("subject", "TEXT", true)])).await;
     let answer = preview(&app, &version, json!({ "subject": "att ödla §?/" })).await;
     let shown = &answer["node"]["preview"];
     let url = shown["pdfUrl"].as_str().unwrap();
@@ -196,9 +240,15 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
     assert_eq!(shown["sha256"].as_str().unwrap().len(), 64);
 
     let pdf = app.office().get(url).await;
-    assert_eq!((pdf.status.as_u16(), pdf.header("content-type"), &pdf.bytes[..5]), (200, "application/pdf", &b"%PDF-"[..]));
+    assert_eq!(
+        (pdf.status.as_u16(), pdf.header("content-type"), &pdf.bytes[..5]),
+        (200, "application/pdf", &b"%PDF-"[..])
+    );
     assert_eq!(pdf.header("content-disposition"), "inline; filename=\"UTKAST.pdf\"");
-    assert_eq!((pdf.header("x-content-type-options"), pdf.header("cache-control")), ("nosniff", "private, no-cache"));
+    assert_eq!(
+        (pdf.header("x-content-type-options"), pdf.header("cache-control")),
+        ("nosniff", "private, no-cache")
+    );
 
     let refused = async |caller: crate::app::Caller<'_>, path: &str| {
         let answer = caller.get(path).await;
@@ -214,14 +264,32 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
         "template_version_00000000000000000000000000000000.pdf",
         &version.replace("_version", ""),
     ] {
-        assert_eq!(refused(app.office(), &format!("/files/templates/{path}")).await, not_found, "{path}");
+        assert_eq!(
+            refused(app.office(), &format!("/files/templates/{path}")).await,
+            not_found,
+            "{path}"
+        );
     }
-    for query in ["", "?parameters=", "?parameters=e30", "?parameters=%F0%9F%99%82", "?parameters=W10", "?parameters=e30x"] {
-        assert_eq!(refused(app.office(), &format!("/files/templates/{version}.pdf{query}")).await, (400, "INVALID".to_owned()), "{query}");
+    for query in [
+        "",
+        "?parameters=",
+        "?parameters=e30",
+        "?parameters=%F0%9F%99%82",
+        "?parameters=W10",
+        "?parameters=e30x",
+    ] {
+        assert_eq!(
+            refused(app.office(), &format!("/files/templates/{version}.pdf{query}")).await,
+            (400, "INVALID".to_owned()),
+            "{query}"
+        );
     }
     // What is published may be previewed by everybody.
     app.office()
-        .ask("mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id } }", json!({ "id": version }))
+        .ask(
+            "mutation($id: ID!) { templateVersionPublish(input: { version: $id }) { id } }",
+            json!({ "id": version }),
+        )
         .await
         .data();
     assert_eq!(app.lead(&["bip"]).get(url).await.status, 200);
@@ -242,27 +310,47 @@ on_both!(what_texts_may_show_is_documented, |app| async move {
     ] {
         assert!(placeholders.iter().any(|placeholder| placeholder["name"] == name), "{name}");
     }
-    assert!(
-        placeholders.iter().all(|placeholder| ["label", "description"].iter().all(|field| placeholder[field].as_str().unwrap().len() > 5))
-    );
-    let find = |name: &str| placeholders.iter().find(|placeholder| placeholder["name"] == name).unwrap();
+    assert!(placeholders.iter().all(|placeholder| {
+        ["label", "description"].iter().all(|field| placeholder[field].as_str().unwrap().len() > 5)
+    }));
+    let find =
+        |name: &str| placeholders.iter().find(|placeholder| placeholder["name"] == name).unwrap();
     assert_eq!(find("fee.amount")["example"], "20\u{a0}000,00");
-    assert_eq!((&find("fee.basis")["words"][0], &find("agreement.starts_on")["type"]), (&json!("FIXED_PER_YEAR"), &json!("DATE")));
+    assert_eq!(
+        (&find("fee.basis")["words"][0], &find("agreement.starts_on")["type"]),
+        (&json!("FIXED_PER_YEAR"), &json!("DATE"))
+    );
 
     // Every placeholder can be shown or asked for, and every filter shows what it says.
     let all: String = placeholders
         .iter()
-        .map(|placeholder| format!("{{% if {0} %}}{{{{ {0} }}}}{{% endif %}}\n", placeholder["name"].as_str().unwrap()))
+        .map(|placeholder| {
+            format!(
+                "{{% if {0} %}}{{{{ {0} }}}}{{% endif %}}\n",
+                placeholder["name"].as_str().unwrap()
+            )
+        })
         .collect();
     created(&app, "alla", &all, json!([])).await;
     for filter in answer["templateFilters"].as_array().unwrap() {
         let name = filter["name"].as_str().unwrap();
-        let version =
-            created(&app, &format!("filter-{}", name.replace('_', "-")), &format!("«{}»", filter["example"].as_str().unwrap()), json!([]))
-                .await;
+        let version = created(
+            &app,
+            &format!("filter-{}", name.replace('_', "-")),
+            &format!("«{}»", filter["example"].as_str().unwrap()),
+            json!([]),
+        )
+        .await;
         let shown = preview(&app, &version, json!({})).await;
-        let html = shown["node"]["preview"]["html"].as_str().unwrap().replace('\\', "").replace("&nbsp;", "\u{a0}");
-        assert!(html.contains(&format!("«{}»", filter["shows"].as_str().unwrap())), "{name}: {html}");
+        let html = shown["node"]["preview"]["html"]
+            .as_str()
+            .unwrap()
+            .replace('\\', "")
+            .replace("&nbsp;", "\u{a0}");
+        assert!(
+            html.contains(&format!("«{}»", filter["shows"].as_str().unwrap())),
+            "{name}: {html}"
+        );
     }
 });
 
@@ -271,7 +359,9 @@ on_both!(previews_of_a_list_take_as_many_statements_as_one, |app| async move {
         created(&app, slug, "{{ member.name }}", json!([])).await;
     }
     let ask = |first: u32| {
-        format!("{{ templates(first: {first}) {{ nodes {{ versions {{ preview(parameters: {{}}) {{ html pdfUrl }} }} }} }} }}")
+        format!(
+            "{{ templates(first: {first}) {{ nodes {{ versions {{ preview(parameters: {{}}) {{ html pdfUrl }} }} }} }} }}"
+        )
     };
     app.office().query("{ viewer { subject } }").await.data();
     app.statements();
@@ -286,13 +376,25 @@ on_both!(a_text_about_members_is_for_members_alone, |app| async move {
     let register = Register::fill(&app).await;
     let create = json!({ "slug": "om-medlemmen", "title": "Om medlemmen", "kind": "COOPERATION", "parameters": [],
         "body": "## 1. Parter\n\n{% if member %}En medlem{% else %}Någon annan{% endif %}: {{ counterparty.name }}, {{ member.name }} i {{ member.city }}.\n" });
-    let created = deed(&app.office(), "templateCreate", create, "id versions { id }").await["templateCreate"].clone();
-    deed(&app.office(), "templateVersionPublish", json!({ "version": created["versions"][0]["id"] }), "id").await.data();
+    let created =
+        deed(&app.office(), "templateCreate", create, "id versions { id }").await["templateCreate"]
+            .clone();
+    deed(
+        &app.office(),
+        "templateVersionPublish",
+        json!({ "version": created["versions"][0]["id"] }),
+        "id",
+    )
+    .await
+    .data();
     let draft = |counterparty: &str| json!({ "template": created["id"], "counterparty": counterparty, "startsOn": "2027-01-01" });
-    let html = deed(&app.office(), "agreementDraft", draft(register.id("Förbund 00")), "preview { html }").await;
+    let html =
+        deed(&app.office(), "agreementDraft", draft(register.id("Förbund 00")), "preview { html }")
+            .await;
     let html = html["agreementDraft"]["preview"]["html"].as_str().unwrap().to_owned();
     assert!(html.contains("En medlem: Förbund 00, Förbund 00 i Ort 0."), "{html}");
-    let refused = deed(&app.office(), "agreementDraft", draft(register.id("Rådgivarna")), "id").await;
+    let refused =
+        deed(&app.office(), "agreementDraft", draft(register.id("Rådgivarna")), "id").await;
     assert_eq!(refused.reason(), "FACTS_MISSING");
     let message: Value = refused.error()["message"].clone();
     assert!(message.as_str().unwrap().contains("member.city, member.name"), "{message}");
@@ -302,10 +404,22 @@ on_both!(a_text_tells_what_the_activity_is_for, |app| async move {
     let register = Register::fill(&app).await;
     let create = json!({ "slug": "om-bip", "title": "Om BIP", "kind": "PARTICIPATION", "activity": register.id("bip"), "parameters": [],
         "body": "## 1. Uppdraget\n\n{{ activity.name }} har syftet {{ activity.purpose }} och målet {{ activity.goal }}.\n" });
-    let created = deed(&app.office(), "templateCreate", create, "id versions { id preview(parameters: {}) { html } }").await;
-    let (template, version) = (&created["templateCreate"]["id"], &created["templateCreate"]["versions"][0]);
-    deed(&app.office(), "templateVersionPublish", json!({ "version": version["id"] }), "id").await.data();
-    let draft = with(register.draft(0, "bip", "2027-01-01"), json!({ "template": template, "parameters": {} }));
+    let created = deed(
+        &app.office(),
+        "templateCreate",
+        create,
+        "id versions { id preview(parameters: {}) { html } }",
+    )
+    .await;
+    let (template, version) =
+        (&created["templateCreate"]["id"], &created["templateCreate"]["versions"][0]);
+    deed(&app.office(), "templateVersionPublish", json!({ "version": version["id"] }), "id")
+        .await
+        .data();
+    let draft = with(
+        register.draft(0, "bip", "2027-01-01"),
+        json!({ "template": template, "parameters": {} }),
+    );
     let drafted = deed(&app.office(), "agreementDraft", draft, "preview { html }").await;
     for html in [&version["preview"]["html"], &drafted["agreementDraft"]["preview"]["html"]] {
         assert!(html.as_str().unwrap().contains("BIP har syftet Syfte och målet Mål."), "{html}");
@@ -319,12 +433,16 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
         { "name": "days", "label": "Dagar", "type": "INTEGER", "default": 30, "minimum": 1, "maximum": 30 },
         { "name": "cap", "label": "Tak", "type": "MONEY", "required": false, "minimum": "0.50" },
     ]);
-    let body = "## 1. Tid\n\nInom {{ days }} dagar{% if cap %}, högst {{ cap | kronor }}{% endif %}.\n";
-    let new =
-        |parameters: Value| json!({ "slug": "granser", "title": "Gränser", "kind": "COOPERATION", "body": body, "parameters": parameters });
+    let body =
+        "## 1. Tid\n\nInom {{ days }} dagar{% if cap %}, högst {{ cap | kronor }}{% endif %}.\n";
+    let new = |parameters: Value| json!({ "slug": "granser", "title": "Gränser", "kind": "COOPERATION", "body": body, "parameters": parameters });
     // The declaration itself.
     for (place, changes, fields) in [
-        (0, json!({ "minimum": 31, "maximum": 30 }), &["input.parameters.0.default", "input.parameters.0.maximum"][..]),
+        (
+            0,
+            json!({ "minimum": 31, "maximum": 30 }),
+            &["input.parameters.0.default", "input.parameters.0.maximum"][..],
+        ),
         (0, json!({ "default": 31 }), &["input.parameters.0.default"]),
         (0, json!({ "minimum": "1" }), &["input.parameters.0.minimum"]),
         (1, json!({ "minimum": 0.5 }), &["input.parameters.1.minimum"]),
@@ -335,10 +453,15 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
         for (name, value) in changes.as_object().unwrap() {
             bad[place][name] = value.clone();
         }
-        assert_eq!(deed(&office, "templateCreate", new(bad), "id").await.bad_fields(), fields, "{changes}");
+        assert_eq!(
+            deed(&office, "templateCreate", new(bad), "id").await.bad_fields(),
+            fields,
+            "{changes}"
+        );
     }
     let told = "id versions { id parameters { name minimum maximum } }";
-    let created = deed(&office, "templateCreate", new(parameters), told).await["templateCreate"].clone();
+    let created =
+        deed(&office, "templateCreate", new(parameters), told).await["templateCreate"].clone();
     let version = created["versions"][0]["id"].as_str().unwrap().to_owned();
     assert_eq!(
         created["versions"][0]["parameters"],
@@ -350,13 +473,26 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
     let bad = json!({ "days": 31, "cap": "0.49" });
     let preview = app.office().ask(PREVIEW, json!({ "id": version, "parameters": bad })).await;
     assert_eq!(preview.bad_fields(), ["parameters.cap", "parameters.days"]);
-    assert!(preview.text().contains("must be 1 to 30") && preview.text().contains("must be at least 0.50"), "{}", preview.text());
+    assert!(
+        preview.text().contains("must be 1 to 30")
+            && preview.text().contains("must be at least 0.50"),
+        "{}",
+        preview.text()
+    );
     let input = |parameters: &Value| json!({ "template": created["id"], "counterparty": register.id("Förbund 00"), "startsOn": "2027-01-01", "parameters": parameters });
     let fields = ["input.parameters.cap", "input.parameters.days"];
     assert_eq!(deed(&office, "agreementDraft", input(&bad), "id").await.bad_fields(), fields);
     let id = drafted(&app, input(&json!({ "days": 30, "cap": "0.50" }))).await;
-    assert_eq!(deed(&office, "agreementDraftUpdate", json!({ "agreement": id, "parameters": bad }), "id").await.bad_fields(), fields);
-    let sql = format!("UPDATE agreement_parameters SET parameters = '{{\"days\": 0}}' WHERE agreement_id = {}", sql_id(&app, &id));
+    assert_eq!(
+        deed(&office, "agreementDraftUpdate", json!({ "agreement": id, "parameters": bad }), "id")
+            .await
+            .bad_fields(),
+        fields
+    );
+    let sql = format!(
+        "UPDATE agreement_parameters SET parameters = '{{\"days\": 0}}' WHERE agreement_id = {}",
+        sql_id(&app, &id)
+    );
     raw(&app, &sql).await.unwrap();
     let refused = deed(&office, "agreementOffer", json!({ "agreement": id }), "id").await;
     assert_eq!(refused.bad_fields(), ["agreement.parameters.days"]);
@@ -365,11 +501,18 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
     let loaded = app.program().args(["templates", "load", "--publish"]).output().unwrap();
     assert!(loaded.status.success());
     let boxed = app.office().query("{ templates(first: 50) { nodes { slug versions { parameters { name minimum maximum } } } } }").await;
-    let days =
-        boxed["templates"]["nodes"].as_array().unwrap().iter().flat_map(|node| node["versions"][0]["parameters"].as_array().unwrap());
+    let days = boxed["templates"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .flat_map(|node| node["versions"][0]["parameters"].as_array().unwrap());
     let days: Vec<_> = days.filter(|parameter| parameter["name"] == "payment_days").collect();
     assert_eq!(days.len(), 6);
-    assert!(days.iter().all(|days| **days == json!({ "name": "payment_days", "minimum": 1, "maximum": 30 })), "{days:?}");
+    assert!(
+        days.iter()
+            .all(|days| **days == json!({ "name": "payment_days", "minimum": 1, "maximum": 30 })),
+        "{days:?}"
+    );
 });
 
 on_both!(a_text_is_in_swedish, |app| async move {
@@ -380,7 +523,9 @@ on_both!(a_text_is_in_swedish, |app| async move {
     }
     let head = "slug,title,kind,activity,version,state,language,body_file,parameters_file\n";
     let row = |state: &str| format!("{head}prov,Prov,COOPERATION,,1,{state},en,t/a.md,\n");
-    let import = async |state: &str| app.try_import(&[("templates.csv", &row(state)), ("t/a.md", "Text")]).await;
+    let import = async |state: &str| {
+        app.try_import(&[("templates.csv", &row(state)), ("t/a.md", "Text")]).await
+    };
     let bad = import("PUBLISHED").await.unwrap_err().to_string();
     assert!(bad.contains("templates.csv:2: language: must be sv"), "{bad}");
     // What is retired is history, and nothing is made from it.

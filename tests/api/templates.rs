@@ -44,7 +44,10 @@ on_both!(what_is_not_published_is_seen_by_few, |app| async move {
     let usage = |first: u32, second: u32| json!([{ "version": { "version": 1 }, "agreements": first, "active": first }, { "version": { "version": 2 }, "agreements": second, "active": second }]);
     for caller in [app.office(), app.service("templates:read agreements:read")] {
         let answer = caller.query(list).await;
-        assert_eq!((&answer["templates"]["totalCount"], &answer["templates"]["nodes"][1]), (&json!(2), &secret));
+        assert_eq!(
+            (&answer["templates"]["totalCount"], &answer["templates"]["nodes"][1]),
+            (&json!(2), &secret)
+        );
     }
     // Only agreements that the viewer sees are counted.
     for (caller, first, second) in [
@@ -60,11 +63,17 @@ on_both!(what_is_not_published_is_seen_by_few, |app| async move {
         );
     }
     let member = app.member(register.id("Halland"));
-    assert_eq!(member.query(r#"{ template(by: { slug: "hemlig" }) { id } }"#).await["template"], Value::Null);
+    assert_eq!(
+        member.query(r#"{ template(by: { slug: "hemlig" }) { id } }"#).await["template"],
+        Value::Null
+    );
     let find = "query($secret: ID!, $draft: ID!, $seen: ID!) { nodes(ids: [$secret, $draft, $seen]) { id ... on AgreementTemplateVersion { body } } }";
     let ids = json!({ "secret": register.id("mall hemlig"), "draft": register.id("mall bip 3"), "seen": register.id("mall bip 1") });
     let answer = member.ask(find, ids).await;
-    assert_eq!(answer["nodes"], json!([null, null, { "id": register.id("mall bip 1"), "body": "# bip 1" }]));
+    assert_eq!(
+        answer["nodes"],
+        json!([null, null, { "id": register.id("mall bip 1"), "body": "# bip 1" }])
+    );
 });
 
 on_both!(templates_are_found, |app| async move {
@@ -78,24 +87,47 @@ on_both!(templates_are_found, |app| async move {
         (r#"search: "mall HEM""#, vec!["hemlig"]),
         (r#"search: "%""#, vec![]),
     ] {
-        let answer = office.query(&format!("{{ templates(filter: {{ {filter} }}) {{ totalCount nodes {{ slug }} }} }}")).await;
-        let slugs: Vec<_> = answer["templates"]["nodes"].as_array().unwrap().iter().map(|node| node["slug"].as_str().unwrap()).collect();
+        let answer = office
+            .query(&format!(
+                "{{ templates(filter: {{ {filter} }}) {{ totalCount nodes {{ slug }} }} }}"
+            ))
+            .await;
+        let slugs: Vec<_> = answer["templates"]["nodes"]
+            .as_array()
+            .unwrap()
+            .iter()
+            .map(|node| node["slug"].as_str().unwrap())
+            .collect();
         assert_eq!(slugs, found, "{filter}");
         assert_eq!(answer["templates"]["totalCount"], found.len());
     }
-    let answer = office.ask("query($id: ID!) { template(by: { id: $id }) { slug } }", json!({ "id": register.id("mall bip") })).await;
+    let answer = office
+        .ask(
+            "query($id: ID!) { template(by: { id: $id }) { slug } }",
+            json!({ "id": register.id("mall bip") }),
+        )
+        .await;
     assert_eq!(answer["template"]["slug"], "bip");
     let answer =
         office.query(r#"{ templates(first: 201, before: "x", filter: { activity: "", search: "\u0000" }) { nodes { id } } }"#).await;
     assert_eq!(answer.bad_fields(), ["before", "filter.activity", "filter.search", "first"]);
-    assert_eq!(office.query(r#"{ template(by: { id: "x" }) { id } }"#).await.bad_fields(), ["by.id"]);
-    assert_eq!(office.query(r#"{ template(by: { slug: "\u0000" }) { id } }"#).await.bad_fields(), ["by.slug"]);
+    assert_eq!(
+        office.query(r#"{ template(by: { id: "x" }) { id } }"#).await.bad_fields(),
+        ["by.id"]
+    );
+    assert_eq!(
+        office.query(r#"{ template(by: { slug: "\u0000" }) { id } }"#).await.bad_fields(),
+        ["by.slug"]
+    );
 });
 
 on_both!(texts_are_read_only_when_asked_for, |app| async move {
     fill(&app).await;
     app.statements();
-    app.office().query("{ templates { nodes { title kind versions { version state } } } }").await.data();
+    app.office()
+        .query("{ templates { nodes { title kind versions { version state } } } }")
+        .await
+        .data();
     let statements = app.statements();
     assert_eq!(statements.len(), 2, "{statements:#?}");
     assert!(!statements.iter().any(|sql| sql.contains("agreement_template_text")));

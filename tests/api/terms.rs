@@ -1,4 +1,5 @@
-//! The date rules of a term are told twice, in Rust and in SQL: here both tell of the same agreements on the same days, and must agree.
+//! The date rules of a term are told twice, in Rust and in SQL: here both tell of the same
+//! agreements on the same days, and must agree.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -32,7 +33,8 @@ fn day(text: &str) -> NaiveDate {
     text.parse().unwrap()
 }
 
-/// Makes facts that fall on, just before or just after the days that are looked at, and often at a month's end.
+/// Makes facts that fall on, just before or just after the days that are looked at, and often at a
+/// month's end.
 struct Facts {
     random: StdRng,
     days: Vec<NaiveDate>,
@@ -63,7 +65,8 @@ impl Facts {
     }
 
     fn day(&mut self) -> NaiveDate {
-        let near = *self.days.choose(&mut self.random).unwrap() + TimeDelta::days(self.random.random_range(-1..=1));
+        let near = *self.days.choose(&mut self.random).unwrap()
+            + TimeDelta::days(self.random.random_range(-1..=1));
         match self.random.random_range(0..10) {
             0..=5 => near,
             6 => near.with_day(1).unwrap(),
@@ -83,18 +86,29 @@ impl Facts {
     fn term(&mut self) -> agreement::Model {
         let notice_months = self.one_of(&[0, 0, 1, 1, 2, 3, 3, 6, 12, 13, 25, 120]);
         let starts_on = self.day();
-        let wanted = if self.chance(50) { self.day() } else { add_months(self.day(), notice_months) };
-        let ends_on = self
-            .chance(85)
-            .then(|| if wanted < starts_on { starts_on + TimeDelta::days(self.random.random_range(0..900)) } else { wanted });
+        let wanted =
+            if self.chance(50) { self.day() } else { add_months(self.day(), notice_months) };
+        let ends_on = self.chance(85).then(|| {
+            if wanted < starts_on {
+                starts_on + TimeDelta::days(self.random.random_range(0..900))
+            } else {
+                wanted
+            }
+        });
         let is_offered = self.chance(90);
         let offered_on = self.day();
-        let nudge = TimeDelta::microseconds(*[-1, 0, 1, 43_200_000_000, 1_500_000].choose(&mut self.random).unwrap());
+        let nudge = TimeDelta::microseconds(
+            *[-1, 0, 1, 43_200_000_000, 1_500_000].choose(&mut self.random).unwrap(),
+        );
         let offered_at = is_offered.then(|| clock::start_of(offered_on) + nudge);
         let signed_on = if is_offered { self.maybe(85) } else { None };
         agreement::Model {
             id: AgreementId::new(),
-            kind: if self.chance(80) { AgreementKind::Participation } else { AgreementKind::Cooperation },
+            kind: if self.chance(80) {
+                AgreementKind::Participation
+            } else {
+                AgreementKind::Cooperation
+            },
             direction: Direction::None,
             starts_on,
             ends_on,
@@ -107,22 +121,32 @@ impl Facts {
             offered_at,
             signed_on,
             withdrawn_on: if signed_on.is_none() { self.maybe(30) } else { None },
-            notice_given_on: if signed_on.is_some() && ends_on.is_some() { self.maybe(25) } else { None },
+            notice_given_on: if signed_on.is_some() && ends_on.is_some() {
+                self.maybe(25)
+            } else {
+                None
+            },
             replaced_from: if signed_on.is_some() { self.maybe(10) } else { None },
             ..agreement::Model::default()
         }
     }
 }
 
-/// A register with random agreements between members and activities, as many of both as takes it that few would overlap; those that
-/// would all the same are made to be of a kind that may.
+/// A register with random agreements between members and activities, as many of both as takes it
+/// that few would overlap; those that would all the same are made to be of a kind that may.
 async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
     let mut change = audit::begin(db, &Viewer::operator("test"), "fill").await.unwrap();
     let members: Vec<MemberId> = (0..MEMBERS).map(|_| MemberId::new()).collect();
     let activities: Vec<ActivityId> = (0..5).map(|_| ActivityId::new()).collect();
     for (place, id) in members.iter().enumerate() {
         let name = format!("Förbund {place}");
-        let row = member::Model { id: *id, name_key: swedish::key(&name), name, joined_on: day("2010-01-01"), ..member::Model::default() };
+        let row = member::Model {
+            id: *id,
+            name_key: swedish::key(&name),
+            name,
+            joined_on: day("2010-01-01"),
+            ..member::Model::default()
+        };
         audit::insert(&change, row).await.unwrap();
     }
     for (place, id) in activities.iter().enumerate() {
@@ -144,7 +168,9 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
         for _ in 0..20 {
             row.member_id = members.choose(&mut facts.random).copied();
             row.activity_id = activities.choose(&mut facts.random).copied();
-            let beside = taken.get(&(row.member_id, row.activity_id)).is_some_and(|others| is_beside(&row, others));
+            let beside = taken
+                .get(&(row.member_id, row.activity_id))
+                .is_some_and(|others| is_beside(&row, others));
             if !beside {
                 break;
             }
@@ -180,20 +206,45 @@ async fn slug_of(db: &Database, activity: Option<ActivityId>) -> String {
 }
 
 async fn ids(db: &Database, condition: Condition) -> BTreeSet<AgreementId> {
-    let select = Query::select().column((agreement::Entity, agreement::Column::Id)).from(agreement::Entity).cond_where(condition).take();
-    db.read().query_all(&select).await.unwrap().iter().map(|row| row.try_get_by_index(0).unwrap()).collect()
+    let select = Query::select()
+        .column((agreement::Entity, agreement::Column::Id))
+        .from(agreement::Entity)
+        .cond_where(condition)
+        .take();
+    db.read()
+        .query_all(&select)
+        .await
+        .unwrap()
+        .iter()
+        .map(|row| row.try_get_by_index(0).unwrap())
+        .collect()
 }
 
-async fn deadlines(db: &Database, value: SimpleExpr, condition: Condition) -> BTreeMap<AgreementId, NaiveDate> {
-    let mut select =
-        Query::select().column((agreement::Entity, agreement::Column::Id)).from(agreement::Entity).cond_where(condition).take();
+async fn deadlines(
+    db: &Database,
+    value: SimpleExpr,
+    condition: Condition,
+) -> BTreeMap<AgreementId, NaiveDate> {
+    let mut select = Query::select()
+        .column((agreement::Entity, agreement::Column::Id))
+        .from(agreement::Entity)
+        .cond_where(condition)
+        .take();
     select.expr(value);
     let rows = db.read().query_all(&select).await.unwrap();
-    rows.iter().map(|row| (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap())).collect()
+    rows.iter()
+        .map(|row| (row.try_get_by_index(0).unwrap(), row.try_get_by_index(1).unwrap()))
+        .collect()
 }
 
 /// Fails with the facts of the first agreement that the two tell differently of.
-fn same<T: Ord + Clone + std::fmt::Debug>(what: &str, on: NaiveDate, in_rust: BTreeSet<T>, in_sql: BTreeSet<T>, fact: impl Fn(&T) -> Term) {
+fn same<T: Ord + Clone + std::fmt::Debug>(
+    what: &str,
+    on: NaiveDate,
+    in_rust: BTreeSet<T>,
+    in_sql: BTreeSet<T>,
+    fact: impl Fn(&T) -> Term,
+) {
     if let Some(one) = in_rust.symmetric_difference(&in_sql).next() {
         let teller = if in_rust.contains(one) { "Rust" } else { "SQL" };
         panic!("only {teller} says {what} on {on} of {one:?}: {:#?}", fact(one));
@@ -203,7 +254,8 @@ fn same<T: Ord + Clone + std::fmt::Debug>(what: &str, on: NaiveDate, in_rust: BT
 async fn hold(db: &Database, seed: u64) {
     let mut facts = Facts::new(seed);
     let agreements = fill(db, &mut facts).await;
-    let terms_of: BTreeMap<AgreementId, Term> = agreements.iter().map(|row| (row.id, term_sql::of(row))).collect();
+    let terms_of: BTreeMap<AgreementId, Term> =
+        agreements.iter().map(|row| (row.id, term_sql::of(row))).collect();
     let by_rust = |holds: &dyn Fn(&Term) -> bool| -> BTreeSet<AgreementId> {
         terms_of.iter().filter(|(_, term)| holds(term)).map(|(id, _)| *id).collect()
     };
@@ -214,15 +266,26 @@ async fn hold(db: &Database, seed: u64) {
         for status in Status::ALL {
             let in_rust = by_rust(&|term| term.status(on) == status);
             *seen.entry(status).or_default() += in_rust.len();
-            let condition =
-                Condition::all().add(term_sql::has_status(&[status], on)).add_option(term_sql::is_rare(db.backend(), &[status], on));
+            let condition = Condition::all()
+                .add(term_sql::has_status(&[status], on))
+                .add_option(term_sql::is_rare(db.backend(), &[status], on));
             same(&format!("{status:?}"), on, in_rust, ids(db, condition).await, |id| terms_of[id]);
         }
         let some = [Status::Offered, Status::NoticeGiven, Status::Ended];
-        same("one of three", on, by_rust(&|term| some.contains(&term.status(on))), ids(db, term_sql::has_status(&some, on)).await, |id| {
-            terms_of[id]
-        });
-        same("in force", on, by_rust(&|term| term.is_in_force(on)), ids(db, term_sql::in_force(on)).await, |id| terms_of[id]);
+        same(
+            "one of three",
+            on,
+            by_rust(&|term| some.contains(&term.status(on))),
+            ids(db, term_sql::has_status(&some, on)).await,
+            |id| terms_of[id],
+        );
+        same(
+            "in force",
+            on,
+            by_rust(&|term| term.is_in_force(on)),
+            ids(db, term_sql::in_force(on)).await,
+            |id| terms_of[id],
+        );
         for days in WINDOWS {
             let to = on + Days::new(days);
             let in_rust: BTreeSet<_> = terms_of
@@ -231,19 +294,42 @@ async fn hold(db: &Database, seed: u64) {
                 .filter(|(_, deadline)| *deadline <= to)
                 .collect();
             within += in_rust.len();
-            let in_sql = deadlines(db, term_sql::next_deadline(db.backend(), on), term_sql::deadline_within(db.backend(), on, to)).await;
-            same(&format!("a deadline within {days} days"), on, in_rust, in_sql.into_iter().collect(), |(id, _)| terms_of[id]);
+            let in_sql = deadlines(
+                db,
+                term_sql::next_deadline(db.backend(), on),
+                term_sql::deadline_within(db.backend(), on, to),
+            )
+            .await;
+            same(
+                &format!("a deadline within {days} days"),
+                on,
+                in_rust,
+                in_sql.into_iter().collect(),
+                |(id, _)| terms_of[id],
+            );
         }
-        let in_force = agreements.iter().filter(|row| row.kind == AgreementKind::Participation && terms_of[&row.id].is_in_force(on));
-        let in_rust: BTreeSet<MemberId> =
-            in_force.filter(|row| row.activity_id == agreements[0].activity_id).filter_map(|row| row.member_id).collect();
-        let taking_part = Query::select().column(member::Column::Id).from(member::Entity).and_where(term_sql::takes_part(&slug, on)).take();
+        let in_force = agreements.iter().filter(|row| {
+            row.kind == AgreementKind::Participation && terms_of[&row.id].is_in_force(on)
+        });
+        let in_rust: BTreeSet<MemberId> = in_force
+            .filter(|row| row.activity_id == agreements[0].activity_id)
+            .filter_map(|row| row.member_id)
+            .collect();
+        let taking_part = Query::select()
+            .column(member::Column::Id)
+            .from(member::Entity)
+            .and_where(term_sql::takes_part(&slug, on))
+            .take();
         let found = db.read().query_all(&taking_part).await.unwrap();
-        let in_sql: BTreeSet<MemberId> = found.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
+        let in_sql: BTreeSet<MemberId> =
+            found.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();
         assert_eq!(in_rust, in_sql, "members that take part in an activity on {on}");
     }
     // A test that never meets a status proves nothing about it.
-    assert!(Status::ALL.iter().all(|status| seen.get(status).copied().unwrap_or_default() > DAYS), "{seen:?}");
+    assert!(
+        Status::ALL.iter().all(|status| seen.get(status).copied().unwrap_or_default() > DAYS),
+        "{seen:?}"
+    );
     assert!(within > 1000);
 }
 
@@ -268,7 +354,8 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
         if pair.iter().any(|row| row.signed_on.is_none()) && !facts.chance(20) {
             continue;
         }
-        let of_rust = is_beside(&pair[1], &[term_sql::of(&pair[0])]) && is_beside(&pair[0], &[term_sql::of(&pair[1])]);
+        let of_rust = is_beside(&pair[1], &[term_sql::of(&pair[0])])
+            && is_beside(&pair[0], &[term_sql::of(&pair[1])]);
         let change = audit::begin(&app.db, &Viewer::operator("test"), "pair").await.unwrap();
         let [one, other] = pair.clone();
         audit::insert(&change, one).await.unwrap();
@@ -276,7 +363,12 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
         let of_sql = if facts.chance(50) {
             audit::insert(&change, other).await
         } else {
-            audit::insert(&change, agreement::Model { signed_on: None, notice_given_on: None, ..other.clone() }).await.unwrap();
+            audit::insert(
+                &change,
+                agreement::Model { signed_on: None, notice_given_on: None, ..other.clone() },
+            )
+            .await
+            .unwrap();
             audit::replace(&change, other).await
         };
         assert_eq!(of_sql.is_err(), of_rust, "{:?} {pair:#?}", of_sql.err());
@@ -294,8 +386,13 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
 async fn fill_nothing(db: &Database) -> (MemberId, ActivityId) {
     let mut change = audit::begin(db, &Viewer::operator("test"), "fill").await.unwrap();
     let (member, activity) = (MemberId::new(), ActivityId::new());
-    let row =
-        member::Model { id: member, name: "A".into(), name_key: "a".into(), joined_on: day("2010-01-01"), ..member::Model::default() };
+    let row = member::Model {
+        id: member,
+        name: "A".into(),
+        name_key: "a".into(),
+        joined_on: day("2010-01-01"),
+        ..member::Model::default()
+    };
     audit::insert(&change, row).await.unwrap();
     let row = activity::Model {
         id: activity,
@@ -321,10 +418,15 @@ fn notice_ends_the_first_term_that_it_is_in_time_for() {
         match (term.ends_on, term.renewal_months) {
             (Some(first), Some(renewal)) => {
                 let ends = (0..).map(|round| prolonged(first, renewal, round));
-                let counted = ends.into_iter().find(|last| notice_deadline(*last, term.notice_months) >= given_on);
+                let counted = ends
+                    .into_iter()
+                    .find(|last| notice_deadline(*last, term.notice_months) >= given_on);
                 assert_eq!(Some(ends_on), counted, "{given_on} {term:?}");
             }
-            (agreed, _) => assert_eq!(ends_on, agreed.into_iter().chain([add_months(given_on, term.notice_months)]).min().unwrap()),
+            (agreed, _) => assert_eq!(
+                ends_on,
+                agreed.into_iter().chain([add_months(given_on, term.notice_months)]).min().unwrap()
+            ),
         }
         // Whatever came before, it is known from then on.
         let after = Term { ends_on: Some(ends_on), notice_given_on: Some(given_on), ..term };
@@ -332,11 +434,20 @@ fn notice_ends_the_first_term_that_it_is_in_time_for() {
     }
 }
 
-/// How SQLite goes about a statement, a step a line. What is bound to it does not matter: it plans without statistics.
+/// How SQLite goes about a statement, a step a line. What is bound to it does not matter: it plans
+/// without statistics.
 async fn plan(db: &Database, select: &SelectStatement) -> String {
     let sql = db.backend().build(select).sql;
-    let steps = db.read().query_all_raw(Statement::from_string(db.backend(), format!("EXPLAIN QUERY PLAN {sql}"))).await.unwrap();
-    steps.iter().map(|step| step.try_get::<String>("", "detail").unwrap()).collect::<Vec<_>>().join("\n")
+    let steps = db
+        .read()
+        .query_all_raw(Statement::from_string(db.backend(), format!("EXPLAIN QUERY PLAN {sql}")))
+        .await
+        .unwrap();
+    steps
+        .iter()
+        .map(|step| step.try_get::<String>("", "detail").unwrap())
+        .collect::<Vec<_>>()
+        .join("\n")
 }
 
 #[tokio::test]
@@ -344,8 +455,11 @@ async fn conditions_are_found_by_their_indexes() {
     let app = App::sqlite().await;
     let (db, on) = (&app.db, day("2026-11-21"));
     let agreements = |condition: Condition| {
-        let mut select =
-            Query::select().column((agreement::Entity, agreement::Column::Number)).from(agreement::Entity).cond_where(condition).take();
+        let mut select = Query::select()
+            .column((agreement::Entity, agreement::Column::Number))
+            .from(agreement::Entity)
+            .cond_where(condition)
+            .take();
         select
             .order_by((agreement::Entity, agreement::Column::NumberKey), Order::Asc)
             .order_by((agreement::Entity, agreement::Column::Id), Order::Asc)
@@ -353,10 +467,18 @@ async fn conditions_are_found_by_their_indexes() {
         select
     };
     let status = |status: Status| {
-        Condition::all().add(term_sql::has_status(&[status], on)).add_option(term_sql::is_rare(db.backend(), &[status], on))
+        Condition::all().add(term_sql::has_status(&[status], on)).add_option(term_sql::is_rare(
+            db.backend(),
+            &[status],
+            on,
+        ))
     };
     let members = |condition: SimpleExpr| {
-        let mut select = Query::select().column((member::Entity, member::Column::Id)).from(member::Entity).and_where(condition).take();
+        let mut select = Query::select()
+            .column((member::Entity, member::Column::Id))
+            .from(member::Entity)
+            .and_where(condition)
+            .take();
         select
             .order_by((member::Entity, member::Column::NameKey), Order::Asc)
             .order_by((member::Entity, member::Column::Id), Order::Asc)
@@ -373,10 +495,19 @@ async fn conditions_are_found_by_their_indexes() {
             ],
         ),
         // Few of any register.
-        (agreements(status(Status::Signed)), vec!["SEARCH agreement USING INDEX agreement__starts_on__id (starts_on>?)"]),
+        (
+            agreements(status(Status::Signed)),
+            vec!["SEARCH agreement USING INDEX agreement__starts_on__id (starts_on>?)"],
+        ),
         // Many of any register: a page is full before long, and in its order.
-        (agreements(status(Status::Active)), vec!["SCAN agreement USING INDEX agreement__number_key__id"]),
-        (agreements(status(Status::Ended)), vec!["SCAN agreement USING INDEX agreement__number_key__id"]),
+        (
+            agreements(status(Status::Active)),
+            vec!["SCAN agreement USING INDEX agreement__number_key__id"],
+        ),
+        (
+            agreements(status(Status::Ended)),
+            vec!["SCAN agreement USING INDEX agreement__number_key__id"],
+        ),
         (
             members(term_sql::takes_part("bip", on)),
             vec![

@@ -1,4 +1,5 @@
-//! The time limit of a request, wherever it is spent; and the end of a server, which waits for nothing that only reads.
+//! The time limit of a request, wherever it is spent; and the end of a server, which waits for
+//! nothing that only reads.
 
 use std::time::{Duration, Instant};
 
@@ -18,7 +19,8 @@ use crate::{
 
 const MEMBERS: &str = "{ members { totalCount } }";
 const ASKED: &str = "/graphql?query=%7Bmembers%7BtotalCount%7D%7D";
-const ADMISSION: &str = "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
+const ADMISSION: &str =
+    "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
 
 /// Posts a document with an idempotency key, for the newer media type.
 async fn post_once(app: &App, document: &str) -> Answer {
@@ -36,11 +38,18 @@ fn is_late(answer: &Answer) -> bool {
 }
 
 on_both!(it_holds_while_every_connection_is_taken, |app| async move {
-    let limited = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1"), ("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", "1")]);
+    let limited = app.with(&[
+        ("SAMREGISTER_REQUEST_SECONDS", "1"),
+        ("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", "1"),
+    ]);
     let (server, hurried) = (Served::start(&limited).await, limited.with_lanes());
     let taken = take_readers(&app, false).await;
     let began = Instant::now();
-    let answers = [hurried.office().get(ASKED).await, post_once(&hurried, ADMISSION).await, hurried.office().query(MEMBERS).await];
+    let answers = [
+        hurried.office().get(ASKED).await,
+        post_once(&hurried, ADMISSION).await,
+        hurried.office().query(MEMBERS).await,
+    ];
     assert!(answers.iter().all(is_late), "{answers:?}");
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     // On sockets too, and a subscription waits no longer to begin.
@@ -55,7 +64,11 @@ on_both!(it_holds_while_every_connection_is_taken, |app| async move {
     client.subscribe("t", "subscription { changes(after: \"0\") { revision } }").await;
     for (id, reason) in [("t", "LIMIT_SUBSCRIPTIONS"), ("s", "LIMIT_TIME")] {
         let answer = client.hear().await;
-        assert_eq!((&answer["id"], &answer["payload"][0]["extensions"]["reason"]), (&json!(id), &json!(reason)), "{answer}");
+        assert_eq!(
+            (&answer["id"], &answer["payload"][0]["extensions"]["reason"]),
+            (&json!(id), &json!(reason)),
+            "{answer}"
+        );
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     drop(taken);
@@ -68,8 +81,17 @@ on_both!(a_late_mutation_is_to_be_retried, |app| async move {
     let hurried = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]).with_lanes();
     let writing = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
     let late = post_once(&hurried, ADMISSION).await;
-    assert!(is_late(&late) && late.text().contains("Retry with the same Idempotency-Key"), "{}", late.text());
-    assert_eq!((late.status, late.header("retry-after")), (StatusCode::SERVICE_UNAVAILABLE, "5"), "{}", late.text());
+    assert!(
+        is_late(&late) && late.text().contains("Retry with the same Idempotency-Key"),
+        "{}",
+        late.text()
+    );
+    assert_eq!(
+        (late.status, late.header("retry-after")),
+        (StatusCode::SERVICE_UNAVAILABLE, "5"),
+        "{}",
+        late.text()
+    );
     assert_eq!(late.error()["extensions"]["retryAfterSeconds"], 5);
     writing.undo().await.unwrap();
     // The first is committed, and a retry gives its answer.
@@ -84,9 +106,14 @@ on_both!(a_late_mutation_is_to_be_retried, |app| async move {
 
 #[tokio::test]
 async fn a_document_that_never_yields_its_thread_is_answered_in_time() {
-    let app = App::sqlite().await.with(&[("SAMREGISTER_REQUEST_SECONDS", "1"), ("SAMREGISTER_MAX_CONCURRENT", "100")]).with_lanes();
+    let app = App::sqlite()
+        .await
+        .with(&[("SAMREGISTER_REQUEST_SECONDS", "1"), ("SAMREGISTER_MAX_CONCURRENT", "100")])
+        .with_lanes();
     // What is asked about the schema waits for nothing.
-    let asked: String = (0..60).map(|place| format!("a{place}: __schema {{ types {{ fields {{ args {{ name }} }} }} }} ")).collect();
+    let asked: String = (0..60)
+        .map(|place| format!("a{place}: __schema {{ types {{ fields {{ args {{ name }} }} }} }} "))
+        .collect();
     let (office, document, began) = (app.office(), format!("{{ {asked} }}"), Instant::now());
     let hostile = futures_util::future::join_all((0..8).map(|_| office.query(&document)));
     let other = async {
@@ -112,10 +139,22 @@ on_both!(files_take_from_the_budget, |app| async move {
         let app = app.with(&[("SAMREGISTER_MAX_COST_PER_MINUTE", "1000")]);
         let made = app.office().get(&path).await;
         // A draft costs something to find, and more to set.
-        assert!(made.status == StatusCode::OK || path.ends_with(".pdf") && made.reason() == "COST_BUDGET", "{path}: {}", made.text());
+        assert!(
+            made.status == StatusCode::OK
+                || path.ends_with(".pdf") && made.reason() == "COST_BUDGET",
+            "{path}: {}",
+            made.text()
+        );
         let refused = app.office().get(&path).await;
-        assert_eq!((refused.status, refused.reason()), (StatusCode::TOO_MANY_REQUESTS, "COST_BUDGET"), "{path}");
-        assert!(refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0), "{path}");
+        assert_eq!(
+            (refused.status, refused.reason()),
+            (StatusCode::TOO_MANY_REQUESTS, "COST_BUDGET"),
+            "{path}"
+        );
+        assert!(
+            refused.header("retry-after").parse::<u64>().is_ok_and(|seconds| seconds > 0),
+            "{path}"
+        );
     }
     let rich = app.with(&[("SAMREGISTER_MAX_COST_PER_MINUTE", "20000")]);
     let made = rich.office().get(&format!("/files/agreements/{draft}.pdf")).await;
@@ -127,7 +166,8 @@ on_both!(a_server_that_stops_makes_no_more_files, |app| async move {
     let draft = drafted(&app, register.draft(0, "bip", "2027-01-01")).await;
     let taken = take_readers(&app, true).await;
     let server = Served::start(&app).await;
-    let (address, authorization) = (server.address, app.office().authorization().unwrap().to_owned());
+    let (address, authorization) =
+        (server.address, app.office().authorization().unwrap().to_owned());
     let waiting: Vec<_> = [
         "/files/expiring.ics".to_owned(),
         "/files/revenue.csv?from=2026-01-01&to=2026-12-31".to_owned(),
@@ -145,7 +185,10 @@ on_both!(a_server_that_stops_makes_no_more_files, |app| async move {
     let stopped = server.stop();
     for answer in waiting {
         let answer = answer.await.unwrap();
-        assert!(answer.starts_with("HTTP/1.1 400") && answer.contains("because the server is stopping"), "{answer}");
+        assert!(
+            answer.starts_with("HTTP/1.1 400") && answer.contains("because the server is stopping"),
+            "{answer}"
+        );
     }
     assert!(began.elapsed() < Duration::from_secs(10), "{:?}", began.elapsed());
     drop(taken);
@@ -157,10 +200,14 @@ on_both!(a_server_that_stops_makes_no_more_files, |app| async move {
 async fn small_queries_of_one_subject_leave_connections_to_others() {
     let app = App::postgres().await;
     let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "40")]).with_lanes();
-    let other = Database::connect(&app.url(), app.db.clock, None).await.unwrap().with_trail_key(trail_key());
+    let other = Database::connect(&app.url(), app.db.clock, None)
+        .await
+        .unwrap()
+        .with_trail_key(trail_key());
     let writing = audit::begin(&other, &Viewer::operator("test"), "test").await.unwrap();
     writing.tx().execute_unprepared("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE").await.unwrap();
-    // Each holds its connection until the lock is released: more than there are, and none of them expensive.
+    // Each holds its connection until the lock is released: more than there are, and none of them
+    // expensive.
     let names: String = (0..8).map(|place| format!("a{place}: name ")).collect();
     let query = format!("{{ activities(first: 200) {{ nodes {{ {names} }} }} }}");
     let mut hostile: Vec<_> = (0..32)
@@ -170,7 +217,8 @@ async fn small_queries_of_one_subject_leave_connections_to_others() {
         })
         .collect();
     tokio::time::sleep(Duration::from_millis(500)).await;
-    let answer = tokio::time::timeout(Duration::from_secs(20), app.office().query(MEMBERS)).await.unwrap();
+    let answer =
+        tokio::time::timeout(Duration::from_secs(20), app.office().query(MEMBERS)).await.unwrap();
     assert_eq!(answer["members"]["totalCount"], 0);
     for running in &mut hostile {
         if running.is_finished() {

@@ -1,4 +1,5 @@
-//! Forging the trail: changes by an attacker who has the database, but not the key that signs it, are refused, or found by `verify`.
+//! Forging the trail: changes by an attacker who has the database, but not the key that signs it,
+//! are refused, or found by `verify`.
 
 use ::entity::{
     audit_entry::{Column, Entity, Model},
@@ -6,7 +7,9 @@ use ::entity::{
     person_key, sealed_entry,
 };
 use domain::audit::{self, Keyring, TrailKey};
-use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel, QueryOrder};
+use sea_orm::{
+    ConnectionTrait, DatabaseConnection, DbBackend, EntityTrait, IntoActiveModel, QueryOrder,
+};
 use serde_json::{Value, json};
 
 use crate::{
@@ -18,13 +21,31 @@ const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,jo
     ale,Ale,,,,,2015-01-01,,,,,,,\nbo,Bo,,,,,2015-01-01,,,,,,,\n";
 const CHANGED: &str = "the audit trail never changes";
 
-/// A register with a few commits, of which the last has several entries: two contacts, an allocation, and an import of members.
+/// A register with a few commits, of which the last has several entries: two contacts, an
+/// allocation, and an import of members.
 async fn filled(app: &App) {
     for name in ["Annabella", "Bertil"] {
-        app.office().does("contactAdd", "id", json!({ "role": "OTHER", "name": name, "email": format!("{name}@example.se") })).await.data();
+        app.office()
+            .does(
+                "contactAdd",
+                "id",
+                json!({ "role": "OTHER", "name": name, "email": format!("{name}@example.se") }),
+            )
+            .await
+            .data();
     }
-    let added = app.office().does("memberAdmit", "id", json!({ "name": "Cea", "joinedOn": "2015-01-01" })).await;
-    app.office().does("allocationSet", "id", json!({ "member": added["memberAdmit"]["id"], "year": 2026, "amount": "10" })).await.data();
+    let added = app
+        .office()
+        .does("memberAdmit", "id", json!({ "name": "Cea", "joinedOn": "2015-01-01" }))
+        .await;
+    app.office()
+        .does(
+            "allocationSet",
+            "id",
+            json!({ "member": added["memberAdmit"]["id"], "year": 2026, "amount": "10" }),
+        )
+        .await
+        .data();
     app.import(&[("members.csv", MEMBERS)]).await;
 }
 
@@ -36,7 +57,8 @@ async fn found(app: &App) -> Vec<String> {
     audit::breaches(&app.db).await.unwrap()
 }
 
-/// Makes every hash follow from its entry and the one before, as an attacker would who rewrites the chain.
+/// Makes every hash follow from its entry and the one before, as an attacker would who rewrites the
+/// chain.
 fn rechain(entries: &mut [Model]) {
     let mut before = String::new();
     for entry in entries {
@@ -50,7 +72,10 @@ async fn owner(app: &App) -> DatabaseConnection {
     let db = intruder(app).await;
     let is_sqlite = app.db.backend() == DbBackend::Sqlite;
     for table in ["audit_entry", "person_key", "sealed_entry"] {
-        for guard in ["no_update", "no_delete", "no_replace"].into_iter().filter(|guard| is_sqlite || *guard != "no_replace") {
+        for guard in ["no_update", "no_delete", "no_replace"]
+            .into_iter()
+            .filter(|guard| is_sqlite || *guard != "no_replace")
+        {
             let of = if is_sqlite { String::new() } else { format!(" ON {table}") };
             db.execute_unprepared(&format!("DROP TRIGGER {table}__{guard}{of}")).await.unwrap();
         }
@@ -71,7 +96,9 @@ async fn replace(db: &DatabaseConnection, entries: &[Model]) {
         }
     }
     if !sealed.is_empty() {
-        let sealed = sealed.into_iter().map(|(key_id, revision)| sealed_entry::Model { key_id, revision }.into_active_model());
+        let sealed = sealed
+            .into_iter()
+            .map(|(key_id, revision)| sealed_entry::Model { key_id, revision }.into_active_model());
         sealed_entry::Entity::insert_many(sealed).exec_without_returning(db).await.unwrap();
     }
     let rows = entries.iter().cloned().map(IntoActiveModel::into_active_model);
@@ -105,30 +132,50 @@ on_both!(an_entry_that_was_forged_is_found_and_nothing_is_written_after_it, |app
     let intruder = intruder(&app).await;
     let all = entries(&intruder).await;
     let last = all.last().unwrap().revision;
-    // As on 2026-11-30: a well-formed erasure of something that is no contact, then the revision that it names.
+    // As on 2026-11-30: a well-formed erasure of something that is no contact, then the revision
+    // that it names.
     let allocation = all.iter().find(|entry| entry.form == Some(Form::Allocation)).unwrap();
     let (revision, subject) = (allocation.revision, (SubjectKind::Contact, allocation.subject_id));
-    let erased = json!({ "erased": [{ "revision": revision, "before_sha256": null, "after_sha256": "x" }] });
+    let erased =
+        json!({ "erased": [{ "revision": revision, "before_sha256": null, "after_sha256": "x" }] });
     let forged = next(&all, Form::Contact, subject, &erased);
     Entity::insert(forged.into_active_model()).exec_without_returning(&intruder).await.unwrap();
-    let changed =
-        format!("UPDATE audit_entry SET after = '{{}}', after_digest = 'x', erased_in = {} WHERE revision = {revision}", last + 1);
+    let changed = format!(
+        "UPDATE audit_entry SET after = '{{}}', after_digest = 'x', erased_in = {} WHERE revision = {revision}",
+        last + 1
+    );
     let refused = intruder.execute_unprepared(&changed).await.unwrap_err().to_string();
     assert!(refused.contains(CHANGED), "{refused}");
-    let nobody = format!("audit trail: no signature covers revisions {0} to {0}: this program did not write them", last + 1);
+    let nobody = format!(
+        "audit trail: no signature covers revisions {0} to {0}: this program did not write them",
+        last + 1
+    );
     assert_eq!(found(&app).await, std::slice::from_ref(&nobody));
     // No later signature covers it, of this program or another.
     for app in [app.clone(), app.by(&app.url()).await] {
-        let refused = app.office().does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" })).await;
+        let refused = app
+            .office()
+            .does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" }))
+            .await;
         assert_eq!(refused.code(), "INTERNAL");
     }
     assert_eq!(app.revision().await, last + 1);
     // It says why at the machine, and the check exits with 3.
     let output = app.program().args(["verify"]).output().unwrap();
-    assert_eq!((output.status.code(), String::from_utf8_lossy(&output.stdout).contains(&nobody)), (Some(3), true));
-    let output = app.program().args(["token", "revoke", "--subject", "anna@example.se"]).output().unwrap();
+    assert_eq!(
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).contains(&nobody)),
+        (Some(3), true)
+    );
+    let output =
+        app.program().args(["token", "revoke", "--subject", "anna@example.se"]).output().unwrap();
     let told = String::from_utf8_lossy(&output.stderr).into_owned();
-    assert!(told.contains(&format!("nothing is written: revision {} of the audit trail has no signature", last + 1)), "{told}");
+    assert!(
+        told.contains(&format!(
+            "nothing is written: revision {} of the audit trail has no signature",
+            last + 1
+        )),
+        "{told}"
+    );
 });
 
 on_both!(a_signature_holds_for_one_end_of_one_trail, |app| async move {
@@ -137,9 +184,15 @@ on_both!(a_signature_holds_for_one_end_of_one_trail, |app| async move {
     let all = entries(&owner).await;
     let last = all.len() as i64;
     let commits = all.iter().filter(|entry| entry.signature.is_some()).count();
-    assert!(commits < all.len() && all.last().unwrap().signature.is_some(), "one signature a commit");
-    let nobody =
-        |first: i64, last: i64| format!("audit trail: no signature covers revisions {first} to {last}: this program did not write them");
+    assert!(
+        commits < all.len() && all.last().unwrap().signature.is_some(),
+        "one signature a commit"
+    );
+    let nobody = |first: i64, last: i64| {
+        format!(
+            "audit trail: no signature covers revisions {first} to {last}: this program did not write them"
+        )
+    };
 
     // Everything rewritten, with hashes that fit: each commit's signature is of another hash.
     let mut rewritten = all.clone();
@@ -159,38 +212,65 @@ on_both!(a_signature_holds_for_one_end_of_one_trail, |app| async move {
     head.signature = Some(own.sign(&format!("samregister trail head\n1\n{last}\n{}", head.hash)));
     (head.signed_from, head.key_id) = (Some(1), Some(own.id().to_owned()));
     replace(&owner, &rewritten).await;
-    let stranger = format!("audit trail: revision {last} was signed with the key {}, which is none of those that are trusted", own.id());
+    let stranger = format!(
+        "audit trail: revision {last} was signed with the key {}, which is none of those that are trusted",
+        own.id()
+    );
     assert_eq!(found(&app).await, [stranger]);
     // Under the name of the right key.
     rewritten.last_mut().unwrap().key_id = Some(trail_key().id().to_owned());
     replace(&owner, &rewritten).await;
-    assert_eq!(found(&app).await, [format!("audit trail: the signature of revision {last} does not hold for revisions 1 to {last}")]);
+    assert_eq!(
+        found(&app).await,
+        [format!(
+            "audit trail: the signature of revision {last} does not hold for revisions 1 to {last}"
+        )]
+    );
 
     // The signature of another end, on a forged entry.
     let mut replayed = all.clone();
-    let mut forged = next(&all, Form::Cost, (SubjectKind::Activity, uuid::Uuid::now_v7()), &json!({}));
+    let mut forged =
+        next(&all, Form::Cost, (SubjectKind::Activity, uuid::Uuid::now_v7()), &json!({}));
     (forged.signature, forged.key_id) = (all[0].signature.clone(), all[0].key_id.clone());
     forged.signed_from = Some(last + 1);
     replayed.push(forged);
     replace(&owner, &replayed).await;
-    assert_eq!(found(&app).await, [format!("audit trail: the signature of revision {0} does not hold for revisions {0} to {0}", last + 1)]);
+    assert_eq!(
+        found(&app).await,
+        [format!(
+            "audit trail: the signature of revision {0} does not hold for revisions {0} to {0}",
+            last + 1
+        )]
+    );
     // A signed entry, copied to the end.
     replayed.pop();
     replayed.push(Model { revision: last + 1, ..all[0].clone() });
     replace(&owner, &replayed).await;
     assert_eq!(found(&app).await.len(), 2);
 
-    // An entry slipped in between two commits, as if the program had not looked: the later signature does not cover it.
+    // An entry slipped in between two commits, as if the program had not looked: the later
+    // signature does not cover it.
     let mut slipped = all[..2].to_vec();
-    slipped.push(next(&slipped, Form::Cost, (SubjectKind::Activity, uuid::Uuid::now_v7()), &json!({})));
-    let mut later = next(&slipped, Form::Cost, (SubjectKind::Activity, uuid::Uuid::now_v7()), &json!({}));
-    later.signature = Some(trail_key().sign(&format!("samregister trail head\n4\n4\n{}", later.hash)));
+    slipped.push(next(
+        &slipped,
+        Form::Cost,
+        (SubjectKind::Activity, uuid::Uuid::now_v7()),
+        &json!({}),
+    ));
+    let mut later =
+        next(&slipped, Form::Cost, (SubjectKind::Activity, uuid::Uuid::now_v7()), &json!({}));
+    later.signature =
+        Some(trail_key().sign(&format!("samregister trail head\n4\n4\n{}", later.hash)));
     (later.signed_from, later.key_id) = (Some(4), Some(trail_key().id().to_owned()));
     slipped.push(later);
     replace(&owner, &slipped).await;
-    assert_eq!(found(&app).await, ["audit trail: the signature of revision 4 does not hold for revisions 3 to 4"]);
+    assert_eq!(
+        found(&app).await,
+        ["audit trail: the signature of revision 4 does not hold for revisions 3 to 4"]
+    );
 
-    // The end cut off: what is left holds, but not for a checkpoint, nor for the program that wrote more.
+    // The end cut off: what is left holds, but not for a checkpoint, nor for the program that wrote
+    // more.
     let checkpoint = {
         replace(&owner, &all).await;
         audit::checkpoint(&app.db).await.unwrap()
@@ -200,9 +280,19 @@ on_both!(a_signature_holds_for_one_end_of_one_trail, |app| async move {
     // Of the part that was cut off, the keys of persons are left.
     let left = found(&app).await;
     assert!(left.iter().all(|violation| violation.contains(" sealed nothing: ")), "{left:?}");
-    let departed = audit::departures(app.db.read(), &[checkpoint], Some(trail_key().trusted())).await.unwrap();
-    assert_eq!(departed, [format!("audit trail: revision {last} of the checkpoint of 2026-11-21T09:00:00Z is gone")]);
-    assert_eq!(app.office().does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" })).await.code(), "INTERNAL");
+    let departed =
+        audit::departures(app.db.read(), &[checkpoint], Some(trail_key().trusted())).await.unwrap();
+    assert_eq!(
+        departed,
+        [format!("audit trail: revision {last} of the checkpoint of 2026-11-21T09:00:00Z is gone")]
+    );
+    assert_eq!(
+        app.office()
+            .does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" }))
+            .await
+            .code(),
+        "INTERNAL"
+    );
     replace(&owner, &all).await;
     assert_eq!(found(&app).await, Vec::<String>::new());
 });
@@ -211,12 +301,26 @@ on_both!(keys_of_persons_do_not_change_and_go_with_an_entry_alone, |app| async m
     filled(&app).await;
     let intruder = intruder(&app).await;
     let keys = person_key::Entity::find().all(&intruder).await.unwrap();
-    let literal = |id: &uuid::Uuid| if app.db.backend() == DbBackend::Sqlite { format!("x'{}'", id.simple()) } else { format!("'{id}'") };
+    let literal = |id: &uuid::Uuid| {
+        if app.db.backend() == DbBackend::Sqlite {
+            format!("x'{}'", id.simple())
+        } else {
+            format!("'{id}'")
+        }
+    };
     let [one, other] = [&keys[0], &keys[1]].map(|key| literal(&key.id));
     for (way, reason) in [
-        (format!("UPDATE person_key SET key = (SELECT key FROM person_key WHERE id = {other}) WHERE id = {one}"), "never changes"),
+        (
+            format!(
+                "UPDATE person_key SET key = (SELECT key FROM person_key WHERE id = {other}) WHERE id = {one}"
+            ),
+            "never changes",
+        ),
         ("DELETE FROM person_key".to_owned(), "no entry of the audit trail erases this person"),
-        (format!("DELETE FROM person_key WHERE id = {one}"), "no entry of the audit trail erases this person"),
+        (
+            format!("DELETE FROM person_key WHERE id = {one}"),
+            "no entry of the audit trail erases this person",
+        ),
     ] {
         let refused = intruder.execute_unprepared(&way).await.unwrap_err().to_string();
         assert!(refused.contains(reason), "{way}: {refused}");
@@ -226,14 +330,19 @@ on_both!(keys_of_persons_do_not_change_and_go_with_an_entry_alone, |app| async m
     // With a forged entry the database lets a key go; the entry is found.
     let all = entries(&intruder).await;
     let erasure = json!({ "key_id": keys[0].id, "person": "CONTACT", "revisions": [1] });
-    let forged = Model { record_id: Some(keys[0].id), ..next(&all, Form::Erasure, (SubjectKind::Contact, keys[0].person_id), &erasure) };
+    let forged = Model {
+        record_id: Some(keys[0].id),
+        ..next(&all, Form::Erasure, (SubjectKind::Contact, keys[0].person_id), &erasure)
+    };
     let forged = Model { hash: audit::hash(&forged, &all.last().unwrap().hash), ..forged };
     Entity::insert(forged.into_active_model()).exec_without_returning(&intruder).await.unwrap();
     intruder.execute_unprepared(&format!("DELETE FROM person_key WHERE id = {one}")).await.unwrap();
     let last = all.len() + 1;
     assert_eq!(
         found(&app).await,
-        [format!("audit trail: no signature covers revisions {last} to {last}: this program did not write them")]
+        [format!(
+            "audit trail: no signature covers revisions {last} to {last}: this program did not write them"
+        )]
     );
 
     // Without the guards: one person's key for another's, and a key that is gone.
@@ -243,9 +352,22 @@ on_both!(keys_of_persons_do_not_change_and_go_with_an_entry_alone, |app| async m
     assert_eq!(found(&app).await, [gone]);
     let swapped = person_key::Model { id: keys[0].id, ..keys[1].clone() };
     owner.execute_unprepared(&format!("DELETE FROM person_key WHERE id = {other}")).await.unwrap();
-    person_key::Entity::insert(swapped.into_active_model()).exec_without_returning(&owner).await.unwrap();
-    let is_other = format!("audit trail: the key {} of a person is not the one that it was", keys[0].id.simple());
-    assert_eq!(found(&app).await, [is_other, "audit trail: the key of a person in revision 2 is gone, and no entry erased it".to_owned()]);
+    person_key::Entity::insert(swapped.into_active_model())
+        .exec_without_returning(&owner)
+        .await
+        .unwrap();
+    let is_other = format!(
+        "audit trail: the key {} of a person is not the one that it was",
+        keys[0].id.simple()
+    );
+    assert_eq!(
+        found(&app).await,
+        [
+            is_other,
+            "audit trail: the key of a person in revision 2 is gone, and no entry erased it"
+                .to_owned()
+        ]
+    );
 });
 
 on_both!(a_sealed_field_opens_where_it_was_sealed_alone, |app| async move {
@@ -267,49 +389,93 @@ on_both!(a_trail_of_before_is_migrated_once, |app| async move {
         let text = format!(
             "{{\"id\":\"0197aaaa-aaaa-7000-8000-00000000000a\",\"name\":\"{name}\",\"billing\":{{\"email\":\"{name}@example.se\",\"buyer_reference\":null}}}}"
         );
-        write_as_before(&app, "memberAdmit", SubjectKind::Member, uuid::Uuid::now_v7(), &text).await;
+        write_as_before(&app, "memberAdmit", SubjectKind::Member, uuid::Uuid::now_v7(), &text)
+            .await;
     }
     let old = entries(app.db.read()).await;
     let line = format!("2026-11-20T09:00:00Z 3 {}", old[2].hash);
     // Nothing is written to it before.
-    assert_eq!(app.office().does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" })).await.code(), "INTERNAL");
+    assert_eq!(
+        app.office()
+            .does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" }))
+            .await
+            .code(),
+        "INTERNAL"
+    );
     assert!(found(&app).await.iter().any(|violation| violation.contains("revision 1 has no form")));
     migrate_trail(&app).await;
     let new = entries(app.db.read()).await;
     assert_eq!((new.len(), found(&app).await), (4, Vec::new()));
     for (old, new) in old.iter().zip(&new) {
-        assert_eq!((new.former_hash.as_ref(), new.form, new.form_version), (Some(&old.hash), Some(Form::Member), 0));
+        assert_eq!(
+            (new.former_hash.as_ref(), new.form, new.form_version),
+            (Some(&old.hash), Some(Form::Member), 0)
+        );
         assert_ne!(new.hash, old.hash);
         assert!(!new.after.as_deref().unwrap().contains("@example.se"));
     }
     let stated: Value = serde_json::from_str(new[3].after.as_deref().unwrap()).unwrap();
-    assert_eq!(stated, json!({ "revision": 3, "old_head": old[2].hash, "new_head": new[2].hash, "broken": [] }));
+    assert_eq!(
+        stated,
+        json!({ "revision": 3, "old_head": old[2].hash, "new_head": new[2].hash, "broken": [] })
+    );
     assert_eq!((new[3].action.as_str(), new[3].signed_from), ("trailMigrate", Some(1)));
     // Once is enough, and the register is written to again.
     migrate_trail(&app).await;
-    app.office().does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" })).await.data();
+    app.office()
+        .does("memberAdmit", "id", json!({ "name": "Dan", "joinedOn": "2015-01-01" }))
+        .await
+        .data();
     assert_eq!((app.revision().await, found(&app).await), (5, Vec::new()));
-    // A checkpoint of before still holds, and would show a trail that was rewritten before it was migrated.
+    // A checkpoint of before still holds, and would show a trail that was rewritten before it was
+    // migrated.
     let trusted = trail_key();
-    let departures = async |line: &str| audit::departures(app.db.read(), &[line.parse().unwrap()], Some(trusted.trusted())).await.unwrap();
+    let departures = async |line: &str| {
+        audit::departures(app.db.read(), &[line.parse().unwrap()], Some(trusted.trusted()))
+            .await
+            .unwrap()
+    };
     assert_eq!(departures(&line).await, Vec::<String>::new());
     let other = format!("2026-11-20T09:00:00Z 3 {}", "9f".repeat(32));
     assert!(departures(&other).await[0].starts_with("audit trail: revision 3 has the hash "));
     // The guards are there again.
-    let refused = intruder(&app).await.execute_unprepared("UPDATE audit_entry SET actor = 'ingen'").await.unwrap_err().to_string();
+    let refused = intruder(&app)
+        .await
+        .execute_unprepared("UPDATE audit_entry SET actor = 'ingen'")
+        .await
+        .unwrap_err()
+        .to_string();
     assert!(refused.contains(CHANGED), "{refused}");
     // What was migrated is covered as what came later.
     let owner = owner(&app).await;
-    owner.execute_unprepared(&format!("UPDATE audit_entry SET former_hash = '{}' WHERE revision = 2", "9f".repeat(32))).await.unwrap();
+    owner
+        .execute_unprepared(&format!(
+            "UPDATE audit_entry SET former_hash = '{}' WHERE revision = 2",
+            "9f".repeat(32)
+        ))
+        .await
+        .unwrap();
     assert!(found(&app).await.len() >= 2);
 });
 
 on_both!(what_did_not_hold_before_the_migration_is_stated_by_it, |app| async move {
     for name in ["Ale", "Bo", "Cea"] {
-        write_as_before(&app, "memberAdmit", SubjectKind::Member, uuid::Uuid::now_v7(), &format!("{{\"name\":\"{name}\"}}")).await;
+        write_as_before(
+            &app,
+            "memberAdmit",
+            SubjectKind::Member,
+            uuid::Uuid::now_v7(),
+            &format!("{{\"name\":\"{name}\"}}"),
+        )
+        .await;
     }
     let owner = owner(&app).await;
-    owner.execute_unprepared("UPDATE audit_entry SET after = '{\"name\":\"Bosse\"}' WHERE revision = 2").await.unwrap();
+    owner
+        .execute_unprepared(
+            "UPDATE audit_entry SET after = '{\"name\":\"Bosse\"}' WHERE revision = 2",
+        )
+        .await
+        .unwrap();
     // The guards must be there for it to take away.
     let guard = if app.db.backend() == DbBackend::Sqlite {
         "CREATE TRIGGER audit_entry__no_update BEFORE UPDATE ON audit_entry BEGIN SELECT RAISE(ABORT, 'no'); END"
@@ -331,7 +497,10 @@ on_both!(what_did_not_hold_before_the_migration_is_stated_by_it, |app| async mov
 /// Runs a command; returns its output and its exit code.
 fn run(app: &App, arguments: &[&str], settings: &[(&str, &str)]) -> (String, Option<i32>) {
     let output = app.program().args(arguments).envs(settings.iter().copied()).output().unwrap();
-    (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())
+    (
+        String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr),
+        output.status.code(),
+    )
 }
 
 on_both!(without_a_key_the_trail_is_not_authenticated, |app| async move {
@@ -341,20 +510,36 @@ on_both!(without_a_key_the_trail_is_not_authenticated, |app| async move {
     let output = |settings: &[(&str, &str)]| {
         let mut program = app.program();
         // Its usual place would be next to the file, or in the working directory.
-        program.env_remove("SAMREGISTER_TRAIL_KEY").current_dir(folder.path()).envs(settings.iter().copied());
+        program
+            .env_remove("SAMREGISTER_TRAIL_KEY")
+            .current_dir(folder.path())
+            .envs(settings.iter().copied());
         let output = program.arg("verify").output().unwrap();
-        (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())
+        (
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr),
+            output.status.code(),
+        )
     };
     let (told, code) = output(&[]);
-    assert!(code == Some(0) && told.contains("the audit trail was not authenticated: there is no key in "), "{told}");
+    assert!(
+        code == Some(0)
+            && told.contains("the audit trail was not authenticated: there is no key in "),
+        "{told}"
+    );
     let (told, code) = output(&[("SAMREGISTER_TRAIL_MUST_AUTHENTICATE", "true")]);
     assert!(code == Some(3) && told.starts_with("audit trail: not authenticated: "), "{told}");
     // An auditor has the public key alone.
     let (shown, code) = run(&app, &["trail-key", "show"], &[]);
     assert_eq!((shown.as_str(), code), (trail_key().public_pem().unwrap().as_str(), Some(0)));
     std::fs::write(file("auditor.pem"), &shown).unwrap();
-    let (told, code) = output(&[("SAMREGISTER_TRAIL_PUBLIC_KEYS", &file("auditor.pem")), ("SAMREGISTER_TRAIL_MUST_AUTHENTICATE", "true")]);
-    assert!(code == Some(0) && told.contains("no violation") && !told.contains("authenticated"), "{told}");
+    let (told, code) = output(&[
+        ("SAMREGISTER_TRAIL_PUBLIC_KEYS", &file("auditor.pem")),
+        ("SAMREGISTER_TRAIL_MUST_AUTHENTICATE", "true"),
+    ]);
+    assert!(
+        code == Some(0) && told.contains("no violation") && !told.contains("authenticated"),
+        "{told}"
+    );
     std::fs::write(file("auditor.pem"), TrailKey::generate().public_pem().unwrap()).unwrap();
     let (told, code) = output(&[("SAMREGISTER_TRAIL_PUBLIC_KEYS", &file("auditor.pem"))]);
     assert!(code == Some(3) && told.contains("which is none of those that are trusted"), "{told}");
@@ -381,12 +566,19 @@ on_both!(the_key_is_replaced_by_one_that_it_appoints, |app| async move {
         trail_key().id(),
         new.id()
     );
-    assert!(code == Some(1) && told.starts_with("error: nothing is written: ") && told.contains(&replaced), "{told}");
+    assert!(
+        code == Some(1)
+            && told.starts_with("error: nothing is written: ")
+            && told.contains(&replaced),
+        "{told}"
+    );
     // The new key continues the trail, and verifies all of it.
     let (told, code) = run(&app, &["token", "revoke", "--subject", "anna@example.se"], &settings);
     assert_eq!(code, Some(0), "{told}");
     let (told, code) = with_the_old_key();
-    for part in ["does not trust", "SAMREGISTER_TRAIL_PUBLIC_KEYS", "`samregister verify`", new.id()] {
+    for part in
+        ["does not trust", "SAMREGISTER_TRAIL_PUBLIC_KEYS", "`samregister verify`", new.id()]
+    {
         assert!(code == Some(1) && told.contains(part), "{part}: {told}");
     }
     let (told, code) = run(&app, &["verify"], &settings);
@@ -396,12 +588,20 @@ on_both!(the_key_is_replaced_by_one_that_it_appoints, |app| async move {
     // A server that still has the old key is refused, and what it had signed would be found.
     assert_eq!(app.office().does("memberAdmit", "id", admission).await.code(), "INTERNAL");
     let all = entries(app.db.read()).await;
-    let mut forged = next(&all, Form::Cost, (SubjectKind::Activity, uuid::Uuid::now_v7()), &json!({}));
+    let mut forged =
+        next(&all, Form::Cost, (SubjectKind::Activity, uuid::Uuid::now_v7()), &json!({}));
     let last = forged.revision;
-    forged.signature = Some(trail_key().sign(&format!("samregister trail head\n{last}\n{last}\n{}", forged.hash)));
+    forged.signature =
+        Some(trail_key().sign(&format!("samregister trail head\n{last}\n{last}\n{}", forged.hash)));
     (forged.signed_from, forged.key_id) = (Some(last), Some(trail_key().id().to_owned()));
-    Entity::insert(forged.into_active_model()).exec_without_returning(&intruder(&app).await).await.unwrap();
-    let replaced = format!("audit trail: revision {last} was signed with the key {}, which was replaced before", trail_key().id());
+    Entity::insert(forged.into_active_model())
+        .exec_without_returning(&intruder(&app).await)
+        .await
+        .unwrap();
+    let replaced = format!(
+        "audit trail: revision {last} was signed with the key {}, which was replaced before",
+        trail_key().id()
+    );
     assert_eq!(found(&app).await, [replaced]);
 });
 
@@ -420,15 +620,25 @@ on_both!(the_key_is_made_at_the_first_start_and_never_again, |app| async move {
         (String::from_utf8_lossy(&output.stderr).into_owned(), output.status.code())
     };
     let usual = match app.db.backend() {
-        DbBackend::Sqlite => std::path::PathBuf::from(format!("{}.trail-key.pem", app.url().strip_prefix("sqlite://").unwrap())),
+        DbBackend::Sqlite => std::path::PathBuf::from(format!(
+            "{}.trail-key.pem",
+            app.url().strip_prefix("sqlite://").unwrap()
+        )),
         _ => folder.path().join("samregister.trail-key.pem"),
     };
     let (told, code) = migrate();
-    let made = format!("that signs the audit trail: {}. Back it up now, apart from the database", usual.display());
+    let made = format!(
+        "that signs the audit trail: {}. Back it up now, apart from the database",
+        usual.display()
+    );
     assert!(code == Some(0) && told.contains(&made), "{told}");
     let key = std::fs::read_to_string(&usual).unwrap();
     #[cfg(unix)]
-    assert_eq!(std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&usual).unwrap().permissions()) & 0o777, 0o600);
+    assert_eq!(
+        std::os::unix::fs::PermissionsExt::mode(&std::fs::metadata(&usual).unwrap().permissions())
+            & 0o777,
+        0o600
+    );
     let (told, code) = migrate();
     assert!(code == Some(0) && !told.contains("that signs the audit trail"), "{told}");
     assert_eq!(std::fs::read_to_string(&usual).unwrap(), key);
@@ -436,6 +646,9 @@ on_both!(the_key_is_made_at_the_first_start_and_never_again, |app| async move {
     filled(&app).await;
     std::fs::remove_file(&usual).unwrap();
     let (told, code) = migrate();
-    assert!(code == Some(1) && told.contains(&format!("was signed with the key {}", trail_key().id())), "{told}");
+    assert!(
+        code == Some(1) && told.contains(&format!("was signed with the key {}", trail_key().id())),
+        "{told}"
+    );
     assert!(!usual.exists());
 });

@@ -1,4 +1,5 @@
-//! Replacing the key that signs the trail: whatever interrupts it, the key that the trail appointed is never lost.
+//! Replacing the key that signs the trail: whatever interrupts it, the key that the trail appointed
+//! is never lost.
 
 use std::{
     fs,
@@ -47,8 +48,16 @@ impl Keys {
 
     /// Runs a command with the key; returns its output and its exit code.
     fn run(&self, app: &App, arguments: &[&str]) -> (String, Option<i32>) {
-        let output = app.program().args(arguments).env("SAMREGISTER_TRAIL_KEY", self.file()).output().unwrap();
-        (String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr), output.status.code())
+        let output = app
+            .program()
+            .args(arguments)
+            .env("SAMREGISTER_TRAIL_KEY", self.file())
+            .output()
+            .unwrap();
+        (
+            String::from_utf8(output.stdout).unwrap() + &String::from_utf8_lossy(&output.stderr),
+            output.status.code(),
+        )
     }
 }
 
@@ -61,7 +70,10 @@ async fn appoint(app: &App, new: &TrailKey) {
 }
 
 on_both!(a_replacement_that_was_interrupted_is_finished_by_the_next_one, |app| async move {
-    app.office().does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2015-01-01" })).await.data();
+    app.office()
+        .does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2015-01-01" }))
+        .await
+        .data();
     let keys = Keys::new();
     let new = keys.write_next();
     // As if the program ended after the commit that appoints the key.
@@ -69,7 +81,10 @@ on_both!(a_replacement_that_was_interrupted_is_finished_by_the_next_one, |app| a
     let revision = app.revision().await;
     let (said, code) = keys.run(&app, &["trail-key", "replace"]);
     assert!(code == Some(0) && said.contains(new.id()), "{said}");
-    assert_eq!((id(&keys.file()), id(&keys.former()), keys.next().exists()), (new.id().to_owned(), trail_key().id().to_owned(), false));
+    assert_eq!(
+        (id(&keys.file()), id(&keys.former()), keys.next().exists()),
+        (new.id().to_owned(), trail_key().id().to_owned(), false)
+    );
     assert_eq!(app.revision().await, revision, "nothing is appointed twice");
 
     // As a program of before left it: the old key is moved away, the new one not yet in its place.
@@ -83,15 +98,29 @@ on_both!(a_replacement_that_was_interrupted_is_finished_by_the_next_one, |app| a
 });
 
 on_both!(a_key_that_was_not_appointed_yet_is_used_by_the_next_replacement, |app| async move {
-    app.office().does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2015-01-01" })).await.data();
+    app.office()
+        .does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2015-01-01" }))
+        .await
+        .data();
     let keys = Keys::new();
     let new = keys.write_next();
     // While the trail refuses to be written to, the new key stays.
     let clock = app.at("2999-01-01T09:00:00Z");
-    clock.office().does("memberAdmit", "id", json!({ "name": "Bo", "joinedOn": "2015-01-01" })).await.data();
+    clock
+        .office()
+        .does("memberAdmit", "id", json!({ "name": "Bo", "joinedOn": "2015-01-01" }))
+        .await
+        .data();
     let (said, code) = keys.run(&app, &["trail-key", "replace"]);
-    assert!(code == Some(1) && said.contains("stays; `samregister trail-key replace` tries again, or finishes"), "{said}");
-    assert_eq!((id(&keys.file()), id(&keys.next())), (trail_key().id().to_owned(), new.id().to_owned()));
+    assert!(
+        code == Some(1)
+            && said.contains("stays; `samregister trail-key replace` tries again, or finishes"),
+        "{said}"
+    );
+    assert_eq!(
+        (id(&keys.file()), id(&keys.next())),
+        (trail_key().id().to_owned(), new.id().to_owned())
+    );
     assert_eq!(keys.run(&app, &["clock", "--accept"]).1, Some(0));
     let (said, code) = keys.run(&app, &["trail-key", "replace"]);
     assert_eq!(code, Some(0), "{said}");
@@ -117,13 +146,21 @@ on_both!(a_key_that_others_can_read_is_warned_of, |app| async move {
     for mode in [0o640, 0o604] {
         fs::set_permissions(keys.file(), fs::Permissions::from_mode(mode)).unwrap();
         let (said, code) = keys.run(&app, &["verify"]);
-        assert!(code == Some(0) && said.contains(warning) && said.contains(&format!("its mode is {mode:03o}")), "{said}");
+        assert!(
+            code == Some(0)
+                && said.contains(warning)
+                && said.contains(&format!("its mode is {mode:03o}")),
+            "{said}"
+        );
     }
 });
 
 on_both!(no_key_is_made_when_the_trail_cannot_be_read, |app| async move {
     use sea_orm::ConnectionTrait;
-    app.office().does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2015-01-01" })).await.data();
+    app.office()
+        .does("memberAdmit", "id", json!({ "name": "Ale", "joinedOn": "2015-01-01" }))
+        .await
+        .data();
     let folder = tempfile::tempdir().unwrap();
     let migrate = || {
         let mut program = app.program();
@@ -137,7 +174,9 @@ on_both!(no_key_is_made_when_the_trail_cannot_be_read, |app| async move {
     let (said, code) = migrate();
     assert!(code == Some(1) && said.contains("key_id"), "{said}");
     let usual = match app.db.backend() {
-        sea_orm::DbBackend::Sqlite => PathBuf::from(format!("{}.trail-key.pem", app.url().strip_prefix("sqlite://").unwrap())),
+        sea_orm::DbBackend::Sqlite => {
+            PathBuf::from(format!("{}.trail-key.pem", app.url().strip_prefix("sqlite://").unwrap()))
+        }
         _ => folder.path().join("samregister.trail-key.pem"),
     };
     assert!(!usual.exists(), "{said}");
@@ -148,5 +187,11 @@ on_both!(a_server_whose_key_was_replaced_is_not_ready, |app| async move {
     appoint(&app, &TrailKey::generate()).await;
     let answer = app.get("/readyz").await;
     assert_eq!(answer.status, 503);
-    assert!(answer.text().contains("the key that signs the audit trail was replaced; restart this server"), "{}", answer.text());
+    assert!(
+        answer
+            .text()
+            .contains("the key that signs the audit trail was replaced; restart this server"),
+        "{}",
+        answer.text()
+    );
 });

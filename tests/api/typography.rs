@@ -1,4 +1,5 @@
-//! What documents look like and read like: words are whole for programs, nothing is printed over something else, and no page has the foot alone.
+//! What documents look like and read like: words are whole for programs, nothing is printed over
+//! something else, and no page has the foot alone.
 
 use domain::documents::{
     agreement::{self, Agreement, Party},
@@ -17,7 +18,9 @@ fn set(invoice: &Invoice) -> Vec<u8> {
 }
 
 fn of_lines(count: usize) -> Invoice {
-    let lines = (1..=count).map(|place| line(&format!("BIP-kurs, tillfälle {place}"), 1000, 45_000, VatRate::Standard25));
+    let lines = (1..=count).map(|place| {
+        line(&format!("BIP-kurs, tillfälle {place}"), 1000, 45_000, VatRate::Standard25)
+    });
     document(InvoiceKind::Invoice, lines.collect(), false)
 }
 
@@ -26,8 +29,13 @@ const PROSE: &str = "Kursintäkterna och kursintäkter redovisas av samordningsf
     dataskyddsförordningen enligt personuppgiftsbiträdesavtalet med uppdragsgivarens verksamhetsansvariga.";
 
 fn reads_well(words: &str) {
-    for word in ["Kursintäkterna", "kursintäkter", "samordningsförbunden", "personuppgiftsbehandlingen", "personuppgiftsbiträdesavtalet"]
-    {
+    for word in [
+        "Kursintäkterna",
+        "kursintäkter",
+        "samordningsförbunden",
+        "personuppgiftsbehandlingen",
+        "personuppgiftsbiträdesavtalet",
+    ] {
         assert!(words.contains(word), "{word}: {words}");
     }
     assert!(!words.contains(['\u{ad}', '\u{200b}', '\u{2010}']), "{words:?}");
@@ -39,7 +47,12 @@ fn words_are_whole_in_the_text_of_a_pdf() {
         let text = format!("{}{PROSE}", "ord ".repeat(blanks));
         let lines = vec![line(&text, 1000, 100, VatRate::Standard25)];
         reads_well(&judges::words(&set(&document(InvoiceKind::Invoice, lines, false))));
-        let party = |role: &str| Party { role: role.into(), name: "Samordningsförbundet".into(), org_number: None, address: vec![] };
+        let party = |role: &str| Party {
+            role: role.into(),
+            name: "Samordningsförbundet".into(),
+            org_number: None,
+            address: vec![],
+        };
         let agreement = Agreement {
             title: "Avtal om personuppgiftsbehandling".into(),
             number: Some("2026-0001".into()),
@@ -52,24 +65,39 @@ fn words_are_whole_in_the_text_of_a_pdf() {
         let pdf = agreement::rendered(&agreement).unwrap().pdf;
         let words = judges::words(&pdf);
         reads_well(&words);
-        assert!(words.contains("Avtal om personuppgiftsbehandling") && words.contains("Uppsägningstid"), "{words}");
+        assert!(
+            words.contains("Avtal om personuppgiftsbehandling") && words.contains("Uppsägningstid"),
+            "{words}"
+        );
     }
 }
 
 #[test]
 fn a_long_reference_stays_in_its_column() {
-    for reference in ["W".repeat(70), "INKÖPSORDER-2026/ÖSTERGÖTLAND_SAMORDNING:4711-0001".to_owned(), "ordernummer".repeat(9)] {
-        for (name, invoice) in named().into_iter().filter(|(name, _)| matches!(*name, "ordinary" | "credit-whole")) {
+    for reference in [
+        "W".repeat(70),
+        "INKÖPSORDER-2026/ÖSTERGÖTLAND_SAMORDNING:4711-0001".to_owned(),
+        "ordernummer".repeat(9),
+    ] {
+        for (name, invoice) in
+            named().into_iter().filter(|(name, _)| matches!(*name, "ordinary" | "credit-whole"))
+        {
             let pdf = set(&Invoice { order_reference: Some(reference.clone()), ..invoice });
             // The column ends 98 mm from the edge, and the next one begins at 108 mm.
             let over = judges::places_of_words(&pdf).into_iter().filter(|(from, to, word)| {
-                let is_part = word.chars().count() > 3 && reference.contains(word.trim_end_matches('-'));
+                let is_part =
+                    word.chars().count() > 3 && reference.contains(word.trim_end_matches('-'));
                 is_part && *from < 277.0 && *to > 280.0
             });
             assert_eq!(over.collect::<Vec<_>>(), [], "{name} {reference}");
-            // A program that joins words takes a hyphen at the end of a line for one of the typesetter's.
+            // A program that joins words takes a hyphen at the end of a line for one of the
+            // typesetter's.
             let plain = |text: &str| text.replace([' ', '-'], "");
-            assert!(plain(&judges::words(&pdf)).contains(&plain(&reference)), "{name}: {}", judges::words(&pdf));
+            assert!(
+                plain(&judges::words(&pdf)).contains(&plain(&reference)),
+                "{name}: {}",
+                judges::words(&pdf)
+            );
         }
     }
 }
@@ -79,8 +107,14 @@ fn no_page_of_an_invoice_has_the_foot_alone() {
     for count in (14..30).chain(54..68) {
         let pages = judges::pages(&set(&of_lines(count)));
         let last = pages.last().unwrap();
-        assert!(last.contains("Så betalar ni") && last.contains("Momsregistreringsnummer"), "{count} lines: {last}");
-        assert!(pages.iter().filter(|page| page.contains("Momsregistreringsnummer")).count() == 1, "{count} lines");
+        assert!(
+            last.contains("Så betalar ni") && last.contains("Momsregistreringsnummer"),
+            "{count} lines: {last}"
+        );
+        assert!(
+            pages.iter().filter(|page| page.contains("Momsregistreringsnummer")).count() == 1,
+            "{count} lines"
+        );
     }
 }
 
@@ -88,15 +122,26 @@ fn no_page_of_an_invoice_has_the_foot_alone() {
 fn each_page_of_an_invoice_carries_the_sum_of_the_lines_so_far() {
     for count in [40, 75, 110] {
         let pages = judges::pages(&set(&of_lines(count)));
-        let plain: Vec<String> = pages.iter().map(|page| page.split_whitespace().collect()).collect();
+        let plain: Vec<String> =
+            pages.iter().map(|page| page.split_whitespace().collect()).collect();
         assert!(plain.len() > 1, "{count} lines");
         let mut lines = 0;
         for (place, page) in plain.iter().enumerate() {
             // Each line is 450 kr. Words and sums stand apart in the text of a page.
-            let has = |words: &str, lines: usize| page.contains(words) && page.contains(&format!("{},00kr", lines * 450));
-            assert_eq!(has("Transportfrånföregåendesida", lines), place > 0 && lines < count, "{count} lines, page {place}: {page}");
+            let has = |words: &str, lines: usize| {
+                page.contains(words) && page.contains(&format!("{},00kr", lines * 450))
+            };
+            assert_eq!(
+                has("Transportfrånföregåendesida", lines),
+                place > 0 && lines < count,
+                "{count} lines, page {place}: {page}"
+            );
             lines += page.matches("BIP-kurs").count();
-            assert_eq!(has("Attföraövertillnästasida", lines), lines < count, "{count} lines, page {place}: {page}");
+            assert_eq!(
+                has("Attföraövertillnästasida", lines),
+                lines < count,
+                "{count} lines, page {place}: {page}"
+            );
         }
         assert_eq!(lines, count);
     }
@@ -104,7 +149,12 @@ fn each_page_of_an_invoice_carries_the_sum_of_the_lines_so_far() {
 
 #[test]
 fn signature_lines_are_level_and_never_alone_on_a_page() {
-    let party = |role: &str, name: &str| Party { role: role.into(), name: name.into(), org_number: None, address: vec![] };
+    let party = |role: &str, name: &str| Party {
+        role: role.into(),
+        name: name.into(),
+        org_number: None,
+        address: vec![],
+    };
     let long = "Samordningsförbundet för norra, södra, östra och västra Exempelbygden med omnejd";
     for paragraphs in 0..24 {
         let agreement = Agreement {
@@ -121,8 +171,12 @@ fn signature_lines_are_level_and_never_alone_on_a_page() {
         assert!(last.contains("Underskrifter") && last.contains("överens"), "{paragraphs}: {last}");
         let words = judges::heights_of_words(&pdf);
         for caption in ["Underskrift", "Namnförtydligande"] {
-            let found: Vec<f64> = words.iter().filter(|(.., word)| word == caption).map(|(top, ..)| *top).collect();
-            assert!(matches!(found[..], [one, other] if (one - other).abs() < 0.1), "{paragraphs}: {caption} at {found:?}");
+            let found: Vec<f64> =
+                words.iter().filter(|(.., word)| word == caption).map(|(top, ..)| *top).collect();
+            assert!(
+                matches!(found[..], [one, other] if (one - other).abs() < 0.1),
+                "{paragraphs}: {caption} at {found:?}"
+            );
         }
     }
 }

@@ -1,6 +1,8 @@
-//! Tests that a register of every release before this one can be migrated, and that the migration can be interrupted at any point.
+//! Tests that a register of every release before this one can be migrated, and that the migration
+//! can be interrupted at any point.
 //!
-//! `tests/fixtures/upgrade` has a folder for each release, which its `make.py` wrote with the program of that release.
+//! `tests/fixtures/upgrade` has a folder for each release, which its `make.py` wrote with the
+//! program of that release.
 
 use std::{
     collections::BTreeSet,
@@ -24,7 +26,8 @@ use crate::{
 /// The key that signs the trail of a fixture.
 const KEYS: [&str; 2] = ["register.db.trail-key.pem", "register.sql.trail-key.pem"];
 
-/// Tables that a conversion writes with random values or the time: of these only the number of rows is compared.
+/// Tables that a conversion writes with random values or the time: of these only the number of rows
+/// is compared.
 const CONVERTED: &[&str] = &["audit_entry", "person_key", "sealed_entry"];
 
 /// Tables that hold rows only while a change is made, or after changes have failed.
@@ -36,8 +39,11 @@ fn fixtures() -> PathBuf {
 
 /// The versions of every release, as the list of released migrations and the changelog have them.
 fn released() -> BTreeSet<&'static str> {
-    let of_migrations = migration::releases::RELEASED.lines().filter_map(|line| line.split(' ').next());
-    let headings = include_str!("../../CHANGELOG.md").lines().filter_map(|line| line.strip_prefix("## [")?.split(']').next());
+    let of_migrations =
+        migration::releases::RELEASED.lines().filter_map(|line| line.split(' ').next());
+    let headings = include_str!("../../CHANGELOG.md")
+        .lines()
+        .filter_map(|line| line.strip_prefix("## [")?.split(']').next());
     of_migrations.chain(headings.filter(|version| *version != "Unreleased")).collect()
 }
 
@@ -47,7 +53,15 @@ fn each_release_has_its_fixture() {
         let folder = fixtures().join(version.strip_suffix(".0").unwrap_or(version));
         // The trail of 0.1 was not signed.
         let keys = if numbers(version) < [0, 2, 0] { [].as_slice() } else { &KEYS };
-        for file in ["register.db.gz", "register.db.checkpoint", "register.sql.gz", "register.sql.checkpoint"].iter().chain(keys) {
+        for file in [
+            "register.db.gz",
+            "register.db.checkpoint",
+            "register.sql.gz",
+            "register.sql.checkpoint",
+        ]
+        .iter()
+        .chain(keys)
+        {
             let file = folder.join(file);
             assert!(
                 file.is_file(),
@@ -61,7 +75,11 @@ fn each_release_has_its_fixture() {
 /// The folders of all releases.
 fn releases() -> Vec<PathBuf> {
     let folder = fixtures();
-    let mut releases: Vec<_> = fs::read_dir(folder).unwrap().map(|entry| entry.unwrap().path()).filter(|path| path.is_dir()).collect();
+    let mut releases: Vec<_> = fs::read_dir(folder)
+        .unwrap()
+        .map(|entry| entry.unwrap().path())
+        .filter(|path| path.is_dir())
+        .collect();
     releases.sort();
     assert!(!releases.is_empty(), "there is no fixture");
     releases
@@ -94,19 +112,23 @@ async fn restored(app: &App, release: &Path) -> (Place, PathBuf) {
 /// Checks the register with `verify`, against the checkpoint of the release too.
 #[track_caller]
 fn verify(place: &Place, checkpoint: &Path) {
-    let output = place.program().args(["verify", "--checkpoints"]).arg(checkpoint).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let output =
+        place.program().args(["verify", "--checkpoints"]).arg(checkpoint).output().unwrap();
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
     assert!(!said.contains("before the audit trail"), "{said}");
 }
 
-/// Checks what was written since the checkpoint of the release, which includes the trail's migration.
+/// Checks what was written since the checkpoint of the release, which includes the trail's
+/// migration.
 #[track_caller]
 fn verify_since(place: &Place, checkpoint: &Path) {
     let text = fs::read_to_string(checkpoint).unwrap();
     let line = text.lines().rfind(|line| !line.starts_with('#') && !line.starts_with('+')).unwrap();
     let output = place.program().args(["verify", "--since", line]).output().unwrap();
-    let said = String::from_utf8_lossy(&output.stdout).into_owned() + &String::from_utf8_lossy(&output.stderr);
+    let said = String::from_utf8_lossy(&output.stdout).into_owned()
+        + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
 }
 
@@ -128,15 +150,21 @@ on_both!(a_register_of_each_release_is_migrated, |app| async move {
         let (place, checkpoint) = restored(&app, &release).await;
         let before = Content::of(&place).await;
         let empty = before.empty_tables();
-        assert!(empty.iter().all(|table| TRANSIENT.contains(table)), "{}: no row in {empty:?}", release.display());
+        assert!(
+            empty.iter().all(|table| TRANSIENT.contains(table)),
+            "{}: no row in {empty:?}",
+            release.display()
+        );
         migrate(&place);
         let after = Content::of(&place).await;
-        // A released migration that was changed gives a new register another schema than an old one.
+        // A released migration that was changed gives a new register another schema than an old
+        // one.
         assert_eq!(after.schema, fresh.schema, "{}", release.display());
         for (table, rows) in &before.rows {
             // The trail's migration adds entries of its own, and no other.
             let is_added = |row: &&String| table == "audit_entry" && row.contains("trailMigrate");
-            let added = after.rows.get(table).map_or(0, |rows| rows.iter().filter(is_added).count());
+            let added =
+                after.rows.get(table).map_or(0, |rows| rows.iter().filter(is_added).count());
             let now = after.rows.get(table).map(|rows| rows.len() - added);
             assert!(
                 table == "seaql_migrations" || now == Some(rows.len()),
@@ -152,25 +180,38 @@ on_both!(a_register_of_each_release_is_migrated, |app| async move {
     }
 });
 
-on_both!(a_migration_of_an_old_register_that_was_killed_is_finished_by_the_next_one, |app| async move {
-    for release in releases() {
-        let (old, checkpoint) = restored(&app, &release).await;
-        let whole = old.copy().await;
-        let time = migrate(&whole);
-        let expected = comparable(Content::of(&whole).await);
-        for delay in kill_points(runs(3, 30), time) {
-            let place = old.copy().await;
-            migrate_killed(&place, delay);
-            assert_eq!(comparable(Content::of(&place).await), expected, "{}: killed after {delay:?}", release.display());
-            verify(&place, &checkpoint);
+on_both!(
+    a_migration_of_an_old_register_that_was_killed_is_finished_by_the_next_one,
+    |app| async move {
+        for release in releases() {
+            let (old, checkpoint) = restored(&app, &release).await;
+            let whole = old.copy().await;
+            let time = migrate(&whole);
+            let expected = comparable(Content::of(&whole).await);
+            for delay in kill_points(runs(3, 30), time) {
+                let place = old.copy().await;
+                migrate_killed(&place, delay);
+                assert_eq!(
+                    comparable(Content::of(&place).await),
+                    expected,
+                    "{}: killed after {delay:?}",
+                    release.display()
+                );
+                verify(&place, &checkpoint);
+            }
         }
     }
-});
+);
 
-/// Rows that 0.1 wrote no entry about, or one without this field: how an attacker changes them, and what `verify` says of it.
+/// Rows that 0.1 wrote no entry about, or one without this field: how an attacker changes them, and
+/// what `verify` says of it.
 fn tampering(is_sqlite: bool) -> Vec<(&'static str, String, &'static str)> {
     let bytes = if is_sqlite { "x'00'" } else { "'\\x00'::bytea" };
-    let file = |format| format!("UPDATE invoice_file SET bytes = {bytes}, sha256 = '{OF_ONE_BYTE}' WHERE format = '{format}'");
+    let file = |format| {
+        format!(
+            "UPDATE invoice_file SET bytes = {bytes}, sha256 = '{OF_ONE_BYTE}' WHERE format = '{format}'"
+        )
+    };
     let charge = "INSERT INTO fee_charge (line_id, kind, year, round, member_id)
         SELECT l.id, 'MEMBERSHIP_FEE', 2020, 1, (SELECT id FROM member ORDER BY id LIMIT 1)
         FROM invoice_line l JOIN invoice i ON i.id = l.invoice_id
@@ -181,13 +222,18 @@ fn tampering(is_sqlite: bool) -> Vec<(&'static str, String, &'static str)> {
         ("invoice_content", "UPDATE invoice_content SET content = 'X'".into(), "invoice content "),
         ("invoice_file", file("PDF"), "invoice pdf "),
         ("invoice_file", file("XML"), "invoice xml "),
-        ("agreement_document", "UPDATE agreement_document SET html = 'X'".into(), "agreement html "),
+        (
+            "agreement_document",
+            "UPDATE agreement_document SET html = 'X'".into(),
+            "agreement html ",
+        ),
         ("fee_charge", "UPDATE fee_charge SET year = year - 1".into(), "fee charge "),
         ("fee_charge", charge.into(), "has no entry in the audit trail"),
         ("bank_payment_part", part.into(), "bank payment part "),
         (
             "token_revocation",
-            "UPDATE token_revocation SET member_id = (SELECT id FROM member ORDER BY id LIMIT 1)".into(),
+            "UPDATE token_revocation SET member_id = (SELECT id FROM member ORDER BY id LIMIT 1)"
+                .into(),
             "token revocation ",
         ),
     ]
@@ -196,25 +242,39 @@ fn tampering(is_sqlite: bool) -> Vec<(&'static str, String, &'static str)> {
 /// SHA-256 of a byte that is 0.
 const OF_ONE_BYTE: &str = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a30617afa01d";
 
-on_both!(rows_that_an_older_trail_did_not_tell_of_are_checked_when_it_is_migrated, |app| async move {
-    let (place, _) = restored(&app, &fixtures().join("0.1")).await;
-    migrate(&place);
-    for (table, statement, found) in tampering(place.url().starts_with("sqlite:")) {
-        let place = place.copy().await;
-        let db = sea_orm::Database::connect(place.url()).await.unwrap();
-        assert!(past_triggers_of(db, table, &statement).await > 0, "{statement}");
-        let output = place.program().arg("verify").output().unwrap();
-        let said = String::from_utf8_lossy(&output.stdout).into_owned();
-        assert!(output.status.code() == Some(3) && said.contains(found), "{statement}: {said}");
+on_both!(
+    rows_that_an_older_trail_did_not_tell_of_are_checked_when_it_is_migrated,
+    |app| async move {
+        let (place, _) = restored(&app, &fixtures().join("0.1")).await;
+        migrate(&place);
+        for (table, statement, found) in tampering(place.url().starts_with("sqlite:")) {
+            let place = place.copy().await;
+            let db = sea_orm::Database::connect(place.url()).await.unwrap();
+            assert!(past_triggers_of(db, table, &statement).await > 0, "{statement}");
+            let output = place.program().arg("verify").output().unwrap();
+            let said = String::from_utf8_lossy(&output.stdout).into_owned();
+            assert!(output.status.code() == Some(3) && said.contains(found), "{statement}: {said}");
+        }
     }
-});
+);
 
 on_both!(a_row_that_was_changed_before_the_migration_is_found_after_it, |app| async move {
     let (place, _) = restored(&app, &fixtures().join("0.1")).await;
     let db = sea_orm::Database::connect(place.url()).await.unwrap();
-    assert!(past_triggers_of(db, "allocation", "UPDATE allocation SET amount = amount * 10 WHERE year = 2026").await > 0);
+    assert!(
+        past_triggers_of(
+            db,
+            "allocation",
+            "UPDATE allocation SET amount = amount * 10 WHERE year = 2026"
+        )
+        .await
+            > 0
+    );
     migrate(&place);
     let output = place.program().arg("verify").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
-    assert!(output.status.code() == Some(3) && said.contains("allocation ") && said.contains("amount"), "{said}");
+    assert!(
+        output.status.code() == Some(3) && said.contains("allocation ") && said.contains("amount"),
+        "{said}"
+    );
 });

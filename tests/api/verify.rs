@@ -14,15 +14,25 @@ on_both!(verify_finds_documents_that_are_not_what_was_kept, |app| async move {
     let (app, _folder) = lived(&app).await;
     let postgres = app.db.backend() == DbBackend::Postgres;
     let unlock: &[&str] = if postgres {
-        &["DROP TRIGGER invoice_file__kept ON invoice_file", "DROP TRIGGER invoice_content__kept ON invoice_content"]
+        &[
+            "DROP TRIGGER invoice_file__kept ON invoice_file",
+            "DROP TRIGGER invoice_content__kept ON invoice_content",
+        ]
     } else {
-        &["DROP TRIGGER invoice_file__update", "DROP TRIGGER invoice_file__delete", "DROP TRIGGER invoice_content__update"]
+        &[
+            "DROP TRIGGER invoice_file__update",
+            "DROP TRIGGER invoice_file__delete",
+            "DROP TRIGGER invoice_content__update",
+        ]
     };
     for statement in unlock {
         raw(&app, statement).await.unwrap();
     }
-    let of = |number: &str| format!("WHERE invoice_id = (SELECT id FROM invoice WHERE number = '{number}')");
-    let (byte, total) = if postgres { ("'\\x00'::bytea", "\"total\":12500") } else { ("x'00'", "\"total\":12500") };
+    let of = |number: &str| {
+        format!("WHERE invoice_id = (SELECT id FROM invoice WHERE number = '{number}')")
+    };
+    let (byte, total) =
+        if postgres { ("'\\x00'::bytea", "\"total\":12500") } else { ("x'00'", "\"total\":12500") };
     for (statement, breach) in [
         (
             format!("UPDATE invoice_file SET bytes = {byte} {} AND format = 'PDF'", of("20260001")),
@@ -32,9 +42,15 @@ on_both!(verify_finds_documents_that_are_not_what_was_kept, |app| async move {
             format!("UPDATE invoice_file SET sha256 = 'x' {}", of("K20260003")),
             "credit note K20260003 has other bytes in its XML than the SHA-256 says: x",
         ),
-        (format!("DELETE FROM invoice_file {}", of("20260002")), "invoice 20260002 has a document but no e-invoice"),
         (
-            format!("UPDATE invoice_content SET content = REPLACE(content, '20260003', '20260009') {}", of("20260003")),
+            format!("DELETE FROM invoice_file {}", of("20260002")),
+            "invoice 20260002 has a document but no e-invoice",
+        ),
+        (
+            format!(
+                "UPDATE invoice_content SET content = REPLACE(content, '20260003', '20260009') {}",
+                of("20260003")
+            ),
             "invoice 20260003 has a document of another one: 20260009",
         ),
         (
@@ -42,7 +58,10 @@ on_both!(verify_finds_documents_that_are_not_what_was_kept, |app| async move {
             "credit note K20260001 has a document that can't be read",
         ),
         (
-            format!("UPDATE invoice_content SET content = REPLACE(content, '{total}', '\"total\":12501') {}", of("20260001")),
+            format!(
+                "UPDATE invoice_content SET content = REPLACE(content, '{total}', '\"total\":12501') {}",
+                of("20260001")
+            ),
             "invoice 20260001 has a document that says that it comes to 125.01, but the register says 125.00",
         ),
     ] {
@@ -62,23 +81,36 @@ on_both!(verify_finds_texts_of_agreements_that_are_not_what_was_kept, |app| asyn
     assert_eq!(found().await, [""; 0]);
     let postgres = app.db.backend() == DbBackend::Postgres;
     for table in ["agreement_document", "agreement_signature"] {
-        let unlock = if postgres { format!("ALTER TABLE {table} DISABLE TRIGGER USER") } else { format!("DROP TRIGGER {table}__update") };
+        let unlock = if postgres {
+            format!("ALTER TABLE {table} DISABLE TRIGGER USER")
+        } else {
+            format!("DROP TRIGGER {table}__update")
+        };
         raw(&app, &unlock).await.unwrap();
     }
     let byte = if postgres { "'\\x00'::bytea" } else { "x'00'" };
-    let of = |number: &str| format!("WHERE agreement_id = (SELECT id FROM agreement WHERE number = '{number}')");
+    let of = |number: &str| {
+        format!("WHERE agreement_id = (SELECT id FROM agreement WHERE number = '{number}')")
+    };
     for (statement, breach) in [
         (
             format!("UPDATE agreement_document SET pdf = {byte} {}", of("2026-0001")),
             "agreement 2026-0001 has other bytes in its PDF than the SHA-256 says: ",
         ),
         (
-            format!("UPDATE agreement_signature SET document_sha256 = 'x' {} AND party = 'NETWORK'", of("2026-0002")),
+            format!(
+                "UPDATE agreement_signature SET document_sha256 = 'x' {} AND party = 'NETWORK'",
+                of("2026-0002")
+            ),
             "agreement 2026-0002 has a signature by Ada Ås under another text: x",
         ),
     ] {
         assert_eq!(raw(&app, &statement).await.unwrap(), 1, "{statement}");
-        assert!(found().await.iter().any(|found| found.starts_with(breach)), "{breach}: {:?}", found().await);
+        assert!(
+            found().await.iter().any(|found| found.starts_with(breach)),
+            "{breach}: {:?}",
+            found().await
+        );
     }
     assert_eq!(found().await.len(), 2);
 });

@@ -1,4 +1,5 @@
-//! Findings of `verify` in a register that others write to, and about numbers that came with imported history.
+//! Findings of `verify` in a register that others write to, and about numbers that came with
+//! imported history.
 
 use std::sync::{
     Arc,
@@ -30,7 +31,8 @@ on_both!(a_register_that_others_write_to_is_checked_in_one_state, |app| async mo
             let (app, draft) = (app.clone(), register.draft(writer, "bip", "2027-01-01"));
             let (stop, written) = (Arc::clone(&stop), Arc::clone(&written));
             tokio::spawn(async move {
-                // What the search knows, what agreements store of their dates, and entries of the trail change in every turn.
+                // What the search knows, what agreements store of their dates, and entries of the
+                // trail change in every turn.
                 let id = deed(&app.office(), "agreementDraft", draft.clone(), "id").await["agreementDraft"]["id"].clone();
                 for turn in 0.. {
                     if stop.load(Ordering::Relaxed) {
@@ -76,7 +78,10 @@ on_both!(numbers_that_imported_history_lacks_are_notes, |app| async move {
     .await;
     let found = verified(&app).await;
     assert_eq!(found.violations, [""; 0]);
-    let notes = ["agreement 2025-0014 is followed by 2025-0017: 15 to 16 are missing", "the invoice series lacks 1002 to 1009"];
+    let notes = [
+        "agreement 2025-0014 is followed by 2025-0017: 15 to 16 are missing",
+        "the invoice series lacks 1002 to 1009",
+    ];
     for note in notes {
         assert!(found.notes.contains(&format!("{note} from imported history")), "{found:?}");
     }
@@ -84,26 +89,40 @@ on_both!(numbers_that_imported_history_lacks_are_notes, |app| async move {
     let told = String::from_utf8_lossy(&output.stdout).into_owned();
     assert_eq!(output.status.code(), Some(0), "{told}");
     assert!(
-        told.contains("note: the invoice series lacks 1002 to 1009 from imported history\n") && told.contains("no violation, "),
+        told.contains("note: the invoice series lacks 1002 to 1009 from imported history\n")
+            && told.contains("no violation, "),
         "{told}"
     );
 
-    // What the program numbers has no gap; one that is made behind its back is a violation, also where the numbers of history begin.
+    // What the program numbers has no gap; one that is made behind its back is a violation, also
+    // where the numbers of history begin.
     let buyer = member(&app, 1).await;
     for number in 1011..=1013 {
         let id = drafted(&app.finance(), course(&buyer, "100.00")).await;
-        assert_eq!(issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"], number.to_string());
+        assert_eq!(
+            issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"],
+            number.to_string()
+        );
     }
     assert_eq!(verified(&app).await, found);
     let postgres = app.db.backend() == sea_orm::DbBackend::Postgres;
     for number in [1012, 1011] {
-        let unlock = if postgres { "ALTER TABLE invoice DISABLE TRIGGER USER" } else { "DROP TRIGGER IF EXISTS invoice__frozen" };
+        let unlock = if postgres {
+            "ALTER TABLE invoice DISABLE TRIGGER USER"
+        } else {
+            "DROP TRIGGER IF EXISTS invoice__frozen"
+        };
         raw(&app, unlock).await.unwrap();
-        let rename = format!("UPDATE invoice SET number = 'X{number}', number_key = 'x{number}' WHERE number = '{number}'");
+        let rename = format!(
+            "UPDATE invoice SET number = 'X{number}', number_key = 'x{number}' WHERE number = '{number}'"
+        );
         raw(&app, &rename).await.unwrap();
     }
     let violations = verified(&app).await.violations;
-    assert!(violations.contains(&"the invoice series lacks 1011 to 1012".to_owned()), "{violations:?}");
+    assert!(
+        violations.contains(&"the invoice series lacks 1011 to 1012".to_owned()),
+        "{violations:?}"
+    );
 
     // An import above them brings history again.
     let app = with_network(&app, crate::invoicing_samples::NETWORK).0;
@@ -116,5 +135,8 @@ on_both!(numbers_that_imported_history_lacks_are_notes, |app| async move {
     ])
     .await;
     let notes = verified(&app).await.notes;
-    assert!(notes.contains(&"the invoice series lacks 1014 to 1019 from imported history".to_owned()), "{notes:?}");
+    assert!(
+        notes.contains(&"the invoice series lacks 1014 to 1019 from imported history".to_owned()),
+        "{notes:?}"
+    );
 });

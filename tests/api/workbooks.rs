@@ -1,4 +1,5 @@
-//! What is promised of workbooks: every report for people is one in Swedish, by the ending of its file, and CSV stays as RFC 4180 has it.
+//! What is promised of workbooks: every report for people is one in Swedish, by the ending of its
+//! file, and CSV stays as RFC 4180 has it.
 
 use std::{fs, path::Path, process::Output};
 
@@ -29,12 +30,25 @@ impl Workbook {
         }
     }
 
-    /// The cells of a row of the first sheet, from 1: texts as they are, numbers as the file has them.
+    /// The cells of a row of the first sheet, from 1: texts as they are, numbers as the file has
+    /// them.
     fn row(&self, number: usize) -> Vec<String> {
-        let row = self.sheet.split_once(&format!("<row r=\"{number}\"")).unwrap().1.split_once("</row>").unwrap().0;
+        let row = self
+            .sheet
+            .split_once(&format!("<row r=\"{number}\""))
+            .unwrap()
+            .1
+            .split_once("</row>")
+            .unwrap()
+            .0;
         let value = |cell: &str| {
-            let value = cell.split_once("<v>").map_or("", |(_, rest)| rest.split_once("</v>").unwrap().0);
-            if cell.contains("t=\"s\"") { self.texts[value.parse::<usize>().unwrap()].clone() } else { value.to_owned() }
+            let value =
+                cell.split_once("<v>").map_or("", |(_, rest)| rest.split_once("</v>").unwrap().0);
+            if cell.contains("t=\"s\"") {
+                self.texts[value.parse::<usize>().unwrap()].clone()
+            } else {
+                value.to_owned()
+            }
         };
         row.split("<c ").skip(1).map(value).collect()
     }
@@ -85,7 +99,12 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
             "Datum|Verksamhet|Beskrivning|Leverantör|Fakturanummer|Avtal|Belopp|Avdragen moms|Status|Orsak till rättelse",
             "A1:J3",
         ),
-        (format!("grants {year}"), "Bidrag", "Datum|Verksamhet|Bidragsgivare|Avtal|Belopp|Status|Orsak till rättelse", "A1:G3"),
+        (
+            format!("grants {year}"),
+            "Bidrag",
+            "Datum|Verksamhet|Bidragsgivare|Avtal|Belopp|Status|Orsak till rättelse",
+            "A1:G3",
+        ),
         (
             "break-even --year 2026".to_owned(),
             "Nollresultat 2026",
@@ -122,8 +141,16 @@ on_both!(every_report_for_people_is_a_workbook_in_swedish, |app| async move {
         let book = workbook(&app, folder.path(), &line);
         assert!(book.names.contains(&format!("<sheet name=\"{sheet}\"")), "{line}: {}", book.names);
         assert_eq!(book.row(1).join("|"), headings, "{line}");
-        assert!(book.sheet.contains(&format!("<autoFilter ref=\"{filter}\"")), "{line}: {}", book.sheet);
-        assert!(book.sheet.contains("ySplit=\"1\"") && book.sheet.contains("state=\"frozen\""), "{line}: {}", book.sheet);
+        assert!(
+            book.sheet.contains(&format!("<autoFilter ref=\"{filter}\"")),
+            "{line}: {}",
+            book.sheet
+        );
+        assert!(
+            book.sheet.contains("ySplit=\"1\"") && book.sheet.contains("state=\"frozen\""),
+            "{line}: {}",
+            book.sheet
+        );
     }
 });
 
@@ -133,14 +160,27 @@ on_both!(workbooks_have_swedish_words_and_days_as_days, |app| async move {
     let folder = tempfile::tempdir().unwrap();
     let book = workbook(&app, folder.path(), "expiring --from 2026-11-21 --within-days 90");
     // 31 December 2026 is day 46387 of spreadsheets.
-    let first = ["2026-7001", "Samordningsförbundet Alfa", "BIP", "Särskilt avtal", "Sista dag för uppsägning", "46387", "40"];
+    let first = [
+        "2026-7001",
+        "Samordningsförbundet Alfa",
+        "BIP",
+        "Särskilt avtal",
+        "Sista dag för uppsägning",
+        "46387",
+        "40",
+    ];
     assert_eq!(book.row(2)[..7], first);
     assert_eq!(book.row(2)[7], "Förlängs med 12\u{a0}månader om det inte sägs upp");
     assert!(book.sheet.contains("<c r=\"F2\" s="), "{}", book.sheet);
-    let book = workbook(&app, folder.path(), "revenue --from 2026-01-01 --to 2026-12-31 --group-by month");
+    let book =
+        workbook(&app, folder.path(), "revenue --from 2026-01-01 --to 2026-12-31 --group-by month");
     // An agreement with Gamma commits to a cost from February on.
     assert_eq!((book.row(2)[0].as_str(), book.row(3)[0].as_str()), ("februari 2026", "mars 2026"));
-    let book = workbook(&app, folder.path(), "revenue --from 2026-01-01 --to 2026-12-31 --group-by quarter");
+    let book = workbook(
+        &app,
+        folder.path(),
+        "revenue --from 2026-01-01 --to 2026-12-31 --group-by quarter",
+    );
     assert_eq!((book.row(2)[0].as_str(), book.row(6)[0].as_str()), ("kvartal 1 2026", "Summa"));
     let book = workbook(&app, folder.path(), "matrix --on 2026-11-21");
     assert_eq!(book.row(2), ["Samordningsförbundet Alfa", "2026-7001"]);
@@ -180,20 +220,35 @@ on_both!(a_file_with_an_unknown_ending_is_refused, |app| async move {
         let refused = run(&app, folder.path(), &format!("{line} --output rapport.pdf"));
         let message = String::from_utf8_lossy(&refused.stderr).into_owned();
         assert_eq!(refused.status.code(), Some(2), "{line}: {message}");
-        assert_eq!(message, format!("error: --output has the unknown ending .pdf; known are {known}\n"), "{line}");
+        assert_eq!(
+            message,
+            format!("error: --output has the unknown ending .pdf; known are {known}\n"),
+            "{line}"
+        );
         assert!(!folder.path().join("rapport.pdf").exists(), "{line}");
     }
     // Of a day ahead it says that; a workbook may go into a pipe.
     let ahead = run(&app, folder.path(), "receivables --as-of 2900-01-01 --format xlsx");
-    assert!(ahead.status.success() && ahead.stdout.starts_with(b"PK"), "{}", String::from_utf8_lossy(&ahead.stderr));
-    assert!(String::from_utf8_lossy(&ahead.stderr).starts_with("note: 2900-01-01 is after today, "), "{:?}", ahead.stderr);
+    assert!(
+        ahead.status.success() && ahead.stdout.starts_with(b"PK"),
+        "{}",
+        String::from_utf8_lossy(&ahead.stderr)
+    );
+    assert!(
+        String::from_utf8_lossy(&ahead.stderr).starts_with("note: 2900-01-01 is after today, "),
+        "{:?}",
+        ahead.stderr
+    );
 });
 
 on_both!(csv_is_for_programs_and_says_so, |app| async move {
     app.import(samples::FILES).await;
     let folder = tempfile::tempdir().unwrap();
     for (line, header) in [
-        ("invoices list --from 2026-01-01", "number,kind,state,buyer,issued_on,due_on,settled_on,ocr,net,"),
+        (
+            "invoices list --from 2026-01-01",
+            "number,kind,state,buyer,issued_on,due_on,settled_on,ocr,net,",
+        ),
         ("invoices late --on 2026-11-21", "number,buyer,issued_on,"),
         ("payments list", "date,amount,left,state,"),
         ("matrix --on 2026-11-21", "member,member_name,activity,number\r\n"),

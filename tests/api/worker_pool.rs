@@ -62,18 +62,28 @@ fn begin(app: &App, name: &'static str, input: Value) -> JoinHandle<Answer> {
 /// Another one's mutation, which must be done while the pool is busy.
 async fn write(caller: &Caller<'_>, name: &str) {
     let done = deed(caller, "organisationAdd", json!({ "name": name }), "id");
-    timeout(Duration::from_secs(4), done).await.unwrap_or_else(|_| panic!("{name} waits for the pool")).data();
+    timeout(Duration::from_secs(4), done)
+        .await
+        .unwrap_or_else(|_| panic!("{name} waits for the pool"))
+        .data();
 }
 
 on_both!(a_template_is_checked_while_others_write, |app| async move {
     let register = Register::fill(&app).await;
-    let parameters = json!([{ "name": "days", "label": "Dagar", "type": "INTEGER", "required": true }]);
+    let parameters =
+        json!([{ "name": "days", "label": "Dagar", "type": "INTEGER", "required": true }]);
     let body = "## Avtal\n\nI {{ days }} dagar.\n";
     let new = json!({ "slug": "prov", "title": "Prov", "kind": "PARTICIPATION", "body": body, "parameters": parameters });
-    let next = json!({ "template": register.id("deltagande"), "body": body, "parameters": parameters });
+    let next =
+        json!({ "template": register.id("deltagande"), "body": body, "parameters": parameters });
     let publish = json!({ "version": register.id("utkast 1") });
-    for (n, (name, input)) in
-        [("templateCreate", new), ("templateVersionDraft", next), ("templateVersionPublish", publish)].into_iter().enumerate()
+    for (n, (name, input)) in [
+        ("templateCreate", new),
+        ("templateVersionDraft", next),
+        ("templateVersionPublish", publish),
+    ]
+    .into_iter()
+    .enumerate()
     {
         let blockers = Blockers::start(&format!("check {n}")).await;
         let mut checked = begin(&app, name, input);
@@ -95,7 +105,14 @@ on_both!(a_text_that_changes_while_it_is_checked_is_checked_again, |app| async m
     raw(&app, &format!("UPDATE agreement_template_text SET body = 'Avtal {{{{ okant }}}}' WHERE version_id = {draft}")).await.unwrap();
     drop(blockers);
     let answer = published.await.unwrap();
-    assert_eq!(answer.bad_fields(), ["input.version.body", "input.version.parameters.0.name", "input.version.parameters.1.name"]);
+    assert_eq!(
+        answer.bad_fields(),
+        [
+            "input.version.body",
+            "input.version.parameters.0.name",
+            "input.version.parameters.1.name"
+        ]
+    );
 });
 
 on_both!(an_offer_whose_facts_change_is_set_again_while_others_write, |app| async move {
@@ -116,7 +133,13 @@ on_both!(an_offer_whose_facts_change_is_set_again_while_others_write, |app| asyn
     write(&app.office(), "Annan").await;
     drop(second);
     offered.await.unwrap().data();
-    let answer = app.office().ask("query($id: ID!) { agreement(by: { id: $id }) { document { html } } }", json!({ "id": id })).await;
+    let answer = app
+        .office()
+        .ask(
+            "query($id: ID!) { agreement(by: { id: $id }) { document { html } } }",
+            json!({ "id": id }),
+        )
+        .await;
     let html = answer["agreement"]["document"]["html"].as_str().unwrap();
     assert!(html.contains("Förbund Noll") && !html.contains("Förbund 00"), "{html}");
 });
@@ -133,7 +156,10 @@ on_both!(the_text_of_a_draft_is_filled_in_while_others_write, |app| async move {
     for (n, (name, input)) in inputs.into_iter().enumerate() {
         let blockers = Blockers::start(&format!("draft {n}")).await;
         let mut written = begin(&app, name, input);
-        assert!(timeout(SOON, &mut written).await.is_err(), "the text of {name} was not filled in in the pool");
+        assert!(
+            timeout(SOON, &mut written).await.is_err(),
+            "the text of {name} was not filled in in the pool"
+        );
         write(&app.office(), &format!("Annan {n}")).await;
         drop(blockers);
         written.await.unwrap().data();
@@ -144,12 +170,14 @@ on_both!(a_draft_that_changes_while_its_text_is_filled_in_is_read_again, |app| a
     let register = Register::fill(&app).await;
     let id = drafted(&app, register.draft(0, "bip", "2027-01-01")).await;
     let first = Blockers::start("first").await;
-    let mut updated = begin(&app, "agreementDraftUpdate", json!({ "agreement": id, "noticeMonths": 6 }));
+    let mut updated =
+        begin(&app, "agreementDraftUpdate", json!({ "agreement": id, "noticeMonths": 6 }));
     assert!(timeout(SOON, &mut updated).await.is_err());
     deed(&app.office(), "agreementWithdraw", json!({ "agreement": id }), "id").await.data();
     drop(first);
     assert_eq!(updated.await.unwrap().reason(), "WITHDRAWN");
-    // The text names the other party; and the pool is busy again when the mutation has found that out.
+    // The text names the other party; and the pool is busy again when the mutation has found that
+    // out.
     let second = Blockers::start("second").await;
     let mut new = begin(&app, "agreementDraft", register.draft(1, "bip", "2027-01-01"));
     assert!(timeout(SOON, &mut new).await.is_err());
@@ -191,8 +219,9 @@ on_both!(a_small_invoice_does_not_wait_for_large_ones, |app| async move {
         worker_pool::run_long("another", work).await
     });
     begins.await.unwrap();
-    let fetched =
-        timeout(Duration::from_secs(60), app.finance().get(&small)).await.unwrap_or_else(|_| panic!("it waits for the large one"));
+    let fetched = timeout(Duration::from_secs(60), app.finance().get(&small))
+        .await
+        .unwrap_or_else(|_| panic!("it waits for the large one"));
     assert!(fetched.bytes.starts_with(b"%PDF-"), "{}", fetched.text());
     drop(sender);
     large.await.unwrap().unwrap();
@@ -211,11 +240,17 @@ on_both!(a_pdf_that_is_being_set_is_kept_for_the_next_who_asks, |app| async move
     };
     tx.execute_unprepared(lock).await.unwrap();
     let late = hurried.finance().get(&path).await;
-    assert_eq!((late.status.as_u16(), &late.error()["extensions"]["reason"]), (400, &json!("LIMIT_TIME")));
+    assert_eq!(
+        (late.status.as_u16(), &late.error()["extensions"]["reason"]),
+        (400, &json!("LIMIT_TIME"))
+    );
     tx.rollback().await.unwrap();
     connection.close().await.unwrap();
     for _ in 0..300 {
-        let kept = app.db.read().query_all_raw(Statement::from_string(app.db.backend(), "SELECT 1 FROM invoice_file WHERE format = 'PDF'"));
+        let kept = app.db.read().query_all_raw(Statement::from_string(
+            app.db.backend(),
+            "SELECT 1 FROM invoice_file WHERE format = 'PDF'",
+        ));
         if !kept.await.unwrap().is_empty() {
             return;
         }

@@ -1,4 +1,5 @@
-//! A year of drawn documents on both databases: its books are proved at every month end, and the SIE file is the same byte for byte.
+//! A year of drawn documents on both databases: its books are proved at every month end, and the
+//! SIE file is the same byte for byte.
 
 use std::{fs, path::Path, process::Command, thread};
 
@@ -11,11 +12,18 @@ const LONG: usize = 10_000;
 /// Seed of the year.
 const SEED: u64 = 13;
 
-/// Has `tests/model/year.py` draw the year into a register and prove it. Returns the register's SIE file.
+/// Has `tests/model/year.py` draw the year into a register and prove it. Returns the register's SIE
+/// file.
 fn prove(program: &Command, file: &Path) -> Vec<u8> {
     let script = Path::new(env!("CARGO_MANIFEST_DIR")).join("tests/model/year.py");
     let mut command = Command::new("python3");
-    command.arg("-B").arg(script).arg("--program").arg(program.get_program()).arg("--sie").arg(file);
+    command
+        .arg("-B")
+        .arg(script)
+        .arg("--program")
+        .arg(program.get_program())
+        .arg("--sie")
+        .arg(file);
     command.args(["--seed", &SEED.to_string(), "--documents", &runs(SHORT, LONG).to_string()]);
     for (name, value) in program.get_envs() {
         match value {
@@ -24,7 +32,8 @@ fn prove(program: &Command, file: &Path) -> Vec<u8> {
         };
     }
     let output = command.output().unwrap();
-    let [words, figures] = [&output.stderr, &output.stdout].map(|bytes| String::from_utf8_lossy(bytes));
+    let [words, figures] =
+        [&output.stderr, &output.stdout].map(|bytes| String::from_utf8_lossy(bytes));
     assert!(output.status.success(), "{words}{figures}");
     fs::read(file).unwrap()
 }
@@ -38,8 +47,12 @@ async fn a_drawn_years_books_agree_at_every_month_end() {
         thread::spawn(move || prove(&program, &file))
     });
     let [one, other] = proofs.map(|proof| proof.join().unwrap());
-    let lines =
-        |bytes: &[u8]| bytes.split(|byte| *byte == b'\n').map(|line| String::from_utf8_lossy(line).into_owned()).collect::<Vec<_>>();
+    let lines = |bytes: &[u8]| {
+        bytes
+            .split(|byte| *byte == b'\n')
+            .map(|line| String::from_utf8_lossy(line).into_owned())
+            .collect::<Vec<_>>()
+    };
     let (one, other) = (lines(&one), lines(&other));
     let first = one.iter().zip(&other).find(|(one, other)| one != other);
     assert_eq!(first, None, "the first line of the SIE files that differs");

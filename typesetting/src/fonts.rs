@@ -8,7 +8,8 @@ use typst::{
     utils::LazyHash,
 };
 
-/// The files, as Typst's own crate of assets has them. Its feature `fonts` would bring eighteen faces of 8 MB for the four of 1 MB that are used.
+/// The files, as Typst's own crate of assets has them. Its feature `fonts` would bring eighteen
+/// faces of 8 MB for the four of 1 MB that are used.
 const FILES: [&[u8]; 4] = [
     include_bytes!("../../assets/fonts/LibertinusSerif-Regular.otf"),
     include_bytes!("../../assets/fonts/LibertinusSerif-Italic.otf"),
@@ -17,10 +18,12 @@ const FILES: [&[u8]; 4] = [
 ];
 
 /// The faces, read once.
-pub static FACES: LazyLock<Vec<Font>> = LazyLock::new(|| FILES.into_iter().flat_map(|file| Font::iter(Bytes::new(file))).collect());
+pub static FACES: LazyLock<Vec<Font>> =
+    LazyLock::new(|| FILES.into_iter().flat_map(|file| Font::iter(Bytes::new(file))).collect());
 
 /// What they are called and what they have.
-pub static BOOK: LazyLock<LazyHash<FontBook>> = LazyLock::new(|| LazyHash::new(FontBook::from_fonts(FACES.iter())));
+pub static BOOK: LazyLock<LazyHash<FontBook>> =
+    LazyLock::new(|| LazyHash::new(FontBook::from_fonts(FACES.iter())));
 
 /// Whether every face has a glyph for the character, so that it can be set anywhere.
 pub fn cover(char: char) -> bool {

@@ -1,7 +1,7 @@
 //! Places where Swedish compounds may break: the joints of words that are known, and nowhere else.
 //!
-//! Patterns for hyphenation know syllables and no words: they break «kursintäkter» as «kursin-täkter». A word is divided here only when all of it is
-//! made of known parts.
+//! Patterns for hyphenation know syllables and no words: they break «kursintäkter» as
+//! «kursin-täkter». A word is divided here only when all of it is made of known parts.
 
 /// The shortest word that is divided, in characters; shorter ones fit any line.
 pub const SHORTEST: usize = 13;
@@ -276,7 +276,8 @@ const AFTER: &[&str] = &[
     "överenskommelse",
 ];
 
-/// Returns the positions, in characters, before which a word may break; none unless all of it is made of known parts.
+/// Returns the positions, in characters, before which a word may break; none unless all of it is
+/// made of known parts.
 pub fn joints(word: &[char]) -> Vec<usize> {
     if !(SHORTEST..=LONGEST).contains(&word.len()) {
         return Vec::new();
@@ -295,8 +296,9 @@ pub fn joints(word: &[char]) -> Vec<usize> {
     parts.into_iter().map(joint).collect()
 }
 
-/// Returns the positions, in characters, before which a word may break: its joints, or else those of its known beginning and before syllables as far as
-/// no more than `longest` characters are between them. Nothing but joints unless it is longer.
+/// Returns the positions, in characters, before which a word may break: its joints, or else those
+/// of its known beginning and before syllables as far as no more than `longest` characters are
+/// between them. Nothing but joints unless it is longer.
 pub fn places(word: &[char], longest: usize) -> Vec<usize> {
     let joints = joints(word);
     if word.len() <= longest {
@@ -322,7 +324,8 @@ fn known_beginning(word: &[char]) -> Vec<usize> {
     let lower: String = word.iter().take(LONGEST).flat_map(|char| char.to_lowercase()).collect();
     let (mut rest, mut position, mut places) = (lower.as_str(), 0, Vec::new());
     loop {
-        let longest = BEFORE.iter().filter(|part| rest.starts_with(**part)).max_by_key(|part| part.len());
+        let longest =
+            BEFORE.iter().filter(|part| rest.starts_with(**part)).max_by_key(|part| part.len());
         let Some(part) = longest else { return places };
         position += part.chars().count();
         rest = rest.get(part.len()..).unwrap_or_default();
@@ -333,17 +336,23 @@ fn known_beginning(word: &[char]) -> Vec<usize> {
     }
 }
 
-/// The last place before a consonant and a vowel that leaves no more than `longest` characters before it; else just so many.
+/// The last place before a consonant and a vowel that leaves no more than `longest` characters
+/// before it; else just so many.
 fn syllable(word: &[char], from: usize, longest: usize) -> usize {
     let is_vowel = |char: &char| "aeiouyåäöéüæøAEIOUYÅÄÖÉÜÆØ".contains(*char);
     let begins_syllable = |place: &usize| {
         let next = word.get(place + 1);
-        word.get(*place).is_some_and(|char| char.is_alphabetic() && !is_vowel(char)) && next.is_some_and(is_vowel)
+        word.get(*place).is_some_and(|char| char.is_alphabetic() && !is_vowel(char))
+            && next.is_some_and(is_vowel)
     };
-    (from + LEAST..=from + longest).rev().find(|place| begins_syllable(place) && place + LEAST <= word.len()).unwrap_or(from + longest)
+    (from + LEAST..=from + longest)
+        .rev()
+        .find(|place| begins_syllable(place) && place + LEAST <= word.len())
+        .unwrap_or(from + longest)
 }
 
-/// Divides a word into parts: the length of each, in characters. The longest first part that leaves a known rest counts.
+/// Divides a word into parts: the length of each, in characters. The longest first part that leaves
+/// a known rest counts.
 fn divide(word: &str, parts: &mut Vec<usize>) -> Option<()> {
     let with_rest = BEFORE.iter().filter_map(|part| Some((*part, word.strip_prefix(*part)?)));
     let mut before: Vec<(&str, &str)> = with_rest.filter(|(_, rest)| !rest.is_empty()).collect();
@@ -356,7 +365,9 @@ fn divide(word: &str, parts: &mut Vec<usize>) -> Option<()> {
         parts.pop();
     }
     // What begins the word is no last part: a word that is not compound is not divided.
-    let is_last = AFTER.iter().any(|part| word.strip_prefix(*part).is_some_and(|ending| ending.chars().count() <= ENDING));
+    let is_last = AFTER.iter().any(|part| {
+        word.strip_prefix(*part).is_some_and(|ending| ending.chars().count() <= ENDING)
+    });
     if parts.is_empty() || !is_last {
         return None;
     }
@@ -371,7 +382,13 @@ mod tests {
     fn divided(word: &str) -> String {
         let chars: Vec<char> = word.chars().collect();
         let joints = joints(&chars);
-        chars.iter().enumerate().flat_map(|(place, char)| joints.contains(&place).then_some('-').into_iter().chain([*char])).collect()
+        chars
+            .iter()
+            .enumerate()
+            .flat_map(|(place, char)| {
+                joints.contains(&place).then_some('-').into_iter().chain([*char])
+            })
+            .collect()
     }
 
     #[test]

@@ -1,4 +1,5 @@
-//! Makes any text one that can be set: a glyph that is missing, or one that nobody sees, is an error in a PDF for the archive.
+//! Makes any text one that can be set: a glyph that is missing, or one that nobody sees, is an
+//! error in a PDF for the archive.
 
 use serde_json::Value;
 
@@ -16,14 +17,21 @@ pub(crate) const MAY_BREAK: char = '\u{200b}';
 /// Place where a word may break with a hyphen.
 pub(crate) const SOFT_HYPHEN: char = '\u{ad}';
 
-/// Makes every text of the data legible. The keys of objects are the layout's own words and stay, and so does where a link leads (`to`).
+/// Makes every text of the data legible. The keys of objects are the layout's own words and stay,
+/// and so does where a link leads (`to`).
 pub fn make(data: &mut Value) {
     make_each(data, |text| if is_plain(text) { None } else { Some(breakable(&legible(text))) });
 }
 
 /// The same for what is not set: it has no places to break.
 pub fn make_unbroken(data: &mut Value) {
-    make_each(data, |text| if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) { None } else { Some(legible(text)) });
+    make_each(data, |text| {
+        if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
+            None
+        } else {
+            Some(legible(text))
+        }
+    });
 }
 
 fn make_each(data: &mut Value, change: fn(&str) -> Option<String>) {
@@ -43,27 +51,36 @@ fn make_each(data: &mut Value, change: fn(&str) -> Option<String>) {
     }
 }
 
-/// Returns the first character of a text that documents show as [`MISSING`], since the fonts lack it or it hides; `None` when all of it can be
-/// read.
+/// Returns the first character of a text that documents show as [`MISSING`], since the fonts lack
+/// it or it hides; `None` when all of it can be read.
 #[must_use]
 pub fn missing(text: &str) -> Option<char> {
-    text.chars().zip(legible_chars(text)).find_map(|(char, shown)| (shown == Some(MISSING) && char != MISSING).then_some(char))
+    text.chars()
+        .zip(legible_chars(text))
+        .find_map(|(char, shown)| (shown == Some(MISSING) && char != MISSING).then_some(char))
 }
 
-/// Returns the first character of a text that is not set as it is: the fonts lack it, or it shows nothing or turns the direction of writing. Soft
-/// hyphens are among them: where words may break follows from the text.
+/// Returns the first character of a text that is not set as it is: the fonts lack it, or it shows
+/// nothing or turns the direction of writing. Soft hyphens are among them: where words may break
+/// follows from the text.
 #[must_use]
 pub fn unsettable(text: &str) -> Option<char> {
-    let is_set = |char: char, shown: Option<char>| char != SOFT_HYPHEN && shown.is_some_and(|shown| shown != MISSING || char == MISSING);
-    text.chars().zip(legible_chars(text)).find_map(|(char, shown)| (!is_set(char, shown)).then_some(char))
+    let is_set = |char: char, shown: Option<char>| {
+        char != SOFT_HYPHEN && shown.is_some_and(|shown| shown != MISSING || char == MISSING)
+    };
+    text.chars()
+        .zip(legible_chars(text))
+        .find_map(|(char, shown)| (!is_set(char, shown)).then_some(char))
 }
 
 /// Whether nothing needs to be looked at closely.
 fn is_plain(text: &str) -> bool {
-    text.bytes().all(|byte| matches!(byte, b' '..=b'~')) && text.split(' ').all(|word| word.len() < joints::SHORTEST)
+    text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
+        && text.split(' ').all(|word| word.len() < joints::SHORTEST)
 }
 
-/// Adds the places where words may break: compounds at their joints, and what is longer than any line holds also elsewhere.
+/// Adds the places where words may break: compounds at their joints, and what is longer than any
+/// line holds also elsewhere.
 fn breakable(text: &str) -> String {
     let mut result = String::with_capacity(text.len() + text.len() / 8);
     for token in text.split_inclusive(char::is_whitespace) {
@@ -82,9 +99,14 @@ fn break_token(token: &str, between_letters: char, result: &mut String) {
             word.push(letter);
             continue;
         }
-        let joints = if between_letters == SOFT_HYPHEN { joints::places(&word, LONGEST_WORD) } else { Vec::new() };
+        let joints = if between_letters == SOFT_HYPHEN {
+            joints::places(&word, LONGEST_WORD)
+        } else {
+            Vec::new()
+        };
         for (place, letter) in word.drain(..).enumerate() {
-            if (joints.binary_search(&place).is_ok() || length >= LONGEST_WORD) && !is_mark(letter) {
+            if (joints.binary_search(&place).is_ok() || length >= LONGEST_WORD) && !is_mark(letter)
+            {
                 result.push(if place > 0 { between_letters } else { MAY_BREAK });
                 length = 0;
             }
@@ -113,13 +135,15 @@ fn legible_chars(text: &str) -> impl Iterator<Item = Option<char>> {
         before = char;
         marks = if is_mark(char) { marks + 1 } else { 0 };
         match char {
-            // Not stream-safe: stored before such texts were refused. One sign stands for what is left out.
+            // Not stream-safe: stored before such texts were refused. One sign stands for what is
+            // left out.
             _ if marks > MAX_MARKS + 1 => None,
             _ if marks > MAX_MARKS => Some(MISSING),
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
             // Nobody sees them, and they carry no meaning in the languages that the fonts have.
             '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => None,
-            // A place to break a word. Where there is no word, lines would be tried at each of them, in time that grows with their square.
+            // A place to break a word. Where there is no word, lines would be tried at each of
+            // them, in time that grows with their square.
             SOFT_HYPHEN if !follows_letter => None,
             char if can_be_set(char) => Some(char),
             _ => Some(MISSING),
@@ -127,7 +151,8 @@ fn legible_chars(text: &str) -> impl Iterator<Item = Option<char>> {
     })
 }
 
-/// Whether the character hides, or turns what stands around it, or means nothing to others. Those that end a line, and tabs, don't.
+/// Whether the character hides, or turns what stands around it, or means nothing to others. Those
+/// that end a line, and tabs, don't.
 #[must_use]
 pub fn is_hidden(char: char) -> bool {
     match char {
@@ -160,11 +185,20 @@ mod tests {
 
     #[test]
     fn words_break_at_joints_and_what_is_too_long_with_a_hyphen() {
-        assert_eq!(set("Samordningsförbundets kursintäkter"), "Samordnings~förbundets kursintäkter");
-        assert_eq!(set("kursintäkterna, personuppgiftsbehandling."), "kurs~intäkterna, personuppgifts~behandling.");
+        assert_eq!(
+            set("Samordningsförbundets kursintäkter"),
+            "Samordnings~förbundets kursintäkter"
+        );
+        assert_eq!(
+            set("kursintäkterna, personuppgiftsbehandling."),
+            "kurs~intäkterna, personuppgifts~behandling."
+        );
         // What is known of a word that is too long for a line, and then before a syllable.
         assert_eq!(set("Samordningsförbundskansliets"), "Samordnings~förbunds~kansliets");
-        assert_eq!(set("verifikationsnummerseriebeskrivningarnas"), "verifikationsnummerserie~beskrivningarnas");
+        assert_eq!(
+            set("verifikationsnummerseriebeskrivningarnas"),
+            "verifikationsnummerserie~beskrivningarnas"
+        );
         assert_eq!(set(&"å".repeat(60)), format!("{0}~{0}~{1}", "å".repeat(24), "å".repeat(12)));
         assert_eq!(set(&"1".repeat(30)), format!("{}|{}", "1".repeat(24), "1".repeat(6)));
         assert_eq!(set("verksamhetsledare@example.se"), "verksamhetsledare@exampl|e.se");

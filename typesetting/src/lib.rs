@@ -1,7 +1,9 @@
-//! Sets documents: a layout of ours in Typst's language and the data of one document give an accessible PDF for the archive.
+//! Sets documents: a layout of ours in Typst's language and the data of one document give an
+//! accessible PDF for the archive.
 //!
-//! The PDF is PDF/A-3a and PDF/UA-1 at once: tagged, with its fonts in it. The same document gives the same bytes, always: there is no
-//! clock, no chance, no file and no package within reach of a layout. Data is data: no text in it is ever read as Typst's language.
+//! The PDF is PDF/A-3a and PDF/UA-1 at once: tagged, with its fonts in it. The same document gives
+//! the same bytes, always: there is no clock, no chance, no file and no package within reach of a
+//! layout. Data is data: no text in it is ever read as Typst's language.
 
 mod fonts;
 mod joints;
@@ -34,7 +36,8 @@ use world::{Desk, OutOfTime};
 /// A document to set.
 #[derive(Clone, Debug)]
 pub struct Document<'a> {
-    /// Its layout, in Typst's language. It reads what it sets with `json("data.json")`; there are no other files.
+    /// Its layout, in Typst's language. It reads what it sets with `json("data.json")`; there are
+    /// no other files.
     pub layout: &'static str,
     /// What it says. Any text will do: what the fonts lack is set as «□».
     pub data: Value,
@@ -46,8 +49,8 @@ pub struct Document<'a> {
     pub dated: NaiveDate,
     /// What it carries.
     pub attachments: &'a [Attachment],
-    /// Limit of processor time for setting it; `None`: no limit. Where that can't be measured it is time by the clock, of which the document
-    /// may otherwise take [`CLOCK_FACTOR`] times as much.
+    /// Limit of processor time for setting it; `None`: no limit. Where that can't be measured it is
+    /// time by the clock, of which the document may otherwise take [`CLOCK_FACTOR`] times as much.
     pub time_limit: Option<Duration>,
 }
 
@@ -114,21 +117,26 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The document as a PDF. It takes some tens of milliseconds of one core: call it where that disturbs nobody.
+/// The document as a PDF. It takes some tens of milliseconds of one core: call it where that
+/// disturbs nobody.
 ///
 /// It runs on the calling thread alone, whose stack must be large: Typst lays out by recursion.
 ///
-/// Typst can't be cancelled. But it asks for a font each time that it shapes text, and a document that is out of time is unwound there, so
-/// the time limit holds unless a single step takes long: callers also bound the size of what they set.
+/// Typst can't be cancelled. But it asks for a font each time that it shapes text, and a document
+/// that is out of time is unwound there, so the time limit holds unless a single step takes long:
+/// callers also bound the size of what they set.
 ///
 /// # Errors
-/// [`Error::Layout`] when the layout is faulty or doesn't fit the data, [`Error::TimedOut`] when it takes too long.
+/// [`Error::Layout`] when the layout is faulty or doesn't fit the data, [`Error::TimedOut`] when it
+/// takes too long.
 pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     let Document { layout, mut data, title, language, dated, attachments, time_limit } = document;
     let limit = time_limit.map(TimeLimit::start);
     one_thread::stay();
     legible::make(&mut data);
-    let (language, region) = language.split_once('-').map_or((language, None), |(language, region)| (language, Some(region)));
+    let (language, region) = language
+        .split_once('-')
+        .map_or((language, None), |(language, region)| (language, Some(region)));
     let mut about = json!({
         "title": title,
         "language": language,
@@ -147,7 +155,9 @@ pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     // What Typst remembers of a document is of no use for the next, and grows without end.
     typst::comemo::evict(0);
     match set {
-        Ok(set) => set.map_err(|faults| Error::Layout { messages: faults.iter().map(|fault| message(&desk, fault)).collect() }),
+        Ok(set) => set.map_err(|faults| Error::Layout {
+            messages: faults.iter().map(|fault| message(&desk, fault)).collect(),
+        }),
         Err(cause) if cause.is::<OutOfTime>() => Err(Error::TimedOut),
         Err(cause) => resume_unwind(cause),
     }
@@ -158,9 +168,13 @@ fn described(file: &Attachment) -> Value {
     json!({ "name": name, "mime": mime, "relationship": relationship.name(), "description": description })
 }
 
-#[expect(clippy::expect_used, reason = "which standards go together is known when this is written, and tested")]
+#[expect(
+    clippy::expect_used,
+    reason = "which standards go together is known when this is written, and tested"
+)]
 static OPTIONS: LazyLock<PdfOptions> = LazyLock::new(|| PdfOptions {
-    standards: PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1]).expect("the two standards go together"),
+    standards: PdfStandards::new(&[PdfStandard::A_3a, PdfStandard::Ua_1])
+        .expect("the two standards go together"),
     ..PdfOptions::default()
 });
 
@@ -168,7 +182,9 @@ static OPTIONS: LazyLock<PdfOptions> = LazyLock::new(|| PdfOptions {
 fn message(desk: &Desk, fault: &SourceDiagnostic) -> String {
     let place = fault.span.id().map_or_else(String::new, |id| {
         let source = typst::World::source(desk, id).ok();
-        let line = source.zip(desk.range(fault.span)).and_then(|(source, range)| source.lines().byte_to_line(range.start));
+        let line = source
+            .zip(desk.range(fault.span))
+            .and_then(|(source, range)| source.lines().byte_to_line(range.start));
         format!("{}:{}: ", id.vpath().get_without_slash(), line.map_or(0, |line| line + 1))
     });
     let hints: Vec<&str> = fault.hints.iter().map(|hint| hint.v.as_str()).collect();

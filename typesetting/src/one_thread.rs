@@ -1,9 +1,11 @@
-//! Keeps Typst on the thread that calls it: with the stack and the place in a queue that its caller gave it, and its time counted there.
+//! Keeps Typst on the thread that calls it: with the stack and the place in a queue that its caller
+//! gave it, and its time counted there.
 
 use rayon::ThreadPoolBuilder;
 
 thread_local! {
-    /// Made for each thread that sets documents: a pool of that thread alone, which lasts as long as the thread does.
+    /// Made for each thread that sets documents: a pool of that thread alone, which lasts as long
+    /// as the thread does.
     static POOL: () = {
         // It fails for a thread of another pool, which its caller chose.
         if let Ok(pool) = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build() {
@@ -13,8 +15,8 @@ thread_local! {
     };
 }
 
-/// Makes what Typst does in parallel run on this thread, and not on those of a pool of the whole process, which are as many as cores and
-/// have small stacks.
+/// Makes what Typst does in parallel run on this thread, and not on those of a pool of the whole
+/// process, which are as many as cores and have small stacks.
 pub fn stay() {
     POOL.with(|()| {});
 }

@@ -1,7 +1,9 @@
-//! The text of a PDF as programs read it: without the characters that only say where a line may break.
+//! The text of a PDF as programs read it: without the characters that only say where a line may
+//! break.
 //!
-//! A soft hyphen within a line would stand in the middle of a word that somebody searches for or lets a screen reader read. Where a line does
-//! break at one, the hyphen that shows is a hyphen, as programs expect it that put the word together again.
+//! A soft hyphen within a line would stand in the middle of a word that somebody searches for or
+//! lets a screen reader read. Where a line does break at one, the hyphen that shows is a hyphen, as
+//! programs expect it that put the word together again.
 
 use typst::{
     layout::{Frame, FrameItem},
@@ -39,21 +41,28 @@ fn clean_text(item: &mut TextItem) {
     let ranges: Vec<_> = item.glyphs.iter().map(|glyph| glyph.range()).collect();
     let (cleaned, offsets) = cleaned(&item.text, &ranges);
     for (glyph, range) in item.glyphs.iter_mut().zip(ranges) {
-        let offset = |old: usize| offsets.get(old).and_then(|new| u16::try_from(*new).ok()).unwrap_or_default();
+        let offset = |old: usize| {
+            offsets.get(old).and_then(|new| u16::try_from(*new).ok()).unwrap_or_default()
+        };
         glyph.range = offset(range.start)..offset(range.end);
     }
     item.text = cleaned.into();
 }
 
-/// Returns a text without the characters that say where a line may break, and for each byte of it, and its end, where that is now. `glyphs` are the
-/// ranges of the glyphs that show the text: a glyph that shows nothing but a soft hyphen is the hyphen at the end of a line.
+/// Returns a text without the characters that say where a line may break, and for each byte of it,
+/// and its end, where that is now. `glyphs` are the ranges of the glyphs that show the text: a
+/// glyph that shows nothing but a soft hyphen is the hyphen at the end of a line.
 fn cleaned(text: &str, glyphs: &[std::ops::Range<usize>]) -> (String, Vec<usize>) {
     let is_break = |char: char| matches!(char, SOFT_HYPHEN | MAY_BREAK);
     let has_own_glyph = |at: usize| {
         let covers = |range: &&std::ops::Range<usize>| range.contains(&at);
-        glyphs.iter().filter(covers).any(|range| text.get(range.clone()).is_some_and(|shown| shown.chars().all(is_break)))
+        glyphs
+            .iter()
+            .filter(covers)
+            .any(|range| text.get(range.clone()).is_some_and(|shown| shown.chars().all(is_break)))
     };
-    let (mut cleaned, mut offsets) = (String::with_capacity(text.len()), Vec::with_capacity(text.len() + 1));
+    let (mut cleaned, mut offsets) =
+        (String::with_capacity(text.len()), Vec::with_capacity(text.len() + 1));
     for (at, char) in text.char_indices() {
         offsets.extend(std::iter::repeat_n(cleaned.len(), char.len_utf8()));
         match char {
@@ -77,7 +86,10 @@ mod tests {
         let (text, offsets) = cleaned("kurs\u{ad}är", &[0..1, 1..2, 2..3, 3..6, 6..8, 8..9]);
         assert_eq!((text.as_str(), offsets), ("kursär", vec![0, 1, 2, 3, 4, 4, 4, 4, 6, 7]));
         // The hyphen is a glyph of its own.
-        assert_eq!(cleaned("\u{ad}", &[std::ops::Range { start: 0, end: 2 }]), ("-".to_owned(), vec![0, 0, 1]));
+        assert_eq!(
+            cleaned("\u{ad}", &[std::ops::Range { start: 0, end: 2 }]),
+            ("-".to_owned(), vec![0, 0, 1])
+        );
         assert_eq!(cleaned("a\u{200b}b", &[0..4, 4..5]).0, "ab");
         assert_eq!(cleaned("a\u{200b}", &[std::ops::Range { start: 0, end: 1 }]).0, "a");
     }

@@ -1,4 +1,5 @@
-//! The time that setting a document may take: processor time of its thread, so that a machine with much to do fails no document.
+//! The time that setting a document may take: processor time of its thread, so that a machine with
+//! much to do fails no document.
 
 use std::{
     fs,
@@ -6,14 +7,16 @@ use std::{
     time::{Duration, Instant},
 };
 
-/// A document may take this many times its limit by the clock. Then its thread gets so little time that nobody waits for it any more.
+/// A document may take this many times its limit by the clock. Then its thread gets so little time
+/// that nobody waits for it any more.
 pub const CLOCK_FACTOR: u32 = 10;
 
 /// A limit that began when it was made.
 pub struct TimeLimit {
     limit: Duration,
     begun: Instant,
-    /// The processor time of the thread when it began; `None` where it can't be read, and the clock counts.
+    /// The processor time of the thread when it began; `None` where it can't be read, and the clock
+    /// counts.
     processor_time: Option<Duration>,
     /// The earliest time after `begun`, in nanoseconds, at which the limit can be exceeded.
     next_look: AtomicU64,
@@ -22,7 +25,12 @@ pub struct TimeLimit {
 impl TimeLimit {
     /// Begins a limit for what this thread does from now on.
     pub fn start(limit: Duration) -> Self {
-        Self { limit, begun: Instant::now(), processor_time: processor_time(), next_look: AtomicU64::new(nanoseconds(limit)) }
+        Self {
+            limit,
+            begun: Instant::now(),
+            processor_time: processor_time(),
+            next_look: AtomicU64::new(nanoseconds(limit)),
+        }
     }
 
     /// Returns `true` if the thread has used more than its limit.

@@ -1,22 +1,25 @@
-//! Finds characters that show nothing, and texts that stack more combining marks than a line can hold.
+//! Finds characters that show nothing, and texts that stack more combining marks than a line can
+//! hold.
 
 use unicode_normalization::{
     UnicodeNormalization,
     char::{canonical_combining_class, is_combining_mark},
 };
 
-/// The most combining marks in a row, as in Unicode's stream-safe text format (UAX #15, D4). No language needs more than a handful, and
-/// shaping takes time that grows with the square of their number.
+/// The most combining marks in a row, as in Unicode's stream-safe text format (UAX #15, D4). No
+/// language needs more than a handful, and shaping takes time that grows with the square of their
+/// number.
 pub const MAX_MARKS: usize = 30;
 
-/// Returns `true` if the text shows nothing: it is empty, or has only blanks, control characters and characters that no font draws
-/// (Unicode's `Default_Ignorable_Code_Point`).
+/// Returns `true` if the text shows nothing: it is empty, or has only blanks, control characters
+/// and characters that no font draws (Unicode's `Default_Ignorable_Code_Point`).
 #[must_use]
 pub fn shows_nothing(text: &str) -> bool {
     text.chars().all(|char| char.is_whitespace() || char.is_control() || is_ignorable(char))
 }
 
-/// Returns `true` if more than [`MAX_MARKS`] combining marks follow each other, so that the text is not stream-safe.
+/// Returns `true` if more than [`MAX_MARKS`] combining marks follow each other, so that the text is
+/// not stream-safe.
 #[must_use]
 pub fn stacks_marks(text: &str) -> bool {
     if text.is_ascii() {
@@ -41,7 +44,8 @@ pub(crate) fn is_mark(char: char) -> bool {
     !char.is_ascii() && (canonical_combining_class(char) != 0 || is_combining_mark(char))
 }
 
-/// Returns `true` for a character that fonts draw as nothing (`Default_Ignorable_Code_Point`), and for the blank Braille pattern.
+/// Returns `true` for a character that fonts draw as nothing (`Default_Ignorable_Code_Point`), and
+/// for the blank Braille pattern.
 fn is_ignorable(char: char) -> bool {
     matches!(
         char,
@@ -72,7 +76,16 @@ mod tests {
 
     #[test]
     fn what_nobody_sees_shows_nothing() {
-        for text in ["", " \t\n", "\u{fe0f}", "\u{200b}\u{2060}\u{feff}", "\u{ad}", "\u{3164} \u{2800}", "\u{e0041}", "\u{a0}\u{2003}"] {
+        for text in [
+            "",
+            " \t\n",
+            "\u{fe0f}",
+            "\u{200b}\u{2060}\u{feff}",
+            "\u{ad}",
+            "\u{3164} \u{2800}",
+            "\u{e0041}",
+            "\u{a0}\u{2003}",
+        ] {
             assert!(shows_nothing(text), "{text:?}");
         }
         for text in ["a", "\u{fe0f}❤", "\u{301}", "漢", "\u{e001}", "."] {
@@ -84,12 +97,17 @@ mod tests {
     fn marks_stack_up_to_thirty() {
         let stack = |count: usize| format!("a{}b", "\u{301}".repeat(count));
         assert!(!stacks_marks(&stack(MAX_MARKS)) && stacks_marks(&stack(MAX_MARKS + 1)));
-        // One character that stands for two marks, enclosing marks, and letters that have one already.
+        // One character that stands for two marks, enclosing marks, and letters that have one
+        // already.
         assert!(
             stacks_marks(&"\u{344}".repeat(16))
                 && stacks_marks(&"\u{20dd}".repeat(31))
                 && stacks_marks(&format!("é{}", "\u{302}".repeat(30)))
         );
-        assert!(!stacks_marks(&"e\u{301}".repeat(10_000)) && !stacks_marks("Åäö, हिन्दी, עִבְרִית") && !stacks_marks(&"x".repeat(100)));
+        assert!(
+            !stacks_marks(&"e\u{301}".repeat(10_000))
+                && !stacks_marks("Åäö, हिन्दी, עִבְרִית")
+                && !stacks_marks(&"x".repeat(100))
+        );
     }
 }

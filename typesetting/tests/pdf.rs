@@ -20,7 +20,15 @@ const LAYOUT: &str = r#"
 "#;
 
 fn document(layout: &'static str, data: Value) -> Document<'static> {
-    Document { layout, data, title: "Avtal", language: "sv", dated: NaiveDate::default(), attachments: &[], time_limit: None }
+    Document {
+        layout,
+        data,
+        title: "Avtal",
+        language: "sv",
+        dated: NaiveDate::default(),
+        attachments: &[],
+        time_limit: None,
+    }
 }
 
 fn set(text: &str) -> Result<Vec<u8>, Error> {
@@ -68,8 +76,12 @@ fn the_same_document_gives_the_same_bytes() {
 
 #[test]
 fn any_character_can_be_set() {
-    // Every character of the planes that have letters, signs and pictures, and the private and last ones, in words of sixteen.
-    let characters = ('\0'..='\u{ffff}').chain('\u{1d400}'..='\u{1d4ff}').chain('\u{1f000}'..='\u{1faff}').chain('\u{e0000}'..='\u{e01ff}');
+    // Every character of the planes that have letters, signs and pictures, and the private and last
+    // ones, in words of sixteen.
+    let characters = ('\0'..='\u{ffff}')
+        .chain('\u{1d400}'..='\u{1d4ff}')
+        .chain('\u{1f000}'..='\u{1faff}')
+        .chain('\u{e0000}'..='\u{e01ff}');
     let characters: Vec<char> = characters.chain(['\u{f0000}', '\u{10ffff}']).collect();
     let words: Vec<String> = characters.chunks(16).map(|word| word.iter().collect()).collect();
     let layout = r#"
@@ -131,7 +143,10 @@ fn a_layout_reaches_neither_files_nor_packages_nor_the_clock() {
 #[test]
 fn every_fault_of_a_layout_is_told_with_its_line() {
     let error = pdf(document("\n\n#nothing\n", Value::Null)).unwrap_err();
-    assert_eq!(error, Error::Layout { messages: vec!["layout.typ:3: unknown variable: nothing".into()] });
+    assert_eq!(
+        error,
+        Error::Layout { messages: vec!["layout.typ:3: unknown variable: nothing".into()] }
+    );
     let error = pdf(Document { title: "", ..document("text", Value::Null) }).unwrap_err();
     assert!(error.to_string().contains("missing document title"), "{error}");
 }
@@ -139,16 +154,26 @@ fn every_fault_of_a_layout_is_told_with_its_line() {
 #[test]
 fn attachments_are_in_the_document() {
     let attachments =
-        [("2026-0001.xml", Relationship::Alternative), ("underlag.csv", Relationship::Data)].map(|(name, relationship)| Attachment {
-            name: name.into(),
-            bytes: b"<Invoice/>".repeat(100),
-            mime: "application/xml".into(),
-            relationship,
-            description: "Fakturan som Peppol BIS Billing 3".into(),
-        });
-    let with = |attachments| pdf(Document { attachments, ..document(LAYOUT, json!({ "title": "Faktura", "text": "" })) });
+        [("2026-0001.xml", Relationship::Alternative), ("underlag.csv", Relationship::Data)].map(
+            |(name, relationship)| Attachment {
+                name: name.into(),
+                bytes: b"<Invoice/>".repeat(100),
+                mime: "application/xml".into(),
+                relationship,
+                description: "Fakturan som Peppol BIS Billing 3".into(),
+            },
+        );
+    let with = |attachments| {
+        pdf(Document { attachments, ..document(LAYOUT, json!({ "title": "Faktura", "text": "" })) })
+    };
     let pdf = with(&attachments).unwrap();
-    for mark in ["/AFRelationship/Alternative", "/AFRelationship/Data", "2026-0001.xml", "underlag.csv", "application#2Fxml"] {
+    for mark in [
+        "/AFRelationship/Alternative",
+        "/AFRelationship/Data",
+        "2026-0001.xml",
+        "underlag.csv",
+        "application#2Fxml",
+    ] {
         assert!(has(&pdf, mark), "{mark}");
     }
     // They take no page.
@@ -167,16 +192,21 @@ fn a_document_that_is_out_of_time_ends_and_the_next_one_is_set() {
     let begun = Instant::now();
     assert_eq!(pdf(endless).unwrap_err(), Error::TimedOut);
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
-    let short = Document { time_limit: Some(Duration::from_secs(60)), ..document(LAYOUT, json!({ "title": "Rubrik", "text": "Åäö" })) };
+    let short = Document {
+        time_limit: Some(Duration::from_secs(60)),
+        ..document(LAYOUT, json!({ "title": "Rubrik", "text": "Åäö" }))
+    };
     assert!(pdf(short).unwrap() == set("Åäö").unwrap());
 }
 
 #[test]
 fn stacks_of_marks_take_no_longer_than_other_text() {
     let begun = Instant::now();
-    for text in
-        [format!("a{}", "\u{301}".repeat(15_000)), format!("a{}", "\u{ad}".repeat(40_000)), "a\u{301}\u{ad}\u{302}\u{ad}".repeat(5_000)]
-    {
+    for text in [
+        format!("a{}", "\u{301}".repeat(15_000)),
+        format!("a{}", "\u{ad}".repeat(40_000)),
+        "a\u{301}\u{ad}\u{302}\u{ad}".repeat(5_000),
+    ] {
         set(&text).unwrap();
     }
     assert!(begun.elapsed() < Duration::from_secs(10), "{:?}", begun.elapsed());
@@ -186,13 +216,18 @@ fn stacks_of_marks_take_no_longer_than_other_text() {
 fn processor_time() -> Duration {
     let text = fs::read_to_string("/proc/thread-self/schedstat").unwrap_or_default();
     let nanoseconds = text.split(' ').next().and_then(|first| first.parse().ok());
-    Duration::from_nanos(nanoseconds.unwrap_or_else(|| panic!("Linux tells no processor time: {text:?}")))
+    Duration::from_nanos(
+        nanoseconds.unwrap_or_else(|| panic!("Linux tells no processor time: {text:?}")),
+    )
 }
 
 #[test]
 fn a_machine_with_much_to_do_fails_no_document() {
     let words: Vec<String> = (0..2_000).map(|number| format!("ord {number}")).collect();
-    let of = |time_limit| Document { time_limit, ..document("#for word in json(\"data.json\") [#word *#word* ]", json!(words)) };
+    let of = |time_limit| Document {
+        time_limit,
+        ..document("#for word in json(\"data.json\") [#word *#word* ]", json!(words))
+    };
     pdf(of(None)).unwrap();
     let before = processor_time();
     let alone = pdf(of(None)).unwrap();
@@ -219,8 +254,10 @@ fn a_machine_with_much_to_do_fails_no_document() {
 
 #[test]
 fn a_document_is_set_on_the_thread_that_asks_for_it() {
-    let pages =
-        Document { time_limit: Some(Duration::from_secs(60)), ..document("#for page in range(40) [#page #pagebreak()]", Value::Null) };
+    let pages = Document {
+        time_limit: Some(Duration::from_secs(60)),
+        ..document("#for page in range(40) [#page #pagebreak()]", Value::Null)
+    };
     pdf(pages).unwrap();
     // A pool of the whole process would have been made, and could not be made again.
     rayon::ThreadPoolBuilder::new().num_threads(1).build_global().unwrap();

@@ -29,7 +29,8 @@ pub struct NewBooking {
     pub activity: ActivityId,
     /// Day in the books, of no closed period.
     pub booked_on: NaiveDate,
-    /// Öre; negative when it is taken back, never zero. Of a cost, without the VAT that is deducted.
+    /// Öre; negative when it is taken back, never zero. Of a cost, without the VAT that is
+    /// deducted.
     pub amount: Money,
     /// What a cost was for, or who gives a grant.
     pub text: String,
@@ -62,14 +63,22 @@ pub fn unfit_vat(amount: Money, vat: Money) -> Option<&'static str> {
     if is_opposite {
         return Some("must have the sign of the amount");
     }
-    (vat.0.unsigned_abs() > amount.0.unsigned_abs()).then_some("must not be more than the amount, which is without VAT")
+    (vat.0.unsigned_abs() > amount.0.unsigned_abs())
+        .then_some("must not be more than the amount, which is without VAT")
 }
 
 /// Books a cost. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every bad field, CONFLICT `PERIOD_CLOSED`.
-pub async fn record_cost(db: &Database, viewer: &Viewer, new: NewBooking, details: CostDetails, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every
+/// bad field, CONFLICT `PERIOD_CLOSED`.
+pub async fn record_cost(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewBooking,
+    details: CostDetails,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAccounts)?;
     let description = new.check("input.description", &mut faults);
     let reference = faults.optional_text("input.reference", details.reference.as_deref(), LINE);
@@ -77,7 +86,9 @@ pub async fn record_cost(db: &Database, viewer: &Viewer, new: NewBooking, detail
         faults.add("input.vat", reason);
     }
     let mut change = audit::begin(db, viewer, "costRecord").await?;
-    let supplier = check_cost(change.tx(), new.activity, (new.agreement, details.supplier), &mut faults).await?;
+    let supplier =
+        check_cost(change.tx(), new.activity, (new.agreement, details.supplier), &mut faults)
+            .await?;
     faults.finish()?;
     Closing::load(change.tx()).await?.require_open(new.booked_on)?;
     find(change.tx(), new.activity).await?;
@@ -105,8 +116,14 @@ pub async fn record_cost(db: &Database, viewer: &Viewer, new: NewBooking, detail
 /// Books a grant. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every bad field, CONFLICT `PERIOD_CLOSED`.
-pub async fn record_grant(db: &Database, viewer: &Viewer, new: NewBooking, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every
+/// bad field, CONFLICT `PERIOD_CLOSED`.
+pub async fn record_grant(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewBooking,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAccounts)?;
     let funder = new.check("input.funder", &mut faults);
     let mut change = audit::begin(db, viewer, "grantRecord").await?;
@@ -131,7 +148,12 @@ pub async fn record_grant(db: &Database, viewer: &Viewer, new: NewBooking, mut f
 }
 
 /// Returns the number of the next of the costs of an activity with this day and description.
-pub(super) async fn next_cost(db: &impl ConnectionTrait, activity: ActivityId, day: NaiveDate, description: &str) -> Result<i32> {
+pub(super) async fn next_cost(
+    db: &impl ConnectionTrait,
+    activity: ActivityId,
+    day: NaiveDate,
+    description: &str,
+) -> Result<i32> {
     let like_it = cost::Entity::find()
         .filter(cost::Column::ActivityId.eq(activity))
         .filter(cost::Column::BookedOn.eq(day))
@@ -140,7 +162,12 @@ pub(super) async fn next_cost(db: &impl ConnectionTrait, activity: ActivityId, d
 }
 
 /// Returns the number of the next of the grants to an activity with this day and funder.
-pub(super) async fn next_grant(db: &impl ConnectionTrait, activity: ActivityId, day: NaiveDate, funder: &str) -> Result<i32> {
+pub(super) async fn next_grant(
+    db: &impl ConnectionTrait,
+    activity: ActivityId,
+    day: NaiveDate,
+    funder: &str,
+) -> Result<i32> {
     let like_it = grant::Entity::find()
         .filter(grant::Column::ActivityId.eq(activity))
         .filter(grant::Column::BookedOn.eq(day))
@@ -148,7 +175,8 @@ pub(super) async fn next_grant(db: &impl ConnectionTrait, activity: ActivityId, 
     Ok(next(like_it.count(db).await?))
 }
 
-/// The number of the next of several like bookings; nothing is ever removed, so that counting them gives it.
+/// The number of the next of several like bookings; nothing is ever removed, so that counting them
+/// gives it.
 fn next(like_it: u64) -> i32 {
     i32::try_from(like_it).unwrap_or(i32::MAX).saturating_add(1)
 }
@@ -159,9 +187,14 @@ mod tests {
 
     #[test]
     fn vat_has_the_sign_of_its_amount_and_is_no_more() {
-        for (amount, vat, fits) in
-            [(10_000, 2_500, true), (10_000, 0, true), (-10_000, -2_500, true), (10_000, -1, false), (-10_000, 1, false), (100, 101, false)]
-        {
+        for (amount, vat, fits) in [
+            (10_000, 2_500, true),
+            (10_000, 0, true),
+            (-10_000, -2_500, true),
+            (10_000, -1, false),
+            (-10_000, 1, false),
+            (100, 101, false),
+        ] {
             assert_eq!(unfit_vat(Money(amount), Money(vat)).is_none(), fits, "{amount} {vat}");
         }
     }

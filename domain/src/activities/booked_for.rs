@@ -53,7 +53,8 @@ pub fn unfit_for_cost(agreement: &agreement::Model, activity: ActivityId) -> Opt
     unfit(agreement, activity)
 }
 
-/// Returns the reason why a grant to an activity can't be booked for an agreement; `None` if it can.
+/// Returns the reason why a grant to an activity can't be booked for an agreement; `None` if it
+/// can.
 #[must_use]
 pub fn unfit_for_grant(agreement: &agreement::Model, activity: ActivityId) -> Option<&'static str> {
     if !agreement.is_grant() {
@@ -70,7 +71,8 @@ fn unfit(agreement: &agreement::Model, activity: ActivityId) -> Option<&'static 
     is_of_another.then_some("must not be about another activity")
 }
 
-/// Returns the supplier of a cost: the given one, or else the counterparty of the agreement. Notes what does not fit.
+/// Returns the supplier of a cost: the given one, or else the counterparty of the agreement. Notes
+/// what does not fit.
 pub(super) async fn check_cost(
     db: &impl ConnectionTrait,
     activity: ActivityId,
@@ -85,7 +87,11 @@ pub(super) async fn check_cost(
     if !given.is_known(db).await? {
         errors.add("input.supplierId", "is not the id of a member or an organisation");
     }
-    errors.expect(counterparty.is_none_or(|other| other == given), "input.supplierId", "must be the counterparty of the agreement");
+    errors.expect(
+        counterparty.is_none_or(|other| other == given),
+        "input.supplierId",
+        "must be the counterparty of the agreement",
+    );
     Ok(Some(given))
 }
 
@@ -132,15 +138,39 @@ mod tests {
     #[test]
     fn a_booking_is_for_a_signed_agreement_of_its_direction_and_activity() {
         let (own, other) = (ActivityId(Uuid::from_u128(1)), ActivityId(Uuid::from_u128(2)));
-        let signed = agreement::Model { signed_on: Some(NaiveDate::default()), activity_id: Some(own), ..Default::default() };
-        let cost = agreement::Model { kind: AgreementKind::Assignment, direction: Direction::Cost, ..signed.clone() };
-        let grant = agreement::Model { kind: AgreementKind::Cooperation, direction: Direction::Income, ..signed };
+        let signed = agreement::Model {
+            signed_on: Some(NaiveDate::default()),
+            activity_id: Some(own),
+            ..Default::default()
+        };
+        let cost = agreement::Model {
+            kind: AgreementKind::Assignment,
+            direction: Direction::Cost,
+            ..signed.clone()
+        };
+        let grant = agreement::Model {
+            kind: AgreementKind::Cooperation,
+            direction: Direction::Income,
+            ..signed
+        };
         assert_eq!((unfit_for_cost(&cost, own), unfit_for_grant(&grant, own)), (None, None));
-        assert_eq!(unfit_for_cost(&grant, own), Some("must be an agreement by which the network pays"));
-        assert_eq!(unfit_for_grant(&cost, own), Some("must be a cooperation agreement by which money comes in"));
+        assert_eq!(
+            unfit_for_cost(&grant, own),
+            Some("must be an agreement by which the network pays")
+        );
+        assert_eq!(
+            unfit_for_grant(&cost, own),
+            Some("must be a cooperation agreement by which money comes in")
+        );
         assert_eq!(unfit_for_cost(&cost, other), Some("must not be about another activity"));
-        assert_eq!(unfit_for_cost(&agreement::Model { activity_id: None, ..cost.clone() }, other), None);
-        assert_eq!(unfit_for_cost(&agreement::Model { signed_on: None, ..cost.clone() }, own), Some("must be signed by both parties"));
+        assert_eq!(
+            unfit_for_cost(&agreement::Model { activity_id: None, ..cost.clone() }, other),
+            None
+        );
+        assert_eq!(
+            unfit_for_cost(&agreement::Model { signed_on: None, ..cost.clone() }, own),
+            Some("must be signed by both parties")
+        );
         let withdrawn = agreement::Model { withdrawn_on: Some(NaiveDate::default()), ..cost };
         assert_eq!(unfit_for_cost(&withdrawn, own), Some("must be signed by both parties"));
     }

@@ -1,4 +1,5 @@
-//! Coverage: which members have joined an activity by a participation agreement, as of a day; "40 of 70".
+//! Coverage: which members have joined an activity by a participation agreement, as of a day; "40
+//! of 70".
 
 use std::collections::{HashMap, HashSet};
 
@@ -45,13 +46,19 @@ fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
         any = any.add(column(Column::MemberId).eq(own));
     }
     if !sight.activities.is_empty() {
-        any = any.add(column(Column::ActivityId).in_subquery(with_slugs(backend, &sight.activities)));
+        any =
+            any.add(column(Column::ActivityId).in_subquery(with_slugs(backend, &sight.activities)));
     }
     if any.is_empty() { any.add(Expr::cust("1 = 0")) } else { any }
 }
 
 /// The participation agreements in force on the day, in these activities.
-fn participation(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
+fn participation(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+    on: NaiveDate,
+) -> SelectStatement {
     Query::select()
         .from(agreement::Entity)
         .and_where(term_sql::is_participation())
@@ -63,10 +70,17 @@ fn participation(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: 
 }
 
 /// The same, of those alone who are members on the day and whom the viewer sees.
-fn joined(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> SelectStatement {
-    let of_agreement = Expr::col((member::Entity, member::Column::Id)).equals((agreement::Entity, Column::MemberId));
+fn joined(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+    on: NaiveDate,
+) -> SelectStatement {
+    let of_agreement = Expr::col((member::Entity, member::Column::Id))
+        .equals((agreement::Entity, Column::MemberId));
     let mut select = participation(db, viewer, activities, on);
-    // Each agreement's member is looked up by its key; `IN` the members on the day was seen to try every one of them for each activity.
+    // Each agreement's member is looked up by its key; `IN` the members on the day was seen to try
+    // every one of them for each activity.
     select.inner_join(member::Entity, of_agreement);
     narrow_to_present(&mut select, viewer, on);
     select
@@ -76,7 +90,11 @@ fn narrow_to_present(select: &mut SelectStatement, viewer: &Viewer, on: NaiveDat
     select
         .cond_where(members::visible(viewer))
         .and_where(member::Column::JoinedOn.lte(on))
-        .cond_where(Condition::any().add(member::Column::LeftOn.is_null()).add(member::Column::LeftOn.gte(on)));
+        .cond_where(
+            Condition::any()
+                .add(member::Column::LeftOn.is_null())
+                .add(member::Column::LeftOn.gte(on)),
+        );
 }
 
 /// How many members there are and how many of them have joined, of those that the viewer sees.
@@ -92,10 +110,22 @@ pub struct Counts {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn counts(db: &Database, viewer: &Viewer, activities: &[ActivityId], on: NaiveDate) -> Result<Counts> {
+pub async fn counts(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+    on: NaiveDate,
+) -> Result<Counts> {
     let mut select = joined(db, viewer, activities, on);
-    select.expr(column(Column::ActivityId)).expr(column(Column::MemberId).count_distinct()).add_group_by([column(Column::ActivityId)]);
-    let mut all = Query::select().from(member::Entity).expr(Expr::cust("NULL")).expr(Expr::cust("COUNT(*)")).take();
+    select
+        .expr(column(Column::ActivityId))
+        .expr(column(Column::MemberId).count_distinct())
+        .add_group_by([column(Column::ActivityId)]);
+    let mut all = Query::select()
+        .from(member::Entity)
+        .expr(Expr::cust("NULL"))
+        .expr(Expr::cust("COUNT(*)"))
+        .take();
     narrow_to_present(&mut all, viewer, on);
     let mut counts = Counts::default();
     for row in &db.read().query_all(select.union(UnionType::All, all)).await? {
@@ -114,18 +144,21 @@ pub fn share(connected: i64, members: i64) -> f64 {
     if members == 0 { 0.0 } else { connected as f64 / members as f64 }
 }
 
-/// Members on a day, and which of them have not joined each of several activities: a member's row stands there once.
+/// Members on a day, and which of them have not joined each of several activities: a member's row
+/// stands there once.
 #[derive(Clone, Debug, Default)]
 pub struct Missing {
     /// The members that the viewer sees, in order of name.
     pub members: Vec<member::Model>,
     /// How many of them have joined each activity.
     pub connected: HashMap<ActivityId, i64>,
-    /// The places in the list of those that have not; none for an activity that needs no agreements.
+    /// The places in the list of those that have not; none for an activity that needs no
+    /// agreements.
     pub places: HashMap<ActivityId, Vec<usize>>,
 }
 
-/// Who has not joined each of these activities, by two statements. What volunteers alone carry needs no agreements, so that nobody is missing there.
+/// Who has not joined each of these activities, by two statements. What volunteers alone carry
+/// needs no agreements, so that nobody is missing there.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -138,7 +171,11 @@ pub async fn missing(
 ) -> Result<Missing> {
     let members = members::all(db, viewer, &present(on), columns).await?;
     let mut select = participation(db, viewer, activities, on);
-    select.distinct().expr(column(Column::ActivityId)).expr(column(Column::MemberId)).union(UnionType::All, by_volunteers(db, activities));
+    select
+        .distinct()
+        .expr(column(Column::ActivityId))
+        .expr(column(Column::MemberId))
+        .union(UnionType::All, by_volunteers(db, activities));
     let (mut joined, mut needs_none) = (HashSet::new(), HashSet::new());
     for row in &db.read().query_all(&select).await? {
         let activity: ActivityId = row.try_get_by_index(0)?;
@@ -149,11 +186,14 @@ pub async fn missing(
     }
     let mut missing = Missing { members, ..Missing::default() };
     for activity in activities {
-        let lacking = (0..missing.members.len()).filter(|place| !joined.contains(&(*activity, missing.members[*place].id)));
+        let lacking = (0..missing.members.len())
+            .filter(|place| !joined.contains(&(*activity, missing.members[*place].id)));
         let lacking: Vec<_> = lacking.collect();
         let connected = i64::try_from(missing.members.len() - lacking.len()).unwrap_or(i64::MAX);
         missing.connected.insert(*activity, connected);
-        missing.places.insert(*activity, if needs_none.contains(activity) { Vec::new() } else { lacking });
+        missing
+            .places
+            .insert(*activity, if needs_none.contains(activity) { Vec::new() } else { lacking });
     }
     Ok(missing)
 }
@@ -161,18 +201,32 @@ pub async fn missing(
 /// Who has come and gone between two days, by activity; one with nobody is left out.
 #[derive(Clone, Debug, Default)]
 pub struct Trend {
-    /// Members on the later day with an agreement in force, who had none or were no members on the earlier.
+    /// Members on the later day with an agreement in force, who had none or were no members on the
+    /// earlier.
     pub joined: HashMap<ActivityId, Vec<MemberId>>,
-    /// Members on the earlier day with an agreement in force, who have none or are no members on the later.
+    /// Members on the earlier day with an agreement in force, who have none or are no members on
+    /// the later.
     pub left: HashMap<ActivityId, Vec<MemberId>>,
 }
 
-/// Who has come and gone between two days in these activities, of those that the viewer sees, by two statements.
+/// Who has come and gone between two days in these activities, of those that the viewer sees, by
+/// two statements.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn trend(db: &Database, viewer: &Viewer, activities: &[ActivityId], from: NaiveDate, to: NaiveDate) -> Result<Trend> {
-    let on = |day| joined(db, viewer, activities, day).expr(column(Column::ActivityId)).expr(column(Column::MemberId)).take();
+pub async fn trend(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+    from: NaiveDate,
+    to: NaiveDate,
+) -> Result<Trend> {
+    let on = |day| {
+        joined(db, viewer, activities, day)
+            .expr(column(Column::ActivityId))
+            .expr(column(Column::MemberId))
+            .take()
+    };
     let mut trend = Trend::default();
     for (first, second, found) in [(to, from, &mut trend.joined), (from, to, &mut trend.left)] {
         let select = on(first).union(UnionType::Except, on(second)).take();

@@ -1,4 +1,5 @@
-//! Decisions (beslut): who decided on an activity, a fee or an agreement, when, and where it is written.
+//! Decisions (beslut): who decided on an activity, a fee or an agreement, when, and where it is
+//! written.
 
 use std::collections::HashMap;
 
@@ -36,8 +37,16 @@ impl NewDecision {
             id: DecisionId::new(),
             body: self.body,
             decided_on: self.on,
-            paragraph: faults.optional_text(&format!("{path}.paragraph"), self.paragraph.as_deref(), LINE),
-            document: faults.optional_text(&format!("{path}.document"), self.document.as_deref(), LINE),
+            paragraph: faults.optional_text(
+                &format!("{path}.paragraph"),
+                self.paragraph.as_deref(),
+                LINE,
+            ),
+            document: faults.optional_text(
+                &format!("{path}.document"),
+                self.document.as_deref(),
+                LINE,
+            ),
         }
     }
 }
@@ -47,11 +56,16 @@ fn says_the_same(one: &Model, other: &Model) -> bool {
     Model { id: other.id, ..one.clone() } == *other
 }
 
-/// Writes a decision unless `before` says the same already; gives the identifier of the one that holds. No decision is ever changed or removed: other rows may refer to it.
+/// Writes a decision unless `before` says the same already; gives the identifier of the one that
+/// holds. No decision is ever changed or removed: other rows may refer to it.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn write(change: &Change, before: Option<&Model>, new: Option<Model>) -> Result<Option<DecisionId>> {
+pub async fn write(
+    change: &Change,
+    before: Option<&Model>,
+    new: Option<Model>,
+) -> Result<Option<DecisionId>> {
     let Some(new) = new else { return Ok(None) };
     if let Some(before) = before.filter(|before| says_the_same(before, &new)) {
         return Ok(Some(before.id));
@@ -61,14 +75,21 @@ pub async fn write(change: &Change, before: Option<&Model>, new: Option<Model>) 
     Ok(Some(id))
 }
 
-/// These decisions. Whoever sees what was decided sees who decided it, so the viewer must be known to see that.
+/// These decisions. Whoever sees what was decided sees who decided it, so the viewer must be known
+/// to see that.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &impl ConnectionTrait, ids: &[DecisionId]) -> Result<HashMap<DecisionId, Model>> {
+pub async fn by_ids(
+    db: &impl ConnectionTrait,
+    ids: &[DecisionId],
+) -> Result<HashMap<DecisionId, Model>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let found = Entity::find().filter(among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied())).all(db).await?;
+    let found = Entity::find()
+        .filter(among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied()))
+        .all(db)
+        .await?;
     Ok(found.into_iter().map(|row| (row.id, row)).collect())
 }

@@ -1,4 +1,5 @@
-//! Invariants of the ledger of costs and grants: each reversal books the negative of what it reverses, once, and not before it.
+//! Invariants of the ledger of costs and grants: each reversal books the negative of what it
+//! reverses, once, and not before it.
 
 use std::collections::HashMap;
 
@@ -26,14 +27,26 @@ struct Facts {
 impl From<&cost::Model> for Facts {
     fn from(row: &cost::Model) -> Self {
         let is_reversal = row.reverses_id.is_some();
-        Self { activity: row.activity_id, booked_on: row.booked_on, amount: row.amount, vat: row.vat, is_reversal }
+        Self {
+            activity: row.activity_id,
+            booked_on: row.booked_on,
+            amount: row.amount,
+            vat: row.vat,
+            is_reversal,
+        }
     }
 }
 
 impl From<&grant::Model> for Facts {
     fn from(row: &grant::Model) -> Self {
         let is_reversal = row.reverses_id.is_some();
-        Self { activity: row.activity_id, booked_on: row.booked_on, amount: row.amount, vat: None, is_reversal }
+        Self {
+            activity: row.activity_id,
+            booked_on: row.booked_on,
+            amount: row.amount,
+            vat: None,
+            is_reversal,
+        }
     }
 }
 
@@ -50,19 +63,29 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 async fn of_costs(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use cost::Column as C;
     // Whatever has more than an amount, or should have it.
-    let is_checked =
-        [C::Vat, C::MemberId, C::ReversesId, C::Reason].into_iter().fold(Condition::any(), |any, column| any.add(column.is_not_null()));
+    let is_checked = [C::Vat, C::MemberId, C::ReversesId, C::Reason]
+        .into_iter()
+        .fold(Condition::any(), |any, column| any.add(column.is_not_null()));
     let rows = cost::Entity::find().filter(is_checked).all(db).await?;
     let mut reversed = HashMap::new();
     for rows in rows.chunks(CHUNK) {
         let ids = rows.iter().filter_map(|row| row.reverses_id);
-        let originals = cost::Entity::find().filter(among(db.get_database_backend(), Expr::col(C::Id), ids)).all(db).await?;
+        let originals = cost::Entity::find()
+            .filter(among(db.get_database_backend(), Expr::col(C::Id), ids))
+            .all(db)
+            .await?;
         reversed.extend(originals.iter().map(|row| (row.id.0, Facts::from(row))));
     }
     let mut found = Vec::new();
     for row in &rows {
         let name = format!("cost {}", row.id.0.simple());
-        found.extend(of_reversal(&name, row.into(), row.reverses_id.map(|id| id.0), row.reason.is_some(), &reversed));
+        found.extend(of_reversal(
+            &name,
+            row.into(),
+            row.reverses_id.map(|id| id.0),
+            row.reason.is_some(),
+            &reversed,
+        ));
         if row.member_id.is_some() && row.organisation_id.is_some() {
             found.push(format!("{name} has two suppliers"));
         }
@@ -80,20 +103,39 @@ async fn of_grants(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut reversed = HashMap::new();
     for rows in rows.chunks(CHUNK) {
         let ids = rows.iter().filter_map(|row| row.reverses_id);
-        let originals = grant::Entity::find().filter(among(db.get_database_backend(), Expr::col(C::Id), ids)).all(db).await?;
+        let originals = grant::Entity::find()
+            .filter(among(db.get_database_backend(), Expr::col(C::Id), ids))
+            .all(db)
+            .await?;
         reversed.extend(originals.iter().map(|row| (row.id.0, Facts::from(row))));
     }
     let of_row = |row: &grant::Model| {
         let name = format!("grant {}", row.id.0.simple());
-        of_reversal(&name, row.into(), row.reverses_id.map(|id| id.0), row.reason.is_some(), &reversed)
+        of_reversal(
+            &name,
+            row.into(),
+            row.reverses_id.map(|id| id.0),
+            row.reason.is_some(),
+            &reversed,
+        )
     };
     Ok(rows.iter().filter_map(of_row).collect())
 }
 
 /// Returns the violation of a reversal, or of a row that has a reason and reverses nothing.
-fn of_reversal(name: &str, own: Facts, reverses: Option<Uuid>, has_reason: bool, all: &HashMap<Uuid, Facts>) -> Option<String> {
-    let Some(id) = reverses else { return has_reason.then(|| format!("{name} has a reason, but reverses nothing")) };
-    let Some(original) = all.get(&id) else { return Some(format!("{name} reverses {}, which is not there", id.simple())) };
+fn of_reversal(
+    name: &str,
+    own: Facts,
+    reverses: Option<Uuid>,
+    has_reason: bool,
+    all: &HashMap<Uuid, Facts>,
+) -> Option<String> {
+    let Some(id) = reverses else {
+        return has_reason.then(|| format!("{name} has a reason, but reverses nothing"));
+    };
+    let Some(original) = all.get(&id) else {
+        return Some(format!("{name} reverses {}, which is not there", id.simple()));
+    };
     let problem = if !has_reason {
         "has no reason"
     } else if original.is_reversal {
@@ -117,8 +159,14 @@ mod tests {
     #[test]
     fn a_reversal_agrees_with_what_it_reverses() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let original = Facts { booked_on: day("2026-04-01"), amount: Money(100), vat: Some(Money(25)), ..Facts::default() };
-        let reversal = Facts { amount: Money(-100), vat: Some(Money(-25)), is_reversal: true, ..original };
+        let original = Facts {
+            booked_on: day("2026-04-01"),
+            amount: Money(100),
+            vat: Some(Money(25)),
+            ..Facts::default()
+        };
+        let reversal =
+            Facts { amount: Money(-100), vat: Some(Money(-25)), is_reversal: true, ..original };
         let id = Uuid::from_u128(1);
         let check = |own: Facts, original: Facts, has_reason: bool| {
             of_reversal("cost x", own, Some(id), has_reason, &HashMap::from([(id, original)]))
@@ -127,10 +175,30 @@ mod tests {
         for (own, original, has_reason, problem) in [
             (reversal, original, false, "has no reason"),
             (reversal, Facts { is_reversal: true, ..original }, true, "reverses a reversal"),
-            (Facts { activity: ActivityId(id), ..reversal }, original, true, "reverses what belongs to another activity"),
-            (Facts { booked_on: day("2026-03-31"), ..reversal }, original, true, "is booked before what it reverses"),
-            (Facts { amount: Money(-99), ..reversal }, original, true, "has not the negative amounts of what it reverses"),
-            (Facts { vat: None, ..reversal }, original, true, "has not the negative amounts of what it reverses"),
+            (
+                Facts { activity: ActivityId(id), ..reversal },
+                original,
+                true,
+                "reverses what belongs to another activity",
+            ),
+            (
+                Facts { booked_on: day("2026-03-31"), ..reversal },
+                original,
+                true,
+                "is booked before what it reverses",
+            ),
+            (
+                Facts { amount: Money(-99), ..reversal },
+                original,
+                true,
+                "has not the negative amounts of what it reverses",
+            ),
+            (
+                Facts { vat: None, ..reversal },
+                original,
+                true,
+                "has not the negative amounts of what it reverses",
+            ),
         ] {
             assert_eq!(check(own, original, has_reason), Some(format!("cost x {problem}")));
         }

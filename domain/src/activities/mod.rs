@@ -21,7 +21,8 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
+    ColumnTrait, Condition, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, QueryFilter,
+    QueryOrder,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
 };
 
@@ -51,21 +52,36 @@ fn column(column: Column) -> SimpleExpr {
 /// The order of activities: by name, in Swedish order.
 #[must_use]
 pub fn by_name() -> Order {
-    Order { name: "NAME", key: column(Column::NameKey), key_type: KeyType::Text, id: column(Column::Id), descending: false }
+    Order {
+        name: "NAME",
+        key: column(Column::NameKey),
+        key_type: KeyType::Text,
+        id: column(Column::Id),
+        descending: false,
+    }
 }
 
-/// The activities that the viewer sees: all of them, since what the network runs is public to everybody who has a token.
+/// The activities that the viewer sees: all of them, since what the network runs is public to
+/// everybody who has a token.
 fn visible(_: &Viewer) -> Condition {
     Condition::all()
 }
 
 /// The identifiers of the activities with these slugs.
 pub(crate) fn with_slugs(backend: DbBackend, slugs: &[String]) -> SelectStatement {
-    Query::select().expr(column(Column::Id)).from(Entity).and_where(among_words(backend, column(Column::Slug), slugs)).take()
+    Query::select()
+        .expr(column(Column::Id))
+        .from(Entity)
+        .and_where(among_words(backend, column(Column::Slug), slugs))
+        .take()
 }
 
 /// What the viewer sees of a table whose rows belong to an activity and to no member.
-pub(crate) fn of_visible_activity(backend: DbBackend, sight: &Sight, activity: SimpleExpr) -> Condition {
+pub(crate) fn of_visible_activity(
+    backend: DbBackend,
+    sight: &Sight,
+    activity: SimpleExpr,
+) -> Condition {
     if sight.all {
         Condition::all()
     } else if sight.activities.is_empty() {
@@ -91,7 +107,9 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
         select.and_where(column(Column::Id).in_subquery(funded));
     }
     if let Some(on) = filter.active_on {
-        select.and_where(Column::StartsOn.lte(on)).cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
+        select
+            .and_where(Column::StartsOn.lte(on))
+            .cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
         select.and_where(search::found(db.backend(), Noun::Activity, column(Column::Id), text));
@@ -103,7 +121,13 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 ///
 /// # Errors
 /// INVALID for a bad page.
-pub async fn list(db: &Database, viewer: &Viewer, filter: &Filter, args: &page::Args, columns: &[Column]) -> Result<Slice<Model>> {
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<Slice<Model>> {
     let (order, mut faults) = (by_name(), Faults::default());
     let page = page::Page::check(args, &order, &mut faults);
     faults.finish()?;
@@ -122,9 +146,16 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn all(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = matching(db, viewer, filter);
-    select.columns(columns.iter().map(|column| (Entity, *column))).order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
     rows(db.read(), &select, columns).await
 }
 
@@ -132,9 +163,18 @@ pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter, columns: &[Col
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ActivityId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[ActivityId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
@@ -142,7 +182,12 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ActivityId], columns:
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_slugs(db: &Database, viewer: &Viewer, slugs: &[String], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_slugs(
+    db: &Database,
+    viewer: &Viewer,
+    slugs: &[String],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
@@ -151,13 +196,21 @@ pub async fn by_slugs(db: &Database, viewer: &Viewer, slugs: &[String], columns:
     rows(db.read(), &select, columns).await
 }
 
-/// How each of these activities is paid for, in the order of the kinds; the viewer must be known to see them.
+/// How each of these activities is paid for, in the order of the kinds; the viewer must be known to
+/// see them.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn funding_of(db: &impl ConnectionTrait, activities: &[ActivityId]) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
+pub async fn funding_of(
+    db: &impl ConnectionTrait,
+    activities: &[ActivityId],
+) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
     let found = activity_funding::Entity::find()
-        .filter(among(db.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), activities.iter().copied()))
+        .filter(among(
+            db.get_database_backend(),
+            Expr::col(activity_funding::Column::ActivityId),
+            activities.iter().copied(),
+        ))
         .order_by_asc(activity_funding::Column::ActivityId)
         .all(db)
         .await?;
@@ -175,7 +228,10 @@ pub async fn funding_of(db: &impl ConnectionTrait, activities: &[ActivityId]) ->
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn texts_of(db: &impl ConnectionTrait, activities: &[ActivityId]) -> Result<HashMap<ActivityId, activity_text::Model>> {
+pub async fn texts_of(
+    db: &impl ConnectionTrait,
+    activities: &[ActivityId],
+) -> Result<HashMap<ActivityId, activity_text::Model>> {
     let activity = Expr::col(activity_text::Column::ActivityId);
     let theirs = among(db.get_database_backend(), activity, activities.iter().copied());
     let found = activity_text::Entity::find().filter(theirs).all(db).await?;

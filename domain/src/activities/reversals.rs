@@ -1,4 +1,5 @@
-//! Corrections of costs and grants: what was booked stays as it is, and a reversal books the negative on a day of its own.
+//! Corrections of costs and grants: what was booked stays as it is, and a reversal books the
+//! negative on a day of its own.
 
 use ::entity::{
     cost, grant,
@@ -29,22 +30,33 @@ pub struct NewReversal<I> {
     pub reason: String,
 }
 
-/// Reverses a cost, whole and once. Returns the reversal. `errors` are those that reading the input has found already.
+/// Reverses a cost, whole and once. Returns the reversal. `errors` are those that reading the input
+/// has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, NOT_FOUND, CONFLICT `IS_REVERSAL`, `ALREADY_REVERSED` or
-/// `PERIOD_CLOSED`.
-pub async fn reverse_cost(db: &Database, viewer: &Viewer, new: NewReversal<CostId>, mut errors: Faults) -> Result<CostId> {
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `IS_REVERSAL`, `ALREADY_REVERSED` or `PERIOD_CLOSED`.
+pub async fn reverse_cost(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewReversal<CostId>,
+    mut errors: Faults,
+) -> Result<CostId> {
     viewer.require(Deed::KeepAccounts)?;
     let reason = errors.text("input.reason", &new.reason, LINE);
     let mut change = audit::begin(db, viewer, "costReverse").await?;
     let found = cost::Entity::find_by_id(new.id).one(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
-    let day = found.as_ref().map(|row| day_of_reversal(&change, closing, row.booked_on, new.reversed_on, &mut errors));
+    let day = found
+        .as_ref()
+        .map(|row| day_of_reversal(&change, closing, row.booked_on, new.reversed_on, &mut errors));
     errors.finish()?;
-    let (Some(row), Some(day)) = (found, day) else { return Err(Error::NotFound("there is no such cost".into())) };
+    let (Some(row), Some(day)) = (found, day) else {
+        return Err(Error::NotFound("there is no such cost".into()));
+    };
     require_first(row.reverses_id.is_some(), "cost")?;
-    let earlier = cost::Entity::find().filter(cost::Column::ReversesId.eq(row.id)).one(change.tx()).await?;
+    let earlier =
+        cost::Entity::find().filter(cost::Column::ReversesId.eq(row.id)).one(change.tx()).await?;
     if let Some(earlier) = earlier {
         return Err(already_reversed("cost", earlier.booked_on));
     }
@@ -65,21 +77,32 @@ pub async fn reverse_cost(db: &Database, viewer: &Viewer, new: NewReversal<CostI
     Ok(reversal.id)
 }
 
-/// Reverses a grant, whole and once. Returns the reversal. `errors` are those that reading the input has found already.
+/// Reverses a grant, whole and once. Returns the reversal. `errors` are those that reading the
+/// input has found already.
 ///
 /// # Errors
 /// As [`reverse_cost`].
-pub async fn reverse_grant(db: &Database, viewer: &Viewer, new: NewReversal<GrantId>, mut errors: Faults) -> Result<GrantId> {
+pub async fn reverse_grant(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewReversal<GrantId>,
+    mut errors: Faults,
+) -> Result<GrantId> {
     viewer.require(Deed::KeepAccounts)?;
     let reason = errors.text("input.reason", &new.reason, LINE);
     let mut change = audit::begin(db, viewer, "grantReverse").await?;
     let found = grant::Entity::find_by_id(new.id).one(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
-    let day = found.as_ref().map(|row| day_of_reversal(&change, closing, row.booked_on, new.reversed_on, &mut errors));
+    let day = found
+        .as_ref()
+        .map(|row| day_of_reversal(&change, closing, row.booked_on, new.reversed_on, &mut errors));
     errors.finish()?;
-    let (Some(row), Some(day)) = (found, day) else { return Err(Error::NotFound("there is no such grant".into())) };
+    let (Some(row), Some(day)) = (found, day) else {
+        return Err(Error::NotFound("there is no such grant".into()));
+    };
     require_first(row.reverses_id.is_some(), "grant")?;
-    let earlier = grant::Entity::find().filter(grant::Column::ReversesId.eq(row.id)).one(change.tx()).await?;
+    let earlier =
+        grant::Entity::find().filter(grant::Column::ReversesId.eq(row.id)).one(change.tx()).await?;
     if let Some(earlier) = earlier {
         return Err(already_reversed("grant", earlier.booked_on));
     }
@@ -99,7 +122,8 @@ pub async fn reverse_grant(db: &Database, viewer: &Viewer, new: NewReversal<Gran
     Ok(reversal.id)
 }
 
-/// Returns the day in the books of a reversal of what was booked on a day, and notes what is wrong with a given one.
+/// Returns the day in the books of a reversal of what was booked on a day, and notes what is wrong
+/// with a given one.
 fn day_of_reversal(
     change: &Change,
     closing: Closing,
@@ -111,7 +135,8 @@ fn day_of_reversal(
     let last = day_of(change.at()).max(booked_on);
     let Some(day) = reversed_on else { return closing.open_day(last) };
     if day < booked_on {
-        errors.add("input.reversedOn", format!("must not be before {booked_on}, when it was booked"));
+        errors
+            .add("input.reversedOn", format!("must not be before {booked_on}, when it was booked"));
     } else if day > last {
         errors.add("input.reversedOn", format!("must not be after {last}"));
     }
@@ -120,11 +145,17 @@ fn day_of_reversal(
 
 fn require_first(is_reversal: bool, noun: &str) -> Result<()> {
     if is_reversal {
-        return Err(Error::conflict("IS_REVERSAL", format!("this reverses a {noun} itself; record the {noun} again instead")));
+        return Err(Error::conflict(
+            "IS_REVERSAL",
+            format!("this reverses a {noun} itself; record the {noun} again instead"),
+        ));
     }
     Ok(())
 }
 
 fn already_reversed(noun: &str, day: NaiveDate) -> Error {
-    Error::conflict("ALREADY_REVERSED", format!("the {noun} was reversed on {day} already; record what is right with a new {noun}"))
+    Error::conflict(
+        "ALREADY_REVERSED",
+        format!("the {noun} was reversed on {day} already; record what is right with a new {noun}"),
+    )
 }

@@ -51,7 +51,8 @@ pub struct NewActivity {
     pub decision: Option<NewDecision>,
 }
 
-/// What changes about an activity: what is null stays as it is. The slug never changes, since tokens and scripts rely on it.
+/// What changes about an activity: what is null stays as it is. The slug never changes, since
+/// tokens and scripts rely on it.
 #[derive(Clone, Debug, Default)]
 pub struct ActivityChanges {
     /// Its name.
@@ -84,11 +85,16 @@ pub async fn snapshot(db: &impl ConnectionTrait, id: ActivityId) -> Result<Activ
     Ok(activities(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
-/// The same for a change whose input may be bad: when there is no such activity, what is wrong with the input is said first, for that may be the id.
+/// The same for a change whose input may be bad: when there is no such activity, what is wrong with
+/// the input is said first, for that may be the id.
 ///
 /// # Errors
 /// INVALID when there are faults, NOT_FOUND when there is no such activity.
-pub(super) async fn snapshot_or_faults(change: &Change, id: ActivityId, faults: &mut Faults) -> Result<Activity> {
+pub(super) async fn snapshot_or_faults(
+    change: &Change,
+    id: ActivityId,
+    faults: &mut Faults,
+) -> Result<Activity> {
     let found = snapshot(change.tx(), id).await;
     if found.is_err() {
         std::mem::take(faults).finish()?;
@@ -101,25 +107,46 @@ pub(super) async fn snapshot_or_faults(change: &Change, id: ActivityId, faults: 
 /// # Errors
 /// NOT_FOUND when there is none.
 pub async fn find(db: &impl ConnectionTrait, id: ActivityId) -> Result<activity::Model> {
-    activity::Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::NotFound("there is no such activity".into()))
+    activity::Entity::find_by_id(id)
+        .one(db)
+        .await?
+        .ok_or_else(|| Error::NotFound("there is no such activity".into()))
 }
 
 /// Whether a text can be a slug: small letters a to z, digits and hyphens between them.
 #[must_use]
 pub fn is_slug(text: &str) -> bool {
-    let letters = text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+    let letters =
+        text.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
     letters && !text.starts_with('-') && !text.ends_with('-')
 }
 
 /// The fields that starting and changing have in common.
-fn check(row: &mut activity::Model, texts: &mut activity_text::Model, before: Option<&Activity>, faults: &mut Faults) {
+fn check(
+    row: &mut activity::Model,
+    texts: &mut activity_text::Model,
+    before: Option<&Activity>,
+    faults: &mut Faults,
+) {
     row.name = faults.text("input.name", &row.name, LINE);
     row.name_key = swedish::key(&row.name);
     texts.purpose = faults.optional_text("input.purpose", texts.purpose.as_deref(), TEXT);
     texts.goal = faults.optional_text("input.goal", texts.goal.as_deref(), TEXT);
-    faults.settable_change("input.name", before.map(|before| before.row.name.as_str()), Some(row.name.as_str()));
-    faults.settable_change("input.purpose", before.and_then(|before| before.texts.purpose.as_deref()), texts.purpose.as_deref());
-    faults.settable_change("input.goal", before.and_then(|before| before.texts.goal.as_deref()), texts.goal.as_deref());
+    faults.settable_change(
+        "input.name",
+        before.map(|before| before.row.name.as_str()),
+        Some(row.name.as_str()),
+    );
+    faults.settable_change(
+        "input.purpose",
+        before.and_then(|before| before.texts.purpose.as_deref()),
+        texts.purpose.as_deref(),
+    );
+    faults.settable_change(
+        "input.goal",
+        before.and_then(|before| before.texts.goal.as_deref()),
+        texts.goal.as_deref(),
+    );
     let in_order = row.ends_on.is_none_or(|ends_on| row.starts_on <= ends_on);
     faults.expect(in_order, "input.endsOn", "must not be before the first day");
 }
@@ -143,9 +170,14 @@ impl NewActivity {
             lead_contact_id: self.lead,
             ..activity::Model::default()
         };
-        let mut texts = activity_text::Model { activity_id: row.id, purpose: self.purpose.clone(), goal: self.goal.clone() };
+        let mut texts = activity_text::Model {
+            activity_id: row.id,
+            purpose: self.purpose.clone(),
+            goal: self.goal.clone(),
+        };
         check(&mut row, &mut texts, None, faults);
-        let decision = self.decision.as_ref().map(|decision| decision.check("input.decision", faults));
+        let decision =
+            self.decision.as_ref().map(|decision| decision.check("input.decision", faults));
         Activity { row, texts, funding: distinct(&self.funding), decision }
     }
 }
@@ -163,9 +195,13 @@ async fn write_texts(change: &Change, texts: activity_text::Model) -> Result<()>
 }
 
 async fn write_funding(change: &Change, activity: ActivityId, kinds: &[FundingKind]) -> Result<()> {
-    activity_funding::Entity::delete_many().filter(activity_funding::Column::ActivityId.eq(activity)).exec(change.tx()).await?;
+    activity_funding::Entity::delete_many()
+        .filter(activity_funding::Column::ActivityId.eq(activity))
+        .exec(change.tx())
+        .await?;
     for kind in kinds {
-        audit::insert(change, activity_funding::Model { activity_id: activity, kind: *kind }).await?;
+        audit::insert(change, activity_funding::Model { activity_id: activity, kind: *kind })
+            .await?;
     }
     Ok(())
 }
@@ -182,8 +218,14 @@ async fn expect_contacts(change: &Change, contacts: [Option<ContactId>; 2]) -> R
 /// Starts an activity. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, NOT_FOUND for a contact, CONFLICT `SLUG_TAKEN`.
-pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults: Faults) -> Result<ActivityId> {
+/// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, NOT_FOUND for a
+/// contact, CONFLICT `SLUG_TAKEN`.
+pub async fn start(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewActivity,
+    mut faults: Faults,
+) -> Result<ActivityId> {
     viewer.require(Deed::KeepRegister)?;
     let Activity { mut row, texts, funding, decision } = new.check(&mut faults);
     faults.finish()?;
@@ -193,8 +235,13 @@ pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults:
     row.decision_id = decisions::write(&change, None, decision).await?;
     let (id, slug) = (row.id, row.slug.clone());
     audit::insert(&change, row).await.map_err(|error| {
-        error
-            .on_constraint("activity__slug", Error::conflict("SLUG_TAKEN", format!("another activity has the slug {slug}; choose another")))
+        error.on_constraint(
+            "activity__slug",
+            Error::conflict(
+                "SLUG_TAKEN",
+                format!("another activity has the slug {slug}; choose another"),
+            ),
+        )
     })?;
     write_texts(&change, texts).await?;
     write_funding(&change, id, &funding).await?;
@@ -204,12 +251,20 @@ pub async fn start(db: &Database, viewer: &Viewer, new: NewActivity, mut faults:
     Ok(id)
 }
 
-/// Changes what is known of an activity. `faults` are those that reading the input has found already.
+/// Changes what is known of an activity. `faults` are those that reading the input has found
+/// already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for the activity or a contact, INVALID naming every bad field,
-/// CONFLICT `AGREEMENTS_IN_FORCE` when it would end before them, or begin after them.
-pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: ActivityChanges, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for the activity or a contact, INVALID
+/// naming every bad field, CONFLICT `AGREEMENTS_IN_FORCE` when it would end before them, or begin
+/// after them.
+pub async fn update(
+    db: &Database,
+    viewer: &Viewer,
+    id: ActivityId,
+    changes: ActivityChanges,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "activityUpdate").await?;
     let before = snapshot_or_faults(&change, id, &mut faults).await?;
@@ -222,7 +277,9 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ActivityId, changes: Act
     row.board_contact_id = changes.board_contact.unwrap_or(row.board_contact_id);
     row.lead_contact_id = changes.lead.unwrap_or(row.lead_contact_id);
     check(&mut row, &mut texts, Some(&before), &mut faults);
-    let decision = changes.decision.map(|decision| decision.map(|decision| decision.check("input.decision", &mut faults)));
+    let decision = changes
+        .decision
+        .map(|decision| decision.map(|decision| decision.check("input.decision", &mut faults)));
     faults.finish()?;
 
     if let Some(ends_on) = row.ends_on.filter(|_| row.ends_on != before.row.ends_on) {
@@ -271,12 +328,18 @@ mod tests {
             goal: Some("\0".into()),
             starts_on: NaiveDate::default(),
             ends_on: NaiveDate::default().pred_opt(),
-            decision: Some(NewDecision { paragraph: Some("x".repeat(301)), ..NewDecision::default() }),
+            decision: Some(NewDecision {
+                paragraph: Some("x".repeat(301)),
+                ..NewDecision::default()
+            }),
             ..NewActivity::default()
         };
         let mut faults = Faults::default();
         new.check(&mut faults);
         let paths: Vec<_> = faults.into_inner().into_iter().map(|fault| fault.path).collect();
-        assert_eq!(paths, ["input.slug", "input.name", "input.goal", "input.endsOn", "input.decision.paragraph"]);
+        assert_eq!(
+            paths,
+            ["input.slug", "input.name", "input.goal", "input.endsOn", "input.decision.paragraph"]
+        );
     }
 }

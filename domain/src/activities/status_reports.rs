@@ -35,15 +35,24 @@ fn column(column: Column) -> SimpleExpr {
 fn latest_first(backend: DbBackend) -> Order {
     // SQLite keeps instants as text that sorts by itself.
     let key = if backend == DbBackend::Postgres {
-        Expr::cust("to_char(\"status_report\".\"reported_at\" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')")
+        Expr::cust(
+            "to_char(\"status_report\".\"reported_at\" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
+        )
     } else {
         column(Column::ReportedAt)
     };
-    Order { name: "REPORTED_AT", key, key_type: KeyType::Text, id: column(Column::Id), descending: true }
+    Order {
+        name: "REPORTED_AT",
+        key,
+        key_type: KeyType::Text,
+        id: column(Column::Id),
+        descending: true,
+    }
 }
 
 fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
-    let visible = of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), column(Column::ActivityId));
+    let visible =
+        of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), column(Column::ActivityId));
     Query::select().from(Entity).cond_where(visible).take()
 }
 
@@ -53,7 +62,8 @@ fn of(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatem
     select
 }
 
-/// The same page of the reports on each of these activities, the latest first, as far as the viewer sees them.
+/// The same page of the reports on each of these activities, the latest first, as far as the viewer
+/// sees them.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -68,14 +78,26 @@ pub async fn of_each(
     let mut faults = Faults::default();
     let page = page::Page::check(args, &order, &mut faults);
     faults.finish()?;
-    page::fetch_each(db.read(), of(db, viewer, activities), columns, &order, &page, Column::ActivityId).await
+    page::fetch_each(
+        db.read(),
+        of(db, viewer, activities),
+        columns,
+        &order,
+        &page,
+        Column::ActivityId,
+    )
+    .await
 }
 
 /// How many reports on each of these activities the viewer sees; those without any are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn count_each(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> Result<HashMap<Uuid, i64>> {
+pub async fn count_each(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+) -> Result<HashMap<Uuid, i64>> {
     page::count_each(db.read(), of(db, viewer, activities), column(Column::ActivityId)).await
 }
 
@@ -83,9 +105,18 @@ pub async fn count_each(db: &Database, viewer: &Viewer, activities: &[ActivityId
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[StatusReportId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[StatusReportId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(db, viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
@@ -93,7 +124,10 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[StatusReportId], colu
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn texts_of(db: &impl ConnectionTrait, reports: &[StatusReportId]) -> Result<HashMap<StatusReportId, status_report_text::Model>> {
+pub async fn texts_of(
+    db: &impl ConnectionTrait,
+    reports: &[StatusReportId],
+) -> Result<HashMap<StatusReportId, status_report_text::Model>> {
     let report = Expr::col(status_report_text::Column::StatusReportId);
     let theirs = among(db.get_database_backend(), report, reports.iter().copied());
     let found = status_report_text::Entity::find().filter(theirs).all(db).await?;
@@ -117,11 +151,18 @@ pub struct NewReport {
     pub next_steps: Option<String>,
 }
 
-/// Files a report in the viewer's name. `faults` are those that reading the input has found already.
+/// Files a report in the viewer's name. `faults` are those that reading the input has found
+/// already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer is the office or leads the activity, NOT_FOUND for the activity, INVALID naming every bad field.
-pub async fn file(db: &Database, viewer: &Viewer, new: NewReport, mut faults: Faults) -> Result<StatusReportId> {
+/// FORBIDDEN unless the viewer is the office or leads the activity, NOT_FOUND for the activity,
+/// INVALID naming every bad field.
+pub async fn file(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewReport,
+    mut faults: Faults,
+) -> Result<StatusReportId> {
     viewer.require(Deed::Report)?;
     let period = faults.text("input.period", &new.period, LINE);
     let summary = faults.text("input.summary", &new.summary, TEXT);
@@ -132,7 +173,10 @@ pub async fn file(db: &Database, viewer: &Viewer, new: NewReport, mut faults: Fa
     let mut change = audit::begin(db, viewer, "statusReportFile").await?;
     let activity = find(change.tx(), new.activity).await?;
     if !viewer.is(Role::Office) && !viewer.activities.contains(&activity.slug) {
-        return Err(Error::Forbidden(format!("only who leads {} reports on it, or the office", activity.slug)));
+        return Err(Error::Forbidden(format!(
+            "only who leads {} reports on it, or the office",
+            activity.slug
+        )));
     }
     let row = Model {
         id: StatusReportId::new(),
@@ -142,7 +186,8 @@ pub async fn file(db: &Database, viewer: &Viewer, new: NewReport, mut faults: Fa
         reported_by: viewer.subject.clone(),
         reported_at: change.at(),
     };
-    let texts = status_report_text::Model { status_report_id: row.id, summary, deviations, next_steps };
+    let texts =
+        status_report_text::Model { status_report_id: row.id, summary, deviations, next_steps };
     audit::insert(&change, row.clone()).await?;
     audit::insert(&change, texts.clone()).await?;
     let whole = Whole { row, texts };

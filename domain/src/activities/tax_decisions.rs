@@ -1,6 +1,8 @@
-//! Tax decisions of the network: how VAT is treated on what an activity earns and on members' fees, from a day on.
+//! Tax decisions of the network: how VAT is treated on what an activity earns and on members' fees,
+//! from a day on.
 //!
-//! No fee has a VAT treatment by default: it is stated with the price or the agreement, or it is that of the tax decision.
+//! No fee has a VAT treatment by default: it is stated with the price or the agreement, or it is
+//! that of the tax decision.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -11,7 +13,9 @@ use ::entity::{
     tax_decision::{Column, Entity, Model},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr,
+};
 
 use super::start;
 use crate::{
@@ -23,24 +27,24 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// Codes of the list VATEX (CEF) for supplies that are exempt (category E), by article of directive 2006/112/EC. Reverse charge, exports and what
-/// is outside the scope of VAT are other categories.
+/// Codes of the list VATEX (CEF) for supplies that are exempt (category E), by article of directive
+/// 2006/112/EC. Reverse charge, exports and what is outside the scope of VAT are other categories.
 const EXEMPTION_CODES: &str = "79-C 132 132-1A 132-1B 132-1C 132-1D 132-1E 132-1F 132-1G 132-1H 132-1I 132-1J 132-1K 132-1L 132-1M 132-1N 132-1O \
      132-1P 132-1Q 135-1 143 143-1A 143-1B 143-1C 143-1D 143-1E 143-1F 143-1FA 143-1G 143-1H 143-1I 143-1J 143-1K 143-1L 144 146-1E 148 148-A \
      148-B 148-C 148-D 148-E 148-F 148-G 151 151-1A 151-1AA 151-1B 151-1C 151-1D 151-1E 159 309";
 
 /// The message about a rate of zero.
-pub const NO_RATE_OF_ZERO: &str =
-    "must not be ZERO: Swedish law has no such rate on services; use EXEMPT, or OUTSIDE_SCOPE for what is outside the scope of VAT";
+pub const NO_RATE_OF_ZERO: &str = "must not be ZERO: Swedish law has no such rate on services; use EXEMPT, or OUTSIDE_SCOPE for what is outside the scope of VAT";
 
 /// Returns `true` if a text is a code of the list VATEX for what is exempt.
 #[must_use]
 pub fn is_exemption_code(text: &str) -> bool {
-    text.strip_prefix("VATEX-EU-").is_some_and(|article| EXEMPTION_CODES.split_whitespace().any(|known| known == article))
+    text.strip_prefix("VATEX-EU-")
+        .is_some_and(|article| EXEMPTION_CODES.split_whitespace().any(|known| known == article))
 }
 
-/// Checks the reason of an exemption with its code, the fields `exemptionReason` and `exemptionCode` below `path`, and returns both as they are
-/// stored.
+/// Checks the reason of an exemption with its code, the fields `exemptionReason` and
+/// `exemptionCode` below `path`, and returns both as they are stored.
 pub fn checked_exemption(
     rate: VatRate,
     (reason, code): (Option<&str>, Option<&str>),
@@ -57,7 +61,11 @@ pub fn checked_exemption(
     faults.expect(is_exempt || reason.is_none(), &of_reason, "is for EXEMPT alone");
     faults.expect(is_exempt || code.is_none(), &of_code, "is for EXEMPT alone");
     let is_known = code.as_deref().is_none_or(is_exemption_code);
-    faults.expect(is_known, &of_code, "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I");
+    faults.expect(
+        is_known,
+        &of_code,
+        "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I",
+    );
     faults.expect(code.is_none() || reason.is_some(), &of_reason, "is needed with exemptionCode");
     (reason, code)
 }
@@ -86,12 +94,21 @@ pub struct NewTaxDecision {
 impl NewTaxDecision {
     fn check(&self, today: NaiveDate, faults: &mut Faults) -> Model {
         let is_special = self.fee == ChargeKind::SpecialFee;
-        faults.expect(!is_special || self.activity.is_some(), "input.activityId", "is needed for SPECIAL_FEE");
-        faults.expect(is_special || self.activity.is_none(), "input.activityId", "is for SPECIAL_FEE alone");
+        faults.expect(
+            !is_special || self.activity.is_some(),
+            "input.activityId",
+            "is needed for SPECIAL_FEE",
+        );
+        faults.expect(
+            is_special || self.activity.is_none(),
+            "input.activityId",
+            "is for SPECIAL_FEE alone",
+        );
         faults.expect(self.vat_rate != VatRate::Zero, "input.vatRate", NO_RATE_OF_ZERO);
         faults.expect(self.decided_on <= today, "input.decidedOn", "must not be after today");
         let stated = (self.exemption_reason.as_deref(), self.exemption_code.as_deref());
-        let (exemption_reason, exemption_code) = checked_exemption(self.vat_rate, stated, "input", faults);
+        let (exemption_reason, exemption_code) =
+            checked_exemption(self.vat_rate, stated, "input", faults);
         let is_reasoned = self.vat_rate != VatRate::Exempt || exemption_reason.is_some();
         let message = "is needed for EXEMPT: an invoice says why it has no VAT (mervärdesskattelag 2023:200, 17 kap. 24 §)";
         faults.expect(is_reasoned, "input.exemptionReason", message);
@@ -109,12 +126,18 @@ impl NewTaxDecision {
     }
 }
 
-/// Records a tax decision. It takes the place of one about the same fee that is valid from the same day. `faults` are those that reading the
-/// input has found already.
+/// Records a tax decision. It takes the place of one about the same fee that is valid from the same
+/// day. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, NOT_FOUND for the activity.
-pub async fn record(db: &Database, viewer: &Viewer, new: NewTaxDecision, mut faults: Faults) -> Result<TaxDecisionId> {
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, NOT_FOUND for
+/// the activity.
+pub async fn record(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewTaxDecision,
+    mut faults: Faults,
+) -> Result<TaxDecisionId> {
     viewer.require(Deed::KeepAccounts)?;
     let mut change = audit::begin(db, viewer, "taxDecisionRecord").await?;
     let after = new.check(day_of(change.at()), &mut faults);
@@ -123,7 +146,10 @@ pub async fn record(db: &Database, viewer: &Viewer, new: NewTaxDecision, mut fau
         Some(activity) => Column::ActivityId.eq(start::find(change.tx(), activity).await?.id),
         None => Column::ActivityId.is_null(),
     };
-    let same = Entity::find().filter(Column::Fee.eq(after.fee)).filter(of_same).filter(Column::ValidFrom.eq(after.valid_from));
+    let same = Entity::find()
+        .filter(Column::Fee.eq(after.fee))
+        .filter(of_same)
+        .filter(Column::ValidFrom.eq(after.valid_from));
     let before = same.one(change.tx()).await?;
     let after = Model { id: before.as_ref().map_or(after.id, |before| before.id), ..after };
     if before.as_ref() != Some(&after) {
@@ -144,7 +170,12 @@ pub async fn record(db: &Database, viewer: &Viewer, new: NewTaxDecision, mut fau
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
-    Ok(Entity::find().order_by_desc(Column::ValidFrom).order_by_asc(Column::Fee).order_by_asc(Column::Id).all(db).await?)
+    Ok(Entity::find()
+        .order_by_desc(Column::ValidFrom)
+        .order_by_asc(Column::Fee)
+        .order_by_asc(Column::Id)
+        .all(db)
+        .await?)
 }
 
 /// Returns these tax decisions, in no order.
@@ -152,7 +183,10 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn by_ids(db: &Database, ids: &[TaxDecisionId]) -> Result<Vec<Model>> {
-    Ok(Entity::find().filter(among(db.backend(), Expr::col(Column::Id), ids.iter().copied())).all(db.read()).await?)
+    Ok(Entity::find()
+        .filter(among(db.backend(), Expr::col(Column::Id), ids.iter().copied()))
+        .all(db.read())
+        .await?)
 }
 
 /// A fee that is taxed: the special fees of an activity, or a fee of the network itself.
@@ -172,7 +206,11 @@ impl TaxDecisions {
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn on(db: &impl ConnectionTrait, day: NaiveDate) -> Result<Self> {
-        let found = Entity::find().filter(Column::ValidFrom.lte(day)).order_by_asc(Column::ValidFrom).all(db).await?;
+        let found = Entity::find()
+            .filter(Column::ValidFrom.lte(day))
+            .order_by_asc(Column::ValidFrom)
+            .all(db)
+            .await?;
         Ok(found.into_iter().collect())
     }
 
@@ -183,7 +221,12 @@ impl TaxDecisions {
     pub async fn with_prices(mut self, db: &impl ConnectionTrait, day: NaiveDate) -> Result<Self> {
         use fee_schedule::Column as C;
         let is_in_force = Condition::any().add(C::ValidTo.is_null()).add(C::ValidTo.gte(day));
-        for price in fee_schedule::Entity::find().filter(C::ValidFrom.lte(day)).filter(is_in_force).all(db).await? {
+        for price in fee_schedule::Entity::find()
+            .filter(C::ValidFrom.lte(day))
+            .filter(is_in_force)
+            .all(db)
+            .await?
+        {
             if let Some((taxed, rate)) = subject(&price).zip(price.vat_rate) {
                 self.stated.entry(taxed).or_default().insert(rate);
             }
@@ -197,10 +240,15 @@ impl TaxDecisions {
         self.decided.get(&taxed)
     }
 
-    /// Returns the VAT treatment of a fee: that of the decision, or else the one that all of its prices state. `None` if it is undecided.
+    /// Returns the VAT treatment of a fee: that of the decision, or else the one that all of its
+    /// prices state. `None` if it is undecided.
     #[must_use]
     pub fn rate_about(&self, taxed: Taxed) -> Option<VatRate> {
-        let stated = self.stated.get(&taxed).filter(|rates| rates.len() == 1).and_then(|rates| rates.first().copied());
+        let stated = self
+            .stated
+            .get(&taxed)
+            .filter(|rates| rates.len() == 1)
+            .and_then(|rates| rates.first().copied());
         self.about(taxed).map(|decision| decision.vat_rate).or(stated)
     }
 
@@ -210,7 +258,8 @@ impl TaxDecisions {
         self.about(subject(price)?)
     }
 
-    /// Returns the VAT treatment of a price: that of the tax decision, or else as it was stated with the price. `None` if it is undecided.
+    /// Returns the VAT treatment of a price: that of the tax decision, or else as it was stated
+    /// with the price. `None` if it is undecided.
     #[must_use]
     pub fn rate_of(&self, price: &fee_schedule::Model) -> Option<VatRate> {
         self.of_price(price).map(|decision| decision.vat_rate).or(price.vat_rate)
@@ -220,12 +269,16 @@ impl TaxDecisions {
 impl FromIterator<Model> for TaxDecisions {
     /// Of several about the same fee, the last one counts.
     fn from_iter<I: IntoIterator<Item = Model>>(decisions: I) -> Self {
-        let decided = decisions.into_iter().map(|decision| ((decision.fee, decision.activity_id), decision)).collect();
+        let decided = decisions
+            .into_iter()
+            .map(|decision| ((decision.fee, decision.activity_id), decision))
+            .collect();
         Self { decided, stated: HashMap::new() }
     }
 }
 
-/// The fee that a price is of; `None` if it is none that is invoiced: the network itself has a service fee and a membership fee.
+/// The fee that a price is of; `None` if it is none that is invoiced: the network itself has a
+/// service fee and a membership fee.
 fn subject(price: &fee_schedule::Model) -> Option<Taxed> {
     match (price.activity_id, price.basis) {
         (Some(activity), _) => Some((ChargeKind::SpecialFee, Some(activity))),
@@ -238,8 +291,9 @@ fn subject(price: &fee_schedule::Model) -> Option<Taxed> {
 /// Returns the error about what has no VAT treatment yet: `what`, as `the service fee of 2027`.
 #[must_use]
 pub fn undecided(what: &str) -> Error {
-    let message =
-        format!("{what} has no VAT treatment: record the network's tax decision with taxDecisionRecord, or state it explicitly (vatRate)");
+    let message = format!(
+        "{what} has no VAT treatment: record the network's tax decision with taxDecisionRecord, or state it explicitly (vatRate)"
+    );
     Error::conflict("VAT_UNDECIDED", message)
 }
 
@@ -250,34 +304,56 @@ pub fn undecided(what: &str) -> Error {
 pub async fn notes(db: &impl ConnectionTrait, today: NaiveDate) -> Result<Vec<String>> {
     use fee_schedule::Column as C;
     let is_current = Condition::any().add(C::ValidTo.is_null()).add(C::ValidTo.gte(today));
-    let prices = fee_schedule::Entity::find().filter(is_current).order_by_asc(C::ValidFrom).order_by_asc(C::Id).all(db).await?;
-    let activities: BTreeSet<ActivityId> = prices.iter().filter_map(|price| price.activity_id).collect();
+    let prices = fee_schedule::Entity::find()
+        .filter(is_current)
+        .order_by_asc(C::ValidFrom)
+        .order_by_asc(C::Id)
+        .all(db)
+        .await?;
+    let activities: BTreeSet<ActivityId> =
+        prices.iter().filter_map(|price| price.activity_id).collect();
     let theirs = among(db.get_database_backend(), Expr::col(activity::Column::Id), activities);
-    let slugs: HashMap<ActivityId, String> =
-        activity::Entity::find().filter(theirs).all(db).await?.into_iter().map(|row| (row.id, row.slug)).collect();
+    let slugs: HashMap<ActivityId, String> = activity::Entity::find()
+        .filter(theirs)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.slug))
+        .collect();
     let mut decisions = all(db).await?;
     decisions.reverse();
     let decisions: TaxDecisions = decisions.into_iter().collect();
     Ok(prices.iter().filter_map(|price| note(price, &slugs, &decisions)).collect())
 }
 
-fn note(price: &fee_schedule::Model, slugs: &HashMap<ActivityId, String>, decisions: &TaxDecisions) -> Option<String> {
+fn note(
+    price: &fee_schedule::Model,
+    slugs: &HashMap<ActivityId, String>,
+    decisions: &TaxDecisions,
+) -> Option<String> {
     let name = match subject(price)? {
         (ChargeKind::ServiceFee, _) => "the service fee".to_owned(),
         (ChargeKind::MembershipFee, _) => "the membership fee".to_owned(),
         (ChargeKind::SpecialFee, activity) => {
-            format!("the price of {}", activity.and_then(|id| slugs.get(&id)).map_or("an activity", String::as_str))
+            format!(
+                "the price of {}",
+                activity.and_then(|id| slugs.get(&id)).map_or("an activity", String::as_str)
+            )
         }
     };
     let from = price.valid_from;
     match (price.vat_rate, decisions.of_price(price)) {
-        (None, None) => Some(format!("{name} from {from} has no VAT treatment until a tax decision is recorded (taxDecisionRecord)")),
-        (Some(rate), None) => {
-            Some(format!("{name} from {from} states {rate}, which no tax decision confirms; confirm it with taxDecisionRecord"))
-        }
+        (None, None) => Some(format!(
+            "{name} from {from} has no VAT treatment until a tax decision is recorded (taxDecisionRecord)"
+        )),
+        (Some(rate), None) => Some(format!(
+            "{name} from {from} states {rate}, which no tax decision confirms; confirm it with taxDecisionRecord"
+        )),
         (Some(rate), Some(decision)) if rate != decision.vat_rate => {
             let (decided, day) = (decision.vat_rate, decision.valid_from);
-            Some(format!("{name} from {from} states {rate}, but is invoiced with {decided} from {day} on, as the tax decision has it"))
+            Some(format!(
+                "{name} from {from} states {rate}, but is invoiced with {decided} from {day} on, as the tax decision has it"
+            ))
         }
         (_, Some(_)) => None,
     }
@@ -291,7 +367,12 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn decision(fee: ChargeKind, activity_id: Option<ActivityId>, valid_from: &str, vat_rate: VatRate) -> Model {
+    fn decision(
+        fee: ChargeKind,
+        activity_id: Option<ActivityId>,
+        valid_from: &str,
+        vat_rate: VatRate,
+    ) -> Model {
         Model { fee, activity_id, valid_from: day(valid_from), vat_rate, ..Model::default() }
     }
 
@@ -305,12 +386,23 @@ mod tests {
         ]
         .into_iter()
         .collect();
-        let price = |activity_id, basis, vat_rate| fee_schedule::Model { activity_id, basis, vat_rate, ..fee_schedule::Model::default() };
+        let price = |activity_id, basis, vat_rate| fee_schedule::Model {
+            activity_id,
+            basis,
+            vat_rate,
+            ..fee_schedule::Model::default()
+        };
         for (price, expected) in [
             (price(None, FeeBasis::PerMilleOfAllocation, None), Some(VatRate::Standard25)),
-            (price(None, FeeBasis::PerMilleOfAllocation, Some(VatRate::OutsideScope)), Some(VatRate::Standard25)),
+            (
+                price(None, FeeBasis::PerMilleOfAllocation, Some(VatRate::OutsideScope)),
+                Some(VatRate::Standard25),
+            ),
             (price(None, FeeBasis::FixedPerYear, None), None),
-            (price(None, FeeBasis::FixedPerYear, Some(VatRate::OutsideScope)), Some(VatRate::OutsideScope)),
+            (
+                price(None, FeeBasis::FixedPerYear, Some(VatRate::OutsideScope)),
+                Some(VatRate::OutsideScope),
+            ),
             (price(Some(bip), FeeBasis::OneOff, None), Some(VatRate::Exempt)),
             (price(Some(ActivityId::new()), FeeBasis::OneOff, None), None),
         ] {
@@ -334,17 +426,41 @@ mod tests {
         };
         let reason = Some("Utbildning, 10 kap. 13 § mervärdesskattelagen".to_owned());
         assert!(bad(service.clone()).is_empty());
-        assert_eq!(bad(NewTaxDecision { vat_rate: VatRate::Zero, ..service.clone() }), ["input.vatRate"]);
-        assert_eq!(bad(NewTaxDecision { vat_rate: VatRate::Exempt, ..service.clone() }), ["input.exemptionReason"]);
-        assert_eq!(bad(NewTaxDecision { exemption_reason: reason.clone(), ..service.clone() }), ["input.exemptionReason"]);
-        assert_eq!(bad(NewTaxDecision { activity: Some(ActivityId::new()), ..service.clone() }), ["input.activityId"]);
-        assert_eq!(bad(NewTaxDecision { fee: ChargeKind::SpecialFee, ..service.clone() }), ["input.activityId"]);
-        assert_eq!(bad(NewTaxDecision { decided_on: day("2026-11-22"), ..service.clone() }), ["input.decidedOn"]);
-        let exempt = NewTaxDecision { vat_rate: VatRate::Exempt, exemption_reason: reason, ..service };
-        let invisible = NewTaxDecision { exemption_reason: Some("Ut\u{ad}bildning".into()), ..exempt.clone() };
+        assert_eq!(
+            bad(NewTaxDecision { vat_rate: VatRate::Zero, ..service.clone() }),
+            ["input.vatRate"]
+        );
+        assert_eq!(
+            bad(NewTaxDecision { vat_rate: VatRate::Exempt, ..service.clone() }),
+            ["input.exemptionReason"]
+        );
+        assert_eq!(
+            bad(NewTaxDecision { exemption_reason: reason.clone(), ..service.clone() }),
+            ["input.exemptionReason"]
+        );
+        assert_eq!(
+            bad(NewTaxDecision { activity: Some(ActivityId::new()), ..service.clone() }),
+            ["input.activityId"]
+        );
+        assert_eq!(
+            bad(NewTaxDecision { fee: ChargeKind::SpecialFee, ..service.clone() }),
+            ["input.activityId"]
+        );
+        assert_eq!(
+            bad(NewTaxDecision { decided_on: day("2026-11-22"), ..service.clone() }),
+            ["input.decidedOn"]
+        );
+        let exempt =
+            NewTaxDecision { vat_rate: VatRate::Exempt, exemption_reason: reason, ..service };
+        let invisible =
+            NewTaxDecision { exemption_reason: Some("Ut\u{ad}bildning".into()), ..exempt.clone() };
         assert_eq!(bad(invisible), ["input.exemptionReason"]);
         for code in ["VATEX-EU-132-1I", "vatex-eu-135-1"] {
-            assert!(bad(NewTaxDecision { exemption_code: Some(code.into()), ..exempt.clone() }).is_empty(), "{code}");
+            assert!(
+                bad(NewTaxDecision { exemption_code: Some(code.into()), ..exempt.clone() })
+                    .is_empty(),
+                "{code}"
+            );
         }
         for code in ["VATEX-EU-O", "VATEX-EU-AE", "132-1I"] {
             let new = NewTaxDecision { exemption_code: Some(code.into()), ..exempt.clone() };
@@ -355,10 +471,22 @@ mod tests {
     #[test]
     fn prices_that_no_decision_confirms_are_noted() {
         let slugs = HashMap::new();
-        let price = |vat_rate| fee_schedule::Model { vat_rate, basis: FeeBasis::FixedPerYear, ..fee_schedule::Model::default() };
-        let decided: TaxDecisions = [decision(ChargeKind::MembershipFee, None, "2026-01-01", VatRate::OutsideScope)].into_iter().collect();
-        let is_noted = |vat_rate, decisions: &TaxDecisions| note(&price(vat_rate), &slugs, decisions).is_some();
-        assert!(is_noted(None, &TaxDecisions::default()) && is_noted(Some(VatRate::OutsideScope), &TaxDecisions::default()));
+        let price = |vat_rate| fee_schedule::Model {
+            vat_rate,
+            basis: FeeBasis::FixedPerYear,
+            ..fee_schedule::Model::default()
+        };
+        let decided: TaxDecisions =
+            [decision(ChargeKind::MembershipFee, None, "2026-01-01", VatRate::OutsideScope)]
+                .into_iter()
+                .collect();
+        let is_noted = |vat_rate, decisions: &TaxDecisions| {
+            note(&price(vat_rate), &slugs, decisions).is_some()
+        };
+        assert!(
+            is_noted(None, &TaxDecisions::default())
+                && is_noted(Some(VatRate::OutsideScope), &TaxDecisions::default())
+        );
         assert!(is_noted(Some(VatRate::Standard25), &decided));
         assert!(!is_noted(None, &decided) && !is_noted(Some(VatRate::OutsideScope), &decided));
     }

@@ -1,4 +1,5 @@
-//! Order of numbers and days: among the agreements of a year, a later number was not offered earlier.
+//! Order of numbers and days: among the agreements of a year, a later number was not offered
+//! earlier.
 
 use ::entity::agreement::{Column, Model};
 use chrono::{DateTime, SecondsFormat, Utc};
@@ -18,9 +19,14 @@ pub async fn inversions(db: &impl ConnectionTrait) -> Result<Vec<Inversion>> {
     let columns = [Column::NumberKey, Column::Id, Column::Number, Column::OfferedAt];
     let sentence = |later: &Document<DateTime<Utc>>, earlier: &Document<DateTime<Utc>>| {
         let (at, at_before) = (words(later.dated), words(earlier.dated));
-        format!("agreement {}, offered {at}, follows {}, offered {at_before}", later.name, earlier.name)
+        format!(
+            "agreement {}, offered {at}, follows {}, offered {at_before}",
+            later.name, earlier.name
+        )
     };
-    Table { columns, read, sentence }.inversions(db, Condition::all().add(Column::Number.is_not_null()), |_| {}).await
+    Table { columns, read, sentence }
+        .inversions(db, Condition::all().add(Column::Number.is_not_null()), |_| {})
+        .await
 }
 
 fn read(row: Model) -> Read<DateTime<Utc>> {

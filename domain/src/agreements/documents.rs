@@ -1,4 +1,5 @@
-//! What an agreement is made of beside its row: the parameters and the text that it was offered with, and who signed it.
+//! What an agreement is made of beside its row: the parameters and the text that it was offered
+//! with, and who signed it.
 //!
 //! Whoever sees an agreement sees all of this, so the viewer must be known to see the agreements.
 
@@ -19,12 +20,17 @@ use crate::{
     templates::layout,
 };
 
-/// What the text of each of these agreements was filled in with: a JSON object; an agreement without parameters is left out.
+/// What the text of each of these agreements was filled in with: a JSON object; an agreement
+/// without parameters is left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn parameters_of(db: &impl ConnectionTrait, agreements: &[AgreementId]) -> Result<HashMap<AgreementId, String>> {
-    let agreement = Expr::col((agreement_parameters::Entity, agreement_parameters::Column::AgreementId));
+pub async fn parameters_of(
+    db: &impl ConnectionTrait,
+    agreements: &[AgreementId],
+) -> Result<HashMap<AgreementId, String>> {
+    let agreement =
+        Expr::col((agreement_parameters::Entity, agreement_parameters::Column::AgreementId));
     let found = agreement_parameters::Entity::find()
         .filter(among(db.get_database_backend(), agreement, agreements.iter().copied()))
         .all(db)
@@ -41,7 +47,8 @@ pub async fn documents_of(
     agreements: &[AgreementId],
     columns: &[agreement_document::Column],
 ) -> Result<HashMap<AgreementId, agreement_document::Model>> {
-    let agreement = Expr::col((agreement_document::Entity, agreement_document::Column::AgreementId));
+    let agreement =
+        Expr::col((agreement_document::Entity, agreement_document::Column::AgreementId));
     let select = Query::select()
         .from(agreement_document::Entity)
         .columns(columns.iter().map(|column| (agreement_document::Entity, *column)))
@@ -55,7 +62,10 @@ pub async fn documents_of(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn signatures_of(db: &Database, agreements: &[AgreementId]) -> Result<Vec<signature::Model>> {
+pub async fn signatures_of(
+    db: &Database,
+    agreements: &[AgreementId],
+) -> Result<Vec<signature::Model>> {
     let agreement = Expr::col((signature::Entity, signature::Column::AgreementId));
     Ok(signature::Entity::find()
         .filter(among(db.backend(), agreement, agreements.iter().copied()))
@@ -76,7 +86,8 @@ pub struct Pdf {
     pub bytes: Vec<u8>,
 }
 
-/// Returns `true` if the agreement is a draft that the viewer sees, whose PDF is set each time it is asked for.
+/// Returns `true` if the agreement is a draft that the viewer sees, whose PDF is set each time it
+/// is asked for.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -86,12 +97,18 @@ pub async fn is_draft(db: &Database, viewer: &Viewer, id: AgreementId) -> Result
     Ok(found.iter().any(|row| row.number.is_none()))
 }
 
-/// The PDF of an agreement that the viewer sees: the bytes that it was offered with, or what a draft would be offered with today.
-/// Null when the viewer sees no such agreement, or the register keeps no PDF of it.
+/// The PDF of an agreement that the viewer sees: the bytes that it was offered with, or what a
+/// draft would be offered with today. Null when the viewer sees no such agreement, or the register
+/// keeps no PDF of it.
 ///
 /// # Errors
 /// INVALID for a draft whose parameters do not fit its template.
-pub async fn pdf_of(db: &Database, viewer: &Viewer, network: &Network, id: AgreementId) -> Result<Option<Pdf>> {
+pub async fn pdf_of(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    id: AgreementId,
+) -> Result<Option<Pdf>> {
     use ::entity::agreement::Column;
     let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
     let Some(row) = found else { return Ok(None) };
@@ -102,5 +119,6 @@ pub async fn pdf_of(db: &Database, viewer: &Viewer, network: &Network, id: Agree
         return Ok(Some(Pdf { number: None, sha256: rendered.sha256, bytes: rendered.pdf }));
     }
     let kept = agreement_document::Entity::find_by_id(id).one(db.read()).await?;
-    Ok(kept.and_then(|kept| Some(Pdf { number: row.number, sha256: kept.sha256, bytes: kept.pdf? })))
+    Ok(kept
+        .and_then(|kept| Some(Pdf { number: row.number, sha256: kept.sha256, bytes: kept.pdf? })))
 }

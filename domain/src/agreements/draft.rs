@@ -5,7 +5,9 @@ use ::entity::{
     agreement::Model,
     agreement_parameters, decision, fee_schedule,
     id::{ActivityId, AgreementId, TemplateId, TemplateVersionId},
-    kind::{AgreementKind, AllocationBasis, Direction, FeeBasis, FundingKind, TemplateState, VatRate},
+    kind::{
+        AgreementKind, AllocationBasis, Direction, FeeBasis, FundingKind, TemplateState, VatRate,
+    },
     member,
     money::{Money, PerMille},
     organisation, template, template_version,
@@ -66,11 +68,21 @@ impl Fee {
     /// The fee that a row says; null: none.
     pub(super) fn of(row: &Model) -> Option<Self> {
         let (basis, vat_rate) = row.fee_basis.zip(row.vat_rate)?;
-        let (cap, minimum, allocation_basis) = (row.fee_cap, row.fee_minimum, row.fee_allocation_basis);
-        Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, cap, minimum, allocation_basis, vat_rate })
+        let (cap, minimum, allocation_basis) =
+            (row.fee_cap, row.fee_minimum, row.fee_allocation_basis);
+        Some(Self {
+            basis,
+            amount: row.fee_amount,
+            per_mille: row.fee_per_mille,
+            cap,
+            minimum,
+            allocation_basis,
+            vat_rate,
+        })
     }
 
-    /// The fee that an activity's price makes with a VAT treatment: the limits of a rate are kept, and those of an amount are put on it at once.
+    /// The fee that an activity's price makes with a VAT treatment: the limits of a rate are kept,
+    /// and those of an amount are put on it at once.
     fn priced(price: &fee_schedule::Model, vat_rate: VatRate) -> Self {
         let is_rate = price.basis == FeeBasis::PerMilleOfAllocation;
         let limited = |amount: Money| {
@@ -90,18 +102,33 @@ impl Fee {
 
     fn check(&self, faults: &mut Faults) {
         let is_rate = self.basis == FeeBasis::PerMilleOfAllocation;
-        let (needed, other) = if is_rate { ("input.fee.perMille", "input.fee.amount") } else { ("input.fee.amount", "input.fee.perMille") };
-        let (has_needed, has_other) =
-            if is_rate { (self.per_mille.is_some(), self.amount.is_some()) } else { (self.amount.is_some(), self.per_mille.is_some()) };
+        let (needed, other) = if is_rate {
+            ("input.fee.perMille", "input.fee.amount")
+        } else {
+            ("input.fee.amount", "input.fee.perMille")
+        };
+        let (has_needed, has_other) = if is_rate {
+            (self.per_mille.is_some(), self.amount.is_some())
+        } else {
+            (self.amount.is_some(), self.per_mille.is_some())
+        };
         faults.expect(has_needed, needed, "is needed for this basis");
         faults.expect(!has_other, other, "does not fit this basis");
-        for (path, sum) in [("input.fee.amount", self.amount), ("input.fee.cap", self.cap), ("input.fee.minimum", self.minimum)] {
+        for (path, sum) in [
+            ("input.fee.amount", self.amount),
+            ("input.fee.cap", self.cap),
+            ("input.fee.minimum", self.minimum),
+        ] {
             faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
         }
         for (path, limit) in [("input.fee.cap", self.cap), ("input.fee.minimum", self.minimum)] {
             faults.expect(is_rate || limit.is_none(), path, "is for PER_MILLE_OF_ALLOCATION alone");
         }
-        faults.expect(is_rate || self.allocation_basis.is_none(), "input.fee.allocationBasis", "is for PER_MILLE_OF_ALLOCATION alone");
+        faults.expect(
+            is_rate || self.allocation_basis.is_none(),
+            "input.fee.allocationBasis",
+            "is for PER_MILLE_OF_ALLOCATION alone",
+        );
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
         faults.expect(in_order, "input.fee.cap", "must not be below the minimum");
         faults.expect(self.vat_rate != VatRate::Zero, "input.fee.vatRate", NO_RATE_OF_ZERO);
@@ -111,7 +138,8 @@ impl Fee {
 /// Where an agreement's fee comes from.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum FeeOf {
-    /// From the activity's price on the first day when a member takes part; else this, where null is none.
+    /// From the activity's price on the first day when a member takes part; else this, where null
+    /// is none.
     Schedule(Option<Fee>),
     /// What somebody says; null: none.
     Given(Option<Fee>),
@@ -188,21 +216,30 @@ pub(super) const ATTEMPTS: usize = 5;
 
 /// Drafts an agreement. `faults` are those that reading the input has found already.
 ///
-/// The text is filled in before the transaction. When what it is made of has changed meanwhile, it is filled in again, before another
-/// transaction.
+/// The text is filled in before the transaction. When what it is made of has changed meanwhile, it
+/// is filled in again, before another transaction.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND for what it refers to, INVALID naming every bad field and parameter,
-/// CONFLICT `NO_PUBLISHED_VERSION`, `TEMPLATE_NOT_PUBLISHED`, `TEMPLATE_RETIRED`, `FACTS_MISSING` or `TEXT_UNUSABLE`; `BUSY` when what the
-/// text is made of changes again and again.
-pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewAgreement, mut faults: Faults) -> Result<AgreementId> {
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND for what it refers to, INVALID
+/// naming every bad field and parameter, CONFLICT `NO_PUBLISHED_VERSION`, `TEMPLATE_NOT_PUBLISHED`,
+/// `TEMPLATE_RETIRED`, `FACTS_MISSING` or `TEXT_UNUSABLE`; `BUSY` when what the text is made of
+/// changes again and again.
+pub async fn draft(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    new: NewAgreement,
+    mut faults: Faults,
+) -> Result<AgreementId> {
     viewer.require(Deed::KeepAgreements)?;
     faults.settable_values("input.parameters", &new.parameters, MOST_PARAMETERS);
     let row = Model { id: AgreementId::new(), ..Model::default() };
     for _ in 0..ATTEMPTS {
         let text = check_text(db, viewer, network, Ok((new.clone(), row.clone()))).await?;
         let mut change = audit::begin(db, viewer, "agreementDraft").await?;
-        if let Some(id) = write(&mut change, viewer, &new, row.clone(), None, &text, faults.clone()).await? {
+        if let Some(id) =
+            write(&mut change, viewer, &new, row.clone(), None, &text, faults.clone()).await?
+        {
             change.commit_with(id).await?;
             return Ok(id);
         }
@@ -227,11 +264,13 @@ pub async fn update(
         faults.settable_values("input.parameters", given, MOST_PARAMETERS);
     }
     for _ in 0..ATTEMPTS {
-        let foreseen = changed(db.read(), id, changes.clone(), db.clock.today(), &mut faults.clone()).await;
+        let foreseen =
+            changed(db.read(), id, changes.clone(), db.clock.today(), &mut faults.clone()).await;
         let text = check_text(db, viewer, network, foreseen).await?;
         let mut change = audit::begin(db, viewer, "agreementDraftUpdate").await?;
         let mut faults = faults.clone();
-        let (new, row) = changed(change.tx(), id, changes.clone(), db.clock.today(), &mut faults).await?;
+        let (new, row) =
+            changed(change.tx(), id, changes.clone(), db.clock.today(), &mut faults).await?;
         let before = Some(row.clone());
         if write(&mut change, viewer, &new, row, before, &text, faults).await?.is_some() {
             return change.commit_with(id).await;
@@ -243,7 +282,8 @@ pub async fn update(
 /// Reads a draft and returns what it is to say with these changes, and its row as it is stored.
 ///
 /// # Errors
-/// NOT_FOUND or the conflict of an agreement that is no draft; INVALID with the faults so far if there is no such draft.
+/// NOT_FOUND or the conflict of an agreement that is no draft; INVALID with the faults so far if
+/// there is no such draft.
 async fn changed(
     db: &impl ConnectionTrait,
     id: AgreementId,
@@ -258,19 +298,29 @@ async fn changed(
         None => None,
     };
     let own_template = own.as_ref().map(|version| version.template_id);
-    faults.expect(changes.template.is_some() || own_template.is_some(), "input.template", "is needed, since the draft was made from none");
+    faults.expect(
+        changes.template.is_some() || own_template.is_some(),
+        "input.template",
+        "is needed, since the draft was made from none",
+    );
     let template = changes.template.or(own_template).unwrap_or_default();
     let own_version = own.map(|version| version.id).filter(|_| own_template == Some(template));
     let parameters = match changes.parameters {
         Some(given) => given,
         None => stored_parameters(db, id).await?,
     };
-    let counterparty = row.member_id.map(Counterparty::Member).or(row.organisation_id.map(Counterparty::Organisation));
+    let counterparty = row
+        .member_id
+        .map(Counterparty::Member)
+        .or(row.organisation_id.map(Counterparty::Organisation));
     let new = NewAgreement {
         template,
         version: changes.version.or(own_version),
         activity: changes.activity.unwrap_or(row.activity_id),
-        counterparty: changes.counterparty.or(counterparty).unwrap_or(Counterparty::Member(Default::default())),
+        counterparty: changes
+            .counterparty
+            .or(counterparty)
+            .unwrap_or(Counterparty::Member(Default::default())),
         direction: changes.direction.or_else(|| changes.fee.is_none().then_some(row.direction)),
         parameters,
         starts_on: changes.starts_on.unwrap_or(row.starts_on),
@@ -280,7 +330,9 @@ async fn changed(
         fee: match changes.fee {
             Some(fee) => FeeOf::Given(fee),
             // A successor stays with its activity, and says so below.
-            None if row.replaces_id.is_none() && changes.activity.is_some_and(|activity| activity != row.activity_id) => {
+            None if row.replaces_id.is_none()
+                && changes.activity.is_some_and(|activity| activity != row.activity_id) =>
+            {
                 FeeOf::Schedule(None)
             }
             None => FeeOf::Kept(Fee::of(&row)),
@@ -297,7 +349,8 @@ async fn changed(
     Ok((new, row))
 }
 
-/// Returns what was found by an id; an id that was bad itself is told together with all that is wrong with the input.
+/// Returns what was found by an id; an id that was bad itself is told together with all that is
+/// wrong with the input.
 pub(super) fn found_or_faults<T>(found: Result<T>, faults: &mut Faults) -> Result<T> {
     if found.is_err() {
         std::mem::take(faults).finish()?;
@@ -316,12 +369,16 @@ pub(super) fn expect_later(replaced: &Model, starts_on: NaiveDate, faults: &mut 
 }
 
 /// What the text of an agreement is filled in with.
-pub(super) async fn stored_parameters(db: &impl ConnectionTrait, id: AgreementId) -> Result<Map<String, Value>> {
+pub(super) async fn stored_parameters(
+    db: &impl ConnectionTrait,
+    id: AgreementId,
+) -> Result<Map<String, Value>> {
     let stored = agreement_parameters::Entity::find_by_id(id).one(db).await?;
     Ok(stored.and_then(|stored| serde_json::from_str(&stored.parameters).ok()).unwrap_or_default())
 }
 
-/// Checks the text of a draft before the transaction that writes it. What else is wrong with the draft is left to that transaction.
+/// Checks the text of a draft before the transaction that writes it. What else is wrong with the
+/// draft is left to that transaction.
 ///
 /// # Errors
 /// CONFLICT `TOO_MANY_REQUESTS` when as many jobs of the viewer wait as may.
@@ -332,22 +389,31 @@ pub(super) async fn check_text(
     wanted: Result<(NewAgreement, Model)>,
 ) -> Result<CheckedText> {
     let source = match wanted {
-        Ok((new, row)) => match build(db.read(), viewer, &new, row, db.clock.today(), &mut Faults::default()).await {
-            Ok(row) => source(db.read(), &row, &new).await.unwrap_or_default(),
-            Err(_) => None,
-        },
+        Ok((new, row)) => {
+            match build(db.read(), viewer, &new, row, db.clock.today(), &mut Faults::default())
+                .await
+            {
+                Ok(row) => source(db.read(), &row, &new).await.unwrap_or_default(),
+                Err(_) => None,
+            }
+        }
         Err(_) => None,
     };
     CheckedText::of(viewer, network, source).await
 }
 
 /// Reads all that the text of a draft is made of; `None` if it has no text.
-async fn source(db: &impl ConnectionTrait, row: &Model, new: &NewAgreement) -> Result<Option<document_source::Source>> {
+async fn source(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    new: &NewAgreement,
+) -> Result<Option<document_source::Source>> {
     Ok(document_source::gather(db, vec![(row.clone(), new.parameters.clone())]).await?.pop())
 }
 
-/// Writes a draft, new or in the place of `before`, with its parameters, its decision and its audit entry. Returns `None`, and has written
-/// nothing, if the text that was checked is no longer that of the draft.
+/// Writes a draft, new or in the place of `before`, with its parameters, its decision and its audit
+/// entry. Returns `None`, and has written nothing, if the text that was checked is no longer that
+/// of the draft.
 pub(super) async fn write(
     change: &mut Change,
     viewer: &Viewer,
@@ -361,15 +427,21 @@ pub(super) async fn write(
         Some(before) => Some(snapshot(change.tx(), before).await?),
         None => None,
     };
-    let decision = new.decision.as_ref().map(|decision| decision.check("input.decision", &mut faults));
+    let decision =
+        new.decision.as_ref().map(|decision| decision.check("input.decision", &mut faults));
     let today = day_of(change.at());
     let mut row = match build(change.tx(), viewer, new, row, today, &mut faults).await {
-        // An id was bad and so nothing was found by it: all that is wrong with the input is told together.
+        // An id was bad and so nothing was found by it: all that is wrong with the input is told
+        // together.
         Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| None),
         built => built?,
     };
     let parameters = Value::Object(new.parameters.clone()).to_string();
-    faults.expect(parameters.len() <= PARAMETERS, "input.parameters", "must not be longer than 200000 bytes of JSON");
+    faults.expect(
+        parameters.len() <= PARAMETERS,
+        "input.parameters",
+        "must not be longer than 200000 bytes of JSON",
+    );
     if !text.is_of(source(change.tx(), &row, new).await?.as_ref()) {
         return Ok(None);
     }
@@ -381,10 +453,12 @@ pub(super) async fn write(
             Some(id) => decisions::by_ids(change.tx(), &[id]).await?.remove(&id),
             None => None,
         };
-        row.decision_id = decisions::write(change, old.as_ref(), Some::<decision::Model>(decision)).await?;
+        row.decision_id =
+            decisions::write(change, old.as_ref(), Some::<decision::Model>(decision)).await?;
     }
     (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
-    let (id, parameters) = (row.id, agreement_parameters::Model { agreement_id: row.id, parameters });
+    let (id, parameters) =
+        (row.id, agreement_parameters::Model { agreement_id: row.id, parameters });
     if before.is_some() {
         audit::replace(change, row.clone()).await?;
         agreement_parameters::Entity::delete_by_id(id).exec(change.tx()).await?;
@@ -418,7 +492,11 @@ async fn build(
     let (template, version) = form(db, viewer, new, faults).await?;
     if let Some(of_template) = template.activity_id {
         let message = "must be left out: the template is for another activity";
-        faults.expect(new.activity.is_none_or(|given| given == of_template), "input.activity", message);
+        faults.expect(
+            new.activity.is_none_or(|given| given == of_template),
+            "input.activity",
+            message,
+        );
     }
     let activity = match template.activity_id.or(new.activity) {
         Some(id) => Some(activities::start::find(db, id).await?),
@@ -432,18 +510,25 @@ async fn build(
         }
         Counterparty::Organisation(id) => {
             let found = organisation::Entity::find_by_id(id).one(db).await?;
-            organisation_id = Some(found.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?.id);
+            organisation_id = Some(
+                found.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?.id,
+            );
         }
     }
     let fee = match (new.fee, &activity) {
         (FeeOf::Given(fee) | FeeOf::Kept(fee), _) => fee,
-        (FeeOf::Schedule(otherwise), Some(activity)) if template.kind == AgreementKind::Participation => {
+        (FeeOf::Schedule(otherwise), Some(activity))
+            if template.kind == AgreementKind::Participation =>
+        {
             scheduled(db, activity, new.starts_on, today, faults).await?.or(otherwise)
         }
         (FeeOf::Schedule(otherwise), _) => otherwise,
     };
     let funding = match &activity {
-        Some(activity) => activities::funding_of(db, &[activity.id]).await?.remove(&activity.id).unwrap_or_default(),
+        Some(activity) => activities::funding_of(db, &[activity.id])
+            .await?
+            .remove(&activity.id)
+            .unwrap_or_default(),
         None => Vec::new(),
     };
     let must_give_notice = new.ends_on.is_none() || new.renewal_months.is_some();
@@ -456,7 +541,11 @@ async fn build(
         template_version_id: Some(version.id),
         starts_on: new.starts_on,
         ends_on: new.ends_on,
-        notice_months: new.notice_months.unwrap_or(if must_give_notice { NOTICE_MONTHS } else { 0 }),
+        notice_months: new.notice_months.unwrap_or(if must_give_notice {
+            NOTICE_MONTHS
+        } else {
+            0
+        }),
         renewal_months: new.renewal_months,
         fee_basis: fee.map(|fee| fee.basis),
         fee_amount: fee.and_then(|fee| fee.amount),
@@ -474,9 +563,18 @@ async fn build(
 }
 
 /// Somebody who is not to pay for what lives on special fees is said so: by a fee that is null.
-fn expect_price(new: &NewAgreement, row: &Model, Surroundings { activity, funding, .. }: &Surroundings, faults: &mut Faults) {
-    let is_silent = row.kind == AgreementKind::Participation && row.fee_basis.is_none() && matches!(new.fee, FeeOf::Schedule(_));
-    if let Some(activity) = activity.as_ref().filter(|_| is_silent && *funding == [FundingKind::SpecialFee]) {
+fn expect_price(
+    new: &NewAgreement,
+    row: &Model,
+    Surroundings { activity, funding, .. }: &Surroundings,
+    faults: &mut Faults,
+) {
+    let is_silent = row.kind == AgreementKind::Participation
+        && row.fee_basis.is_none()
+        && matches!(new.fee, FeeOf::Schedule(_));
+    if let Some(activity) =
+        activity.as_ref().filter(|_| is_silent && *funding == [FundingKind::SpecialFee])
+    {
         let message = format!(
             "is needed: {} lives on special fees and has no price on {}; null says that there is none",
             activity.name, new.starts_on
@@ -485,17 +583,25 @@ fn expect_price(new: &NewAgreement, row: &Model, Surroundings { activity, fundin
     }
 }
 
-/// Returns `true` if the viewer may know of a template: one that was never published is not there for those who may not read templates.
+/// Returns `true` if the viewer may know of a template: one that was never published is not there
+/// for those who may not read templates.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn is_template_visible(db: &impl ConnectionTrait, viewer: &Viewer, id: TemplateId) -> Result<bool> {
+pub(super) async fn is_template_visible(
+    db: &impl ConnectionTrait,
+    viewer: &Viewer,
+    id: TemplateId,
+) -> Result<bool> {
     use template_version::Column;
     if viewer.sees(Realm::Templates).all {
         return Ok(true);
     }
-    let published =
-        template_version::Entity::find().filter(Column::TemplateId.eq(id)).filter(Column::State.ne(TemplateState::Draft)).one(db).await?;
+    let published = template_version::Entity::find()
+        .filter(Column::TemplateId.eq(id))
+        .filter(Column::State.ne(TemplateState::Draft))
+        .one(db)
+        .await?;
     Ok(published.is_some())
 }
 
@@ -508,17 +614,25 @@ async fn form(
 ) -> Result<(template::Model, template_version::Model)> {
     use template_version::Column;
     // A template that was never published is not there for those who may not see it.
-    let is_seen = |version: &template_version::Model| version.state != TemplateState::Draft || viewer.sees(Realm::Templates).all;
+    let is_seen = |version: &template_version::Model| {
+        version.state != TemplateState::Draft || viewer.sees(Realm::Templates).all
+    };
     let none = || Error::NotFound("there is no such template".into());
     let template = template::Entity::find_by_id(new.template).one(db).await?.ok_or_else(none)?;
-    let versions =
-        template_version::Entity::find().filter(Column::TemplateId.eq(template.id)).order_by_desc(Column::Version).all(db).await?;
+    let versions = template_version::Entity::find()
+        .filter(Column::TemplateId.eq(template.id))
+        .order_by_desc(Column::Version)
+        .all(db)
+        .await?;
     let mut seen = versions.into_iter().filter(is_seen).peekable();
     seen.peek().ok_or_else(none)?;
     let Some(wanted) = new.version else {
         let current = seen.find(|version| version.state == TemplateState::Published);
         let message = format!("{} has no published version; publish one first", template.slug);
-        return Ok((template, current.ok_or_else(|| Error::conflict("NO_PUBLISHED_VERSION", message))?));
+        return Ok((
+            template,
+            current.ok_or_else(|| Error::conflict("NO_PUBLISHED_VERSION", message))?,
+        ));
     };
     let Some(version) = seen.find(|version| version.id == wanted) else {
         faults.add("input.templateVersion", "is no version of the template");
@@ -529,15 +643,28 @@ async fn form(
 }
 
 fn check_term(new: &NewAgreement, faults: &mut Faults) {
-    faults.expect(new.ends_on.is_none_or(|last| last >= new.starts_on), "input.endsOn", "must not be before startsOn");
-    faults.expect(new.notice_months.is_none_or(|months| (0..=120).contains(&months)), "input.noticeMonths", "must be 0 to 120");
-    faults.expect(new.renewal_months.is_none_or(|months| (1..=600).contains(&months)), "input.renewalMonths", "must be 1 to 600");
+    faults.expect(
+        new.ends_on.is_none_or(|last| last >= new.starts_on),
+        "input.endsOn",
+        "must not be before startsOn",
+    );
+    faults.expect(
+        new.notice_months.is_none_or(|months| (0..=120).contains(&months)),
+        "input.noticeMonths",
+        "must be 0 to 120",
+    );
+    faults.expect(
+        new.renewal_months.is_none_or(|months| (1..=600).contains(&months)),
+        "input.renewalMonths",
+        "must be 1 to 600",
+    );
     let has_term = new.renewal_months.is_none() || new.ends_on.is_some();
     faults.expect(has_term, "input.renewalMonths", "needs endsOn, the end of the first term");
 }
 
-/// Returns the activity's price on a day; `None` if it has none. Its VAT treatment is that of the tax decision in force on that day, or on `today`
-/// if that is later: a decision is for invoices that are issued from its first day on, and none is issued before today.
+/// Returns the activity's price on a day; `None` if it has none. Its VAT treatment is that of the
+/// tax decision in force on that day, or on `today` if that is later: a decision is for invoices
+/// that are issued from its first day on, and none is issued before today.
 ///
 /// # Errors
 /// CONFLICT `VAT_UNDECIDED` when neither the price nor a tax decision says how it is taxed.
@@ -558,7 +685,13 @@ async fn scheduled(
         .await?;
     if found.len() > 1 {
         let bases: Vec<_> = found.iter().map(|price| price.basis.word()).collect();
-        faults.add("input.fee", format!("is needed, since the activity has several prices on {on}: {}", bases.join(", ")));
+        faults.add(
+            "input.fee",
+            format!(
+                "is needed, since the activity has several prices on {on}: {}",
+                bases.join(", ")
+            ),
+        );
     }
     let Some(price) = found.first() else { return Ok(None) };
     match TaxDecisions::on(db, on.max(today)).await?.rate_of(price) {
@@ -569,11 +702,14 @@ async fn scheduled(
         Some(rate) => Ok(Some(Fee::priced(price, rate))),
         // What is wrong with the input is told before.
         None if !faults.is_empty() => Ok(None),
-        None => Err(undecided(&format!("the price of {} from {}", activity.name, price.valid_from))),
+        None => {
+            Err(undecided(&format!("the price of {} from {}", activity.name, price.valid_from)))
+        }
     }
 }
 
-/// Which way the money goes when nobody says so: who leads or works is paid, and a fee else comes in.
+/// Which way the money goes when nobody says so: who leads or works is paid, and a fee else comes
+/// in.
 fn direction(kind: AgreementKind, fee: Option<Fee>) -> Direction {
     match (kind, fee) {
         (AgreementKind::Assignment, _) => Direction::Cost,

@@ -1,4 +1,5 @@
-//! The text of a draft: it is filled in and checked before the transaction that writes the draft, so that no other change waits for it.
+//! The text of a draft: it is filled in and checked before the transaction that writes the draft,
+//! so that no other change waits for it.
 
 use super::document_source::Source;
 use crate::{
@@ -20,7 +21,8 @@ pub(super) struct CheckedText {
 }
 
 impl CheckedText {
-    /// Fills in the text of a draft that a mutation is about to write, and checks it, in the worker pool. `None` is a draft without a text.
+    /// Fills in the text of a draft that a mutation is about to write, and checks it, in the worker
+    /// pool. `None` is a draft without a text.
     ///
     /// # Errors
     /// CONFLICT `TOO_MANY_REQUESTS` when as many jobs of the viewer wait as may.
@@ -37,8 +39,8 @@ impl CheckedText {
         Ok(Self { source, error, problem })
     }
 
-    /// `true` if a text made of this is the one that was checked: the draft, its parties, its activity, its parameters and the template's
-    /// version are the same.
+    /// `true` if a text made of this is the one that was checked: the draft, its parties, its
+    /// activity, its parameters and the template's version are the same.
     pub fn is_of(&self, source: Option<&Source>) -> bool {
         self.source.as_ref() == source
     }
@@ -46,10 +48,13 @@ impl CheckedText {
     /// Notes what is wrong with the text.
     ///
     /// # Errors
-    /// The conflict of a text that can't be filled in, if nothing else is wrong with the input: the text may lack a fact because of that.
+    /// The conflict of a text that can't be filled in, if nothing else is wrong with the input: the
+    /// text may lack a fact because of that.
     pub fn report(&self, faults: &mut Faults) -> Result<()> {
         match &self.error {
-            Some(Error::Invalid(found)) => found.iter().for_each(|fault| faults.add(fault.path.clone(), fault.message.clone())),
+            Some(Error::Invalid(found)) => {
+                found.iter().for_each(|fault| faults.add(fault.path.clone(), fault.message.clone()))
+            }
             Some(error) if faults.is_empty() => return Err(error.clone()),
             _ => {}
         }

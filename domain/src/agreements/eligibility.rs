@@ -1,5 +1,6 @@
-//! Fit: whether an agreement can be with its counterparty and about its activity on the days of its term. It is asked when a draft is
-//! written, again when it is offered, and of its days again when it is signed, since members leave and activities end meanwhile.
+//! Fit: whether an agreement can be with its counterparty and about its activity on the days of its
+//! term. It is asked when a draft is written, again when it is offered, and of its days again when
+//! it is signed, since members leave and activities end meanwhile.
 
 use ::entity::{
     activity,
@@ -89,7 +90,8 @@ pub(super) async fn require(db: &impl ConnectionTrait, row: &Model) -> Result<()
     refuse(row, misfits(row, &Surroundings::of(db, row).await?), "change the draft first")
 }
 
-/// Whether there are still the member and the activity that an offer is for. What was offered stands otherwise as it was.
+/// Whether there are still the member and the activity that an offer is for. What was offered
+/// stands otherwise as it was.
 ///
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
@@ -99,7 +101,8 @@ pub(super) async fn require_days(db: &impl ConnectionTrait, row: &Model) -> Resu
     refuse(row, misfits, "withdraw it")
 }
 
-/// Checks that there are the member and the activity for all days of an agreement in force that is to end later than it does.
+/// Checks that there are the member and the activity for all days of an agreement in force that is
+/// to end later than it does.
 ///
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
@@ -111,7 +114,10 @@ pub(super) async fn require_days_still(db: &impl ConnectionTrait, row: &Model) -
 
 fn refuse(row: &Model, misfits: Vec<Misfit>, advice: &str) -> Result<()> {
     let Some(Misfit { reason, field, message }) = misfits.into_iter().next() else { return Ok(()) };
-    Err(Error::conflict(reason, format!("{} does not fit any longer, its {field} {message}; {advice}", name(row))))
+    Err(Error::conflict(
+        reason,
+        format!("{} does not fit any longer, its {field} {message}; {advice}", name(row)),
+    ))
 }
 
 /// What was found so far.
@@ -128,8 +134,13 @@ impl Found {
     }
 }
 
-/// A member is one on every day of the term. Who takes part does so while there is the activity; others may prepare it and wind it up.
-fn check_days(row: &Model, Surroundings { member, activity, .. }: &Surroundings, found: &mut Found) {
+/// A member is one on every day of the term. Who takes part does so while there is the activity;
+/// others may prepare it and wind it up.
+fn check_days(
+    row: &Model,
+    Surroundings { member, activity, .. }: &Surroundings,
+    found: &mut Found,
+) {
     let own = term_sql::of(row);
     let lasts_until = |last| own.final_day().is_some_and(|end| end <= last);
     // What prolongs itself, or has no end, goes on after any day.
@@ -137,14 +148,22 @@ fn check_days(row: &Model, Surroundings { member, activity, .. }: &Surroundings,
     if let Some(member) = member {
         found.reason = NOT_A_MEMBER;
         found.expect(row.starts_on >= member.joined_on, "startsOn", || {
-            format!("must not be before {}, when {} becomes a member", member.joined_on, member.name)
+            format!(
+                "must not be before {}, when {} becomes a member",
+                member.joined_on, member.name
+            )
         });
         if let Some(left_on) = member.left_on {
             if row.starts_on > left_on {
-                found.expect(false, "counterparty", || format!("was a member until {left_on}, before the agreement starts"));
+                found.expect(false, "counterparty", || {
+                    format!("was a member until {left_on}, before the agreement starts")
+                });
             } else {
                 found.expect(lasts_until(left_on), too_long, || {
-                    until(too_long, format!("{left_on}, when the membership of {} ends", member.name))
+                    until(
+                        too_long,
+                        format!("{left_on}, when the membership of {} ends", member.name),
+                    )
                 });
             }
         }
@@ -174,8 +193,8 @@ fn until(field: &str, day: String) -> String {
     }
 }
 
-/// A member takes part in an activity, and pays or does not; who leads or works is paid; with others there is no money, or some
-/// that comes in.
+/// A member takes part in an activity, and pays or does not; who leads or works is paid; with
+/// others there is no money, or some that comes in.
 fn check_kind(row: &Model, activity: Option<&activity::Model>, found: &mut Found) {
     let direction = row.direction;
     match row.kind {
@@ -183,13 +202,17 @@ fn check_kind(row: &Model, activity: Option<&activity::Model>, found: &mut Found
             found.expect(row.organisation_id.is_none(), "counterparty", || {
                 "must be a member: the template is for taking part in an activity".to_owned()
             });
-            found.expect(activity.is_some(), "activity", || "is needed: one takes part in an activity".to_owned());
+            found.expect(activity.is_some(), "activity", || {
+                "is needed: one takes part in an activity".to_owned()
+            });
             found.expect(direction != Direction::Cost, "direction", || {
                 "must be INCOME or NONE: who takes part is not paid for it".to_owned()
             });
         }
         AgreementKind::Assignment => {
-            found.expect(direction == Direction::Cost, "direction", || "must be COST: the network pays for an assignment".to_owned());
+            found.expect(direction == Direction::Cost, "direction", || {
+                "must be COST: the network pays for an assignment".to_owned()
+            });
         }
         AgreementKind::Cooperation => {
             found.expect(direction != Direction::Cost, "direction", || {
@@ -202,7 +225,8 @@ fn check_kind(row: &Model, activity: Option<&activity::Model>, found: &mut Found
     });
 }
 
-/// Who takes part pays nothing for what others pay for: a grant, the service fee, or volunteers with their time.
+/// Who takes part pays nothing for what others pay for: a grant, the service fee, or volunteers
+/// with their time.
 fn check_funding(row: &Model, funding: &[FundingKind], activity: &str, found: &mut Found) {
     let by_participants = |kind: &FundingKind| match kind {
         FundingKind::SpecialFee | FundingKind::CourseIncome | FundingKind::Partner => true,
@@ -214,9 +238,13 @@ fn check_funding(row: &Model, funding: &[FundingKind], activity: &str, found: &m
     let words: Vec<_> = funding.iter().map(|kind| kind.word()).collect();
     let payers = format!("{activity} is paid for by {}", words.join(" and "));
     if row.fee_basis.is_some() {
-        found.expect(false, "fee", || format!("must be left out: {payers}, not by those who take part"));
+        found.expect(false, "fee", || {
+            format!("must be left out: {payers}, not by those who take part")
+        });
     } else {
-        found.expect(row.direction == Direction::None, "direction", || format!("must be NONE: {payers}"));
+        found.expect(row.direction == Direction::None, "direction", || {
+            format!("must be NONE: {payers}")
+        });
     }
 }
 
@@ -245,8 +273,16 @@ mod tests {
 
     fn surroundings() -> Surroundings {
         Surroundings {
-            member: Some(member::Model { name: "Åre".into(), joined_on: day("2020-01-01"), ..member::Model::default() }),
-            activity: Some(activity::Model { name: "BIP".into(), starts_on: day("2020-01-01"), ..activity::Model::default() }),
+            member: Some(member::Model {
+                name: "Åre".into(),
+                joined_on: day("2020-01-01"),
+                ..member::Model::default()
+            }),
+            activity: Some(activity::Model {
+                name: "BIP".into(),
+                starts_on: day("2020-01-01"),
+                ..activity::Model::default()
+            }),
             funding: Vec::new(),
         }
     }
@@ -261,7 +297,8 @@ mod tests {
         let row = taking_part();
         let open = Model { ends_on: None, ..row.clone() };
         let renewing = Model { renewal_months: Some(12), ..row.clone() };
-        let work = Model { kind: AgreementKind::Assignment, direction: Direction::Cost, ..row.clone() };
+        let work =
+            Model { kind: AgreementKind::Assignment, direction: Direction::Cost, ..row.clone() };
         assert_eq!(found(&row, &surroundings()), fits);
         for (last, of_row, of_open, of_renewing, of_work) in [
             ("2026-12-31", None, Some("endsOn"), Some("renewalMonths"), None),
@@ -271,13 +308,17 @@ mod tests {
         ] {
             let mut ends = surroundings();
             ends.activity.as_mut().unwrap().ends_on = Some(day(last));
-            for (row, field) in [(&row, of_row), (&open, of_open), (&renewing, of_renewing), (&work, of_work)] {
-                let expected: Vec<_> = field.map(|field| (ACTIVITY_ENDED, field)).into_iter().collect();
+            for (row, field) in
+                [(&row, of_row), (&open, of_open), (&renewing, of_renewing), (&work, of_work)]
+            {
+                let expected: Vec<_> =
+                    field.map(|field| (ACTIVITY_ENDED, field)).into_iter().collect();
                 assert_eq!(found(row, &ends), expected, "{last} {row:?}");
             }
             let mut leaves = surroundings();
             leaves.member.as_mut().unwrap().left_on = Some(day(last));
-            let of_row = of_row.map(|field| if field == "startsOn" { "counterparty" } else { field });
+            let of_row =
+                of_row.map(|field| if field == "startsOn" { "counterparty" } else { field });
             let expected: Vec<_> = of_row.map(|field| (NOT_A_MEMBER, field)).into_iter().collect();
             assert_eq!(found(&row, &leaves), expected, "{last}");
             assert_eq!(found(&work, &leaves), expected, "{last}");
@@ -285,7 +326,10 @@ mod tests {
         let mut young = surroundings();
         young.member.as_mut().unwrap().joined_on = day("2026-01-02");
         young.activity.as_mut().unwrap().starts_on = day("2026-01-02");
-        assert_eq!(found(&row, &young), [(NOT_A_MEMBER, "startsOn"), ("ACTIVITY_NOT_STARTED", "startsOn")]);
+        assert_eq!(
+            found(&row, &young),
+            [(NOT_A_MEMBER, "startsOn"), ("ACTIVITY_NOT_STARTED", "startsOn")]
+        );
         assert_eq!(found(&work, &young), [(NOT_A_MEMBER, "startsOn")]);
     }
 
@@ -303,9 +347,17 @@ mod tests {
             (&[], true, Direction::Income, None),
             (&[], true, Direction::None, Some("fee")),
         ] {
-            let row = Model { fee_basis: has_fee.then_some(FeeBasis::OneOff), direction, ..taking_part() };
+            let row = Model {
+                fee_basis: has_fee.then_some(FeeBasis::OneOff),
+                direction,
+                ..taking_part()
+            };
             let expected: Vec<_> = field.map(|field| ("DOES_NOT_FIT", field)).into_iter().collect();
-            assert_eq!(found(&row, &Surroundings { funding: funding.to_vec(), ..surroundings() }), expected, "{funding:?} {has_fee}");
+            assert_eq!(
+                found(&row, &Surroundings { funding: funding.to_vec(), ..surroundings() }),
+                expected,
+                "{funding:?} {has_fee}"
+            );
         }
     }
 }

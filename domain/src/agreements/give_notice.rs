@@ -1,4 +1,5 @@
-//! Notice (uppsägning): how an agreement is ended, by its months of notice or sooner where the contract provides for it.
+//! Notice (uppsägning): how an agreement is ended, by its months of notice or sooner where the
+//! contract provides for it.
 
 use ::entity::{agreement::Model, id::AgreementId};
 use chrono::NaiveDate;
@@ -25,30 +26,47 @@ pub struct NewNotice {
     pub agreement: AgreementId,
     /// The day that it was given.
     pub given_on: NaiveDate,
-    /// Last day in force, where the contract lets it end sooner than by its months of notice (förtida upphörande), as upon breach or
-    /// when a grant ceases; null: as the months of notice have it.
+    /// Last day in force, where the contract lets it end sooner than by its months of notice
+    /// (förtida upphörande), as upon breach or when a grant ceases; null: as the months of notice
+    /// have it.
     pub ends_on: Option<NaiveDate>,
     /// Why; needed with `ends_on`.
     pub reason: Option<String>,
 }
 
-/// Gives notice. One that is prolonged by itself ends with the first term whose last day for notice has not passed; one until further
-/// notice when the months of notice have passed; so does one for a fixed term, if that is before its end: on the day of the notice itself without
-/// months of notice.
+/// Gives notice. One that is prolonged by itself ends with the first term whose last day for notice
+/// has not passed; one until further notice when the months of notice have passed; so does one for
+/// a fixed term, if that is before its end: on the day of the notice itself without months of
+/// notice.
 ///
-/// With an end of its own it ends then, even before it has begun: one that would end before its first day never comes into force, which
-/// is what a withdrawn one is, and what it was to replace goes on.
+/// With an end of its own it ends then, even before it has begun: one that would end before its
+/// first day never comes into force, which is what a withdrawn one is, and what it was to replace
+/// goes on.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field, CONFLICT `NOT_SIGNED`, `NOT_STARTED`,
-/// `NOTICE_GIVEN`, `ENDED`, `WITHDRAWN`, `REPLACED`, `FIXED_TERM`, or `OVERLAPS` when what goes on would be in force beside another one.
-pub async fn give(db: &Database, viewer: &Viewer, new: NewNotice, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field,
+/// CONFLICT `NOT_SIGNED`, `NOT_STARTED`, `NOTICE_GIVEN`, `ENDED`, `WITHDRAWN`, `REPLACED`,
+/// `FIXED_TERM`, or `OVERLAPS` when what goes on would be in force beside another one.
+pub async fn give(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewNotice,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     let reason = faults.optional_text("input.reason", new.reason.as_deref(), LINE);
     let says_why = new.ends_on.is_none() || reason.is_some();
-    faults.expect(says_why, "input.reason", "is needed with endsOn: what lets the agreement end sooner than by its months of notice");
+    faults.expect(
+        says_why,
+        "input.reason",
+        "is needed with endsOn: what lets the agreement end sooner than by its months of notice",
+    );
     faults.expect(new.given_on <= db.clock.today(), "input.givenOn", "must not be after today");
-    faults.expect(new.ends_on.is_none_or(|last| last >= new.given_on), "input.endsOn", "must not be before givenOn");
+    faults.expect(
+        new.ends_on.is_none_or(|last| last >= new.given_on),
+        "input.endsOn",
+        "must not be before givenOn",
+    );
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "agreementGiveNotice").await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
@@ -85,7 +103,9 @@ fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<Nai
     if let Some(from) = row.replaced_from {
         return Err(Error::conflict(
             "REPLACED",
-            format!("{name} is replaced from {from}, and ends the day before; give notice of its successor"),
+            format!(
+                "{name} is replaced from {from}, and ends the day before; give notice of its successor"
+            ),
         ));
     }
     if early.is_none() && given_on < row.starts_on {
@@ -96,7 +116,10 @@ fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<Nai
         return Err(Error::conflict("NOT_STARTED", message));
     }
     if let Some(signed_on) = row.signed_on.filter(|signed_on| given_on < *signed_on) {
-        return Err(Error::invalid("input.givenOn", format!("must not be before {signed_on}, when it was signed")));
+        return Err(Error::invalid(
+            "input.givenOn",
+            format!("must not be before {signed_on}, when it was signed"),
+        ));
     }
     // Months of notice run from the first day at the earliest.
     let by_notice = term_sql::of(row).ends_by_notice(given_on.max(row.starts_on));
@@ -108,11 +131,18 @@ fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<Nai
         return if early <= last {
             Ok(early)
         } else {
-            Err(Error::invalid("input.endsOn", format!("must not be after {last}, when {name} ends anyway after notice on {given_on}")))
+            Err(Error::invalid(
+                "input.endsOn",
+                format!(
+                    "must not be after {last}, when {name} ends anyway after notice on {given_on}"
+                ),
+            ))
         };
     }
     if let Some(agreed) = agreed {
-        let message = format!("{name} is for a fixed term and ends on {agreed} by itself; notice on {given_on} would end it no sooner");
+        let message = format!(
+            "{name} is for a fixed term and ends on {agreed} by itself; notice on {given_on} would end it no sooner"
+        );
         return Err(Error::conflict("FIXED_TERM", message));
     }
     Ok(by_notice)

@@ -10,7 +10,8 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Expr, Query},
 };
 
@@ -30,8 +31,8 @@ const CHUNK: u64 = 2000;
 /// Texts that are looked at together; each brings its PDF.
 const DOCUMENTS: u64 = 20;
 
-/// What agreements store though it follows otherwise from their facts and from those of their successors, gaps in their numbers, and
-/// texts that are not what was kept: a sentence each.
+/// What agreements store though it follows otherwise from their facts and from those of their
+/// successors, gaps in their numbers, and texts that are not what was kept: a sentence each.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -50,16 +51,24 @@ pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     Ok(found)
 }
 
-/// Checks the stored dates and numbers of all agreements, and the texts of these agreements only, in a snapshot.
+/// Checks the stored dates and numbers of all agreements, and the texts of these agreements only,
+/// in a snapshot.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn findings_of(db: &impl ConnectionTrait, agreements: &BTreeSet<AgreementId>) -> Result<Findings> {
+pub async fn findings_of(
+    db: &impl ConnectionTrait,
+    agreements: &BTreeSet<AgreementId>,
+) -> Result<Findings> {
     let mut found = Findings::default();
     of_rows(db, &mut found).await?;
     let ids: Vec<AgreementId> = agreements.iter().copied().collect();
     for ids in ids.chunks(usize::try_from(DOCUMENTS).unwrap_or(1)) {
-        let theirs = among(db.get_database_backend(), Expr::col(agreement_document::Column::AgreementId), ids.iter().copied());
+        let theirs = among(
+            db.get_database_backend(),
+            Expr::col(agreement_document::Column::AgreementId),
+            ids.iter().copied(),
+        );
         let documents = agreement_document::Entity::find().filter(theirs).all(db).await?;
         look_at_documents(db, &documents, &mut found.violations).await?;
     }
@@ -69,14 +78,25 @@ pub async fn findings_of(db: &impl ConnectionTrait, agreements: &BTreeSet<Agreem
 /// Returns the columns that the deadline, number and successor of every agreement are checked by.
 fn columns() -> Vec<Column> {
     let mut columns = term_sql::COLUMNS.to_vec();
-    columns.extend([Column::Id, Column::Number, Column::NumberKey, Column::ReplacesId, Column::DeadlineOn, Column::DeadlineMonth]);
+    columns.extend([
+        Column::Id,
+        Column::Number,
+        Column::NumberKey,
+        Column::ReplacesId,
+        Column::DeadlineOn,
+        Column::DeadlineMonth,
+    ]);
     columns
 }
 
 async fn of_rows(db: &impl ConnectionTrait, found: &mut Findings) -> Result<()> {
     let columns = columns();
-    // Whoever is replaced stands before or after its successor, so both are kept until the end: a few bytes each.
-    let (mut replaced, mut successors): (HashMap<AgreementId, (String, NaiveDate)>, HashMap<AgreementId, NaiveDate>) = Default::default();
+    // Whoever is replaced stands before or after its successor, so both are kept until the end: a
+    // few bytes each.
+    let (mut replaced, mut successors): (
+        HashMap<AgreementId, (String, NaiveDate)>,
+        HashMap<AgreementId, NaiveDate>,
+    ) = Default::default();
     let (mut gaps, mut last, mut after) = (Gaps::default(), None, None::<(String, AgreementId)>);
     loop {
         let mut select = Query::select();
@@ -85,12 +105,17 @@ async fn of_rows(db: &impl ConnectionTrait, found: &mut Findings) -> Result<()> 
             let position = Expr::tuple([Expr::col(Column::NumberKey), Expr::col(Column::Id)]);
             select.and_where(position.gt(Expr::tuple([Expr::val(key), Expr::val(id)])));
         }
-        select.order_by(Column::NumberKey, Order::Asc).order_by(Column::Id, Order::Asc).limit(CHUNK);
+        select
+            .order_by(Column::NumberKey, Order::Asc)
+            .order_by(Column::Id, Order::Asc)
+            .limit(CHUNK);
         for row in rows::<Model>(db, &select, &columns).await? {
             look_at(&row, &mut found.violations);
             last = look_at_number(&row, last, &mut gaps);
             replaced.extend(row.replaced_from.map(|from| (row.id, (name(&row), from))));
-            if let Some(predecessor) = row.replaces_id.filter(|_| row.signed_on.is_some() && row.withdrawn_on.is_none()) {
+            if let Some(predecessor) =
+                row.replaces_id.filter(|_| row.signed_on.is_some() && row.withdrawn_on.is_none())
+            {
                 successors.insert(predecessor, row.starts_on);
             }
             after = Some((row.number_key, row.id));
@@ -102,12 +127,18 @@ async fn of_rows(db: &impl ConnectionTrait, found: &mut Findings) -> Result<()> 
     let mut of_successors = Vec::new();
     for (id, (name, from)) in &replaced {
         if successors.get(id) != Some(from) {
-            of_successors.push(format!("{name} is replaced from {from}, but no signed successor starts then"));
+            of_successors.push(format!(
+                "{name} is replaced from {from}, but no signed successor starts then"
+            ));
         }
     }
     let forgotten = successors.iter().filter(|(id, _)| !replaced.contains_key(id));
-    of_successors
-        .extend(forgotten.map(|(id, from)| format!("agreement {} has a signed successor from {from}, but does not say so", id.0.simple())));
+    of_successors.extend(forgotten.map(|(id, from)| {
+        format!(
+            "agreement {} has a signed successor from {from}, but does not say so",
+            id.0.simple()
+        )
+    }));
     of_successors.sort();
     found.violations.extend(of_successors);
     found.extend(gaps.sort_out(db).await?);
@@ -116,19 +147,29 @@ async fn of_rows(db: &impl ConnectionTrait, found: &mut Findings) -> Result<()> 
     Ok(())
 }
 
-/// Every text that is not what its SHA-256 says, and every signature under another one: a sentence each.
+/// Every text that is not what its SHA-256 says, and every signature under another one: a sentence
+/// each.
 async fn of_documents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use agreement_document::Column::AgreementId as Id;
     let (mut found, mut last) = (Vec::new(), AgreementId::default());
     loop {
-        let documents = agreement_document::Entity::find().filter(Id.gt(last)).order_by_asc(Id).limit(DOCUMENTS).all(db).await?;
+        let documents = agreement_document::Entity::find()
+            .filter(Id.gt(last))
+            .order_by_asc(Id)
+            .limit(DOCUMENTS)
+            .all(db)
+            .await?;
         let Some(end) = documents.last() else { return Ok(found) };
         last = end.agreement_id;
         look_at_documents(db, &documents, &mut found).await?;
     }
 }
 
-async fn look_at_documents(db: &impl ConnectionTrait, documents: &[agreement_document::Model], found: &mut Vec<String>) -> Result<()> {
+async fn look_at_documents(
+    db: &impl ConnectionTrait,
+    documents: &[agreement_document::Model],
+    found: &mut Vec<String>,
+) -> Result<()> {
     if documents.is_empty() {
         return Ok(());
     }
@@ -136,18 +177,30 @@ async fn look_at_documents(db: &impl ConnectionTrait, documents: &[agreement_doc
     let columns = [Column::Id, Column::Number];
     let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids());
     let select = Query::select().columns(columns).from(agreement::Entity).and_where(theirs).take();
-    let names: HashMap<AgreementId, String> = rows::<Model>(db, &select, &columns).await?.iter().map(|row| (row.id, name(row))).collect();
+    let names: HashMap<AgreementId, String> =
+        rows::<Model>(db, &select, &columns).await?.iter().map(|row| (row.id, name(row))).collect();
     let theirs = among(db.get_database_backend(), Expr::col(signature::Column::AgreementId), ids());
-    let signatures = signature::Entity::find().filter(theirs).order_by_asc(signature::Column::Id).all(db).await?;
+    let signatures = signature::Entity::find()
+        .filter(theirs)
+        .order_by_asc(signature::Column::Id)
+        .all(db)
+        .await?;
     for document in documents {
         let Some(name) = names.get(&document.agreement_id) else { continue };
         // Without a PDF there is nothing that the SHA-256 is of.
         if document.pdf.as_ref().is_some_and(|pdf| sha256(pdf) != document.sha256) {
-            found.push(format!("{name} has other bytes in its PDF than the SHA-256 says: {}", document.sha256));
+            found.push(format!(
+                "{name} has other bytes in its PDF than the SHA-256 says: {}",
+                document.sha256
+            ));
         }
-        let theirs = signatures.iter().filter(|signature| signature.agreement_id == document.agreement_id);
+        let theirs =
+            signatures.iter().filter(|signature| signature.agreement_id == document.agreement_id);
         for signature in theirs.filter(|signature| signature.document_sha256 != document.sha256) {
-            found.push(format!("{name} has a signature by {} under another text: {}", signature.name, signature.document_sha256));
+            found.push(format!(
+                "{name} has a signature by {} under another text: {}",
+                signature.name, signature.document_sha256
+            ));
         }
     }
     Ok(())
@@ -169,20 +222,32 @@ fn look_at(row: &Model, breaches: &mut Vec<String>) {
     }
 }
 
-/// Whether the number follows the last one of its year; answers its year and serial number, when it has them.
+/// Whether the number follows the last one of its year; answers its year and serial number, when it
+/// has them.
 fn look_at_number(row: &Model, last: Option<(i32, u32)>, gaps: &mut Gaps) -> Option<(i32, u32)> {
-    let numbered = row.number.as_deref().and_then(|number| number.split_once('-')).and_then(|(year, serial)| {
-        let is_plain = year.len() == 4 && serial.bytes().all(|byte| byte.is_ascii_digit());
-        if is_plain { Some((year.parse().ok()?, serial.parse().ok()?)) } else { None }
-    });
+    let numbered = row.number.as_deref().and_then(|number| number.split_once('-')).and_then(
+        |(year, serial)| {
+            let is_plain = year.len() == 4 && serial.bytes().all(|byte| byte.is_ascii_digit());
+            if is_plain { Some((year.parse().ok()?, serial.parse().ok()?)) } else { None }
+        },
+    );
     let (year, serial): (i32, u32) = numbered.or(last)?;
     if let Some((of, before)) = last
         && numbered.is_some()
         && of == year
         && serial > before.saturating_add(1)
     {
-        let missing = if serial == before + 2 { format!("{} is", before + 1) } else { format!("{} to {} are", before + 1, serial - 1) };
-        gaps.add(row.id, format!("agreement {year}-{before:04} is followed by {year}-{serial:04}: {missing} missing"));
+        let missing = if serial == before + 2 {
+            format!("{} is", before + 1)
+        } else {
+            format!("{} to {} are", before + 1, serial - 1)
+        };
+        gaps.add(
+            row.id,
+            format!(
+                "agreement {year}-{before:04} is followed by {year}-{serial:04}: {missing} missing"
+            ),
+        );
     }
     Some((year, serial))
 }
@@ -194,8 +259,21 @@ mod tests {
     #[test]
     fn gaps_in_a_years_numbers_are_named() {
         let (mut last, mut gaps) = (None, Gaps::default());
-        for number in ["2025-0001", "2025-0002", "2025-0004", "2025-0008", "2026-0003", "2026-0004", "A-7", "2026-0005"] {
-            last = look_at_number(&Model { number: Some(number.into()), ..Model::default() }, last, &mut gaps);
+        for number in [
+            "2025-0001",
+            "2025-0002",
+            "2025-0004",
+            "2025-0008",
+            "2026-0003",
+            "2026-0004",
+            "A-7",
+            "2026-0005",
+        ] {
+            last = look_at_number(
+                &Model { number: Some(number.into()), ..Model::default() },
+                last,
+                &mut gaps,
+            );
         }
         assert_eq!(
             gaps.sentences().collect::<Vec<_>>(),

@@ -1,4 +1,5 @@
-//! The life of an agreement: which deed each stage of it allows, what it is as the audit trail tells, and how it is found for a deed.
+//! The life of an agreement: which deed each stage of it allows, what it is as the audit trail
+//! tells, and how it is found for a deed.
 
 use std::collections::BTreeSet;
 
@@ -10,7 +11,10 @@ use ::entity::{
     term::Status,
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Expr,
+};
 
 use crate::{
     database::among,
@@ -37,7 +41,8 @@ pub enum Move {
     Replace,
 }
 
-/// Where it is in its life whatever days its facts have: signed is signed, though it be dated tomorrow.
+/// Where it is in its life whatever days its facts have: signed is signed, though it be dated
+/// tomorrow.
 fn stage(row: &Model, today: NaiveDate) -> Status {
     if row.withdrawn_on.is_some() {
         return Status::Withdrawn;
@@ -53,13 +58,16 @@ fn stage(row: &Model, today: NaiveDate) -> Status {
 
 /// What an agreement is called in messages.
 pub(super) fn name(row: &Model) -> String {
-    row.number.as_ref().map_or_else(|| "the draft".to_owned(), |number| format!("agreement {number}"))
+    row.number
+        .as_ref()
+        .map_or_else(|| "the draft".to_owned(), |number| format!("agreement {number}"))
 }
 
 /// Whether the agreement is at a stage of its life that allows the deed.
 ///
 /// # Errors
-/// CONFLICT `WITHDRAWN`, `NOT_OFFERED`, `ALREADY_OFFERED`, `NOT_SIGNED`, `ALREADY_SIGNED`, `NOT_STARTED`, `NOTICE_GIVEN` or `ENDED`.
+/// CONFLICT `WITHDRAWN`, `NOT_OFFERED`, `ALREADY_OFFERED`, `NOT_SIGNED`, `ALREADY_SIGNED`,
+/// `NOT_STARTED`, `NOTICE_GIVEN` or `ENDED`.
 pub(super) fn allow(deed: Move, row: &Model, today: NaiveDate) -> Result<()> {
     use Status::{Active, Draft, Ended, NoticeGiven, Offered, Signed, Withdrawn};
     let day = |day: Option<NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
@@ -111,16 +119,25 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: AgreementId) -> Result<M
 pub(super) use crate::audit::forms::agreement as snapshot;
 
 /// The digest of the document that was offered; null when the register keeps none.
-pub(super) async fn document_sha256(db: &impl ConnectionTrait, id: AgreementId) -> Result<Option<String>> {
+pub(super) async fn document_sha256(
+    db: &impl ConnectionTrait,
+    id: AgreementId,
+) -> Result<Option<String>> {
     use agreement_document::Column;
     let select = agreement_document::Entity::find_by_id(id).select_only().column(Column::Sha256);
     Ok(select.into_tuple().one(db).await?)
 }
 
 /// Who has signed it so far, the first first.
-pub(super) async fn signatures(db: &impl ConnectionTrait, id: AgreementId) -> Result<Vec<signature::Model>> {
+pub(super) async fn signatures(
+    db: &impl ConnectionTrait,
+    id: AgreementId,
+) -> Result<Vec<signature::Model>> {
     use signature::Column;
-    let select = signature::Entity::find().filter(Column::AgreementId.eq(id)).order_by_asc(Column::SignedOn).order_by_asc(Column::Id);
+    let select = signature::Entity::find()
+        .filter(Column::AgreementId.eq(id))
+        .order_by_asc(Column::SignedOn)
+        .order_by_asc(Column::Id);
     Ok(select.all(db).await?)
 }
 
@@ -128,24 +145,33 @@ pub(super) async fn signatures(db: &impl ConnectionTrait, id: AgreementId) -> Re
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn with_document(db: &impl ConnectionTrait, agreements: Vec<AgreementId>) -> Result<BTreeSet<AgreementId>> {
+pub async fn with_document(
+    db: &impl ConnectionTrait,
+    agreements: Vec<AgreementId>,
+) -> Result<BTreeSet<AgreementId>> {
     use agreement_document::Column;
     let theirs = among(db.get_database_backend(), Expr::col(Column::AgreementId), agreements);
-    let select = agreement_document::Entity::find().select_only().column(Column::AgreementId).filter(theirs);
+    let select =
+        agreement_document::Entity::find().select_only().column(Column::AgreementId).filter(theirs);
     Ok(select.into_tuple::<AgreementId>().all(db).await?.into_iter().collect())
 }
 
-/// The columns, as files name them, in which two tellings of an agreement differ though its text is kept: what was offered never
-/// changes, signing, withdrawing and giving notice happen once, and only notice changes the end. The database refuses it too.
+/// The columns, as files name them, in which two tellings of an agreement differ though its text is
+/// kept: what was offered never changes, signing, withdrawing and giving notice happen once, and
+/// only notice changes the end. The database refuses it too.
 #[must_use]
 pub fn frozen_changes(before: &Model, after: &Model) -> Vec<&'static str> {
-    let once = |before: Option<NaiveDate>, after: Option<NaiveDate>| before.is_none() || before == after;
+    let once =
+        |before: Option<NaiveDate>, after: Option<NaiveDate>| before.is_none() || before == after;
     let same = [
         ("number", before.number == after.number),
         ("kind", before.kind == after.kind),
         ("direction", before.direction == after.direction),
         ("activity", before.activity_id == after.activity_id),
-        ("counterparty", (before.member_id, before.organisation_id) == (after.member_id, after.organisation_id)),
+        (
+            "counterparty",
+            (before.member_id, before.organisation_id) == (after.member_id, after.organisation_id),
+        ),
         ("template_version", before.template_version_id == after.template_version_id),
         ("starts_on", before.starts_on == after.starts_on),
         ("ends_on", before.ends_on == after.ends_on || after.notice_given_on.is_some()),
@@ -162,7 +188,11 @@ pub fn frozen_changes(before: &Model, after: &Model) -> Vec<&'static str> {
         ("fee_minimum", before.fee_minimum == after.fee_minimum),
         ("fee_allocation_basis", before.fee_allocation_basis == after.fee_allocation_basis),
         ("vat_rate", before.vat_rate == after.vat_rate),
-        ("replaces", before.replaces_id == after.replaces_id || (after.replaces_id.is_none() && after.withdrawn_on.is_some())),
+        (
+            "replaces",
+            before.replaces_id == after.replaces_id
+                || (after.replaces_id.is_none() && after.withdrawn_on.is_some()),
+        ),
     ];
     same.into_iter().filter(|(_, is_same)| !is_same).map(|(column, _)| column).collect()
 }

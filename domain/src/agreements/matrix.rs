@@ -22,28 +22,41 @@ use crate::{
 /// The columns of the matrix.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
-    /// The activities that run on the day and need agreements, in order of name: those about which the viewer sees any.
+    /// The activities that run on the day and need agreements, in order of name: those about which
+    /// the viewer sees any.
     pub activities: Vec<activity::Model>,
     /// Those that volunteers alone carry, and that need none.
     pub by_volunteers: Vec<activity::Model>,
 }
 
-/// The activities that run on `on`, or those among them with these slugs when there are any, by two statements. `columns` must have the id and the slug.
+/// The activities that run on `on`, or those among them with these slugs when there are any, by two
+/// statements. `columns` must have the id and the slug.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn columns(db: &Database, viewer: &Viewer, on: NaiveDate, slugs: &[String], columns: &[activity::Column]) -> Result<Columns> {
+pub async fn columns(
+    db: &Database,
+    viewer: &Viewer,
+    on: NaiveDate,
+    slugs: &[String],
+    columns: &[activity::Column],
+) -> Result<Columns> {
     let filter = activities::Filter { active_on: Some(on), ..activities::Filter::default() };
     let mut running = activities::all(db, viewer, &filter, columns).await?;
     running.retain(|activity| slugs.is_empty() || slugs.contains(&activity.slug));
     let ids: Vec<_> = running.iter().map(|activity| activity.id).collect();
     let funding = activities::funding_of(db.read(), &ids).await?;
-    let is_by_volunteers = |activity: &activity::Model| funding.get(&activity.id).is_some_and(|kinds| kinds == &[FundingKind::Volunteer]);
-    let (by_volunteers, mut activities): (Vec<_>, Vec<_>) = running.into_iter().partition(is_by_volunteers);
+    let is_by_volunteers = |activity: &activity::Model| {
+        funding.get(&activity.id).is_some_and(|kinds| kinds == &[FundingKind::Volunteer])
+    };
+    let (by_volunteers, mut activities): (Vec<_>, Vec<_>) =
+        running.into_iter().partition(is_by_volunteers);
     // A column whose agreements are another's would look as if nobody took part.
     let sight = viewer.sees(Realm::Agreements);
     activities.retain(|activity| {
-        sight.all || sight.activities.contains(&activity.slug) || (sight.activities.is_empty() && sight.member.is_some())
+        sight.all
+            || sight.activities.contains(&activity.slug)
+            || (sight.activities.is_empty() && sight.member.is_some())
     });
     Ok(Columns { activities, by_volunteers })
 }
@@ -59,7 +72,15 @@ pub async fn members_on(
     args: &page::Args,
     columns: &[member::Column],
 ) -> Result<page::Slice<member::Model>> {
-    members::list(db, viewer, &coverage::present(on), &members::order(members::Field::Name, false), args, columns).await
+    members::list(
+        db,
+        viewer,
+        &coverage::present(on),
+        &members::order(members::Field::Name, false),
+        args,
+        columns,
+    )
+    .await
 }
 
 /// How many rows there are.
@@ -75,8 +96,9 @@ pub fn check(from: Option<NaiveDate>, to: NaiveDate, faults: &mut Faults) {
     faults.expect(from.is_none_or(|from| from < to), "comparedTo", "must be before asOf");
 }
 
-/// The cells: the participation agreements in force on `on` between these members and in these activities that the viewer sees, by one
-/// statement; the one that began last comes first. `columns` must have the member and the activity.
+/// The cells: the participation agreements in force on `on` between these members and in these
+/// activities that the viewer sees, by one statement; the one that began last comes first.
+/// `columns` must have the member and the activity.
 ///
 /// # Errors
 /// INTERNAL when the database fails.

@@ -84,10 +84,11 @@ pub struct Filter {
     pub ends_to: Option<NaiveDate>,
     /// Made from this version of a template.
     pub template_version: Option<TemplateVersionId>,
-    /// With all of these words, or their beginnings, in its number, its counterparty's names, its activity and its parameters: see [`search`].
+    /// With all of these words, or their beginnings, in its number, its counterparty's names, its
+    /// activity and its parameters: see [`search`].
     pub search: Option<String>,
-    /// `false` leaves out those that are acknowledged until `as_of` or later, as far as the viewer may know it. `None`: `false` among those
-    /// that expire, else `true`.
+    /// `false` leaves out those that are acknowledged until `as_of` or later, as far as the viewer
+    /// may know it. `None`: `false` among those that expire, else `true`.
     pub include_acknowledged: Option<bool>,
 }
 
@@ -106,7 +107,8 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The last day of the agreed term, or a day after all of them: the same expression as in the index.
+/// The last day of the agreed term, or a day after all of them: the same expression as in the
+/// index.
 fn ends_on(backend: DbBackend) -> SimpleExpr {
     let never = if backend == DbBackend::Postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
     Expr::cust(format!("COALESCE(\"agreement\".\"ends_on\", {never})"))
@@ -123,7 +125,8 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
     Order { name, key, key_type, id: column(Column::Id), descending }
 }
 
-/// The agreements that the viewer sees: all, or those of its own member from the day that they are offered, and those about its own activities.
+/// The agreements that the viewer sees: all, or those of its own member from the day that they are
+/// offered, and those about its own activities.
 #[must_use]
 pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
     let sight = viewer.sees(Realm::Agreements);
@@ -133,7 +136,9 @@ pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
     let mut seen = Condition::any();
     if let Some(own) = sight.member {
         seen = seen.add(
-            Condition::all().add(succession::is_own(&sight, own, column(Column::MemberId))).add(column(Column::OfferedAt).is_not_null()),
+            Condition::all()
+                .add(succession::is_own(&sight, own, column(Column::MemberId)))
+                .add(column(Column::OfferedAt).is_not_null()),
         );
     }
     if !sight.activities.is_empty() {
@@ -154,16 +159,30 @@ fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(db.backend(), viewer)).take()
 }
 
-fn narrow(db: &Database, viewer: &Viewer, mut select: SelectStatement, filter: &Filter) -> SelectStatement {
+fn narrow(
+    db: &Database,
+    viewer: &Viewer,
+    mut select: SelectStatement,
+    filter: &Filter,
+) -> SelectStatement {
     let (backend, on) = (db.backend(), filter.as_of.unwrap_or_else(|| db.clock.today()));
-    let statuses: Vec<_> = Status::ALL.into_iter().filter(|status| filter.statuses.contains(status)).collect();
+    let statuses: Vec<_> =
+        Status::ALL.into_iter().filter(|status| filter.statuses.contains(status)).collect();
     if !statuses.is_empty() {
-        select.cond_where(term_sql::has_status(&statuses, on)).and_where_option(term_sql::is_rare(backend, &statuses, on));
+        select
+            .cond_where(term_sql::has_status(&statuses, on))
+            .and_where_option(term_sql::is_rare(backend, &statuses, on));
     }
     match filter.kinds.as_slice() {
         [] => {}
         [kind] => _ = select.and_where(column(Column::Kind).eq(*kind)),
-        kinds => _ = select.and_where(among_words(backend, column(Column::Kind), kinds.iter().map(|kind| kind.word()))),
+        kinds => {
+            _ = select.and_where(among_words(
+                backend,
+                column(Column::Kind),
+                kinds.iter().map(|kind| kind.word()),
+            ))
+        }
     }
     if let Some(direction) = filter.direction {
         select.and_where(column(Column::Direction).eq(direction));
@@ -172,8 +191,12 @@ fn narrow(db: &Database, viewer: &Viewer, mut select: SelectStatement, filter: &
         select.and_where(about(backend, &filter.activities));
     }
     match filter.counterparty {
-        Some(Counterparty::Member(member)) => _ = select.and_where(column(Column::MemberId).eq(member)),
-        Some(Counterparty::Organisation(organisation)) => _ = select.and_where(column(Column::OrganisationId).eq(organisation)),
+        Some(Counterparty::Member(member)) => {
+            _ = select.and_where(column(Column::MemberId).eq(member))
+        }
+        Some(Counterparty::Organisation(organisation)) => {
+            _ = select.and_where(column(Column::OrganisationId).eq(organisation))
+        }
         None => {}
     }
     if filter.contact_area.is_some() || filter.county.is_some() {
@@ -218,8 +241,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     narrow(db, viewer, select(db, viewer), filter)
 }
 
-/// A page of the agreements that the viewer sees and the filter lets through. `faults` are those that reading the arguments has
-/// found; the page's own come to them.
+/// A page of the agreements that the viewer sees and the filter lets through. `faults` are those
+/// that reading the arguments has found; the page's own come to them.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -247,9 +270,18 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[AgreementId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[AgreementId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(db, viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
@@ -257,17 +289,30 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[AgreementId], columns
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_number(db: &Database, viewer: &Viewer, number: &str, columns: &[Column]) -> Result<Option<Model>> {
+pub async fn by_number(
+    db: &Database,
+    viewer: &Viewer,
+    number: &str,
+    columns: &[Column],
+) -> Result<Option<Model>> {
     let mut select = select(db, viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(column(Column::Number).eq(number));
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(column(Column::Number).eq(number));
     Ok(rows(db.read(), &select, columns).await?.pop())
 }
 
-/// The agreements that replace these, as far as the viewer sees them; `columns` must have `replaces_id`.
+/// The agreements that replace these, as far as the viewer sees them; `columns` must have
+/// `replaces_id`.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn successors_of(db: &Database, viewer: &Viewer, agreements: &[AgreementId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn successors_of(
+    db: &Database,
+    viewer: &Viewer,
+    agreements: &[AgreementId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(db, viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
         db.backend(),
@@ -299,7 +344,13 @@ impl Of {
         }
     }
 
-    fn select(self, db: &Database, viewer: &Viewer, parents: &[Uuid], filter: &Filter) -> SelectStatement {
+    fn select(
+        self,
+        db: &Database,
+        viewer: &Viewer,
+        parents: &[Uuid],
+        filter: &Filter,
+    ) -> SelectStatement {
         let mut select = select(db, viewer);
         select.and_where(among(db.backend(), column(self.column()), parents.iter().copied()));
         narrow(db, viewer, select, filter)
@@ -324,14 +375,28 @@ pub async fn of_each(
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
     let page = page::Page::check(args, order, &mut faults);
     faults.finish()?;
-    page::fetch_each(db.read(), of.select(db, viewer, parents, filter), columns, order, &page, of.column()).await
+    page::fetch_each(
+        db.read(),
+        of.select(db, viewer, parents, filter),
+        columns,
+        order,
+        &page,
+        of.column(),
+    )
+    .await
 }
 
 /// How many each of these parents has; those that have none are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn count_each(db: &Database, viewer: &Viewer, of: Of, parents: &[Uuid], filter: &Filter) -> Result<HashMap<Uuid, i64>> {
+pub async fn count_each(
+    db: &Database,
+    viewer: &Viewer,
+    of: Of,
+    parents: &[Uuid],
+    filter: &Filter,
+) -> Result<HashMap<Uuid, i64>> {
     page::count_each(db.read(), of.select(db, viewer, parents, filter), column(of.column())).await
 }
 
@@ -348,8 +413,13 @@ pub struct Usage {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn usage_of(db: &Database, viewer: &Viewer, versions: &[TemplateVersionId]) -> Result<HashMap<TemplateVersionId, Usage>> {
-    let in_force: SimpleExpr = CaseStatement::new().case(term_sql::in_force(db.clock.today()), 1).into();
+pub async fn usage_of(
+    db: &Database,
+    viewer: &Viewer,
+    versions: &[TemplateVersionId],
+) -> Result<HashMap<TemplateVersionId, Usage>> {
+    let in_force: SimpleExpr =
+        CaseStatement::new().case(term_sql::in_force(db.clock.today()), 1).into();
     let version = column(Column::TemplateVersionId);
     let mut select = select(db, viewer);
     select
@@ -361,6 +431,11 @@ pub async fn usage_of(db: &Database, viewer: &Viewer, versions: &[TemplateVersio
     let found = db.read().query_all(&select).await?;
     found
         .iter()
-        .map(|row| Ok((row.try_get_by_index(0)?, Usage { agreements: row.try_get_by_index(1)?, active: row.try_get_by_index(2)? })))
+        .map(|row| {
+            Ok((
+                row.try_get_by_index(0)?,
+                Usage { agreements: row.try_get_by_index(1)?, active: row.try_get_by_index(2)? },
+            ))
+        })
         .collect()
 }

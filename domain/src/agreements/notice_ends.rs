@@ -1,5 +1,5 @@
-//! Ends that a notice gave by the rule of before, under which prolonged terms of short months ended early: the counterparty was told them, so
-//! they stay until the office decides otherwise.
+//! Ends that a notice gave by the rule of before, under which prolonged terms of short months ended
+//! early: the counterparty was told them, so they stay until the office decides otherwise.
 
 use ::entity::{
     agreement::{self, Column, Model},
@@ -46,7 +46,8 @@ pub struct NoticeEnd {
     pub rule_ends_on: NaiveDate,
 }
 
-/// Returns the last day in force by the rule of before: months were added to the inclusive last day and taken from it, each clamped.
+/// Returns the last day in force by the rule of before: months were added to the inclusive last day
+/// and taken from it, each clamped.
 fn former_end(ends_on: NaiveDate, renewal: i32, notice: i32, given_on: NaiveDate) -> NaiveDate {
     let month = |day: NaiveDate| day.year() * 12 + day.month0().cast_signed();
     let last = |k: i32| add_months(ends_on, k * renewal);
@@ -60,7 +61,8 @@ fn deviation(row: &Model, agreed: NaiveDate) -> Option<NoticeEnd> {
     let from = given_on.max(row.starts_on);
     let agreed_term = Term { ends_on: Some(agreed), notice_given_on: None, ..terms::of(row) };
     let rule_ends_on = agreed_term.ends_by_notice(from);
-    let is_former = ends_on == former_end(agreed, renewal, row.notice_months, from) && ends_on != rule_ends_on;
+    let is_former =
+        ends_on == former_end(agreed, renewal, row.notice_months, from) && ends_on != rule_ends_on;
     let number = row.number.clone().unwrap_or_default();
     is_former.then_some(NoticeEnd { agreement: row.id, number, given_on, ends_on, rule_ends_on })
 }
@@ -72,18 +74,21 @@ async fn of(db: &impl ConnectionTrait, row: &Model, today: NaiveDate) -> Result<
     }
     let Some(past) = given_notice(db, row).await? else { return Ok(None) };
     let found = past.day_before("ends_on").and_then(|agreed| deviation(row, agreed));
-    let Some(found) = found.filter(|found| found.ends_on.max(found.rule_ends_on) >= today) else { return Ok(None) };
+    let Some(found) = found.filter(|found| found.ends_on.max(found.rule_ends_on) >= today) else {
+        return Ok(None);
+    };
     Ok(if is_decided(db, &past).await? { None } else { Some(found) })
 }
 
-/// `true` if the office has decided since the notice, by a version that stored decisions in the trail alone.
+/// `true` if the office has decided since the notice, by a version that stored decisions in the
+/// trail alone.
 async fn is_decided(db: &impl ConnectionTrait, notice: &PastChange) -> Result<bool> {
     let changes = past::changes_of(db, Form::Agreement, notice.record_id).await?;
     Ok(changes.iter().any(|past| past.action == DECIDE && past.revision > notice.revision))
 }
 
-/// Returns the agreements with a notice that ends on another day by the present rule, and that the office has not decided on, by number; those
-/// that have ended by either day are left out.
+/// Returns the agreements with a notice that ends on another day by the present rule, and that the
+/// office has not decided on, by number; those that have ended by either day are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -128,26 +133,38 @@ pub async fn notes(db: &impl ConnectionTrait, today: NaiveDate) -> Result<Vec<St
     Ok(undecided(db, today).await?.into_iter().map(sentence).collect())
 }
 
-/// Decides which of the two days an agreement ends on: the one that the counterparty was told, or that of the present rule.
+/// Decides which of the two days an agreement ends on: the one that the counterparty was told, or
+/// that of the present rule.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID unless it is one of the two days, CONFLICT `NOTHING_TO_DECIDE`,
-/// `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
-pub async fn decide(db: &Database, viewer: &Viewer, id: AgreementId, ends_on: NaiveDate, faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID unless it is one of the two
+/// days, CONFLICT `NOTHING_TO_DECIDE`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
+pub async fn decide(
+    db: &Database,
+    viewer: &Viewer,
+    id: AgreementId,
+    ends_on: NaiveDate,
+    faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     faults.finish()?;
     let mut change = audit::begin(db, viewer, DECIDE).await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let Some(end) = of(change.tx(), &row, day_of(change.at())).await? else {
-        let message = format!("{} has no end by notice to decide on; see agreementNoticeEnds", name(&row));
+        let message =
+            format!("{} has no end by notice to decide on; see agreementNoticeEnds", name(&row));
         return Err(Error::conflict("NOTHING_TO_DECIDE", message));
     };
     if ![end.ends_on, end.rule_ends_on].contains(&ends_on) {
-        let message = format!("must be {}, as the counterparty was told, or {}, by the present rule", end.ends_on, end.rule_ends_on);
+        let message = format!(
+            "must be {}, as the counterparty was told, or {}, by the present rule",
+            end.ends_on, end.rule_ends_on
+        );
         return Err(Error::invalid("input.endsOn", message));
     }
     let before = snapshot(change.tx(), row.clone()).await?;
-    let mut row = Model { ends_on: Some(ends_on), notice_end_decided_on: Some(day_of(change.at())), ..row };
+    let mut row =
+        Model { ends_on: Some(ends_on), notice_end_decided_on: Some(day_of(change.at())), ..row };
     (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
     if row.ends_on != before.row.ends_on {
         eligibility::require_days_still(change.tx(), &row).await?;
@@ -187,7 +204,11 @@ mod tests {
                 signed_on: Some(day("2025-12-01")),
                 ..Model::default()
             };
-            assert_eq!(deviation(&row, day(agreed)).map(|end| end.rule_ends_on), present.map(day), "{agreed} {given_on}");
+            assert_eq!(
+                deviation(&row, day(agreed)).map(|end| end.rule_ends_on),
+                present.map(day),
+                "{agreed} {given_on}"
+            );
         }
     }
 }

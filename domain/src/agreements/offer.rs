@@ -24,19 +24,28 @@ use crate::{
     swedish, worker_pool,
 };
 
-/// Offers of this process are made one after the other, so that the number that each foresees is the one that it gets.
+/// Offers of this process are made one after the other, so that the number that each foresees is
+/// the one that it gets.
 static TURN: Mutex<()> = Mutex::const_new(());
 
 /// Offers a draft: it gets the next number of the year, and its text is frozen.
 ///
-/// The document is set before the transaction, with the number that the offer will get, so that nobody waits for it. When what it says
-/// has changed meanwhile all the same, by another mutation or process, it is set again, before another transaction.
+/// The document is set before the transaction, with the number that the offer will get, so that
+/// nobody waits for it. When what it says has changed meanwhile all the same, by another mutation
+/// or process, it is set again, before another transaction.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, CONFLICT `ALREADY_OFFERED`, `WITHDRAWN`, `NO_TEMPLATE`,
-/// `TEMPLATE_RETIRED`, `NOT_A_MEMBER`, `ACTIVITY_ENDED`, `ACTIVITY_NOT_STARTED`, `DOES_NOT_FIT` or `OVERLAPS`, and INVALID or CONFLICT
-/// for a text that can't be filled in. CONFLICT `BUSY` when what it says changes again and again.
-pub async fn offer(db: &Database, viewer: &Viewer, network: &Network, id: AgreementId, faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, CONFLICT `ALREADY_OFFERED`,
+/// `WITHDRAWN`, `NO_TEMPLATE`, `TEMPLATE_RETIRED`, `NOT_A_MEMBER`, `ACTIVITY_ENDED`,
+/// `ACTIVITY_NOT_STARTED`, `DOES_NOT_FIT` or `OVERLAPS`, and INVALID or CONFLICT for a text that
+/// can't be filled in. CONFLICT `BUSY` when what it says changes again and again.
+pub async fn offer(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    id: AgreementId,
+    faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     faults.finish()?;
     let _turn = TURN.lock().await;
@@ -60,10 +69,20 @@ async fn freeze(mut change: Change, facts: Facts, rendered: Rendered) -> Result<
     let Facts { source, number, .. } = facts;
     let (row, id) = (source.row.clone(), source.row.id);
     let before = snapshot(change.tx(), row.clone()).await?;
-    let row = Model { number_key: swedish::number_key(&number), number: Some(number), offered_at: Some(change.at()), ..row };
+    let row = Model {
+        number_key: swedish::number_key(&number),
+        number: Some(number),
+        offered_at: Some(change.at()),
+        ..row
+    };
     audit::replace(&change, row.clone()).await?;
     let html = AgreementHtml { agreement_id: id, sha256: sha256(rendered.html.as_bytes()) };
-    let kept = agreement_document::Model { agreement_id: id, sha256: rendered.sha256, html: rendered.html, pdf: Some(rendered.pdf) };
+    let kept = agreement_document::Model {
+        agreement_id: id,
+        sha256: rendered.sha256,
+        html: rendered.html,
+        pdf: Some(rendered.pdf),
+    };
     audit::insert(&change, kept).await?;
     let after = snapshot(change.tx(), row).await?;
     change.record(Some(&before), Some(&after))?;
@@ -87,7 +106,9 @@ impl Facts {
         eligibility::require(db, &row).await?;
         overlaps::refuse(db, &row).await?;
         let source = document_source::sources(db, vec![row]).await?.pop();
-        let source = source.ok_or_else(|| Error::conflict("NO_TEMPLATE", "the draft was made from no template; give it one first"))?;
+        let source = source.ok_or_else(|| {
+            Error::conflict("NO_TEMPLATE", "the draft was made from no template; give it one first")
+        })?;
         source.require_published()?;
         Ok(Self { number: numbers::next(db, dated.year()).await?, source, dated })
     }
@@ -95,7 +116,14 @@ impl Facts {
     /// Sets the document when it is the viewer's turn in the worker pool.
     async fn render(self, viewer: &Viewer, network: &Network) -> Result<Rendered> {
         let network = network.clone();
-        let work = move || document::rendered(&self.source.document(&network, Some(&self.number), self.dated, "agreement.parameters")?);
+        let work = move || {
+            document::rendered(&self.source.document(
+                &network,
+                Some(&self.number),
+                self.dated,
+                "agreement.parameters",
+            )?)
+        };
         worker_pool::run(&viewer.subject, work).await
     }
 }

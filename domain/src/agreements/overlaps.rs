@@ -1,5 +1,5 @@
-//! One at a time: a member takes part in an activity by one agreement on a day. The database holds this by itself; here it is
-//! looked up before, so that the other one can be named.
+//! One at a time: a member takes part in an activity by one agreement on a day. The database holds
+//! this by itself; here it is looked up before, so that the other one can be named.
 
 use ::entity::{
     agreement::{Column, Entity, Model},
@@ -45,7 +45,9 @@ pub(super) async fn refuse(db: &impl ConnectionTrait, row: &Model) -> Result<()>
         own.overlaps(&term)
     };
     let Some(other) = others.iter().find(is_beside) else { return Ok(()) };
-    let last = |day: Option<NaiveDate>| day.map_or_else(|| "until further notice".to_owned(), |day| format!("to {day}"));
+    let last = |day: Option<NaiveDate>| {
+        day.map_or_else(|| "until further notice".to_owned(), |day| format!("to {day}"))
+    };
     let message = format!(
         "{} is in force from {} {}, and a member takes part in an activity by one agreement at a time; replace it, give notice, or choose days that it leaves free",
         name(other),
@@ -62,7 +64,8 @@ pub(super) fn in_words(error: Error) -> Error {
     error.on_constraint(CONSTRAINT, Error::conflict("OVERLAPS", message))
 }
 
-/// Lets a transaction write agreements that are in force beside each other for the time being. It can't be committed before [`check_now`].
+/// Lets a transaction write agreements that are in force beside each other for the time being. It
+/// can't be committed before [`check_now`].
 ///
 /// # Errors
 /// INTERNAL when the database fails.

@@ -1,7 +1,9 @@
-//! Terms of payment that an agreement has: days to pay, and what was agreed of interest and reminders, read from the parameters of its text.
+//! Terms of payment that an agreement has: days to pay, and what was agreed of interest and
+//! reminders, read from the parameters of its text.
 //!
-//! A parameter counts by its name and type, whoever wrote the template: `payment_days` (INTEGER), `interest_from_due_date` (BOOLEAN) and
-//! `reminder_fee` (INTEGER or MONEY, kronor). What nobody filled in has the template's default, as in the text that was signed.
+//! A parameter counts by its name and type, whoever wrote the template: `payment_days` (INTEGER),
+//! `interest_from_due_date` (BOOLEAN) and `reminder_fee` (INTEGER or MONEY, kronor). What nobody
+//! filled in has the template's default, as in the text that was signed.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -41,13 +43,15 @@ pub struct PaymentTerms {
 }
 
 impl PaymentTerms {
-    /// Reads the terms from the parameters that a template declares and the values that the agreement gives them.
+    /// Reads the terms from the parameters that a template declares and the values that the
+    /// agreement gives them.
     #[must_use]
     pub fn read(declared: &[Parameter], given: &Map<String, Value>) -> Self {
         let value = |name: &str| {
             let parameter = declared.iter().find(|parameter| parameter.name == name)?;
             let is_given = |value: &&Value| !value.is_null();
-            let value = given.get(name).filter(is_given).or(parameter.default.as_ref().filter(is_given))?;
+            let value =
+                given.get(name).filter(is_given).or(parameter.default.as_ref().filter(is_given))?;
             take(parameter, value).ok()
         };
         Self {
@@ -68,11 +72,15 @@ impl PaymentTerms {
     }
 }
 
-/// Returns the terms of payment of each of these agreements, by three statements; one without a text has none.
+/// Returns the terms of payment of each of these agreements, by three statements; one without a
+/// text has none.
 ///
 /// # Errors
 /// INTERNAL when the database fails or a template's parameters can't be read.
-pub async fn of(db: &impl ConnectionTrait, agreements: BTreeSet<AgreementId>) -> Result<HashMap<AgreementId, PaymentTerms>> {
+pub async fn of(
+    db: &impl ConnectionTrait,
+    agreements: BTreeSet<AgreementId>,
+) -> Result<HashMap<AgreementId, PaymentTerms>> {
     use agreement::Column as C;
     if agreements.is_empty() {
         return Ok(HashMap::new());
@@ -88,18 +96,33 @@ pub async fn of(db: &impl ConnectionTrait, agreements: BTreeSet<AgreementId>) ->
         return Ok(HashMap::new());
     }
     let versions: BTreeSet<TemplateVersionId> = made_from.values().copied().collect();
-    let texts = template_text::Entity::find().filter(among(backend, Expr::col(template_text::Column::VersionId), versions)).all(db).await?;
+    let texts = template_text::Entity::find()
+        .filter(among(backend, Expr::col(template_text::Column::VersionId), versions))
+        .all(db)
+        .await?;
     let mut declared = HashMap::new();
     for text in texts {
         declared.insert(text.version_id, templates::parameters(&text.parameters)?);
     }
-    let theirs = among(backend, Expr::col(agreement_parameters::Column::AgreementId), made_from.keys().copied());
+    let theirs = among(
+        backend,
+        Expr::col(agreement_parameters::Column::AgreementId),
+        made_from.keys().copied(),
+    );
     let given = agreement_parameters::Entity::find().filter(theirs).all(db).await?;
-    let given: HashMap<AgreementId, Map<String, Value>> =
-        given.into_iter().map(|row| (row.agreement_id, serde_json::from_str(&row.parameters).unwrap_or_default())).collect();
+    let given: HashMap<AgreementId, Map<String, Value>> = given
+        .into_iter()
+        .map(|row| (row.agreement_id, serde_json::from_str(&row.parameters).unwrap_or_default()))
+        .collect();
     let (none, empty) = (Vec::new(), Map::new());
     let terms = |(id, version): (AgreementId, TemplateVersionId)| {
-        (id, PaymentTerms::read(declared.get(&version).unwrap_or(&none), given.get(&id).unwrap_or(&empty)))
+        (
+            id,
+            PaymentTerms::read(
+                declared.get(&version).unwrap_or(&none),
+                given.get(&id).unwrap_or(&empty),
+            ),
+        )
     };
     Ok(made_from.into_iter().map(terms).collect())
 }
@@ -112,7 +135,15 @@ mod tests {
     use crate::templates::{ParameterType, library};
 
     fn parameter(name: &str, kind: ParameterType, default: Value) -> Parameter {
-        Parameter { name: name.into(), label: "Fråga".into(), kind, required: true, default: Some(default), minimum: None, maximum: None }
+        Parameter {
+            name: name.into(),
+            label: "Fråga".into(),
+            kind,
+            required: true,
+            default: Some(default),
+            minimum: None,
+            maximum: None,
+        }
     }
 
     fn read(declared: &[Parameter], given: &Value) -> PaymentTerms {
@@ -132,9 +163,15 @@ mod tests {
             reminder_fee: Some(Money(fee)),
         };
         assert_eq!(read(&declared, &json!({})), terms(30, true, 6000));
-        assert_eq!(read(&declared, &json!({ "payment_days": 14, "reminder_fee": null })), terms(14, true, 6000));
         assert_eq!(
-            read(&declared, &json!({ "payment_days": 45, "interest_from_due_date": false, "reminder_fee": 0 })),
+            read(&declared, &json!({ "payment_days": 14, "reminder_fee": null })),
+            terms(14, true, 6000)
+        );
+        assert_eq!(
+            read(
+                &declared,
+                &json!({ "payment_days": 45, "interest_from_due_date": false, "reminder_fee": 0 })
+            ),
             terms(30, false, 0)
         );
         // A value that is none of the type says nothing, and so does one that no text asks for.
@@ -150,10 +187,20 @@ mod tests {
     fn every_text_of_the_box_agrees_on_interest_and_the_fee() {
         for template in library::shelf().unwrap() {
             let terms = PaymentTerms::read(&template.parameters, &Map::new());
-            let expected = PaymentTerms { days: Some(30), interest_from_due_date: Some(true), reminder_fee: Some(Money(6000)) };
+            let expected = PaymentTerms {
+                days: Some(30),
+                interest_from_due_date: Some(true),
+                reminder_fee: Some(Money(6000)),
+            };
             assert_eq!(terms, expected, "{}", template.slug);
             assert!(template.body.contains("från förfallodagen{% endif %}"), "{}", template.slug);
-            assert!(template.body.contains("kr enligt lagen (1981:739) om ersättning för inkassokostnader m.m."), "{}", template.slug);
+            assert!(
+                template
+                    .body
+                    .contains("kr enligt lagen (1981:739) om ersättning för inkassokostnader m.m."),
+                "{}",
+                template.slug
+            );
         }
     }
 }

@@ -46,29 +46,41 @@ pub struct Successor {
     pub notice_months: Option<i32>,
     /// Null: as before when there is a last day; `Some(None)`: it just ends.
     pub renewal_months: Option<Option<i32>>,
-    /// Null: the activity's price on the first day when a member takes part, else as before; `Some(None)`: none.
+    /// Null: the activity's price on the first day when a member takes part, else as before;
+    /// `Some(None)`: none.
     pub fee: Option<Option<Fee>>,
     /// Who decided it.
     pub decision: Option<NewDecision>,
 }
 
-/// Drafts a successor. What it replaces stays in force, and when both have signed the successor until the day before that starts.
+/// Drafts a successor. What it replaces stays in force, and when both have signed the successor
+/// until the day before that starts.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field and parameter, CONFLICT `NOT_SIGNED`,
-/// `ENDED`, `WITHDRAWN`, `ALREADY_REPLACED`, and those of [`draft::draft`].
-pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Successor, mut faults: Faults) -> Result<AgreementId> {
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field and
+/// parameter, CONFLICT `NOT_SIGNED`, `ENDED`, `WITHDRAWN`, `ALREADY_REPLACED`, and those of
+/// [`draft::draft`].
+pub async fn replace(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    new: Successor,
+    mut faults: Faults,
+) -> Result<AgreementId> {
     viewer.require(Deed::KeepAgreements)?;
     if let Some(given) = &new.parameters {
         faults.settable_values("input.parameters", given, draft::MOST_PARAMETERS);
     }
     let id = AgreementId::new();
     for _ in 0..drafting::ATTEMPTS {
-        let foreseen = planned(db.read(), viewer, id, new.clone(), db.clock.today(), &mut faults.clone()).await;
+        let foreseen =
+            planned(db.read(), viewer, id, new.clone(), db.clock.today(), &mut faults.clone())
+                .await;
         let text = draft::check_text(db, viewer, network, foreseen).await?;
         let mut change = audit::begin(db, viewer, "agreementReplace").await?;
         let mut faults = faults.clone();
-        let (wanted, row) = planned(change.tx(), viewer, id, new.clone(), db.clock.today(), &mut faults).await?;
+        let (wanted, row) =
+            planned(change.tx(), viewer, id, new.clone(), db.clock.today(), &mut faults).await?;
         if draft::write(&mut change, viewer, &wanted, row, None, &text, faults).await?.is_some() {
             change.commit_with(Outcome::of(id).with(new.agreement)).await?;
             return Ok(id);
@@ -80,7 +92,8 @@ pub async fn replace(db: &Database, viewer: &Viewer, network: &Network, new: Suc
 /// Reads what is replaced and returns what the successor is to say, and its row so far.
 ///
 /// # Errors
-/// NOT_FOUND or the conflict of an agreement that can't be replaced; INVALID with the faults so far if there is no such agreement.
+/// NOT_FOUND or the conflict of an agreement that can't be replaced; INVALID with the faults so far
+/// if there is no such agreement.
 async fn planned(
     db: &impl ConnectionTrait,
     viewer: &Viewer,
@@ -93,23 +106,39 @@ async fn planned(
     lifecycle::allow(Move::Replace, &old, today)?;
     draft::expect_later(&old, new.starts_on, faults);
     let own = match old.template_version_id {
-        Some(version) => template_version::Entity::find_by_id(version).one(db).await?.map(|version| version.template_id),
+        Some(version) => template_version::Entity::find_by_id(version)
+            .one(db)
+            .await?
+            .map(|version| version.template_id),
         None => None,
     };
-    faults.expect(new.template.is_some() || own.is_some(), "input.template", "is needed, since the agreement was made from none");
+    faults.expect(
+        new.template.is_some() || own.is_some(),
+        "input.template",
+        "is needed, since the agreement was made from none",
+    );
     let template = new.template.or(own).unwrap_or_default();
     // The text's check refuses a template that the viewer can't see; its kind is as secret.
     if draft::is_template_visible(db, viewer, template).await?
-        && let Some(found) = template::Entity::find_by_id(template).one(db).await?.filter(|found| found.kind != old.kind)
+        && let Some(found) = template::Entity::find_by_id(template)
+            .one(db)
+            .await?
+            .filter(|found| found.kind != old.kind)
     {
-        faults.add("input.template", format!("is for {}, and {} is {}", found.kind, lifecycle::name(&old), old.kind));
+        faults.add(
+            "input.template",
+            format!("is for {}, and {} is {}", found.kind, lifecycle::name(&old), old.kind),
+        );
     }
     let parameters = match new.parameters {
         Some(given) => given,
         None if own == Some(template) => draft::stored_parameters(db, old.id).await?,
         None => Map::new(),
     };
-    let counterparty = old.member_id.map(Counterparty::Member).or(old.organisation_id.map(Counterparty::Organisation));
+    let counterparty = old
+        .member_id
+        .map(Counterparty::Member)
+        .or(old.organisation_id.map(Counterparty::Organisation));
     let wanted = NewAgreement {
         template,
         version: new.version,
@@ -120,7 +149,9 @@ async fn planned(
         starts_on: new.starts_on,
         ends_on: new.ends_on,
         notice_months: new.notice_months.or(Some(old.notice_months)),
-        renewal_months: new.renewal_months.unwrap_or(old.renewal_months.filter(|_| new.ends_on.is_some())),
+        renewal_months: new
+            .renewal_months
+            .unwrap_or(old.renewal_months.filter(|_| new.ends_on.is_some())),
         fee: new.fee.map_or(FeeOf::Schedule(Fee::of(&old)), FeeOf::Given),
         decision: new.decision,
     };

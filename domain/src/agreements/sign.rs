@@ -43,20 +43,33 @@ pub struct NewSignature {
     pub document_sha256: String,
 }
 
-/// Records a signature. The agreement is signed on the day that both have; what it replaces ends the day before it starts.
+/// Records a signature. The agreement is signed on the day that both have; what it replaces ends
+/// the day before it starts.
 ///
-/// `signatories` are those who may sign for the network; where there are none, the register does not look at who does.
+/// `signatories` are those who may sign for the network; where there are none, the register does
+/// not look at who does.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field, CONFLICT `NOT_OFFERED`,
-/// `ALREADY_SIGNED`, `WITHDRAWN`, `NO_DOCUMENT`, `DOCUMENT_DIFFERS`, `NOT_SIGNATORY`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
-pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new: NewSignature, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field,
+/// CONFLICT `NOT_OFFERED`, `ALREADY_SIGNED`, `WITHDRAWN`, `NO_DOCUMENT`, `DOCUMENT_DIFFERS`,
+/// `NOT_SIGNATORY`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
+pub async fn sign(
+    db: &Database,
+    viewer: &Viewer,
+    signatories: &[Signatory],
+    new: NewSignature,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     let signed_by = faults.document_line("input.name", &new.name);
     let title = faults.optional_document_line("input.title", new.title.as_deref());
     let sha256 = new.document_sha256.trim().to_lowercase();
     let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-    faults.expect(is_digest, "input.documentSha256", "is not a SHA-256 in hexadecimal; see Agreement.document");
+    faults.expect(
+        is_digest,
+        "input.documentSha256",
+        "is not a SHA-256 in hexadecimal; see Agreement.document",
+    );
     faults.expect(new.signed_on <= db.clock.today(), "input.signedOn", "must not be after today");
     faults.finish()?;
 
@@ -70,15 +83,26 @@ pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new
         return Err(already_signed(&row, earlier));
     }
     let Some(offered) = lifecycle::document_sha256(change.tx(), row.id).await? else {
-        let message = format!("the register does not keep the text of {}; withdraw it, and draft and offer it here", name(&row));
+        let message = format!(
+            "the register does not keep the text of {}; withdraw it, and draft and offer it here",
+            name(&row)
+        );
         return Err(Error::conflict("NO_DOCUMENT", message));
     };
     if sha256 != offered {
-        let message = format!("what was signed is not what was offered as {}, whose SHA-256 is {offered}", name(&row));
+        let message = format!(
+            "what was signed is not what was offered as {}, whose SHA-256 is {offered}",
+            name(&row)
+        );
         return Err(Error::conflict("DOCUMENT_DIFFERS", message));
     }
-    if let Some(offered_on) = row.offered_at.map(day_of).filter(|offered_on| new.signed_on < *offered_on) {
-        return Err(Error::invalid("input.signedOn", format!("must not be before {offered_on}, when it was offered")));
+    if let Some(offered_on) =
+        row.offered_at.map(day_of).filter(|offered_on| new.signed_on < *offered_on)
+    {
+        return Err(Error::invalid(
+            "input.signedOn",
+            format!("must not be before {offered_on}, when it was offered"),
+        ));
     }
     let own_title = match new.party {
         SignatureParty::Network => may_sign(signatories, &signed_by, new.signed_on)?,
@@ -94,9 +118,12 @@ pub async fn sign(db: &Database, viewer: &Viewer, signatories: &[Signatory], new
         method: new.method,
         document_sha256: sha256,
     };
-    audit::insert(&change, signature.clone())
-        .await
-        .map_err(|error| error.on_constraint("agreement_signature__agreement_id__party", already_signed(&row, &signature)))?;
+    audit::insert(&change, signature.clone()).await.map_err(|error| {
+        error.on_constraint(
+            "agreement_signature__agreement_id__party",
+            already_signed(&row, &signature),
+        )
+    })?;
     let mut after = row;
     if let Some(other) = signed.first() {
         after.signed_on = Some(other.signed_on.max(new.signed_on));
@@ -113,7 +140,10 @@ async fn bring_into_force(change: &mut Change, row: &Model) -> Result<()> {
     overlaps::refuse(change.tx(), row).await?;
     if let Some(replaced) = row.replaces_id {
         let before = snapshot(change.tx(), lifecycle::find(change.tx(), replaced).await?).await?;
-        let after = Model { replaced_from: Some(row.starts_on), ..life::find(change.tx(), replaced).await? };
+        let after = Model {
+            replaced_from: Some(row.starts_on),
+            ..life::find(change.tx(), replaced).await?
+        };
         // First, since it makes room for its successor.
         audit::replace(change, after.clone()).await?;
         let after = snapshot(change.tx(), after).await?;
@@ -127,7 +157,10 @@ fn already_signed(row: &Model, earlier: &signature::Model) -> Error {
         SignatureParty::Network => "the network",
         SignatureParty::Counterparty => "the counterparty",
     };
-    Error::conflict("ALREADY_SIGNED", format!("{} signed {} for {side} on {}", earlier.name, name(row), earlier.signed_on))
+    Error::conflict(
+        "ALREADY_SIGNED",
+        format!("{} signed {} for {side} on {}", earlier.name, name(row), earlier.signed_on),
+    )
 }
 
 /// As what somebody may sign for the network on a day.
@@ -135,8 +168,13 @@ fn already_signed(row: &Model, earlier: &signature::Model) -> Error {
 /// # Errors
 /// CONFLICT `NOT_SIGNATORY` with those who may, or the days on which this one may.
 fn may_sign(signatories: &[Signatory], name: &str, on: NaiveDate) -> Result<Option<String>> {
-    let is_in_order = |signatory: &&Signatory| signatory.from.is_none_or(|from| from <= on) && signatory.to.is_none_or(|to| on <= to);
-    let own: Vec<_> = signatories.iter().filter(|signatory| swedish::key(&signatory.name) == swedish::key(name)).collect();
+    let is_in_order = |signatory: &&Signatory| {
+        signatory.from.is_none_or(|from| from <= on) && signatory.to.is_none_or(|to| on <= to)
+    };
+    let own: Vec<_> = signatories
+        .iter()
+        .filter(|signatory| swedish::key(&signatory.name) == swedish::key(name))
+        .collect();
     if let Some(signatory) = own.iter().copied().find(is_in_order) {
         return Ok(signatory.title.clone());
     }
@@ -149,11 +187,24 @@ fn may_sign(signatories: &[Signatory], name: &str, on: NaiveDate) -> Result<Opti
         from.into_iter().chain(to).collect::<Vec<_>>().join(" ")
     };
     let message = if own.is_empty() {
-        let names: Vec<_> = signatories.iter().filter(is_in_order).map(|signatory| signatory.name.as_str()).collect();
-        let others = if names.is_empty() { "nobody may".to_owned() } else { format!("those who may are {}", names.join(", ")) };
-        format!("{name} may not sign for the network; on {on} {others}: see [[network.signatories]] in the settings")
+        let names: Vec<_> = signatories
+            .iter()
+            .filter(is_in_order)
+            .map(|signatory| signatory.name.as_str())
+            .collect();
+        let others = if names.is_empty() {
+            "nobody may".to_owned()
+        } else {
+            format!("those who may are {}", names.join(", "))
+        };
+        format!(
+            "{name} may not sign for the network; on {on} {others}: see [[network.signatories]] in the settings"
+        )
     } else {
-        format!("{name} may sign for the network {}, not on {on}", own.iter().map(days).collect::<Vec<_>>().join(" and "))
+        format!(
+            "{name} may sign for the network {}, not on {on}",
+            own.iter().map(days).collect::<Vec<_>>().join(" and ")
+        )
     };
     Err(Error::conflict("NOT_SIGNATORY", message))
 }
@@ -171,9 +222,16 @@ mod tests {
             from: Some(day("2026-01-01")),
             to: Some(day("2026-06-30")),
         };
-        let again = Signatory { from: Some(day("2027-01-01")), to: None, title: Some("Vice ordförande".into()), ..ada.clone() };
+        let again = Signatory {
+            from: Some(day("2027-01-01")),
+            to: None,
+            title: Some("Vice ordförande".into()),
+            ..ada.clone()
+        };
         let signatories = [ada, again, Signatory { name: "Bo".into(), ..Signatory::default() }];
-        let said = |name: &str, on: &str| may_sign(&signatories, name, day(on)).map_err(|error| error.to_string());
+        let said = |name: &str, on: &str| {
+            may_sign(&signatories, name, day(on)).map_err(|error| error.to_string())
+        };
         assert_eq!(said("ada ås", "2026-06-30"), Ok(Some("Ordförande".to_owned())));
         assert_eq!(said("Ada Ås", "2027-01-01"), Ok(Some("Vice ordförande".to_owned())));
         assert_eq!(said("Bo", "1999-01-01"), Ok(None));

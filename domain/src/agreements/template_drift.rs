@@ -1,4 +1,5 @@
-//! Uniformity: which agreements in force are not what the template library would make today, why, and what the texts differ in.
+//! Uniformity: which agreements in force are not what the template library would make today, why,
+//! and what the texts differ in.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -52,12 +53,14 @@ pub struct Deviation {
     pub missing: Vec<String>,
     /// Names of parameters that it has and the current version does not take, in order.
     pub unknown: Vec<String>,
-    /// Names of parameters that it has otherwise than the current version would, in the order of the form: of another type than that
-    /// takes, out of its bounds, or left to a default that is another one now.
+    /// Names of parameters that it has otherwise than the current version would, in the order of
+    /// the form: of another type than that takes, out of its bounds, or left to a default that is
+    /// another one now.
     pub differing: Vec<String>,
 }
 
-/// The agreement was made from the current version of its template, with the parameters that this takes: the second telling of [`reasons`].
+/// The agreement was made from the current version of its template, with the parameters that this
+/// takes: the second telling of [`reasons`].
 fn is_uniform(backend: DbBackend) -> SimpleExpr {
     let published = TemplateState::Published;
     let given = "COALESCE((SELECT \"parameters\" FROM \"agreement_parameters\" WHERE \"agreement_id\" = \"agreement\".\"id\"), '{}')";
@@ -101,7 +104,8 @@ fn is_uniform(backend: DbBackend) -> SimpleExpr {
     ))
 }
 
-/// A value `g` is of the declared parameter `d`'s type and within its bounds: the second telling of [`templates::parameters::fits`].
+/// A value `g` is of the declared parameter `d`'s type and within its bounds: the second telling of
+/// [`templates::parameters::fits`].
 const SQLITE_FITS: &str = "CASE d.value ->> '$.type' \
     WHEN 'TEXT' THEN g.type = 'text' AND length(g.value) <= 20000 \
         AND (NOT (d.value ->> '$.required') OR trim(g.value, ' ' || char(9, 10, 13)) <> '') \
@@ -117,7 +121,8 @@ const SQLITE_FITS: &str = "CASE d.value ->> '$.type' \
         AND date(g.value) IS g.value AND substr(g.value, 1, 4) BETWEEN '1900' AND '2999' \
     ELSE FALSE END";
 
-/// The same on PostgreSQL, which must not read a text as a number or a day before it is known to be one: hence the nested choices.
+/// The same on PostgreSQL, which must not read a text as a number or a day before it is known to be
+/// one: hence the nested choices.
 const POSTGRES_FITS: &str = "CASE d.value ->> 'type' \
     WHEN 'TEXT' THEN json_typeof(g.value) = 'string' AND char_length(g.value #>> '{}') <= 20000 \
         AND (NOT (d.value ->> 'required')::boolean OR btrim(g.value #>> '{}', E' \t\n\r') <> '') \
@@ -143,8 +148,9 @@ fn deviating(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement
     select
 }
 
-/// A page of the agreements that the viewer sees, that are in force on the filter's day and are not what the library would make today; by
-/// number. `faults` are those that reading the arguments has found. `columns` must have the id and the template version.
+/// A page of the agreements that the viewer sees, that are in force on the filter's day and are not
+/// what the library would make today; by number. `faults` are those that reading the arguments has
+/// found. `columns` must have the id and the template version.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -168,8 +174,9 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
     page::count(db.read(), deviating(db, viewer, filter)).await
 }
 
-/// What each of these agreements, which the viewer must be known to see, has and would have; by four statements whatever their number.
-/// `columns` are those of the versions and must have the id, the template and the version's number.
+/// What each of these agreements, which the viewer must be known to see, has and would have; by
+/// four statements whatever their number. `columns` are those of the versions and must have the id,
+/// the template and the version's number.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -186,21 +193,39 @@ pub async fn deviations_of(
     // Both the own ones and the current ones, since they may ask for the same otherwise.
     let ids: BTreeSet<_> = versions.iter().chain(&currents).map(|version| version.id).collect();
     let ids: Vec<_> = ids.into_iter().collect();
-    let texts = templates::texts_of(db, &ids, &[template_text::Column::VersionId, template_text::Column::Parameters]).await?;
+    let texts = templates::texts_of(
+        db,
+        &ids,
+        &[template_text::Column::VersionId, template_text::Column::Parameters],
+    )
+    .await?;
     let ids: Vec<_> = agreements.iter().map(|(id, _)| *id).collect();
     let given = documents::parameters_of(db.read(), &ids).await?;
 
-    let versions: HashMap<_, _> = versions.into_iter().map(|version| (version.id, version)).collect();
-    let currents: HashMap<_, _> = currents.into_iter().map(|version| (version.template_id, version)).collect();
-    let declared: HashMap<_, _> =
-        texts.into_iter().map(|(id, text)| Ok((id, templates::parameters(&text.parameters)?))).collect::<Result<_>>()?;
+    let versions: HashMap<_, _> =
+        versions.into_iter().map(|version| (version.id, version)).collect();
+    let currents: HashMap<_, _> =
+        currents.into_iter().map(|version| (version.template_id, version)).collect();
+    let declared: HashMap<_, _> = texts
+        .into_iter()
+        .map(|(id, text)| Ok((id, templates::parameters(&text.parameters)?)))
+        .collect::<Result<_>>()?;
     let deviation = |(id, version): &(AgreementId, Option<TemplateVersionId>)| {
         let version = version.and_then(|version| versions.get(&version)).cloned();
-        let current = version.as_ref().and_then(|version| currents.get(&version.template_id)).cloned();
-        let given: Map<String, Value> =
-            given.get(id).map(|stored| serde_json::from_str(stored)).transpose().map_err(Error::internal)?.unwrap_or_default();
-        let of = |version: &Option<template_version::Model>| declared.get(&version.as_ref()?.id).map(Vec::as_slice);
-        let mut found = of(&current).map(|now| differences(of(&version).unwrap_or(now), now, &given)).unwrap_or_default();
+        let current =
+            version.as_ref().and_then(|version| currents.get(&version.template_id)).cloned();
+        let given: Map<String, Value> = given
+            .get(id)
+            .map(|stored| serde_json::from_str(stored))
+            .transpose()
+            .map_err(Error::internal)?
+            .unwrap_or_default();
+        let of = |version: &Option<template_version::Model>| {
+            declared.get(&version.as_ref()?.id).map(Vec::as_slice)
+        };
+        let mut found = of(&current)
+            .map(|now| differences(of(&version).unwrap_or(now), now, &given))
+            .unwrap_or_default();
         (found.version, found.current) = (version, current);
         found.reasons = reasons(&found);
         Ok((*id, found))
@@ -208,26 +233,43 @@ pub async fn deviations_of(
     agreements.iter().map(deviation).collect()
 }
 
-/// What the parameters of an agreement, made from a version that declared some, differ in from what is declared now.
+/// What the parameters of an agreement, made from a version that declared some, differ in from what
+/// is declared now.
 fn differences(then: &[Parameter], now: &[Parameter], given: &Map<String, Value>) -> Deviation {
     let of = |name: &str| given.get(name).filter(|value| !value.is_null());
-    let default = |parameter: &Parameter| parameter.default.clone().filter(|value| !value.is_null());
-    let is_missing = |parameter: &&Parameter| parameter.required && default(parameter).is_none() && of(&parameter.name).is_none();
+    let default =
+        |parameter: &Parameter| parameter.default.clone().filter(|value| !value.is_null());
+    let is_missing = |parameter: &&Parameter| {
+        parameter.required && default(parameter).is_none() && of(&parameter.name).is_none()
+    };
     let differs = |parameter: &&Parameter| match of(&parameter.name) {
         Some(value) => !templates::parameters::fits(parameter, value),
-        None => then.iter().find(|before| before.name == parameter.name).is_some_and(|before| default(before) != default(parameter)),
+        None => then
+            .iter()
+            .find(|before| before.name == parameter.name)
+            .is_some_and(|before| default(before) != default(parameter)),
     };
-    let names = |found: Vec<&Parameter>| found.into_iter().map(|parameter| parameter.name.clone()).collect();
+    let names = |found: Vec<&Parameter>| {
+        found.into_iter().map(|parameter| parameter.name.clone()).collect()
+    };
     Deviation {
         missing: names(now.iter().filter(is_missing).collect()),
-        unknown: given.keys().filter(|name| now.iter().all(|parameter| parameter.name != **name)).cloned().collect(),
-        differing: names(now.iter().filter(|parameter| !is_missing(parameter)).filter(differs).collect()),
+        unknown: given
+            .keys()
+            .filter(|name| now.iter().all(|parameter| parameter.name != **name))
+            .cloned()
+            .collect(),
+        differing: names(
+            now.iter().filter(|parameter| !is_missing(parameter)).filter(differs).collect(),
+        ),
         ..Deviation::default()
     }
 }
 
 fn reasons(found: &Deviation) -> Vec<Reason> {
-    let parameters = [&found.missing, &found.unknown, &found.differing].into_iter().any(|names| !names.is_empty());
+    let parameters = [&found.missing, &found.unknown, &found.differing]
+        .into_iter()
+        .any(|names| !names.is_empty());
     let of_version = match (&found.version, &found.current) {
         (None, _) => Some(Reason::NoTemplate),
         (Some(_), None) => Some(Reason::NoCurrentVersion),
@@ -242,20 +284,35 @@ const PATIENCE: Duration = Duration::from_millis(200);
 /// Two versions of a template and what their texts differ in, in the unified format.
 pub type Diffs = BTreeMap<(TemplateVersionId, TemplateVersionId), String>;
 
-/// What the texts of each of these pairs of versions, which the viewer must be known to see, differ in, by one statement.
+/// What the texts of each of these pairs of versions, which the viewer must be known to see, differ
+/// in, by one statement.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn diffs(db: &Database, viewer: &Viewer, pairs: &[(&template_version::Model, &template_version::Model)]) -> Result<Diffs> {
-    let pairs: BTreeMap<_, _> = pairs.iter().map(|(old, new)| ((old.id, new.id), (old.version, new.version))).collect();
+pub async fn diffs(
+    db: &Database,
+    viewer: &Viewer,
+    pairs: &[(&template_version::Model, &template_version::Model)],
+) -> Result<Diffs> {
+    let pairs: BTreeMap<_, _> =
+        pairs.iter().map(|(old, new)| ((old.id, new.id), (old.version, new.version))).collect();
     let ids: Vec<_> = pairs.keys().flat_map(|(old, new)| [*old, *new]).collect();
-    let texts = templates::texts_of(db, &ids, &[template_text::Column::VersionId, template_text::Column::Body]).await?;
+    let texts = templates::texts_of(
+        db,
+        &ids,
+        &[template_text::Column::VersionId, template_text::Column::Body],
+    )
+    .await?;
     let mut diffs = Diffs::new();
     for ((old, new), (from, to)) in pairs {
-        let [old_body, new_body] = [old, new].map(|id| texts.get(&id).map(|text| text.body.clone()).unwrap_or_default());
+        let [old_body, new_body] =
+            [old, new].map(|id| texts.get(&id).map(|text| text.body.clone()).unwrap_or_default());
         let diff = move || {
             let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&old_body, &new_body);
-            Ok(diff.unified_diff().header(&format!("version {from}"), &format!("version {to}")).to_string())
+            Ok(diff
+                .unified_diff()
+                .header(&format!("version {from}"), &format!("version {to}"))
+                .to_string())
         };
         diffs.insert((old, new), worker_pool::run(&viewer.subject, diff).await?);
     }

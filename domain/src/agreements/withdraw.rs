@@ -11,12 +11,19 @@ use crate::{
     error::{Faults, LINE, Result},
 };
 
-/// Takes back a draft, or an offer that not both have signed. An offer keeps its number; a successor is none any longer, so that
-/// another one can be drafted.
+/// Takes back a draft, or an offer that not both have signed. An offer keeps its number; a
+/// successor is none any longer, so that another one can be drafted.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID for a bad reason, CONFLICT `ALREADY_SIGNED` or `WITHDRAWN`.
-pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, reason: Option<&str>, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID for a bad reason, CONFLICT
+/// `ALREADY_SIGNED` or `WITHDRAWN`.
+pub async fn withdraw(
+    db: &Database,
+    viewer: &Viewer,
+    id: AgreementId,
+    reason: Option<&str>,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     let reason = faults.optional_text("input.reason", reason, LINE);
     faults.finish()?;
@@ -25,7 +32,8 @@ pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, reason: O
     let today = day_of(change.at());
     lifecycle::allow(Move::Withdraw, &row, today)?;
     let before = snapshot(change.tx(), row.clone()).await?;
-    let row = Model { withdrawn_on: Some(today), termination_reason: reason, replaces_id: None, ..row };
+    let row =
+        Model { withdrawn_on: Some(today), termination_reason: reason, replaces_id: None, ..row };
     audit::replace(&change, row.clone()).await?;
     let after = snapshot(change.tx(), row).await?;
     change.record(Some(&before), Some(&after))?;

@@ -27,33 +27,52 @@ use crate::{
 pub struct NoticeWithdrawal {
     /// The agreement.
     pub agreement_id: AgreementId,
-    /// The agreed last day of a notice that came with imported history, of which the register does not know it; `Some(None)`: until further
-    /// notice. Null for any other.
+    /// The agreed last day of a notice that came with imported history, of which the register does
+    /// not know it; `Some(None)`: until further notice. Null for any other.
     pub ends_on: Option<Option<NaiveDate>>,
 }
 
-/// Withdraws a notice. The agreement has its agreed last day again, and is prolonged again if it was before.
+/// Withdraws a notice. The agreement has its agreed last day again, and is prolonged again if it
+/// was before.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field, CONFLICT `NO_NOTICE`, `ENDED` when the
-/// notice has taken effect, `AGREED_END_UNKNOWN`, `NOT_A_MEMBER` or `ACTIVITY_ENDED` when it would outlive its member's membership or its
+/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field,
+/// CONFLICT `NO_NOTICE`, `ENDED` when the notice has taken effect, `AGREED_END_UNKNOWN`,
+/// `NOT_A_MEMBER` or `ACTIVITY_ENDED` when it would outlive its member's membership or its
 /// activity, or `OVERLAPS`.
-pub async fn withdraw_notice(db: &Database, viewer: &Viewer, withdrawal: NoticeWithdrawal, faults: Faults) -> Result<()> {
+pub async fn withdraw_notice(
+    db: &Database,
+    viewer: &Viewer,
+    withdrawal: NoticeWithdrawal,
+    faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "agreementNoticeWithdraw").await?;
     let row = lifecycle::find(change.tx(), withdrawal.agreement_id).await?;
     let today = day_of(change.at());
     let Some(given_on) = row.notice_given_on.filter(|_| row.withdrawn_on.is_none()) else {
-        return Err(Error::conflict("NO_NOTICE", format!("no notice was given on {}; there is none to take back", name(&row))));
+        return Err(Error::conflict(
+            "NO_NOTICE",
+            format!("no notice was given on {}; there is none to take back", name(&row)),
+        ));
     };
     if let Some(last) = row.ends_on.filter(|last| *last < today) {
-        let message = format!("the notice given on {given_on} took effect: {} ended on {last}; draft a new one", name(&row));
+        let message = format!(
+            "the notice given on {given_on} took effect: {} ended on {last}; draft a new one",
+            name(&row)
+        );
         return Err(Error::conflict("ENDED", message));
     }
     let ends_on = agreed_end(change.tx(), &row, withdrawal.ends_on).await?;
     let before = snapshot(change.tx(), row.clone()).await?;
-    let mut row = Model { notice_given_on: None, ends_on, termination_reason: None, notice_end_decided_on: None, ..row };
+    let mut row = Model {
+        notice_given_on: None,
+        ends_on,
+        termination_reason: None,
+        notice_end_decided_on: None,
+        ..row
+    };
     eligibility::require_days_still(change.tx(), &row).await?;
     overlaps::refuse(change.tx(), &row).await?;
     (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
@@ -68,10 +87,17 @@ pub async fn withdraw_notice(db: &Database, viewer: &Viewer, withdrawal: NoticeW
     change.commit_with(id).await.map_err(overlaps::in_words)
 }
 
-/// The last day that was agreed before the notice, from the trail or, where that does not say it, as given.
-async fn agreed_end(db: &impl ConnectionTrait, row: &Model, given: Option<Option<NaiveDate>>) -> Result<Option<NaiveDate>> {
+/// The last day that was agreed before the notice, from the trail or, where that does not say it,
+/// as given.
+async fn agreed_end(
+    db: &impl ConnectionTrait,
+    row: &Model,
+    given: Option<Option<NaiveDate>>,
+) -> Result<Option<NaiveDate>> {
     let known = given_notice(db, row).await?.map(|past| past.day_before("ends_on"));
-    let words = |day: Option<NaiveDate>| day.map_or_else(|| "until further notice".to_owned(), |day| day.to_string());
+    let words = |day: Option<NaiveDate>| {
+        day.map_or_else(|| "until further notice".to_owned(), |day| day.to_string())
+    };
     let ends_on = match (known, given) {
         (Some(known), Some(given)) if known != given => {
             let message = format!("must be left out: {} was agreed {}", name(row), words(known));
@@ -80,22 +106,39 @@ async fn agreed_end(db: &impl ConnectionTrait, row: &Model, given: Option<Option
         (Some(known), _) => known,
         (None, Some(given)) => given,
         (None, None) => {
-            let message = format!("the notice on {} came with imported history, without the agreed last day; give it in endsOn", name(row));
+            let message = format!(
+                "the notice on {} came with imported history, without the agreed last day; give it in endsOn",
+                name(row)
+            );
             return Err(Error::conflict("AGREED_END_UNKNOWN", message));
         }
     };
     let mut faults = Faults::default();
-    faults.expect(ends_on.is_none_or(|last| last >= row.starts_on), "input.endsOn", "must not be before the first day in force");
-    faults.expect(ends_on.is_some() || row.renewal_months.is_none(), "input.endsOn", "is needed: the agreement is prolonged automatically");
+    faults.expect(
+        ends_on.is_none_or(|last| last >= row.starts_on),
+        "input.endsOn",
+        "must not be before the first day in force",
+    );
+    faults.expect(
+        ends_on.is_some() || row.renewal_months.is_none(),
+        "input.endsOn",
+        "is needed: the agreement is prolonged automatically",
+    );
     faults.finish()?;
     Ok(ends_on)
 }
 
-/// Returns the change by which notice was given, of an agreement that has one; null when it came with imported history.
-pub(super) async fn given_notice(db: &impl ConnectionTrait, row: &Model) -> Result<Option<PastChange>> {
+/// Returns the change by which notice was given, of an agreement that has one; null when it came
+/// with imported history.
+pub(super) async fn given_notice(
+    db: &impl ConnectionTrait,
+    row: &Model,
+) -> Result<Option<PastChange>> {
     let changes = past::changes_of(db, Form::Agreement, row.id.0).await?;
     let is_notice = |past: &PastChange| {
-        past.before.is_object() && past.day_before("notice_given_on").is_none() && past.day_after("notice_given_on") == row.notice_given_on
+        past.before.is_object()
+            && past.day_before("notice_given_on").is_none()
+            && past.day_after("notice_given_on") == row.notice_given_on
     };
     Ok(changes.into_iter().find(is_notice))
 }

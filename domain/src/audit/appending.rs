@@ -1,4 +1,5 @@
-//! Appending to the trail within a transaction: entries are sealed, chained and written in batches, and the last of a commit is signed.
+//! Appending to the trail within a transaction: entries are sealed, chained and written in batches,
+//! and the last of a commit is signed.
 
 use std::collections::BTreeSet;
 
@@ -40,7 +41,13 @@ struct Draft {
 
 impl Appender {
     /// Continues a trail that ends with the revision `last`, which has this hash.
-    pub(crate) fn new(last: i64, hash: String, actor: String, action: &'static str, at: DateTime<Utc>) -> Self {
+    pub(crate) fn new(
+        last: i64,
+        hash: String,
+        actor: String,
+        action: &'static str,
+        at: DateTime<Utc>,
+    ) -> Self {
         Self { actor, action, at, first: last + 1, last, hash, waiting: Vec::new() }
     }
 
@@ -65,9 +72,16 @@ impl Appender {
     /// Records what a record was and what it is now; `None` where it was not, or no longer is.
     ///
     /// # Errors
-    /// INTERNAL when one of them can't be written as JSON, both are `None`, or they are two records.
-    pub(crate) fn record<R: Recorded>(&mut self, before: Option<&R>, after: Option<&R>) -> Result<()> {
-        let one = after.or(before).ok_or_else(|| Error::internal(std::io::Error::other("an entry records something")))?;
+    /// INTERNAL when one of them can't be written as JSON, both are `None`, or they are two
+    /// records.
+    pub(crate) fn record<R: Recorded>(
+        &mut self,
+        before: Option<&R>,
+        after: Option<&R>,
+    ) -> Result<()> {
+        let one = after
+            .or(before)
+            .ok_or_else(|| Error::internal(std::io::Error::other("an entry records something")))?;
         if before.is_some_and(|before| before.record_id() != one.record_id()) {
             return Err(Error::internal(std::io::Error::other("an entry is about one record")));
         }
@@ -92,10 +106,14 @@ impl Appender {
 
     /// Returns `true` if an entry that is not written yet names one of these persons.
     pub(super) fn waits_about(&self, persons: &BTreeSet<Person>) -> bool {
-        self.waiting.iter().flat_map(|draft| draft.texts.iter().flat_map(Text::persons)).any(|person| persons.contains(&person))
+        self.waiting
+            .iter()
+            .flat_map(|draft| draft.texts.iter().flat_map(Text::persons))
+            .any(|person| persons.contains(&person))
     }
 
-    /// Writes the entries that wait but for the last, so that a transaction of any size needs little memory.
+    /// Writes the entries that wait but for the last, so that a transaction of any size needs
+    /// little memory.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
@@ -111,20 +129,28 @@ impl Appender {
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub(crate) async fn write(&mut self, tx: &impl ConnectionTrait, key: Option<&TrailKey>) -> Result<()> {
+    pub(crate) async fn write(
+        &mut self,
+        tx: &impl ConnectionTrait,
+        key: Option<&TrailKey>,
+    ) -> Result<()> {
         let mut left = self.waiting.len();
         let mut drafts = std::mem::take(&mut self.waiting).into_iter();
         while left > 0 {
             let batch: Vec<Draft> = drafts.by_ref().take(BATCH).collect();
             left -= batch.len();
-            let persons: BTreeSet<Person> = batch.iter().flat_map(|draft| draft.texts.iter().flat_map(Text::persons)).collect();
+            let persons: BTreeSet<Person> =
+                batch.iter().flat_map(|draft| draft.texts.iter().flat_map(Text::persons)).collect();
             let keys = person_keys::of_persons(tx, &persons).await?;
             let (mut rows, mut used) = (Vec::with_capacity(batch.len()), BTreeSet::new());
             for Draft { mut entry, texts } in batch {
                 let names_persons = texts.iter().flat_map(Text::persons).next().is_some();
                 [entry.before, entry.after] = sealing::seal(entry.revision, texts, &keys)?;
                 if names_persons {
-                    let ids = [&entry.before, &entry.after].into_iter().flatten().flat_map(|text| sealing::key_ids(text));
+                    let ids = [&entry.before, &entry.after]
+                        .into_iter()
+                        .flatten()
+                        .flat_map(|text| sealing::key_ids(text));
                     used.extend(ids.map(|id| (id, entry.revision)));
                 }
                 entry.hash = hash(&entry, &self.hash);
@@ -145,6 +171,7 @@ impl Appender {
 fn text<R: Recorded>(record: Option<&R>) -> Result<Text> {
     let Some(record) = record else { return Ok(Text::None) };
     let value = to_value(record).map_err(Error::internal)?;
-    // Plain texts too are in the order of sealed ones: SQLite compares texts, and their order would show whether a field was sealed.
+    // Plain texts too are in the order of sealed ones: SQLite compares texts, and their order would
+    // show whether a field was sealed.
     Ok(Text::clear(value, record.personal()).unwrap_or_else(|value| Text::Plain(value.to_string())))
 }

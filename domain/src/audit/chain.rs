@@ -1,5 +1,6 @@
-//! The chain of the trail: each entry's hash covers the entry and the hash before it, and each commit is signed, so that nothing can be
-//! changed, added or slipped in unnoticed by those who have the database alone.
+//! The chain of the trail: each entry's hash covers the entry and the hash before it, and each
+//! commit is signed, so that nothing can be changed, added or slipped in unnoticed by those who
+//! have the database alone.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -31,8 +32,11 @@ use crate::{database::Database, error::Result};
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn breaches(db: &Database) -> Result<Vec<String>> {
-    let check =
-        TrailCheck { trusted: db.trail_key().map(super::TrailKey::trusted), is_ordered: db.clock.is_ordered(), ..TrailCheck::default() };
+    let check = TrailCheck {
+        trusted: db.trail_key().map(super::TrailKey::trusted),
+        is_ordered: db.clock.is_ordered(),
+        ..TrailCheck::default()
+    };
     Ok(violations(&db.snapshot().await?, check, |_| {}).await?.violations)
 }
 
@@ -41,8 +45,8 @@ pub async fn breaches(db: &Database) -> Result<Vec<String>> {
 pub struct TrailChecked {
     /// A sentence for each violation.
     pub violations: Vec<String>,
-    /// The last entry about each record, by form and id; null after a check of a part of the trail, or of one that has entries that can't be
-    /// read.
+    /// The last entry about each record, by form and id; null after a check of a part of the trail,
+    /// or of one that has entries that can't be read.
     pub heads: Option<Vec<RecordHead>>,
 }
 
@@ -51,20 +55,31 @@ pub struct TrailChecked {
 pub struct TrailCheck<'k> {
     /// Keys whose signatures are accepted; null: signatures are not checked.
     pub trusted: Option<&'k TrustedKeys>,
-    /// Only the entries after this revision, the last of a commit, which is trusted, are checked; 0: all of them.
+    /// Only the entries after this revision, the last of a commit, which is trusted, are checked;
+    /// 0: all of them.
     pub after: i64,
     /// `true` if entries must follow each other in time.
     pub is_ordered: bool,
 }
 
-/// Checks the trail, and finds gaps between revisions, entries that can't be read, hashes that don't follow from the entry and the
-/// one before, times that go back, entries that none of the trusted keys signed, and persons whose key is gone although no entry erased
-/// them, or is another person's. `links` receives the entries that may not continue from what the entry before left.
+/// Checks the trail, and finds gaps between revisions, entries that can't be read, hashes that
+/// don't follow from the entry and the one before, times that go back, entries that none of the
+/// trusted keys signed, and persons whose key is gone although no entry erased them, or is another
+/// person's. `links` receives the entries that may not continue from what the entry before left.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn violations(db: &impl ConnectionTrait, by: TrailCheck<'_>, mut links: impl FnMut(Vec<Link>)) -> Result<TrailChecked> {
-    let mut check = Check { trusted: by.trusted.cloned(), is_ordered: by.is_ordered, is_readable: true, ..Check::default() };
+pub async fn violations(
+    db: &impl ConnectionTrait,
+    by: TrailCheck<'_>,
+    mut links: impl FnMut(Vec<Link>),
+) -> Result<TrailChecked> {
+    let mut check = Check {
+        trusted: by.trusted.cloned(),
+        is_ordered: by.is_ordered,
+        is_readable: true,
+        ..Check::default()
+    };
     if by.after > 0 {
         check.start(db, by.after).await?;
     }
@@ -79,7 +94,9 @@ pub async fn violations(db: &impl ConnectionTrait, by: TrailCheck<'_>, mut links
         for entry in &entries {
             match entry {
                 Entry::Whole(entry) => check.entry(entry),
-                Entry::Unreadable { revision, hash, cause } => check.unreadable(*revision, hash, cause),
+                Entry::Unreadable { revision, hash, cause } => {
+                    check.unreadable(*revision, hash, cause)
+                }
             }
         }
         links(check.continuity.take());
@@ -159,12 +176,23 @@ impl Check {
         Ok(())
     }
 
-    /// Takes a key that was appointed before the entries that are checked, if the entry is what a key signed that was trusted then.
-    async fn appointed_before(&mut self, db: &impl ConnectionTrait, entry: &audit_entry::Model) -> Result<()> {
+    /// Takes a key that was appointed before the entries that are checked, if the entry is what a
+    /// key signed that was trusted then.
+    async fn appointed_before(
+        &mut self,
+        db: &impl ConnectionTrait,
+        entry: &audit_entry::Model,
+    ) -> Result<()> {
         let Some(trusted) = &self.trusted else { return Ok(()) };
-        let before = Entity::find_by_id(entry.revision - 1).select_only().column(Column::Hash).into_tuple::<String>().one(db).await?;
+        let before = Entity::find_by_id(entry.revision - 1)
+            .select_only()
+            .column(Column::Hash)
+            .into_tuple::<String>()
+            .one(db)
+            .await?;
         let signer = entry.key_id.clone().unwrap_or_default();
-        let (signature, first) = entry.signature.as_deref().zip(entry.signed_from).unwrap_or_default();
+        let (signature, first) =
+            entry.signature.as_deref().zip(entry.signed_from).unwrap_or_default();
         let is_signed = entry.hash == hash(entry, &before.unwrap_or_default())
             && !self.replaced.contains(&signer)
             && trusted.holds(&signer, &head(first, entry.revision, &entry.hash), signature);
@@ -190,10 +218,14 @@ impl Check {
         }
         let digests = digests(entry);
         if entry.hash != hash_of(entry, &digests, &self.hash) {
-            self.found(format!("the hash of revision {revision} does not follow from it and the one before"));
+            self.found(format!(
+                "the hash of revision {revision} does not follow from it and the one before"
+            ));
         }
         if entry.salt.is_some() {
-            self.found(format!("revision {revision} has a salt, which no entry has since the trail's migration"));
+            self.found(format!(
+                "revision {revision} has a salt, which no entry has since the trail's migration"
+            ));
         }
         if entry.form.is_none() {
             self.found(format!("revision {revision} has no form; `samregister migrate` brings an old trail up to date"));
@@ -210,7 +242,11 @@ impl Check {
         self.event(entry);
         self.signature(entry);
         self.continuity.entry(entry, &digests);
-        for key in [&entry.before, &entry.after].into_iter().flatten().flat_map(|text| sealing::key_ids(text)) {
+        for key in [&entry.before, &entry.after]
+            .into_iter()
+            .flatten()
+            .flat_map(|text| sealing::key_ids(text))
+        {
             let revisions = self.sealed.entry(key).or_default();
             if revisions.is_empty() {
                 self.owners.first_use(key, entry);
@@ -226,8 +262,11 @@ impl Check {
     /// Checks that the clock did not go back, unless an operator accepted it.
     fn time(&mut self, entry: &audit_entry::Model) {
         let is_accepted = entry.form == Some(Form::ClockAcceptance);
-        if let Some(last) = self.last_at.filter(|last| self.is_ordered && !is_accepted && clock_order::is_behind(entry.at, *last)) {
-            let [at, last] = [entry.at, last].map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
+        if let Some(last) = self.last_at.filter(|last| {
+            self.is_ordered && !is_accepted && clock_order::is_behind(entry.at, *last)
+        }) {
+            let [at, last] =
+                [entry.at, last].map(|at| at.to_rfc3339_opts(SecondsFormat::Secs, true));
             self.found(format!(
                 "revision {} of {at} follows revision {} of {last}, and no entry accepts a clock that was set back",
                 entry.revision, self.last
@@ -236,8 +275,8 @@ impl Check {
         self.last_at = (entry.form_version != FORMER).then_some(entry.at);
     }
 
-    /// Checks that the texts are JSON. With keys that is not needed: what they signed was written by this program, which writes nothing else,
-    /// and what they did not sign is found.
+    /// Checks that the texts are JSON. With keys that is not needed: what they signed was written
+    /// by this program, which writes nothing else, and what they did not sign is found.
     fn texts(&mut self, entry: &audit_entry::Model) {
         if self.trusted.is_some() {
             return;
@@ -255,15 +294,19 @@ impl Check {
         match entry.form {
             Some(Form::Erasure) => match serde_json::from_str::<Erasure>(text) {
                 Ok(erasure) => {
-                    let named = erasure.revisions.into_iter().filter(|named| *named > self.from).collect();
+                    let named =
+                        erasure.revisions.into_iter().filter(|named| *named > self.from).collect();
                     self.erased.insert(entry.record_id.unwrap_or_default(), (revision, named));
                 }
                 Err(_) => self.found(unreadable),
             },
             Some(Form::TrailMigration) => match serde_json::from_str::<Migration>(text) {
                 Ok(migration) => {
-                    if (&migration.old_head, &migration.new_head) != (&self.former_hash, &self.hash) {
-                        self.found(format!("the entries before revision {revision} are not those that it migrated"));
+                    if (&migration.old_head, &migration.new_head) != (&self.former_hash, &self.hash)
+                    {
+                        self.found(format!(
+                            "the entries before revision {revision} are not those that it migrated"
+                        ));
                     }
                     for broken in migration.broken {
                         self.found(format!("revision {broken} did not follow from the one before when the trail was migrated"));
@@ -283,7 +326,8 @@ impl Check {
             return;
         };
         let Some(trusted) = &self.trusted else { return };
-        // Entries from before the trail's migration are signed for by it, wherever a check began among them.
+        // Entries from before the trail's migration are signed for by it, wherever a check began
+        // among them.
         let is_of_all = entry.form == Some(Form::TrailMigration) && self.signed == self.from;
         let (revision, first) = (entry.revision, if is_of_all { 1 } else { self.signed + 1 });
         // What is wrong is said once: the commits after it are looked at for themselves.
@@ -291,11 +335,15 @@ impl Check {
         if !trusted.contains(name) {
             return self.found(format!("revision {revision} was signed with the key {name}, which is none of those that are trusted"));
         }
-        if !trusted.holds(name, &head(first, revision, &entry.hash), signature) || entry.signed_from != Some(first) {
+        if !trusted.holds(name, &head(first, revision, &entry.hash), signature)
+            || entry.signed_from != Some(first)
+        {
             return self.found(format!("the signature of revision {revision} does not hold for revisions {first} to {revision}"));
         }
         if self.replaced.contains(name) {
-            return self.found(format!("revision {revision} was signed with the key {name}, which was replaced before"));
+            return self.found(format!(
+                "revision {revision} was signed with the key {name}, which was replaced before"
+            ));
         }
         if entry.form == Some(Form::TrailKey) {
             self.appoint(entry, name);
@@ -304,19 +352,25 @@ impl Check {
 
     /// Takes a key that the signer of this entry appoints in its own place.
     fn appoint(&mut self, entry: &audit_entry::Model, signer: &str) {
-        let appointed = entry.after.as_deref().and_then(|text| serde_json::from_str::<Appointment>(text).ok());
+        let appointed =
+            entry.after.as_deref().and_then(|text| serde_json::from_str::<Appointment>(text).ok());
         let Some((appointed, trusted)) = appointed.zip(self.trusted.as_mut()) else { return };
         if appointed.replaces == signer && trusted.add_hex(&appointed.public_key) {
             self.replaced.insert(appointed.replaces);
         } else {
-            self.found(format!("revision {} appoints the key {}, which it can't", entry.revision, appointed.key_id));
+            self.found(format!(
+                "revision {} appoints the key {}, which it can't",
+                entry.revision, appointed.key_id
+            ));
         }
     }
 
     /// Checks the trail as a whole, and the keys of its persons.
     async fn keys(&mut self, db: &impl ConnectionTrait) -> Result<()> {
-        let used = (self.from > 0).then(|| self.sealed.keys().chain(self.erased.keys()).copied().collect::<Vec<_>>());
-        let differing = key_owners::sealed_entries(db, &self.sealed, used.as_deref(), self.from).await?;
+        let used = (self.from > 0)
+            .then(|| self.sealed.keys().chain(self.erased.keys()).copied().collect::<Vec<_>>());
+        let differing =
+            key_owners::sealed_entries(db, &self.sealed, used.as_deref(), self.from).await?;
         differing.into_iter().for_each(|sentence| self.found(sentence));
         let mut there = person_keys::checked(db, used.as_deref()).await?;
         let ids = there.owners.keys().copied().collect();
@@ -329,9 +383,13 @@ impl Check {
         Ok(())
     }
 
-    /// Finds keys that sealed nothing: this program makes a key when it seals with it, so another put them there, and knows them.
+    /// Finds keys that sealed nothing: this program makes a key when it seals with it, so another
+    /// put them there, and knows them.
     fn unused(&mut self, there: &HashMap<Uuid, Person>) {
-        let mut unused: Vec<_> = there.iter().filter(|(id, _)| !self.sealed.contains_key(id) && self.from == 0).collect();
+        let mut unused: Vec<_> = there
+            .iter()
+            .filter(|(id, _)| !self.sealed.contains_key(id) && self.from == 0)
+            .collect();
         unused.sort_unstable_by_key(|(id, _)| **id);
         for (id, person) in unused {
             let kind = person.kind.to_string().to_lowercase();
@@ -346,7 +404,9 @@ impl Check {
     fn end(&mut self, there: HashSet<Uuid>, forged: Vec<Uuid>) {
         if self.trusted.is_some() && self.signed < self.last {
             let (first, last) = (self.signed + 1, self.last);
-            self.found(format!("no signature covers revisions {first} to {last}: this program did not write them"));
+            self.found(format!(
+                "no signature covers revisions {first} to {last}: this program did not write them"
+            ));
         }
         for id in forged {
             self.found(format!("the key {} of a person is not the one that it was", id.simple()));
@@ -357,11 +417,17 @@ impl Check {
             let first = revisions.first().copied().unwrap_or_default();
             match self.erased.remove(&key) {
                 None if !there.contains(&key) => {
-                    self.found(format!("the key of a person in revision {first} is gone, and no entry erased it"));
+                    self.found(format!(
+                        "the key of a person in revision {first} is gone, and no entry erased it"
+                    ));
                 }
                 None => {}
-                Some((by, named)) if named != revisions => self.found(format!("revision {by} does not name the entries that it erased")),
-                Some((by, _)) if there.contains(&key) => self.found(format!("the key that revision {by} erased is there again")),
+                Some((by, named)) if named != revisions => {
+                    self.found(format!("revision {by} does not name the entries that it erased"))
+                }
+                Some((by, _)) if there.contains(&key) => {
+                    self.found(format!("the key that revision {by} erased is there again"))
+                }
                 Some(_) => {}
             }
         }
@@ -373,15 +439,17 @@ impl Check {
     }
 }
 
-/// SHA-256 over the entry and the hash before it. What was before and after counts by its own digest, so that a text can be
-/// proved without being shown.
+/// SHA-256 over the entry and the hash before it. What was before and after counts by its own
+/// digest, so that a text can be proved without being shown.
 #[must_use]
 pub fn hash(entry: &audit_entry::Model, before: &str) -> String {
     hash_of(entry, &digests(entry), before)
 }
 
 fn hash_of(entry: &audit_entry::Model, texts: &Digests, before: &str) -> String {
-    let text = |digest: &Option<[u8; 32]>| digest.as_ref().map_or_else(|| "-".to_owned(), |digest| hexadecimal(digest));
+    let text = |digest: &Option<[u8; 32]>| {
+        digest.as_ref().map_or_else(|| "-".to_owned(), |digest| hexadecimal(digest))
+    };
     let [text_before, text_after] = texts;
     let former = [
         entry.former_hash.clone(),

@@ -1,5 +1,6 @@
-//! Checkpoints: the trail's last revision and hash, noted on a day and kept where the register's keepers can't reach. The chain alone can't
-//! tell that its end was cut off, or that all of it was written anew; a checkpoint can.
+//! Checkpoints: the trail's last revision and hash, noted on a day and kept where the register's
+//! keepers can't reach. The chain alone can't tell that its end was cut off, or that all of it was
+//! written anew; a checkpoint can.
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
@@ -57,7 +58,9 @@ impl Checkpoint {
     #[must_use]
     pub fn line(&self) -> String {
         let signature = self.signature.as_ref();
-        let signature = signature.map(|signature| format!(" {}:{}", signature.key_id, URL_SAFE_NO_PAD.encode(&signature.bytes)));
+        let signature = signature.map(|signature| {
+            format!(" {}:{}", signature.key_id, URL_SAFE_NO_PAD.encode(&signature.bytes))
+        });
         format!("{} {} {}{}", self.time(), self.revision, self.hash, signature.unwrap_or_default())
     }
 
@@ -67,7 +70,11 @@ impl Checkpoint {
     /// Every line that is none, by its number from 1, with the reason.
     pub fn read_all(text: &str) -> Result<Vec<Self>, Vec<(usize, &'static str)>> {
         let (mut found, mut bad): (Vec<(Self, String)>, _) = (Vec::new(), Vec::new());
-        for (index, line) in text.lines().enumerate().filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#')) {
+        for (index, line) in text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| !line.trim().is_empty() && !line.starts_with('#'))
+        {
             match (line.strip_prefix(CONTINUED), found.last_mut()) {
                 (Some(more), Some((_, token))) => token.push_str(more.trim()),
                 _ => match line.parse() {
@@ -112,12 +119,23 @@ impl FromStr for Checkpoint {
             let signature = match signature {
                 [] => None,
                 [word] => {
-                    let (key_id, bytes) = word.split_once(':').filter(|(key_id, _)| key_id.len() == 16 && is_hex(key_id))?;
-                    Some(Signature { key_id: key_id.to_owned(), bytes: URL_SAFE_NO_PAD.decode(bytes).ok()? })
+                    let (key_id, bytes) = word
+                        .split_once(':')
+                        .filter(|(key_id, _)| key_id.len() == 16 && is_hex(key_id))?;
+                    Some(Signature {
+                        key_id: key_id.to_owned(),
+                        bytes: URL_SAFE_NO_PAD.decode(bytes).ok()?,
+                    })
                 }
                 _ => return None,
             };
-            holds.then_some(Self { at: at.parse().ok()?, revision, hash: (*hash).to_owned(), signature, timestamp: None })
+            holds.then_some(Self {
+                at: at.parse().ok()?,
+                revision,
+                hash: (*hash).to_owned(),
+                signature,
+                timestamp: None,
+            })
         };
         read().ok_or("is no line that `samregister checkpoint` writes")
     }
@@ -134,33 +152,48 @@ fn is_hex(text: &str) -> bool {
 pub async fn checkpoint(db: &Database) -> Result<Checkpoint> {
     let (revision, hash, _) = last_entry(db.read()).await?;
     let hash = if revision == 0 { "-".to_owned() } else { hash };
-    let mut checkpoint = Checkpoint { at: db.clock.now(), revision, hash, signature: None, timestamp: None };
-    checkpoint.signature = db.trail_key().map(|key| Signature { key_id: key.id().to_owned(), bytes: key.sign(&checkpoint.statement()) });
+    let mut checkpoint =
+        Checkpoint { at: db.clock.now(), revision, hash, signature: None, timestamp: None };
+    checkpoint.signature = db.trail_key().map(|key| Signature {
+        key_id: key.id().to_owned(),
+        bytes: key.sign(&checkpoint.statement()),
+    });
     Ok(checkpoint)
 }
 
 /// Checkpoints that are looked up together.
 const BATCH: usize = 500;
 
-/// Returns the checkpoints that the trail no longer agrees with: their revision is gone, or has another hash. A checkpoint from before the
-/// trail's migration is checked against the former hash. With trusted keys, signatures are checked too.
+/// Returns the checkpoints that the trail no longer agrees with: their revision is gone, or has
+/// another hash. A checkpoint from before the trail's migration is checked against the former hash.
+/// With trusted keys, signatures are checked too.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn departures(db: &impl ConnectionTrait, checkpoints: &[Checkpoint], trusted: Option<&TrustedKeys>) -> Result<Vec<String>> {
+pub async fn departures(
+    db: &impl ConnectionTrait,
+    checkpoints: &[Checkpoint],
+    trusted: Option<&TrustedKeys>,
+) -> Result<Vec<String>> {
     let mut departures = Vec::new();
     for batch in checkpoints.chunks(BATCH) {
         let revisions = Column::Revision.is_in(batch.iter().map(|checkpoint| checkpoint.revision));
-        let select = Entity::find().select_only().columns([Column::Revision, Column::Hash, Column::FormerHash]).filter(revisions);
+        let select = Entity::find()
+            .select_only()
+            .columns([Column::Revision, Column::Hash, Column::FormerHash])
+            .filter(revisions);
         let hashes: Vec<(i64, String, Option<String>)> = select.into_tuple().all(db).await?;
-        let hashes: HashMap<_, _> = hashes.into_iter().map(|(revision, hash, former)| (revision, (hash, former))).collect();
+        let hashes: HashMap<_, _> =
+            hashes.into_iter().map(|(revision, hash, former)| (revision, (hash, former))).collect();
         for checkpoint in batch {
             let Checkpoint { revision, hash, .. } = checkpoint;
             let at = checkpoint.time();
             let is_former = match hashes.get(revision) {
                 _ if *revision == 0 => false,
                 None => {
-                    departures.push(format!("audit trail: revision {revision} of the checkpoint of {at} is gone"));
+                    departures.push(format!(
+                        "audit trail: revision {revision} of the checkpoint of {at} is gone"
+                    ));
                     false
                 }
                 Some((_, former)) if former.as_ref() == Some(hash) => true,
@@ -171,23 +204,28 @@ pub async fn departures(db: &impl ConnectionTrait, checkpoints: &[Checkpoint], t
                 Some(_) => false,
             };
             if let Some(trusted) = trusted {
-                departures
-                    .extend(unsigned(checkpoint, trusted, is_former).map(|reason| format!("audit trail: the checkpoint of {at} {reason}")));
+                departures.extend(
+                    unsigned(checkpoint, trusted, is_former)
+                        .map(|reason| format!("audit trail: the checkpoint of {at} {reason}")),
+                );
             }
         }
     }
     Ok(departures)
 }
 
-/// Returns what is wrong with a checkpoint's signature. A checkpoint from before the trail's migration, or of an empty trail, needs none.
+/// Returns what is wrong with a checkpoint's signature. A checkpoint from before the trail's
+/// migration, or of an empty trail, needs none.
 fn unsigned(checkpoint: &Checkpoint, trusted: &TrustedKeys, is_former: bool) -> Option<String> {
     match &checkpoint.signature {
         None if is_former || checkpoint.revision == 0 => None,
         None => Some("is not signed".to_owned()),
-        Some(Signature { key_id, .. }) if !trusted.contains(key_id) => {
-            Some(format!("was signed with the key {key_id}, which is none of those that are trusted"))
-        }
-        Some(Signature { key_id, bytes }) if !trusted.holds(key_id, &checkpoint.statement(), bytes) => {
+        Some(Signature { key_id, .. }) if !trusted.contains(key_id) => Some(format!(
+            "was signed with the key {key_id}, which is none of those that are trusted"
+        )),
+        Some(Signature { key_id, bytes })
+            if !trusted.holds(key_id, &checkpoint.statement(), bytes) =>
+        {
             Some("has a signature that does not hold".to_owned())
         }
         Some(_) => None,
@@ -230,7 +268,9 @@ mod tests {
         let (hash, token) = ("9f".repeat(32), vec![7; 100]);
         let first = Checkpoint {
             timestamp: Some(token),
-            ..format!("2026-11-21T09:00:00Z 4711 {hash}").parse().unwrap_or_else(|reason| panic!("{reason}"))
+            ..format!("2026-11-21T09:00:00Z 4711 {hash}")
+                .parse()
+                .unwrap_or_else(|reason| panic!("{reason}"))
         };
         let second = Checkpoint { timestamp: None, ..first.clone() };
         let text = format!("# kept\n{first}\n\n{second}\n");
@@ -238,7 +278,9 @@ mod tests {
         assert_eq!(Checkpoint::read_all(&text), Ok(vec![first, second]));
         assert_eq!(
             Checkpoint::read_all("x\n\n+y\n"),
-            Err([1, 3].map(|line| (line, "is no line that `samregister checkpoint` writes")).to_vec())
+            Err([1, 3]
+                .map(|line| (line, "is no line that `samregister checkpoint` writes"))
+                .to_vec())
         );
     }
 }

@@ -1,4 +1,5 @@
-//! The clock against the trail: entries follow each other in time, and a clock that was set back is accepted by an operator alone.
+//! The clock against the trail: entries follow each other in time, and a clock that was set back is
+//! accepted by an operator alone.
 
 use ::entity::kind::{Form, SubjectKind};
 use chrono::{DateTime, SecondsFormat, TimeDelta, Utc};
@@ -18,7 +19,8 @@ pub const CLOCK_BEHIND: &str = "CLOCK_BEHIND";
 /// The action of the entry by which an operator accepts the clock.
 pub const ACCEPT: &str = "clockAccept";
 
-/// Greatest allowed lag of the clock behind the last entry: the clocks of two servers differ a little.
+/// Greatest allowed lag of the clock behind the last entry: the clocks of two servers differ a
+/// little.
 const TOLERANCE: TimeDelta = TimeDelta::minutes(1);
 
 /// The clock compared with the last entry of the trail.
@@ -74,11 +76,12 @@ pub async fn compare(db: &Database) -> Result<ClockOrder> {
     Ok(ClockOrder { now: db.clock.now(), revision, last_at })
 }
 
-/// Accepts a clock that is behind the last entry, by an entry of its own: later changes follow on that. Returns `false` when the clock is
-/// not behind; then nothing is changed.
+/// Accepts a clock that is behind the last entry, by an entry of its own: later changes follow on
+/// that. Returns `false` when the clock is not behind; then nothing is changed.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write for too long.
+/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write
+/// for too long.
 pub async fn accept(db: &Database, viewer: &Viewer) -> Result<bool> {
     viewer.require(Deed::KeepRegister)?;
     let order = compare(db).await?;

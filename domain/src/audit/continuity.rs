@@ -1,5 +1,6 @@
-//! Continuity of records: what an entry says that a record was is what the entry before it says that it became. A row that was changed past
-//! the program, and that the next mutation took for its own, shows there.
+//! Continuity of records: what an entry says that a record was is what the entry before it says
+//! that it became. A row that was changed past the program, and that the next mutation took for its
+//! own, shows there.
 
 use std::collections::{HashMap, HashSet};
 
@@ -24,8 +25,9 @@ use crate::{
     error::Result,
 };
 
-/// An entry whose text before is not, byte by byte, the text after of the entry before it about the same record. The texts may say the
-/// same all the same: sealed fields are never sealed alike twice.
+/// An entry whose text before is not, byte by byte, the text after of the entry before it about the
+/// same record. The texts may say the same all the same: sealed fields are never sealed alike
+/// twice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
     /// The revision that the record was last recorded by; null: no entry before is about it.
@@ -46,7 +48,8 @@ fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
-/// The first bytes of a text's digest: enough to tell texts apart, also those that an attacker chose.
+/// The first bytes of a text's digest: enough to tell texts apart, also those that an attacker
+/// chose.
 type Short = [u8; 16];
 
 /// What the last entry about a record left.
@@ -64,7 +67,8 @@ struct Left {
 pub struct TextDigest(Short);
 
 impl TextDigest {
-    /// The digest of a record as an entry would say it in the form's present version, without sealed fields.
+    /// The digest of a record as an entry would say it in the form's present version, without
+    /// sealed fields.
     ///
     /// # Errors
     /// A field that JSON can't hold.
@@ -93,8 +97,8 @@ pub struct RecordHead {
 }
 
 impl RecordHead {
-    /// Returns `true` if the entry says exactly this of the record; `None`: that it is gone. An entry that says the same in another version, or
-    /// with sealed fields, has another digest.
+    /// Returns `true` if the entry says exactly this of the record; `None`: that it is gone. An
+    /// entry that says the same in another version, or with sealed fields, has another digest.
     #[must_use]
     pub fn says(&self, digest: Option<TextDigest>) -> bool {
         !self.is_former && self.text == digest.map(|digest| digest.0)
@@ -108,7 +112,8 @@ pub(super) struct Continuity {
     links: Vec<Link>,
 }
 
-/// The record that an entry is about; `None` for an entry about an event, which has no state to continue from.
+/// The record that an entry is about; `None` for an entry about an event, which has no state to
+/// continue from.
 fn record(entry: &Model) -> Option<(Form, Uuid)> {
     let form = entry.form.filter(|form| !is_event(*form))?;
     Some((form, entry.record_id?))
@@ -142,7 +147,11 @@ impl Continuity {
     /// Notes an entry, with the digests of its texts.
     pub fn entry(&mut self, entry: &Model, [before, after]: &Digests) {
         let Some(record) = record(entry) else { return };
-        let left = Left { revision: entry.revision, text: short(after), is_former: entry.form_version == FORMER };
+        let left = Left {
+            revision: entry.revision,
+            text: short(after),
+            is_former: entry.form_version == FORMER,
+        };
         let last = self.left.insert(record, left);
         // Entries from before there were forms say only in part what was before.
         if entry.form_version == FORMER {
@@ -170,27 +179,62 @@ impl Continuity {
         std::mem::take(&mut self.links)
     }
 
-    /// Reads what entries up to the revision `until` left of the records that these are about, for a check that began after it.
-    pub async fn load(&mut self, db: &impl ConnectionTrait, entries: impl Iterator<Item = &Model>, until: i64) -> Result<()> {
-        let new: HashSet<(Form, Uuid)> = entries.filter_map(record).filter(|record| !self.left.contains_key(record)).collect();
+    /// Reads what entries up to the revision `until` left of the records that these are about, for
+    /// a check that began after it.
+    pub async fn load(
+        &mut self,
+        db: &impl ConnectionTrait,
+        entries: impl Iterator<Item = &Model>,
+        until: i64,
+    ) -> Result<()> {
+        let new: HashSet<(Form, Uuid)> =
+            entries.filter_map(record).filter(|record| !self.left.contains_key(record)).collect();
         if new.is_empty() {
             return Ok(());
         }
         let last = Query::select()
             .expr(Expr::col(Column::Revision).max())
             .from(Entity)
-            .and_where(among(db.get_database_backend(), Expr::col(Column::RecordId), new.iter().map(|(_, id)| *id)))
-            .and_where(among_words(db.get_database_backend(), Expr::col(Column::Form), Form::WORDS.iter().copied()))
+            .and_where(among(
+                db.get_database_backend(),
+                Expr::col(Column::RecordId),
+                new.iter().map(|(_, id)| *id),
+            ))
+            .and_where(among_words(
+                db.get_database_backend(),
+                Expr::col(Column::Form),
+                Form::WORDS.iter().copied(),
+            ))
             .and_where(Column::Revision.lte(until))
             .group_by_columns([Column::RecordId, Column::Form])
             .take();
-        let revisions = db.query_all(&last).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<Vec<i64>>>()?;
+        let revisions = db
+            .query_all(&last)
+            .await?
+            .iter()
+            .map(|row| Ok(row.try_get_by_index(0)?))
+            .collect::<Result<Vec<i64>>>()?;
         for revisions in revisions.chunks(500) {
-            let columns = [Column::Revision, Column::Form, Column::RecordId, Column::After, Column::FormVersion];
-            let select = Entity::find().select_only().columns(columns).filter(Column::Revision.is_in(revisions.iter().copied()));
-            for (revision, form, record, after, version) in select.into_tuple::<(i64, Form, Uuid, Option<String>, i32)>().all(db).await? {
+            let columns = [
+                Column::Revision,
+                Column::Form,
+                Column::RecordId,
+                Column::After,
+                Column::FormVersion,
+            ];
+            let select = Entity::find()
+                .select_only()
+                .columns(columns)
+                .filter(Column::Revision.is_in(revisions.iter().copied()));
+            for (revision, form, record, after, version) in
+                select.into_tuple::<(i64, Form, Uuid, Option<String>, i32)>().all(db).await?
+            {
                 let text = short(&after.map(|text| digest(&text)));
-                self.left.entry((form, record)).or_insert(Left { revision, text, is_former: version == FORMER });
+                self.left.entry((form, record)).or_insert(Left {
+                    revision,
+                    text,
+                    is_former: version == FORMER,
+                });
             }
         }
         Ok(())
@@ -203,9 +247,23 @@ mod tests {
 
     use super::*;
 
-    fn entry(revision: i64, form: Form, form_version: i32, texts: [Option<&str>; 2]) -> (Model, Digests) {
+    fn entry(
+        revision: i64,
+        form: Form,
+        form_version: i32,
+        texts: [Option<&str>; 2],
+    ) -> (Model, Digests) {
         let digests = texts.map(|text| text.map(digest));
-        (Model { revision, form: Some(form), form_version, record_id: Some(Uuid::nil()), ..Model::default() }, digests)
+        (
+            Model {
+                revision,
+                form: Some(form),
+                form_version,
+                record_id: Some(Uuid::nil()),
+                ..Model::default()
+            },
+            digests,
+        )
     }
 
     #[test]
@@ -232,7 +290,8 @@ mod tests {
     #[test]
     fn the_last_entry_says_what_a_record_is() {
         let mut continuity = Continuity::default();
-        let ([one, other], former) = ([json!({ "a": 1 }), json!({ "a": 2 })], json!({ "a": 3 }).to_string());
+        let ([one, other], former) =
+            ([json!({ "a": 1 }), json!({ "a": 2 })], json!({ "a": 3 }).to_string());
         let texts = [one.to_string(), other.to_string()];
         for (revision, form, version, texts) in [
             (1, Form::Cost, 1, [None, Some(texts[0].as_str())]),
@@ -249,7 +308,9 @@ mod tests {
             heads.iter().map(|head| (head.form, head.revision)).collect::<Vec<_>>(),
             [(Form::Allocation, 3), (Form::Cost, 2), (Form::Grant, 4)]
         );
-        let says = |value: Option<&Value>| heads.iter().map(|head| head.says(value.map(TextDigest::of_value))).collect::<Vec<_>>();
+        let says = |value: Option<&Value>| {
+            heads.iter().map(|head| head.says(value.map(TextDigest::of_value))).collect::<Vec<_>>()
+        };
         assert_eq!(says(Some(&one)), [false, false, false]);
         assert_eq!(says(Some(&other)), [false, true, false]);
         // It is only a part of what the record was.

@@ -1,4 +1,5 @@
-//! Documents of a series whose later number has the earlier day, and whether something explains that.
+//! Documents of a series whose later number has the earlier day, and whether something explains
+//! that.
 
 use std::collections::HashMap;
 
@@ -34,22 +35,29 @@ const IMPORT: &str = "import";
 /// Inversions whose entries are read together.
 const CHUNK: usize = 200;
 
-/// Separates violations from notes, and returns them in this order. Imported history is as it was, and a clock that an operator accepted
-/// between the two explains the order as well.
+/// Separates violations from notes, and returns them in this order. Imported history is as it was,
+/// and a clock that an operator accepted between the two explains the order as well.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn sort_out(db: &impl ConnectionTrait, inversions: Vec<Inversion>) -> Result<(Vec<String>, Vec<String>)> {
+pub async fn sort_out(
+    db: &impl ConnectionTrait,
+    inversions: Vec<Inversion>,
+) -> Result<(Vec<String>, Vec<String>)> {
     let (mut violations, mut notes) = (Vec::new(), Vec::new());
     if inversions.is_empty() {
         return Ok((violations, notes));
     }
     let accepted = accepted(db).await?;
     for chunk in inversions.chunks(CHUNK) {
-        let given = given(db, chunk.iter().flat_map(|inversion| [inversion.earlier, inversion.later])).await?;
+        let given =
+            given(db, chunk.iter().flat_map(|inversion| [inversion.earlier, inversion.later]))
+                .await?;
         for Inversion { earlier, later, sentence } in chunk {
             match (given.get(earlier), given.get(later)) {
-                (Some((first, is_ours)), Some((second, is_ours_too))) if *is_ours && *is_ours_too => {
+                (Some((first, is_ours)), Some((second, is_ours_too)))
+                    if *is_ours && *is_ours_too =>
+                {
                     if accepted.iter().any(|revision| (first..second).contains(&revision)) {
                         notes.push(format!("{sentence}; the clock was set back between them"));
                     } else {
@@ -74,11 +82,19 @@ async fn accepted(db: &impl ConnectionTrait) -> Result<Vec<i64>> {
         .and_where(Column::SubjectId.eq(Uuid::nil()))
         .and_where(Column::Action.eq(clock_order::ACCEPT))
         .take();
-    Ok(db.query_all(&select).await?.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?)
+    Ok(db
+        .query_all(&select)
+        .await?
+        .iter()
+        .map(|row| row.try_get_by_index(0))
+        .collect::<std::result::Result<_, _>>()?)
 }
 
 /// The revision that gave each document its day, and `true` when it was this program and no import.
-async fn given(db: &impl ConnectionTrait, documents: impl IntoIterator<Item = Uuid>) -> Result<HashMap<Uuid, (i64, bool)>> {
+async fn given(
+    db: &impl ConnectionTrait,
+    documents: impl IntoIterator<Item = Uuid>,
+) -> Result<HashMap<Uuid, (i64, bool)>> {
     let select = Query::select()
         .columns([Column::SubjectId, Column::Revision, Column::Action])
         .from(Entity)
@@ -91,7 +107,8 @@ async fn given(db: &impl ConnectionTrait, documents: impl IntoIterator<Item = Uu
         let (document, revision, action): (Uuid, i64, String) =
             (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
         let is_ours = action != IMPORT;
-        // A draft may have been imported; an import may also have completed what was issued here. A run and a credit record the day first.
+        // A draft may have been imported; an import may also have completed what was issued here. A
+        // run and a credit record the day first.
         let first = given.entry(document).or_insert((revision, is_ours));
         if is_ours && !first.1 {
             *first = (revision, true);

@@ -1,7 +1,11 @@
-//! Reading of the trail's entries for a check: one that can't be read is named, and does not hide the others.
+//! Reading of the trail's entries for a check: one that can't be read is named, and does not hide
+//! the others.
 
 use ::entity::audit_entry::{Column, Entity, Model};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
+    sea_query::Query,
+};
 
 use crate::error::{Error, Result};
 
@@ -36,7 +40,10 @@ impl Entry {
 
 /// Returns the next entries after a revision, the oldest first; none at the end of the trail.
 pub(super) async fn after(db: &impl ConnectionTrait, revision: i64) -> Result<Vec<Entry>> {
-    let next = Entity::find().filter(Column::Revision.gt(revision)).order_by_asc(Column::Revision).limit(CHUNK);
+    let next = Entity::find()
+        .filter(Column::Revision.gt(revision))
+        .order_by_asc(Column::Revision)
+        .limit(CHUNK);
     match next.all(db).await.map_err(Error::from) {
         Ok(entries) => Ok(entries.into_iter().map(|entry| Entry::Whole(Box::new(entry))).collect()),
         Err(error) if error.is_unreadable_value() => one_by_one(db, revision).await,
@@ -68,12 +75,18 @@ async fn one_by_one(db: &impl ConnectionTrait, revision: i64) -> Result<Vec<Entr
     Ok(entries)
 }
 
-/// Returns the entries of these revisions that can be read; the check of the trail names the others.
+/// Returns the entries of these revisions that can be read; the check of the trail names the
+/// others.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn readable(db: &impl ConnectionTrait, revisions: &[i64]) -> Result<Vec<Model>> {
-    match Entity::find().filter(Column::Revision.is_in(revisions.iter().copied())).all(db).await.map_err(Error::from) {
+    match Entity::find()
+        .filter(Column::Revision.is_in(revisions.iter().copied()))
+        .all(db)
+        .await
+        .map_err(Error::from)
+    {
         Err(error) if error.is_unreadable_value() => {}
         read => return read,
     }

@@ -1,4 +1,5 @@
-//! Gaps in series of numbers, and whether it was the program or an import that gave the number above each: history may have gaps.
+//! Gaps in series of numbers, and whether it was the program or an import that gave the number
+//! above each: history may have gaps.
 
 use std::collections::{HashMap, HashSet};
 
@@ -33,8 +34,9 @@ impl Gaps {
         self.0.iter().map(|(_, sentence)| sentence.as_str())
     }
 
-    /// Separates violations from notes: below a number that came with an import numbers may be missing, since the history that it is of had
-    /// none; below one that this program gave something was removed.
+    /// Separates violations from notes: below a number that came with an import numbers may be
+    /// missing, since the history that it is of had none; below one that this program gave
+    /// something was removed.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
@@ -59,11 +61,15 @@ struct Numbered {
     number: Option<String>,
 }
 
-/// Returns which of these agreements or invoices have a number that an import gave them: by the first entry in which they have one.
+/// Returns which of these agreements or invoices have a number that an import gave them: by the
+/// first entry in which they have one.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn imported(db: &impl ConnectionTrait, documents: impl IntoIterator<Item = Uuid>) -> Result<HashSet<Uuid>> {
+pub async fn imported(
+    db: &impl ConnectionTrait,
+    documents: impl IntoIterator<Item = Uuid>,
+) -> Result<HashSet<Uuid>> {
     let select = Query::select()
         .columns([Column::SubjectId, Column::Action, Column::After])
         .from(Entity)
@@ -73,8 +79,10 @@ pub async fn imported(db: &impl ConnectionTrait, documents: impl IntoIterator<It
         .take();
     let mut given: HashMap<Uuid, bool> = HashMap::new();
     for row in db.query_all(&select).await? {
-        let (id, action, after): (Uuid, String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-        let has_number = || serde_json::from_str::<Numbered>(&after).is_ok_and(|after| after.number.is_some());
+        let (id, action, after): (Uuid, String, String) =
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
+        let has_number =
+            || serde_json::from_str::<Numbered>(&after).is_ok_and(|after| after.number.is_some());
         if !given.contains_key(&id) && has_number() {
             given.insert(id, action == IMPORT);
         }

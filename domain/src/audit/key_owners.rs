@@ -1,5 +1,6 @@
-//! The persons whose keys sealed fields, checked against the records that these fields are of; and the table that says which entries a key
-//! sealed fields of, checked against the entries. An erasure goes by both.
+//! The persons whose keys sealed fields, checked against the records that these fields are of; and
+//! the table that says which entries a key sealed fields of, checked against the entries. An
+//! erasure goes by both.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -38,7 +39,15 @@ pub(super) struct KeyOwners {
 impl KeyOwners {
     /// Notes the first entry with fields that a key sealed.
     pub fn first_use(&mut self, key: Uuid, entry: &Model) {
-        if matches!(entry.form, Some(Form::Acknowledgement | Form::StatusReport | Form::TokenRevocation | Form::TokenMinting)) {
+        if matches!(
+            entry.form,
+            Some(
+                Form::Acknowledgement
+                    | Form::StatusReport
+                    | Form::TokenRevocation
+                    | Form::TokenMinting
+            )
+        ) {
             self.sealed.entry(entry.revision).or_default().push(key);
             return;
         }
@@ -52,13 +61,23 @@ impl KeyOwners {
     }
 
     /// Finds keys that stand under another person's name than the one whose fields they sealed.
-    pub async fn violations(mut self, db: &impl ConnectionTrait, there: &HashMap<Uuid, Person>) -> Result<Vec<String>> {
+    pub async fn violations(
+        mut self,
+        db: &impl ConnectionTrait,
+        there: &HashMap<Uuid, Person>,
+    ) -> Result<Vec<String>> {
         let sealed: Vec<(i64, Vec<Uuid>)> = std::mem::take(&mut self.sealed).into_iter().collect();
         for batch in sealed.chunks(BATCH) {
-            let entries = Entity::find().filter(Column::Revision.is_in(batch.iter().map(|(revision, _)| *revision))).all(db).await?;
+            let entries = Entity::find()
+                .filter(Column::Revision.is_in(batch.iter().map(|(revision, _)| *revision)))
+                .all(db)
+                .await?;
             let keyring = Keyring::of(db, &entries).await?;
             for entry in &entries {
-                let keys = batch.iter().filter(|(revision, _)| *revision == entry.revision).flat_map(|(_, keys)| keys);
+                let keys = batch
+                    .iter()
+                    .filter(|(revision, _)| *revision == entry.revision)
+                    .flat_map(|(_, keys)| keys);
                 for key in keys {
                     self.open(*key, entry, &keyring);
                 }
@@ -72,14 +91,19 @@ impl KeyOwners {
             .collect();
         found.sort_unstable();
         let sentence = |(revision, key): (i64, Uuid)| {
-            format!("the key {} stands under another person than the one whose data it sealed in revision {revision}", key.simple())
+            format!(
+                "the key {} stands under another person than the one whose data it sealed in revision {revision}",
+                key.simple()
+            )
         };
         Ok(found.into_iter().map(sentence).collect())
     }
 
     fn open(&mut self, key: Uuid, entry: &Model, keyring: &Keyring) {
         for text in [&entry.before, &entry.after].into_iter().flatten() {
-            let (Ok(Value::Object(stored)), Ok(opened)) = (serde_json::from_str(text), keyring.open(entry.revision, text)) else {
+            let (Ok(Value::Object(stored)), Ok(opened)) =
+                (serde_json::from_str(text), keyring.open(entry.revision, text))
+            else {
                 continue;
             };
             let Value::Object(clear) = opened.value else { continue };
@@ -91,8 +115,14 @@ impl KeyOwners {
     }
 }
 
-/// The person whose field of an entry's text the key sealed, by the text as it is stored and in clear.
-fn owner(key: Uuid, entry: &Model, stored: &Map<String, Value>, clear: &Map<String, Value>) -> Option<Person> {
+/// The person whose field of an entry's text the key sealed, by the text as it is stored and in
+/// clear.
+fn owner(
+    key: Uuid,
+    entry: &Model,
+    stored: &Map<String, Value>,
+    clear: &Map<String, Value>,
+) -> Option<Person> {
     let form = entry.form?;
     let persons = forms::personal(form, entry.record_id.unwrap_or(entry.subject_id), clear);
     let field = |pointer: &str| {
@@ -103,13 +133,16 @@ fn owner(key: Uuid, entry: &Model, stored: &Map<String, Value>, clear: &Map<Stri
             None => Some(first),
         }
     };
-    let is_sealed_by_it = |pointer: &str| field(pointer).is_some_and(|field| sealing::key_ids(&field.to_string()).any(|id| id == key));
-    let is_of_it = |personal: &&Personal| personal.fields.iter().any(|pointer| is_sealed_by_it(pointer));
+    let is_sealed_by_it = |pointer: &str| {
+        field(pointer).is_some_and(|field| sealing::key_ids(&field.to_string()).any(|id| id == key))
+    };
+    let is_of_it =
+        |personal: &&Personal| personal.fields.iter().any(|pointer| is_sealed_by_it(pointer));
     persons.iter().find(is_of_it).map(|personal| personal.person)
 }
 
-/// Finds what the table of sealed entries has too much or too little, against the revisions of each key in the trail: of these keys and of
-/// entries after a revision, or of all.
+/// Finds what the table of sealed entries has too much or too little, against the revisions of each
+/// key in the trail: of these keys and of entries after a revision, or of all.
 pub(super) async fn sealed_entries(
     db: &impl ConnectionTrait,
     sealed: &HashMap<Uuid, Vec<i64>>,
@@ -117,26 +150,40 @@ pub(super) async fn sealed_entries(
     after: i64,
 ) -> Result<Vec<String>> {
     use sealed_entry::Column::{KeyId, Revision};
-    let (mut found, mut stored, mut position) = (Vec::new(), HashMap::<Uuid, usize>::new(), (Uuid::nil(), -1));
+    let (mut found, mut stored, mut position) =
+        (Vec::new(), HashMap::<Uuid, usize>::new(), (Uuid::nil(), -1));
     loop {
-        let next = Expr::tuple([Expr::col(KeyId), Expr::col(Revision)]).gt(Expr::tuple([Expr::val(position.0), Expr::val(position.1)]));
+        let next = Expr::tuple([Expr::col(KeyId), Expr::col(Revision)])
+            .gt(Expr::tuple([Expr::val(position.0), Expr::val(position.1)]));
         let mut select = sealed_entry::Entity::find().filter(next).filter(Revision.gt(after));
         if let Some(keys) = keys {
-            select = select.filter(among(db.get_database_backend(), Expr::col(KeyId), keys.iter().copied()));
+            select = select.filter(among(
+                db.get_database_backend(),
+                Expr::col(KeyId),
+                keys.iter().copied(),
+            ));
         }
-        let select = select.order_by_asc(KeyId).order_by_asc(Revision).limit(CHUNK).select_only().columns([KeyId, Revision]);
+        let select = select
+            .order_by_asc(KeyId)
+            .order_by_asc(Revision)
+            .limit(CHUNK)
+            .select_only()
+            .columns([KeyId, Revision]);
         let rows: Vec<(Uuid, i64)> = select.into_tuple().all(db).await?;
         let Some(last) = rows.last() else { break };
         position = *last;
         for (key, revision) in rows {
-            if sealed.get(&key).is_some_and(|revisions| revisions.binary_search(&revision).is_ok()) {
+            if sealed.get(&key).is_some_and(|revisions| revisions.binary_search(&revision).is_ok())
+            {
                 *stored.entry(key).or_default() += 1;
             } else {
                 found.push(format!("sealed_entry has a row of revision {revision}, which the key {} sealed nothing in", key.simple()));
             }
         }
     }
-    let lacks = |(key, revisions): &(&Uuid, &Vec<i64>)| stored.get(*key).copied().unwrap_or_default() < revisions.len();
+    let lacks = |(key, revisions): &(&Uuid, &Vec<i64>)| {
+        stored.get(*key).copied().unwrap_or_default() < revisions.len()
+    };
     let mut incomplete: Vec<_> = sealed.iter().filter(lacks).collect();
     incomplete.sort_unstable_by_key(|(_, revisions)| revisions.first().copied());
     for (key, revisions) in incomplete {

@@ -1,7 +1,9 @@
-//! The one-time migration of a trail from before entries had forms, seals and signatures: its entries are written again, in one transaction, and
-//! a signed entry states where they ended before and after.
+//! The one-time migration of a trail from before entries had forms, seals and signatures: its
+//! entries are written again, in one transaction, and a signed entry states where they ended before
+//! and after.
 //!
-//! Each entry keeps the hash and the digests that it had, so that the former chain can still be followed and older checkpoints still hold.
+//! Each entry keeps the hash and the digests that it had, so that the former chain can still be
+//! followed and older checkpoints still hold.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -14,7 +16,8 @@ use ::entity::{
 };
 use sea_orm::{
     ActiveValue::{Set, Unchanged},
-    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, IntoActiveModel,
+    QueryFilter, QueryOrder, QuerySelect,
 };
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -47,7 +50,11 @@ pub(crate) async fn convert(db: &Database, tx: &DatabaseTransaction) -> Result<(
     if !is_due(tx).await? {
         return Ok(());
     }
-    let no_key = || Error::internal(io::Error::other("an audit trail from before is migrated with the key that signs it"));
+    let no_key = || {
+        Error::internal(io::Error::other(
+            "an audit trail from before is migrated with the key that signs it",
+        ))
+    };
     let key = db.trail_key().ok_or_else(no_key)?;
     let is_sqlite = db.backend() == DbBackend::Sqlite;
     tx.execute_unprepared(migration::lift_guard(is_sqlite)).await?;
@@ -67,7 +74,11 @@ async fn is_due(db: &impl ConnectionTrait) -> Result<bool> {
 
 /// Returns `true` if the trail has entries from before, migrated or not.
 pub(crate) async fn was_migrated(db: &impl ConnectionTrait) -> Result<bool> {
-    let former = Entity::find().select_only().column(Column::Revision).filter(Column::FormVersion.eq(FORMER)).limit(1);
+    let former = Entity::find()
+        .select_only()
+        .column(Column::Revision)
+        .filter(Column::FormVersion.eq(FORMER))
+        .limit(1);
     Ok(former.into_tuple::<i64>().one(db).await?.is_some())
 }
 
@@ -99,14 +110,27 @@ struct Run {
 impl Run {
     async fn entries(&mut self, tx: &DatabaseTransaction) -> Result<()> {
         loop {
-            let entries = Entity::find().filter(Column::Revision.gt(self.last)).order_by_asc(Column::Revision).limit(CHUNK).all(tx).await?;
+            let entries = Entity::find()
+                .filter(Column::Revision.gt(self.last))
+                .order_by_asc(Column::Revision)
+                .limit(CHUNK)
+                .all(tx)
+                .await?;
             if entries.is_empty() {
                 // What names an erasure that is not there was changed behind the trail.
-                self.broken.extend(std::mem::take(&mut self.erased).into_values().flatten().map(|rewritten| rewritten.revision));
+                self.broken.extend(
+                    std::mem::take(&mut self.erased)
+                        .into_values()
+                        .flatten()
+                        .map(|rewritten| rewritten.revision),
+                );
                 return Ok(());
             }
             let texts: Vec<_> = entries.iter().map(texts).collect();
-            let persons: BTreeSet<Person> = texts.iter().flat_map(|(_, _, texts)| texts.iter().flat_map(Text::persons)).collect();
+            let persons: BTreeSet<Person> = texts
+                .iter()
+                .flat_map(|(_, _, texts)| texts.iter().flat_map(Text::persons))
+                .collect();
             let keys = person_keys::of_persons(tx, &persons).await?;
             let mut used = BTreeSet::new();
             for (mut entry, (form, record_id, texts)) in entries.into_iter().zip(texts) {
@@ -114,7 +138,10 @@ impl Run {
                 entry.salt = None;
                 (entry.form, entry.form_version, entry.record_id) = (Some(form), FORMER, record_id);
                 [entry.before, entry.after] = sealing::seal(entry.revision, texts, &keys)?;
-                let ids = [&entry.before, &entry.after].into_iter().flatten().flat_map(|text| sealing::key_ids(text));
+                let ids = [&entry.before, &entry.after]
+                    .into_iter()
+                    .flatten()
+                    .flat_map(|text| sealing::key_ids(text));
                 used.extend(ids.map(|id| (id, entry.revision)));
                 entry.hash = hash(&entry, &self.hash);
                 (self.last, self.hash) = (entry.revision, entry.hash.clone());
@@ -133,11 +160,16 @@ impl Run {
         };
         if entry.erased_in.is_none() {
             let salt = entry.salt.clone().unwrap_or_default();
-            [entry.before_digest, entry.after_digest] =
-                [&entry.before, &entry.after].map(|text| text.as_ref().map(|text| sha256(&salt, text)));
+            [entry.before_digest, entry.after_digest] = [&entry.before, &entry.after]
+                .map(|text| text.as_ref().map(|text| sha256(&salt, text)));
         }
-        let is_erasure = entry.action == "contactErase" && entry.subject_kind == SubjectKind::Contact;
-        let named = entry.after.as_deref().filter(|_| is_erasure).and_then(|text| serde_json::from_str::<FormerErasure>(text).ok());
+        let is_erasure =
+            entry.action == "contactErase" && entry.subject_kind == SubjectKind::Contact;
+        let named = entry
+            .after
+            .as_deref()
+            .filter(|_| is_erasure)
+            .and_then(|text| serde_json::from_str::<FormerErasure>(text).ok());
         let holds = entry.revision == self.last + 1
             && entry.hash == former_hash(entry, &self.former_hash)
             // Nothing but contacts was ever erased.
@@ -186,11 +218,14 @@ impl Run {
 
 /// The form and record of an entry from before, and its texts as they are to be sealed.
 fn texts(entry: &Model) -> (Form, Option<uuid::Uuid>, [Text; 2]) {
-    let fields = |text: &Option<String>| text.as_deref().and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok());
+    let fields = |text: &Option<String>| {
+        text.as_deref().and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok())
+    };
     let subject = (entry.subject_kind, entry.subject_id);
     let [before, after] = [fields(&entry.before), fields(&entry.after)];
     let empty = Map::new();
-    let (form, record, _) = of_before(subject, after.as_ref().or(before.as_ref()).unwrap_or(&empty));
+    let (form, record, _) =
+        of_before(subject, after.as_ref().or(before.as_ref()).unwrap_or(&empty));
     let text = |stored: &Option<String>, fields: Option<Map<String, Value>>| {
         let personal = |fields: &Map<String, Value>| -> Vec<Personal> {
             // Erased persons have a pseudonym, which names no one.

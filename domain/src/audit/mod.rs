@@ -1,4 +1,5 @@
-//! The audit trail (behandlingshistorik): every write is one transaction that also says who did what, and there is no other way to write.
+//! The audit trail (behandlingshistorik): every write is one transaction that also says who did
+//! what, and there is no other way to write.
 
 mod appending;
 mod chain;
@@ -29,7 +30,9 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel};
 use uuid::Uuid;
 
-pub(crate) use self::{appending::Appender, head::trusted, migration::TRAIL_MIGRATE, reading::opened, recorded::fields};
+pub(crate) use self::{
+    appending::Appender, head::trusted, migration::TRAIL_MIGRATE, reading::opened, recorded::fields,
+};
 pub use self::{
     chain::{TrailCheck, TrailChecked, breaches, hash, violations},
     checkpoints::{Checkpoint, checkpoint, departures},
@@ -37,7 +40,10 @@ pub use self::{
     entries::readable,
     gaps::{Gaps, imported},
     head::{TrailHead, is_appointed, last_key, replace_key, replacement},
-    reading::{Filter, about, about_records, by_revisions, count, last_action, list, order, revision, revision_in},
+    reading::{
+        Filter, about, about_records, by_revisions, count, last_action, list, order, revision,
+        revision_in,
+    },
     recorded::{Fields, Person, Personal, Recorded, Written, parts, to_value},
     sealing::{Keyring, Opened},
     signature::{TrailKey, TrustedKeys, write_private},
@@ -51,7 +57,8 @@ use crate::{
     search,
 };
 
-/// A change in the making: a transaction with its entries. Dropped without [`Change::commit`], nothing has happened.
+/// A change in the making: a transaction with its entries. Dropped without [`Change::commit`],
+/// nothing has happened.
 #[must_use = "a change that is not committed never happened"]
 #[derive(Debug)]
 pub struct Change {
@@ -71,13 +78,15 @@ const BATCH: usize = 250;
 /// Begins a change. `action` names the deed, as the API does: `memberAdmit`.
 ///
 /// # Errors
-/// CONFLICT with the reason BUSY when others write for too long, or CLOCK_BEHIND when the last entry is of a later time; INTERNAL when the
-/// database fails, this program has no key that signs the trail, or the trail's last entry was not written by a program with that key.
+/// CONFLICT with the reason BUSY when others write for too long, or CLOCK_BEHIND when the last
+/// entry is of a later time; INTERNAL when the database fails, this program has no key that signs
+/// the trail, or the trail's last entry was not written by a program with that key.
 pub async fn begin(db: &Database, viewer: &Viewer, action: &'static str) -> Result<Change> {
     start(db, viewer, action, clock_order::check).await
 }
 
-/// Begins a change when `check` allows it, which gets the clock, the revision of the last entry and its time.
+/// Begins a change when `check` allows it, which gets the clock, the revision of the last entry and
+/// its time.
 async fn start(
     db: &Database,
     viewer: &Viewer,
@@ -97,11 +106,18 @@ async fn start(
     if let Some(mutation) = &mutation {
         mutation.expect_new(&tx, at).await?;
         if mutation.has_key() {
-            // What a rule writes without recording a change is undone, while the mutation's outcome is stored.
+            // What a rule writes without recording a change is undone, while the mutation's outcome
+            // is stored.
             tx.execute_unprepared("SAVEPOINT change").await?;
         }
     }
-    Ok(Change { tx, db, mutation, trail: Appender::new(last, hash, actor, action, at), erased: Vec::new() })
+    Ok(Change {
+        tx,
+        db,
+        mutation,
+        trail: Appender::new(last, hash, actor, action, at),
+        erased: Vec::new(),
+    })
 }
 
 impl Change {
@@ -120,12 +136,14 @@ impl Change {
     /// Records what a record was and what it is now; `None` where it was not, or no longer is.
     ///
     /// # Errors
-    /// INTERNAL when one of them can't be written as JSON, both are `None`, or they are two records.
+    /// INTERNAL when one of them can't be written as JSON, both are `None`, or they are two
+    /// records.
     pub fn record<R: Recorded>(&mut self, before: Option<&R>, after: Option<&R>) -> Result<()> {
         self.trail.record(before, after)
     }
 
-    /// Writes the entries that wait but for the last, so that a change of any size needs little memory.
+    /// Writes the entries that wait but for the last, so that a change of any size needs little
+    /// memory.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
@@ -133,14 +151,20 @@ impl Change {
         self.trail.flush(&self.tx).await
     }
 
-    /// Erases persons from the trail: their keys go with this change, each with an entry that names the revisions whose fields it was for.
-    /// Returns these revisions in order. What is recorded afterwards must not name them.
+    /// Erases persons from the trail: their keys go with this change, each with an entry that names
+    /// the revisions whose fields it was for. Returns these revisions in order. What is recorded
+    /// afterwards must not name them.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub async fn erase(&mut self, persons: &BTreeSet<Person>, of: (SubjectKind, Uuid)) -> Result<Vec<i64>> {
+    pub async fn erase(
+        &mut self,
+        persons: &BTreeSet<Person>,
+        of: (SubjectKind, Uuid),
+    ) -> Result<Vec<i64>> {
         if self.trail.waits_about(persons) {
-            // A person named for the first time gets a key, which then goes, with an entry that will be the last and signed.
+            // A person named for the first time gets a key, which then goes, with an entry that
+            // will be the last and signed.
             self.trail.write(&self.tx, None).await?;
         } else {
             self.flush().await?;
@@ -150,28 +174,37 @@ impl Change {
         for (person, key_id) in &keys {
             let revisions = person_keys::revisions_of(&self.tx, *key_id).await?;
             erased.extend(revisions.iter().copied());
-            self.record(None, Some(&forms::Erasure { key_id: *key_id, person: person.kind, revisions, of }))?;
+            self.record(
+                None,
+                Some(&forms::Erasure { key_id: *key_id, person: person.kind, revisions, of }),
+            )?;
             self.erased.push(*key_id);
         }
         Ok(erased.into_iter().collect())
     }
 
-    /// Commits the change of a command, and answers when that is confirmed. One that recorded nothing changed nothing, and is undone.
+    /// Commits the change of a command, and answers when that is confirmed. One that recorded
+    /// nothing changed nothing, and is undone.
     ///
     /// # Errors
-    /// INTERNAL when the database fails, or for a mutation, which needs [`Change::commit_with`]; then nothing has happened.
+    /// INTERNAL when the database fails, or for a mutation, which needs [`Change::commit_with`];
+    /// then nothing has happened.
     pub async fn commit(self) -> Result<()> {
         if self.mutation.is_some() {
-            return Err(Error::internal(std::io::Error::other(format!("{} must be committed with its outcome", self.trail.action()))));
+            return Err(Error::internal(std::io::Error::other(format!(
+                "{} must be committed with its outcome",
+                self.trail.action()
+            ))));
         }
         self.finish(Outcome::default()).await
     }
 
-    /// Commits the change of a mutation together with its outcome, and answers when that is confirmed. One that recorded nothing changed
-    /// nothing, and is undone.
+    /// Commits the change of a mutation together with its outcome, and answers when that is
+    /// confirmed. One that recorded nothing changed nothing, and is undone.
     ///
     /// # Errors
-    /// INTERNAL when the database fails. Then nothing has happened, unless the outcome of its COMMIT could not be looked up.
+    /// INTERNAL when the database fails. Then nothing has happened, unless the outcome of its
+    /// COMMIT could not be looked up.
     pub async fn commit_with(self, outcome: impl Into<Outcome>) -> Result<()> {
         self.finish(outcome.into()).await
     }
@@ -199,8 +232,9 @@ impl Change {
         Ok(())
     }
 
-    /// Undoes a change that changed nothing. A mutation with a key stores its outcome all the same, in the transaction that has found that no
-    /// other request with the key was committed: a retry that came after the changes of others would otherwise change something.
+    /// Undoes a change that changed nothing. A mutation with a key stores its outcome all the same,
+    /// in the transaction that has found that no other request with the key was committed: a retry
+    /// that came after the changes of others would otherwise change something.
     async fn finish_unchanged(self, outcome: Outcome) -> Result<()> {
         let Self { tx, db, mutation, trail, .. } = self;
         let (last, _) = trail.end();

@@ -30,7 +30,8 @@ pub(crate) struct PastChange {
 
 impl PastChange {
     fn of(entry: Model) -> Option<Self> {
-        let parse = |text: Option<String>| text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text));
+        let parse =
+            |text: Option<String>| text.map_or(Ok(Value::Null), |text| serde_json::from_str(&text));
         Some(Self {
             revision: entry.revision,
             at: entry.at,
@@ -60,21 +61,38 @@ fn day(state: &Value, field: &str) -> Option<NaiveDate> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(crate) async fn changes_of(db: &impl ConnectionTrait, form: Form, record: Uuid) -> Result<Vec<PastChange>> {
-    let select = Entity::find().filter(Column::RecordId.eq(record)).filter(Column::Form.eq(form)).order_by_desc(Column::Revision);
+pub(crate) async fn changes_of(
+    db: &impl ConnectionTrait,
+    form: Form,
+    record: Uuid,
+) -> Result<Vec<PastChange>> {
+    let select = Entity::find()
+        .filter(Column::RecordId.eq(record))
+        .filter(Column::Form.eq(form))
+        .order_by_desc(Column::Revision);
     Ok(select.all(db).await?.into_iter().filter_map(PastChange::of).collect())
 }
 
-/// Returns the changes of records of a form that were committed together with a change, in the order of their entries.
+/// Returns the changes of records of a form that were committed together with a change, in the
+/// order of their entries.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(crate) async fn committed_with(db: &impl ConnectionTrait, form: Form, change: &PastChange) -> Result<Vec<PastChange>> {
-    // The last entry of a commit signs for all of it. One that signs for a migrated trail signs for many commits, which have their times.
-    let last = Entity::find().filter(Column::Revision.gte(change.revision)).filter(Column::SignedFrom.is_not_null());
+pub(crate) async fn committed_with(
+    db: &impl ConnectionTrait,
+    form: Form,
+    change: &PastChange,
+) -> Result<Vec<PastChange>> {
+    // The last entry of a commit signs for all of it. One that signs for a migrated trail signs for
+    // many commits, which have their times.
+    let last = Entity::find()
+        .filter(Column::Revision.gte(change.revision))
+        .filter(Column::SignedFrom.is_not_null());
     let last = last.order_by_asc(Column::Revision).one(db).await?;
     let range = last.and_then(|last| Some((last.signed_from?, last.revision)));
-    let (from, to) = range.filter(|(from, _)| *from <= change.revision).unwrap_or((change.revision, change.revision));
+    let (from, to) = range
+        .filter(|(from, _)| *from <= change.revision)
+        .unwrap_or((change.revision, change.revision));
     let select = Entity::find()
         .filter(Column::Revision.between(from, to))
         .filter(Column::At.eq(change.at))

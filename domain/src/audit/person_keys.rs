@@ -1,5 +1,5 @@
-//! The keys that personal data in the trail is sealed with, one a person: deleting a key erases its person from every entry, and no entry
-//! changes.
+//! The keys that personal data in the trail is sealed with, one a person: deleting a key erases its
+//! person from every entry, and no entry changes.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -11,7 +11,10 @@ use chacha20poly1305::{
     KeyInit, XChaCha20Poly1305, XNonce,
     aead::{Aead, Payload},
 };
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder,
+    QuerySelect, sea_query::Expr,
+};
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
@@ -44,14 +47,17 @@ impl PersonKey {
     pub fn seal(&self, plaintext: &[u8], context: &str) -> Result<Vec<u8>> {
         let nonce = rand::random::<[u8; NONCE]>();
         let payload = Payload { msg: plaintext, aad: context.as_bytes() };
-        let ciphertext = self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| broken(self.id))?;
+        let ciphertext =
+            self.cipher.encrypt(&XNonce::from(nonce), payload).map_err(|_| broken(self.id))?;
         Ok([nonce.as_slice(), &ciphertext].concat())
     }
 
     /// The plaintext of what [`PersonKey::seal`] made in this context; `None` for anything else.
     pub fn open(&self, sealed: &[u8], context: &str) -> Option<Vec<u8>> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE>()?;
-        self.cipher.decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: context.as_bytes() }).ok()
+        self.cipher
+            .decrypt(&XNonce::from(*nonce), Payload { msg: ciphertext, aad: context.as_bytes() })
+            .ok()
     }
 }
 
@@ -65,7 +71,10 @@ fn id_of(key: &[u8]) -> Uuid {
 }
 
 /// The keys of these persons; those who have none get one.
-pub(super) async fn of_persons(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>) -> Result<HashMap<Person, PersonKey>> {
+pub(super) async fn of_persons(
+    tx: &impl ConnectionTrait,
+    persons: &BTreeSet<Person>,
+) -> Result<HashMap<Person, PersonKey>> {
     let mut keys = HashMap::new();
     if persons.is_empty() {
         return Ok(keys);
@@ -73,7 +82,8 @@ pub(super) async fn of_persons(tx: &impl ConnectionTrait, persons: &BTreeSet<Per
     let rows = rows_of(tx, persons).await?;
     let used = used(tx, rows.iter().map(|row| row.id).collect()).await?;
     for row in rows {
-        // A key is made when it seals something. Another was put there by someone who knows it, and would outlive an erasure.
+        // A key is made when it seals something. Another was put there by someone who knows it, and
+        // would outlive an erasure.
         if id_of(&row.key) != row.id || !used.contains(&row.id) {
             return Err(broken(row.id));
         }
@@ -107,14 +117,24 @@ async fn used(tx: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashSet<Uuid>
 }
 
 async fn rows_of(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>) -> Result<Vec<Model>> {
-    let theirs = among(tx.get_database_backend(), Expr::col(Column::PersonId), persons.iter().map(|person| person.id));
+    let theirs = among(
+        tx.get_database_backend(),
+        Expr::col(Column::PersonId),
+        persons.iter().map(|person| person.id),
+    );
     let rows = Entity::find().filter(theirs).all(tx).await?;
     // One id may be of two kinds.
-    Ok(rows.into_iter().filter(|row| persons.contains(&Person { kind: row.kind, id: row.person_id })).collect())
+    Ok(rows
+        .into_iter()
+        .filter(|row| persons.contains(&Person { kind: row.kind, id: row.person_id }))
+        .collect())
 }
 
 /// The ids of the keys that these persons have, each with its person.
-pub(super) async fn ids_of(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>) -> Result<Vec<(Person, Uuid)>> {
+pub(super) async fn ids_of(
+    tx: &impl ConnectionTrait,
+    persons: &BTreeSet<Person>,
+) -> Result<Vec<(Person, Uuid)>> {
     if persons.is_empty() {
         return Ok(Vec::new());
     }
@@ -123,19 +143,28 @@ pub(super) async fn ids_of(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>
 }
 
 /// The keys with these ids, as far as they are there.
-pub(super) async fn by_ids(db: &impl ConnectionTrait, ids: &HashSet<Uuid>) -> Result<HashMap<Uuid, PersonKey>> {
+pub(super) async fn by_ids(
+    db: &impl ConnectionTrait,
+    ids: &HashSet<Uuid>,
+) -> Result<HashMap<Uuid, PersonKey>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
     let rows = Entity::find().filter(theirs).all(db).await?;
     // A key that is not the one it is said to be opens nothing.
-    rows.iter().filter(|row| id_of(&row.key) == row.id).map(|row| Ok((row.id, PersonKey::of(row)?))).collect()
+    rows.iter()
+        .filter(|row| id_of(&row.key) == row.id)
+        .map(|row| Ok((row.id, PersonKey::of(row)?)))
+        .collect()
 }
 
 /// Notes which entries have fields that are sealed with which keys.
 pub(super) async fn note_use(tx: &impl ConnectionTrait, used: BTreeSet<(Uuid, i64)>) -> Result<()> {
-    let rows: Vec<_> = used.into_iter().map(|(key_id, revision)| sealed_entry::Model { key_id, revision }).collect();
+    let rows: Vec<_> = used
+        .into_iter()
+        .map(|(key_id, revision)| sealed_entry::Model { key_id, revision })
+        .collect();
     for batch in rows.chunks(BATCH) {
         let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
         sealed_entry::Entity::insert_many(rows).exec_without_returning(tx).await?;
@@ -146,7 +175,10 @@ pub(super) async fn note_use(tx: &impl ConnectionTrait, used: BTreeSet<(Uuid, i6
 /// The revisions with fields that are sealed with a key, in order.
 pub(super) async fn revisions_of(tx: &impl ConnectionTrait, key: Uuid) -> Result<Vec<i64>> {
     use sealed_entry::Column;
-    let select = sealed_entry::Entity::find().select_only().column(Column::Revision).filter(Column::KeyId.eq(key));
+    let select = sealed_entry::Entity::find()
+        .select_only()
+        .column(Column::Revision)
+        .filter(Column::KeyId.eq(key));
     Ok(select.order_by_asc(Column::Revision).into_tuple().all(tx).await?)
 }
 
@@ -175,9 +207,14 @@ const CHUNK: u64 = 10_000;
 pub(super) async fn checked(db: &impl ConnectionTrait, ids: Option<&[Uuid]>) -> Result<Checked> {
     let (mut checked, mut last) = (Checked::default(), Uuid::nil());
     loop {
-        let mut select = Entity::find().filter(Column::Id.gt(last)).order_by_asc(Column::Id).limit(CHUNK);
+        let mut select =
+            Entity::find().filter(Column::Id.gt(last)).order_by_asc(Column::Id).limit(CHUNK);
         if let Some(ids) = ids {
-            select = select.filter(among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied()));
+            select = select.filter(among(
+                db.get_database_backend(),
+                Expr::col(Column::Id),
+                ids.iter().copied(),
+            ));
         }
         let rows = select.all(db).await?;
         let Some(row) = rows.last() else { return Ok(checked) };
@@ -211,7 +248,8 @@ mod tests {
         let mut changed = sealed.clone();
         changed[30] ^= 1;
         assert_eq!(key(1).open(&changed, "1 /name"), None);
-        // The same text sealed twice is not the same ciphertext, so that no one can compare two persons.
+        // The same text sealed twice is not the same ciphertext, so that no one can compare two
+        // persons.
         assert_ne!(key(1).seal(b"Anna", "1 /name").unwrap_or_default(), sealed);
     }
 }

@@ -38,10 +38,17 @@ pub struct Filter {
 pub fn order() -> Order {
     let revision = Expr::col((Entity, Column::Revision));
     // The revision alone decides; the subject only fills the place of the tie-breaker.
-    Order { name: "REVISION", key: revision, key_type: KeyType::Number, id: Expr::col((Entity, Column::SubjectId)), descending: true }
+    Order {
+        name: "REVISION",
+        key: revision,
+        key_type: KeyType::Number,
+        id: Expr::col((Entity, Column::SubjectId)),
+        descending: true,
+    }
 }
 
-/// The forms of what those who keep the accounts and the invoices may change, with all that is recorded of it.
+/// The forms of what those who keep the accounts and the invoices may change, with all that is
+/// recorded of it.
 const ACCOUNTS: [Form; 19] = [
     Form::Allocation,
     Form::Cost,
@@ -92,14 +99,23 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
 }
 
 /// Notes whose personal data the entries show, which were read with their kind whenever a text was.
-fn note<'e>(db: &Database, viewer: &Viewer, entries: impl IntoIterator<Item = &'e audit_entry::Model>) -> Result<()> {
-    let shown =
-        |entry: &&audit_entry::Model| entry.subject_kind == SubjectKind::Contact && (entry.before.is_some() || entry.after.is_some());
+fn note<'e>(
+    db: &Database,
+    viewer: &Viewer,
+    entries: impl IntoIterator<Item = &'e audit_entry::Model>,
+) -> Result<()> {
+    let shown = |entry: &&audit_entry::Model| {
+        entry.subject_kind == SubjectKind::Contact
+            && (entry.before.is_some() || entry.after.is_some())
+    };
     reads::note(db, viewer, entries.into_iter().filter(shown).map(|entry| entry.subject_id.into()))
 }
 
 /// Opens the texts of entries that stand apart.
-async fn open_in_place<'e>(db: &Database, entries: impl Iterator<Item = &'e mut audit_entry::Model>) -> Result<()> {
+async fn open_in_place<'e>(
+    db: &Database,
+    entries: impl Iterator<Item = &'e mut audit_entry::Model>,
+) -> Result<()> {
     let mut entries: Vec<_> = entries.collect();
     let mut opened: Vec<_> = entries.iter_mut().map(|entry| std::mem::take(*entry)).collect();
     sealing::open_all(db.read(), &mut opened).await?;
@@ -122,7 +138,8 @@ pub async fn list(
     let order = order();
     let page = page::Page::check(args, &order, &mut faults);
     faults.finish()?;
-    let mut slice = page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await?;
+    let mut slice =
+        page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await?;
     open_in_place(db, slice.rows.iter_mut().map(|(_, entry)| entry)).await?;
     note(db, viewer, slice.rows.iter().map(|(_, entry)| entry))?;
     Ok(slice)
@@ -132,7 +149,10 @@ pub async fn list(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(crate) async fn opened(db: &impl ConnectionTrait, mut entries: Vec<audit_entry::Model>) -> Result<Vec<audit_entry::Model>> {
+pub(crate) async fn opened(
+    db: &impl ConnectionTrait,
+    mut entries: Vec<audit_entry::Model>,
+) -> Result<Vec<audit_entry::Model>> {
     sealing::open_all(db, &mut entries).await?;
     Ok(entries)
 }
@@ -160,32 +180,52 @@ pub async fn revision(db: &Database) -> Result<i64> {
 pub async fn revision_in(db: &impl ConnectionTrait) -> Result<i64> {
     let select = Query::select().from(Entity).expr(Expr::col(Column::Revision).max()).take();
     let row = db.query_one(&select).await?;
-    Ok(row.map(|row| row.try_get_by_index::<Option<i64>>(0)).transpose()?.flatten().unwrap_or_default())
+    Ok(row
+        .map(|row| row.try_get_by_index::<Option<i64>>(0))
+        .transpose()?
+        .flatten()
+        .unwrap_or_default())
 }
 
 /// The entries of these revisions; none for those who may not read the trail.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_revisions(db: &Database, viewer: &Viewer, revisions: &[i64]) -> Result<Vec<audit_entry::Model>> {
+pub async fn by_revisions(
+    db: &Database,
+    viewer: &Viewer,
+    revisions: &[i64],
+) -> Result<Vec<audit_entry::Model>> {
     let columns = audit_entry::Model::every_column();
     let mut select = matching(viewer, &Filter::default());
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Revision.is_in(revisions.iter().copied()));
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(Column::Revision.is_in(revisions.iter().copied()));
     let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, &columns).await?;
     sealing::open_all(db.read(), &mut found).await?;
     note(db, viewer, &found)?;
     Ok(found)
 }
 
-/// The entries about each of these things, the oldest first; none for those who may not read the trail.
+/// The entries about each of these things, the oldest first; none for those who may not read the
+/// trail.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &[Column]) -> Result<Vec<audit_entry::Model>> {
+pub async fn about(
+    db: &Database,
+    viewer: &Viewer,
+    subjects: &[Uuid],
+    columns: &[Column],
+) -> Result<Vec<audit_entry::Model>> {
     let mut select = matching(viewer, &Filter::default());
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(db.backend(), Expr::col((Entity, Column::SubjectId)), subjects.iter().copied()))
+        .and_where(among(
+            db.backend(),
+            Expr::col((Entity, Column::SubjectId)),
+            subjects.iter().copied(),
+        ))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
     let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, columns).await?;
     sealing::open_all(db.read(), &mut found).await?;
@@ -193,7 +233,8 @@ pub async fn about(db: &Database, viewer: &Viewer, subjects: &[Uuid], columns: &
     Ok(found)
 }
 
-/// Returns the entries about each of these records of a form, the oldest first; none for those who may not read them.
+/// Returns the entries about each of these records of a form, the oldest first; none for those who
+/// may not read them.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -207,7 +248,11 @@ pub async fn about_records(
     let mut select = matching(viewer, &Filter::default());
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
-        .and_where(among(db.backend(), Expr::col((Entity, Column::RecordId)), records.iter().copied()))
+        .and_where(among(
+            db.backend(),
+            Expr::col((Entity, Column::RecordId)),
+            records.iter().copied(),
+        ))
         .and_where(Column::Form.eq(form))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc);
     let mut found: Vec<audit_entry::Model> = rows(db.read(), &select, columns).await?;
@@ -220,8 +265,14 @@ pub async fn about_records(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn last_action(db: &impl ConnectionTrait, subject: impl Into<Uuid>) -> Result<Option<String>> {
-    let select = Entity::find().select_only().column(Column::Action).filter(Column::SubjectId.eq(subject.into()));
+pub async fn last_action(
+    db: &impl ConnectionTrait,
+    subject: impl Into<Uuid>,
+) -> Result<Option<String>> {
+    let select = Entity::find()
+        .select_only()
+        .column(Column::Action)
+        .filter(Column::SubjectId.eq(subject.into()));
     let select = select.filter(Column::Action.ne(TRAIL_MIGRATE));
     Ok(select.order_by_desc(Column::Revision).into_tuple().one(db).await?)
 }

@@ -1,5 +1,5 @@
-//! The log of who read contacts: noted in memory while a question is answered, so that nobody who reads waits for those who write, and
-//! written soon after. It is no part of the chain.
+//! The log of who read contacts: noted in memory while a question is answered, so that nobody who
+//! reads waits for those who write, and written soon after. It is no part of the chain.
 
 use std::{
     cmp::max as latest,
@@ -28,7 +28,8 @@ use crate::{
     page::{self, KeyType, Order, Slice},
 };
 
-/// What was noted and not yet written: for each reader, contact and day in Sweden, when and how often.
+/// What was noted and not yet written: for each reader, contact and day in Sweden, when and how
+/// often.
 #[derive(Debug, Default)]
 pub struct Reads {
     noted: Mutex<HashMap<Key, Times>>,
@@ -61,8 +62,13 @@ impl Reads {
 /// Notes that the viewer reads these contacts.
 ///
 /// # Errors
-/// CONFLICT with the reason BUSY when far too much waits to be written; then nobody may read, since nobody would know.
-pub fn note(db: &Database, viewer: &Viewer, contacts: impl IntoIterator<Item = ContactId>) -> Result<()> {
+/// CONFLICT with the reason BUSY when far too much waits to be written; then nobody may read, since
+/// nobody would know.
+pub fn note(
+    db: &Database,
+    viewer: &Viewer,
+    contacts: impl IntoIterator<Item = ContactId>,
+) -> Result<()> {
     let (now, reader) = (db.clock.now(), Arc::<str>::from(viewer.subject.as_str()));
     let mut noted = db.reads.lock();
     for contact in contacts {
@@ -73,7 +79,9 @@ pub fn note(db: &Database, viewer: &Viewer, contacts: impl IntoIterator<Item = C
                 (times.last_at, times.count) = (latest(times.last_at, now), times.count + 1);
             }
             Entry::Vacant(_) if is_full => return Err(busy()),
-            Entry::Vacant(place) => _ = place.insert(Times { first_at: now, last_at: now, count: 1 }),
+            Entry::Vacant(place) => {
+                _ = place.insert(Times { first_at: now, last_at: now, count: 1 })
+            }
         }
     }
     Ok(())
@@ -94,7 +102,11 @@ pub async fn write(db: &Database) -> Result<()> {
         let mut since = db.reads.lock();
         for (key, times) in noted {
             let all = since.entry(key).or_insert(Times { count: 0, ..times });
-            *all = Times { first_at: times.first_at, last_at: latest(all.last_at, times.last_at), count: all.count + times.count };
+            *all = Times {
+                first_at: times.first_at,
+                last_at: latest(all.last_at, times.last_at),
+                count: all.count + times.count,
+            };
         }
     }
     written
@@ -116,9 +128,13 @@ async fn add(db: &Database, noted: &HashMap<Key, Times>) -> Result<()> {
         // Another server may have written what came before or after.
         let earlier = "CASE WHEN excluded.first_at < contact_read.first_at THEN excluded.first_at ELSE contact_read.first_at END";
         let later = "CASE WHEN excluded.last_at > contact_read.last_at THEN excluded.last_at ELSE contact_read.last_at END";
-        let sum = Expr::col((Entity, Column::Times)).add(Expr::col((Alias::new("excluded"), Column::Times)));
+        let sum = Expr::col((Entity, Column::Times))
+            .add(Expr::col((Alias::new("excluded"), Column::Times)));
         let mut again = OnConflict::columns([Column::Reader, Column::ContactId, Column::Day]);
-        again.value(Column::FirstAt, Expr::cust(earlier)).value(Column::LastAt, Expr::cust(later)).value(Column::Times, sum);
+        again
+            .value(Column::FirstAt, Expr::cust(earlier))
+            .value(Column::LastAt, Expr::cust(later))
+            .value(Column::Times, sum);
         let rows = batch.iter().cloned().map(IntoActiveModel::into_active_model);
         Entity::insert_many(rows).on_conflict(again).exec_without_returning(&tx).await?;
     }
@@ -135,14 +151,17 @@ pub async fn keep_writing(db: Database) {
     }
 }
 
-/// Removes the lines of days before this one; how many there were. The trail tells that it was done, when there were any.
+/// Removes the lines of days before this one; how many there were. The trail tells that it was
+/// done, when there were any.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write for too long.
+/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write
+/// for too long.
 pub async fn forget_before(db: &Database, viewer: &Viewer, day: NaiveDate) -> Result<u64> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "contactReadsForget").await?;
-    let lines = Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected;
+    let lines =
+        Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected;
     if lines > 0 {
         change.record(None, Some(&ContactReadsRemoval { before: day, lines }))?;
     }
@@ -167,7 +186,13 @@ pub struct Filter {
 #[must_use]
 pub fn order() -> Order {
     let column = |column| Expr::col((Entity, column));
-    Order { name: "DAY", key: column(Column::Day), key_type: KeyType::Day, id: column(Column::Id), descending: true }
+    Order {
+        name: "DAY",
+        key: column(Column::Day),
+        key_type: KeyType::Day,
+        id: column(Column::Id),
+        descending: true,
+    }
 }
 
 fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
@@ -190,12 +215,20 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     select
 }
 
-/// A page of the log; empty for those who may not read the trail. What was read in the last seconds may be missing.
+/// A page of the log; empty for those who may not read the trail. What was read in the last seconds
+/// may be missing.
 ///
 /// # Errors
 /// INVALID for a bad page.
-pub async fn list(db: &Database, viewer: &Viewer, filter: &Filter, args: &page::Args, columns: &[Column]) -> Result<Slice<Model>> {
-    page::asked(db.read(), matching(viewer, filter), columns, &order(), args, Faults::default()).await
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<Slice<Model>> {
+    page::asked(db.read(), matching(viewer, filter), columns, &order(), args, Faults::default())
+        .await
 }
 
 /// How many lines there are.

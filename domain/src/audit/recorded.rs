@@ -1,4 +1,5 @@
-//! The content of an audit entry: one record in a form of its own, with named fields that stay when a table's columns do not.
+//! The content of an audit entry: one record in a form of its own, with named fields that stay when
+//! a table's columns do not.
 
 use std::borrow::Cow;
 
@@ -24,7 +25,8 @@ pub trait Fields {
 pub trait Recorded: Fields {
     /// The form that it is written in.
     const FORM: Form;
-    /// The form's version; raised when a field is renamed, moved or removed, with a converter in `forms::convert`. A field that is added needs none.
+    /// The form's version; raised when a field is renamed, moved or removed, with a converter in
+    /// `forms::convert`. A field that is added needs none.
     const VERSION: i32 = 1;
 
     /// The object whose history the entry belongs to, as the member of an allocation.
@@ -73,7 +75,8 @@ impl Person {
         Self { kind: PersonKind::Decision, id: id.0 }
     }
 
-    /// Returns the person named in the billing details of a member or an organisation, or in the references of an invoice.
+    /// Returns the person named in the billing details of a member or an organisation, or in the
+    /// references of an invoice.
     #[must_use]
     pub fn buyer(id: impl Into<Uuid>) -> Self {
         Self { kind: PersonKind::Buyer, id: id.into() }
@@ -110,7 +113,10 @@ impl Personal {
     /// Fields of a part of the record that stands at `path`.
     #[must_use]
     pub fn within(person: Person, path: &str, fields: &[&str]) -> Self {
-        Self { person, fields: fields.iter().map(|field| Cow::Owned(format!("{path}{field}"))).collect() }
+        Self {
+            person,
+            fields: fields.iter().map(|field| Cow::Owned(format!("{path}{field}"))).collect(),
+        }
     }
 }
 
@@ -139,8 +145,9 @@ pub fn to_value<R: Fields>(record: &R) -> serde_json::Result<Value> {
     serde_json::to_value(Written(record))
 }
 
-/// Implements [`Fields`] for a row: each field under its name in the form, which is the column's unless it says another. It names every
-/// column, so that a new one does not compile until its form has it; what follows `skip` stands in no entry.
+/// Implements [`Fields`] for a row: each field under its name in the form, which is the column's
+/// unless it says another. It names every column, so that a new one does not compile until its form
+/// has it; what follows `skip` stands in no entry.
 macro_rules! fields {
     ($row:ty { $($field:ident $(as $name:literal)?),* $(,)? } $(skip { $($skipped:ident),* })?) => {
         impl $crate::audit::Fields for $row {

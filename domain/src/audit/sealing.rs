@@ -1,7 +1,9 @@
-//! Sealing: personal fields of an entry's texts are replaced by their ciphertext, and opened again for those who may read them.
+//! Sealing: personal fields of an entry's texts are replaced by their ciphertext, and opened again
+//! for those who may read them.
 //!
-//! A sealed field is `{"sealed":"<key id>.<base64url of nonce and ciphertext>"}`. Its context is the revision and the field's JSON pointer, so
-//! that it opens nowhere else. A field that has the same value before and after has the same ciphertext too: a database can compare them.
+//! A sealed field is `{"sealed":"<key id>.<base64url of nonce and ciphertext>"}`. Its context is
+//! the revision and the field's JSON pointer, so that it opens nowhere else. A field that has the
+//! same value before and after has the same ciphertext too: a database can compare them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -10,7 +12,9 @@ use ::entity::{
     kind::Form,
 };
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QuerySelect, sea_query::Expr,
+};
 use serde_json::Value;
 use uuid::Uuid;
 
@@ -37,10 +41,15 @@ pub(super) enum Text {
 }
 
 impl Text {
-    /// Returns a text that names persons, each of whom it says something about, so that no one gets a key that seals nothing. Without such a
-    /// person, returns the value.
+    /// Returns a text that names persons, each of whom it says something about, so that no one gets
+    /// a key that seals nothing. Without such a person, returns the value.
     pub fn clear(value: Value, mut personal: Vec<Personal>) -> std::result::Result<Self, Value> {
-        personal.retain(|personal| personal.fields.iter().any(|field| value.pointer(field).is_some_and(|value| !value.is_null())));
+        personal.retain(|personal| {
+            personal
+                .fields
+                .iter()
+                .any(|field| value.pointer(field).is_some_and(|value| !value.is_null()))
+        });
         if personal.is_empty() { Err(value) } else { Ok(Self::Clear(value, personal)) }
     }
 
@@ -56,7 +65,11 @@ fn context(revision: i64, pointer: &str) -> String {
 }
 
 /// The texts before and after as they are stored.
-pub(super) fn seal(revision: i64, texts: [Text; 2], keys: &HashMap<Person, PersonKey>) -> Result<[Option<String>; 2]> {
+pub(super) fn seal(
+    revision: i64,
+    texts: [Text; 2],
+    keys: &HashMap<Person, PersonKey>,
+) -> Result<[Option<String>; 2]> {
     // By person and pointer: the value in clear, and its sealed field.
     let mut known: HashMap<(Person, String), (Value, Value)> = HashMap::new();
     let [before, after] = texts;
@@ -66,17 +79,28 @@ pub(super) fn seal(revision: i64, texts: [Text; 2], keys: &HashMap<Person, Perso
             Text::Plain(text) => Ok(Some(text)),
             Text::Clear(mut value, personal) => {
                 for Personal { person, fields } in &personal {
-                    let key = keys.get(person).ok_or_else(|| Error::internal(std::io::Error::other("a person has no key")))?;
+                    let key = keys.get(person).ok_or_else(|| {
+                        Error::internal(std::io::Error::other("a person has no key"))
+                    })?;
                     for pointer in fields {
-                        let Some(field) = value.pointer_mut(pointer).filter(|field| !field.is_null()) else { continue };
+                        let Some(field) =
+                            value.pointer_mut(pointer).filter(|field| !field.is_null())
+                        else {
+                            continue;
+                        };
                         let place = (*person, pointer.to_string());
-                        if let Some((_, sealed)) = known.get(&place).filter(|(clear, _)| clear == field) {
+                        if let Some((_, sealed)) =
+                            known.get(&place).filter(|(clear, _)| clear == field)
+                        {
                             *field = sealed.clone();
                             continue;
                         }
-                        let sealed = key.seal(field.to_string().as_bytes(), &context(revision, pointer))?;
-                        let sealed = format!("{}.{}", key.id.simple(), URL_SAFE_NO_PAD.encode(sealed));
-                        let clear = std::mem::replace(field, serde_json::json!({ "sealed": sealed }));
+                        let sealed =
+                            key.seal(field.to_string().as_bytes(), &context(revision, pointer))?;
+                        let sealed =
+                            format!("{}.{}", key.id.simple(), URL_SAFE_NO_PAD.encode(sealed));
+                        let clear =
+                            std::mem::replace(field, serde_json::json!({ "sealed": sealed }));
                         known.insert(place, (clear, field.clone()));
                     }
                 }
@@ -89,7 +113,8 @@ pub(super) fn seal(revision: i64, texts: [Text; 2], keys: &HashMap<Person, Perso
 
 /// The ids of the keys that a stored text has fields sealed with.
 pub(super) fn key_ids(text: &str) -> impl Iterator<Item = Uuid> {
-    text.match_indices(SEALED).filter_map(|(at, _)| Uuid::try_parse(text.get(at + SEALED.len()..)?.get(..32)?).ok())
+    text.match_indices(SEALED)
+        .filter_map(|(at, _)| Uuid::try_parse(text.get(at + SEALED.len()..)?.get(..32)?).ok())
 }
 
 /// The keys that texts were sealed with, and the revisions that erased those that are gone.
@@ -106,7 +131,8 @@ pub struct Opened {
     pub value: Value,
     /// JSON pointers to fields of erased persons.
     pub erased: BTreeSet<String>,
-    /// JSON pointers to fields that do not open: their key is missing and no entry erased it, or they were sealed for another place.
+    /// JSON pointers to fields that do not open: their key is missing and no entry erased it, or
+    /// they were sealed for another place.
     pub broken: BTreeSet<String>,
     /// The last revision that erased a person whom the text names.
     pub erased_in: Option<i64>,
@@ -129,7 +155,12 @@ impl Keyring {
         if !missing.is_empty() {
             let theirs = among(db.get_database_backend(), Expr::col(Column::RecordId), missing);
             let select = Entity::find().select_only().columns([Column::RecordId, Column::Revision]);
-            let found: Vec<(Uuid, i64)> = select.filter(theirs).filter(Column::Form.eq(Form::Erasure)).into_tuple().all(db).await?;
+            let found: Vec<(Uuid, i64)> = select
+                .filter(theirs)
+                .filter(Column::Form.eq(Form::Erasure))
+                .into_tuple()
+                .all(db)
+                .await?;
             erased.extend(found);
         }
         Ok(Self { keys, erased })
@@ -152,7 +183,9 @@ impl Keyring {
     fn walk(&self, revision: i64, pointer: &mut String, value: &mut Value, opened: &mut Opened) {
         let length = pointer.len();
         match value {
-            Value::Object(fields) if fields.len() == 1 && fields.get("sealed").is_some_and(Value::is_string) => {
+            Value::Object(fields)
+                if fields.len() == 1 && fields.get("sealed").is_some_and(Value::is_string) =>
+            {
                 let sealed = fields.get("sealed").and_then(Value::as_str).unwrap_or_default();
                 *value = self.unseal(revision, pointer, sealed, opened);
             }
@@ -195,7 +228,8 @@ impl Keyring {
     }
 }
 
-/// Opens the texts of entries for those who may read them: what can't be read is null, and `erased_in` names the revision that erased it.
+/// Opens the texts of entries for those who may read them: what can't be read is null, and
+/// `erased_in` names the revision that erased it.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -203,7 +237,11 @@ pub(super) async fn open_all(db: &impl ConnectionTrait, entries: &mut [Model]) -
     let keyring = Keyring::of(db, entries).await?;
     for entry in entries {
         let revision = entry.revision;
-        for text in [&mut entry.before, &mut entry.after].into_iter().flatten().filter(|text| text.contains(SEALED)) {
+        for text in [&mut entry.before, &mut entry.after]
+            .into_iter()
+            .flatten()
+            .filter(|text| text.contains(SEALED))
+        {
             let opened = keyring.open(revision, text).map_err(Error::internal)?;
             entry.erased_in = entry.erased_in.max(opened.erased_in);
             *text = opened.value.to_string();

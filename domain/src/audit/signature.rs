@@ -1,10 +1,14 @@
-//! The key that signs the trail: who has the database alone can't write an entry that this program takes for its own.
+//! The key that signs the trail: who has the database alone can't write an entry that this program
+//! takes for its own.
 
 use std::{collections::BTreeMap, fmt, io, path::Path};
 
 use ed25519_dalek::{
     Signature, Signer, SigningKey, VerifyingKey,
-    pkcs8::{DecodePrivateKey, DecodePublicKey, EncodePublicKey, KeypairBytes, spki::der::pem::LineEnding},
+    pkcs8::{
+        DecodePrivateKey, DecodePublicKey, EncodePublicKey, KeypairBytes,
+        spki::der::pem::LineEnding,
+    },
 };
 use sha2::{Digest, Sha256};
 
@@ -40,7 +44,8 @@ impl TrustedKeys {
     pub fn from_pem(text: &str) -> Result<Self, String> {
         let mut keys = Self::default();
         for block in blocks(text).filter(|block| block.starts_with(PUBLIC)) {
-            let key = VerifyingKey::from_public_key_pem(block).map_err(|_| "holds a public key that is not Ed25519".to_owned())?;
+            let key = VerifyingKey::from_public_key_pem(block)
+                .map_err(|_| "holds a public key that is not Ed25519".to_owned())?;
             keys.add(key)?;
         }
         if keys.is_empty() { Err("holds no public key in PEM".to_owned()) } else { Ok(keys) }
@@ -53,8 +58,11 @@ impl TrustedKeys {
     pub fn of_settings(settings: &Settings) -> Result<Option<Self>> {
         let Some(file) = &settings.trail.public_keys else { return Ok(None) };
         let place = file.display();
-        let bad = |reason: String| Error::invalid(TRAIL_PUBLIC_KEYS, format!("names {place}, which {reason}"));
-        let text = files::read_text(file, LARGEST_FILE).map_err(|error| bad(format!("can't be read: {error}")))?;
+        let bad = |reason: String| {
+            Error::invalid(TRAIL_PUBLIC_KEYS, format!("names {place}, which {reason}"))
+        };
+        let text = files::read_text(file, LARGEST_FILE)
+            .map_err(|error| bad(format!("can't be read: {error}")))?;
         Self::from_pem(&text).map(Some).map_err(bad)
     }
 
@@ -74,9 +82,12 @@ impl TrustedKeys {
         self
     }
 
-    /// Adds a key that another key of the set vouches for, in hexadecimal. Answers `false` for what is no key.
+    /// Adds a key that another key of the set vouches for, in hexadecimal. Answers `false` for what
+    /// is no key.
     pub(super) fn add_hex(&mut self, text: &str) -> bool {
-        let bytes: Option<Vec<u8>> = (0..32).map(|place| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok()).collect();
+        let bytes: Option<Vec<u8>> = (0..32)
+            .map(|place| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok())
+            .collect();
         let key = bytes.and_then(|bytes| VerifyingKey::try_from(bytes.as_slice()).ok());
         text.len() == 64 && key.is_some_and(|key| self.add(key).is_ok())
     }
@@ -98,7 +109,9 @@ impl TrustedKeys {
     pub fn holds(&self, id: &str, message: &str, signature: &[u8]) -> bool {
         let signature = Signature::from_slice(signature).ok();
         let key = self.by_id.get(id);
-        key.zip(signature).is_some_and(|(key, signature)| key.verify_strict(message.as_bytes(), &signature).is_ok())
+        key.zip(signature).is_some_and(|(key, signature)| {
+            key.verify_strict(message.as_bytes(), &signature).is_ok()
+        })
     }
 }
 
@@ -129,7 +142,8 @@ impl TrailKey {
         Self { signing, trusted: TrustedKeys { by_id: BTreeMap::from([(id.clone(), public)]) }, id }
     }
 
-    /// The private key of a text in PEM, with the public keys that stand in it too: those of former keys.
+    /// The private key of a text in PEM, with the public keys that stand in it too: those of former
+    /// keys.
     ///
     /// # Errors
     /// A description of what is wrong with the text.
@@ -140,7 +154,8 @@ impl TrailKey {
             (None, _) => return Err("holds no private key in PEM (PKCS #8)".to_owned()),
             _ => return Err("holds more than one private key".to_owned()),
         };
-        let signing = SigningKey::from_pkcs8_pem(block).map_err(|_| "holds a private key that is not Ed25519".to_owned())?;
+        let signing = SigningKey::from_pkcs8_pem(block)
+            .map_err(|_| "holds a private key that is not Ed25519".to_owned())?;
         let mut key = Self::of(signing);
         if text.contains(PUBLIC) {
             key.trusted = key.trusted.with(&TrustedKeys::from_pem(text)?);
@@ -154,17 +169,20 @@ impl TrailKey {
     /// INVALID naming the setting and what is wrong with the file.
     pub fn read(setting: &str, file: &Path) -> Result<Self> {
         let place = file.display();
-        let text = files::read_text(file, LARGEST_FILE)
-            .map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
+        let text = files::read_text(file, LARGEST_FILE).map_err(|error| {
+            Error::invalid(setting, format!("names {place}, which can't be read: {error}"))
+        })?;
         if let Some(mode) = files::mode_for_others(file) {
             tracing::warn!(
                 "other users of this machine can read the private key in {place} (its mode is {mode:03o}); run `chmod 600` on it"
             );
         }
-        Self::from_pem(&text).map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
+        Self::from_pem(&text)
+            .map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
     }
 
-    /// The key that the settings name; `None` when they name none and there is none in its usual place.
+    /// The key that the settings name; `None` when they name none and there is none in its usual
+    /// place.
     ///
     /// # Errors
     /// INVALID naming the setting and what is wrong with its file.
@@ -196,8 +214,12 @@ impl TrailKey {
     /// # Errors
     /// Fails if one can't be encoded.
     pub fn trusted_pem(&self) -> io::Result<String> {
-        let others = self.trusted.by_id.iter().filter(|(id, _)| **id != self.id).map(|(_, key)| key);
-        let keys = std::iter::once(&self.signing.verifying_key()).chain(others).map(pem_of).collect::<io::Result<Vec<_>>>();
+        let others =
+            self.trusted.by_id.iter().filter(|(id, _)| **id != self.id).map(|(_, key)| key);
+        let keys = std::iter::once(&self.signing.verifying_key())
+            .chain(others)
+            .map(pem_of)
+            .collect::<io::Result<Vec<_>>>();
         Ok(keys?.concat())
     }
 
@@ -234,13 +256,15 @@ impl TrailKey {
     }
 }
 
-/// Writes a file that is not there yet and that its owner alone may read (0600), whole or not at all; it is on the disk afterwards.
+/// Writes a file that is not there yet and that its owner alone may read (0600), whole or not at
+/// all; it is on the disk afterwards.
 ///
 /// # Errors
 /// [`io::ErrorKind::AlreadyExists`] when it is there, or when it can't be written.
 pub fn write_private(file: &Path, text: &str) -> io::Result<()> {
     use std::io::Write;
-    let folder = file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
+    let folder =
+        file.parent().filter(|folder| !folder.as_os_str().is_empty()).unwrap_or(Path::new("."));
     let mut written = tempfile::NamedTempFile::new_in(folder)?;
     written.write_all(text.as_bytes())?;
     written.as_file().sync_all()?;
@@ -262,8 +286,9 @@ fn blocks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Returns the text that is signed for a commit: its first and last revision, and the hash of the last, which covers all before it. An
-/// entry that was slipped in between two commits is of neither.
+/// Returns the text that is signed for a commit: its first and last revision, and the hash of the
+/// last, which covers all before it. An entry that was slipped in between two commits is of
+/// neither.
 pub(super) fn head(first: i64, last: i64, hash: &str) -> String {
     format!("samregister trail head\n{first}\n{last}\n{hash}")
 }
@@ -275,17 +300,25 @@ mod tests {
     #[test]
     fn a_key_reads_what_it_writes_with_its_predecessors() {
         let (old, new) = (TrailKey::generate(), TrailKey::generate());
-        let text = format!("{}{}", new.to_pem().unwrap_or_default(), old.public_pem().unwrap_or_default());
+        let text =
+            format!("{}{}", new.to_pem().unwrap_or_default(), old.public_pem().unwrap_or_default());
         let read = TrailKey::from_pem(&text).unwrap_or_else(|reason| panic!("{reason}"));
         assert_eq!(read.id(), new.id());
         for key in [&old, &new] {
             assert!(read.trusted().holds(key.id(), "text", &key.sign("text")));
             assert!(!read.trusted().holds(key.id(), "other", &key.sign("text")));
         }
-        assert!(!read.trusted().holds(old.id(), "text", &new.sign("text")), "each key signs for itself");
+        assert!(
+            !read.trusted().holds(old.id(), "text", &new.sign("text")),
+            "each key signs for itself"
+        );
         assert!(!TrailKey::generate().trusted().contains(old.id()));
         let mut trusted = TrustedKeys::default();
-        assert!(trusted.add_hex(&new.public_hex()) && trusted.contains(new.id()) && !trusted.add_hex("00"));
+        assert!(
+            trusted.add_hex(&new.public_hex())
+                && trusted.contains(new.id())
+                && !trusted.add_hex("00")
+        );
     }
 
     #[test]

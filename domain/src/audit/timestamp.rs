@@ -42,8 +42,13 @@ const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.1
 /// INTERNAL with what went wrong on the way, or what the service said.
 pub async fn request(url: &str, text: &str) -> Result<Vec<u8>> {
     let (url, text) = (url.to_owned(), text.to_owned());
-    let asked = tokio::task::spawn_blocking(move || ask(&url, &text)).await.map_err(Error::internal)?;
-    asked.map_err(|reason| Error::internal(std::io::Error::other(format!("the timestamp service gave no timestamp: {reason}"))))
+    let asked =
+        tokio::task::spawn_blocking(move || ask(&url, &text)).await.map_err(Error::internal)?;
+    asked.map_err(|reason| {
+        Error::internal(std::io::Error::other(format!(
+            "the timestamp service gave no timestamp: {reason}"
+        )))
+    })
 }
 
 fn ask(url: &str, text: &str) -> Result<Vec<u8>, String> {
@@ -59,13 +64,28 @@ fn ask(url: &str, text: &str) -> Result<Vec<u8>, String> {
         cert_req: true,
         extensions: None,
     };
-    let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
-    let agent = ureq::Agent::config_builder().max_redirects(0).timeout_global(Some(ANSWER)).tls_config(tls).build().new_agent();
-    let sent = agent.post(url).header("Content-Type", "application/timestamp-query").send(&query.to_der().map_err(said)?[..]);
-    let answer = sent.map_err(said)?.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(said)?;
-    let answer = TimeStampResp::from_der(&answer).map_err(|_| "its answer is no timestamp response".to_owned())?;
+    let tls =
+        ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
+    let agent = ureq::Agent::config_builder()
+        .max_redirects(0)
+        .timeout_global(Some(ANSWER))
+        .tls_config(tls)
+        .build()
+        .new_agent();
+    let sent = agent
+        .post(url)
+        .header("Content-Type", "application/timestamp-query")
+        .send(&query.to_der().map_err(said)?[..]);
+    let answer =
+        sent.map_err(said)?.body_mut().with_config().limit(LARGEST).read_to_vec().map_err(said)?;
+    let answer = TimeStampResp::from_der(&answer)
+        .map_err(|_| "its answer is no timestamp response".to_owned())?;
     let status = answer.status.status;
-    let token = answer.time_stamp_token.ok_or_else(|| format!("its status is {status:?}"))?.to_der().map_err(said)?;
+    let token = answer
+        .time_stamp_token
+        .ok_or_else(|| format!("its status is {status:?}"))?
+        .to_der()
+        .map_err(said)?;
     let (_, info) = read(&token)?;
     if info.nonce != Some(nonce) || info.message_imprint != query.message_imprint {
         return Err("it dated something else".to_owned());
@@ -80,13 +100,17 @@ fn said(cause: impl std::fmt::Display) -> String {
 fn imprint(text: &str) -> Result<MessageImprint, String> {
     let parameters = Some(der::Any::encode_from(&Null).map_err(said)?);
     let hashed_message = OctetString::new(Sha256::digest(text).to_vec()).map_err(said)?;
-    Ok(MessageImprint { hash_algorithm: AlgorithmIdentifierOwned { oid: SHA_256, parameters }, hashed_message })
+    Ok(MessageImprint {
+        hash_algorithm: AlgorithmIdentifierOwned { oid: SHA_256, parameters },
+        hashed_message,
+    })
 }
 
 fn read(token: &[u8]) -> Result<(SignedData, TstInfo), String> {
     let unreadable = "its timestamp can't be read";
     let content = x509_tsp::TimeStampToken::from_der(token).map_err(|_| unreadable)?.content;
-    let signed = SignedData::from_der(&content.to_der().map_err(|_| unreadable)?).map_err(|_| unreadable)?;
+    let signed =
+        SignedData::from_der(&content.to_der().map_err(|_| unreadable)?).map_err(|_| unreadable)?;
     if signed.encap_content_info.econtent_type != TST_INFO {
         return Err(unreadable.to_owned());
     }
@@ -100,35 +124,59 @@ fn read(token: &[u8]) -> Result<(SignedData, TstInfo), String> {
 /// # Errors
 /// INVALID naming the setting and what is wrong with the file.
 pub fn certificates(setting: &str, file: &Path) -> Result<Vec<Certificate>> {
-    let bad = |reason: String| Error::invalid(setting, format!("names {}, which {reason}", file.display()));
-    let text = files::read(file, LARGEST_FILE).map_err(|error| bad(format!("can't be read: {error}")))?;
-    let found = Certificate::load_pem_chain(&text).map_err(|_| bad("holds no certificates in PEM".to_owned()))?;
+    let bad = |reason: String| {
+        Error::invalid(setting, format!("names {}, which {reason}", file.display()))
+    };
+    let text =
+        files::read(file, LARGEST_FILE).map_err(|error| bad(format!("can't be read: {error}")))?;
+    let found = Certificate::load_pem_chain(&text)
+        .map_err(|_| bad("holds no certificates in PEM".to_owned()))?;
     if found.is_empty() { Err(bad("holds no certificates in PEM".to_owned())) } else { Ok(found) }
 }
 
-/// Returns the time at which a text was dated, by a token that one of these certificates' keys signed.
+/// Returns the time at which a text was dated, by a token that one of these certificates' keys
+/// signed.
 ///
 /// # Errors
 /// The reason why the token does not hold for the text.
-pub fn verify(token: &[u8], text: &str, certificates: &[Certificate]) -> Result<DateTime<Utc>, String> {
+pub fn verify(
+    token: &[u8],
+    text: &str,
+    certificates: &[Certificate],
+) -> Result<DateTime<Utc>, String> {
     let (signed, info) = read(token)?;
     let imprint = &info.message_imprint;
-    if imprint.hash_algorithm.oid != SHA_256 || imprint.hashed_message.as_bytes() != &Sha256::digest(text)[..] {
+    if imprint.hash_algorithm.oid != SHA_256
+        || imprint.hashed_message.as_bytes() != &Sha256::digest(text)[..]
+    {
         return Err("its timestamp is of something else".to_owned());
     }
-    let content = signed.encap_content_info.econtent.as_ref().map(|content| content.value().to_vec()).unwrap_or_default();
-    let holds = |signer: &SignerInfo| certificates.iter().any(|certificate| is_signed(signer, &content, certificate).unwrap_or(false));
+    let content = signed
+        .encap_content_info
+        .econtent
+        .as_ref()
+        .map(|content| content.value().to_vec())
+        .unwrap_or_default();
+    let holds = |signer: &SignerInfo| {
+        certificates
+            .iter()
+            .any(|certificate| is_signed(signer, &content, certificate).unwrap_or(false))
+    };
     if !signed.signer_infos.0.iter().any(holds) {
-        return Err("its timestamp was signed by none of the certificates that are trusted".to_owned());
+        return Err(
+            "its timestamp was signed by none of the certificates that are trusted".to_owned()
+        );
     }
     let seconds = i64::try_from(info.gen_time.to_unix_duration().as_secs()).unwrap_or(i64::MAX);
     DateTime::from_timestamp(seconds, 0).ok_or_else(|| "its timestamp has no time".to_owned())
 }
 
-/// `true` if the certificate's key signed for the content. `None` for what can't be read or is of no known kind.
+/// `true` if the certificate's key signed for the content. `None` for what can't be read or is of
+/// no known kind.
 fn is_signed(signer: &SignerInfo, content: &[u8], certificate: &Certificate) -> Option<bool> {
     let attributes = signer.signed_attrs.as_ref()?;
-    let stated = attributes.iter().find(|attribute| attribute.oid == MESSAGE_DIGEST)?.values.get(0)?;
+    let stated =
+        attributes.iter().find(|attribute| attribute.oid == MESSAGE_DIGEST)?.values.get(0)?;
     let digest = match signer.digest_alg.oid {
         SHA_256 => Sha256::digest(content).to_vec(),
         SHA_384 => Sha384::digest(content).to_vec(),
@@ -139,7 +187,12 @@ fn is_signed(signer: &SignerInfo, content: &[u8], certificate: &Certificate) -> 
         return Some(false);
     }
     let key = &certificate.tbs_certificate.subject_public_key_info;
-    let curve = || key.algorithm.parameters.as_ref().and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok());
+    let curve = || {
+        key.algorithm
+            .parameters
+            .as_ref()
+            .and_then(|curve| curve.decode_as::<ObjectIdentifier>().ok())
+    };
     let algorithm: &dyn VerificationAlgorithm = match (key.algorithm.oid, signer.digest_alg.oid) {
         (RSA, SHA_256) => &algorithms::RSA_PKCS1_2048_8192_SHA256,
         (RSA, SHA_384) => &algorithms::RSA_PKCS1_2048_8192_SHA384,

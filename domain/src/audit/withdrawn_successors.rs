@@ -1,9 +1,13 @@
-//! The one-time correction of agreements that still name a withdrawn agreement as their successor: a departure or merger used to leave it so.
+//! The one-time correction of agreements that still name a withdrawn agreement as their successor:
+//! a departure or merger used to leave it so.
 
 use std::io;
 
 use ::entity::agreement::{Column, Entity, Model};
-use sea_orm::{ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter, QueryOrder};
+use sea_orm::{
+    ActiveModelTrait, ColumnTrait, DatabaseTransaction, EntityTrait, IntoActiveModel, QueryFilter,
+    QueryOrder,
+};
 
 use super::{Appender, TRAIL_MIGRATE, forms, trusted};
 use crate::{
@@ -12,21 +16,34 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Makes withdrawn agreements replace nothing, and lets what they were to replace continue, each with an entry; nothing happens to a register
-/// without such agreements.
+/// Makes withdrawn agreements replace nothing, and lets what they were to replace continue, each
+/// with an entry; nothing happens to a register without such agreements.
 ///
 /// # Errors
-/// INTERNAL when the database fails, or the trail's last entry was not written by a program with the same key.
+/// INTERNAL when the database fails, or the trail's last entry was not written by a program with
+/// the same key.
 pub(crate) async fn correct(db: &Database, tx: &DatabaseTransaction) -> Result<()> {
-    let withdrawn = Entity::find().filter(Column::WithdrawnOn.is_not_null()).filter(Column::ReplacesId.is_not_null());
+    let withdrawn = Entity::find()
+        .filter(Column::WithdrawnOn.is_not_null())
+        .filter(Column::ReplacesId.is_not_null());
     let rows = withdrawn.order_by_asc(Column::NumberKey).order_by_asc(Column::Id).all(tx).await?;
     if rows.is_empty() {
         return Ok(());
     }
-    let no_key = || Error::internal(io::Error::other("agreements are corrected with the key that signs the audit trail"));
+    let no_key = || {
+        Error::internal(io::Error::other(
+            "agreements are corrected with the key that signs the audit trail",
+        ))
+    };
     let key = db.trail_key().ok_or_else(no_key)?;
     let (last, hash, _) = trusted(db, tx).await?;
-    let mut trail = Appender::new(last, hash, Viewer::operator("migrate").subject, TRAIL_MIGRATE, db.clock.now());
+    let mut trail = Appender::new(
+        last,
+        hash,
+        Viewer::operator("migrate").subject,
+        TRAIL_MIGRATE,
+        db.clock.now(),
+    );
     for row in rows {
         let replaced = row.replaces_id;
         write(tx, &mut trail, row.clone(), Model { replaces_id: None, ..row }).await?;
@@ -39,9 +56,15 @@ pub(crate) async fn correct(db: &Database, tx: &DatabaseTransaction) -> Result<(
     trail.write(tx, Some(key)).await
 }
 
-async fn write(tx: &DatabaseTransaction, trail: &mut Appender, before: Model, after: Model) -> Result<()> {
+async fn write(
+    tx: &DatabaseTransaction,
+    trail: &mut Appender,
+    before: Model,
+    after: Model,
+) -> Result<()> {
     let with = forms::agreement(tx, before.clone()).await?;
     Entity::update(after.clone().into_active_model().reset_all()).validate()?.exec(tx).await?;
-    let [before, after] = [forms::Agreement { row: before, ..with.clone() }, forms::Agreement { row: after, ..with }];
+    let [before, after] =
+        [forms::Agreement { row: before, ..with.clone() }, forms::Agreement { row: after, ..with }];
     trail.record(Some(&before), Some(&after))
 }

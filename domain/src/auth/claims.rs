@@ -1,4 +1,5 @@
-//! Claims that a token needs before its subject counts: that it is an access token, of one issuer, and valid from when to when.
+//! Claims that a token needs before its subject counts: that it is an access token, of one issuer,
+//! and valid from when to when.
 
 use std::fmt;
 
@@ -7,15 +8,19 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Allowed difference between the issuer's clock and ours at a token's beginning and end, in seconds.
+/// Allowed difference between the issuer's clock and ours at a token's beginning and end, in
+/// seconds.
 pub(super) const LEEWAY: f64 = 30.0;
 /// Greatest allowed lead of its time of issue over our clock, in seconds.
 const ISSUE_LEEWAY: f64 = 60.0;
-/// The types that the header of an access token may name (RFC 7519, 5.1; RFC 9068, 2.1), without `application/` before them.
+/// The types that the header of an access token may name (RFC 7519, 5.1; RFC 9068, 2.1), without
+/// `application/` before them.
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
-/// Values of the claims `typ` and `token_use` in tokens that are not for an API, in lower case without punctuation: ID tokens, by which a
-/// client learns who logged in, and refresh tokens, which are for the issuer alone.
-const OTHER_USES: [&str; 7] = ["id", "idtoken", "refresh", "refreshtoken", "offline", "offlineaccess", "logout"];
+/// Values of the claims `typ` and `token_use` in tokens that are not for an API, in lower case
+/// without punctuation: ID tokens, by which a client learns who logged in, and refresh tokens,
+/// which are for the issuer alone.
+const OTHER_USES: [&str; 7] =
+    ["id", "idtoken", "refresh", "refreshtoken", "offline", "offlineaccess", "logout"];
 
 /// Refuses a token, for this reason.
 pub(super) fn refused(reason: impl fmt::Display) -> Error {
@@ -29,35 +34,54 @@ pub(super) fn refused(reason: impl fmt::Display) -> Error {
 pub(super) fn check_type(header: Option<&str>) -> Result<()> {
     let Some(name) = header.map(str::to_ascii_lowercase) else { return Ok(()) };
     let name = name.strip_prefix("application/").unwrap_or(&name);
-    if TYPES.contains(&name) { Ok(()) } else { Err(refused("has a type (typ) in its header that is neither JWT nor at+jwt")) }
+    if TYPES.contains(&name) {
+        Ok(())
+    } else {
+        Err(refused("has a type (typ) in its header that is neither JWT nor at+jwt"))
+    }
 }
 
 /// Checks that the claims are of an access token by one issuer.
 ///
 /// # Errors
-/// UNAUTHENTICATED when they say that it is an ID token or a refresh token, or name a list of issuers.
+/// UNAUTHENTICATED when they say that it is an ID token or a refresh token, or name a list of
+/// issuers.
 pub(super) fn check_use(claims: &Value) -> Result<()> {
     for name in ["typ", "token_use"] {
         let said = match &claims[name] {
             Value::Null => continue,
-            Value::String(text) => text.chars().filter(|char| char.is_alphanumeric()).collect::<String>().to_lowercase(),
+            Value::String(text) => text
+                .chars()
+                .filter(|char| char.is_alphanumeric())
+                .collect::<String>()
+                .to_lowercase(),
             _ => return Err(refused(format!("has a claim {name} that is not a text"))),
         };
         if OTHER_USES.contains(&said.as_str()) {
             return Err(refused(format!("is no access token ({name}); send the access token")));
         }
     }
-    if claims["iss"].is_string() { Ok(()) } else { Err(refused("must have one issuer (iss), as a text")) }
+    if claims["iss"].is_string() {
+        Ok(())
+    } else {
+        Err(refused("must have one issuer (iss), as a text"))
+    }
 }
 
 /// Checks from when to when a token is valid, and returns when it no longer holds.
 ///
 /// # Errors
 /// UNAUTHENTICATED when that is not now, or for more than `most_days` days.
-pub(super) fn check_times(claims: &Value, most_days: u32, now: DateTime<Utc>) -> Result<DateTime<Utc>> {
+pub(super) fn check_times(
+    claims: &Value,
+    most_days: u32,
+    now: DateTime<Utc>,
+) -> Result<DateTime<Utc>> {
     // Seconds, perhaps with a fraction (RFC 7519, 2); a float keeps microseconds for centuries.
     let now = now.timestamp_micros() as f64 / 1e6;
-    let Some(expiry) = claims["exp"].as_f64() else { return Err(refused("has no expiry (exp) as a number")) };
+    let Some(expiry) = claims["exp"].as_f64() else {
+        return Err(refused("has no expiry (exp) as a number"));
+    };
     if now >= expiry + LEEWAY {
         return Err(refused("has expired; get a new one"));
     }
@@ -70,14 +94,19 @@ pub(super) fn check_times(claims: &Value, most_days: u32, now: DateTime<Utc>) ->
     let issued = match (&claims["iat"], claims["iat"].as_f64()) {
         (Value::Null, _) => now,
         (_, Some(issued)) if issued <= now + ISSUE_LEEWAY => issued,
-        (_, Some(_)) => return Err(refused("was issued (iat) in the future; the issuer's clock may be wrong")),
+        (_, Some(_)) => {
+            return Err(refused("was issued (iat) in the future; the issuer's clock may be wrong"));
+        }
         (_, None) => return Err(refused("has a time of issue (iat) that is not a number")),
     };
     let most = TimeDelta::days(i64::from(most_days)).num_seconds() as f64;
     if expiry - issued > most {
-        return Err(refused(format!("is valid for longer than {most_days} days; get one for a shorter time")));
+        return Err(refused(format!(
+            "is valid for longer than {most_days} days; get one for a shorter time"
+        )));
     }
-    Ok(DateTime::from_timestamp_micros(((expiry + LEEWAY) * 1e6) as i64).unwrap_or(DateTime::<Utc>::MAX_UTC))
+    Ok(DateTime::from_timestamp_micros(((expiry + LEEWAY) * 1e6) as i64)
+        .unwrap_or(DateTime::<Utc>::MAX_UTC))
 }
 
 #[cfg(test)]
@@ -92,28 +121,60 @@ mod tests {
 
     #[test]
     fn a_header_names_the_type_of_an_access_token_or_none() {
-        for name in [None, Some("JWT"), Some("jwt"), Some("at+jwt"), Some("AT+JWT"), Some("application/at+jwt"), Some("Application/JWT")] {
+        for name in [
+            None,
+            Some("JWT"),
+            Some("jwt"),
+            Some("at+jwt"),
+            Some("AT+JWT"),
+            Some("application/at+jwt"),
+            Some("Application/JWT"),
+        ] {
             assert!(check_type(name).is_ok(), "{name:?}");
         }
-        for name in
-            ["", "id+jwt", "logout+jwt", "dpop+jwt", "secevent+jwt", "JOSE", "application/", "application/application/jwt", "at+jwt "]
-        {
-            assert!(reason(check_type(Some(name))).contains("a type (typ) in its header"), "{name:?}");
+        for name in [
+            "",
+            "id+jwt",
+            "logout+jwt",
+            "dpop+jwt",
+            "secevent+jwt",
+            "JOSE",
+            "application/",
+            "application/application/jwt",
+            "at+jwt ",
+        ] {
+            assert!(
+                reason(check_type(Some(name))).contains("a type (typ) in its header"),
+                "{name:?}"
+            );
         }
     }
 
     #[test]
     fn tokens_for_others_are_refused() {
-        for claims in [json!({}), json!({ "typ": "Bearer" }), json!({ "token_use": "access" }), json!({ "typ": "JWT", "token_use": null })]
-        {
+        for claims in [
+            json!({}),
+            json!({ "typ": "Bearer" }),
+            json!({ "token_use": "access" }),
+            json!({ "typ": "JWT", "token_use": null }),
+        ] {
             let mut claims = claims;
             claims["iss"] = json!("x");
             assert!(check_use(&claims).is_ok(), "{claims}");
             claims["iss"] = json!(["x"]);
             assert!(reason(check_use(&claims)).contains("one issuer"), "{claims}");
         }
-        for (name, value) in [("typ", "ID"), ("typ", "Refresh"), ("typ", "Offline"), ("token_use", "id"), ("token_use", "refresh_token")] {
-            assert!(reason(check_use(&json!({ "iss": "x", name: value }))).contains("no access token"), "{name} {value}");
+        for (name, value) in [
+            ("typ", "ID"),
+            ("typ", "Refresh"),
+            ("typ", "Offline"),
+            ("token_use", "id"),
+            ("token_use", "refresh_token"),
+        ] {
+            assert!(
+                reason(check_use(&json!({ "iss": "x", name: value }))).contains("no access token"),
+                "{name} {value}"
+            );
         }
         assert!(reason(check_use(&json!({ "iss": "x", "typ": ["ID"] }))).contains("not a text"));
     }
@@ -135,8 +196,14 @@ mod tests {
             (json!("now"), at + day, "not a number"),
         ] {
             let found = reason(check_times(&json!({ "iat": issued, "exp": expiry }), 400, now));
-            assert!(if why.is_empty() { found.is_empty() } else { found.contains(why) }, "{issued} {expiry}: {found}");
+            assert!(
+                if why.is_empty() { found.is_empty() } else { found.contains(why) },
+                "{issued} {expiry}: {found}"
+            );
         }
-        assert!(reason(check_times(&json!({ "exp": 1e300 }), 3_650, now)).contains("longer than 3650 days"));
+        assert!(
+            reason(check_times(&json!({ "exp": 1e300 }), 3_650, now))
+                .contains("longer than 3650 days")
+        );
     }
 }

@@ -1,7 +1,8 @@
-//! The keys that tokens are verified with, kept fresh where somebody else changes them: in a PEM file, in a file with a set of keys (JWKS,
-//! RFC 7517), or at the address of whoever issues tokens.
+//! The keys that tokens are verified with, kept fresh where somebody else changes them: in a PEM
+//! file, in a file with a set of keys (JWKS, RFC 7517), or at the address of whoever issues tokens.
 //!
-//! Reading them anew changes them only when it succeeds: an issuer that is down, or a file half written, leaves those that were known.
+//! Reading them anew changes them only when it succeeds: an issuer that is down, or a file half
+//! written, leaves those that were known.
 
 use std::{
     path::{Path, PathBuf},
@@ -61,7 +62,8 @@ pub(super) struct KeySet {
 
 /// How often a file is looked at.
 const LOOK: Duration = Duration::from_secs(5);
-/// How long the issuer is left in peace after a key was sought there, however many tokens name keys that nobody knows.
+/// How long the issuer is left in peace after a key was sought there, however many tokens name keys
+/// that nobody knows.
 const PEACE: Duration = Duration::from_secs(30);
 /// How long the issuer may take to answer.
 const ANSWER: Duration = Duration::from_secs(5);
@@ -75,8 +77,14 @@ impl KeySet {
     }
 
     /// Keys that never change.
-    pub(super) fn fixed(algorithm: Algorithm, keys: impl Iterator<Item = DecodingKey>) -> Arc<Self> {
-        Self::new(Source::Fixed, keys.map(|decoding| Key { id: None, algorithm, decoding }).collect())
+    pub(super) fn fixed(
+        algorithm: Algorithm,
+        keys: impl Iterator<Item = DecodingKey>,
+    ) -> Arc<Self> {
+        Self::new(
+            Source::Fixed,
+            keys.map(|decoding| Key { id: None, algorithm, decoding }).collect(),
+        )
     }
 
     /// The key of a PEM file.
@@ -92,8 +100,11 @@ impl KeySet {
     /// # Errors
     /// INVALID naming the setting and the file.
     pub(super) fn of_file(file: &Path) -> Result<Arc<Self>> {
-        let fault = |reason: String| Error::invalid(config::JWT_JWKS, format!("names {}, which {reason}", file.display()));
-        let text = files::read_text(file, LARGEST.0 as u64).map_err(|cause| fault(format!("can't be read: {cause}")))?;
+        let fault = |reason: String| {
+            Error::invalid(config::JWT_JWKS, format!("names {}, which {reason}", file.display()))
+        };
+        let text = files::read_text(file, LARGEST.0 as u64)
+            .map_err(|cause| fault(format!("can't be read: {cause}")))?;
         Ok(Self::new(Source::File(file.to_owned()), of_set(&text).map_err(fault)?))
     }
 
@@ -112,11 +123,14 @@ impl KeySet {
         self.keys.borrow().clone()
     }
 
-    /// Returns the keys that may have signed a token: the one that it names, or any of those without names.
+    /// Returns the keys that may have signed a token: the one that it names, or any of those
+    /// without names.
     pub(super) fn candidates(&self, id: Option<&str>) -> Vec<Arc<Key>> {
         match self.source {
             Source::Fixed => self.all(),
-            Source::Pem(_) | Source::File(_) | Source::Issuer(..) => self.find(id).into_iter().collect(),
+            Source::Pem(_) | Source::File(_) | Source::Issuer(..) => {
+                self.find(id).into_iter().collect()
+            }
         }
     }
 
@@ -129,7 +143,8 @@ impl KeySet {
         }
     }
 
-    /// Reads a set anew when it lacks the key that a token names: once for all who wait, and then not again for a while.
+    /// Reads a set anew when it lacks the key that a token names: once for all who wait, and then
+    /// not again for a while.
     pub(super) async fn seek(&self, id: &str) {
         if !self.is_set() || self.find(Some(id)).is_some() {
             return;
@@ -140,7 +155,10 @@ impl KeySet {
             return;
         }
         if let Err(cause) = self.refresh().await {
-            tracing::warn!(cause, "the keys of tokens can't be read anew; those that are known still hold");
+            tracing::warn!(
+                cause,
+                "the keys of tokens can't be read anew; those that are known still hold"
+            );
         }
         *sought = Some(Instant::now());
     }
@@ -156,7 +174,10 @@ impl KeySet {
         loop {
             let failed = self.refresh().await.err();
             if let Some(cause) = failed.as_ref().filter(|_| failed != trouble) {
-                tracing::warn!(cause, "the keys of tokens can't be read anew; those that are known still hold");
+                tracing::warn!(
+                    cause,
+                    "the keys of tokens can't be read anew; those that are known still hold"
+                );
             }
             trouble = failed;
             // An issuer that never answered is asked again before long.
@@ -173,7 +194,12 @@ impl KeySet {
             }
             Source::File(file) => {
                 let file = file.clone();
-                of_set(&apart(move || files::read_text(&file, LARGEST.0 as u64).map_err(|cause| cause.to_string())).await?)?
+                of_set(
+                    &apart(move || {
+                        files::read_text(&file, LARGEST.0 as u64).map_err(|cause| cause.to_string())
+                    })
+                    .await?,
+                )?
             }
             Source::Issuer(url, _) => {
                 let url = url.clone();
@@ -186,20 +212,33 @@ impl KeySet {
 }
 
 /// Runs what waits for a disk or another machine on a thread for that.
-async fn apart<T: Send + 'static>(wait: impl FnOnce() -> Result<T, String> + Send + 'static) -> Result<T, String> {
+async fn apart<T: Send + 'static>(
+    wait: impl FnOnce() -> Result<T, String> + Send + 'static,
+) -> Result<T, String> {
     tokio::task::spawn_blocking(wait).await.map_err(|cause| cause.to_string())?
 }
 
 /// What the issuer answers.
 fn fetch(url: &str) -> Result<String, String> {
-    let tls = ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
-    let agent = ureq::Agent::config_builder().https_only(true).max_redirects(0).timeout_global(Some(ANSWER)).tls_config(tls).build();
+    let tls =
+        ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
+    let agent = ureq::Agent::config_builder()
+        .https_only(true)
+        .max_redirects(0)
+        .timeout_global(Some(ANSWER))
+        .tls_config(tls)
+        .build();
     let mut answer = agent.new_agent().get(url).call().map_err(|cause| cause.to_string())?;
     // The body of a redirect may be anybody's, as that of an error page.
     if answer.status() != 200 {
         return Err(format!("the issuer answered {} in place of 200", answer.status()));
     }
-    answer.body_mut().with_config().limit(LARGEST.0 as u64).read_to_string().map_err(|cause| cause.to_string())
+    answer
+        .body_mut()
+        .with_config()
+        .limit(LARGEST.0 as u64)
+        .read_to_string()
+        .map_err(|cause| cause.to_string())
 }
 
 fn of_pem(file: &Path) -> Result<Key> {
@@ -207,7 +246,8 @@ fn of_pem(file: &Path) -> Result<Key> {
     Ok(Key { id: None, algorithm, decoding })
 }
 
-/// The keys of a set that tokens can be signed with. Others may stand there for other uses, and of two with a name the first counts.
+/// The keys of a set that tokens can be signed with. Others may stand there for other uses, and of
+/// two with a name the first counts.
 fn of_set(text: &str) -> Result<Vec<Key>, String> {
     #[derive(Deserialize)]
     struct Set {
@@ -220,29 +260,46 @@ fn of_set(text: &str) -> Result<Vec<Key>, String> {
     if set.keys.len() > LARGEST.1 {
         return Err(format!("has more than {} keys", LARGEST.1));
     }
-    let keys: Vec<_> = set.keys.into_iter().filter_map(|key| of_jwk(&serde_json::from_value(key).ok()?)).collect();
-    if keys.is_empty() { Err("has no key for signatures by EdDSA, ES256 or RS256".to_owned()) } else { Ok(keys) }
+    let keys: Vec<_> =
+        set.keys.into_iter().filter_map(|key| of_jwk(&serde_json::from_value(key).ok()?)).collect();
+    if keys.is_empty() {
+        Err("has no key for signatures by EdDSA, ES256 or RS256".to_owned())
+    } else {
+        Ok(keys)
+    }
 }
 
-/// A key for signatures of tokens; none when it is for something else, of another kind, too short or broken.
+/// A key for signatures of tokens; none when it is for something else, of another kind, too short
+/// or broken.
 fn of_jwk(jwk: &Jwk) -> Option<Key> {
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::RSA(rsa) => {
             // The least for RS256 (RFC 7518, 3.3), and the most that the library takes.
             let bytes = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?;
-            (256..=512).contains(&bytes.iter().skip_while(|byte| **byte == 0).count()).then_some(Algorithm::RS256)?
+            (256..=512)
+                .contains(&bytes.iter().skip_while(|byte| **byte == 0).count())
+                .then_some(Algorithm::RS256)?
         }
-        AlgorithmParameters::EllipticCurve(ec) => (ec.curve == EllipticCurve::P256).then_some(Algorithm::ES256)?,
-        AlgorithmParameters::OctetKeyPair(pair) => (pair.curve == EllipticCurve::Ed25519).then_some(Algorithm::EdDSA)?,
-        // Kinds that tokens are not signed with, and secrets, with which whoever reads the set could sign.
+        AlgorithmParameters::EllipticCurve(ec) => {
+            (ec.curve == EllipticCurve::P256).then_some(Algorithm::ES256)?
+        }
+        AlgorithmParameters::OctetKeyPair(pair) => {
+            (pair.curve == EllipticCurve::Ed25519).then_some(Algorithm::EdDSA)?
+        }
+        // Kinds that tokens are not signed with, and secrets, with which whoever reads the set
+        // could sign.
         _ => return None,
     };
     let common = &jwk.common;
-    let is_for_signatures = common.public_key_use.as_ref().is_none_or(|its| *its == PublicKeyUse::Signature)
+    let is_for_signatures = common
+        .public_key_use
+        .as_ref()
+        .is_none_or(|its| *its == PublicKeyUse::Signature)
         && common.key_operations.as_ref().is_none_or(|its| its.contains(&KeyOperations::Verify))
         && common.key_algorithm.is_none_or(|its| its.to_string() == format!("{algorithm:?}"));
     let decoding = is_for_signatures.then(|| DecodingKey::from_jwk(jwk).ok())??;
-    let is_whole = algorithm != Algorithm::EdDSA || decoding.try_get_as_bytes().is_ok_and(pem::is_sound_ed25519);
+    let is_whole = algorithm != Algorithm::EdDSA
+        || decoding.try_get_as_bytes().is_ok_and(pem::is_sound_ed25519);
     let is_usable = is_whole && crypto::verify("", b"", &decoding, algorithm).is_ok();
     is_usable.then(|| Key { id: common.key_id.clone(), algorithm, decoding })
 }
@@ -269,24 +326,43 @@ mod tests {
             ED.replace("Ed25519", "P-256"),
             ED.replace("s4RvotiM", ""),
             // Of small order, as it should be written and not.
-            ED.replace("s4RvotiMFvl6gBRzldaH-bhKqHrw31sb_oNKdXVbdxQ", "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA"),
-            ED.replace("s4RvotiMFvl6gBRzldaH-bhKqHrw31sb_oNKdXVbdxQ", "7v_______________________________________38"),
+            ED.replace(
+                "s4RvotiMFvl6gBRzldaH-bhKqHrw31sb_oNKdXVbdxQ",
+                "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
+            ),
+            ED.replace(
+                "s4RvotiMFvl6gBRzldaH-bhKqHrw31sb_oNKdXVbdxQ",
+                "7v_______________________________________38",
+            ),
             EC.replace("ES256", "ES384"),
             EC.replace("P-256", "P-384"),
             EC.replace("\"y\":\"K", "\"y\":\"L"),
             r#"{"kty":"RSA","n":"AQAB","e":"AQAB"}"#.to_owned(),
             "4711".to_owned(),
         ] {
-            assert!(set(&[&other]).is_err_and(|why| why.contains("no key for signatures")), "{other}");
-            assert!(set(&[&other, ED]).is_ok_and(|keys| keys.len() == 1 && keys[0].algorithm == Algorithm::EdDSA), "{other}");
+            assert!(
+                set(&[&other]).is_err_and(|why| why.contains("no key for signatures")),
+                "{other}"
+            );
+            assert!(
+                set(&[&other, ED])
+                    .is_ok_and(|keys| keys.len() == 1 && keys[0].algorithm == Algorithm::EdDSA),
+                "{other}"
+            );
         }
-        assert!(of_set("{}").is_err() && of_set("[]").is_err() && of_set(&" ".repeat(65 << 10)).is_err());
+        assert!(
+            of_set("{}").is_err()
+                && of_set("[]").is_err()
+                && of_set(&" ".repeat(65 << 10)).is_err()
+        );
         assert!(set(&[ED; 101]).is_err());
     }
 
     #[test]
     fn a_key_is_found_by_its_name_and_the_only_one_without() {
-        let of = |keys: &[&str]| KeySet::new(Source::File(PathBuf::new()), set(keys).unwrap_or_default());
+        let of = |keys: &[&str]| {
+            KeySet::new(Source::File(PathBuf::new()), set(keys).unwrap_or_default())
+        };
         let algorithm = |keys: &KeySet, id| keys.find(id).map(|key| key.algorithm);
         let both = of(&[ED, EC]);
         assert_eq!(
@@ -294,7 +370,10 @@ mod tests {
             (Some(Algorithm::EdDSA), None, None)
         );
         let one = of(&[EC]);
-        assert_eq!((algorithm(&one, None), algorithm(&one, Some("x"))), (Some(Algorithm::ES256), None));
+        assert_eq!(
+            (algorithm(&one, None), algorithm(&one, Some("x"))),
+            (Some(Algorithm::ES256), None)
+        );
         // A key of a name that comes twice is the first.
         let twice = of(&[ED, &EC.replace("\"use\"", "\"kid\":\"ed\",\"use\"")]);
         assert_eq!(algorithm(&twice, Some("ed")), Some(Algorithm::EdDSA));

@@ -1,4 +1,5 @@
-//! Minting in the audit trail: that a token was made, for which rights and until when, with its subject as a digest.
+//! Minting in the audit trail: that a token was made, for which rights and until when, with its
+//! subject as a digest.
 
 use ::entity::{
     id::MemberId,
@@ -58,7 +59,12 @@ impl Recorded for Record<'_> {
 ///
 /// # Errors
 /// FORBIDDEN unless it is done at the machine, CONFLICT `BUSY`.
-pub async fn record(db: &Database, viewer: &Viewer, bearer: &Viewer, minted: &Minted) -> Result<()> {
+pub async fn record(
+    db: &Database,
+    viewer: &Viewer,
+    bearer: &Viewer,
+    minted: &Minted,
+) -> Result<()> {
     viewer.require(Deed::KeepKeys)?;
     let record = Record {
         id: minted.id,

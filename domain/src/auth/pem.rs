@@ -19,11 +19,20 @@ const LARGEST: u64 = 64 << 10;
 const OF_NO_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
 
 /// The one key of a PEM file, by its label and text.
-pub(super) fn read<T>(setting: &str, file: &Path, read: impl FnOnce(&str, &[u8]) -> Result<T, String>) -> Result<T> {
+pub(super) fn read<T>(
+    setting: &str,
+    file: &Path,
+    read: impl FnOnce(&str, &[u8]) -> Result<T, String>,
+) -> Result<T> {
     let place = file.display();
     let text = files::read_text(file, LARGEST);
-    let text = text.map_err(|error| Error::invalid(setting, format!("names {place}, which can't be read: {error}")))?;
-    let labels: Vec<_> = text.lines().filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----")).collect();
+    let text = text.map_err(|error| {
+        Error::invalid(setting, format!("names {place}, which can't be read: {error}"))
+    })?;
+    let labels: Vec<_> = text
+        .lines()
+        .filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----"))
+        .collect();
     // OpenSSL writes the name of the curve before a key in the old form.
     let key = match labels.as_slice() {
         [label] | ["EC PARAMETERS", label] => read(label, text.as_bytes()),
@@ -37,32 +46,58 @@ pub(super) fn read<T>(setting: &str, file: &Path, read: impl FnOnce(&str, &[u8])
 pub(super) fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, DecodingKey), String> {
     match label {
         "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
-        "CERTIFICATE" => return Err("is a certificate; `openssl x509 -pubkey -noout` takes the public key out of it".to_owned()),
-        _ if label.ends_with("PRIVATE KEY") => return Err("is a private key; `openssl pkey -pubout` makes its public key".to_owned()),
+        "CERTIFICATE" => {
+            return Err(
+                "is a certificate; `openssl x509 -pubkey -noout` takes the public key out of it"
+                    .to_owned(),
+            );
+        }
+        _ if label.ends_with("PRIVATE KEY") => {
+            return Err("is a private key; `openssl pkey -pubout` makes its public key".to_owned());
+        }
         _ => return Err("is not a public key".to_owned()),
     }
     let is_usable = |key, algorithm| crypto::verify("", b"", key, algorithm).is_ok();
     if let Ok(key) = DecodingKey::from_ed_pem(pem) {
-        let holds = key.try_get_as_bytes().is_ok_and(is_sound_ed25519) && is_usable(&key, Algorithm::EdDSA);
-        return if holds { Ok((Algorithm::EdDSA, key)) } else { Err("is a broken Ed25519 key".to_owned()) };
+        let holds =
+            key.try_get_as_bytes().is_ok_and(is_sound_ed25519) && is_usable(&key, Algorithm::EdDSA);
+        return if holds {
+            Ok((Algorithm::EdDSA, key))
+        } else {
+            Err("is a broken Ed25519 key".to_owned())
+        };
     }
     if let Ok(key) = DecodingKey::from_ec_pem(pem) {
         let holds = is_usable(&key, Algorithm::ES256);
-        return if holds { Ok((Algorithm::ES256, key)) } else { Err("is on another curve than P-256".to_owned()) };
+        return if holds {
+            Ok((Algorithm::ES256, key))
+        } else {
+            Err("is on another curve than P-256".to_owned())
+        };
     }
     let key = DecodingKey::from_rsa_pem(pem).map_err(|_| OF_NO_KIND.to_owned())?;
-    let components = key.try_get_as_bytes().and_then(DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key);
-    let (modulus, _) = components.map_err(|_| "is a broken RSA key, or one of more than 4096 bits".to_owned())?;
+    let components = key
+        .try_get_as_bytes()
+        .and_then(DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key);
+    let (modulus, _) =
+        components.map_err(|_| "is a broken RSA key, or one of more than 4096 bits".to_owned())?;
     // The least for RS256 (RFC 7518, 3.3).
-    if modulus.len() < 256 { Err("is an RSA key of less than 2048 bits".to_owned()) } else { Ok((Algorithm::RS256, key)) }
+    if modulus.len() < 256 {
+        Err("is an RSA key of less than 2048 bits".to_owned())
+    } else {
+        Ok((Algorithm::RS256, key))
+    }
 }
 
-/// Returns `true` for the 32 bytes of an Ed25519 public key that only the holder of its private key can sign for: written as RFC 8032 (5.1.2)
-/// wants it, and of no small order. For a key of small order, signatures that verify can be made without any private key.
+/// Returns `true` for the 32 bytes of an Ed25519 public key that only the holder of its private key
+/// can sign for: written as RFC 8032 (5.1.2) wants it, and of no small order. For a key of small
+/// order, signatures that verify can be made without any private key.
 pub(super) fn is_sound_ed25519(bytes: &[u8]) -> bool {
     let Ok(bytes) = <&[u8; 32]>::try_from(bytes) else { return false };
     // y is below the field's prime, 2^255 - 19; the highest bit is the sign of x.
-    let is_canonical = bytes[0] < 0xed || bytes[1..31].iter().any(|byte| *byte != 0xff) || bytes[31] & 0x7f != 0x7f;
+    let is_canonical = bytes[0] < 0xed
+        || bytes[1..31].iter().any(|byte| *byte != 0xff)
+        || bytes[31] & 0x7f != 0x7f;
     is_canonical && VerifyingKey::from_bytes(bytes).is_ok_and(|key| !key.is_weak())
 }
 
@@ -70,10 +105,19 @@ pub(super) fn is_sound_ed25519(bytes: &[u8]) -> bool {
 pub(super) fn private_key(label: &str, pem: &[u8]) -> Result<EncodingKey, String> {
     match label {
         "PRIVATE KEY" | "RSA PRIVATE KEY" => {}
-        "EC PRIVATE KEY" => return Err("has its key in the old form; `openssl pkcs8 -topk8 -nocrypt` writes it anew".to_owned()),
-        "ENCRYPTED PRIVATE KEY" => return Err("is encrypted; `openssl pkey` decrypts it".to_owned()),
+        "EC PRIVATE KEY" => {
+            return Err(
+                "has its key in the old form; `openssl pkcs8 -topk8 -nocrypt` writes it anew"
+                    .to_owned(),
+            );
+        }
+        "ENCRYPTED PRIVATE KEY" => {
+            return Err("is encrypted; `openssl pkey` decrypts it".to_owned());
+        }
         _ => return Err("is not a private key".to_owned()),
     }
-    let key = EncodingKey::from_ed_pem(pem).or_else(|_| EncodingKey::from_ec_pem(pem)).or_else(|_| EncodingKey::from_rsa_pem(pem));
+    let key = EncodingKey::from_ed_pem(pem)
+        .or_else(|_| EncodingKey::from_ec_pem(pem))
+        .or_else(|_| EncodingKey::from_rsa_pem(pem));
     key.map_err(|_| OF_NO_KIND.to_owned())
 }

@@ -1,8 +1,8 @@
-//! Tokens that no longer hold before they expire: those that were revoked, those of members that have left, and those of members'
-//! contacts that have ended.
+//! Tokens that no longer hold before they expire: those that were revoked, those of members that
+//! have left, and those of members' contacts that have ended.
 //!
-//! Every request is held against what the server knows of them, and asks the database nothing: it reads them when it starts, and again
-//! when the trail says that there are more.
+//! Every request is held against what the server knows of them, and asks the database nothing: it
+//! reads them when it starts, and again when the trail says that there are more.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -46,11 +46,17 @@ pub enum Which {
     Token(String),
 }
 
-/// Calls tokens back. Whose they were stands in the register only as a digest, which tells nobody who that is.
+/// Calls tokens back. Whose they were stands in the register only as a digest, which tells nobody
+/// who that is.
 ///
 /// # Errors
 /// FORBIDDEN unless it is done at the machine, INVALID naming every bad field.
-pub async fn revoke(db: &Database, viewer: &Viewer, which: &Which, reason: Option<&str>) -> Result<()> {
+pub async fn revoke(
+    db: &Database,
+    viewer: &Viewer,
+    which: &Which,
+    reason: Option<&str>,
+) -> Result<()> {
     viewer.require(Deed::KeepKeys)?;
     let mut faults = Faults::default();
     let reason = faults.optional_text("reason", reason, LINE);
@@ -61,22 +67,28 @@ pub async fn revoke(db: &Database, viewer: &Viewer, which: &Which, reason: Optio
     faults.finish()?;
     let mut change = audit::begin(db, viewer, REVOKE).await?;
     let subject_sha256 = subject.as_deref().map(address);
-    note(&mut change, Model { subject_sha256, token_id: token, reason, ..Model::default() }).await?;
+    note(&mut change, Model { subject_sha256, token_id: token, reason, ..Model::default() })
+        .await?;
     change.commit().await
 }
 
 /// Reason recorded when the tokens of a contact that has ended are revoked.
 const CONTACT_ENDED: &str = "the contact has ended";
 
-/// Revokes the tokens of an association's contact, whose subject is the e-mail address, within the change that ends it: those too that were
-/// issued after its last day, when that is recorded afterwards. Tokens with any role but MEMBER, or of another association, hold on: the
-/// address of an auditor among the contacts of a member must not lock the auditor out.
+/// Revokes the tokens of an association's contact, whose subject is the e-mail address, within the
+/// change that ends it: those too that were issued after its last day, when that is recorded
+/// afterwards. Tokens with any role but MEMBER, or of another association, hold on: the address of
+/// an auditor among the contacts of a member must not lock the auditor out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn end(change: &mut Change, email: &str, member: MemberId) -> Result<()> {
-    let row =
-        Model { subject_sha256: Some(address(email)), reason: Some(CONTACT_ENDED.to_owned()), member_id: Some(member), ..Model::default() };
+    let row = Model {
+        subject_sha256: Some(address(email)),
+        reason: Some(CONTACT_ENDED.to_owned()),
+        member_id: Some(member),
+        ..Model::default()
+    };
     note(change, row).await
 }
 
@@ -91,7 +103,8 @@ fn digest(subject: &str) -> String {
     Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The same of an e-mail address, in capitals or small letters: whoever issues tokens may write it otherwise.
+/// The same of an e-mail address, in capitals or small letters: whoever issues tokens may write it
+/// otherwise.
 pub(super) fn address(subject: &str) -> String {
     digest(&subject.to_lowercase())
 }
@@ -114,13 +127,16 @@ impl From<Reason> for Error {
         Self::Unauthenticated(match reason {
             Reason::Expired => "the token has expired".into(),
             Reason::Revoked => "the token was revoked; get a new one".into(),
-            Reason::Ended => "the token was issued to a contact that has ended; get a new one".into(),
+            Reason::Ended => {
+                "the token was issued to a contact that has ended; get a new one".into()
+            }
             Reason::Left => "the token is of an association whose membership has ended".into(),
         })
     }
 }
 
-/// A subject by its digest, and the association that it is a contact of; null: whatever its tokens are for.
+/// A subject by its digest, and the association that it is a contact of; null: whatever its tokens
+/// are for.
 type Bearer = (String, Option<MemberId>);
 
 /// What was called back, and who has ended.
@@ -128,27 +144,34 @@ type Bearer = (String, Option<MemberId>);
 struct Known {
     /// The last second in which a revoked token was issued.
     subjects: HashMap<Bearer, i64>,
-    /// Subjects whose tokens are revoked until a second when MEMBER is their only role: rows of before the association stood there.
+    /// Subjects whose tokens are revoked until a second when MEMBER is their only role: rows of
+    /// before the association stood there.
     members_alone: HashMap<String, i64>,
     /// Ids of tokens.
     tokens: HashSet<String>,
-    /// By e-mail address and association, the first instant after the last day of the last contact that has it, past or to come.
+    /// By e-mail address and association, the first instant after the last day of the last contact
+    /// that has it, past or to come.
     ended: HashMap<(String, MemberId), DateTime<Utc>>,
     /// Members that have left or will, with the first instant after their last day.
     left: HashMap<MemberId, DateTime<Utc>>,
 }
 
 impl Known {
-    /// Until when the token holds, and why no longer. One that does not say when it was issued may have been issued before anything.
+    /// Until when the token holds, and why no longer. One that does not say when it was issued may
+    /// have been issued before anything.
     fn until(&self, token: &Verified, former_days: TimeDelta) -> (DateTime<Utc>, Reason) {
         let revoked = (DateTime::<Utc>::MIN_UTC, Reason::Revoked);
         if token.id.as_ref().is_some_and(|id| self.tokens.contains(id)) {
             return revoked;
         }
         let (viewer, mut until) = (&token.viewer, (token.until, Reason::Expired));
-        // Whose rights change at the end of a membership: those who are to read on for a while must be looked at again then.
+        // Whose rights change at the end of a membership: those who are to read on for a while must
+        // be looked at again then.
         let left = viewer.member.and_then(|member| self.left.get(&member));
-        if let Some(end) = left.map(|end| if viewer.is_former_member { *end + former_days } else { *end }).filter(|end| *end < until.0) {
+        if let Some(end) = left
+            .map(|end| if viewer.is_former_member { *end + former_days } else { *end })
+            .filter(|end| *end < until.0)
+        {
             until = (end, Reason::Left);
         }
         // Most of the time there is nothing to compare with, and so nothing to calculate.
@@ -158,7 +181,8 @@ impl Known {
         let (own, exact) = (address(&viewer.subject), digest(&viewer.subject));
         let of_contact = viewer.member.filter(|_| viewer.roles == [Role::Member]);
         // Rows of before are of subjects as they were written.
-        let mut last = self.subjects.get(&(exact.clone(), None)).max(self.subjects.get(&(own.clone(), None)));
+        let mut last =
+            self.subjects.get(&(exact.clone(), None)).max(self.subjects.get(&(own.clone(), None)));
         if let Some(member) = of_contact {
             last = last.max(self.subjects.get(&(own.clone(), Some(member))));
             last = last.max(self.members_alone.get(&own)).max(self.members_alone.get(&exact));
@@ -167,16 +191,25 @@ impl Known {
             return revoked;
         }
         match of_contact.and_then(|member| self.ended.get(&(own, member))) {
-            Some(end) if *end < until.0 && token.issued.is_none_or(|issued| issued < end.timestamp()) => (*end, Reason::Ended),
+            Some(end)
+                if *end < until.0 && token.issued.is_none_or(|issued| issued < end.timestamp()) =>
+            {
+                (*end, Reason::Ended)
+            }
             _ => until,
         }
     }
 
-    /// Takes from a token what belongs to a membership that has ended at `now`: all of it, or all but reading a former member's own
-    /// agreements and invoices. A token with other roles holds on for those.
+    /// Takes from a token what belongs to a membership that has ended at `now`: all of it, or all
+    /// but reading a former member's own agreements and invoices. A token with other roles holds on
+    /// for those.
     fn narrow(&self, token: &mut Verified, former_days: TimeDelta, now: DateTime<Utc>) {
         let viewer = &mut token.viewer;
-        let Some(end) = viewer.member.and_then(|member| self.left.get(&member)).filter(|end| **end <= now) else { return };
+        let Some(end) =
+            viewer.member.and_then(|member| self.left.get(&member)).filter(|end| **end <= now)
+        else {
+            return;
+        };
         if now < *end + former_days {
             viewer.is_former_member = true;
         } else if viewer.roles != [Role::Member] {
@@ -195,7 +228,8 @@ pub struct Revocations {
 }
 
 impl Revocations {
-    /// Nothing is known yet; `former_days` is for how many days a member that has left reads its own agreements and invoices.
+    /// Nothing is known yet; `former_days` is for how many days a member that has left reads its
+    /// own agreements and invoices.
     #[must_use]
     pub fn new(former_days: u16) -> Self {
         Self { former_days: TimeDelta::days(i64::from(former_days)), ..Self::default() }
@@ -229,9 +263,11 @@ impl Revocations {
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn read(&self, db: &Database) -> Result<()> {
-        let mut known = Known { ended: ended(db).await?, left: left(db).await?, ..Known::default() };
+        let mut known =
+            Known { ended: ended(db).await?, left: left(db).await?, ..Known::default() };
         let rows = Entity::find().all(db.read()).await?;
-        let is_older = |row: &&Model| row.member_id.is_none() && row.reason.as_deref() == Some(CONTACT_ENDED);
+        let is_older =
+            |row: &&Model| row.member_id.is_none() && row.reason.as_deref() == Some(CONTACT_ENDED);
         let manual = revoked_manually(db, rows.iter().filter(is_older).map(|row| row.id)).await?;
         for row in rows {
             let is_of_contact = is_older(&&row) && !manual.contains(&row.id);
@@ -248,11 +284,14 @@ impl Revocations {
         Ok(())
     }
 
-    /// Reads them again when the trail has more of them after this revision, for as long as it is polled.
+    /// Reads them again when the trail has more of them after this revision, for as long as it is
+    /// polled.
     pub async fn keep(&self, db: &Database, mut read: i64) {
         let mut changed = db.changed();
         loop {
-            let Ok(last) = changed.wait_for(|last| *last > read).await.map(|last| *last) else { return };
+            let Ok(last) = changed.wait_for(|last| *last > read).await.map(|last| *last) else {
+                return;
+            };
             match self.read_between(db, read, last).await {
                 Ok(()) => read = last,
                 Err(cause) => {
@@ -267,36 +306,59 @@ impl Revocations {
         use audit_entry::Column;
         let more = audit_entry::Entity::find().select_only().column(Column::Revision);
         let more = more.filter(Column::Revision.gt(after)).filter(Column::Revision.lte(upto));
-        let more = more.filter(Column::SubjectKind.is_in([SubjectKind::Token, SubjectKind::Contact, SubjectKind::Member])).limit(1);
+        let more = more
+            .filter(Column::SubjectKind.is_in([
+                SubjectKind::Token,
+                SubjectKind::Contact,
+                SubjectKind::Member,
+            ]))
+            .limit(1);
         let more: Option<i64> = more.into_tuple().one(db.read()).await?;
         if more.is_some() { self.read(db).await } else { Ok(()) }
     }
 }
 
-/// Returns which of these revocations were made by command, by their audit entries. Those of contacts that have ended used to cover every
-/// token.
-async fn revoked_manually(db: &Database, ids: impl Iterator<Item = TokenRevocationId>) -> Result<HashSet<TokenRevocationId>> {
+/// Returns which of these revocations were made by command, by their audit entries. Those of
+/// contacts that have ended used to cover every token.
+async fn revoked_manually(
+    db: &Database,
+    ids: impl Iterator<Item = TokenRevocationId>,
+) -> Result<HashSet<TokenRevocationId>> {
     use audit_entry::Column;
     let ids: Vec<TokenRevocationId> = ids.collect();
     if ids.is_empty() {
         return Ok(HashSet::new());
     }
-    let entries = audit_entry::Entity::find().select_only().column(Column::SubjectId).filter(Column::SubjectKind.eq(SubjectKind::Token));
-    let entries = entries.filter(Column::Action.eq(REVOKE)).filter(among(db.backend(), Expr::col(Column::SubjectId), ids));
+    let entries = audit_entry::Entity::find()
+        .select_only()
+        .column(Column::SubjectId)
+        .filter(Column::SubjectKind.eq(SubjectKind::Token));
+    let entries = entries.filter(Column::Action.eq(REVOKE)).filter(among(
+        db.backend(),
+        Expr::col(Column::SubjectId),
+        ids,
+    ));
     let found: Vec<Uuid> = entries.into_tuple().all(db.read()).await?;
     Ok(found.into_iter().map(TokenRevocationId::from).collect())
 }
 
-/// By member and by the digest of each e-mail address whose every contact of that member has a last day, the first instant after the last
-/// of these days.
+/// By member and by the digest of each e-mail address whose every contact of that member has a last
+/// day, the first instant after the last of these days.
 async fn ended(db: &Database) -> Result<HashMap<(String, MemberId), DateTime<Utc>>> {
     use contact::Column;
-    let rows = contact::Entity::find().select_only().column(Column::Email).column(Column::MemberId).expr(Column::ValidTo.max());
-    let rows =
-        rows.expr(Expr::cust("COUNT(*) = COUNT(valid_to)")).filter(Column::Email.is_not_null()).filter(Column::MemberId.is_not_null());
+    let rows = contact::Entity::find()
+        .select_only()
+        .column(Column::Email)
+        .column(Column::MemberId)
+        .expr(Column::ValidTo.max());
+    let rows = rows
+        .expr(Expr::cust("COUNT(*) = COUNT(valid_to)"))
+        .filter(Column::Email.is_not_null())
+        .filter(Column::MemberId.is_not_null());
     let rows: Vec<(String, MemberId, Option<NaiveDate>, bool)> =
         rows.group_by(Column::Email).group_by(Column::MemberId).into_tuple().all(db.read()).await?;
-    let mut ended: HashMap<(String, MemberId), Option<DateTime<Utc>>> = HashMap::with_capacity(rows.len());
+    let mut ended: HashMap<(String, MemberId), Option<DateTime<Utc>>> =
+        HashMap::with_capacity(rows.len());
     for (email, member, last, all_end) in rows {
         let end = last.filter(|_| all_end).and_then(|last| last.succ_opt()).map(start_of);
         // The same address, written otherwise.
@@ -309,9 +371,16 @@ async fn ended(db: &Database) -> Result<HashMap<(String, MemberId), DateTime<Utc
 /// The first instant after the last day of each member that has one.
 async fn left(db: &Database) -> Result<HashMap<MemberId, DateTime<Utc>>> {
     use member::Column;
-    let rows = member::Entity::find().select_only().column(Column::Id).column(Column::LeftOn).filter(Column::LeftOn.is_not_null());
+    let rows = member::Entity::find()
+        .select_only()
+        .column(Column::Id)
+        .column(Column::LeftOn)
+        .filter(Column::LeftOn.is_not_null());
     let rows: Vec<(MemberId, NaiveDate)> = rows.into_tuple().all(db.read()).await?;
-    Ok(rows.into_iter().filter_map(|(member, last)| Some((member, start_of(last.succ_opt()?)))).collect())
+    Ok(rows
+        .into_iter()
+        .filter_map(|(member, last)| Some((member, start_of(last.succ_opt()?))))
+        .collect())
 }
 
 /// Tells when there is more to know of tokens that no longer hold.

@@ -1,18 +1,23 @@
-//! Subjects of tokens (`sub`): names in the audit trail that a reader can't take for another person's or the program's own.
+//! Subjects of tokens (`sub`): names in the audit trail that a reader can't take for another
+//! person's or the program's own.
 //!
-//! Names that look alike are distinguished by UTS 39 (Unicode Security Mechanisms): which characters identifiers are made of, which
-//! scripts go together, and which characters look like others.
+//! Names that look alike are distinguished by UTS 39 (Unicode Security Mechanisms): which
+//! characters identifiers are made of, which scripts go together, and which characters look like
+//! others.
 
 use std::{collections::HashSet, sync::LazyLock};
 
 use unicode_normalization::is_nfc;
-use unicode_security::{GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection, skeleton};
+use unicode_security::{
+    GeneralSecurityProfile, RestrictionLevel, RestrictionLevelDetection, skeleton,
+};
 
 use super::viewer::{OPERATOR, OPERATORS};
 use crate::error::LINE;
 
-/// Checks that a subject is of 1 to 300 characters that show themselves, of scripts that go together, and nothing that looks like another
-/// subject in ASCII or like a name of the program itself.
+/// Checks that a subject is of 1 to 300 characters that show themselves, of scripts that go
+/// together, and nothing that looks like another subject in ASCII or like a name of the program
+/// itself.
 ///
 /// # Errors
 /// A description of what is wrong, in words that follow "the token".
@@ -32,12 +37,17 @@ pub(super) fn check(subject: &str) -> Result<(), String> {
     }
     // Letters with marks in two parts look like those in one.
     if !is_nfc(subject) {
-        return Err("has a subject (sub) that is not in the Unicode normalization form C".to_owned());
+        return Err(
+            "has a subject (sub) that is not in the Unicode normalization form C".to_owned()
+        );
     }
     // A Latin letter that looks like two others, as æ, is a letter of its own.
     let is_foreign = subject.chars().any(|char| !char.is_ascii() && !is_latin(char));
     if is_mixed(subject) || (is_foreign && skeleton(subject).all(|char| char.is_ascii())) {
-        return Err("has a subject (sub) with letters of one script that look like those of another".to_owned());
+        return Err(
+            "has a subject (sub) with letters of one script that look like those of another"
+                .to_owned(),
+        );
     }
     if is_of_program(subject) {
         return Err("has a subject (sub) that is like a name of this program itself".to_owned());
@@ -45,14 +55,16 @@ pub(super) fn check(subject: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// Returns `true` for printable ASCII, and for other characters that identifiers may have and that look like no single one of ASCII.
+/// Returns `true` for printable ASCII, and for other characters that identifiers may have and that
+/// look like no single one of ASCII.
 fn is_plain(char: char) -> bool {
     if char.is_ascii() {
         return char == ' ' || char.is_ascii_graphic();
     }
     let mut buffer = [0; 4];
     let mut alike = skeleton(char.encode_utf8(&mut buffer)).fuse();
-    let looks_like_ascii = alike.next().is_some_and(|first| first.is_ascii()) && alike.next().is_none();
+    let looks_like_ascii =
+        alike.next().is_some_and(|first| first.is_ascii()) && alike.next().is_none();
     // Whole names of another script have letters that look like ours; those are looked at together.
     char.identifier_allowed() && !(looks_like_ascii && is_latin(char))
 }
@@ -64,20 +76,26 @@ fn is_latin(char: char) -> bool {
     !is_mixed(&format!("a{text}"))
 }
 
-/// Returns `true` when letters of scripts stand together that no language writes together, as Latin and Cyrillic ones.
+/// Returns `true` when letters of scripts stand together that no language writes together, as Latin
+/// and Cyrillic ones.
 fn is_mixed(subject: &str) -> bool {
     // What identifiers are not made of, as @ and spaces, belongs to every script.
-    let letters: String = subject.chars().filter(|char| char.is_alphanumeric() || !char.is_ascii()).collect();
+    let letters: String =
+        subject.chars().filter(|char| char.is_alphanumeric() || !char.is_ascii()).collect();
     letters.as_str().detect_restriction_level() > RestrictionLevel::HighlyRestrictive
 }
 
-/// Returns `true` for what looks like the name of the program or of one of its operators, whatever its capitals, blanks and punctuation.
+/// Returns `true` for what looks like the name of the program or of one of its operators, whatever
+/// its capitals, blanks and punctuation.
 fn is_of_program(subject: &str) -> bool {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| folded(OPERATOR));
-    static NAMES: LazyLock<HashSet<String>> = LazyLock::new(|| OPERATORS.iter().map(|operator| folded(operator)).collect());
+    static NAMES: LazyLock<HashSet<String>> =
+        LazyLock::new(|| OPERATORS.iter().map(|operator| folded(operator)).collect());
     let name = folded(subject);
     let rest = name.strip_prefix(PROGRAM.as_str());
-    subject.starts_with(OPERATOR) || NAMES.contains(&name) || rest.is_some_and(|rest| rest.is_empty() || NAMES.contains(rest))
+    subject.starts_with(OPERATOR)
+        || NAMES.contains(&name)
+        || rest.is_some_and(|rest| rest.is_empty() || NAMES.contains(rest))
 }
 
 /// Returns what a name looks like, without capitals, blanks and punctuation.
@@ -125,8 +143,14 @@ mod tests {
                 }
                 let text = std::fs::read_to_string(&path).unwrap();
                 let marker = ["Viewer::operator", "(\""].concat();
-                for name in text.split(marker.as_str()).skip(1).filter_map(|rest| rest.split('"').next()) {
-                    assert!(OPERATORS.contains(&name), "{} has the operator {name}, which OPERATORS lacks", path.display());
+                for name in
+                    text.split(marker.as_str()).skip(1).filter_map(|rest| rest.split('"').next())
+                {
+                    assert!(
+                        OPERATORS.contains(&name),
+                        "{} has the operator {name}, which OPERATORS lacks",
+                        path.display()
+                    );
                     found += 1;
                 }
             }
@@ -164,7 +188,11 @@ mod tests {
             ("system", "program"),
             ("S Y S T E M", "program"),
         ] {
-            assert!(check(subject).is_err_and(|reason| reason.contains(why)), "{subject:?} is {:?}", check(subject));
+            assert!(
+                check(subject).is_err_and(|reason| reason.contains(why)),
+                "{subject:?} is {:?}",
+                check(subject)
+            );
         }
     }
 }

@@ -4,7 +4,9 @@ use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
 use entity::id::MemberId;
-use jsonwebtoken::{Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto, errors::ErrorKind};
+use jsonwebtoken::{
+    Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto, errors::ErrorKind,
+};
 use serde_json::{Value, json};
 use uuid::Uuid;
 
@@ -36,7 +38,8 @@ pub struct Verified {
     pub id: Option<String>,
 }
 
-/// The keys that tokens are verified with, the key that signs them when there is one, and what every token must say.
+/// The keys that tokens are verified with, the key that signs them when there is one, and what
+/// every token must say.
 #[derive(Clone, Debug)]
 pub struct Keys {
     verifying: Arc<KeySet>,
@@ -68,30 +71,45 @@ struct Signing {
 }
 
 impl Keys {
-    /// The keys that are set. Those of an issuer elsewhere are read later: see [`Keys::keep_fresh`].
+    /// The keys that are set. Those of an issuer elsewhere are read later: see
+    /// [`Keys::keep_fresh`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the setting, when there is not exactly one kind of verification key, a file can't be read, holds another kind
-    /// of key, or the signing key does not belong to a public key.
+    /// [`Error::Invalid`] naming the setting, when there is not exactly one kind of verification
+    /// key, a file can't be read, holds another kind of key, or the signing key does not belong to
+    /// a public key.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
-        let (issuer, audience, most_days) = (settings.jwt_issuer.clone(), settings.jwt_audience.clone(), settings.max_token_days);
+        let (issuer, audience, most_days) =
+            (settings.jwt_issuer.clone(), settings.jwt_audience.clone(), settings.max_token_days);
         let (verifying, setting) = match settings.verification_key()? {
             VerificationKey::Secrets(secrets) => {
-                let secrets: Vec<_> = secrets.iter().map(|secret| secret.expose().as_bytes()).collect();
+                let secrets: Vec<_> =
+                    secrets.iter().map(|secret| secret.expose().as_bytes()).collect();
                 return Ok(Self { most_days, ..Self::of_secrets(&secrets, issuer, audience) });
             }
             VerificationKey::PublicKey(file) => (KeySet::of_pem(file)?, config::JWT_PUBLIC_KEY),
             VerificationKey::KeySet(file) => (KeySet::of_file(file)?, config::JWT_JWKS),
-            VerificationKey::Issuer(url, every) => (KeySet::of_issuer(url, every), config::JWT_JWKS),
+            VerificationKey::Issuer(url, every) => {
+                (KeySet::of_issuer(url, every), config::JWT_JWKS)
+            }
         };
         let signing: Option<Result<Signing>> = settings.jwt_signing_key.as_deref().map(|file| {
             let key = pem::read(config::JWT_SIGNING_KEY, file, pem::private_key)?;
             let is_pair = |of: &Arc<Key>| {
                 let signature = crypto::sign(b"pair", &key, of.algorithm);
-                signature.and_then(|signature| crypto::verify(&signature, b"pair", &of.decoding, of.algorithm)).is_ok_and(|holds| holds)
+                signature
+                    .and_then(|signature| {
+                        crypto::verify(&signature, b"pair", &of.decoding, of.algorithm)
+                    })
+                    .is_ok_and(|holds| holds)
             };
             let public = verifying.all().into_iter().find(is_pair);
-            let public = public.ok_or_else(|| Error::invalid(config::JWT_SIGNING_KEY, format!("is not the private key of {setting}")))?;
+            let public = public.ok_or_else(|| {
+                Error::invalid(
+                    config::JWT_SIGNING_KEY,
+                    format!("is not the private key of {setting}"),
+                )
+            })?;
             Ok(Signing { algorithm: public.algorithm, key, id: public.id.clone() })
         });
         Ok(Self { verifying, signing: signing.transpose()?, issuer, audience, most_days })
@@ -100,19 +118,27 @@ impl Keys {
     /// Keys of a random secret, which nobody else has and which end with the process.
     #[must_use]
     pub fn demo() -> Self {
-        Self::of_secrets(&[&rand::random::<[u8; 32]>()], config::TOKEN_NAME.to_owned(), config::TOKEN_NAME.to_owned())
+        Self::of_secrets(
+            &[&rand::random::<[u8; 32]>()],
+            config::TOKEN_NAME.to_owned(),
+            config::TOKEN_NAME.to_owned(),
+        )
     }
 
     /// Keys of these secrets: the first signs, and every one verifies.
     fn of_secrets(secrets: &[&[u8]], issuer: String, audience: String) -> Self {
         let verifying = secrets.iter().map(|secret| DecodingKey::from_secret(secret));
         let verifying = KeySet::fixed(Algorithm::HS256, verifying);
-        let signing =
-            secrets.first().map(|secret| Signing { algorithm: Algorithm::HS256, key: EncodingKey::from_secret(secret), id: None });
+        let signing = secrets.first().map(|secret| Signing {
+            algorithm: Algorithm::HS256,
+            key: EncodingKey::from_secret(secret),
+            id: None,
+        });
         Self { verifying, signing, issuer, audience, most_days: config::MAX_TOKEN_DAYS }
     }
 
-    /// Reads the keys anew, now and again and when others have changed them, for as long as it is polled.
+    /// Reads the keys anew, now and again and when others have changed them, for as long as it is
+    /// polled.
     pub async fn keep_fresh(&self) {
         self.verifying.keep_fresh().await;
     }
@@ -123,7 +149,8 @@ impl Keys {
         !self.verifying.all().is_empty()
     }
 
-    /// Looks whether there is a new key when the token names one that is not known; for [`Keys::verify`] to be called then.
+    /// Looks whether there is a new key when the token names one that is not known; for
+    /// [`Keys::verify`] to be called then.
     pub async fn seek(&self, token: &str) {
         let named = Some(token)
             .filter(|token| self.verifying.is_set() && token.len() <= LONGEST)
@@ -133,23 +160,28 @@ impl Keys {
         }
     }
 
-    /// Who the token says its bearer is, and until when. A claim that belongs to a role is read for that role alone.
+    /// Who the token says its bearer is, and until when. A claim that belongs to a role is read for
+    /// that role alone.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the token is not signed by our key with its algorithm, not for us, not valid at `now`, or does not make sense.
+    /// [`Error::Unauthenticated`] when the token is not signed by our key with its algorithm, not
+    /// for us, not valid at `now`, or does not make sense.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Verified> {
         if token.len() > LONGEST {
             return Err(refused(format!("is longer than {LONGEST} bytes")));
         }
         // The library knows no algorithm `none`, and takes a header with it for unreadable.
-        let header = jsonwebtoken::decode_header(token).map_err(|_| refused(format!("is not a JWT signed with {}", self.algorithms())))?;
+        let header = jsonwebtoken::decode_header(token)
+            .map_err(|_| refused(format!("is not a JWT signed with {}", self.algorithms())))?;
         let keys = self.verifying.candidates(header.kid.as_deref());
-        let key = keys.first().ok_or_else(|| refused("names no key (kid) that this server knows"))?;
+        let key =
+            keys.first().ok_or_else(|| refused("names no key (kid) that this server knows"))?;
         if header.alg != key.algorithm {
             return Err(refused(format!("must be signed with {:?}", key.algorithm)));
         }
         check_type(header.typ.as_deref())?;
-        // Extensions that the reader doesn't know must be refused (RFC 7515, 4.1.11), and we know none.
+        // Extensions that the reader doesn't know must be refused (RFC 7515, 4.1.11), and we know
+        // none.
         if header.crit.is_some() {
             return Err(refused("has critical extensions (crit), which are not supported"));
         }
@@ -159,20 +191,30 @@ impl Keys {
         validation.set_required_spec_claims(&["iss", "aud"]);
         // The library would ask the machine's clock.
         (validation.validate_exp, validation.validate_nbf) = (false, false);
-        let mut read = keys.iter().map(|key| jsonwebtoken::decode::<Value>(token, &key.decoding, &validation));
-        let is_of_other =
-            |read: &Result<_, jsonwebtoken::errors::Error>| read.as_ref().is_err_and(|error| *error.kind() == ErrorKind::InvalidSignature);
-        let Some(read) = read.find(|read| !is_of_other(read)) else { return Err(self.refusal(&ErrorKind::InvalidSignature)) };
+        let mut read =
+            keys.iter().map(|key| jsonwebtoken::decode::<Value>(token, &key.decoding, &validation));
+        let is_of_other = |read: &Result<_, jsonwebtoken::errors::Error>| {
+            read.as_ref().is_err_and(|error| *error.kind() == ErrorKind::InvalidSignature)
+        };
+        let Some(read) = read.find(|read| !is_of_other(read)) else {
+            return Err(self.refusal(&ErrorKind::InvalidSignature));
+        };
         let claims = read.map_err(|error| self.refusal(error.kind()))?.claims;
         check_use(&claims)?;
         let until = check_times(&claims, self.most_days, now)?;
         let issued = claims["iat"].as_f64().map(|seconds| seconds as i64);
-        Ok(Verified { viewer: viewer_of(&claims)?, until, issued, id: claims["jti"].as_str().map(str::to_owned) })
+        Ok(Verified {
+            viewer: viewer_of(&claims)?,
+            until,
+            issued,
+            id: claims["jti"].as_str().map(str::to_owned),
+        })
     }
 
     /// The algorithms of the keys.
     fn algorithms(&self) -> String {
-        let mut names: Vec<_> = self.verifying.all().iter().map(|key| format!("{:?}", key.algorithm)).collect();
+        let mut names: Vec<_> =
+            self.verifying.all().iter().map(|key| format!("{:?}", key.algorithm)).collect();
         names.sort_unstable();
         names.dedup();
         names.join(" or ")
@@ -182,8 +224,12 @@ impl Keys {
     fn refusal(&self, kind: &ErrorKind) -> Error {
         match kind {
             ErrorKind::InvalidSignature => refused("is not signed by the key of this server"),
-            ErrorKind::InvalidIssuer => refused(format!("must have the issuer (iss) {}", self.issuer)),
-            ErrorKind::InvalidAudience => refused(format!("must have the audience (aud) {}", self.audience)),
+            ErrorKind::InvalidIssuer => {
+                refused(format!("must have the issuer (iss) {}", self.issuer))
+            }
+            ErrorKind::InvalidAudience => {
+                refused(format!("must have the audience (aud) {}", self.audience))
+            }
             ErrorKind::MissingRequiredClaim(claim) => refused(format!("has no claim {claim}")),
             _ => refused("can't be read"),
         }
@@ -192,8 +238,10 @@ impl Keys {
     /// A token that says who `viewer` is, from `now` for `days` days of 24 hours.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when there is no signing key, the days are not 1 to SAMREGISTER_MAX_TOKEN_DAYS, or the viewer lacks what a role needs or has what
-    /// belongs to a role that it lacks; [`Error::Unauthenticated`] when [`Keys::verify`] would refuse the token for something else.
+    /// [`Error::Invalid`] when there is no signing key, the days are not 1 to
+    /// SAMREGISTER_MAX_TOKEN_DAYS, or the viewer lacks what a role needs or has what belongs to a
+    /// role that it lacks; [`Error::Unauthenticated`] when [`Keys::verify`] would refuse the token
+    /// for something else.
     pub fn mint(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<String> {
         Ok(self.issue(viewer, days, now)?.token)
     }
@@ -210,8 +258,16 @@ impl Keys {
             (Role::ActivityLead, "activities", !viewer.activities.is_empty()),
             (Role::Service, "scope", !viewer.scopes.is_empty()),
         ] {
-            faults.expect(is_given || !viewer.is(role), claim, &format!("must be given for the role {}", role.word()));
-            faults.expect(!is_given || viewer.is(role), claim, &format!("is for the role {} only", role.word()));
+            faults.expect(
+                is_given || !viewer.is(role),
+                claim,
+                &format!("must be given for the role {}", role.word()),
+            );
+            faults.expect(
+                !is_given || viewer.is(role),
+                claim,
+                &format!("is for the role {} only", role.word()),
+            );
         }
         faults.finish()?;
 
@@ -230,9 +286,13 @@ impl Keys {
             "activities": Some(&viewer.activities).filter(|slugs| !slugs.is_empty()),
             "scope": Some(viewer.scopes.join(" ")).filter(|scope| !scope.is_empty()),
         });
-        claims.as_object_mut().into_iter().for_each(|claims| claims.retain(|_, claim| !claim.is_null()));
+        claims
+            .as_object_mut()
+            .into_iter()
+            .for_each(|claims| claims.retain(|_, claim| !claim.is_null()));
         let header = Header { kid: signing.id.clone(), ..Header::new(signing.algorithm) };
-        let token = jsonwebtoken::encode(&header, &claims, &signing.key).map_err(Error::internal)?;
+        let token =
+            jsonwebtoken::encode(&header, &claims, &signing.key).map_err(Error::internal)?;
         self.verify(&token, now)?;
         Ok(Minted { token, id, expires_at })
     }
@@ -254,18 +314,25 @@ fn viewer_of(claims: &Value) -> Result<Viewer> {
         return Err(refused("has no roles"));
     }
     if viewer.is(Role::Member) {
-        let member = claims["member"].as_str().ok_or_else(|| refused("has the role MEMBER but no member"))?;
-        viewer.member = Some(member_id(member).ok_or_else(|| refused("has a member that is not an id of a member, as member_0190…"))?);
+        let member = claims["member"]
+            .as_str()
+            .ok_or_else(|| refused("has the role MEMBER but no member"))?;
+        viewer.member = Some(member_id(member).ok_or_else(|| {
+            refused("has a member that is not an id of a member, as member_0190…")
+        })?);
     }
     if viewer.is(Role::ActivityLead) {
-        viewer.activities = texts(&claims["activities"], "activities")?.into_iter().map(str::to_owned).collect();
+        viewer.activities =
+            texts(&claims["activities"], "activities")?.into_iter().map(str::to_owned).collect();
         if viewer.activities.is_empty() {
             return Err(refused("has the role ACTIVITY_LEAD but no activities"));
         }
     }
     if viewer.is(Role::Service) {
         let scope = if claims["scope"].is_null() { Some("") } else { claims["scope"].as_str() };
-        let scopes = scope.ok_or_else(|| refused("has a scope that is not a text of words with blanks between"))?.split_whitespace();
+        let scopes = scope
+            .ok_or_else(|| refused("has a scope that is not a text of words with blanks between"))?
+            .split_whitespace();
         viewer.scopes = scopes.map(str::to_owned).collect();
         if !viewer.scopes.iter().all(|scope| SCOPES.split(' ').any(|known| known == scope)) {
             return Err(refused(format!("has a scope that is none of {SCOPES}")));
@@ -279,7 +346,10 @@ fn texts<'c>(claim: &'c Value, name: &str) -> Result<Vec<&'c str>> {
     let fault = || refused(format!("has {name} that are not a list of texts"));
     match claim {
         Value::Null => Ok(Vec::new()),
-        Value::Array(list) => list.iter().map(|text| text.as_str().filter(|text| !text.trim().is_empty()).ok_or_else(fault)).collect(),
+        Value::Array(list) => list
+            .iter()
+            .map(|text| text.as_str().filter(|text| !text.trim().is_empty()).ok_or_else(fault))
+            .collect(),
         _ => Err(fault()),
     }
 }
@@ -307,8 +377,7 @@ mod tests {
     const OTHER_ED: &str = "MC4CAQAwBQYDK2VwBCIEIBMp1/1T4eGnYybk+Jicct9oII26bAo7/danRApENhVo";
     const EC: &str = "MIGHAgEAMBMGByqGSM49AgEGCCqGSM49AwEHBG0wawIBAQQgoDMMBdh7AgUvAjx0Qt0FPyCiCjKy+nWfVSPqBJfeydKhRANCAASyf4uTQ6/kDS1AgIYHuL5dRvCf\
         8mcKKTFaaYNHzQ+a7Ci198uKIjq/uKHP4XI51pmxognwAIfl3Wp6Qzb1gQWx";
-    const EC_PUBLIC: &str =
-        "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsn+Lk0Ov5A0tQICGB7i+XUbwn/JnCikxWmmDR80PmuwotffLiiI6v7ihz+FyOdaZsaIJ8ACH5d1qekM29YEFsQ==";
+    const EC_PUBLIC: &str = "MFkwEwYHKoZIzj0CAQYIKoZIzj0DAQcDQgAEsn+Lk0Ov5A0tQICGB7i+XUbwn/JnCikxWmmDR80PmuwotffLiiI6v7ihz+FyOdaZsaIJ8ACH5d1qekM29YEFsQ==";
     const RSA: &str = "MIIEvgIBADANBgkqhkiG9w0BAQEFAASCBKgwggSkAgEAAoIBAQDNwIz/B7UK/rFYp0hW3RTpwtkfb0x7kwb7VGpW96C57ULYf9mrrvDvhc6N824TafpJMi8prR0V\
         yUToQELYd7dAnY5UIVLL6omjGbvZZsqWXU07sR1p95iHEmLl1bTHiabUmTtlU0fSCOJS0HhRpCIt2RAx3qqK88pplfP3gAQBHozjtG5xPGcdMVJ7abGvOTTLPOgJ\
         7+bSGqJJq7sU+/UBgt9TDPqMANqsGx6R4pj1DurSa98irCug37oEfjpYVf5a7I5LONKk0dhaE55qfSvq9XQXXbU+lzsvnC8D2sXJyV+DIiJ+8lw1sxXcPOscgrxl\
@@ -329,8 +398,7 @@ mod tests {
         Aq4KYIWCd3I2gQIDAQAB";
     const RSA_1024_PUBLIC: &str = "MIGfMA0GCSqGSIb3DQEBAQUAA4GNADCBiQKBgQC0+cDWDwki1noaGSChhfGKc72Ue6HHexgM3dW7mSMTf1rKdUo2KiIIC4p1R0e52HVPRjKkt2XjycgZcEks++C9\
         kdeZ1CYztJBTVETJPg0BEtf51LIQ+hIw1Nt00/IGbBmpUbzTDeOaDbDoOAOUOgzNsvlFR4DLk6WDlMOYFPZOCQIDAQAB";
-    const K256_PUBLIC: &str =
-        "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEbzppMkJpR25xr8xUH4MZ/XNj974ma68fZFQRCp3g54YTcic33kRrBfRmfruQ4Mm71rrFfIFoO4tQJh1fUK0K/w==";
+    const K256_PUBLIC: &str = "MFYwEAYHKoZIzj0CAQYFK4EEAAoDQgAEbzppMkJpR25xr8xUH4MZ/XNj974ma68fZFQRCp3g54YTcic33kRrBfRmfruQ4Mm71rrFfIFoO4tQJh1fUK0K/w==";
     const X25519_PUBLIC: &str = "MCowBQYDK2VuAyEAgoQV+3tZ8wiiUdGQqFYjcpTVy5IOI1m5kBkTVi0KBiM=";
     const SECRET: &str = "a-secret-for-tests-of-32-bytes-or-more";
     const ID: &str = "member_0190b5a41f2e7c3d8a9b0c1d2e3f4a5b";
@@ -347,18 +415,23 @@ mod tests {
     fn from_files(public: (&str, &str), private: Option<(&str, &str)>) -> Result<Keys> {
         let folder = tempfile::tempdir().map_err(Error::internal)?;
         let mut env = Vec::new();
-        for (setting, key) in [(config::JWT_PUBLIC_KEY, Some(public)), (config::JWT_SIGNING_KEY, private)] {
+        for (setting, key) in
+            [(config::JWT_PUBLIC_KEY, Some(public)), (config::JWT_SIGNING_KEY, private)]
+        {
             let Some((label, body)) = key else { continue };
             let file = folder.path().join(setting);
-            fs::write(&file, format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n")).map_err(Error::internal)?;
+            fs::write(&file, format!("-----BEGIN {label}-----\n{body}\n-----END {label}-----\n"))
+                .map_err(Error::internal)?;
             env.push((setting.to_owned(), file.display().to_string()));
         }
         Keys::from_settings(&Settings::load(env, None)?)
     }
 
-    /// The body of the PEM file of an Ed25519 public key with these bytes first, in between and last.
+    /// The body of the PEM file of an Ed25519 public key with these bytes first, in between and
+    /// last.
     fn ed_public(first: u8, between: u8, last: u8) -> String {
-        let mut der = vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, first];
+        let mut der =
+            vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, first];
         der.extend([between; 30]);
         der.push(last);
         base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der)
@@ -366,14 +439,17 @@ mod tests {
 
     /// A signed token with the least claims and `more` over them; null takes one away.
     fn signed(keys: &Keys, more: &Value) -> String {
-        let mut claims =
-            json!({ "iss": "samregister", "aud": "samregister", "sub": "a", "exp": now().timestamp() + 60, "roles": ["BOARD"] });
+        let mut claims = json!({ "iss": "samregister", "aud": "samregister", "sub": "a", "exp": now().timestamp() + 60, "roles": ["BOARD"] });
         for (name, value) in more.as_object().into_iter().flatten() {
             claims[name] = value.clone();
         }
-        claims.as_object_mut().into_iter().for_each(|claims| claims.retain(|_, value| !value.is_null()));
+        claims
+            .as_object_mut()
+            .into_iter()
+            .for_each(|claims| claims.retain(|_, value| !value.is_null()));
         let Some(signing) = &keys.signing else { panic!("no signing key") };
-        jsonwebtoken::encode(&Header::new(signing.algorithm), &claims, &signing.key).unwrap_or_else(|error| panic!("{error}"))
+        jsonwebtoken::encode(&Header::new(signing.algorithm), &claims, &signing.key)
+            .unwrap_or_else(|error| panic!("{error}"))
     }
 
     /// Why a token is refused, which never quotes it.
@@ -403,12 +479,25 @@ mod tests {
             (Algorithm::RS256, from_files(("PUBLIC KEY", RSA_PUBLIC), Some(("PRIVATE KEY", RSA)))),
         ] {
             let keys = keys.unwrap_or_else(|error| panic!("{algorithm:?}: {error}"));
-            let token = keys.mint(&viewer, 1, now()).unwrap_or_else(|error| panic!("{algorithm:?}: {error}"));
-            assert!(jsonwebtoken::decode_header(&token).is_ok_and(|header| header.alg == algorithm));
-            assert!(keys.verify(&token, now() + TimeDelta::hours(24)).is_ok_and(|read| read.viewer == viewer));
-            assert!(keys.verify(&token, now() + TimeDelta::hours(24) + TimeDelta::seconds(30)).is_err());
+            let token = keys
+                .mint(&viewer, 1, now())
+                .unwrap_or_else(|error| panic!("{algorithm:?}: {error}"));
+            assert!(
+                jsonwebtoken::decode_header(&token).is_ok_and(|header| header.alg == algorithm)
+            );
+            assert!(
+                keys.verify(&token, now() + TimeDelta::hours(24))
+                    .is_ok_and(|read| read.viewer == viewer)
+            );
+            assert!(
+                keys.verify(&token, now() + TimeDelta::hours(24) + TimeDelta::seconds(30)).is_err()
+            );
             // Another secret, which every demo makes anew.
-            let why = if algorithm == Algorithm::HS256 { "not signed by the key" } else { "must be signed with HS256" };
+            let why = if algorithm == Algorithm::HS256 {
+                "not signed by the key"
+            } else {
+                "must be signed with HS256"
+            };
             assert!(refusal(&Keys::demo(), &token).contains(why), "{algorithm:?}");
         }
     }
@@ -426,9 +515,16 @@ mod tests {
             (json!(at + 60), json!(at + 31), Some("not valid yet")),
             (json!(at + 60), json!("x"), Some("not a number")),
         ] {
-            let message =
-                by_secret().verify(&signed(&by_secret(), &json!({ "exp": exp, "nbf": nbf })), now()).err().map(|error| error.to_string());
-            assert!(message.as_deref().is_none_or(|message| why.is_some_and(|why| message.contains(why))), "{message:?}");
+            let message = by_secret()
+                .verify(&signed(&by_secret(), &json!({ "exp": exp, "nbf": nbf })), now())
+                .err()
+                .map(|error| error.to_string());
+            assert!(
+                message
+                    .as_deref()
+                    .is_none_or(|message| why.is_some_and(|why| message.contains(why))),
+                "{message:?}"
+            );
             assert_eq!(message.is_some(), why.is_some(), "{exp} {nbf}");
         }
     }
@@ -451,45 +547,79 @@ mod tests {
             (json!({ "roles": "BOARD" }), "roles that are not a list"),
             (json!({ "roles": ["BOARD", "board"] }), "a role that is none of OFFICE, FINANCE"),
             (json!({ "roles": ["MEMBER"] }), "the role MEMBER but no member"),
-            (json!({ "roles": ["MEMBER"], "member": ID.replace('f', "F") }), "not an id of a member"),
-            (json!({ "roles": ["MEMBER"], "member": "member_0190b5a4-1f2e-7c3d-8a9b-0c1d2e3f4a5b" }), "not an id of a member"),
+            (
+                json!({ "roles": ["MEMBER"], "member": ID.replace('f', "F") }),
+                "not an id of a member",
+            ),
+            (
+                json!({ "roles": ["MEMBER"], "member": "member_0190b5a4-1f2e-7c3d-8a9b-0c1d2e3f4a5b" }),
+                "not an id of a member",
+            ),
             (json!({ "roles": ["ACTIVITY_LEAD"] }), "the role ACTIVITY_LEAD but no activities"),
-            (json!({ "roles": ["ACTIVITY_LEAD"], "activities": [1] }), "activities that are not a list"),
-            (json!({ "roles": ["SERVICE"], "scope": "members:read keys:read" }), "a scope that is none of members:read"),
-            (json!({ "roles": ["SERVICE"], "scope": ["members:read"] }), "a scope that is not a text"),
+            (
+                json!({ "roles": ["ACTIVITY_LEAD"], "activities": [1] }),
+                "activities that are not a list",
+            ),
+            (
+                json!({ "roles": ["SERVICE"], "scope": "members:read keys:read" }),
+                "a scope that is none of members:read",
+            ),
+            (
+                json!({ "roles": ["SERVICE"], "scope": ["members:read"] }),
+                "a scope that is not a text",
+            ),
         ] {
             let message = refusal(&by_secret(), &signed(&by_secret(), &claims));
             assert!(message.contains(why), "{claims}: {message}");
         }
         let claims = json!({ "aud": ["x", "samregister"], "roles": ["BOARD", "BOARD"], "scope": "openid", "member": 1 });
-        let viewer = Viewer { subject: "a".to_owned(), roles: vec![Role::Board], ..Viewer::default() };
-        assert!(by_secret().verify(&signed(&by_secret(), &claims), now()).is_ok_and(|read| read.viewer == viewer));
+        let viewer =
+            Viewer { subject: "a".to_owned(), roles: vec![Role::Board], ..Viewer::default() };
+        assert!(
+            by_secret()
+                .verify(&signed(&by_secret(), &claims), now())
+                .is_ok_and(|read| read.viewer == viewer)
+        );
     }
 
     #[test]
     fn only_our_key_with_its_algorithm_is_believed() {
-        let Ok(keys) = from_files(("PUBLIC KEY", ED_PUBLIC), Some(("PRIVATE KEY", ED))) else { panic!("no keys") };
+        let Ok(keys) = from_files(("PUBLIC KEY", ED_PUBLIC), Some(("PRIVATE KEY", ED))) else {
+            panic!("no keys")
+        };
         let pem = format!("-----BEGIN PUBLIC KEY-----\n{ED_PUBLIC}\n-----END PUBLIC KEY-----\n");
         let der = keys.verifying.all()[0].decoding.try_get_as_bytes().unwrap_or_default().to_vec();
         for secret in [pem.as_bytes(), ED_PUBLIC.as_bytes(), &der, SECRET.as_bytes()] {
             let forger = Keys::of_secrets(&[secret], String::new(), String::new());
-            assert_eq!(refusal(&keys, &signed(&forger, &Value::Null)), "the token must be signed with EdDSA");
+            assert_eq!(
+                refusal(&keys, &signed(&forger, &Value::Null)),
+                "the token must be signed with EdDSA"
+            );
         }
         let good = signed(&by_secret(), &Value::Null);
-        let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else { panic!("{good}") };
+        let [header, payload, signature] = good.split('.').collect::<Vec<_>>()[..] else {
+            panic!("{good}")
+        };
         let other = signed(&by_secret(), &json!({ "roles": ["OFFICE"] }));
-        let other_algorithm = by_secret().signing.map(|signing| Signing { algorithm: Algorithm::HS384, ..signing });
+        let other_algorithm =
+            by_secret().signing.map(|signing| Signing { algorithm: Algorithm::HS384, ..signing });
         let typed = |name: &str| {
             let header = Header { typ: Some(name.to_owned()), ..Header::new(Algorithm::HS256) };
-            let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(&good).map(|read| read.claims).unwrap_or_default();
-            jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET.as_bytes())).unwrap_or_default()
+            let claims = jsonwebtoken::dangerous::insecure_decode::<Value>(&good)
+                .map(|read| read.claims)
+                .unwrap_or_default();
+            jsonwebtoken::encode(&header, &claims, &EncodingKey::from_secret(SECRET.as_bytes()))
+                .unwrap_or_default()
         };
         assert!(by_secret().verify(&typed("application/at+jwt"), now()).is_ok());
         let stolen = other.split('.').nth(1).unwrap_or_default();
         // Headers {"alg":"none"} and {"alg":"HS256","crit":["exp"]}.
         let (none, critical) = ("eyJhbGciOiJub25lIn0", "eyJhbGciOiJIUzI1NiIsImNyaXQiOlsiZXhwIl19");
         for (token, why) in [
-            (signed(&Keys { signing: other_algorithm, ..by_secret() }, &Value::Null), "must be signed with HS256"),
+            (
+                signed(&Keys { signing: other_algorithm, ..by_secret() }, &Value::Null),
+                "must be signed with HS256",
+            ),
             (signed(&Keys::demo(), &Value::Null), "not signed by the key"),
             (typed("id+jwt"), "a type (typ) in its header"),
             (format!("{none}.{payload}."), "not a JWT signed with HS256"),
@@ -523,15 +653,20 @@ mod tests {
             (ed, Some(("EC PRIVATE KEY", EC)), "old form"),
             (ed, Some(("ENCRYPTED PRIVATE KEY", ED)), "is encrypted"),
         ] {
-            let message = from_files(key, signing).err().map(|error| error.to_string()).unwrap_or_default();
+            let message =
+                from_files(key, signing).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(message.contains(why) && !message.contains(ED), "{why}: {message}");
         }
         let env = [(config::JWT_PUBLIC_KEY.to_owned(), "no-such.pem".to_owned())];
         let missing = Settings::load(env, None).and_then(|settings| Keys::from_settings(&settings));
-        assert!(missing.is_err_and(|error| error.to_string().contains("no-such.pem, which can't be read")));
+        assert!(
+            missing
+                .is_err_and(|error| error.to_string().contains("no-such.pem, which can't be read"))
+        );
     }
 
-    // The neutral element, two of order 2 and 4 with either sign, and others written with a y that is not below the prime.
+    // The neutral element, two of order 2 and 4 with either sign, and others written with a y that
+    // is not below the prime.
     #[test]
     fn keys_that_anybody_can_sign_for_are_refused() {
         for (first, between, last) in [
@@ -548,8 +683,13 @@ mod tests {
             (0xf0, 0xff, 0x7f),
             (0xff, 0xff, 0xff),
         ] {
-            let message = from_files(("PUBLIC KEY", &ed_public(first, between, last)), None).err().map(|error| error.to_string());
-            assert!(message.is_some_and(|message| message.contains("broken Ed25519")), "{first:x} {between:x} {last:x}");
+            let message = from_files(("PUBLIC KEY", &ed_public(first, between, last)), None)
+                .err()
+                .map(|error| error.to_string());
+            assert!(
+                message.is_some_and(|message| message.contains("broken Ed25519")),
+                "{first:x} {between:x} {last:x}"
+            );
         }
     }
 
@@ -562,8 +702,14 @@ mod tests {
         };
         let (old, both, new) = (by(&[SECRET]), by(&[NEXT, SECRET]), by(&[NEXT]));
         let (of_old, of_both) = (signed(&old, &Value::Null), signed(&both, &Value::Null));
-        assert!(both.verify(&of_old, now()).is_ok() && both.verify(&of_both, now()).is_ok() && new.verify(&of_both, now()).is_ok());
-        for (keys, token) in [(&new, &of_old), (&old, &of_both), (&both, &signed(&Keys::demo(), &Value::Null))] {
+        assert!(
+            both.verify(&of_old, now()).is_ok()
+                && both.verify(&of_both, now()).is_ok()
+                && new.verify(&of_both, now()).is_ok()
+        );
+        for (keys, token) in
+            [(&new, &of_old), (&old, &of_both), (&both, &signed(&Keys::demo(), &Value::Null))]
+        {
             assert!(refusal(keys, token).contains("not signed by the key"));
         }
         // What is wrong with a token of an old secret is said, too.
@@ -572,13 +718,20 @@ mod tests {
 
     #[test]
     fn minting_refuses_what_verifying_would() {
-        let lead = Viewer { subject: "a".to_owned(), roles: vec![Role::ActivityLead], member: member_id(ID), ..Viewer::default() };
+        let lead = Viewer {
+            subject: "a".to_owned(),
+            roles: vec![Role::ActivityLead],
+            member: member_id(ID),
+            ..Viewer::default()
+        };
         let message = by_secret().mint(&lead, 0, now()).err().map(|error| error.to_string());
         let wanted = "days must be from 1 to 400; member is for the role MEMBER only; activities must be given for the role ACTIVITY_LEAD";
         assert_eq!(message.as_deref(), Some(wanted));
         assert!(by_secret().mint(&Viewer::default(), 1, now()).is_err());
         let Ok(keys) = from_files(("PUBLIC KEY", ED_PUBLIC), None) else { panic!("no keys") };
-        assert!(keys.mint(&lead, 1, now()).is_err_and(|error| error.to_string().starts_with("SAMREGISTER_JWT_SIGNING_KEY must be set")));
+        assert!(keys.mint(&lead, 1, now()).is_err_and(|error| {
+            error.to_string().starts_with("SAMREGISTER_JWT_SIGNING_KEY must be set")
+        }));
         assert!(!format!("{:?}", by_secret()).contains("97, 45"), "the secret's bytes are shown");
     }
 }

@@ -94,14 +94,16 @@ pub enum Deed {
     KeepKeys,
 }
 
-/// How much of a realm a viewer sees: all of it, or what belongs to the member or the activities named. Nothing, when all three are empty.
+/// How much of a realm a viewer sees: all of it, or what belongs to the member or the activities
+/// named. Nothing, when all three are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Sight {
     /// Everything.
     pub all: bool,
     /// What belongs to this member.
     pub member: Option<MemberId>,
-    /// Resources of the members that were merged into that one and left before this day; null: none of theirs.
+    /// Resources of the members that were merged into that one and left before this day; null: none
+    /// of theirs.
     pub predecessors_left_before: Option<NaiveDate>,
     /// What belongs to the activities with these slugs.
     pub activities: Vec<String>,
@@ -112,7 +114,8 @@ pub struct Sight {
 pub enum TrailSight {
     /// None of it.
     Nothing,
-    /// The entries about what finance may change: costs, grants, allocations, fees, invoices, payments and the books.
+    /// The entries about what finance may change: costs, grants, allocations, fees, invoices,
+    /// payments and the books.
     Accounts,
     /// All of it.
     All,
@@ -127,10 +130,11 @@ pub struct Viewer {
     pub roles: Vec<Role>,
     /// Their own association, for [`Role::Member`].
     pub member: Option<MemberId>,
-    /// `true` when that association's membership has ended and it reads on for a while: its own agreements and invoices, and nothing else.
+    /// `true` when that association's membership has ended and it reads on for a while: its own
+    /// agreements and invoices, and nothing else.
     pub is_former_member: bool,
-    /// The day of the request, for [`Role::Member`]: from it on it sees what belonged to members that were merged into its own. Null: nothing
-    /// of theirs.
+    /// The day of the request, for [`Role::Member`]: from it on it sees what belonged to members
+    /// that were merged into its own. Null: nothing of theirs.
     pub as_of: Option<NaiveDate>,
     /// Slugs of their activities, for [`Role::ActivityLead`].
     pub activities: Vec<String>,
@@ -140,8 +144,8 @@ pub struct Viewer {
 
 /// How the subjects of the program's own commands begin; no token may have such a one.
 pub(super) const OPERATOR: &str = "samregister ";
-/// The operators: what the program does of its own accord or as a command at the machine, and what such subjects are called elsewhere. No
-/// token may have a subject like one of these.
+/// The operators: what the program does of its own accord or as a command at the machine, and what
+/// such subjects are called elsewhere. No token may have a subject like one of these.
 pub(super) const OPERATORS: [&str; 36] = [
     "break-even",
     "checkpoint",
@@ -185,22 +189,36 @@ impl Viewer {
     /// The program itself, for commands that are run at the machine and not through the API.
     #[must_use]
     pub fn operator(command: &str) -> Self {
-        Self { subject: format!("{OPERATOR}{command}"), roles: vec![Role::Office, Role::Auditor], ..Self::default() }
+        Self {
+            subject: format!("{OPERATOR}{command}"),
+            roles: vec![Role::Office, Role::Auditor],
+            ..Self::default()
+        }
     }
 
-    /// The rights as text, the same whatever their order in the token. A stored digest of it outlives the program's version, so a right that is
-    /// added says something only where it is given.
+    /// The rights as text, the same whatever their order in the token. A stored digest of it
+    /// outlives the program's version, so a right that is added says something only where it is
+    /// given.
     #[must_use]
     pub fn rights(&self) -> String {
-        let sorted = |words: &mut dyn Iterator<Item = String>| words.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ");
+        let sorted = |words: &mut dyn Iterator<Item = String>| {
+            words.collect::<BTreeSet<_>>().into_iter().collect::<Vec<_>>().join(" ")
+        };
         let rights = [
             ("roles", sorted(&mut self.roles.iter().map(|role| role.word().to_owned()))),
             ("member", self.member.map(|id| id.0.simple().to_string()).unwrap_or_default()),
-            ("former member", if self.is_former_member { "true".to_owned() } else { String::new() }),
+            (
+                "former member",
+                if self.is_former_member { "true".to_owned() } else { String::new() },
+            ),
             ("activities", sorted(&mut self.activities.iter().cloned())),
             ("scopes", sorted(&mut self.scopes.iter().cloned())),
         ];
-        rights.iter().filter(|(_, right)| !right.is_empty()).map(|(name, right)| format!("{name}: {right}\n")).collect()
+        rights
+            .iter()
+            .filter(|(_, right)| !right.is_empty())
+            .map(|(name, right)| format!("{name}: {right}\n"))
+            .collect()
     }
 
     /// Whether the viewer has the role.
@@ -218,7 +236,8 @@ impl Viewer {
     pub fn sees(&self, realm: Realm) -> Sight {
         let readers = [Role::Office, Role::Finance, Role::Board, Role::Auditor];
         let all = match realm {
-            // A lead must see who has not joined, so every member's public facts; an agreement or invoice without its counterparty would say nothing.
+            // A lead must see who has not joined, so every member's public facts; an agreement or
+            // invoice without its counterparty would say nothing.
             Realm::Members => {
                 readers.iter().any(|role| self.is(*role))
                     || self.is(Role::ActivityLead)
@@ -231,12 +250,27 @@ impl Viewer {
                         "revenue:read",
                     ])
             }
-            Realm::MemberAffairs => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["members:read"]),
-            Realm::Agreements => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["agreements:read", "agreements:write"]),
-            Realm::Invoices => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["invoices:read", "invoices:write"]),
-            Realm::Revenue => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["revenue:read"]),
-            Realm::Templates => readers.iter().any(|role| self.is(*role)) || self.has_scope(&["templates:read", "templates:write"]),
-            Realm::Audit => self.is(Role::Office) || self.is(Role::Auditor) || self.has_scope(&["audit:read"]),
+            Realm::MemberAffairs => {
+                readers.iter().any(|role| self.is(*role)) || self.has_scope(&["members:read"])
+            }
+            Realm::Agreements => {
+                readers.iter().any(|role| self.is(*role))
+                    || self.has_scope(&["agreements:read", "agreements:write"])
+            }
+            Realm::Invoices => {
+                readers.iter().any(|role| self.is(*role))
+                    || self.has_scope(&["invoices:read", "invoices:write"])
+            }
+            Realm::Revenue => {
+                readers.iter().any(|role| self.is(*role)) || self.has_scope(&["revenue:read"])
+            }
+            Realm::Templates => {
+                readers.iter().any(|role| self.is(*role))
+                    || self.has_scope(&["templates:read", "templates:write"])
+            }
+            Realm::Audit => {
+                self.is(Role::Office) || self.is(Role::Auditor) || self.has_scope(&["audit:read"])
+            }
         };
         let of_own = self.is(Role::Member)
             && match realm {
@@ -245,14 +279,18 @@ impl Viewer {
                 Realm::MemberAffairs | Realm::Revenue => !self.is_former_member,
                 Realm::Templates | Realm::Audit => false,
             };
-        let of_activities = self.is(Role::ActivityLead) && matches!(realm, Realm::Agreements | Realm::Revenue);
+        let of_activities =
+            self.is(Role::ActivityLead) && matches!(realm, Realm::Agreements | Realm::Revenue);
         let member = self.member.filter(|_| of_own && !all);
-        // What a merged member agreed and owes is its successor's now; what only its own people were told is not.
+        // What a merged member agreed and owes is its successor's now; what only its own people
+        // were told is not.
         let of_predecessors = matches!(realm, Realm::Members | Realm::Agreements | Realm::Invoices);
         Sight {
             all,
             member,
-            predecessors_left_before: self.as_of.filter(|_| member.is_some() && of_predecessors && !self.is_former_member),
+            predecessors_left_before: self
+                .as_of
+                .filter(|_| member.is_some() && of_predecessors && !self.is_former_member),
             activities: if of_activities && !all { self.activities.clone() } else { Vec::new() },
         }
     }
@@ -274,7 +312,11 @@ impl Viewer {
     pub fn require(&self, deed: Deed) -> Result<()> {
         let (allowed, scope): (&[Role], Option<&str>) = match deed {
             Deed::KeepKeys if self.subject.starts_with(OPERATOR) => return Ok(()),
-            Deed::KeepKeys => return Err(Error::Forbidden("this is done at the machine, by samregister token".into())),
+            Deed::KeepKeys => {
+                return Err(Error::Forbidden(
+                    "this is done at the machine, by samregister token".into(),
+                ));
+            }
             Deed::KeepRegister => (&[Role::Office], None),
             Deed::KeepAccounts => (&[Role::Office, Role::Finance], None),
             Deed::KeepTemplates => (&[Role::Office], Some("templates:write")),
@@ -282,11 +324,14 @@ impl Viewer {
             Deed::KeepInvoices => (&[Role::Office, Role::Finance], Some("invoices:write")),
             Deed::Report => (&[Role::Office, Role::ActivityLead], None),
         };
-        if allowed.iter().any(|role| self.is(*role)) || scope.is_some_and(|scope| self.has_scope(&[scope])) {
+        if allowed.iter().any(|role| self.is(*role))
+            || scope.is_some_and(|scope| self.has_scope(&[scope]))
+        {
             return Ok(());
         }
         let words: Vec<_> = allowed.iter().map(|role| role.word()).collect();
-        let or_scope = scope.map_or_else(String::new, |scope| format!(", or SERVICE with the scope {scope}"));
+        let or_scope =
+            scope.map_or_else(String::new, |scope| format!(", or SERVICE with the scope {scope}"));
         Err(Error::Forbidden(format!("this takes the role {}{or_scope}", words.join(" or "))))
     }
 }

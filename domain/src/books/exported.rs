@@ -1,4 +1,5 @@
-//! Exported vouchers, as the files of their batches state them: what was exported stands, whatever the register says today.
+//! Exported vouchers, as the files of their batches state them: what was exported stands, whatever
+//! the register says today.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -51,12 +52,17 @@ pub struct ExportedVoucher {
 }
 
 impl ExportedVoucher {
-    /// Reads the roles of its accounts off their names in the file: the settings may have changed since.
+    /// Reads the roles of its accounts off their names in the file: the settings may have changed
+    /// since.
     fn new(part: i32, voucher: Voucher, file: &SieFile) -> Self {
-        let is = |account: u32, name: &str| file.accounts.get(&account).is_some_and(|own| own == name);
+        let is =
+            |account: u32, name: &str| file.accounts.get(&account).is_some_and(|own| own == name);
         let lines = || voucher.transactions.iter();
-        let sum = |name: &str| lines().filter(|line| is(line.account, name)).map(|line| line.amount).sum();
-        let account = |name: &str| lines().map(|line| line.account).find(|account| is(*account, name));
+        let sum = |name: &str| {
+            lines().filter(|line| is(line.account, name)).map(|line| line.amount).sum()
+        };
+        let account =
+            |name: &str| lines().map(|line| line.account).find(|account| is(*account, name));
         let (bank, receivables) = (sum(BANK), sum(RECEIVABLES));
         let (bank_account, observation_account) = (account(BANK), account(OBSERVATION));
         Self { part, voucher, bank, receivables, bank_account, observation_account }
@@ -75,7 +81,8 @@ pub struct Exported {
 }
 
 impl Exported {
-    /// Loads the vouchers of every batch; without any batch, reads none: vouchers that were booked elsewhere may be many.
+    /// Loads the vouchers of every batch; without any batch, reads none: vouchers that were booked
+    /// elsewhere may be many.
     ///
     /// # Errors
     /// INTERNAL when the database fails or the file of a batch can't be read.
@@ -104,11 +111,16 @@ impl Exported {
             }
         }
         let columns = [export_batch::Column::Id];
-        let select = Query::select().columns(columns).from(export_batch::Entity).order_by(export_batch::Column::Number, Order::Asc).take();
+        let select = Query::select()
+            .columns(columns)
+            .from(export_batch::Entity)
+            .order_by(export_batch::Column::Number, Order::Asc)
+            .take();
         for batch in rows::<export_batch::Model>(db, &select, &columns).await? {
             // One at a time, since a file may be large.
             let Some(content) = content(db, batch.id).await? else { continue };
-            let file = sie_reading::read(&content).map_err(|cause| Error::internal(std::io::Error::other(cause)))?;
+            let file = sie_reading::read(&content)
+                .map_err(|cause| Error::internal(std::io::Error::other(cause)))?;
             found.add(&file, of_batch.remove(&batch.id).unwrap_or_default());
         }
         found.vouchers.values_mut().for_each(|parts| parts.sort_by_key(|own| own.part));
@@ -116,10 +128,17 @@ impl Exported {
     }
 
     fn add(&mut self, file: &SieFile, own: Vec<Model>) {
-        let vouchers: HashMap<_, &Voucher> =
-            file.vouchers.iter().map(|voucher| ((voucher.series, Some(voucher.date.year()), voucher.number), voucher)).collect();
+        let vouchers: HashMap<_, &Voucher> = file
+            .vouchers
+            .iter()
+            .map(|voucher| ((voucher.series, Some(voucher.date.year()), voucher.number), voucher))
+            .collect();
         for row in own {
-            let Some(voucher) = vouchers.get(&(row.series.as_deref().unwrap_or_default(), row.year, row.number)) else { continue };
+            let Some(voucher) =
+                vouchers.get(&(row.series.as_deref().unwrap_or_default(), row.year, row.number))
+            else {
+                continue;
+            };
             let exported = ExportedVoucher::new(row.part, (*voucher).clone(), file);
             self.vouchers.entry((row.source, row.source_id)).or_default().push(exported);
         }
@@ -162,7 +181,8 @@ impl Exported {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn content(db: &impl ConnectionTrait, batch: ExportBatchId) -> Result<Option<Vec<u8>>> {
-    let found = export_batch::Entity::find().filter(export_batch::Column::Id.eq(batch)).one(db).await?;
+    let found =
+        export_batch::Entity::find().filter(export_batch::Column::Id.eq(batch)).one(db).await?;
     Ok(found.map(|found| found.content))
 }
 
@@ -184,8 +204,13 @@ mod tests {
             transactions,
         };
         let file = SieFile {
-            accounts: [(1940, BANK), (2990, OBSERVATION), (1510, RECEIVABLES)].map(|(account, name)| (account, name.to_owned())).into(),
-            vouchers: vec![voucher(1, vec![line(1940, 500), line(2990, -500)]), voucher(2, vec![line(1940, 70), line(1510, -70)])],
+            accounts: [(1940, BANK), (2990, OBSERVATION), (1510, RECEIVABLES)]
+                .map(|(account, name)| (account, name.to_owned()))
+                .into(),
+            vouchers: vec![
+                voucher(1, vec![line(1940, 500), line(2990, -500)]),
+                voucher(2, vec![line(1940, 70), line(1510, -70)]),
+            ],
             ..SieFile::default()
         };
         let (one, two) = (Uuid::from_u128(1), Uuid::from_u128(2));
@@ -199,11 +224,23 @@ mod tests {
             ..Model::default()
         };
         let mut found = Exported::default();
-        found.add(&file, vec![row(VoucherSource::BankPayment, one, 1), row(VoucherSource::Payment, two, 2)]);
-        let (observed, paid) = (&found.of((VoucherSource::BankPayment, one))[0], &found.of((VoucherSource::Payment, two))[0]);
+        found.add(
+            &file,
+            vec![row(VoucherSource::BankPayment, one, 1), row(VoucherSource::Payment, two, 2)],
+        );
+        let (observed, paid) = (
+            &found.of((VoucherSource::BankPayment, one))[0],
+            &found.of((VoucherSource::Payment, two))[0],
+        );
         assert_eq!((observed.bank, observed.receivables), (Money(500), Money::ZERO));
         assert_eq!((observed.bank_account, observed.observation_account), (Some(1940), Some(2990)));
-        assert_eq!((paid.bank, paid.receivables, paid.observation_account), (Money(70), Money(-70), None));
-        assert!(!found.is_exported((VoucherSource::Payment, one)) && found.is_exported((VoucherSource::Payment, two)));
+        assert_eq!(
+            (paid.bank, paid.receivables, paid.observation_account),
+            (Money(70), Money(-70), None)
+        );
+        assert!(
+            !found.is_exported((VoucherSource::Payment, one))
+                && found.is_exported((VoucherSource::Payment, two))
+        );
     }
 }

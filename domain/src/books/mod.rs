@@ -1,4 +1,5 @@
-//! Closed periods: nothing is booked on a day of one, and what comes late is booked on the first open day.
+//! Closed periods: nothing is booked on a day of one, and what comes late is booked on the first
+//! open day.
 
 pub mod exported;
 
@@ -36,7 +37,9 @@ impl Closing {
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn load(db: &impl ConnectionTrait) -> Result<Self> {
-        Ok(Self { through: Entity::find_by_id(id()).one(db).await?.and_then(|row| row.closed_through) })
+        Ok(Self {
+            through: Entity::find_by_id(id()).one(db).await?.and_then(|row| row.closed_through),
+        })
     }
 
     /// Returns `true` if nothing is booked on the day any more.
@@ -49,7 +52,9 @@ impl Closing {
     #[must_use]
     pub fn open_day(self, day: NaiveDate) -> NaiveDate {
         match self.through {
-            Some(through) if day <= through => through.checked_add_days(Days::new(1)).unwrap_or(day),
+            Some(through) if day <= through => {
+                through.checked_add_days(Days::new(1)).unwrap_or(day)
+            }
             _ => day,
         }
     }
@@ -68,14 +73,17 @@ impl Closing {
         match self.through {
             Some(through) if day <= through => Err(Error::conflict(
                 "PERIOD_CLOSED",
-                format!("the books are closed through {through}, and {day} is not after it; use a later day, or reopen the period"),
+                format!(
+                    "the books are closed through {through}, and {day} is not after it; use a later day, or reopen the period"
+                ),
             )),
             _ => Ok(()),
         }
     }
 }
 
-/// A close that has begun, until what hangs on its days has been looked at: see [`crate::vouchers::close_period`].
+/// A close that has begun, until what hangs on its days has been looked at: see
+/// [`crate::vouchers::close_period`].
 pub(crate) struct Begun {
     /// Transaction of the close.
     pub change: Change,
@@ -93,21 +101,39 @@ impl Begun {
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn finish(self, through: NaiveDate) -> Result<BooksClosingId> {
-        write(self.change, self.before, Model { id: id(), closed_through: Some(through), reason: None }).await
+        write(
+            self.change,
+            self.before,
+            Model { id: id(), closed_through: Some(through), reason: None },
+        )
+        .await
     }
 }
 
-/// Begins to close the books through a day. `faults` are those that reading the input has found already.
+/// Begins to close the books through a day. `faults` are those that reading the input has found
+/// already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT `ALREADY_CLOSED`.
-pub(crate) async fn begin(db: &Database, viewer: &Viewer, through: NaiveDate, mut faults: Faults) -> Result<Begun> {
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT
+/// `ALREADY_CLOSED`.
+pub(crate) async fn begin(
+    db: &Database,
+    viewer: &Viewer,
+    through: NaiveDate,
+    mut faults: Faults,
+) -> Result<Begun> {
     viewer.require(Deed::KeepAccounts)?;
-    faults.expect(through < db.clock.today(), "input.through", "must be before today: a day is closed when it is over");
+    faults.expect(
+        through < db.clock.today(),
+        "input.through",
+        "must be before today: a day is closed when it is over",
+    );
     faults.finish()?;
     let change = audit::begin(db, viewer, "periodClose").await?;
     let before = Entity::find_by_id(id()).one(change.tx()).await?;
-    if let Some(closed) = before.as_ref().and_then(|row| row.closed_through).filter(|closed| through <= *closed) {
+    if let Some(closed) =
+        before.as_ref().and_then(|row| row.closed_through).filter(|closed| through <= *closed)
+    {
         let message = format!("the books are closed through {closed} already");
         return Err(Error::conflict("ALREADY_CLOSED", message));
     }
@@ -117,8 +143,15 @@ pub(crate) async fn begin(db: &Database, viewer: &Viewer, through: NaiveDate, mu
 /// Opens the books again from a day. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, CONFLICT `NOT_CLOSED`.
-pub async fn reopen(db: &Database, viewer: &Viewer, from: NaiveDate, reason: &str, mut faults: Faults) -> Result<BooksClosingId> {
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, CONFLICT
+/// `NOT_CLOSED`.
+pub async fn reopen(
+    db: &Database,
+    viewer: &Viewer,
+    from: NaiveDate,
+    reason: &str,
+    mut faults: Faults,
+) -> Result<BooksClosingId> {
     viewer.require(Deed::KeepAccounts)?;
     let reason = faults.text("input.reason", reason, LINE);
     faults.finish()?;
@@ -157,8 +190,16 @@ mod tests {
             ("2026-02-01", "2026-02-01", None),
             ("2026-02-02", "2026-02-02", None),
         ] {
-            assert_eq!((closing.open_day(day(of)), closing.booked_on(day(of))), (day(booked), other.map(day)), "{of}");
-            assert_eq!((closing.is_closed(day(of)), closing.require_open(day(of)).is_err()), (other.is_some(), other.is_some()), "{of}");
+            assert_eq!(
+                (closing.open_day(day(of)), closing.booked_on(day(of))),
+                (day(booked), other.map(day)),
+                "{of}"
+            );
+            assert_eq!(
+                (closing.is_closed(day(of)), closing.require_open(day(of)).is_err()),
+                (other.is_some(), other.is_some()),
+                "{of}"
+            );
         }
         assert_eq!(Closing::default().booked_on(day("2026-01-31")), None);
         assert!(Closing::default().require_open(day("2026-01-31")).is_ok());

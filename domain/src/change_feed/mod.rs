@@ -1,7 +1,9 @@
-//! What has changed: the audit trail as events, each viewer's own, from any revision on without a gap or a double.
+//! What has changed: the audit trail as events, each viewer's own, from any revision on without a
+//! gap or a double.
 //!
-//! The trail is the truth. [`Database::changed`] only tells how far it can be read, and nothing is kept for those who follow it but
-//! the place that they have come to: a wake-up that is lost, or one too many, changes nothing of what they get.
+//! The trail is the truth. [`Database::changed`] only tells how far it can be read, and nothing is
+//! kept for those who follow it but the place that they have come to: a wake-up that is lost, or
+//! one too many, changes nothing of what they get.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -80,7 +82,8 @@ pub struct Event {
 pub enum Told {
     /// All of them.
     Whoever,
-    /// Who saw the thing already when it was a draft, so that nobody learns afterwards how it came about.
+    /// Who saw the thing already when it was a draft, so that nobody learns afterwards how it came
+    /// about.
     Drafts,
     /// Nobody: it changes no thing of the register, and stands in the trail alone.
     Nobody,
@@ -163,13 +166,21 @@ pub const DEEDS: [(&str, Told); 72] = [
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.
-const PAYMENTS: [&str; 7] =
-    ["bankFileImport", "bankPaymentMatch", "invoiceWriteOff", "paymentRecord", "paymentReverse", "refundRecord", "refundReverse"];
+const PAYMENTS: [&str; 7] = [
+    "bankFileImport",
+    "bankPaymentMatch",
+    "invoiceWriteOff",
+    "paymentRecord",
+    "paymentReverse",
+    "refundRecord",
+    "refundReverse",
+];
 
 /// Events that are read at once, and revisions that are looked through for them.
 const PAGE: (u64, i64) = (100, 10_000);
 
-/// The followers that read the trail at a time: a change wakes them together, and queries must not wait for them all.
+/// The followers that read the trail at a time: a change wakes them together, and queries must not
+/// wait for them all.
 const MAX_READING: usize = 4;
 
 /// What an entry is about, as one chooses among events; null: nothing that anybody is told of.
@@ -184,7 +195,11 @@ fn kind_of(subject: SubjectKind, action: &str) -> Option<Kind> {
         SubjectKind::Invoice if PAYMENTS.contains(&action) => Kind::Payment,
         SubjectKind::Invoice => Kind::Invoice,
         SubjectKind::BankPayment => Kind::Payment,
-        SubjectKind::Books | SubjectKind::Token | SubjectKind::ContactReads | SubjectKind::AuditTrail | SubjectKind::Clock => return None,
+        SubjectKind::Books
+        | SubjectKind::Token
+        | SubjectKind::ContactReads
+        | SubjectKind::AuditTrail
+        | SubjectKind::Clock => return None,
     })
 }
 
@@ -202,7 +217,9 @@ fn about<E: EntityTrait>(of: E, id: E::Column, visible: Condition) -> Condition 
     if visible.is_empty() {
         return visible;
     }
-    Condition::all().add(subject().in_subquery(Query::select().column((of, id)).from(of).cond_where(visible).take()))
+    Condition::all().add(
+        subject().in_subquery(Query::select().column((of, id)).from(of).cond_where(visible).take()),
+    )
 }
 
 /// The entries about things of this kind that the viewer sees.
@@ -210,23 +227,46 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
     let backend = db.backend();
     match kind {
         // What the network runs and what it costs is no secret to anybody with a token.
-        SubjectKind::Activity | SubjectKind::ContactArea | SubjectKind::FeeSchedule | SubjectKind::ReferenceRate => Condition::all(),
+        SubjectKind::Activity
+        | SubjectKind::ContactArea
+        | SubjectKind::FeeSchedule
+        | SubjectKind::ReferenceRate => Condition::all(),
         SubjectKind::Member => about(member::Entity, member::Column::Id, members::visible(viewer)),
         SubjectKind::Contact => {
             let owner = Expr::col((contact::Entity, contact::Column::MemberId));
-            about(contact::Entity, contact::Column::Id, of_visible_member(&viewer.sees(Realm::MemberAffairs), owner))
+            about(
+                contact::Entity,
+                contact::Column::Id,
+                of_visible_member(&viewer.sees(Realm::MemberAffairs), owner),
+            )
         }
-        SubjectKind::Organisation => about(organisation::Entity, organisation::Column::Id, organisations::visible(db, viewer)),
+        SubjectKind::Organisation => about(
+            organisation::Entity,
+            organisation::Column::Id,
+            organisations::visible(db, viewer),
+        ),
         SubjectKind::StatusReport => {
             let activity = Expr::col((status_report::Entity, status_report::Column::ActivityId));
-            about(status_report::Entity, status_report::Column::Id, of_visible_activity(backend, &viewer.sees(Realm::Revenue), activity))
+            about(
+                status_report::Entity,
+                status_report::Column::Id,
+                of_visible_activity(backend, &viewer.sees(Realm::Revenue), activity),
+            )
         }
         SubjectKind::Template if viewer.sees(Realm::Templates).all => Condition::all(),
         SubjectKind::Template => Condition::any()
             .add(about(template::Entity, template::Column::Id, templates::visible(viewer)))
-            .add(about(template_version::Entity, template_version::Column::Id, templates::visible_version(viewer))),
-        SubjectKind::Agreement => about(agreement::Entity, agreement::Column::Id, agreements::visible(backend, viewer)),
-        SubjectKind::Invoice => about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer)),
+            .add(about(
+                template_version::Entity,
+                template_version::Column::Id,
+                templates::visible_version(viewer),
+            )),
+        SubjectKind::Agreement => {
+            about(agreement::Entity, agreement::Column::Id, agreements::visible(backend, viewer))
+        }
+        SubjectKind::Invoice => {
+            about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer))
+        }
         // One that is not matched is nobody's.
         SubjectKind::BankPayment if viewer.sees(Realm::Invoices).all => Condition::all(),
         SubjectKind::BankPayment
@@ -238,17 +278,22 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
     }
 }
 
-/// Of the entries about things of this kind that the viewer sees, those that tell of more than what it does not see of them: an event
-/// says nothing of what changed, but that something did is told by it.
+/// Of the entries about things of this kind that the viewer sees, those that tell of more than what
+/// it does not see of them: an event says nothing of what changed, but that something did is told
+/// by it.
 fn told(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
     let backend = db.backend();
     let affairs = viewer.sees(Realm::MemberAffairs);
     match kind {
         SubjectKind::Member if !affairs.all => {
-            let facts = Condition::all().add(is_no_part(backend, "amount")).add(differs_without(backend, &["billing"]));
+            let facts = Condition::all()
+                .add(is_no_part(backend, "amount"))
+                .add(differs_without(backend, &["billing"]));
             Condition::any().add(of_visible_member(&affairs, subject())).add(facts)
         }
-        SubjectKind::Organisation if !affairs.all => Condition::all().add(differs_without(backend, &BILLING)),
+        SubjectKind::Organisation if !affairs.all => {
+            Condition::all().add(differs_without(backend, &BILLING))
+        }
         SubjectKind::Activity => {
             let accounts = of_visible_activity(backend, &viewer.sees(Realm::Revenue), subject());
             let plan = Condition::any().add(accounts).add(is_no_part(backend, "booked_on"));
@@ -258,7 +303,9 @@ fn told(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
                 .into_iter()
                 .flat_map(|own| PEOPLE.map(|field| changes_own(backend, own, field)))
                 .fold(people, Condition::add);
-            Condition::all().add_option((!viewer.sees(Realm::Revenue).all).then_some(plan)).add_option((!affairs.all).then_some(people))
+            Condition::all()
+                .add_option((!viewer.sees(Realm::Revenue).all).then_some(plan))
+                .add_option((!affairs.all).then_some(people))
         }
         SubjectKind::Agreement => drafts_apart(db, viewer, kind, "offered_at"),
         SubjectKind::Invoice => drafts_apart(db, viewer, kind, "issued_on"),
@@ -267,11 +314,13 @@ fn told(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
     }
 }
 
-/// The entries of those who see drafts of this kind; else those alone that made none and left none, which has no day in this field.
+/// The entries of those who see drafts of this kind; else those alone that made none and left none,
+/// which has no day in this field.
 fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) -> Condition {
     let drafts = match kind {
         SubjectKind::Template if !viewer.sees(Realm::Templates).all => none(),
-        // A member sees its agreements when they are offered, and its invoices when they are issued.
+        // A member sees its agreements when they are offered, and its invoices when they are
+        // issued.
         _ => seen(db, &Viewer { member: None, ..viewer.clone() }, kind),
     };
     if drafts.is_empty() {
@@ -284,12 +333,14 @@ fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) ->
     };
     let apart = Condition::all().add(Column::Action.is_not_in(deeds)).add(Expr::cust(left));
     // Notice takes an acknowledgement away too.
-    let apart = apart.add_option((kind == SubjectKind::Agreement).then(|| is_no_acknowledgement(db.backend())));
+    let apart = apart
+        .add_option((kind == SubjectKind::Agreement).then(|| is_no_acknowledgement(db.backend())));
     Condition::any().add(drafts).add(apart)
 }
 
 /// What an organisation's entries say of its billing, which stands in them among the rest.
-const BILLING: [&str; 6] = ["billing_email", "peppol_id", "buyer_reference", "address_line", "postal_code", "city"];
+const BILLING: [&str; 6] =
+    ["billing_email", "peppol_id", "buyer_reference", "address_line", "postal_code", "city"];
 /// The contacts that an activity's entries name.
 const PEOPLE: [&str; 2] = ["board_contact_id", "lead_contact_id"];
 
@@ -297,12 +348,16 @@ const PEOPLE: [&str; 2] = ["board_contact_id", "lead_contact_id"];
 fn differs_without(backend: DbBackend, fields: &[&str]) -> SimpleExpr {
     let without = |text: &str| match backend {
         DbBackend::Postgres => format!("(\"{text}\"::jsonb - '{{{}}}'::text[])", fields.join(",")),
-        _ => format!("json_remove(\"{text}\"{})", fields.iter().map(|field| format!(", '$.{field}'")).collect::<String>()),
+        _ => format!(
+            "json_remove(\"{text}\"{})",
+            fields.iter().map(|field| format!(", '$.{field}'")).collect::<String>()
+        ),
     };
     Expr::cust(format!("{} IS DISTINCT FROM {}", without("before"), without("after")))
 }
 
-/// The entries about the thing itself, and not about a row that belongs to it, which has this field.
+/// The entries about the thing itself, and not about a row that belongs to it, which has this
+/// field.
 fn is_no_part(backend: DbBackend, field: &str) -> SimpleExpr {
     let text = "COALESCE(\"after\", \"before\")";
     Expr::cust(match backend {
@@ -323,16 +378,22 @@ fn changes_own(backend: DbBackend, member: MemberId, field: &str) -> Condition {
         .expr(Expr::val(1))
         .from(contact::Entity)
         .and_where(Expr::col((contact::Entity, contact::Column::MemberId)).eq(member))
-        .and_where(Expr::col((contact::Entity, contact::Column::Id)).is_in([Expr::cust(before), Expr::cust(after)]))
+        .and_where(
+            Expr::col((contact::Entity, contact::Column::Id))
+                .is_in([Expr::cust(before), Expr::cust(after)]),
+        )
         .take();
     Condition::all().add(changed).add(Expr::exists(own))
 }
 
-/// The entries that the viewer is told of and that are of one of these kinds; of none named, of any.
+/// The entries that the viewer is told of and that are of one of these kinds; of none named, of
+/// any.
 fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
     let mut any = Condition::any();
     for kind in SubjectKind::iter() {
-        let is_asked_for = |action| kind_of(kind, action).is_some_and(|kind| kinds.is_empty() || kinds.contains(&kind));
+        let is_asked_for = |action| {
+            kind_of(kind, action).is_some_and(|kind| kinds.is_empty() || kinds.contains(&kind))
+        };
         let mut entries = Condition::all().add(Column::SubjectKind.eq(kind));
         // An invoice is of two kinds, by the deed.
         match (is_asked_for(""), is_asked_for(PAYMENTS[0])) {
@@ -347,10 +408,22 @@ fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
 }
 
 /// Digests of documents and parts, which come with what they are of.
-const PARTS: [Form; 6] =
-    [Form::InvoiceContent, Form::InvoiceXml, Form::AgreementHtml, Form::FeeCharge, Form::BankPaymentPart, Form::Adjustment];
+const PARTS: [Form; 6] = [
+    Form::InvoiceContent,
+    Form::InvoiceXml,
+    Form::AgreementHtml,
+    Form::FeeCharge,
+    Form::BankPaymentPart,
+    Form::Adjustment,
+];
 
-fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> SelectStatement {
+fn select(
+    db: &Database,
+    viewer: &Viewer,
+    kinds: &[Kind],
+    after: i64,
+    upto: i64,
+) -> SelectStatement {
     Query::select()
         .columns(COLUMNS.map(|column| (Entity, column)))
         .from(Entity)
@@ -358,22 +431,34 @@ fn select(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64)
         .and_where(Column::Revision.lte(upto))
         // What a migration records was there before.
         .and_where(Column::Action.ne(audit::TRAIL_MIGRATE))
-        .and_where(Expr::cust(format!("COALESCE(form, '') NOT IN ('{}')", PARTS.map(Form::word).join("', '"))))
+        .and_where(Expr::cust(format!(
+            "COALESCE(form, '') NOT IN ('{}')",
+            PARTS.map(Form::word).join("', '")
+        )))
         .cond_where(matching(db, viewer, kinds))
         .order_by((Entity, Column::Revision), sea_orm::Order::Asc)
         .limit(PAGE.0)
         .take()
 }
 
-const COLUMNS: [Column; 5] = [Column::Revision, Column::At, Column::Action, Column::SubjectKind, Column::SubjectId];
+const COLUMNS: [Column; 5] =
+    [Column::Revision, Column::At, Column::Action, Column::SubjectKind, Column::SubjectId];
 
-/// The next events after a revision and up to another, which must be committed, and how far they reach: the later ones are yet to be read.
+/// The next events after a revision and up to another, which must be committed, and how far they
+/// reach: the later ones are yet to be read.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn between(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> Result<(Vec<Event>, i64)> {
+pub async fn between(
+    db: &Database,
+    viewer: &Viewer,
+    kinds: &[Kind],
+    after: i64,
+    upto: i64,
+) -> Result<(Vec<Event>, i64)> {
     let upto = Ord::min(upto, after.saturating_add(PAGE.1));
-    let found: Vec<audit_entry::Model> = rows(db.read(), &select(db, viewer, kinds, after, upto), &COLUMNS).await?;
+    let found: Vec<audit_entry::Model> =
+        rows(db.read(), &select(db, viewer, kinds, after, upto), &COLUMNS).await?;
     let is_full = found.len() as u64 == PAGE.0;
     let reached = found.last().filter(|_| is_full).map_or(upto, |entry| entry.revision);
     let events = found.into_iter().filter_map(|entry| {
@@ -389,18 +474,20 @@ pub async fn between(db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64,
     Ok((events.collect(), reached))
 }
 
-/// Awaited before a part of the trail is read for one who follows from long ago, with the number of revisions that it is expected to look
-/// through.
+/// Awaited before a part of the trail is read for one who follows from long ago, with the number of
+/// revisions that it is expected to look through.
 pub type Toll = Arc<dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Sync>;
 
-/// The followers of the trail in one program, by the rights and kinds that decide which events they see.
+/// The followers of the trail in one program, by the rights and kinds that decide which events they
+/// see.
 #[derive(Debug, Default)]
 pub struct Followers {
     groups: Mutex<HashMap<String, Weak<Group>>>,
     readers: Arc<Readers>,
 }
 
-/// Limits the followers that read the trail at a time: one of each subject, so that no subject's many keep another's one waiting.
+/// Limits the followers that read the trail at a time: one of each subject, so that no subject's
+/// many keep another's one waiting.
 #[derive(Debug)]
 struct Readers {
     all: Arc<Semaphore>,
@@ -433,8 +520,8 @@ impl Readers {
 /// Followers with the same rights and the same kinds, for whom each part of the trail is read once.
 #[derive(Debug, Default)]
 struct Group {
-    /// The last parts that were read, by the revision that they begin after and the last one that was committed then. After another commit
-    /// something may be hidden that was seen.
+    /// The last parts that were read, by the revision that they begin after and the last one that
+    /// was committed then. After another commit something may be hidden that was seen.
     pages: Mutex<VecDeque<Part>>,
 }
 
@@ -471,7 +558,14 @@ impl Group {
     }
 
     /// The next events after a revision: as the first of the group has read them, or read now.
-    async fn after(&self, db: &Database, viewer: &Viewer, kinds: &[Kind], after: i64, upto: i64) -> Result<Arc<Page>> {
+    async fn after(
+        &self,
+        db: &Database,
+        viewer: &Viewer,
+        kinds: &[Kind],
+        after: i64,
+        upto: i64,
+    ) -> Result<Arc<Page>> {
         let cell = {
             let mut pages = self.pages.lock().unwrap_or_else(PoisonError::into_inner);
             match pages.iter().find(|(part, _)| *part == (after, upto)) {
@@ -487,7 +581,9 @@ impl Group {
             }
         };
         // Those who wait for the first continue together, and not one after the other.
-        let page = cell.get_or_try_init(|| async { Ok::<_, Error>(Arc::new(between(db, viewer, kinds, after, upto).await?)) });
+        let page = cell.get_or_try_init(|| async {
+            Ok::<_, Error>(Arc::new(between(db, viewer, kinds, after, upto).await?))
+        });
         page.await.cloned()
     }
 }
@@ -500,7 +596,8 @@ struct Follower {
     group: Arc<Group>,
     readers: Arc<Readers>,
     toll: Toll,
-    /// The revisions that the last part looked through, or as many as one may: what the next one is expected to.
+    /// The revisions that the last part looked through, or as many as one may: what the next one is
+    /// expected to.
     stride: u64,
     changed: watch::Receiver<i64>,
     after: i64,
@@ -511,7 +608,8 @@ impl Follower {
     async fn next(&mut self) -> Result<Vec<Event>> {
         loop {
             let after = self.after;
-            let upto = *self.changed.wait_for(|last| *last > after).await.map_err(Error::internal)?;
+            let upto =
+                *self.changed.wait_for(|last| *last > after).await.map_err(Error::internal)?;
             let page = self.page(after, upto).await?;
             self.after = page.1;
             self.stride = page.1.saturating_sub(after).unsigned_abs();
@@ -543,13 +641,16 @@ pub async fn check_after(db: &Database, after: Option<i64>) -> Result<i64> {
     // What another program has written may not have been heard of yet.
     db.tell(last);
     match after {
-        Some(after) if after > last => Err(Error::invalid("after", format!("must be a revision that was; the last is {last}"))),
+        Some(after) if after > last => {
+            Err(Error::invalid("after", format!("must be a revision that was; the last is {last}")))
+        }
         _ => Ok(last),
     }
 }
 
-/// Every event that the viewer may know of after a revision, in their order, without an end; null: from now on. It is read together with the
-/// other followers who see alike; one who follows from long ago pays the toll for each part that is read.
+/// Every event that the viewer may know of after a revision, in their order, without an end; null:
+/// from now on. It is read together with the other followers who see alike; one who follows from
+/// long ago pays the toll for each part that is read.
 ///
 /// # Errors
 /// INVALID when the register has not come to that revision. A stream that fails has ended.
@@ -562,7 +663,8 @@ pub async fn follow(
     toll: Toll,
 ) -> Result<impl Stream<Item = Result<Event>> + Send + use<>> {
     let last = check_after(db, after).await?;
-    let (group, changed, after) = (followers.of(viewer, &kinds), db.changed(), after.unwrap_or(last));
+    let (group, changed, after) =
+        (followers.of(viewer, &kinds), db.changed(), after.unwrap_or(last));
     let readers = Arc::clone(&followers.readers);
     let (db, viewer, stride) = (db.clone(), viewer.clone(), PAGE.1.unsigned_abs());
     let follower = Follower { db, viewer, kinds, group, readers, toll, stride, changed, after };
@@ -586,17 +688,27 @@ mod tests {
         let readers = Readers::default();
         let reading = readers.acquire("a").await.unwrap_or_else(|error| panic!("{error}"));
         let soon = Duration::from_millis(20);
-        let others = join_all((0..200).map(|_| tokio::time::timeout(soon, readers.acquire("a")))).await;
+        let others =
+            join_all((0..200).map(|_| tokio::time::timeout(soon, readers.acquire("a")))).await;
         assert!(others.iter().all(Result::is_err), "a subject reads one part at a time");
         let mut all: Vec<_> = (0..200).map(|_| Box::pin(readers.acquire("a"))).collect();
         for one in &mut all {
             assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
         }
-        assert!(tokio::time::timeout(soon, readers.acquire("b")).await.is_ok_and(|reading| reading.is_ok()));
+        assert!(
+            tokio::time::timeout(soon, readers.acquire("b"))
+                .await
+                .is_ok_and(|reading| reading.is_ok())
+        );
         drop(reading);
         for one in all {
             assert!(one.await.is_ok());
         }
-        assert!(readers.by_subject.lock().is_ok_and(|by_subject| by_subject.values().all(|own| own.strong_count() == 0)));
+        assert!(
+            readers
+                .by_subject
+                .lock()
+                .is_ok_and(|by_subject| by_subject.values().all(|own| own.strong_count() == 0))
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Settings about who may still come in: for how long tokens and members are believed, which proxies are, and who may read metrics.
+//! Settings about who may still come in: for how long tokens and members are believed, which
+//! proxies are, and who may read metrics.
 
 use std::net::IpAddr;
 
@@ -11,8 +12,8 @@ pub(crate) const MAX_TOKEN_DAYS: u32 = 400;
 pub(super) const METRICS_TOKEN: &str = "SAMREGISTER_METRICS_TOKEN";
 pub(super) const METRICS_TOKEN_FILE: &str = "SAMREGISTER_METRICS_TOKEN_FILE";
 
-/// Access to the metrics, which count the agreements of all members by activity. A peer on the same machine, which no proxy has forwarded,
-/// always has it.
+/// Access to the metrics, which count the agreements of all members by activity. A peer on the same
+/// machine, which no proxy has forwarded, always has it.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetricsAccess {
     /// `true` if anybody may, without a token.
@@ -50,7 +51,10 @@ impl Given {
 
 fn network(text: &str) -> Result<IpNet, String> {
     let network = text.parse().or_else(|_| text.parse::<IpAddr>().map(IpNet::from));
-    network.map_err(|_| "must be addresses or networks as 10.0.0.1, 10.0.0.0/8 or fd00::/8, with commas between".to_owned())
+    network.map_err(|_| {
+        "must be addresses or networks as 10.0.0.1, 10.0.0.0/8 or fd00::/8, with commas between"
+            .to_owned()
+    })
 }
 
 #[cfg(test)]
@@ -61,13 +65,24 @@ mod tests {
     #[test]
     fn who_may_come_in_is_read() {
         let settings = good(&[], "");
-        assert_eq!((settings.max_token_days, settings.former_member_days, settings.trusted_proxies.len()), (400, 0, 0));
+        assert_eq!(
+            (settings.max_token_days, settings.former_member_days, settings.trusted_proxies.len()),
+            (400, 0, 0)
+        );
         assert_eq!(settings.metrics, MetricsAccess::default());
-        let settings = good(&[("SAMREGISTER_TRUSTED_PROXIES", "10.0.0.1, fd00::/8 192.168.0.0/16")], "");
-        assert_eq!(settings.trusted_proxies, ["10.0.0.1/32", "fd00::/8", "192.168.0.0/16"].map(|net| net.parse::<IpNet>().unwrap()));
+        let settings =
+            good(&[("SAMREGISTER_TRUSTED_PROXIES", "10.0.0.1, fd00::/8 192.168.0.0/16")], "");
+        assert_eq!(
+            settings.trusted_proxies,
+            ["10.0.0.1/32", "fd00::/8", "192.168.0.0/16"].map(|net| net.parse::<IpNet>().unwrap())
+        );
         let token = "a-token-for-prometheus-of-32-bytes";
-        let metrics = good(&[(METRICS_TOKEN, token), ("SAMREGISTER_METRICS_OPEN", "true")], "").metrics;
-        assert!(metrics.is_open && metrics.token.as_ref().is_some_and(|found| found.expose() == token), "{metrics:?}");
+        let metrics =
+            good(&[(METRICS_TOKEN, token), ("SAMREGISTER_METRICS_OPEN", "true")], "").metrics;
+        assert!(
+            metrics.is_open && metrics.token.as_ref().is_some_and(|found| found.expose() == token),
+            "{metrics:?}"
+        );
         for (name, value) in [
             ("SAMREGISTER_TRUSTED_PROXIES", "proxy.example.se"),
             ("SAMREGISTER_TRUSTED_PROXIES", "10.0.0.0/33"),

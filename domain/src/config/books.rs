@@ -1,4 +1,5 @@
-//! Settings about the books: accounts of the BAS chart, projects and accounts of activities, and the boxes of the VAT return.
+//! Settings about the books: accounts of the BAS chart, projects and accounts of activities, and
+//! the boxes of the VAT return.
 
 use std::{collections::BTreeMap, fmt};
 
@@ -17,7 +18,8 @@ pub(super) fn is_table(name: &str) -> bool {
     name == VAT_BOXES || name == ACTIVITIES || slug.is_some_and(|slug| !slug.contains('.'))
 }
 
-/// Revenue accounts by VAT treatment. The VAT return (momsdeklaration) is made of them, so that each treatment has its own.
+/// Revenue accounts by VAT treatment. The VAT return (momsdeklaration) is made of them, so that
+/// each treatment has its own.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevenueAccounts {
     /// 25 % VAT.
@@ -96,8 +98,15 @@ pub enum VatBox {
 
 impl VatBox {
     /// Every box, in order.
-    pub const ALL: [Self; 7] =
-        [Self::TaxedSales, Self::Vat25, Self::Vat12, Self::Vat6, Self::EuServices, Self::ForeignServices, Self::OtherSales];
+    pub const ALL: [Self; 7] = [
+        Self::TaxedSales,
+        Self::Vat25,
+        Self::Vat12,
+        Self::Vat6,
+        Self::EuServices,
+        Self::ForeignServices,
+        Self::OtherSales,
+    ];
 
     /// Returns the number of the box, as `05`.
     #[must_use]
@@ -121,22 +130,28 @@ impl fmt::Display for VatBox {
 }
 
 impl Given {
-    /// Returns where the first of these settings that is given was given, as errors name it; the first name if none is.
+    /// Returns where the first of these settings that is given was given, as errors name it; the
+    /// first name if none is.
     pub(super) fn place_of<const N: usize>(&self, names: [&str; N]) -> String {
         let given = names.iter().find_map(|name| self.values.get(*name));
-        given.map(|(place, _)| place.clone()).or_else(|| names.first().map(|name| (*name).to_owned())).unwrap_or_default()
+        given
+            .map(|(place, _)| place.clone())
+            .or_else(|| names.first().map(|name| (*name).to_owned()))
+            .unwrap_or_default()
     }
 
     /// Reads `[network.activities.SLUG]`.
     pub(super) fn activity_books(&mut self) -> BTreeMap<String, ActivityBooks> {
         self.known.push("network.activities.SLUG");
         let prefix = format!("{ACTIVITIES}.");
-        let names: Vec<String> = self.values.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
+        let names: Vec<String> =
+            self.values.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
         let mut books: BTreeMap<String, ActivityBooks> = BTreeMap::new();
         let mut projects: BTreeMap<String, String> = BTreeMap::new();
         for name in names {
             let Some((slug, key)) = name[prefix.len()..].rsplit_once('.') else { continue };
-            let place = self.values.get(&name).map_or_else(|| name.clone(), |(place, _)| place.clone());
+            let place =
+                self.values.get(&name).map_or_else(|| name.clone(), |(place, _)| place.clone());
             let mut own = books.remove(slug).unwrap_or_default();
             let account = |text: &str| number(text, 1000..=9999).map(Some);
             match key {
@@ -163,7 +178,8 @@ impl Given {
     pub(super) fn vat_boxes(&mut self, defaults: BTreeMap<u16, VatBox>) -> BTreeMap<u16, VatBox> {
         self.known.push("network.vat_boxes.ACCOUNT");
         let prefix = format!("{VAT_BOXES}.");
-        let names: Vec<String> = self.values.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
+        let names: Vec<String> =
+            self.values.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
         let mut boxes = defaults;
         for name in names {
             // A name that is no account stays among the unknown settings.
@@ -188,7 +204,9 @@ fn vat_box(text: &str) -> Result<Option<VatBox>, String> {
     let padded = format!("{text:0>2}");
     let found = VatBox::ALL.into_iter().find(|known| known.number() == padded);
     match found {
-        None if text != "none" => Err(format!("must be none or one of {}", VatBox::ALL.map(VatBox::number).join(", "))),
+        None if text != "none" => {
+            Err(format!("must be none or one of {}", VatBox::ALL.map(VatBox::number).join(", ")))
+        }
         found => Ok(found),
     }
 }
@@ -204,16 +222,38 @@ mod tests {
     fn activities_have_projects_and_accounts_of_their_own() {
         let file = "[network.activities.bip]\nproject = 101\nrevenue = 3051\n[network.activities.stoppa-valdet]\nproject = '007'\nrevenue_untaxed = 3985\n";
         let network = good(&[], file).network;
-        let bip = ActivityBooks { project: Some("101".into()), revenue: Some(3051), ..ActivityBooks::default() };
+        let bip = ActivityBooks {
+            project: Some("101".into()),
+            revenue: Some(3051),
+            ..ActivityBooks::default()
+        };
         assert_eq!(network.activities["bip"], bip);
         assert_eq!(network.activities["stoppa-valdet"].project.as_deref(), Some("007"));
-        let general = RevenueAccounts { at_25: 3041, at_12: 3042, at_6: 3043, untaxed: 3044, outside_scope: None };
+        let general = RevenueAccounts {
+            at_25: 3041,
+            at_12: 3042,
+            at_6: 3043,
+            untaxed: 3044,
+            outside_scope: None,
+        };
         assert_eq!(bip.accounts(general), RevenueAccounts { at_25: 3051, ..general });
         for (file, part) in [
-            ("[network.activities.bip]\nproject = 'a'", "network.activities.bip.project must be a project's number"),
-            ("[network.activities.bip]\nrevenue = 1", "network.activities.bip.revenue must be a whole number"),
-            ("[network.activities.bip]\nprojekt = 1", "network.activities.bip.projekt is not a setting"),
-            ("[network.activities.a]\nproject = 1\n[network.activities.b]\nproject = 1", "is the project of a too"),
+            (
+                "[network.activities.bip]\nproject = 'a'",
+                "network.activities.bip.project must be a project's number",
+            ),
+            (
+                "[network.activities.bip]\nrevenue = 1",
+                "network.activities.bip.revenue must be a whole number",
+            ),
+            (
+                "[network.activities.bip]\nprojekt = 1",
+                "network.activities.bip.projekt is not a setting",
+            ),
+            (
+                "[network.activities.a]\nproject = 1\n[network.activities.b]\nproject = 1",
+                "is the project of a too",
+            ),
         ] {
             let message = bad(&[], file);
             assert!(message.contains(part), "{part:?} is not in {message}");
@@ -227,12 +267,23 @@ mod tests {
             .vat_boxes;
         let number = |account: u16| boxes.get(&account).map(|known| known.number());
         assert_eq!((number(3911), number(3305), number(3999)), (Some("05"), None, Some("42")));
-        assert_eq!((number(3041), number(2611), number(3308), number(3044)), (Some("05"), Some("10"), Some("39"), Some("42")));
+        assert_eq!(
+            (number(3041), number(2611), number(3308), number(3044)),
+            (Some("05"), Some("10"), Some("39"), Some("42"))
+        );
         let message = bad(&[], "[network.vat_boxes]\n3911 = 6");
-        assert!(message.contains("network.vat_boxes.3911 must be none or one of 05, 10, 11, 12, 39, 40, 42"), "{message}");
-        assert!(bad(&[], "[network.vat_boxes]\nx = 5").contains("network.vat_boxes.x is not a setting"));
         assert!(
-            bad(&[], "[network.accounts]\nfees = 3901").contains("network.accounts.fees was removed; set membership_fee and service_fee")
+            message.contains(
+                "network.vat_boxes.3911 must be none or one of 05, 10, 11, 12, 39, 40, 42"
+            ),
+            "{message}"
+        );
+        assert!(
+            bad(&[], "[network.vat_boxes]\nx = 5").contains("network.vat_boxes.x is not a setting")
+        );
+        assert!(
+            bad(&[], "[network.accounts]\nfees = 3901")
+                .contains("network.accounts.fees was removed; set membership_fee and service_fee")
         );
     }
 }

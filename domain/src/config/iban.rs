@@ -1,4 +1,5 @@
-//! Account numbers for payments from abroad: IBAN (ISO 13616) with its check digits, and BIC (ISO 9362).
+//! Account numbers for payments from abroad: IBAN (ISO 13616) with its check digits, and BIC (ISO
+//! 9362).
 
 /// Returns an IBAN in groups of four characters, as `SE45 5000 0000 0583 9825 7466`.
 ///
@@ -13,15 +14,22 @@ pub(super) fn iban(text: &str) -> Result<String, String> {
     if !is_shaped || remainder(&plain) != 1 {
         return Err("is not an IBAN, as SE45 5000 0000 0583 9825 7466".to_owned());
     }
-    let groups: Vec<String> = plain.as_bytes().chunks(4).map(|group| String::from_utf8_lossy(group).into_owned()).collect();
+    let groups: Vec<String> = plain
+        .as_bytes()
+        .chunks(4)
+        .map(|group| String::from_utf8_lossy(group).into_owned())
+        .collect();
     Ok(groups.join(" "))
 }
 
-/// The number that an IBAN stands for, its first four characters last and letters as 10 to 35, modulo 97: 1 for a right one.
+/// The number that an IBAN stands for, its first four characters last and letters as 10 to 35,
+/// modulo 97: 1 for a right one.
 fn remainder(iban: &str) -> u32 {
     let rotated = iban.chars().skip(4).chain(iban.chars().take(4));
     let shifted = |sum: u32, digit: u32| sum * if digit < 10 { 10 } else { 100 };
-    rotated.filter_map(|char| char.to_digit(36)).fold(0, |sum, digit| (shifted(sum, digit) + digit) % 97)
+    rotated
+        .filter_map(|char| char.to_digit(36))
+        .fold(0, |sum, digit| (shifted(sum, digit) + digit) % 97)
 }
 
 /// Returns a BIC, as `ESSESESS`: eight or eleven characters, the fifth and sixth of them a country.
@@ -49,7 +57,13 @@ mod tests {
         ] {
             assert_eq!(iban(text).as_deref(), Ok(expected));
         }
-        for text in ["SE4550000000058398257467", "SE45", "5050-1055", "4550000000058398257466SE", "SE45 5000 0000 0583 9825 746å"] {
+        for text in [
+            "SE4550000000058398257467",
+            "SE45",
+            "5050-1055",
+            "4550000000058398257466SE",
+            "SE45 5000 0000 0583 9825 746å",
+        ] {
             assert!(iban(text).is_err(), "{text}");
         }
     }

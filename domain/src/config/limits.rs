@@ -9,7 +9,8 @@ use super::{Given, number, yes_or_no};
 pub struct Limits {
     /// Levels of nested fields.
     pub depth: usize,
-    /// Points of cost: of each field what it declares, as many times as its lists may be long; of a batch, all its documents together.
+    /// Points of cost: of each field what it declares, as many times as its lists may be long; of a
+    /// batch, all its documents together.
     pub complexity: u64,
     /// Points that one subject may use in a minute; 0: as many as it likes.
     pub cost_per_minute: u32,
@@ -46,7 +47,8 @@ pub struct Exposure {
     pub documents: Option<PathBuf>,
     /// Whether no other documents are answered.
     pub only_documents: bool,
-    /// For how many seconds browsers are told to come by https alone (Strict-Transport-Security); nought: they are told nothing.
+    /// For how many seconds browsers are told to come by https alone (Strict-Transport-Security);
+    /// nought: they are told nothing.
     pub hsts_seconds: u64,
 }
 
@@ -54,16 +56,31 @@ impl Given {
     pub(super) fn limits(&mut self) -> Limits {
         Limits {
             depth: self.take("SAMREGISTER_MAX_DEPTH", 15, |text| number(text, 1..=100)),
-            complexity: self.take("SAMREGISTER_MAX_COMPLEXITY", 50_000, |text| number(text, 1..=1_000_000_000)),
-            cost_per_minute: self.take("SAMREGISTER_MAX_COST_PER_MINUTE", 1_000_000, |text| number(text, 0..=1_000_000_000)),
-            answer_bytes: self.take("SAMREGISTER_MAX_ANSWER_BYTES", 16 << 20, |text| number(text, 1 << 10..=1 << 30)),
+            complexity: self
+                .take("SAMREGISTER_MAX_COMPLEXITY", 50_000, |text| number(text, 1..=1_000_000_000)),
+            cost_per_minute: self.take("SAMREGISTER_MAX_COST_PER_MINUTE", 1_000_000, |text| {
+                number(text, 0..=1_000_000_000)
+            }),
+            answer_bytes: self.take("SAMREGISTER_MAX_ANSWER_BYTES", 16 << 20, |text| {
+                number(text, 1 << 10..=1 << 30)
+            }),
             aliases: self.take("SAMREGISTER_MAX_ALIASES", 200, |text| number(text, 0..=10_000)),
-            directives: self.take("SAMREGISTER_MAX_DIRECTIVES", 50, |text| number(text, 0..=10_000)),
-            tokens: self.take("SAMREGISTER_MAX_TOKENS", 20_000, |text| number(text, 100..=1_000_000)),
-            body_bytes: self.take("SAMREGISTER_MAX_BODY_BYTES", 1 << 20, |text| number(text, 1 << 10..=1 << 28)),
-            request_time: Duration::from_secs(self.take("SAMREGISTER_REQUEST_SECONDS", 20, |text| number(text, 1..=3_600))),
-            concurrent: self.take("SAMREGISTER_MAX_CONCURRENT", 32, |text| number(text, 1..=10_000)),
-            connections: self.take("SAMREGISTER_MAX_CONNECTIONS", 10_000, |text| number(text, 1..=1_000_000)),
+            directives: self
+                .take("SAMREGISTER_MAX_DIRECTIVES", 50, |text| number(text, 0..=10_000)),
+            tokens: self
+                .take("SAMREGISTER_MAX_TOKENS", 20_000, |text| number(text, 100..=1_000_000)),
+            body_bytes: self.take("SAMREGISTER_MAX_BODY_BYTES", 1 << 20, |text| {
+                number(text, 1 << 10..=1 << 28)
+            }),
+            request_time: Duration::from_secs(self.take(
+                "SAMREGISTER_REQUEST_SECONDS",
+                20,
+                |text| number(text, 1..=3_600),
+            )),
+            concurrent: self
+                .take("SAMREGISTER_MAX_CONCURRENT", 32, |text| number(text, 1..=10_000)),
+            connections: self
+                .take("SAMREGISTER_MAX_CONNECTIONS", 10_000, |text| number(text, 1..=1_000_000)),
             batch: self.take("SAMREGISTER_MAX_BATCH", 0, |text| number(text, 0..=100)),
         }
     }
@@ -75,15 +92,22 @@ impl Given {
             explorer: self.take("SAMREGISTER_EXPLORER", self.is_demo, yes_or_no),
             documents: self.optional(DOCUMENTS, |text| Ok(PathBuf::from(text))),
             only_documents: self.take(DOCUMENTS_ONLY, false, yes_or_no),
-            hsts_seconds: self.take("SAMREGISTER_HSTS_SECONDS", 0, |text| number(text, 0..=63_072_000)),
+            hsts_seconds: self
+                .take("SAMREGISTER_HSTS_SECONDS", 0, |text| number(text, 0..=63_072_000)),
         };
         if exposure.only_documents && exposure.documents.is_none() {
-            self.faults.add(DOCUMENTS_ONLY, format!("goes with {DOCUMENTS}, which names the file of the documents that are answered"));
+            self.faults.add(
+                DOCUMENTS_ONLY,
+                format!(
+                    "goes with {DOCUMENTS}, which names the file of the documents that are answered"
+                ),
+            );
         }
         exposure
     }
 }
 
-/// The setting that names the file of the documents that are answered; the server names it when the file does not do.
+/// The setting that names the file of the documents that are answered; the server names it when the
+/// file does not do.
 pub const DOCUMENTS: &str = "SAMREGISTER_DOCUMENTS";
 const DOCUMENTS_ONLY: &str = "SAMREGISTER_DOCUMENTS_ONLY";

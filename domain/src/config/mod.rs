@@ -1,4 +1,5 @@
-//! Settings: where the register is kept, who may ask, how much they may ask for, and what the network itself is called.
+//! Settings: where the register is kept, who may ask, how much they may ask for, and what the
+//! network itself is called.
 
 mod access;
 mod books;
@@ -15,7 +16,10 @@ mod unknown;
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::{Path, PathBuf};
-use std::{collections::BTreeMap, ffi::OsString, fmt, io::ErrorKind, ops::RangeInclusive, str::FromStr, time::Duration};
+use std::{
+    collections::BTreeMap, ffi::OsString, fmt, io::ErrorKind, ops::RangeInclusive, str::FromStr,
+    time::Duration,
+};
 
 use ipnet::IpNet;
 use tracing_subscriber::EnvFilter;
@@ -59,7 +63,8 @@ pub struct Settings {
     pub bind: SocketAddr,
     /// The secrets for HS256: the first signs, and all verify tokens. Empty: none is set.
     pub jwt_secrets: Vec<Secret>,
-    /// A PEM file with the public key that verifies tokens; of the three, [`Settings::verification_key`] wants exactly one.
+    /// A PEM file with the public key that verifies tokens; of the three,
+    /// [`Settings::verification_key`] wants exactly one.
     pub jwt_public_key: Option<PathBuf>,
     /// Where the set of keys is that verify tokens.
     pub jwt_key_set: Option<KeySource>,
@@ -109,43 +114,75 @@ pub enum LogFormat {
 }
 
 impl Settings {
-    /// The settings of this process: its environment, and [`FILE`] in the working directory; errors as in [`Settings::load`].
+    /// The settings of this process: its environment, and [`FILE`] in the working directory; errors
+    /// as in [`Settings::load`].
     pub fn of_process() -> Result<Self> {
         let text = |text: OsString| text.to_string_lossy().into_owned();
-        Self::load(std::env::vars_os().map(|(name, value)| (text(name), text(value))), Some(Path::new(FILE)))
+        Self::load(
+            std::env::vars_os().map(|(name, value)| (text(name), text(value))),
+            Some(Path::new(FILE)),
+        )
     }
 
-    /// The settings in `env`, then those in `file`, then the defaults. A blank setting counts as not set, and a file that isn't there as empty.
+    /// The settings in `env`, then those in `file`, then the defaults. A blank setting counts as
+    /// not set, and a file that isn't there as empty.
     ///
     /// # Errors
-    /// [`crate::error::Error::Invalid`] naming every unknown setting and every bad value at once, without the values.
-    pub fn load(env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Result<Self> {
+    /// [`crate::error::Error::Invalid`] naming every unknown setting and every bad value at once,
+    /// without the values.
+    pub fn load(
+        env: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
         Self::read(Given::default(), env, file)
     }
 
-    /// The same for a demo, which shows its schema and has an explorer unless that is set otherwise; errors as in [`Settings::load`].
-    pub fn load_for_demo(env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Result<Self> {
+    /// The same for a demo, which shows its schema and has an explorer unless that is set
+    /// otherwise; errors as in [`Settings::load`].
+    pub fn load_for_demo(
+        env: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
         Self::read(Given { is_demo: true, ..Given::default() }, env, file)
     }
 
-    fn read(mut given: Given, env: impl IntoIterator<Item = (String, String)>, file: Option<&Path>) -> Result<Self> {
+    fn read(
+        mut given: Given,
+        env: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
         if let Some(file) = file {
             given.read_file(file);
         }
         given.read_env(env.into_iter());
         given.take_files();
         let settings = Self {
-            database_url: given.take(DATABASE_URL, Secret("sqlite://samregister.db?mode=rwc".to_owned()), |text| {
-                let is_known = ["sqlite:", "postgres://", "postgresql://"].iter().any(|scheme| text.starts_with(scheme));
-                checked(text, is_known, "must begin with sqlite: or postgres://").map(Secret)
-            }),
-            bind: given.take("SAMREGISTER_BIND", SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)), |text| {
-                text.parse().map_err(|_| "must be an address and a port, as 127.0.0.1:8080".to_owned())
-            }),
+            database_url: given.take(
+                DATABASE_URL,
+                Secret("sqlite://samregister.db?mode=rwc".to_owned()),
+                |text| {
+                    let is_known = ["sqlite:", "postgres://", "postgresql://"]
+                        .iter()
+                        .any(|scheme| text.starts_with(scheme));
+                    checked(text, is_known, "must begin with sqlite: or postgres://").map(Secret)
+                },
+            ),
+            bind: given.take(
+                "SAMREGISTER_BIND",
+                SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                |text| {
+                    text.parse()
+                        .map_err(|_| "must be an address and a port, as 127.0.0.1:8080".to_owned())
+                },
+            ),
             jwt_secrets: given.take(JWT_SECRET, Vec::new(), secrets::list),
             jwt_public_key: given.optional(JWT_PUBLIC_KEY, pem_file),
             jwt_key_set: given.optional(JWT_JWKS, keys::key_source),
-            jwt_key_set_every: Duration::from_secs(given.take("SAMREGISTER_JWT_JWKS_SECONDS", 300, |text| number(text, 10..=86_400))),
+            jwt_key_set_every: Duration::from_secs(given.take(
+                "SAMREGISTER_JWT_JWKS_SECONDS",
+                300,
+                |text| number(text, 10..=86_400),
+            )),
             jwt_signing_key: given.optional(JWT_SIGNING_KEY, pem_file),
             jwt_issuer: given.take("SAMREGISTER_JWT_ISSUER", TOKEN_NAME.to_owned(), line),
             jwt_audience: given.take("SAMREGISTER_JWT_AUDIENCE", TOKEN_NAME.to_owned(), line),
@@ -156,7 +193,11 @@ impl Settings {
                 text.split([',', ' ']).filter(|origin| !origin.is_empty()).map(origin).collect()
             }),
             log: given.take("SAMREGISTER_LOG", "info".to_owned(), |text| {
-                checked(text, EnvFilter::try_new(text).is_ok(), "is not a filter, as info or samregister=debug,warn")
+                checked(
+                    text,
+                    EnvFilter::try_new(text).is_ok(),
+                    "is not a filter, as info or samregister=debug,warn",
+                )
             }),
             log_format: given.take("SAMREGISTER_LOG_FORMAT", LogFormat::Text, |text| match text {
                 "text" => Ok(LogFormat::Text),
@@ -179,7 +220,8 @@ impl Settings {
 /// What was given, what of it was asked for, and what is wrong with it.
 #[derive(Default)]
 struct Given {
-    /// By setting, those in tables with a dot: where it was given, as errors say it, and its text; no text when it is something else.
+    /// By setting, those in tables with a dot: where it was given, as errors say it, and its text;
+    /// no text when it is something else.
     values: BTreeMap<String, (String, Option<String>)>,
     known: Vec<&'static str>,
     /// How many tables `[[network.signatories]]` there are.
@@ -194,11 +236,17 @@ struct Given {
 impl Given {
     /// Reads the environment, which wins over the file. A blank setting counts as not set.
     fn read_env(&mut self, env: impl Iterator<Item = (String, String)>) {
-        let is_ours = |name: &str| name == DATABASE_URL || name == DATABASE_URL_FILE || name.starts_with("SAMREGISTER_");
-        let (blank, set): (Vec<_>, Vec<_>) = env.filter(|(name, _)| is_ours(name)).partition(|(_, text)| text.trim().is_empty());
+        let is_ours = |name: &str| {
+            name == DATABASE_URL || name == DATABASE_URL_FILE || name.starts_with("SAMREGISTER_")
+        };
+        let (blank, set): (Vec<_>, Vec<_>) =
+            env.filter(|(name, _)| is_ours(name)).partition(|(_, text)| text.trim().is_empty());
         for (name, _) in &set {
             // The same setting in the other way: as it is, or in a file.
-            for (one, other) in secrets::IN_FILES.into_iter().flat_map(|(plain, file)| [(plain, file), (file, plain)]) {
+            for (one, other) in secrets::IN_FILES
+                .into_iter()
+                .flat_map(|(plain, file)| [(plain, file), (file, plain)])
+            {
                 if name == one {
                     self.values.remove(other);
                 }
@@ -221,8 +269,14 @@ impl Given {
             Ok(table) => table,
             Err(error) => {
                 // The error in full quotes the line, which may hold a secret.
-                let line = error.span().and_then(|span| text.get(..span.start)).map_or(1, |before| before.matches('\n').count() + 1);
-                return self.faults.add(place, format!("is not TOML, in line {line}: {}", error.message().replace('\n', ", ")));
+                let line = error
+                    .span()
+                    .and_then(|span| text.get(..span.start))
+                    .map_or(1, |before| before.matches('\n').count() + 1);
+                return self.faults.add(
+                    place,
+                    format!("is not TOML, in line {line}: {}", error.message().replace('\n', ", ")),
+                );
             }
         };
         self.read_table(&place, "", table);
@@ -234,21 +288,36 @@ impl Given {
             let place = format!("{file}: {name}");
             let text = match value {
                 toml::Value::Table(inner)
-                    if ["network", "network.accounts", "network.invoicing", "network.payments", "network.retention"]
-                        .contains(&name.as_str())
+                    if [
+                        "network",
+                        "network.accounts",
+                        "network.invoicing",
+                        "network.payments",
+                        "network.retention",
+                    ]
+                    .contains(&name.as_str())
                         || books::is_table(&name) =>
                 {
                     self.read_table(file, &format!("{name}."), inner);
                     continue;
                 }
-                toml::Value::Array(tables) if name == SIGNATORIES && tables.iter().all(toml::Value::is_table) => {
+                toml::Value::Array(tables)
+                    if name == SIGNATORIES && tables.iter().all(toml::Value::is_table) =>
+                {
                     self.signatories = tables.len();
                     for (place, table) in tables.into_iter().enumerate() {
-                        self.read_table(file, &format!("{name}.{place}."), table.try_into().unwrap_or_default());
+                        self.read_table(
+                            file,
+                            &format!("{name}.{place}."),
+                            table.try_into().unwrap_or_default(),
+                        );
                     }
                     continue;
                 }
-                toml::Value::Array(texts) if name.starts_with("network.payments.") && texts.iter().all(toml::Value::is_str) => {
+                toml::Value::Array(texts)
+                    if name.starts_with("network.payments.")
+                        && texts.iter().all(toml::Value::is_str) =>
+                {
                     Some(texts.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","))
                 }
                 toml::Value::String(text) => Some(text),
@@ -261,20 +330,34 @@ impl Given {
         }
     }
 
-    /// The setting as `read` reads it, or `default` when it was not given or is empty; also when it is bad, which is noted.
-    fn take<T>(&mut self, name: &'static str, default: T, read: impl FnOnce(&str) -> Result<T, String>) -> T {
+    /// The setting as `read` reads it, or `default` when it was not given or is empty; also when it
+    /// is bad, which is noted.
+    fn take<T>(
+        &mut self,
+        name: &'static str,
+        default: T,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> T {
         self.known.push(name);
         self.value(name, default, read)
     }
 
-    fn value<T>(&mut self, name: &str, default: T, read: impl FnOnce(&str) -> Result<T, String>) -> T {
+    fn value<T>(
+        &mut self,
+        name: &str,
+        default: T,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> T {
         let Some((place, text)) = self.values.remove(name) else { return default };
         let value = match text {
             None => Err("must be a text, a whole number, true or false".to_owned()),
             Some(text) if text.trim().is_empty() => return default,
             // What `to_string_lossy` makes of bytes that are no text.
-            Some(text) if text.contains(char::REPLACEMENT_CHARACTER) => Err("is not UTF-8".to_owned()),
-            // Blanks around a secret would be part of it for whoever else has it, so that it is read as it stands.
+            Some(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
+                Err("is not UTF-8".to_owned())
+            }
+            // Blanks around a secret would be part of it for whoever else has it, so that it is
+            // read as it stands.
             Some(text) => read(if name == JWT_SECRET { &text } else { text.trim() }),
         };
         value.unwrap_or_else(|reason| {
@@ -283,7 +366,11 @@ impl Given {
         })
     }
 
-    fn optional<T>(&mut self, name: &'static str, read: impl FnOnce(&str) -> Result<T, String>) -> Option<T> {
+    fn optional<T>(
+        &mut self,
+        name: &'static str,
+        read: impl FnOnce(&str) -> Result<T, String>,
+    ) -> Option<T> {
         self.take(name, None, |text| read(text).map(Some))
     }
 
@@ -300,14 +387,22 @@ fn checked(text: &str, holds: bool, fault: &str) -> Result<String, String> {
 
 fn pem_file(text: &str) -> Result<PathBuf, String> {
     // Later errors show the path, which must not be the key itself.
-    checked(text, !text.contains("-----BEGIN"), "must name a PEM file, not be the key itself").map(PathBuf::from)
+    checked(text, !text.contains("-----BEGIN"), "must name a PEM file, not be the key itself")
+        .map(PathBuf::from)
 }
 
 /// An origin as browsers write it, since it is compared letter by letter.
 fn origin(text: &str) -> Result<String, String> {
-    let host = text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-    let holds = host.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte));
-    checked(text, holds && !host.is_empty(), "must be origins as https://example.se, in small letters, without a path, with commas between")
+    let host =
+        text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let holds = host.bytes().all(|byte| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte)
+    });
+    checked(
+        text,
+        holds && !host.is_empty(),
+        "must be origins as https://example.se, in small letters, without a path, with commas between",
+    )
 }
 
 fn line(text: &str) -> Result<String, String> {
@@ -320,9 +415,13 @@ fn yes_or_no(text: &str) -> Result<bool, String> {
     text.parse().map_err(|_| "must be true or false".to_owned())
 }
 
-fn number<T: FromStr + PartialOrd + fmt::Display>(text: &str, range: RangeInclusive<T>) -> Result<T, String> {
+fn number<T: FromStr + PartialOrd + fmt::Display>(
+    text: &str,
+    range: RangeInclusive<T>,
+) -> Result<T, String> {
     let number = text.parse().ok().filter(|number| range.contains(number));
-    number.ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
+    number
+        .ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
 }
 
 #[cfg(test)]
@@ -337,7 +436,8 @@ pub(super) mod tests {
         let path = folder.path().join(FILE);
         std::fs::write(&path, file).map_err(|error| error.to_string())?;
         let env = env.iter().map(|(name, value)| ((*name).to_owned(), (*value).to_owned()));
-        Settings::load(env, Some(&path)).map_err(|error| error.to_string().replace(&path.display().to_string(), FILE))
+        Settings::load(env, Some(&path))
+            .map_err(|error| error.to_string().replace(&path.display().to_string(), FILE))
     }
 
     pub(super) fn good(env: &[(&str, &str)], file: &str) -> Settings {
@@ -350,17 +450,48 @@ pub(super) mod tests {
 
     #[test]
     fn nothing_needs_to_be_set() {
-        let Ok(settings) = Settings::load([("PATH".to_owned(), "/bin".to_owned())], Some(Path::new("no-such.toml"))) else { panic!() };
-        assert_eq!((settings.database_url.expose(), settings.bind.port()), ("sqlite://samregister.db?mode=rwc", 8080));
-        assert_eq!((settings.jwt_issuer.as_str(), settings.jwt_audience.as_str()), ("samregister", "samregister"));
-        assert_eq!((settings.log.as_str(), settings.log_format, settings.cors_origins.len()), ("info", LogFormat::Text, 0));
+        let Ok(settings) = Settings::load(
+            [("PATH".to_owned(), "/bin".to_owned())],
+            Some(Path::new("no-such.toml")),
+        ) else {
+            panic!()
+        };
+        assert_eq!(
+            (settings.database_url.expose(), settings.bind.port()),
+            ("sqlite://samregister.db?mode=rwc", 8080)
+        );
+        assert_eq!(
+            (settings.jwt_issuer.as_str(), settings.jwt_audience.as_str()),
+            ("samregister", "samregister")
+        );
+        assert_eq!(
+            (settings.log.as_str(), settings.log_format, settings.cors_origins.len()),
+            ("info", LogFormat::Text, 0)
+        );
         let limits = &settings.limits;
-        assert_eq!((limits.depth, limits.complexity, limits.aliases, limits.directives, limits.tokens), (15, 50_000, 200, 50, 20_000));
-        assert_eq!((limits.body_bytes, limits.request_time.as_secs(), limits.concurrent, limits.batch), (1_048_576, 20, 32, 0));
-        let closed =
-            Exposure { introspection: false, suggestions: false, explorer: false, documents: None, only_documents: false, hsts_seconds: 0 };
+        assert_eq!(
+            (limits.depth, limits.complexity, limits.aliases, limits.directives, limits.tokens),
+            (15, 50_000, 200, 50, 20_000)
+        );
+        assert_eq!(
+            (limits.body_bytes, limits.request_time.as_secs(), limits.concurrent, limits.batch),
+            (1_048_576, 20, 32, 0)
+        );
+        let closed = Exposure {
+            introspection: false,
+            suggestions: false,
+            explorer: false,
+            documents: None,
+            only_documents: false,
+            hsts_seconds: 0,
+        };
         assert_eq!(settings.exposure, closed);
-        let Ok(demo) = Settings::load_for_demo([("SAMREGISTER_EXPLORER".to_owned(), "false".to_owned())], None) else { panic!() };
+        let Ok(demo) = Settings::load_for_demo(
+            [("SAMREGISTER_EXPLORER".to_owned(), "false".to_owned())],
+            None,
+        ) else {
+            panic!()
+        };
         assert_eq!(demo.exposure, Exposure { introspection: true, suggestions: true, ..closed });
         let network = Network::default();
         let vat_boxes = network.accounts.vat_boxes(&network.activities);
@@ -370,17 +501,35 @@ pub(super) mod tests {
     #[test]
     fn the_environment_wins_over_the_file_unless_it_is_empty() {
         let file = "SAMREGISTER_MAX_DEPTH = 9\nSAMREGISTER_LOG = 'warn'\nSAMREGISTER_BIND = '[::1]:1'\nSAMREGISTER_LOG_FORMAT = ''";
-        let settings = good(&[("SAMREGISTER_MAX_DEPTH", " 7 "), ("SAMREGISTER_LOG", ""), ("SAMREGISTER_LOG_FORMAT", "json")], file);
-        assert_eq!((settings.limits.depth, settings.log.as_str(), settings.log_format), (7, "warn", LogFormat::Json));
+        let settings = good(
+            &[
+                ("SAMREGISTER_MAX_DEPTH", " 7 "),
+                ("SAMREGISTER_LOG", ""),
+                ("SAMREGISTER_LOG_FORMAT", "json"),
+            ],
+            file,
+        );
+        assert_eq!(
+            (settings.limits.depth, settings.log.as_str(), settings.log_format),
+            (7, "warn", LogFormat::Json)
+        );
         assert_eq!(settings.bind.to_string(), "[::1]:1");
-        let origins = good(&[("SAMREGISTER_CORS_ORIGINS", "https://a.se, http://[::1]:3000")], "").cors_origins;
+        let origins = good(&[("SAMREGISTER_CORS_ORIGINS", "https://a.se, http://[::1]:3000")], "")
+            .cors_origins;
         assert_eq!(origins, ["https://a.se", "http://[::1]:3000"]);
     }
 
     #[test]
     fn one_message_names_all_that_is_wrong() {
-        let env = [("SAMREGISTER_BIND", "localhost"), ("SAMREGISTER_PORT", "80"), ("DATABASE_URL", "mysql://u:hunter2@h/d")];
-        let message = bad(&env, "SAMREGISTER_MAX_DEPTH = 0\nlog = 'x'\n[network]\nnmae = 'x'\n[network.accounts]\nbank = 19\n[odd]");
+        let env = [
+            ("SAMREGISTER_BIND", "localhost"),
+            ("SAMREGISTER_PORT", "80"),
+            ("DATABASE_URL", "mysql://u:hunter2@h/d"),
+        ];
+        let message = bad(
+            &env,
+            "SAMREGISTER_MAX_DEPTH = 0\nlog = 'x'\n[network]\nnmae = 'x'\n[network.accounts]\nbank = 19\n[odd]",
+        );
         for part in [
             "DATABASE_URL must begin with sqlite: or postgres://; ",
             "SAMREGISTER_BIND must be an address and a port, as 127.0.0.1:8080; ",
@@ -400,11 +549,28 @@ pub(super) mod tests {
     fn bad_values_are_refused() {
         for (name, values) in [
             ("SAMREGISTER_BIND", &["8080", "0.0.0.0", "127.0.0.1:70000"][..]),
-            (JWT_SECRET, &["31-bytes-are-not-quite-enough-x", " blanks-around-a-secret-of-32-bytes", "-----BEGIN PUBLIC KEY-----xxxxxxxx"]),
+            (
+                JWT_SECRET,
+                &[
+                    "31-bytes-are-not-quite-enough-x",
+                    " blanks-around-a-secret-of-32-bytes",
+                    "-----BEGIN PUBLIC KEY-----xxxxxxxx",
+                ],
+            ),
             (JWT_JWKS, &["http://x.se/keys", "https://", "https://u:p@x.se", "{\"keys\":[]}"]),
             ("SAMREGISTER_JWT_JWKS_SECONDS", &["9", "1m"]),
             ("SAMREGISTER_JWT_ISSUER", &["a\nb", "\u{fffd}"]),
-            ("SAMREGISTER_CORS_ORIGINS", &["*", "https://A.se", "https://a.se/", "a.se", "https://", "https://a.se; https://b.se"]),
+            (
+                "SAMREGISTER_CORS_ORIGINS",
+                &[
+                    "*",
+                    "https://A.se",
+                    "https://a.se/",
+                    "a.se",
+                    "https://",
+                    "https://a.se; https://b.se",
+                ],
+            ),
             ("SAMREGISTER_LOG", &["info=loud=1", "a=b"]),
             ("SAMREGISTER_LOG_FORMAT", &["JSON"]),
             ("SAMREGISTER_MAX_BODY_BYTES", &["1MiB", "-1", "0", "99999999999999999999"]),
@@ -417,16 +583,27 @@ pub(super) mod tests {
                 assert!(bad(&[(name, value)], "").starts_with(name), "{value}");
             }
         }
-        assert!(bad(&[], "SAMREGISTER_LOG = ['info']").contains("must be a text, a whole number, true or false"));
-        assert!(Settings::load([], Some(Path::new("/"))).is_err_and(|error| error.to_string().starts_with("/ can't be read")));
+        assert!(
+            bad(&[], "SAMREGISTER_LOG = ['info']")
+                .contains("must be a text, a whole number, true or false")
+        );
+        assert!(
+            Settings::load([], Some(Path::new("/")))
+                .is_err_and(|error| error.to_string().starts_with("/ can't be read"))
+        );
     }
 
     #[test]
     fn exactly_one_verification_key_is_wanted() {
-        let (secret, public, signing) = ((JWT_SECRET, GOOD), (JWT_PUBLIC_KEY, "public.pem"), (JWT_SIGNING_KEY, "private.pem"));
-        assert!(matches!(good(&[secret], "").verification_key(), Ok(VerificationKey::Secrets([secret])) if secret.expose() == GOOD));
+        let (secret, public, signing) =
+            ((JWT_SECRET, GOOD), (JWT_PUBLIC_KEY, "public.pem"), (JWT_SIGNING_KEY, "private.pem"));
+        assert!(
+            matches!(good(&[secret], "").verification_key(), Ok(VerificationKey::Secrets([secret])) if secret.expose() == GOOD)
+        );
         for env in [&[public][..], &[public, signing]] {
-            assert!(matches!(good(env, "").verification_key(), Ok(VerificationKey::PublicKey(path)) if path == Path::new("public.pem")));
+            assert!(
+                matches!(good(env, "").verification_key(), Ok(VerificationKey::PublicKey(path)) if path == Path::new("public.pem"))
+            );
         }
         let (set, issuer) = ((JWT_JWKS, "keys.json"), (JWT_JWKS, "https://login.example.se/keys"));
         assert!(
@@ -439,20 +616,38 @@ pub(super) mod tests {
         for env in [&[secret, set][..], &[public, set], &[issuer, signing]] {
             assert!(good(env, "").verification_key().is_err(), "{env:?}");
         }
-        for env in [&[][..], &[signing], &[secret, public], &[secret, signing], &[secret, public, signing]] {
-            assert!(good(env, "").verification_key().is_err_and(|error| error.to_string().contains(JWT_PUBLIC_KEY)), "{env:?}");
+        for env in
+            [&[][..], &[signing], &[secret, public], &[secret, signing], &[secret, public, signing]]
+        {
+            assert!(
+                good(env, "")
+                    .verification_key()
+                    .is_err_and(|error| error.to_string().contains(JWT_PUBLIC_KEY)),
+                "{env:?}"
+            );
         }
     }
 
     #[test]
     fn secrets_are_never_shown() {
-        let settings = good(&[(JWT_SECRET, GOOD), ("DATABASE_URL", "postgres://u:hunter2@h/d")], "");
+        let settings =
+            good(&[(JWT_SECRET, GOOD), ("DATABASE_URL", "postgres://u:hunter2@h/d")], "");
         let shown = format!("{settings:?} {settings:#?} {:?}", settings.verification_key());
         assert!(!shown.contains(GOOD) && !shown.contains("hunter2"), "{shown}");
-        for rest in ["= 'hunter2' x", "= hunter2", "= 'hunter2", "hunter2", "= 1\nSAMREGISTER_JWT_SECRET = 'hunter2'", "= ['hunter2']"] {
+        for rest in [
+            "= 'hunter2' x",
+            "= hunter2",
+            "= 'hunter2",
+            "hunter2",
+            "= 1\nSAMREGISTER_JWT_SECRET = 'hunter2'",
+            "= ['hunter2']",
+        ] {
             let message = bad(&[], &format!("\n{JWT_SECRET} {rest}"));
             assert!(!message.contains("hunter2") && message.starts_with(FILE), "{message}");
         }
-        assert!(!bad(&[(JWT_SIGNING_KEY, "-----BEGIN PRIVATE KEY-----\nhunter2")], "").contains("hunter2"));
+        assert!(
+            !bad(&[(JWT_SIGNING_KEY, "-----BEGIN PRIVATE KEY-----\nhunter2")], "")
+                .contains("hunter2")
+        );
     }
 }

@@ -8,7 +8,9 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 
-use super::{ActivityBooks, Given, Payments, RevenueAccounts, VatBox, checked, iban, line, number, yes_or_no};
+use super::{
+    ActivityBooks, Given, Payments, RevenueAccounts, VatBox, checked, iban, line, number, yes_or_no,
+};
 
 /// The tables that say who may sign for the network.
 pub(super) const SIGNATORIES: &str = "network.signatories";
@@ -44,7 +46,8 @@ pub struct Network {
     pub accounts: Accounts,
     /// Projects and accounts of activities, by slug.
     pub activities: BTreeMap<String, ActivityBooks>,
-    /// The box of the VAT return that each account belongs to; empty: the defaults of [`Accounts::vat_boxes`].
+    /// The box of the VAT return that each account belongs to; empty: the defaults of
+    /// [`Accounts::vat_boxes`].
     pub vat_boxes: BTreeMap<u16, VatBox>,
     /// How it invoices.
     pub invoicing: Invoicing,
@@ -88,9 +91,11 @@ pub struct Accounts {
     pub revenue_12: u16,
     /// Försäljning av tjänster, 6 % moms.
     pub revenue_6: u16,
-    /// Försäljning av tjänster without VAT: at the rate of nought, exempt, or outside the scope of VAT (momsfri).
+    /// Försäljning av tjänster without VAT: at the rate of nought, exempt, or outside the scope of
+    /// VAT (momsfri).
     pub revenue_untaxed: u16,
-    /// Revenue outside the scope of VAT, which belongs to no box of the VAT return; null: `revenue_untaxed`.
+    /// Revenue outside the scope of VAT, which belongs to no box of the VAT return; null:
+    /// `revenue_untaxed`.
     pub revenue_outside_scope: Option<u16>,
     /// Försäljning av tjänster till annat EU-land.
     pub revenue_eu: u16,
@@ -111,7 +116,8 @@ pub struct Accounts {
 }
 
 impl Accounts {
-    /// Returns the setting (a key of `[network.accounts]`) that uses an account for what is no revenue; `None` if no such setting does.
+    /// Returns the setting (a key of `[network.accounts]`) that uses an account for what is no
+    /// revenue; `None` if no such setting does.
     #[must_use]
     pub fn reserved_for(&self, account: &str) -> Option<&'static str> {
         let reserved = [
@@ -145,11 +151,20 @@ impl Accounts {
         let general = self.revenue_accounts();
         let mut boxes = BTreeMap::new();
         for own in activities.values().map(|own| own.accounts(general)).chain([general]) {
-            boxes.extend([own.at_25, own.at_12, own.at_6].map(|account| (account, VatBox::TaxedSales)));
+            boxes.extend(
+                [own.at_25, own.at_12, own.at_6].map(|account| (account, VatBox::TaxedSales)),
+            );
             boxes.insert(own.untaxed, VatBox::OtherSales);
         }
-        boxes.extend([(self.vat, VatBox::Vat25), (self.vat_12, VatBox::Vat12), (self.vat_6, VatBox::Vat6)]);
-        boxes.extend([(self.revenue_eu, VatBox::EuServices), (self.revenue_abroad, VatBox::ForeignServices)]);
+        boxes.extend([
+            (self.vat, VatBox::Vat25),
+            (self.vat_12, VatBox::Vat12),
+            (self.vat_6, VatBox::Vat6),
+        ]);
+        boxes.extend([
+            (self.revenue_eu, VatBox::EuServices),
+            (self.revenue_abroad, VatBox::ForeignServices),
+        ]);
         boxes
     }
 }
@@ -182,8 +197,8 @@ impl Default for Accounts {
 /// How the network invoices: the table `[network.invoicing]`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Invoicing {
-    /// Days from issue to the last day to pay, unless an invoice says otherwise. At most 30: a public body may not be given more
-    /// (räntelagen 2 a §).
+    /// Days from issue to the last day to pay, unless an invoice says otherwise. At most 30: a
+    /// public body may not be given more (räntelagen 2 a §).
     pub due_days: u16,
     /// Whether totals are rounded to whole kronor (öresavrundning).
     pub whole_kronor: bool,
@@ -193,15 +208,19 @@ pub struct Invoicing {
     pub f_tax: bool,
     /// Percentage points of late interest above the reference rate (räntelagen 6 §).
     pub interest_points: u16,
-    /// `true` if the statutes say that interest runs from the last day to pay (räntelagen 3 §). An agreement that says otherwise goes before.
+    /// `true` if the statutes say that interest runs from the last day to pay (räntelagen 3 §). An
+    /// agreement that says otherwise goes before.
     pub interest_from_due_date: bool,
-    /// Fee of a reminder by the statutes, öre: at most 60 kr, and nothing that was not agreed (lag 1981:739). The statutes bind members; what
-    /// an agreement says goes before. Invoices say what held when they were issued.
+    /// Fee of a reminder by the statutes, öre: at most 60 kr, and nothing that was not agreed (lag
+    /// 1981:739). The statutes bind members; what an agreement says goes before. Invoices say what
+    /// held when they were issued.
     pub reminder_fee: Money,
-    /// `true` if 450 kr are claimed of who pays late (förseningsersättning, lag 1981:739 4 a §), in the place of a reminder fee; never for what is
-    /// outside the scope of VAT, which is paid for neither goods nor services.
+    /// `true` if 450 kr are claimed of who pays late (förseningsersättning, lag 1981:739 4 a §), in
+    /// the place of a reminder fee; never for what is outside the scope of VAT, which is paid for
+    /// neither goods nor services.
     pub late_compensation: bool,
-    /// Why lines without VAT are exempt, in the words that such an invoice must have (mervärdesskattelag 17 kap. 24 §).
+    /// Why lines without VAT are exempt, in the words that such an invoice must have
+    /// (mervärdesskattelag 17 kap. 24 §).
     pub exemption_reason: String,
     /// Why lines are outside the scope of VAT, in words.
     pub outside_scope_reason: String,
@@ -219,12 +238,15 @@ impl Default for Invoicing {
             reminder_fee: Money::ZERO,
             late_compensation: false,
             exemption_reason: "Undantag från moms enligt 10 kap. mervärdesskattelagen".to_owned(),
-            outside_scope_reason: "Avgiften är inte ersättning för en vara eller tjänst och omfattas inte av moms".to_owned(),
+            outside_scope_reason:
+                "Avgiften är inte ersättning för en vara eller tjänst och omfattas inte av moms"
+                    .to_owned(),
         }
     }
 }
 
-/// For how long the network keeps personal data, by its own decision: the table `[network.retention]`.
+/// For how long the network keeps personal data, by its own decision: the table
+/// `[network.retention]`.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Retention {
     /// Months that a person stays after its last day in its role.
@@ -245,7 +267,8 @@ impl Given {
     pub(super) fn network(&mut self) -> Network {
         let defaults = Accounts::default();
         let place = self.place_of(["network.accounts.observation", "network.accounts.bank"]);
-        let mut account = |name, default| self.take(name, default, |text| number(text, 1000..=9999));
+        let mut account =
+            |name, default| self.take(name, default, |text| number(text, 1000..=9999));
         let accounts = Accounts {
             receivables: account("network.accounts.receivables", defaults.receivables),
             bank: account("network.accounts.bank", defaults.bank),
@@ -262,9 +285,14 @@ impl Given {
             rounding: account("network.accounts.rounding", defaults.rounding),
             interest: account("network.accounts.interest", defaults.interest),
             reminder_fees: account("network.accounts.reminder_fees", defaults.reminder_fees),
-            revenue_outside_scope: self.optional("network.accounts.revenue_outside_scope", |text| number(text, 1000..=9999)),
-            membership_fee: self.optional("network.accounts.membership_fee", |text| number(text, 1000..=9999)),
-            service_fee: self.optional("network.accounts.service_fee", |text| number(text, 1000..=9999)),
+            revenue_outside_scope: self
+                .optional("network.accounts.revenue_outside_scope", |text| {
+                    number(text, 1000..=9999)
+                }),
+            membership_fee: self
+                .optional("network.accounts.membership_fee", |text| number(text, 1000..=9999)),
+            service_fee: self
+                .optional("network.accounts.service_fee", |text| number(text, 1000..=9999)),
         };
         if accounts.observation == accounts.bank {
             let message = format!(
@@ -277,17 +305,24 @@ impl Given {
         let vat_boxes = self.vat_boxes(accounts.vat_boxes(&activities));
         Network {
             name: self.optional("network.name", line),
-            org_number: self.optional("network.org_number", |text| text.parse().map_err(str::to_owned)),
+            org_number: self
+                .optional("network.org_number", |text| text.parse().map_err(str::to_owned)),
             vat_number: self.optional("network.vat_number", vat_number),
             address_line: self.optional("network.address_line", line),
             postal_code: self.optional("network.postal_code", postal_code),
             city: self.optional("network.city", line),
-            bankgiro: self.optional("network.bankgiro", |text| giro(text, 7..=8, "is not a bankgiro, as 5050-1055")),
-            plusgiro: self.optional("network.plusgiro", |text| giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")),
+            bankgiro: self.optional("network.bankgiro", |text| {
+                giro(text, 7..=8, "is not a bankgiro, as 5050-1055")
+            }),
+            plusgiro: self.optional("network.plusgiro", |text| {
+                giro(text, 2..=8, "is not a plusgiro, as 28 65 43-4")
+            }),
             iban: self.optional("network.iban", iban::iban),
             bic: self.optional("network.bic", iban::bic),
             email: self.optional("network.email", line),
-            peppol_id: self.optional("network.peppol_id", |text| check_peppol_id(text).map(|()| text.to_owned()).map_err(str::to_owned)),
+            peppol_id: self.optional("network.peppol_id", |text| {
+                check_peppol_id(text).map(|()| text.to_owned()).map_err(str::to_owned)
+            }),
             accounts,
             activities,
             vat_boxes,
@@ -301,19 +336,55 @@ impl Given {
     fn invoicing(&mut self) -> Invoicing {
         let defaults = Invoicing::default();
         Invoicing {
-            due_days: self.take("network.invoicing.due_days", defaults.due_days, |text| number(text, 0..=30)),
-            whole_kronor: self.take("network.invoicing.whole_kronor", defaults.whole_kronor, yes_or_no),
-            ocr_length_digit: self.take("network.invoicing.ocr_length_digit", defaults.ocr_length_digit, yes_or_no),
+            due_days: self
+                .take("network.invoicing.due_days", defaults.due_days, |text| number(text, 0..=30)),
+            whole_kronor: self.take(
+                "network.invoicing.whole_kronor",
+                defaults.whole_kronor,
+                yes_or_no,
+            ),
+            ocr_length_digit: self.take(
+                "network.invoicing.ocr_length_digit",
+                defaults.ocr_length_digit,
+                yes_or_no,
+            ),
             f_tax: self.take("network.invoicing.f_tax", defaults.f_tax, yes_or_no),
-            interest_points: self.take("network.invoicing.interest_points", defaults.interest_points, |text| number(text, 0..=100)),
-            interest_from_due_date: self.take("network.invoicing.interest_from_due_date", defaults.interest_from_due_date, yes_or_no),
-            reminder_fee: self.take("network.invoicing.reminder_fee", defaults.reminder_fee, |text| {
-                let fee: Option<Money> = text.parse().ok().filter(|fee| (Money::ZERO..=Money(6000)).contains(fee));
-                fee.ok_or_else(|| "must be kronor from 0 to 60, the most that the law allows".to_owned())
-            }),
-            late_compensation: self.take("network.invoicing.late_compensation", defaults.late_compensation, yes_or_no),
-            exemption_reason: self.take("network.invoicing.exemption_reason", defaults.exemption_reason, line),
-            outside_scope_reason: self.take("network.invoicing.outside_scope_reason", defaults.outside_scope_reason, line),
+            interest_points: self.take(
+                "network.invoicing.interest_points",
+                defaults.interest_points,
+                |text| number(text, 0..=100),
+            ),
+            interest_from_due_date: self.take(
+                "network.invoicing.interest_from_due_date",
+                defaults.interest_from_due_date,
+                yes_or_no,
+            ),
+            reminder_fee: self.take(
+                "network.invoicing.reminder_fee",
+                defaults.reminder_fee,
+                |text| {
+                    let fee: Option<Money> =
+                        text.parse().ok().filter(|fee| (Money::ZERO..=Money(6000)).contains(fee));
+                    fee.ok_or_else(|| {
+                        "must be kronor from 0 to 60, the most that the law allows".to_owned()
+                    })
+                },
+            ),
+            late_compensation: self.take(
+                "network.invoicing.late_compensation",
+                defaults.late_compensation,
+                yes_or_no,
+            ),
+            exemption_reason: self.take(
+                "network.invoicing.exemption_reason",
+                defaults.exemption_reason,
+                line,
+            ),
+            outside_scope_reason: self.take(
+                "network.invoicing.outside_scope_reason",
+                defaults.outside_scope_reason,
+                line,
+            ),
         }
     }
 
@@ -324,7 +395,9 @@ impl Given {
             contact_months: months("network.retention.contact_months", defaults.contact_months),
             read_log_months: months("network.retention.read_log_months", defaults.read_log_months),
             // What the law on bookkeeping keeps can't go sooner.
-            payer_years: self.take("network.retention.payer_years", defaults.payer_years, |text| number(text, 7..=50)),
+            payer_years: self.take("network.retention.payer_years", defaults.payer_years, |text| {
+                number(text, 7..=50)
+            }),
         }
     }
 
@@ -336,10 +409,14 @@ impl Given {
         let mut signatories = Vec::new();
         for number in 0..self.signatories {
             let name = |key: &str| format!("{SIGNATORIES}.{number}.{key}");
-            let place = |given: &Self, key: &str| given.values.get(&name(key)).map_or_else(|| name(key), |(place, _)| place.clone());
+            let place = |given: &Self, key: &str| {
+                given.values.get(&name(key)).map_or_else(|| name(key), |(place, _)| place.clone())
+            };
             let (of_name, of_end) = (place(self, "name"), place(self, "to"));
             let some = |text: &str| line(text).map(Some);
-            let day = |text: &str| text.parse().map(Some).map_err(|_| "is not a day, as 2026-11-21".to_owned());
+            let day = |text: &str| {
+                text.parse().map(Some).map_err(|_| "is not a day, as 2026-11-21".to_owned())
+            };
             let signatory = Signatory {
                 name: self.value(&name("name"), String::new(), line),
                 title: self.value(&name("title"), None, some),
@@ -356,16 +433,28 @@ impl Given {
 }
 
 fn vat_number(text: &str) -> Result<String, String> {
-    let digits = text.strip_prefix("SE").and_then(|rest| rest.strip_suffix("01")).unwrap_or_default();
-    checked(text, digits.len() == 10 && luhn_holds(digits), "is not a VAT number, as SE802555000801")
+    let digits =
+        text.strip_prefix("SE").and_then(|rest| rest.strip_suffix("01")).unwrap_or_default();
+    checked(
+        text,
+        digits.len() == 10 && luhn_holds(digits),
+        "is not a VAT number, as SE802555000801",
+    )
 }
 
 fn postal_code(text: &str) -> Result<String, String> {
-    let holds = text.len() == 6 && text.char_indices().all(|(at, char)| if at == 3 { char == ' ' } else { char.is_ascii_digit() });
+    let holds = text.len() == 6
+        && text
+            .char_indices()
+            .all(|(at, char)| if at == 3 { char == ' ' } else { char.is_ascii_digit() });
     checked(text, holds, "is not a postal code, as 123 45")
 }
 
-pub(super) fn giro(text: &str, lengths: RangeInclusive<usize>, fault: &str) -> Result<String, String> {
+pub(super) fn giro(
+    text: &str,
+    lengths: RangeInclusive<usize>,
+    fault: &str,
+) -> Result<String, String> {
     let digits = text.replace([' ', '-'], "");
     checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), fault)
 }
@@ -384,8 +473,16 @@ mod tests {
     fn those_who_may_sign_have_days() {
         let file = "[network]\nname = 'NNS'\n[[network.signatories]]\nname = 'Ada'\ntitle = 'Ordförande'\nfrom = 2026-01-01\nto = '2026-12-31'\n[[network.signatories]]\nname = 'Bo'";
         let day = |text: &str| text.parse().ok();
-        let ada = Signatory { name: "Ada".into(), title: Some("Ordförande".into()), from: day("2026-01-01"), to: day("2026-12-31") };
-        assert_eq!(good(&[], file).network.signatories, [ada, Signatory { name: "Bo".into(), ..Signatory::default() }]);
+        let ada = Signatory {
+            name: "Ada".into(),
+            title: Some("Ordförande".into()),
+            from: day("2026-01-01"),
+            to: day("2026-12-31"),
+        };
+        assert_eq!(
+            good(&[], file).network.signatories,
+            [ada, Signatory { name: "Bo".into(), ..Signatory::default() }]
+        );
         let message = bad(
             &[],
             "[[network.signatories]]\ntitle = 'x'\nfrom = 'snart'\n[[network.signatories]]\nname = 'Bo'\nfrom = 2026-02-01\nto = 2026-01-01\nuntil = 1",
@@ -398,10 +495,9 @@ mod tests {
         ] {
             assert!(message.contains(part), "{part:?} is not in {message}");
         }
-        assert!(
-            bad(&[], "[network]\nsignatories = 'Ada'")
-                .contains("network.signatories must be tables, each under a line [[network.signatories]]")
-        );
+        assert!(bad(&[], "[network]\nsignatories = 'Ada'").contains(
+            "network.signatories must be tables, each under a line [[network.signatories]]"
+        ));
     }
 
     #[test]
@@ -411,9 +507,23 @@ mod tests {
         let network = good(&[], file).network;
         assert_eq!((network.name.as_deref(), network.city), (Some("NNS"), None));
         assert_eq!(network.org_number.as_ref().map(OrgNumber::as_str), Some("802555-0008"));
-        assert_eq!((network.vat_number.as_deref(), network.postal_code.as_deref()), (Some("SE802555000801"), Some("123 45")));
-        assert_eq!((network.bankgiro.as_deref(), network.plusgiro.as_deref()), (Some("5050-1055"), Some("28 65 43-4")));
-        assert_eq!(network.accounts, Accounts { bank: 1940, service_fee: Some(3902), revenue_untaxed: 3004, ..Accounts::default() });
+        assert_eq!(
+            (network.vat_number.as_deref(), network.postal_code.as_deref()),
+            (Some("SE802555000801"), Some("123 45"))
+        );
+        assert_eq!(
+            (network.bankgiro.as_deref(), network.plusgiro.as_deref()),
+            (Some("5050-1055"), Some("28 65 43-4"))
+        );
+        assert_eq!(
+            network.accounts,
+            Accounts {
+                bank: 1940,
+                service_fee: Some(3902),
+                revenue_untaxed: 3004,
+                ..Accounts::default()
+            }
+        );
         for entry in [
             "bankgiro = '5050-1056'",
             "plusgiro = 1",
@@ -427,19 +537,29 @@ mod tests {
             "name = '-\t-'",
         ] {
             let name = entry.split(' ').next().unwrap_or_default();
-            assert!(bad(&[], &format!("[network]\n{entry}")).starts_with(&format!("{FILE}: network.{name} ")), "{entry}");
+            assert!(
+                bad(&[], &format!("[network]\n{entry}"))
+                    .starts_with(&format!("{FILE}: network.{name} ")),
+                "{entry}"
+            );
         }
     }
 
     #[test]
     fn the_bank_and_observation_have_accounts_of_their_own() {
-        for (entry, name) in
-            [("observation = 1930", "observation"), ("bank = 2890", "bank"), ("bank = 1940\nobservation = 1940", "observation")]
-        {
+        for (entry, name) in [
+            ("observation = 1930", "observation"),
+            ("bank = 2890", "bank"),
+            ("bank = 1940\nobservation = 1940", "observation"),
+        ] {
             let message = bad(&[], &format!("[network.accounts]\n{entry}"));
-            assert!(message.starts_with(&format!("{FILE}: network.accounts.{name} must not be ")), "{message}");
+            assert!(
+                message.starts_with(&format!("{FILE}: network.accounts.{name} must not be ")),
+                "{message}"
+            );
         }
-        let swapped = good(&[], "[network.accounts]\nbank = 2890\nobservation = 1930").network.accounts;
+        let swapped =
+            good(&[], "[network.accounts]\nbank = 2890\nobservation = 1930").network.accounts;
         assert_eq!((swapped.bank, swapped.observation), (2890, 1930));
     }
 
@@ -465,10 +585,24 @@ mod tests {
 
     #[test]
     fn for_how_long_the_network_keeps_personal_data_is_read_from_its_table() {
-        assert_eq!(good(&[], "").network.retention, Retention { contact_months: 24, read_log_months: 24, payer_years: 7 });
-        let decided = good(&[], "[network.retention]\ncontact_months = 12\nread_log_months = 240\npayer_years = 10").network.retention;
-        assert_eq!(decided, Retention { contact_months: 12, read_log_months: 240, payer_years: 10 });
-        assert!(bad(&[], "[network.retention]\npayer_years = 6").ends_with(" must be a whole number from 7 to 50"));
+        assert_eq!(
+            good(&[], "").network.retention,
+            Retention { contact_months: 24, read_log_months: 24, payer_years: 7 }
+        );
+        let decided = good(
+            &[],
+            "[network.retention]\ncontact_months = 12\nread_log_months = 240\npayer_years = 10",
+        )
+        .network
+        .retention;
+        assert_eq!(
+            decided,
+            Retention { contact_months: 12, read_log_months: 240, payer_years: 10 }
+        );
+        assert!(
+            bad(&[], "[network.retention]\npayer_years = 6")
+                .ends_with(" must be a whole number from 7 to 50")
+        );
         for entry in ["contact_months = 0", "read_log_months = 241"] {
             let message = bad(&[], &format!("[network.retention]\n{entry}"));
             assert!(message.ends_with(" must be a whole number from 1 to 240"), "{message}");
@@ -489,10 +623,19 @@ mod tests {
             ..Invoicing::default()
         };
         assert_eq!(invoicing, expected);
-        for entry in ["due_days = 31", "whole_kronor = 'ja'", "reminder_fee = '60.01'", "interest_points = -1", "f_tax = 1"] {
+        for entry in [
+            "due_days = 31",
+            "whole_kronor = 'ja'",
+            "reminder_fee = '60.01'",
+            "interest_points = -1",
+            "f_tax = 1",
+        ] {
             let name = entry.split(' ').next().unwrap_or_default();
             let message = bad(&[], &format!("[network.invoicing]\n{entry}"));
-            assert!(message.starts_with(&format!("{FILE}: network.invoicing.{name} must be ")), "{message}");
+            assert!(
+                message.starts_with(&format!("{FILE}: network.invoicing.{name} must be ")),
+                "{message}"
+            );
         }
     }
 }

@@ -13,7 +13,8 @@ pub struct Payments {
     pub plusgiros: Vec<String>,
     /// Own accounts by IBAN beside `network.iban`, without blanks.
     pub ibans: Vec<String>,
-    /// The largest difference, in öre, between an invoice and what was paid of it that is written off automatically; zero: none is.
+    /// The largest difference, in öre, between an invoice and what was paid of it that is written
+    /// off automatically; zero: none is.
     pub write_off_limit: Money,
 }
 
@@ -22,7 +23,12 @@ const WRITE_OFF_LIMIT: Money = Money(99);
 
 impl Default for Payments {
     fn default() -> Self {
-        Self { bankgiros: Vec::new(), plusgiros: Vec::new(), ibans: Vec::new(), write_off_limit: WRITE_OFF_LIMIT }
+        Self {
+            bankgiros: Vec::new(),
+            plusgiros: Vec::new(),
+            ibans: Vec::new(),
+            write_off_limit: WRITE_OFF_LIMIT,
+        }
     }
 }
 
@@ -38,11 +44,18 @@ impl Network {
     /// Every account that the settings name as the network's own.
     #[must_use]
     pub fn own_accounts(&self) -> OwnAccounts {
-        let all = |first: Option<&String>, more: &[String]| first.into_iter().chain(more).map(|giro| digits(giro)).collect();
+        let all = |first: Option<&String>, more: &[String]| {
+            first.into_iter().chain(more).map(|giro| digits(giro)).collect()
+        };
         OwnAccounts {
             bankgiros: all(self.bankgiro.as_ref(), &self.payments.bankgiros),
             plusgiros: all(self.plusgiro.as_ref(), &self.payments.plusgiros),
-            ibans: self.iban.iter().map(|iban| iban.replace(' ', "")).chain(self.payments.ibans.iter().cloned()).collect(),
+            ibans: self
+                .iban
+                .iter()
+                .map(|iban| iban.replace(' ', ""))
+                .chain(self.payments.ibans.iter().cloned())
+                .collect(),
         }
     }
 }
@@ -60,20 +73,28 @@ impl OwnAccounts {
         has(&self.plusgiros, number)
     }
 
-    /// `true` if an account is one of these as ISO 20022 names it: by IBAN, or by another number in a scheme such as `BGNR`. A number without a
-    /// scheme may be a giro, or the account number that an own IBAN contains.
+    /// `true` if an account is one of these as ISO 20022 names it: by IBAN, or by another number in
+    /// a scheme such as `BGNR`. A number without a scheme may be a giro, or the account number that
+    /// an own IBAN contains.
     #[must_use]
     pub fn has(&self, account: &str, scheme: Option<&str>) -> bool {
-        let account: String = account.chars().filter(|char| char.is_ascii_alphanumeric()).collect::<String>().to_ascii_uppercase();
+        let account: String = account
+            .chars()
+            .filter(|char| char.is_ascii_alphanumeric())
+            .collect::<String>()
+            .to_ascii_uppercase();
         match scheme {
             Some("BGNR") => self.has_bankgiro(&account),
             Some("PGNR") => self.has_plusgiro(&account),
             _ => {
                 let within = |iban: &String| {
-                    let [with_bank, without] = [4, 7].map(|from| iban.get(from..).unwrap_or_default());
+                    let [with_bank, without] =
+                        [4, 7].map(|from| iban.get(from..).unwrap_or_default());
                     *iban == account || has(&[with_bank.to_owned(), without.to_owned()], &account)
                 };
-                self.has_bankgiro(&account) || self.has_plusgiro(&account) || self.ibans.iter().any(within)
+                self.has_bankgiro(&account)
+                    || self.has_plusgiro(&account)
+                    || self.ibans.iter().any(within)
             }
         }
     }
@@ -81,11 +102,18 @@ impl OwnAccounts {
     /// The end of a message that says that an account is none of these.
     #[must_use]
     pub fn describe(&self) -> String {
-        let all: Vec<&str> = [&self.bankgiros, &self.plusgiros, &self.ibans].into_iter().flatten().map(String::as_str).collect();
+        let all: Vec<&str> = [&self.bankgiros, &self.plusgiros, &self.ibans]
+            .into_iter()
+            .flatten()
+            .map(String::as_str)
+            .collect();
         if all.is_empty() {
             "not of the network's own: the settings name none; set network.bankgiro, network.plusgiro or network.payments.iban".to_owned()
         } else {
-            format!("not of the network's own, {}; add it to [network.payments] if it is yours", all.join(", "))
+            format!(
+                "not of the network's own, {}; add it to [network.payments] if it is yours",
+                all.join(", ")
+            )
         }
     }
 }
@@ -107,13 +135,24 @@ impl Given {
                 list(text, |one| giro(one, 7..=8, "has a number that is no bankgiro, as 5050-1055"))
             }),
             plusgiros: self.take("network.payments.plusgiro", Vec::new(), |text| {
-                list(text, |one| giro(one, 2..=8, "has a number that is no plusgiro, as 28 65 43-4"))
+                list(text, |one| {
+                    giro(one, 2..=8, "has a number that is no plusgiro, as 28 65 43-4")
+                })
             }),
             ibans: self.take("network.payments.iban", Vec::new(), |text| list(text, iban)),
-            write_off_limit: self.take("network.payments.write_off_limit", WRITE_OFF_LIMIT, |text| {
-                let limit: Option<Money> = text.parse().ok().filter(|limit| (Money::ZERO..=WRITE_OFF_LIMIT).contains(limit));
-                limit.ok_or_else(|| "must be kronor from 0 to 0.99: less than a krona".to_owned())
-            }),
+            write_off_limit: self.take(
+                "network.payments.write_off_limit",
+                WRITE_OFF_LIMIT,
+                |text| {
+                    let limit: Option<Money> = text
+                        .parse()
+                        .ok()
+                        .filter(|limit| (Money::ZERO..=WRITE_OFF_LIMIT).contains(limit));
+                    limit.ok_or_else(|| {
+                        "must be kronor from 0 to 0.99: less than a krona".to_owned()
+                    })
+                },
+            ),
         }
     }
 }
@@ -137,7 +176,11 @@ fn iban(text: &str) -> Result<String, String> {
         let factor = if value > 9 { 100 } else { 10 };
         (rest * factor + value) % 97
     });
-    if is_shaped && rest == 1 { Ok(iban) } else { Err("has an account that is no IBAN, as SE45 5000 0000 0583 9825 7466".to_owned()) }
+    if is_shaped && rest == 1 {
+        Ok(iban)
+    } else {
+        Err("has an account that is no IBAN, as SE45 5000 0000 0583 9825 7466".to_owned())
+    }
 }
 
 #[cfg(test)]
@@ -169,9 +212,14 @@ mod tests {
         ] {
             assert!(own.has(account, scheme), "{account}");
         }
-        for (account, scheme) in
-            [("2865434", Some("BGNR")), ("5050-1056", None), ("SE3550000000054910000003", None), ("", None), ("0", None), ("466", None)]
-        {
+        for (account, scheme) in [
+            ("2865434", Some("BGNR")),
+            ("5050-1056", None),
+            ("SE3550000000054910000003", None),
+            ("", None),
+            ("0", None),
+            ("466", None),
+        ] {
             assert!(!own.has(account, scheme), "{account}");
         }
         assert!(!Network::default().own_accounts().has("50501055", None));
@@ -180,9 +228,12 @@ mod tests {
 
     #[test]
     fn a_bad_account_of_the_settings_is_named() {
-        for (key, value) in
-            [("bankgiro", "'5050-1055, 1'"), ("plusgiro", "'1'"), ("iban", "'SE4550000000058398257467'"), ("write_off_limit", "'1.00'")]
-        {
+        for (key, value) in [
+            ("bankgiro", "'5050-1055, 1'"),
+            ("plusgiro", "'1'"),
+            ("iban", "'SE4550000000058398257467'"),
+            ("write_off_limit", "'1.00'"),
+        ] {
             let message = bad(&[], &format!("[network.payments]\n{key} = {value}"));
             assert!(message.starts_with(&format!("{FILE}: network.payments.{key} ")), "{message}");
         }

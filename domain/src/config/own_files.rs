@@ -5,17 +5,29 @@ use std::path::{Path, PathBuf};
 use super::{FILE, KeySource, Settings};
 
 impl Settings {
-    /// Returns the settings file, the files of keys, of trusted documents and of secrets, whether they exist or not. The files in which
-    /// [`OwnFiles`](crate::output::OwnFiles) finds a trail key that is being replaced have names that begin as that of the key.
+    /// Returns the settings file, the files of keys, of trusted documents and of secrets, whether
+    /// they exist or not. The files in which [`OwnFiles`](crate::output::OwnFiles) finds a trail
+    /// key that is being replaced have names that begin as that of the key.
     #[must_use]
     pub fn own_files(&self) -> Vec<PathBuf> {
         let key_set = match &self.jwt_key_set {
             Some(KeySource::File(path)) => Some(path),
             Some(KeySource::Issuer(_)) | None => None,
         };
-        let named = [&self.jwt_public_key, &self.jwt_signing_key, &self.trail.public_keys, &self.trail.timestamp_certificates];
+        let named = [
+            &self.jwt_public_key,
+            &self.jwt_signing_key,
+            &self.trail.public_keys,
+            &self.trail.timestamp_certificates,
+        ];
         let documents = &self.exposure.documents;
-        let named = named.into_iter().flatten().chain(key_set).chain(documents).chain(&self.secret_files).map(PathBuf::as_path);
+        let named = named
+            .into_iter()
+            .flatten()
+            .chain(key_set)
+            .chain(documents)
+            .chain(&self.secret_files)
+            .map(PathBuf::as_path);
         let always = [Path::new(FILE).to_owned(), self.trail_key_file()];
         always.into_iter().chain(named.map(Path::to_owned)).collect()
     }
@@ -42,8 +54,20 @@ mod tests {
             ],
             "",
         );
-        let files: Vec<String> = settings.own_files().iter().map(|path| path.display().to_string()).collect();
-        assert_eq!(files, ["samregister.toml", "trail.pem", "public.pem", "signing.pem", "former.pem", "tsa.pem", &secret]);
+        let files: Vec<String> =
+            settings.own_files().iter().map(|path| path.display().to_string()).collect();
+        assert_eq!(
+            files,
+            [
+                "samregister.toml",
+                "trail.pem",
+                "public.pem",
+                "signing.pem",
+                "former.pem",
+                "tsa.pem",
+                &secret
+            ]
+        );
         let settings = good(&[("SAMREGISTER_JWT_JWKS", "keys.json")], "");
         assert!(settings.own_files().iter().any(|path| path.ends_with("keys.json")));
     }

@@ -26,15 +26,21 @@ pub struct Sockets {
 impl Given {
     /// What is set of the sockets.
     pub(super) fn sockets(&mut self) -> Sockets {
-        let mut seconds = |name| Duration::from_secs(self.take(name, 10, |text| number(text, 1..=3_600)));
+        let mut seconds =
+            |name| Duration::from_secs(self.take(name, 10, |text| number(text, 1..=3_600)));
         Sockets {
             init_time: seconds("SAMREGISTER_SOCKET_INIT_SECONDS"),
             send_time: seconds("SAMREGISTER_SOCKET_SEND_SECONDS"),
-            operations: self.take("SAMREGISTER_SOCKET_OPERATIONS", 20, |text| number(text, 1..=1_000)),
+            operations: self
+                .take("SAMREGISTER_SOCKET_OPERATIONS", 20, |text| number(text, 1..=1_000)),
             most: self.take("SAMREGISTER_MAX_SOCKETS", 5_000, |text| number(text, 0..=1_000_000)),
-            pending: self.take("SAMREGISTER_MAX_PENDING_SOCKETS", 500, |text| number(text, 1..=1_000_000)),
-            per_subject: self.take("SAMREGISTER_SOCKETS_PER_SUBJECT", 100, |text| number(text, 1..=1_000_000)),
-            subscriptions: self.take("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", 200, |text| number(text, 1..=1_000_000)),
+            pending: self
+                .take("SAMREGISTER_MAX_PENDING_SOCKETS", 500, |text| number(text, 1..=1_000_000)),
+            per_subject: self
+                .take("SAMREGISTER_SOCKETS_PER_SUBJECT", 100, |text| number(text, 1..=1_000_000)),
+            subscriptions: self.take("SAMREGISTER_SUBSCRIPTIONS_PER_SUBJECT", 200, |text| {
+                number(text, 1..=1_000_000)
+            }),
         }
     }
 }

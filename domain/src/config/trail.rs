@@ -14,7 +14,8 @@ pub(crate) const TRAIL_PUBLIC_KEYS: &str = "SAMREGISTER_TRAIL_PUBLIC_KEYS";
 pub struct Trail {
     /// The PEM file with the private key that signs the trail; null: next to the register.
     pub key: Option<PathBuf>,
-    /// A PEM file with public keys that are trusted besides: those of former keys, or all of them for a program that only verifies.
+    /// A PEM file with public keys that are trusted besides: those of former keys, or all of them
+    /// for a program that only verifies.
     pub public_keys: Option<PathBuf>,
     /// `true` if a trail that can't be authenticated, for want of a key, is a violation.
     pub must_authenticate: bool,
@@ -32,7 +33,11 @@ impl Given {
             must_authenticate: self.take("SAMREGISTER_TRAIL_MUST_AUTHENTICATE", false, yes_or_no),
             timestamp_url: self.optional("SAMREGISTER_TIMESTAMP_URL", |text| {
                 let is_address = text.starts_with("https://") || text.starts_with("http://");
-                checked(text, is_address && !text.contains(char::is_whitespace), "must be an address as https://freetsa.org/tsr")
+                checked(
+                    text,
+                    is_address && !text.contains(char::is_whitespace),
+                    "must be an address as https://freetsa.org/tsr",
+                )
             }),
             timestamp_certificates: self.optional("SAMREGISTER_TIMESTAMP_CERTIFICATES", pem_file),
         }
@@ -40,12 +45,16 @@ impl Given {
 }
 
 impl Settings {
-    /// The file of the key that signs the trail: the one that is set, or else one next to the register's file, or in the working directory
-    /// for a register on PostgreSQL.
+    /// The file of the key that signs the trail: the one that is set, or else one next to the
+    /// register's file, or in the working directory for a register on PostgreSQL.
     #[must_use]
     pub fn trail_key_file(&self) -> PathBuf {
         let beside = || {
-            let file = self.database_url.expose().strip_prefix("sqlite:").map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+            let file = self
+                .database_url
+                .expose()
+                .strip_prefix("sqlite:")
+                .map(|rest| rest.strip_prefix("//").unwrap_or(rest));
             let name = file.and_then(|file| file.split('?').next()).unwrap_or("samregister");
             PathBuf::from(format!("{name}.trail-key.pem"))
         };
@@ -63,20 +72,36 @@ mod tests {
     fn the_key_lies_beside_the_register() {
         for (url, file) in [
             ("sqlite://samregister.db?mode=rwc", "samregister.db.trail-key.pem"),
-            ("sqlite:///var/lib/samregister/register.db", "/var/lib/samregister/register.db.trail-key.pem"),
+            (
+                "sqlite:///var/lib/samregister/register.db",
+                "/var/lib/samregister/register.db.trail-key.pem",
+            ),
             ("postgres://samregister@localhost/samregister", "samregister.trail-key.pem"),
         ] {
-            assert_eq!(good(&[("DATABASE_URL", url)], "").trail_key_file(), Path::new(file), "{url}");
+            assert_eq!(
+                good(&[("DATABASE_URL", url)], "").trail_key_file(),
+                Path::new(file),
+                "{url}"
+            );
         }
-        assert_eq!(good(&[("SAMREGISTER_TRAIL_KEY", "/etc/key.pem")], "").trail_key_file(), Path::new("/etc/key.pem"));
+        assert_eq!(
+            good(&[("SAMREGISTER_TRAIL_KEY", "/etc/key.pem")], "").trail_key_file(),
+            Path::new("/etc/key.pem")
+        );
     }
 
     #[test]
     fn a_timestamp_service_has_an_address() {
         assert_eq!(
-            good(&[("SAMREGISTER_TIMESTAMP_URL", "https://freetsa.org/tsr")], "").trail.timestamp_url.as_deref(),
+            good(&[("SAMREGISTER_TIMESTAMP_URL", "https://freetsa.org/tsr")], "")
+                .trail
+                .timestamp_url
+                .as_deref(),
             Some("https://freetsa.org/tsr")
         );
-        assert!(bad(&[("SAMREGISTER_TIMESTAMP_URL", "freetsa.org")], "").contains("SAMREGISTER_TIMESTAMP_URL"));
+        assert!(
+            bad(&[("SAMREGISTER_TIMESTAMP_URL", "freetsa.org")], "")
+                .contains("SAMREGISTER_TIMESTAMP_URL")
+        );
     }
 }

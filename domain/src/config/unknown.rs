@@ -45,15 +45,20 @@ fn describe(name: &str, known: &[&str]) -> String {
     match suggestions(name, known).as_slice() {
         [] => format!("is not a setting; {list}"),
         [only] => format!("is not a setting; did you mean {only}? {list}"),
-        [others @ .., last] => format!("is not a setting; did you mean {} or {last}? {list}", others.join(", ")),
+        [others @ .., last] => {
+            format!("is not a setting; did you mean {} or {last}? {list}", others.join(", "))
+        }
     }
 }
 
-/// The known names that are most like this one, the nearest first, or else those of the same first word. What many names begin with says
-/// nothing of their likeness.
+/// The known names that are most like this one, the nearest first, or else those of the same first
+/// word. What many names begin with says nothing of their likeness.
 fn suggestions<'k>(name: &str, known: &[&'k str]) -> Vec<&'k str> {
     let distinct = |name: &str| {
-        let rest = name.strip_prefix("SAMREGISTER_").or_else(|| name.strip_prefix("network.")).unwrap_or(name);
+        let rest = name
+            .strip_prefix("SAMREGISTER_")
+            .or_else(|| name.strip_prefix("network."))
+            .unwrap_or(name);
         rest.to_ascii_lowercase()
     };
     let keys: Vec<_> = known.iter().map(|known| distinct(known)).collect();
@@ -62,9 +67,18 @@ fn suggestions<'k>(name: &str, known: &[&'k str]) -> Vec<&'k str> {
     let first_word = |key: &str| key.split(['_', '.']).next().map(str::to_owned);
     let mut near = get_close_matches(wanted.as_str(), &possible, MAX_SUGGESTIONS, CUTOFF);
     if near.is_empty() {
-        near = possible.iter().copied().filter(|key| first_word(key) == first_word(&wanted)).take(MAX_SUGGESTIONS).collect();
+        near = possible
+            .iter()
+            .copied()
+            .filter(|key| first_word(key) == first_word(&wanted))
+            .take(MAX_SUGGESTIONS)
+            .collect();
     }
-    near.into_iter().filter_map(|key| known.iter().zip(&keys).find(|(_, of_known)| *of_known == key).map(|(known, _)| *known)).collect()
+    near.into_iter()
+        .filter_map(|key| {
+            known.iter().zip(&keys).find(|(_, of_known)| *of_known == key).map(|(known, _)| *known)
+        })
+        .collect()
 }
 
 #[cfg(test)]
@@ -74,26 +88,44 @@ mod tests {
     #[test]
     fn an_unknown_name_gets_the_nearest_ones() {
         for (name, expected) in [
-            ("SAMREGISTER_MAX_DEPHT", "SAMREGISTER_MAX_DEPHT is not a setting; did you mean SAMREGISTER_MAX_DEPTH"),
-            ("SAMREGISTER_DATABASE_URL", "SAMREGISTER_DATABASE_URL is not a setting; did you mean DATABASE_URL"),
-            ("SAMREGISTER_CORS", "SAMREGISTER_CORS is not a setting; did you mean SAMREGISTER_CORS_ORIGINS?"),
+            (
+                "SAMREGISTER_MAX_DEPHT",
+                "SAMREGISTER_MAX_DEPHT is not a setting; did you mean SAMREGISTER_MAX_DEPTH",
+            ),
+            (
+                "SAMREGISTER_DATABASE_URL",
+                "SAMREGISTER_DATABASE_URL is not a setting; did you mean DATABASE_URL",
+            ),
+            (
+                "SAMREGISTER_CORS",
+                "SAMREGISTER_CORS is not a setting; did you mean SAMREGISTER_CORS_ORIGINS?",
+            ),
             ("SAMREGISTER_ZZZZ", "SAMREGISTER_ZZZZ is not a setting; README.md lists the settings"),
         ] {
             let message = bad(&[(name, "x")], "");
-            assert!(message.starts_with(expected) && message.ends_with("README.md lists the settings"), "{message}");
+            assert!(
+                message.starts_with(expected) && message.ends_with("README.md lists the settings"),
+                "{message}"
+            );
             assert!(message.matches("SAMREGISTER_").count() <= 4, "{message}");
         }
         let message = bad(&[], "log = 'warn'\n[network]\nnmae = 'x'");
-        assert!(message.contains("samregister.toml: log is not a setting; did you mean SAMREGISTER_LOG"), "{message}");
-        let expected =
-            "samregister.toml: network.nmae is not a setting; did you mean network.name? docs/invoices.md lists those of [network]";
+        assert!(
+            message
+                .contains("samregister.toml: log is not a setting; did you mean SAMREGISTER_LOG"),
+            "{message}"
+        );
+        let expected = "samregister.toml: network.nmae is not a setting; did you mean network.name? docs/invoices.md lists those of [network]";
         assert!(message.contains(expected), "{message}");
     }
 
     #[test]
     fn a_removed_setting_names_what_replaced_it() {
         let message = bad(&[("SAMREGISTER_METRICS", "true")], "");
-        assert!(message.starts_with("SAMREGISTER_METRICS was removed; set SAMREGISTER_METRICS_TOKEN"), "{message}");
+        assert!(
+            message.starts_with("SAMREGISTER_METRICS was removed; set SAMREGISTER_METRICS_TOKEN"),
+            "{message}"
+        );
         assert!(message.contains("SAMREGISTER_METRICS_OPEN=true"), "{message}");
     }
 }

@@ -1,4 +1,5 @@
-//! Opening of connections: the one that writes, those that read, and the one that probes whether the database responds.
+//! Opening of connections: the one that writes, those that read, and the one that probes whether
+//! the database responds.
 
 use std::{
     sync::Arc,
@@ -16,19 +17,23 @@ use super::{
     transaction::{WriterState, is_locked},
 };
 
-/// The size to which SQLite cuts its log back, in bytes, when all that it holds is in the register's file.
+/// The size to which SQLite cuts its log back, in bytes, when all that it holds is in the
+/// register's file.
 const LOG_SIZE: u32 = 16 << 20;
 
-/// Rows that SQLite's thread reads ahead of the one that takes them: with fewer the two wait for each other at every row.
+/// Rows that SQLite's thread reads ahead of the one that takes them: with fewer the two wait for
+/// each other at every row.
 const ROW_BUFFER: usize = 1000;
 
-/// Connects, and tries again while another program that starts at the same time sets the journal of a new file: SQLite's busy timeout doesn't
-/// wait for that lock.
+/// Connects, and tries again while another program that starts at the same time sets the journal of
+/// a new file: SQLite's busy timeout doesn't wait for that lock.
 pub(super) async fn open(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
     let give_up_at = Instant::now() + PATIENCE;
     loop {
         match sea_orm::Database::connect(options.clone()).await {
-            Err(cause) if is_locked(&cause) && Instant::now() < give_up_at => tokio::time::sleep(Duration::from_millis(20)).await,
+            Err(cause) if is_locked(&cause) && Instant::now() < give_up_at => {
+                tokio::time::sleep(Duration::from_millis(20)).await
+            }
             connected => return connected,
         }
     }
@@ -39,8 +44,8 @@ pub(super) fn options(url: &str, connections: u32, patience: Duration) -> Connec
     options
         .max_connections(connections)
         .acquire_timeout(patience)
-        // A ping before each use costs a round trip, of which one that was in use a moment ago has no need; if it broke since, it fails
-        // its statement and is replaced.
+        // A ping before each use costs a round trip, of which one that was in use a moment ago has
+        // no need; if it broke since, it fails its statement and is replaced.
         .test_before_acquire_if_idle_for(Duration::from_secs(1))
         .sqlx_logging(false);
     options
@@ -50,7 +55,8 @@ pub(super) fn options(url: &str, connections: u32, patience: Duration) -> Connec
 pub(super) enum Access<'a> {
     Read,
     Write(&'a Arc<WriterState>),
-    /// Reading by a connection that is never replaced: SQLite removes its log when the last one is closed.
+    /// Reading by a connection that is never replaced: SQLite removes its log when the last one is
+    /// closed.
     Probe,
 }
 
@@ -66,14 +72,16 @@ pub(super) fn sqlite(
     options.map_sqlx_sqlite_opts(move |sqlite| {
         let sqlite = sqlite
             .journal_mode(SqliteJournalMode::Wal)
-            // NORMAL would leave the last commits to the system's memory, and a power cut would lose changes that were reported as done.
-            // An import is one commit, and so none the slower.
+            // NORMAL would leave the last commits to the system's memory, and a power cut would
+            // lose changes that were reported as done. An import is one commit, and so none the
+            // slower.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
             .busy_timeout(PATIENCE)
             .statement_cache_capacity(200);
         if is_writer {
-            // Deleted or replaced rows are overwritten in the file, since they may be data that a person asked us to erase.
+            // Deleted or replaced rows are overwritten in the file, since they may be data that a
+            // person asked us to erase.
             sqlite.pragma("secure_delete", "ON").pragma("journal_size_limit", LOG_SIZE.to_string())
         } else {
             sqlite.pragma("query_only", "ON").row_buffer_size(ROW_BUFFER)
@@ -94,7 +102,9 @@ pub(super) fn sqlite(
             let state = Arc::clone(state);
             options.map_sqlx_sqlite_pool_opts(move |pool| state.guard_sqlite(pool, check.clone()))
         }
-        Access::Probe => options.map_sqlx_sqlite_pool_opts(|pool| pool.max_lifetime(None).idle_timeout(None)),
+        Access::Probe => {
+            options.map_sqlx_sqlite_pool_opts(|pool| pool.max_lifetime(None).idle_timeout(None))
+        }
     };
     options
 }

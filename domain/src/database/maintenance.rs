@@ -1,4 +1,5 @@
-//! Maintenance by the connection that writes: statistics, and what must leave the disk. It takes turns with the changes.
+//! Maintenance by the connection that writes: statistics, and what must leave the disk. It takes
+//! turns with the changes.
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
@@ -8,8 +9,10 @@ use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 use super::{Database, PATIENCE, busy};
 use crate::error::{Error, Result};
 
-/// Truncates the log, and waits for readers for a tenth of a second: changes wait meanwhile. Afterwards the connection waits as before.
-const TRUNCATE: &str = "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 5000";
+/// Truncates the log, and waits for readers for a tenth of a second: changes wait meanwhile.
+/// Afterwards the connection waits as before.
+const TRUNCATE: &str =
+    "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 5000";
 
 /// The position of the checkpoint's row among those of [`TRUNCATE`].
 const CHECKPOINT: usize = 1;
@@ -27,21 +30,24 @@ const WITH_PERSONS: [&str; 8] = [
 ];
 
 impl Database {
-    /// Waits for the changes before it: no change waits for the connection meanwhile, which would take that for a failure.
+    /// Waits for the changes before it: no change waits for the connection meanwhile, which would
+    /// take that for a failure.
     async fn maintenance(&self) -> Result<OwnedSemaphorePermit> {
         let turn = timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
         turn.map_err(|_| busy())?.map_err(Error::internal)
     }
 
-    /// Brings up to date what the database knows of its tables' contents, by which it chooses among indexes; worth its time after
-    /// much was written.
+    /// Brings up to date what the database knows of its tables' contents, by which it chooses among
+    /// indexes; worth its time after much was written.
     ///
     /// # Errors
-    /// CONFLICT with the reason BUSY when others write for too long; INTERNAL when the database fails.
+    /// CONFLICT with the reason BUSY when others write for too long; INTERNAL when the database
+    /// fails.
     pub async fn analyze(&self) -> Result<()> {
         let _turn = self.maintenance().await?;
         // SQLite looks only at tables that have changed much.
-        let statement = if self.backend() == DbBackend::Sqlite { "PRAGMA optimize=0x10002" } else { "ANALYZE" };
+        let statement =
+            if self.backend() == DbBackend::Sqlite { "PRAGMA optimize=0x10002" } else { "ANALYZE" };
         self.writer.execute_unprepared(statement).await?;
         Ok(())
     }
@@ -53,11 +59,13 @@ impl Database {
         Ok(())
     }
 
-    /// Removes former versions of rows from SQLite's log. While others read or write for long, the log is truncated later, as long as
-    /// [`Database::listen`] is polled. PostgreSQL's VACUUM does the same automatically, in time.
+    /// Removes former versions of rows from SQLite's log. While others read or write for long, the
+    /// log is truncated later, as long as [`Database::listen`] is polled. PostgreSQL's VACUUM does
+    /// the same automatically, in time.
     ///
     /// # Errors
-    /// CONFLICT with the reason BUSY when others write for too long; INTERNAL when the database fails.
+    /// CONFLICT with the reason BUSY when others write for too long; INTERNAL when the database
+    /// fails.
     pub async fn forget(&self) -> Result<()> {
         let is_sqlite = self.backend() == DbBackend::Sqlite;
         if is_sqlite {
@@ -70,16 +78,22 @@ impl Database {
         if is_sqlite { self.truncate(turn).await } else { Ok(()) }
     }
 
-    /// Removes the samples of tables with persons that the database chooses among indexes by: they hold names and e-mail addresses.
+    /// Removes the samples of tables with persons that the database chooses among indexes by: they
+    /// hold names and e-mail addresses.
     async fn forget_samples(&self) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
             self.writer.execute_unprepared(&format!("ANALYZE {}", WITH_PERSONS.join(", "))).await?;
             return Ok(());
         }
-        let samples = Statement::from_string(DbBackend::Sqlite, "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat4'");
+        let samples = Statement::from_string(
+            DbBackend::Sqlite,
+            "SELECT 1 FROM sqlite_schema WHERE name = 'sqlite_stat4'",
+        );
         if self.writer.query_one_raw(samples).await?.is_some() {
             let tables = WITH_PERSONS.map(|table| format!("'{table}'")).join(", ");
-            self.writer.execute_unprepared(&format!("DELETE FROM sqlite_stat4 WHERE tbl IN ({tables})")).await?;
+            self.writer
+                .execute_unprepared(&format!("DELETE FROM sqlite_stat4 WHERE tbl IN ({tables})"))
+                .await?;
         }
         Ok(())
     }
@@ -91,17 +105,23 @@ impl Database {
         }
         let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return };
         if let Err(error) = self.truncate(turn).await {
-            tracing::warn!(?error, "the database's log may still hold what was erased; trying again");
+            tracing::warn!(
+                ?error,
+                "the database's log may still hold what was erased; trying again"
+            );
         }
     }
 
     async fn truncate(&self, turn: OwnedSemaphorePermit) -> Result<()> {
         let writer = self.writer.clone();
-        // In a task of its own, so that a caller who stops waiting does not leave the connection impatient.
+        // In a task of its own, so that a caller who stops waiting does not leave the connection
+        // impatient.
         let truncated = tokio::spawn(async move {
-            let rows = writer.query_all_raw(Statement::from_string(DbBackend::Sqlite, TRUNCATE)).await;
+            let rows =
+                writer.query_all_raw(Statement::from_string(DbBackend::Sqlite, TRUNCATE)).await;
             drop(turn);
-            let is_busy: i64 = rows?.get(CHECKPOINT).map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(1);
+            let is_busy: i64 =
+                rows?.get(CHECKPOINT).map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(1);
             Ok::<_, DbErr>(is_busy == 0)
         });
         if truncated.await.map_err(Error::internal)?? {

@@ -1,4 +1,5 @@
-//! Migrations: each step of the schema's history is one transaction, and one program at a time applies them.
+//! Migrations: each step of the schema's history is one transaction, and one program at a time
+//! applies them.
 
 use std::{
     fmt, io,
@@ -8,7 +9,8 @@ use std::{
 use futures_util::future::BoxFuture;
 use migration::{MigrationTrait, Migrator, MigratorTrait, SchemaManager, releases};
 use sea_orm::{
-    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait,
+    ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, SqliteTransactionMode, Statement,
+    TransactionOptions, TransactionTrait,
 };
 use semver::Version;
 
@@ -25,38 +27,45 @@ use crate::{
 
 /// A one-time conversion of data that needs the rules of this program.
 ///
-/// It is a step of the history like a migration of the schema: it has a name of the same form and a row in `seaql_migrations`, and runs
-/// after the steps whose names sort before its own. So it finds the tables as those steps left them, and says so in plain SQL where a later
-/// migration may rename them.
+/// It is a step of the history like a migration of the schema: it has a name of the same form and a
+/// row in `seaql_migrations`, and runs after the steps whose names sort before its own. So it finds
+/// the tables as those steps left them, and says so in plain SQL where a later migration may rename
+/// them.
 #[derive(Clone, Copy)]
 pub struct Conversion {
     /// The name in the history: `m2026_11_30_21_what`.
     pub name: &'static str,
-    /// Converts the data within the transaction, which is committed together with its row in the history. What it writes elsewhere, a crash
-    /// may leave there.
+    /// Converts the data within the transaction, which is committed together with its row in the
+    /// history. What it writes elsewhere, a crash may leave there.
     pub run: for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>,
 }
 
 /// Records rows that an older audit trail does not tell of, within the transaction of its step.
-pub type RowRecorder = for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>;
+pub type RowRecorder =
+    for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>;
 
 /// Signs for the entries of an older audit trail and seals what they say of persons.
 const TRAIL_MIGRATION: &str = "m2026_11_30_21_trail_migration";
 
-/// Records the rows that the entries of an older audit trail do not tell of in full. It reads rows by the rules of this program, and so runs
-/// when every other step is done.
+/// Records the rows that the entries of an older audit trail do not tell of in full. It reads rows
+/// by the rules of this program, and so runs when every other step is done.
 const TRAIL_ROWS: &str = "m2026_12_01_98_trail_rows";
 
-/// Corrects agreements that name a withdrawn agreement as their successor. It reads rows by the rules of this program, and so runs when every
-/// other step is done.
-const WITHDRAWN_SUCCESSORS: Conversion =
-    Conversion { name: "m2026_12_01_99_withdrawn_successors", run: |db, tx| Box::pin(audit::withdrawn_successors::correct(db, tx)) };
+/// Corrects agreements that name a withdrawn agreement as their successor. It reads rows by the
+/// rules of this program, and so runs when every other step is done.
+const WITHDRAWN_SUCCESSORS: Conversion = Conversion {
+    name: "m2026_12_01_99_withdrawn_successors",
+    run: |db, tx| Box::pin(audit::withdrawn_successors::correct(db, tx)),
+};
 
 /// Every conversion of this program that needs no rules of objects.
-const CONVERSIONS: &[Conversion] = &[Conversion { name: TRAIL_MIGRATION, run: |db, tx| Box::pin(audit::migration::convert(db, tx)) }];
+const CONVERSIONS: &[Conversion] = &[Conversion {
+    name: TRAIL_MIGRATION,
+    run: |db, tx| Box::pin(audit::migration::convert(db, tx)),
+}];
 
-/// The table in which each step notes the oldest program that may run on its result. `seaql_migrations` has the shape that its library gives
-/// it, so this is one of its own.
+/// The table in which each step notes the oldest program that may run on its result.
+/// `seaql_migrations` has the shape that its library gives it, so this is one of its own.
 const REQUIREMENTS: &str = "CREATE TABLE migration_requirement (
     name text NOT NULL PRIMARY KEY,
     oldest_program text NOT NULL,
@@ -67,7 +76,8 @@ const REQUIREMENTS: &str = "CREATE TABLE migration_requirement (
 const HISTORY: &str = "SELECT m.version, m.applied_at, r.oldest_program, r.applied_by
     FROM seaql_migrations m LEFT JOIN migration_requirement r ON r.name = m.version ORDER BY m.version";
 
-/// Time for which one attempt of a step waits for other programs that write or migrate; on SQLite the writer's own timeout is as long.
+/// Time for which one attempt of a step waits for other programs that write or migrate; on SQLite
+/// the writer's own timeout is as long.
 const STEP_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Total time for which the migration waits for other programs before it gives up.
@@ -76,8 +86,8 @@ const MIGRATION_TIMEOUT: Duration = Duration::from_secs(600);
 /// Reason of the conflict when a newer program has migrated the register.
 pub const PROGRAM_TOO_OLD: &str = "PROGRAM_TOO_OLD";
 
-/// The steps of a schema's history: those of the schema in order of their names, and then those that read rows by the rules of this program,
-/// which need every column that it knows.
+/// The steps of a schema's history: those of the schema in order of their names, and then those
+/// that read rows by the rules of this program, which need every column that it knows.
 #[derive(Debug)]
 pub struct Plan {
     steps: Vec<Step>,
@@ -100,7 +110,10 @@ enum Work {
 
 impl fmt::Debug for Step {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.debug_struct("Step").field("name", &self.name).field("oldest_program", &self.oldest_program).finish_non_exhaustive()
+        f.debug_struct("Step")
+            .field("name", &self.name)
+            .field("oldest_program", &self.oldest_program)
+            .finish_non_exhaustive()
     }
 }
 
@@ -108,14 +121,22 @@ impl Plan {
     /// Returns every step that this program knows.
     #[must_use]
     pub fn current() -> Self {
-        let step = |name: &str, work| Step { name: name.to_owned(), oldest_program: releases::oldest_program(name).to_owned(), work };
+        let step = |name: &str, work| Step {
+            name: name.to_owned(),
+            oldest_program: releases::oldest_program(name).to_owned(),
+            work,
+        };
         let mut steps: Vec<_> = Migrator::migrations()
             .into_iter()
             .map(|migration| {
                 let name = migration.name().to_owned();
                 step(&name, Work::Schema(migration))
             })
-            .chain(CONVERSIONS.iter().map(|conversion| step(conversion.name, Work::Conversion(*conversion))))
+            .chain(
+                CONVERSIONS
+                    .iter()
+                    .map(|conversion| step(conversion.name, Work::Conversion(*conversion))),
+            )
             .collect();
         steps.sort_by(|one, other| one.name.cmp(&other.name));
         steps.push(step(TRAIL_ROWS, Work::RecordRows));
@@ -132,10 +153,15 @@ impl Plan {
         self
     }
 
-    /// Returns the plan with one more conversion, on whose result `oldest_program` and later ones may run.
+    /// Returns the plan with one more conversion, on whose result `oldest_program` and later ones
+    /// may run.
     #[must_use]
     pub fn with(mut self, conversion: Conversion, oldest_program: &str) -> Self {
-        let step = Step { name: conversion.name.to_owned(), oldest_program: oldest_program.to_owned(), work: Work::Conversion(conversion) };
+        let step = Step {
+            name: conversion.name.to_owned(),
+            oldest_program: oldest_program.to_owned(),
+            work: Work::Conversion(conversion),
+        };
         let after = self.steps.iter().rposition(|known| known.name < step.name);
         self.steps.insert(after.map_or(0, |index| index + 1), step);
         self
@@ -155,12 +181,15 @@ impl Plan {
             let oldest_program = Some(recorded.unwrap_or_else(|| step.oldest_program.clone()));
             StepStatus { name: step.name.clone(), applied, is_known: true, oldest_program }
         });
-        let unknown = history.iter().filter(|row| self.steps.iter().all(|step| step.name != row.name)).map(|row| StepStatus {
-            name: row.name.clone(),
-            applied: Some(row.clone()),
-            is_known: false,
-            oldest_program: row.oldest_program.clone(),
-        });
+        let unknown = history
+            .iter()
+            .filter(|row| self.steps.iter().all(|step| step.name != row.name))
+            .map(|row| StepStatus {
+                name: row.name.clone(),
+                applied: Some(row.clone()),
+                is_known: false,
+                oldest_program: row.oldest_program.clone(),
+            });
         let mut all: Vec<_> = known.chain(unknown).collect();
         all.sort_by(|one, other| one.name.cmp(&other.name));
         all
@@ -178,7 +207,8 @@ pub struct Applied {
     pub name: String,
     /// Time at which it was applied, in seconds since 1970.
     pub applied_at: i64,
-    /// The oldest program that may run on its result; `None` if a program applied it that did not record this.
+    /// The oldest program that may run on its result; `None` if a program applied it that did not
+    /// record this.
     pub oldest_program: Option<String>,
     /// The version of the program that applied it, if that was recorded.
     pub applied_by: Option<String>,
@@ -202,15 +232,21 @@ pub struct StepStatus {
 /// # Errors
 /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register.
 pub fn ensure_new_enough(steps: &[StepStatus]) -> Result<()> {
-    ensure_supported(steps.iter().filter(|step| step.applied.is_some()).filter_map(|step| step.oldest_program.as_deref()))
+    ensure_supported(
+        steps
+            .iter()
+            .filter(|step| step.applied.is_some())
+            .filter_map(|step| step.oldest_program.as_deref()),
+    )
 }
 
 impl Database {
     /// Brings the schema up to date and returns the names of the steps that were applied.
     ///
     /// # Errors
-    /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register, or BUSY if other programs write for ten minutes;
-    /// INTERNAL if a step fails. A step that failed changed nothing; those before it stay.
+    /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register, or BUSY
+    /// if other programs write for ten minutes; INTERNAL if a step fails. A step that failed
+    /// changed nothing; those before it stay.
     pub async fn migrate(&self) -> Result<Vec<String>> {
         let applied = self.apply(&Plan::current()).await?;
         // PostgreSQL does all of it automatically, in time.
@@ -232,8 +268,9 @@ impl Database {
 
     /// Applies the pending steps of a plan, each in one transaction with its row in the history.
     ///
-    /// The transaction takes the lock of writers first and then reads the history, so programs that migrate at the same time apply each step
-    /// once. Interrupted at any point, it continues from the first step that is not in the history.
+    /// The transaction takes the lock of writers first and then reads the history, so programs that
+    /// migrate at the same time apply each step once. Interrupted at any point, it continues from
+    /// the first step that is not in the history.
     ///
     /// # Errors
     /// As [`Database::migrate`].
@@ -250,7 +287,9 @@ impl Database {
                 Ok(None) => break,
                 Err(error) if is_busy(&error) && Instant::now() < give_up_at => {
                     if !std::mem::replace(&mut has_waited, true) {
-                        tracing::warn!("another program writes to the register or migrates it; waiting for it");
+                        tracing::warn!(
+                            "another program writes to the register or migrates it; waiting for it"
+                        );
                     }
                 }
                 Err(error) => return Err(error),
@@ -273,7 +312,8 @@ impl Database {
                 Ok(name)
             }
             Err(error) => {
-                // A disk that is full or a connection that is gone has ended the transaction already.
+                // A disk that is full or a connection that is gone has ended the transaction
+                // already.
                 tx.rollback().await.ok();
                 Err(error)
             }
@@ -281,10 +321,14 @@ impl Database {
     }
 
     async fn begin_step(&self) -> Result<DatabaseTransaction> {
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let tx = self.writer.begin_with_options(options).await.map_err(or_busy)?;
         if self.backend() == DbBackend::Postgres {
-            // Readers may keep a table for a while; a step that waits longer for one would keep all others waiting behind it.
+            // Readers may keep a table for a while; a step that waits longer for one would keep all
+            // others waiting behind it.
             let wait = STEP_LOCK_TIMEOUT.as_millis();
             let settings = format!(
                 "SET LOCAL lock_timeout = {wait}; SET LOCAL statement_timeout = 0; SET LOCAL idle_in_transaction_session_timeout = 0;
@@ -307,11 +351,18 @@ impl Database {
             return Ok(None);
         };
         let is_last = pending.next().is_none();
-        self.apply_step(tx, step, plan.is_whole && is_last).await.map_err(|error| failed(error, &step.name))?;
+        self.apply_step(tx, step, plan.is_whole && is_last)
+            .await
+            .map_err(|error| failed(error, &step.name))?;
         Ok(Some(step.name.clone()))
     }
 
-    async fn apply_step(&self, tx: &DatabaseTransaction, step: &Step, is_up_to_date: bool) -> Result<()> {
+    async fn apply_step(
+        &self,
+        tx: &DatabaseTransaction,
+        step: &Step,
+        is_up_to_date: bool,
+    ) -> Result<()> {
         match &step.work {
             Work::Schema(migration) => migration.up(&SchemaManager::new(tx)).await?,
             Work::Conversion(conversion) => (conversion.run)(self, tx).await?,
@@ -325,7 +376,8 @@ impl Database {
         tx.execute_raw(row).await?;
         require(tx, &step.name, &step.oldest_program, Some(env!("CARGO_PKG_VERSION"))).await?;
         if is_up_to_date {
-            // A register whose schema is up to date has its search up to date as well, wherever the program is interrupted.
+            // A register whose schema is up to date has its search up to date as well, wherever the
+            // program is interrupted.
             search::refresh(tx).await?;
         }
         Ok(())
@@ -336,12 +388,17 @@ impl Database {
             Some(record) => record,
             // A register without a trail from before has no such rows.
             None if !audit::migration::was_migrated(tx).await? => return Ok(()),
-            None => return Err(Error::internal(io::Error::other("the rows of an older audit trail are recorded by the program itself"))),
+            None => {
+                return Err(Error::internal(io::Error::other(
+                    "the rows of an older audit trail are recorded by the program itself",
+                )));
+            }
         };
         record(self, tx).await
     }
 
-    /// Returns the steps of a plan and of the register's history, in order of their names. Changes nothing.
+    /// Returns the steps of a plan and of the register's history, in order of their names. Changes
+    /// nothing.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
@@ -349,38 +406,57 @@ impl Database {
         let (has_history, has_requirements) = tables(&self.probe).await?;
         let history = match (has_history, has_requirements) {
             (false, _) => Vec::new(),
-            (true, false) => self.probe.query_all_raw(Statement::from_string(self.backend(), BARE_HISTORY)).await?,
-            (true, true) => self.probe.query_all_raw(Statement::from_string(self.backend(), HISTORY)).await?,
+            (true, false) => {
+                self.probe
+                    .query_all_raw(Statement::from_string(self.backend(), BARE_HISTORY))
+                    .await?
+            }
+            (true, true) => {
+                self.probe.query_all_raw(Statement::from_string(self.backend(), HISTORY)).await?
+            }
         };
-        Ok(plan.status(&history.iter().map(Applied::read).collect::<std::result::Result<Vec<_>, _>>()?))
+        Ok(plan.status(
+            &history.iter().map(Applied::read).collect::<std::result::Result<Vec<_>, _>>()?,
+        ))
     }
 
-    /// Checks that the schema has every step of this program, and that this program is new enough for it.
+    /// Checks that the schema has every step of this program, and that this program is new enough
+    /// for it.
     ///
     /// # Errors
-    /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register; INTERNAL if a step is pending or the database
-    /// fails.
+    /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated the register;
+    /// INTERNAL if a step is pending or the database fails.
     pub(super) async fn check_schema(&self) -> Result<()> {
         let history = history(&self.monitor).await?;
         ensure_supported(history.iter().filter_map(|row| row.oldest_program.as_deref()))?;
         match Plan::current().pending(&history).next() {
             None => Ok(()),
-            Some(step) => Err(Error::internal(io::Error::other(format!("the schema lacks the migration {}", step.name)))),
+            Some(step) => Err(Error::internal(io::Error::other(format!(
+                "the schema lacks the migration {}",
+                step.name
+            )))),
         }
     }
 
-    /// Checks, within a transaction that will write, that this program is new enough for the schema, which another program may have migrated
-    /// since this one started.
+    /// Checks, within a transaction that will write, that this program is new enough for the
+    /// schema, which another program may have migrated since this one started.
     pub(super) async fn check_program(&self, tx: &impl ConnectionTrait) -> Result<()> {
-        let required = Statement::from_string(self.backend(), "SELECT DISTINCT oldest_program FROM migration_requirement");
+        let required = Statement::from_string(
+            self.backend(),
+            "SELECT DISTINCT oldest_program FROM migration_requirement",
+        );
         let rows = tx.query_all_raw(required).await?;
-        let required: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+        let required: Vec<String> = rows
+            .iter()
+            .map(|row| row.try_get_by_index(0))
+            .collect::<std::result::Result<_, _>>()?;
         ensure_supported(required.iter().map(String::as_str))
     }
 }
 
 /// The history of a register that no program of 0.2.0 or later has migrated.
-const BARE_HISTORY: &str = "SELECT version, applied_at, NULL, NULL FROM seaql_migrations ORDER BY version";
+const BARE_HISTORY: &str =
+    "SELECT version, applied_at, NULL, NULL FROM seaql_migrations ORDER BY version";
 
 impl Applied {
     fn read(row: &sea_orm::QueryResult) -> std::result::Result<Self, DbErr> {
@@ -406,13 +482,14 @@ async fn tables(db: &impl ConnectionTrait) -> Result<(bool, bool)> {
         "SELECT relname::text FROM pg_class WHERE oid IN (to_regclass('seaql_migrations'), to_regclass('migration_requirement'))"
     };
     let rows = db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await?;
-    let names: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+    let names: Vec<String> =
+        rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
     let has = |name: &str| names.iter().any(|found| found == name);
     Ok((has("seaql_migrations"), has("migration_requirement")))
 }
 
-/// Makes the tables of the history where they are missing, and returns the history. Steps that were applied before requirements were
-/// recorded get theirs.
+/// Makes the tables of the history where they are missing, and returns the history. Steps that were
+/// applied before requirements were recorded get theirs.
 async fn install(tx: &DatabaseTransaction) -> Result<Vec<Applied>> {
     let (has_history, has_requirements) = tables(tx).await?;
     if !has_history {
@@ -429,19 +506,28 @@ async fn install(tx: &DatabaseTransaction) -> Result<Vec<Applied>> {
 }
 
 /// Records the oldest program that may run on the result of a step.
-async fn require(tx: &DatabaseTransaction, name: &str, oldest_program: &str, applied_by: Option<&str>) -> Result<()> {
+async fn require(
+    tx: &DatabaseTransaction,
+    name: &str,
+    oldest_program: &str,
+    applied_by: Option<&str>,
+) -> Result<()> {
     let values = [name.into(), oldest_program.into(), applied_by.into()];
     let insert = "INSERT INTO migration_requirement (name, oldest_program, applied_by) VALUES ($1, $2, $3)
         ON CONFLICT (name) DO UPDATE SET oldest_program = excluded.oldest_program, applied_by = excluded.applied_by";
-    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), insert, values)).await?;
+    tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), insert, values))
+        .await?;
     Ok(())
 }
 
-/// Fails if one of these versions is later than this program's. One that can't be read is of a future program.
+/// Fails if one of these versions is later than this program's. One that can't be read is of a
+/// future program.
 fn ensure_supported<'a>(required: impl IntoIterator<Item = &'a str>) -> Result<()> {
     let own = env!("CARGO_PKG_VERSION");
     let is_supported = |version: &Version| Version::parse(own).is_ok_and(|own| *version <= own);
-    let newer = required.into_iter().filter(|text| !Version::parse(text).is_ok_and(|version| is_supported(&version)));
+    let newer = required
+        .into_iter()
+        .filter(|text| !Version::parse(text).is_ok_and(|version| is_supported(&version)));
     match newer.max_by_key(|text| Version::parse(text).ok()) {
         None => Ok(()),
         Some(oldest) => Err(Error::conflict(
@@ -462,7 +548,8 @@ fn is_busy(error: &Error) -> bool {
     }
 }
 
-/// Returns the error of a step that failed, with its name and what to do; one of a lock stays as it is.
+/// Returns the error of a step that failed, with its name and what to do; one of a lock stays as it
+/// is.
 fn failed(error: Error, name: &str) -> Error {
     if is_busy(&error) {
         return busy();
@@ -478,7 +565,9 @@ fn failed(error: Error, name: &str) -> Error {
     } else {
         ""
     };
-    Error::internal(io::Error::other(format!("the migration {name} failed and changed nothing: {cause}{hint}")))
+    Error::internal(io::Error::other(format!(
+        "the migration {name} failed and changed nothing: {cause}{hint}"
+    )))
 }
 
 #[cfg(test)]
@@ -491,7 +580,10 @@ mod tests {
         ensure_supported(["0.1.0", own]).unwrap();
         let error = ensure_supported(["0.1.0", "99.1.0", "99.0.3", own]).unwrap_err();
         assert_eq!(error.code(), "CONFLICT");
-        assert!(error.to_string().contains(own) && error.to_string().contains("needs 99.1.0 or later"), "{error}");
+        assert!(
+            error.to_string().contains(own) && error.to_string().contains("needs 99.1.0 or later"),
+            "{error}"
+        );
         ensure_supported(["a version of the future"]).unwrap_err();
     }
 
@@ -500,14 +592,21 @@ mod tests {
         fn nothing<'a>(_: &'a Database, _: &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>> {
             Box::pin(async { Ok(()) })
         }
-        let plan = Plan::current().with(Conversion { name: "m2026_11_22_00_first", run: nothing }, "0.1.0");
+        let plan = Plan::current()
+            .with(Conversion { name: "m2026_11_22_00_first", run: nothing }, "0.1.0");
         let names: Vec<_> = plan.names().collect();
         let (schema, last) = names.split_at(names.len() - 2);
         assert!(schema.is_sorted() && schema.contains(&"m2026_11_22_00_first"), "{names:?}");
         assert_eq!(last, [TRAIL_ROWS, WITHDRAWN_SUCCESSORS.name], "they read whole rows");
         let before = Plan::current().before("m2026_11_21_03_templates");
-        assert_eq!(before.names().collect::<Vec<_>>(), ["m2026_11_21_01_members", "m2026_11_21_02_activities"]);
+        assert_eq!(
+            before.names().collect::<Vec<_>>(),
+            ["m2026_11_21_01_members", "m2026_11_21_02_activities"]
+        );
         let newest = Plan::current().before("m2026_12_02_51_notice_end_decisions");
-        assert!(newest.names().all(|name| name != TRAIL_ROWS), "it needs the columns of every step");
+        assert!(
+            newest.names().all(|name| name != TRAIL_ROWS),
+            "it needs the columns of every step"
+        );
     }
 }

@@ -16,8 +16,8 @@ use std::{
 
 use ::entity::sparse::{Column, Sparse};
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr, IsolationLevel, RuntimeErr, Statement,
-    TransactionTrait, Value,
+    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
+    IsolationLevel, RuntimeErr, Statement, TransactionTrait, Value,
     sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, SelectStatement, SimpleExpr},
     sqlx::{
         self, ConnectOptions as _, Connection,
@@ -27,7 +27,9 @@ use sea_orm::{
 use tokio::sync::{Mutex, Semaphore, watch};
 use uuid::Uuid;
 
-pub use self::migrate::{Applied, Conversion, PROGRAM_TOO_OLD, Plan, RowRecorder, StepStatus, ensure_new_enough};
+pub use self::migrate::{
+    Applied, Conversion, PROGRAM_TOO_OLD, Plan, RowRecorder, StepStatus, ensure_new_enough,
+};
 pub(crate) use self::write::busy;
 use self::{
     connections::{Access, open, options, sqlite},
@@ -51,18 +53,21 @@ pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 #[derive(Clone)]
 pub struct Database {
     reader: DatabaseConnection,
-    /// Reads for documents that cost much, so that those that cost little never wait for a connection behind them.
+    /// Reads for documents that cost much, so that those that cost little never wait for a
+    /// connection behind them.
     dear_reader: DatabaseConnection,
     writer: DatabaseConnection,
-    /// Asks for the last revision, when every other connection is taken too, and keeps SQLite's log.
+    /// Asks for the last revision, when every other connection is taken too, and keeps SQLite's
+    /// log.
     probe: DatabaseConnection,
-    /// Reads for readiness checks and metrics alone, so that neither waits for requests. Opened by the first check: a connection to
-    /// PostgreSQL is woken by the runtime that opened it.
+    /// Reads for readiness checks and metrics alone, so that neither waits for requests. Opened by
+    /// the first check: a connection to PostgreSQL is woken by the runtime that opened it.
     monitor: DatabaseConnection,
-    /// PostgreSQL's server, which one at a time asks whether it is there; none of a register on SQLite.
+    /// PostgreSQL's server, which one at a time asks whether it is there; none of a register on
+    /// SQLite.
     server: Option<Arc<Mutex<PgConnectOptions>>>,
-    /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait for that can't be told from a
-    /// database that is away.
+    /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait
+    /// for that can't be told from a database that is away.
     turn: Arc<Semaphore>,
     /// State of the connection that writes: fit to be used or not.
     writer_state: Arc<WriterState>,
@@ -82,7 +87,8 @@ pub struct Database {
     pub(crate) reads: Arc<Reads>,
     /// Signs what is written; nothing can be written without it.
     trail_key: Option<Arc<TrailKey>>,
-    /// Records rows that an older trail does not tell of; `None` for a program that migrates no such register.
+    /// Records rows that an older trail does not tell of; `None` for a program that migrates no
+    /// such register.
     row_recorder: Option<RowRecorder>,
     /// The end of the trail as this program last wrote or checked it.
     pub(crate) trail_head: Arc<TrailHead>,
@@ -99,16 +105,19 @@ impl std::fmt::Debug for Database {
 /// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
 const READERS: (u32, u32) = (8, 16);
 
-/// Connections that read for expensive documents, on SQLite and on PostgreSQL; opened when they are needed.
+/// Connections that read for expensive documents, on SQLite and on PostgreSQL; opened when they are
+/// needed.
 const DEAR_READERS: (u32, u32) = (4, 8);
 
 /// Connections that read for readiness checks and metrics: one for each.
 const MONITORS: u32 = 2;
 
-/// How long a question waits for one of them: much longer than its request may take by default, so that under load that limit decides.
+/// How long a question waits for one of them: much longer than its request may take by default, so
+/// that under load that limit decides.
 const LOAD: Duration = Duration::from_secs(60);
 
-/// How long a change waits for those before it in this program, and then for those of other programs, before the register is called busy.
+/// How long a change waits for those before it in this program, and then for those of other
+/// programs, before the register is called busy.
 const PATIENCE: Duration = Duration::from_secs(5);
 
 /// How long whoever asks whether the database is ready waits for a connection to it.
@@ -117,8 +126,8 @@ const REACH: Duration = Duration::from_secs(5);
 /// The channel on which writers on PostgreSQL wake those who follow the trail on other servers.
 const CHANNEL: &str = "samregister";
 
-/// How often the last revision is asked for: on SQLite, which tells nobody what other programs write, and on PostgreSQL, where a wake-up may
-/// be lost on the way.
+/// How often the last revision is asked for: on SQLite, which tells nobody what other programs
+/// write, and on PostgreSQL, where a wake-up may be lost on the way.
 const ASKED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 impl Database {
@@ -127,24 +136,36 @@ impl Database {
     /// # Errors
     /// INTERNAL when the database can't be reached.
     pub async fn connect(url: &str, clock: Clock, listener: Option<Listener>) -> Result<Self> {
-        let (is_sqlite, writer_state) = (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
+        let (is_sqlite, writer_state) =
+            (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
         let file = if is_sqlite { SqliteFile::of(url).map(Arc::new) } else { None };
         let (mut writer, reader, mut probe, mut monitor) = if is_sqlite {
-            let by = |connections, patience, access| sqlite(url, connections, patience, access, file.as_ref());
-            let (writer, reader) = (by(1, PATIENCE, Access::Write(&writer_state)), by(READERS.0, LOAD, Access::Read));
+            let by = |connections, patience, access| {
+                sqlite(url, connections, patience, access, file.as_ref())
+            };
+            let (writer, reader) =
+                (by(1, PATIENCE, Access::Write(&writer_state)), by(READERS.0, LOAD, Access::Read));
             (writer, reader, by(1, REACH, Access::Probe), by(MONITORS, REACH, Access::Read))
         } else {
-            (options(url, 1, PATIENCE), options(url, READERS.1, LOAD), options(url, 1, REACH), options(url, MONITORS, REACH))
+            (
+                options(url, 1, PATIENCE),
+                options(url, READERS.1, LOAD),
+                options(url, 1, REACH),
+                options(url, MONITORS, REACH),
+            )
         };
         writer_state.guard(&mut writer);
         // What broke while nobody looked says nothing of what is there now.
         probe.test_before_acquire(true);
         monitor.test_before_acquire(true).connect_lazy(true);
         sqlite_file::create_privately(url);
-        // The writer comes first: it makes a file of SQLite's and sets its journal, which readers can't.
+        // The writer comes first: it makes a file of SQLite's and sets its journal, which readers
+        // can't.
         let mut writer = open(writer).await?;
         let mut dear_reader = reader.clone();
-        dear_reader.max_connections(if is_sqlite { DEAR_READERS.0 } else { DEAR_READERS.1 }).connect_lazy(true);
+        dear_reader
+            .max_connections(if is_sqlite { DEAR_READERS.0 } else { DEAR_READERS.1 })
+            .connect_lazy(true);
         let mut reader = open(reader).await?;
         let mut dear_reader = open(dear_reader).await?;
         let probe = open(probe).await?;
@@ -158,7 +179,11 @@ impl Database {
         if let Some(file) = &file {
             file.recognize();
         }
-        let server = if is_sqlite { None } else { url.parse().ok().map(|server| Arc::new(Mutex::new(server))) };
+        let server = if is_sqlite {
+            None
+        } else {
+            url.parse().ok().map(|server| Arc::new(Mutex::new(server)))
+        };
         Ok(Self {
             reader,
             dear_reader,
@@ -183,7 +208,8 @@ impl Database {
         })
     }
 
-    /// Returns the same register for the rule of this mutation, whose change is committed with its outcome.
+    /// Returns the same register for the rule of this mutation, whose change is committed with its
+    /// outcome.
     #[must_use]
     pub fn for_mutation(&self, mutation: MutationField) -> Self {
         Self { mutation: Some(mutation), ..self.clone() }
@@ -195,7 +221,8 @@ impl Database {
         Self { trail_key: Some(key), ..self }
     }
 
-    /// The same register with the function that records rows which an older audit trail does not tell of.
+    /// The same register with the function that records rows which an older audit trail does not
+    /// tell of.
     #[must_use]
     pub fn with_row_recorder(self, record: RowRecorder) -> Self {
         Self { row_recorder: Some(record), ..self }
@@ -207,18 +234,20 @@ impl Database {
         self.trail_key.as_deref()
     }
 
-    /// Checks that the database responds, has every migration and none that needs a newer program. Waits for no connection that requests
-    /// use.
+    /// Checks that the database responds, has every migration and none that needs a newer program.
+    /// Waits for no connection that requests use.
     ///
     /// # Errors
-    /// CONFLICT with the reason `PROGRAM_TOO_OLD` when a newer program migrated it, INTERNAL when it is not ready for another reason.
+    /// CONFLICT with the reason `PROGRAM_TOO_OLD` when a newer program migrated it, INTERNAL when
+    /// it is not ready for another reason.
     pub async fn check(&self) -> Result<()> {
         self.find()?;
         self.check_schema().await
     }
 
-    /// Whether the database is there, however long it takes to answer: a server that is down can't be told from one with much to do by
-    /// waiting for a connection, since the pool tries again and again.
+    /// Whether the database is there, however long it takes to answer: a server that is down can't
+    /// be told from one with much to do by waiting for a connection, since the pool tries again and
+    /// again.
     ///
     /// # Errors
     /// INTERNAL when nobody listens there, or the file is gone.
@@ -242,15 +271,18 @@ impl Database {
     /// Checks that the files of a register on SQLite are those that were opened.
     ///
     /// # Errors
-    /// INTERNAL until the register's file is back; when its log was removed, until the program is started again.
+    /// INTERNAL until the register's file is back; when its log was removed, until the program is
+    /// started again.
     pub fn find(&self) -> Result<()> {
         self.file.as_ref().map_or(Ok(()), |file| file.check().map_err(Error::internal))
     }
 
-    /// Says in the log when others than its owner may read the file of a register on SQLite, as one that was made by an older program.
+    /// Says in the log when others than its owner may read the file of a register on SQLite, as one
+    /// that was made by an older program.
     pub fn warn_of_shared_file(&self) {
         #[cfg(unix)]
-        if let Some((file, mode)) = self.file.as_ref().and_then(|file| Some((file, file.shared()?))) {
+        if let Some((file, mode)) = self.file.as_ref().and_then(|file| Some((file, file.shared()?)))
+        {
             let file = file.path().display();
             tracing::warn!(
                 "other users of this machine may read the register's file {file} (its mode is {mode:o}); chmod 600 keeps them out"
@@ -264,13 +296,15 @@ impl Database {
         self.reader.get_database_backend()
     }
 
-    /// Returns the same register for a document that costs much: it reads by connections of its own.
+    /// Returns the same register for a document that costs much: it reads by connections of its
+    /// own.
     #[must_use]
     pub fn for_dear_document(&self) -> Self {
         Self { reader: self.dear_reader.clone(), ..self.clone() }
     }
 
-    /// Returns the same register for what is measured of it: it reads by the connections of readiness checks.
+    /// Returns the same register for what is measured of it: it reads by the connections of
+    /// readiness checks.
     #[must_use]
     pub fn for_monitoring(&self) -> Self {
         Self { reader: self.monitor.clone(), ..self.clone() }
@@ -282,24 +316,28 @@ impl Database {
         &self.reader
     }
 
-    /// A transaction for reading alone, in which everything fits together whatever is written meanwhile.
+    /// A transaction for reading alone, in which everything fits together whatever is written
+    /// meanwhile.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
     pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
         // SQLite knows no levels: what a transaction has begun to read stays as it is.
-        let level = (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
+        let level =
+            (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
         let access = level.map(|_| AccessMode::ReadOnly);
         Ok(self.reader.begin_with_config(level, access).await?)
     }
 
-    /// The last revision that is known to be committed, and every later one when it is. What comes before it can be read.
+    /// The last revision that is known to be committed, and every later one when it is. What comes
+    /// before it can be read.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<i64> {
         self.changed.subscribe()
     }
 
-    /// Lets everybody know who follows the trail in this program that it was committed as far as this.
+    /// Lets everybody know who follows the trail in this program that it was committed as far as
+    /// this.
     pub(crate) fn tell(&self, revision: i64) {
         self.changed.send_if_modified(|last| {
             let is_later = revision > *last;
@@ -316,7 +354,8 @@ impl Database {
         Ok(())
     }
 
-    /// Hears what others write, for as long as it is polled: other servers on PostgreSQL, other programs at the same file on SQLite.
+    /// Hears what others write, for as long as it is polled: other servers on PostgreSQL, other
+    /// programs at the same file on SQLite.
     pub async fn listen(&self) {
         loop {
             let Err(cause) = self.hear().await;
@@ -353,7 +392,10 @@ impl Database {
     }
 
     async fn catch_up(&self) -> std::result::Result<(), DbErr> {
-        let last = Statement::from_string(self.backend(), "SELECT COALESCE(MAX(revision), 0) FROM audit_entry");
+        let last = Statement::from_string(
+            self.backend(),
+            "SELECT COALESCE(MAX(revision), 0) FROM audit_entry",
+        );
         if let Some(last) = self.probe.query_one_raw(last).await? {
             self.tell(last.try_get_by_index(0)?);
         }
@@ -381,13 +423,17 @@ impl Database {
 ///
 /// # Errors
 /// INTERNAL when the statement fails.
-pub async fn rows<M: Sparse>(db: &impl ConnectionTrait, select: &SelectStatement, columns: &[Column<M>]) -> Result<Vec<M>> {
+pub async fn rows<M: Sparse>(
+    db: &impl ConnectionTrait,
+    select: &SelectStatement,
+    columns: &[Column<M>],
+) -> Result<Vec<M>> {
     let found = db.query_all(select).await?;
     Ok(found.iter().map(|row| M::read(row, columns)).collect::<std::result::Result<_, _>>()?)
 }
 
-/// Lets PostgreSQL look at what a transaction has written to a table, which it would go on reading from end to end, as it planned to when
-/// that had no rows. SQLite plans by the indexes alone.
+/// Lets PostgreSQL look at what a transaction has written to a table, which it would go on reading
+/// from end to end, as it planned to when that had no rows. SQLite plans by the indexes alone.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -398,25 +444,34 @@ pub async fn look_at(tx: &impl ConnectionTrait, table: &str) -> Result<()> {
     Ok(())
 }
 
-/// A number of things or öre, added up; zero over no rows. For what is bounded: [`total`] is for sums of öre over any number of rows.
+/// A number of things or öre, added up; zero over no rows. For what is bounded: [`total`] is for
+/// sums of öre over any number of rows.
 pub fn sum(of: SimpleExpr) -> SimpleExpr {
     // PostgreSQL sums big integers to a decimal.
     Expr::from(Func::coalesce([Func::sum(of).into(), Expr::cust("0")])).cast_as("bigint")
 }
 
-/// A sum of öre over any number of rows, read as a [`Total`](::entity::total::Total); zero over no rows. A thousand amounts of 2^53 öre,
-/// which older registers hold, do not fit in 64 bits.
+/// A sum of öre over any number of rows, read as a [`Total`](::entity::total::Total); zero over no
+/// rows. A thousand amounts of 2^53 öre, which older registers hold, do not fit in 64 bits.
 pub fn total(backend: DbBackend, of: SimpleExpr) -> SimpleExpr {
     match backend {
         // PostgreSQL sums big integers to a decimal.
         DbBackend::Postgres => Expr::cust_with_exprs("CAST(COALESCE(SUM($1), 0) AS text)", [of]),
         // SQLite fails when a sum leaves 64 bits, so high and low parts are summed apart.
-        _ => Expr::cust_with_exprs("COALESCE(SUM((?) >> 32), 0) || ':' || COALESCE(SUM((?) & 4294967295), 0)", [of.clone(), of]),
+        _ => Expr::cust_with_exprs(
+            "COALESCE(SUM((?) >> 32), 0) || ':' || COALESCE(SUM((?) & 4294967295), 0)",
+            [of.clone(), of],
+        ),
     }
 }
 
-/// `column` is one of `ids`, as one bound value: the statement's text stays the same however many there are, and so it is prepared once.
-pub fn among<I: Into<Uuid>>(backend: DbBackend, column: impl Into<SimpleExpr>, ids: impl IntoIterator<Item = I>) -> SimpleExpr {
+/// `column` is one of `ids`, as one bound value: the statement's text stays the same however many
+/// there are, and so it is prepared once.
+pub fn among<I: Into<Uuid>>(
+    backend: DbBackend,
+    column: impl Into<SimpleExpr>,
+    ids: impl IntoIterator<Item = I>,
+) -> SimpleExpr {
     let ids = ids.into_iter().map(Into::into);
     if backend == DbBackend::Postgres {
         let ids = ids.map(Value::from).collect();
@@ -436,7 +491,9 @@ pub fn among_words<'a>(
     let words: Vec<String> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
     if backend == DbBackend::Postgres {
         let words = words.into_iter().map(Value::from).collect();
-        column.into().eq(PgFunc::any(Expr::val(Value::Array(ArrayType::String, Some(Box::new(words))))))
+        column
+            .into()
+            .eq(PgFunc::any(Expr::val(Value::Array(ArrayType::String, Some(Box::new(words))))))
     } else {
         in_json(column, "SELECT value FROM json_each(?)", &words)
     }

@@ -1,5 +1,6 @@
-//! The files of a register on SQLite, known by more than their names: one that was moved, removed or replaced under the running program
-//! would still be read and written by the connections that have it open, and what they write would be lost.
+//! The files of a register on SQLite, known by more than their names: one that was moved, removed
+//! or replaced under the running program would still be read and written by the connections that
+//! have it open, and what they write would be lost.
 
 use std::{
     io,
@@ -42,15 +43,22 @@ impl SqliteFile {
     /// The file that `url` names, which need not be there yet; none of a database in memory.
     pub(super) fn of(url: &str) -> Option<Self> {
         let path = url.parse::<SqliteConnectOptions>().ok()?.get_filename().to_owned();
-        let is_in_memory =
-            path.as_os_str().is_empty() || path.to_str().is_some_and(|path| path.contains(":memory:")) || url.contains("mode=memory");
+        let is_in_memory = path.as_os_str().is_empty()
+            || path.to_str().is_some_and(|path| path.contains(":memory:"))
+            || url.contains("mode=memory");
         (!is_in_memory).then(|| {
             let companion = |suffix: &str| {
                 let mut path = path.clone().into_os_string();
                 path.push(suffix);
                 Companion { path: path.into(), identity: OnceLock::new() }
             };
-            Self { wal: companion("-wal"), index: companion("-shm"), main: OnceLock::new(), path, is_closed: AtomicBool::new(false) }
+            Self {
+                wal: companion("-wal"),
+                index: companion("-shm"),
+                main: OnceLock::new(),
+                path,
+                is_closed: AtomicBool::new(false),
+            }
         })
     }
 
@@ -59,10 +67,12 @@ impl SqliteFile {
         &self.path
     }
 
-    /// The rights that others than its owner have on the file, as `chmod` writes all of them; null when they have none.
+    /// The rights that others than its owner have on the file, as `chmod` writes all of them; null
+    /// when they have none.
     #[cfg(unix)]
     pub(super) fn shared(&self) -> Option<u32> {
-        let mode = std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&self.path).ok()?) & 0o777;
+        let mode =
+            std::os::unix::fs::MetadataExt::mode(&std::fs::metadata(&self.path).ok()?) & 0o777;
         Some(mode).filter(|mode| mode & 0o077 != 0)
     }
 
@@ -82,7 +92,10 @@ impl SqliteFile {
                 Err(cause) => Some(format!("{cause}; put it back")),
             };
             if let Some(trouble) = trouble {
-                return Err(io::Error::other(format!("the register's file {} is gone: {trouble}", self.path.display())));
+                return Err(io::Error::other(format!(
+                    "the register's file {} is gone: {trouble}",
+                    self.path.display()
+                )));
             }
         }
         if self.is_closed.load(SeqCst) {
@@ -97,13 +110,15 @@ impl SqliteFile {
         self.is_closed.store(true, SeqCst);
     }
 
-    /// `true` when the log was removed, and no other program can have written to another in its place.
+    /// `true` when the log was removed, and no other program can have written to another in its
+    /// place.
     pub(super) fn lost_its_log(&self) -> bool {
         let was_there = self.wal.identity.get().is_some();
         was_there
             && match identify(&self.wal.path) {
                 Ok(identity) => {
-                    self.wal.identity.get() != Some(&identity) && std::fs::metadata(&self.wal.path).is_ok_and(|file| file.len() == 0)
+                    self.wal.identity.get() != Some(&identity)
+                        && std::fs::metadata(&self.wal.path).is_ok_and(|file| file.len() == 0)
                 }
                 Err(cause) => cause.kind() == io::ErrorKind::NotFound,
             }
@@ -117,7 +132,11 @@ impl Companion {
             Ok(found) if *self.identity.get_or_init(|| found) == found => return Ok(()),
             Ok(_) => "was replaced".to_owned(),
             // SQLite has not made it yet.
-            Err(cause) if cause.kind() == io::ErrorKind::NotFound && self.identity.get().is_none() => return Ok(()),
+            Err(cause)
+                if cause.kind() == io::ErrorKind::NotFound && self.identity.get().is_none() =>
+            {
+                return Ok(());
+            }
             Err(cause) if cause.kind() == io::ErrorKind::NotFound => "was removed".to_owned(),
             Err(cause) => format!("can't be looked at: {cause}"),
         };
@@ -126,10 +145,13 @@ impl Companion {
     }
 }
 
-/// Creates the file of a register on SQLite that is to be made, for its owner alone; SQLite gives its other files the same rights, and says
-/// itself what is wrong when it can't be created.
+/// Creates the file of a register on SQLite that is to be made, for its owner alone; SQLite gives
+/// its other files the same rights, and says itself what is wrong when it can't be created.
 pub(super) fn create_privately(url: &str) {
-    let is_file = url.starts_with("sqlite:") && url.contains("mode=rwc") && !url.contains(":memory:") && !url.contains("mode=memory");
+    let is_file = url.starts_with("sqlite:")
+        && url.contains("mode=rwc")
+        && !url.contains(":memory:")
+        && !url.contains("mode=memory");
     if let Some(options) = url.parse::<SqliteConnectOptions>().ok().filter(|_| is_file) {
         drop(files::create_unless_there(options.get_filename()));
     }
@@ -138,7 +160,10 @@ pub(super) fn create_privately(url: &str) {
 fn identify(path: &Path) -> io::Result<Identity> {
     let found = std::fs::metadata(path)?;
     #[cfg(unix)]
-    return Ok((std::os::unix::fs::MetadataExt::dev(&found), std::os::unix::fs::MetadataExt::ino(&found)));
+    return Ok((
+        std::os::unix::fs::MetadataExt::dev(&found),
+        std::os::unix::fs::MetadataExt::ino(&found),
+    ));
     #[cfg(not(unix))]
     return Ok(drop(found));
 }

@@ -1,4 +1,5 @@
-//! The transaction that writes: it is confirmed as committed, or it failed, and a connection that failed is never used again.
+//! The transaction that writes: it is confirmed as committed, or it failed, and a connection that
+//! failed is never used again.
 
 use std::{
     future::Future,
@@ -10,7 +11,8 @@ use std::{
 };
 
 use sea_orm::{
-    ConnectOptions, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult, QueryResult, RuntimeErr, Statement,
+    ConnectOptions, ConnectionTrait, DatabaseTransaction, DbBackend, DbErr, ExecResult,
+    QueryResult, RuntimeErr, Statement,
     prelude::async_trait::async_trait,
     sqlx::{
         self, Connection,
@@ -24,20 +26,24 @@ use super::write_health::WriteHealth;
 
 /// State that the pool of the writing connection shares with the transactions on it.
 ///
-/// On a full disk or an I/O error SQLite rolls a transaction back automatically. The driver doesn't notice: it still counts the
-/// transaction, and would make every later one a savepoint within it that nothing ever commits.
+/// On a full disk or an I/O error SQLite rolls a transaction back automatically. The driver doesn't
+/// notice: it still counts the transaction, and would make every later one a savepoint within it
+/// that nothing ever commits.
 #[derive(Debug, Default)]
 pub(super) struct WriterState {
-    /// `true` when something happened to the connection that makes it unfit for another transaction.
+    /// `true` when something happened to the connection that makes it unfit for another
+    /// transaction.
     is_suspect: AtomicBool,
-    /// `true` from BEGIN until COMMIT is sent: SQLite then refuses to commit, so that no statement commits automatically after a rollback.
+    /// `true` from BEGIN until COMMIT is sent: SQLite then refuses to commit, so that no statement
+    /// commits automatically after a rollback.
     refuses_commits: AtomicBool,
     /// Number of commits that SQLite began on the connection.
     commits: AtomicU64,
 }
 
 impl WriterState {
-    /// Makes the pool of the one connection that writes check each connection before it is used again.
+    /// Makes the pool of the one connection that writes check each connection before it is used
+    /// again.
     pub(super) fn guard(self: &Arc<Self>, options: &mut ConnectOptions) {
         let state = Arc::clone(self);
         options.map_sqlx_postgres_pool_opts(move |pool| {
@@ -47,7 +53,8 @@ impl WriterState {
                 Box::pin(async { Ok(()) })
             })
             .after_release(move |connection, _| {
-                // A rollback that was only queued is counted already; the pool sends it before the next use, or closes the connection.
+                // A rollback that was only queued is counted already; the pool sends it before the
+                // next use, or closes the connection.
                 let is_fit = used.end(connection.is_in_transaction());
                 Box::pin(async move { Ok(is_fit) })
             })
@@ -74,7 +81,8 @@ impl WriterState {
         pool.after_connect(move |connection, _| {
             let (state, check) = (Arc::clone(&new), check.clone());
             Box::pin(async move {
-                // Opens the log: as long as a connection has it open, another program that closes the register leaves it in its place.
+                // Opens the log: as long as a connection has it open, another program that closes
+                // the register leaves it in its place.
                 sqlx::query("PRAGMA schema_version").fetch_optional(&mut *connection).await?;
                 check()?;
                 state.renew();
@@ -123,7 +131,8 @@ impl WriterState {
 /// A transaction that writes. Dropped without a commit, it is rolled back.
 #[derive(Debug)]
 pub struct Transaction {
-    // Dropped first: it decides whether the connection may be used again, which must be known when that is given back.
+    // Dropped first: it decides whether the connection may be used again, which must be known when
+    // that is given back.
     watch: Watch,
     tx: DatabaseTransaction,
     /// Held as long as the transaction runs: there is one connection to wait for.
@@ -164,21 +173,34 @@ pub(super) enum Uncommitted {
 
 impl Transaction {
     /// Takes over a transaction that has just begun.
-    pub(super) fn new(tx: DatabaseTransaction, turn: OwnedSemaphorePermit, state: &Arc<WriterState>, health: &Arc<WriteHealth>) -> Self {
+    pub(super) fn new(
+        tx: DatabaseTransaction,
+        turn: OwnedSemaphorePermit,
+        state: &Arc<WriterState>,
+        health: &Arc<WriteHealth>,
+    ) -> Self {
         state.refuses_commits.store(true, SeqCst);
-        let watch = Watch { state: Arc::clone(state), health: Arc::clone(health), running: AtomicUsize::new(0), worst: AtomicU8::new(0) };
+        let watch = Watch {
+            state: Arc::clone(state),
+            health: Arc::clone(health),
+            running: AtomicUsize::new(0),
+            worst: AtomicU8::new(0),
+        };
         Self { watch, tx, turn }
     }
 
     /// Commits, and answers when that is confirmed.
     ///
-    /// SQLite has committed when it was asked to exactly once and COMMIT succeeded. COMMIT of PostgreSQL also succeeds when a
-    /// statement failed before, and then rolls back; such a transaction is refused here.
+    /// SQLite has committed when it was asked to exactly once and COMMIT succeeded. COMMIT of
+    /// PostgreSQL also succeeds when a statement failed before, and then rolls back; such a
+    /// transaction is refused here.
     pub(super) async fn commit(self) -> Result<(), Uncommitted> {
         // The last is dropped first, as in `Transaction`.
         let Self { turn: _turn, tx, watch } = self;
         if watch.worst.load(SeqCst) != 0 {
-            return Err(Uncommitted::RolledBack(DbErr::Custom("a statement of the transaction failed before its COMMIT".to_owned())));
+            return Err(Uncommitted::RolledBack(DbErr::Custom(
+                "a statement of the transaction failed before its COMMIT".to_owned(),
+            )));
         }
         if watch.running.load(SeqCst) > 0 {
             return Err(Uncommitted::RolledBack(DbErr::Custom(
@@ -208,7 +230,11 @@ impl Transaction {
         // The last is dropped first, as in `Transaction`.
         let Self { turn: _turn, tx, watch } = self;
         // After a failure there may be nothing to roll back; the connection is closed.
-        if watch.worst.load(SeqCst) >= Failure::Statement as u8 { Ok(()) } else { watch.observe(tx.rollback()).await }
+        if watch.worst.load(SeqCst) >= Failure::Statement as u8 {
+            Ok(())
+        } else {
+            watch.observe(tx.rollback()).await
+        }
     }
 }
 
@@ -216,12 +242,17 @@ impl Watch {
     /// Runs a statement, unless one before it failed so that SQLite may have ended the transaction.
     async fn run<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
         if self.worst.load(SeqCst) >= Failure::Statement as u8 {
-            return Err(DbErr::Custom("a statement of the transaction failed before this one".to_owned()));
+            return Err(DbErr::Custom(
+                "a statement of the transaction failed before this one".to_owned(),
+            ));
         }
         self.observe(statement).await
     }
 
-    async fn observe<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
+    async fn observe<T>(
+        &self,
+        statement: impl Future<Output = Result<T, DbErr>>,
+    ) -> Result<T, DbErr> {
         self.running.fetch_add(1, SeqCst);
         let result = statement.await;
         self.running.fetch_sub(1, SeqCst);
@@ -285,8 +316,8 @@ pub(super) fn failure(cause: &DbErr) -> Failure {
 fn failure_of(error: &dyn DatabaseError) -> Failure {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
-        // The lowest byte is the kind; the others say more of it.
-        // SQLITE_CONSTRAINT_COMMITHOOK: a statement would have committed automatically, since SQLite had rolled back before.
+        // The lowest byte is the kind; the others say more of it. SQLITE_CONSTRAINT_COMMITHOOK: a
+        // statement would have committed automatically, since SQLite had rolled back before.
         if code == "531" {
             return Failure::Fault;
         }
@@ -310,7 +341,8 @@ fn failure_of(error: &dyn DatabaseError) -> Failure {
     }
 }
 
-/// Says whether an error means that another program holds the lock that writers take one after the other.
+/// Says whether an error means that another program holds the lock that writers take one after the
+/// other.
 pub(super) fn is_locked(cause: &DbErr) -> bool {
     let (DbErr::Conn(RuntimeErr::SqlxError(error))
     | DbErr::Exec(RuntimeErr::SqlxError(error))
@@ -346,16 +378,21 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_transaction_with_a_cancelled_statement_is_not_committed_and_its_connection_not_used_again() {
+    async fn a_transaction_with_a_cancelled_statement_is_not_committed_and_its_connection_not_used_again()
+     {
         let state = Arc::new(WriterState::default());
         let tx = begin(&state).await;
         {
             let mut statement = pin!(tx.execute_unprepared(LONG));
-            let is_pending = poll_fn(|context| Poll::Ready(statement.as_mut().poll(context).is_pending())).await;
+            let is_pending =
+                poll_fn(|context| Poll::Ready(statement.as_mut().poll(context).is_pending())).await;
             assert!(is_pending, "it was not cancelled");
         }
         let refused = tx.commit().await;
-        assert!(matches!(&refused, Err(Uncommitted::RolledBack(cause)) if cause.to_string().contains("cancelled")), "{refused:?}");
+        assert!(
+            matches!(&refused, Err(Uncommitted::RolledBack(cause)) if cause.to_string().contains("cancelled")),
+            "{refused:?}"
+        );
         assert!(state.is_suspect.load(SeqCst));
     }
 }

@@ -5,7 +5,10 @@ use std::{
     time::Duration,
 };
 
-use sea_orm::{ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions, TransactionTrait};
+use sea_orm::{
+    ConnectionTrait, DbBackend, DbErr, SqliteTransactionMode, Statement, TransactionOptions,
+    TransactionTrait,
+};
 use tokio::time::Instant;
 
 use super::{
@@ -17,7 +20,8 @@ use crate::error::{Error, Result};
 /// Time for which the outcome of a COMMIT without a response is looked up.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no gaps; SQLite has one writer anyway.
+/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no
+/// gaps; SQLite has one writer anyway.
 pub(super) const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
 
 /// Reason of the conflict when others write for too long.
@@ -25,26 +29,33 @@ pub const BUSY: &str = "BUSY";
 
 /// The error of what was not begun since others write for too long.
 pub(crate) fn busy() -> Error {
-    Error::conflict(BUSY, "the register is busy with other changes and this one was not begun; try again in a while")
+    Error::conflict(
+        BUSY,
+        "the register is busy with other changes and this one was not begun; try again in a while",
+    )
 }
 
-/// An error of the database, or what it says when another program holds the lock that writers take in turn.
+/// An error of the database, or what it says when another program holds the lock that writers take
+/// in turn.
 pub(super) fn or_busy(cause: DbErr) -> Error {
     if is_locked(&cause) { busy() } else { cause.into() }
 }
 
 impl Database {
-    /// A transaction for writing, begun when those who came before are done; for `audit` alone, so that nothing is written without its
-    /// entry.
+    /// A transaction for writing, begun when those who came before are done; for `audit` alone, so
+    /// that nothing is written without its entry.
     ///
     /// # Errors
-    /// CONFLICT with the reason BUSY when others write for too long, or `PROGRAM_TOO_OLD` when a newer program has migrated the register;
-    /// INTERNAL when the database fails.
+    /// CONFLICT with the reason BUSY when others write for too long, or `PROGRAM_TOO_OLD` when a
+    /// newer program has migrated the register; INTERNAL when the database fails.
     pub(crate) async fn write(&self) -> Result<Transaction> {
         let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
         let turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
         self.check_files().await?;
-        let options = TransactionOptions { sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate), ..Default::default() };
+        let options = TransactionOptions {
+            sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
+            ..Default::default()
+        };
         let tx = self.writer.begin_with_options(options).await.map_err(|cause| {
             if is_locked(&cause) {
                 return busy();
@@ -56,14 +67,17 @@ impl Database {
         let tx = Transaction::new(tx, turn, &self.writer_state, &self.health);
         if self.backend() == DbBackend::Postgres {
             let wait = PATIENCE.as_millis();
-            let lock = format!("SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})");
+            let lock = format!(
+                "SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
+            );
             tx.execute_unprepared(&lock).await.map_err(or_busy)?;
         }
         self.check_program(&tx).await?;
         Ok(tx)
     }
 
-    /// Commits, and answers when that is confirmed. `last` is the last entry of the trail that the transaction wrote, by revision and hash.
+    /// Commits, and answers when that is confirmed. `last` is the last entry of the trail that the
+    /// transaction wrote, by revision and hash.
     ///
     /// # Errors
     /// INTERNAL when nothing was committed, and when it can't be found out.
@@ -94,7 +108,8 @@ impl Database {
         Ok(())
     }
 
-    /// Finds out whether a change was committed whose COMMIT was not answered, when its transaction has ended.
+    /// Finds out whether a change was committed whose COMMIT was not answered, when its transaction
+    /// has ended.
     async fn was_committed(&self, revision: i64, hash: &str) -> Result<bool> {
         let (values, began) = ([revision.into(), hash.into()], Instant::now());
         let find = "SELECT 1 FROM audit_entry WHERE revision = $1 AND hash = $2";
@@ -109,7 +124,10 @@ impl Database {
             };
             match found.await {
                 Err(cause) if began.elapsed() >= OUTCOME_TIMEOUT => {
-                    tracing::error!(revision, "COMMIT was not answered, and whether the change was made could not be found out");
+                    tracing::error!(
+                        revision,
+                        "COMMIT was not answered, and whether the change was made could not be found out"
+                    );
                     return Err(cause);
                 }
                 Err(_) => tokio::time::sleep(Duration::from_millis(200)).await,
@@ -126,21 +144,32 @@ impl Database {
         Err(cause)
     }
 
-    /// Moves what a removed log of SQLite's holds into the register's file, so that nothing that was answered is lost.
+    /// Moves what a removed log of SQLite's holds into the register's file, so that nothing that
+    /// was answered is lost.
     ///
-    /// The probe's connection does it, since it is as old as the log: a new one would take the index of the old log for one of the new.
+    /// The probe's connection does it, since it is as old as the log: a new one would take the
+    /// index of the old log for one of the new.
     pub(super) async fn save_log(&self) {
-        if self.file.as_ref().is_none_or(|file| !file.lost_its_log()) || self.is_log_saved.load(SeqCst) {
+        if self.file.as_ref().is_none_or(|file| !file.lost_its_log())
+            || self.is_log_saved.load(SeqCst)
+        {
             return;
         }
-        match self.probe.query_one_raw(Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(FULL)")).await {
+        match self
+            .probe
+            .query_one_raw(Statement::from_string(DbBackend::Sqlite, "PRAGMA wal_checkpoint(FULL)"))
+            .await
+        {
             Ok(Some(row)) if row.try_get_by_index::<i64>(0).is_ok_and(|is_busy| is_busy == 0) => {
                 self.is_log_saved.store(true, SeqCst);
                 tracing::error!(
                     "the register's write-ahead log was removed; what it held is in the register's file; start the program again"
                 );
             }
-            failed => tracing::error!(?failed, "the register's write-ahead log was removed, and what it holds could not be saved yet"),
+            failed => tracing::error!(
+                ?failed,
+                "the register's write-ahead log was removed, and what it holds could not be saved yet"
+            ),
         }
     }
 }

@@ -23,7 +23,8 @@ pub(super) struct WriteHealth {
 /// Shortest time between trial changes while changes fail.
 const PROBE_INTERVAL: Duration = Duration::from_secs(1);
 
-/// Bytes that a trial change writes: a full disk refuses them, where a page that was already allocated would have had room.
+/// Bytes that a trial change writes: a full disk refuses them, where a page that was already
+/// allocated would have had room.
 const PROBE_SIZE: usize = 16 << 10;
 
 impl WriteHealth {
@@ -43,13 +44,15 @@ impl WriteHealth {
 }
 
 impl Database {
-    /// Number of changes that the database failed to make since the program started. Refused changes are not among them.
+    /// Number of changes that the database failed to make since the program started. Refused
+    /// changes are not among them.
     #[must_use]
     pub fn failed_writes(&self) -> u64 {
         self.health.failed.load(SeqCst)
     }
 
-    /// Checks that changes can be written. After one failed, it tries one of its own, at most every second, until that succeeds.
+    /// Checks that changes can be written. After one failed, it tries one of its own, at most every
+    /// second, until that succeeds.
     ///
     /// # Errors
     /// INTERNAL while changes fail.
@@ -64,18 +67,28 @@ impl Database {
                 tracing::warn!(?cause, "changes still can't be written");
             }
         }
-        if self.health.is_failing.load(SeqCst) { Err(Error::internal(std::io::Error::other("changes can't be written"))) } else { Ok(()) }
+        if self.health.is_failing.load(SeqCst) {
+            Err(Error::internal(std::io::Error::other("changes can't be written")))
+        } else {
+            Ok(())
+        }
     }
 
     async fn probe_write(&self) -> Result<()> {
         let tx = self.write().await?;
         tx.execute_unprepared("DELETE FROM write_probe").await?;
-        let filler: Vec<u8> = (0..PROBE_SIZE / 16).flat_map(|_| rand::random::<[u8; 16]>()).collect();
+        let filler: Vec<u8> =
+            (0..PROBE_SIZE / 16).flat_map(|_| rand::random::<[u8; 16]>()).collect();
         let insert = match tx.get_database_backend() {
             sea_orm::DbBackend::Postgres => "INSERT INTO write_probe (id, filler) VALUES (1, $1)",
             _ => "INSERT INTO write_probe (id, filler) VALUES (1, ?)",
         };
-        tx.execute_raw(Statement::from_sql_and_values(tx.get_database_backend(), insert, [filler.into()])).await?;
+        tx.execute_raw(Statement::from_sql_and_values(
+            tx.get_database_backend(),
+            insert,
+            [filler.into()],
+        ))
+        .await?;
         self.commit(tx, None).await
     }
 }

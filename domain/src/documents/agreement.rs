@@ -26,13 +26,16 @@ pub struct Agreement {
     pub title: String,
     /// Its number; null: it is a draft, and marked so on every page.
     pub number: Option<String>,
-    /// Its language, as BCP 47 has it. Our own words are English for `en`, and Swedish for all others.
+    /// Its language, as BCP 47 has it. Our own words are English for `en`, and Swedish for all
+    /// others.
     pub language: String,
     /// Who agrees, the network first.
     pub parties: Vec<Party>,
-    /// What is agreed in short, as «Gäller från» and «den 1 januari 2027»; none: there is no such table.
+    /// What is agreed in short, as «Gäller från» and «den 1 januari 2027»; none: there is no such
+    /// table.
     pub terms: Vec<(String, String)>,
-    /// What is agreed, in Markdown with headings from `##`. U+E000 stands for a line break within a value.
+    /// What is agreed, in Markdown with headings from `##`. U+E000 stands for a line break within a
+    /// value.
     pub body: String,
     /// The day of the document. It does not show; it is in the PDF's metadata.
     pub dated: NaiveDate,
@@ -70,23 +73,32 @@ pub fn html(document: &Agreement) -> Result<String> {
     page(&View::of(document))
 }
 
-/// The agreement as HTML and PDF. It takes up to [`TIME_LIMIT`]: a server calls it in its worker pool.
+/// The agreement as HTML and PDF. It takes up to [`TIME_LIMIT`]: a server calls it in its worker
+/// pool.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set in that time; INTERNAL when the layout is faulty.
+/// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set in that time;
+/// INTERNAL when the layout is faulty.
 pub fn rendered(document: &Agreement) -> Result<Rendered> {
     rendered_if(document, |_| Ok(()))
 }
 
-/// Like [`rendered`], if `allow` lets it take the time of a server's core that it is estimated to take.
+/// Like [`rendered`], if `allow` lets it take the time of a server's core that it is estimated to
+/// take.
 ///
 /// # Errors
 /// As [`rendered`], and what `allow` says.
-pub fn rendered_if(document: &Agreement, allow: impl FnOnce(Duration) -> Result<()>) -> Result<Rendered> {
+pub fn rendered_if(
+    document: &Agreement,
+    allow: impl FnOnce(Duration) -> Result<()>,
+) -> Result<Rendered> {
     let view = View::of(document);
     let size = view.size();
     if let Some(excess) = size.excess() {
-        return Err(Error::conflict("DOCUMENT_TOO_LONG", format!("the document {excess}: shorten the template or its values")));
+        return Err(Error::conflict(
+            "DOCUMENT_TOO_LONG",
+            format!("the document {excess}: shorten the template or its values"),
+        ));
     }
     allow(size.time())?;
     let pdf = typesetting::pdf(typesetting::Document {
@@ -102,7 +114,8 @@ pub fn rendered_if(document: &Agreement, allow: impl FnOnce(Duration) -> Result<
     Ok(Rendered { html: page(&view)?, sha256: sha256(&pdf), pdf })
 }
 
-/// What the page and the layout show: the agreement with our own words, every text without characters that hide or turn what others say.
+/// What the page and the layout show: the agreement with our own words, every text without
+/// characters that hide or turn what others say.
 #[derive(Debug, Serialize)]
 struct View {
     title: String,
@@ -125,11 +138,19 @@ impl View {
             title: if is_blank { words.agreement.into() } else { shown(title) },
             language: if is_language(language) { language.clone() } else { "sv".into() },
             draft: number.is_none(),
-            named: number.as_ref().map_or_else(|| words.draft.into(), |number| words.numbered.replace("{number}", &shown(number))),
+            named: number.as_ref().map_or_else(
+                || words.draft.into(),
+                |number| words.numbered.replace("{number}", &shown(number)),
+            ),
             words,
             parties: parties.iter().map(Party::shown).collect(),
             terms: terms.iter().map(|(name, value)| (shown(name), shown(value))).collect(),
-            body: prose::parse(&body.chars().map(|char| if char == prose::BREAK { char } else { visible(char) }).collect::<String>()),
+            body: prose::parse(
+                &body
+                    .chars()
+                    .map(|char| if char == prose::BREAK { char } else { visible(char) })
+                    .collect::<String>(),
+            ),
         }
     }
 }
@@ -138,15 +159,18 @@ impl View {
     /// Measures all that is set.
     fn size(&self) -> Size {
         let mut size = Size::of(&self.body);
-        let parties = self.parties.iter().flat_map(|party| party.address.iter().chain([&party.name, &party.role]));
+        let parties = self
+            .parties
+            .iter()
+            .flat_map(|party| party.address.iter().chain([&party.name, &party.role]));
         let terms = self.terms.iter().flat_map(|(name, value)| [name, value]);
         parties.chain(terms).chain([&self.title]).for_each(|text| size.add_text(text));
         size
     }
 }
 
-/// Says why a text in Markdown can't be set as it is, after the text's name: it has too much of something, a heading that shows nothing, or
-/// a link that is too long.
+/// Says why a text in Markdown can't be set as it is, after the text's name: it has too much of
+/// something, a heading that shows nothing, or a link that is too long.
 #[must_use]
 pub fn problem(body: &str) -> Option<String> {
     prose::problem(body).or_else(|| Size::of(&prose::parse(body)).excess_of_text())
@@ -168,7 +192,13 @@ impl Party {
 fn shown(text: &str) -> String {
     text.trim()
         .chars()
-        .map(|char| if char == prose::BREAK || char.is_whitespace() && char.is_control() { ' ' } else { visible(char) })
+        .map(|char| {
+            if char == prose::BREAK || char.is_whitespace() && char.is_control() {
+                ' '
+            } else {
+                visible(char)
+            }
+        })
         .collect()
 }
 
@@ -179,8 +209,12 @@ fn visible(char: char) -> char {
 /// Whether it is a language as `sv`, perhaps with a country as `sv-FI`.
 fn is_language(text: &str) -> bool {
     let (language, country) = text.split_once('-').unwrap_or((text, "SE"));
-    let is_word = |word: &str, lengths: &[usize]| lengths.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic());
-    is_word(language, &[2, 3]) && is_word(country, &[2]) && language.bytes().all(|byte| byte.is_ascii_lowercase())
+    let is_word = |word: &str, lengths: &[usize]| {
+        lengths.contains(&word.len()) && word.bytes().all(|byte| byte.is_ascii_alphabetic())
+    };
+    is_word(language, &[2, 3])
+        && is_word(country, &[2])
+        && language.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
 /// Our own words on an agreement.
@@ -251,12 +285,15 @@ static ENGLISH: Words = Words {
 fn page(view: &View) -> Result<String> {
     // Its name makes it HTML, in which every value is escaped.
     const NAME: &str = "agreement.html";
-    static PAGES: LazyLock<std::result::Result<Environment<'static>, minijinja::Error>> = LazyLock::new(|| {
-        let mut pages = Environment::new();
-        pages.add_template(NAME, include_str!("../../../assets/documents/agreement.html"))?;
-        Ok(pages)
-    });
-    let pages = PAGES.as_ref().map_err(|cause| Error::internal(std::io::Error::other(cause.to_string())))?;
+    static PAGES: LazyLock<std::result::Result<Environment<'static>, minijinja::Error>> =
+        LazyLock::new(|| {
+            let mut pages = Environment::new();
+            pages.add_template(NAME, include_str!("../../../assets/documents/agreement.html"))?;
+            Ok(pages)
+        });
+    let pages = PAGES
+        .as_ref()
+        .map_err(|cause| Error::internal(std::io::Error::other(cause.to_string())))?;
     let body = Value::from_safe_string(Html(&view.body).to_string());
     let template = pages.get_template(NAME).map_err(Error::internal)?;
     template.render(context! { body, ..Value::from(Serde(view)) }).map_err(Error::internal)
@@ -302,8 +339,16 @@ mod tests {
     ];
 
     fn with(text: &str) -> Agreement {
-        let party = Party { role: text.into(), name: text.into(), org_number: Some(text.into()), address: vec![text.into(), text.into()] };
-        let escaped: String = text.chars().flat_map(|char| char.is_ascii_punctuation().then_some('\\').into_iter().chain([char])).collect();
+        let party = Party {
+            role: text.into(),
+            name: text.into(),
+            org_number: Some(text.into()),
+            address: vec![text.into(), text.into()],
+        };
+        let escaped: String = text
+            .chars()
+            .flat_map(|char| char.is_ascii_punctuation().then_some('\\').into_iter().chain([char]))
+            .collect();
         Agreement {
             title: text.into(),
             number: Some(text.into()),
@@ -311,7 +356,9 @@ mod tests {
             parties: vec![party.clone(), party],
             terms: vec![(text.into(), text.into())],
             // As a value, and as the text of a template.
-            body: format!("## {escaped}\n\n- {escaped}\n\n| {escaped} |\n|---|\n| **{escaped}** |\n\n{text}\n"),
+            body: format!(
+                "## {escaped}\n\n- {escaped}\n\n| {escaped} |\n|---|\n| **{escaped}** |\n\n{text}\n"
+            ),
             ..agreement()
         }
     }
@@ -373,7 +420,10 @@ mod tests {
         </html>
         "#);
         assert!(page.starts_with("<!DOCTYPE html>\n<html lang=\"sv\">"), "{page}");
-        assert!(page.contains("<title>Avtal om deltagande i BIP</title>") && page.contains("@media print"));
+        assert!(
+            page.contains("<title>Avtal om deltagande i BIP</title>")
+                && page.contains("@media print")
+        );
         for outside in ["src=", "url(", "@import", "http"] {
             assert!(!page.contains(outside), "{outside}");
         }
@@ -386,7 +436,12 @@ mod tests {
         assert!(draft.contains("Utkast: avtalet har ännu inget nummer"), "{draft}");
         assert!(!html(&agreement()).contains("UTKAST"));
         let english = html(&Agreement { number: None, language: "en-GB".into(), ..agreement() });
-        assert!(english.contains("lang=\"en-GB\"") && english.contains("DRAFT") && english.contains("Signatures"), "{english}");
+        assert!(
+            english.contains("lang=\"en-GB\"")
+                && english.contains("DRAFT")
+                && english.contains("Signatures"),
+            "{english}"
+        );
     }
 
     #[test]
@@ -397,12 +452,21 @@ mod tests {
         let title = "&lt;script&gt;alert(&quot;1&quot;)&lt;&#x2f;script&gt;□□ &amp; {{ 7*7 }}";
         assert!(page.contains(&format!("<h1>{title}</h1>")), "{page}");
         let body = "&lt;script&gt;alert(&quot;1&quot;)&lt;&#x2f;script&gt;□□<br>&amp; {{ 7*7 }}";
-        assert!(page.contains(&format!("<h2>{body}</h2>")) && page.contains(&format!("<td><strong>{body}</strong></td>")), "{page}");
+        assert!(
+            page.contains(&format!("<h2>{body}</h2>"))
+                && page.contains(&format!("<td><strong>{body}</strong></td>")),
+            "{page}"
+        );
     }
 
     #[test]
     fn hostile_values_are_set_and_never_run() {
-        for text in HOSTILE.map(ToOwned::to_owned).into_iter().chain(["å".repeat(200), "x".repeat(300), String::new(), " \t\r\n".into()]) {
+        for text in HOSTILE.map(ToOwned::to_owned).into_iter().chain([
+            "å".repeat(200),
+            "x".repeat(300),
+            String::new(),
+            " \t\r\n".into(),
+        ]) {
             if let Err(Error::Internal(cause)) = rendered(&with(&text)) {
                 panic!("{text:?}: {cause}");
             }
@@ -415,7 +479,8 @@ mod tests {
         assert_eq!(first, second);
         assert!(first.pdf.starts_with(b"%PDF-1.7"));
         assert_eq!((first.sha256.len(), &first.html), (64, &html(&agreement())));
-        let other = rendered(&Agreement { number: Some("2027-0002".into()), ..agreement() }).unwrap();
+        let other =
+            rendered(&Agreement { number: Some("2027-0002".into()), ..agreement() }).unwrap();
         assert_ne!(first.sha256, other.sha256);
     }
 
@@ -429,6 +494,12 @@ mod tests {
     fn every_block_of_prose_can_be_set() {
         let body = "# a\n\n###### b\n\n> ord\n>\n> - c\n>   3. d\n\n![e](x.png) [f](https://nnsfinsam.se) [g](javascript:1)\n\n|a|b|\n|:-:|-|\n|1|\n\n---\n\n- \n\n999999999. h\n\n&nbsp;\n\n    kod\n";
         rendered(&Agreement { body: body.into(), ..agreement() }).unwrap();
-        rendered(&Agreement { body: String::new(), parties: Vec::new(), terms: Vec::new(), ..agreement() }).unwrap();
+        rendered(&Agreement {
+            body: String::new(),
+            parties: Vec::new(),
+            terms: Vec::new(),
+            ..agreement()
+        })
+        .unwrap();
     }
 }

@@ -27,8 +27,8 @@ pub fn render(name: &str, days: &[Day], now: DateTime<Utc>) -> String {
     calendar.append_property(Property::new("VERSION", "2.0"));
     calendar.append_property(Property::new("PRODID", "-//Samregister//Samregister//SV"));
     calendar.append_property(Property::new("CALSCALE", "GREGORIAN"));
-    // No METHOD: it would make a message between calendars of this (RFC 5546), which takes an ORGANIZER, and an ORGANIZER must not be in
-    // what nobody is invited to (RFC 5545, 3.8.4.3).
+    // No METHOD: it would make a message between calendars of this (RFC 5546), which takes an
+    // ORGANIZER, and an ORGANIZER must not be in what nobody is invited to (RFC 5545, 3.8.4.3).
     calendar.name(name);
     for day in days {
         let mut event = Event::new();

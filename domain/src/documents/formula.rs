@@ -1,17 +1,20 @@
 //! Formula injection: texts of others that a spreadsheet would run when it opens a CSV file.
 //!
-//! A spreadsheet calculates what begins with `=`, `+`, `-` or `@`, and passes over a tab or line break before it. One that is set up for
-//! Sweden takes `;` for the separator, also in a file whose separator is the comma: then a cell begins after each `;` of a text.
+//! A spreadsheet calculates what begins with `=`, `+`, `-` or `@`, and passes over a tab or line
+//! break before it. One that is set up for Sweden takes `;` for the separator, also in a file whose
+//! separator is the comma: then a cell begins after each `;` of a text.
 
 use std::borrow::Cow;
 
-/// Returns the text with an apostrophe wherever a spreadsheet would begin a formula, which makes it a text there; a number stays as it is.
+/// Returns the text with an apostrophe wherever a spreadsheet would begin a formula, which makes it
+/// a text there; a number stays as it is.
 pub(super) fn neutralized(text: &str) -> Cow<'_, str> {
     if (!text.contains(begins_formula) && !text.starts_with(is_break)) || is_number(text) {
         return Cow::Borrowed(text);
     }
     let mut safe = String::with_capacity(text.len() + 4);
-    // Characters that a spreadsheet skips before a formula. The apostrophe goes before them, so that the whole cell is text.
+    // Characters that a spreadsheet skips before a formula. The apostrophe goes before them, so
+    // that the whole cell is text.
     let begins = text.trim_start_matches(is_passed_over).starts_with(begins_formula);
     if begins || text.starts_with(is_break) {
         safe.push('\'');
@@ -27,7 +30,8 @@ pub(super) fn neutralized(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The characters that a formula begins with, in full width too, as East Asian spreadsheets read them.
+/// The characters that a formula begins with, in full width too, as East Asian spreadsheets read
+/// them.
 fn begins_formula(char: char) -> bool {
     matches!(char, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
 }
@@ -40,12 +44,14 @@ fn is_passed_over(char: char) -> bool {
     char.is_whitespace() || char == '"'
 }
 
-/// Returns `true` for an optional minus and digits, with decimals after a point or a comma if any. With a plus it is more likely a phone
-/// number, which would lose it.
+/// Returns `true` for an optional minus and digits, with decimals after a point or a comma if any.
+/// With a plus it is more likely a phone number, which would lose it.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
     let (whole, decimals) = digits.split_once(['.', ',']).unwrap_or((digits, "0"));
-    [whole, decimals].iter().all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
+    [whole, decimals]
+        .iter()
+        .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
 
 #[cfg(test)]
@@ -67,7 +73,10 @@ mod tests {
             (" =1+1", "' =1+1"),
             ("\"=1+1", "'\"=1+1"),
             ("＝1＋1", "'＝1＋1"),
-            ("=HYPERLINK(\"https://example.com\",\"se\")", "'=HYPERLINK(\"https://example.com\",\"se\")"),
+            (
+                "=HYPERLINK(\"https://example.com\",\"se\")",
+                "'=HYPERLINK(\"https://example.com\",\"se\")",
+            ),
             ("x;=1+1", "x;'=1+1"),
             ("x; \"=1+1", "x; \"'=1+1"),
             ("x\n-1+1", "x\n'-1+1"),
@@ -83,7 +92,20 @@ mod tests {
 
     #[test]
     fn everything_else_stays_as_it_is() {
-        for text in ["", "Umeå", "a-b", "a = b", "2026-0001", "1+1", "kansli@example.se", "-5", "-5.50", "-0,05", "a;b", "'=1"] {
+        for text in [
+            "",
+            "Umeå",
+            "a-b",
+            "a = b",
+            "2026-0001",
+            "1+1",
+            "kansli@example.se",
+            "-5",
+            "-5.50",
+            "-0,05",
+            "a;b",
+            "'=1",
+        ] {
             assert_eq!(neutralized(text), text);
         }
     }

@@ -14,12 +14,18 @@ impl Display for Html<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for block in self.0 {
             match block {
-                Block::Heading { level, parts } => writeln!(f, "<h{level}>{}</h{level}>", Line(parts))?,
+                Block::Heading { level, parts } => {
+                    writeln!(f, "<h{level}>{}</h{level}>", Line(parts))?
+                }
                 Block::Paragraph { parts } => writeln!(f, "<p>{}</p>", Line(parts))?,
                 Block::Bullets { items } => writeln!(f, "<ul>{}</ul>", Items(items))?,
                 Block::Numbers { start: 1, items } => writeln!(f, "<ol>{}</ol>", Items(items))?,
-                Block::Numbers { start, items } => writeln!(f, "<ol start=\"{start}\">{}</ol>", Items(items))?,
-                Block::Quote { blocks } => writeln!(f, "<blockquote>\n{}</blockquote>", Html(blocks))?,
+                Block::Numbers { start, items } => {
+                    writeln!(f, "<ol start=\"{start}\">{}</ol>", Items(items))?
+                }
+                Block::Quote { blocks } => {
+                    writeln!(f, "<blockquote>\n{}</blockquote>", Html(blocks))?
+                }
                 Block::Table { alignments, header, rows } => table(f, alignments, header, rows)?,
                 Block::Rule => f.write_str("<hr>\n")?,
             }
@@ -36,9 +42,8 @@ impl Display for Items<'_> {
         for item in self.0 {
             match item.split_first() {
                 // The words of a tight list stand close.
-                Some((Block::Paragraph { parts }, rest)) => {
-                    write!(f, "\n<li>{}", Line(parts)).and_then(|()| write!(f, "{}</li>", Html(rest)))?
-                }
+                Some((Block::Paragraph { parts }, rest)) => write!(f, "\n<li>{}", Line(parts))
+                    .and_then(|()| write!(f, "{}</li>", Html(rest)))?,
                 _ => write!(f, "\n<li>{}</li>", Html(item))?,
             }
         }
@@ -46,7 +51,12 @@ impl Display for Items<'_> {
     }
 }
 
-fn table(f: &mut Formatter<'_>, alignments: &[Side], header: &[Vec<Inline>], rows: &[Vec<Vec<Inline>>]) -> fmt::Result {
+fn table(
+    f: &mut Formatter<'_>,
+    alignments: &[Side],
+    header: &[Vec<Inline>],
+    rows: &[Vec<Vec<Inline>>],
+) -> fmt::Result {
     let class = |place: usize| match alignments.get(place) {
         Some(Side::Center) => " class=\"center\"",
         Some(Side::Right) => " class=\"right\"",
@@ -77,9 +87,12 @@ impl Display for Line<'_> {
                 Inline::Text { text } => HtmlEscape(text).fmt(f)?,
                 Inline::Emphasis { parts } => write!(f, "<em>{}</em>", Line(parts))?,
                 Inline::Strong { parts } => write!(f, "<strong>{}</strong>", Line(parts))?,
-                Inline::Link { to, parts } => {
-                    write!(f, "<a href=\"{}\" rel=\"nofollow noopener noreferrer\">{}</a>", HtmlEscape(to), Line(parts))?
-                }
+                Inline::Link { to, parts } => write!(
+                    f,
+                    "<a href=\"{}\" rel=\"nofollow noopener noreferrer\">{}</a>",
+                    HtmlEscape(to),
+                    Line(parts)
+                )?,
                 Inline::Break => f.write_str("<br>")?,
             }
         }

@@ -1,4 +1,5 @@
-//! What leaves the register as a file or for people's eyes: plain data in, text or bytes out, and no look at the register.
+//! What leaves the register as a file or for people's eyes: plain data in, text or bytes out, and
+//! no look at the register.
 
 pub mod agreement;
 pub mod calendar;
@@ -33,7 +34,8 @@ pub struct Grid {
     pub columns: Vec<Column>,
     /// Its rows, a cell for each column.
     pub rows: Vec<Vec<Cell>>,
-    /// A row of sums below the others; null: there is none. Files for programs leave it out, since it would be counted twice.
+    /// A row of sums below the others; null: there is none. Files for programs leave it out, since
+    /// it would be counted twice.
     pub total: Option<Vec<Cell>>,
 }
 
@@ -139,7 +141,9 @@ impl Serialize for Cell {
             Self::Day(day) => serializer.collect_str(day),
             Self::Number(number) => serializer.serialize_i64(*number),
             // A number with its two decimals as they are, where a float would drop or change some.
-            Self::Money(_) | Self::Sum(_) => RawValue::from_string(self.plain()).map_err(serde::ser::Error::custom)?.serialize(serializer),
+            Self::Money(_) | Self::Sum(_) => RawValue::from_string(self.plain())
+                .map_err(serde::ser::Error::custom)?
+                .serialize(serializer),
         }
     }
 }
@@ -172,8 +176,8 @@ impl Grid {
     }
 }
 
-/// Limit of processor time for setting one document; the largest one that is allowed takes three quarters of it. Without optimization
-/// everything takes several times as long.
+/// Limit of processor time for setting one document; the largest one that is allowed takes three
+/// quarters of it. Without optimization everything takes several times as long.
 pub const TIME_LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
 
 /// The error for a document that could not be set.
@@ -204,7 +208,8 @@ mod tests {
 
     #[test]
     fn json_keeps_every_ore() {
-        let columns = vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money)];
+        let columns =
+            vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money)];
         let rows = vec![
             vec![Cell::Text("Å \"b\"".into()), Cell::Money(Money::MAX)],
             vec![Cell::Empty, Cell::Money(Money(-5))],
@@ -213,6 +218,11 @@ mod tests {
         let grid = Grid { columns, rows, total: None };
         let json = serde_json::to_string(&grid.objects()).unwrap();
         let sum = r#"{"name":null,"net":99079191802150912.00}"#;
-        assert_eq!(json, format!(r#"[{{"name":"Å \"b\"","net":10000000000.00}},{{"name":null,"net":-0.05}},{sum}]"#));
+        assert_eq!(
+            json,
+            format!(
+                r#"[{{"name":"Å \"b\"","net":10000000000.00}},{{"name":null,"net":-0.05}},{sum}]"#
+            )
+        );
     }
 }

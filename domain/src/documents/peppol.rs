@@ -1,4 +1,5 @@
-//! An invoice or credit note as an e-invoice: UBL 2.1 as Peppol BIS Billing 3 has it, which is what public bodies take.
+//! An invoice or credit note as an e-invoice: UBL 2.1 as Peppol BIS Billing 3 has it, which is what
+//! public bodies take.
 
 use std::io;
 
@@ -18,7 +19,8 @@ use crate::error::{Error, Result};
 
 /// The document as XML in UTF-8; the same bytes for the same document.
 ///
-/// Characters that XML or readers can't take are left out of its texts, and what has no text has no element: Peppol knows no empty ones.
+/// Characters that XML or readers can't take are left out of its texts, and what has no text has no
+/// element: Peppol knows no empty ones.
 ///
 /// # Errors
 /// INTERNAL, for what does not happen in memory.
@@ -32,7 +34,8 @@ pub fn xml(invoice: &Invoice) -> Result<Vec<u8>> {
 }
 
 /// What says which rules the document follows, and in which business process.
-const CUSTOMIZATION: &str = "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0";
+const CUSTOMIZATION: &str =
+    "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0";
 const PROFILE: &str = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0";
 /// The scheme of Swedish organisation numbers (ISO 6523).
 const ORG_NUMBERS: &str = "0007";
@@ -49,12 +52,19 @@ impl Ubl<'_> {
     fn document(&mut self, invoice: &Invoice) -> io::Result<()> {
         self.out.write_event(Event::Decl(BytesDecl::new("1.0", Some("UTF-8"), None)))?;
         let (root, namespace) = match self.kind {
-            InvoiceKind::Invoice => ("Invoice", "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2"),
-            InvoiceKind::CreditNote => ("CreditNote", "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2"),
+            InvoiceKind::Invoice => {
+                ("Invoice", "urn:oasis:names:specification:ubl:schema:xsd:Invoice-2")
+            }
+            InvoiceKind::CreditNote => {
+                ("CreditNote", "urn:oasis:names:specification:ubl:schema:xsd:CreditNote-2")
+            }
         };
         let namespaces = [
             ("xmlns", namespace),
-            ("xmlns:cac", "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2"),
+            (
+                "xmlns:cac",
+                "urn:oasis:names:specification:ubl:schema:xsd:CommonAggregateComponents-2",
+            ),
             ("xmlns:cbc", "urn:oasis:names:specification:ubl:schema:xsd:CommonBasicComponents-2"),
         ];
         self.within(root, &namespaces, |ubl| {
@@ -77,7 +87,8 @@ impl Ubl<'_> {
         match self.kind {
             InvoiceKind::Invoice => {
                 invoice.due_on.map_or(Ok(()), |day| self.day("cbc:DueDate", day))?;
-                // One that corrects upwards is an invoice too: the code for corrections (384) is Germany's alone.
+                // One that corrects upwards is an invoice too: the code for corrections (384) is
+                // Germany's alone.
                 self.text("cbc:InvoiceTypeCode", "380")?;
             }
             InvoiceKind::CreditNote => self.text("cbc:CreditNoteTypeCode", "381")?,
@@ -87,7 +98,9 @@ impl Ubl<'_> {
         self.text("cbc:BuyerReference", &invoice.buyer.reference)?;
         // The document's period must hold those of its lines.
         self.period(invoice.period())?;
-        if let Some(order) = invoice.order_reference.as_deref().filter(|order| !clean(order).is_empty()) {
+        if let Some(order) =
+            invoice.order_reference.as_deref().filter(|order| !clean(order).is_empty())
+        {
             self.group("cac:OrderReference", |ubl| ubl.text("cbc:ID", order))?;
         }
         if let Some(reference) = &invoice.refers_to {
@@ -105,19 +118,54 @@ impl Ubl<'_> {
     }
 
     fn seller(&mut self, invoice: &Invoice) -> io::Result<()> {
-        let Seller { name, org_number, address_line, postal_code, city, email, peppol_id, f_tax, reference, .. } = &invoice.seller;
+        let Seller {
+            name,
+            org_number,
+            address_line,
+            postal_code,
+            city,
+            email,
+            peppol_id,
+            f_tax,
+            reference,
+            ..
+        } = &invoice.seller;
         // What is outside the scope of VAT comes from nobody who is registered for it (BR-O-02).
         let schemes = [("VAT", invoice.vat_number()), ("TAX", f_tax.then_some(F_TAX))];
         let contact = [reference.as_deref(), email.as_deref()];
-        self.party(peppol_id, name, org_number, [address_line, city, postal_code], &schemes, contact)
+        self.party(
+            peppol_id,
+            name,
+            org_number,
+            [address_line, city, postal_code],
+            &schemes,
+            contact,
+        )
     }
 
     fn buyer(&mut self, buyer: &Buyer) -> io::Result<()> {
-        let Buyer { name, org_number, reference: _, address_line, postal_code, city, email, peppol_id } = buyer;
-        self.party(peppol_id, name, org_number, [address_line, city, postal_code], &[], [None, email.as_deref()])
+        let Buyer {
+            name,
+            org_number,
+            reference: _,
+            address_line,
+            postal_code,
+            city,
+            email,
+            peppol_id,
+        } = buyer;
+        self.party(
+            peppol_id,
+            name,
+            org_number,
+            [address_line, city, postal_code],
+            &[],
+            [None, email.as_deref()],
+        )
     }
 
-    /// Somebody with street, town and postal code, the tax schemes that know them, and the name and e-mail of a contact (BG-6).
+    /// Somebody with street, town and postal code, the tax schemes that know them, and the name and
+    /// e-mail of a contact (BG-6).
     fn party(
         &mut self,
         peppol_id: &str,
@@ -147,7 +195,11 @@ impl Ubl<'_> {
             }
             ubl.group("cac:PartyLegalEntity", |ubl| {
                 ubl.text("cbc:RegistrationName", name)?;
-                ubl.attributed("cbc:CompanyID", ("schemeID", ORG_NUMBERS), &digits(org_number.as_str()))
+                ubl.attributed(
+                    "cbc:CompanyID",
+                    ("schemeID", ORG_NUMBERS),
+                    &digits(org_number.as_str()),
+                )
             })?;
             let [name, email] = contact.map(|text| text.filter(|text| !clean(text).is_empty()));
             if name.is_none() && email.is_none() {
@@ -160,9 +212,11 @@ impl Ubl<'_> {
         })
     }
 
-    /// Means of payment: one for each giro and one for the account abroad, all with the same reference.
+    /// Means of payment: one for each giro and one for the account abroad, all with the same
+    /// reference.
     fn payment(&mut self, invoice: &Invoice) -> io::Result<()> {
-        let giros = [("SE:BANKGIRO", &invoice.seller.bankgiro), ("SE:PLUSGIRO", &invoice.seller.plusgiro)];
+        let giros =
+            [("SE:BANKGIRO", &invoice.seller.bankgiro), ("SE:PLUSGIRO", &invoice.seller.plusgiro)];
         for (branch, account) in giros {
             let Some(account) = account else { continue };
             self.group("cac:PaymentMeans", |ubl| {
@@ -181,7 +235,8 @@ impl Ubl<'_> {
                 ubl.group("cac:PayeeFinancialAccount", |ubl| {
                     ubl.text("cbc:ID", &iban.replace(' ', ""))?;
                     match &invoice.seller.bic {
-                        Some(bic) => ubl.group("cac:FinancialInstitutionBranch", |ubl| ubl.text("cbc:ID", bic)),
+                        Some(bic) => ubl
+                            .group("cac:FinancialInstitutionBranch", |ubl| ubl.text("cbc:ID", bic)),
                         None => Ok(()),
                     }
                 })
@@ -197,7 +252,8 @@ impl Ubl<'_> {
                 ubl.group("cac:TaxSubtotal", |ubl| {
                     ubl.amount("cbc:TaxableAmount", *net)?;
                     ubl.amount("cbc:TaxAmount", *vat)?;
-                    let (code, reason) = (invoice.code_without_vat(*rate), invoice.reason_without_vat(*rate));
+                    let (code, reason) =
+                        (invoice.code_without_vat(*rate), invoice.reason_without_vat(*rate));
                     ubl.category("cac:TaxCategory", *rate, (code, reason.as_deref()))
                 })
             })
@@ -232,7 +288,9 @@ impl Ubl<'_> {
                 ubl.property("Avtal", agreement)
             })?;
             // A price is never negative (BR-27): it is the quantity that says so.
-            ubl.group("cac:Price", |ubl| ubl.amount("cbc:PriceAmount", Money(line.unit_price.0.saturating_abs())))
+            ubl.group("cac:Price", |ubl| {
+                ubl.amount("cbc:PriceAmount", Money(line.unit_price.0.saturating_abs()))
+            })
         })
     }
 
@@ -247,7 +305,12 @@ impl Ubl<'_> {
     }
 
     /// A VAT category, with the code and the words of the reason why there is no VAT.
-    fn category(&mut self, element: &str, rate: VatRate, (code_of_reason, reason): (Option<&str>, Option<&str>)) -> io::Result<()> {
+    fn category(
+        &mut self,
+        element: &str,
+        rate: VatRate,
+        (code_of_reason, reason): (Option<&str>, Option<&str>),
+    ) -> io::Result<()> {
         let code = match rate {
             VatRate::Standard25 | VatRate::Reduced12 | VatRate::Reduced6 => "S",
             VatRate::Zero => "Z",
@@ -300,14 +363,27 @@ impl Ubl<'_> {
     }
 
     fn attributed(&mut self, element: &str, attribute: (&str, &str), text: &str) -> io::Result<()> {
-        self.out.create_element(element).with_attribute(attribute).write_text_content(BytesText::new(&clean(text))).map(drop)
+        self.out
+            .create_element(element)
+            .with_attribute(attribute)
+            .write_text_content(BytesText::new(&clean(text)))
+            .map(drop)
     }
 
-    fn group(&mut self, element: &str, inner: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+    fn group(
+        &mut self,
+        element: &str,
+        inner: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
         self.within(element, &[], inner)
     }
 
-    fn within(&mut self, element: &str, attributes: &[(&str, &str)], inner: impl FnOnce(&mut Self) -> io::Result<()>) -> io::Result<()> {
+    fn within(
+        &mut self,
+        element: &str,
+        attributes: &[(&str, &str)],
+        inner: impl FnOnce(&mut Self) -> io::Result<()>,
+    ) -> io::Result<()> {
         let start = BytesStart::new(element).with_attributes(attributes.iter().copied());
         let end = start.to_end().into_owned();
         self.out.write_event(Event::Start(start))?;
@@ -318,7 +394,8 @@ impl Ubl<'_> {
 
 /// The quantity, negative when the price is.
 fn signed(line: &Line) -> String {
-    let is_negative = (line.quantity.0 < 0) != (line.unit_price.0 < 0) && line.unit_price != Money::ZERO;
+    let is_negative =
+        (line.quantity.0 < 0) != (line.unit_price.0 < 0) && line.unit_price != Money::ZERO;
     let quantity = Quantity(line.quantity.0.saturating_abs());
     if is_negative { format!("-{quantity}") } else { quantity.to_string() }
 }
@@ -327,8 +404,12 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// A text of one line without characters that XML doesn't have, or that hide and turn what stands around them.
+/// A text of one line without characters that XML doesn't have, or that hide and turn what stands
+/// around them.
 fn clean(text: &str) -> String {
-    let visible: String = text.chars().filter(|char| char.is_whitespace() || !typesetting::is_hidden(*char)).collect();
+    let visible: String = text
+        .chars()
+        .filter(|char| char.is_whitespace() || !typesetting::is_hidden(*char))
+        .collect();
     visible.split_whitespace().collect::<Vec<_>>().join(" ")
 }

@@ -1,4 +1,5 @@
-//! Prose: a text in Markdown as plain blocks, which every format sets in its own way. Nothing in the text is more than text.
+//! Prose: a text in Markdown as plain blocks, which every format sets in its own way. Nothing in
+//! the text is more than text.
 
 use pulldown_cmark::{Alignment, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
@@ -10,7 +11,8 @@ pub const BREAK: char = '\u{e000}';
 const DEEPEST: usize = 6;
 /// The widest table that a page holds; a wider one is set as lines of text.
 const WIDEST: usize = 12;
-/// The longest address of a link, in bytes; a longer one is text. PDFs hold no more than 8 000, and readers cut at some 2 000.
+/// The longest address of a link, in bytes; a longer one is text. PDFs hold no more than 8 000, and
+/// readers cut at some 2 000.
 pub const MAX_ADDRESS: usize = 2000;
 /// Where a link may lead.
 const SCHEMES: [&str; 3] = ["http://", "https://", "mailto:"];
@@ -21,7 +23,8 @@ const SCHEMES: [&str; 3] = ["http://", "https://", "mailto:"];
 pub enum Block {
     /// The title of what follows.
     Heading {
-        /// 2 to 6, since 1 is the document's own title. Never more than one deeper than the heading before.
+        /// 2 to 6, since 1 is the document's own title. Never more than one deeper than the heading
+        /// before.
         level: u8,
         /// Its words.
         parts: Vec<Inline>,
@@ -103,8 +106,8 @@ pub enum Inline {
     Break,
 }
 
-/// The blocks of a text in Markdown: headings, paragraphs, lists, tables, quotes, emphasis and rules. HTML, code and pictures are shown as the
-/// text that they are written with.
+/// The blocks of a text in Markdown: headings, paragraphs, lists, tables, quotes, emphasis and
+/// rules. HTML, code and pictures are shown as the text that they are written with.
 #[must_use]
 pub fn parse(markdown: &str) -> Vec<Block> {
     Reader { events: Parser::new_ext(markdown, Options::ENABLE_TABLES), level: 1 }.blocks(0)
@@ -122,10 +125,18 @@ pub fn problem(markdown: &str) -> Option<String> {
                     heading.push_str(&text);
                 }
             }
-            Event::End(TagEnd::Heading(_)) if heading.take().is_some_and(|text| !text.is_empty() && typesetting::shows_nothing(&text)) => {
-                return Some("has a heading that shows nothing: its characters are invisible".to_owned());
+            Event::End(TagEnd::Heading(_))
+                if heading
+                    .take()
+                    .is_some_and(|text| !text.is_empty() && typesetting::shows_nothing(&text)) =>
+            {
+                return Some(
+                    "has a heading that shows nothing: its characters are invisible".to_owned(),
+                );
             }
-            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. }) if dest_url.len() > MAX_ADDRESS => {
+            Event::Start(Tag::Link { dest_url, .. } | Tag::Image { dest_url, .. })
+                if dest_url.len() > MAX_ADDRESS =>
+            {
                 let begins: String = dest_url.chars().take(60).collect();
                 return Some(format!(
                     "has a link to an address of {} bytes and can have {MAX_ADDRESS}; it begins with {begins}",
@@ -158,11 +169,21 @@ impl<'t> Reader<'t> {
             }
             blocks.extend(paragraph(std::mem::take(&mut line)));
             match event {
-                Event::Start(Tag::Paragraph | Tag::HtmlBlock | Tag::CodeBlock(_)) => blocks.extend(paragraph(self.inlines(depth))),
-                Event::Start(Tag::Heading { level, .. }) => blocks.extend(self.heading(level, depth)),
-                Event::Start(Tag::Table(alignments)) => blocks.extend(self.table(&alignments, depth)),
-                Event::Start(Tag::BlockQuote(_)) if depth < DEEPEST => blocks.push(Block::Quote { blocks: self.blocks(depth + 1) }),
-                Event::Start(Tag::List(start)) if depth < DEEPEST => blocks.push(self.list(start, depth + 1)),
+                Event::Start(Tag::Paragraph | Tag::HtmlBlock | Tag::CodeBlock(_)) => {
+                    blocks.extend(paragraph(self.inlines(depth)))
+                }
+                Event::Start(Tag::Heading { level, .. }) => {
+                    blocks.extend(self.heading(level, depth))
+                }
+                Event::Start(Tag::Table(alignments)) => {
+                    blocks.extend(self.table(&alignments, depth))
+                }
+                Event::Start(Tag::BlockQuote(_)) if depth < DEEPEST => {
+                    blocks.push(Block::Quote { blocks: self.blocks(depth + 1) })
+                }
+                Event::Start(Tag::List(start)) if depth < DEEPEST => {
+                    blocks.push(self.list(start, depth + 1))
+                }
                 Event::Start(_) => too_deep += 1,
                 Event::End(_) if too_deep == 0 => break,
                 Event::End(_) => too_deep -= 1,
@@ -186,7 +207,8 @@ impl<'t> Reader<'t> {
 
     fn heading(&mut self, level: HeadingLevel, depth: usize) -> Option<Block> {
         let parts = self.inlines(depth);
-        // A heading without words is no heading to those who hear the document, and none in a PDF for everyone.
+        // A heading without words is no heading to those who hear the document, and none in a PDF
+        // for everyone.
         if typesetting::shows_nothing(&plain(&parts)) {
             return None;
         }
@@ -205,11 +227,18 @@ impl<'t> Reader<'t> {
         }
         if alignments.len() > WIDEST {
             let separator = [Inline::Text { text: " | ".into() }];
-            return rows.into_iter().filter_map(|cells| paragraph(cells.join(&separator[..]))).collect();
+            return rows
+                .into_iter()
+                .filter_map(|cells| paragraph(cells.join(&separator[..])))
+                .collect();
         }
         let mut rows = rows.into_iter();
         let header = rows.next().unwrap_or_default();
-        vec![Block::Table { alignments: alignments.iter().copied().map(Side::from).collect(), header, rows: rows.collect() }]
+        vec![Block::Table {
+            alignments: alignments.iter().copied().map(Side::from).collect(),
+            header,
+            rows: rows.collect(),
+        }]
     }
 
     /// The parts of a line up to the end of what holds them.
@@ -229,11 +258,17 @@ impl<'t> Reader<'t> {
 
     fn inline(&mut self, event: Event<'t>, parts: &mut Vec<Inline>, depth: usize) {
         match event {
-            Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => push(parts, &text),
+            Event::Text(text) | Event::Code(text) | Event::Html(text) | Event::InlineHtml(text) => {
+                push(parts, &text)
+            }
             Event::SoftBreak => push(parts, " "),
             Event::HardBreak => parts.push(Inline::Break),
-            Event::Start(Tag::Emphasis) => parts.push(Inline::Emphasis { parts: self.inlines(depth + 1) }),
-            Event::Start(Tag::Strong) => parts.push(Inline::Strong { parts: self.inlines(depth + 1) }),
+            Event::Start(Tag::Emphasis) => {
+                parts.push(Inline::Emphasis { parts: self.inlines(depth + 1) })
+            }
+            Event::Start(Tag::Strong) => {
+                parts.push(Inline::Strong { parts: self.inlines(depth + 1) })
+            }
             Event::Start(Tag::Link { link_type, dest_url, .. }) => {
                 let words = self.inlines(depth + 1);
                 link(link_type, &dest_url, words, parts);
@@ -248,15 +283,18 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Adds a link with its words. Its address stands next to them unless they are the address and nothing else: on paper an address that isn't
-/// written is lost, and words that are another address, or hold this one, must not hide where the link leads.
+/// Adds a link with its words. Its address stands next to them unless they are the address and
+/// nothing else: on paper an address that isn't written is lost, and words that are another
+/// address, or hold this one, must not hide where the link leads.
 fn link(kind: LinkType, url: &str, words: Vec<Inline>, parts: &mut Vec<Inline>) {
     let shown = url.strip_prefix("mailto:").unwrap_or(url);
     let text = plain(&words);
     let is_shown = shown.is_empty() || text == shown || text == url;
     match address(kind, url) {
         // Invisible words can't be followed.
-        Some(to) if !typesetting::shows_nothing(&text) => parts.push(Inline::Link { to, parts: words }),
+        Some(to) if !typesetting::shows_nothing(&text) => {
+            parts.push(Inline::Link { to, parts: words })
+        }
         _ => append(parts, words),
     }
     if !is_shown {
@@ -266,7 +304,9 @@ fn link(kind: LinkType, url: &str, words: Vec<Inline>, parts: &mut Vec<Inline>) 
 
 fn is_inline(event: &Event<'_>) -> bool {
     match event {
-        Event::Start(tag) => matches!(tag, Tag::Emphasis | Tag::Strong | Tag::Link { .. } | Tag::Image { .. }),
+        Event::Start(tag) => {
+            matches!(tag, Tag::Emphasis | Tag::Strong | Tag::Link { .. } | Tag::Image { .. })
+        }
         Event::End(_) | Event::Rule => false,
         _ => true,
     }
@@ -309,8 +349,11 @@ fn address(kind: LinkType, url: &str) -> Option<String> {
     if kind == LinkType::Email {
         return (url.len() <= MAX_ADDRESS).then(|| format!("mailto:{url}"));
     }
-    let is_allowed = SCHEMES.iter().any(|scheme| url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme)));
-    let is_plain = url.len() <= MAX_ADDRESS && !url.contains(|char: char| char.is_control() || char.is_whitespace());
+    let is_allowed = SCHEMES.iter().any(|scheme| {
+        url.get(..scheme.len()).is_some_and(|start| start.eq_ignore_ascii_case(scheme))
+    });
+    let is_plain = url.len() <= MAX_ADDRESS
+        && !url.contains(|char: char| char.is_control() || char.is_whitespace());
     (is_allowed && is_plain).then(|| url.to_owned())
 }
 
@@ -320,7 +363,9 @@ pub(super) fn plain(parts: &[Inline]) -> String {
     for part in parts {
         match part {
             Inline::Text { text: more } => text.push_str(more),
-            Inline::Emphasis { parts } | Inline::Strong { parts } | Inline::Link { parts, .. } => text.push_str(&plain(parts)),
+            Inline::Emphasis { parts } | Inline::Strong { parts } | Inline::Link { parts, .. } => {
+                text.push_str(&plain(parts))
+            }
             Inline::Break => text.push(' '),
         }
     }
@@ -343,7 +388,8 @@ mod tests {
 
     /// The blocks as one line each.
     fn outline(markdown: &str) -> String {
-        let lines: Vec<String> = parse(markdown).iter().map(|block| serde_json::to_string(block).unwrap()).collect();
+        let lines: Vec<String> =
+            parse(markdown).iter().map(|block| serde_json::to_string(block).unwrap()).collect();
         lines.join("\n")
     }
 
@@ -377,8 +423,7 @@ mod tests {
 
     #[test]
     fn links_lead_to_the_web_and_to_letters_only() {
-        let markdown =
-            "[a](https://nnsfinsam.se) <https://nnsfinsam.se/b> <x@y.se> [b](javascript:alert(1)) [c](HTTP://D.se) [d](/hit) [e](\"\")";
+        let markdown = "[a](https://nnsfinsam.se) <https://nnsfinsam.se/b> <x@y.se> [b](javascript:alert(1)) [c](HTTP://D.se) [d](/hit) [e](\"\")";
         insta::assert_snapshot!(outline(markdown), @r##"{"kind":"paragraph","parts":[{"kind":"link","to":"https://nnsfinsam.se","parts":[{"kind":"text","text":"a"}]},{"kind":"text","text":" (https://nnsfinsam.se) "},{"kind":"link","to":"https://nnsfinsam.se/b","parts":[{"kind":"text","text":"https://nnsfinsam.se/b"}]},{"kind":"text","text":" "},{"kind":"link","to":"mailto:x@y.se","parts":[{"kind":"text","text":"x@y.se"}]},{"kind":"text","text":" b (javascript:alert(1)) "},{"kind":"link","to":"HTTP://D.se","parts":[{"kind":"text","text":"c"}]},{"kind":"text","text":" (HTTP://D.se) d (/hit) e (\"\")"}]}"##);
     }
 
@@ -389,20 +434,39 @@ mod tests {
             blocks => panic!("{blocks:?}"),
         };
         for (markdown, text) in [
-            ("[https://nnsfinsam.se](https://evil.example)", "https://nnsfinsam.se (https://evil.example)"),
+            (
+                "[https://nnsfinsam.se](https://evil.example)",
+                "https://nnsfinsam.se (https://evil.example)",
+            ),
             // The words hold the address as a part of another one, or next to it.
-            ("[https://evil.example.nnsfinsam.se](https://evil.example)", "https://evil.example.nnsfinsam.se (https://evil.example)"),
-            ("[nnsfinsam.se?https://evil.example](https://evil.example)", "nnsfinsam.se?https://evil.example (https://evil.example)"),
-            ("[a@nnsfinsam.se](mailto:a@nnsfinsam.se.evil.example)", "a@nnsfinsam.se (a@nnsfinsam.se.evil.example)"),
+            (
+                "[https://evil.example.nnsfinsam.se](https://evil.example)",
+                "https://evil.example.nnsfinsam.se (https://evil.example)",
+            ),
+            (
+                "[nnsfinsam.se?https://evil.example](https://evil.example)",
+                "nnsfinsam.se?https://evil.example (https://evil.example)",
+            ),
+            (
+                "[a@nnsfinsam.se](mailto:a@nnsfinsam.se.evil.example)",
+                "a@nnsfinsam.se (a@nnsfinsam.se.evil.example)",
+            ),
             ("[https://nnsfinsam.se](https://nnsfinsam.se)", "https://nnsfinsam.se"),
-            ("<mailto:a@nnsfinsam.se> [a@nnsfinsam.se](mailto:a@nnsfinsam.se)", "mailto:a@nnsfinsam.se a@nnsfinsam.se"),
+            (
+                "<mailto:a@nnsfinsam.se> [a@nnsfinsam.se](mailto:a@nnsfinsam.se)",
+                "mailto:a@nnsfinsam.se a@nnsfinsam.se",
+            ),
             ("a [](https://evil.example)", "a  (https://evil.example)"),
         ] {
             assert_eq!(shown(markdown), text, "{markdown}");
         }
         let long = format!("https://nnsfinsam.se/{}", "x".repeat(MAX_ADDRESS));
         let blocks = parse(&format!("[här]({long})"));
-        assert!(!format!("{blocks:?}").contains("Link") && shown(&format!("[här]({long})")).ends_with("xxx)"), "{blocks:?}");
+        assert!(
+            !format!("{blocks:?}").contains("Link")
+                && shown(&format!("[här]({long})")).ends_with("xxx)"),
+            "{blocks:?}"
+        );
         for invisible in ["\u{200b}", "\u{fe0f}", "&#xfe0f;", "&#x3164;"] {
             let blocks = parse(&format!("## {invisible}\n\n[{invisible}](https://nnsfinsam.se)"));
             assert!(!format!("{blocks:?}").contains("Link") && blocks.len() == 1, "{blocks:?}");
@@ -425,7 +489,10 @@ mod tests {
         let text = serde_json::to_string(&parse(&deep)).unwrap();
         assert!(text.contains("slut") && text.matches("quote").count() <= DEEPEST, "{text}");
         let emphasis = format!("{}x{}", "*a **b ".repeat(500), "** *".repeat(500));
-        let deepest = parse(&emphasis).iter().map(|block| serde_json::to_string(block).unwrap().matches("]}]}").count()).max();
+        let deepest = parse(&emphasis)
+            .iter()
+            .map(|block| serde_json::to_string(block).unwrap().matches("]}]}").count())
+            .max();
         assert!(deepest <= Some(DEEPEST + 1), "{deepest:?}");
         let wide = format!("|{}\n|{}\n|{}", "a|".repeat(500), "-|".repeat(500), "b|".repeat(500));
         assert_eq!(parse(&wide).len(), 2);

@@ -1,4 +1,5 @@
-//! A reminder (påminnelse) as the buyer reads it: what is unpaid of an invoice, the interest to date and the fee, and the PDF of it.
+//! A reminder (påminnelse) as the buyer reads it: what is unpaid of an invoice, the interest to
+//! date and the fee, and the PDF of it.
 
 use std::time::Duration;
 
@@ -24,9 +25,11 @@ pub struct Reminder {
     pub sent_on: NaiveDate,
     /// Unpaid sum at that time, öre.
     pub unpaid: Money,
-    /// Interest up to and including that day, of the days that no interest invoice claims, öre; null: the reference rate is not known.
+    /// Interest up to and including that day, of the days that no interest invoice claims, öre;
+    /// null: the reference rate is not known.
     pub interest: Option<Money>,
-    /// The numbers of the interest invoices by then, each with the last day that it claims interest of.
+    /// The numbers of the interest invoices by then, each with the last day that it claims interest
+    /// of.
     pub invoiced: Vec<(String, NaiveDate)>,
     /// The fee of this reminder, öre.
     pub fee: Money,
@@ -53,9 +56,21 @@ struct View<'r> {
 
 impl<'r> View<'r> {
     fn of(reminder: &'r Reminder) -> Self {
-        let Reminder { invoice, sent_on, unpaid, interest, invoiced: _, fee, earlier_fees, is_compensation } = reminder;
+        let Reminder {
+            invoice,
+            sent_on,
+            unpaid,
+            interest,
+            invoiced: _,
+            fee,
+            earlier_fees,
+            is_compensation,
+        } = reminder;
         let shown = |facts: Vec<(&'static str, Option<String>)>| {
-            facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect::<Vec<_>>()
+            facts
+                .into_iter()
+                .filter_map(|(name, value)| value.map(|value| (name, value)))
+                .collect::<Vec<_>>()
         };
         let settled = invoice.total - *unpaid;
         let mut rows = vec![(format!("Faktura {}", invoice.number), kronor(invoice.total))];
@@ -83,8 +98,19 @@ impl<'r> View<'r> {
                 ("Fakturadatum", Some(invoice.issued_on.to_string())),
                 ("Förfallodatum", invoice.due_on.map(|day| day.to_string())),
                 ("OCR-nummer", invoice.ocr.clone()),
-                ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
-                ("Vår referens", invoice.seller.reference.clone().filter(|reference| !reference.trim().is_empty())),
+                (
+                    "Er referens",
+                    Some(invoice.buyer.reference.clone())
+                        .filter(|reference| !reference.trim().is_empty()),
+                ),
+                (
+                    "Vår referens",
+                    invoice
+                        .seller
+                        .reference
+                        .clone()
+                        .filter(|reference| !reference.trim().is_empty()),
+                ),
             ]),
             message: format!(
                 "Vi har inte fått full betalning för faktura {}. Betala beloppet nedan så snart som möjligt. Har ni redan betalat kan ni bortse \
@@ -122,23 +148,33 @@ fn notes(reminder: &Reminder) -> Vec<String> {
             invoice.terms.interest_points
         )
     } else {
-        "Dröjsmålsränta enligt räntelagen (1975:635) tillkommer; den är inte inräknad i beloppet.".to_owned()
+        "Dröjsmålsränta enligt räntelagen (1975:635) tillkommer; den är inte inräknad i beloppet."
+            .to_owned()
     };
-    let invoiced = invoiced.iter().map(|(number, last)| format!("till och med {last} med räntefaktura {number}")).collect::<Vec<_>>();
-    let invoiced = (!invoiced.is_empty()).then(|| format!("Ränta har fakturerats {} och ingår inte i beloppet.", invoiced.join(" och ")));
+    let invoiced = invoiced
+        .iter()
+        .map(|(number, last)| format!("till och med {last} med räntefaktura {number}"))
+        .collect::<Vec<_>>();
+    let invoiced = (!invoiced.is_empty()).then(|| {
+        format!("Ränta har fakturerats {} och ingår inte i beloppet.", invoiced.join(" och "))
+    });
     let law = "lagen (1981:739) om ersättning för inkassokostnader m.m.";
     let fee = match (reminder.fees() > Money::ZERO, is_compensation) {
         (false, _) => None,
         (true, true) => Some(format!("Förseningsersättningen tas ut enligt 4 a § {law}")),
         (true, false) => Some(format!("Påminnelseavgiften tas ut enligt {law}")),
     };
-    [Some(interest), invoiced, fee, Some("Ränta och avgift är utan moms.".to_owned())].into_iter().flatten().collect()
+    [Some(interest), invoiced, fee, Some("Ränta och avgift är utan moms.".to_owned())]
+        .into_iter()
+        .flatten()
+        .collect()
 }
 
 /// The reminder as a PDF. A server calls it in its worker pool, with a time limit.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout is faulty.
+/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout
+/// is faulty.
 pub fn rendered(reminder: &Reminder, time_limit: Option<Duration>) -> Result<Pdf> {
     let view = View::of(reminder);
     let title = format!("{} från {}", view.named, reminder.invoice.seller.name);
@@ -169,8 +205,16 @@ mod tests {
             ocr: Some("2026000102".into()),
             issued_on: day("2026-11-02"),
             due_on: Some(day("2026-12-02")),
-            seller: Seller { name: "Nätverket".into(), bankgiro: Some("5050-1055".into()), ..Seller::default() },
-            buyer: Buyer { name: "Förbundet".into(), reference: "REF 1".into(), ..Buyer::default() },
+            seller: Seller {
+                name: "Nätverket".into(),
+                bankgiro: Some("5050-1055".into()),
+                ..Seller::default()
+            },
+            buyer: Buyer {
+                name: "Förbundet".into(),
+                reference: "REF 1".into(),
+                ..Buyer::default()
+            },
             lines: Vec::new(),
             rates: Vec::new(),
             net: Money(100_000),
@@ -204,8 +248,18 @@ mod tests {
             ..reminder(Some(263), 0, false)
         };
         let view = View::of(&second);
-        let rows: Vec<_> = view.rows.iter().map(|(name, sum)| format!("{name}: {}", sum.replace('\u{a0}', " "))).collect();
-        assert_eq!(rows[2..], ["Dröjsmålsränta till och med 2026-12-22: 2,63", "Påminnelseavgift, påminnelsen 2026-12-10: 60,00"]);
+        let rows: Vec<_> = view
+            .rows
+            .iter()
+            .map(|(name, sum)| format!("{name}: {}", sum.replace('\u{a0}', " ")))
+            .collect();
+        assert_eq!(
+            rows[2..],
+            [
+                "Dröjsmålsränta till och med 2026-12-22: 2,63",
+                "Påminnelseavgift, påminnelsen 2026-12-10: 60,00"
+            ]
+        );
         assert_eq!(view.total.replace('\u{a0}', " "), "862,63");
         let invoiced = "Ränta har fakturerats till och med 2026-12-10 med räntefaktura 20260002 och ingår inte i beloppet.";
         assert!(view.notes.iter().any(|note| note == invoiced), "{:?}", view.notes);
@@ -213,14 +267,22 @@ mod tests {
         let mut of_interest = reminder(Some(0), 0, false);
         of_interest.invoice.is_interest = true;
         let notes = View::of(&of_interest).notes;
-        assert!(notes[0] == "Ingen dröjsmålsränta tas ut på räntan." && !notes.concat().contains("referensräntan"), "{notes:?}");
+        assert!(
+            notes[0] == "Ingen dröjsmålsränta tas ut på räntan."
+                && !notes.concat().contains("referensräntan"),
+            "{notes:?}"
+        );
     }
 
     #[test]
     fn a_reminder_adds_up_what_is_unpaid_interest_and_the_fee() {
         let plain = reminder(Some(438), 6000, false);
         let view = View::of(&plain);
-        let rows: Vec<_> = view.rows.iter().map(|(name, sum)| format!("{name}: {}", sum.replace('\u{a0}', " "))).collect();
+        let rows: Vec<_> = view
+            .rows
+            .iter()
+            .map(|(name, sum)| format!("{name}: {}", sum.replace('\u{a0}', " ")))
+            .collect();
         assert_eq!(
             rows,
             [
@@ -232,13 +294,22 @@ mod tests {
         );
         assert_eq!(view.total.replace('\u{a0}', " "), "864,38");
         assert!(
-            view.payment.contains(&("OCR-nummer", "2026000102".to_owned())) && view.payment.contains(&("Bankgiro", "5050-1055".to_owned()))
+            view.payment.contains(&("OCR-nummer", "2026000102".to_owned()))
+                && view.payment.contains(&("Bankgiro", "5050-1055".to_owned()))
         );
         let compensated = reminder(None, 45_000, true);
         let view = View::of(&compensated);
         assert_eq!(view.total.replace('\u{a0}', " "), "1 250,00");
-        assert!(view.rows.iter().any(|(name, _)| name == "Förseningsersättning"), "{:?}", view.rows);
-        assert!(view.notes[0].contains("tillkommer") && view.notes[1].contains("4 a §"), "{:?}", view.notes);
+        assert!(
+            view.rows.iter().any(|(name, _)| name == "Förseningsersättning"),
+            "{:?}",
+            view.rows
+        );
+        assert!(
+            view.notes[0].contains("tillkommer") && view.notes[1].contains("4 a §"),
+            "{:?}",
+            view.notes
+        );
         for reminder in [plain, compensated, reminder(Some(0), 0, false)] {
             assert!(rendered(&reminder, None).unwrap().bytes.starts_with(b"%PDF-1.7"));
         }

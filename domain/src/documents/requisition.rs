@@ -1,4 +1,5 @@
-//! A requisition (rekvisition) as the funder of a grant reads it: the data that its PDF is made of, and the PDF.
+//! A requisition (rekvisition) as the funder of a grant reads it: the data that its PDF is made of,
+//! and the PDF.
 
 use std::time::Duration;
 
@@ -74,8 +75,19 @@ struct View<'r> {
 
 impl<'r> View<'r> {
     fn of(requisition: &'r Requisition) -> Self {
-        let Requisition { number, issued_on, due_on, sender, recipient, agreement, activity, description, reference, period, amount } =
-            requisition;
+        let Requisition {
+            number,
+            issued_on,
+            due_on,
+            sender,
+            recipient,
+            agreement,
+            activity,
+            description,
+            reference,
+            period,
+            amount,
+        } = requisition;
         let shown = |facts: Vec<(&'static str, Option<String>)>| {
             facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
         };
@@ -108,7 +120,8 @@ impl<'r> View<'r> {
 /// The requisition as a PDF. A server calls it in its worker pool, with a time limit.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout is faulty.
+/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout
+/// is faulty.
 pub fn rendered(requisition: &Requisition, time_limit: Option<Duration>) -> Result<Pdf> {
     let view = View::of(requisition);
     let title = format!("{} från {}", view.named, requisition.sender.name);
@@ -136,7 +149,11 @@ mod tests {
             number: "R2026-0001".into(),
             issued_on: day("2026-12-01"),
             due_on: day("2026-12-31"),
-            sender: Seller { name: "Nätverket".into(), bankgiro: Some("5050-1055".into()), ..Seller::default() },
+            sender: Seller {
+                name: "Nätverket".into(),
+                bankgiro: Some("5050-1055".into()),
+                ..Seller::default()
+            },
             recipient: Recipient { name: "Myndigheten".into(), ..Recipient::default() },
             agreement: "2026-0042".into(),
             description: "Statsbidrag till Stoppa våldet".into(),
@@ -145,11 +162,20 @@ mod tests {
             ..Requisition::default()
         };
         let text = "#eval(\"1\") 😀 漢字 <b>".repeat(20);
-        let hostile = Requisition { description: text.clone(), reference: Some(text), activity: Some("\u{7}".into()), ..plain.clone() };
+        let hostile = Requisition {
+            description: text.clone(),
+            reference: Some(text),
+            activity: Some("\u{7}".into()),
+            ..plain.clone()
+        };
         for requisition in [plain, hostile] {
             let pdf = rendered(&requisition, None).unwrap();
             assert!(pdf.bytes.starts_with(b"%PDF-1.7"));
-            assert_eq!(rendered(&requisition, None).unwrap(), pdf, "the same bytes for the same document");
+            assert_eq!(
+                rendered(&requisition, None).unwrap(),
+                pdf,
+                "the same bytes for the same document"
+            );
         }
     }
 }

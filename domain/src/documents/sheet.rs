@@ -5,20 +5,22 @@ use std::borrow::Cow;
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
 use entity::total::Total;
 use rust_xlsxwriter::{
-    Chart as Drawing, ChartType, ColNum, DocProperties, ExcelDateTime, Format, FormatAlign, FormatBorder, Formula, RowNum, Workbook,
-    Worksheet, XlsxError,
+    Chart as Drawing, ChartType, ColNum, DocProperties, ExcelDateTime, Format, FormatAlign,
+    FormatBorder, Formula, RowNum, Workbook, Worksheet, XlsxError,
 };
 
 use super::{Cell, Grid, Kind, formula};
 use crate::error::{Error, Result};
 
-/// The grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of every line, amounts as `26800.00`. Texts that a
-/// spreadsheet would take for formulas have an apostrophe before them.
+/// The grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of every line,
+/// amounts as `26800.00`. Texts that a spreadsheet would take for formulas have an apostrophe
+/// before them.
 ///
 /// # Errors
 /// INTERNAL, for what does not happen in memory.
 pub fn csv(grid: &Grid) -> Result<Vec<u8>> {
-    let mut writer = csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
+    let mut writer =
+        csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
     writer.write_record(grid.columns.iter().map(|column| column.name)).map_err(Error::internal)?;
     for row in &grid.rows {
         let cells = row.iter().map(|cell| match cell {
@@ -54,11 +56,16 @@ pub struct Chart {
     pub rows: Vec<(String, Vec<Total>)>,
 }
 
-/// A workbook for people with these sheets, each a grid under its name of at most 31 characters. Headings are Swedish.
+/// A workbook for people with these sheets, each a grid under its name of at most 31 characters.
+/// Headings are Swedish.
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG` when a sheet has more than [`MAX_ROWS`].
-pub fn workbook_of(title: &str, made_at: DateTime<Utc>, sheets: &[(String, Grid)]) -> Result<Vec<u8>> {
+pub fn workbook_of(
+    title: &str,
+    made_at: DateTime<Utc>,
+    sheets: &[(String, Grid)],
+) -> Result<Vec<u8>> {
     sheets.iter().try_for_each(|(_, grid)| check_size(grid))?;
     let written = || {
         let mut book = new_book(title, made_at)?;
@@ -73,7 +80,9 @@ pub fn workbook_of(title: &str, made_at: DateTime<Utc>, sheets: &[(String, Grid)
 fn check_size(grid: &Grid) -> Result<()> {
     let rows = grid.rows.len();
     if rows > MAX_ROWS {
-        let message = format!("the workbook has {rows} rows and can have {MAX_ROWS}; ask for CSV, or for fewer rows");
+        let message = format!(
+            "the workbook has {rows} rows and can have {MAX_ROWS}; ask for CSV, or for fewer rows"
+        );
         return Err(Error::conflict("DOCUMENT_TOO_LONG", message));
     }
     Ok(())
@@ -82,16 +91,27 @@ fn check_size(grid: &Grid) -> Result<()> {
 fn new_book(title: &str, made_at: DateTime<Utc>) -> Result<Workbook, XlsxError> {
     let mut book = Workbook::new();
     let made_at = ExcelDateTime::from_timestamp(made_at.timestamp())?;
-    book.set_properties(&DocProperties::new().set_title(title).set_author("Samregister").set_creation_datetime(&made_at));
+    book.set_properties(
+        &DocProperties::new()
+            .set_title(title)
+            .set_author("Samregister")
+            .set_creation_datetime(&made_at),
+    );
     Ok(book)
 }
 
-/// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas over the rows. A chart comes second, and
-/// last an optional further grid under the name of its sheet. A server makes it in its worker pool.
+/// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas
+/// over the rows. A chart comes second, and last an optional further grid under the name of its
+/// sheet. A server makes it in its worker pool.
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG` when it has more than [`MAX_ROWS`].
-pub fn xlsx(grid: &Grid, about: &About, chart: Option<&Chart>, more: Option<(&str, &Grid)>) -> Result<Vec<u8>> {
+pub fn xlsx(
+    grid: &Grid,
+    about: &About,
+    chart: Option<&Chart>,
+    more: Option<(&str, &Grid)>,
+) -> Result<Vec<u8>> {
     check_size(grid)?;
     workbook(grid, about, chart, more).map_err(Error::internal)
 }
@@ -101,7 +121,12 @@ pub const MAX_ROWS: usize = 20_000;
 /// The widest that a column of text is made, in characters.
 const WIDEST: usize = 60;
 
-fn workbook(grid: &Grid, about: &About, chart: Option<&Chart>, more: Option<(&str, &Grid)>) -> Result<Vec<u8>, XlsxError> {
+fn workbook(
+    grid: &Grid,
+    about: &About,
+    chart: Option<&Chart>,
+    more: Option<(&str, &Grid)>,
+) -> Result<Vec<u8>, XlsxError> {
     let mut book = new_book(&about.title, about.made_at)?;
     fill(book.add_worksheet(), &about.sheet, grid)?;
     if let Some(chart) = chart {
@@ -118,7 +143,8 @@ fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError>
     sheet.set_name(name)?.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
     for (place, column) in (0..).zip(&grid.columns) {
         let align = if column.kind.is_number() { FormatAlign::Right } else { FormatAlign::Left };
-        let header = Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_align(align);
+        let header =
+            Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_align(align);
         sheet.write_string_with_format(0, place, column.heading(), &header)?;
         sheet.set_column_width(place, width(grid, usize::from(place)))?;
         let format = format_of(column.kind);
@@ -131,9 +157,12 @@ fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError>
     if let Some(total) = &grid.total {
         write_total(sheet, grid, total)?;
     }
-    // The rows alone, so that the totals stay below whatever is filtered and sorted; of no rows, the header.
+    // The rows alone, so that the totals stay below whatever is filtered and sorted; of no rows,
+    // the header.
     let last_row = RowNum::try_from(grid.rows.len()).unwrap_or(RowNum::MAX);
-    if let Some(last_column) = grid.columns.len().checked_sub(1).and_then(|last| ColNum::try_from(last).ok()) {
+    if let Some(last_column) =
+        grid.columns.len().checked_sub(1).and_then(|last| ColNum::try_from(last).ok())
+    {
         sheet.autofilter(0, 0, last_row, last_column)?;
     }
     sheet.set_freeze_panes(1, 0)?;
@@ -158,7 +187,12 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
     for (row, (name, amounts)) in (1..).zip(rows) {
         sheet.write_string(row, 0, name)?;
         for (column, amount) in (1..).zip(amounts) {
-            sheet.write_number_with_format(row, column, kronor(*amount), &format_of(Kind::Money))?;
+            sheet.write_number_with_format(
+                row,
+                column,
+                kronor(*amount),
+                &format_of(Kind::Money),
+            )?;
         }
         let sum = sum((row, 1), (row, sums - 1), amounts.iter().copied().sum());
         sheet.write_formula_with_format(row, sums, sum, &format_of(Kind::Money).set_bold())?;
@@ -169,7 +203,8 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
             Some(amount) => *amount,
             None => amounts.iter().copied().sum(),
         };
-        let sum = sum((1, column), (last, column), rows.iter().map(|(_, amounts)| of_row(amounts)).sum());
+        let sum =
+            sum((1, column), (last, column), rows.iter().map(|(_, amounts)| of_row(amounts)).sum());
         sheet.write_formula_with_format(last + 1, column, sum, &total())?;
     }
     let mut drawing = Drawing::new(ChartType::Column);
@@ -178,7 +213,11 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
     drawing.set_width(960).set_height(480).set_alt_text(format!("{title}, som i tabellen ovanför"));
     for column in 1..sums {
         let of_column = |row| (name.as_str(), row, column, last, column);
-        drawing.add_series().set_name((name.as_str(), 0, column)).set_categories((name.as_str(), 1, 0, last, 0)).set_values(of_column(1));
+        drawing
+            .add_series()
+            .set_name((name.as_str(), 0, column))
+            .set_categories((name.as_str(), 1, 0, last, 0))
+            .set_values(of_column(1));
     }
     sheet.insert_chart(last + 3, 0, &drawing)?;
     Ok(())
@@ -188,9 +227,14 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
 const TOTAL: &str = "Summa";
 
 /// The sum of these cells, with what it comes to for programs that don't reckon.
-fn sum((from_row, from): (RowNum, ColNum), (to_row, to): (RowNum, ColNum), result: Total) -> Formula {
+fn sum(
+    (from_row, from): (RowNum, ColNum),
+    (to_row, to): (RowNum, ColNum),
+    result: Total,
+) -> Formula {
     let cell = rust_xlsxwriter::utility::row_col_to_cell;
-    Formula::new(format!("=SUM({}:{})", cell(from_row, from), cell(to_row, to))).set_result(result.to_string())
+    Formula::new(format!("=SUM({}:{})", cell(from_row, from), cell(to_row, to)))
+        .set_result(result.to_string())
 }
 
 fn format_of(kind: Kind) -> Format {
@@ -203,13 +247,23 @@ fn format_of(kind: Kind) -> Format {
     }
 }
 
-fn write(sheet: &mut Worksheet, row: RowNum, column: ColNum, cell: &Cell, format: &Format) -> Result<(), XlsxError> {
+fn write(
+    sheet: &mut Worksheet,
+    row: RowNum,
+    column: ColNum,
+    cell: &Cell,
+    format: &Format,
+) -> Result<(), XlsxError> {
     match cell {
         Cell::Empty => {}
         Cell::Text(text) => _ = sheet.write_string_with_format(row, column, text, format)?,
         Cell::Day(day) => _ = sheet.write_datetime_with_format(row, column, date(*day)?, format)?,
-        Cell::Number(number) => _ = sheet.write_number_with_format(row, column, *number as f64, format)?,
-        Cell::Money(amount) => _ = sheet.write_number_with_format(row, column, kronor((*amount).into()), format)?,
+        Cell::Number(number) => {
+            _ = sheet.write_number_with_format(row, column, *number as f64, format)?
+        }
+        Cell::Money(amount) => {
+            _ = sheet.write_number_with_format(row, column, kronor((*amount).into()), format)?
+        }
         Cell::Sum(sum) => _ = sheet.write_number_with_format(row, column, kronor(*sum), format)?,
     }
     Ok(())
@@ -223,7 +277,8 @@ fn write_total(sheet: &mut Worksheet, grid: &Grid, total: &[Cell]) -> Result<(),
         match cell {
             Cell::Money(_) | Cell::Sum(_) | Cell::Number(_) if can_be_added => {
                 let letters = rust_xlsxwriter::utility::column_number_to_name(place);
-                let formula = Formula::new(format!("=SUM({letters}2:{letters}{})", last + 1)).set_result(cell.plain());
+                let formula = Formula::new(format!("=SUM({letters}2:{letters}{})", last + 1))
+                    .set_result(cell.plain());
                 sheet.write_formula_with_format(last + 1, place, formula, &format)?;
             }
             Cell::Empty => _ = sheet.write_blank(last + 1, place, &format)?,
@@ -235,7 +290,11 @@ fn write_total(sheet: &mut Worksheet, grid: &Grid, total: &[Cell]) -> Result<(),
 
 fn date(day: NaiveDate) -> Result<ExcelDateTime, XlsxError> {
     let part = |part: u32| u8::try_from(part).unwrap_or_default();
-    ExcelDateTime::from_ymd(u16::try_from(day.year()).unwrap_or_default(), part(day.month()), part(day.day()))
+    ExcelDateTime::from_ymd(
+        u16::try_from(day.year()).unwrap_or_default(),
+        part(day.month()),
+        part(day.day()),
+    )
 }
 
 /// Spreadsheets know floats only; up to 2^46 kronor the nearest one shows the very öre.
@@ -244,11 +303,16 @@ fn kronor(amount: Total) -> f64 {
 }
 
 fn width(grid: &Grid, place: usize) -> f64 {
-    let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(|cell| match cell {
-        // Room for the spaces between groups of three.
-        Cell::Money(_) | Cell::Sum(_) | Cell::Number(_) => cell.plain().len() + cell.plain().len() / 3,
-        other => other.plain().chars().count(),
-    });
+    let cells =
+        grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(
+            |cell| match cell {
+                // Room for the spaces between groups of three.
+                Cell::Money(_) | Cell::Sum(_) | Cell::Number(_) => {
+                    cell.plain().len() + cell.plain().len() / 3
+                }
+                other => other.plain().chars().count(),
+            },
+        );
     // Room for the button of the filter.
     let heading = grid.columns.get(place).map_or(0, |column| column.heading().chars().count() + 3);
     (cells.fold(heading, usize::max).min(WIDEST) + 2) as f64
@@ -277,19 +341,35 @@ mod tests {
             ],
             vec![Cell::Empty, Cell::Money(Money(-5)), Cell::Number(1), Cell::Empty],
         ];
-        let total = Some(vec![Cell::Text("Total".into()), Cell::Money(Money(146_739_355)), Cell::Number(2), Cell::Empty]);
+        let total = Some(vec![
+            Cell::Text("Total".into()),
+            Cell::Money(Money(146_739_355)),
+            Cell::Number(2),
+            Cell::Empty,
+        ]);
         Grid { columns, rows, total }
     }
 
     fn chart() -> Chart {
-        let rows = vec![("BIP".into(), vec![Total(100), Total(250)]), ("Indikatorer".into(), vec![Total(0), Total(-50)])];
-        Chart { sheet: "By year".into(), title: "By year".into(), series: vec!["2025".into(), "2026".into()], rows }
+        let rows = vec![
+            ("BIP".into(), vec![Total(100), Total(250)]),
+            ("Indikatorer".into(), vec![Total(0), Total(-50)]),
+        ];
+        Chart {
+            sheet: "By year".into(),
+            title: "By year".into(),
+            series: vec!["2025".into(), "2026".into()],
+            rows,
+        }
     }
 
     #[test]
     fn csv_is_as_the_rfc_has_it() {
         let text = String::from_utf8(csv(&grid()).unwrap()).unwrap();
-        assert_eq!(text, "name,net,invoices,on\r\n\"Umeå, \"\"nya\"\"\n'=1+1\",1467393.60,2,1970-01-01\r\n,-0.05,1,\r\n");
+        assert_eq!(
+            text,
+            "name,net,invoices,on\r\n\"Umeå, \"\"nya\"\"\n'=1+1\",1467393.60,2,1970-01-01\r\n,-0.05,1,\r\n"
+        );
     }
 
     fn about() -> About {
@@ -300,7 +380,11 @@ mod tests {
     fn a_workbook_of_several_sheets_has_a_limit_for_each() {
         let sheets = |rows: usize| {
             let long = Grid { rows: vec![vec![Cell::Empty; 4]; rows], total: None, ..grid() };
-            workbook_of("Rapport", DateTime::UNIX_EPOCH, &[("Ett".into(), grid()), ("Två".into(), long)])
+            workbook_of(
+                "Rapport",
+                DateTime::UNIX_EPOCH,
+                &[("Ett".into(), grid()), ("Två".into(), long)],
+            )
         };
         assert!(sheets(1).unwrap().starts_with(b"PK"));
         let refused = sheets(MAX_ROWS + 1);

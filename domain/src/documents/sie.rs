@@ -1,6 +1,8 @@
-//! Accounting orders for a bookkeeping program: a file of SIE type 4I, as the association SIE-Gruppen describes it.
+//! Accounting orders for a bookkeeping program: a file of SIE type 4I, as the association
+//! SIE-Gruppen describes it.
 //!
-//! The format is from 1992 and has that year's characters: code page 437, with CRLF at the end of every line.
+//! The format is from 1992 and has that year's characters: code page 437, with CRLF at the end of
+//! every line.
 
 use std::borrow::Cow;
 
@@ -71,7 +73,17 @@ pub const MAX_TEXT: usize = 50;
 /// # Errors
 /// INTERNAL when a voucher does not add up to nought: such a one would spoil somebody's books.
 pub fn file(journal: &Journal) -> Result<Vec<u8>> {
-    let Journal { program, version, made_on, company, org_number, years, accounts, projects, vouchers } = journal;
+    let Journal {
+        program,
+        version,
+        made_on,
+        company,
+        org_number,
+        years,
+        accounts,
+        projects,
+        vouchers,
+    } = journal;
     let mut file = File(Vec::new());
     file.line("#FLAGGA 0");
     file.line(&format!("#PROGRAM {} {}", quoted(program), quoted(version)));
@@ -106,13 +118,17 @@ impl File {
         let Voucher { series, number, date, text, transactions } = voucher;
         let sum: i128 = transactions.iter().map(|line| i128::from(line.amount.0)).sum();
         if sum != 0 {
-            return Err(Error::internal(std::io::Error::other(format!("the voucher of {date}, {text}, is {sum} öre out of balance"))));
+            return Err(Error::internal(std::io::Error::other(format!(
+                "the voucher of {date}, {text}, is {sum} öre out of balance"
+            ))));
         }
         let number = number.map_or_else(|| "\"\"".to_owned(), |number| number.to_string());
         self.line(&format!("#VER {} {number} {} {}", quoted(series), day(*date), shortened(text)));
         self.line("{");
         for Transaction { account, project, amount } in transactions {
-            let objects = project.as_deref().map_or_else(String::new, |project| format!("{PROJECTS} {}", quoted(project)));
+            let objects = project
+                .as_deref()
+                .map_or_else(String::new, |project| format!("{PROJECTS} {}", quoted(project)));
             self.line(&format!("#TRANS {account} {{{objects}}} {amount}"));
         }
         self.line("}");
@@ -150,7 +166,8 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A text between quotation marks of at most [`MAX_TEXT`] characters, those before other signs counted as well.
+/// A text between quotation marks of at most [`MAX_TEXT`] characters, those before other signs
+/// counted as well.
 fn shortened(text: &str) -> String {
     let whole = quoted(text);
     let mut end = 1;
@@ -190,15 +207,18 @@ fn written(char: char) -> Cow<'static, str> {
         char if byte(char).is_some() => Cow::Owned(char.to_string()),
         other => {
             // Letters without the marks that the code page lacks.
-            let plain: String = std::iter::once(other).nfkd().filter(|part| byte(*part).is_some() && !part.is_control()).collect();
+            let plain: String = std::iter::once(other)
+                .nfkd()
+                .filter(|part| byte(*part).is_some() && !part.is_control())
+                .collect();
             if plain.is_empty() { Cow::Borrowed("?") } else { Cow::Owned(plain) }
         }
     }
 }
 
-/// The characters of code page 437 from 128 on; a crate would bring a third version of its hash maps for this one line.
-const UPPER: &str =
-    "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
+/// The characters of code page 437 from 128 on; a crate would bring a third version of its hash
+/// maps for this one line.
+const UPPER: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
 /// The character's byte; null when the code page lacks it.
 fn byte(char: char) -> Option<u8> {
@@ -228,7 +248,10 @@ mod tests {
             made_on: date("2026-11-21"),
             company: "Nätverket \"NNS\"".into(),
             org_number: "802555-0008".parse().ok(),
-            years: vec![(date("2026-01-01"), date("2026-12-31")), (date("2025-01-01"), date("2025-12-31"))],
+            years: vec![
+                (date("2026-01-01"), date("2026-12-31")),
+                (date("2025-01-01"), date("2025-12-31")),
+            ],
             accounts: vec![(1510, "Kundfordringar".into()), (3041, "Försäljning".into())],
             projects: vec![("bip".into(), "BIP".into())],
             vouchers: vec![Voucher {
@@ -238,7 +261,11 @@ mod tests {
                 text: "Faktura 2026-0001 – Åre".into(),
                 transactions: vec![
                     Transaction { account: 1510, project: None, amount: Money(2_680_000) },
-                    Transaction { account: 3041, project: Some("bip".into()), amount: Money(-2_680_000) },
+                    Transaction {
+                        account: 3041,
+                        project: Some("bip".into()),
+                        amount: Money(-2_680_000),
+                    },
                 ],
             }],
         }
@@ -249,7 +276,13 @@ mod tests {
         let bytes = file(&journal()).unwrap();
         let text: String = bytes
             .iter()
-            .map(|&byte| if byte < 128 { char::from(byte) } else { UPPER.chars().nth(usize::from(byte) - 128).unwrap() })
+            .map(|&byte| {
+                if byte < 128 {
+                    char::from(byte)
+                } else {
+                    UPPER.chars().nth(usize::from(byte) - 128).unwrap()
+                }
+            })
             .collect();
         assert_eq!(text.matches('\n').count(), text.matches("\r\n").count());
         insta::assert_snapshot!(text.replace("\r\n", "\n"), @r#"
@@ -283,9 +316,13 @@ mod tests {
         let text = String::from_utf8_lossy(&file(&journal).unwrap()).into_owned();
         let line = text.lines().find(|line| line.starts_with("#VER")).unwrap();
         assert!(line.starts_with("#VER \"F\" 12 20260301 \"Faktura 2026-0001 "), "{line}");
-        for (text, length) in
-            [("a".repeat(51), 50), ("\"".repeat(26), 50), (format!("a{}", "\"".repeat(26)), 49), ("…".repeat(17), 50), (String::new(), 0)]
-        {
+        for (text, length) in [
+            ("a".repeat(51), 50),
+            ("\"".repeat(26), 50),
+            (format!("a{}", "\"".repeat(26)), 49),
+            ("…".repeat(17), 50),
+            (String::new(), 0),
+        ] {
             assert_eq!(shortened(&text).chars().count() - 2, length, "{text}");
         }
         assert_eq!(shortened("ab \"c\""), r#""ab \"c\"""#);
@@ -302,7 +339,10 @@ mod tests {
     fn characters_have_the_bytes_of_code_page_437() {
         let bytes: Vec<u8> = "aåäöÅÄÖéü½²·".chars().filter_map(byte).collect();
         assert_eq!(bytes, [0x61, 0x86, 0x84, 0x94, 0x8f, 0x8e, 0x99, 0x82, 0x81, 0xab, 0xfd, 0xfa]);
-        assert_eq!((UPPER.chars().count(), byte('\u{a0}'), byte('Ø'), byte('€')), (128, Some(255), None, None));
+        assert_eq!(
+            (UPPER.chars().count(), byte('\u{a0}'), byte('Ø'), byte('€')),
+            (128, Some(255), None, None)
+        );
     }
 
     #[test]

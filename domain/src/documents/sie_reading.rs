@@ -1,4 +1,5 @@
-//! Reads files of SIE type 4I that this program wrote: what was exported stands in them, and nowhere else.
+//! Reads files of SIE type 4I that this program wrote: what was exported stands in them, and
+//! nowhere else.
 
 use std::collections::BTreeMap;
 
@@ -28,7 +29,8 @@ pub fn read(file: &[u8]) -> Result<SieFile, String> {
     for (number, line) in (1..).zip(text.split("\r\n")) {
         let words = words(line);
         let words: Vec<&str> = words.iter().map(String::as_str).collect();
-        take(&words, &mut found, &mut open).ok_or_else(|| format!("line {number} can't be read: {line:?}"))?;
+        take(&words, &mut found, &mut open)
+            .ok_or_else(|| format!("line {number} can't be read: {line:?}"))?;
     }
     if open { Err("it ends within a voucher".to_owned()) } else { Ok(found) }
 }
@@ -36,8 +38,12 @@ pub fn read(file: &[u8]) -> Result<SieFile, String> {
 /// Takes the words of a line; `None` when they make none.
 fn take(words: &[&str], found: &mut SieFile, open: &mut bool) -> Option<()> {
     match words {
-        ["#KONTO", account, name] => drop(found.accounts.insert(account.parse().ok()?, (*name).to_owned())),
-        ["#OBJEKT", _, project, name] => drop(found.projects.insert((*project).to_owned(), (*name).to_owned())),
+        ["#KONTO", account, name] => {
+            drop(found.accounts.insert(account.parse().ok()?, (*name).to_owned()))
+        }
+        ["#OBJEKT", _, project, name] => {
+            drop(found.projects.insert((*project).to_owned(), (*name).to_owned()))
+        }
         ["#VER", series, number, date, text] => found.vouchers.push(Voucher {
             series: SERIES.into_iter().find(|known| known == series)?,
             number: if number.is_empty() { None } else { Some(number.parse().ok()?) },
@@ -58,13 +64,16 @@ fn take(words: &[&str], found: &mut SieFile, open: &mut bool) -> Option<()> {
             found.vouchers.last_mut()?.transactions.push(transaction);
         }
         [] => {}
-        [first, ..] if first.starts_with('#') && !["#VER", "#TRANS", "#KONTO", "#OBJEKT"].contains(first) => {}
+        [first, ..]
+            if first.starts_with('#')
+                && !["#VER", "#TRANS", "#KONTO", "#OBJEKT"].contains(first) => {}
         _ => return None,
     }
     Some(())
 }
 
-/// Splits a line into its words: those between quotation marks without them, and each brace outside of them a word of its own.
+/// Splits a line into its words: those between quotation marks without them, and each brace outside
+/// of them a word of its own.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut chars) = (Vec::new(), line.chars().peekable());
     while let Some(char) = chars.next() {
@@ -84,7 +93,9 @@ fn words(line: &str) -> Vec<String> {
             }
             first => {
                 let mut word = String::from(first);
-                while let Some(next) = chars.next_if(|next| ![' ', '\t', '{', '}', '"'].contains(next)) {
+                while let Some(next) =
+                    chars.next_if(|next| ![' ', '\t', '{', '}', '"'].contains(next))
+                {
                     word.push(next);
                 }
                 words.push(word);
@@ -104,16 +115,28 @@ mod tests {
 
     #[test]
     fn what_was_written_is_read_as_it_was() {
-        let transaction =
-            |account, project: Option<&str>, ore| Transaction { account, project: project.map(str::to_owned), amount: Money(ore) };
-        let voucher =
-            |series, number, text: &str, transactions| Voucher { series, number, date: day("2026-02-28"), text: text.into(), transactions };
+        let transaction = |account, project: Option<&str>, ore| Transaction {
+            account,
+            project: project.map(str::to_owned),
+            amount: Money(ore),
+        };
+        let voucher = |series, number, text: &str, transactions| Voucher {
+            series,
+            number,
+            date: day("2026-02-28"),
+            text: text.into(),
+            transactions,
+        };
         let vouchers = vec![
             voucher(
                 "F",
                 Some(1),
                 "Faktura 1 \"Föreningen Å\"",
-                vec![transaction(1510, None, i64::MAX), transaction(3041, Some("bip"), 1 - i64::MAX), transaction(2611, None, -1)],
+                vec![
+                    transaction(1510, None, i64::MAX),
+                    transaction(3041, Some("bip"), 1 - i64::MAX),
+                    transaction(2611, None, -1),
+                ],
             ),
             voucher("B", None, "", vec![transaction(1930, None, -5), transaction(2890, None, 5)]),
         ];
@@ -130,7 +153,10 @@ mod tests {
         };
         let found = read(&sie::file(&journal).unwrap()).unwrap();
         assert_eq!(found.vouchers, vouchers);
-        assert_eq!(found.accounts, BTreeMap::from([(1930, "Företagskonto".to_owned()), (2611, String::new())]));
+        assert_eq!(
+            found.accounts,
+            BTreeMap::from([(1930, "Företagskonto".to_owned()), (2611, String::new())])
+        );
         assert_eq!(found.projects, BTreeMap::from([("bip".to_owned(), "BIP".to_owned())]));
     }
 

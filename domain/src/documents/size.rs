@@ -1,11 +1,12 @@
-//! Estimates how long a document takes to set, so that what would take longer than a worker may is refused before it begins.
+//! Estimates how long a document takes to set, so that what would take longer than a worker may is
+//! refused before it begins.
 
 use std::time::Duration;
 
 use super::prose::{Block, Inline};
 
-/// Costs of setting, in microseconds of a server's core: measured with `examples/limits.rs`, one kind of content after the other. The times
-/// add up, however the content is nested.
+/// Costs of setting, in microseconds of a server's core: measured with `examples/limits.rs`, one
+/// kind of content after the other. The times add up, however the content is nested.
 mod cost {
     /// Of a byte of text.
     pub const BYTE: u64 = 5;
@@ -33,7 +34,8 @@ mod cost {
 
 /// The most that a document may take, in microseconds: some thirty pages of prose.
 const MAX_COST: u64 = 1_500_000;
-/// The most that its text alone may take. The rest is for parties and terms, so that a text that is allowed can be offered.
+/// The most that its text alone may take. The rest is for parties and terms, so that a text that is
+/// allowed can be offered.
 const MAX_TEXT_COST: u64 = MAX_COST / 10 * 9;
 /// The most text of a document, in bytes.
 const MAX_BYTES: usize = 100_000;
@@ -53,7 +55,9 @@ pub(super) struct Size {
 
 impl Size {
     /// Measures an invoice by the texts of its lines.
-    pub fn of_invoice<T: AsRef<str>, L: IntoIterator<Item = Option<T>>>(lines: impl IntoIterator<Item = L>) -> Self {
+    pub fn of_invoice<T: AsRef<str>, L: IntoIterator<Item = Option<T>>>(
+        lines: impl IntoIterator<Item = L>,
+    ) -> Self {
         let mut size = Self { cost: cost::INVOICE, ..Self::default() };
         for texts in lines {
             size.add(cost::INVOICE_LINE, 1);
@@ -81,8 +85,10 @@ impl Size {
 
     /// Adds a text.
     pub fn add_text(&mut self, text: &str) {
-        let long_words =
-            text.split_whitespace().filter(|word| word.len() >= LONG_WORD && word.chars().nth(LONG_WORD - 1).is_some()).count();
+        let long_words = text
+            .split_whitespace()
+            .filter(|word| word.len() >= LONG_WORD && word.chars().nth(LONG_WORD - 1).is_some())
+            .count();
         self.bytes += text.len();
         self.add(cost::BYTE, text.len());
         self.add(cost::MARK, typesetting::count_marks(text));
@@ -94,7 +100,8 @@ impl Size {
         self.excess_over(MAX_COST)
     }
 
-    /// Says that a text has more than can be set with what stands around it, if that is so, after its name.
+    /// Says that a text has more than can be set with what stands around it, if that is so, after
+    /// its name.
     pub fn excess_of_text(&self) -> Option<String> {
         self.excess_over(MAX_TEXT_COST)
     }
@@ -184,11 +191,17 @@ mod tests {
         ] {
             let excess = excess(&dear).unwrap_or_else(|| panic!("{dear:.40} is allowed"));
             assert!(
-                excess.starts_with("would take 1") || excess.starts_with("would take 2") || excess.starts_with("would take 8"),
+                excess.starts_with("would take 1")
+                    || excess.starts_with("would take 2")
+                    || excess.starts_with("would take 8"),
                 "{excess}"
             );
         }
         let counted = excess(&"[a](https://b) ".repeat(2_500)).unwrap_or_default();
-        assert!(counted.ends_with(" 1 headings, paragraphs and list items, 0 table cells and 2500 links"), "{counted}");
+        assert!(
+            counted
+                .ends_with(" 1 headings, paragraphs and list items, 0 table cells and 2500 links"),
+            "{counted}"
+        );
     }
 }

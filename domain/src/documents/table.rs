@@ -1,16 +1,20 @@
-//! Tables for the terminal: one line a row where it fits, numbers to the right, kronor as Swedes write them.
+//! Tables for the terminal: one line a row where it fits, numbers to the right, kronor as Swedes
+//! write them.
 
-use comfy_table::{CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width};
+use comfy_table::{
+    CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
+};
 use entity::{money::Money, total::Total};
 
 use super::{Cell, Column, Grid, Kind};
 use crate::swedish;
 
 /// A line under the header and no other.
-const STYLE: TableStyle = TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
+const STYLE: TableStyle =
+    TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// The grid as lines of text, each with its line break. Text is wrapped between words to fit into `width` characters, if it can; null: it
-/// need not fit.
+/// The grid as lines of text, each with its line break. Text is wrapped between words to fit into
+/// `width` characters, if it can; null: it need not fit.
 #[must_use]
 pub fn render(grid: &Grid, width: Option<u16>) -> String {
     let mut table = Table::new();
@@ -49,11 +53,13 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
 fn longest_word(grid: &Grid, place: usize) -> u16 {
     let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(shown);
     let title = grid.columns.get(place).map(|column| heading(column).to_owned());
-    let length = |text: String| text.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
+    let length =
+        |text: String| text.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
     u16::try_from(cells.chain(title).map(length).max().unwrap_or_default() + 1).unwrap_or(u16::MAX)
 }
 
-/// The heading at the terminal; a column named after a thing of the register has one heading everywhere.
+/// The heading at the terminal; a column named after a thing of the register has one heading
+/// everywhere.
 fn heading(column: &Column) -> &str {
     if column.title.is_empty() { column.heading() } else { column.title }
 }
@@ -64,7 +70,9 @@ fn shown(cell: &Cell) -> String {
         Cell::Money(Money::ZERO) | Cell::Sum(Total::ZERO) => "–".to_owned(),
         Cell::Money(amount) => swedish::kronor(*amount),
         Cell::Sum(sum) => swedish::kronor(*sum),
-        Cell::Number(number) if *number < 0 => format!("\u{2212}{}", swedish::thousands(&number.unsigned_abs().to_string())),
+        Cell::Number(number) if *number < 0 => {
+            format!("\u{2212}{}", swedish::thousands(&number.unsigned_abs().to_string()))
+        }
         Cell::Number(number) => swedish::thousands(&number.to_string()),
         other => other.plain(),
     }
@@ -78,13 +86,21 @@ mod tests {
 
     #[test]
     fn numbers_stand_to_the_right_and_sums_below_a_line() {
-        let columns =
-            vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money), Column::new("on", "On", Kind::Day)];
+        let columns = vec![
+            Column::new("name", "Name", Kind::Text),
+            Column::new("net", "Net", Kind::Money),
+            Column::new("on", "On", Kind::Day),
+        ];
         let rows = vec![
-            vec![Cell::Text("Åmål".into()), Cell::Money(Money(123_456_700)), Cell::Day(NaiveDate::default())],
+            vec![
+                Cell::Text("Åmål".into()),
+                Cell::Money(Money(123_456_700)),
+                Cell::Day(NaiveDate::default()),
+            ],
             vec![Cell::Empty, Cell::Money(Money::ZERO), Cell::Empty],
         ];
-        let total = Some(vec![Cell::Text("Total".into()), Cell::Money(Money(-123_456_700)), Cell::Empty]);
+        let total =
+            Some(vec![Cell::Text("Total".into()), Cell::Money(Money(-123_456_700)), Cell::Empty]);
         let table = render(&Grid { columns, rows, total }, None);
         insta::assert_snapshot!(table.replace('\u{a0}', " "), @r"
         Name             Net  On

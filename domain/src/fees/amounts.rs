@@ -29,15 +29,23 @@ pub struct Fee {
 }
 
 impl Fee {
-    /// The fee of an agreement, whose row must have the five columns of its fee; null when it says none.
+    /// The fee of an agreement, whose row must have the five columns of its fee; null when it says
+    /// none.
     #[must_use]
     pub fn of(row: &agreement::Model) -> Option<Self> {
         let basis = row.fee_basis?;
-        Some(Self { basis, amount: row.fee_amount, per_mille: row.fee_per_mille, cap: row.fee_cap, minimum: row.fee_minimum })
+        Some(Self {
+            basis,
+            amount: row.fee_amount,
+            per_mille: row.fee_per_mille,
+            cap: row.fee_cap,
+            minimum: row.fee_minimum,
+        })
     }
 
-    /// Returns what so many months of a year cost by a yearly fee, rounded once; zero for a fee of another basis. Null when a rate has no
-    /// allocation to be of, or the sum leaves [`Money::MAX`].
+    /// Returns what so many months of a year cost by a yearly fee, rounded once; zero for a fee of
+    /// another basis. Null when a rate has no allocation to be of, or the sum leaves
+    /// [`Money::MAX`].
     #[must_use]
     pub fn of_months(&self, allocation: Option<Money>, months: i64) -> Option<Money> {
         match self.basis {
@@ -49,11 +57,13 @@ impl Fee {
         }
     }
 
-    /// What so many months of a year cost per mille of an allocation. The limits are those of a whole year, and are put on it before it
-    /// is prorated, so that half a year costs half of what the whole would; rounded once, last. The cap has the last word.
+    /// What so many months of a year cost per mille of an allocation. The limits are those of a
+    /// whole year, and are put on it before it is prorated, so that half a year costs half of what
+    /// the whole would; rounded once, last. The cap has the last word.
     fn per_mille_of(&self, allocation: Money, months: i64) -> Option<Money> {
         let rate = self.per_mille?.0;
-        // Millionths of an öre, so that the year's fee is held against its limits before it is rounded.
+        // Millionths of an öre, so that the year's fee is held against its limits before it is
+        // rounded.
         let year = i128::from(allocation.0) * i128::from(rate);
         let is_below = |limit: &Money| year < i128::from(limit.0) * 1_000_000;
         let is_above = |limit: &Money| year > i128::from(limit.0) * 1_000_000;
@@ -72,19 +82,25 @@ impl Fee {
 
 /// What a fee comes to in a calendar year, öre.
 ///
-/// A yearly fee, fixed or per mille of the year's allocation, is prorated by the months of the year on whose first day the agreement is in
-/// force: from 15 January to 14 July it is six twelfths, February to July. So of agreements that follow one on the other each month is paid
-/// once. A cap and a minimum are put on the whole year's fee before that. A fee paid once falls whole in the year that the term starts. A
-/// fee per participant is zero, since its number of participants is unknown. So is that of an agreement that was withdrawn. Rounded once, last. Null when a rate has no allocation to be of, or the sum leaves [`Money::MAX`].
+/// A yearly fee, fixed or per mille of the year's allocation, is prorated by the months of the year
+/// on whose first day the agreement is in force: from 15 January to 14 July it is six twelfths,
+/// February to July. So of agreements that follow one on the other each month is paid once. A cap
+/// and a minimum are put on the whole year's fee before that. A fee paid once falls whole in the
+/// year that the term starts. A fee per participant is zero, since its number of participants is
+/// unknown. So is that of an agreement that was withdrawn. Rounded once, last. Null when a rate has
+/// no allocation to be of, or the sum leaves [`Money::MAX`].
 #[must_use]
 pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) -> Option<Money> {
-    let (first, last) = (NaiveDate::from_ymd_opt(year, 1, 1)?, NaiveDate::from_ymd_opt(year, 12, 31)?);
+    let (first, last) =
+        (NaiveDate::from_ymd_opt(year, 1, 1)?, NaiveDate::from_ymd_opt(year, 12, 31)?);
     if term.withdrawn_on.is_some() {
         return Some(Money::ZERO);
     }
     let months: i64 = first_days(term, first).map(|_| 1).sum();
     match fee.basis {
-        FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => fee.of_months(allocation, months),
+        FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => {
+            fee.of_months(allocation, months)
+        }
         FeeBasis::OneOff if (first..=last).contains(&term.starts_on) => fee.amount,
         FeeBasis::OneOff | FeeBasis::PerParticipant => Some(Money::ZERO),
     }
@@ -94,16 +110,20 @@ pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) 
 #[must_use]
 pub fn year(year: i32) -> Option<(NaiveDate, NaiveDate)> {
     let is_known = YEARS.contains(&year);
-    NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31)).filter(|_| is_known)
+    NaiveDate::from_ymd_opt(year, 1, 1)
+        .zip(NaiveDate::from_ymd_opt(year, 12, 31))
+        .filter(|_| is_known)
 }
 
-/// Returns the number of months of a year that the agreement pays, 0 to 12: those on whose first day it is in force.
+/// Returns the number of months of a year that the agreement pays, 0 to 12: those on whose first
+/// day it is in force.
 #[must_use]
 pub fn months(term: &Term, year: i32) -> i64 {
     self::year(year).map_or(0, |(first, _)| first_days(term, first).map(|_| 1_i64).sum())
 }
 
-/// Returns the first days of the months of a year that the agreement pays, as [`months`] counts them.
+/// Returns the first days of the months of a year that the agreement pays, as [`months`] counts
+/// them.
 #[must_use]
 pub fn months_paid(term: &Term, year: i32) -> Vec<NaiveDate> {
     self::year(year).map_or_else(Vec::new, |(first, _)| first_days(term, first).collect())
@@ -113,12 +133,13 @@ pub fn months_paid(term: &Term, year: i32) -> Vec<NaiveDate> {
 #[must_use]
 pub fn days(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
     let (first, last) = self::year(year)?;
-    let (from, to) = (term.starts_on.max(first), term.final_day().map_or(last, |end| end.min(last)));
+    let (from, to) =
+        (term.starts_on.max(first), term.final_day().map_or(last, |end| end.min(last)));
     (from <= to).then_some((from, to))
 }
 
-/// Returns the first day of the first month of a year that the agreement pays and the last day of the last one, both as [`months`] counts
-/// them; null when it pays none.
+/// Returns the first day of the first month of a year that the agreement pays and the last day of
+/// the last one, both as [`months`] counts them; null when it pays none.
 #[must_use]
 pub fn covered(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
     let mut paid = first_days(term, self::year(year)?.0);
@@ -127,7 +148,8 @@ pub fn covered(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
     Some((from, last.checked_add_months(Months::new(1))?.pred_opt()?))
 }
 
-/// The first days of the months of the year beginning on `first` on which the agreement is in force.
+/// The first days of the months of the year beginning on `first` on which the agreement is in
+/// force.
 pub(super) fn first_days(term: &Term, first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     let (starts_on, until) = (term.starts_on, term.final_day());
     (0..12)
@@ -146,7 +168,12 @@ mod tests {
     }
 
     fn term(starts_on: &str, ends_on: Option<&str>) -> Term {
-        Term { starts_on: day(starts_on), ends_on: ends_on.map(day), signed_on: Some(day("2020-01-01")), ..Term::default() }
+        Term {
+            starts_on: day(starts_on),
+            ends_on: ends_on.map(day),
+            signed_on: Some(day("2020-01-01")),
+            ..Term::default()
+        }
     }
 
     fn fixed(ore: i64) -> Fee {
@@ -175,7 +202,10 @@ mod tests {
         ] {
             assert_eq!(months(&term(starts_on, ends_on), 2026), whole, "{starts_on} {ends_on:?}");
         }
-        assert_eq!(covered(&term("2026-01-15", Some("2026-07-14")), 2026), Some((day("2026-02-01"), day("2026-07-31"))));
+        assert_eq!(
+            covered(&term("2026-01-15", Some("2026-07-14")), 2026),
+            Some((day("2026-02-01"), day("2026-07-31")))
+        );
         assert_eq!(covered(&term("2026-02-02", Some("2026-02-28")), 2026), None);
     }
 
@@ -183,7 +213,8 @@ mod tests {
     fn an_unbroken_participation_pays_every_month_once() {
         let old = term("2026-01-01", None);
         for from in day("2026-01-02").iter_days().take(364) {
-            let (old, new) = (Term { replaced_from: Some(from), ..old }, term(&from.to_string(), None));
+            let (old, new) =
+                (Term { replaced_from: Some(from), ..old }, term(&from.to_string(), None));
             assert_eq!(months(&old, 2026) + months(&new, 2026), 12, "{from}");
         }
     }
@@ -193,7 +224,8 @@ mod tests {
         for starts_on in day("2024-01-01").iter_days().take_while(|day| day.year() < 2029) {
             for renewal in 1..=36_i32 {
                 // The agreed term is as long as those that prolong it.
-                let first = starts_on.checked_add_months(Months::new(renewal.unsigned_abs())).unwrap();
+                let first =
+                    starts_on.checked_add_months(Months::new(renewal.unsigned_abs())).unwrap();
                 let next = if first.day() == starts_on.day() {
                     first
                 } else {
@@ -203,8 +235,14 @@ mod tests {
                 for k in 0..3 {
                     let last = ::entity::term::prolonged(ends_on, renewal, k);
                     let whole = Term { starts_on, ends_on: Some(last), ..Term::default() };
-                    let paid: i64 = (2024..=last.year()).map(|year| super::months(&whole, year)).sum();
-                    assert_eq!(paid, i64::from(renewal * (k + 1)), "{starts_on}, {} terms of {renewal} months", k + 1);
+                    let paid: i64 =
+                        (2024..=last.year()).map(|year| super::months(&whole, year)).sum();
+                    assert_eq!(
+                        paid,
+                        i64::from(renewal * (k + 1)),
+                        "{starts_on}, {} terms of {renewal} months",
+                        k + 1
+                    );
                 }
             }
         }
@@ -214,14 +252,28 @@ mod tests {
     fn a_renewing_term_goes_on_until_notice_or_successor() {
         let renewing = Term { renewal_months: Some(12), ..term("2024-01-01", Some("2024-12-31")) };
         assert_eq!(months(&renewing, 2026), 12);
-        assert_eq!(months(&Term { ends_on: Some(day("2026-06-30")), notice_given_on: Some(day("2026-03-01")), ..renewing }, 2026), 6);
+        assert_eq!(
+            months(
+                &Term {
+                    ends_on: Some(day("2026-06-30")),
+                    notice_given_on: Some(day("2026-03-01")),
+                    ..renewing
+                },
+                2026
+            ),
+            6
+        );
         assert_eq!(months(&Term { replaced_from: Some(day("2026-04-01")), ..renewing }, 2026), 3);
         assert_eq!(months(&Term { replaced_from: Some(day("2026-04-01")), ..renewing }, 2027), 0);
     }
 
     #[test]
     fn per_mille_is_rounded_once_after_proration() {
-        let fee = Fee { basis: FeeBasis::PerMilleOfAllocation, per_mille: Some(PerMille(2000)), ..Fee::default() };
+        let fee = Fee {
+            basis: FeeBasis::PerMilleOfAllocation,
+            per_mille: Some(PerMille(2000)),
+            ..Fee::default()
+        };
         let (year, half) = (term("2026-01-01", None), term("2026-07-01", None));
         assert_eq!(amount_for(&fee, Some(Money(432_433_300)), &year, 2026), Some(Money(864_867)));
         // 2 ‰ of 4 324 333 kr is 8 648.666 kr; the half of that, not of 8 648.67, is 4 324.333.
@@ -254,10 +306,19 @@ mod tests {
             (fee(Some(0), None), 432_400_000, 0, 0),
             (fee(None, Some(100)), 0, 100, 50),
         ] {
-            let amounts = [&year, &half].map(|term| amount_for(&fee, Some(Money(allocation)), term, 2026));
-            assert_eq!(amounts, [Some(Money(whole)), Some(Money(six_months))], "{fee:?} {allocation}");
+            let amounts =
+                [&year, &half].map(|term| amount_for(&fee, Some(Money(allocation)), term, 2026));
+            assert_eq!(
+                amounts,
+                [Some(Money(whole)), Some(Money(six_months))],
+                "{fee:?} {allocation}"
+            );
         }
-        assert_eq!(amount_for(&fee(None, Some(100)), None, &year, 2026), None, "nothing is reckoned on an unknown allocation");
+        assert_eq!(
+            amount_for(&fee(None, Some(100)), None, &year, 2026),
+            None,
+            "nothing is reckoned on an unknown allocation"
+        );
         assert_eq!(amount_for(&fee(None, Some(100)), None, &year, 2025), Some(Money::ZERO));
     }
 
@@ -272,7 +333,15 @@ mod tests {
     #[test]
     fn what_nobody_knows_or_wants_costs_nothing() {
         let year = term("2026-01-01", None);
-        assert_eq!(amount_for(&Fee { basis: FeeBasis::PerParticipant, ..fixed(500_000) }, None, &year, 2026), Some(Money::ZERO));
+        assert_eq!(
+            amount_for(
+                &Fee { basis: FeeBasis::PerParticipant, ..fixed(500_000) },
+                None,
+                &year,
+                2026
+            ),
+            Some(Money::ZERO)
+        );
         let withdrawn = Term { signed_on: None, withdrawn_on: Some(day("2026-02-01")), ..year };
         assert_eq!(amount_for(&fixed(500_000), None, &withdrawn, 2026), Some(Money::ZERO));
         assert_eq!(amount_for(&fixed(500_000), None, &year, i32::MAX), None);

@@ -24,7 +24,8 @@ pub(crate) struct AfterEnd {
 }
 
 impl BilledLine {
-    /// Returns the first days of the months that the line bills: of those that begin within its period.
+    /// Returns the first days of the months that the line bills: of those that begin within its
+    /// period.
     pub fn months(&self) -> Vec<NaiveDate> {
         let (from, to) = self.period;
         let first = from.with_day(1).unwrap_or(from);
@@ -32,30 +33,39 @@ impl BilledLine {
         months.skip_while(|day| *day < from).take_while(|day| *day <= to).collect()
     }
 
-    /// Returns the months that credit notes have left, in order: each that was credited by a month's share of the line releases one, first
-    /// those on whose first day the agreement is not in force, the last ones first.
+    /// Returns the months that credit notes have left, in order: each that was credited by a
+    /// month's share of the line releases one, first those on whose first day the agreement is not
+    /// in force, the last ones first.
     pub fn still_billed(&self, term: &Term) -> Vec<NaiveDate> {
         let months = self.months();
         if self.net <= Money::ZERO || self.left <= Money::ZERO {
             return Vec::new();
         }
         // A month's share was rounded to the öre.
-        let credited = (i128::from(self.net.0) - i128::from(self.left.0) + 1).max(0) * months.len() as i128 / i128::from(self.net.0);
+        let credited = (i128::from(self.net.0) - i128::from(self.left.0) + 1).max(0)
+            * months.len() as i128
+            / i128::from(self.net.0);
         let kept = months.len().saturating_sub(usize::try_from(credited).unwrap_or(usize::MAX));
-        let (mut still, outside): (Vec<_>, Vec<_>) = months.into_iter().partition(|month| pays(term, *month));
+        let (mut still, outside): (Vec<_>, Vec<_>) =
+            months.into_iter().partition(|month| pays(term, *month));
         still.extend(outside);
         still.truncate(kept);
         still.sort();
         still
     }
 
-    /// Returns what the line has billed of months on whose first day the agreement is not in force, as one that was ended or replaced later.
+    /// Returns what the line has billed of months on whose first day the agreement is not in force,
+    /// as one that was ended or replaced later.
     pub fn after_end(&self, term: &Term) -> AfterEnd {
-        let (within, months): (Vec<_>, Vec<_>) = self.still_billed(term).into_iter().partition(|month| pays(term, *month));
+        let (within, months): (Vec<_>, Vec<_>) =
+            self.still_billed(term).into_iter().partition(|month| pays(term, *month));
         if months.is_empty() {
             return AfterEnd::default();
         }
-        let (within, all) = (i64::try_from(within.len()).unwrap_or(i64::MAX), i64::try_from(self.months().len()).unwrap_or(i64::MAX));
+        let (within, all) = (
+            i64::try_from(within.len()).unwrap_or(i64::MAX),
+            i64::try_from(self.months().len()).unwrap_or(i64::MAX),
+        );
         let of_term = self.net.times(within, all).unwrap_or(self.left);
         AfterEnd { months, net: (self.left - of_term).max(Money::ZERO) }
     }
@@ -63,7 +73,10 @@ impl BilledLine {
     /// Returns the months of the agreement that were billed and credited again.
     pub fn credited(&self, term: &Term) -> Vec<NaiveDate> {
         let still = self.still_billed(term);
-        self.months().into_iter().filter(|month| pays(term, *month) && !still.contains(month)).collect()
+        self.months()
+            .into_iter()
+            .filter(|month| pays(term, *month) && !still.contains(month))
+            .collect()
     }
 }
 
@@ -82,7 +95,12 @@ mod tests {
     }
 
     fn term(starts_on: &str, ends_on: Option<&str>) -> Term {
-        Term { starts_on: day(starts_on), ends_on: ends_on.map(day), signed_on: Some(day("2020-01-01")), ..Term::default() }
+        Term {
+            starts_on: day(starts_on),
+            ends_on: ends_on.map(day),
+            signed_on: Some(day("2020-01-01")),
+            ..Term::default()
+        }
     }
 
     fn line(from: &str, to: &str, net: i64, left: i64) -> BilledLine {
@@ -129,12 +147,21 @@ mod tests {
     fn months_shares_that_were_rounded_are_whole_months() {
         let ended = term("2025-01-01", Some("2026-06-30"));
         // A twelfth of 1 000.00 is 83.33.
-        for (credited, months) in [(8_332, 12), (8_333, 11), (49_999, 6), (50_000, 6), (41_667, 7), (41_600, 8)] {
-            let still = line("2026-01-01", "2026-12-31", 100_000, 100_000 - credited).still_billed(&ended);
+        for (credited, months) in
+            [(8_332, 12), (8_333, 11), (49_999, 6), (50_000, 6), (41_667, 7), (41_600, 8)]
+        {
+            let still =
+                line("2026-01-01", "2026-12-31", 100_000, 100_000 - credited).still_billed(&ended);
             assert_eq!(still.len(), months, "{credited}");
         }
         let open = term("2025-01-01", None);
-        assert_eq!(numbers(&line("2026-01-01", "2026-12-31", 1_800_000, 900_000).credited(&open)), [7, 8, 9, 10, 11, 12]);
-        assert_eq!(numbers(&line("2026-01-01", "2026-12-31", 1_800_000, 1_700_000).credited(&open)), [0; 0]);
+        assert_eq!(
+            numbers(&line("2026-01-01", "2026-12-31", 1_800_000, 900_000).credited(&open)),
+            [7, 8, 9, 10, 11, 12]
+        );
+        assert_eq!(
+            numbers(&line("2026-01-01", "2026-12-31", 1_800_000, 1_700_000).credited(&open)),
+            [0; 0]
+        );
     }
 }

@@ -20,7 +20,9 @@ use ::entity::{
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{ColumnTrait, Condition, EntityTrait, QueryFilter, QueryOrder};
 
-use crate::{auth::viewer::Viewer, database::Database, error::Result, members::allocations, term_sql};
+use crate::{
+    auth::viewer::Viewer, database::Database, error::Result, members::allocations, term_sql,
+};
 
 /// What a fee comes to, and how.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -44,7 +46,8 @@ pub struct Quote {
 }
 
 impl Quote {
-    /// What the rule's rate or sum comes to before it is rounded, raised or capped: kronor with as many decimals as it takes, at least two.
+    /// What the rule's rate or sum comes to before it is rounded, raised or capped: kronor with as
+    /// many decimals as it takes, at least two.
     #[must_use]
     pub fn exact(&self) -> String {
         kronor(self.hundred_millionths())
@@ -68,7 +71,10 @@ impl Quote {
 /// Hundred-millionths of a krona as kronor, without noughts at the end beyond the öre.
 fn kronor(hundred_millionths: i128) -> String {
     let sign = if hundred_millionths < 0 { "-" } else { "" };
-    let (whole, part) = (hundred_millionths.unsigned_abs() / 100_000_000, hundred_millionths.unsigned_abs() % 100_000_000);
+    let (whole, part) = (
+        hundred_millionths.unsigned_abs() / 100_000_000,
+        hundred_millionths.unsigned_abs() % 100_000_000,
+    );
     let decimals = format!("{part:08}");
     let (ore, beyond) = decimals.split_at(2);
     format!("{sign}{whole}.{ore}{}", beyond.trim_end_matches('0'))
@@ -83,43 +89,76 @@ pub struct Quotes {
     pub of: HashMap<MemberId, Quote>,
 }
 
-/// The service fee (serviceavgift) of a year for those of these members, whose rows must have the days of their membership, that are
-/// members on some day of it and whose allocation of that year the viewer sees: the network's per-mille rule in force on 1 January, of the
-/// allocation that the rule names. Empty when there is no rule.
+/// The service fee (serviceavgift) of a year for those of these members, whose rows must have the
+/// days of their membership, that are members on some day of it and whose allocation of that year
+/// the viewer sees: the network's per-mille rule in force on 1 January, of the allocation that the
+/// rule names. Empty when there is no rule.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn service_fees(db: &Database, viewer: &Viewer, members: &[member::Model], year: i32) -> Result<Quotes> {
-    let Some(rule) = rule(db, FeeBasis::PerMilleOfAllocation, year).await? else { return Ok(Quotes::default()) };
-    let members: Vec<MemberId> = members.iter().filter(|row| is_member_in(row, year)).map(|row| row.id).collect();
+pub async fn service_fees(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[member::Model],
+    year: i32,
+) -> Result<Quotes> {
+    let Some(rule) = rule(db, FeeBasis::PerMilleOfAllocation, year).await? else {
+        return Ok(Quotes::default());
+    };
+    let members: Vec<MemberId> =
+        members.iter().filter(|row| is_member_in(row, year)).map(|row| row.id).collect();
     let allocations = allocations(db, viewer, &members, year, basis_of(&rule)).await?;
-    let of = allocations.into_iter().filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?))).collect();
+    let of = allocations
+        .into_iter()
+        .filter_map(|(member, allocation)| Some((member, quote(&rule, Some(allocation))?)))
+        .collect();
     Ok(Quotes { rule: Some(rule), of })
 }
 
-/// The membership fee (medlemsavgift) of a year for those of these members, whose rows must have the days of their membership, that are
-/// members on some day of it: the network's fixed rule in force on 1 January, whole whenever in the year they joined or left. It is the same
-/// for all and as public as they are. Empty when there is no rule.
+/// The membership fee (medlemsavgift) of a year for those of these members, whose rows must have
+/// the days of their membership, that are members on some day of it: the network's fixed rule in
+/// force on 1 January, whole whenever in the year they joined or left. It is the same for all and
+/// as public as they are. Empty when there is no rule.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn membership_fees(db: &Database, members: &[member::Model], year: i32) -> Result<Quotes> {
-    let Some(rule) = rule(db, FeeBasis::FixedPerYear, year).await? else { return Ok(Quotes::default()) };
-    let of = members.iter().filter(|row| is_member_in(row, year)).filter_map(|row| Some((row.id, quote(&rule, None)?))).collect();
+pub async fn membership_fees(
+    db: &Database,
+    members: &[member::Model],
+    year: i32,
+) -> Result<Quotes> {
+    let Some(rule) = rule(db, FeeBasis::FixedPerYear, year).await? else {
+        return Ok(Quotes::default());
+    };
+    let of = members
+        .iter()
+        .filter(|row| is_member_in(row, year))
+        .filter_map(|row| Some((row.id, quote(&rule, None)?)))
+        .collect();
     Ok(Quotes { rule: Some(rule), of })
 }
 
-/// Whether it is a member on some day of a year: whoever is pays the whole year's fees, whenever in it they joined or left.
+/// Whether it is a member on some day of a year: whoever is pays the whole year's fees, whenever in
+/// it they joined or left.
 fn is_member_in(row: &member::Model, year: i32) -> bool {
     row.joined_on.year() <= year && row.left_on.is_none_or(|last| last.year() >= year)
 }
 
-/// The network's own rule of this basis that is in force on 1 January of the year; null: there is none.
+/// The network's own rule of this basis that is in force on 1 January of the year; null: there is
+/// none.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(crate) async fn rule(db: &Database, basis: FeeBasis, year: i32) -> Result<Option<fee_schedule::Model>> {
-    let Some(first) = NaiveDate::from_ymd_opt(year, 1, 1).filter(|_| amounts::YEARS.contains(&year)) else { return Ok(None) };
+pub(crate) async fn rule(
+    db: &Database,
+    basis: FeeBasis,
+    year: i32,
+) -> Result<Option<fee_schedule::Model>> {
+    let Some(first) =
+        NaiveDate::from_ymd_opt(year, 1, 1).filter(|_| amounts::YEARS.contains(&year))
+    else {
+        return Ok(None);
+    };
     let found = Entity::find()
         .filter(Column::ActivityId.is_null())
         .filter(Column::Basis.eq(basis))
@@ -131,7 +170,8 @@ pub(crate) async fn rule(db: &Database, basis: FeeBasis, year: i32) -> Result<Op
     Ok(found)
 }
 
-/// What a rule makes of an allocation: the rate rounded once, at least the minimum, at most the cap. Null when the rate has nothing to be of.
+/// What a rule makes of an allocation: the rate rounded once, at least the minimum, at most the
+/// cap. Null when the rate has nothing to be of.
 #[must_use]
 pub fn quote(rule: &fee_schedule::Model, allocation: Option<Money>) -> Option<Quote> {
     let allocation = allocation.filter(|_| rule.basis == FeeBasis::PerMilleOfAllocation);
@@ -168,7 +208,8 @@ pub fn describe(basis: AllocationBasis) -> &'static str {
     }
 }
 
-/// Returns the allocations of a basis in a year of those of these members whose affairs the viewer sees.
+/// Returns the allocations of a basis in a year of those of these members whose affairs the viewer
+/// sees.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -180,7 +221,11 @@ pub async fn allocations(
     basis: AllocationBasis,
 ) -> Result<HashMap<MemberId, Money>> {
     let found = allocations_by_basis(db, viewer, members, year).await?;
-    Ok(found.into_iter().filter(|((_, own), _)| *own == basis).map(|((member, _), amount)| (member, amount)).collect())
+    Ok(found
+        .into_iter()
+        .filter(|((_, own), _)| *own == basis)
+        .map(|((member, _), amount)| (member, amount))
+        .collect())
 }
 
 /// The allocations of both bases.
@@ -201,16 +246,31 @@ async fn allocations_by_basis(
 #[must_use]
 pub fn columns() -> Vec<agreement::Column> {
     use agreement::Column as C;
-    let own = [C::Id, C::MemberId, C::FeeBasis, C::FeeAmount, C::FeePerMille, C::FeeCap, C::FeeMinimum, C::FeeAllocationBasis];
+    let own = [
+        C::Id,
+        C::MemberId,
+        C::FeeBasis,
+        C::FeeAmount,
+        C::FeePerMille,
+        C::FeeCap,
+        C::FeeMinimum,
+        C::FeeAllocationBasis,
+    ];
     own.into_iter().chain(term_sql::COLUMNS).collect()
 }
 
-/// What the fee of each of these agreements comes to in a year, by one statement at most, whose rows have every column of
-/// [`columns`]. Left out: agreements without a fee, and those per mille of an allocation that is not known or that the viewer does not see.
+/// What the fee of each of these agreements comes to in a year, by one statement at most, whose
+/// rows have every column of [`columns`]. Left out: agreements without a fee, and those per mille
+/// of an allocation that is not known or that the viewer does not see.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn amounts_of(db: &Database, viewer: &Viewer, agreements: &[agreement::Model], year: i32) -> Result<HashMap<AgreementId, Money>> {
+pub async fn amounts_of(
+    db: &Database,
+    viewer: &Viewer,
+    agreements: &[agreement::Model],
+    year: i32,
+) -> Result<HashMap<AgreementId, Money>> {
     let known = with_allocations(db, viewer, agreements, year).await?;
     let amount = |row: &agreement::Model| {
         let (fee, allocation) = known.get(&row.id)?;
@@ -219,8 +279,9 @@ pub async fn amounts_of(db: &Database, viewer: &Viewer, agreements: &[agreement:
     Ok(agreements.iter().filter_map(|row| Some((row.id, amount(row)?))).collect())
 }
 
-/// Returns the fee of each of these agreements and the allocation of the year that it is of, if any is known and the viewer sees it; their
-/// rows have every column of [`columns`]. Agreements without a fee are left out.
+/// Returns the fee of each of these agreements and the allocation of the year that it is of, if any
+/// is known and the viewer sees it; their rows have every column of [`columns`]. Agreements without
+/// a fee are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -230,14 +291,16 @@ pub(crate) async fn with_allocations(
     agreements: &[agreement::Model],
     year: i32,
 ) -> Result<HashMap<AgreementId, (amounts::Fee, Option<Money>)>> {
-    let per_mille = agreements.iter().filter(|row| row.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
+    let per_mille =
+        agreements.iter().filter(|row| row.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
     let mut members: Vec<MemberId> = per_mille.filter_map(|row| row.member_id).collect();
     members.sort();
     members.dedup();
     let allocations = allocations_by_basis(db, viewer, &members, year).await?;
     let known = |row: &agreement::Model| {
         let basis = row.fee_allocation_basis.unwrap_or_default();
-        let allocation = row.member_id.and_then(|member| allocations.get(&(member, basis)).copied());
+        let allocation =
+            row.member_id.and_then(|member| allocations.get(&(member, basis)).copied());
         Some((row.id, (amounts::Fee::of(row)?, allocation)))
     };
     Ok(agreements.iter().filter_map(known).collect())
@@ -270,17 +333,29 @@ mod tests {
 
     #[test]
     fn the_reports_table_comes_out_exactly() {
-        for (rate, ore) in [(2000, [864_800, 2_680_000, 6_400_000, 12_240_000]), (4000, [1_729_600, 5_360_000, 12_800_000, 24_480_000])] {
-            let amounts: Vec<_> = quotes(&per_mille(rate, None, None)).into_iter().map(|quote| quote.amount.0).collect();
+        for (rate, ore) in [
+            (2000, [864_800, 2_680_000, 6_400_000, 12_240_000]),
+            (4000, [1_729_600, 5_360_000, 12_800_000, 24_480_000]),
+        ] {
+            let amounts: Vec<_> = quotes(&per_mille(rate, None, None))
+                .into_iter()
+                .map(|quote| quote.amount.0)
+                .collect();
             assert_eq!(amounts, ore);
         }
         assert_eq!(total(&quotes(&per_mille(3000, None, None))), Money(33_277_200));
-        assert_eq!(quote(&per_mille(2000, None, None), Some(Money(432_433_300))).map(|quote| quote.amount), Some(Money(864_867)));
+        assert_eq!(
+            quote(&per_mille(2000, None, None), Some(Money(432_433_300))).map(|quote| quote.amount),
+            Some(Money(864_867))
+        );
     }
 
     #[test]
     fn a_cap_hits_the_large_and_says_so() {
-        let (capped, plain) = (quotes(&per_mille(4000, Some(10_000_000), None)), quotes(&per_mille(4000, None, None)));
+        let (capped, plain) = (
+            quotes(&per_mille(4000, Some(10_000_000), None)),
+            quotes(&per_mille(4000, None, None)),
+        );
         assert_eq!(total(&capped), Money(27_089_600));
         assert_eq!(capped.iter().filter(|quote| quote.capped).count(), 2);
         assert_eq!(total(&plain) - total(&capped), Money(17_280_000));
@@ -289,19 +364,31 @@ mod tests {
 
     #[test]
     fn a_minimum_lifts_the_small_and_the_cap_has_the_last_word() {
-        let lifted = quote(&per_mille(2000, Some(10_000_000), Some(1_000_000)), Some(Money(432_400_000)));
-        assert_eq!(lifted.map(|quote| (quote.amount, quote.capped, quote.raised)), Some((Money(1_000_000), false, true)));
+        let lifted =
+            quote(&per_mille(2000, Some(10_000_000), Some(1_000_000)), Some(Money(432_400_000)));
+        assert_eq!(
+            lifted.map(|quote| (quote.amount, quote.capped, quote.raised)),
+            Some((Money(1_000_000), false, true))
+        );
         // The table refuses a minimum above the cap; whatever comes, nobody pays more than the cap.
-        let both = quote(&per_mille(2000, Some(500_000), Some(1_000_000)), Some(Money(432_400_000)));
+        let both =
+            quote(&per_mille(2000, Some(500_000), Some(1_000_000)), Some(Money(432_400_000)));
         assert_eq!(both.map(|quote| (quote.amount, quote.capped)), Some((Money(500_000), true)));
     }
 
     #[test]
     fn nothing_is_reckoned_on_an_unknown_allocation() {
         assert_eq!(quote(&per_mille(2000, None, Some(1_000_000)), None), None);
-        let fixed = fee_schedule::Model { basis: FeeBasis::FixedPerYear, amount: Some(Money(500_000)), ..fee_schedule::Model::default() };
+        let fixed = fee_schedule::Model {
+            basis: FeeBasis::FixedPerYear,
+            amount: Some(Money(500_000)),
+            ..fee_schedule::Model::default()
+        };
         let fixed = quote(&fixed, Some(Money(1)));
-        assert_eq!(fixed.map(|quote| (quote.amount, quote.allocation)), Some((Money(500_000), None)));
+        assert_eq!(
+            fixed.map(|quote| (quote.amount, quote.allocation)),
+            Some((Money(500_000), None))
+        );
     }
 
     #[test]
@@ -315,7 +402,11 @@ mod tests {
             let quote = quote(&per_mille(rate, None, None), Some(Money(allocation))).unwrap();
             assert_eq!((quote.exact().as_str(), quote.rounding().as_str()), (exact, rounding));
         }
-        let fixed = fee_schedule::Model { basis: FeeBasis::FixedPerYear, amount: Some(Money(500_005)), ..fee_schedule::Model::default() };
+        let fixed = fee_schedule::Model {
+            basis: FeeBasis::FixedPerYear,
+            amount: Some(Money(500_005)),
+            ..fee_schedule::Model::default()
+        };
         let fixed = quote(&fixed, None).unwrap();
         assert_eq!((fixed.exact().as_str(), fixed.rounding().as_str()), ("5000.05", "0.00"));
     }

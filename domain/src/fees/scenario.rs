@@ -1,4 +1,5 @@
-//! Service-fee scenarios: what every member would pay under another rule, beside what it pays under the one in force.
+//! Service-fee scenarios: what every member would pay under another rule, beside what it pays under
+//! the one in force.
 
 use std::collections::{HashMap, HashSet};
 
@@ -72,18 +73,25 @@ pub struct Scenario {
     pub capped_members: usize,
     /// What the cap takes off in all, öre.
     pub lost_to_cap: Money,
-    /// Members whose allocation of that basis and year is not known, in Swedish order of name; in no sum.
+    /// Members whose allocation of that basis and year is not known, in Swedish order of name; in
+    /// no sum.
     pub missing: Vec<MemberId>,
 }
 
-/// What every member of the year whose affairs the viewer sees would pay. A member of the year is one on some day of it, as those are whom
-/// the membership fee is for. Changes nothing, and takes the same few statements whatever the number of members. `faults` are those that
-/// reading the question has found already.
+/// What every member of the year whose affairs the viewer sees would pay. A member of the year is
+/// one on some day of it, as those are whom the membership fee is for. Changes nothing, and takes
+/// the same few statements whatever the number of members. `faults` are those that reading the
+/// question has found already.
 ///
 /// # Errors
-/// INVALID naming every bad field, `input.without` among them when it names what is no member of the year that the viewer sees;
-/// CONFLICT `TOO_LARGE` when a total is beyond [`Money::MAX`].
-pub async fn scenario(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Faults) -> Result<Scenario> {
+/// INVALID naming every bad field, `input.without` among them when it names what is no member of
+/// the year that the viewer sees; CONFLICT `TOO_LARGE` when a total is beyond [`Money::MAX`].
+pub async fn scenario(
+    db: &Database,
+    viewer: &Viewer,
+    ask: &Ask,
+    mut faults: Faults,
+) -> Result<Scenario> {
     faults.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
     for (path, sum) in [("input.cap", ask.cap), ("input.minimum", ask.minimum)] {
         faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
@@ -95,7 +103,11 @@ pub async fn scenario(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Fau
     }
     let members = of_year(db, viewer, ask.year).await?;
     for (place, id) in ask.without.iter().enumerate() {
-        faults.expect(members.contains(id), &format!("input.without.{place}"), "is not the id of a member in that year");
+        faults.expect(
+            members.contains(id),
+            &format!("input.without.{place}"),
+            "is not the id of a member in that year",
+        );
     }
     faults.finish()?;
     let current = rule(db, FeeBasis::PerMilleOfAllocation, ask.year).await?;
@@ -107,8 +119,9 @@ pub async fn scenario(db: &Database, viewer: &Viewer, ask: &Ask, mut faults: Fau
         None => None,
     };
     let current = current.as_ref().map(|rule| (rule, other.as_ref().unwrap_or(&proposed)));
-    compare(ask, current, &members, &proposed)
-        .ok_or_else(|| Error::conflict("TOO_LARGE", format!("the fees add up to more than {} kronor", Money::MAX)))
+    compare(ask, current, &members, &proposed).ok_or_else(|| {
+        Error::conflict("TOO_LARGE", format!("the fees add up to more than {} kronor", Money::MAX))
+    })
 }
 
 /// The members on some day of a year whose affairs the viewer sees, in Swedish order of name.
@@ -129,7 +142,11 @@ pub(crate) async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result
         .order_by((Entity, Column::NameKey), Order::Asc)
         .order_by_expr(id, Order::Asc)
         .take();
-    Ok(rows::<member::Model>(db.read(), &select, &[Column::Id]).await?.into_iter().map(|row| row.id).collect())
+    Ok(rows::<member::Model>(db.read(), &select, &[Column::Id])
+        .await?
+        .into_iter()
+        .map(|row| row.id)
+        .collect())
 }
 
 /// The rows and their sums; null when a sum leaves [`Money::MAX`].
@@ -153,7 +170,8 @@ fn compare(
             found.missing.extend((!without.contains(member)).then_some(*member));
             continue;
         };
-        let current = current.and_then(|(rule, allocations)| quote(rule, allocations.get(member).copied()));
+        let current =
+            current.and_then(|(rule, allocations)| quote(rule, allocations.get(member).copied()));
         let current = current.map_or(Money::ZERO, |quote| quote.amount);
         if without.contains(member) {
             found.without_total = plus(found.without_total, current)?;
@@ -164,7 +182,14 @@ fn compare(
         found.current_total = plus(found.current_total, current)?;
         found.lost_to_cap = plus(found.lost_to_cap, lost)?;
         found.capped_members += usize::from(capped);
-        found.rows.push(Row { member: *member, allocation, current, proposed: amount, capped, lost });
+        found.rows.push(Row {
+            member: *member,
+            allocation,
+            current,
+            proposed: amount,
+            capped,
+            lost,
+        });
     }
     Some(found)
 }
@@ -184,20 +209,40 @@ mod tests {
     #[test]
     fn whoever_has_no_allocation_is_missing_and_never_nought() {
         let members = ids(3);
-        let allocations = HashMap::from([(members[0], Money(432_400_000)), (members[2], Money(6_120_000_000))]);
-        let ask = Ask { year: 2026, per_mille: PerMille(4000), cap: Some(Money(10_000_000)), ..Ask::default() };
+        let allocations =
+            HashMap::from([(members[0], Money(432_400_000)), (members[2], Money(6_120_000_000))]);
+        let ask = Ask {
+            year: 2026,
+            per_mille: PerMille(4000),
+            cap: Some(Money(10_000_000)),
+            ..Ask::default()
+        };
         let found = compare(&ask, None, &members, &allocations).unwrap();
         assert_eq!((found.missing, found.rows.len()), (vec![members[1]], 2));
-        assert_eq!((found.total, found.current_total, found.lost_to_cap), (Money(11_729_600), Money::ZERO, Money(14_480_000)));
+        assert_eq!(
+            (found.total, found.current_total, found.lost_to_cap),
+            (Money(11_729_600), Money::ZERO, Money(14_480_000))
+        );
         let without = Ask { without: vec![members[1], members[2]], ..ask };
         let found = compare(&without, None, &members, &allocations).unwrap();
-        assert_eq!((found.missing.len(), found.total, found.capped_members), (0, Money(1_729_600), 0));
+        assert_eq!(
+            (found.missing.len(), found.total, found.capped_members),
+            (0, Money(1_729_600), 0)
+        );
     }
 
     #[test]
     fn sums_never_overflow() {
         let members = ids(2000);
         let allocations = members.iter().map(|id| (*id, Money::MAX)).collect();
-        assert_eq!(compare(&Ask { per_mille: PerMille(1_000_000), ..Ask::default() }, None, &members, &allocations), None);
+        assert_eq!(
+            compare(
+                &Ask { per_mille: PerMille(1_000_000), ..Ask::default() },
+                None,
+                &members,
+                &allocations
+            ),
+            None
+        );
     }
 }

@@ -47,7 +47,11 @@ fn select(columns: &[Column]) -> SelectStatement {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_activities(db: &Database, activities: &[ActivityId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn of_activities(
+    db: &Database,
+    activities: &[ActivityId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(columns);
     select.and_where(among(db.backend(), column(Column::ActivityId), activities.iter().copied()));
     rows(db.read(), &select, columns).await
@@ -110,13 +114,29 @@ impl NewSchedule {
         faults.expect(in_order, "input.validTo", "must not be before validFrom");
         if self.basis == FeeBasis::PerMilleOfAllocation {
             faults.expect(self.per_mille.is_some(), "input.perMille", "is needed for this basis");
-            faults.expect(self.amount.is_none(), "input.amount", "does not fit this basis; give perMille alone");
+            faults.expect(
+                self.amount.is_none(),
+                "input.amount",
+                "does not fit this basis; give perMille alone",
+            );
         } else {
             faults.expect(self.amount.is_some(), "input.amount", "is needed for this basis");
-            faults.expect(self.per_mille.is_none(), "input.perMille", "does not fit this basis; give amount alone");
-            faults.expect(self.allocation_basis.is_none(), "input.allocationBasis", "is for PER_MILLE_OF_ALLOCATION alone");
+            faults.expect(
+                self.per_mille.is_none(),
+                "input.perMille",
+                "does not fit this basis; give amount alone",
+            );
+            faults.expect(
+                self.allocation_basis.is_none(),
+                "input.allocationBasis",
+                "is for PER_MILLE_OF_ALLOCATION alone",
+            );
         }
-        for (path, sum) in [("input.amount", self.amount), ("input.cap", self.cap), ("input.minimum", self.minimum)] {
+        for (path, sum) in [
+            ("input.amount", self.amount),
+            ("input.cap", self.cap),
+            ("input.minimum", self.minimum),
+        ] {
             faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
         }
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
@@ -132,7 +152,8 @@ impl NewSchedule {
             per_mille: self.per_mille,
             cap: self.cap,
             minimum: self.minimum,
-            allocation_basis: (self.basis == FeeBasis::PerMilleOfAllocation).then(|| self.allocation_basis.unwrap_or_default()),
+            allocation_basis: (self.basis == FeeBasis::PerMilleOfAllocation)
+                .then(|| self.allocation_basis.unwrap_or_default()),
             vat_rate: self.vat_rate,
             decision_id: None,
         };
@@ -140,7 +161,8 @@ impl NewSchedule {
     }
 }
 
-/// What becomes of the others of the same activity and basis when `new` is set: the open-ended one that it begins in ends the day before.
+/// What becomes of the others of the same activity and basis when `new` is set: the open-ended one
+/// that it begins in ends the day before.
 ///
 /// # Errors
 /// CONFLICT `OVERLAPS` when it holds on a day that another one holds on.
@@ -170,7 +192,8 @@ async fn snapshot(db: &impl ConnectionTrait, row: Model) -> Result<FeeSchedule> 
     Ok(forms::fee_schedules(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
-/// Refuses a price that states another VAT treatment than the network's tax decision on its first day, which would count all the same.
+/// Refuses a price that states another VAT treatment than the network's tax decision on its first
+/// day, which would count all the same.
 async fn refuse_contradiction(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
     let decisions = TaxDecisions::on(db, row.valid_from).await?;
     let Some((stated, decision)) = row.vat_rate.zip(decisions.of_price(row)) else { return Ok(()) };
@@ -184,12 +207,19 @@ async fn refuse_contradiction(db: &impl ConnectionTrait, row: &Model) -> Result<
     Err(Error::invalid("input.vatRate", message))
 }
 
-/// Sets a price. It takes the place of one that begins on the same day with the same basis; an open-ended one that it begins in
-/// ends the day before. `faults` are those that reading the input has found already.
+/// Sets a price. It takes the place of one that begins on the same day with the same basis; an
+/// open-ended one that it begins in ends the day before. `faults` are those that reading the input
+/// has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every bad field, CONFLICT `OVERLAPS`.
-pub async fn set(db: &Database, viewer: &Viewer, new: NewSchedule, mut faults: Faults) -> Result<FeeScheduleId> {
+/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every
+/// bad field, CONFLICT `OVERLAPS`.
+pub async fn set(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewSchedule,
+    mut faults: Faults,
+) -> Result<FeeScheduleId> {
     viewer.require(Deed::KeepAccounts)?;
     let (mut row, decision) = new.check(&mut faults);
     faults.finish()?;
@@ -200,14 +230,20 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewSchedule, mut faults: F
         None => Column::ActivityId.is_null(),
     };
     refuse_contradiction(change.tx(), &row).await?;
-    let others = Entity::find().filter(of_same).filter(Column::Basis.eq(row.basis)).all(change.tx()).await?;
+    let others =
+        Entity::find().filter(of_same).filter(Column::Basis.eq(row.basis)).all(change.tx()).await?;
     let closed = make_room(&others, &row)?;
     let before = match others.iter().find(|other| other.valid_from == row.valid_from) {
         Some(same) => Some(snapshot(change.tx(), same.clone()).await?),
         None => None,
     };
     row.id = before.as_ref().map_or(row.id, |before| before.row.id);
-    row.decision_id = decisions::write(&change, before.as_ref().and_then(|before| before.decision.as_ref()), decision).await?;
+    row.decision_id = decisions::write(
+        &change,
+        before.as_ref().and_then(|before| before.decision.as_ref()),
+        decision,
+    )
+    .await?;
 
     if let Some(closed) = closed {
         let open = others.into_iter().find(|other| other.id == closed.id);
@@ -234,7 +270,11 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewSchedule, mut faults: F
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, ids: &[FeeScheduleId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    ids: &[FeeScheduleId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(columns);
     select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
     rows(db.read(), &select, columns).await
@@ -249,7 +289,12 @@ mod tests {
     }
 
     fn price(from: &str, to: Option<&str>) -> Model {
-        Model { id: FeeScheduleId::new(), valid_from: day(from), valid_to: to.map(day), ..Model::default() }
+        Model {
+            id: FeeScheduleId::new(),
+            valid_from: day(from),
+            valid_to: to.map(day),
+            ..Model::default()
+        }
     }
 
     fn reason(result: Result<Option<Model>>) -> &'static str {
@@ -290,12 +335,33 @@ mod tests {
             new.check(&mut faults);
             faults.into_inner().into_iter().map(|fault| fault.path).collect::<Vec<_>>()
         };
-        let per_mille = NewSchedule { basis: FeeBasis::PerMilleOfAllocation, per_mille: Some(PerMille(2000)), ..NewSchedule::default() };
+        let per_mille = NewSchedule {
+            basis: FeeBasis::PerMilleOfAllocation,
+            per_mille: Some(PerMille(2000)),
+            ..NewSchedule::default()
+        };
         assert!(paths(per_mille.clone()).is_empty());
-        assert_eq!(paths(NewSchedule { amount: Some(Money(1)), ..per_mille.clone() }), ["input.amount"]);
-        assert_eq!(paths(NewSchedule { cap: Some(Money(1)), minimum: Some(Money(2)), ..per_mille.clone() }), ["input.cap"]);
-        assert_eq!(paths(NewSchedule { basis: FeeBasis::OneOff, ..per_mille }), ["input.amount", "input.perMille"]);
-        let negative = NewSchedule { amount: Some(Money(-1)), valid_to: NaiveDate::default().pred_opt(), ..NewSchedule::default() };
+        assert_eq!(
+            paths(NewSchedule { amount: Some(Money(1)), ..per_mille.clone() }),
+            ["input.amount"]
+        );
+        assert_eq!(
+            paths(NewSchedule {
+                cap: Some(Money(1)),
+                minimum: Some(Money(2)),
+                ..per_mille.clone()
+            }),
+            ["input.cap"]
+        );
+        assert_eq!(
+            paths(NewSchedule { basis: FeeBasis::OneOff, ..per_mille }),
+            ["input.amount", "input.perMille"]
+        );
+        let negative = NewSchedule {
+            amount: Some(Money(-1)),
+            valid_to: NaiveDate::default().pred_opt(),
+            ..NewSchedule::default()
+        };
         assert_eq!(paths(negative), ["input.validTo", "input.amount"]);
     }
 }

@@ -17,12 +17,14 @@ pub(crate) struct Paying {
 impl Paying {
     fn is_in_force_between(&self, first: NaiveDate, last: NaiveDate) -> bool {
         let end = self.term.final_day();
-        end.is_none_or(|end| self.term.starts_on <= end && first <= end) && self.term.starts_on <= last
+        end.is_none_or(|end| self.term.starts_on <= end && first <= end)
+            && self.term.starts_on <= last
     }
 }
 
-/// Returns the first days of the months of a year that none of these agreements with one counterparty pays, though one with a yearly fee is
-/// in force on some day of the month; each with that agreement's index, the first of several.
+/// Returns the first days of the months of a year that none of these agreements with one
+/// counterparty pays, though one with a yearly fee is in force on some day of the month; each with
+/// that agreement's index, the first of several.
 pub(crate) fn unpaid_months(agreements: &[Paying], year: i32) -> Vec<(NaiveDate, usize)> {
     let Some((january, _)) = amounts::year(year) else { return Vec::new() };
     let months = (0..12).filter_map(|month| january.checked_add_months(Months::new(month)));
@@ -31,7 +33,9 @@ pub(crate) fn unpaid_months(agreements: &[Paying], year: i32) -> Vec<(NaiveDate,
         if agreements.iter().any(|agreement| agreement.is_in_force_between(first, first)) {
             return None;
         }
-        let index = agreements.iter().position(|agreement| agreement.is_yearly && agreement.is_in_force_between(first, last))?;
+        let index = agreements.iter().position(|agreement| {
+            agreement.is_yearly && agreement.is_in_force_between(first, last)
+        })?;
         Some((first, index))
     };
     months.filter_map(unpaid).collect()
@@ -46,7 +50,12 @@ mod tests {
     }
 
     fn paying(starts_on: &str, ends_on: Option<&str>) -> Paying {
-        let term = Term { starts_on: day(starts_on), ends_on: ends_on.map(day), signed_on: Some(day("2020-01-01")), ..Term::default() };
+        let term = Term {
+            starts_on: day(starts_on),
+            ends_on: ends_on.map(day),
+            signed_on: Some(day("2020-01-01")),
+            ..Term::default()
+        };
         Paying { term, is_yearly: true }
     }
 
@@ -61,7 +70,8 @@ mod tests {
             (vec![paying("2026-03-02", Some("2026-03-30"))], vec![("2026-03-01", 0)]),
             (vec![paying("2027-01-02", None)], vec![]),
         ] {
-            let unpaid: Vec<_> = unpaid.into_iter().map(|(month, index)| (day(month), index)).collect();
+            let unpaid: Vec<_> =
+                unpaid.into_iter().map(|(month, index)| (day(month), index)).collect();
             assert_eq!(unpaid_months(&agreements, 2026), unpaid, "{agreements:?}");
         }
     }

@@ -1,7 +1,9 @@
-//! Idempotency of mutations: each leaves its outcome in its own transaction, from which a retry with the same key is answered.
+//! Idempotency of mutations: each leaves its outcome in its own transaction, from which a retry
+//! with the same key is answered.
 //!
-//! A document has one [`Mutations`], with or without a key, and each of its root fields a [`MutationField`], in whose name its rule writes.
-//! There is no moment in which a mutation is there without its outcome, whichever server does it and however that ends. Requests and outcomes
+//! A document has one [`Mutations`], with or without a key, and each of its root fields a
+//! [`MutationField`], in whose name its rule writes. There is no moment in which a mutation is
+//! there without its outcome, whichever server does it and however that ends. Requests and outcomes
 //! are no part of the register and leave no entries in the audit trail.
 
 mod outcome;
@@ -55,15 +57,16 @@ struct Committed {
 }
 
 impl Mutations {
-    /// Returns those of a request that `subject` names `key`. `digest` distinguishes the request from others and covers the sender's
-    /// rights.
+    /// Returns those of a request that `subject` names `key`. `digest` distinguishes the request
+    /// from others and covers the sender's rights.
     #[must_use]
     pub fn with_key(subject: String, key: String, digest: String) -> Self {
         Self { key: Some(Key { subject, key, digest }), ..Self::default() }
     }
 
-    /// Loads the outcomes of earlier requests with the same key. Fails with INVALID when the key belongs to another request, and with
-    /// CONFLICT `ANSWER_LOST` when an older version of the program did it, which stored no outcomes.
+    /// Loads the outcomes of earlier requests with the same key. Fails with INVALID when the key
+    /// belongs to another request, and with CONFLICT `ANSWER_LOST` when an older version of the
+    /// program did it, which stored no outcomes.
     pub async fn load(&self, db: &Database) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
         let Some(request) = key.find(db.read(), db.clock.now()).await? else { return Ok(()) };
@@ -73,15 +76,22 @@ impl Mutations {
             .all(db.read())
             .await?;
         match request.revision.filter(|_| rows.is_empty()) {
-            Some(revision) => Err(lost(revision, "by an older version of this program, which kept no outcome")),
+            Some(revision) => {
+                Err(lost(revision, "by an older version of this program, which kept no outcome"))
+            }
             None => rows.into_iter().try_for_each(|row| self.add_earlier(row)),
         }
     }
 
-    /// Returns the response keys of the mutations that are committed, in the order of their commits.
+    /// Returns the response keys of the mutations that are committed, in the order of their
+    /// commits.
     #[must_use]
     pub fn committed(&self) -> Vec<String> {
-        let mut committed: Vec<_> = self.outcomes().iter().map(|known| (known.revision, known.response_key.clone())).collect();
+        let mut committed: Vec<_> = self
+            .outcomes()
+            .iter()
+            .map(|known| (known.revision, known.response_key.clone()))
+            .collect();
         committed.sort_by_key(|(revision, _)| *revision);
         committed.into_iter().map(|(_, response_key)| response_key).collect()
     }
@@ -89,7 +99,10 @@ impl Mutations {
     /// Returns the outcomes of the mutations that are committed, by their response keys.
     #[must_use]
     pub fn committed_outcomes(&self) -> Vec<(String, Outcome)> {
-        self.outcomes().iter().map(|known| (known.response_key.clone(), known.outcome.clone())).collect()
+        self.outcomes()
+            .iter()
+            .map(|known| (known.response_key.clone(), known.outcome.clone()))
+            .collect()
     }
 
     /// `true` if the answer to some mutation was built from the outcome of an earlier request.
@@ -111,7 +124,8 @@ impl Mutations {
 
     fn add_earlier(&self, row: idempotent_outcome::Model) -> Result<()> {
         let idempotent_outcome::Model { response_key, revision, outcome, .. } = row;
-        let outcome = serde_json::from_str(&outcome).map_err(|_| lost(revision, "by another version of this program"))?;
+        let outcome = serde_json::from_str(&outcome)
+            .map_err(|_| lost(revision, "by another version of this program"))?;
         self.add(Committed { response_key, outcome, revision, is_earlier: true });
         Ok(())
     }
@@ -119,15 +133,20 @@ impl Mutations {
 
 impl Key {
     /// Finds the earlier request with the same key. Fails with INVALID when that was another one.
-    async fn find(&self, db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<Option<idempotent_request::Model>> {
+    async fn find(
+        &self,
+        db: &impl ConnectionTrait,
+        now: DateTime<Utc>,
+    ) -> Result<Option<idempotent_request::Model>> {
         let found = Requests::find_by_id((self.subject.clone(), self.key.clone()))
             .filter(idempotent_request::Column::At.gt(now - RETENTION))
             .one(db)
             .await?;
         match found {
-            Some(found) if found.digest != self.digest => {
-                Err(Error::invalid(HEADER, "was given to another request within a day, or with other rights; take a new one"))
-            }
+            Some(found) if found.digest != self.digest => Err(Error::invalid(
+                HEADER,
+                "was given to another request within a day, or with other rights; take a new one",
+            )),
             found => Ok(found),
         }
     }
@@ -157,9 +176,11 @@ impl MutationField {
         Self { mutations, response_key: response_key.to_owned(), actor: actor.to_owned() }
     }
 
-    /// Applies a rule that writes through [`Database::for_mutation`] of this field, unless that was done before: then returns its outcome.
+    /// Applies a rule that writes through [`Database::for_mutation`] of this field, unless that was
+    /// done before: then returns its outcome.
     ///
-    /// A response key that stands twice in a document is one mutation, too, as GraphQL merges its fields.
+    /// A response key that stands twice in a document is one mutation, too, as GraphQL merges its
+    /// fields.
     pub async fn perform<R>(&self, rule: impl Future<Output = Result<R>>) -> Result<Performed<R>> {
         if let Some(known) = self.known() {
             return Ok(self.earlier(known));
@@ -177,7 +198,10 @@ impl MutationField {
     /// Returns the error for an object of the payload that is gone: CONFLICT `ANSWER_LOST`.
     #[must_use]
     pub fn lost(&self) -> Error {
-        lost(self.known().map_or(0, |known| known.revision), "and what it made is no longer there, or no longer for you to see")
+        lost(
+            self.known().map_or(0, |known| known.revision),
+            "and what it made is no longer there, or no longer for you to see",
+        )
     }
 
     fn earlier<R>(&self, known: Committed) -> Performed<R> {
@@ -188,10 +212,15 @@ impl MutationField {
     }
 
     fn known(&self) -> Option<Committed> {
-        self.mutations.outcomes().iter().find(|known| known.response_key == self.response_key).cloned()
+        self.mutations
+            .outcomes()
+            .iter()
+            .find(|known| known.response_key == self.response_key)
+            .cloned()
     }
 
-    /// `true` if what `actor` changes is this mutation's work, and not something that the program does while it answers.
+    /// `true` if what `actor` changes is this mutation's work, and not something that the program
+    /// does while it answers.
     pub(crate) fn is_by(&self, actor: &str) -> bool {
         self.actor == actor
     }
@@ -201,8 +230,13 @@ impl MutationField {
         self.mutations.key.is_some()
     }
 
-    /// Fails when another server has committed this mutation meanwhile, or another request with the same key; its outcome is then known.
-    pub(crate) async fn expect_new(&self, tx: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<()> {
+    /// Fails when another server has committed this mutation meanwhile, or another request with the
+    /// same key; its outcome is then known.
+    pub(crate) async fn expect_new(
+        &self,
+        tx: &impl ConnectionTrait,
+        now: DateTime<Utc>,
+    ) -> Result<()> {
         let Some(key) = &self.mutations.key else { return Ok(()) };
         if key.find(tx, now).await?.is_none() {
             return Ok(());
@@ -213,26 +247,56 @@ impl MutationField {
         Err(Error::conflict("REPEATED", "another request with this idempotency key did this"))
     }
 
-    /// Stores the outcome within the mutation's transaction, after the requests whose time is over were deleted.
-    pub(crate) async fn store(&self, tx: &impl ConnectionTrait, outcome: &Outcome, revision: i64, at: DateTime<Utc>) -> Result<()> {
+    /// Stores the outcome within the mutation's transaction, after the requests whose time is over
+    /// were deleted.
+    pub(crate) async fn store(
+        &self,
+        tx: &impl ConnectionTrait,
+        outcome: &Outcome,
+        revision: i64,
+        at: DateTime<Utc>,
+    ) -> Result<()> {
         let Some(key) = &self.mutations.key else { return Ok(()) };
-        Requests::delete_many().filter(idempotent_request::Column::At.lte(at - RETENTION)).exec(tx).await?;
+        Requests::delete_many()
+            .filter(idempotent_request::Column::At.lte(at - RETENTION))
+            .exec(tx)
+            .await?;
         let (subject, name) = (key.subject.clone(), key.key.clone());
-        let request =
-            idempotent_request::Model { subject: subject.clone(), key: name.clone(), digest: key.digest.clone(), revision: None, at };
-        Requests::insert(request.into_active_model()).on_conflict_do_nothing().exec_without_returning(tx).await?;
-        let (response_key, outcome) = (self.response_key.clone(), serde_json::to_string(outcome).map_err(Error::internal)?);
+        let request = idempotent_request::Model {
+            subject: subject.clone(),
+            key: name.clone(),
+            digest: key.digest.clone(),
+            revision: None,
+            at,
+        };
+        Requests::insert(request.into_active_model())
+            .on_conflict_do_nothing()
+            .exec_without_returning(tx)
+            .await?;
+        let (response_key, outcome) =
+            (self.response_key.clone(), serde_json::to_string(outcome).map_err(Error::internal)?);
         let row = idempotent_outcome::Model { subject, key: name, response_key, revision, outcome };
-        Outcomes::insert(row.into_active_model()).on_conflict_do_nothing().exec_without_returning(tx).await?;
+        Outcomes::insert(row.into_active_model())
+            .on_conflict_do_nothing()
+            .exec_without_returning(tx)
+            .await?;
         Ok(())
     }
 
     /// Notes that the mutation was committed.
     pub(crate) fn committed(&self, outcome: Outcome, revision: i64) {
-        self.mutations.add(Committed { response_key: self.response_key.clone(), outcome, revision, is_earlier: false });
+        self.mutations.add(Committed {
+            response_key: self.response_key.clone(),
+            outcome,
+            revision,
+            is_earlier: false,
+        });
     }
 }
 
 fn lost(revision: i64, why: &str) -> Error {
-    Error::conflict("ANSWER_LOST", format!("the request with this idempotency key was done with revision {revision} {why}"))
+    Error::conflict(
+        "ANSWER_LOST",
+        format!("the request with this idempotency key was done with revision {revision} {why}"),
+    )
 }

@@ -3,9 +3,10 @@
 use std::{fmt, str::FromStr};
 
 use ::entity::id::{
-    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, BankPaymentId, BooksClosingId, ContactId, CostId,
-    ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId,
-    SignatureId, StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
+    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, BankPaymentId,
+    BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId,
+    OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId, SignatureId,
+    StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -15,8 +16,8 @@ use crate::error::{Error, Result};
 
 /// The outcome of one mutation: all that its payload is built from.
 ///
-/// It names objects by their ids, so that a payload that is built later shows them as they are then, and nothing of a person who was erased
-/// in between.
+/// It names objects by their ids, so that a payload that is built later shows them as they are
+/// then, and nothing of a person who was erased in between.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
@@ -86,7 +87,10 @@ impl Outcome {
 
     /// Returns the ids of the payload's objects of this type, in their order.
     pub fn ids<I: Identifier>(&self) -> impl Iterator<Item = I> {
-        self.objects.iter().filter(|object| object.node_type == I::NODE_TYPE).map(|object| I::from(object.id))
+        self.objects
+            .iter()
+            .filter(|object| object.node_type == I::NODE_TYPE)
+            .map(|object| I::from(object.id))
     }
 }
 
@@ -121,8 +125,10 @@ impl FromStr for ObjectId {
     type Err = String;
 
     fn from_str(text: &str) -> Result<Self, String> {
-        let (node_type, id) = text.rsplit_once('_').ok_or_else(|| format!("{text:?} is not the id of an object"))?;
-        let id = Uuid::try_parse(id).map_err(|error| format!("{text:?} is not the id of an object: {error}"))?;
+        let (node_type, id) =
+            text.rsplit_once('_').ok_or_else(|| format!("{text:?} is not the id of an object"))?;
+        let id = Uuid::try_parse(id)
+            .map_err(|error| format!("{text:?} is not the id of an object: {error}"))?;
         Ok(Self { node_type: node_type.to_owned(), id })
     }
 }
@@ -220,21 +226,40 @@ mod tests {
 
     impl FromOutcome for Warned {
         fn from_outcome(outcome: &Outcome) -> Option<Self> {
-            Some(Self(outcome.warnings.iter().map(|warning| (warning.code.clone(), warning.message.clone())).collect()))
+            Some(Self(
+                outcome
+                    .warnings
+                    .iter()
+                    .map(|warning| (warning.code.clone(), warning.message.clone()))
+                    .collect(),
+            ))
         }
     }
 
     #[test]
     fn an_outcome_is_read_as_it_was_written() -> Result<(), Box<dyn std::error::Error>> {
         let (member, contact) = (MemberId::new(), ContactId::new());
-        let outcome = Outcome::of(member).with(contact).deleting(InvoiceId::new()).warning("LATE", "it is late").detailed(&["a"])?;
+        let outcome = Outcome::of(member)
+            .with(contact)
+            .deleting(InvoiceId::new())
+            .warning("LATE", "it is late")
+            .detailed(&["a"])?;
         let text = serde_json::to_string(&outcome)?;
-        assert!(text.starts_with(&format!("{{\"objects\":[\"member_{}\"", member.0.simple())), "{text}");
+        assert!(
+            text.starts_with(&format!("{{\"objects\":[\"member_{}\"", member.0.simple())),
+            "{text}"
+        );
         assert_eq!(serde_json::from_str::<Outcome>(&text)?, outcome);
         // A payload with warnings is built again from them.
         let again = serde_json::from_str::<Outcome>(&text)?;
-        assert_eq!(Warned::from_outcome(&again).map(|warned| warned.0), Some(vec![("LATE".to_owned(), "it is late".to_owned())]));
-        assert_eq!((MemberId::from_outcome(&outcome), ContactId::from_outcome(&outcome)), (Some(member), Some(contact)));
+        assert_eq!(
+            Warned::from_outcome(&again).map(|warned| warned.0),
+            Some(vec![("LATE".to_owned(), "it is late".to_owned())])
+        );
+        assert_eq!(
+            (MemberId::from_outcome(&outcome), ContactId::from_outcome(&outcome)),
+            (Some(member), Some(contact))
+        );
         assert_eq!(InvoiceId::from_outcome(&outcome), None, "it was deleted");
         // What a mutation does not have takes no room.
         assert_eq!(serde_json::to_string(&Outcome::default())?, "{\"objects\":[]}");

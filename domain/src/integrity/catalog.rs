@@ -1,8 +1,9 @@
-//! The schema of the register as the database has it: whether every table, column, constraint, index, trigger and function that the
-//! migrations make is there, unchanged and switched on.
+//! The schema of the register as the database has it: whether every table, column, constraint,
+//! index, trigger and function that the migrations make is there, unchanged and switched on.
 //!
-//! The expected schema comes from running the migrations: on SQLite in memory, on PostgreSQL in a schema of its own, in a transaction that
-//! is rolled back. So it is always that of this program, as this version of the database system prints it.
+//! The expected schema comes from running the migrations: on SQLite in memory, on PostgreSQL in a
+//! schema of its own, in a transaction that is rolled back. So it is always that of this program,
+//! as this version of the database system prints it.
 
 use std::collections::BTreeMap;
 
@@ -14,7 +15,8 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Objects of SQLite's schema. Without the tables that SQLite makes itself for a search index, and the migrations' own history.
+/// Objects of SQLite's schema. Without the tables that SQLite makes itself for a search index, and
+/// the migrations' own history.
 const ON_SQLITE: &str = "
 SELECT type || ' ' || name || CASE WHEN type = 'table' THEN '' ELSE ' of ' || tbl_name END,
     sql || CASE WHEN type = 'index'
@@ -26,8 +28,8 @@ WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
         'search_index_config'))
     AND NOT (type IN ('table', 'index') AND tbl_name = 'seaql_migrations')";
 
-/// Objects of PostgreSQL's schema, each with its definition: tables with their columns, views, constraints, indexes that no constraint
-/// makes, triggers, rules, functions and policies.
+/// Objects of PostgreSQL's schema, each with its definition: tables with their columns, views,
+/// constraints, indexes that no constraint makes, triggers, rules, functions and policies.
 const ON_POSTGRES: &str = "
 WITH own AS (
     SELECT c.oid, c.relname, c.relkind, c.relrowsecurity FROM pg_class c
@@ -68,8 +70,8 @@ SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.o
 FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
     AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = p.oid AND e.deptype = 'e')";
 
-/// Query for triggers and foreign keys of PostgreSQL that are switched off although they are unchanged: foreign keys one by one, or all of
-/// them by a setting of the database or of a role.
+/// Query for triggers and foreign keys of PostgreSQL that are switched off although they are
+/// unchanged: foreign keys one by one, or all of them by a setting of the database or of a role.
 const SWITCHED_OFF: &str = "
 SELECT 'a foreign key of table ' || c.relname || ' is switched off' FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND t.tgisinternal AND t.tgenabled <> 'O'
@@ -82,10 +84,12 @@ UNION
 SELECT 'all triggers are switched off by session_replication_role' WHERE current_setting('session_replication_role') <> 'origin'
 ORDER BY 1";
 
-/// Kinds of objects that do something when rows are written, and so are violations also when the schema does not have them.
+/// Kinds of objects that do something when rows are written, and so are violations also when the
+/// schema does not have them.
 const ACTIVE: [&str; 3] = ["trigger ", "rule ", "policy "];
 
-/// Kinds of objects of a table of the register that may have an expression, which the database runs when rows are written.
+/// Kinds of objects of a table of the register that may have an expression, which the database runs
+/// when rows are written.
 const WITH_EXPRESSIONS: [&str; 3] = ["column ", "constraint ", "index "];
 
 /// The objects of a schema with their definitions, by kind and name.
@@ -101,13 +105,26 @@ fn plain(definition: &str, schema: &str) -> String {
 async fn objects(db: &impl ConnectionTrait) -> Result<Objects> {
     let backend = db.get_database_backend();
     let (select, schema) = if backend == DbBackend::Postgres {
-        let schema = db.query_one_raw(Statement::from_string(backend, "SELECT current_schema()::text")).await?;
-        (ON_POSTGRES, schema.map(|row| row.try_get_by_index::<Option<String>>(0)).transpose()?.flatten().unwrap_or_default())
+        let schema = db
+            .query_one_raw(Statement::from_string(backend, "SELECT current_schema()::text"))
+            .await?;
+        (
+            ON_POSTGRES,
+            schema
+                .map(|row| row.try_get_by_index::<Option<String>>(0))
+                .transpose()?
+                .flatten()
+                .unwrap_or_default(),
+        )
     } else {
         (ON_SQLITE, String::new())
     };
     let rows = db.query_all_raw(Statement::from_string(backend, select)).await?;
-    rows.iter().map(|row| Ok((row.try_get_by_index(0)?, plain(&row.try_get_by_index::<String>(1)?, &schema)))).collect()
+    rows.iter()
+        .map(|row| {
+            Ok((row.try_get_by_index(0)?, plain(&row.try_get_by_index::<String>(1)?, &schema)))
+        })
+        .collect()
 }
 
 /// The schema of PostgreSQL in which the migrations run, and which is never committed.
@@ -125,7 +142,8 @@ async fn expected(db: &Database) -> Result<Objects> {
         return Ok(made);
     }
     let tx = db.read().begin().await?;
-    tx.execute_unprepared(&format!("CREATE SCHEMA {SCRATCH}; SET LOCAL search_path TO {SCRATCH}")).await?;
+    tx.execute_unprepared(&format!("CREATE SCHEMA {SCRATCH}; SET LOCAL search_path TO {SCRATCH}"))
+        .await?;
     Migrator::up(&tx, None).await?;
     let made = objects(&tx).await?;
     tx.rollback().await?;
@@ -137,10 +155,15 @@ async fn expected(db: &Database) -> Result<Objects> {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn tables(db: &impl ConnectionTrait) -> Result<Vec<String>> {
-    Ok(objects(db).await?.keys().filter_map(|name| name.strip_prefix("table ").map(str::to_owned)).collect())
+    Ok(objects(db)
+        .await?
+        .keys()
+        .filter_map(|name| name.strip_prefix("table ").map(str::to_owned))
+        .collect())
 }
 
-/// Finds what the register lacks of its schema, what is not as the migrations make it, and triggers that they do not make. `tx` reads the register.
+/// Finds what the register lacks of its schema, what is not as the migrations make it, and triggers
+/// that they do not make. `tx` reads the register.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -156,7 +179,9 @@ pub(super) async fn violations(db: &Database, tx: &impl ConnectionTrait) -> Resu
     };
     let mut found = compare(&expected, objects(tx).await?);
     if db.backend() == DbBackend::Postgres {
-        for row in tx.query_all_raw(Statement::from_string(DbBackend::Postgres, SWITCHED_OFF)).await? {
+        for row in
+            tx.query_all_raw(Statement::from_string(DbBackend::Postgres, SWITCHED_OFF)).await?
+        {
             found.push(format!("schema: {}", row.try_get_by_index::<String>(0)?));
         }
     }
@@ -168,8 +193,12 @@ fn compare(expected: &Objects, mut objects: Objects) -> Vec<String> {
     for (name, definition) in expected {
         match objects.remove(name) {
             None => found.push(format!("schema: the {name} is missing")),
-            Some(other) if other == format!("{definition} switched off") => found.push(format!("schema: the {name} is switched off")),
-            Some(other) if other != *definition => found.push(format!("schema: the {name} is not what the migrations make")),
+            Some(other) if other == format!("{definition} switched off") => {
+                found.push(format!("schema: the {name} is switched off"))
+            }
+            Some(other) if other != *definition => {
+                found.push(format!("schema: the {name} is not what the migrations make"))
+            }
             Some(_) => {}
         }
     }
@@ -178,14 +207,19 @@ fn compare(expected: &Objects, mut objects: Objects) -> Vec<String> {
     found
 }
 
-/// `true` if an object that the migrations do not make does something when rows of the register are written.
+/// `true` if an object that the migrations do not make does something when rows of the register are
+/// written.
 fn is_active(name: &str, definition: &str, expected: &Objects) -> bool {
     if ACTIVE.iter().any(|kind| name.starts_with(kind)) {
         return true;
     }
     let of = WITH_EXPRESSIONS.iter().find_map(|kind| name.strip_prefix(kind)).unwrap_or_default();
-    let table = of.rsplit_once(" of ").map(|(_, table)| table).or_else(|| of.split_once('.').map(|(table, _)| table));
-    let is_of_register = table.is_some_and(|table| expected.contains_key(&format!("table {table}")));
+    let table = of
+        .rsplit_once(" of ")
+        .map(|(_, table)| table)
+        .or_else(|| of.split_once('.').map(|(table, _)| table));
+    let is_of_register =
+        table.is_some_and(|table| expected.contains_key(&format!("table {table}")));
     let has_expression = name.starts_with("column ")
         || definition.starts_with("CHECK ")
         || definition.starts_with("EXCLUDE ")
@@ -198,12 +232,19 @@ mod tests {
     use super::*;
 
     fn of(objects: &[(&str, &str)]) -> Objects {
-        objects.iter().map(|(name, definition)| ((*name).to_owned(), plain(definition, "s"))).collect()
+        objects
+            .iter()
+            .map(|(name, definition)| ((*name).to_owned(), plain(definition, "s")))
+            .collect()
     }
 
     #[test]
     fn what_differs_is_named() {
-        let made = [("table t", "CREATE TABLE s.t (\n b text )"), ("index a of t", "CREATE INDEX a ON s.t (b)"), ("trigger k of t", "X")];
+        let made = [
+            ("table t", "CREATE TABLE s.t (\n b text )"),
+            ("index a of t", "CREATE INDEX a ON s.t (b)"),
+            ("trigger k of t", "X"),
+        ];
         let found = |objects: &[(&str, &str)]| compare(&of(&made), of(objects));
         let good = [
             ("table t", "CREATE TABLE t ( b text )"),

@@ -57,7 +57,8 @@ impl Concerned {
 
     /// Checks the agreements, and the series of all.
     pub async fn agreements(&self, db: &impl ConnectionTrait) -> Result<Findings> {
-        let agreements: BTreeSet<AgreementId> = self.of(SubjectKind::Agreement).map(AgreementId).collect();
+        let agreements: BTreeSet<AgreementId> =
+            self.of(SubjectKind::Agreement).map(AgreementId).collect();
         agreements::integrity::findings_of(db, &agreements).await
     }
 
@@ -70,23 +71,29 @@ impl Concerned {
             (SubjectKind::Member, Noun::Member),
             (SubjectKind::Template, Noun::Template),
         ] {
-            // The entries of a template's versions name the version, which is searched for by no words.
+            // The entries of a template's versions name the version, which is searched for by no
+            // words.
             let ids: Vec<Uuid> = search::things(db, noun, self.of(kind)).await?;
             of_search.extend(search::violations_of(db, noun, &ids).await?);
         }
         Ok(of_search)
     }
 
-    /// Checks the invoices with their documents, the series of all, the bank payments, and the totals of the months that they count in.
+    /// Checks the invoices with their documents, the series of all, the bank payments, and the
+    /// totals of the months that they count in.
     pub async fn invoices(&self, db: &impl ConnectionTrait) -> Result<Findings> {
-        let mut invoices: BTreeSet<InvoiceId> = self.of(SubjectKind::Invoice).map(InvoiceId).collect();
+        let mut invoices: BTreeSet<InvoiceId> =
+            self.of(SubjectKind::Invoice).map(InvoiceId).collect();
         let (credited, days) = credited_and_days(db, &invoices).await?;
         invoices.extend(credited);
         let mut found = Findings::from(invoices::integrity::sums_of(db, &invoices).await?);
         found.extend(invoices::integrity::series(db).await?);
         found.violations.extend(invoices::integrity::documents::breaches_of(db, &invoices).await?);
-        let payments: Vec<BankPaymentId> = self.of(SubjectKind::BankPayment).map(BankPaymentId).collect();
-        found.violations.extend(crate::payments::bank::integrity::breaches_of(db, &payments).await?);
+        let payments: Vec<BankPaymentId> =
+            self.of(SubjectKind::BankPayment).map(BankPaymentId).collect();
+        found
+            .violations
+            .extend(crate::payments::bank::integrity::breaches_of(db, &payments).await?);
         found.violations.extend(revenue::of_months_with(db, days).await?);
         Ok(found)
     }
@@ -102,7 +109,11 @@ async fn credited_and_days(
     let columns = [Column::CreditsId, Column::IssuedOn];
     for ids in ids.chunks(CHUNK) {
         let theirs = |column: Expr| among(db.get_database_backend(), column, ids.iter().copied());
-        let select = Query::select().columns(columns).from(Entity).and_where(theirs(Expr::col(Column::Id))).take();
+        let select = Query::select()
+            .columns(columns)
+            .from(Entity)
+            .and_where(theirs(Expr::col(Column::Id)))
+            .take();
         for row in rows::<Model>(db, &select, &columns).await? {
             credited.extend(row.credits_id);
             days.extend(row.issued_on);
@@ -116,7 +127,8 @@ async fn credited_and_days(
             days.insert(row.try_get_by_index(0)?);
             days.extend(row.try_get_by_index::<Option<NaiveDate>>(1)?);
         }
-        let refunded = invoices::adjustments::of_invoices(db, ids.iter().copied().collect()).await?;
+        let refunded =
+            invoices::adjustments::of_invoices(db, ids.iter().copied().collect()).await?;
         days.extend(refunded.values().flatten().map(::entity::adjustment::Model::day_in_books));
     }
     Ok((credited, days))

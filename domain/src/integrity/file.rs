@@ -1,5 +1,5 @@
-//! SQLite's own look at its file: rows that refer to others that are not there, and pages that do not fit together. PostgreSQL never lets
-//! it come to that, and has none.
+//! SQLite's own look at its file: rows that refer to others that are not there, and pages that do
+//! not fit together. PostgreSQL never lets it come to that, and has none.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
@@ -12,12 +12,16 @@ use crate::error::Result;
 pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for row in pragma(db, "PRAGMA foreign_key_check").await? {
-        let (table, parent): (String, String) = (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
-        let id = row.try_get_by_index::<Option<i64>>(1)?.map_or_else(|| "?".to_owned(), |id| id.to_string());
-        found.push(format!("table {table}: row {id} refers to a row of {parent} that is not there"));
+        let (table, parent): (String, String) =
+            (row.try_get_by_index(0)?, row.try_get_by_index(2)?);
+        let id = row
+            .try_get_by_index::<Option<i64>>(1)?
+            .map_or_else(|| "?".to_owned(), |id| id.to_string());
+        found
+            .push(format!("table {table}: row {id} refers to a row of {parent} that is not there"));
     }
-    // A connection that has searched before caches what it read of the index then, and finds it damaged after another connection has
-    // written since; a search makes it read the index again.
+    // A connection that has searched before caches what it read of the index then, and finds it
+    // damaged after another connection has written since; a search makes it read the index again.
     pragma(db, "SELECT rowid FROM search_index WHERE search_index MATCH '\"x\"' LIMIT 1").await?;
     for row in pragma(db, "PRAGMA integrity_check").await? {
         let text: String = row.try_get_by_index(0)?;

@@ -1,4 +1,5 @@
-//! The check of the whole register that `samregister verify` runs: all of it in one state, in parts that run concurrently.
+//! The check of the whole register that `samregister verify` runs: all of it in one state, in parts
+//! that run concurrently.
 
 mod catalog;
 mod concerned;
@@ -58,7 +59,8 @@ pub struct Report {
 struct Checked(Vec<Findings>);
 
 impl Checked {
-    /// Adds what the check of `what` found. If it could not be finished, that is a violation: others may have been found.
+    /// Adds what the check of `what` found. If it could not be finished, that is a violation:
+    /// others may have been found.
     fn add(&mut self, what: &str, found: Result<impl Into<Findings>>) {
         self.0.push(found.map_or_else(|error| unfinished(what, &error.cause()), Into::into));
     }
@@ -82,7 +84,9 @@ pub async fn verify(db: &Database, request: Request) -> Result<Report> {
     };
     let mut report = Report::default();
     for Part { what, running } in parts {
-        let checked = running.await.unwrap_or_else(|cause| Checked(vec![unfinished(what, &cause.to_string())]));
+        let checked = running
+            .await
+            .unwrap_or_else(|cause| Checked(vec![unfinished(what, &cause.to_string())]));
         for findings in checked.0 {
             report.checks += 1;
             report.findings.extend(findings);
@@ -91,7 +95,8 @@ pub async fn verify(db: &Database, request: Request) -> Result<Report> {
     Ok(report)
 }
 
-/// The last entry about each record, once the trail was read; null: that could not be done, and each part looks for itself.
+/// The last entry about each record, once the trail was read; null: that could not be done, and
+/// each part looks for itself.
 type Heads = Option<Arc<[RecordHead]>>;
 
 /// A check that runs.
@@ -148,7 +153,8 @@ async fn since(db: &Database, revision: i64, request: Request) -> Result<Vec<Par
 async fn of_later_rows(db: Database, tx: DatabaseTransaction, revision: i64) -> Checked {
     let mut checked = Checked::default();
     checked.add("the schema", catalog::violations(&db, &tx).await);
-    checked.add("rows against the audit trail", records::differing(&tx, Scope::Since(revision)).await);
+    checked
+        .add("rows against the audit trail", records::differing(&tx, Scope::Since(revision)).await);
     checked.add("costs and grants", activities::ledger_integrity::violations(&tx).await);
     match Concerned::since(&tx, revision).await {
         Ok(concerned) => {
@@ -161,8 +167,9 @@ async fn of_later_rows(db: Database, tx: DatabaseTransaction, revision: i64) -> 
     checked
 }
 
-/// The trail, and the trail against checkpoints. `links` reads the entries that may not continue from the one before, while the trail is read;
-/// `heads` receives the last entry about each record when it was.
+/// The trail, and the trail against checkpoints. `links` reads the entries that may not continue
+/// from the one before, while the trail is read; `heads` receives the last entry about each record
+/// when it was.
 async fn of_trail(
     tx: DatabaseTransaction,
     links: DatabaseTransaction,
@@ -207,7 +214,10 @@ async fn of_trail(
     }
     if let Some(checkpoint) = since {
         let mut findings = Checked::default();
-        findings.add("the checkpoint", audit::departures(&tx, std::slice::from_ref(&checkpoint), trusted).await);
+        findings.add(
+            "the checkpoint",
+            audit::departures(&tx, std::slice::from_ref(&checkpoint), trusted).await,
+        );
         findings.0.iter_mut().for_each(|findings| {
             findings.note(format!(
                 "only what entries after revision {} concern was checked; a row that was changed without an entry, and that none of them concerns, is \
@@ -237,7 +247,8 @@ async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
     checked
 }
 
-/// Checks agreements, and notes the prices that they follow where no tax decision confirms their VAT treatment.
+/// Checks agreements, and notes the prices that they follow where no tax decision confirms their
+/// VAT treatment.
 async fn of_agreements(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findings> {
     let mut findings = agreements::integrity::findings(tx).await?;
     findings.notes.extend(agreements::notice_ends::notes(tx, today).await?);
@@ -246,7 +257,10 @@ async fn of_agreements(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Fin
 }
 
 async fn of_interest(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findings> {
-    Ok(Findings { violations: Vec::new(), notes: crate::receivables::interest_claims::notes(tx, today).await? })
+    Ok(Findings {
+        violations: Vec::new(),
+        notes: crate::receivables::interest_claims::notes(tx, today).await?,
+    })
 }
 
 /// Half of the records, to be checked against the trail, and the sums of half of the invoices.
@@ -274,7 +288,13 @@ impl Half {
         let heads = self.heads.wait_for(Option::is_some).await.ok().and_then(|heads| heads.clone());
         let found = match heads {
             Some(heads) => records::differing_from(&self.tx, &self.own(&heads), &digests).await,
-            None => records::differing(&self.tx, Scope::Between(after.map(Into::into), last.map(Into::into))).await,
+            None => {
+                records::differing(
+                    &self.tx,
+                    Scope::Between(after.map(Into::into), last.map(Into::into)),
+                )
+                .await
+            }
         };
         checked.add("rows against the audit trail", found);
         self.tx.rollback().await.ok();
@@ -285,7 +305,10 @@ impl Half {
         let is_own = |(position, head): &(usize, &RecordHead)| {
             let invoice = InvoiceId(head.record);
             match head.form {
-                Form::Invoice => self.after.is_none_or(|after| after < invoice) && self.last.is_none_or(|last| invoice <= last),
+                Form::Invoice => {
+                    self.after.is_none_or(|after| after < invoice)
+                        && self.last.is_none_or(|last| invoice <= last)
+                }
                 _ => position % 2 == self.remainder,
             }
         };
@@ -303,7 +326,8 @@ async fn of_documents(tx: DatabaseTransaction) -> Checked {
 async fn of_file(tx: DatabaseTransaction) -> Checked {
     let mut checked = Checked::default();
     if tx.get_database_backend() == DbBackend::Sqlite {
-        let found = async { Ok([file::violations(&tx).await?, spelling::violations(&tx).await?].concat()) };
+        let found =
+            async { Ok([file::violations(&tx).await?, spelling::violations(&tx).await?].concat()) };
         checked.add("the database file", found.await);
     }
     tx.rollback().await.ok();

@@ -1,4 +1,5 @@
-//! Transactions for reading that see the same state of the register, so that checks can run concurrently and fit together.
+//! Transactions for reading that see the same state of the register, so that checks can run
+//! concurrently and fit together.
 
 use sea_orm::DatabaseTransaction;
 
@@ -11,26 +12,34 @@ use crate::{
 /// Greatest number of attempts to begin transactions that see the same state.
 const ATTEMPTS: usize = 1000;
 
-/// Begins transactions for reading that see the same state of the register, and returns its last revision.
+/// Begins transactions for reading that see the same state of the register, and returns its last
+/// revision.
 ///
-/// Every change of the register adds an entry to the trail, so two transactions that see the same last revision see the same rows. If a
-/// commit comes between them, they are begun again.
+/// Every change of the register adds an entry to the trail, so two transactions that see the same
+/// last revision see the same rows. If a commit comes between them, they are begun again.
 ///
 /// # Errors
-/// INTERNAL when the database fails, or commits follow each other so fast that no two transactions see the same state.
-pub(super) async fn open<const COUNT: usize>(db: &Database) -> Result<(i64, [DatabaseTransaction; COUNT])> {
+/// INTERNAL when the database fails, or commits follow each other so fast that no two transactions
+/// see the same state.
+pub(super) async fn open<const COUNT: usize>(
+    db: &Database,
+) -> Result<(i64, [DatabaseTransaction; COUNT])> {
     for _ in 0..ATTEMPTS {
-        let (mut transactions, mut revisions) = (Vec::with_capacity(COUNT), Vec::with_capacity(COUNT));
+        let (mut transactions, mut revisions) =
+            (Vec::with_capacity(COUNT), Vec::with_capacity(COUNT));
         for _ in 0..COUNT {
             let transaction = db.snapshot().await?;
             revisions.push(audit::revision_in(&transaction).await?);
             transactions.push(transaction);
         }
-        if let (Some(revision), true) = (revisions.first(), revisions.windows(2).all(|pair| pair[0] == pair[1]))
+        if let (Some(revision), true) =
+            (revisions.first(), revisions.windows(2).all(|pair| pair[0] == pair[1]))
             && let Ok(transactions) = transactions.try_into()
         {
             return Ok((*revision, transactions));
         }
     }
-    Err(Error::internal(std::io::Error::other("the register changes too fast to be read in one state; try again")))
+    Err(Error::internal(std::io::Error::other(
+        "the register changes too fast to be read in one state; try again",
+    )))
 }

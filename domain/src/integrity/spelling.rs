@@ -1,15 +1,20 @@
-//! The spelling of dates and times in a register on SQLite, which stores them as texts: one that is written otherwise is read as the same day,
-//! but sorts and compares as another.
+//! The spelling of dates and times in a register on SQLite, which stores them as texts: one that is
+//! written otherwise is read as the same day, but sorts and compares as another.
 
 use ::entity::{
-    acknowledgement, activity, activity_funding, activity_text, adjustment, agreement, agreement_document, agreement_parameters,
-    allocation, attribution, audit_entry, bank_payment, bank_payment_part, books_closing, contact, contact_area, contact_read, cost,
-    decision, export_batch, fee_charge, fee_schedule, grant, idempotent_outcome, idempotent_request, invoice, invoice_content,
-    invoice_file, invoice_line, member, member_billing, member_former_name, member_municipality, organisation, payment, person_key,
-    reference_rate, reminder, requisition, revenue_month, sealed_entry, signature, status_report, status_report_text, tax_decision,
+    acknowledgement, activity, activity_funding, activity_text, adjustment, agreement,
+    agreement_document, agreement_parameters, allocation, attribution, audit_entry, bank_payment,
+    bank_payment_part, books_closing, contact, contact_area, contact_read, cost, decision,
+    export_batch, fee_charge, fee_schedule, grant, idempotent_outcome, idempotent_request, invoice,
+    invoice_content, invoice_file, invoice_line, member, member_billing, member_former_name,
+    member_municipality, organisation, payment, person_key, reference_rate, reminder, requisition,
+    revenue_month, sealed_entry, signature, status_report, status_report_text, tax_decision,
     template, template_text, template_version, token_revocation, voucher,
 };
-use sea_orm::{ColumnTrait, ColumnType, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable, Statement};
+use sea_orm::{
+    ColumnTrait, ColumnType, ConnectionTrait, DbBackend, EntityTrait, IdenStatic, Iterable,
+    Statement,
+};
 
 use crate::error::Result;
 
@@ -88,16 +93,23 @@ fn of_entity<E: EntityTrait>() -> Vec<Dated> {
     let dated = |column: E::Column| {
         let is_instant = match column.def().get_column_type() {
             ColumnType::Date => false,
-            ColumnType::DateTime | ColumnType::Timestamp | ColumnType::TimestampWithTimeZone => true,
+            ColumnType::DateTime | ColumnType::Timestamp | ColumnType::TimestampWithTimeZone => {
+                true
+            }
             _ => return None,
         };
-        Some(Dated { table: E::default().table_name().to_owned(), column: column.as_str().to_owned(), is_instant })
+        Some(Dated {
+            table: E::default().table_name().to_owned(),
+            column: column.as_str().to_owned(),
+            is_instant,
+        })
     };
     E::Column::iter().filter_map(dated).collect()
 }
 
-/// Finds days that are not written as `2026-02-26`, and instants that are not written as `2026-02-26T09:00:00.123456+00:00`, in as few digits of
-/// a second as they need by threes: a sentence for each column.
+/// Finds days that are not written as `2026-02-26`, and instants that are not written as
+/// `2026-02-26T09:00:00.123456+00:00`, in as few digits of a second as they need by threes: a
+/// sentence for each column.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -105,9 +117,15 @@ pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>>
     let mut found = Vec::new();
     for dated in dated_columns() {
         let (Dated { table, column, .. }, misspelled) = (&dated, misspelled(&dated));
-        let sql = format!(r#"SELECT COUNT(*), CAST(MIN("{column}") AS TEXT) FROM "{table}" WHERE "{column}" IS NOT NULL AND {misspelled}"#);
-        let Some(row) = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await? else { continue };
-        let (count, first): (i64, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let sql = format!(
+            r#"SELECT COUNT(*), CAST(MIN("{column}") AS TEXT) FROM "{table}" WHERE "{column}" IS NOT NULL AND {misspelled}"#
+        );
+        let Some(row) = db.query_one_raw(Statement::from_string(DbBackend::Sqlite, sql)).await?
+        else {
+            continue;
+        };
+        let (count, first): (i64, Option<String>) =
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         if count > 0 {
             found.push(format!(
                 "table {table}: {count} of {column} not written as this program writes it, as {:?}: it sorts and compares as another",

@@ -8,7 +8,10 @@ use ::entity::{
     money::Money,
 };
 use chrono::NaiveDate;
-use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, sea_query::Expr};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel,
+    sea_query::Expr,
+};
 use uuid::Uuid;
 
 use super::{
@@ -90,7 +93,8 @@ impl Booking for cost::Model {
     fn of(before: Option<&Self>, activity_id: ActivityId, draft: Draft, details: Details) -> Self {
         let id = before.map_or_else(CostId::new, |before| before.id);
         let Draft { booked_on, amount, text: description, occurrence, .. } = draft;
-        let Details { vat, supplier, reference, agreement: agreement_id, reverses, reason } = details;
+        let Details { vat, supplier, reference, agreement: agreement_id, reverses, reason } =
+            details;
         let (member_id, organisation_id) = Party::columns(supplier);
         let reverses_id = reverses.map(CostId);
         Self {
@@ -139,7 +143,17 @@ impl Booking for grant::Model {
         let id = before.map_or_else(GrantId::new, |before| before.id);
         let Draft { booked_on, amount, text: funder, occurrence, .. } = draft;
         let Details { agreement: agreement_id, reverses, reason, .. } = details;
-        Self { id, activity_id, booked_on, amount, funder, occurrence, agreement_id, reverses_id: reverses.map(GrantId), reason }
+        Self {
+            id,
+            activity_id,
+            booked_on,
+            amount,
+            funder,
+            occurrence,
+            agreement_id,
+            reverses_id: reverses.map(GrantId),
+            reason,
+        }
     }
 }
 
@@ -157,12 +171,14 @@ fn read<M: Booking>(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads costs.csv: a cost is known by its activity, day and description, and by its place among those like it in the file.
+/// Reads costs.csv: a cost is known by its activity, day and description, and by its place among
+/// those like it in the file.
 pub(super) async fn import_costs(import: &mut Import<'_>) -> Result<()> {
     import_file::<cost::Model>(import).await
 }
 
-/// Reads grants.csv: a grant is known by its activity, day and funder, and by its place among those like it in the file.
+/// Reads grants.csv: a grant is known by its activity, day and funder, and by its place among those
+/// like it in the file.
 pub(super) async fn import_grants(import: &mut Import<'_>) -> Result<()> {
     import_file::<grant::Model>(import).await
 }
@@ -174,8 +190,11 @@ where
 {
     let Some(mut table) = import.open(M::FILE)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read::<M>)? {
-        let activities =
-            key_resolution::activities(import, key_resolution::given(lines.iter().map(|line| Some(line.draft.activity.as_str())))).await?;
+        let activities = key_resolution::activities(
+            import,
+            key_resolution::given(lines.iter().map(|line| Some(line.draft.activity.as_str()))),
+        )
+        .await?;
         for line in &mut lines {
             let activity = line.draft.activity.clone();
             line.draft.activity_id = activities.find(line, "activity", Some(&activity));
@@ -193,7 +212,9 @@ fn likeness(activity: ActivityId, booked_on: NaiveDate, text: &str) -> String {
 
 /// Gives each row its place among those like it, in this chunk and before it.
 async fn number<M: Booking>(import: &Import<'_>, lines: &mut [Line<Draft>]) -> Result<()> {
-    let likeness = |draft: &Draft| draft.activity_id.map(|activity| likeness(activity, draft.booked_on, &draft.text));
+    let likeness = |draft: &Draft| {
+        draft.activity_id.map(|activity| likeness(activity, draft.booked_on, &draft.text))
+    };
     let names: BTreeSet<String> = lines.iter().filter_map(|line| likeness(&line.draft)).collect();
     let mut counts: HashMap<String, i32> = HashMap::new();
     for (name, (_, count)) in staging::seen(import.tx(), M::FILE, &names).await? {
@@ -223,10 +244,17 @@ where
         let given = std::mem::take(&mut line.draft.details);
         let draft = &line.draft;
         let (amount, activity) = (draft.amount, draft.activity_id);
-        let before = activity.and_then(|id| rows.like.get(&(likeness(id, draft.booked_on, &draft.text), draft.occurrence)).cloned());
+        let before = activity.and_then(|id| {
+            rows.like.get(&(likeness(id, draft.booked_on, &draft.text), draft.occurrence)).cloned()
+        });
         let is_new = before.as_ref().is_none_or(|before| before.parts().4 != amount);
-        if let Some(through) = import.closing.through.filter(|through| is_new && line.draft.booked_on <= *through) {
-            line.fault("booked_on", format!("is in a closed period: the books are closed through {through}"));
+        if let Some(through) =
+            import.closing.through.filter(|through| is_new && line.draft.booked_on <= *through)
+        {
+            line.fault(
+                "booked_on",
+                format!("is in a closed period: the books are closed through {through}"),
+            );
         }
         let reverses = given.reverses;
         let former = before.as_ref().map(M::details);
@@ -238,7 +266,13 @@ where
             let is_fixed = former.reverses.is_some() || rows.reversed.contains_key(&row.id());
             let differs = is_new || details.vat != former.vat;
             if is_fixed && differs || details.reverses != former.reverses {
-                line.fault("amount", format!("is of a {} that was reversed or reverses another, and never changes", M::NOUN));
+                line.fault(
+                    "amount",
+                    format!(
+                        "is of a {} that was reversed or reverses another, and never changes",
+                        M::NOUN
+                    ),
+                );
             }
         }
         let accepted = import.accept(M::FILE, |_| String::new(), line);
@@ -275,13 +309,25 @@ where
         let select = sea_orm::sea_query::Query::select()
             .columns(columns.iter().copied())
             .from(M::Entity::default())
-            .and_where(among(import.tx().get_database_backend(), Expr::col(M::COLUMNS.reverses), theirs))
+            .and_where(among(
+                import.tx().get_database_backend(),
+                Expr::col(M::COLUMNS.reverses),
+                theirs,
+            ))
             .take();
         let reversals = crate::database::rows::<M>(import.tx(), &select, &columns).await?;
-        let reversed = reversals.iter().filter_map(|row| Some((row.reverses()?, row.id()))).collect();
-        let names: BTreeSet<String> = lines.iter().filter_map(|line| line.draft.reversed_likeness()).map(|(name, _)| name).collect();
+        let reversed =
+            reversals.iter().filter_map(|row| Some((row.reverses()?, row.id()))).collect();
+        let names: BTreeSet<String> = lines
+            .iter()
+            .filter_map(|line| line.draft.reversed_likeness())
+            .map(|(name, _)| name)
+            .collect();
         let seen = staging::seen(import.tx(), M::FILE, &names).await?;
-        let in_file = seen.into_iter().map(|(name, (_, count))| (name, i32::try_from(count).unwrap_or(i32::MAX))).collect();
+        let in_file = seen
+            .into_iter()
+            .map(|(name, (_, count))| (name, i32::try_from(count).unwrap_or(i32::MAX)))
+            .collect();
         Ok(Self { like, reversed, in_file, has_bad: !import.is_good() })
     }
 
@@ -319,7 +365,14 @@ where
                 // What it reverses is bad itself, and was named.
                 line.follows = true;
             } else {
-                line.fault("reverses", format!("is the day of no {} with the same activity and {} before it", M::NOUN, M::TEXT));
+                line.fault(
+                    "reverses",
+                    format!(
+                        "is the day of no {} with the same activity and {} before it",
+                        M::NOUN,
+                        M::TEXT
+                    ),
+                );
             }
             return;
         };
@@ -335,14 +388,23 @@ where
             line.fault("vat", "must be the negative of what it reverses");
         }
         if line.draft.booked_on < booked_on {
-            line.fault("booked_on", format!("must not be before {booked_on}, when what it reverses was booked"));
+            line.fault(
+                "booked_on",
+                format!("must not be before {booked_on}, when what it reverses was booked"),
+            );
         }
         if details.reason.is_none() {
             line.fault("reason", "must not be empty");
         }
-        let is_by_another = self.reversed.get(&original.id()).is_some_and(|by| Some(*by) != before.map(Identified::id));
+        let is_by_another = self
+            .reversed
+            .get(&original.id())
+            .is_some_and(|by| Some(*by) != before.map(Identified::id));
         if theirs.reverses.is_some() || is_by_another {
-            line.fault("reverses", "is the day of what is a reversal itself, or was reversed already");
+            line.fault(
+                "reverses",
+                "is the day of what is a reversal itself, or was reversed already",
+            );
         }
     }
 }
@@ -356,13 +418,20 @@ impl Draft {
 }
 
 /// The rows of the register that are like these, or like what these reverse.
-async fn like_them<M: Booking>(tx: &impl ConnectionTrait, lines: &[Line<Draft>]) -> Result<HashMap<(String, i32), M>>
+async fn like_them<M: Booking>(
+    tx: &impl ConnectionTrait,
+    lines: &[Line<Draft>],
+) -> Result<HashMap<(String, i32), M>>
 where
     <M::Entity as EntityTrait>::Column: Copy,
 {
     let activities: BTreeSet<_> = lines.iter().filter_map(|line| line.draft.activity_id).collect();
     let reversed = |draft: &Draft| draft.details.reverses.flatten().map(|(day, _)| day);
-    let days = || lines.iter().flat_map(|line| std::iter::once(line.draft.booked_on).chain(reversed(&line.draft)));
+    let days = || {
+        lines
+            .iter()
+            .flat_map(|line| std::iter::once(line.draft.booked_on).chain(reversed(&line.draft)))
+    };
     let texts: BTreeSet<&str> = lines.iter().map(|line| line.draft.text.as_str()).collect();
     let [activity, day, text, _] = M::name_columns();
     let columns = M::every_column();
@@ -370,7 +439,11 @@ where
         .columns(columns.iter().copied())
         .from(M::Entity::default())
         .and_where(among(tx.get_database_backend(), Expr::col(activity), activities))
-        .and_where(sea_orm::ExprTrait::between(Expr::col(day), days().min().unwrap_or_default(), days().max().unwrap_or_default()))
+        .and_where(sea_orm::ExprTrait::between(
+            Expr::col(day),
+            days().min().unwrap_or_default(),
+            days().max().unwrap_or_default(),
+        ))
         .and_where(among_words(tx.get_database_backend(), Expr::col(text), texts))
         .take();
     let found = crate::database::rows::<M>(tx, &select, &columns).await?;
@@ -407,22 +480,36 @@ where
         let rows = export.rows::<M>(ids).await?;
         let details: Vec<Details> = rows.iter().map(M::details).collect();
         let originals: Vec<Uuid> = details.iter().filter_map(|own| own.reverses).collect();
-        let originals: HashMap<Uuid, M> = export.rows::<M>(&originals).await?.into_iter().map(|row| (row.id(), row)).collect();
-        let agreements: BTreeSet<AgreementId> = details.iter().filter_map(|own| own.agreement).collect();
-        let agreements =
-            key_resolution::keys_of::<::entity::agreement::Model>(&export.tx, agreements.into_iter().map(|id| id.0).collect()).await?;
+        let originals: HashMap<Uuid, M> =
+            export.rows::<M>(&originals).await?.into_iter().map(|row| (row.id(), row)).collect();
+        let agreements: BTreeSet<AgreementId> =
+            details.iter().filter_map(|own| own.agreement).collect();
+        let agreements = key_resolution::keys_of::<::entity::agreement::Model>(
+            &export.tx,
+            agreements.into_iter().map(|id| id.0).collect(),
+        )
+        .await?;
         for (row, own) in rows.iter().zip(details) {
             let (activity, booked_on, text, _, amount) = row.parts();
-            let (activity, day, amount, text) =
-                (export.activity(Some(activity)), booked_on.to_string(), amount.to_string(), text.to_owned());
+            let (activity, day, amount, text) = (
+                export.activity(Some(activity)),
+                booked_on.to_string(),
+                amount.to_string(),
+                text.to_owned(),
+            );
             let agreement = export::key_in(&agreements, own.agreement);
-            let reverses = own.reverses.and_then(|id| originals.get(&id)).map(place).unwrap_or_default();
+            let reverses =
+                own.reverses.and_then(|id| originals.get(&id)).map(place).unwrap_or_default();
             let reason = own.reason.unwrap_or_default();
             if M::FILE == File::Costs {
                 let (member, organisation) = Party::columns(own.supplier);
                 let supplier = export.party(member, organisation);
-                let (vat, reference) = (export::optional(own.vat), own.reference.unwrap_or_default());
-                sheet.write([activity, day, amount, text, vat, supplier, reference, agreement, reverses, reason])?;
+                let (vat, reference) =
+                    (export::optional(own.vat), own.reference.unwrap_or_default());
+                sheet.write([
+                    activity, day, amount, text, vat, supplier, reference, agreement, reverses,
+                    reason,
+                ])?;
             } else {
                 sheet.write([activity, day, amount, text, agreement, reverses, reason])?;
             }
@@ -432,7 +519,8 @@ where
     export.end(sheet)
 }
 
-/// The day of a row, with its number among those like it unless it is the first: what a reversal names it by.
+/// The day of a row, with its number among those like it unless it is the first: what a reversal
+/// names it by.
 fn place<M: Booking>(row: &M) -> String {
     match row.parts() {
         (_, day, _, 1, _) => day.to_string(),

@@ -64,7 +64,8 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
 
 fn funding(cells: &mut Cells<'_>) -> Vec<FundingKind> {
     let words = cells.list("funding");
-    let mut kinds: Vec<FundingKind> = words.iter().map(|word| cells.faults.take("funding", word.parse())).collect();
+    let mut kinds: Vec<FundingKind> =
+        words.iter().map(|word| cells.faults.take("funding", word.parse())).collect();
     kinds.sort();
     kinds.dedup();
     kinds
@@ -74,7 +75,9 @@ fn funding(cells: &mut Cells<'_>) -> Vec<FundingKind> {
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Activities)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        import.check_keys::<activity::Model, _>(File::Activities, &mut lines, |draft| &draft.key).await?;
+        import
+            .check_keys::<activity::Model, _>(File::Activities, &mut lines, |draft| &draft.key)
+            .await?;
         merge(import, lines).await?;
     }
     Ok(())
@@ -82,13 +85,27 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
-    let existing = key_resolution::existing::<activity::Model>(import.tx(), &own, &activity::Model::every_column()).await?;
+    let existing = key_resolution::existing::<activity::Model>(
+        import.tx(),
+        &own,
+        &activity::Model::every_column(),
+    )
+    .await?;
     let existing = whole(import.tx(), existing).await?;
     let contacts = lines.iter().flat_map(|line| [&line.draft.board_contact, &line.draft.lead]);
     let contacts = key_resolution::given(contacts.map(|key| key.as_ref()?.as_deref()));
-    let contacts = key_resolution::references::<contact::Model, ContactId>(import, "contact", File::Contacts, contacts).await?;
+    let contacts = key_resolution::references::<contact::Model, ContactId>(
+        import,
+        "contact",
+        File::Contacts,
+        contacts,
+    )
+    .await?;
     let slugs = lines.iter().map(|line| line.draft.slug.clone()).collect();
-    let mut slugs = Claims::new(key_resolution::owners::<activity::Model>(import.tx(), activity::Column::Slug, &slugs).await?);
+    let mut slugs = Claims::new(
+        key_resolution::owners::<activity::Model>(import.tx(), activity::Column::Slug, &slugs)
+            .await?,
+    );
     let mut batch = Batch::default();
     for mut line in lines {
         let before = existing.get(&line.draft.key);
@@ -96,7 +113,10 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let id = old.map_or_else(ActivityId::new, |old| old.id);
         let slug = line.draft.slug.clone();
         if let Some(old) = old.filter(|old| old.slug != slug) {
-            line.fault("slug", format!("must stay {}, since tokens and scripts rely on it", old.slug));
+            line.fault(
+                "slug",
+                format!("must stay {}, since tokens and scripts rely on it", old.slug),
+            );
         } else if !slugs.take(id.0, None, Some(&slug).filter(|slug| !slug.is_empty())) {
             line.fault("slug", "is that of another activity too");
         }
@@ -108,7 +128,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             Some(key) => contacts.find(&mut line, "lead", key.as_deref()),
             None => old.and_then(|old| old.lead_contact_id),
         };
-        let Some(draft) = import.accept(File::Activities, |draft| draft.key.clone(), line) else { continue };
+        let Some(draft) = import.accept(File::Activities, |draft| draft.key.clone(), line) else {
+            continue;
+        };
         let row = activity::Model {
             id,
             import_key: old.map_or(Some(draft.key), |old| old.import_key.clone()),
@@ -121,23 +143,40 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             lead_contact_id,
             decision_id: old.and_then(|old| old.decision_id),
         };
-        let texts = activity_text::Model { activity_id: id, purpose: draft.purpose, goal: draft.goal };
+        let texts =
+            activity_text::Model { activity_id: id, purpose: draft.purpose, goal: draft.goal };
         let decision = before.and_then(|before| before.decision.clone());
-        import.put(File::Activities, before, Whole { row, texts, funding: draft.funding, decision }, &mut batch)?;
+        import.put(
+            File::Activities,
+            before,
+            Whole { row, texts, funding: draft.funding, decision },
+            &mut batch,
+        )?;
     }
     write(import.tx(), batch).await?;
     import.settle().await
 }
 
 /// The activities with what belongs to each.
-async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, activity::Model>) -> Result<HashMap<String, Whole>> {
-    let keys: HashMap<ActivityId, String> = rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
+async fn whole(
+    tx: &impl ConnectionTrait,
+    rows: HashMap<String, activity::Model>,
+) -> Result<HashMap<String, Whole>> {
+    let keys: HashMap<ActivityId, String> =
+        rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
     let wholes = forms::activities(tx, rows.into_values().collect()).await?;
-    Ok(wholes.into_iter().filter_map(|whole| Some((keys.get(&whole.row.id)?.clone(), whole))).collect())
+    Ok(wholes
+        .into_iter()
+        .filter_map(|whole| Some((keys.get(&whole.row.id)?.clone(), whole)))
+        .collect())
 }
 
-async fn funding_of(tx: &impl ConnectionTrait, ids: BTreeSet<ActivityId>) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
-    let theirs = among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), ids);
+async fn funding_of(
+    tx: &impl ConnectionTrait,
+    ids: BTreeSet<ActivityId>,
+) -> Result<HashMap<ActivityId, Vec<FundingKind>>> {
+    let theirs =
+        among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), ids);
     let mut of: HashMap<ActivityId, Vec<FundingKind>> = HashMap::new();
     for row in activity_funding::Entity::find().filter(theirs).all(tx).await? {
         of.entry(row.activity_id).or_default().push(row.kind);
@@ -149,15 +188,21 @@ async fn funding_of(tx: &impl ConnectionTrait, ids: BTreeSet<ActivityId>) -> Res
 async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
     let changed = batch.changed.iter().map(|whole| whole.row.id).collect::<Vec<_>>();
     if !changed.is_empty() {
-        let theirs = among(tx.get_database_backend(), Expr::col(activity_funding::Column::ActivityId), changed);
+        let theirs = among(
+            tx.get_database_backend(),
+            Expr::col(activity_funding::Column::ActivityId),
+            changed,
+        );
         activity_funding::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
     let funding = batch.changed.iter().chain(&batch.added).flat_map(|whole| {
-        let way = |kind: &FundingKind| activity_funding::Model { activity_id: whole.row.id, kind: *kind };
+        let way =
+            |kind: &FundingKind| activity_funding::Model { activity_id: whole.row.id, kind: *kind };
         whole.funding.iter().map(way)
     });
     let funding: Vec<_> = funding.collect();
-    let texts: Vec<_> = batch.changed.iter().chain(&batch.added).map(|whole| whole.texts.clone()).collect();
+    let texts: Vec<_> =
+        batch.changed.iter().chain(&batch.added).map(|whole| whole.texts.clone()).collect();
     replace(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
     insert(tx, batch.added.into_iter().map(|whole| whole.row).collect()).await?;
     replace(tx, texts).await?;
@@ -180,7 +225,9 @@ struct ReportDraft {
 impl ReportDraft {
     /// What names it; empty when the activity is not known.
     fn name(&self) -> String {
-        self.activity_id.map(|activity| name_of_report(activity, &self.period, self.reported_at)).unwrap_or_default()
+        self.activity_id
+            .map(|activity| name_of_report(activity, &self.period, self.reported_at))
+            .unwrap_or_default()
     }
 }
 
@@ -206,8 +253,11 @@ fn read_report(cells: &mut Cells<'_>) -> Option<ReportDraft> {
 pub(super) async fn import_status_reports(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::StatusReports)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read_report)? {
-        let activities =
-            key_resolution::activities(import, key_resolution::given(lines.iter().map(|line| Some(line.draft.activity.as_str())))).await?;
+        let activities = key_resolution::activities(
+            import,
+            key_resolution::given(lines.iter().map(|line| Some(line.draft.activity.as_str()))),
+        )
+        .await?;
         for line in &mut lines {
             let activity = line.draft.activity.clone();
             line.draft.activity_id = activities.find(line, "activity", Some(&activity));
@@ -219,21 +269,37 @@ pub(super) async fn import_status_reports(import: &mut Import<'_>) -> Result<()>
 }
 
 async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -> Result<()> {
-    let activities: BTreeSet<ActivityId> = lines.iter().filter_map(|line| line.draft.activity_id).collect();
-    let theirs = among(import.tx().get_database_backend(), Expr::col(status_report::Column::ActivityId), activities);
+    let activities: BTreeSet<ActivityId> =
+        lines.iter().filter_map(|line| line.draft.activity_id).collect();
+    let theirs = among(
+        import.tx().get_database_backend(),
+        Expr::col(status_report::Column::ActivityId),
+        activities,
+    );
     let existing = status_report::Entity::find().filter(theirs).all(import.tx()).await?.into_iter();
     let named: BTreeSet<String> = lines.iter().map(|line| line.draft.name()).collect();
-    let existing = existing.map(|row| (name_of_report(row.activity_id, &row.period, row.reported_at), row));
+    let existing =
+        existing.map(|row| (name_of_report(row.activity_id, &row.period, row.reported_at), row));
     let existing: Vec<_> = existing.filter(|(name, _)| named.contains(name)).collect();
-    let mut texts = status_reports::texts_of(import.tx(), &existing.iter().map(|(_, row)| row.id).collect::<Vec<_>>()).await?;
+    let mut texts = status_reports::texts_of(
+        import.tx(),
+        &existing.iter().map(|(_, row)| row.id).collect::<Vec<_>>(),
+    )
+    .await?;
     let whole = |(name, row): (String, status_report::Model)| {
-        let texts = status_report_text::Model { status_report_id: row.id, ..texts.remove(&row.id).unwrap_or_default() };
+        let texts = status_report_text::Model {
+            status_report_id: row.id,
+            ..texts.remove(&row.id).unwrap_or_default()
+        };
         (name, status_reports::Whole { row, texts })
     };
-    let existing: HashMap<String, status_reports::Whole> = existing.into_iter().map(whole).collect();
+    let existing: HashMap<String, status_reports::Whole> =
+        existing.into_iter().map(whole).collect();
     let mut batch = Batch::default();
     for line in lines {
-        let Some(draft) = import.accept(File::StatusReports, |_| String::new(), line) else { continue };
+        let Some(draft) = import.accept(File::StatusReports, |_| String::new(), line) else {
+            continue;
+        };
         let Some(activity_id) = draft.activity_id else { continue };
         let before = existing.get(&draft.name());
         let id = before.map_or_else(StatusReportId::new, |before| before.row.id);
@@ -251,18 +317,30 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
             deviations: draft.deviations,
             next_steps: draft.next_steps,
         };
-        import.put(File::StatusReports, before, status_reports::Whole { row, texts }, &mut batch)?;
+        import.put(
+            File::StatusReports,
+            before,
+            status_reports::Whole { row, texts },
+            &mut batch,
+        )?;
     }
     write_reports(import.tx(), batch).await?;
     import.settle().await
 }
 
-async fn write_reports(tx: &impl ConnectionTrait, batch: Batch<status_reports::Whole>) -> Result<()> {
-    let apart = |wholes: Vec<status_reports::Whole>| wholes.into_iter().map(|whole| (whole.row, whole.texts)).unzip();
+async fn write_reports(
+    tx: &impl ConnectionTrait,
+    batch: Batch<status_reports::Whole>,
+) -> Result<()> {
+    let apart = |wholes: Vec<status_reports::Whole>| {
+        wholes.into_iter().map(|whole| (whole.row, whole.texts)).unzip()
+    };
     let (added, added_texts) = apart(batch.added);
     let (changed, changed_texts) = apart(batch.changed);
     Batch::<status_report::Model> { added, changed }.write(tx).await?;
-    Batch::<status_report_text::Model> { added: added_texts, changed: changed_texts }.write(tx).await
+    Batch::<status_report_text::Model> { added: added_texts, changed: changed_texts }
+        .write(tx)
+        .await
 }
 
 /// Writes activities.csv.
@@ -271,13 +349,24 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Activities, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<activity::Model> = export.rows(ids).await?;
-        let mut texts = texts_of(&export.tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        let mut texts =
+            texts_of(&export.tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
         let mut funding = funding_of(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
-        let contacts = rows.iter().flat_map(|row| [row.board_contact_id, row.lead_contact_id]).flatten();
-        let contacts = key_resolution::keys_of::<contact::Model>(&export.tx, contacts.map(Into::into).collect()).await?;
+        let contacts =
+            rows.iter().flat_map(|row| [row.board_contact_id, row.lead_contact_id]).flatten();
+        let contacts = key_resolution::keys_of::<contact::Model>(
+            &export.tx,
+            contacts.map(Into::into).collect(),
+        )
+        .await?;
         for row in rows {
             let texts = texts.remove(&row.id).unwrap_or_default();
-            let funding: Vec<&str> = funding.remove(&row.id).unwrap_or_default().into_iter().map(FundingKind::word).collect();
+            let funding: Vec<&str> = funding
+                .remove(&row.id)
+                .unwrap_or_default()
+                .into_iter()
+                .map(FundingKind::word)
+                .collect();
             sheet.write([
                 row.key(),
                 row.slug,
@@ -300,13 +389,22 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 pub(super) async fn export_status_reports(export: &mut Export<'_>) -> Result<()> {
     use status_report::Column::{ActivityId, Id, Period, ReportedAt};
     let name = |row: &status_report::Model| {
-        format!("{}\0{}\0{}", export.activity(Some(row.activity_id)), row.period, row.reported_at.to_rfc3339())
+        format!(
+            "{}\0{}\0{}",
+            export.activity(Some(row.activity_id)),
+            row.period,
+            row.reported_at.to_rfc3339()
+        )
     };
     let order = export.in_order(&[Id, ActivityId, Period, ReportedAt], name).await?;
     let mut sheet = export.begin(File::StatusReports, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<status_report::Model> = export.rows(ids).await?;
-        let mut texts = status_reports::texts_of(&export.tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        let mut texts = status_reports::texts_of(
+            &export.tx,
+            &rows.iter().map(|row| row.id).collect::<Vec<_>>(),
+        )
+        .await?;
         for row in rows {
             let texts = texts.remove(&row.id).unwrap_or_default();
             sheet.write([

@@ -11,7 +11,10 @@ use ::entity::{
     template, template_version,
 };
 use chrono::{DateTime, NaiveDate, Utc};
-use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement, sea_query::Expr};
+use sea_orm::{
+    ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, Statement,
+    sea_query::Expr,
+};
 
 use super::{
     File,
@@ -92,26 +95,45 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         fee_per_mille: cells.optional_decimal("fee_per_mille"),
         vat_rate: cells.optional("vat_rate"),
         withdrawn_on: cells.given("withdrawn_on").then(|| cells.optional_day("withdrawn_on")),
-        termination_reason: cells.given("termination_reason").then(|| cells.optional_text("termination_reason", TEXT)),
+        termination_reason: cells
+            .given("termination_reason")
+            .then(|| cells.optional_text("termination_reason", TEXT)),
         replaces: cells.given("replaces").then(|| cells.optional_key("replaces")),
-        parameters: cells.given("parameters").then(|| cells.optional_text("parameters", PARAMETERS)),
+        parameters: cells
+            .given("parameters")
+            .then(|| cells.optional_text("parameters", PARAMETERS)),
         fee_cap: cells.given("fee_cap").then(|| cells.optional_decimal("fee_cap")),
         fee_minimum: cells.given("fee_minimum").then(|| cells.optional_decimal("fee_minimum")),
-        fee_allocation_basis: cells.given("fee_allocation_basis").then(|| cells.optional("fee_allocation_basis")),
-        notice_end_decided_on: cells.given("notice_end_decided_on").then(|| cells.optional_day("notice_end_decided_on")),
+        fee_allocation_basis: cells
+            .given("fee_allocation_basis")
+            .then(|| cells.optional("fee_allocation_basis")),
+        notice_end_decided_on: cells
+            .given("notice_end_decided_on")
+            .then(|| cells.optional_day("notice_end_decided_on")),
     };
     // Nobody noted when an old contract was offered: at the latest on the day that it was signed.
-    let offered_at = draft.offered_at.or_else(|| draft.signed_on.filter(|_| draft.number.is_some()).map(start_of));
+    let offered_at = draft
+        .offered_at
+        .or_else(|| draft.signed_on.filter(|_| draft.number.is_some()).map(start_of));
     let draft = Draft { offered_at, ..draft };
     cells.check(|faults| check(&draft, faults));
     Some(draft)
 }
 
-/// What the cells together can't say, but for what hangs on the row that is there already: see [`check_days`].
+/// What the cells together can't say, but for what hangs on the row that is there already: see
+/// [`check_days`].
 fn check(draft: &Draft, faults: &mut Faults) {
     if draft.kind == AgreementKind::Participation {
-        faults.expect(draft.activity.is_some(), "activity", "must not be empty: one takes part in an activity");
-        faults.expect(draft.direction != Direction::Cost, "direction", "must not be COST: who takes part is not paid for it");
+        faults.expect(
+            draft.activity.is_some(),
+            "activity",
+            "must not be empty: one takes part in an activity",
+        );
+        faults.expect(
+            draft.direction != Direction::Cost,
+            "direction",
+            "must not be COST: who takes part is not paid for it",
+        );
     }
     let is_whole = draft.template.is_some() == draft.template_version.is_some();
     faults.expect(is_whole, "template_version", "must be given together with template");
@@ -120,13 +142,30 @@ fn check(draft: &Draft, faults: &mut Faults) {
         "number",
         "must be given together with offered_at or signed_on: a draft has none of them",
     );
-    faults.expect(draft.renewal_months.is_none() || draft.ends_on.is_some(), "renewal_months", "needs ends_on, the end of the first term");
+    faults.expect(
+        draft.renewal_months.is_none() || draft.ends_on.is_some(),
+        "renewal_months",
+        "needs ends_on, the end of the first term",
+    );
     match draft.fee_basis {
         Some(basis) => {
-            check_sums(faults, basis, ("fee_amount", draft.fee_amount), ("fee_per_mille", draft.fee_per_mille));
-            faults.expect(draft.vat_rate.is_some(), "vat_rate", "must not be empty where there is a fee");
+            check_sums(
+                faults,
+                basis,
+                ("fee_amount", draft.fee_amount),
+                ("fee_per_mille", draft.fee_per_mille),
+            );
+            faults.expect(
+                draft.vat_rate.is_some(),
+                "vat_rate",
+                "must not be empty where there is a fee",
+            );
             // What was offered once is history.
-            faults.expect(draft.number.is_some() || draft.vat_rate != Some(VatRate::Zero), "vat_rate", NO_RATE_OF_ZERO);
+            faults.expect(
+                draft.number.is_some() || draft.vat_rate != Some(VatRate::Zero),
+                "vat_rate",
+                NO_RATE_OF_ZERO,
+            );
         }
         None => {
             let columns = [
@@ -142,20 +181,43 @@ fn check(draft: &Draft, faults: &mut Faults) {
     let (cap, minimum) = (draft.fee_cap.flatten(), draft.fee_minimum.flatten());
     for (column, limit) in [("fee_cap", cap), ("fee_minimum", minimum)] {
         let has_rate = draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation);
-        faults.expect(has_rate || limit.is_none(), column, "must be empty but for PER_MILLE_OF_ALLOCATION");
-        faults.expect(limit.is_none_or(|limit| limit >= Money::ZERO), column, "must not be negative");
+        faults.expect(
+            has_rate || limit.is_none(),
+            column,
+            "must be empty but for PER_MILLE_OF_ALLOCATION",
+        );
+        faults.expect(
+            limit.is_none_or(|limit| limit >= Money::ZERO),
+            column,
+            "must not be negative",
+        );
     }
-    faults.expect(minimum.zip(cap).is_none_or(|(minimum, cap)| minimum <= cap), "fee_cap", "must not be below fee_minimum");
-    let fits = draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation) || draft.fee_allocation_basis.flatten().is_none();
+    faults.expect(
+        minimum.zip(cap).is_none_or(|(minimum, cap)| minimum <= cap),
+        "fee_cap",
+        "must not be below fee_minimum",
+    );
+    let fits = draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation)
+        || draft.fee_allocation_basis.flatten().is_none();
     faults.expect(fits, "fee_allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
     let is_decided = draft.notice_end_decided_on.flatten().is_some();
-    faults.expect(!is_decided || draft.notice_given_on.is_some(), "notice_end_decided_on", "must be empty where no notice was given");
+    faults.expect(
+        !is_decided || draft.notice_given_on.is_some(),
+        "notice_end_decided_on",
+        "must be empty where no notice was given",
+    );
     if let Some(Some(parameters)) = &draft.parameters {
         match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters) {
             Ok(given) => {
                 let texts = given.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
-                let problem = texts.into_iter().find_map(|(name, text)| Some(format!("{name} {}", unprintable(text.trim())?)));
-                faults.expect(problem.is_none(), "parameters", problem.as_deref().unwrap_or_default());
+                let problem = texts
+                    .into_iter()
+                    .find_map(|(name, text)| Some(format!("{name} {}", unprintable(text.trim())?)));
+                faults.expect(
+                    problem.is_none(),
+                    "parameters",
+                    problem.as_deref().unwrap_or_default(),
+                );
             }
             Err(_) => faults.add("parameters", "is not a JSON object"),
         }
@@ -165,16 +227,45 @@ fn check(draft: &Draft, faults: &mut Faults) {
 /// The order of an agreement's days.
 fn check_days(row: &agreement::Model, faults: &mut Faults) {
     let offered_on = row.offered_at.map(day_of);
-    let not_before =
-        |later: Option<NaiveDate>, earlier: Option<NaiveDate>| later.zip(earlier).is_none_or(|(later, earlier)| later >= earlier);
-    faults.expect(not_before(row.ends_on, Some(row.starts_on)), "ends_on", "must not be before starts_on");
-    faults.expect(row.signed_on.is_none() || offered_on.is_some(), "signed_on", "must be empty for what was not offered");
-    faults.expect(not_before(row.signed_on, offered_on), "signed_on", "must not be before the day of offered_at");
-    faults.expect(not_before(row.withdrawn_on, offered_on), "withdrawn_on", "must not be before the day of offered_at");
+    let not_before = |later: Option<NaiveDate>, earlier: Option<NaiveDate>| {
+        later.zip(earlier).is_none_or(|(later, earlier)| later >= earlier)
+    };
+    faults.expect(
+        not_before(row.ends_on, Some(row.starts_on)),
+        "ends_on",
+        "must not be before starts_on",
+    );
+    faults.expect(
+        row.signed_on.is_none() || offered_on.is_some(),
+        "signed_on",
+        "must be empty for what was not offered",
+    );
+    faults.expect(
+        not_before(row.signed_on, offered_on),
+        "signed_on",
+        "must not be before the day of offered_at",
+    );
+    faults.expect(
+        not_before(row.withdrawn_on, offered_on),
+        "withdrawn_on",
+        "must not be before the day of offered_at",
+    );
     if row.notice_given_on.is_some() {
-        faults.expect(row.signed_on.is_some(), "notice_given_on", "must be empty for what was not signed");
-        faults.expect(row.ends_on.is_some(), "notice_given_on", "needs ends_on, the last day in force");
-        faults.expect(not_before(row.notice_given_on, row.signed_on), "notice_given_on", "must not be before signed_on");
+        faults.expect(
+            row.signed_on.is_some(),
+            "notice_given_on",
+            "must be empty for what was not signed",
+        );
+        faults.expect(
+            row.ends_on.is_some(),
+            "notice_given_on",
+            "needs ends_on, the last day in force",
+        );
+        faults.expect(
+            not_before(row.notice_given_on, row.signed_on),
+            "notice_given_on",
+            "must not be before signed_on",
+        );
     }
 }
 
@@ -185,10 +276,13 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let mut postponed = Vec::new();
     let mut has_changed = false;
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        import.check_keys::<agreement::Model, _>(File::Agreements, &mut lines, |draft| &draft.key).await?;
+        import
+            .check_keys::<agreement::Model, _>(File::Agreements, &mut lines, |draft| &draft.key)
+            .await?;
         postponed.extend(merge(import, lines, false, &mut has_changed).await?);
     }
-    // A successor may stand further up than what it replaces: it waits for that, as long as that helps.
+    // A successor may stand further up than what it replaces: it waits for that, as long as that
+    // helps.
     let mut is_last = false;
     while !postponed.is_empty() {
         let count = postponed.len();
@@ -199,8 +293,13 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         }
         is_last = postponed.len() == count;
     }
-    // Where some are in force beside each other, the import is refused, and what it wrote is never committed.
-    if has_changed && refuse_overlaps(import).await? { Ok(()) } else { overlaps::check_now(import.tx()).await }
+    // Where some are in force beside each other, the import is refused, and what it wrote is never
+    // committed.
+    if has_changed && refuse_overlaps(import).await? {
+        Ok(())
+    } else {
+        overlaps::check_now(import.tx()).await
+    }
 }
 
 /// What a chunk's rows refer to.
@@ -215,9 +314,21 @@ struct Known {
 }
 
 /// Merges rows into the register, but for those whose predecessor isn't there yet.
-async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, has_changed: &mut bool) -> Result<Vec<Line<Draft>>> {
-    let replaced = key_resolution::given(lines.iter().map(|line| line.draft.replaces.as_ref()?.as_deref()));
-    let replaced = key_resolution::references::<agreement::Model, AgreementId>(import, "agreement", File::Agreements, replaced).await?;
+async fn merge(
+    import: &mut Import<'_>,
+    lines: Vec<Line<Draft>>,
+    is_last: bool,
+    has_changed: &mut bool,
+) -> Result<Vec<Line<Draft>>> {
+    let replaced =
+        key_resolution::given(lines.iter().map(|line| line.draft.replaces.as_ref()?.as_deref()));
+    let replaced = key_resolution::references::<agreement::Model, AgreementId>(
+        import,
+        "agreement",
+        File::Agreements,
+        replaced,
+    )
+    .await?;
     let waits = |line: &Line<Draft>| {
         let replaces = line.draft.replaces.iter().flatten().next();
         !is_last && replaces.is_some_and(|key| *key != line.draft.key && replaced.is_missing(key))
@@ -225,27 +336,62 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, 
     let (postponed, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(waits);
 
     let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
-    let existing = key_resolution::existing::<agreement::Model>(import.tx(), &own, &agreement::Model::every_column()).await?;
-    let versions = lines.iter().filter_map(|line| line.draft.template.clone().zip(line.draft.template_version)).collect();
+    let existing = key_resolution::existing::<agreement::Model>(
+        import.tx(),
+        &own,
+        &agreement::Model::every_column(),
+    )
+    .await?;
+    let versions = lines
+        .iter()
+        .filter_map(|line| line.draft.template.clone().zip(line.draft.template_version))
+        .collect();
     let known = Known {
-        frozen: lifecycle::with_document(import.tx(), existing.values().map(|row| row.id).collect()).await?,
+        frozen: lifecycle::with_document(
+            import.tx(),
+            existing.values().map(|row| row.id).collect(),
+        )
+        .await?,
         existing: whole(import.tx(), existing).await?,
-        activities: key_resolution::activities(import, key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())))
-            .await?,
-        parties: key_resolution::parties(import, key_resolution::given(lines.iter().map(|line| Some(line.draft.counterparty.as_str()))))
-            .await?,
+        activities: key_resolution::activities(
+            import,
+            key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+        )
+        .await?,
+        parties: key_resolution::parties(
+            import,
+            key_resolution::given(lines.iter().map(|line| Some(line.draft.counterparty.as_str()))),
+        )
+        .await?,
         versions: key_resolution::template_versions(import, versions).await?,
         replaced,
     };
     let numbers = lines.iter().filter_map(|line| line.draft.number.clone()).collect();
-    let mut numbers = Claims::new(key_resolution::owners::<agreement::Model>(import.tx(), agreement::Column::Number, &numbers).await?);
+    let mut numbers = Claims::new(
+        key_resolution::owners::<agreement::Model>(
+            import.tx(),
+            agreement::Column::Number,
+            &numbers,
+        )
+        .await?,
+    );
     let mut successors = Claims::new(successors_of(import.tx(), &lines, &known).await?);
 
-    let circle: BTreeSet<String> = if is_last { lines.iter().map(|line| line.draft.key.clone()).collect() } else { BTreeSet::new() };
+    let circle: BTreeSet<String> = if is_last {
+        lines.iter().map(|line| line.draft.key.clone()).collect()
+    } else {
+        BTreeSet::new()
+    };
     let mut batch = Batch::default();
     let mut predecessors = BTreeSet::new();
     for mut line in lines {
-        if line.draft.replaces.iter().flatten().any(|key| *key == line.draft.key || circle.contains(key)) {
+        if line
+            .draft
+            .replaces
+            .iter()
+            .flatten()
+            .any(|key| *key == line.draft.key || circle.contains(key))
+        {
             line.fault("replaces", "leads back to the agreement itself");
             line.draft.replaces = None;
         }
@@ -255,16 +401,25 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool, 
             refuse_changes(&mut line, before, &after);
         }
         let old = before.map(|before| &before.row);
-        if !numbers.take(after.row.id.0, old.and_then(|old| old.number.as_ref()), after.row.number.as_ref()) {
+        if !numbers.take(
+            after.row.id.0,
+            old.and_then(|old| old.number.as_ref()),
+            after.row.number.as_ref(),
+        ) {
             line.fault("number", "is that of another agreement too");
         }
-        if !successors.take(after.row.id.0, old.and_then(|old| old.replaces_id.as_ref()), after.row.replaces_id.as_ref()) {
+        if !successors.take(
+            after.row.id.0,
+            old.and_then(|old| old.replaces_id.as_ref()),
+            after.row.replaces_id.as_ref(),
+        ) {
             line.fault("replaces", "is replaced by another agreement already");
         }
         if import.accept(File::Agreements, |draft| draft.key.clone(), line).is_none() {
             continue;
         }
-        let relation = |whole: &Whole| (whole.row.replaces_id, whole.row.signed_on, whole.row.starts_on);
+        let relation =
+            |whole: &Whole| (whole.row.replaces_id, whole.row.signed_on, whole.row.starts_on);
         if before.map(relation) != Some(relation(&after)) {
             predecessors.extend(before.and_then(|before| before.row.replaces_id));
             predecessors.extend(after.row.replaces_id);
@@ -291,11 +446,17 @@ fn refuse_changes(line: &mut Line<Draft>, before: &Whole, after: &Whole) {
 
 fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole {
     let old = before.map(|before| &before.row);
-    let (activity, counterparty, replaces) = (line.draft.activity.clone(), line.draft.counterparty.clone(), line.draft.replaces.clone());
+    let (activity, counterparty, replaces) =
+        (line.draft.activity.clone(), line.draft.counterparty.clone(), line.draft.replaces.clone());
     let activity_id = known.activities.find(line, "activity", activity.as_deref());
     let party = known.parties.find(line, "counterparty", Some(&counterparty));
     let (member_id, organisation_id) = Party::columns(party);
-    let version = line.draft.template.as_deref().zip(line.draft.template_version).map(|(slug, version)| version_name(slug, version));
+    let version = line
+        .draft
+        .template
+        .as_deref()
+        .zip(line.draft.template_version)
+        .map(|(slug, version)| version_name(slug, version));
     let template_version_id = known.versions.find(line, "template_version", version.as_deref());
     let replaces_id = match replaces {
         Some(key) => known.replaced.find(line, "replaces", key.as_deref()),
@@ -305,7 +466,8 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
     let withdrawn_on = draft.withdrawn_on.unwrap_or_else(|| old.and_then(|old| old.withdrawn_on));
     // What was withdrawn replaces nothing, though an older export says so.
     let replaces_id = replaces_id.filter(|_| withdrawn_on.is_none());
-    // What a file without the columns says nothing about stays, as long as there is a rate that it is of.
+    // What a file without the columns says nothing about stays, as long as there is a rate that it
+    // is of.
     let kept = old.filter(|_| draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
     let mut row = agreement::Model {
         id: old.map_or_else(AgreementId::new, |old| old.id),
@@ -326,7 +488,10 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         signed_on: draft.signed_on,
         withdrawn_on,
         notice_given_on: draft.notice_given_on,
-        termination_reason: draft.termination_reason.clone().unwrap_or_else(|| old.and_then(|old| old.termination_reason.clone())),
+        termination_reason: draft
+            .termination_reason
+            .clone()
+            .unwrap_or_else(|| old.and_then(|old| old.termination_reason.clone())),
         replaces_id,
         replaced_from: old.and_then(|old| old.replaced_from),
         deadline_on: None,
@@ -336,7 +501,9 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         fee_per_mille: draft.fee_per_mille,
         fee_cap: draft.fee_cap.unwrap_or_else(|| kept?.fee_cap),
         fee_minimum: draft.fee_minimum.unwrap_or_else(|| kept?.fee_minimum),
-        fee_allocation_basis: draft.fee_allocation_basis.unwrap_or_else(|| kept?.fee_allocation_basis),
+        fee_allocation_basis: draft
+            .fee_allocation_basis
+            .unwrap_or_else(|| kept?.fee_allocation_basis),
         vat_rate: draft.vat_rate,
         decision_id: old.and_then(|old| old.decision_id),
         notice_end_decided_on: draft
@@ -347,11 +514,16 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
     let old_parameters = before.and_then(|before| before.parameters.clone());
     let parameters = match draft.parameters.clone() {
         // What only looks otherwise stays as it is.
-        Some(new) if before.is_some() && is_same_json(new.as_deref(), old_parameters.as_deref()) => old_parameters,
+        Some(new)
+            if before.is_some() && is_same_json(new.as_deref(), old_parameters.as_deref()) =>
+        {
+            old_parameters
+        }
         Some(new) => new,
         None => old_parameters,
     };
-    // Only of a term that could be read: no months stand where they could not, and no term is prolonged by none.
+    // Only of a term that could be read: no months stand where they could not, and no term is
+    // prolonged by none.
     if line.faults.is_empty() {
         check_days(&row, &mut line.faults);
         (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
@@ -361,42 +533,75 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
 
 /// Whether two texts say the same; nothing is as good as no parameters.
 fn is_same_json(one: Option<&str>, other: Option<&str>) -> bool {
-    let parse = |text: Option<&str>| serde_json::from_str::<serde_json::Value>(text.unwrap_or("{}")).ok();
+    let parse =
+        |text: Option<&str>| serde_json::from_str::<serde_json::Value>(text.unwrap_or("{}")).ok();
     parse(one) == parse(other)
 }
 
 /// The agreements with their parameters.
-async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, agreement::Model>) -> Result<HashMap<String, Whole>> {
-    let keys: HashMap<AgreementId, String> = rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
+async fn whole(
+    tx: &impl ConnectionTrait,
+    rows: HashMap<String, agreement::Model>,
+) -> Result<HashMap<String, Whole>> {
+    let keys: HashMap<AgreementId, String> =
+        rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
     let wholes = forms::agreements(tx, rows.into_values().collect()).await?;
-    Ok(wholes.into_iter().filter_map(|whole| Some((keys.get(&whole.row.id)?.clone(), whole))).collect())
+    Ok(wholes
+        .into_iter()
+        .filter_map(|whole| Some((keys.get(&whole.row.id)?.clone(), whole)))
+        .collect())
 }
 
-async fn parameters_of(tx: &impl ConnectionTrait, ids: BTreeSet<AgreementId>) -> Result<HashMap<AgreementId, String>> {
-    let theirs = among(tx.get_database_backend(), Expr::col(agreement_parameters::Column::AgreementId), ids);
+async fn parameters_of(
+    tx: &impl ConnectionTrait,
+    ids: BTreeSet<AgreementId>,
+) -> Result<HashMap<AgreementId, String>> {
+    let theirs =
+        among(tx.get_database_backend(), Expr::col(agreement_parameters::Column::AgreementId), ids);
     let found = agreement_parameters::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect())
 }
 
 /// Which agreement replaces each of those that the rows replace.
-async fn successors_of(tx: &impl ConnectionTrait, lines: &[Line<Draft>], known: &Known) -> Result<HashMap<AgreementId, uuid::Uuid>> {
-    let replaced: BTreeSet<AgreementId> =
-        lines.iter().filter_map(|line| known.replaced.get(line.draft.replaces.as_ref()?.as_deref()?)).collect();
+async fn successors_of(
+    tx: &impl ConnectionTrait,
+    lines: &[Line<Draft>],
+    known: &Known,
+) -> Result<HashMap<AgreementId, uuid::Uuid>> {
+    let replaced: BTreeSet<AgreementId> = lines
+        .iter()
+        .filter_map(|line| known.replaced.get(line.draft.replaces.as_ref()?.as_deref()?))
+        .collect();
     if replaced.is_empty() {
         return Ok(HashMap::new());
     }
-    let theirs = among(tx.get_database_backend(), Expr::col(agreement::Column::ReplacesId), replaced);
+    let theirs =
+        among(tx.get_database_backend(), Expr::col(agreement::Column::ReplacesId), replaced);
     let found = agreement::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().filter_map(|row| Some((row.replaces_id?, row.id.0))).collect())
 }
 
 async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
     let all = || batch.changed.iter().chain(&batch.added);
-    let row = |whole: &Whole| Some(agreement_parameters::Model { agreement_id: whole.row.id, parameters: whole.parameters.clone()? });
+    let row = |whole: &Whole| {
+        Some(agreement_parameters::Model {
+            agreement_id: whole.row.id,
+            parameters: whole.parameters.clone()?,
+        })
+    };
     let parameters: Vec<_> = all().filter_map(row).collect();
-    let without: Vec<AgreementId> = batch.changed.iter().filter(|whole| whole.parameters.is_none()).map(|whole| whole.row.id).collect();
+    let without: Vec<AgreementId> = batch
+        .changed
+        .iter()
+        .filter(|whole| whole.parameters.is_none())
+        .map(|whole| whole.row.id)
+        .collect();
     if !without.is_empty() {
-        let theirs = among(tx.get_database_backend(), Expr::col(agreement_parameters::Column::AgreementId), without);
+        let theirs = among(
+            tx.get_database_backend(),
+            Expr::col(agreement_parameters::Column::AgreementId),
+            without,
+        );
         agreement_parameters::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
     rewrite(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
@@ -404,10 +609,12 @@ async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
     replace(tx, parameters).await
 }
 
-/// Replaces rows that are there: those whose text is kept one by one, since the database lets nothing but an UPDATE near them.
+/// Replaces rows that are there: those whose text is kept one by one, since the database lets
+/// nothing but an UPDATE near them.
 async fn rewrite(tx: &impl ConnectionTrait, rows: Vec<agreement::Model>) -> Result<()> {
     let frozen = lifecycle::with_document(tx, rows.iter().map(|row| row.id).collect()).await?;
-    let (kept, others): (Vec<_>, Vec<_>) = rows.into_iter().partition(|row| frozen.contains(&row.id));
+    let (kept, others): (Vec<_>, Vec<_>) =
+        rows.into_iter().partition(|row| frozen.contains(&row.id));
     for row in kept {
         agreement::Entity::update(row.into_active_model().reset_all()).validate()?.exec(tx).await?;
     }
@@ -415,22 +622,38 @@ async fn rewrite(tx: &impl ConnectionTrait, rows: Vec<agreement::Model>) -> Resu
 }
 
 /// Writes into agreements from when on a signed successor replaces them.
-async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<AgreementId>) -> Result<()> {
+async fn tell_predecessors(
+    import: &mut Import<'_>,
+    predecessors: BTreeSet<AgreementId>,
+) -> Result<()> {
     if predecessors.is_empty() {
         return Ok(());
     }
-    let theirs = among(import.tx().get_database_backend(), Expr::col(agreement::Column::ReplacesId), predecessors.iter().copied());
+    let theirs = among(
+        import.tx().get_database_backend(),
+        Expr::col(agreement::Column::ReplacesId),
+        predecessors.iter().copied(),
+    );
     let successors = agreement::Entity::find().filter(theirs).all(import.tx()).await?;
     let replaced_from: HashMap<AgreementId, NaiveDate> = successors
         .into_iter()
         .filter(|row| row.signed_on.is_some() && row.withdrawn_on.is_none())
         .filter_map(|row| Some((row.replaces_id?, row.starts_on)))
         .collect();
-    let rows = key_resolution::by_ids::<agreement::Model>(import.tx(), predecessors.into_iter().map(Into::into).collect()).await?;
+    let rows = key_resolution::by_ids::<agreement::Model>(
+        import.tx(),
+        predecessors.into_iter().map(Into::into).collect(),
+    )
+    .await?;
     let mut changed = Vec::new();
     let is_due = |row: &agreement::Model| row.replaced_from != replaced_from.get(&row.id).copied();
-    for before in forms::agreements(import.tx(), rows.into_values().filter(is_due).collect()).await? {
-        let row = agreement::Model { replaced_from: replaced_from.get(&before.row.id).copied(), ..before.row.clone() };
+    for before in
+        forms::agreements(import.tx(), rows.into_values().filter(is_due).collect()).await?
+    {
+        let row = agreement::Model {
+            replaced_from: replaced_from.get(&before.row.id).copied(),
+            ..before.row.clone()
+        };
         let after = Whole { row, ..before.clone() };
         import.change.record(Some(&before), Some(&after))?;
         changed.push(after.row);
@@ -438,8 +661,8 @@ async fn tell_predecessors(import: &mut Import<'_>, predecessors: BTreeSet<Agree
     rewrite(import.tx(), changed).await
 }
 
-/// A member takes part in an activity by one agreement at a time: looked at when all rows are there, since one may make room for
-/// another. Answers whether there were any that do not.
+/// A member takes part in an activity by one agreement at a time: looked at when all rows are
+/// there, since one may make room for another. Answers whether there were any that do not.
 async fn refuse_overlaps(import: &mut Import<'_>) -> Result<bool> {
     // Otherwise each is compared with all others of its activity.
     look_at(import.tx(), "agreement").await?;
@@ -447,16 +670,25 @@ async fn refuse_overlaps(import: &mut Import<'_>) -> Result<bool> {
                JOIN agreement_participation other \
                ON other.member_id = own.member_id AND other.activity_id = own.activity_id AND other.id <> own.id \
                WHERE own.first_day <= other.last_day AND other.first_day <= own.last_day";
-    let found = import.tx().query_all_raw(Statement::from_string(import.tx().get_database_backend(), sql)).await?;
+    let found = import
+        .tx()
+        .query_all_raw(Statement::from_string(import.tx().get_database_backend(), sql))
+        .await?;
     let mut others: HashMap<String, String> = HashMap::new();
     for row in &found {
-        let (key, id): (Option<String>, AgreementId) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let (key, id): (Option<String>, AgreementId) =
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         let key = key.unwrap_or_else(|| id.0.simple().to_string());
         others.insert(key, row.try_get_by_index(2)?);
     }
     for chunk in others.keys().cloned().collect::<Vec<_>>().chunks(CHUNK) {
-        for (key, (line, _)) in staging::seen(import.tx(), File::Agreements, &chunk.iter().cloned().collect()).await? {
-            let reason = format!("is in force beside {}: a member takes part in an activity by one agreement at a time", others[&key]);
+        for (key, (line, _)) in
+            staging::seen(import.tx(), File::Agreements, &chunk.iter().cloned().collect()).await?
+        {
+            let reason = format!(
+                "is in force beside {}: a member takes part in an activity by one agreement at a time",
+                others[&key]
+            );
             import.reject(BadRow::new(File::Agreements, line, "starts_on", reason));
         }
     }
@@ -465,9 +697,18 @@ async fn refuse_overlaps(import: &mut Import<'_>) -> Result<bool> {
 
 /// Writes agreements.csv.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
-    let slugs: HashMap<_, _> = template::Entity::find().all(&export.tx).await?.into_iter().map(|row| (row.id, row.slug)).collect();
-    let versions: HashMap<_, _> =
-        template_version::Entity::find().all(&export.tx).await?.into_iter().map(|row| (row.id, (row.template_id, row.version))).collect();
+    let slugs: HashMap<_, _> = template::Entity::find()
+        .all(&export.tx)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row.slug))
+        .collect();
+    let versions: HashMap<_, _> = template_version::Entity::find()
+        .all(&export.tx)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, (row.template_id, row.version)))
+        .collect();
     let order = export.in_order_of_keys::<agreement::Model>().await?;
     let mut sheet = export.begin(File::Agreements, order.len())?;
     for ids in order.chunks(export::CHUNK) {
@@ -477,7 +718,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
             rows.iter().filter_map(|row| row.replaces_id).map(Into::into).collect(),
         )
         .await?;
-        let mut parameters = parameters_of(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
+        let mut parameters =
+            parameters_of(&export.tx, rows.iter().map(|row| row.id).collect()).await?;
         for row in rows {
             let version = row.template_version_id.and_then(|id| versions.get(&id));
             sheet.write([

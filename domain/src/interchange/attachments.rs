@@ -17,10 +17,13 @@ pub(super) fn read(folder: &Path, name: &str, most_mib: u64) -> Result<Vec<u8>, 
     let mut path = folder.to_path_buf();
     for part in name.components() {
         let Component::Normal(part) = part else {
-            return Err("must name a file below the folder, without .. and without a leading /".to_owned());
+            return Err(
+                "must name a file below the folder, without .. and without a leading /".to_owned()
+            );
         };
         path.push(part);
-        let found = fs::symlink_metadata(&path).map_err(|_| format!("there is no file {}", name.display()))?;
+        let found = fs::symlink_metadata(&path)
+            .map_err(|_| format!("there is no file {}", name.display()))?;
         if found.is_symlink() {
             return Err("must not lead through a symbolic link".to_owned());
         }

@@ -1,4 +1,5 @@
-//! bank_payments.csv: what the bank's files told, kept as it was told. What of it was matched follows from payments.csv.
+//! bank_payments.csv: what the bank's files told, kept as it was told. What of it was matched
+//! follows from payments.csv.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -48,7 +49,8 @@ struct Draft {
     set_aside_reason: Option<String>,
     /// Null: the file does not say.
     entry_reference: Option<Option<String>>,
-    /// The reference of the bank payment that stands for the same money; null: the file does not say.
+    /// The reference of the bank payment that stands for the same money; null: the file does not
+    /// say.
     duplicate_of: Option<Option<String>>,
     /// Null: the file does not say.
     posted_on: Option<Option<NaiveDate>>,
@@ -66,11 +68,15 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         reference: cells.optional_text("reference", TEXT),
         message: cells.optional_text("message", TEXT),
         payer_name: cells.optional_text("payer_name", TEXT),
-        payer_org_number: cells.optional::<::entity::number::OrgNumber>("payer_org_number").map(|number| number.to_string()),
+        payer_org_number: cells
+            .optional::<::entity::number::OrgNumber>("payer_org_number")
+            .map(|number| number.to_string()),
         finding: cells.value("finding"),
         set_aside_on: cells.optional_day("set_aside_on"),
         set_aside_reason: cells.optional_text("set_aside_reason", LINE),
-        entry_reference: cells.given("entry_reference").then(|| cells.optional_text("entry_reference", LINE)),
+        entry_reference: cells
+            .given("entry_reference")
+            .then(|| cells.optional_text("entry_reference", LINE)),
         duplicate_of: cells.given("duplicate_of").then(|| cells.optional_key("duplicate_of")),
         posted_on: cells.given("posted_on").then(|| cells.optional_day("posted_on")),
     };
@@ -79,8 +85,13 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         let has_both = draft.set_aside_on.is_some() == draft.set_aside_reason.is_some();
         faults.expect(has_both, "set_aside_reason", "must be given together with set_aside_on");
         let is_duplicate = draft.duplicate_of.as_ref().is_some_and(Option::is_some);
-        faults.expect(!is_duplicate || draft.set_aside_on.is_some(), "duplicate_of", "must be given together with set_aside_on");
-        let is_in_order = draft.posted_on.flatten().is_none_or(|posted_on| posted_on > draft.booked_on);
+        faults.expect(
+            !is_duplicate || draft.set_aside_on.is_some(),
+            "duplicate_of",
+            "must be given together with set_aside_on",
+        );
+        let is_in_order =
+            draft.posted_on.flatten().is_none_or(|posted_on| posted_on > draft.booked_on);
         faults.expect(is_in_order, "posted_on", "must be after booked_on, or empty");
     });
     Some(draft)
@@ -91,7 +102,11 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::BankPayments)? else { return Ok(()) };
     let mut duplicates = Vec::new();
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        import.check_names(File::BankPayments, &mut lines, "bank_reference", |draft| draft.bank_reference.clone()).await?;
+        import
+            .check_names(File::BankPayments, &mut lines, "bank_reference", |draft| {
+                draft.bank_reference.clone()
+            })
+            .await?;
         merge(import, lines, &mut duplicates).await?;
     }
     for chunk in duplicates.chunks(CHUNK) {
@@ -107,9 +122,15 @@ struct Duplicate {
     of: Option<String>,
 }
 
-/// Notes which bank payments stand for others, now that all are there: a duplicate may stand before the one that counts.
+/// Notes which bank payments stand for others, now that all are there: a duplicate may stand before
+/// the one that counts.
 async fn link(import: &mut Import<'_>, duplicates: &[Duplicate]) -> Result<()> {
-    let named = duplicates.iter().flat_map(|own| [Some(&own.bank_reference), own.of.as_ref()]).flatten().cloned().collect();
+    let named = duplicates
+        .iter()
+        .flat_map(|own| [Some(&own.bank_reference), own.of.as_ref()])
+        .flatten()
+        .cloned()
+        .collect();
     let rows = key_resolution::bank_payments(import.tx(), &named).await?;
     let mut changed = Vec::new();
     for Duplicate { line, bank_reference, of } in duplicates {
@@ -117,18 +138,29 @@ async fn link(import: &mut Import<'_>, duplicates: &[Duplicate]) -> Result<()> {
         let other = of.as_ref().map(|of| rows.get(of));
         match other {
             Some(None) => {
-                let reason = format!("there is no bank payment {}", of.as_deref().unwrap_or_default());
+                let reason =
+                    format!("there is no bank payment {}", of.as_deref().unwrap_or_default());
                 import.reject(BadRow::new(File::BankPayments, *line, "duplicate_of", reason));
             }
             Some(Some(other)) if other.id == before.id => {
-                import.reject(BadRow::new(File::BankPayments, *line, "duplicate_of", "must be another bank payment"));
+                import.reject(BadRow::new(
+                    File::BankPayments,
+                    *line,
+                    "duplicate_of",
+                    "must be another bank payment",
+                ));
             }
             _ => {
-                let after = Model { duplicate_of_id: other.flatten().map(|other| other.id), ..before.clone() };
+                let after = Model {
+                    duplicate_of_id: other.flatten().map(|other| other.id),
+                    ..before.clone()
+                };
                 if after == *before {
                     continue;
                 }
-                if let Some((column, reason)) = closed(import.tx(), import.closing, before, &after).await? {
+                if let Some((column, reason)) =
+                    closed(import.tx(), import.closing, before, &after).await?
+                {
                     import.reject(BadRow::new(File::BankPayments, *line, column, reason));
                 } else {
                     import.change.record(Some(before), Some(&after))?;
@@ -141,23 +173,39 @@ async fn link(import: &mut Import<'_>, duplicates: &[Duplicate]) -> Result<()> {
     import.settle().await
 }
 
-/// Returns the column and the reason when marking a bank payment, or unmarking it, would change what a closed day has of it.
-async fn closed(tx: &impl ConnectionTrait, closing: Closing, before: &Model, after: &Model) -> Result<Option<(&'static str, String)>> {
+/// Returns the column and the reason when marking a bank payment, or unmarking it, would change
+/// what a closed day has of it.
+async fn closed(
+    tx: &impl ConnectionTrait,
+    closing: Closing,
+    before: &Model,
+    after: &Model,
+) -> Result<Option<(&'static str, String)>> {
     let changes = before.duplicate_of_id.is_some() != after.duplicate_of_id.is_some();
     let Some(through) = closing.through.filter(|_| changes) else { return Ok(None) };
     let (key, day) = ((VoucherSource::BankPayment, before.id.into()), before.day_in_books());
     if !bookkeeping::is_correctable(tx, closing, key, day).await? {
-        let reason =
-            format!("is in a closed period: the books are closed through {through}, and what they have of {day} is in no export batch yet");
+        let reason = format!(
+            "is in a closed period: the books are closed through {through}, and what they have of {day} is in no export batch yet"
+        );
         return Ok(Some(("duplicate_of", reason)));
     }
-    let marked_on = after.set_aside_on.filter(|day| after.duplicate_of_id.is_some() && *day <= through);
-    Ok(marked_on.map(|_| ("set_aside_on", format!("is in a closed period: the books are closed through {through}"))))
+    let marked_on =
+        after.set_aside_on.filter(|day| after.duplicate_of_id.is_some() && *day <= through);
+    Ok(marked_on.map(|_| {
+        ("set_aside_on", format!("is in a closed period: the books are closed through {through}"))
+    }))
 }
 
-async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, duplicates: &mut Vec<Duplicate>) -> Result<()> {
-    let references: BTreeSet<String> = lines.iter().map(|line| line.draft.bank_reference.clone()).collect();
-    let existing: HashMap<String, Model> = key_resolution::bank_payments(import.tx(), &references).await?;
+async fn merge(
+    import: &mut Import<'_>,
+    lines: Vec<Line<Draft>>,
+    duplicates: &mut Vec<Duplicate>,
+) -> Result<()> {
+    let references: BTreeSet<String> =
+        lines.iter().map(|line| line.draft.bank_reference.clone()).collect();
+    let existing: HashMap<String, Model> =
+        key_resolution::bank_payments(import.tx(), &references).await?;
     let mut batch = Batch::default();
     for mut line in lines {
         let before = existing.get(&line.draft.bank_reference);
@@ -166,25 +214,38 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, duplicates: &mu
             (Some(before), through) => {
                 keep(&mut line, before, &after);
                 // What was matched of a duplicate and reversed is undone on that day.
-                let days = [before.set_aside_on, after.set_aside_on].map(|day| day.filter(|_| before.duplicate_of_id.is_some()));
+                let days = [before.set_aside_on, after.set_aside_on]
+                    .map(|day| day.filter(|_| before.duplicate_of_id.is_some()));
                 if let ([Some(was), Some(is)], Some(through)) = (days, through)
                     && was != is
                     && was.min(is) <= through
                 {
-                    line.fault("set_aside_on", format!("is in a closed period: the books are closed through {through}"));
+                    line.fault(
+                        "set_aside_on",
+                        format!("is in a closed period: the books are closed through {through}"),
+                    );
                 }
             }
             (None, Some(through)) if after.day_in_books() <= through => {
-                line.fault("posted_on", format!("is in a closed period: the books are closed through {through}"));
+                line.fault(
+                    "posted_on",
+                    format!("is in a closed period: the books are closed through {through}"),
+                );
             }
             (None, _) => {}
         }
         let number = line.number;
-        if let Some(draft) = import.accept(File::BankPayments, |draft| draft.bank_reference.clone(), line) {
+        if let Some(draft) =
+            import.accept(File::BankPayments, |draft| draft.bank_reference.clone(), line)
+        {
             // What is none, and was none, needs no link.
             let was = before.is_some_and(|before| before.duplicate_of_id.is_some());
             let of = draft.duplicate_of.filter(|of| of.is_some() || was);
-            duplicates.extend(of.map(|of| Duplicate { line: number, bank_reference: draft.bank_reference, of }));
+            duplicates.extend(of.map(|of| Duplicate {
+                line: number,
+                bank_reference: draft.bank_reference,
+                of,
+            }));
             import.put(File::BankPayments, before, after, &mut batch)?;
         }
     }
@@ -210,16 +271,20 @@ fn build(draft: &Draft, before: Option<&Model>) -> Model {
         matched: before.map(|before| before.matched).unwrap_or_default(),
         set_aside_on: draft.set_aside_on,
         set_aside_reason: draft.set_aside_reason.clone(),
-        entry_reference: draft.entry_reference.clone().unwrap_or_else(|| before.and_then(|before| before.entry_reference.clone())),
+        entry_reference: draft
+            .entry_reference
+            .clone()
+            .unwrap_or_else(|| before.and_then(|before| before.entry_reference.clone())),
         duplicate_of_id: before.and_then(|before| before.duplicate_of_id),
         posted_on: draft.posted_on.unwrap_or_else(|| before.and_then(|before| before.posted_on)),
     }
 }
 
-/// Adds an error for each change of what the bank reported. The day in the books may move on: a payment that is taken up again, after it was marked
-/// as a duplicate, is booked on an open day.
+/// Adds an error for each change of what the bank reported. The day in the books may move on: a
+/// payment that is taken up again, after it was marked as a duplicate, is booked on an open day.
 fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
-    let is_taken_up = after.posted_on > before.posted_on && (before.duplicate_of_id.is_some() || before.posted_on.is_none());
+    let is_taken_up = after.posted_on > before.posted_on
+        && (before.duplicate_of_id.is_some() || before.posted_on.is_none());
     let differing = [
         ("file_name", before.file_name != after.file_name),
         ("file_sha256", before.file_sha256 != after.file_sha256),
@@ -234,12 +299,22 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
         ("payer_org_number", before.payer_org_number != after.payer_org_number),
         ("finding", before.finding != after.finding),
         // The reason of a payment that was set aside changes, but not from what an erasure left.
-        ("set_aside_reason", before.set_aside_reason.as_deref() == Some(ERASED) && before.set_aside_reason != after.set_aside_reason),
+        (
+            "set_aside_reason",
+            before.set_aside_reason.as_deref() == Some(ERASED)
+                && before.set_aside_reason != after.set_aside_reason,
+        ),
     ];
     let was_good = line.is_good();
-    let is_erased = [&before.reference, &before.message, &before.payer_name, &before.payer_org_number].into_iter().all(Option::is_none);
+    let is_erased =
+        [&before.reference, &before.message, &before.payer_name, &before.payer_org_number]
+            .into_iter()
+            .all(Option::is_none);
     for (column, _) in differing.into_iter().filter(|(_, differs)| *differs && was_good) {
-        let is_personal = matches!(column, "reference" | "message" | "payer_name" | "payer_org_number" | "set_aside_reason");
+        let is_personal = matches!(
+            column,
+            "reference" | "message" | "payer_name" | "payer_org_number" | "set_aside_reason"
+        );
         line.fault(
             column,
             if is_personal && is_erased {
@@ -252,22 +327,36 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
 }
 
 /// Returns the bank's references of these bank payments.
-pub(super) async fn references(tx: &impl ConnectionTrait, ids: BTreeSet<BankPaymentId>) -> Result<HashMap<BankPaymentId, String>> {
+pub(super) async fn references(
+    tx: &impl ConnectionTrait,
+    ids: BTreeSet<BankPaymentId>,
+) -> Result<HashMap<BankPaymentId, String>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let theirs = among(tx.get_database_backend(), Expr::col(Column::Id), ids);
-    let select = Query::select().columns([Column::Id, Column::BankReference]).from(Entity).and_where(theirs).take();
-    tx.query_all(&select).await?.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    let select = Query::select()
+        .columns([Column::Id, Column::BankReference])
+        .from(Entity)
+        .and_where(theirs)
+        .take();
+    tx.query_all(&select)
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+        .collect()
 }
 
 /// Writes bank_payments.csv.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
-    let order = export.in_order(&[Column::Id, Column::BankReference], |row: &Model| row.bank_reference.clone()).await?;
+    let order = export
+        .in_order(&[Column::Id, Column::BankReference], |row: &Model| row.bank_reference.clone())
+        .await?;
     let mut sheet = export.begin(File::BankPayments, order.len())?;
     for ids in order.chunks(CHUNK) {
         let rows = export.rows::<Model>(ids).await?;
-        let others: BTreeSet<BankPaymentId> = rows.iter().filter_map(|row| row.duplicate_of_id).collect();
+        let others: BTreeSet<BankPaymentId> =
+            rows.iter().filter_map(|row| row.duplicate_of_id).collect();
         let others = references(&export.tx, others).await?;
         for row in rows {
             sheet.write([

@@ -111,19 +111,36 @@ impl Known {
             BTreeSet::new()
         } else {
             let columns = [agreement::Column::Id, agreement::Column::ImportKey];
-            key_resolution::existing::<agreement::Model>(import.tx(), &wanted, &columns).await?.into_values().map(|row| row.id.0).collect()
+            key_resolution::existing::<agreement::Model>(import.tx(), &wanted, &columns)
+                .await?
+                .into_values()
+                .map(|row| row.id.0)
+                .collect()
         };
         Ok(Self {
             parties: key_resolution::parties(import, suppliers).await?,
-            agreements: key_resolution::references::<agreement::Model, AgreementId>(import, "agreement", File::Agreements, wanted).await?,
+            agreements: key_resolution::references::<agreement::Model, AgreementId>(
+                import,
+                "agreement",
+                File::Agreements,
+                wanted,
+            )
+            .await?,
             rows: key_resolution::by_ids::<agreement::Model>(import.tx(), ids).await?,
         })
     }
 }
 
 impl Details {
-    /// Takes what a row says, and notes what does not fit its agreement. What it reverses is left as it is.
-    pub fn apply<D>(&mut self, line: &mut Line<D>, given: DetailsDraft, known: &Known, (file, activity): (File, Option<ActivityId>)) {
+    /// Takes what a row says, and notes what does not fit its agreement. What it reverses is left
+    /// as it is.
+    pub fn apply<D>(
+        &mut self,
+        line: &mut Line<D>,
+        given: DetailsDraft,
+        known: &Known,
+        (file, activity): (File, Option<ActivityId>),
+    ) {
         if let Some(vat) = given.vat {
             self.vat = vat;
         }
@@ -138,7 +155,11 @@ impl Details {
         }
         let Some(key) = given.agreement else { return };
         self.agreement = known.agreements.find(line, "agreement", key.as_deref());
-        let (Some(agreement), Some(activity)) = (self.agreement.and_then(|id| known.rows.get(&id.0)), activity) else { return };
+        let (Some(agreement), Some(activity)) =
+            (self.agreement.and_then(|id| known.rows.get(&id.0)), activity)
+        else {
+            return;
+        };
         let unfit = if file == File::Costs { unfit_for_cost } else { unfit_for_grant };
         // A signed agreement may have been withdrawn after the booking.
         let as_signed = agreement::Model { withdrawn_on: None, ..agreement.clone() };

@@ -23,18 +23,29 @@ struct Draft {
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
-    Some(Draft { closed_through: cells.optional_day("closed_through"), reason: cells.optional_text("reason", LINE) })
+    Some(Draft {
+        closed_through: cells.optional_day("closed_through"),
+        reason: cells.optional_text("reason", LINE),
+    })
 }
 
 /// Reads books_closing.csv, which has one row at most.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::BooksClosing)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        import.check_names(File::BooksClosing, &mut lines, "", |_| "the closing of the books".to_owned()).await?;
+        import
+            .check_names(File::BooksClosing, &mut lines, "", |_| {
+                "the closing of the books".to_owned()
+            })
+            .await?;
         let before = Entity::find_by_id(books::id()).one(import.tx()).await?;
         let mut batch = Batch::default();
         for line in lines {
-            let Some(Draft { closed_through, reason }) = import.accept(File::BooksClosing, |_| String::new(), line) else { continue };
+            let Some(Draft { closed_through, reason }) =
+                import.accept(File::BooksClosing, |_| String::new(), line)
+            else {
+                continue;
+            };
             let after = Model { id: books::id(), closed_through, reason };
             import.put(File::BooksClosing, before.as_ref(), after, &mut batch)?;
         }

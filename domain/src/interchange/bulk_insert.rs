@@ -1,14 +1,15 @@
 //! Many rows in few statements.
 
 use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable, PrimaryKeyToColumn,
-    sea_query::OnConflict,
+    ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
+    PrimaryKeyToColumn, sea_query::OnConflict,
 };
 
 use crate::error::Result;
 
-/// How many rows a statement may have. A statement's text depends on its number of rows alone, so that a handful of texts
-/// is prepared and used again and again; the largest stays below SQLite's 32 766 bound values for any table of the register.
+/// How many rows a statement may have. A statement's text depends on its number of rows alone, so
+/// that a handful of texts is prepared and used again and again; the largest stays below SQLite's
+/// 32 766 bound values for any table of the register.
 const BLOCKS: [usize; 5] = [256, 64, 16, 4, 1];
 
 /// Rows in blocks of these sizes.
@@ -30,7 +31,9 @@ where
     <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
 {
     for block in blocks(rows) {
-        A::Entity::insert_many(block.into_iter().map(IntoActiveModel::into_active_model)).exec_without_returning(tx).await?;
+        A::Entity::insert_many(block.into_iter().map(IntoActiveModel::into_active_model))
+            .exec_without_returning(tx)
+            .await?;
     }
     Ok(())
 }
@@ -44,11 +47,17 @@ where
 {
     type Column<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::Column;
     type PrimaryKey<A> = <<A as ActiveModelTrait>::Entity as EntityTrait>::PrimaryKey;
-    let key: Vec<Column<A>> = PrimaryKey::<A>::iter().map(PrimaryKeyToColumn::into_column).collect();
-    let is_key = |column: &Column<A>| key.iter().any(|part| sea_orm::IdenStatic::as_str(part) == sea_orm::IdenStatic::as_str(column));
+    let key: Vec<Column<A>> =
+        PrimaryKey::<A>::iter().map(PrimaryKeyToColumn::into_column).collect();
+    let is_key = |column: &Column<A>| {
+        key.iter()
+            .any(|part| sea_orm::IdenStatic::as_str(part) == sea_orm::IdenStatic::as_str(column))
+    };
     let others: Vec<Column<A>> = Column::<A>::iter().filter(|column| !is_key(column)).collect();
     for block in blocks(rows) {
-        let on_conflict = OnConflict::columns(key.iter().copied()).update_columns(others.iter().copied()).to_owned();
+        let on_conflict = OnConflict::columns(key.iter().copied())
+            .update_columns(others.iter().copied())
+            .to_owned();
         A::Entity::insert_many(block.into_iter().map(IntoActiveModel::into_active_model))
             .on_conflict(on_conflict)
             .exec_without_returning(tx)

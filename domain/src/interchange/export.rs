@@ -17,9 +17,11 @@ use tempfile::TempDir;
 use uuid::Uuid;
 
 use super::{
-    File, Progress, Watcher, accounts, activities, agreements, bank_payments, books_closing, fee_schedules, invoices,
+    File, Progress, Watcher, accounts, activities, agreements, bank_payments, books_closing,
+    fee_schedules, invoices,
     key_resolution::{Identified, Keyed},
-    members, organisations, reference_rates, requisitions, tax_decisions, templates, unusable, vouchers,
+    members, organisations, reference_rates, requisitions, tax_decisions, templates, unusable,
+    vouchers,
 };
 use crate::{
     auth::viewer::{Deed, Viewer},
@@ -43,14 +45,21 @@ pub struct Exported {
     pub rows: u64,
 }
 
-/// Writes every file of the exchange into the folder `to`, which is made when it isn't there; files of the same names are replaced
-/// when all of them are complete, but none of the register's `own`. Each is UTF-8 without a mark, its cells apart by commas, its lines by line feeds, its rows in
+/// Writes every file of the exchange into the folder `to`, which is made when it isn't there; files
+/// of the same names are replaced when all of them are complete, but none of the register's `own`.
+/// Each is UTF-8 without a mark, its cells apart by commas, its lines by line feeds, its rows in
 /// the byte order of their keys.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, CONFLICT `FILE` when a file can't be written, or `BUSY` when others write for too long for
-/// it to be noted that contacts are read, INTERNAL.
-pub async fn export(db: &Database, viewer: &Viewer, own: &OwnFiles, to: &Path, watcher: Watcher<'_>) -> Result<Vec<Exported>> {
+/// FORBIDDEN unless the viewer keeps the register, CONFLICT `FILE` when a file can't be written, or
+/// `BUSY` when others write for too long for it to be noted that contacts are read, INTERNAL.
+pub async fn export(
+    db: &Database,
+    viewer: &Viewer,
+    own: &OwnFiles,
+    to: &Path,
+    watcher: Watcher<'_>,
+) -> Result<Vec<Exported>> {
     viewer.require(Deed::KeepRegister)?;
     viewer.require(Deed::KeepAccounts)?;
     let unwritable = |cause: io::Error| unusable(to, "write", &cause);
@@ -60,7 +69,8 @@ pub async fn export(db: &Database, viewer: &Viewer, own: &OwnFiles, to: &Path, w
     }
     let folder = tempfile::Builder::new().prefix(".export-").tempdir_in(to).map_err(unwritable)?;
 
-    // Everything is read in one transaction, so that it fits together whatever is written meanwhile.
+    // Everything is read in one transaction, so that it fits together whatever is written
+    // meanwhile.
     let tx = db.snapshot().await?;
     let mut export = Export {
         members: every_key::<member::Model>(&tx).await?,
@@ -95,7 +105,8 @@ pub async fn export(db: &Database, viewer: &Viewer, own: &OwnFiles, to: &Path, w
 /// An export in the making.
 pub(super) struct Export<'a> {
     pub tx: DatabaseTransaction,
-    /// The keys of all members, organisations and activities: there are few, and everything refers to them.
+    /// The keys of all members, organisations and activities: there are few, and everything refers
+    /// to them.
     pub members: HashMap<Uuid, String>,
     pub organisations: HashMap<Uuid, String>,
     pub activities: HashMap<Uuid, String>,
@@ -151,11 +162,13 @@ impl Export<'_> {
     /// Writes a file beside the tables.
     pub fn write_file(&self, name: &str, bytes: &[u8]) -> Result<()> {
         let path = self.folder.path().join(name);
-        let written = path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, bytes));
+        let written =
+            path.parent().map_or(Ok(()), fs::create_dir_all).and_then(|()| fs::write(&path, bytes));
         written.map_err(|cause| unusable(&path, "write", &cause))
     }
 
-    /// The ids of a table's rows in the byte order of their names. That and nothing else of a table is in memory as a whole.
+    /// The ids of a table's rows in the byte order of their names. That and nothing else of a table
+    /// is in memory as a whole.
     pub async fn in_order<M: Identified>(
         &self,
         columns: &[<M::Entity as EntityTrait>::Column],
@@ -193,7 +206,11 @@ impl Export<'_> {
             .from(M::Entity::default())
             .and_where(among(self.tx.get_database_backend(), Expr::col(M::ID), ids.iter().copied()))
             .take();
-        let mut found: HashMap<Uuid, M> = rows::<M>(&self.tx, &select, &columns).await?.into_iter().map(|row| (row.id(), row)).collect();
+        let mut found: HashMap<Uuid, M> = rows::<M>(&self.tx, &select, &columns)
+            .await?
+            .into_iter()
+            .map(|row| (row.id(), row))
+            .collect();
         Ok(ids.iter().filter_map(|id| found.remove(id)).collect())
     }
 
@@ -203,7 +220,11 @@ impl Export<'_> {
     }
 
     /// The key of a counterparty.
-    pub fn party(&self, member: Option<impl Into<Uuid>>, organisation: Option<impl Into<Uuid>>) -> String {
+    pub fn party(
+        &self,
+        member: Option<impl Into<Uuid>>,
+        organisation: Option<impl Into<Uuid>>,
+    ) -> String {
         match member {
             Some(member) => key_in(&self.members, Some(member)),
             None => key_in(&self.organisations, organisation),

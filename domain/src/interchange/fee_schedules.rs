@@ -68,7 +68,9 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         cap: cells.optional_decimal("cap"),
         minimum: cells.optional_decimal("minimum"),
         vat_rate: cells.optional("vat_rate"),
-        allocation_basis: cells.given("allocation_basis").then(|| cells.optional("allocation_basis")),
+        allocation_basis: cells
+            .given("allocation_basis")
+            .then(|| cells.optional("allocation_basis")),
     };
     cells.check(|faults| {
         let in_order = draft.valid_to.is_none_or(|valid_to| valid_to >= draft.valid_from);
@@ -79,7 +81,8 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         }
         let in_order = draft.minimum.zip(draft.cap).is_none_or(|(minimum, cap)| minimum <= cap);
         faults.expect(in_order, "cap", "must not be below minimum");
-        let fits = draft.basis == FeeBasis::PerMilleOfAllocation || draft.allocation_basis.flatten().is_none();
+        let fits = draft.basis == FeeBasis::PerMilleOfAllocation
+            || draft.allocation_basis.flatten().is_none();
         faults.expect(fits, "allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
     });
     Some(draft)
@@ -93,11 +96,20 @@ pub(super) fn check_sums(
     (rate_column, rate): (&str, Option<PerMille>),
 ) {
     let is_rate = basis == FeeBasis::PerMilleOfAllocation;
-    let (needed, other) = if is_rate { (rate_column, amount_column) } else { (amount_column, rate_column) };
-    let (has_needed, has_other) = if is_rate { (rate.is_some(), amount.is_some()) } else { (amount.is_some(), rate.is_some()) };
+    let (needed, other) =
+        if is_rate { (rate_column, amount_column) } else { (amount_column, rate_column) };
+    let (has_needed, has_other) = if is_rate {
+        (rate.is_some(), amount.is_some())
+    } else {
+        (amount.is_some(), rate.is_some())
+    };
     faults.expect(has_needed, needed, &format!("is needed for {basis}"));
     faults.expect(!has_other, other, &format!("must be empty for {basis}"));
-    faults.expect(amount.is_none_or(|amount| amount >= Money::ZERO), amount_column, "must not be negative");
+    faults.expect(
+        amount.is_none_or(|amount| amount >= Money::ZERO),
+        amount_column,
+        "must not be negative",
+    );
 }
 
 /// Reads fee_schedules.csv: a schedule is known by its activity, its first day and its basis.
@@ -105,8 +117,11 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::FeeSchedules)? else { return Ok(()) };
     let mut touched = BTreeSet::new();
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        let activities =
-            key_resolution::activities(import, key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?;
+        let activities = key_resolution::activities(
+            import,
+            key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+        )
+        .await?;
         for line in &mut lines {
             let activity = line.draft.activity.clone();
             line.draft.activity_id = activities.find(line, "activity", activity.as_deref());
@@ -121,7 +136,11 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, touched: &mut BTreeSet<Option<ActivityId>>) -> Result<()> {
+async fn merge(
+    import: &mut Import<'_>,
+    lines: Vec<Line<Draft>>,
+    touched: &mut BTreeSet<Option<ActivityId>>,
+) -> Result<()> {
     let activities = lines.iter().map(|line| line.draft.activity_id).collect();
     let existing: HashMap<String, fee_schedule::Model> =
         of(import, &activities).await?.into_iter().map(|row| (name_of(&row), row)).collect();
@@ -129,7 +148,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, touched: &mut B
     let decisions = decisions::by_ids(import.tx(), &decisions).await?;
     let mut batch = Batch::default();
     for line in lines {
-        let Some(draft) = import.accept(File::FeeSchedules, |_| String::new(), line) else { continue };
+        let Some(draft) = import.accept(File::FeeSchedules, |_| String::new(), line) else {
+            continue;
+        };
         let before = existing.get(&name(draft.activity_id, draft.valid_from, draft.basis));
         let id = before.map_or_else(FeeScheduleId::new, |before| before.id);
         let after = fee_schedule::Model {
@@ -142,12 +163,17 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, touched: &mut B
             per_mille: draft.per_mille,
             cap: draft.cap,
             minimum: draft.minimum,
-            allocation_basis: draft.allocation_basis.unwrap_or_else(|| before.and_then(|before| before.allocation_basis)),
+            allocation_basis: draft
+                .allocation_basis
+                .unwrap_or_else(|| before.and_then(|before| before.allocation_basis)),
             vat_rate: draft.vat_rate,
             decision_id: before.and_then(|before| before.decision_id),
         };
         let decision = after.decision_id.and_then(|id| decisions.get(&id).cloned());
-        let recorded = |row: &fee_schedule::Model| forms::FeeSchedule { row: row.clone(), decision: decision.clone() };
+        let recorded = |row: &fee_schedule::Model| forms::FeeSchedule {
+            row: row.clone(),
+            decision: decision.clone(),
+        };
         import.put_as(File::FeeSchedules, before, after, recorded, &mut batch)?;
     }
     touched.extend(batch.added.iter().chain(&batch.changed).map(|row| row.activity_id));
@@ -155,17 +181,34 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, touched: &mut B
     import.settle().await
 }
 
-/// The schedules of these activities, and of the network for null, by activity, basis and first day.
-async fn of(import: &Import<'_>, activities: &BTreeSet<Option<ActivityId>>) -> Result<Vec<fee_schedule::Model>> {
+/// The schedules of these activities, and of the network for null, by activity, basis and first
+/// day.
+async fn of(
+    import: &Import<'_>,
+    activities: &BTreeSet<Option<ActivityId>>,
+) -> Result<Vec<fee_schedule::Model>> {
     use fee_schedule::Column::{ActivityId as Activity, Basis, ValidFrom};
-    let theirs = among(import.tx().get_database_backend(), Expr::col(Activity), activities.iter().flatten().copied());
-    let mine = if activities.contains(&None) { theirs.or(Expr::col(Activity).is_null()) } else { theirs };
-    let find = fee_schedule::Entity::find().filter(mine).order_by_asc(Activity).order_by_asc(Basis).order_by_asc(ValidFrom);
+    let theirs = among(
+        import.tx().get_database_backend(),
+        Expr::col(Activity),
+        activities.iter().flatten().copied(),
+    );
+    let mine =
+        if activities.contains(&None) { theirs.or(Expr::col(Activity).is_null()) } else { theirs };
+    let find = fee_schedule::Entity::find()
+        .filter(mine)
+        .order_by_asc(Activity)
+        .order_by_asc(Basis)
+        .order_by_asc(ValidFrom);
     Ok(find.all(import.tx()).await?)
 }
 
-/// No two prices of the same basis may hold on the same day: looked at when all rows are there, since one may make room for another.
-async fn refuse_overlaps(import: &mut Import<'_>, activities: &BTreeSet<Option<ActivityId>>) -> Result<()> {
+/// No two prices of the same basis may hold on the same day: looked at when all rows are there,
+/// since one may make room for another.
+async fn refuse_overlaps(
+    import: &mut Import<'_>,
+    activities: &BTreeSet<Option<ActivityId>>,
+) -> Result<()> {
     let rows = of(import, activities).await?;
     let mut overlapping: BTreeMap<String, NaiveDate> = BTreeMap::new();
     for pair in rows.windows(2) {
@@ -179,9 +222,14 @@ async fn refuse_overlaps(import: &mut Import<'_>, activities: &BTreeSet<Option<A
     if overlapping.is_empty() {
         return Ok(());
     }
-    let lines = staging::seen(import.tx(), File::FeeSchedules, &overlapping.keys().cloned().collect()).await?;
+    let lines =
+        staging::seen(import.tx(), File::FeeSchedules, &overlapping.keys().cloned().collect())
+            .await?;
     for (name, (line, _)) in lines {
-        let reason = format!("holds on days of the one from {}; end one before the other begins", overlapping[&name]);
+        let reason = format!(
+            "holds on days of the one from {}; end one before the other begins",
+            overlapping[&name]
+        );
         import.reject(BadRow::new(File::FeeSchedules, line, "valid_from", reason));
     }
     Ok(())
@@ -191,7 +239,8 @@ async fn refuse_overlaps(import: &mut Import<'_>, activities: &BTreeSet<Option<A
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     use fee_schedule::Column::{ActivityId, Basis, Id, ValidFrom};
     let activity = |row: &fee_schedule::Model| export.activity(row.activity_id.map(Uuid::from));
-    let name = |row: &fee_schedule::Model| format!("{}\0{}\0{}", activity(row), row.valid_from, row.basis);
+    let name =
+        |row: &fee_schedule::Model| format!("{}\0{}\0{}", activity(row), row.valid_from, row.basis);
     let order = export.in_order(&[Id, ActivityId, Basis, ValidFrom], name).await?;
     let mut sheet = export.begin(File::FeeSchedules, order.len())?;
     for ids in order.chunks(export::CHUNK) {

@@ -15,10 +15,12 @@ use super::{
 };
 use crate::error::{Result, TEXT};
 
-/// The rows of a file, by the line that each begins on, with each cell as `export` would write it; and what is wrong, by line.
+/// The rows of a file, by the line that each begins on, with each cell as `export` would write it;
+/// and what is wrong, by line.
 pub type Rows = (Vec<(u64, Vec<String>)>, Vec<(u64, String)>);
 
-/// Reads a file of the folder. Each column is read as one kind of value, by its position, whatever its name.
+/// Reads a file of the folder. Each column is read as one kind of value, by its position, whatever
+/// its name.
 ///
 /// # Errors
 /// CONFLICT `FILE` when the disk fails.
@@ -30,12 +32,19 @@ pub fn rows(folder: &Path, file: File) -> Result<Rows> {
                 Next::Row(mut cells) => {
                     let line = cells.line;
                     let columns = file.columns().iter().chain(file.extra_columns());
-                    let texts = columns.enumerate().map(|(place, column)| text(&mut cells, place, column)).collect();
+                    let texts = columns
+                        .enumerate()
+                        .map(|(place, column)| text(&mut cells, place, column))
+                        .collect();
                     let faults = cells.faults.into_inner();
                     if faults.is_empty() {
                         rows.push((line, texts));
                     }
-                    bad.extend(faults.into_iter().map(|fault| BadRow::new(file, line, &fault.path, fault.message)));
+                    bad.extend(
+                        faults
+                            .into_iter()
+                            .map(|fault| BadRow::new(file, line, &fault.path, fault.message)),
+                    );
                 }
                 Next::Bad(row) => bad.push(row),
                 Next::End => break,

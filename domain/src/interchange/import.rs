@@ -138,12 +138,14 @@ pub(super) enum Fate {
     Unchanged,
 }
 
-/// Reads every file of the exchange in the folder `from` into the register, in one transaction. A dry run does the same and
-/// then undoes it. `network` says on which accounts lines are that name none. The same files again change nothing and leave no audit entry.
+/// Reads every file of the exchange in the folder `from` into the register, in one transaction. A
+/// dry run does the same and then undoes it. `network` says on which accounts lines are that name
+/// none. The same files again change nothing and leave no audit entry.
 ///
 /// # Errors
-/// [`ImportError::Bad`] with every bad row of every file; FORBIDDEN unless the viewer keeps the register and the accounts, CONFLICT
-/// `FILE` when a file can't be read or none is there, INTERNAL. Nothing has changed then.
+/// [`ImportError::Bad`] with every bad row of every file; FORBIDDEN unless the viewer keeps the
+/// register and the accounts, CONFLICT `FILE` when a file can't be read or none is there, INTERNAL.
+/// Nothing has changed then.
 pub async fn import(
     db: &Database,
     viewer: &Viewer,
@@ -251,14 +253,26 @@ impl Import<'_> {
         let table = Table::open(self.folder, file, &mut bad)?;
         bad.into_iter().for_each(|row| self.reject(row));
         if let Some(table) = &table {
-            let report = FileReport { file, rows: 0, added: 0, changed: 0, unchanged: 0, separator: table.separator };
+            let report = FileReport {
+                file,
+                rows: 0,
+                added: 0,
+                changed: 0,
+                unchanged: 0,
+                separator: table.separator,
+            };
             self.files.entry(file).or_insert(report);
         }
         Ok(table)
     }
 
-    /// The next rows of a file, as `read` reads them; those that it answers null for are left out. None: that was all.
-    pub fn chunk<D>(&mut self, table: &mut Table, read: impl FnMut(&mut Cells<'_>) -> Option<D>) -> Result<Option<Vec<Line<D>>>, Error> {
+    /// The next rows of a file, as `read` reads them; those that it answers null for are left out.
+    /// None: that was all.
+    pub fn chunk<D>(
+        &mut self,
+        table: &mut Table,
+        read: impl FnMut(&mut Cells<'_>) -> Option<D>,
+    ) -> Result<Option<Vec<Line<D>>>, Error> {
         self.chunk_of(CHUNK, table, read)
     }
 
@@ -275,7 +289,12 @@ impl Import<'_> {
             match table.next()? {
                 Next::Row(mut cells) => {
                     if let Some(draft) = read(&mut cells) {
-                        lines.push(Line { number: cells.line, draft, faults: cells.faults, follows: false });
+                        lines.push(Line {
+                            number: cells.line,
+                            draft,
+                            faults: cells.faults,
+                            follows: false,
+                        });
                     }
                 }
                 Next::Bad(row) if !is_quiet => self.reject(row),
@@ -287,7 +306,12 @@ impl Import<'_> {
             report.rows = report.rows.max(table.rows);
         }
         let watcher = self.watcher.get_mut().unwrap_or_else(PoisonError::into_inner);
-        watcher(Progress { file: table.file, rows: table.rows, done: table.position(), of: table.size });
+        watcher(Progress {
+            file: table.file,
+            rows: table.rows,
+            done: table.position(),
+            of: table.size,
+        });
         Ok((!lines.is_empty()).then_some(lines))
     }
 
@@ -304,7 +328,12 @@ impl Import<'_> {
     }
 
     /// What a row says, when it is good; otherwise it is told, and shunned under its key.
-    pub fn accept<D>(&mut self, file: File, key: impl FnOnce(&D) -> String, line: Line<D>) -> Option<D> {
+    pub fn accept<D>(
+        &mut self,
+        file: File,
+        key: impl FnOnce(&D) -> String,
+        line: Line<D>,
+    ) -> Option<D> {
         if line.is_good() {
             return Some(line.draft);
         }
@@ -322,12 +351,21 @@ impl Import<'_> {
     }
 
     /// Faults every row whose key another row of the file had before it.
-    pub async fn check_keys<M: Keyed, D>(&mut self, file: File, lines: &mut [Line<D>], key: impl Fn(&D) -> &str) -> Result<(), Error> {
+    pub async fn check_keys<M: Keyed, D>(
+        &mut self,
+        file: File,
+        lines: &mut [Line<D>],
+        key: impl Fn(&D) -> &str,
+    ) -> Result<(), Error> {
         // A row that is known by its id may have a key as well.
         let by_id =
-            key_resolution::given(lines.iter().map(|line| Some(key(&line.draft)).filter(|key| key_resolution::as_id(key).is_some())));
-        let by_id = key_resolution::existing::<M>(self.tx(), &by_id, &[M::ID, M::IMPORT_KEY]).await?;
-        let name_of = |draft: &D| by_id.get(key(draft)).map_or_else(|| key(draft).to_owned(), Keyed::key);
+            key_resolution::given(lines.iter().map(|line| {
+                Some(key(&line.draft)).filter(|key| key_resolution::as_id(key).is_some())
+            }));
+        let by_id =
+            key_resolution::existing::<M>(self.tx(), &by_id, &[M::ID, M::IMPORT_KEY]).await?;
+        let name_of =
+            |draft: &D| by_id.get(key(draft)).map_or_else(|| key(draft).to_owned(), Keyed::key);
         self.check_names(file, lines, "key", name_of).await
     }
 
@@ -340,8 +378,11 @@ impl Import<'_> {
         name_of: impl Fn(&D) -> String,
     ) -> Result<(), Error> {
         let names: BTreeSet<String> = lines.iter().map(|line| name_of(&line.draft)).collect();
-        let mut seen: HashMap<String, u64> =
-            staging::seen(self.tx(), file, &names).await?.into_iter().map(|(name, (line, _))| (name, line)).collect();
+        let mut seen: HashMap<String, u64> = staging::seen(self.tx(), file, &names)
+            .await?
+            .into_iter()
+            .map(|(name, (line, _))| (name, line))
+            .collect();
         let mut new = Vec::new();
         for line in lines {
             let name = name_of(&line.draft);
@@ -370,7 +411,8 @@ impl Import<'_> {
         }
     }
 
-    /// Records a row that is a thing of its own or a part of `subject`, and puts it where it belongs: nowhere when nothing changes.
+    /// Records a row that is a thing of its own or a part of `subject`, and puts it where it
+    /// belongs: nowhere when nothing changes.
     pub fn put<M: PartialEq + Clone + Recorded>(
         &mut self,
         file: File,
@@ -409,7 +451,8 @@ impl Import<'_> {
 
     /// Notes that revenue changed on this day.
     pub fn earned_on(&mut self, day: chrono::NaiveDate) {
-        self.months = Some(self.months.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
+        self.months =
+            Some(self.months.map_or((day, day), |(first, last)| (first.min(day), last.max(day))));
     }
 
     /// Writes what waits to be written, so that memory stays small.

@@ -1,7 +1,7 @@
 //! Keys: which row of the register a file means, and which key stands for a row.
 //!
-//! A row is known by the key that it was imported with; one that was made through the API has none, and is known by its id
-//! in 32 hexadecimal digits.
+//! A row is known by the key that it was imported with; one that was made through the API has none,
+//! and is known by its id in 32 hexadecimal digits.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -9,7 +9,8 @@ use std::{
 };
 
 use ::entity::{
-    activity, agreement, allocation, bank_payment, books_closing, contact, cost, export_batch, fee_schedule, grant,
+    activity, agreement, allocation, bank_payment, books_closing, contact, cost, export_batch,
+    fee_schedule, grant,
     id::{ActivityId, MemberId, OrganisationId, TemplateVersionId},
     invoice, member, organisation, reference_rate, requisition,
     sparse::Sparse,
@@ -92,7 +93,8 @@ keyed!(member, organisation, contact, activity, agreement, invoice);
 
 /// The id that a key is, if it is one.
 pub(super) fn as_id(key: &str) -> Option<Uuid> {
-    let is_id = key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
+    let is_id =
+        key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     Uuid::parse_str(key).ok().filter(|_| is_id)
 }
 
@@ -110,12 +112,14 @@ where
     if keys.is_empty() {
         return Ok(found);
     }
-    let select = || Query::select().columns(columns.iter().copied()).from(M::Entity::default()).take();
+    let select =
+        || Query::select().columns(columns.iter().copied()).from(M::Entity::default()).take();
     let by_key = select().and_where(among_words(backend, Expr::col(M::IMPORT_KEY), keys)).take();
     for row in rows::<M>(tx, &by_key, columns).await? {
         found.insert(row.key(), row);
     }
-    let ids: Vec<Uuid> = keys.iter().filter(|key| !found.contains_key(*key)).filter_map(|key| as_id(key)).collect();
+    let ids: Vec<Uuid> =
+        keys.iter().filter(|key| !found.contains_key(*key)).filter_map(|key| as_id(key)).collect();
     if !ids.is_empty() {
         let by_id = select().and_where(among(backend, Expr::col(M::ID), ids)).take();
         for row in rows::<M>(tx, &by_id, columns).await? {
@@ -126,7 +130,10 @@ where
 }
 
 /// The rows with these ids, whole.
-pub(super) async fn by_ids<M: Keyed>(tx: &impl ConnectionTrait, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, M>>
+pub(super) async fn by_ids<M: Keyed>(
+    tx: &impl ConnectionTrait,
+    ids: BTreeSet<Uuid>,
+) -> Result<HashMap<Uuid, M>>
 where
     Column<M>: Copy,
 {
@@ -143,7 +150,10 @@ where
 }
 
 /// The keys that stand for the rows with these ids.
-pub(super) async fn keys_of<M: Keyed>(tx: &impl ConnectionTrait, ids: BTreeSet<Uuid>) -> Result<HashMap<Uuid, String>>
+pub(super) async fn keys_of<M: Keyed>(
+    tx: &impl ConnectionTrait,
+    ids: BTreeSet<Uuid>,
+) -> Result<HashMap<Uuid, String>>
 where
     Column<M>: Copy,
 {
@@ -156,7 +166,11 @@ where
         .from(M::Entity::default())
         .and_where(among(tx.get_database_backend(), Expr::col(M::ID), ids))
         .take();
-    Ok(rows::<M>(tx, &select, &columns).await?.into_iter().map(|row| (row.id(), row.key())).collect())
+    Ok(rows::<M>(tx, &select, &columns)
+        .await?
+        .into_iter()
+        .map(|row| (row.id(), row.key()))
+        .collect())
 }
 
 /// What references stand for, and which of them lead to rows that are bad themselves.
@@ -175,7 +189,8 @@ impl<T: Clone> References<T> {
         keys: BTreeSet<String>,
         found: HashMap<String, T>,
     ) -> Result<Self> {
-        let missing: BTreeSet<String> = keys.into_iter().filter(|key| !found.contains_key(key)).collect();
+        let missing: BTreeSet<String> =
+            keys.into_iter().filter(|key| !found.contains_key(key)).collect();
         let mut bad = HashSet::new();
         if !missing.is_empty() && !import.is_good() {
             for file in files {
@@ -210,7 +225,8 @@ impl<T: Clone> References<T> {
     }
 }
 
-/// The keys that are given at all. Statements take them as a set, since an iterator over rows could not be lent across threads.
+/// The keys that are given at all. Statements take them as a set, since an iterator over rows could
+/// not be lent across threads.
 pub(super) fn given<'k>(keys: impl IntoIterator<Item = Option<&'k str>>) -> BTreeSet<String> {
     keys.into_iter().flatten().filter(|key| !key.is_empty()).map(str::to_owned).collect()
 }
@@ -231,12 +247,16 @@ where
 }
 
 /// The activities that these keys or slugs stand for.
-pub(super) async fn activities(import: &Import<'_>, keys: BTreeSet<String>) -> Result<References<ActivityId>> {
-    let mut found: HashMap<String, ActivityId> = owners::<activity::Model>(import.tx(), activity::Column::Slug, &keys)
-        .await?
-        .into_iter()
-        .map(|(slug, id)| (slug, ActivityId(id)))
-        .collect();
+pub(super) async fn activities(
+    import: &Import<'_>,
+    keys: BTreeSet<String>,
+) -> Result<References<ActivityId>> {
+    let mut found: HashMap<String, ActivityId> =
+        owners::<activity::Model>(import.tx(), activity::Column::Slug, &keys)
+            .await?
+            .into_iter()
+            .map(|(slug, id)| (slug, ActivityId(id)))
+            .collect();
     let columns = [activity::Column::Id, activity::Column::ImportKey];
     let by_key = existing::<activity::Model>(import.tx(), &keys, &columns).await?;
     found.extend(by_key.into_iter().map(|(key, row)| (key, row.id)));
@@ -267,22 +287,46 @@ impl Party {
 }
 
 /// The members and organisations that these keys or organisation numbers stand for.
-pub(super) async fn parties(import: &Import<'_>, keys: BTreeSet<String>) -> Result<References<Party>> {
+pub(super) async fn parties(
+    import: &Import<'_>,
+    keys: BTreeSet<String>,
+) -> Result<References<Party>> {
     let tx = import.tx();
     let mut found = HashMap::new();
     // The surest way last, so that it wins: a member's key, an organisation's, a number.
-    let numbers: BTreeSet<String> = keys.iter().filter(|key| key.parse::<::entity::number::OrgNumber>().is_ok()).cloned().collect();
+    let numbers: BTreeSet<String> = keys
+        .iter()
+        .filter(|key| key.parse::<::entity::number::OrgNumber>().is_ok())
+        .cloned()
+        .collect();
     if !numbers.is_empty() {
-        let organisations = owners::<organisation::Model>(tx, organisation::Column::OrgNumber, &numbers).await?;
-        found.extend(organisations.into_iter().map(|(key, id)| (key, Party::Organisation(id.into()))));
+        let organisations =
+            owners::<organisation::Model>(tx, organisation::Column::OrgNumber, &numbers).await?;
+        found.extend(
+            organisations.into_iter().map(|(key, id)| (key, Party::Organisation(id.into()))),
+        );
         let members = owners::<member::Model>(tx, member::Column::OrgNumber, &numbers).await?;
         found.extend(members.into_iter().map(|(key, id)| (key, Party::Member(id.into()))));
     }
-    let organisations = existing::<organisation::Model>(tx, &keys, &[organisation::Column::Id, organisation::Column::ImportKey]).await?;
+    let organisations = existing::<organisation::Model>(
+        tx,
+        &keys,
+        &[organisation::Column::Id, organisation::Column::ImportKey],
+    )
+    .await?;
     found.extend(organisations.into_iter().map(|(key, row)| (key, Party::Organisation(row.id))));
-    let members = existing::<member::Model>(tx, &keys, &[member::Column::Id, member::Column::ImportKey]).await?;
+    let members =
+        existing::<member::Model>(tx, &keys, &[member::Column::Id, member::Column::ImportKey])
+            .await?;
     found.extend(members.into_iter().map(|(key, row)| (key, Party::Member(row.id))));
-    References::new(import, "member or organisation", &[File::Members, File::Organisations], keys, found).await
+    References::new(
+        import,
+        "member or organisation",
+        &[File::Members, File::Organisations],
+        keys,
+        found,
+    )
+    .await
 }
 
 /// The name of a template version in references.
@@ -291,7 +335,10 @@ pub(super) fn version_name(slug: &str, version: i32) -> String {
 }
 
 /// The template versions that these slugs and numbers stand for, under their [`version_name`].
-pub(super) async fn template_versions(import: &Import<'_>, versions: BTreeSet<(String, i32)>) -> Result<References<TemplateVersionId>> {
+pub(super) async fn template_versions(
+    import: &Import<'_>,
+    versions: BTreeSet<(String, i32)>,
+) -> Result<References<TemplateVersionId>> {
     let slugs: BTreeSet<&str> = versions.iter().map(|(slug, _)| slug.as_str()).collect();
     let mut found = HashMap::new();
     if !slugs.is_empty() {
@@ -306,11 +353,19 @@ pub(super) async fn template_versions(import: &Import<'_>, versions: BTreeSet<(S
                 Expr::col((template::Entity, template::Column::Id))
                     .equals((template_version::Entity, template_version::Column::TemplateId)),
             )
-            .and_where(among_words(tx.get_database_backend(), Expr::col((template::Entity, template::Column::Slug)), slugs))
+            .and_where(among_words(
+                tx.get_database_backend(),
+                Expr::col((template::Entity, template::Column::Slug)),
+                slugs,
+            ))
             .take();
         for row in tx.query_all(&select).await? {
-            let (slug, version): (String, i32) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-            found.insert(version_name(&slug, version), row.try_get_by_index::<TemplateVersionId>(2)?);
+            let (slug, version): (String, i32) =
+                (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            found.insert(
+                version_name(&slug, version),
+                row.try_get_by_index::<TemplateVersionId>(2)?,
+            );
         }
     }
     let keys = versions.iter().map(|(slug, version)| version_name(slug, *version)).collect();
@@ -329,9 +384,17 @@ pub(super) async fn bank_payments(
     let select = Query::select()
         .columns(columns.iter().copied())
         .from(bank_payment::Entity)
-        .and_where(among_words(tx.get_database_backend(), Expr::col(bank_payment::Column::BankReference), references))
+        .and_where(among_words(
+            tx.get_database_backend(),
+            Expr::col(bank_payment::Column::BankReference),
+            references,
+        ))
         .take();
-    Ok(rows::<bank_payment::Model>(tx, &select, &columns).await?.into_iter().map(|row| (row.bank_reference.clone(), row)).collect())
+    Ok(rows::<bank_payment::Model>(tx, &select, &columns)
+        .await?
+        .into_iter()
+        .map(|row| (row.bank_reference.clone(), row))
+        .collect())
 }
 
 /// Which row has each of these values in a column that is unique.

@@ -79,7 +79,9 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         left_on: cells.optional_day("left_on"),
         billing: billing(cells),
         successor: cells.given("successor").then(|| cells.optional_key("successor")),
-        leaving_reason: cells.given("leaving_reason").then(|| cells.optional_text("leaving_reason", LINE)),
+        leaving_reason: cells
+            .given("leaving_reason")
+            .then(|| cells.optional_text("leaving_reason", LINE)),
         former_names: cells.given("former_names").then(|| former_names(cells)),
     };
     cells.check(|faults| {
@@ -96,7 +98,8 @@ pub(super) fn check_billing(billing: &NewBilling, faults: &mut Faults) {
     let mut broken = Faults::default();
     billing.readable("", &mut broken);
     for fault in broken.into_inner() {
-        faults.add(if fault.path == "email" { "billing_email" } else { "peppol_id" }, fault.message);
+        faults
+            .add(if fault.path == "email" { "billing_email" } else { "peppol_id" }, fault.message);
     }
 }
 
@@ -115,12 +118,17 @@ pub(super) fn billing(cells: &mut Cells<'_>) -> NewBilling {
 fn former_names(cells: &mut Cells<'_>) -> BTreeMap<String, NaiveDate> {
     let mut names = BTreeMap::new();
     for part in cells.list("former_names") {
-        let parsed = part.rsplit_once('@').and_then(|(name, until)| Some((name.trim().to_owned(), day(until.trim()).ok()?)));
+        let parsed = part
+            .rsplit_once('@')
+            .and_then(|(name, until)| Some((name.trim().to_owned(), day(until.trim()).ok()?)));
         match parsed {
             Some((name, until)) if !name.is_empty() => {
                 names.insert(name, until);
             }
-            _ => cells.faults.add("former_names", "must be names with the day that each ended, as Gamla namnet@2024-01-01"),
+            _ => cells.faults.add(
+                "former_names",
+                "must be names with the day that each ended, as Gamla namnet@2024-01-01",
+            ),
         }
     }
     names
@@ -131,10 +139,13 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Members)? else { return Ok(()) };
     let mut postponed = Vec::new();
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        import.check_keys::<member::Model, _>(File::Members, &mut lines, |draft| &draft.key).await?;
+        import
+            .check_keys::<member::Model, _>(File::Members, &mut lines, |draft| &draft.key)
+            .await?;
         postponed.extend(merge(import, lines, false).await?);
     }
-    // A successor may stand further down than those that it took over: they wait for it, as long as that helps.
+    // A successor may stand further down than those that it took over: they wait for it, as long as
+    // that helps.
     let mut is_last = false;
     while !postponed.is_empty() {
         let count = postponed.len();
@@ -149,26 +160,56 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 /// Merges rows into the register, but for those whose successor isn't there yet.
-async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) -> Result<Vec<Line<Draft>>> {
-    let successors = key_resolution::given(lines.iter().map(|line| line.draft.successor.as_ref()?.as_deref()));
-    let successors = key_resolution::references::<member::Model, MemberId>(import, "member", File::Members, successors).await?;
+async fn merge(
+    import: &mut Import<'_>,
+    lines: Vec<Line<Draft>>,
+    is_last: bool,
+) -> Result<Vec<Line<Draft>>> {
+    let successors =
+        key_resolution::given(lines.iter().map(|line| line.draft.successor.as_ref()?.as_deref()));
+    let successors = key_resolution::references::<member::Model, MemberId>(
+        import,
+        "member",
+        File::Members,
+        successors,
+    )
+    .await?;
     let waits = |line: &Line<Draft>| {
         let successor = line.draft.successor.iter().flatten().next();
-        !is_last && successor.is_some_and(|key| *key != line.draft.key && successors.is_missing(key))
+        !is_last
+            && successor.is_some_and(|key| *key != line.draft.key && successors.is_missing(key))
     };
     let (postponed, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(waits);
 
     let columns = <member::Model as ::entity::sparse::Sparse>::every_column();
     let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
-    let existing = whole(import.tx(), key_resolution::existing(import.tx(), &own, &columns).await?).await?;
-    let organisations =
-        key_resolution::existing::<organisation::Model>(import.tx(), &own, &[organisation::Column::Id, organisation::Column::ImportKey])
-            .await?;
-    let areas = contact_areas(import, key_resolution::given(lines.iter().map(|line| line.draft.contact_area.as_deref()))).await?;
-    let numbers = lines.iter().filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string)).collect();
-    let mut numbers = Claims::new(key_resolution::owners::<member::Model>(import.tx(), member::Column::OrgNumber, &numbers).await?);
+    let existing =
+        whole(import.tx(), key_resolution::existing(import.tx(), &own, &columns).await?).await?;
+    let organisations = key_resolution::existing::<organisation::Model>(
+        import.tx(),
+        &own,
+        &[organisation::Column::Id, organisation::Column::ImportKey],
+    )
+    .await?;
+    let areas = contact_areas(
+        import,
+        key_resolution::given(lines.iter().map(|line| line.draft.contact_area.as_deref())),
+    )
+    .await?;
+    let numbers = lines
+        .iter()
+        .filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string))
+        .collect();
+    let mut numbers = Claims::new(
+        key_resolution::owners::<member::Model>(import.tx(), member::Column::OrgNumber, &numbers)
+            .await?,
+    );
 
-    let circle: BTreeSet<String> = if is_last { lines.iter().map(|line| line.draft.key.clone()).collect() } else { BTreeSet::new() };
+    let circle: BTreeSet<String> = if is_last {
+        lines.iter().map(|line| line.draft.key.clone()).collect()
+    } else {
+        BTreeSet::new()
+    };
     let mut batch = Batch::default();
     for mut line in lines {
         let before = existing.get(&line.draft.key);
@@ -176,22 +217,39 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) 
         if organisations.contains_key(&line.draft.key) {
             line.fault("key", "is an organisation's too; each needs a key of its own");
         }
-        if line.draft.successor.iter().flatten().any(|key| *key == line.draft.key || circle.contains(key)) {
+        if line
+            .draft
+            .successor
+            .iter()
+            .flatten()
+            .any(|key| *key == line.draft.key || circle.contains(key))
+        {
             line.fault("successor", "leads back to the member itself");
             line.draft.successor = None;
         }
-        let successor = line.draft.successor.clone().map(|key| successors.find(&mut line, "successor", key.as_deref()));
+        let successor = line
+            .draft
+            .successor
+            .clone()
+            .map(|key| successors.find(&mut line, "successor", key.as_deref()));
         let number = line.draft.org_number.as_ref().map(ToString::to_string);
-        let old_number = before.and_then(|before| before.row.org_number.as_ref()).map(ToString::to_string);
+        let old_number =
+            before.and_then(|before| before.row.org_number.as_ref()).map(ToString::to_string);
         if !numbers.take(id.0, old_number.as_ref(), number.as_ref()) {
             line.fault("org_number", "is that of another member too");
         }
-        let Some(draft) = import.accept(File::Members, |draft| draft.key.clone(), line) else { continue };
-        let area = draft.contact_area.as_deref().and_then(|name| areas.get(&swedish::key(name))).copied();
+        let Some(draft) = import.accept(File::Members, |draft| draft.key.clone(), line) else {
+            continue;
+        };
+        let area =
+            draft.contact_area.as_deref().and_then(|name| areas.get(&swedish::key(name))).copied();
         let mut after = build(draft, id, before, area, successor);
         if let Some(before) = before.filter(|before| before.row.name != after.row.name) {
             // A file that tells of former names knows better, when this one is among them.
-            after.former_names.entry(before.row.name.clone()).or_insert_with(|| day_of(import.change.at()));
+            after
+                .former_names
+                .entry(before.row.name.clone())
+                .or_insert_with(|| day_of(import.change.at()));
         }
         import.put_as(File::Members, before, after, Whole::recorded, &mut batch)?;
     }
@@ -200,7 +258,13 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, is_last: bool) 
     Ok(postponed)
 }
 
-fn build(draft: Draft, id: MemberId, before: Option<&Whole>, area: Option<ContactAreaId>, successor: Option<Option<MemberId>>) -> Whole {
+fn build(
+    draft: Draft,
+    id: MemberId,
+    before: Option<&Whole>,
+    area: Option<ContactAreaId>,
+    successor: Option<Option<MemberId>>,
+) -> Whole {
     let old = before.map(|before| &before.row);
     Whole {
         row: member::Model {
@@ -213,17 +277,24 @@ fn build(draft: Draft, id: MemberId, before: Option<&Whole>, area: Option<Contac
             contact_area_id: area,
             joined_on: draft.joined_on,
             left_on: draft.left_on,
-            leaving_reason: draft.leaving_reason.unwrap_or_else(|| old.and_then(|old| old.leaving_reason.clone())),
+            leaving_reason: draft
+                .leaving_reason
+                .unwrap_or_else(|| old.and_then(|old| old.leaving_reason.clone())),
             successor_id: successor.unwrap_or_else(|| old.and_then(|old| old.successor_id)),
         },
         municipalities: draft.municipalities,
         billing: draft.billing.check(id, "", &mut Faults::default()),
-        former_names: draft.former_names.unwrap_or_else(|| before.map(|before| before.former_names.clone()).unwrap_or_default()),
+        former_names: draft.former_names.unwrap_or_else(|| {
+            before.map(|before| before.former_names.clone()).unwrap_or_default()
+        }),
     }
 }
 
 /// The members with their parts.
-async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, member::Model>) -> Result<HashMap<String, Whole>> {
+async fn whole(
+    tx: &impl ConnectionTrait,
+    rows: HashMap<String, member::Model>,
+) -> Result<HashMap<String, Whole>> {
     let ids: Vec<MemberId> = rows.values().map(|row| row.id).collect();
     let mut municipalities = municipalities_of(tx, &ids).await?;
     let mut billing = billing_of(tx, &ids).await?;
@@ -236,7 +307,9 @@ async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, member::Model>) 
         let whole = Whole {
             row,
             municipalities: municipalities.remove(&id).unwrap_or_default(),
-            billing: billing.remove(&id).unwrap_or_else(|| member_billing::Model { member_id: id, ..Default::default() }),
+            billing: billing
+                .remove(&id)
+                .unwrap_or_else(|| member_billing::Model { member_id: id, ..Default::default() }),
             former_names: former_names.remove(&id).unwrap_or_default(),
         };
         (key, whole)
@@ -244,18 +317,34 @@ async fn whole(tx: &impl ConnectionTrait, rows: HashMap<String, member::Model>) 
     Ok(rows.into_iter().map(whole).collect())
 }
 
-async fn billing_of(tx: &impl ConnectionTrait, members: &[MemberId]) -> Result<HashMap<MemberId, member_billing::Model>> {
-    let mine = among(tx.get_database_backend(), Expr::col(member_billing::Column::MemberId), members.iter().copied());
+async fn billing_of(
+    tx: &impl ConnectionTrait,
+    members: &[MemberId],
+) -> Result<HashMap<MemberId, member_billing::Model>> {
+    let mine = among(
+        tx.get_database_backend(),
+        Expr::col(member_billing::Column::MemberId),
+        members.iter().copied(),
+    );
     let found = member_billing::Entity::find().filter(mine).all(tx).await?;
     Ok(found.into_iter().map(|row| (row.member_id, row)).collect())
 }
 
-async fn write(import: &Import<'_>, batch: Batch<Whole>, existing: &HashMap<String, Whole>) -> Result<()> {
+async fn write(
+    import: &Import<'_>,
+    batch: Batch<Whole>,
+    existing: &HashMap<String, Whole>,
+) -> Result<()> {
     let tx = import.tx();
     let backend = tx.get_database_backend();
-    let before: HashMap<MemberId, &Whole> = existing.values().map(|whole| (whole.row.id, whole)).collect();
+    let before: HashMap<MemberId, &Whole> =
+        existing.values().map(|whole| (whole.row.id, whole)).collect();
     let changed = |differs: fn(&Whole, &Whole) -> bool| -> Vec<&Whole> {
-        batch.changed.iter().filter(|after| before.get(&after.row.id).is_none_or(|before| differs(before, after))).collect()
+        batch
+            .changed
+            .iter()
+            .filter(|after| before.get(&after.row.id).is_none_or(|before| differs(before, after)))
+            .collect()
     };
     let moved = changed(|before, after| before.municipalities != after.municipalities);
     let renamed = changed(|before, after| before.former_names != after.former_names);
@@ -269,17 +358,24 @@ async fn write(import: &Import<'_>, batch: Batch<Whole>, existing: &HashMap<Stri
         member_former_name::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
     let municipalities = moved.iter().copied().chain(&batch.added).flat_map(|whole| {
-        let municipality = |name: &String| member_municipality::Model { member_id: whole.row.id, municipality: name.clone() };
+        let municipality = |name: &String| member_municipality::Model {
+            member_id: whole.row.id,
+            municipality: name.clone(),
+        };
         whole.municipalities.iter().map(municipality)
     });
     let municipalities: Vec<_> = municipalities.collect();
     let former_names = renamed.iter().copied().chain(&batch.added).flat_map(|whole| {
-        let former =
-            |(name, until): (&String, &NaiveDate)| member_former_name::Model { member_id: whole.row.id, name: name.clone(), until: *until };
+        let former = |(name, until): (&String, &NaiveDate)| member_former_name::Model {
+            member_id: whole.row.id,
+            name: name.clone(),
+            until: *until,
+        };
         whole.former_names.iter().map(former)
     });
     let former_names: Vec<_> = former_names.collect();
-    let billing: Vec<_> = batch.changed.iter().chain(&batch.added).map(|whole| whole.billing.clone()).collect();
+    let billing: Vec<_> =
+        batch.changed.iter().chain(&batch.added).map(|whole| whole.billing.clone()).collect();
     replace(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
     insert(tx, batch.added.into_iter().map(|whole| whole.row).collect()).await?;
     replace(tx, billing).await?;
@@ -288,19 +384,28 @@ async fn write(import: &Import<'_>, batch: Batch<Whole>, existing: &HashMap<Stri
 }
 
 /// The contact areas with these names, under their folded ones; those that are not there are made.
-pub(super) async fn contact_areas(import: &mut Import<'_>, names: BTreeSet<String>) -> Result<HashMap<String, ContactAreaId>> {
-    let names: BTreeMap<String, String> = names.into_iter().map(|name| (swedish::key(&name), name)).collect();
+pub(super) async fn contact_areas(
+    import: &mut Import<'_>,
+    names: BTreeSet<String>,
+) -> Result<HashMap<String, ContactAreaId>> {
+    let names: BTreeMap<String, String> =
+        names.into_iter().map(|name| (swedish::key(&name), name)).collect();
     if names.is_empty() {
         return Ok(HashMap::new());
     }
     let backend = import.tx().get_database_backend();
     let mine = among_words(backend, Expr::col(contact_area::Column::NameKey), names.keys());
     let found = contact_area::Entity::find().filter(mine).all(import.tx()).await?;
-    let mut areas: HashMap<String, ContactAreaId> = found.into_iter().map(|area| (area.name_key, area.id)).collect();
+    let mut areas: HashMap<String, ContactAreaId> =
+        found.into_iter().map(|area| (area.name_key, area.id)).collect();
     let mut added = Vec::new();
     for (key, name) in names {
         if let Entry::Vacant(place) = areas.entry(key) {
-            let area = contact_area::Model { id: ContactAreaId::new(), name, name_key: place.key().clone() };
+            let area = contact_area::Model {
+                id: ContactAreaId::new(),
+                name,
+                name_key: place.key().clone(),
+            };
             import.change.record(None, Some(&area))?;
             place.insert(area.id);
             added.push(area);
@@ -329,7 +434,9 @@ fn read_allocation(cells: &mut Cells<'_>) -> Option<AllocationDraft> {
         amount: cells.decimal("amount"),
         source: cells.optional_text("source", LINE),
     };
-    cells.check(|faults| faults.expect(draft.amount >= Money::ZERO, "amount", "must not be negative"));
+    cells.check(|faults| {
+        faults.expect(draft.amount >= Money::ZERO, "amount", "must not be negative")
+    });
     Some(draft)
 }
 
@@ -337,14 +444,24 @@ fn read_allocation(cells: &mut Cells<'_>) -> Option<AllocationDraft> {
 pub(super) async fn import_allocations(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Allocations)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read_allocation)? {
-        let members = key_resolution::given(lines.iter().map(|line| Some(line.draft.member.as_str())));
-        let members = key_resolution::references::<member::Model, MemberId>(import, "member", File::Members, members).await?;
+        let members =
+            key_resolution::given(lines.iter().map(|line| Some(line.draft.member.as_str())));
+        let members = key_resolution::references::<member::Model, MemberId>(
+            import,
+            "member",
+            File::Members,
+            members,
+        )
+        .await?;
         for line in &mut lines {
             let member = line.draft.member.clone();
             line.draft.member_id = members.find(line, "member", Some(&member));
         }
         let name = |draft: &AllocationDraft| {
-            draft.member_id.map(|member| format!("{} {} {}", member.0.simple(), draft.year, draft.basis)).unwrap_or_default()
+            draft
+                .member_id
+                .map(|member| format!("{} {} {}", member.0.simple(), draft.year, draft.basis))
+                .unwrap_or_default()
         };
         import.check_names(File::Allocations, &mut lines, "", name).await?;
         merge_allocations(import, lines).await?;
@@ -352,22 +469,40 @@ pub(super) async fn import_allocations(import: &mut Import<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn merge_allocations(import: &mut Import<'_>, lines: Vec<Line<AllocationDraft>>) -> Result<()> {
-    let members: BTreeSet<MemberId> = lines.iter().filter_map(|line| line.draft.member_id).collect();
-    let existing: HashMap<(MemberId, i32, AllocationBasis), allocation::Model> = allocation::Entity::find()
-        .filter(among(import.tx().get_database_backend(), Expr::col(allocation::Column::MemberId), members))
-        .all(import.tx())
-        .await?
-        .into_iter()
-        .map(|row| ((row.member_id, row.year, row.basis), row))
-        .collect();
+async fn merge_allocations(
+    import: &mut Import<'_>,
+    lines: Vec<Line<AllocationDraft>>,
+) -> Result<()> {
+    let members: BTreeSet<MemberId> =
+        lines.iter().filter_map(|line| line.draft.member_id).collect();
+    let existing: HashMap<(MemberId, i32, AllocationBasis), allocation::Model> =
+        allocation::Entity::find()
+            .filter(among(
+                import.tx().get_database_backend(),
+                Expr::col(allocation::Column::MemberId),
+                members,
+            ))
+            .all(import.tx())
+            .await?
+            .into_iter()
+            .map(|row| ((row.member_id, row.year, row.basis), row))
+            .collect();
     let mut batch = Batch::default();
     for line in lines {
-        let Some(draft) = import.accept(File::Allocations, |_| String::new(), line) else { continue };
+        let Some(draft) = import.accept(File::Allocations, |_| String::new(), line) else {
+            continue;
+        };
         let Some(member_id) = draft.member_id else { continue };
         let before = existing.get(&(member_id, draft.year, draft.basis));
         let id = before.map_or_else(AllocationId::new, |before| before.id);
-        let after = allocation::Model { id, member_id, year: draft.year, basis: draft.basis, amount: draft.amount, source: draft.source };
+        let after = allocation::Model {
+            id,
+            member_id,
+            year: draft.year,
+            basis: draft.basis,
+            amount: draft.amount,
+            source: draft.source,
+        };
         import.put(File::Allocations, before, after, &mut batch)?;
     }
     batch.write(import.tx()).await?;
@@ -380,10 +515,18 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let mut sheet = export.begin(File::Members, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         let rows: Vec<member::Model> = export.rows(ids).await?;
-        let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id).collect()).await?;
-        let mut wholes = whole(&export.tx, rows.iter().map(|row| (row.key(), row.clone())).collect()).await?;
-        for Whole { row, municipalities, billing, former_names } in rows.iter().filter_map(|row| wholes.remove(&row.key())) {
-            let former_names: Vec<_> = former_names.iter().map(|(name, until)| format!("{name}@{until}")).collect();
+        let areas = contact_area_names(
+            &export.tx,
+            rows.iter().filter_map(|row| row.contact_area_id).collect(),
+        )
+        .await?;
+        let mut wholes =
+            whole(&export.tx, rows.iter().map(|row| (row.key(), row.clone())).collect()).await?;
+        for Whole { row, municipalities, billing, former_names } in
+            rows.iter().filter_map(|row| wholes.remove(&row.key()))
+        {
+            let former_names: Vec<_> =
+                former_names.iter().map(|(name, until)| format!("{name}@{until}")).collect();
             sheet.write([
                 row.key(),
                 row.name,
@@ -410,7 +553,10 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 }
 
 /// The names of these contact areas.
-pub(super) async fn contact_area_names(tx: &impl ConnectionTrait, ids: BTreeSet<ContactAreaId>) -> Result<HashMap<ContactAreaId, String>> {
+pub(super) async fn contact_area_names(
+    tx: &impl ConnectionTrait,
+    ids: BTreeSet<ContactAreaId>,
+) -> Result<HashMap<ContactAreaId, String>> {
     let mine = among(tx.get_database_backend(), Expr::col(contact_area::Column::Id), ids);
     let found = contact_area::Entity::find().filter(mine).all(tx).await?;
     Ok(found.into_iter().map(|area| (area.id, area.name)).collect())
@@ -419,13 +565,21 @@ pub(super) async fn contact_area_names(tx: &impl ConnectionTrait, ids: BTreeSet<
 /// Writes allocations.csv.
 pub(super) async fn export_allocations(export: &mut Export<'_>) -> Result<()> {
     use allocation::Column::{Basis, Id, MemberId, Year};
-    let name = |row: &allocation::Model| format!("{}\0{}\0{}", key_in(&export.members, Some(row.member_id)), row.year, row.basis);
+    let name = |row: &allocation::Model| {
+        format!("{}\0{}\0{}", key_in(&export.members, Some(row.member_id)), row.year, row.basis)
+    };
     let order = export.in_order(&[Id, MemberId, Year, Basis], name).await?;
     let mut sheet = export.begin(File::Allocations, order.len())?;
     for ids in order.chunks(export::CHUNK) {
         for row in export.rows::<allocation::Model>(ids).await? {
             let member = key_in(&export.members, Some(row.member_id));
-            sheet.write([member, row.year.to_string(), row.basis.to_string(), row.amount.to_string(), optional(row.source)])?;
+            sheet.write([
+                member,
+                row.year.to_string(),
+                row.basis.to_string(),
+                row.amount.to_string(),
+                optional(row.source),
+            ])?;
         }
         export.tell(&sheet);
     }

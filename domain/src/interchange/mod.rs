@@ -1,11 +1,15 @@
-//! Exchange: the whole register as CSV files, read from a folder all or nothing, and written to one.
+//! Exchange: the whole register as CSV files, read from a folder all or nothing, and written to
+//! one.
 //!
-//! [`import`](import::import) reads the files in the order of [`File::ALL`], each row by row, within one transaction: a file
-//! refers only to those before it, and to itself. Rows are known again by their `key`, or by what names them where there is
-//! no key, so that the same files again change nothing. [`export`](export::export) writes the same files, ordered by key: read into
-//! an empty register and written again they are the same to the byte. Of what is in no file, as the audit trail, `docs/csv-files.md` tells.
+//! [`import`](import::import) reads the files in the order of [`File::ALL`], each row by row,
+//! within one transaction: a file refers only to those before it, and to itself. Rows are known
+//! again by their `key`, or by what names them where there is no key, so that the same files again
+//! change nothing. [`export`](export::export) writes the same files, ordered by key: read into an
+//! empty register and written again they are the same to the byte. Of what is in no file, as the
+//! audit trail, `docs/csv-files.md` tells.
 //!
-//! Each part's file here holds both ways of its CSV files: how a row becomes a row of the register, and back.
+//! Each part's file here holds both ways of its CSV files: how a row becomes a row of the register,
+//! and back.
 
 pub mod bank;
 pub mod export;
@@ -82,7 +86,8 @@ pub enum File {
     Requisitions,
     /// Status reports of activities.
     StatusReports,
-    /// Batches of vouchers that were exported to the bookkeeping program; their files are files of their own.
+    /// Batches of vouchers that were exported to the bookkeeping program; their files are files of
+    /// their own.
     ExportBatches,
     /// Vouchers of these batches, and those that were booked elsewhere.
     Vouchers,
@@ -174,13 +179,44 @@ impl File {
             ],
             Self::Organisations => &["key", "name", "org_number"],
             Self::Allocations => &["member", "year", "basis", "amount", "source"],
-            Self::Contacts => &["key", "member", "role", "name", "email", "phone", "valid_from", "valid_to"],
-            Self::Activities => &["key", "slug", "name", "purpose", "goal", "funding", "starts_on", "ends_on"],
-            Self::FeeSchedules => &["activity", "valid_from", "valid_to", "basis", "amount", "per_mille", "cap", "minimum", "vat_rate"],
-            Self::TaxDecisions => {
-                &["fee", "activity", "valid_from", "vat_rate", "exemption_reason", "exemption_code", "decided_on", "reference"]
+            Self::Contacts => {
+                &["key", "member", "role", "name", "email", "phone", "valid_from", "valid_to"]
             }
-            Self::Templates => &["slug", "title", "kind", "activity", "version", "state", "language", "body_file", "parameters_file"],
+            Self::Activities => {
+                &["key", "slug", "name", "purpose", "goal", "funding", "starts_on", "ends_on"]
+            }
+            Self::FeeSchedules => &[
+                "activity",
+                "valid_from",
+                "valid_to",
+                "basis",
+                "amount",
+                "per_mille",
+                "cap",
+                "minimum",
+                "vat_rate",
+            ],
+            Self::TaxDecisions => &[
+                "fee",
+                "activity",
+                "valid_from",
+                "vat_rate",
+                "exemption_reason",
+                "exemption_code",
+                "decided_on",
+                "reference",
+            ],
+            Self::Templates => &[
+                "slug",
+                "title",
+                "kind",
+                "activity",
+                "version",
+                "state",
+                "language",
+                "body_file",
+                "parameters_file",
+            ],
             Self::Agreements => &[
                 "key",
                 "number",
@@ -220,9 +256,17 @@ impl File {
                 "set_aside_reason",
             ],
             Self::Invoices => &["key", "number", "kind", "buyer", "issued_on", "due_on", "credits"],
-            Self::InvoiceLines => {
-                &["invoice", "description", "activity", "agreement", "period_from", "period_to", "quantity", "unit_price", "vat_rate"]
-            }
+            Self::InvoiceLines => &[
+                "invoice",
+                "description",
+                "activity",
+                "agreement",
+                "period_from",
+                "period_to",
+                "quantity",
+                "unit_price",
+                "vat_rate",
+            ],
             Self::Payments => &["invoice", "received_on", "amount", "reference"],
             Self::Adjustments => &["invoice", "kind", "dated_on", "amount", "reference"],
             Self::Reminders => &["invoice", "sent_on", "fee"],
@@ -230,22 +274,58 @@ impl File {
             Self::InvoiceDocuments => &["invoice", "format", "sha256", "file"],
             Self::Costs => &["activity", "booked_on", "amount", "description"],
             Self::Grants => &["activity", "booked_on", "amount", "funder"],
-            Self::Requisitions => {
-                &["number", "agreement", "issued_on", "due_on", "amount", "period_from", "period_to", "description", "reference", "content"]
+            Self::Requisitions => &[
+                "number",
+                "agreement",
+                "issued_on",
+                "due_on",
+                "amount",
+                "period_from",
+                "period_to",
+                "description",
+                "reference",
+                "content",
+            ],
+            Self::StatusReports => &[
+                "activity",
+                "period",
+                "health",
+                "summary",
+                "deviations",
+                "next_steps",
+                "reported_by",
+                "reported_at",
+            ],
+            Self::ExportBatches => &[
+                "number",
+                "made_at",
+                "through_on",
+                "vouchers",
+                "vouchers_sha256",
+                "sha256",
+                "file",
+            ],
+            Self::Vouchers => {
+                &["source", "invoice", "reference", "series", "year", "number", "batch"]
             }
-            Self::StatusReports => &["activity", "period", "health", "summary", "deviations", "next_steps", "reported_by", "reported_at"],
-            Self::ExportBatches => &["number", "made_at", "through_on", "vouchers", "vouchers_sha256", "sha256", "file"],
-            Self::Vouchers => &["source", "invoice", "reference", "series", "year", "number", "batch"],
             Self::BooksClosing => &["closed_through", "reason"],
         }
     }
 
-    /// The columns that it may have besides, written after the others. What a file without one of them says nothing about stays as it is.
+    /// The columns that it may have besides, written after the others. What a file without one of
+    /// them says nothing about stays as it is.
     #[must_use]
     pub fn extra_columns(self) -> &'static [&'static str] {
         match self {
             Self::Members => &["successor", "leaving_reason", "former_names"],
-            Self::Organisations => &["billing_email", "peppol_id", "buyer_reference", "address_line", "postal_code", "city"],
+            Self::Organisations => &[
+                "billing_email",
+                "peppol_id",
+                "buyer_reference",
+                "address_line",
+                "postal_code",
+                "city",
+            ],
             Self::Contacts => &["organisation", "contact_area", "erased_at"],
             Self::Activities => &["board_contact", "lead"],
             Self::Templates => &["published_at"],
@@ -260,10 +340,19 @@ impl File {
                 "notice_end_decided_on",
             ],
             Self::FeeSchedules => &["allocation_basis"],
-            Self::Invoices => {
-                &["ocr", "rounding", "corrects", "reason", "due_in_days", "order_reference", "our_reference", "buyer_reference"]
+            Self::Invoices => &[
+                "ocr",
+                "rounding",
+                "corrects",
+                "reason",
+                "due_in_days",
+                "order_reference",
+                "our_reference",
+                "buyer_reference",
+            ],
+            Self::InvoiceLines => {
+                &["unit", "account", "credits_line", "vat", "exemption_reason", "exemption_code"]
             }
-            Self::InvoiceLines => &["unit", "account", "credits_line", "vat", "exemption_reason", "exemption_code"],
             Self::Payments => &["reverses", "reason", "bank_payment", "booked_on"],
             Self::Adjustments => &["bank_payment", "reverses", "reason", "booked_on"],
             Self::BankPayments => &["entry_reference", "duplicate_of", "posted_on"],
@@ -293,6 +382,10 @@ pub struct Progress {
 pub type Watcher<'a> = &'a mut (dyn FnMut(Progress) + Send);
 
 /// What to say when a file of the exchange can't be read or written.
-fn unusable(path: &std::path::Path, deed: &str, cause: &impl std::fmt::Display) -> crate::error::Error {
+fn unusable(
+    path: &std::path::Path,
+    deed: &str,
+    cause: &impl std::fmt::Display,
+) -> crate::error::Error {
     crate::error::Error::conflict("FILE", format!("cannot {deed} {}: {cause}", path.display()))
 }

@@ -46,7 +46,12 @@ struct Draft {
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     let billing = cells.given("billing_email").then(|| billing(cells));
-    let draft = Draft { key: cells.key("key"), name: cells.text("name", LINE), org_number: cells.optional("org_number"), billing };
+    let draft = Draft {
+        key: cells.key("key"),
+        name: cells.text("name", LINE),
+        org_number: cells.optional("org_number"),
+        billing,
+    };
     cells.check(|faults| {
         if let Some(billing) = &draft.billing {
             check_billing(billing, faults);
@@ -59,7 +64,11 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Organisations)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        import.check_keys::<organisation::Model, _>(File::Organisations, &mut lines, |draft| &draft.key).await?;
+        import
+            .check_keys::<organisation::Model, _>(File::Organisations, &mut lines, |draft| {
+                &draft.key
+            })
+            .await?;
         merge(import, lines).await?;
     }
     Ok(())
@@ -67,11 +76,30 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
-    let existing = key_resolution::existing::<organisation::Model>(import.tx(), &own, &organisation::Model::every_column()).await?;
-    let members = key_resolution::existing::<member::Model>(import.tx(), &own, &[member::Column::Id, member::Column::ImportKey]).await?;
-    let numbers = lines.iter().filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string)).collect();
-    let mut numbers =
-        Claims::new(key_resolution::owners::<organisation::Model>(import.tx(), organisation::Column::OrgNumber, &numbers).await?);
+    let existing = key_resolution::existing::<organisation::Model>(
+        import.tx(),
+        &own,
+        &organisation::Model::every_column(),
+    )
+    .await?;
+    let members = key_resolution::existing::<member::Model>(
+        import.tx(),
+        &own,
+        &[member::Column::Id, member::Column::ImportKey],
+    )
+    .await?;
+    let numbers = lines
+        .iter()
+        .filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string))
+        .collect();
+    let mut numbers = Claims::new(
+        key_resolution::owners::<organisation::Model>(
+            import.tx(),
+            organisation::Column::OrgNumber,
+            &numbers,
+        )
+        .await?,
+    );
     let mut batch = Batch::default();
     for mut line in lines {
         let before = existing.get(&line.draft.key);
@@ -80,11 +108,15 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             line.fault("key", "is a member's too; each needs a key of its own");
         }
         let number = line.draft.org_number.as_ref().map(ToString::to_string);
-        let old_number = before.and_then(|before| before.org_number.as_ref()).map(ToString::to_string);
+        let old_number =
+            before.and_then(|before| before.org_number.as_ref()).map(ToString::to_string);
         if !numbers.take(id.0, old_number.as_ref(), number.as_ref()) {
             line.fault("org_number", "is that of another organisation too");
         }
-        let Some(draft) = import.accept(File::Organisations, |draft| draft.key.clone(), line) else { continue };
+        let Some(draft) = import.accept(File::Organisations, |draft| draft.key.clone(), line)
+        else {
+            continue;
+        };
         let billing = draft.billing.clone();
         let mut after = organisation::Model {
             id,
@@ -129,11 +161,17 @@ fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
         valid_from: cells.optional_day("valid_from"),
         valid_to: cells.optional_day("valid_to"),
         organisation: cells.given("organisation").then(|| cells.optional_key("organisation")),
-        contact_area: cells.given("contact_area").then(|| cells.optional_text("contact_area", LINE)),
+        contact_area: cells
+            .given("contact_area")
+            .then(|| cells.optional_text("contact_area", LINE)),
         erased_at: cells.given("erased_at").then(|| cells.optional_instant("erased_at")),
     };
     cells.check(|faults| {
-        faults.expect(draft.email.as_deref().is_none_or(is_email), "email", "is not an e-mail address");
+        faults.expect(
+            draft.email.as_deref().is_none_or(is_email),
+            "email",
+            "is not an e-mail address",
+        );
         let in_order = draft.valid_from.zip(draft.valid_to).is_none_or(|(from, to)| from <= to);
         faults.expect(in_order, "valid_to", "must not be before valid_from");
     });
@@ -145,7 +183,9 @@ pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Contacts)? else { return Ok(()) };
     let (today, mut ended) = (day_of(import.change.at()), BTreeSet::new());
     while let Some(mut lines) = import.chunk(&mut table, read_contact)? {
-        import.check_keys::<contact::Model, _>(File::Contacts, &mut lines, |draft| &draft.key).await?;
+        import
+            .check_keys::<contact::Model, _>(File::Contacts, &mut lines, |draft| &draft.key)
+            .await?;
         merge_contacts(import, lines, &mut ended).await?;
     }
     // When all rows are there, since another of them may go on.
@@ -155,18 +195,42 @@ pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
     import.settle().await
 }
 
-/// Merges rows. Adds to `ended` the e-mail addresses and associations of contacts that have ended before today, as is recorded only now.
-async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>, ended: &mut BTreeSet<(String, MemberId)>) -> Result<()> {
+/// Merges rows. Adds to `ended` the e-mail addresses and associations of contacts that have ended
+/// before today, as is recorded only now.
+async fn merge_contacts(
+    import: &mut Import<'_>,
+    lines: Vec<Line<ContactDraft>>,
+    ended: &mut BTreeSet<(String, MemberId)>,
+) -> Result<()> {
     let today = day_of(import.change.at());
     let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
-    let existing = key_resolution::existing::<contact::Model>(import.tx(), &own, &contact::Model::every_column()).await?;
+    let existing = key_resolution::existing::<contact::Model>(
+        import.tx(),
+        &own,
+        &contact::Model::every_column(),
+    )
+    .await?;
     let members = key_resolution::given(lines.iter().map(|line| line.draft.member.as_deref()));
-    let members = key_resolution::references::<member::Model, _>(import, "member", File::Members, members).await?;
-    let organisations = key_resolution::given(lines.iter().map(|line| line.draft.organisation.as_ref()?.as_deref()));
-    let organisations =
-        key_resolution::references::<organisation::Model, OrganisationId>(import, "organisation", File::Organisations, organisations)
+    let members =
+        key_resolution::references::<member::Model, _>(import, "member", File::Members, members)
             .await?;
-    let areas = contact_areas(import, key_resolution::given(lines.iter().map(|line| line.draft.contact_area.as_ref()?.as_deref()))).await?;
+    let organisations = key_resolution::given(
+        lines.iter().map(|line| line.draft.organisation.as_ref()?.as_deref()),
+    );
+    let organisations = key_resolution::references::<organisation::Model, OrganisationId>(
+        import,
+        "organisation",
+        File::Organisations,
+        organisations,
+    )
+    .await?;
+    let areas = contact_areas(
+        import,
+        key_resolution::given(
+            lines.iter().map(|line| line.draft.contact_area.as_ref()?.as_deref()),
+        ),
+    )
+    .await?;
     let mut batch = Batch::default();
     for mut line in lines {
         let before = existing.get(&line.draft.key);
@@ -188,7 +252,8 @@ async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>,
         let draft = &line.draft;
         let after = contact::Model {
             id,
-            import_key: before.map_or_else(|| Some(draft.key.clone()), |before| before.import_key.clone()),
+            import_key: before
+                .map_or_else(|| Some(draft.key.clone()), |before| before.import_key.clone()),
             member_id,
             organisation_id,
             contact_area_id,
@@ -199,7 +264,9 @@ async fn merge_contacts(import: &mut Import<'_>, lines: Vec<Line<ContactDraft>>,
             phone: draft.phone.clone(),
             valid_from: draft.valid_from,
             valid_to: draft.valid_to,
-            erased_at: draft.erased_at.unwrap_or_else(|| before.and_then(|before| before.erased_at)),
+            erased_at: draft
+                .erased_at
+                .unwrap_or_else(|| before.and_then(|before| before.erased_at)),
         };
         match before {
             Some(before) if before.erased_at.is_some() && *before != after => {
@@ -244,7 +311,11 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 }
 
 /// Writes contacts.csv. That the viewer reads them is in the log before anybody gets the file.
-pub(super) async fn export_contacts(export: &mut Export<'_>, db: &Database, viewer: &Viewer) -> Result<()> {
+pub(super) async fn export_contacts(
+    export: &mut Export<'_>,
+    db: &Database,
+    viewer: &Viewer,
+) -> Result<()> {
     let order = export.in_order_of_keys::<contact::Model>().await?;
     let mut sheet = export.begin(File::Contacts, order.len())?;
     for ids in order.chunks(export::CHUNK) {
@@ -252,7 +323,11 @@ pub(super) async fn export_contacts(export: &mut Export<'_>, db: &Database, view
         reads::note(db, viewer, rows.iter().map(|row| row.id))?;
         // At once, since so many may be noted as others have not written yet.
         reads::write(db).await?;
-        let areas = contact_area_names(&export.tx, rows.iter().filter_map(|row| row.contact_area_id).collect()).await?;
+        let areas = contact_area_names(
+            &export.tx,
+            rows.iter().filter_map(|row| row.contact_area_id).collect(),
+        )
+        .await?;
         for row in rows {
             sheet.write([
                 row.key(),

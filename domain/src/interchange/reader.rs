@@ -1,4 +1,5 @@
-//! The CSV reader: one row at a time, whatever spreadsheet wrote it, with the line that each row begins on.
+//! The CSV reader: one row at a time, whatever spreadsheet wrote it, with the line that each row
+//! begins on.
 
 use std::{
     collections::VecDeque,
@@ -12,7 +13,8 @@ use csv::ByteRecord;
 use super::{File, import::BadRow, row::Cells, unusable};
 use crate::{error::Result, files};
 
-/// The longest row, in bytes; a missing quotation mark would otherwise swallow the rest of the file.
+/// The longest row, in bytes; a missing quotation mark would otherwise swallow the rest of the
+/// file.
 const LONGEST_ROW: u64 = 1 << 20;
 
 /// How much of a file is looked at to find its header line, in bytes.
@@ -27,7 +29,8 @@ pub(super) struct Table {
     pub rows: u64,
     /// Its size in bytes.
     pub size: u64,
-    /// Whether rows that can't be read as such are passed over: they were told when the file was read before.
+    /// Whether rows that can't be read as such are passed over: they were told when the file was
+    /// read before.
     pub is_quiet: bool,
     reader: csv::Reader<Lines<fs::File>>,
     record: ByteRecord,
@@ -54,7 +57,8 @@ pub(super) enum Next<'a> {
 }
 
 impl Table {
-    /// Opens a file of the folder. None: it is absent. What is wrong with its header goes to `bad`, and there is no table then either.
+    /// Opens a file of the folder. None: it is absent. What is wrong with its header goes to `bad`,
+    /// and there is no table then either.
     pub fn open(folder: &Path, file: File, bad: &mut Vec<BadRow>) -> Result<Option<Self>> {
         let path = folder.join(file.name());
         let unreadable = |cause: io::Error| unusable(&path, "read", &cause);
@@ -68,7 +72,8 @@ impl Table {
         input.by_ref().take(HEAD).read_to_end(&mut head).map_err(unreadable)?;
         let mark = if head.starts_with(b"\xef\xbb\xbf") { 3 } else { 0 };
         input.seek(SeekFrom::Start(mark)).map_err(unreadable)?;
-        let separator = separator(head.get(usize::try_from(mark).unwrap_or(0)..).unwrap_or_default());
+        let separator =
+            separator(head.get(usize::try_from(mark).unwrap_or(0)..).unwrap_or_default());
         let mut reader = csv::ReaderBuilder::new()
             .has_headers(false)
             .flexible(true)
@@ -90,7 +95,17 @@ impl Table {
         }
         let Some(header) = header(file, &record, &mut fault) else { return Ok(None) };
         let separator = char::from(separator);
-        Ok(Some(Self { file, separator, rows: 0, size: metadata.len(), is_quiet: false, reader, record, header, finished: false }))
+        Ok(Some(Self {
+            file,
+            separator,
+            rows: 0,
+            size: metadata.len(),
+            is_quiet: false,
+            reader,
+            record,
+            header,
+            finished: false,
+        }))
     }
 
     /// Bytes read so far.
@@ -98,7 +113,8 @@ impl Table {
         self.reader.position().byte()
     }
 
-    /// The next row that has anything in it: spreadsheets leave rows of nothing but separators behind.
+    /// The next row that has anything in it: spreadsheets leave rows of nothing but separators
+    /// behind.
     pub fn next(&mut self) -> Result<Next<'_>> {
         loop {
             if self.finished {
@@ -128,7 +144,12 @@ impl Table {
             let is_last = self.reader.position().byte() >= self.reader.get_ref().passed;
             let is_broken = || self.record.iter().any(|field| field.contains(&b'\n'));
             if is_last && self.reader.get_ref().odd_quotes && is_broken() {
-                return Ok(Next::Bad(BadRow::new(self.file, line, "", "has a quotation mark that is not closed")));
+                return Ok(Next::Bad(BadRow::new(
+                    self.file,
+                    line,
+                    "",
+                    "has a quotation mark that is not closed",
+                )));
             }
             if fields < columns || self.record.iter().skip(columns).any(|field| !field.is_empty()) {
                 let reason = format!("has {fields} fields where the header has {columns}");
@@ -170,7 +191,10 @@ fn header(file: File, record: &ByteRecord, fault: &mut impl FnMut(&str, &str)) -
         let name = name.trim();
         if names.iter().any(|earlier| !name.is_empty() && earlier == name) {
             bad(name, "stands twice in the header");
-        } else if !name.is_empty() && !file.columns().contains(&name) && !file.extra_columns().contains(&name) {
+        } else if !name.is_empty()
+            && !file.columns().contains(&name)
+            && !file.extra_columns().contains(&name)
+        {
             bad(name, "is not a column of this file");
         }
         names.push(name.to_owned());
@@ -182,8 +206,12 @@ fn header(file: File, record: &ByteRecord, fault: &mut impl FnMut(&str, &str)) -
     if names.iter().any(String::is_empty) {
         bad("", "has a column without a name");
     }
-    for column in file.columns().iter().filter(|column| !names.iter().any(|name| name == **column)) {
-        bad(column, "is missing; every column of the file must be there, empty where nothing is known");
+    for column in file.columns().iter().filter(|column| !names.iter().any(|name| name == **column))
+    {
+        bad(
+            column,
+            "is missing; every column of the file must be there, empty where nothing is known",
+        );
     }
     is_good.then_some(Header(names))
 }
@@ -191,7 +219,9 @@ fn header(file: File, record: &ByteRecord, fault: &mut impl FnMut(&str, &str)) -
 /// What went wrong, when it was the text; what the disk says is an error of its own.
 fn in_words(cause: csv::Error, path: &Path) -> Result<String> {
     match cause.into_kind() {
-        csv::ErrorKind::Io(cause) if cause.get_ref().is_some_and(|inner| inner.is::<TooLong>()) => Ok(TooLong.to_string()),
+        csv::ErrorKind::Io(cause) if cause.get_ref().is_some_and(|inner| inner.is::<TooLong>()) => {
+            Ok(TooLong.to_string())
+        }
         csv::ErrorKind::Io(cause) => Err(unusable(path, "read", &cause)),
         _ => Ok("can't be read as CSV".to_owned()),
     }
@@ -208,8 +238,9 @@ impl std::fmt::Display for TooLong {
 
 impl std::error::Error for TooLong {}
 
-/// Passes bytes on to the CSV reader and remembers which line each begins on: the reader itself counts the breaks that it has
-/// passed, and so is off by the empty lines and the line feed before a row.
+/// Passes bytes on to the CSV reader and remembers which line each begins on: the reader itself
+/// counts the breaks that it has passed, and so is off by the empty lines and the line feed before
+/// a row.
 struct Lines<R> {
     input: R,
     /// Bytes passed on.
@@ -228,7 +259,15 @@ struct Lines<R> {
 
 impl<R> Lines<R> {
     fn new(input: R) -> Self {
-        Self { input, passed: 0, line: 1, at_start: true, starts: VecDeque::new(), odd_quotes: false, row_from: 0 }
+        Self {
+            input,
+            passed: 0,
+            line: 1,
+            at_start: true,
+            starts: VecDeque::new(),
+            odd_quotes: false,
+            row_from: 0,
+        }
     }
 
     /// The line of the row that was read from byte `from` on.
@@ -278,16 +317,20 @@ mod tests {
         let mut bad = Vec::new();
         let mut rows = Vec::new();
         let mut separator = None;
-        if let Some(mut table) = Table::open(folder.path(), File::Organisations, &mut bad).unwrap() {
+        if let Some(mut table) = Table::open(folder.path(), File::Organisations, &mut bad).unwrap()
+        {
             separator = Some(table.separator);
             loop {
                 match table.next().unwrap() {
                     Next::Row(mut cells) => {
-                        let texts = ["key", "name", "org_number"].map(|column| cells.optional_text(column, 20_000).unwrap_or_default());
+                        let texts = ["key", "name", "org_number"]
+                            .map(|column| cells.optional_text(column, 20_000).unwrap_or_default());
                         rows.push((cells.line, texts.join("/")));
                         let line = cells.line;
                         bad.extend(
-                            cells.faults.into_inner().into_iter().map(|f| BadRow::new(File::Organisations, line, &f.path, f.message)),
+                            cells.faults.into_inner().into_iter().map(|f| {
+                                BadRow::new(File::Organisations, line, &f.path, f.message)
+                            }),
                         );
                     }
                     Next::Bad(row) => bad.push(row),
@@ -328,7 +371,10 @@ mod tests {
         let text = "key,name,org_number\n\na,\"x\ny\nz\",\n,,\n\r\n\nb,B,\n";
         assert_eq!(rows(text.as_bytes()), [(3, "a/x\ny\nz/".to_owned()), (9, "b/B/".to_owned())]);
         let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
-        assert_eq!(rows(text.as_bytes()), [(3, "a/x\r\ny\r\nz/".to_owned()), (9, "b/B/".to_owned())]);
+        assert_eq!(
+            rows(text.as_bytes()),
+            [(3, "a/x\r\ny\r\nz/".to_owned()), (9, "b/B/".to_owned())]
+        );
     }
 
     #[test]
@@ -353,13 +399,20 @@ mod tests {
                 "organisations.csv:1: name: is missing; every column of the file must be there, empty where nothing is known",
             ]
         );
-        assert_eq!(read(b"").2, ["organisations.csv:1: has no header line; write key,name,org_number"]);
-        assert_eq!(read(b"\xff\xfek\0e\0y\0").2, ["organisations.csv:1: is not in UTF-8; save the file as \"CSV UTF-8\""]);
+        assert_eq!(
+            read(b"").2,
+            ["organisations.csv:1: has no header line; write key,name,org_number"]
+        );
+        assert_eq!(
+            read(b"\xff\xfek\0e\0y\0").2,
+            ["organisations.csv:1: is not in UTF-8; save the file as \"CSV UTF-8\""]
+        );
     }
 
     #[test]
     fn rows_that_are_none_are_told_with_their_line() {
-        let (_, rows, bad) = read(b"key,name,org_number\na,b\nc,d,e,f\ng,\xe5,\nh,\"i\",j\nk,\"l,\nm,n,o\n");
+        let (_, rows, bad) =
+            read(b"key,name,org_number\na,b\nc,d,e,f\ng,\xe5,\nh,\"i\",j\nk,\"l,\nm,n,o\n");
         assert_eq!(rows, [(4, "g//".to_owned()), (5, "h/i/j".to_owned())]);
         assert_eq!(
             bad,
@@ -378,6 +431,9 @@ mod tests {
         text.resize(8 << 20, b'x');
         let (_, rows, bad) = read(&text);
         assert_eq!(rows, [(2, "a/A/".to_owned())]);
-        assert_eq!(bad, ["organisations.csv:3: is longer than 1 MiB; a quotation mark is probably not closed"]);
+        assert_eq!(
+            bad,
+            ["organisations.csv:3: is longer than 1 MiB; a quotation mark is probably not closed"]
+        );
     }
 }

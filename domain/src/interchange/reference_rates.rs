@@ -1,4 +1,5 @@
-//! reference_rates.csv: the rates that the register was told; those that the program comes with are in no file.
+//! reference_rates.csv: the rates that the register was told; those that the program comes with are
+//! in no file.
 
 use std::collections::HashMap;
 
@@ -30,11 +31,23 @@ struct Draft {
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
-    let draft = Draft { valid_from: cells.day("valid_from"), rate: cells.decimal("rate"), source: cells.text("source", LINE) };
+    let draft = Draft {
+        valid_from: cells.day("valid_from"),
+        rate: cells.decimal("rate"),
+        source: cells.text("source", LINE),
+    };
     cells.check(|faults| {
         let is_first = half_year(draft.valid_from) == draft.valid_from;
-        faults.expect(is_first, "valid_from", "must be 1 January or 1 July, the first day of a half-year");
-        faults.expect(draft.rate.0.abs() <= 10_000, "rate", "must be -100 to 100 with at most two decimals");
+        faults.expect(
+            is_first,
+            "valid_from",
+            "must be 1 January or 1 July, the first day of a half-year",
+        );
+        faults.expect(
+            draft.rate.0.abs() <= 10_000,
+            "rate",
+            "must be -100 to 100 with at most two decimals",
+        );
     });
     Some(draft)
 }
@@ -43,13 +56,23 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::ReferenceRates)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        import.check_names(File::ReferenceRates, &mut lines, "valid_from", |draft| draft.valid_from.to_string()).await?;
+        import
+            .check_names(File::ReferenceRates, &mut lines, "valid_from", |draft| {
+                draft.valid_from.to_string()
+            })
+            .await?;
         // Two a year.
-        let existing: HashMap<NaiveDate, Model> =
-            Entity::find().all(import.tx()).await?.into_iter().map(|row| (row.valid_from, row)).collect();
+        let existing: HashMap<NaiveDate, Model> = Entity::find()
+            .all(import.tx())
+            .await?
+            .into_iter()
+            .map(|row| (row.valid_from, row))
+            .collect();
         let mut batch = Batch::default();
         for line in lines {
-            let Some(draft) = import.accept(File::ReferenceRates, |_| String::new(), line) else { continue };
+            let Some(draft) = import.accept(File::ReferenceRates, |_| String::new(), line) else {
+                continue;
+            };
             let after = rate(draft.valid_from, draft.rate.0, draft.source);
             let before = existing.get(&after.valid_from);
             import.put(File::ReferenceRates, before, after, &mut batch)?;
@@ -62,11 +85,17 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 /// Writes reference_rates.csv.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
-    let order = export.in_order(&[Column::Id, Column::ValidFrom], |row: &Model| row.valid_from.to_string()).await?;
+    let order = export
+        .in_order(&[Column::Id, Column::ValidFrom], |row: &Model| row.valid_from.to_string())
+        .await?;
     let mut sheet = export.begin(File::ReferenceRates, order.len())?;
     for ids in order.chunks(CHUNK) {
         for row in export.rows::<Model>(ids).await? {
-            sheet.write([row.valid_from.to_string(), Money(row.hundredths).to_string(), row.source])?;
+            sheet.write([
+                row.valid_from.to_string(),
+                Money(row.hundredths).to_string(),
+                row.source,
+            ])?;
         }
     }
     export.end(sheet)

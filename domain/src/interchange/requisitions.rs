@@ -68,10 +68,16 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         );
         let is_in_order = draft.withdrawn_on.is_none_or(|day| day >= draft.issued_on);
         faults.expect(is_in_order, "withdrawn_on", "must not be before issued_on");
-        faults.expect(draft.period.0 <= draft.period.1, "period_to", "must not be before period_from");
+        faults.expect(
+            draft.period.0 <= draft.period.1,
+            "period_to",
+            "must not be before period_from",
+        );
         let document: Option<Requisition> = serde_json::from_str(&draft.content).ok();
         let is_same = |document: &Requisition| {
-            document.number == draft.number && document.amount == draft.amount && document.issued_on == draft.issued_on
+            document.number == draft.number
+                && document.amount == draft.amount
+                && document.issued_on == draft.issued_on
         };
         let message = "must be the document of this number, day and amount, as an export writes it";
         faults.expect(document.as_ref().is_some_and(is_same), "content", message);
@@ -79,23 +85,39 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads requisitions.csv: a requisition is known by its number. Its content never changes; it may be withdrawn.
+/// Reads requisitions.csv: a requisition is known by its number. Its content never changes; it may
+/// be withdrawn.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Requisitions)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        import.check_names(File::Requisitions, &mut lines, "number", |draft| draft.number.clone()).await?;
+        import
+            .check_names(File::Requisitions, &mut lines, "number", |draft| draft.number.clone())
+            .await?;
         merge(import, lines).await?;
     }
     Ok(())
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.agreement.as_str())));
-    let agreements = key_resolution::references::<agreement::Model, AgreementId>(import, "agreement", File::Agreements, wanted).await?;
+    let wanted =
+        key_resolution::given(lines.iter().map(|line| Some(line.draft.agreement.as_str())));
+    let agreements = key_resolution::references::<agreement::Model, AgreementId>(
+        import,
+        "agreement",
+        File::Agreements,
+        wanted,
+    )
+    .await?;
     let numbers: BTreeSet<&str> = lines.iter().map(|line| line.draft.number.as_str()).collect();
-    let theirs = among_words(import.tx().get_database_backend(), Expr::col(Column::Number), numbers);
-    let existing: HashMap<String, Model> =
-        Entity::find().filter(theirs).all(import.tx()).await?.into_iter().map(|row| (row.number.clone(), row)).collect();
+    let theirs =
+        among_words(import.tx().get_database_backend(), Expr::col(Column::Number), numbers);
+    let existing: HashMap<String, Model> = Entity::find()
+        .filter(theirs)
+        .all(import.tx())
+        .await?
+        .into_iter()
+        .map(|row| (row.number.clone(), row))
+        .collect();
     let mut batch = Batch::default();
     for mut line in lines {
         let key = line.draft.agreement.clone();
@@ -115,23 +137,39 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             content: draft.content,
             // What the file does not say stays as it is.
             withdrawn_on: draft.withdrawn_on.or_else(|| before?.withdrawn_on),
-            withdrawal_reason: draft.withdrawal_reason.or_else(|| before?.withdrawal_reason.clone()),
+            withdrawal_reason: draft
+                .withdrawal_reason
+                .or_else(|| before?.withdrawal_reason.clone()),
         };
         if let (Some(before), Some(agreement)) = (before, agreement) {
             let draft = &line.draft;
             let is_same = before.agreement_id == agreement
                 && before.content == draft.content
-                && (before.due_on, before.period_from, before.period_to) == (draft.due_on, draft.period.0, draft.period.1)
-                && (&before.description, &before.reference) == (&draft.description, &draft.reference);
-            let is_other = draft.withdrawn_on.is_some_and(|day| before.withdrawn_on.is_some_and(|own| own != day));
+                && (before.due_on, before.period_from, before.period_to)
+                    == (draft.due_on, draft.period.0, draft.period.1)
+                && (&before.description, &before.reference)
+                    == (&draft.description, &draft.reference);
+            let is_other = draft
+                .withdrawn_on
+                .is_some_and(|day| before.withdrawn_on.is_some_and(|own| own != day));
             if !is_same {
-                line.fault("number", "differs from the requisition that the register has; it never changes");
+                line.fault(
+                    "number",
+                    "differs from the requisition that the register has; it never changes",
+                );
             }
             if is_other {
-                line.fault("withdrawn_on", "differs from the day on which the requisition was withdrawn");
+                line.fault(
+                    "withdrawn_on",
+                    "differs from the day on which the requisition was withdrawn",
+                );
             }
         }
-        let (Some(draft), Some(agreement)) = (import.accept(File::Requisitions, |_| String::new(), line), agreement) else { continue };
+        let (Some(draft), Some(agreement)) =
+            (import.accept(File::Requisitions, |_| String::new(), line), agreement)
+        else {
+            continue;
+        };
         import.put(File::Requisitions, before, after(draft, agreement), &mut batch)?;
     }
     batch.write(import.tx()).await?;
@@ -140,14 +178,17 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
 
 /// Writes requisitions.csv.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
-    let order = export.in_order(&[Column::Id, Column::Number], |row: &Model| row.number.clone()).await?;
+    let order =
+        export.in_order(&[Column::Id, Column::Number], |row: &Model| row.number.clone()).await?;
     let mut sheet = export.begin(File::Requisitions, order.len())?;
     for ids in order.chunks(CHUNK) {
         let found = export.rows::<Model>(ids).await?;
         let agreements: BTreeSet<AgreementId> = found.iter().map(|row| row.agreement_id).collect();
-        let theirs = among(export.tx.get_database_backend(), Expr::col(agreement::Column::Id), agreements);
+        let theirs =
+            among(export.tx.get_database_backend(), Expr::col(agreement::Column::Id), agreements);
         let keys = agreement::Entity::find().filter(theirs).all(&export.tx).await?;
-        let keys: HashMap<AgreementId, String> = keys.into_iter().map(|row| (row.id, row.key())).collect();
+        let keys: HashMap<AgreementId, String> =
+            keys.into_iter().map(|row| (row.id, row.key())).collect();
         for row in found {
             sheet.write([
                 row.number,

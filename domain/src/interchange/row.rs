@@ -54,13 +54,15 @@ impl<'a> Cells<'a> {
 
     /// Whether the cell says just this.
     pub fn says(&self, column: &str, text: &str) -> bool {
-        let field = self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
+        let field =
+            self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
         field.trim_ascii() == text.as_bytes()
     }
 
     /// The text without blanks around it; empty when it is bad, or the file hasn't the column.
     pub fn raw(&mut self, column: &str) -> &'a str {
-        let field = self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
+        let field =
+            self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
         match std::str::from_utf8(field) {
             Ok(text) => text.trim(),
             Err(_) => {
@@ -72,7 +74,10 @@ impl<'a> Cells<'a> {
 
     /// Whether the cell can't be read; it is then noted already.
     fn is_unreadable(&self, column: &str) -> bool {
-        self.header.place(column).and_then(|place| self.record.get(place)).is_some_and(|field| std::str::from_utf8(field).is_err())
+        self.header
+            .place(column)
+            .and_then(|place| self.record.get(place))
+            .is_some_and(|field| std::str::from_utf8(field).is_err())
     }
 
     /// A text that must be there.
@@ -89,12 +94,16 @@ impl<'a> Cells<'a> {
         self.good(|faults| faults.optional_text(column, Some(text), most))
     }
 
-    /// What was read when nothing is bad about it. What is bad must go nowhere: PostgreSQL fails on a NUL even in a question.
+    /// What was read when nothing is bad about it. What is bad must go nowhere: PostgreSQL fails on
+    /// a NUL even in a question.
     fn good<T: Default>(&mut self, read: impl FnOnce(&mut Faults) -> T) -> T {
         let mut faults = Faults::default();
         let value = read(&mut faults);
         let is_good = faults.is_empty();
-        faults.into_inner().into_iter().for_each(|fault| self.faults.add(fault.path, fault.message));
+        faults
+            .into_inner()
+            .into_iter()
+            .for_each(|fault| self.faults.add(fault.path, fault.message));
         if is_good { value } else { T::default() }
     }
 
@@ -110,7 +119,9 @@ impl<'a> Cells<'a> {
     /// A short name for addresses: small letters, digits and hyphens.
     pub fn slug(&mut self, column: &str) -> String {
         let slug = self.text(column, LINE);
-        let is_slug = slug.bytes().all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
+        let is_slug = slug
+            .bytes()
+            .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
         self.faults.expect(is_slug, column, "must be small letters a to z, digits and hyphens");
         slug
     }
@@ -118,7 +129,8 @@ impl<'a> Cells<'a> {
     /// A SHA-256 in hexadecimal that must be there, in small letters whatever the file has.
     pub fn digest(&mut self, column: &str) -> String {
         let text = self.text(column, LINE).to_ascii_lowercase();
-        let is_digest = text.is_empty() || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
+        let is_digest = text.is_empty()
+            || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
         self.faults.expect(is_digest, column, "is not a SHA-256: 64 hexadecimal digits");
         text
     }
@@ -139,12 +151,16 @@ impl<'a> Cells<'a> {
         (!text.is_empty()).then(|| self.faults.take(column, text.parse()))
     }
 
-    /// A decimal number that must be there, with a point or, as Swedish spreadsheets write it, a comma.
+    /// A decimal number that must be there, with a point or, as Swedish spreadsheets write it, a
+    /// comma.
     pub fn decimal<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> T {
         self.required(column, Self::optional_decimal)
     }
 
-    pub fn optional_decimal<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> Option<T> {
+    pub fn optional_decimal<T: FromStr<Err: fmt::Display> + Default>(
+        &mut self,
+        column: &str,
+    ) -> Option<T> {
         // Spreadsheets write a typographic minus in some languages, Swedish among them.
         let text = self.raw(column).replace('\u{2212}', "-");
         let text = if text.contains('.') { text } else { text.replacen(',', ".", 1) };
@@ -163,7 +179,11 @@ impl<'a> Cells<'a> {
         }
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
-        self.faults.expect(number.is_some(), column, &format!("must be a whole number from {least} to {most}"));
+        self.faults.expect(
+            number.is_some(),
+            column,
+            &format!("must be a whole number from {least} to {most}"),
+        );
         Some(number.unwrap_or_default())
     }
 
@@ -188,14 +208,19 @@ impl<'a> Cells<'a> {
         (!text.is_empty()).then(|| self.faults.take(column, instant(text)))
     }
 
-    /// Checks what each cell by itself can't be: only when all of them could be read, since anything may stand for one that could not.
+    /// Checks what each cell by itself can't be: only when all of them could be read, since
+    /// anything may stand for one that could not.
     pub fn check(&mut self, check: impl FnOnce(&mut Faults)) {
         if self.faults.is_empty() {
             check(&mut self.faults);
         }
     }
 
-    fn required<T: Default>(&mut self, column: &str, read: impl FnOnce(&mut Self, &str) -> Option<T>) -> T {
+    fn required<T: Default>(
+        &mut self,
+        column: &str,
+        read: impl FnOnce(&mut Self, &str) -> Option<T>,
+    ) -> T {
         let value = read(self, column);
         if value.is_none() && !self.is_unreadable(column) {
             self.faults.add(column, "must not be empty");
@@ -226,7 +251,8 @@ fn instant(text: &str) -> Result<DateTime<Utc>, &'static str> {
     if text.len() == 10 {
         return day(text).map(clock::start_of);
     }
-    let instant = DateTime::parse_from_rfc3339(text).map_err(|_| "is not an instant; write YYYY-MM-DDTHH:MM:SSZ")?;
+    let instant = DateTime::parse_from_rfc3339(text)
+        .map_err(|_| "is not an instant; write YYYY-MM-DDTHH:MM:SSZ")?;
     let instant = instant.to_utc().trunc_subsecs(6);
     if YEARS.contains(&instant.year()) { Ok(instant) } else { Err(NOT_IN_YEARS) }
 }
@@ -252,11 +278,19 @@ mod tests {
 
     #[test]
     fn instants_keep_microseconds_and_a_day_begins_in_sweden() {
-        let texts = ["2026-07-01T09:00:00Z", "2026-07-01T11:00:00+02:00", "2026-07-01T09:00:00.000000999Z"];
+        let texts =
+            ["2026-07-01T09:00:00Z", "2026-07-01T11:00:00+02:00", "2026-07-01T09:00:00.000000999Z"];
         for text in texts {
-            assert_eq!(instant(text).map(|instant| instant.to_rfc3339()), Ok("2026-07-01T09:00:00+00:00".to_owned()), "{text}");
+            assert_eq!(
+                instant(text).map(|instant| instant.to_rfc3339()),
+                Ok("2026-07-01T09:00:00+00:00".to_owned()),
+                "{text}"
+            );
         }
-        assert_eq!(instant("2026-07-01").map(|instant| instant.to_rfc3339()), Ok("2026-06-30T22:00:00+00:00".to_owned()));
+        assert_eq!(
+            instant("2026-07-01").map(|instant| instant.to_rfc3339()),
+            Ok("2026-06-30T22:00:00+00:00".to_owned())
+        );
         assert!(instant("2026-07-01 09:00").is_err());
     }
 }

@@ -1,6 +1,7 @@
-//! The import's own temporary tables, so that its memory does not grow with the files: which keys were read, which of them in
-//! bad rows, the lines and payments that wait for their invoices, and the new credit notes that are looked at when all of them are there.
-//! They are gone when the transaction ends.
+//! The import's own temporary tables, so that its memory does not grow with the files: which keys
+//! were read, which of them in bad rows, the lines and payments that wait for their invoices, and
+//! the new credit notes that are looked at when all of them are there. They are gone when the
+//! transaction ends.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -23,8 +24,13 @@ const TABLES: [&str; 4] = ["import_seen", "import_bad", "import_row", "import_cr
 /// Makes the tables.
 pub(super) async fn prepare(tx: &impl ConnectionTrait) -> Result<()> {
     clear(tx).await?;
-    // Keys come first in the indexes: PostgreSQL would else read all of a file's entries to have them in the order that it groups by.
-    let (key, id, gone) = if is_postgres(tx) { ("text COLLATE \"C\"", "uuid", "ON COMMIT DROP") } else { ("text", "blob", "") };
+    // Keys come first in the indexes: PostgreSQL would else read all of a file's entries to have
+    // them in the order that it groups by.
+    let (key, id, gone) = if is_postgres(tx) {
+        ("text COLLATE \"C\"", "uuid", "ON COMMIT DROP")
+    } else {
+        ("text", "blob", "")
+    };
     tx.execute_unprepared(&format!(
         "CREATE TEMP TABLE import_seen (file integer NOT NULL, key {key} NOT NULL, line bigint NOT NULL) {gone};
          CREATE INDEX import_seen__key__file ON import_seen (key, file);
@@ -34,10 +40,12 @@ pub(super) async fn prepare(tx: &impl ConnectionTrait) -> Result<()> {
     ))
     .await?;
     if is_postgres(tx) {
-        // Statements are planned once, while the tables are still small, and would go on reading them from end to end.
+        // Statements are planned once, while the tables are still small, and would go on reading
+        // them from end to end.
         tx.execute_unprepared("SET LOCAL enable_seqscan = off").await?;
     } else {
-        // The indexes of hundreds of thousands of new rows don't fit in the usual 2 MB, and would be written to disk over and over.
+        // The indexes of hundreds of thousands of new rows don't fit in the usual 2 MB, and would
+        // be written to disk over and over.
         tx.execute_unprepared("PRAGMA cache_size = -49152").await?;
     }
     Ok(())
@@ -80,12 +88,20 @@ fn column(name: &'static str) -> SimpleExpr {
     Expr::col(Alias::new(name))
 }
 
-fn among_keys<'a>(tx: &impl ConnectionTrait, keys: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>) -> SimpleExpr {
+fn among_keys<'a>(
+    tx: &impl ConnectionTrait,
+    keys: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
+) -> SimpleExpr {
     among_words(tx.get_database_backend(), column("key"), keys)
 }
 
-/// The keys among these that rows of the file had before, each with the first one's line and how many there were.
-pub(super) async fn seen(tx: &impl ConnectionTrait, file: File, keys: &BTreeSet<String>) -> Result<HashMap<String, (u64, u64)>> {
+/// The keys among these that rows of the file had before, each with the first one's line and how
+/// many there were.
+pub(super) async fn seen(
+    tx: &impl ConnectionTrait,
+    file: File,
+    keys: &BTreeSet<String>,
+) -> Result<HashMap<String, (u64, u64)>> {
     // Grouped here: to have the groups in order, PostgreSQL would read its index from end to end.
     let select = Query::select()
         .exprs(["key", "line"].map(column))
@@ -104,11 +120,22 @@ pub(super) async fn seen(tx: &impl ConnectionTrait, file: File, keys: &BTreeSet<
 }
 
 /// Notes that rows of the file have these keys.
-pub(super) async fn note_seen(tx: &impl ConnectionTrait, file: File, keys: Vec<(String, u64)>) -> Result<()> {
+pub(super) async fn note_seen(
+    tx: &impl ConnectionTrait,
+    file: File,
+    keys: Vec<(String, u64)>,
+) -> Result<()> {
     for block in blocks(keys) {
-        let mut insert = Query::insert().into_table(Alias::new("import_seen")).columns(["file", "key", "line"].map(Alias::new)).take();
+        let mut insert = Query::insert()
+            .into_table(Alias::new("import_seen"))
+            .columns(["file", "key", "line"].map(Alias::new))
+            .take();
         for (key, line) in block {
-            insert.values_panic([Expr::val(number(file)), Expr::val(key), Expr::val(line.cast_signed())]);
+            insert.values_panic([
+                Expr::val(number(file)),
+                Expr::val(key),
+                Expr::val(line.cast_signed()),
+            ]);
         }
         tx.execute(&insert).await?;
     }
@@ -116,17 +143,31 @@ pub(super) async fn note_seen(tx: &impl ConnectionTrait, file: File, keys: Vec<(
 }
 
 /// The keys among these that stand in bad rows.
-pub(super) async fn bad(tx: &impl ConnectionTrait, file: File, keys: &BTreeSet<String>) -> Result<HashSet<String>> {
-    let select =
-        Query::select().expr(column("key")).from(Alias::new("import_bad")).and_where(of(file)).and_where(among_keys(tx, keys)).take();
+pub(super) async fn bad(
+    tx: &impl ConnectionTrait,
+    file: File,
+    keys: &BTreeSet<String>,
+) -> Result<HashSet<String>> {
+    let select = Query::select()
+        .expr(column("key"))
+        .from(Alias::new("import_bad"))
+        .and_where(of(file))
+        .and_where(among_keys(tx, keys))
+        .take();
     let found = tx.query_all(&select).await?;
     found.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
 /// Notes that rows with these keys are bad.
-pub(super) async fn note_bad(tx: &impl ConnectionTrait, keys: BTreeSet<(File, String)>) -> Result<()> {
+pub(super) async fn note_bad(
+    tx: &impl ConnectionTrait,
+    keys: BTreeSet<(File, String)>,
+) -> Result<()> {
     for block in blocks(keys.into_iter().collect()) {
-        let mut insert = Query::insert().into_table(Alias::new("import_bad")).columns(["file", "key"].map(Alias::new)).take();
+        let mut insert = Query::insert()
+            .into_table(Alias::new("import_bad"))
+            .columns(["file", "key"].map(Alias::new))
+            .take();
         for (file, key) in block {
             insert.values_panic([Expr::val(number(file)), Expr::val(key)]);
         }
@@ -147,12 +188,23 @@ pub(super) struct Waiting {
 }
 
 /// Puts rows of the file aside.
-pub(super) async fn put_aside(tx: &impl ConnectionTrait, file: File, rows: Vec<Waiting>) -> Result<()> {
+pub(super) async fn put_aside(
+    tx: &impl ConnectionTrait,
+    file: File,
+    rows: Vec<Waiting>,
+) -> Result<()> {
     for block in blocks(rows) {
-        let mut insert =
-            Query::insert().into_table(Alias::new("import_row")).columns(["file", "key", "line", "record"].map(Alias::new)).take();
+        let mut insert = Query::insert()
+            .into_table(Alias::new("import_row"))
+            .columns(["file", "key", "line", "record"].map(Alias::new))
+            .take();
         for row in block {
-            insert.values_panic([Expr::val(number(file)), Expr::val(row.key), Expr::val(row.line.cast_signed()), Expr::val(row.record)]);
+            insert.values_panic([
+                Expr::val(number(file)),
+                Expr::val(row.key),
+                Expr::val(row.line.cast_signed()),
+                Expr::val(row.record),
+            ]);
         }
         tx.execute(&insert).await?;
     }
@@ -161,7 +213,10 @@ pub(super) async fn put_aside(tx: &impl ConnectionTrait, file: File, rows: Vec<W
 
 /// Makes the rows that were put aside quick to find; call it when all of them are there.
 pub(super) async fn index(tx: &impl ConnectionTrait) -> Result<()> {
-    tx.execute_unprepared("CREATE INDEX import_row__key__file__line ON import_row (key, file, line)").await?;
+    tx.execute_unprepared(
+        "CREATE INDEX import_row__key__file__line ON import_row (key, file, line)",
+    )
+    .await?;
     if is_postgres(tx) {
         tx.execute_unprepared("ANALYZE import_row").await?;
     }
@@ -169,7 +224,11 @@ pub(super) async fn index(tx: &impl ConnectionTrait) -> Result<()> {
 }
 
 /// The rows of the file that wait for these invoices, in the file's order.
-pub(super) async fn waiting(tx: &impl ConnectionTrait, file: File, keys: &BTreeSet<String>) -> Result<Vec<Waiting>> {
+pub(super) async fn waiting(
+    tx: &impl ConnectionTrait,
+    file: File,
+    keys: &BTreeSet<String>,
+) -> Result<Vec<Waiting>> {
     let select = Query::select()
         .exprs(["key", "line", "record"].map(column))
         .from(Alias::new("import_row"))
@@ -181,13 +240,21 @@ pub(super) async fn waiting(tx: &impl ConnectionTrait, file: File, keys: &BTreeS
     let found = tx.query_all(&select).await?;
     let row = |row: &sea_orm::QueryResult| -> Result<_> {
         let line: i64 = row.try_get_by_index(1)?;
-        Ok(Waiting { key: row.try_get_by_index(0)?, line: line.unsigned_abs(), record: row.try_get_by_index(2)? })
+        Ok(Waiting {
+            key: row.try_get_by_index(0)?,
+            line: line.unsigned_abs(),
+            record: row.try_get_by_index(2)?,
+        })
     };
     found.iter().map(row).collect()
 }
 
 /// The next invoices after this key that rows wait for though no row of invoices.csv has their key.
-pub(super) async fn without_head(tx: &impl ConnectionTrait, after: &str, most: u64) -> Result<Vec<String>> {
+pub(super) async fn without_head(
+    tx: &impl ConnectionTrait,
+    after: &str,
+    most: u64,
+) -> Result<Vec<String>> {
     let head = Query::select()
         .expr(Expr::cust("1"))
         .from_as(Alias::new("import_seen"), Alias::new("s"))
@@ -217,10 +284,16 @@ pub(super) struct NewCredit {
 /// Notes new credit notes.
 pub(super) async fn note_credits(tx: &impl ConnectionTrait, notes: Vec<NewCredit>) -> Result<()> {
     for block in blocks(notes) {
-        let mut insert =
-            Query::insert().into_table(Alias::new("import_credit")).columns(["credited", "note", "line"].map(Alias::new)).take();
+        let mut insert = Query::insert()
+            .into_table(Alias::new("import_credit"))
+            .columns(["credited", "note", "line"].map(Alias::new))
+            .take();
         for new in block {
-            insert.values_panic([Expr::val(new.credited.0), Expr::val(new.note.0), Expr::val(new.line.cast_signed())]);
+            insert.values_panic([
+                Expr::val(new.credited.0),
+                Expr::val(new.note.0),
+                Expr::val(new.line.cast_signed()),
+            ]);
         }
         tx.execute(&insert).await?;
     }
@@ -228,7 +301,11 @@ pub(super) async fn note_credits(tx: &impl ConnectionTrait, notes: Vec<NewCredit
 }
 
 /// The new credit notes of the next invoices after this one.
-pub(super) async fn credits_after(tx: &impl ConnectionTrait, after: InvoiceId, most: u64) -> Result<Vec<NewCredit>> {
+pub(super) async fn credits_after(
+    tx: &impl ConnectionTrait,
+    after: InvoiceId,
+    most: u64,
+) -> Result<Vec<NewCredit>> {
     let next = Query::select()
         .distinct()
         .expr(column("credited"))
@@ -237,7 +314,12 @@ pub(super) async fn credits_after(tx: &impl ConnectionTrait, after: InvoiceId, m
         .order_by(Alias::new("credited"), Order::Asc)
         .limit(most)
         .take();
-    let next = tx.query_all(&next).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<Vec<Uuid>>>()?;
+    let next = tx
+        .query_all(&next)
+        .await?
+        .iter()
+        .map(|row| Ok(row.try_get_by_index(0)?))
+        .collect::<Result<Vec<Uuid>>>()?;
     let select = Query::select()
         .exprs(["credited", "note", "line"].map(column))
         .from(Alias::new("import_credit"))
@@ -248,7 +330,11 @@ pub(super) async fn credits_after(tx: &impl ConnectionTrait, after: InvoiceId, m
     let found = tx.query_all(&select).await?;
     let row = |row: &sea_orm::QueryResult| -> Result<_> {
         let line: i64 = row.try_get_by_index(2)?;
-        Ok(NewCredit { credited: row.try_get_by_index(0)?, note: row.try_get_by_index(1)?, line: line.unsigned_abs() })
+        Ok(NewCredit {
+            credited: row.try_get_by_index(0)?,
+            note: row.try_get_by_index(1)?,
+            line: line.unsigned_abs(),
+        })
     };
     found.iter().map(row).collect()
 }

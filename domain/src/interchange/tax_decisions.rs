@@ -38,7 +38,8 @@ struct Draft {
     reference: String,
 }
 
-/// Returns the name of a decision in errors: its fee, activity and first day, since a decision has no key.
+/// Returns the name of a decision in errors: its fee, activity and first day, since a decision has
+/// no key.
 fn name(fee: ChargeKind, activity: Option<ActivityId>, valid_from: NaiveDate) -> String {
     let activity = activity.map(|activity| activity.0.simple().to_string());
     format!("{fee} {} {valid_from}", activity.unwrap_or_default())
@@ -62,7 +63,11 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     };
     cells.check(|faults| {
         let is_special = draft.fee == ChargeKind::SpecialFee;
-        faults.expect(is_special == draft.activity.is_some(), "activity", "must be given for SPECIAL_FEE, and for no other fee");
+        faults.expect(
+            is_special == draft.activity.is_some(),
+            "activity",
+            "must be given for SPECIAL_FEE, and for no other fee",
+        );
         faults.expect(draft.vat_rate != VatRate::Zero, "vat_rate", NO_RATE_OF_ZERO);
         let is_exempt = draft.vat_rate == VatRate::Exempt;
         let is_fit = is_exempt == draft.exemption_reason.is_some();
@@ -70,8 +75,13 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         if let Some(problem) = draft.exemption_reason.as_deref().and_then(undisplayable) {
             faults.add("exemption_reason", problem);
         }
-        let is_known = draft.exemption_code.as_deref().is_none_or(|code| is_exempt && is_exemption_code(code));
-        faults.expect(is_known, "exemption_code", "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I");
+        let is_known =
+            draft.exemption_code.as_deref().is_none_or(|code| is_exempt && is_exemption_code(code));
+        faults.expect(
+            is_known,
+            "exemption_code",
+            "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I",
+        );
     });
     Some(draft)
 }
@@ -80,8 +90,11 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::TaxDecisions)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        let activities =
-            key_resolution::activities(import, key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?;
+        let activities = key_resolution::activities(
+            import,
+            key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+        )
+        .await?;
         for line in &mut lines {
             let activity = line.draft.activity.clone();
             line.draft.activity_id = activities.find(line, "activity", activity.as_deref());
@@ -95,10 +108,17 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     // A few for each fee.
-    let existing: HashMap<String, Model> = Entity::find().all(import.tx()).await?.into_iter().map(|row| (name_of(&row), row)).collect();
+    let existing: HashMap<String, Model> = Entity::find()
+        .all(import.tx())
+        .await?
+        .into_iter()
+        .map(|row| (name_of(&row), row))
+        .collect();
     let mut batch = Batch::default();
     for line in lines {
-        let Some(draft) = import.accept(File::TaxDecisions, |_| String::new(), line) else { continue };
+        let Some(draft) = import.accept(File::TaxDecisions, |_| String::new(), line) else {
+            continue;
+        };
         let before = existing.get(&name(draft.fee, draft.activity_id, draft.valid_from));
         let after = Model {
             id: before.map_or_else(TaxDecisionId::new, |before| before.id),

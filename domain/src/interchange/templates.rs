@@ -38,7 +38,8 @@ const CHUNK: usize = 20;
 /// The longest text or list of parameters, in MiB.
 const LONGEST: u64 = 1;
 
-/// A row of templates.csv: a version, with what it says of its template. What is null twice has no column.
+/// A row of templates.csv: a version, with what it says of its template. What is null twice has no
+/// column.
 struct Draft {
     slug: String,
     title: String,
@@ -68,7 +69,8 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     cells.check(|faults| {
         faults.expect(!draft.body.trim().is_empty(), "body_file", "must name a file with the text");
         match serde_json::from_str::<Vec<Parameter>>(&draft.parameters) {
-            // What is retired is history: nothing is made from it, and whatever its text was, it was so.
+            // What is retired is history: nothing is made from it, and whatever its text was, it
+            // was so.
             Ok(declared) if draft.state != TemplateState::Retired => check_text(&draft.body, &declared, faults),
             Ok(_) => {}
             Err(cause) => {
@@ -84,7 +86,8 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// The text of the file that a cell names, below the folder and nowhere else. None: the cell is empty, or the file is bad.
+/// The text of the file that a cell names, below the folder and nowhere else. None: the cell is
+/// empty, or the file is bad.
 fn text(folder: &Path, cells: &mut Cells<'_>, column: &str) -> Option<String> {
     let name = cells.optional_text(column, LINE)?;
     match read_text(folder, &name) {
@@ -97,22 +100,27 @@ fn text(folder: &Path, cells: &mut Cells<'_>, column: &str) -> Option<String> {
 }
 
 fn read_text(folder: &Path, name: &str) -> Result<String, String> {
-    let text = String::from_utf8(attachments::read(folder, name, LONGEST)?).map_err(|_| "is not in UTF-8".to_owned())?;
-    let is_readable = text.chars().all(|char| !char.is_control() || matches!(char, '\n' | '\r' | '\t'));
+    let text = String::from_utf8(attachments::read(folder, name, LONGEST)?)
+        .map_err(|_| "is not in UTF-8".to_owned())?;
+    let is_readable =
+        text.chars().all(|char| !char.is_control() || matches!(char, '\n' | '\r' | '\t'));
     let text = text.strip_prefix('\u{feff}').map(str::to_owned).unwrap_or(text);
     if is_readable { Ok(text) } else { Err("must not have control characters".to_owned()) }
 }
 
-/// Notes what is wrong with a text by the same rules as the API, in the columns that name its files.
+/// Notes what is wrong with a text by the same rules as the API, in the columns that name its
+/// files.
 fn check_text(body: &str, declared: &[Parameter], faults: &mut Faults) {
     let mut found = Faults::default();
     rendering::check_at("", body, declared, &mut found);
-    let (of_body, of_parameters): (Vec<_>, Vec<_>) = found.into_inner().into_iter().partition(|fault| fault.path == "body");
+    let (of_body, of_parameters): (Vec<_>, Vec<_>) =
+        found.into_inner().into_iter().partition(|fault| fault.path == "body");
     for (column, found) in [("body_file", of_body), ("parameters_file", of_parameters)] {
-        let messages = found.into_iter().map(|fault| match fault.path.strip_prefix("parameters.") {
-            Some(path) => format!("{path} {}", fault.message),
-            None => fault.message,
-        });
+        let messages =
+            found.into_iter().map(|fault| match fault.path.strip_prefix("parameters.") {
+                Some(path) => format!("{path} {}", fault.message),
+                None => fault.message,
+            });
         let messages: Vec<_> = messages.collect();
         faults.expect(messages.is_empty(), column, &messages.join("; "));
     }
@@ -131,15 +139,22 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let activities =
-        key_resolution::activities(import, key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?;
+    let activities = key_resolution::activities(
+        import,
+        key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+    )
+    .await?;
     let slugs: BTreeSet<String> = lines.iter().map(|line| line.draft.slug.clone()).collect();
     let existing = versions(import.tx(), &slugs).await?;
     let mut templates = templates(import.tx(), &slugs).await?;
     // The first row of a template decides on what all of its rows say; the others must agree.
-    let mut firsts: HashMap<String, u64> =
-        staging::seen(import.tx(), File::Templates, &slugs).await?.into_iter().map(|(slug, (line, _))| (slug, line)).collect();
-    let (mut new_firsts, mut batch, mut template_batch) = (Vec::new(), Batch::default(), Batch::default());
+    let mut firsts: HashMap<String, u64> = staging::seen(import.tx(), File::Templates, &slugs)
+        .await?
+        .into_iter()
+        .map(|(slug, (line, _))| (slug, line))
+        .collect();
+    let (mut new_firsts, mut batch, mut template_batch) =
+        (Vec::new(), Batch::default(), Batch::default());
     for mut line in lines {
         let activity = line.draft.activity.clone();
         let activity_id = activities.find(&mut line, "activity", activity.as_deref());
@@ -154,7 +169,10 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             ];
             let was_good = line.is_good();
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs && was_good) {
-                line.fault(column, format!("must be that of line {first}, which is of the same template"));
+                line.fault(
+                    column,
+                    format!("must be that of line {first}, which is of the same template"),
+                );
             }
         }
         let before = existing.get(&version_name(&slug, line.draft.version));
@@ -162,7 +180,11 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             keep(&mut line, before);
         }
         let number = line.number;
-        let Some(draft) = import.accept(File::Templates, |draft| version_name(&draft.slug, draft.version), line) else { continue };
+        let Some(draft) =
+            import.accept(File::Templates, |draft| version_name(&draft.slug, draft.version), line)
+        else {
+            continue;
+        };
         if !firsts.contains_key(&slug) {
             firsts.insert(slug.clone(), number);
             new_firsts.push((slug.clone(), number));
@@ -189,7 +211,11 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-fn template_of(draft: &Draft, activity_id: Option<ActivityId>, old: Option<&template::Model>) -> template::Model {
+fn template_of(
+    draft: &Draft,
+    activity_id: Option<ActivityId>,
+    old: Option<&template::Model>,
+) -> template::Model {
     template::Model {
         id: old.map_or_else(TemplateId::new, |old| old.id),
         slug: draft.slug.clone(),
@@ -200,10 +226,11 @@ fn template_of(draft: &Draft, activity_id: Option<ActivityId>, old: Option<&temp
     }
 }
 
-/// Faults whatever would change about a version that was published once, since agreements were made from it, and a draft that would be
-/// retired without ever being published.
+/// Faults whatever would change about a version that was published once, since agreements were made
+/// from it, and a draft that would be retired without ever being published.
 fn keep(line: &mut Line<Draft>, before: &Snapshot) {
-    const NEVER: &str = "differs from the published version, which never changes; add a new version";
+    const NEVER: &str =
+        "differs from the published version, which never changes; add a new version";
     let draft = &line.draft;
     let old = &before.version;
     if old.state == TemplateState::Draft {
@@ -216,8 +243,16 @@ fn keep(line: &mut Line<Draft>, before: &Snapshot) {
         ("body_file", draft.body != before.body, NEVER),
         ("parameters_file", !is_same_json(&draft.parameters, &before.parameters), NEVER),
         ("language", draft.language != old.language, NEVER),
-        ("published_at", draft.published_at.flatten().is_some_and(|at| Some(at) != old.published_at), NEVER),
-        ("state", draft.state < old.state, "must not go back; a version is drafted, published and retired in this order"),
+        (
+            "published_at",
+            draft.published_at.flatten().is_some_and(|at| Some(at) != old.published_at),
+            NEVER,
+        ),
+        (
+            "state",
+            draft.state < old.state,
+            "must not go back; a version is drafted, published and retired in this order",
+        ),
     ];
     let was_good = line.is_good();
     for (column, _, reason) in faults.into_iter().filter(|(_, differs, _)| *differs && was_good) {
@@ -230,13 +265,25 @@ fn is_same_json(one: &str, other: &str) -> bool {
     one == other || parse(one).is_some_and(|value| parse(other) == Some(value))
 }
 
-fn build(draft: Draft, template_id: TemplateId, before: Option<&Snapshot>, now: DateTime<Utc>) -> Snapshot {
+fn build(
+    draft: Draft,
+    template_id: TemplateId,
+    before: Option<&Snapshot>,
+    now: DateTime<Utc>,
+) -> Snapshot {
     let published_at = match draft.state {
         TemplateState::Draft => None,
-        _ => draft.published_at.flatten().or_else(|| before.and_then(|before| before.version.published_at)).or(Some(now)),
+        _ => draft
+            .published_at
+            .flatten()
+            .or_else(|| before.and_then(|before| before.version.published_at))
+            .or(Some(now)),
     };
     // What only looks otherwise stays as it is.
-    let parameters = before.map(|before| &before.parameters).filter(|parameters| is_same_json(parameters, &draft.parameters)).cloned();
+    let parameters = before
+        .map(|before| &before.parameters)
+        .filter(|parameters| is_same_json(parameters, &draft.parameters))
+        .cloned();
     Snapshot {
         version: template_version::Model {
             id: before.map_or_else(TemplateVersionId::new, |before| before.version.id),
@@ -251,16 +298,27 @@ fn build(draft: Draft, template_id: TemplateId, before: Option<&Snapshot>, now: 
     }
 }
 
-async fn templates(tx: &impl ConnectionTrait, slugs: &BTreeSet<String>) -> Result<HashMap<String, template::Model>> {
+async fn templates(
+    tx: &impl ConnectionTrait,
+    slugs: &BTreeSet<String>,
+) -> Result<HashMap<String, template::Model>> {
     let theirs = among_words(tx.get_database_backend(), Expr::col(template::Column::Slug), slugs);
     let found = template::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().map(|row| (row.slug.clone(), row)).collect())
 }
 
 /// The versions of the templates with these slugs, under their names.
-async fn versions(tx: &impl ConnectionTrait, slugs: &BTreeSet<String>) -> Result<HashMap<String, Snapshot>> {
-    let slug_of: HashMap<TemplateId, String> = templates(tx, slugs).await?.into_values().map(|row| (row.id, row.slug)).collect();
-    let theirs = among(tx.get_database_backend(), Expr::col(template_version::Column::TemplateId), slug_of.keys().copied());
+async fn versions(
+    tx: &impl ConnectionTrait,
+    slugs: &BTreeSet<String>,
+) -> Result<HashMap<String, Snapshot>> {
+    let slug_of: HashMap<TemplateId, String> =
+        templates(tx, slugs).await?.into_values().map(|row| (row.id, row.slug)).collect();
+    let theirs = among(
+        tx.get_database_backend(),
+        Expr::col(template_version::Column::TemplateId),
+        slug_of.keys().copied(),
+    );
     let rows = template_version::Entity::find().filter(theirs).all(tx).await?;
     let mut texts = texts(tx, &rows).await?;
     let named = |version: template_version::Model| {
@@ -271,8 +329,15 @@ async fn versions(tx: &impl ConnectionTrait, slugs: &BTreeSet<String>) -> Result
     Ok(rows.into_iter().filter_map(named).collect())
 }
 
-async fn texts(tx: &impl ConnectionTrait, rows: &[template_version::Model]) -> Result<HashMap<TemplateVersionId, template_text::Model>> {
-    let theirs = among(tx.get_database_backend(), Expr::col(template_text::Column::VersionId), rows.iter().map(|row| row.id));
+async fn texts(
+    tx: &impl ConnectionTrait,
+    rows: &[template_version::Model],
+) -> Result<HashMap<TemplateVersionId, template_text::Model>> {
+    let theirs = among(
+        tx.get_database_backend(),
+        Expr::col(template_text::Column::VersionId),
+        rows.iter().map(|row| row.id),
+    );
     let found = template_text::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().map(|text| (text.version_id, text)).collect())
 }
@@ -286,9 +351,15 @@ async fn write(tx: &impl ConnectionTrait, batch: Batch<Snapshot>) -> Result<()> 
 
 /// Writes templates.csv, and the texts and parameters into files beside it.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
-    let templates: HashMap<TemplateId, template::Model> =
-        template::Entity::find().all(&export.tx).await?.into_iter().map(|row| (row.id, row)).collect();
-    let slug = |row: &template_version::Model| templates.get(&row.template_id).map(|template| template.slug.clone()).unwrap_or_default();
+    let templates: HashMap<TemplateId, template::Model> = template::Entity::find()
+        .all(&export.tx)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect();
+    let slug = |row: &template_version::Model| {
+        templates.get(&row.template_id).map(|template| template.slug.clone()).unwrap_or_default()
+    };
     let name = |row: &template_version::Model| format!("{}\0{:010}", slug(row), row.version);
     use template_version::Column::{Id, TemplateId as Template, Version};
     let order = export.in_order(&[Id, Template, Version], name).await?;
@@ -297,7 +368,11 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let rows: Vec<template_version::Model> = export.rows(ids).await?;
         let mut texts = texts(&export.tx, &rows).await?;
         for row in rows {
-            let (Some(template), Some(text)) = (templates.get(&row.template_id), texts.remove(&row.id)) else { continue };
+            let (Some(template), Some(text)) =
+                (templates.get(&row.template_id), texts.remove(&row.id))
+            else {
+                continue;
+            };
             let file = format!("templates/{}-{}", file_name(template), row.version);
             let (body_file, parameters_file) = (format!("{file}.md"), format!("{file}.json"));
             export.write_file(&body_file, text.body.as_bytes())?;
@@ -322,7 +397,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 
 /// The slug, unless it could not be a file's name.
 fn file_name(template: &template::Model) -> String {
-    let is_plain = !template.slug.is_empty() && template.slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
+    let is_plain = !template.slug.is_empty()
+        && template.slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
     if is_plain { template.slug.clone() } else { template.id.0.simple().to_string() }
 }
 
@@ -355,22 +431,33 @@ mod tests {
         }
         #[cfg(unix)]
         {
-            std::os::unix::fs::symlink(outer.path().join("secret.md"), folder.join("link.md")).unwrap();
+            std::os::unix::fs::symlink(outer.path().join("secret.md"), folder.join("link.md"))
+                .unwrap();
             std::os::unix::fs::symlink(outer.path(), folder.join("out")).unwrap();
             for name in ["link.md", "out/secret.md"] {
-                assert_eq!(read_text(&folder, name).unwrap_err(), "must not lead through a symbolic link", "{name}");
+                assert_eq!(
+                    read_text(&folder, name).unwrap_err(),
+                    "must not lead through a symbolic link",
+                    "{name}"
+                );
             }
         }
     }
 
     #[test]
     fn texts_are_checked_as_the_api_does() {
-        let declared: Vec<Parameter> =
-            serde_json::from_str(r#"[{"name":"a","label":"A","type":"TEXT","required":true,"default":null}]"#).unwrap();
+        let declared: Vec<Parameter> = serde_json::from_str(
+            r#"[{"name":"a","label":"A","type":"TEXT","required":true,"default":null}]"#,
+        )
+        .unwrap();
         let faults = |body: &str, declared: &[Parameter]| {
             let mut faults = Faults::default();
             check_text(body, declared, &mut faults);
-            faults.into_inner().into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect::<Vec<_>>()
+            faults
+                .into_inner()
+                .into_iter()
+                .map(|fault| format!("{} {}", fault.path, fault.message))
+                .collect::<Vec<_>>()
         };
         assert_eq!(faults("{{ a }}", &declared), [""; 0]);
         let twice = [declared[0].clone(), declared[0].clone()];

@@ -1,6 +1,8 @@
-//! export_batches.csv and vouchers.csv: which voucher was exported in which batch, and which was booked elsewhere.
+//! export_batches.csv and vouchers.csv: which voucher was exported in which batch, and which was
+//! booked elsewhere.
 //!
-//! A folder without vouchers.csv is history of another program: what it brings was booked there, and is never exported from here.
+//! A folder without vouchers.csv is history of another program: what it brings was booked there,
+//! and is never exported from here.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -53,15 +55,23 @@ pub(super) async fn prepare(import: &Import<'_>) -> Result<()> {
     if is_given(import) {
         return Ok(());
     }
-    let gone = if import.tx().get_database_backend() == DbBackend::Postgres { "ON COMMIT DROP" } else { "" };
+    let gone = if import.tx().get_database_backend() == DbBackend::Postgres {
+        "ON COMMIT DROP"
+    } else {
+        ""
+    };
     clear(import).await?;
-    import.tx().execute_unprepared(&format!("CREATE TEMP TABLE {TABLE} {gone} AS {SOURCES}")).await?;
+    import
+        .tx()
+        .execute_unprepared(&format!("CREATE TEMP TABLE {TABLE} {gone} AS {SOURCES}"))
+        .await?;
     import.tx().execute_unprepared(&format!("CREATE INDEX {TABLE}__id ON {TABLE} (id)")).await?;
     Ok(())
 }
 
 async fn clear(import: &Import<'_>) -> Result<()> {
-    let schema = if import.tx().get_database_backend() == DbBackend::Postgres { "pg_temp" } else { "temp" };
+    let schema =
+        if import.tx().get_database_backend() == DbBackend::Postgres { "pg_temp" } else { "temp" };
     import.tx().execute_unprepared(&format!("DROP TABLE IF EXISTS {schema}.{TABLE}")).await?;
     Ok(())
 }
@@ -70,7 +80,8 @@ fn is_given(import: &Import<'_>) -> bool {
     import.folder.join(File::Vouchers.name()).exists()
 }
 
-/// Reads both files; or marks what the import has brought as booked elsewhere. Either way the trail has an entry of what was added.
+/// Reads both files; or marks what the import has brought as booked elsewhere. Either way the trail
+/// has an entry of what was added.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let mut added = Added::default();
     if is_given(import) {
@@ -89,7 +100,9 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 /// Marks what the import has brought as booked elsewhere.
 async fn mark(tx: &impl ConnectionTrait, added: &mut Added) -> Result<()> {
     use voucher::Column as V;
-    let new = format!("SELECT source, id FROM ({SOURCES}) AS s WHERE NOT EXISTS (SELECT 1 FROM {TABLE} k WHERE k.id = s.id)");
+    let new = format!(
+        "SELECT source, id FROM ({SOURCES}) AS s WHERE NOT EXISTS (SELECT 1 FROM {TABLE} k WHERE k.id = s.id)"
+    );
     tx.execute_unprepared(&format!("INSERT INTO voucher (source, source_id) {new}")).await?;
     let (columns, mut last) = (voucher::Model::every_column(), None::<(VoucherSource, Uuid)>);
     loop {
@@ -102,7 +115,9 @@ async fn mark(tx: &impl ConnectionTrait, added: &mut Added) -> Result<()> {
             .columns(columns.iter().copied())
             .from(voucher::Entity)
             .and_where(V::BatchId.is_null())
-            .and_where(Expr::cust(format!("NOT EXISTS (SELECT 1 FROM {TABLE} k WHERE k.id = voucher.source_id)")))
+            .and_where(Expr::cust(format!(
+                "NOT EXISTS (SELECT 1 FROM {TABLE} k WHERE k.id = voucher.source_id)"
+            )))
             .and_where_option(last.map(is_after))
             .order_by(V::Source, Order::Asc)
             .order_by(V::SourceId, Order::Asc)
@@ -126,7 +141,8 @@ impl Added {
     fn add(&mut self, rows: &[voucher::Model]) {
         for voucher::Model { source, source_id, part, series, year, number, batch_id } in rows {
             let batch = optional(batch_id.map(|id| id.0.simple()));
-            let cells = [optional(series.as_deref()), optional(*year), optional(*number), batch].join(" ");
+            let cells =
+                [optional(series.as_deref()), optional(*year), optional(*number), batch].join(" ");
             self.digest.update(format!("{source} {} {part} {cells}\n", source_id.simple()));
             self.vouchers += 1;
         }
@@ -142,7 +158,9 @@ impl Added {
 async fn import_vouchers(import: &mut Import<'_>, added: &mut Added) -> Result<()> {
     let Some(mut table) = import.open(File::Vouchers)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
-        let name = |draft: &Draft| format!("{} {} {} {}", draft.source, draft.part, draft.invoice, draft.reference);
+        let name = |draft: &Draft| {
+            format!("{} {} {} {}", draft.source, draft.part, draft.invoice, draft.reference)
+        };
         import.check_names(File::Vouchers, &mut lines, "", name).await?;
         merge(import, lines, added).await?;
     }
@@ -164,27 +182,60 @@ async fn import_batches(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::ExportBatches)? else { return Ok(()) };
     let folder = import.folder;
     let read = |cells: &mut Cells<'_>| {
-        let (number, made_at, through_on) = (cells.whole("number", 1, i32::MAX), cells.instant("made_at"), cells.day("through_on"));
+        let (number, made_at, through_on) =
+            (cells.whole("number", 1, i32::MAX), cells.instant("made_at"), cells.day("through_on"));
         let vouchers = cells.whole("vouchers", 1, i32::MAX);
-        let (vouchers_sha256, file_sha256) = (cells.digest("vouchers_sha256"), cells.digest("sha256"));
+        let (vouchers_sha256, file_sha256) =
+            (cells.digest("vouchers_sha256"), cells.digest("sha256"));
         let name = cells.text("file", LINE);
-        let content = if name.is_empty() { Ok(Vec::new()) } else { attachments::read(folder, &name, LONGEST) };
+        let content = if name.is_empty() {
+            Ok(Vec::new())
+        } else {
+            attachments::read(folder, &name, LONGEST)
+        };
         let content = cells.faults.take("file", content);
-        let draft = BatchDraft { number, made_at, through_on, vouchers, vouchers_sha256, file_sha256, content };
-        cells.check(|faults| faults.expect(sha256(&draft.content) == draft.file_sha256, "sha256", "is not that of the file"));
+        let draft = BatchDraft {
+            number,
+            made_at,
+            through_on,
+            vouchers,
+            vouchers_sha256,
+            file_sha256,
+            content,
+        };
+        cells.check(|faults| {
+            faults.expect(
+                sha256(&draft.content) == draft.file_sha256,
+                "sha256",
+                "is not that of the file",
+            )
+        });
         Some(draft)
     };
     while let Some(mut lines) = import.chunk_of(20, &mut table, read)? {
-        import.check_names(File::ExportBatches, &mut lines, "number", |draft| draft.number.to_string()).await?;
-        let known: HashMap<i32, export_batch::Model> =
-            export_batch::Entity::find().all(import.tx()).await?.into_iter().map(|row| (row.number, row)).collect();
+        import
+            .check_names(File::ExportBatches, &mut lines, "number", |draft| {
+                draft.number.to_string()
+            })
+            .await?;
+        let known: HashMap<i32, export_batch::Model> = export_batch::Entity::find()
+            .all(import.tx())
+            .await?
+            .into_iter()
+            .map(|row| (row.number, row))
+            .collect();
         let mut batch = Batch::default();
         for mut line in lines {
             let before = known.get(&line.draft.number);
             if before.is_some_and(|before| before.file_sha256 != line.draft.file_sha256) {
-                line.fault("sha256", "differs from the batch that was exported, which never changes");
+                line.fault(
+                    "sha256",
+                    "differs from the batch that was exported, which never changes",
+                );
             }
-            let Some(draft) = import.accept(File::ExportBatches, |_| String::new(), line) else { continue };
+            let Some(draft) = import.accept(File::ExportBatches, |_| String::new(), line) else {
+                continue;
+            };
             let after = export_batch::Model {
                 id: before.map_or_else(ExportBatchId::new, |before| before.id),
                 number: draft.number,
@@ -208,7 +259,8 @@ struct Draft {
     source: VoucherSource,
     /// Empty for a bank payment, which is of none.
     invoice: String,
-    /// Reference of a payment or bank payment, kind and reference of an adjustment, or day of a reminder; empty for an invoice.
+    /// Reference of a payment or bank payment, kind and reference of an adjustment, or day of a
+    /// reminder; empty for an invoice.
     reference: String,
     /// 1 for the voucher of the source, 2, 3 … for those that correct it.
     part: i32,
@@ -237,23 +289,47 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         } else {
             faults.expect(!draft.invoice.is_empty(), "invoice", "must not be empty");
         }
-        let given = [draft.series.is_some(), draft.year.is_some(), draft.number.is_some(), draft.batch.is_some()];
+        let given = [
+            draft.series.is_some(),
+            draft.year.is_some(),
+            draft.number.is_some(),
+            draft.batch.is_some(),
+        ];
         let is_whole = given.iter().all(|given| *given) || given.iter().all(|given| !given);
-        faults.expect(is_whole, "batch", "must be given together with series, year and number, or none of them");
-        faults.expect(draft.part == 1 || draft.batch.is_some(), "part", "must be 1 for what was booked elsewhere");
+        faults.expect(
+            is_whole,
+            "batch",
+            "must be given together with series, year and number, or none of them",
+        );
+        faults.expect(
+            draft.part == 1 || draft.batch.is_some(),
+            "part",
+            "must be 1 for what was booked elsewhere",
+        );
     });
     Some(draft)
 }
 
-async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, added_up: &mut Added) -> Result<()> {
+async fn merge(
+    import: &mut Import<'_>,
+    lines: Vec<Line<Draft>>,
+    added_up: &mut Added,
+) -> Result<()> {
     let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
-    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted.clone()).await?;
+    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
+        import,
+        "invoice",
+        File::Invoices,
+        wanted.clone(),
+    )
+    .await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
     let sources = sources(import.tx(), &ids).await?;
     let named = lines.iter().filter(|line| line.draft.source == VoucherSource::BankPayment);
     let named: BTreeSet<String> = named.map(|line| line.draft.reference.clone()).collect();
     let bank_payments = key_resolution::bank_payments(import.tx(), &named).await?;
-    let ids: Vec<Uuid> = sources.values().copied().chain(bank_payments.values().map(|row| row.id.0)).collect();
+    let ids: Vec<Uuid> =
+        sources.values().copied().chain(bank_payments.values().map(|row| row.id.0)).collect();
     let known = by_sources(import.tx(), ids.into_iter()).await?;
     let batches = batches(import.tx()).await?;
     let mut added = Vec::new();
@@ -277,7 +353,11 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, added_up: &mut 
         if line.draft.batch.is_some() && batch_id.is_none() {
             line.fault("batch", "is no batch of export_batches.csv");
         }
-        let (Some(draft), Some(source_id)) = (import.accept(File::Vouchers, |_| String::new(), line), id) else { continue };
+        let (Some(draft), Some(source_id)) =
+            (import.accept(File::Vouchers, |_| String::new(), line), id)
+        else {
+            continue;
+        };
         let Draft { source, part, series, year, number, .. } = draft;
         let after = voucher::Model { source, source_id, part, series, year, number, batch_id };
         // One that is there never changes.
@@ -293,29 +373,53 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>, added_up: &mut 
 }
 
 /// Returns the sources of these invoices that may have a voucher, by their names in vouchers.csv.
-async fn sources(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Result<HashMap<(VoucherSource, InvoiceId, String), Uuid>> {
+async fn sources(
+    db: &impl ConnectionTrait,
+    ids: &BTreeSet<InvoiceId>,
+) -> Result<HashMap<(VoucherSource, InvoiceId, String), Uuid>> {
     let backend = db.get_database_backend();
-    let mut found: HashMap<_, _> = ids.iter().map(|id| ((VoucherSource::Invoice, *id, String::new()), id.0)).collect();
+    let mut found: HashMap<_, _> =
+        ids.iter().map(|id| ((VoucherSource::Invoice, *id, String::new()), id.0)).collect();
     let columns = [payment::Column::Id, payment::Column::InvoiceId, payment::Column::Reference];
     let theirs = among(backend, Expr::col(payment::Column::InvoiceId), ids.iter().copied());
     let select = Query::select().columns(columns).from(payment::Entity).and_where(theirs).take();
     let payments: Vec<payment::Model> = rows(db, &select, &columns).await?;
-    found.extend(payments.into_iter().map(|row| ((VoucherSource::Payment, row.invoice_id, row.reference), row.id.0)));
+    found.extend(
+        payments
+            .into_iter()
+            .map(|row| ((VoucherSource::Payment, row.invoice_id, row.reference), row.id.0)),
+    );
     let columns = [reminder::Column::Id, reminder::Column::InvoiceId, reminder::Column::SentOn];
     let theirs = among(backend, Expr::col(reminder::Column::InvoiceId), ids.iter().copied());
     let select = Query::select().columns(columns).from(reminder::Entity).and_where(theirs).take();
     let reminders: Vec<reminder::Model> = rows(db, &select, &columns).await?;
-    found.extend(reminders.into_iter().map(|row| ((VoucherSource::Reminder, row.invoice_id, row.sent_on.to_string()), row.id.0)));
-    let columns = [adjustment::Column::Id, adjustment::Column::InvoiceId, adjustment::Column::Kind, adjustment::Column::Reference];
+    found.extend(
+        reminders.into_iter().map(|row| {
+            ((VoucherSource::Reminder, row.invoice_id, row.sent_on.to_string()), row.id.0)
+        }),
+    );
+    let columns = [
+        adjustment::Column::Id,
+        adjustment::Column::InvoiceId,
+        adjustment::Column::Kind,
+        adjustment::Column::Reference,
+    ];
     let theirs = among(backend, Expr::col(adjustment::Column::InvoiceId), ids.iter().copied());
     let select = Query::select().columns(columns).from(adjustment::Entity).and_where(theirs).take();
     let adjustments: Vec<adjustment::Model> = rows(db, &select, &columns).await?;
     let named = |row: &adjustment::Model| format!("{} {}", row.kind, row.reference);
-    found.extend(adjustments.into_iter().map(|row| ((VoucherSource::Adjustment, row.invoice_id, named(&row)), row.id.0)));
+    found.extend(
+        adjustments
+            .into_iter()
+            .map(|row| ((VoucherSource::Adjustment, row.invoice_id, named(&row)), row.id.0)),
+    );
     Ok(found)
 }
 
-async fn by_sources(db: &impl ConnectionTrait, ids: impl Iterator<Item = Uuid>) -> Result<BTreeSet<(VoucherSource, Uuid, i32)>> {
+async fn by_sources(
+    db: &impl ConnectionTrait,
+    ids: impl Iterator<Item = Uuid>,
+) -> Result<BTreeSet<(VoucherSource, Uuid, i32)>> {
     let columns = [voucher::Column::Source, voucher::Column::SourceId, voucher::Column::Part];
     let theirs = among(db.get_database_backend(), Expr::col(voucher::Column::SourceId), ids);
     let select = Query::select().columns(columns).from(voucher::Entity).and_where(theirs).take();
@@ -339,13 +443,22 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         .order_by(export_batch::Column::Number, Order::Asc)
         .take();
     let batches: Vec<export_batch::Model> = rows(&export.tx, &select, &columns).await?;
-    let numbers: HashMap<ExportBatchId, i32> = batches.iter().map(|row| (row.id, row.number)).collect();
+    let numbers: HashMap<ExportBatchId, i32> =
+        batches.iter().map(|row| (row.id, row.number)).collect();
     let mut sheet = export.begin(File::ExportBatches, batches.len())?;
     for row in batches {
         let file = format!("{FOLDER}/{}.si", row.file_sha256);
         export.write_file(&file, &row.content)?;
         let (number, vouchers) = (row.number.to_string(), row.vouchers.to_string());
-        sheet.write([number, instant(row.made_at), row.through_on.to_string(), vouchers, row.vouchers_sha256, row.file_sha256, file])?;
+        sheet.write([
+            number,
+            instant(row.made_at),
+            row.through_on.to_string(),
+            vouchers,
+            row.vouchers_sha256,
+            row.file_sha256,
+            file,
+        ])?;
     }
     export.end(sheet)?;
 
@@ -355,8 +468,16 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let invoices = export.rows::<invoice::Model>(ids).await?;
         let of = sources(&export.tx, &invoices.iter().map(|row| row.id).collect()).await?;
         let columns = voucher::Model::every_column();
-        let theirs = among(export.tx.get_database_backend(), Expr::col(voucher::Column::SourceId), of.values().copied());
-        let select = Query::select().columns(columns.iter().copied()).from(voucher::Entity).and_where(theirs).take();
+        let theirs = among(
+            export.tx.get_database_backend(),
+            Expr::col(voucher::Column::SourceId),
+            of.values().copied(),
+        );
+        let select = Query::select()
+            .columns(columns.iter().copied())
+            .from(voucher::Entity)
+            .and_where(theirs)
+            .take();
         let known: Vec<voucher::Model> = rows(&export.tx, &select, &columns).await?;
         let mut own: HashMap<(VoucherSource, Uuid), Vec<voucher::Model>> = HashMap::new();
         for row in known {
@@ -366,7 +487,9 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         let mut theirs: Vec<_> = of.into_iter().collect();
         theirs.sort_unstable();
         for invoice in invoices {
-            for ((source, _, reference), id) in theirs.iter().filter(|((_, of, _), _)| *of == invoice.id) {
+            for ((source, _, reference), id) in
+                theirs.iter().filter(|((_, of, _), _)| *of == invoice.id)
+            {
                 for row in own.get(&(*source, *id)).into_iter().flatten() {
                     write(&mut sheet, row, invoice.key(), reference.clone(), &numbers)?;
                 }
@@ -378,8 +501,13 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     export.end(sheet)
 }
 
-/// Writes the vouchers of bank payments, which are of no invoice, in order of the bank's references.
-async fn export_bank_payments(export: &mut Export<'_>, sheet: &mut Sheet, numbers: &HashMap<ExportBatchId, i32>) -> Result<()> {
+/// Writes the vouchers of bank payments, which are of no invoice, in order of the bank's
+/// references.
+async fn export_bank_payments(
+    export: &mut Export<'_>,
+    sheet: &mut Sheet,
+    numbers: &HashMap<ExportBatchId, i32>,
+) -> Result<()> {
     use voucher::Column as V;
     let columns = voucher::Model::every_column();
     let select = Query::select()
@@ -392,19 +520,43 @@ async fn export_bank_payments(export: &mut Export<'_>, sheet: &mut Sheet, number
     for vouchers in rows::<voucher::Model>(&export.tx, &select, &columns).await?.chunks(CHUNK) {
         let columns = [bank_payment::Column::Id, bank_payment::Column::BankReference];
         let ids = vouchers.iter().map(|row| row.source_id).collect::<Vec<_>>();
-        let theirs = among(export.tx.get_database_backend(), Expr::col(bank_payment::Column::Id), ids);
-        let select = Query::select().columns(columns).from(bank_payment::Entity).and_where(theirs).take();
+        let theirs =
+            among(export.tx.get_database_backend(), Expr::col(bank_payment::Column::Id), ids);
+        let select =
+            Query::select().columns(columns).from(bank_payment::Entity).and_where(theirs).take();
         let found: Vec<bank_payment::Model> = rows(&export.tx, &select, &columns).await?;
-        let references: HashMap<Uuid, String> = found.into_iter().map(|row| (row.id.0, row.bank_reference)).collect();
-        named.extend(vouchers.iter().filter_map(|row| Some((references.get(&row.source_id)?.clone(), row.clone()))));
+        let references: HashMap<Uuid, String> =
+            found.into_iter().map(|row| (row.id.0, row.bank_reference)).collect();
+        named.extend(
+            vouchers
+                .iter()
+                .filter_map(|row| Some((references.get(&row.source_id)?.clone(), row.clone()))),
+        );
     }
     named.sort_unstable_by(|(one, row), (other, after)| (one, row.part).cmp(&(other, after.part)));
-    named.into_iter().try_for_each(|(reference, row)| write(sheet, &row, String::new(), reference, numbers))
+    named
+        .into_iter()
+        .try_for_each(|(reference, row)| write(sheet, &row, String::new(), reference, numbers))
 }
 
-fn write(sheet: &mut Sheet, row: &voucher::Model, invoice: String, reference: String, numbers: &HashMap<ExportBatchId, i32>) -> Result<()> {
+fn write(
+    sheet: &mut Sheet,
+    row: &voucher::Model,
+    invoice: String,
+    reference: String,
+    numbers: &HashMap<ExportBatchId, i32>,
+) -> Result<()> {
     let batch = row.batch_id.and_then(|id| numbers.get(&id));
     let [year, number, batch] = [optional(row.year), optional(row.number), optional(batch)];
     let series = row.series.clone().unwrap_or_default();
-    sheet.write([row.source.to_string(), invoice, reference, series, year, number, batch, row.part.to_string()])
+    sheet.write([
+        row.source.to_string(),
+        invoice,
+        reference,
+        series,
+        year,
+        number,
+        batch,
+        row.part.to_string(),
+    ])
 }

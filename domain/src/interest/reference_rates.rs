@@ -1,5 +1,5 @@
-//! Reference rates (referensränta, räntelagen 9 §), which late interest is reckoned on: those that the program comes with, and those that
-//! the register was told since.
+//! Reference rates (referensränta, räntelagen 9 §), which late interest is reckoned on: those that
+//! the program comes with, and those that the register was told since.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -19,10 +19,12 @@ use crate::{
     error::{Error, Faults, LINE, Result},
 };
 
-/// The rates that were published when the program was made: first day of the half-year, per cent, where it is published.
+/// The rates that were published when the program was made: first day of the half-year, per cent,
+/// where it is published.
 const PUBLISHED: &str = include_str!("../../../assets/reference-rates.csv");
 
-static COMES_WITH_THE_PROGRAM: LazyLock<Vec<Model>> = LazyLock::new(|| PUBLISHED.lines().skip(1).filter_map(read).collect());
+static COMES_WITH_THE_PROGRAM: LazyLock<Vec<Model>> =
+    LazyLock::new(|| PUBLISHED.lines().skip(1).filter_map(read).collect());
 
 fn read(line: &str) -> Option<Model> {
     let mut cells = line.splitn(3, ',');
@@ -34,7 +36,8 @@ fn read(line: &str) -> Option<Model> {
 
 /// The identifier of a half-year's rate, the same for whoever says what it is.
 fn id_of(valid_from: NaiveDate) -> ReferenceRateId {
-    let number = u128::from(valid_from.year().unsigned_abs()) * 10_000 + u128::from(valid_from.month() * 100 + valid_from.day());
+    let number = u128::from(valid_from.year().unsigned_abs()) * 10_000
+        + u128::from(valid_from.month() * 100 + valid_from.day());
     ReferenceRateId(Uuid::from_u128(number))
 }
 
@@ -63,7 +66,8 @@ pub fn last_day(half_year: NaiveDate) -> NaiveDate {
 pub struct Rates(BTreeMap<NaiveDate, i64>);
 
 impl Rates {
-    /// The rate of the half-year that begins on this day; null: not known, and never guessed from another's.
+    /// The rate of the half-year that begins on this day; null: not known, and never guessed from
+    /// another's.
     #[must_use]
     pub fn of(&self, half_year: NaiveDate) -> Option<i64> {
         self.0.get(&half_year).copied()
@@ -76,13 +80,15 @@ impl FromIterator<Model> for Rates {
     }
 }
 
-/// Every known rate, the latest first: what the register was told stands before what the program comes with. Public.
+/// Every known rate, the latest first: what the register was told stands before what the program
+/// comes with. Public.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
     let told = Entity::find().all(db).await?;
-    let both = COMES_WITH_THE_PROGRAM.iter().cloned().chain(told).map(|rate| (rate.valid_from, rate));
+    let both =
+        COMES_WITH_THE_PROGRAM.iter().cloned().chain(told).map(|rate| (rate.valid_from, rate));
     Ok(both.collect::<BTreeMap<_, _>>().into_values().rev().collect())
 }
 
@@ -108,11 +114,13 @@ pub fn percent(hundredths: i64) -> f64 {
 #[must_use]
 pub fn percent_in_words(hundredths: i64) -> String {
     let plain = Money(hundredths).to_string().replace('.', ",");
-    let plain = plain.strip_suffix(",00").unwrap_or_else(|| plain.strip_suffix('0').unwrap_or(&plain));
+    let plain =
+        plain.strip_suffix(",00").unwrap_or_else(|| plain.strip_suffix('0').unwrap_or(&plain));
     format!("{plain}\u{a0}%")
 }
 
-/// Says what the rate of a half-year is, in the place of what was known. `faults` are those that reading the input has found already.
+/// Says what the rate of a half-year is, in the place of what was known. `faults` are those that
+/// reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field.
@@ -125,7 +133,11 @@ pub async fn set(
     mut faults: Faults,
 ) -> Result<ReferenceRateId> {
     viewer.require(Deed::KeepAccounts)?;
-    faults.expect(half_year(valid_from) == valid_from, "input.validFrom", "must be 1 January or 1 July, the first day of a half-year");
+    faults.expect(
+        half_year(valid_from) == valid_from,
+        "input.validFrom",
+        "must be 1 January or 1 July, the first day of a half-year",
+    );
     let source = faults.text("input.source", source, LINE);
     faults.finish()?;
 
@@ -146,7 +158,10 @@ pub async fn set(
 
 /// Returns the rate with this id. Public. Fails with NOT_FOUND.
 pub async fn by_id(db: &impl ConnectionTrait, id: ReferenceRateId) -> Result<Model> {
-    Entity::find_by_id(id).one(db).await?.ok_or_else(|| Error::NotFound("there is no such reference rate".into()))
+    Entity::find_by_id(id)
+        .one(db)
+        .await?
+        .ok_or_else(|| Error::NotFound("there is no such reference rate".into()))
 }
 
 /// The rates that the program comes with, for tests of what is reckoned on them.
@@ -166,7 +181,11 @@ mod tests {
     #[test]
     fn every_line_of_the_file_is_a_rate() {
         assert_eq!(COMES_WITH_THE_PROGRAM.len(), PUBLISHED.lines().count() - 1);
-        assert!(COMES_WITH_THE_PROGRAM.iter().all(|rate| half_year(rate.valid_from) == rate.valid_from && !rate.source.is_empty()));
+        assert!(
+            COMES_WITH_THE_PROGRAM.iter().all(
+                |rate| half_year(rate.valid_from) == rate.valid_from && !rate.source.is_empty()
+            )
+        );
         let rates = published();
         for (from, hundredths) in [
             ("2009-01-01", Some(200)),
@@ -219,6 +238,10 @@ mod tests {
     #[test]
     fn a_rate_has_two_decimals() {
         assert_eq!([2.0, -0.5, 3.25].map(hundredths), [Ok(200), Ok(-50), Ok(325)]);
-        assert!([2.005, 101.0, f64::NAN, f64::INFINITY].into_iter().all(|rate| hundredths(rate).is_err()));
+        assert!(
+            [2.005, 101.0, f64::NAN, f64::INFINITY]
+                .into_iter()
+                .all(|rate| hundredths(rate).is_err())
+        );
     }
 }

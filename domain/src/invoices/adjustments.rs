@@ -1,4 +1,5 @@
-//! Adjustments of invoices: refunds (återbetalningar), and small differences that are written off (öresutjämning).
+//! Adjustments of invoices: refunds (återbetalningar), and small differences that are written off
+//! (öresutjämning).
 //!
 //! A refund takes off what is paid, a write-off what is claimed; both count from days of their own.
 
@@ -30,13 +31,21 @@ use crate::{
 /// Returns the sum of the adjustments of a kind, reversals included.
 #[must_use]
 pub fn sum(adjustments: &[Model], kind: AdjustmentKind) -> Money {
-    adjustments.iter().filter(|adjustment| adjustment.kind == kind).map(|adjustment| adjustment.amount).sum()
+    adjustments
+        .iter()
+        .filter(|adjustment| adjustment.kind == kind)
+        .map(|adjustment| adjustment.amount)
+        .sum()
 }
 
-/// Returns those that count for when an invoice was settled: neither reversals nor what was reversed.
+/// Returns those that count for when an invoice was settled: neither reversals nor what was
+/// reversed.
 pub fn in_force(adjustments: &[Model]) -> impl Iterator<Item = &Model> {
-    let reversed: HashSet<AdjustmentId> = adjustments.iter().filter_map(|adjustment| adjustment.reverses_id).collect();
-    adjustments.iter().filter(move |adjustment| adjustment.reverses_id.is_none() && !reversed.contains(&adjustment.id))
+    let reversed: HashSet<AdjustmentId> =
+        adjustments.iter().filter_map(|adjustment| adjustment.reverses_id).collect();
+    adjustments.iter().filter(move |adjustment| {
+        adjustment.reverses_id.is_none() && !reversed.contains(&adjustment.id)
+    })
 }
 
 /// Returns the sum that an adjustment adds to what covers an invoice's total.
@@ -48,20 +57,27 @@ pub fn covers(adjustment: &Model) -> Money {
     }
 }
 
-/// Returns the part of an invoice's total that is not covered: above zero what is owed, below zero what is overpaid. `credited` is the sum of its credit notes.
+/// Returns the part of an invoice's total that is not covered: above zero what is owed, below zero
+/// what is overpaid. `credited` is the sum of its credit notes.
 #[must_use]
 pub fn uncovered(whole: &Whole, credited: Money) -> Money {
     let paid: Money = whole.payments.iter().map(|payment| payment.amount).sum();
     whole.row.total - credited - paid - whole.adjustments.iter().map(covers).sum()
 }
 
-/// Returns what of an invoice's total was not covered on a day, by the own days of payments, credit notes and adjustments: above zero what was
-/// owed, below zero what was overpaid. What was reversed since never was.
+/// Returns what of an invoice's total was not covered on a day, by the own days of payments, credit
+/// notes and adjustments: above zero what was owed, below zero what was overpaid. What was reversed
+/// since never was.
 #[must_use]
 pub fn uncovered_on(whole: &Whole, credits: &[(NaiveDate, Money)], day: NaiveDate) -> Money {
-    let paid: Money = counted(&whole.payments).filter(|payment| payment.received_on <= day).map(|payment| payment.amount).sum();
-    let credited: Money = credits.iter().filter(|(on, _)| *on <= day).map(|(_, amount)| *amount).sum();
-    let others: Money = in_force(&whole.adjustments).filter(|own| own.dated_on <= day).map(covers).sum();
+    let paid: Money = counted(&whole.payments)
+        .filter(|payment| payment.received_on <= day)
+        .map(|payment| payment.amount)
+        .sum();
+    let credited: Money =
+        credits.iter().filter(|(on, _)| *on <= day).map(|(_, amount)| *amount).sum();
+    let others: Money =
+        in_force(&whole.adjustments).filter(|own| own.dated_on <= day).map(covers).sum();
     whole.row.total - paid - credited - others
 }
 
@@ -73,9 +89,14 @@ pub(super) fn adjust(settlement: &mut Settlement, whole: &Whole, credits: &[(Nai
     settlement.paid = settlement.paid - sum(&whole.adjustments, AdjustmentKind::Refund);
     settlement.written_off = sum(&whole.adjustments, AdjustmentKind::WriteOff);
     if whole.row.total > Money::ZERO {
-        let payments = counted(&whole.payments).map(|payment| (payment.received_on, payment.amount));
-        let others = in_force(&whole.adjustments).map(|adjustment| (adjustment.dated_on, covers(adjustment)));
-        settlement.settled_on = covered_on(whole.row.total, payments.chain(credits.iter().copied()).chain(others).collect());
+        let payments =
+            counted(&whole.payments).map(|payment| (payment.received_on, payment.amount));
+        let others = in_force(&whole.adjustments)
+            .map(|adjustment| (adjustment.dated_on, covers(adjustment)));
+        settlement.settled_on = covered_on(
+            whole.row.total,
+            payments.chain(credits.iter().copied()).chain(others).collect(),
+        );
     }
 }
 
@@ -83,7 +104,10 @@ pub(super) fn adjust(settlement: &mut Settlement, whole: &Whole, credits: &[(Nai
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_invoices(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Vec<Model>>> {
+pub async fn of_invoices(
+    db: &impl ConnectionTrait,
+    invoices: BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Vec<Model>>> {
     let mut found: HashMap<InvoiceId, Vec<Model>> = HashMap::new();
     if invoices.is_empty() {
         return Ok(found);
@@ -112,7 +136,11 @@ mod tests {
     }
 
     fn paid(total: i64, payments: &[(&str, i64)]) -> Whole {
-        let row = invoice::Model { total: Money(total), issued_on: Some(day("2026-10-01")), ..invoice::Model::default() };
+        let row = invoice::Model {
+            total: Money(total),
+            issued_on: Some(day("2026-10-01")),
+            ..invoice::Model::default()
+        };
         let payment = |(on, amount): &(&str, i64)| payment::Model {
             id: ::entity::id::PaymentId::new(),
             received_on: day(on),
@@ -123,7 +151,13 @@ mod tests {
     }
 
     fn adjustment(kind: AdjustmentKind, on: &str, amount: i64) -> Model {
-        Model { id: AdjustmentId::new(), kind, dated_on: day(on), amount: Money(amount), ..Model::default() }
+        Model {
+            id: AdjustmentId::new(),
+            kind,
+            dated_on: day(on),
+            amount: Money(amount),
+            ..Model::default()
+        }
     }
 
     #[test]
@@ -142,8 +176,14 @@ mod tests {
         credited.adjustments.push(adjustment(AdjustmentKind::Refund, "2026-11-30", 12_500));
         credited.settle(&credits);
         let row = &credited.row;
-        assert_eq!((row.paid, row.credited, row.first_paid_on), (Money::ZERO, Money(12_500), Some(day("2026-10-20"))));
-        assert_eq!((row.settled_on, row.credited_on), (Some(day("2026-10-20")), Some(day("2026-11-01"))));
+        assert_eq!(
+            (row.paid, row.credited, row.first_paid_on),
+            (Money::ZERO, Money(12_500), Some(day("2026-10-20")))
+        );
+        assert_eq!(
+            (row.settled_on, row.credited_on),
+            (Some(day("2026-10-20")), Some(day("2026-11-01")))
+        );
     }
 
     #[test]
@@ -151,14 +191,23 @@ mod tests {
         let mut less = paid(972_956, &[("2026-10-26", 972_900)]);
         less.adjustments.push(adjustment(AdjustmentKind::WriteOff, "2026-10-26", 56));
         less.settle(&[]);
-        assert_eq!((less.row.paid, less.row.written_off, less.row.settled_on), (Money(972_900), Money(56), Some(day("2026-10-26"))));
+        assert_eq!(
+            (less.row.paid, less.row.written_off, less.row.settled_on),
+            (Money(972_900), Money(56), Some(day("2026-10-26")))
+        );
         let mut more = paid(972_956, &[("2026-10-26", 973_000)]);
         more.adjustments.push(adjustment(AdjustmentKind::WriteOff, "2026-10-26", -44));
         more.settle(&[]);
-        assert_eq!((more.row.settled_on, uncovered(&more, Money::ZERO)), (Some(day("2026-10-26")), Money::ZERO));
+        assert_eq!(
+            (more.row.settled_on, uncovered(&more, Money::ZERO)),
+            (Some(day("2026-10-26")), Money::ZERO)
+        );
         // Reversed, it never was.
         let written = less.adjustments[0].clone();
-        less.adjustments.push(Model { reverses_id: Some(written.id), ..adjustment(AdjustmentKind::WriteOff, "2026-11-02", -56) });
+        less.adjustments.push(Model {
+            reverses_id: Some(written.id),
+            ..adjustment(AdjustmentKind::WriteOff, "2026-11-02", -56)
+        });
         less.settle(&[]);
         assert_eq!((less.row.written_off, less.row.settled_on), (Money::ZERO, None));
     }
@@ -168,9 +217,13 @@ mod tests {
         let mut whole = paid(12_500, &[("2026-10-05", 10_000), ("2026-10-09", 10_000)]);
         whole.adjustments = vec![adjustment(AdjustmentKind::Refund, "2026-10-12", 7_500)];
         let credits = [(day("2026-10-07"), Money(500))];
-        for (on, left) in
-            [("2026-10-04", 12_500), ("2026-10-05", 2_500), ("2026-10-07", 2_000), ("2026-10-09", -8_000), ("2026-10-12", -500)]
-        {
+        for (on, left) in [
+            ("2026-10-04", 12_500),
+            ("2026-10-05", 2_500),
+            ("2026-10-07", 2_000),
+            ("2026-10-09", -8_000),
+            ("2026-10-12", -500),
+        ] {
             assert_eq!(uncovered_on(&whole, &credits, day(on)), Money(left), "{on}");
         }
     }

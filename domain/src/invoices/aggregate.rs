@@ -45,7 +45,8 @@ pub struct Whole {
     pub adjustments: Vec<adjustment::Model>,
 }
 
-/// A draft that a mutation deleted, in the form of its audit entry: another version of the program reads it as it reads the trail.
+/// A draft that a mutation deleted, in the form of its audit entry: another version of the program
+/// reads it as it reads the trail.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Deleted {
     version: i32,
@@ -69,7 +70,10 @@ impl Deleted {
 fn read_all<R: Fields + Default + DeserializeOwned>(parts: Value) -> serde_json::Result<Vec<R>> {
     let defaults = to_value(&R::default())?;
     let parts: Vec<Value> = serde_json::from_value(parts)?;
-    parts.into_iter().map(|part| serde_json::from_value(forms::with_defaults(part, defaults.clone()))).collect()
+    parts
+        .into_iter()
+        .map(|part| serde_json::from_value(forms::with_defaults(part, defaults.clone())))
+        .collect()
 }
 
 /// Restores a draft that a mutation deleted, as it was then.
@@ -125,30 +129,47 @@ impl Whole {
         self.lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect()
     }
 
-    /// Works out the sums of the document and of its lines, rounded by what `rounding` makes of net and VAT together. Answers whether
-    /// they stay within what the register can count.
+    /// Works out the sums of the document and of its lines, rounded by what `rounding` makes of net
+    /// and VAT together. Answers whether they stay within what the register can count.
     #[must_use]
     pub fn reckon(&mut self, rounding: impl FnOnce(Money) -> Money) -> bool {
-        let priced: Vec<Priced> =
-            self.lines.iter().map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate }).collect();
+        let priced: Vec<Priced> = self
+            .lines
+            .iter()
+            .map(|line| Priced {
+                quantity: line.quantity,
+                unit_price: line.unit_price,
+                rate: line.vat_rate,
+            })
+            .collect();
         let Some(plain) = amounts::totals(&priced, Money::ZERO) else { return false };
         let rounding = rounding(plain.total);
         for (line, share) in self.lines.iter_mut().zip(plain.lines) {
             (line.net, line.vat) = (share.net, share.vat);
         }
         let row = &mut self.row;
-        (row.net, row.vat, row.rounding, row.total) = (plain.net, plain.vat, rounding, plain.total + rounding);
+        (row.net, row.vat, row.rounding, row.total) =
+            (plain.net, plain.vat, rounding, plain.total + rounding);
         row.total.0.abs() <= Money::MAX.0
     }
 
-    /// Works out the sums of the document from those of its lines and its rounding. Answers whether they stay within what the register
-    /// can count; if not, they are none.
+    /// Works out the sums of the document from those of its lines and its rounding. Answers whether
+    /// they stay within what the register can count; if not, they are none.
     #[must_use]
     pub fn add_up(&mut self) -> bool {
-        let sum = |of: fn(&invoice_line::Model) -> Money| self.lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(of(line).0));
-        let (Some(net), Some(vat)) = (sum(|line| line.net), sum(|line| line.vat)) else { return false };
-        let Some(total) = net.checked_add(vat).and_then(|sum| sum.checked_add(self.row.rounding.0)) else { return false };
-        let is_small = [net, vat, total].into_iter().all(|sum| sum.unsigned_abs() <= Money::MAX.0.unsigned_abs());
+        let sum = |of: fn(&invoice_line::Model) -> Money| {
+            self.lines.iter().try_fold(0_i64, |sum, line| sum.checked_add(of(line).0))
+        };
+        let (Some(net), Some(vat)) = (sum(|line| line.net), sum(|line| line.vat)) else {
+            return false;
+        };
+        let Some(total) = net.checked_add(vat).and_then(|sum| sum.checked_add(self.row.rounding.0))
+        else {
+            return false;
+        };
+        let is_small = [net, vat, total]
+            .into_iter()
+            .all(|sum| sum.unsigned_abs() <= Money::MAX.0.unsigned_abs());
         if is_small {
             (self.row.net, self.row.vat, self.row.total) = (Money(net), Money(vat), Money(total));
         }
@@ -158,7 +179,9 @@ impl Whole {
     /// Works out what payments and these credit notes, by day and sum, make of an issued invoice.
     pub fn settle(&mut self, credits: &[(NaiveDate, Money)]) {
         if let (InvoiceKind::Invoice, Some(issued_on)) = (self.row.kind, self.row.issued_on) {
-            let payments: Vec<_> = counted(&self.payments).map(|payment| (payment.received_on, payment.amount)).collect();
+            let payments: Vec<_> = counted(&self.payments)
+                .map(|payment| (payment.received_on, payment.amount))
+                .collect();
             let mut settlement = amounts::settlement(self.row.total, issued_on, &payments, credits);
             adjustments::adjust(&mut settlement, self, credits);
             settlement.write(&mut self.row);
@@ -166,11 +189,15 @@ impl Whole {
     }
 }
 
-/// These invoices with what belongs to them, in a statement for each kind of thing; those that aren't there are left out.
+/// These invoices with what belongs to them, in a statement for each kind of thing; those that
+/// aren't there are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Whole>> {
+pub async fn by_ids(
+    db: &impl ConnectionTrait,
+    ids: &BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Whole>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -178,7 +205,11 @@ pub async fn by_ids(db: &impl ConnectionTrait, ids: &BTreeSet<InvoiceId>) -> Res
     let select = Query::select()
         .from(invoice::Entity)
         .columns(columns.iter().map(|column| (invoice::Entity, *column)))
-        .and_where(among(db.get_database_backend(), Expr::col(invoice::Column::Id), ids.iter().copied()))
+        .and_where(among(
+            db.get_database_backend(),
+            Expr::col(invoice::Column::Id),
+            ids.iter().copied(),
+        ))
         .take();
     let mut parts = parts_of(db, ids.clone()).await?;
     let whole = |row: invoice::Model| {
@@ -194,13 +225,20 @@ type Parts = (Vec<invoice_line::Model>, Vec<payment::Model>, Vec<adjustment::Mod
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn parts_of(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Parts>> {
+pub async fn parts_of(
+    db: &impl ConnectionTrait,
+    ids: BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Parts>> {
     let mut parts: HashMap<InvoiceId, Parts> = HashMap::new();
     if ids.is_empty() {
         return Ok(parts);
     }
     let columns = invoice_line::Model::every_column();
-    let theirs = among(db.get_database_backend(), Expr::col(invoice_line::Column::InvoiceId), ids.iter().copied());
+    let theirs = among(
+        db.get_database_backend(),
+        Expr::col(invoice_line::Column::InvoiceId),
+        ids.iter().copied(),
+    );
     let select = Query::select()
         .columns(columns.iter().copied())
         .from(invoice_line::Entity)
@@ -212,8 +250,16 @@ pub async fn parts_of(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Re
         parts.entry(line.invoice_id).or_default().0.push(line);
     }
     let columns = payment::Model::every_column();
-    let theirs = among(db.get_database_backend(), Expr::col(payment::Column::InvoiceId), ids.iter().copied());
-    let select = Query::select().columns(columns.iter().copied()).from(payment::Entity).and_where(theirs).take();
+    let theirs = among(
+        db.get_database_backend(),
+        Expr::col(payment::Column::InvoiceId),
+        ids.iter().copied(),
+    );
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(payment::Entity)
+        .and_where(theirs)
+        .take();
     let mut payments = rows::<payment::Model>(db, &select, &columns).await?;
     payments.sort_by(|one, other| order(one).cmp(&order(other)));
     for payment in payments {
@@ -229,7 +275,10 @@ pub async fn parts_of(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Re
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn credits_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Vec<(NaiveDate, Money)>>> {
+pub async fn credits_of(
+    db: &impl ConnectionTrait,
+    invoices: BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Vec<(NaiveDate, Money)>>> {
     let mut notes: HashMap<InvoiceId, Vec<(NaiveDate, Money)>> = HashMap::new();
     if invoices.is_empty() {
         return Ok(notes);
@@ -242,7 +291,10 @@ pub async fn credits_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>
         .and_where(Expr::col(IssuedOn).is_not_null())
         .take();
     for row in db.query_all(&select).await? {
-        notes.entry(row.try_get_by_index(0)?).or_default().push((row.try_get_by_index(1)?, row.try_get_by_index(2)?));
+        notes
+            .entry(row.try_get_by_index(0)?)
+            .or_default()
+            .push((row.try_get_by_index(1)?, row.try_get_by_index(2)?));
     }
     Ok(notes)
 }
@@ -253,17 +305,31 @@ mod tests {
 
     #[test]
     fn a_deleted_draft_is_read_by_a_version_with_more_fields() {
-        let line = invoice_line::Model { description: "Kurs".into(), net: Money(100), ..invoice_line::Model::default() };
-        let row = invoice::Model { id: InvoiceId::new(), net: Money(100), ..invoice::Model::default() };
+        let line = invoice_line::Model {
+            description: "Kurs".into(),
+            net: Money(100),
+            ..invoice_line::Model::default()
+        };
+        let row =
+            invoice::Model { id: InvoiceId::new(), net: Money(100), ..invoice::Model::default() };
         let draft = Whole { row, lines: vec![line], ..Whole::default() };
         let mut outcome = Outcome::default().detailed(&Deleted::of(&draft).unwrap()).unwrap();
         assert_eq!(outcome.details["version"], 1);
         assert_eq!(Whole::from_outcome(&outcome).as_ref(), Some(&draft));
         // As if a version of the program without these fields had stored it.
-        for (pointer, field) in
-            [("/record", "credited_on"), ("/record", "rounding"), ("/record/lines/0", "account"), ("/record/lines/0", "vat")]
-        {
-            outcome.details.pointer_mut(pointer).and_then(Value::as_object_mut).unwrap().remove(field).unwrap();
+        for (pointer, field) in [
+            ("/record", "credited_on"),
+            ("/record", "rounding"),
+            ("/record/lines/0", "account"),
+            ("/record/lines/0", "vat"),
+        ] {
+            outcome
+                .details
+                .pointer_mut(pointer)
+                .and_then(Value::as_object_mut)
+                .unwrap()
+                .remove(field)
+                .unwrap();
         }
         assert_eq!(Whole::from_outcome(&outcome), Some(draft));
         assert_eq!(Whole::from_outcome(&Outcome::default()), None);

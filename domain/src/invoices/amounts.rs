@@ -1,6 +1,7 @@
 //! The arithmetic of an invoice: its totals, when it is settled, and its state on a day.
 //!
-//! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to what there was.
+//! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to
+//! what there was.
 
 use ::entity::{
     banking_day, invoice, invoice_line,
@@ -65,11 +66,13 @@ pub struct Totals {
     pub total: Money,
 }
 
-/// The totals of a document with these lines. VAT is reckoned per rate on the net sum at that rate, half up
-/// (mervärdesskattelag 2023:200, 17 kap. 24 §); each line has its own, and the largest what rounding leaves over. Null when a sum leaves [`Money::MAX`].
+/// The totals of a document with these lines. VAT is reckoned per rate on the net sum at that rate,
+/// half up (mervärdesskattelag 2023:200, 17 kap. 24 §); each line has its own, and the largest what
+/// rounding leaves over. Null when a sum leaves [`Money::MAX`].
 #[must_use]
 pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
-    let nets: Vec<Money> = lines.iter().map(|line| line.quantity.at(line.unit_price)).collect::<Option<_>>()?;
+    let nets: Vec<Money> =
+        lines.iter().map(|line| line.quantity.at(line.unit_price)).collect::<Option<_>>()?;
     // Without regard to signs, so that no partial sum can overflow either.
     let size = nets.iter().try_fold(0_i64, |size, net| size.checked_add(net.0.abs()))?;
     if size > Money::MAX.0 {
@@ -81,15 +84,19 @@ pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
         if lines[..place].iter().any(|earlier| earlier.rate == line.rate) {
             continue;
         }
-        let of_rate: Vec<usize> = (place..lines.len()).filter(|&other| lines[other].rate == line.rate).collect();
+        let of_rate: Vec<usize> =
+            (place..lines.len()).filter(|&other| lines[other].rate == line.rate).collect();
         let net: Money = of_rate.iter().map(|&other| nets[other]).sum();
         let vat = net.times(line.rate.percent(), 100)?;
-        // By the rate and not by their share of the sum, which may be next to nothing when lines cancel each other out.
+        // By the rate and not by their share of the sum, which may be next to nothing when lines
+        // cancel each other out.
         for &other in &of_rate {
             shares[other].vat = nets[other].times(line.rate.percent(), 100)?;
         }
         let left_over = vat - of_rate.iter().map(|&other| shares[other].vat).sum();
-        if let Some(&largest) = of_rate.iter().max_by_key(|&&other| (nets[other].0.abs(), std::cmp::Reverse(other))) {
+        if let Some(&largest) =
+            of_rate.iter().max_by_key(|&&other| (nets[other].0.abs(), std::cmp::Reverse(other)))
+        {
             shares[largest].vat += left_over;
         }
         rates.push(RateSum { rate: line.rate, net, vat });
@@ -98,10 +105,18 @@ pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
     let net: Money = nets.into_iter().sum();
     let vat: Money = rates.iter().map(|sum| sum.vat).sum();
     let total = net + vat + rounding;
-    (total.0.abs() <= Money::MAX.0).then_some(Totals { lines: shares, rates, net, vat, rounding, total })
+    (total.0.abs() <= Money::MAX.0).then_some(Totals {
+        lines: shares,
+        rates,
+        net,
+        vat,
+        rounding,
+        total,
+    })
 }
 
-/// What a stored document has at each rate, the highest first: its lines' shares add up to the document's VAT.
+/// What a stored document has at each rate, the highest first: its lines' shares add up to the
+/// document's VAT.
 #[must_use]
 pub fn by_rate(lines: &[invoice_line::Model]) -> Vec<RateSum> {
     let mut rates: Vec<RateSum> = Vec::new();
@@ -151,11 +166,17 @@ pub struct Settlement {
     pub credited_on: Option<NaiveDate>,
 }
 
-/// The settlement of an invoice of `total` that was issued on `issued_on`, from the days and sums of its payments, those below nought
-/// being reversals, and of its issued credit notes. An invoice without anything to pay is settled when it is issued. What was
-/// settled by a payment that was reversed later never was.
+/// The settlement of an invoice of `total` that was issued on `issued_on`, from the days and sums
+/// of its payments, those below nought being reversals, and of its issued credit notes. An invoice
+/// without anything to pay is settled when it is issued. What was settled by a payment that was
+/// reversed later never was.
 #[must_use]
-pub fn settlement(total: Money, issued_on: NaiveDate, payments: &[(NaiveDate, Money)], credits: &[(NaiveDate, Money)]) -> Settlement {
+pub fn settlement(
+    total: Money,
+    issued_on: NaiveDate,
+    payments: &[(NaiveDate, Money)],
+    credits: &[(NaiveDate, Money)],
+) -> Settlement {
     let both: Vec<_> = payments.iter().chain(credits).copied().collect();
     Settlement {
         paid: payments.iter().map(|(_, amount)| *amount).sum(),
@@ -201,7 +222,8 @@ pub enum State {
     PartlyPaid,
     /// Payments and credit notes together cover it.
     Paid,
-    /// Not covered, and its last day to pay has passed; when banks are closed on it, the next banking day.
+    /// Not covered, and its last day to pay has passed; when banks are closed on it, the next
+    /// banking day.
     Overdue,
     /// Credit notes alone cover it.
     Credited,
@@ -209,7 +231,8 @@ pub enum State {
 
 impl State {
     /// Every state, in the order of a life.
-    pub const ALL: [Self; 6] = [Self::Draft, Self::Issued, Self::PartlyPaid, Self::Paid, Self::Overdue, Self::Credited];
+    pub const ALL: [Self; 6] =
+        [Self::Draft, Self::Issued, Self::PartlyPaid, Self::Paid, Self::Overdue, Self::Credited];
 }
 
 /// The state on `on`; the row must have its days.
@@ -250,12 +273,16 @@ mod tests {
     #[test]
     fn vat_is_a_fifth_of_the_gross_sum_of_the_motion() {
         let totals = totals(&[line(1000, 146_739_360, VatRate::Standard25)], Money::ZERO).unwrap();
-        assert_eq!((totals.net, totals.vat, totals.total), (Money(146_739_360), Money(36_684_840), Money(183_424_200)));
+        assert_eq!(
+            (totals.net, totals.vat, totals.total),
+            (Money(146_739_360), Money(36_684_840), Money(183_424_200))
+        );
     }
 
     #[test]
     fn vat_is_reckoned_on_the_net_sum_per_rate_and_shared_out() {
-        // Three lines of 0.33 at 25 %: 0.2475 together, where a line at a time would give 0.08 each and 0.24 in all.
+        // Three lines of 0.33 at 25 %: 0.2475 together, where a line at a time would give 0.08 each
+        // and 0.24 in all.
         let lines = [line(1000, 33, VatRate::Standard25); 3];
         let totals = totals(&lines, Money::ZERO).unwrap();
         assert_eq!(totals.vat, Money(25));
@@ -267,12 +294,19 @@ mod tests {
         let lines = [99_999, 10_000, -109_998].map(|price| line(1000, price, VatRate::Standard25));
         let totals = totals(&lines, Money::ZERO).unwrap();
         assert_eq!((totals.net, totals.vat), (Money(1), Money::ZERO));
-        assert_eq!(totals.lines, [share(99_999, 25_000), share(10_000, 2_500), share(-109_998, -27_500)]);
+        assert_eq!(
+            totals.lines,
+            [share(99_999, 25_000), share(10_000, 2_500), share(-109_998, -27_500)]
+        );
     }
 
     #[test]
     fn each_rate_has_its_own_sum() {
-        let lines = [line(1000, 10_000, VatRate::Reduced6), line(1500, 10_001, VatRate::Standard25), line(1000, -5_000, VatRate::Reduced6)];
+        let lines = [
+            line(1000, 10_000, VatRate::Reduced6),
+            line(1500, 10_001, VatRate::Standard25),
+            line(1000, -5_000, VatRate::Reduced6),
+        ];
         let totals = totals(&lines, Money(37)).unwrap();
         assert_eq!(
             totals.rates,
@@ -319,51 +353,92 @@ mod tests {
         let issued_on = day("2026-01-01");
         let payments = [(day("2026-03-01"), Money(400)), (day("2026-02-01"), Money(300))];
         let part = settlement(Money(1000), issued_on, &payments, &[]);
-        assert_eq!((part.paid, part.first_paid_on, part.settled_on), (Money(700), Some(day("2026-02-01")), None));
-        let rest = settlement(Money(1000), issued_on, &payments, &[(day("2026-02-15"), Money(300))]);
-        assert_eq!((rest.credited, rest.settled_on, rest.credited_on), (Money(300), Some(day("2026-03-01")), None));
-        let all = settlement(Money(1000), issued_on, &payments, &[(day("2026-04-01"), Money(1000))]);
-        assert_eq!((all.settled_on, all.credited_on), (Some(day("2026-04-01")), Some(day("2026-04-01"))));
+        assert_eq!(
+            (part.paid, part.first_paid_on, part.settled_on),
+            (Money(700), Some(day("2026-02-01")), None)
+        );
+        let rest =
+            settlement(Money(1000), issued_on, &payments, &[(day("2026-02-15"), Money(300))]);
+        assert_eq!(
+            (rest.credited, rest.settled_on, rest.credited_on),
+            (Money(300), Some(day("2026-03-01")), None)
+        );
+        let all =
+            settlement(Money(1000), issued_on, &payments, &[(day("2026-04-01"), Money(1000))]);
+        assert_eq!(
+            (all.settled_on, all.credited_on),
+            (Some(day("2026-04-01")), Some(day("2026-04-01")))
+        );
         assert_eq!(settlement(Money::ZERO, issued_on, &[], &[]).settled_on, Some(issued_on));
     }
 
     #[test]
     fn what_a_reversed_payment_settled_never_was() {
         let settled = |payments: &[(&str, i64)], credits: &[(&str, i64)]| {
-            let sums = |sums: &[(&str, i64)]| sums.iter().map(|(on, sum)| (day(on), Money(*sum))).collect::<Vec<_>>();
+            let sums = |sums: &[(&str, i64)]| {
+                sums.iter().map(|(on, sum)| (day(on), Money(*sum))).collect::<Vec<_>>()
+            };
             settlement(Money(1000), day("2026-01-01"), &sums(payments), &sums(credits))
         };
         let gone = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000)], &[]);
         assert_eq!(gone, Settlement::default());
-        let again = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000), ("2026-04-01", 1200)], &[]);
-        assert_eq!((again.paid, again.first_paid_on, again.settled_on), (Money(1200), Some(day("2026-04-01")), Some(day("2026-04-01"))));
+        let again =
+            settled(&[("2026-02-01", 1000), ("2026-03-01", -1000), ("2026-04-01", 1200)], &[]);
+        assert_eq!(
+            (again.paid, again.first_paid_on, again.settled_on),
+            (Money(1200), Some(day("2026-04-01")), Some(day("2026-04-01")))
+        );
         // On the same day, in whatever order.
         let same = settled(&[("2026-02-01", 300), ("2026-03-01", -300), ("2026-03-01", 1000)], &[]);
-        assert_eq!((same.first_paid_on, same.settled_on), (Some(day("2026-03-01")), Some(day("2026-03-01"))));
+        assert_eq!(
+            (same.first_paid_on, same.settled_on),
+            (Some(day("2026-03-01")), Some(day("2026-03-01")))
+        );
         // What is left is enough all the same.
-        let enough = settled(&[("2026-02-01", 1000), ("2026-02-02", 500), ("2026-03-01", -500)], &[]);
-        assert_eq!((enough.first_paid_on, enough.settled_on), (Some(day("2026-02-01")), Some(day("2026-02-01"))));
-        let credited = settled(&[("2026-02-01", 1000), ("2026-03-01", -1000)], &[("2026-03-15", 1000)]);
-        assert_eq!((credited.settled_on, credited.credited_on), (Some(day("2026-03-15")), Some(day("2026-03-15"))));
+        let enough =
+            settled(&[("2026-02-01", 1000), ("2026-02-02", 500), ("2026-03-01", -500)], &[]);
+        assert_eq!(
+            (enough.first_paid_on, enough.settled_on),
+            (Some(day("2026-02-01")), Some(day("2026-02-01")))
+        );
+        let credited =
+            settled(&[("2026-02-01", 1000), ("2026-03-01", -1000)], &[("2026-03-15", 1000)]);
+        assert_eq!(
+            (credited.settled_on, credited.credited_on),
+            (Some(day("2026-03-15")), Some(day("2026-03-15")))
+        );
     }
 
     #[test]
     fn a_state_follows_from_facts_and_a_day() {
-        let mut row = invoice::Model { issued_on: Some(day("2026-01-10")), due_on: Some(day("2026-02-09")), ..Default::default() };
+        let mut row = invoice::Model {
+            issued_on: Some(day("2026-01-10")),
+            due_on: Some(day("2026-02-09")),
+            ..Default::default()
+        };
         assert_eq!(state(&row, day("2026-01-09")), State::Draft);
         assert_eq!(state(&row, day("2026-01-10")), State::Issued);
         assert_eq!(state(&row, day("2026-02-09")), State::Issued);
         assert_eq!(state(&row, day("2026-02-10")), State::Overdue);
         // Due on a Sunday: the Monday is in time.
         row.due_on = Some(day("2026-02-08"));
-        assert_eq!((state(&row, day("2026-02-09")), state(&row, day("2026-02-10"))), (State::Issued, State::Overdue));
+        assert_eq!(
+            (state(&row, day("2026-02-09")), state(&row, day("2026-02-10"))),
+            (State::Issued, State::Overdue)
+        );
         row.first_paid_on = Some(day("2026-02-01"));
         assert_eq!(state(&row, day("2026-02-09")), State::PartlyPaid);
         assert_eq!(state(&row, day("2026-02-10")), State::Overdue);
         row.settled_on = Some(day("2026-03-01"));
-        assert_eq!((state(&row, day("2026-02-28")), state(&row, day("2026-03-01"))), (State::Overdue, State::Paid));
+        assert_eq!(
+            (state(&row, day("2026-02-28")), state(&row, day("2026-03-01"))),
+            (State::Overdue, State::Paid)
+        );
         row.credited_on = Some(day("2026-04-01"));
-        assert_eq!((state(&row, day("2026-03-31")), state(&row, day("2026-04-01"))), (State::Paid, State::Credited));
+        assert_eq!(
+            (state(&row, day("2026-03-31")), state(&row, day("2026-04-01"))),
+            (State::Paid, State::Credited)
+        );
         assert_eq!(state(&invoice::Model::default(), day("2026-04-01")), State::Draft);
     }
 }

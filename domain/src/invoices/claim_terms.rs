@@ -1,9 +1,12 @@
-//! Claims on a buyer that pays late: since when interest runs, the reminder fee and the compensation for the delay.
+//! Claims on a buyer that pays late: since when interest runs, the reminder fee and the
+//! compensation for the delay.
 //!
-//! Interest runs from the last day to pay where that was agreed before the debt arose, by an agreement or by the statutes (räntelagen 3 §), else from
-//! the 30th day after the invoice was sent (4 §). A fee for a written reminder is owed where it was agreed so (lag 1981:739 2 §). Compensation
-//! for the delay (förseningsersättning, 4 a § of that act) is owed between businesses, and by public bodies to businesses, without agreement, in the
-//! place of the fee. The statutes bind members alone. Sources: `docs/laws.md`.
+//! Interest runs from the last day to pay where that was agreed before the debt arose, by an
+//! agreement or by the statutes (räntelagen 3 §), else from the 30th day after the invoice was sent
+//! (4 §). A fee for a written reminder is owed where it was agreed so (lag 1981:739 2 §).
+//! Compensation for the delay (förseningsersättning, 4 a § of that act) is owed between businesses,
+//! and by public bodies to businesses, without agreement, in the place of the fee. The statutes
+//! bind members alone. Sources: `docs/laws.md`.
 
 use std::{
     cmp::{max, min},
@@ -33,7 +36,8 @@ pub const LATE_COMPENSATION: Money = Money(45_000);
 /// The most that a reminder may cost (lag 1981:739 4 §), öre.
 pub const MAX_REMINDER_FEE: Money = Money(6000);
 
-/// Days after an invoice was sent from which interest runs where nothing was agreed (räntelagen 4 §).
+/// Days after an invoice was sent from which interest runs where nothing was agreed (räntelagen 4
+/// §).
 const DAYS_WITHOUT_AGREEMENT: u64 = 30;
 
 /// Terms agreed with the buyer of an invoice when it was issued.
@@ -49,11 +53,20 @@ pub struct ClaimTerms {
     pub late_compensation: Money,
 }
 
-/// Returns the terms of an invoice whose lines are of these agreements, `None` for a line of none. Its days to pay are the longest that one of
-/// its agreements has, so that no one is asked to pay sooner than agreed. Interest and fee are claimed where every line's terms say so.
+/// Returns the terms of an invoice whose lines are of these agreements, `None` for a line of none.
+/// Its days to pay are the longest that one of its agreements has, so that no one is asked to pay
+/// sooner than agreed. Interest and fee are claimed where every line's terms say so.
 #[must_use]
-pub fn claim_terms(invoicing: &Invoicing, is_member: bool, is_taxed: bool, lines: &[Option<PaymentTerms>]) -> ClaimTerms {
-    let statutes = (is_member && invoicing.interest_from_due_date, if is_member { invoicing.reminder_fee } else { Money::ZERO });
+pub fn claim_terms(
+    invoicing: &Invoicing,
+    is_member: bool,
+    is_taxed: bool,
+    lines: &[Option<PaymentTerms>],
+) -> ClaimTerms {
+    let statutes = (
+        is_member && invoicing.interest_from_due_date,
+        if is_member { invoicing.reminder_fee } else { Money::ZERO },
+    );
     let agreed = |line: &Option<PaymentTerms>| {
         let own = line.unwrap_or_default();
         (own.interest_from_due_date.unwrap_or(statutes.0), own.reminder_fee.unwrap_or(statutes.1))
@@ -61,11 +74,21 @@ pub fn claim_terms(invoicing: &Invoicing, is_member: bool, is_taxed: bool, lines
     let all = lines.iter().map(agreed).reduce(|one, other| (one.0 && other.0, min(one.1, other.1)));
     let (interest_is_agreed, reminder_fee) = all.unwrap_or(statutes);
     // What is outside the scope of VAT is paid for neither goods nor services.
-    let late_compensation = if invoicing.late_compensation && is_taxed { LATE_COMPENSATION } else { Money::ZERO };
+    let late_compensation =
+        if invoicing.late_compensation && is_taxed { LATE_COMPENSATION } else { Money::ZERO };
     ClaimTerms {
-        days: lines.iter().flatten().filter_map(|line| line.days).max().unwrap_or(invoicing.due_days),
+        days: lines
+            .iter()
+            .flatten()
+            .filter_map(|line| line.days)
+            .max()
+            .unwrap_or(invoicing.due_days),
         interest_is_agreed,
-        reminder_fee: if late_compensation > Money::ZERO { Money::ZERO } else { reminder_fee.clamp(Money::ZERO, MAX_REMINDER_FEE) },
+        reminder_fee: if late_compensation > Money::ZERO {
+            Money::ZERO
+        } else {
+            reminder_fee.clamp(Money::ZERO, MAX_REMINDER_FEE)
+        },
         late_compensation,
     }
 }
@@ -79,32 +102,47 @@ impl Agreed {
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub(super) async fn load<'l>(db: &impl ConnectionTrait, lines: impl IntoIterator<Item = &'l invoice_line::Model>) -> Result<Self> {
-        let agreements: BTreeSet<AgreementId> = lines.into_iter().filter_map(|line| line.agreement_id).collect();
+    pub(super) async fn load<'l>(
+        db: &impl ConnectionTrait,
+        lines: impl IntoIterator<Item = &'l invoice_line::Model>,
+    ) -> Result<Self> {
+        let agreements: BTreeSet<AgreementId> =
+            lines.into_iter().filter_map(|line| line.agreement_id).collect();
         Ok(Self(payment_terms::of(db, agreements).await?))
     }
 
     /// The terms of an invoice with these lines.
-    pub(super) fn terms(&self, invoicing: &Invoicing, is_member: bool, lines: &[invoice_line::Model]) -> ClaimTerms {
+    pub(super) fn terms(
+        &self,
+        invoicing: &Invoicing,
+        is_member: bool,
+        lines: &[invoice_line::Model],
+    ) -> ClaimTerms {
         let is_taxed = lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope);
-        let lines: Vec<_> = lines.iter().map(|line| line.agreement_id.and_then(|id| self.0.get(&id).copied())).collect();
+        let lines: Vec<_> = lines
+            .iter()
+            .map(|line| line.agreement_id.and_then(|id| self.0.get(&id).copied()))
+            .collect();
         claim_terms(invoicing, is_member, is_taxed, &lines)
     }
 }
 
-/// Returns the day by which an invoice must be paid: its last day to pay or, when banks are closed on it, the next banking day (skuldebrevslagen 5 §,
-/// by analogy). `None` for a draft and a credit note.
+/// Returns the day by which an invoice must be paid: its last day to pay or, when banks are closed
+/// on it, the next banking day (skuldebrevslagen 5 §, by analogy). `None` for a draft and a credit
+/// note.
 #[must_use]
 pub fn payable_until(row: &Model) -> Option<NaiveDate> {
     row.due_on.filter(|_| row.kind == InvoiceKind::Invoice).map(banking_day::on_or_after)
 }
 
-/// Returns the day after which each day bears interest, for an invoice that is not paid; `None` for a draft and a credit note.
+/// Returns the day after which each day bears interest, for an invoice that is not paid; `None` for
+/// a draft and a credit note.
 #[must_use]
 pub fn interest_from(row: &Model, is_agreed: bool) -> Option<NaiveDate> {
     let until = payable_until(row)?;
     let sent_on = row.issued_on.filter(|_| row.kind == InvoiceKind::Invoice && !is_agreed);
-    let earliest = sent_on.and_then(|sent_on| sent_on.checked_add_days(Days::new(DAYS_WITHOUT_AGREEMENT)));
+    let earliest =
+        sent_on.and_then(|sent_on| sent_on.checked_add_days(Days::new(DAYS_WITHOUT_AGREEMENT)));
     Some(earliest.map_or(until, |earliest| max(until, earliest)))
 }
 
@@ -117,12 +155,20 @@ mod tests {
     }
 
     fn terms(days: u16, is_agreed: bool, fee: i64) -> Option<PaymentTerms> {
-        Some(PaymentTerms { days: Some(days), interest_from_due_date: Some(is_agreed), reminder_fee: Some(Money(fee)) })
+        Some(PaymentTerms {
+            days: Some(days),
+            interest_from_due_date: Some(is_agreed),
+            reminder_fee: Some(Money(fee)),
+        })
     }
 
     #[test]
     fn interest_runs_from_the_due_date_where_agreed_and_else_from_the_thirtieth_day() {
-        let row = |issued: &str, due: &str| Model { issued_on: Some(day(issued)), due_on: Some(day(due)), ..Model::default() };
+        let row = |issued: &str, due: &str| Model {
+            issued_on: Some(day(issued)),
+            due_on: Some(day(due)),
+            ..Model::default()
+        };
         for (issued, due, agreed, not_agreed) in [
             ("2026-11-02", "2026-11-02", "2026-11-02", "2026-12-02"),
             ("2026-11-02", "2026-11-16", "2026-11-16", "2026-12-02"),
@@ -148,31 +194,68 @@ mod tests {
         let settings = Invoicing::default();
         let silent = ClaimTerms { days: 30, ..ClaimTerms::default() };
         assert_eq!(claim_terms(&settings, true, true, &[None]), silent);
-        let agreed = ClaimTerms { days: 14, interest_is_agreed: true, reminder_fee: Money(6000), ..ClaimTerms::default() };
+        let agreed = ClaimTerms {
+            days: 14,
+            interest_is_agreed: true,
+            reminder_fee: Money(6000),
+            ..ClaimTerms::default()
+        };
         assert_eq!(claim_terms(&settings, true, true, &[terms(14, true, 6000)]), agreed);
         assert_eq!(claim_terms(&settings, false, true, &[terms(14, true, 6000)]), agreed);
         // A line without agreement takes both away; the longest days hold for all.
-        assert_eq!(claim_terms(&settings, true, true, &[terms(14, true, 6000), None]), ClaimTerms { days: 14, ..ClaimTerms::default() });
+        assert_eq!(
+            claim_terms(&settings, true, true, &[terms(14, true, 6000), None]),
+            ClaimTerms { days: 14, ..ClaimTerms::default() }
+        );
         let two = [terms(14, true, 6000), terms(20, true, 5000)];
-        assert_eq!(claim_terms(&settings, true, true, &two), ClaimTerms { days: 20, reminder_fee: Money(5000), ..agreed });
+        assert_eq!(
+            claim_terms(&settings, true, true, &two),
+            ClaimTerms { days: 20, reminder_fee: Money(5000), ..agreed }
+        );
     }
 
     #[test]
     fn statutes_bind_members_where_an_agreement_says_nothing() {
-        let settings = Invoicing { interest_from_due_date: true, reminder_fee: Money(6000), due_days: 20, ..Invoicing::default() };
-        let by_statutes = ClaimTerms { days: 20, interest_is_agreed: true, reminder_fee: Money(6000), ..ClaimTerms::default() };
+        let settings = Invoicing {
+            interest_from_due_date: true,
+            reminder_fee: Money(6000),
+            due_days: 20,
+            ..Invoicing::default()
+        };
+        let by_statutes = ClaimTerms {
+            days: 20,
+            interest_is_agreed: true,
+            reminder_fee: Money(6000),
+            ..ClaimTerms::default()
+        };
         assert_eq!(claim_terms(&settings, true, true, &[None]), by_statutes);
-        assert_eq!(claim_terms(&settings, true, true, &[Some(PaymentTerms::default())]), by_statutes);
-        assert_eq!(claim_terms(&settings, false, true, &[None]), ClaimTerms { days: 20, ..ClaimTerms::default() });
+        assert_eq!(
+            claim_terms(&settings, true, true, &[Some(PaymentTerms::default())]),
+            by_statutes
+        );
+        assert_eq!(
+            claim_terms(&settings, false, true, &[None]),
+            ClaimTerms { days: 20, ..ClaimTerms::default() }
+        );
         // What an agreement says goes before the statutes.
-        assert_eq!(claim_terms(&settings, true, true, &[terms(30, false, 0)]), ClaimTerms { days: 30, ..ClaimTerms::default() });
+        assert_eq!(
+            claim_terms(&settings, true, true, &[terms(30, false, 0)]),
+            ClaimTerms { days: 30, ..ClaimTerms::default() }
+        );
     }
 
     #[test]
     fn compensation_for_the_delay_takes_the_place_of_the_fee() {
-        let settings = Invoicing { late_compensation: true, reminder_fee: Money(6000), ..Invoicing::default() };
+        let settings = Invoicing {
+            late_compensation: true,
+            reminder_fee: Money(6000),
+            ..Invoicing::default()
+        };
         let compensated = claim_terms(&settings, true, true, &[terms(30, true, 6000)]);
-        assert_eq!((compensated.reminder_fee, compensated.late_compensation), (Money::ZERO, Money(45_000)));
+        assert_eq!(
+            (compensated.reminder_fee, compensated.late_compensation),
+            (Money::ZERO, Money(45_000))
+        );
         // A membership fee is paid for neither goods nor services.
         let outside = claim_terms(&settings, true, false, &[None]);
         assert_eq!((outside.reminder_fee, outside.late_compensation), (Money(6000), Money::ZERO));

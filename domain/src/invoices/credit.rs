@@ -1,4 +1,5 @@
-//! Crediting: how an issued invoice is taken back, whole or in part, as often as there is something left of it.
+//! Crediting: how an issued invoice is taken back, whole or in part, as often as there is something
+//! left of it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -35,7 +36,8 @@ use crate::{
 pub struct NewCredit {
     /// The invoice.
     pub invoice: InvoiceId,
-    /// What of each line, öre without VAT, of the line's own sign; null: all that is left of every line.
+    /// What of each line, öre without VAT, of the line's own sign; null: all that is left of every
+    /// line.
     pub lines: Option<Vec<(InvoiceLineId, Money)>>,
     /// Reason.
     pub reason: String,
@@ -43,33 +45,62 @@ pub struct NewCredit {
     pub issued_on: Option<NaiveDate>,
 }
 
-/// Credits an invoice by a credit note with the next number of its own series, and answers that. What takes the last of an invoice takes
-/// its VAT and its rounding to the öre, so that nothing is left.
+/// Credits an invoice by a credit note with the next number of its own series, and answers that.
+/// What takes the last of an invoice takes its VAT and its rounding to the öre, so that nothing is
+/// left.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming every bad field and all that the register lacks, CONFLICT
-/// `NOT_ISSUED`, `CREDIT_NOTE`, `NOTHING_LEFT` or `BEYOND_INVOICE`.
-pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewCredit, mut faults: Faults) -> Result<InvoiceId> {
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming every bad field and
+/// all that the register lacks, CONFLICT `NOT_ISSUED`, `CREDIT_NOTE`, `NOTHING_LEFT` or
+/// `BEYOND_INVOICE`.
+pub async fn credit(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    new: NewCredit,
+    mut faults: Faults,
+) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceCredit").await?;
-    let issued_on = issue::day_of_issue(change.tx(), InvoiceKind::CreditNote, new.issued_on, day_of(change.at()), &mut faults).await?;
+    let issued_on = issue::day_of_issue(
+        change.tx(),
+        InvoiceKind::CreditNote,
+        new.issued_on,
+        day_of(change.at()),
+        &mut faults,
+    )
+    .await?;
     let reason = faults.text("input.reason", &new.reason, TEXT);
     faults.settable("input.reason", &reason);
     let original = match draft::find(change.tx(), new.invoice).await {
         // The id itself was bad: all that is wrong with the input is told together.
-        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| InvoiceId::default()),
+        Err(Error::NotFound(_)) if !faults.is_empty() => {
+            return faults.finish().map(|()| InvoiceId::default());
+        }
         found => found?,
     };
     let Some(first_day) = original.row.issued_on else {
-        return Err(Error::conflict("NOT_ISSUED", "the invoice is a draft; change or discard it instead"));
+        return Err(Error::conflict(
+            "NOT_ISSUED",
+            "the invoice is a draft; change or discard it instead",
+        ));
     };
     if original.row.kind == InvoiceKind::CreditNote {
-        return Err(Error::conflict("CREDIT_NOTE", "a credit note can't be credited; issue an invoice instead"));
+        return Err(Error::conflict(
+            "CREDIT_NOTE",
+            "a credit note can't be credited; issue an invoice instead",
+        ));
     }
     if issued_on < first_day {
-        faults.add("input.issuedOn", format!("must not be before {first_day}, when the invoice was issued"));
+        faults.add(
+            "input.issuedOn",
+            format!("must not be before {first_day}, when the invoice was issued"),
+        );
     }
-    let earlier = notes_of(change.tx(), BTreeSet::from([original.row.id])).await?.remove(&original.row.id).unwrap_or_default();
+    let earlier = notes_of(change.tx(), BTreeSet::from([original.row.id]))
+        .await?
+        .remove(&original.row.id)
+        .unwrap_or_default();
     let left = Left::of(&original, &earlier);
     let wanted = left.take(&original, new.lines.as_deref(), &mut faults)?;
     faults.finish()?;
@@ -96,18 +127,29 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     }
     let too_much = left.beyond(&note);
     if !too_much.is_empty() {
-        return Err(Error::conflict("BEYOND_INVOICE", format!("{}: {}", original.name(), too_much.join("; "))));
+        return Err(Error::conflict(
+            "BEYOND_INVOICE",
+            format!("{}: {}", original.name(), too_much.join("; ")),
+        ));
     }
     if note.row.total > left.total {
         return Err(beyond(&original, left.total));
     }
-    let mut press = Press::load(&change, network, InvoiceKind::CreditNote, issued_on, std::slice::from_ref(&note)).await?;
+    let mut press = Press::load(
+        &change,
+        network,
+        InvoiceKind::CreditNote,
+        issued_on,
+        std::slice::from_ref(&note),
+    )
+    .await?;
     let issued = press.issue(note)?;
     let (id, total) = (issued.whole.row.id, issued.whole.row.total);
     issue::write_new(&mut change, vec![issued], Vec::new()).await?;
 
     let mut settled = original.clone();
-    let mut credits: Vec<_> = earlier.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
+    let mut credits: Vec<_> =
+        earlier.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
     credits.push((issued_on, total));
     // What was written off is no longer what is left.
     let adjusted = write_off::due(&settled, &credits, network.payments.write_off_limit);
@@ -120,32 +162,47 @@ pub async fn credit(db: &Database, viewer: &Viewer, network: &Network, new: NewC
     }
     insert(&change, adjusted).await?;
     // What was paid of the credited lines moves to those that have something left.
-    payment_allocation::renew(&change, &BTreeSet::from([original.row.id])).await?.write(&change).await?;
+    payment_allocation::renew(&change, &BTreeSet::from([original.row.id]))
+        .await?
+        .write(&change)
+        .await?;
     change.commit_with(Outcome::of(id).with(original.row.id)).await?;
     Ok(id)
 }
 
-/// Returns `true` if an invoice was rounded to whole kronor, so that its credit notes are too: its rounding shows it, or it came out even where the
-/// settings round.
+/// Returns `true` if an invoice was rounded to whole kronor, so that its credit notes are too: its
+/// rounding shows it, or it came out even where the settings round.
 fn has_whole_kronor(original: &Whole, rounds: bool) -> bool {
     original.row.rounding != Money::ZERO || rounds && original.row.total.0 % 100 == 0
 }
 
 fn beyond(original: &Whole, left: Money) -> Error {
-    Error::conflict("BEYOND_INVOICE", format!("{} has {left} left to credit, VAT included", original.name()))
+    Error::conflict(
+        "BEYOND_INVOICE",
+        format!("{} has {left} left to credit, VAT included", original.name()),
+    )
 }
 
 /// The issued credit notes of each of these invoices with their lines, in order of number.
-pub(super) async fn notes_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Vec<Whole>>> {
+pub(super) async fn notes_of(
+    db: &impl ConnectionTrait,
+    invoices: BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Vec<Whole>>> {
     use invoice::Column;
     let theirs = among(db.get_database_backend(), Expr::col(Column::CreditsId), invoices);
     // Sorted here: SQLite would rather go through every invoice in this order than look these up.
-    let mut rows = invoice::Entity::find().filter(theirs).filter(Column::IssuedOn.is_not_null()).all(db).await?;
+    let mut rows = invoice::Entity::find()
+        .filter(theirs)
+        .filter(Column::IssuedOn.is_not_null())
+        .all(db)
+        .await?;
     rows.sort_by(|one, other| (&one.number_key, one.id).cmp(&(&other.number_key, other.id)));
     let mut parts = aggregate::parts_of(db, rows.iter().map(|row| row.id).collect()).await?;
     let mut notes: HashMap<InvoiceId, Vec<Whole>> = HashMap::new();
     for row in rows {
-        let (Some(credited), (lines, payments, adjustments)) = (row.credits_id, parts.remove(&row.id).unwrap_or_default()) else {
+        let (Some(credited), (lines, payments, adjustments)) =
+            (row.credits_id, parts.remove(&row.id).unwrap_or_default())
+        else {
             continue;
         };
         notes.entry(credited).or_default().push(Whole { row, lines, payments, adjustments });
@@ -173,7 +230,10 @@ impl Left {
     /// What these credit notes have left of an invoice.
     pub(super) fn of(original: &Whole, notes: &[Whole]) -> Self {
         let mut shares = original.shares();
-        let mut rates: HashMap<_, _> = by_rate(&original.lines).into_iter().map(|sum| (sum.rate, (sum.net, sum.vat))).collect();
+        let mut rates: HashMap<_, _> = by_rate(&original.lines)
+            .into_iter()
+            .map(|sum| (sum.rate, (sum.net, sum.vat)))
+            .collect();
         let (mut rounding, mut total) = (original.row.rounding, original.row.total);
         for note in notes {
             rounding = rounding - note.row.rounding;
@@ -191,12 +251,24 @@ impl Left {
     }
 
     /// How much of each line is to be credited: what is asked for, or all.
-    fn take(&self, original: &Whole, asked: Option<&[(InvoiceLineId, Money)]>, faults: &mut Faults) -> Result<Vec<Money>> {
+    fn take(
+        &self,
+        original: &Whole,
+        asked: Option<&[(InvoiceLineId, Money)]>,
+        faults: &mut Faults,
+    ) -> Result<Vec<Money>> {
         if self.total <= Money::ZERO {
-            return Err(Error::conflict("NOTHING_LEFT", format!("{} is credited already, all of it", original.name())));
+            return Err(Error::conflict(
+                "NOTHING_LEFT",
+                format!("{} is credited already, all of it", original.name()),
+            ));
         }
         let Some(asked) = asked else { return Ok(self.lines.clone()) };
-        faults.expect(!asked.is_empty(), "input.lines", "must not be empty; leave it out to credit all that is left");
+        faults.expect(
+            !asked.is_empty(),
+            "input.lines",
+            "must not be empty; leave it out to credit all that is left",
+        );
         let mut wanted = vec![Money::ZERO; self.lines.len()];
         let mut beyond = Vec::new();
         for (place, (id, amount)) in asked.iter().enumerate() {
@@ -209,7 +281,10 @@ impl Left {
             if wanted[own] != Money::ZERO {
                 faults.add(path("line"), "is named twice");
             } else if *amount == Money::ZERO || amount.0.signum() != net.0.signum() {
-                faults.add(path("amount"), format!("must have the sign of the line's {net}, and not be zero"));
+                faults.add(
+                    path("amount"),
+                    format!("must have the sign of the line's {net}, and not be zero"),
+                );
             } else if amount.0.abs() > left.0.abs() || left.0.signum() != net.0.signum() {
                 beyond.push(format!("line {} has {left} left, without VAT", own + 1));
             } else {
@@ -217,26 +292,38 @@ impl Left {
             }
         }
         if !beyond.is_empty() && faults.is_empty() {
-            return Err(Error::conflict("BEYOND_INVOICE", format!("{}: {}", original.name(), beyond.join("; "))));
+            return Err(Error::conflict(
+                "BEYOND_INVOICE",
+                format!("{}: {}", original.name(), beyond.join("; ")),
+            ));
         }
         Ok(wanted)
     }
 
-    /// At which rates a credit note takes more than is left, or the other way: a line and a deduction from it at the same rate have one
-    /// VAT together, so that neither can be credited beyond what both come to.
+    /// At which rates a credit note takes more than is left, or the other way: a line and a
+    /// deduction from it at the same rate have one VAT together, so that neither can be credited
+    /// beyond what both come to.
     fn beyond(&self, note: &Whole) -> Vec<String> {
         let beyond = |sum: RateSum| {
             let (left, _) = self.rates.get(&sum.rate).copied().unwrap_or_default();
             let within = Money::ZERO.min(left)..=Money::ZERO.max(left);
-            (!within.contains(&sum.net)).then(|| format!("{left} is left at {} % VAT, before VAT, and not {}", sum.rate.percent(), sum.net))
+            (!within.contains(&sum.net)).then(|| {
+                format!(
+                    "{left} is left at {} % VAT, before VAT, and not {}",
+                    sum.rate.percent(),
+                    sum.net
+                )
+            })
         };
         by_rate(&note.lines).into_iter().filter_map(beyond).collect()
     }
 
-    /// Works out the sums of a credit note: VAT per rate as on any document, but never more than is left, and all that is left with the
-    /// last net sum of the rate; the rounding goes with the last of all. A line of which the note takes the last takes the VAT that the line has
-    /// left, so that nothing is left of the line's activity. In whole kronor, what is credited so far is rounded as the invoice was,
-    /// so that no credit note is rounded by a krona or more, and the last leaves nothing.
+    /// Works out the sums of a credit note: VAT per rate as on any document, but never more than is
+    /// left, and all that is left with the last net sum of the rate; the rounding goes with the
+    /// last of all. A line of which the note takes the last takes the VAT that the line has left,
+    /// so that nothing is left of the line's activity. In whole kronor, what is credited so far is
+    /// rounded as the invoice was, so that no credit note is rounded by a krona or more, and the
+    /// last leaves nothing.
     pub(super) fn reckon(&self, note: &mut Whole, in_whole_kronor: bool) {
         // Whatever it comes to is less than the invoice, which was within bounds.
         let _is_small = note.reckon(|_| Money::ZERO);
@@ -249,12 +336,19 @@ impl Left {
     /// Puts the VAT of a rate on the lines of a credit note.
     fn share_vat(&self, note: &mut Whole, sum: RateSum) {
         let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
-        let mut of_rate: Vec<_> = note.lines.iter_mut().filter(|line| line.vat_rate == sum.rate).collect();
+        let mut of_rate: Vec<_> =
+            note.lines.iter_mut().filter(|line| line.vat_rate == sum.rate).collect();
         let mut is_open = Vec::new();
         for line in &mut of_rate {
-            let own = line.credits_line_id.and_then(|id| self.shares.get(&id)).filter(|share| share.net == line.net);
+            let own = line
+                .credits_line_id
+                .and_then(|id| self.shares.get(&id))
+                .filter(|share| share.net == line.net);
             is_open.push(own.is_none());
-            line.vat = own.map_or_else(|| line.net.times(sum.rate.percent(), 100).unwrap_or_default(), |share| share.vat);
+            line.vat = own.map_or_else(
+                || line.net.times(sum.rate.percent(), 100).unwrap_or_default(),
+                |share| share.vat,
+            );
         }
         let has_open = is_open.contains(&true);
         let shared: Money = of_rate.iter().map(|line| line.vat).sum();
@@ -264,20 +358,29 @@ impl Left {
             (false, false) => shared,
             (false, true) => sum.vat.min(vat.max(Money::ZERO)),
         };
-        let lines = of_rate.into_iter().zip(is_open).filter(|(_, is_open)| *is_open || !has_open).map(|(line, _)| line);
-        if let Some(largest) = lines.max_by_key(|line| (line.net.0.abs(), std::cmp::Reverse(line.position))) {
+        let lines = of_rate
+            .into_iter()
+            .zip(is_open)
+            .filter(|(_, is_open)| *is_open || !has_open)
+            .map(|(line, _)| line);
+        if let Some(largest) =
+            lines.max_by_key(|line| (line.net.0.abs(), std::cmp::Reverse(line.position)))
+        {
             largest.vat += right - shared;
         }
     }
 
-    /// Works out the sums of a credit note as earlier versions did: each line has VAT by its net sum.
+    /// Works out the sums of a credit note as earlier versions did: each line has VAT by its net
+    /// sum.
     fn compute_by_rates(&self, note: &mut Whole, in_whole_kronor: bool) {
         let _is_small = note.reckon(|_| Money::ZERO);
         for sum in by_rate(&note.lines) {
             let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
             let right = if sum.net == net { vat } else { sum.vat.min(vat.max(Money::ZERO)) };
             let of_rate = note.lines.iter_mut().filter(|line| line.vat_rate == sum.rate);
-            if let Some(largest) = of_rate.max_by_key(|line| (line.net.0.abs(), std::cmp::Reverse(line.position))) {
+            if let Some(largest) =
+                of_rate.max_by_key(|line| (line.net.0.abs(), std::cmp::Reverse(line.position)))
+            {
                 largest.vat += right - sum.vat;
             }
         }
@@ -298,7 +401,8 @@ impl Left {
 }
 
 impl Left {
-    /// The rounding of a part that comes to `exact`; zero when nothing would be left of it, or more than all taken.
+    /// The rounding of a part that comes to `exact`; zero when nothing would be left of it, or more
+    /// than all taken.
     fn whole_kronor(&self, exact: Money) -> Money {
         let (rounding, of_all) = self.original;
         let credited = of_all - (self.total - self.rounding) + exact;
@@ -308,8 +412,8 @@ impl Left {
     }
 }
 
-/// What is wrong with the issued credit notes of an invoice that say which of its lines they credit, in order of number: which note, and
-/// what of it.
+/// What is wrong with the issued credit notes of an invoice that say which of its lines they
+/// credit, in order of number: which note, and what of it.
 pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, String)> {
     let mut found = Vec::new();
     for (place, note) in notes.iter().enumerate() {
@@ -317,8 +421,8 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, Str
             continue;
         }
         let left = Left::of(original, &notes[..place]);
-        // The invoice's rounding does not tell whether its credit notes are rounded: those of earlier versions are not. Nor does anything tell
-        // which version shared out their VAT.
+        // The invoice's rounding does not tell whether its credit notes are rounded: those of
+        // earlier versions are not. Nor does anything tell which version shared out their VAT.
         let computed = |compute: fn(&Left, &mut Whole, bool), in_whole_kronor: bool| {
             let mut computed = note.clone();
             compute(&left, &mut computed, in_whole_kronor);
@@ -326,18 +430,38 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, Str
         };
         let expected = computed(Left::reckon, false);
         let rules: [fn(&Left, &mut Whole, bool); 2] = [Left::reckon, Left::compute_by_rates];
-        let is_right = rules.into_iter().any(|rule| [false, true].into_iter().any(|whole| computed(rule, whole) == *note));
+        let is_right = rules
+            .into_iter()
+            .any(|rule| [false, true].into_iter().any(|whole| computed(rule, whole) == *note));
         if !is_right {
-            let words = |note: &Whole| format!("net {}, VAT {}, rounding {}", note.row.net, note.row.vat, note.row.rounding);
-            found.push((note.row.id, format!("has {} of {}, which must be {}", note.name(), words(note), words(&expected))));
+            let words = |note: &Whole| {
+                format!(
+                    "net {}, VAT {}, rounding {}",
+                    note.row.net, note.row.vat, note.row.rounding
+                )
+            };
+            found.push((
+                note.row.id,
+                format!(
+                    "has {} of {}, which must be {}",
+                    note.name(),
+                    words(note),
+                    words(&expected)
+                ),
+            ));
         }
         for words in left.beyond(note) {
             found.push((note.row.id, format!("has {} beyond what was left: {words}", note.name())));
         }
         let after = Left::of(original, &notes[..=place]);
-        let is_beyond = |(left, line): (&Money, &invoice_line::Model)| left.0 != 0 && left.0.signum() != line.net.0.signum();
+        let is_beyond = |(left, line): (&Money, &invoice_line::Model)| {
+            left.0 != 0 && left.0.signum() != line.net.0.signum()
+        };
         if after.lines.iter().zip(&original.lines).any(is_beyond) {
-            found.push((note.row.id, format!("has {} that credits a line beyond what it came to", note.name())));
+            found.push((
+                note.row.id,
+                format!("has {} that credits a line beyond what it came to", note.name()),
+            ));
         }
     }
     found
@@ -354,29 +478,44 @@ pub struct Breach {
     pub words: String,
 }
 
-/// What is wrong with the issued credit notes of these invoices that say which lines they credit, for what writes notes that were made
-/// elsewhere.
+/// What is wrong with the issued credit notes of these invoices that say which lines they credit,
+/// for what writes notes that were made elsewhere.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches_of(db: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<Vec<Breach>> {
+pub async fn breaches_of(
+    db: &impl ConnectionTrait,
+    invoices: BTreeSet<InvoiceId>,
+) -> Result<Vec<Breach>> {
     let originals = aggregate::by_ids(db, &invoices).await?;
     let notes = notes_of(db, invoices).await?;
     let mut found = Vec::new();
     for (credited, notes) in notes {
         let Some(original) = originals.get(&credited) else { continue };
-        let breach = |(note, words)| Breach { credited, note, words: format!("{} {words}", original.name()) };
+        let breach = |(note, words)| Breach {
+            credited,
+            note,
+            words: format!("{} {words}", original.name()),
+        };
         found.extend(breaches(original, &notes).into_iter().map(breach));
     }
     Ok(found)
 }
 
 /// The lines of a credit note. A line that is credited whole keeps its quantity and price.
-fn lines(original: &Whole, note: &Whole, left: &Left, wanted: &[Money]) -> Vec<invoice_line::Model> {
+fn lines(
+    original: &Whole,
+    note: &Whole,
+    left: &Left,
+    wanted: &[Money],
+) -> Vec<invoice_line::Model> {
     let taken = original.lines.iter().zip(wanted).filter(|(_, amount)| **amount != Money::ZERO);
     let line = |(position, (own, amount)): (i32, (&invoice_line::Model, &Money))| {
-        let is_whole = *amount == own.net && left.lines.get(usize::try_from(own.position - 1).unwrap_or_default()) == Some(&own.net);
-        let (quantity, unit_price) = if is_whole { (own.quantity, own.unit_price) } else { (Quantity(1000), *amount) };
+        let is_whole = *amount == own.net
+            && left.lines.get(usize::try_from(own.position - 1).unwrap_or_default())
+                == Some(&own.net);
+        let (quantity, unit_price) =
+            if is_whole { (own.quantity, own.unit_price) } else { (Quantity(1000), *amount) };
         invoice_line::Model {
             id: InvoiceLineId::new(),
             invoice_id: note.row.id,
@@ -410,7 +549,8 @@ mod tests {
 
     fn note(original: &Whole, notes: &[Whole], wanted: Option<Vec<i64>>) -> Whole {
         let left = Left::of(original, notes);
-        let wanted = wanted.map_or_else(|| left.lines.clone(), |wanted| wanted.into_iter().map(Money).collect());
+        let wanted = wanted
+            .map_or_else(|| left.lines.clone(), |wanted| wanted.into_iter().map(Money).collect());
         let mut note = Whole::default();
         note.lines = lines(original, &note, &left, &wanted);
         left.reckon(&mut note, false);
@@ -429,7 +569,11 @@ mod tests {
             for step in 0.. {
                 let left = Left::of(&original, &notes);
                 let fits = (0..2).all(|line| left.lines[line].0 >= part[line]);
-                let wanted: Vec<Money> = if fits { part.iter().map(|net| Money(*net)).collect() } else { left.lines.clone() };
+                let wanted: Vec<Money> = if fits {
+                    part.iter().map(|net| Money(*net)).collect()
+                } else {
+                    left.lines.clone()
+                };
                 let mut next = Whole::default();
                 next.lines = lines(&original, &next, &left, &wanted);
                 left.reckon(&mut next, true);
@@ -437,7 +581,9 @@ mod tests {
                 let is_whole = next.row.total.0 % 100 == 0;
                 let was_too_small = next.row.rounding == Money::ZERO && next.row.total < Money(100);
                 assert!(
-                    is_whole || was_too_small || notes.iter().any(|note| note.row.total.0 % 100 != 0),
+                    is_whole
+                        || was_too_small
+                        || notes.iter().any(|note| note.row.total.0 % 100 != 0),
                     "{part:?} {step}: {}",
                     next.row.total
                 );
@@ -446,15 +592,26 @@ mod tests {
                     break;
                 }
             }
-            assert_eq!(notes.iter().map(|note| note.row.total).sum::<Money>(), original.row.total, "{part:?}");
+            assert_eq!(
+                notes.iter().map(|note| note.row.total).sum::<Money>(),
+                original.row.total,
+                "{part:?}"
+            );
             assert_eq!(breaches(&original, &notes), [], "{part:?}");
         }
     }
 
     #[test]
     fn whatever_way_it_is_taken_nothing_is_left() {
-        let original =
-            invoice(&[(333, VatRate::Standard25), (10_001, VatRate::Standard25), (77, VatRate::Reduced6), (-100, VatRate::Reduced12)], 37);
+        let original = invoice(
+            &[
+                (333, VatRate::Standard25),
+                (10_001, VatRate::Standard25),
+                (77, VatRate::Reduced6),
+                (-100, VatRate::Reduced12),
+            ],
+            37,
+        );
         for parts in [
             vec![],
             vec![vec![1, 0, 0, 0]; 300],
@@ -468,7 +625,10 @@ mod tests {
                 assert_eq!(Left::of(&original, &notes).beyond(&next), [""; 0]);
                 for sum in by_rate(&next.lines) {
                     let exact = sum.net.times(sum.rate.percent(), 100).unwrap();
-                    assert!((sum.vat - exact).0.abs() <= 100, "{sum:?}, which is {exact} by itself");
+                    assert!(
+                        (sum.vat - exact).0.abs() <= 100,
+                        "{sum:?}, which is {exact} by itself"
+                    );
                 }
                 notes.push(next);
             }
@@ -486,9 +646,20 @@ mod tests {
 
     #[test]
     fn a_full_credit_in_steps_leaves_nothing_of_any_line() {
-        // VAT at 25 % of 8.34, 8.34 and 8.33 is an öre more than 25.00, that of all: the first line has it less.
-        let original = invoice(&[(3_335, VatRate::Standard25), (3_335, VatRate::Standard25), (3_331, VatRate::Standard25)], 0);
-        assert_eq!(original.lines.iter().map(|line| line.vat.0).collect::<Vec<_>>(), [833, 834, 833]);
+        // VAT at 25 % of 8.34, 8.34 and 8.33 is an öre more than 25.00, that of all: the first line
+        // has it less.
+        let original = invoice(
+            &[
+                (3_335, VatRate::Standard25),
+                (3_335, VatRate::Standard25),
+                (3_331, VatRate::Standard25),
+            ],
+            0,
+        );
+        assert_eq!(
+            original.lines.iter().map(|line| line.vat.0).collect::<Vec<_>>(),
+            [833, 834, 833]
+        );
         assert_eq!(note(&original, &[], Some(vec![3_335, 0, 0])).row.vat, Money(833));
         for parts in [
             vec![vec![3_335, 0, 0]],
@@ -510,7 +681,14 @@ mod tests {
 
     #[test]
     fn credit_notes_of_earlier_versions_stay_right() {
-        let original = invoice(&[(3_335, VatRate::Standard25), (3_335, VatRate::Standard25), (3_331, VatRate::Standard25)], 0);
+        let original = invoice(
+            &[
+                (3_335, VatRate::Standard25),
+                (3_335, VatRate::Standard25),
+                (3_331, VatRate::Standard25),
+            ],
+            0,
+        );
         let left = Left::of(&original, &[]);
         let mut first = Whole::default();
         first.lines = lines(&original, &first, &left, &[Money(3_335), Money(0), Money(0)]);
@@ -523,7 +701,8 @@ mod tests {
     #[test]
     fn a_line_and_a_deduction_at_its_rate_are_one_sum() {
         use VatRate::{Reduced6, Standard25};
-        let original = invoice(&[(10_000, Standard25), (-5_000, Standard25), (10_000, Reduced6)], 0);
+        let original =
+            invoice(&[(10_000, Standard25), (-5_000, Standard25), (10_000, Reduced6)], 0);
         for (wanted, fits) in [
             (vec![10_000, 0, 0], false),
             (vec![5_001, 0, 0], false),
@@ -536,14 +715,22 @@ mod tests {
             let next = note(&original, &[], Some(wanted.clone()));
             assert_eq!(Left::of(&original, &[]).beyond(&next).is_empty(), fits, "{wanted:?}");
             if fits {
-                assert!(by_rate(&next.lines).iter().all(|sum| Some(sum.vat) == sum.net.times(sum.rate.percent(), 100)), "{next:?}");
+                assert!(
+                    by_rate(&next.lines)
+                        .iter()
+                        .all(|sum| Some(sum.vat) == sum.net.times(sum.rate.percent(), 100)),
+                    "{next:?}"
+                );
             }
         }
     }
 
     #[test]
     fn credits_that_name_no_line_take_from_those_like_them() {
-        let original = invoice(&[(100, VatRate::Standard25), (300, VatRate::Standard25), (50, VatRate::Reduced6)], 0);
+        let original = invoice(
+            &[(100, VatRate::Standard25), (300, VatRate::Standard25), (50, VatRate::Reduced6)],
+            0,
+        );
         let mut imported = invoice(&[(150, VatRate::Standard25)], 0);
         imported.lines[0].credits_line_id = None;
         assert_eq!(Left::of(&original, &[imported]).lines, [Money(0), Money(250), Money(50)]);

@@ -14,20 +14,33 @@ use crate::{
     error::Result,
 };
 
-/// Lists the invoices and credit notes that are dated before the one with the number before theirs. Calls `each` with the kind, id and
-/// number of every numbered one, in the order of the numbers of its kind.
+/// Lists the invoices and credit notes that are dated before the one with the number before theirs.
+/// Calls `each` with the kind, id and number of every numbered one, in the order of the numbers of
+/// its kind.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn inversions(db: &impl ConnectionTrait, mut each: impl FnMut(InvoiceKind, &Model)) -> Result<Vec<Inversion>> {
+pub async fn inversions(
+    db: &impl ConnectionTrait,
+    mut each: impl FnMut(InvoiceKind, &Model),
+) -> Result<Vec<Inversion>> {
     let mut found = Vec::new();
-    for (kind, read) in [(InvoiceKind::Invoice, invoice as fn(_) -> _), (InvoiceKind::CreditNote, credit_note)] {
+    for (kind, read) in
+        [(InvoiceKind::Invoice, invoice as fn(_) -> _), (InvoiceKind::CreditNote, credit_note)]
+    {
         let columns = [Column::NumberKey, Column::Id, Column::Number, Column::IssuedOn];
         let sentence = |later: &Document<NaiveDate>, earlier: &Document<NaiveDate>| {
-            format!("{} of {} follows {} of {}", later.name, later.dated, earlier.name, earlier.dated)
+            format!(
+                "{} of {} follows {} of {}",
+                later.name, later.dated, earlier.name, earlier.dated
+            )
         };
         let of_kind = Condition::all().add(Column::Kind.eq(kind)).add(Column::Number.is_not_null());
-        found.extend(Table { columns, read, sentence }.inversions(db, of_kind, |row| each(kind, row)).await?);
+        found.extend(
+            Table { columns, read, sentence }
+                .inversions(db, of_kind, |row| each(kind, row))
+                .await?,
+        );
     }
     Ok(found)
 }
@@ -44,7 +57,12 @@ fn of_kind(row: Model, kind: InvoiceKind) -> Read<NaiveDate> {
     let row = Model { kind, ..row };
     let document = || {
         let series = numbers::series_of(row.number.as_deref()?)?.to_owned();
-        Some(Document { id: row.id.into(), series, name: integrity::name(&row), dated: row.issued_on? })
+        Some(Document {
+            id: row.id.into(),
+            series,
+            name: integrity::name(&row),
+            dated: row.issued_on?,
+        })
     };
     let document = document();
     ((row.number_key, row.id.into()), document)

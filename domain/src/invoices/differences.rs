@@ -1,4 +1,5 @@
-//! Differences of the paid sum from an invoice's total: overpaid, paid twice, far too much, or by öre alone.
+//! Differences of the paid sum from an invoice's total: overpaid, paid twice, far too much, or by
+//! öre alone.
 
 use ::entity::{
     invoice::Model,
@@ -17,7 +18,8 @@ use crate::payments::record::counted;
 /// Below this, in öre, a difference is of öre alone.
 const KRONA: Money = Money(100);
 
-/// Returns `true` for less than a krona that payments have left unpaid: it is written off, and no one is asked for it.
+/// Returns `true` for less than a krona that payments have left unpaid: it is written off, and no
+/// one is asked for it.
 #[must_use]
 pub fn is_small_rest(unpaid: Money, is_paid: bool) -> bool {
     is_paid && unpaid > Money::ZERO && unpaid < KRONA
@@ -71,10 +73,12 @@ impl Difference {
     }
 }
 
-/// The difference of an invoice as it stands; null when there is none, or a krona or more is still to be paid.
+/// The difference of an invoice as it stands; null when there is none, or a krona or more is still
+/// to be paid.
 #[must_use]
 pub fn difference(whole: &Whole) -> Option<Difference> {
-    let paid = whole.payments.iter().map(|payment| payment.amount).sum::<Money>() - sum(&whole.adjustments, AdjustmentKind::Refund);
+    let paid = whole.payments.iter().map(|payment| payment.amount).sum::<Money>()
+        - sum(&whole.adjustments, AdjustmentKind::Refund);
     of(&whole.row, uncovered(whole, whole.row.credited), paid, &whole.payments)
 }
 
@@ -86,7 +90,12 @@ pub fn of_row(row: &Model, payments: &[payment::Model]) -> Option<Difference> {
 
 fn of(row: &Model, left: Money, paid: Money, payments: &[payment::Model]) -> Option<Difference> {
     let is_paid = counted(payments).next().is_some();
-    if row.kind != InvoiceKind::Invoice || row.issued_on.is_none() || !is_paid || left == Money::ZERO || left.0 >= KRONA.0 {
+    if row.kind != InvoiceKind::Invoice
+        || row.issued_on.is_none()
+        || !is_paid
+        || left == Money::ZERO
+        || left.0 >= KRONA.0
+    {
         return None;
     }
     let overpaid = -left;
@@ -117,7 +126,9 @@ pub fn has_difference(differences: &[Difference]) -> Condition {
 #[must_use]
 pub fn is_overpaid(overpaid: bool) -> Condition {
     let is = Condition::all()
-        .add(Expr::cust("\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL"))
+        .add(Expr::cust(
+            "\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL",
+        ))
         .add(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
         .add(Expr::cust(format!("{OVERPAID} > 0")));
     if overpaid { is } else { is.not() }
@@ -128,13 +139,17 @@ fn is(difference: Difference) -> Condition {
     let twice = format!("(SELECT COUNT(*) {COUNTED} AND p.amount = {OVERPAID}) > 1");
     let double = "\"invoice\".\"paid\" >= 2 * \"invoice\".\"total\"";
     let own = match difference {
-        Difference::OreOnly => format!("{OVERPAID} <> 0 AND {OVERPAID} > -{krona} AND {OVERPAID} < {krona}"),
+        Difference::OreOnly => {
+            format!("{OVERPAID} <> 0 AND {OVERPAID} > -{krona} AND {OVERPAID} < {krona}")
+        }
         Difference::PaidTwice => format!("{OVERPAID} >= {krona} AND {twice}"),
         Difference::FarTooMuch => format!("{OVERPAID} >= {krona} AND {double} AND NOT {twice}"),
         Difference::Overpaid => format!("{OVERPAID} >= {krona} AND NOT {double} AND NOT {twice}"),
     };
     Condition::all()
-        .add(Expr::cust("\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL"))
+        .add(Expr::cust(
+            "\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL",
+        ))
         // In the words of the index that holds these few.
         .add(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
         .add(Expr::cust(format!("EXISTS (SELECT 1 {COUNTED}) AND {own}")))
@@ -158,8 +173,11 @@ mod tests {
             (12_500, &[12_400], None),
             (50, &[], None),
         ] {
-            let payment =
-                |amount: &i64| payment::Model { id: ::entity::id::PaymentId::new(), amount: Money(*amount), ..payment::Model::default() };
+            let payment = |amount: &i64| payment::Model {
+                id: ::entity::id::PaymentId::new(),
+                amount: Money(*amount),
+                ..payment::Model::default()
+            };
             let payments: Vec<_> = payments.iter().map(payment).collect();
             let row = Model {
                 total: Money(total),
@@ -173,7 +191,14 @@ mod tests {
 
     #[test]
     fn no_one_is_asked_for_less_than_a_krona_that_payments_have_left() {
-        let cases = [(99, true, true), (1, true, true), (100, true, false), (0, true, false), (-50, true, false), (50, false, false)];
+        let cases = [
+            (99, true, true),
+            (1, true, true),
+            (100, true, false),
+            (0, true, false),
+            (-50, true, false),
+            (50, false, false),
+        ];
         for (unpaid, is_paid, is_small) in cases {
             assert_eq!(is_small_rest(Money(unpaid), is_paid), is_small, "{unpaid} {is_paid}");
         }

@@ -1,4 +1,5 @@
-//! What an invoice says as a document: made once, when it is issued, kept as it was, and the source of its files.
+//! What an invoice says as a document: made once, when it is issued, kept as it was, and the source
+//! of its files.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -62,27 +63,36 @@ impl Names {
         let lines = || wholes.iter().flat_map(|whole| &whole.lines);
         let activities: BTreeSet<_> = lines().filter_map(|line| line.activity_id).collect();
         let agreements: BTreeSet<_> = lines().filter_map(|line| line.agreement_id).collect();
-        let invoices: BTreeSet<_> = wholes.iter().filter_map(|whole| whole.row.credits_id.or(whole.row.corrects_id)).collect();
+        let invoices: BTreeSet<_> = wholes
+            .iter()
+            .filter_map(|whole| whole.row.credits_id.or(whole.row.corrects_id))
+            .collect();
         if !activities.is_empty() {
             let columns = [activity::Column::Id, activity::Column::Name];
             let theirs = among(backend, Expr::col(activity::Column::Id), activities);
-            let select = Query::select().columns(columns).from(activity::Entity).and_where(theirs).take();
+            let select =
+                Query::select().columns(columns).from(activity::Entity).and_where(theirs).take();
             let found: Vec<activity::Model> = rows(db, &select, &columns).await?;
             names.activities = found.into_iter().map(|row| (row.id, row.name)).collect();
         }
         if !agreements.is_empty() {
             let columns = [agreement::Column::Id, agreement::Column::Number];
             let theirs = among(backend, Expr::col(agreement::Column::Id), agreements);
-            let select = Query::select().columns(columns).from(agreement::Entity).and_where(theirs).take();
+            let select =
+                Query::select().columns(columns).from(agreement::Entity).and_where(theirs).take();
             let found: Vec<agreement::Model> = rows(db, &select, &columns).await?;
-            names.agreements = found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
+            names.agreements =
+                found.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
         }
         if !invoices.is_empty() {
             let columns = [Column::Id, Column::Number, Column::IssuedOn];
             let theirs = among(backend, Expr::col(Column::Id), invoices);
-            let select = Query::select().columns(columns).from(invoice::Entity).and_where(theirs).take();
+            let select =
+                Query::select().columns(columns).from(invoice::Entity).and_where(theirs).take();
             let found: Vec<invoice::Model> = rows(db, &select, &columns).await?;
-            let reference = |row: invoice::Model| Some((row.id, Reference { number: row.number?, issued_on: row.issued_on? }));
+            let reference = |row: invoice::Model| {
+                Some((row.id, Reference { number: row.number?, issued_on: row.issued_on? }))
+            };
             names.invoices = found.into_iter().filter_map(reference).collect();
         }
         Ok(names)
@@ -124,12 +134,18 @@ pub(super) fn document(
         seller,
         buyer,
         lines: whole.lines.iter().map(line).collect(),
-        rates: amounts::by_rate(&whole.lines).into_iter().map(|sum| RateSum { rate: sum.rate, net: sum.net, vat: sum.vat }).collect(),
+        rates: amounts::by_rate(&whole.lines)
+            .into_iter()
+            .map(|sum| RateSum { rate: sum.rate, net: sum.net, vat: sum.vat })
+            .collect(),
         net: row.net,
         vat: row.vat,
         rounding: row.rounding,
         total: row.total,
-        refers_to: row.credits_id.or(row.corrects_id).and_then(|id| names.invoices.get(&id).cloned()),
+        refers_to: row
+            .credits_id
+            .or(row.corrects_id)
+            .and_then(|id| names.invoices.get(&id).cloned()),
         reason: row.reason.clone(),
         order_reference: row.order_reference.clone(),
         is_interest,
@@ -137,7 +153,8 @@ pub(super) fn document(
     }
 }
 
-/// What an invoice says, as it was issued; null when the register has no document of it, as of imported history.
+/// What an invoice says, as it was issued; null when the register has no document of it, as of
+/// imported history.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -157,12 +174,16 @@ pub struct InterestTerms {
     pub is_interest: bool,
 }
 
-/// The terms of late interest that each of these invoices was issued with, by one statement; those without a document, as imported history,
-/// are left out. The database takes them out of the document, which is kept as it was issued: a copy of them could only come to differ.
+/// The terms of late interest that each of these invoices was issued with, by one statement; those
+/// without a document, as imported history, are left out. The database takes them out of the
+/// document, which is kept as it was issued: a copy of them could only come to differ.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn interest_terms(db: &impl ConnectionTrait, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, InterestTerms>> {
+pub async fn interest_terms(
+    db: &impl ConnectionTrait,
+    invoices: &[InvoiceId],
+) -> Result<HashMap<InvoiceId, InterestTerms>> {
     let backend = db.get_database_backend();
     let (points, is_agreed, is_interest) = if backend == DbBackend::Postgres {
         (
@@ -191,7 +212,11 @@ pub async fn interest_terms(db: &impl ConnectionTrait, invoices: &[InvoiceId]) -
         if let Some(points) = row.try_get_by_index::<Option<i64>>(1)? {
             let is_agreed = row.try_get_by_index::<i64>(2)? == 1;
             let is_interest = row.try_get_by_index::<i64>(3)? == 1;
-            let terms = InterestTerms { points: u16::try_from(points).map_err(Error::internal)?, is_agreed, is_interest };
+            let terms = InterestTerms {
+                points: u16::try_from(points).map_err(Error::internal)?,
+                is_agreed,
+                is_interest,
+            };
             found.insert(row.try_get_by_index(0)?, terms);
         }
     }
@@ -223,34 +248,54 @@ pub struct File {
     pub bytes: Vec<u8>,
 }
 
-/// Records the digest of a document of an invoice: of a file, or of what the invoice says when there is no format.
+/// Records the digest of a document of an invoice: of a file, or of what the invoice says when
+/// there is no format.
 ///
 /// # Errors
 /// INTERNAL when it can't be written as JSON.
-pub(crate) fn record(change: &mut Change, id: InvoiceId, number: Option<&str>, format: Option<FileFormat>, sha256: &str) -> Result<()> {
+pub(crate) fn record(
+    change: &mut Change,
+    id: InvoiceId,
+    number: Option<&str>,
+    format: Option<FileFormat>,
+    sha256: &str,
+) -> Result<()> {
     let (invoice_id, number, sha256) = (id, number.map(str::to_owned), sha256.to_owned());
     match format {
         None => change.record(None, Some(&forms::InvoiceContent { invoice_id, number, sha256 })),
-        Some(FileFormat::Pdf) => change.record(None, Some(&forms::InvoicePdf { invoice_id, number, sha256 })),
-        Some(FileFormat::Xml) => change.record(None, Some(&forms::InvoiceXml { invoice_id, number, sha256 })),
+        Some(FileFormat::Pdf) => {
+            change.record(None, Some(&forms::InvoicePdf { invoice_id, number, sha256 }))
+        }
+        Some(FileFormat::Xml) => {
+            change.record(None, Some(&forms::InvoiceXml { invoice_id, number, sha256 }))
+        }
     }
 }
 
-/// Those that set PDFs for the first time take turns, so that each is set once however many ask for it. Every invoice has one of these
-/// turns by its id: there are never more of them, and two invoices that share one merely wait for each other.
+/// Those that set PDFs for the first time take turns, so that each is set once however many ask for
+/// it. Every invoice has one of these turns by its id: there are never more of them, and two
+/// invoices that share one merely wait for each other.
 static TURNS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
 
-/// A file of an issued invoice that the viewer sees; null when there is no such invoice, or the register has no document of it. Its
-/// e-invoice was kept when it was issued. Its PDF is set when somebody first asks for it, from what was kept, and kept from then on.
+/// A file of an issued invoice that the viewer sees; null when there is no such invoice, or the
+/// register has no document of it. Its e-invoice was kept when it was issued. Its PDF is set when
+/// somebody first asks for it, from what was kept, and kept from then on.
 ///
-/// Keeping it is a write, which takes its turn. What is not kept is not served: the bytes must be the same ever after, and another version
-/// of this program may set them otherwise. But nobody has anything to decide anew meanwhile, as one who changes something may have, so that
-/// it goes on waiting while others write, for `time` at least. Once it is being set it is kept even when nobody waits for it any more, so
-/// that the next who asks has it.
+/// Keeping it is a write, which takes its turn. What is not kept is not served: the bytes must be
+/// the same ever after, and another version of this program may set them otherwise. But nobody has
+/// anything to decide anew meanwhile, as one who changes something may have, so that it goes on
+/// waiting while others write, for `time` at least. Once it is being set it is kept even when
+/// nobody waits for it any more, so that the next who asks has it.
 ///
 /// # Errors
 /// CONFLICT with the reason BUSY when others write for longer than that.
-pub async fn file(db: &Database, viewer: &Viewer, id: InvoiceId, format: FileFormat, time: Duration) -> Result<Option<File>> {
+pub async fn file(
+    db: &Database,
+    viewer: &Viewer,
+    id: InvoiceId,
+    format: FileFormat,
+    time: Duration,
+) -> Result<Option<File>> {
     let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
     let Some(number) = found.and_then(|row| row.number) else { return Ok(None) };
     if let Some(kept) = kept(db.read(), id, format).await? {
@@ -279,7 +324,8 @@ impl Drop for Making {
     }
 }
 
-/// Sets the PDF of an invoice with this number and keeps it, unless somebody else has done so meanwhile.
+/// Sets the PDF of an invoice with this number and keeps it, unless somebody else has done so
+/// meanwhile.
 async fn make(
     db: Database,
     subject: String,
@@ -295,7 +341,11 @@ async fn make(
     if let Some(kept) = kept(db.read(), id, FORMAT).await? {
         return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
     }
-    let (Some(content), Some(xml)) = (content(db.read(), id).await?, kept(db.read(), id, FileFormat::Xml).await?) else { return Ok(None) };
+    let (Some(content), Some(xml)) =
+        (content(db.read(), id).await?, kept(db.read(), id, FileFormat::Xml).await?)
+    else {
+        return Ok(None);
+    };
     let rendered = set(&subject, content, xml.bytes, &is_begun).await?;
     let until = Instant::now() + time;
 
@@ -309,15 +359,26 @@ async fn make(
     if let Some(kept) = kept(change.tx(), id, FORMAT).await? {
         return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
     }
-    let row = invoice_file::Model { invoice_id: id, format: FORMAT, sha256: rendered.sha256, bytes: rendered.bytes };
+    let row = invoice_file::Model {
+        invoice_id: id,
+        format: FORMAT,
+        sha256: rendered.sha256,
+        bytes: rendered.bytes,
+    };
     audit::insert(&change, row.clone()).await?;
     record(&mut change, id, Some(&number), Some(FORMAT), &row.sha256)?;
     change.commit().await?;
     Ok(Some(File { number, sha256: row.sha256, bytes: row.bytes }))
 }
 
-/// Sets an invoice when it is the subject's turn: a small one where it does not wait for another's that takes seconds.
-async fn set(subject: &str, content: Invoice, xml: Vec<u8>, is_begun: &Arc<AtomicBool>) -> Result<document::Pdf> {
+/// Sets an invoice when it is the subject's turn: a small one where it does not wait for another's
+/// that takes seconds.
+async fn set(
+    subject: &str,
+    content: Invoice,
+    xml: Vec<u8>,
+    is_begun: &Arc<AtomicBool>,
+) -> Result<document::Pdf> {
     let is_small = content.is_small();
     let invoice = Arc::new((content, xml));
     let work = |limit| {
@@ -337,6 +398,10 @@ async fn set(subject: &str, content: Invoice, xml: Vec<u8>, is_begun: &Arc<Atomi
     worker_pool::run_long(subject, work(document::TIME_LIMIT)).await
 }
 
-async fn kept(db: &impl ConnectionTrait, id: InvoiceId, format: FileFormat) -> Result<Option<invoice_file::Model>> {
+async fn kept(
+    db: &impl ConnectionTrait,
+    id: InvoiceId,
+    format: FileFormat,
+) -> Result<Option<invoice_file::Model>> {
     Ok(invoice_file::Entity::find_by_id((id, format)).one(db).await?)
 }

@@ -10,7 +10,10 @@ use ::entity::{
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter, sea_query::Expr};
+use sea_orm::{
+    ColumnTrait, Condition, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter,
+    sea_query::Expr,
+};
 
 use super::{
     Buyer,
@@ -45,7 +48,8 @@ pub struct NewInvoice {
     pub buyer: Buyer,
     /// What it is for.
     pub lines: Vec<NewLine>,
-    /// Days from issue to the last day to pay; null: as the agreements of its lines have it, else as the settings do.
+    /// Days from issue to the last day to pay; null: as the agreements of its lines have it, else
+    /// as the settings do.
     pub due_in_days: Option<i32>,
     /// The invoice that it corrects upwards.
     pub corrects: Option<InvoiceId>,
@@ -122,17 +126,29 @@ pub struct DraftChanges {
 /// Drafts an invoice. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for what it refers to, INVALID naming every bad field, CONFLICT `VAT_UNDECIDED` when
-/// nothing says how a line is taxed.
-pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewInvoice, mut faults: Faults) -> Result<InvoiceId> {
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for what it refers to, INVALID naming
+/// every bad field, CONFLICT `VAT_UNDECIDED` when nothing says how a line is taxed.
+pub async fn draft(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    new: NewInvoice,
+    mut faults: Faults,
+) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceDraft").await?;
-    let mut after = Whole { row: invoice::Model { id: InvoiceId::new(), ..invoice::Model::default() }, ..Whole::default() };
+    let mut after = Whole {
+        row: invoice::Model { id: InvoiceId::new(), ..invoice::Model::default() },
+        ..Whole::default()
+    };
     after.row.due_in_days = new.due_in_days;
     after.row.reason = faults.optional_text("input.reason", new.reason.as_deref(), TEXT);
-    after.row.order_reference = faults.optional_text("input.orderReference", new.order_reference.as_deref(), LINE);
-    after.row.our_reference = faults.optional_text("input.ourReference", new.our_reference.as_deref(), LINE);
-    after.row.buyer_reference = faults.optional_text("input.buyerReference", new.buyer_reference.as_deref(), LINE);
+    after.row.order_reference =
+        faults.optional_text("input.orderReference", new.order_reference.as_deref(), LINE);
+    after.row.our_reference =
+        faults.optional_text("input.ourReference", new.our_reference.as_deref(), LINE);
+    after.row.buyer_reference =
+        faults.optional_text("input.buyerReference", new.buyer_reference.as_deref(), LINE);
     set_buyer(change.tx(), &mut after, new.buyer, &mut faults).await?;
     if let Some(corrected) = new.corrects {
         after.row.corrects_id = Some(corrected);
@@ -141,7 +157,8 @@ pub async fn draft(db: &Database, viewer: &Viewer, network: &Network, new: NewIn
     let seen = agreements::visible(db.backend(), viewer);
     let given = spread(new.lines, new.supplied.check("input", &mut faults));
     let decisions = decisions_for(&change, &given).await?;
-    after.lines = lines(change.tx(), network, &after, &given, seen, &decisions, &mut faults).await?;
+    after.lines =
+        lines(change.tx(), network, &after, &given, seen, &decisions, &mut faults).await?;
     check_characters(&after, None, &mut faults);
     check(network, "input", &mut after, &mut faults);
     faults.finish()?;
@@ -179,13 +196,16 @@ pub async fn update(
         after.row.reason = faults.optional_text("input.reason", reason.as_deref(), TEXT);
     }
     if let Some(reference) = changes.order_reference {
-        after.row.order_reference = faults.optional_text("input.orderReference", reference.as_deref(), LINE);
+        after.row.order_reference =
+            faults.optional_text("input.orderReference", reference.as_deref(), LINE);
     }
     if let Some(reference) = changes.our_reference {
-        after.row.our_reference = faults.optional_text("input.ourReference", reference.as_deref(), LINE);
+        after.row.our_reference =
+            faults.optional_text("input.ourReference", reference.as_deref(), LINE);
     }
     if let Some(reference) = changes.buyer_reference {
-        after.row.buyer_reference = faults.optional_text("input.buyerReference", reference.as_deref(), LINE);
+        after.row.buyer_reference =
+            faults.optional_text("input.buyerReference", reference.as_deref(), LINE);
     }
     if let Some(buyer) = changes.buyer {
         set_buyer(change.tx(), &mut after, buyer, &mut faults).await?;
@@ -200,14 +220,20 @@ pub async fn update(
     };
     let supplied = changes.supplied.check("input", &mut faults);
     if let Some(days) = supplied.filter(|_| changes.lines.is_none()) {
-        let field = if changes.supplied.on.is_some() { "input.suppliedOn" } else { "input.periodFrom" };
-        faults.expect(has_line_for(&new, days), field, "changes no line, since each has days of its own; give the lines with their days");
+        let field =
+            if changes.supplied.on.is_some() { "input.suppliedOn" } else { "input.periodFrom" };
+        faults.expect(
+            has_line_for(&new, days),
+            field,
+            "changes no line, since each has days of its own; give the lines with their days",
+        );
     }
     let is_touched = changes.lines.is_some() || changes.buyer.is_some() || supplied.is_some();
     if is_touched {
         let new = spread(new, supplied);
         let decisions = decisions_for(&change, &new).await?;
-        after.lines = lines(change.tx(), network, &after, &new, seen, &decisions, &mut faults).await?;
+        after.lines =
+            lines(change.tx(), network, &after, &new, seen, &decisions, &mut faults).await?;
     }
     check_characters(&after, Some(&before), &mut faults);
     check(network, "input", &mut after, &mut faults);
@@ -227,7 +253,12 @@ pub async fn update(
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, CONFLICT `ALREADY_ISSUED`.
-pub async fn discard(db: &Database, viewer: &Viewer, id: InvoiceId, faults: Faults) -> Result<Whole> {
+pub async fn discard(
+    db: &Database,
+    viewer: &Viewer,
+    id: InvoiceId,
+    faults: Faults,
+) -> Result<Whole> {
     viewer.require(Deed::KeepInvoices)?;
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "invoiceDraftDiscard").await?;
@@ -235,7 +266,9 @@ pub async fn discard(db: &Database, viewer: &Viewer, id: InvoiceId, faults: Faul
     delete_lines(&change, id).await?;
     invoice::Entity::delete_by_id(id).exec(change.tx()).await?;
     change.record(Some(&before), None)?;
-    change.commit_with(Outcome::default().deleting(id).detailed(&aggregate::Deleted::of(&before)?)?).await?;
+    change
+        .commit_with(Outcome::default().deleting(id).detailed(&aggregate::Deleted::of(&before)?)?)
+        .await?;
     Ok(before)
 }
 
@@ -249,13 +282,21 @@ pub(super) async fn find(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Who
 pub(super) async fn find_draft(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Whole> {
     let found = find(db, id).await?;
     if found.is_issued() {
-        let message = format!("{} is issued already, and never changes; credit it, or correct it by another invoice", found.name());
+        let message = format!(
+            "{} is issued already, and never changes; credit it, or correct it by another invoice",
+            found.name()
+        );
         return Err(Error::conflict("ALREADY_ISSUED", message));
     }
     Ok(found)
 }
 
-async fn set_buyer(db: &impl ConnectionTrait, after: &mut Whole, buyer: Buyer, faults: &mut Faults) -> Result<()> {
+async fn set_buyer(
+    db: &impl ConnectionTrait,
+    after: &mut Whole,
+    buyer: Buyer,
+    faults: &mut Faults,
+) -> Result<()> {
     (after.row.member_id, after.row.organisation_id) = match buyer {
         Buyer::Member(id) => (Some(id), None),
         Buyer::Organisation(id) => (None, Some(id)),
@@ -268,15 +309,29 @@ async fn set_buyer(db: &impl ConnectionTrait, after: &mut Whole, buyer: Buyer, f
 }
 
 /// Checks what an invoice, which the caller calls `name`, corrects upwards.
-pub(super) async fn correct(db: &impl ConnectionTrait, name: &str, after: &Whole, corrected: InvoiceId, faults: &mut Faults) -> Result<()> {
+pub(super) async fn correct(
+    db: &impl ConnectionTrait,
+    name: &str,
+    after: &Whole,
+    corrected: InvoiceId,
+    faults: &mut Faults,
+) -> Result<()> {
     let found = match find(db, corrected).await {
         Err(Error::NotFound(_)) if !faults.is_empty() => return Ok(()),
         found => found?,
     };
     let is_fit = found.row.kind == InvoiceKind::Invoice && found.is_issued();
     faults.expect(is_fit, &format!("{name}.corrects"), "must be an issued invoice");
-    faults.expect(buyer_of(&found.row) == buyer_of(&after.row), &format!("{name}.buyer"), "must be that of the invoice that it corrects");
-    faults.expect(after.row.reason.is_some(), &format!("{name}.reason"), "is needed: what is corrected, and why");
+    faults.expect(
+        buyer_of(&found.row) == buyer_of(&after.row),
+        &format!("{name}.buyer"),
+        "must be that of the invoice that it corrects",
+    );
+    faults.expect(
+        after.row.reason.is_some(),
+        &format!("{name}.reason"),
+        "is needed: what is corrected, and why",
+    );
     Ok(())
 }
 
@@ -298,13 +353,15 @@ fn as_new(line: &invoice_line::Model) -> NewLine {
     }
 }
 
-/// Returns `true` if a text has the form of an account of the BAS chart (baskontoplan): four digits.
+/// Returns `true` if a text has the form of an account of the BAS chart (baskontoplan): four
+/// digits.
 #[must_use]
 pub fn is_account(text: &str) -> bool {
     text.len() == 4 && text.bytes().all(|byte| byte.is_ascii_digit())
 }
 
-/// Agreements, activities, accounts and tax decisions that the lines of an invoice refer to or take their defaults from.
+/// Agreements, activities, accounts and tax decisions that the lines of an invoice refer to or take
+/// their defaults from.
 struct Known<'d> {
     agreements: HashMap<AgreementId, agreement::Model>,
     activities: BTreeSet<ActivityId>,
@@ -315,24 +372,42 @@ struct Known<'d> {
 
 impl Known<'_> {
     /// The row of a line at this index, or `None` if nothing says how it is taxed.
-    fn row(&self, place: usize, line: &NewLine, faults: &mut Faults) -> Option<invoice_line::Model> {
+    fn row(
+        &self,
+        place: usize,
+        line: &NewLine,
+        faults: &mut Faults,
+    ) -> Option<invoice_line::Model> {
         let path = |field: &str| format!("input.lines.{place}.{field}");
         let agreement = line.agreement.and_then(|id| self.agreements.get(&id));
         self.check_references(place, line, faults);
         let activity_id = line.activity.or(agreement.and_then(|agreement| agreement.activity_id));
-        let (period_from, period_to) = line.supplied().check(&format!("input.lines.{place}"), faults).unzip();
+        let (period_from, period_to) =
+            line.supplied().check(&format!("input.lines.{place}"), faults).unzip();
         faults.expect(line.quantity.0 > 0, &path("quantity"), "must be above zero");
         let is_small = line.quantity.at(line.unit_price).is_some();
-        faults.expect(is_small, &path("unitPrice"), "times quantity is beyond 10000000000.00 kronor");
+        faults.expect(
+            is_small,
+            &path("unitPrice"),
+            "times quantity is beyond 10000000000.00 kronor",
+        );
         if let Some(account) = &line.account {
             faults.expect(is_account(account), &path("account"), "must be four digits");
         }
-        let taxed = line_taxes::taxed(matches!(self.buyer, Some(Buyer::Member(_))), activity_id, &line.description);
+        let taxed = line_taxes::taxed(
+            matches!(self.buyer, Some(Buyer::Member(_))),
+            activity_id,
+            &line.description,
+        );
         let decided = || taxed.and_then(|taxed| self.decisions.rate_about(taxed));
         let vat_rate = line.vat_rate.or_else(|| agreement?.vat_rate).or_else(decided);
         let stated = (line.exemption_reason.as_deref(), line.exemption_code.as_deref());
-        let (exemption_reason, exemption_code) =
-            checked_exemption(vat_rate.unwrap_or(VatRate::Exempt), stated, &format!("input.lines.{place}"), faults);
+        let (exemption_reason, exemption_code) = checked_exemption(
+            vat_rate.unwrap_or(VatRate::Exempt),
+            stated,
+            &format!("input.lines.{place}"),
+            faults,
+        );
         let description = faults.text(&path("description"), &line.description, LINE);
         let vat_rate = vat_rate?;
         let mut row = invoice_line::Model {
@@ -349,7 +424,10 @@ impl Known<'_> {
             vat_rate,
             exemption_reason,
             exemption_code,
-            account: line.account.clone().unwrap_or_else(|| self.accounts.of_line(activity_id, vat_rate)),
+            account: line
+                .account
+                .clone()
+                .unwrap_or_else(|| self.accounts.of_line(activity_id, vat_rate)),
             ..invoice_line::Model::default()
         };
         line_taxes::complete(&mut row, taxed, self.decisions);
@@ -360,27 +438,41 @@ impl Known<'_> {
     fn check_references(&self, place: usize, line: &NewLine, faults: &mut Faults) {
         let path = |field: &str| format!("input.lines.{place}.{field}");
         if let Some(id) = line.activity {
-            faults.expect(self.activities.contains(&id), &path("activity"), "is no activity of the register");
+            faults.expect(
+                self.activities.contains(&id),
+                &path("activity"),
+                "is no activity of the register",
+            );
         }
         match line.agreement.map(|id| self.agreements.get(&id)) {
             None => {}
             Some(None) => faults.add(path("agreement"), "is no agreement of the register"),
             Some(Some(agreement)) => {
-                let theirs = agreement.member_id.map(Buyer::Member).or(agreement.organisation_id.map(Buyer::Organisation));
+                let theirs = agreement
+                    .member_id
+                    .map(Buyer::Member)
+                    .or(agreement.organisation_id.map(Buyer::Organisation));
                 faults.expect(
                     self.buyer.is_none() || theirs == self.buyer,
                     &path("agreement"),
                     "is not with the buyer; give an agreement of the buyer, or none",
                 );
-                faults.expect(agreement.number.is_some(), &path("agreement"), "is a draft; offer it first");
-                let fits = line.activity.is_none() || agreement.activity_id.is_none() || line.activity == agreement.activity_id;
+                faults.expect(
+                    agreement.number.is_some(),
+                    &path("agreement"),
+                    "is a draft; offer it first",
+                );
+                let fits = line.activity.is_none()
+                    || agreement.activity_id.is_none()
+                    || line.activity == agreement.activity_id;
                 faults.expect(fits, &path("activity"), "is not the agreement's");
             }
         }
     }
 }
 
-/// The rows of these lines, held against the activities and the `seen` agreements that they name, by two statements at most.
+/// The rows of these lines, held against the activities and the `seen` agreements that they name,
+/// by two statements at most.
 ///
 /// # Errors
 /// CONFLICT `VAT_UNDECIDED` when nothing says how a line is taxed.
@@ -395,15 +487,26 @@ async fn lines(
 ) -> Result<Vec<invoice_line::Model>> {
     faults.expect(!new.is_empty(), "input.lines", "must not be empty");
     if new.len() > LINES {
-        faults.add("input.lines", format!("must not be more than {LINES}; split it into several invoices"));
+        faults.add(
+            "input.lines",
+            format!("must not be more than {LINES}; split it into several invoices"),
+        );
         return Ok(Vec::new());
     }
     let backend = db.get_database_backend();
     let agreements: BTreeSet<_> = new.iter().filter_map(|line| line.agreement).collect();
-    let found = agreement::Entity::find().filter(among(backend, Expr::col(agreement::Column::Id), agreements)).filter(seen).all(db).await?;
-    let agreements: HashMap<AgreementId, agreement::Model> = found.into_iter().map(|row| (row.id, row)).collect();
+    let found = agreement::Entity::find()
+        .filter(among(backend, Expr::col(agreement::Column::Id), agreements))
+        .filter(seen)
+        .all(db)
+        .await?;
+    let agreements: HashMap<AgreementId, agreement::Model> =
+        found.into_iter().map(|row| (row.id, row)).collect();
     let activities: BTreeSet<_> = new.iter().filter_map(|line| line.activity).collect();
-    let found = activity::Entity::find().filter(among(backend, Expr::col(activity::Column::Id), activities)).all(db).await?;
+    let found = activity::Entity::find()
+        .filter(among(backend, Expr::col(activity::Column::Id), activities))
+        .all(db)
+        .await?;
     let activities: BTreeSet<ActivityId> = found.into_iter().map(|row| row.id).collect();
     let accounts = LineAccounts::load(db, network).await?;
     let known = Known { agreements, activities, accounts, decisions, buyer: buyer_of(&after.row) };
@@ -438,29 +541,43 @@ fn check_characters(after: &Whole, before: Option<&Whole>, faults: &mut Faults) 
         faults.settable_change(&format!("input.{field}"), before, text);
     }
     for (place, line) in after.lines.iter().enumerate() {
-        let before = before.and_then(|before| before.lines.get(place)).map(|line| line.description.as_str());
-        faults.settable_change(&format!("input.lines.{place}.description"), before, Some(line.description.as_str()));
+        let before =
+            before.and_then(|before| before.lines.get(place)).map(|line| line.description.as_str());
+        faults.settable_change(
+            &format!("input.lines.{place}.description"),
+            before,
+            Some(line.description.as_str()),
+        );
     }
 }
 
 /// Returns `true` if a line says nothing of when it was supplied, or has these days already.
 fn has_line_for(lines: &[NewLine], (from, to): (NaiveDate, NaiveDate)) -> bool {
-    lines.iter().any(|line| line.period_from.is_none_or(|day| day == from) && line.period_to.is_none_or(|day| day == to))
+    lines.iter().any(|line| {
+        line.period_from.is_none_or(|day| day == from) && line.period_to.is_none_or(|day| day == to)
+    })
 }
 
 /// Gives lines that say nothing of when they were supplied the days of the invoice.
 fn spread(lines: Vec<NewLine>, days: Option<(NaiveDate, NaiveDate)>) -> Vec<NewLine> {
     let Some((from, to)) = days else { return lines };
     let given = |line: NewLine| {
-        let is_silent = line.supplied_on.is_none() && line.period_from.is_none() && line.period_to.is_none();
-        if is_silent { NewLine { period_from: Some(from), period_to: Some(to), ..line } } else { line }
+        let is_silent =
+            line.supplied_on.is_none() && line.period_from.is_none() && line.period_to.is_none();
+        if is_silent {
+            NewLine { period_from: Some(from), period_to: Some(to), ..line }
+        } else {
+            line
+        }
     };
     lines.into_iter().map(given).collect()
 }
 
-/// The tax decisions that these lines need: none when each says itself how it is taxed, and why it is exempt.
+/// The tax decisions that these lines need: none when each says itself how it is taxed, and why it
+/// is exempt.
 async fn decisions_for(change: &Change, new: &[NewLine]) -> Result<TaxDecisions> {
-    let is_exempt = |line: &NewLine| line.vat_rate == Some(VatRate::Exempt) && line.exemption_reason.is_none();
+    let is_exempt =
+        |line: &NewLine| line.vat_rate == Some(VatRate::Exempt) && line.exemption_reason.is_none();
     let today = day_of(change.at());
     if new.iter().any(|line| line.vat_rate.is_none()) {
         TaxDecisions::on(change.tx(), today).await?.with_prices(change.tx(), today).await
@@ -477,20 +594,31 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
     let message = "must be 0 to 30: a public body may not be given longer (räntelagen 2 a §)";
     faults.expect(days_fit, &format!("{name}.dueInDays"), message);
     let lines = format!("{name}.lines");
-    for (place, _) in after.lines.iter().enumerate().filter(|(_, line)| line.vat_rate == VatRate::Zero) {
+    for (place, _) in
+        after.lines.iter().enumerate().filter(|(_, line)| line.vat_rate == VatRate::Zero)
+    {
         faults.add(format!("{lines}.{place}.vatRate"), NO_RATE_OF_ZERO);
     }
     for (place, line) in after.lines.iter().enumerate() {
         if let Some(key) = network.accounts.reserved_for(&line.account) {
-            let message = format!("must not be {}, which the settings use as `{key}`; give a revenue account", line.account);
+            let message = format!(
+                "must not be {}, which the settings use as `{key}`; give a revenue account",
+                line.account
+            );
             faults.add(format!("{lines}.{place}.account"), message);
         }
     }
     let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
-    faults.expect(fit, &lines, "has lines outside the scope of VAT beside others, which need an invoice of their own");
+    faults.expect(
+        fit,
+        &lines,
+        "has lines outside the scope of VAT beside others, which need an invoice of their own",
+    );
     // A draft may be older than the check of what is drafted.
     for (place, line) in after.lines.iter().enumerate() {
-        let problem = unprintable(&line.description).map(str::to_owned).or_else(|| undisplayable(&line.description));
+        let problem = unprintable(&line.description)
+            .map(str::to_owned)
+            .or_else(|| undisplayable(&line.description));
         if let Some(problem) = problem {
             faults.add(format!("{lines}.{place}.description"), problem);
         }
@@ -503,8 +631,13 @@ pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &m
     if !faults.is_empty() {
         return;
     }
-    let is_settable = time_of_lines(after.lines.iter().map(|line| line.description.as_str())) <= MAX_TIME_OF_LINES;
-    faults.expect(is_settable, &lines, "has more text than a PDF of an invoice can have; split it into several invoices");
+    let is_settable = time_of_lines(after.lines.iter().map(|line| line.description.as_str()))
+        <= MAX_TIME_OF_LINES;
+    faults.expect(
+        is_settable,
+        &lines,
+        "has more text than a PDF of an invoice can have; split it into several invoices",
+    );
     let is_small = reckon(network, after);
     faults.expect(is_small, &lines, "adds up to more than 10000000000.00 kronor");
     let message = "must add up to more than zero; to give money back, credit the invoice";
@@ -527,6 +660,9 @@ pub(super) async fn insert_lines(change: &Change, lines: &[invoice_line::Model])
 }
 
 async fn delete_lines(change: &Change, invoice: InvoiceId) -> Result<()> {
-    invoice_line::Entity::delete_many().filter(invoice_line::Column::InvoiceId.eq(invoice)).exec(change.tx()).await?;
+    invoice_line::Entity::delete_many()
+        .filter(invoice_line::Column::InvoiceId.eq(invoice))
+        .exec(change.tx())
+        .await?;
     Ok(())
 }

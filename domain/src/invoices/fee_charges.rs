@@ -1,8 +1,9 @@
 //! What of a year's fees has been invoiced, so that each is invoiced once.
 //!
-//! A fee that a run invoices has a row by itself, which the database lets nobody write twice. What history or an invoice by hand has
-//! invoiced is seen by the lines themselves: those that name the agreement, or for members' fees neither agreement nor activity but the
-//! fee's own word in their text, with a period in the year.
+//! A fee that a run invoices has a row by itself, which the database lets nobody write twice. What
+//! history or an invoice by hand has invoiced is seen by the lines themselves: those that name the
+//! agreement, or for members' fees neither agreement nor activity but the fee's own word in their
+//! text, with a period in the year.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -63,7 +64,8 @@ pub(super) struct Invoiced {
     lines: Total,
     /// What credit notes have left of those.
     left: Total,
-    /// What credit notes have left of lines whose period goes over New Year; which part is the year's is unknown.
+    /// What credit notes have left of lines whose period goes over New Year; which part is the
+    /// year's is unknown.
     across: Total,
     /// How often runs have invoiced it.
     rounds: i32,
@@ -74,7 +76,8 @@ pub(super) struct Invoiced {
 /// How a fee stands.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Standing {
-    /// Nothing of it is invoiced, or all that was is credited again: a run invoices it, for the so manyth time.
+    /// Nothing of it is invoiced, or all that was is credited again: a run invoices it, for the so
+    /// manyth time.
     Due(i32),
     /// It has been invoiced. What was credited of it since was given, and is not asked for again.
     Invoiced,
@@ -82,7 +85,8 @@ pub(super) enum Standing {
     Partly {
         /// How much, öre.
         sum: Total,
-        /// `true` if that is on lines whose period goes over New Year; which part is the year's is unknown.
+        /// `true` if that is on lines whose period goes over New Year; which part is the year's is
+        /// unknown.
         is_across: bool,
     },
 }
@@ -100,14 +104,19 @@ impl Invoiced {
         }
     }
 
-    /// Returns how a fee of so much stands of which a run would invoice `rest`, the months that no line has billed; `None` if no run
-    /// invoiced it: then the lines do not say which part of the fee they are.
+    /// Returns how a fee of so much stands of which a run would invoice `rest`, the months that no
+    /// line has billed; `None` if no run invoiced it: then the lines do not say which part of the
+    /// fee they are.
     pub(super) fn standing_of_rest(&self, fee: Money, rest: Money) -> Option<Standing> {
         if self.of_runs <= Total::ZERO {
             return None;
         }
         let is_within = self.lines + rest.into() <= Total::from(fee) + ROUNDING.into();
-        Some(if is_within { Standing::Due(self.rounds + 1) } else { Standing::Partly { sum: self.lines, is_across: false } })
+        Some(if is_within {
+            Standing::Due(self.rounds + 1)
+        } else {
+            Standing::Partly { sum: self.lines, is_across: false }
+        })
     }
 }
 
@@ -119,16 +128,22 @@ fn document(column: invoice::Column) -> SimpleExpr {
     Expr::col((invoice::Entity, column))
 }
 
-/// What stands on issued documents of these fees of a year, by agreement or member, by two statements.
+/// What stands on issued documents of these fees of a year, by agreement or member, by two
+/// statements.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn invoiced(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> Result<HashMap<Uuid, Invoiced>> {
+pub(super) async fn invoiced(
+    db: &impl ConnectionTrait,
+    whose: &Whose,
+    year: i32,
+) -> Result<HashMap<Uuid, Invoiced>> {
     let Some(days) = amounts::year(year) else { return Ok(HashMap::new()) };
     let mut found: HashMap<Uuid, Invoiced> = HashMap::new();
     for row in db.query_all(&on_lines(db, whose, days)).await? {
         let own: &mut Invoiced = found.entry(row.try_get_by_index(0)?).or_default();
-        (own.lines, own.left, own.across) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?, row.try_get_by_index(3)?);
+        (own.lines, own.left, own.across) =
+            (row.try_get_by_index(1)?, row.try_get_by_index(2)?, row.try_get_by_index(3)?);
     }
     for row in db.query_all(&by_runs(db, whose, year)).await? {
         let own: &mut Invoiced = found.entry(row.try_get_by_index(0)?).or_default();
@@ -153,12 +168,17 @@ fn of(db: &impl ConnectionTrait, column: SimpleExpr, whose: &Whose) -> SimpleExp
     }
 }
 
-fn on_lines(db: &impl ConnectionTrait, whose: &Whose, (first, last): (NaiveDate, NaiveDate)) -> SelectStatement {
+fn on_lines(
+    db: &impl ConnectionTrait,
+    whose: &Whose,
+    (first, last): (NaiveDate, NaiveDate),
+) -> SelectStatement {
     use invoice_line::Column as C;
     let is_invoice = || document(invoice::Column::Kind).eq(InvoiceKind::Invoice);
     let in_year = || line(C::PeriodFrom).gte(first).and(line(C::PeriodTo).lte(last));
     // A deduction on an invoice takes nothing from what has been invoiced.
-    let charged = Expr::case(is_invoice().and(line(C::Net).gt(0)).and(in_year()), line(C::Net)).finally(0);
+    let charged =
+        Expr::case(is_invoice().and(line(C::Net).gt(0)).and(in_year()), line(C::Net)).finally(0);
     let signed = || Expr::case(is_invoice(), line(C::Net)).finally(Expr::val(0).sub(line(C::Net)));
     let left = Expr::case(in_year(), signed()).finally(0);
     let across = Expr::case(in_year(), 0).finally(signed());
@@ -169,7 +189,9 @@ fn on_lines(db: &impl ConnectionTrait, whose: &Whose, (first, last): (NaiveDate,
     let mut select = Query::select();
     select
         .expr(owner.clone())
-        .exprs([charged, left, across].map(|amount| total(db.get_database_backend(), amount.into())))
+        .exprs(
+            [charged, left, across].map(|amount| total(db.get_database_backend(), amount.into())),
+        )
         .from(invoice_line::Entity)
         .inner_join(invoice::Entity, document(invoice::Column::Id).eq(line(C::InvoiceId)))
         .and_where(of(db, line(C::AgreementId), whose))
@@ -183,7 +205,11 @@ fn on_lines(db: &impl ConnectionTrait, whose: &Whose, (first, last): (NaiveDate,
         select.and_where(Expr::expr(Func::lower(line(C::Description))).like(format!("%{word}%")));
     }
     if let Whose::Members(_, Some(members)) = whose {
-        select.and_where(among(db.get_database_backend(), document(invoice::Column::MemberId), members.iter().copied()));
+        select.and_where(among(
+            db.get_database_backend(),
+            document(invoice::Column::MemberId),
+            members.iter().copied(),
+        ));
     }
     select
 }
@@ -194,9 +220,12 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
     let credited = Query::select()
         .expr(sum(Expr::col((credit.clone(), invoice_line::Column::Net))))
         .from_as(invoice_line::Entity, credit.clone())
-        .and_where(Expr::col((credit, invoice_line::Column::CreditsLineId)).eq(charge(Column::LineId)))
+        .and_where(
+            Expr::col((credit, invoice_line::Column::CreditsLineId)).eq(charge(Column::LineId)),
+        )
         .take();
-    let owner = if whose.kind() == ChargeKind::SpecialFee { Column::AgreementId } else { Column::MemberId };
+    let owner =
+        if whose.kind() == ChargeKind::SpecialFee { Column::AgreementId } else { Column::MemberId };
     let left = line(invoice_line::Column::Net).sub(SimpleExpr::from(credited));
     let mut select = Query::select();
     select
@@ -210,35 +239,54 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
         .and_where(of(db, charge(Column::AgreementId), whose))
         .add_group_by([charge(owner)]);
     if let Whose::Members(_, Some(members)) = whose {
-        select.and_where(among(db.get_database_backend(), charge(Column::MemberId), members.iter().copied()));
+        select.and_where(among(
+            db.get_database_backend(),
+            charge(Column::MemberId),
+            members.iter().copied(),
+        ));
     }
     select
 }
 
-/// The fees that an invoice would ask for once more: what was invoiced of each, and not credited, would come to more than the fee together
-/// with its own lines. An invoice that corrects another upwards may, and says so.
+/// The fees that an invoice would ask for once more: what was invoiced of each, and not credited,
+/// would come to more than the fee together with its own lines. An invoice that corrects another
+/// upwards may, and says so.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn asked_twice(db: &Database, tx: &impl ConnectionTrait, whole: &Whole) -> Result<Vec<String>> {
+pub(super) async fn asked_twice(
+    db: &Database,
+    tx: &impl ConnectionTrait,
+    whole: &Whole,
+) -> Result<Vec<String>> {
     let mut asked: BTreeMap<(ChargeKind, i32), BTreeMap<Uuid, Money>> = BTreeMap::new();
     for line in &whole.lines {
         let Some((kind, whose)) = fee_of(whole, line) else { continue };
-        let Some((from, _)) = line.period_from.zip(line.period_to).filter(|(from, to)| from.year() == to.year()) else { continue };
+        let Some((from, _)) =
+            line.period_from.zip(line.period_to).filter(|(from, to)| from.year() == to.year())
+        else {
+            continue;
+        };
         *asked.entry((kind, from.year())).or_default().entry(whose).or_default() += line.net;
     }
     let mut found = Vec::new();
     for ((kind, year), sums) in asked {
         let whose = match kind {
-            ChargeKind::SpecialFee => Whose::Agreements(sums.keys().map(|id| AgreementId(*id)).collect()),
+            ChargeKind::SpecialFee => {
+                Whose::Agreements(sums.keys().map(|id| AgreementId(*id)).collect())
+            }
             kind => Whose::Members(kind, Some(sums.keys().map(|id| MemberId(*id)).collect())),
         };
         let invoiced = invoiced(tx, &whose, year).await?;
         for (id, (name, fee)) in fees_of(db, kind, year, &sums).await? {
-            let (new, left): (Money, Total) =
-                (sums.get(&id).copied().unwrap_or_default(), invoiced.get(&id).copied().unwrap_or_default().left);
+            let (new, left): (Money, Total) = (
+                sums.get(&id).copied().unwrap_or_default(),
+                invoiced.get(&id).copied().unwrap_or_default().left,
+            );
             if left > Total::ZERO && fee > Money::ZERO && left + new.into() > Total::from(fee) {
-                found.push(format!("the fee of {name} for {year} is {fee}, of which {left} is invoiced already"));
+                found.push(format!(
+                    "the fee of {name} for {year} is {fee}, of which {left} is invoiced already"
+                ));
             }
         }
     }
@@ -257,16 +305,18 @@ fn fee_of(whole: &Whole, line: &invoice_line::Model) -> Option<(ChargeKind, Uuid
     Some((fee_by_words(&line.description)?, member.0))
 }
 
-/// Returns the member's fee that a line names; `None` if it names none, or both, as «Medlemsavgift 2026 (utom serviceavgift)»: nothing then says of which
-/// it is.
+/// Returns the member's fee that a line names; `None` if it names none, or both, as «Medlemsavgift
+/// 2026 (utom serviceavgift)»: nothing then says of which it is.
 pub(super) fn fee_by_words(description: &str) -> Option<ChargeKind> {
     let text = description.to_lowercase();
     let is_named = |kind: &ChargeKind| word(*kind).is_some_and(|word| text.contains(word));
-    let mut named = [ChargeKind::ServiceFee, ChargeKind::MembershipFee].into_iter().filter(is_named);
+    let mut named =
+        [ChargeKind::ServiceFee, ChargeKind::MembershipFee].into_iter().filter(is_named);
     named.next().filter(|_| named.next().is_none())
 }
 
-/// The word by which a line tells that it is of a member's fee, as runs write it; null for special fees.
+/// The word by which a line tells that it is of a member's fee, as runs write it; null for special
+/// fees.
 fn word(kind: ChargeKind) -> Option<&'static str> {
     match kind {
         ChargeKind::SpecialFee => None,
@@ -276,50 +326,86 @@ fn word(kind: ChargeKind) -> Option<&'static str> {
 }
 
 /// What these fees come to in a year, with the names of whose they are, as far as anybody can tell.
-async fn fees_of(db: &Database, kind: ChargeKind, year: i32, whose: &BTreeMap<Uuid, Money>) -> Result<BTreeMap<Uuid, (String, Money)>> {
+async fn fees_of(
+    db: &Database,
+    kind: ChargeKind,
+    year: i32,
+    whose: &BTreeMap<Uuid, Money>,
+) -> Result<BTreeMap<Uuid, (String, Money)>> {
     // Whoever may issue an invoice may reckon its fees.
     let viewer = Viewer::operator("invoices");
     if kind == ChargeKind::SpecialFee {
         let mut columns = fees::columns();
         columns.push(agreement::Column::Number);
         let theirs = among(db.backend(), Expr::col(agreement::Column::Id), whose.keys().copied());
-        let select = Query::select().columns(columns.iter().copied()).from(agreement::Entity).and_where(theirs).take();
+        let select = Query::select()
+            .columns(columns.iter().copied())
+            .from(agreement::Entity)
+            .and_where(theirs)
+            .take();
         let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
         let sums = fees::amounts_of(db, &viewer, &found, year).await?;
-        let named =
-            |row: agreement::Model| Some((row.id.0, (format!("agreement {}", row.number.unwrap_or_default()), *sums.get(&row.id)?)));
+        let named = |row: agreement::Model| {
+            Some((
+                row.id.0,
+                (format!("agreement {}", row.number.unwrap_or_default()), *sums.get(&row.id)?),
+            ))
+        };
         return Ok(found.into_iter().filter_map(named).collect());
     }
     let members: Vec<MemberId> = whose.keys().map(|id| MemberId(*id)).collect();
-    let columns = [member::Column::Id, member::Column::Name, member::Column::JoinedOn, member::Column::LeftOn];
+    let columns = [
+        member::Column::Id,
+        member::Column::Name,
+        member::Column::JoinedOn,
+        member::Column::LeftOn,
+    ];
     let found = members::by_ids(db, &viewer, &members, &columns).await?;
     let quotes = match kind {
         ChargeKind::ServiceFee => fees::service_fees(db, &viewer, &found, year).await?,
         _ => fees::membership_fees(db, &found, year).await?,
     };
-    Ok(found.into_iter().filter_map(|row| Some((row.id.0, (row.name, quotes.of.get(&row.id)?.amount)))).collect())
+    Ok(found
+        .into_iter()
+        .filter_map(|row| Some((row.id.0, (row.name, quotes.of.get(&row.id)?.amount))))
+        .collect())
 }
 
 /// Writes what a run invoices; the database refuses a fee that has been invoiced as often already.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn write(change: &mut Change, charges: Vec<Model>, invoices: &HashMap<InvoiceLineId, InvoiceId>) -> Result<()> {
+pub(super) async fn write(
+    change: &mut Change,
+    charges: Vec<Model>,
+    invoices: &HashMap<InvoiceLineId, InvoiceId>,
+) -> Result<()> {
     for row in &charges {
         let invoice_id = invoices.get(&row.line_id).copied().unwrap_or_default();
         change.record(None, Some(&FeeCharge { row: row.clone(), invoice_id }))?;
     }
     for block in charges.chunks(500) {
-        Entity::insert_many(block.iter().cloned().map(IntoActiveModel::into_active_model)).exec_without_returning(change.tx()).await?;
+        Entity::insert_many(block.iter().cloned().map(IntoActiveModel::into_active_model))
+            .exec_without_returning(change.tx())
+            .await?;
     }
     Ok(())
 }
 
 /// The fee that a run invoices with a line.
 #[must_use]
-pub(super) fn of_run(kind: ChargeKind, year: i32, round: i32, line: InvoiceLineId, whose: Uuid) -> Model {
-    let (agreement_id, member_id) =
-        if kind == ChargeKind::SpecialFee { (Some(AgreementId(whose)), None) } else { (None, Some(MemberId(whose))) };
+pub(super) fn of_run(
+    kind: ChargeKind,
+    year: i32,
+    round: i32,
+    line: InvoiceLineId,
+    whose: Uuid,
+) -> Model {
+    let (agreement_id, member_id) = if kind == ChargeKind::SpecialFee {
+        (Some(AgreementId(whose)), None)
+    } else {
+        (None, Some(MemberId(whose)))
+    };
     Model { line_id: line, kind, year, round, agreement_id, member_id }
 }
 
@@ -330,29 +416,65 @@ mod tests {
     #[test]
     fn a_fee_is_due_until_all_of_it_is_invoiced() {
         let standing = |lines: i128, left: i128, across: i128, rounds: i32, of_runs: i128| {
-            let invoiced = Invoiced { lines: Total(lines), left: Total(left), across: Total(across), rounds, of_runs: Total(of_runs) };
+            let invoiced = Invoiced {
+                lines: Total(lines),
+                left: Total(left),
+                across: Total(across),
+                rounds,
+                of_runs: Total(of_runs),
+            };
             invoiced.standing(Money(1000))
         };
         assert_eq!(Invoiced::default().standing(Money(1000)), Standing::Due(1));
-        assert_eq!(standing(250, 250, 0, 0, 0), Standing::Partly { sum: Total(250), is_across: false });
+        assert_eq!(
+            standing(250, 250, 0, 0, 0),
+            Standing::Partly { sum: Total(250), is_across: false }
+        );
         assert_eq!(standing(1000, 1000, 0, 0, 0), Standing::Invoiced);
-        assert_eq!(standing(901, 901, 0, 0, 0), Standing::Invoiced, "somebody rounded it to a krona");
-        assert_eq!(standing(900, 900, 0, 0, 0), Standing::Partly { sum: Total(900), is_across: false });
-        assert_eq!(standing(1000, 900, 0, 0, 0), Standing::Invoiced, "what was given is not asked for again");
-        assert_eq!(standing(900, 100, 0, 1, 100), Standing::Invoiced, "nor when the fee has become another since a run");
+        assert_eq!(
+            standing(901, 901, 0, 0, 0),
+            Standing::Invoiced,
+            "somebody rounded it to a krona"
+        );
+        assert_eq!(
+            standing(900, 900, 0, 0, 0),
+            Standing::Partly { sum: Total(900), is_across: false }
+        );
+        assert_eq!(
+            standing(1000, 900, 0, 0, 0),
+            Standing::Invoiced,
+            "what was given is not asked for again"
+        );
+        assert_eq!(
+            standing(900, 100, 0, 1, 100),
+            Standing::Invoiced,
+            "nor when the fee has become another since a run"
+        );
         assert_eq!(standing(1000, 0, 0, 1, 0), Standing::Due(2));
-        assert_eq!(standing(0, 0, 500, 0, 0), Standing::Partly { sum: Total(500), is_across: true });
+        assert_eq!(
+            standing(0, 0, 500, 0, 0),
+            Standing::Partly { sum: Total(500), is_across: true }
+        );
         assert_eq!(standing(1000, 1000, 500, 0, 0), Standing::Invoiced);
     }
 
     #[test]
     fn months_that_came_back_are_due_once() {
         let rest = |lines: i128, of_runs: i128, rest: i64| {
-            let invoiced = Invoiced { lines: Total(lines), left: Total(lines), across: Total::ZERO, rounds: 1, of_runs: Total(of_runs) };
+            let invoiced = Invoiced {
+                lines: Total(lines),
+                left: Total(lines),
+                across: Total::ZERO,
+                rounds: 1,
+                of_runs: Total(of_runs),
+            };
             invoiced.standing_of_rest(Money(18_000), Money(rest))
         };
         assert_eq!(rest(9000, 9000, 9000), Some(Standing::Due(2)));
         assert_eq!(rest(9000, 0, 9000), None);
-        assert_eq!(rest(9000, 9000, 9101), Some(Standing::Partly { sum: Total(9000), is_across: false }));
+        assert_eq!(
+            rest(9000, 9000, 9101),
+            Some(Standing::Partly { sum: Total(9000), is_across: false })
+        );
     }
 }

@@ -1,4 +1,5 @@
-//! Fees that were decided late: invoicing one whose decision lies after the invoice or after its year needs a confirmation.
+//! Fees that were decided late: invoicing one whose decision lies after the invoice or after its
+//! year needs a confirmation.
 
 use ::entity::{decision, fee_schedule};
 use chrono::{Datelike, NaiveDate};
@@ -6,13 +7,17 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 
 use crate::error::Result;
 
-/// Returns the reason why invoicing a year's fee by a rule that was decided on this day needs a confirmation; `None` when it needs none.
+/// Returns the reason why invoicing a year's fee by a rule that was decided on this day needs a
+/// confirmation; `None` when it needs none.
 #[must_use]
 pub fn late_decision(decided_on: NaiveDate, issued_on: NaiveDate, year: i32) -> Option<String> {
     if decided_on > issued_on {
-        return Some(format!("the fee of {year} was decided on {decided_on}, which is after the day of the invoices, {issued_on}"));
+        return Some(format!(
+            "the fee of {year} was decided on {decided_on}, which is after the day of the invoices, {issued_on}"
+        ));
     }
-    (decided_on.year() > year).then(|| format!("the fee of {year} was decided on {decided_on}, which is after that year"))
+    (decided_on.year() > year)
+        .then(|| format!("the fee of {year} was decided on {decided_on}, which is after that year"))
 }
 
 /// The same of a rule, whose decision it reads. A day that is not known needs no confirmation.
@@ -26,7 +31,8 @@ pub(super) async fn of_rule(
     year: i32,
 ) -> Result<Option<String>> {
     let Some(id) = rule.decision_id else { return Ok(None) };
-    let decided_on = decision::Entity::find_by_id(id).one(db).await?.and_then(|decision| decision.decided_on);
+    let decided_on =
+        decision::Entity::find_by_id(id).one(db).await?.and_then(|decision| decision.decided_on);
     Ok(decided_on.and_then(|decided_on| late_decision(decided_on, issued_on, year)))
 }
 
@@ -46,7 +52,11 @@ mod tests {
             ("2027-01-15", "2027-02-01", 2027, false),
             ("2026-12-31", "2027-02-01", 2026, false),
         ] {
-            assert_eq!(late_decision(day(decided), day(issued), year).is_some(), is_late, "{decided} {issued} {year}");
+            assert_eq!(
+                late_decision(day(decided), day(issued), year).is_some(),
+                is_late,
+                "{decided} {issued} {year}"
+            );
         }
     }
 }

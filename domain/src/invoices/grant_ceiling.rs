@@ -1,4 +1,5 @@
-//! The most that may be requisitioned of a grant: what its agreement gives in the years that the periods have days of.
+//! The most that may be requisitioned of a grant: what its agreement gives in the years that the
+//! periods have days of.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -19,15 +20,22 @@ type Period = (NaiveDate, NaiveDate);
 pub(super) fn check_period(agreement: &agreement::Model, (from, to): Period, errors: &mut Faults) {
     let term = term_sql::of(agreement);
     if from < term.starts_on {
-        errors.add("input.periodFrom", format!("must not be before {}, the first day of the agreement", term.starts_on));
+        errors.add(
+            "input.periodFrom",
+            format!("must not be before {}, the first day of the agreement", term.starts_on),
+        );
     }
     if let Some(last) = term.final_day().filter(|last| to > *last) {
-        errors.add("input.periodTo", format!("must not be after {last}, the last day of the agreement"));
+        errors.add(
+            "input.periodTo",
+            format!("must not be after {last}, the last day of the agreement"),
+        );
     }
 }
 
-/// Refuses what would ask for more than the grant: `others` are the periods and amounts of the requisitions of the agreement that are not withdrawn.
-/// An agreement that says no amount has no ceiling.
+/// Refuses what would ask for more than the grant: `others` are the periods and amounts of the
+/// requisitions of the agreement that are not withdrawn. An agreement that says no amount has no
+/// ceiling.
 ///
 /// # Errors
 /// CONFLICT `BEYOND_GRANT`.
@@ -42,26 +50,39 @@ pub(super) async fn require_within(
         // It is given once, whatever the years.
         Some(FeeBasis::OneOff) => {
             let all = others.iter().map(|(period, _)| *period).chain([period]);
-            all.fold(agreement.starts_on.year()..=agreement.starts_on.year(), |years, period| join(&years, period))
+            all.fold(agreement.starts_on.year()..=agreement.starts_on.year(), |years, period| {
+                join(&years, period)
+            })
         }
-        Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation) => shared_years(period, others),
+        Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation) => {
+            shared_years(period, others)
+        }
     };
     let mut grants = BTreeMap::new();
     for year in years.clone() {
-        let found = fees::amounts_of(db, &Viewer::operator("requisitions"), std::slice::from_ref(agreement), year).await?;
+        let found = fees::amounts_of(
+            db,
+            &Viewer::operator("requisitions"),
+            std::slice::from_ref(agreement),
+            year,
+        )
+        .await?;
         // Of an unknown allocation nobody knows the rate's amount.
         let Some(grant) = found.get(&agreement.id).copied() else { return Ok(()) };
         grants.insert(year, grant);
     }
     let grant: Total = grants.into_values().sum();
-    let asked: Total = others.iter().filter(|(period, _)| is_in(&years, *period)).map(|(_, amount)| *amount).sum();
+    let asked: Total =
+        others.iter().filter(|(period, _)| is_in(&years, *period)).map(|(_, amount)| *amount).sum();
     if asked + amount.into() <= grant {
         return Ok(());
     }
-    let (number, first, last) = (agreement.number.as_deref().unwrap_or_default(), years.start(), years.end());
+    let (number, first, last) =
+        (agreement.number.as_deref().unwrap_or_default(), years.start(), years.end());
     let when = if first == last { first.to_string() } else { format!("{first} to {last}") };
-    let message =
-        format!("the grant of {number} for {when} is {grant}, of which {asked} is requisitioned already; {amount} is more than is left");
+    let message = format!(
+        "the grant of {number} for {when} is {grant}, of which {asked} is requisitioned already; {amount} is more than is left"
+    );
     Err(Error::conflict("BEYOND_GRANT", message))
 }
 

@@ -1,4 +1,5 @@
-//! The rows of an interest invoice: each day once, with the capital, the rate and the sum of days that have the same.
+//! The rows of an interest invoice: each day once, with the capital, the rate and the sum of days
+//! that have the same.
 
 use std::cmp::min;
 
@@ -16,7 +17,8 @@ use crate::swedish::kronor;
 pub(super) const WORDS: &str = "Dröjsmålsränta på faktura";
 
 /// Why interest is without VAT, in the words that the buyer reads.
-pub(super) const REASON_WITHOUT_VAT: &str = "Dröjsmålsränta är inte ersättning för en vara eller tjänst och omfattas inte av moms";
+pub(super) const REASON_WITHOUT_VAT: &str =
+    "Dröjsmålsränta är inte ersättning för en vara eller tjänst och omfattas inte av moms";
 
 /// Returns `true` if all lines are of interest: such an invoice bears no interest itself.
 #[must_use]
@@ -51,12 +53,18 @@ pub struct Rows {
 }
 
 impl Row {
-    /// The text of its line on an interest invoice, as «Dröjsmålsränta på faktura 2026-0001, 30 dagar, 10 % på 50 000,00 kr».
+    /// The text of its line on an interest invoice, as «Dröjsmålsränta på faktura 2026-0001, 30
+    /// dagar, 10 % på 50 000,00 kr».
     pub(super) fn describe(&self, original: &invoice::Model) -> String {
         let Segment { span: Span { from, to, unpaid }, rate } = self.segment;
         let days = (to - from).num_days() + 1;
         let noun = if days == 1 { "dag" } else { "dagar" };
-        format!("{} {days} {noun}, {} på {} kr", words(original), percent_in_words(rate), kronor(unpaid))
+        format!(
+            "{} {days} {noun}, {} på {} kr",
+            words(original),
+            percent_in_words(rate),
+            kronor(unpaid)
+        )
     }
 }
 
@@ -74,12 +82,18 @@ impl Rows {
     }
 }
 
-/// Returns the interest of these spans, in order of days. The sums of rows add up to the interest that is rounded once: a row has what the days up to
-/// its end come to, without what the days before it come to. Rows of nothing are left out.
+/// Returns the interest of these spans, in order of days. The sums of rows add up to the interest
+/// that is rounded once: a row has what the days up to its end come to, without what the days
+/// before it come to. Rows of nothing are left out.
 ///
 /// # Errors
 /// The first day of a half-year whose reference rate is not known.
-pub fn rows(spans: &[Span], rates: &Rates, points: u16, claimed: &[Days]) -> Result<Rows, NaiveDate> {
+pub fn rows(
+    spans: &[Span],
+    rates: &Rates,
+    points: u16,
+    claimed: &[Days],
+) -> Result<Rows, NaiveDate> {
     let (mut found, mut exact) = (Rows::default(), 0_i128);
     for whole in segments(spans, rates, points)? {
         for (segment, is_claimed) in cut(whole, claimed) {
@@ -98,8 +112,19 @@ pub fn rows(spans: &[Span], rates: &Rates, points: u16, claimed: &[Days]) -> Res
 fn cut(whole: Segment, claimed: &[Days]) -> Vec<(Segment, bool)> {
     let (mut parts, mut from) = (Vec::new(), whole.span.from);
     while from <= whole.span.to {
-        let within = claimed.iter().filter(|(first, last)| (*first..=*last).contains(&from)).map(|(_, last)| *last).max();
-        let next_claim = || claimed.iter().map(|(first, _)| *first).filter(|first| *first > from).min().and_then(|first| first.pred_opt());
+        let within = claimed
+            .iter()
+            .filter(|(first, last)| (*first..=*last).contains(&from))
+            .map(|(_, last)| *last)
+            .max();
+        let next_claim = || {
+            claimed
+                .iter()
+                .map(|(first, _)| *first)
+                .filter(|first| *first > from)
+                .min()
+                .and_then(|first| first.pred_opt())
+        };
         let to = min(whole.span.to, within.or_else(next_claim).unwrap_or(whole.span.to));
         parts.push((Segment { span: Span { from, to, ..whole.span }, ..whole }, within.is_some()));
         let Some(next) = to.succ_opt() else { break };
@@ -123,7 +148,9 @@ mod tests {
 
     fn shown(rows: &[Row]) -> Vec<(String, i64, i64, i64)> {
         let days = |row: &Row| format!("{}..{}", row.segment.span.from, row.segment.span.to);
-        rows.iter().map(|row| (days(row), row.segment.span.unpaid.0, row.segment.rate, row.sum.0)).collect()
+        rows.iter()
+            .map(|row| (days(row), row.segment.span.unpaid.0, row.segment.rate, row.sum.0))
+            .collect()
     }
 
     #[test]
@@ -131,27 +158,61 @@ mod tests {
         // 10.00 a day at 10 %.
         let spans = [span("2026-11-21", "2026-11-30", 3_650_000)];
         let all = rows(&spans, &published(), 8, &[]).unwrap();
-        assert_eq!(shown(&all.open), [("2026-11-21..2026-11-30".to_owned(), 3_650_000, 1000, 10_000)]);
-        let rest = rows(&spans, &published(), 8, &[(day("2026-11-21"), day("2026-11-24"))]).unwrap();
-        assert_eq!(shown(&rest.claimed), [("2026-11-21..2026-11-24".to_owned(), 3_650_000, 1000, 4_000)]);
-        assert_eq!(shown(&rest.open), [("2026-11-25..2026-11-30".to_owned(), 3_650_000, 1000, 6_000)]);
+        assert_eq!(
+            shown(&all.open),
+            [("2026-11-21..2026-11-30".to_owned(), 3_650_000, 1000, 10_000)]
+        );
+        let rest =
+            rows(&spans, &published(), 8, &[(day("2026-11-21"), day("2026-11-24"))]).unwrap();
+        assert_eq!(
+            shown(&rest.claimed),
+            [("2026-11-21..2026-11-24".to_owned(), 3_650_000, 1000, 4_000)]
+        );
+        assert_eq!(
+            shown(&rest.open),
+            [("2026-11-25..2026-11-30".to_owned(), 3_650_000, 1000, 6_000)]
+        );
         assert_eq!((rest.claimed_sum(), rest.open_sum()), (Money(4_000), Money(6_000)));
         // Days in the middle, and claims that overlap.
-        let claimed = [(day("2026-11-23"), day("2026-11-25")), (day("2026-11-24"), day("2026-11-26"))];
+        let claimed =
+            [(day("2026-11-23"), day("2026-11-25")), (day("2026-11-24"), day("2026-11-26"))];
         let parts = rows(&spans, &published(), 8, &claimed).unwrap();
-        let open: Vec<_> = shown(&parts.open).into_iter().map(|(days, _, _, sum)| (days, sum)).collect();
-        assert_eq!(open, [("2026-11-21..2026-11-22".to_owned(), 2_000), ("2026-11-27..2026-11-30".to_owned(), 4_000)]);
-        assert_eq!(rows(&spans, &published(), 8, &[(day("2026-01-01"), day("2026-12-31"))]).unwrap().open, []);
+        let open: Vec<_> =
+            shown(&parts.open).into_iter().map(|(days, _, _, sum)| (days, sum)).collect();
+        assert_eq!(
+            open,
+            [
+                ("2026-11-21..2026-11-22".to_owned(), 2_000),
+                ("2026-11-27..2026-11-30".to_owned(), 4_000)
+            ]
+        );
+        assert_eq!(
+            rows(&spans, &published(), 8, &[(day("2026-01-01"), day("2026-12-31"))]).unwrap().open,
+            []
+        );
     }
 
     #[test]
     fn a_row_says_days_rate_and_capital() {
-        let original = invoice::Model { number: Some("2026-0001".into()), ..invoice::Model::default() };
-        let row = |from: &str, rate: i64| Row { segment: Segment { span: span(from, "2026-11-30", 3_650_000), rate }, sum: Money(1) };
+        let original =
+            invoice::Model { number: Some("2026-0001".into()), ..invoice::Model::default() };
+        let row = |from: &str, rate: i64| Row {
+            segment: Segment { span: span(from, "2026-11-30", 3_650_000), rate },
+            sum: Money(1),
+        };
         let said = |row: Row| row.describe(&original).replace('\u{a0}', " ");
-        assert_eq!(said(row("2026-11-21", 1000)), "Dröjsmålsränta på faktura 2026-0001, 10 dagar, 10 % på 36 500,00 kr");
-        assert_eq!(said(row("2026-11-30", 1025)), "Dröjsmålsränta på faktura 2026-0001, 1 dag, 10,25 % på 36 500,00 kr");
-        let line = |row: Row| invoice_line::Model { description: row.describe(&original), ..invoice_line::Model::default() };
+        assert_eq!(
+            said(row("2026-11-21", 1000)),
+            "Dröjsmålsränta på faktura 2026-0001, 10 dagar, 10 % på 36 500,00 kr"
+        );
+        assert_eq!(
+            said(row("2026-11-30", 1025)),
+            "Dröjsmålsränta på faktura 2026-0001, 1 dag, 10,25 % på 36 500,00 kr"
+        );
+        let line = |row: Row| invoice_line::Model {
+            description: row.describe(&original),
+            ..invoice_line::Model::default()
+        };
         assert!(is_interest(&[line(row("2026-11-21", 1000))]) && !is_interest(&[]));
         assert!(!is_interest(&[line(row("2026-11-21", 1000)), invoice_line::Model::default()]));
     }
@@ -159,10 +220,17 @@ mod tests {
     #[test]
     fn rows_add_up_to_what_is_rounded_once() {
         // A half-year ends, and a payment leaves less.
-        let spans = [span("2022-04-01", "2022-08-10", 3_350_000), span("2022-08-11", "2022-09-15", 1_000_033)];
+        let spans = [
+            span("2022-04-01", "2022-08-10", 3_350_000),
+            span("2022-08-11", "2022-09-15", 1_000_033),
+        ];
         let found = rows(&spans, &published(), 8, &[]).unwrap();
         assert_eq!(
-            found.open.iter().map(|row| (row.segment.rate, row.segment.span.unpaid.0)).collect::<Vec<_>>(),
+            found
+                .open
+                .iter()
+                .map(|row| (row.segment.rate, row.segment.span.unpaid.0))
+                .collect::<Vec<_>>(),
             [(800, 3_350_000), (850, 3_350_000), (850, 1_000_033)]
         );
         assert_eq!(Interest::Is(found.open_sum()), interest(&spans, &published(), 8));
@@ -171,12 +239,18 @@ mod tests {
         let mut sum = Money::ZERO;
         for last in ["2022-04-03", "2022-06-30", "2022-07-01", "2022-08-15", "2022-09-15"] {
             let until = day(last);
-            let so_far: Vec<Span> =
-                spans.iter().filter(|span| span.from <= until).map(|span| Span { to: min(span.to, until), ..*span }).collect();
+            let so_far: Vec<Span> = spans
+                .iter()
+                .filter(|span| span.from <= until)
+                .map(|span| Span { to: min(span.to, until), ..*span })
+                .collect();
             sum += rows(&so_far, &published(), 8, &claimed).unwrap().open_sum();
             claimed.push((day("2022-04-01"), until));
         }
         assert_eq!(Interest::Is(sum), interest(&spans, &published(), 8));
-        assert_eq!(rows(&[span("2008-07-01", "2008-07-02", 100)], &published(), 8, &[]), Err(day("2008-07-01")));
+        assert_eq!(
+            rows(&[span("2008-07-01", "2008-07-02", 100)], &published(), 8, &[]),
+            Err(day("2008-07-01"))
+        );
     }
 }

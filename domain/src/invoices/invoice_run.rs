@@ -1,4 +1,5 @@
-//! The invoice run: a year's special fees of an activity, or the fees of every member, invoiced all at once and each only once.
+//! The invoice run: a year's special fees of an activity, or the fees of every member, invoiced all
+//! at once and each only once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -76,7 +77,8 @@ pub struct Ask {
     pub confirm_decision: bool,
     /// The network's own reference on every invoice.
     pub our_reference: Option<String>,
-    /// The reference of the buyer, when the run is of one member; null: as its billing details have it.
+    /// The reference of the buyer, when the run is of one member; null: as its billing details have
+    /// it.
     pub buyer_reference: Option<String>,
 }
 
@@ -92,13 +94,15 @@ pub struct Problem {
     pub reason: String,
 }
 
-/// A month of a participation that no agreement pays: none is in force on its first day, or what was invoiced of it was credited.
+/// A month of a participation that no agreement pays: none is in force on its first day, or what
+/// was invoiced of it was credited.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct UnpaidMonth {
     /// The counterparty.
     pub buyer: Buyer,
-    /// The first agreement that is in force on a later day of the month, or whose month was credited.
+    /// The first agreement that is in force on a later day of the month, or whose month was
+    /// credited.
     pub agreement: AgreementId,
     /// First day of the month.
     pub month: NaiveDate,
@@ -182,21 +186,30 @@ impl FromOutcome for Done {
 ///
 /// # Errors
 /// As [`run`].
-pub async fn preview(db: &Database, viewer: &Viewer, network: &Network, ask: &Ask, mut faults: Faults) -> Result<Plan> {
+pub async fn preview(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    ask: &Ask,
+    mut faults: Faults,
+) -> Result<Plan> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
-    let issued_on = issue::day_of_issue(db.read(), InvoiceKind::Invoice, ask.issued_on, today, &mut faults).await?;
+    let issued_on =
+        issue::day_of_issue(db.read(), InvoiceKind::Invoice, ask.issued_on, today, &mut faults)
+            .await?;
     plan(db, network, ask, issued_on, faults).await
 }
 
-/// Issues what [`preview`] shows: all of it or, when somebody can't be invoiced and nobody said to skip that, nothing. `tell` is told how
-/// many invoices are written, of how many.
+/// Issues what [`preview`] shows: all of it or, when somebody can't be invoiced and nobody said to
+/// skip that, nothing. `tell` is told how many invoices are written, of how many.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the activity, INVALID naming every bad field and all that the
-/// network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of a year without a rule, `VAT_UNDECIDED` for those that no tax
-/// decision is recorded of and that state no VAT treatment themselves, `DECIDED_LATE` for a fee that was decided after
-/// the day of issue or after its year unless that is confirmed, `TOO_LARGE` when the invoices come to more in
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the activity, INVALID naming every
+/// bad field and all that the network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of
+/// a year without a rule, `VAT_UNDECIDED` for those that no tax decision is recorded of and that
+/// state no VAT treatment themselves, `DECIDED_LATE` for a fee that was decided after the day of
+/// issue or after its year unless that is confirmed, `TOO_LARGE` when the invoices come to more in
 /// all than the register can count, `ALREADY_INVOICED`, `OCR_TAKEN` or `BUSY`.
 pub async fn run(
     db: &Database,
@@ -207,28 +220,72 @@ pub async fn run(
     mut tell: impl FnMut(usize, usize) + Send,
 ) -> Result<Done> {
     viewer.require(Deed::KeepInvoices)?;
-    // Nobody writes while this is open, so that what is planned from what readers see still holds when it is written.
+    // Nobody writes while this is open, so that what is planned from what readers see still holds
+    // when it is written.
     let mut change = audit::begin(db, viewer, "invoiceRun").await?;
-    let issued_on = issue::day_of_issue(change.tx(), InvoiceKind::Invoice, ask.issued_on, day_of(change.at()), &mut faults).await?;
-    let Plan { invoices, mut charges, net, total, already, by_hand, problems, warnings, unpaid, invoiced_months, to_credit } =
-        plan(db, network, ask, issued_on, faults).await?;
+    let issued_on = issue::day_of_issue(
+        change.tx(),
+        InvoiceKind::Invoice,
+        ask.issued_on,
+        day_of(change.at()),
+        &mut faults,
+    )
+    .await?;
+    let Plan {
+        invoices,
+        mut charges,
+        net,
+        total,
+        already,
+        by_hand,
+        problems,
+        warnings,
+        unpaid,
+        invoiced_months,
+        to_credit,
+    } = plan(db, network, ask, issued_on, faults).await?;
     if !warnings.is_empty() && !ask.confirm_decision {
         return Err(Error::conflict(
             "DECIDED_LATE",
-            format!("{}; give confirmDecision: true to invoice it all the same", warnings.join("; ")),
+            format!(
+                "{}; give confirmDecision: true to invoice it all the same",
+                warnings.join("; ")
+            ),
         ));
     }
     if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
         // Like a refusal, that is not stored: a retry tries again.
         change.undo().await?;
-        return Ok(Done { already, by_hand, problems, warnings, unpaid, invoiced_months, to_credit, ..Done::default() });
+        return Ok(Done {
+            already,
+            by_hand,
+            problems,
+            warnings,
+            unpaid,
+            invoiced_months,
+            to_credit,
+            ..Done::default()
+        });
     }
-    let mut done = Done { net, total, already, by_hand, problems, warnings, unpaid, invoiced_months, to_credit, ..Done::default() };
-    let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
+    let mut done = Done {
+        net,
+        total,
+        already,
+        by_hand,
+        problems,
+        warnings,
+        unpaid,
+        invoiced_months,
+        to_credit,
+        ..Done::default()
+    };
+    let mut press =
+        Press::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
     let count = invoices.len();
     let mut waiting = invoices.into_iter();
     loop {
-        let issued: Vec<_> = waiting.by_ref().take(CHUNK).map(|whole| press.issue(whole)).collect::<Result<_>>()?;
+        let issued: Vec<_> =
+            waiting.by_ref().take(CHUNK).map(|whole| press.issue(whole)).collect::<Result<_>>()?;
         if issued.is_empty() {
             break;
         }
@@ -250,10 +307,19 @@ pub async fn run(
 
 /// The database's own word, should two runs ever meet.
 fn already_invoiced(error: Error) -> Error {
-    let word = || Error::conflict("ALREADY_INVOICED", "somebody else has invoiced one of these fees meanwhile; run again for the rest");
-    ["fee_charge__agreement_id__year__round", "fee_charge__member_id__year__kind__round", "fee_charge__kept"]
-        .into_iter()
-        .fold(error, |error, name| error.on_constraint(name, word()))
+    let word = || {
+        Error::conflict(
+            "ALREADY_INVOICED",
+            "somebody else has invoiced one of these fees meanwhile; run again for the rest",
+        )
+    };
+    [
+        "fee_charge__agreement_id__year__round",
+        "fee_charge__member_id__year__kind__round",
+        "fee_charge__kept",
+    ]
+    .into_iter()
+    .fold(error, |error, name| error.on_constraint(name, word()))
 }
 
 /// A line to be, with whom it is for.
@@ -264,7 +330,13 @@ pub(super) struct Item {
     pub charge: fee_charge::Model,
 }
 
-async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate, mut faults: Faults) -> Result<Plan> {
+async fn plan(
+    db: &Database,
+    network: &Network,
+    ask: &Ask,
+    issued_on: NaiveDate,
+    mut faults: Faults,
+) -> Result<Plan> {
     faults.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
     if let Some(members) = &ask.members {
         let select = Query::select()
@@ -273,21 +345,36 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
             .and_where(among(db.backend(), Expr::col(member::Column::Id), members.iter().copied()))
             .take();
         let found: Vec<member::Model> = rows(db.read(), &select, &[member::Column::Id]).await?;
-        faults.expect(found.len() == members.len(), "input.members", "has an id that is no member's");
-        faults.expect(!members.is_empty(), "input.members", "must not be empty; leave it out to invoice all");
+        faults.expect(
+            found.len() == members.len(),
+            "input.members",
+            "has an id that is no member's",
+        );
+        faults.expect(
+            !members.is_empty(),
+            "input.members",
+            "must not be empty; leave it out to invoice all",
+        );
     }
     let references = References::check(ask, &mut faults);
     faults.finish()?;
     let mut plan = Plan::default();
     let items = match ask.fees {
-        Fees::Special(activity) => special_fees::items(db, network, ask, (activity, issued_on), &mut plan).await?,
-        Fees::Service => of_members(db, network, ask, (ChargeKind::ServiceFee, issued_on), &mut plan).await?,
-        Fees::Membership => of_members(db, network, ask, (ChargeKind::MembershipFee, issued_on), &mut plan).await?,
+        Fees::Special(activity) => {
+            special_fees::items(db, network, ask, (activity, issued_on), &mut plan).await?
+        }
+        Fees::Service => {
+            of_members(db, network, ask, (ChargeKind::ServiceFee, issued_on), &mut plan).await?
+        }
+        Fees::Membership => {
+            of_members(db, network, ask, (ChargeKind::MembershipFee, issued_on), &mut plan).await?
+        }
     };
     let agreed = Agreed::load(db.read(), items.iter().map(|item| &item.line)).await?;
     gather(network, issued_on, &agreed, items, &mut plan);
     for whole in &mut plan.invoices {
-        (whole.row.our_reference, whole.row.buyer_reference) = (references.our.clone(), references.buyers.clone());
+        (whole.row.our_reference, whole.row.buyer_reference) =
+            (references.our.clone(), references.buyers.clone());
     }
 
     // What every invoice needs. What only taxed ones do is a problem of theirs.
@@ -296,7 +383,9 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
         parties::seller(network, false, &mut lacks);
     }
     lacks.finish()?;
-    let buyers = Buyers::load(db.read(), plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row))).await?;
+    let buyers =
+        Buyers::load(db.read(), plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row)))
+            .await?;
     let mut told = BTreeSet::new();
     let Plan { invoices, problems, .. } = &mut plan;
     invoices.retain(|whole| {
@@ -312,7 +401,11 @@ async fn plan(db: &Database, network: &Network, ask: &Ask, issued_on: NaiveDate,
         false
     });
     let sum = |of: fn(&invoice::Model) -> Money| {
-        let sum = plan.invoices.iter().try_fold(0_i64, |sum, whole| sum.checked_add(of(&whole.row).0)).filter(|sum| *sum <= Money::MAX.0);
+        let sum = plan
+            .invoices
+            .iter()
+            .try_fold(0_i64, |sum, whole| sum.checked_add(of(&whole.row).0))
+            .filter(|sum| *sum <= Money::MAX.0);
         sum.map(Money).ok_or_else(|| {
             Error::conflict(
                 "TOO_LARGE",
@@ -332,9 +425,13 @@ struct References {
 
 impl References {
     fn check(ask: &Ask, faults: &mut Faults) -> Self {
-        let mut text = |path: &str, text: Option<&String>| faults.optional_document_line(path, text.map(String::as_str));
-        let (our, buyers) =
-            (text("input.ourReference", ask.our_reference.as_ref()), text("input.buyerReference", ask.buyer_reference.as_ref()));
+        let mut text = |path: &str, text: Option<&String>| {
+            faults.optional_document_line(path, text.map(String::as_str))
+        };
+        let (our, buyers) = (
+            text("input.ourReference", ask.our_reference.as_ref()),
+            text("input.buyerReference", ask.buyer_reference.as_ref()),
+        );
         let is_of_one = ask.members.as_ref().is_some_and(|members| members.len() == 1);
         let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
         faults.expect(buyers.is_none() || is_of_one, "input.buyerReference", message);
@@ -342,7 +439,8 @@ impl References {
     }
 }
 
-/// The fee of every member of the year, in order of name: whoever was a member on some day of it pays the year's whole fee.
+/// The fee of every member of the year, in order of name: whoever was a member on some day of it
+/// pays the year's whole fee.
 async fn of_members(
     db: &Database,
     network: &Network,
@@ -351,15 +449,24 @@ async fn of_members(
     plan: &mut Plan,
 ) -> Result<Vec<Item>> {
     use member::Column as C;
-    let basis = if kind == ChargeKind::ServiceFee { FeeBasis::PerMilleOfAllocation } else { FeeBasis::FixedPerYear };
+    let basis = if kind == ChargeKind::ServiceFee {
+        FeeBasis::PerMilleOfAllocation
+    } else {
+        FeeBasis::FixedPerYear
+    };
     let fee = if kind == ChargeKind::ServiceFee { "service fee" } else { "membership fee" };
     let rule = fees::rule(db, basis, ask.year).await?.ok_or_else(|| {
-        Error::conflict("NO_FEE_RULE", format!("no {fee} is in force on 1 January {}; set one with networkFeeSet", ask.year))
+        Error::conflict(
+            "NO_FEE_RULE",
+            format!("no {fee} is in force on 1 January {}; set one with networkFeeSet", ask.year),
+        )
     })?;
     let decisions = TaxDecisions::on(db.read(), issued_on).await?;
-    let vat_rate = decisions.rate_of(&rule).ok_or_else(|| undecided(&format!("the {fee} of {}", ask.year)))?;
+    let vat_rate =
+        decisions.rate_of(&rule).ok_or_else(|| undecided(&format!("the {fee} of {}", ask.year)))?;
     plan.warnings.extend(fee_decision::of_rule(db.read(), &rule, issued_on, ask.year).await?);
-    let (first, last) = amounts::year(ask.year).ok_or_else(|| Error::invalid("input.year", "must be 1900 to 2999"))?;
+    let (first, last) = amounts::year(ask.year)
+        .ok_or_else(|| Error::invalid("input.year", "must be 1900 to 2999"))?;
     let of = |column: C| -> SimpleExpr { Expr::col((member::Entity, column)) };
     let columns = [C::Id, C::Name];
     let mut select = Query::select();
@@ -375,41 +482,65 @@ async fn of_members(
     }
     let found: Vec<member::Model> = rows(db.read(), &select, &columns).await?;
     let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
-    let allocations = fees::allocations(db, &Viewer::operator("invoices run"), &ids, ask.year, fees::basis_of(&rule)).await?;
-    let invoiced = fee_charges::invoiced(db.read(), &Whose::Members(kind, ask.members.clone()), ask.year).await?;
+    let allocations = fees::allocations(
+        db,
+        &Viewer::operator("invoices run"),
+        &ids,
+        ask.year,
+        fees::basis_of(&rule),
+    )
+    .await?;
+    let invoiced =
+        fee_charges::invoiced(db.read(), &Whose::Members(kind, ask.members.clone()), ask.year)
+            .await?;
     let accounts = LineAccounts::load(db.read(), network).await?;
     let mut items = Vec::new();
     for row in found {
         let buyer = Buyer::Member(row.id);
         let Some(quote) = fees::quote(&rule, allocations.get(&row.id).copied()) else {
             let of = fees::describe(fees::basis_of(&rule));
-            let reason = format!("{} has no allocation (tilldelning) {of} of {}; set it with allocationSet", row.name, ask.year);
+            let reason = format!(
+                "{} has no allocation (tilldelning) {of} of {}; set it with allocationSet",
+                row.name, ask.year
+            );
             plan.problems.push(Problem { buyer, agreement: None, reason });
             continue;
         };
         if quote.amount == Money::ZERO {
             continue;
         }
-        let round = match invoiced.get(&row.id.0).copied().unwrap_or_default().standing(quote.amount) {
-            Standing::Due(round) => round,
-            Standing::Invoiced => {
-                plan.already += 1;
-                continue;
-            }
-            Standing::Partly { sum, is_across } => {
-                let reason = in_part(&row.name, ask.year, quote.amount, sum, is_across);
-                plan.problems.push(Problem { buyer, agreement: None, reason });
-                continue;
-            }
-        };
+        let round =
+            match invoiced.get(&row.id.0).copied().unwrap_or_default().standing(quote.amount) {
+                Standing::Due(round) => round,
+                Standing::Invoiced => {
+                    plan.already += 1;
+                    continue;
+                }
+                Standing::Partly { sum, is_across } => {
+                    let reason = in_part(&row.name, ask.year, quote.amount, sum, is_across);
+                    plan.problems.push(Problem { buyer, agreement: None, reason });
+                    continue;
+                }
+            };
         let text = match (kind, quote.per_mille, quote.allocation) {
             (ChargeKind::ServiceFee, Some(rate), Some(allocation)) => {
                 let rate = rate.to_string().replace('.', ",");
-                format!("Serviceavgift {} ({rate} ‰ av tilldelningen {} kr)", ask.year, swedish::kronor(allocation))
+                format!(
+                    "Serviceavgift {} ({rate} ‰ av tilldelningen {} kr)",
+                    ask.year,
+                    swedish::kronor(allocation)
+                )
             }
             _ => format!("Medlemsavgift {}", ask.year),
         };
-        let mut line = line(accounts.of_fee(kind, vat_rate), text, None, (first, last), quote.amount, vat_rate);
+        let mut line = line(
+            accounts.of_fee(kind, vat_rate),
+            text,
+            None,
+            (first, last),
+            quote.amount,
+            vat_rate,
+        );
         line_taxes::complete(&mut line, Some((kind, None)), &decisions);
         let charge = fee_charges::of_run(kind, ask.year, round, line.id, row.id.0);
         items.push(Item { buyer, agreement: None, line, charge });
@@ -417,7 +548,8 @@ async fn of_members(
     Ok(items)
 }
 
-/// What keeps a run from a fee of which so much is invoiced, so that nobody pays twice and nothing is forgotten.
+/// What keeps a run from a fee of which so much is invoiced, so that nobody pays twice and nothing
+/// is forgotten.
 pub(super) fn in_part(whose: &str, year: i32, fee: Money, sum: Total, is_across: bool) -> String {
     if is_across {
         return format!(
@@ -452,21 +584,35 @@ pub(super) fn line(
     }
 }
 
-/// Makes invoices of the lines: one a buyer, or several when some are outside the scope of VAT or have other terms of payment, in the order
-/// in which the buyers come.
-fn gather(network: &Network, issued_on: NaiveDate, agreed: &Agreed, items: Vec<Item>, plan: &mut Plan) {
+/// Makes invoices of the lines: one a buyer, or several when some are outside the scope of VAT or
+/// have other terms of payment, in the order in which the buyers come.
+fn gather(
+    network: &Network,
+    issued_on: NaiveDate,
+    agreed: &Agreed,
+    items: Vec<Item>,
+    plan: &mut Plan,
+) {
     let mut places: BTreeMap<(Buyer, bool, ClaimTerms), usize> = BTreeMap::new();
     for Item { buyer, agreement, mut line, charge } in items {
         let is_member = matches!(buyer, Buyer::Member(_));
         let terms = agreed.terms(&network.invoicing, is_member, std::slice::from_ref(&line));
-        let place = *places.entry((buyer, line.vat_rate == VatRate::OutsideScope, terms)).or_insert(plan.invoices.len());
+        let place = *places
+            .entry((buyer, line.vat_rate == VatRate::OutsideScope, terms))
+            .or_insert(plan.invoices.len());
         if place == plan.invoices.len() {
             let (member_id, organisation_id) = match buyer {
                 Buyer::Member(id) => (Some(id), None),
                 Buyer::Organisation(id) => (None, Some(id)),
             };
             let due_on = Some(issue::due_on(issued_on, terms.days));
-            let row = invoice::Model { id: InvoiceId::new(), member_id, organisation_id, due_on, ..invoice::Model::default() };
+            let row = invoice::Model {
+                id: InvoiceId::new(),
+                member_id,
+                organisation_id,
+                due_on,
+                ..invoice::Model::default()
+            };
             plan.invoices.push(Whole { row, ..Whole::default() });
         }
         let whole = &mut plan.invoices[place];
@@ -478,7 +624,11 @@ fn gather(network: &Network, issued_on: NaiveDate, agreed: &Agreed, items: Vec<I
             plan.charges.insert(id, charge);
         } else {
             whole.lines.pop();
-            plan.problems.push(Problem { buyer, agreement, reason: "the fee is too large for an invoice".to_owned() });
+            plan.problems.push(Problem {
+                buyer,
+                agreement,
+                reason: "the fee is too large for an invoice".to_owned(),
+            });
         }
     }
     plan.invoices.retain_mut(|whole| !whole.lines.is_empty() && draft::reckon(network, whole));

@@ -10,7 +10,9 @@ use ::entity::{
     kind::{FileFormat, InvoiceKind, VatRate},
 };
 use chrono::{Datelike, Days, NaiveDate};
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, sea_query::Query};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Order, sea_query::Query,
+};
 
 use super::{
     aggregate::Whole,
@@ -35,13 +37,15 @@ use crate::{
     swedish,
 };
 
-/// Issues a draft: it gets the next number of its series and the reference that it is paid with, and from then on it never changes. Returns a
-/// warning for each line of which no one said when it was supplied, and for each whose VAT treatment is not that of the tax decision in force.
+/// Issues a draft: it gets the next number of its series and the reference that it is paid with,
+/// and from then on it never changes. Returns a warning for each line of which no one said when it
+/// was supplied, and for each whose VAT treatment is not that of the tax decision in force.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming all that an invoice needs and the register lacks,
-/// CONFLICT `ALREADY_ISSUED`, `ALREADY_INVOICED` for a year's fee that has been invoiced since, `CREDIT_NOTE` for an imported draft of
-/// one, `OCR_TAKEN`, or `LATEST_IN_FUTURE`.
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming all that an invoice
+/// needs and the register lacks, CONFLICT `ALREADY_ISSUED`, `ALREADY_INVOICED` for a year's fee
+/// that has been invoiced since, `CREDIT_NOTE` for an imported draft of one, `OCR_TAKEN`, or
+/// `LATEST_IN_FUTURE`.
 pub async fn issue(
     db: &Database,
     viewer: &Viewer,
@@ -52,37 +56,63 @@ pub async fn issue(
 ) -> Result<Warnings> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceIssue").await?;
-    let issued_on = day_of_issue(change.tx(), InvoiceKind::Invoice, issued_on, day_of(change.at()), &mut faults).await?;
+    let issued_on = day_of_issue(
+        change.tx(),
+        InvoiceKind::Invoice,
+        issued_on,
+        day_of(change.at()),
+        &mut faults,
+    )
+    .await?;
     let before = match draft::find_draft(change.tx(), id).await {
         // The id itself was bad: all that is wrong with the input is told together.
-        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| Warnings::default()),
+        Err(Error::NotFound(_)) if !faults.is_empty() => {
+            return faults.finish().map(|()| Warnings::default());
+        }
         found => found?,
     };
     if before.row.kind == InvoiceKind::CreditNote {
-        return Err(Error::conflict("CREDIT_NOTE", "a credit note is not issued from a draft; credit its invoice instead"));
+        return Err(Error::conflict(
+            "CREDIT_NOTE",
+            "a credit note is not issued from a draft; credit its invoice instead",
+        ));
     }
-    let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, std::slice::from_ref(&before)).await?;
+    let mut press = Press::load(
+        &change,
+        network,
+        InvoiceKind::Invoice,
+        issued_on,
+        std::slice::from_ref(&before),
+    )
+    .await?;
     let mut whole = before.clone();
     whole.row.due_on = Some(press.due_on(&before));
-    // An import may have brought what nobody could have drafted, and the settings may be others than they were.
+    // An import may have brought what nobody could have drafted, and the settings may be others
+    // than they were.
     press.parties(&whole, &mut faults);
     vat_rates::check(&whole, issued_on, &mut faults);
     let mut warnings = supply_date::complete(&mut whole, issued_on);
     warnings.extend(line_taxes::complete_all(change.tx(), &mut whole, issued_on).await?);
     match whole.row.corrects_id {
-        Some(corrected) => draft::correct(change.tx(), "invoice", &whole, corrected, &mut faults).await?,
+        Some(corrected) => {
+            draft::correct(change.tx(), "invoice", &whole, corrected, &mut faults).await?
+        }
         None => refuse_twice(db, &change, &whole).await?,
     }
     draft::check(network, "invoice", &mut whole, &mut faults);
     faults.finish()?;
     let issued = press.issue(whole)?;
-    for (line, _) in issued.whole.lines.iter().zip(&before.lines).filter(|(line, drafted)| line != drafted) {
+    for (line, _) in
+        issued.whole.lines.iter().zip(&before.lines).filter(|(line, drafted)| line != drafted)
+    {
         audit::replace(&change, line.clone()).await?;
     }
     audit::replace(&change, issued.whole.row.clone()).await.map_err(taken)?;
     change.record(Some(&before), Some(&issued.whole))?;
     keep(&mut change, vec![issued]).await?;
-    let outcome = warnings.iter().fold(Outcome::of(id), |outcome, warning| outcome.warning(&warning.code, warning.message.clone()));
+    let outcome = warnings.iter().fold(Outcome::of(id), |outcome, warning| {
+        outcome.warning(&warning.code, warning.message.clone())
+    });
     change.commit_with(outcome).await?;
     Ok(Warnings(warnings))
 }
@@ -93,15 +123,19 @@ async fn refuse_twice(db: &Database, change: &Change, whole: &Whole) -> Result<(
     if twice.is_empty() {
         return Ok(());
     }
-    let message = format!("{}; discard the draft, or draft a correction (corrects) of the invoice that has too little", twice.join("; "));
+    let message = format!(
+        "{}; discard the draft, or draft a correction (corrects) of the invoice that has too little",
+        twice.join("; ")
+    );
     Err(Error::conflict("ALREADY_INVOICED", message))
 }
 
-/// Returns the day of issue, today unless one is given; never a day to come, since its number is given now, and never before the latest
-/// document of its kind, so that numbers follow days.
+/// Returns the day of issue, today unless one is given; never a day to come, since its number is
+/// given now, and never before the latest document of its kind, so that numbers follow days.
 ///
 /// # Errors
-/// CONFLICT `LATEST_IN_FUTURE` without a given day when the latest document of its series is dated after today.
+/// CONFLICT `LATEST_IN_FUTURE` without a given day when the latest document of its series is dated
+/// after today.
 pub(super) async fn day_of_issue(
     db: &impl ConnectionTrait,
     kind: InvoiceKind,
@@ -117,8 +151,13 @@ pub(super) async fn day_of_issue(
     Ok(day)
 }
 
-/// Refuses to date a document by the clock when the latest of its series is dated after today: one of the two is wrong.
-async fn refuse_after_future(db: &impl ConnectionTrait, kind: InvoiceKind, today: NaiveDate) -> Result<()> {
+/// Refuses to date a document by the clock when the latest of its series is dated after today: one
+/// of the two is wrong.
+async fn refuse_after_future(
+    db: &impl ConnectionTrait,
+    kind: InvoiceKind,
+    today: NaiveDate,
+) -> Result<()> {
     let numbers = Numbers::of(db, kind, today).await?;
     let latest = Query::select()
         .columns([Column::IssuedOn, Column::Number])
@@ -130,9 +169,12 @@ async fn refuse_after_future(db: &impl ConnectionTrait, kind: InvoiceKind, today
         .limit(1)
         .take();
     let Some(row) = db.query_one(&latest).await? else { return Ok(()) };
-    let (day, number): (NaiveDate, Option<String>) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+    let (day, number): (NaiveDate, Option<String>) =
+        (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
     let name = integrity::name(&invoice::Model { kind, number, ..invoice::Model::default() });
-    let message = format!("{name} is dated {day}, which is after today, {today}; give the day of issue to issue the next all the same");
+    let message = format!(
+        "{name} is dated {day}, which is after today, {today}; give the day of issue to issue the next all the same"
+    );
     Err(Error::conflict("LATEST_IN_FUTURE", message))
 }
 
@@ -147,7 +189,11 @@ pub(super) async fn check_day(
     Closing::load(db).await?.require_open(day)?;
     faults.expect(day <= today, "input.issuedOn", "must not be after today");
     let in_known_year = u16::try_from(day.year()).is_ok_and(|year| numbers::YEARS.contains(&year));
-    faults.expect(in_known_year, "input.issuedOn", "must not be before 1990, when the series of numbers begin");
+    faults.expect(
+        in_known_year,
+        "input.issuedOn",
+        "must not be before 1990, when the series of numbers begin",
+    );
     let latest = Query::select()
         .column(Column::IssuedOn)
         .from(invoice::Entity)
@@ -160,7 +206,10 @@ pub(super) async fn check_day(
         .take();
     if let Some(row) = db.query_one(&latest).await? {
         let latest: NaiveDate = row.try_get_by_index(0)?;
-        faults.add("input.issuedOn", format!("must not be before {latest}, the day of the latest one: numbers follow days"));
+        faults.add(
+            "input.issuedOn",
+            format!("must not be before {latest}, the day of the latest one: numbers follow days"),
+        );
     }
     Ok(())
 }
@@ -183,7 +232,8 @@ pub(super) struct Issued {
     xml: Vec<u8>,
 }
 
-/// Turns drafts into issued documents of one kind and day, one after the other, without asking the database for each.
+/// Turns drafts into issued documents of one kind and day, one after the other, without asking the
+/// database for each.
 pub(super) struct Press<'n> {
     network: &'n Network,
     issued_on: NaiveDate,
@@ -217,10 +267,12 @@ impl<'n> Press<'n> {
         })
     }
 
-    /// Gives a draft, whose sums and last day to pay are right, its number, and makes its documents. An error takes no number.
+    /// Gives a draft, whose sums and last day to pay are right, its number, and makes its
+    /// documents. An error takes no number.
     ///
     /// # Errors
-    /// INVALID naming all that it needs and the register lacks, CONFLICT `DOCUMENT_TOO_LONG` when its PDF could not be made.
+    /// INVALID naming all that it needs and the register lacks, CONFLICT `DOCUMENT_TOO_LONG` when
+    /// its PDF could not be made.
     pub(super) fn issue(&mut self, mut whole: Whole) -> Result<Issued> {
         let mut lacks = Faults::default();
         let (seller, buyer) = self.parties(&whole, &mut lacks);
@@ -242,7 +294,8 @@ impl<'n> Press<'n> {
         Ok(Issued { xml: peppol::xml(&document)?, whole, content })
     }
 
-    /// The last day to pay of a draft: as it says itself, else as its agreements have it, else as the settings do.
+    /// The last day to pay of a draft: as it says itself, else as its agreements have it, else as
+    /// the settings do.
     fn due_on(&self, draft: &Whole) -> NaiveDate {
         let own = draft.row.due_in_days.and_then(|days| u16::try_from(days).ok());
         due_on(self.issued_on, own.unwrap_or_else(|| self.claim_terms(draft).days))
@@ -258,15 +311,26 @@ impl<'n> Press<'n> {
 }
 
 /// Seller and buyer of an invoice, with all noted that it needs and the register lacks.
-pub(super) fn parties_of(network: &Network, buyers: &Buyers, whole: &Whole, lacks: &mut Faults) -> (document::Seller, document::Buyer) {
+pub(super) fn parties_of(
+    network: &Network,
+    buyers: &Buyers,
+    whole: &Whole,
+    lacks: &mut Faults,
+) -> (document::Seller, document::Buyer) {
     // Outside the scope of VAT stands alone, so that one line tells for all.
     let is_taxed = whole.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope);
-    let seller = document::Seller { reference: whole.row.our_reference.clone(), ..parties::seller(network, is_taxed, lacks) };
-    let buyer = buyer_of(&whole.row).map(|buyer| buyers.buyer(buyer, &whole.row, lacks)).unwrap_or_default();
+    let seller = document::Seller {
+        reference: whole.row.our_reference.clone(),
+        ..parties::seller(network, is_taxed, lacks)
+    };
+    let buyer = buyer_of(&whole.row)
+        .map(|buyer| buyers.buyer(buyer, &whole.row, lacks))
+        .unwrap_or_default();
     (seller, buyer)
 }
 
-/// Keeps what issued documents say and their e-invoices, and adds them to the totals. Their rows and lines must be written.
+/// Keeps what issued documents say and their e-invoices, and adds them to the totals. Their rows
+/// and lines must be written.
 pub(super) async fn keep(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
     let mut growth = Growth::default();
     let (mut contents, mut files) = (Vec::new(), Vec::new());
@@ -278,7 +342,12 @@ pub(super) async fn keep(change: &mut Change, issued: Vec<Issued>) -> Result<()>
         contents.push(invoice_content::Model { invoice_id: whole.row.id, content });
         let sha256 = crate::documents::sha256(&xml);
         documents::record(change, whole.row.id, number, Some(FileFormat::Xml), &sha256)?;
-        files.push(invoice_file::Model { invoice_id: whole.row.id, format: FileFormat::Xml, sha256, bytes: xml });
+        files.push(invoice_file::Model {
+            invoice_id: whole.row.id,
+            format: FileFormat::Xml,
+            sha256,
+            bytes: xml,
+        });
     }
     let contents = contents.into_iter().map(IntoActiveModel::into_active_model);
     invoice_content::Entity::insert_many(contents).exec_without_returning(change.tx()).await?;
@@ -287,11 +356,20 @@ pub(super) async fn keep(change: &mut Change, issued: Vec<Issued>) -> Result<()>
     growth.write(change).await
 }
 
-/// Writes documents that were no drafts before, with their audit entries and the fees that they are of.
-pub(super) async fn write_new(change: &mut Change, issued: Vec<Issued>, charges: Vec<fee_charge::Model>) -> Result<()> {
+/// Writes documents that were no drafts before, with their audit entries and the fees that they are
+/// of.
+pub(super) async fn write_new(
+    change: &mut Change,
+    issued: Vec<Issued>,
+    charges: Vec<fee_charge::Model>,
+) -> Result<()> {
     let rows = issued.iter().map(|issued| issued.whole.row.clone().into_active_model());
-    invoice::Entity::insert_many(rows).exec_without_returning(change.tx()).await.map_err(|error| taken(error.into()))?;
-    let lines: Vec<_> = issued.iter().flat_map(|issued| issued.whole.lines.iter().cloned()).collect();
+    invoice::Entity::insert_many(rows)
+        .exec_without_returning(change.tx())
+        .await
+        .map_err(|error| taken(error.into()))?;
+    let lines: Vec<_> =
+        issued.iter().flat_map(|issued| issued.whole.lines.iter().cloned()).collect();
     draft::insert_lines(change, &lines).await?;
     for issued in &issued {
         change.record(None, Some(&issued.whole))?;

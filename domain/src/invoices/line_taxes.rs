@@ -1,4 +1,5 @@
-//! How lines are taxed for which no one states it: as their agreement says, or else as the network's tax decision does; and why exempt ones are exempt.
+//! How lines are taxed for which no one states it: as their agreement says, or else as the
+//! network's tax decision does; and why exempt ones are exempt.
 
 use ::entity::{
     id::ActivityId,
@@ -15,37 +16,61 @@ use crate::{
     idempotency::Warning,
 };
 
-/// The code of the warning about a line whose VAT treatment is not that of the tax decision in force.
+/// The code of the warning about a line whose VAT treatment is not that of the tax decision in
+/// force.
 const DIFFERS: &str = "TAX_DECISION_DIFFERS";
 
-/// Returns the fee that a line is of, as its activity or its text says; `None` if it is of none, or names both fees of members.
-pub(super) fn taxed(is_of_member: bool, activity: Option<ActivityId>, description: &str) -> Option<Taxed> {
+/// Returns the fee that a line is of, as its activity or its text says; `None` if it is of none, or
+/// names both fees of members.
+pub(super) fn taxed(
+    is_of_member: bool,
+    activity: Option<ActivityId>,
+    description: &str,
+) -> Option<Taxed> {
     match activity {
         Some(_) => Some((ChargeKind::SpecialFee, activity)),
-        None => fee_charges::fee_by_words(description).filter(|_| is_of_member).map(|fee| (fee, None)),
+        None => {
+            fee_charges::fee_by_words(description).filter(|_| is_of_member).map(|fee| (fee, None))
+        }
     }
 }
 
-/// Gives an exempt line without a reason that of the tax decision about its fee, if the decision is that it is exempt.
-pub(super) fn complete(line: &mut invoice_line::Model, taxed: Option<Taxed>, decisions: &TaxDecisions) {
+/// Gives an exempt line without a reason that of the tax decision about its fee, if the decision is
+/// that it is exempt.
+pub(super) fn complete(
+    line: &mut invoice_line::Model,
+    taxed: Option<Taxed>,
+    decisions: &TaxDecisions,
+) {
     if !lacks_reason(line) {
         return;
     }
-    let decision = taxed.and_then(|taxed| decisions.about(taxed)).filter(|decision| decision.vat_rate == VatRate::Exempt);
+    let decision = taxed
+        .and_then(|taxed| decisions.about(taxed))
+        .filter(|decision| decision.vat_rate == VatRate::Exempt);
     if let Some(decision) = decision {
         line.exemption_reason.clone_from(&decision.exemption_reason);
         line.exemption_code.clone_from(&decision.exemption_code);
     }
 }
 
-/// Gives each exempt line of an invoice its reason on the day of issue, and returns a warning for each line whose VAT treatment is not that of the
-/// tax decision in force on that day. Reads the decisions only when a line is of a fee.
+/// Gives each exempt line of an invoice its reason on the day of issue, and returns a warning for
+/// each line whose VAT treatment is not that of the tax decision in force on that day. Reads the
+/// decisions only when a line is of a fee.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn complete_all(db: &impl ConnectionTrait, whole: &mut Whole, issued_on: NaiveDate) -> Result<Vec<Warning>> {
+pub(super) async fn complete_all(
+    db: &impl ConnectionTrait,
+    whole: &mut Whole,
+    issued_on: NaiveDate,
+) -> Result<Vec<Warning>> {
     let is_of_member = whole.row.member_id.is_some();
-    if !whole.lines.iter().any(|line| taxed(is_of_member, line.activity_id, &line.description).is_some()) {
+    if !whole
+        .lines
+        .iter()
+        .any(|line| taxed(is_of_member, line.activity_id, &line.description).is_some())
+    {
         return Ok(Vec::new());
     }
     let decisions = TaxDecisions::on(db, issued_on).await?;
@@ -58,8 +83,13 @@ pub(super) async fn complete_all(db: &impl ConnectionTrait, whole: &mut Whole, i
     Ok(warnings)
 }
 
-/// Returns the warning about a line whose VAT treatment is not that of the tax decision about its fee; `None` if it is, or if there is no decision.
-fn difference(line: &invoice_line::Model, taxed: Option<Taxed>, decisions: &TaxDecisions) -> Option<Warning> {
+/// Returns the warning about a line whose VAT treatment is not that of the tax decision about its
+/// fee; `None` if it is, or if there is no decision.
+fn difference(
+    line: &invoice_line::Model,
+    taxed: Option<Taxed>,
+    decisions: &TaxDecisions,
+) -> Option<Warning> {
     let decision = decisions.about(taxed?).filter(|decision| decision.vat_rate != line.vat_rate)?;
     let message = format!(
         "line {} has the VAT treatment {}, but the tax decision in force from {} on says {}; if the decision is right, credit the invoice and issue \
@@ -111,8 +141,17 @@ mod tests {
             (Some(ActivityId::new()), VatRate::Standard25, false),
             (None, VatRate::Standard25, false),
         ] {
-            let line = invoice_line::Model { position: 1, vat_rate, activity_id: activity, ..invoice_line::Model::default() };
-            assert_eq!(difference(&line, taxed(true, activity, ""), &decisions).is_some(), is_warned, "{vat_rate:?}");
+            let line = invoice_line::Model {
+                position: 1,
+                vat_rate,
+                activity_id: activity,
+                ..invoice_line::Model::default()
+            };
+            assert_eq!(
+                difference(&line, taxed(true, activity, ""), &decisions).is_some(),
+                is_warned,
+                "{vat_rate:?}"
+            );
         }
     }
 
@@ -130,7 +169,11 @@ mod tests {
         .into_iter()
         .collect();
         let reason = |activity, vat_rate, own: Option<&str>| {
-            let mut line = invoice_line::Model { vat_rate, exemption_reason: own.map(Into::into), ..invoice_line::Model::default() };
+            let mut line = invoice_line::Model {
+                vat_rate,
+                exemption_reason: own.map(Into::into),
+                ..invoice_line::Model::default()
+            };
             complete(&mut line, taxed(true, Some(activity), ""), &decisions);
             (line.exemption_reason, line.exemption_code)
         };

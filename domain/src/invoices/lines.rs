@@ -25,7 +25,11 @@ fn column(column: Column) -> SimpleExpr {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_invoices(db: &Database, invoices: &[InvoiceId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn of_invoices(
+    db: &Database,
+    invoices: &[InvoiceId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let select = Query::select()
         .from(Entity)
         .columns(columns.iter().map(|column| (Entity, *column)))
@@ -36,12 +40,21 @@ pub async fn of_invoices(db: &Database, invoices: &[InvoiceId], columns: &[Colum
     rows(db.read(), &select, columns).await
 }
 
-/// The VAT of each of these invoices by rate, which the viewer must be known to see; the highest rate first.
+/// The VAT of each of these invoices by rate, which the viewer must be known to see; the highest
+/// rate first.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn vat_of(db: &Database, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Vec<RateSum>>> {
-    let lines = of_invoices(db, invoices, &[Column::InvoiceId, Column::VatRate, Column::Net, Column::Vat]).await?;
+pub async fn vat_of(
+    db: &Database,
+    invoices: &[InvoiceId],
+) -> Result<HashMap<InvoiceId, Vec<RateSum>>> {
+    let lines =
+        of_invoices(db, invoices, &[Column::InvoiceId, Column::VatRate, Column::Net, Column::Vat])
+            .await?;
     // They come invoice by invoice.
-    Ok(lines.chunk_by(|one, next| one.invoice_id == next.invoice_id).map(|lines| (lines[0].invoice_id, by_rate(lines))).collect())
+    Ok(lines
+        .chunk_by(|one, next| one.invoice_id == next.invoice_id)
+        .map(|lines| (lines[0].invoice_id, by_rate(lines)))
+        .collect())
 }

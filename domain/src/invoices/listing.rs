@@ -1,4 +1,5 @@
-//! Lists of invoices and credit notes for people: every one that a filter lets through, with its buyer's name.
+//! Lists of invoices and credit notes for people: every one that a filter lets through, with its
+//! buyer's name.
 
 use std::collections::HashMap;
 
@@ -34,7 +35,8 @@ pub struct Listed {
     pub row: Model,
     /// The buyer's name.
     pub buyer: String,
-    /// Difference of the paid sum from the total; null: there is none, or a part is still to be paid.
+    /// Difference of the paid sum from the total; null: there is none, or a part is still to be
+    /// paid.
     pub difference: Option<Difference>,
 }
 
@@ -61,8 +63,8 @@ pub const COLUMNS: [Column; 19] = [
     Column::LineCount,
 ];
 
-/// Returns every invoice and credit note that the viewer sees and the filter lets through, in order of day of issue and number; drafts come
-/// last.
+/// Returns every invoice and credit note that the viewer sees and the filter lets through, in order
+/// of day of issue and number; drafts come last.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -77,7 +79,9 @@ pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<
         .order_by_expr(column(Column::Id), Order::Asc);
     let found: Vec<Model> = rows(db.read(), &select, &COLUMNS).await?;
     let names = parties::names(db, found.iter().filter_map(buyer_of)).await?;
-    let differ = found.iter().filter(|row| row.paid > Money::ZERO && row.paid + row.credited + row.written_off != row.total);
+    let differ = found.iter().filter(|row| {
+        row.paid > Money::ZERO && row.paid + row.credited + row.written_off != row.total
+    });
     let ids: Vec<InvoiceId> = differ.map(|row| row.id).collect();
     let mut paid: HashMap<InvoiceId, Vec<payment::Model>> = HashMap::new();
     for payment in record::of_invoices(db, &ids).await? {

@@ -92,7 +92,8 @@ pub struct Filter {
     pub due_before: Option<NaiveDate>,
     /// `true` if a part of it is overpaid.
     pub overpaid: Option<bool>,
-    /// With one of these differences between what is paid and what it is over; empty: with any or none.
+    /// With one of these differences between what is paid and what it is over; empty: with any or
+    /// none.
     pub differences: Vec<Difference>,
 }
 
@@ -118,7 +119,11 @@ fn column(column: Column) -> SimpleExpr {
 pub fn order(db: &Database, field: Field, descending: bool) -> Order {
     // The same expression as in the index.
     let day = |column: &str| {
-        let never = if db.backend() == sea_orm::DbBackend::Postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
+        let never = if db.backend() == sea_orm::DbBackend::Postgres {
+            "DATE '9999-12-31'"
+        } else {
+            "'9999-12-31'"
+        };
         Expr::cust(format!("COALESCE(\"invoice\".\"{column}\", {never})"))
     };
     let (name, key, key_type) = match field {
@@ -136,9 +141,9 @@ pub fn visible(viewer: &Viewer) -> Condition {
     let sight = viewer.sees(Realm::Invoices);
     match (sight.all, sight.member) {
         (true, _) => Condition::all(),
-        (false, Some(own)) => {
-            Condition::all().add(succession::is_own(&sight, own, column(Column::MemberId))).add(column(Column::IssuedOn).is_not_null())
-        }
+        (false, Some(own)) => Condition::all()
+            .add(succession::is_own(&sight, own, column(Column::MemberId)))
+            .add(column(Column::IssuedOn).is_not_null()),
         (false, None) => Condition::all().add(Expr::cust("1 = 0")),
     }
 }
@@ -165,18 +170,27 @@ fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> Select
         let activities = Query::select()
             .column(activity::Column::Id)
             .from(activity::Entity)
-            .and_where(among_words(db.backend(), Expr::col((activity::Entity, activity::Column::Slug)), &filter.activities))
+            .and_where(among_words(
+                db.backend(),
+                Expr::col((activity::Entity, activity::Column::Slug)),
+                &filter.activities,
+            ))
             .take();
         let of_activity = Query::select()
             .column(invoice_line::Column::InvoiceId)
             .from(invoice_line::Entity)
-            .and_where(Expr::col((invoice_line::Entity, invoice_line::Column::ActivityId)).in_subquery(activities))
+            .and_where(
+                Expr::col((invoice_line::Entity, invoice_line::Column::ActivityId))
+                    .in_subquery(activities),
+            )
             .take();
         select.and_where(column(Column::Id).in_subquery(of_activity));
     }
     match filter.buyer {
         Some(Buyer::Member(member)) => select.and_where(column(Column::MemberId).eq(member)),
-        Some(Buyer::Organisation(organisation)) => select.and_where(column(Column::OrganisationId).eq(organisation)),
+        Some(Buyer::Organisation(organisation)) => {
+            select.and_where(column(Column::OrganisationId).eq(organisation))
+        }
         None => &mut select,
     };
     select
@@ -220,17 +234,32 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[InvoiceId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[InvoiceId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
-/// The invoice with this number if the viewer sees it, else the credit note: each has a series of its own.
+/// The invoice with this number if the viewer sees it, else the credit note: each has a series of
+/// its own.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_number(db: &Database, viewer: &Viewer, number: &str, columns: &[Column]) -> Result<Option<Model>> {
+pub async fn by_number(
+    db: &Database,
+    viewer: &Viewer,
+    number: &str,
+    columns: &[Column],
+) -> Result<Option<Model>> {
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         let mut select = select(viewer);
         select
@@ -248,7 +277,12 @@ pub async fn by_number(db: &Database, viewer: &Viewer, number: &str, columns: &[
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ocr(db: &Database, viewer: &Viewer, ocr: &str, columns: &[Column]) -> Result<Option<Model>> {
+pub async fn by_ocr(
+    db: &Database,
+    viewer: &Viewer,
+    ocr: &str,
+    columns: &[Column],
+) -> Result<Option<Model>> {
     let mut select = select(viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Ocr.eq(ocr));
     Ok(rows(db.read(), &select, columns).await?.pop())
@@ -258,7 +292,12 @@ pub async fn by_ocr(db: &Database, viewer: &Viewer, ocr: &str, columns: &[Column
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn credit_notes_of(db: &Database, viewer: &Viewer, invoices: &[InvoiceId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn credit_notes_of(
+    db: &Database,
+    viewer: &Viewer,
+    invoices: &[InvoiceId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
@@ -284,7 +323,11 @@ impl Of {
         select.cond_where(visible(viewer));
         match self {
             Self::Member => {
-                select.from(Entity).and_where(among(db.backend(), column(Column::MemberId), parents.iter().copied()));
+                select.from(Entity).and_where(among(
+                    db.backend(),
+                    column(Column::MemberId),
+                    parents.iter().copied(),
+                ));
                 (select, Column::MemberId)
             }
             Self::Agreement => {
@@ -295,10 +338,12 @@ impl Of {
     }
 }
 
-/// The column in whose place [`with_agreement`] puts the agreement: the only one that no field of the API is made of.
+/// The column in whose place [`with_agreement`] puts the agreement: the only one that no field of
+/// the API is made of.
 const AGREEMENT: Column = Column::ImportKey;
 
-/// Stands for the invoice table: an invoice as often as there are agreements among `agreements` that its lines are about.
+/// Stands for the invoice table: an invoice as often as there are agreements among `agreements`
+/// that its lines are about.
 fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
     let pair = Alias::new("pair");
     let agreement = Expr::col((invoice_line::Entity, invoice_line::Column::AgreementId));
@@ -317,7 +362,8 @@ fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
             select.column((Entity, own));
         }
     }
-    let joined = Expr::col((pair.clone(), invoice_line::Column::InvoiceId)).equals((Entity, Column::Id));
+    let joined =
+        Expr::col((pair.clone(), invoice_line::Column::InvoiceId)).equals((Entity, Column::Id));
     select.from_subquery(pairs, pair).join(JoinType::InnerJoin, Entity, joined).take()
 }
 
@@ -347,25 +393,37 @@ pub async fn of_each(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn count_each(db: &Database, viewer: &Viewer, of: Of, parents: &[Uuid], filter: &Filter) -> Result<HashMap<Uuid, i64>> {
+pub async fn count_each(
+    db: &Database,
+    viewer: &Viewer,
+    of: Of,
+    parents: &[Uuid],
+    filter: &Filter,
+) -> Result<HashMap<Uuid, i64>> {
     let (select, parent) = of.select(db, viewer, parents);
     page::count_each(db.read(), narrow(db, select, filter), column(parent)).await
 }
 
-/// Returns the sum that is still to be paid: the total without what was paid, credited and written off, never below zero. A credit note is never paid.
+/// Returns the sum that is still to be paid: the total without what was paid, credited and written
+/// off, never below zero. A credit note is never paid.
 #[must_use]
 pub fn outstanding(row: &Model) -> Money {
     match row.kind {
-        InvoiceKind::Invoice => max(Money::ZERO, row.total - row.paid - row.credited - row.written_off),
+        InvoiceKind::Invoice => {
+            max(Money::ZERO, row.total - row.paid - row.credited - row.written_off)
+        }
         InvoiceKind::CreditNote => Money::ZERO,
     }
 }
 
-/// Returns the sum that was paid, credited and written off beyond the total, and is to be paid back.
+/// Returns the sum that was paid, credited and written off beyond the total, and is to be paid
+/// back.
 #[must_use]
 pub fn overpaid(row: &Model) -> Money {
     match row.kind {
-        InvoiceKind::Invoice => max(Money::ZERO, row.paid + row.credited + row.written_off - row.total),
+        InvoiceKind::Invoice => {
+            max(Money::ZERO, row.paid + row.credited + row.written_off - row.total)
+        }
         InvoiceKind::CreditNote => Money::ZERO,
     }
 }

@@ -1,4 +1,5 @@
-//! The totals by month and activity: how they grow with each document and payment, and how they are made anew from all of them.
+//! The totals by month and activity: how they grow with each document and payment, and how they are
+//! made anew from all of them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -40,7 +41,9 @@ impl Months {
         match self {
             Self::All => "1 = 1".to_owned(),
             Self::Between(from, to) => {
-                let after = month_of(to).checked_add_months(chrono::Months::new(1)).unwrap_or(NaiveDate::MAX);
+                let after = month_of(to)
+                    .checked_add_months(chrono::Months::new(1))
+                    .unwrap_or(NaiveDate::MAX);
                 format!("{column} >= '{}' AND {column} < '{after}'", month_of(from))
             }
         }
@@ -51,15 +54,22 @@ impl Months {
 const COLUMNS: &str = "month, activity_id, invoiced_net, invoiced_vat, credited_net, credited_vat, invoices, paid_net, paid_vat, \
      unattributed";
 
-/// What the rows of these months must be: issued invoices and credit notes by the month of their issue, what is paid by the month
-/// in which it came to lie there, each with its lines' activities. Drafts count nothing.
+/// What the rows of these months must be: issued invoices and credit notes by the month of their
+/// issue, what is paid by the month in which it came to lie there, each with its lines' activities.
+/// Drafts count nothing.
 fn select(backend: DbBackend, months: Months) -> String {
     let (month, nil, int) = if backend == DbBackend::Postgres {
-        ("date_trunc('month', {day}::timestamp)::date", "'00000000-0000-0000-0000-000000000000'::uuid", "bigint")
+        (
+            "date_trunc('month', {day}::timestamp)::date",
+            "'00000000-0000-0000-0000-000000000000'::uuid",
+            "bigint",
+        )
     } else {
         ("substr({day}, 1, 7) || '-01'", "x'00000000000000000000000000000000'", "integer")
     };
-    let sum = |amount: &str, kind: &str| format!("SUM(CASE WHEN i.kind = '{kind}' THEN {amount} ELSE 0 END)");
+    let sum = |amount: &str, kind: &str| {
+        format!("SUM(CASE WHEN i.kind = '{kind}' THEN {amount} ELSE 0 END)")
+    };
     let invoiced = format!(
         "SELECT {month} AS month, COALESCE(l.activity_id, {nil}) AS activity_id, {} AS invoiced_net, {} AS invoiced_vat, \
          {} AS credited_net, {} AS credited_vat, COUNT(DISTINCT i.id) AS invoices, 0 AS paid_net, 0 AS paid_vat, \
@@ -79,8 +89,12 @@ fn select(backend: DbBackend, months: Months) -> String {
         months.hold("a.counted_on"),
         month = month.replace("{day}", "a.counted_on"),
     );
-    let sums: Vec<String> = COLUMNS.split(", ").skip(2).map(|column| format!("CAST(SUM({column}) AS {int})")).collect();
-    format!("SELECT month, activity_id, {} FROM ({invoiced} UNION ALL {paid}) AS parts GROUP BY month, activity_id", sums.join(", "))
+    let sums: Vec<String> =
+        COLUMNS.split(", ").skip(2).map(|column| format!("CAST(SUM({column}) AS {int})")).collect();
+    format!(
+        "SELECT month, activity_id, {} FROM ({invoiced} UNION ALL {paid}) AS parts GROUP BY month, activity_id",
+        sums.join(", ")
+    )
 }
 
 /// What a change adds to the totals.
@@ -89,12 +103,22 @@ pub struct Growth(BTreeMap<(NaiveDate, Uuid), Model>);
 
 impl Growth {
     fn of(&mut self, day: NaiveDate, activity: Option<ActivityId>) -> &mut Model {
-        let (month, activity_id) = (month_of(day), activity.map_or(Uuid::nil(), |activity| activity.0));
-        self.0.entry((month, activity_id)).or_insert_with(|| Model { month, activity_id, ..Model::default() })
+        let (month, activity_id) =
+            (month_of(day), activity.map_or(Uuid::nil(), |activity| activity.0));
+        self.0.entry((month, activity_id)).or_insert_with(|| Model {
+            month,
+            activity_id,
+            ..Model::default()
+        })
     }
 
     /// An invoice or credit note is issued.
-    pub fn issue(&mut self, kind: InvoiceKind, issued_on: NaiveDate, lines: &[invoice_line::Model]) {
+    pub fn issue(
+        &mut self,
+        kind: InvoiceKind,
+        issued_on: NaiveDate,
+        lines: &[invoice_line::Model],
+    ) {
         for line in lines {
             let row = self.of(issued_on, line.activity_id);
             let (net, vat) = match kind {
@@ -109,8 +133,14 @@ impl Growth {
         }
     }
 
-    /// On a day, so much came to lie on the line at a place of an invoice with these lines, or on none.
-    pub fn attribute(&mut self, (day, position): (NaiveDate, i32), lines: &[invoice_line::Model], share: Share) {
+    /// On a day, so much came to lie on the line at a place of an invoice with these lines, or on
+    /// none.
+    pub fn attribute(
+        &mut self,
+        (day, position): (NaiveDate, i32),
+        lines: &[invoice_line::Model],
+        share: Share,
+    ) {
         // Lines come in their order.
         let Ok(place) = lines.binary_search_by_key(&position, |line| line.position) else {
             self.of(day, None).unattributed += share.gross();
@@ -161,13 +191,15 @@ impl Growth {
 /// INTERNAL when the database fails.
 pub async fn rebuild(change: &Change, months: Months) -> Result<()> {
     let tx = change.tx();
-    tx.execute_unprepared(&format!("DELETE FROM revenue_month WHERE {}", months.hold("month"))).await?;
+    tx.execute_unprepared(&format!("DELETE FROM revenue_month WHERE {}", months.hold("month")))
+        .await?;
     let select = select(tx.get_database_backend(), months);
     tx.execute_unprepared(&format!("INSERT INTO revenue_month ({COLUMNS}) {select}")).await?;
     Ok(())
 }
 
-/// Recalculates every row of these months, by month and activity; the stored rows must equal the result.
+/// Recalculates every row of these months, by month and activity; the stored rows must equal the
+/// result.
 ///
 /// # Errors
 /// INTERNAL when the database fails.

@@ -1,4 +1,5 @@
-//! Numbers of invoices and credit notes: gapless in each series, going on where imported history ends.
+//! Numbers of invoices and credit notes: gapless in each series, going on where imported history
+//! ends.
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
@@ -17,12 +18,14 @@ use crate::{database::rows, error::Result, swedish};
 
 /// Documents that are looked at for one whose number belongs to a series.
 const LATEST: u64 = 100;
-/// The most digits of a number that belongs to a series, as many as [`swedish::number_key`] tells apart.
+/// The most digits of a number that belongs to a series, as many as [`swedish::number_key`] tells
+/// apart.
 const DIGITS: usize = 12;
 /// The years that a series can be of.
 pub(super) const YEARS: RangeInclusive<u16> = 1990..=2199;
 
-/// The numbers that follow the last one of a series, for the transaction that asks for them and writes them: writers take turns.
+/// The numbers that follow the last one of a series, for the transaction that asks for them and
+/// writes them: writers take turns.
 #[derive(Clone, Debug)]
 pub(super) struct Numbers {
     series: String,
@@ -31,12 +34,17 @@ pub(super) struct Numbers {
 }
 
 impl Numbers {
-    /// Those of the series of this kind on this day of issue: that of the latest document until then, or else of any, or else `20260001` for
-    /// invoices and `K20260001` for credit notes. What begins with a year begins anew each year.
+    /// Those of the series of this kind on this day of issue: that of the latest document until
+    /// then, or else of any, or else `20260001` for invoices and `K20260001` for credit notes. What
+    /// begins with a year begins anew each year.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub(super) async fn of(db: &impl ConnectionTrait, kind: InvoiceKind, issued_on: NaiveDate) -> Result<Self> {
+    pub(super) async fn of(
+        db: &impl ConnectionTrait,
+        kind: InvoiceKind,
+        issued_on: NaiveDate,
+    ) -> Result<Self> {
         let letter = if kind == InvoiceKind::CreditNote { "K" } else { "" };
         let latest = match latest(db, kind, Some(issued_on)).await? {
             // Imported history may have a document of another series that is dated ahead.
@@ -45,7 +53,9 @@ impl Numbers {
         };
         let style = latest.as_deref().and_then(split);
         let (series, width) = match (style, &latest) {
-            (Some((series, _)), Some(number)) => (of_year(series, issued_on.year()), number.len() - series.len()),
+            (Some((series, _)), Some(number)) => {
+                (of_year(series, issued_on.year()), number.len() - series.len())
+            }
             _ => (format!("{letter}{}", issued_on.year()), 4),
         };
         let next = last_in(db, kind, &series).await?.map_or(1, |last| last + 1);
@@ -54,8 +64,11 @@ impl Numbers {
 
     /// The condition that a document of this kind has a number of the series.
     pub(super) fn is_of_series(&self) -> Condition {
-        let lies_in = |keys: RangeInclusive<String>| Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str());
-        let keys = keys_of(&self.series).into_iter().map(lies_in).fold(Condition::any(), Condition::add);
+        let lies_in = |keys: RangeInclusive<String>| {
+            Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str())
+        };
+        let keys =
+            keys_of(&self.series).into_iter().map(lies_in).fold(Condition::any(), Condition::add);
         Condition::all().add(keys).add_option(without_hyphen(&self.series))
     }
 
@@ -76,8 +89,13 @@ fn of_year(series: &str, year: i32) -> String {
     }
 }
 
-/// The number of the document of this kind that was issued last, on this day at the latest, among those of a series.
-async fn latest(db: &impl ConnectionTrait, kind: InvoiceKind, until: Option<NaiveDate>) -> Result<Option<String>> {
+/// The number of the document of this kind that was issued last, on this day at the latest, among
+/// those of a series.
+async fn latest(
+    db: &impl ConnectionTrait,
+    kind: InvoiceKind,
+    until: Option<NaiveDate>,
+) -> Result<Option<String>> {
     let select = Query::select()
         .column(Column::Number)
         .from(Entity)
@@ -92,14 +110,21 @@ async fn latest(db: &impl ConnectionTrait, kind: InvoiceKind, until: Option<Naiv
     Ok(found.into_iter().filter_map(|row| row.number).find(|number| split(number).is_some()))
 }
 
-/// The last place taken in a series, by one statement that looks at a row or two, however many numbers there are.
-async fn last_in(db: &impl ConnectionTrait, kind: InvoiceKind, series: &str) -> Result<Option<u64>> {
+/// The last place taken in a series, by one statement that looks at a row or two, however many
+/// numbers there are.
+async fn last_in(
+    db: &impl ConnectionTrait,
+    kind: InvoiceKind,
+    series: &str,
+) -> Result<Option<u64>> {
     let highest = |keys: RangeInclusive<String>| {
         let highest = Query::select()
             .column(Column::Number)
             .from(Entity)
             .and_where(Column::Kind.eq(kind))
-            .and_where(Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str()))
+            .and_where(
+                Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str()),
+            )
             .and_where_option(without_hyphen(series))
             .order_by(Column::NumberKey, Order::Desc)
             .order_by(Column::Id, Order::Desc)
@@ -115,7 +140,8 @@ async fn last_in(db: &impl ConnectionTrait, kind: InvoiceKind, series: &str) -> 
     Ok(number.as_deref().and_then(split).map(|(_, place)| place))
 }
 
-/// Leaves out `2027-0001`, whose key lies among those of plain numbers, unless the series has a hyphen itself.
+/// Leaves out `2027-0001`, whose key lies among those of plain numbers, unless the series has a
+/// hyphen itself.
 fn without_hyphen(series: &str) -> Option<Expr> {
     (!series.ends_with('-')).then(|| Column::Number.not_like("%-%"))
 }
@@ -124,31 +150,47 @@ fn without_hyphen(series: &str) -> Option<Expr> {
 fn keys_of(series: &str) -> Vec<RangeInclusive<String>> {
     let between = |first: u64, last: u64| {
         let letter = &series[..usize::from(series.starts_with('K'))];
-        swedish::number_key(&format!("{letter}{first}"))..=swedish::number_key(&format!("{letter}{last}"))
+        swedish::number_key(&format!("{letter}{first}"))
+            ..=swedish::number_key(&format!("{letter}{last}"))
     };
     if let Some(year) = series.strip_suffix('-') {
-        return vec![swedish::number_key(&format!("{year}-0"))..=swedish::number_key(&format!("{year}-{}", "9".repeat(DIGITS)))];
+        return vec![
+            swedish::number_key(&format!("{year}-0"))
+                ..=swedish::number_key(&format!("{year}-{}", "9".repeat(DIGITS))),
+        ];
     }
     let tens = |digits: usize| 10_u64.pow(u32::try_from(digits).unwrap_or_default());
     match series.trim_start_matches('K').parse::<u64>() {
         // A year and three digits or more.
-        Ok(year) => (3..=DIGITS - 4).map(|rest| between(year * tens(rest), (year + 1) * tens(rest) - 1)).collect(),
+        Ok(year) => (3..=DIGITS - 4)
+            .map(|rest| between(year * tens(rest), (year + 1) * tens(rest) - 1))
+            .collect(),
         // All that does not begin with a year.
         Err(_) => {
             let (first, last) = (u64::from(*YEARS.start()), u64::from(*YEARS.end()));
-            let around =
-                |rest: usize| [between(tens(rest + 3), first * tens(rest) - 1), between((last + 1) * tens(rest), tens(rest + 4) - 1)];
-            std::iter::once(between(0, tens(6) - 1)).chain((3..=DIGITS - 4).flat_map(around)).collect()
+            let around = |rest: usize| {
+                [
+                    between(tens(rest + 3), first * tens(rest) - 1),
+                    between((last + 1) * tens(rest), tens(rest + 4) - 1),
+                ]
+            };
+            std::iter::once(between(0, tens(6) - 1))
+                .chain((3..=DIGITS - 4).flat_map(around))
+                .collect()
         }
     }
 }
 
-/// The reference that an invoice with this number is paid with: the number's digits, a length digit unless the bank wants none, and a
-/// check digit. Null for a number with too many digits or none.
+/// The reference that an invoice with this number is paid with: the number's digits, a length digit
+/// unless the bank wants none, and a check digit. Null for a number with too many digits or none.
 #[must_use]
 pub(super) fn reference(number: &str, has_length_digit: bool) -> Option<String> {
     let base: String = number.chars().filter(char::is_ascii_digit).collect();
-    if has_length_digit { ocr(&base) } else { (!base.is_empty() && base.len() < 25).then(|| format!("{base}{}", luhn_digit(&base))) }
+    if has_length_digit {
+        ocr(&base)
+    } else {
+        (!base.is_empty() && base.len() < 25).then(|| format!("{base}{}", luhn_digit(&base)))
+    }
 }
 
 /// The last number seen in each series, and how many digits it had, as numbers come in order.
@@ -156,10 +198,12 @@ pub(super) fn reference(number: &str, has_length_digit: bool) -> Option<String> 
 pub(super) struct Series(HashMap<String, (u64, usize)>);
 
 impl Series {
-    /// The numbers missing before this one, when it is one of a gapless series: digits alone, or a year, a hyphen and digits.
+    /// The numbers missing before this one, when it is one of a gapless series: digits alone, or a
+    /// year, a hyphen and digits.
     pub(super) fn next(&mut self, number: &str) -> Option<String> {
         let (series, count) = split(number)?;
-        let (last, width) = self.0.insert(series.to_owned(), (count, number.len() - series.len()))?;
+        let (last, width) =
+            self.0.insert(series.to_owned(), (count, number.len() - series.len()))?;
         match count.saturating_sub(last) {
             0 | 1 => None,
             2 => Some(format!("{series}{:0width$}", last + 1)),
@@ -173,12 +217,14 @@ pub(super) fn series_of(number: &str) -> Option<&str> {
     split(number).map(|(series, _)| series)
 }
 
-/// A number's series and its place there. A number of digits that begins with a year is one of that year's: `20260042`. Those of
-/// credit notes may have a K before it.
+/// A number's series and its place there. A number of digits that begins with a year is one of that
+/// year's: `20260042`. Those of credit notes may have a K before it.
 fn split(number: &str) -> Option<(&str, u64)> {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let letters = usize::from(number.starts_with('K'));
-    let year = number.get(letters..letters + 4).filter(|year| is_digits(year) && YEARS.contains(&year.parse().unwrap_or(0)));
+    let year = number
+        .get(letters..letters + 4)
+        .filter(|year| is_digits(year) && YEARS.contains(&year.parse().unwrap_or(0)));
     let after = letters + 4;
     let series = match year {
         Some(_) if number[after..].starts_with('-') => &number[..=after],
@@ -212,30 +258,54 @@ mod tests {
             ("009", 2026, "010"),
         ] {
             let (series, place) = split(number).unwrap();
-            let mut numbers = Numbers { series: of_year(series, year), next: place + 1, width: number.len() - series.len() };
+            let mut numbers = Numbers {
+                series: of_year(series, year),
+                next: place + 1,
+                width: number.len() - series.len(),
+            };
             assert_eq!(numbers.take(), next);
         }
     }
 
     #[test]
     fn every_number_lies_where_its_series_is_looked_for() {
-        for number in
-            ["1", "009", "999999", "1000001", "1989999", "1990001", "20260042", "202610000", "219999999999", "2200001", "K2026001"]
-        {
+        for number in [
+            "1",
+            "009",
+            "999999",
+            "1000001",
+            "1989999",
+            "1990001",
+            "20260042",
+            "202610000",
+            "219999999999",
+            "2200001",
+            "K2026001",
+        ] {
             let (series, _) = split(number).unwrap();
             let key = swedish::number_key(number);
-            let lies_in = |series: &str| keys_of(series).iter().filter(|keys| keys.contains(&key)).count();
+            let lies_in =
+                |series: &str| keys_of(series).iter().filter(|keys| keys.contains(&key)).count();
             assert_eq!(lies_in(series), 1, "{number} of the series {series:?}");
-            for other in ["", "1990", "2026", "K2026", "2026-", "K2026-"].into_iter().filter(|other| *other != series) {
+            for other in ["", "1990", "2026", "K2026", "2026-", "K2026-"]
+                .into_iter()
+                .filter(|other| *other != series)
+            {
                 assert_eq!(lies_in(other), 0, "{number} of the series {other:?}");
             }
         }
         for (number, series) in [("2026-0042", "2026-"), ("K2026-123456789012", "K2026-")] {
             assert_eq!(split(number).map(|(series, _)| series), Some(series));
-            assert!(keys_of(series).iter().any(|keys| keys.contains(&swedish::number_key(number))), "{number}");
+            assert!(
+                keys_of(series).iter().any(|keys| keys.contains(&swedish::number_key(number))),
+                "{number}"
+            );
         }
         for series in ["", "2026", "K2026"] {
-            assert!(keys_of(series).windows(2).all(|pair| pair[0].end() < pair[1].start()), "{series:?}");
+            assert!(
+                keys_of(series).windows(2).all(|pair| pair[0].end() < pair[1].start()),
+                "{series:?}"
+            );
         }
     }
 
@@ -246,11 +316,20 @@ mod tests {
             numbers.iter().filter_map(|number| series.next(number)).collect::<Vec<_>>()
         };
         assert!(missing(&["1", "2", "3", "10", "11"]).contains(&"4 to 9".to_owned()));
-        assert!(missing(&["20240001", "20240002", "20250001", "20250002"]).is_empty(), "each year begins anew");
+        assert!(
+            missing(&["20240001", "20240002", "20250001", "20250002"]).is_empty(),
+            "each year begins anew"
+        );
         assert_eq!(missing(&["20249998", "20249999", "202410000", "202410002"]), ["202410001"]);
         assert_eq!(missing(&["2026-0001", "2026-0003"]), ["2026-0002"]);
-        assert!(missing(&["K2", "K10", "2026-x", "", "åäö", "12-3"]).is_empty(), "others make no series");
-        assert_eq!(missing(&["K20260001", "K20260003", "K2026-1", "K2026-3"]), ["K20260002", "K2026-2"]);
+        assert!(
+            missing(&["K2", "K10", "2026-x", "", "åäö", "12-3"]).is_empty(),
+            "others make no series"
+        );
+        assert_eq!(
+            missing(&["K20260001", "K20260003", "K2026-1", "K2026-3"]),
+            ["K20260002", "K2026-2"]
+        );
         assert_eq!(missing(&["1041", "1043"]), ["1042"]);
     }
 }

@@ -1,4 +1,5 @@
-//! Seller and buyer of invoices, as they are called on the day of issue, and what of it the register lacks.
+//! Seller and buyer of invoices, as they are called on the day of issue, and what of it the
+//! register lacks.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -46,8 +47,12 @@ impl Buyers {
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub(super) async fn load(db: &impl ConnectionTrait, buyers: impl IntoIterator<Item = Buyer>) -> Result<Self> {
-        let (mut members, mut organisations): (BTreeSet<MemberId>, BTreeSet<OrganisationId>) = Default::default();
+    pub(super) async fn load(
+        db: &impl ConnectionTrait,
+        buyers: impl IntoIterator<Item = Buyer>,
+    ) -> Result<Self> {
+        let (mut members, mut organisations): (BTreeSet<MemberId>, BTreeSet<OrganisationId>) =
+            Default::default();
         for buyer in buyers {
             match buyer {
                 Buyer::Member(id) => drop(members.insert(id)),
@@ -56,11 +61,14 @@ impl Buyers {
         }
         let (backend, mut found) = (db.get_database_backend(), HashMap::new());
         if !members.is_empty() {
-            let rows =
-                member::Entity::find().filter(among(backend, Expr::col(member::Column::Id), members.iter().copied())).all(db).await?;
+            let rows = member::Entity::find()
+                .filter(among(backend, Expr::col(member::Column::Id), members.iter().copied()))
+                .all(db)
+                .await?;
             let theirs = among(backend, Expr::col(member_billing::Column::MemberId), members);
             let billing = member_billing::Entity::find().filter(theirs).all(db).await?;
-            let mut billing: HashMap<_, _> = billing.into_iter().map(|row| (row.member_id, row)).collect();
+            let mut billing: HashMap<_, _> =
+                billing.into_iter().map(|row| (row.member_id, row)).collect();
             for row in rows {
                 let billing = billing.remove(&row.id).unwrap_or_default();
                 let known = Known {
@@ -78,7 +86,11 @@ impl Buyers {
         }
         if !organisations.is_empty() {
             let rows = organisation::Entity::find()
-                .filter(among(backend, Expr::col(organisation::Column::Id), organisations.iter().copied()))
+                .filter(among(
+                    backend,
+                    Expr::col(organisation::Column::Id),
+                    organisations.iter().copied(),
+                ))
                 .all(db)
                 .await?;
             for row in rows {
@@ -103,11 +115,18 @@ impl Buyers {
         self.0.contains_key(&buyer)
     }
 
-    /// One of them as an invoice has it, with what is lacking noted: an invoice must name the buyer and its address (mervärdesskattelag
-    /// 2023:200, 17 kap. 24 §), and a public body receives it by its organisation number and reference (Peppol BIS Billing 3).
+    /// One of them as an invoice has it, with what is lacking noted: an invoice must name the buyer
+    /// and its address (mervärdesskattelag 2023:200, 17 kap. 24 §), and a public body receives it
+    /// by its organisation number and reference (Peppol BIS Billing 3).
     ///
-    /// The references of the invoice `row` go before those of the billing details. Peppol takes a buyer's reference or an order reference.
-    pub(super) fn buyer(&self, buyer: Buyer, row: &invoice::Model, lacks: &mut Faults) -> document::Buyer {
+    /// The references of the invoice `row` go before those of the billing details. Peppol takes a
+    /// buyer's reference or an order reference.
+    pub(super) fn buyer(
+        &self,
+        buyer: Buyer,
+        row: &invoice::Model,
+        lacks: &mut Faults,
+    ) -> document::Buyer {
         let known = self.0.get(&buyer).cloned().unwrap_or_default();
         let change = match buyer {
             Buyer::Member(_) => "memberUpdate",
@@ -119,21 +138,29 @@ impl Buyers {
                 String::new()
             })
         };
-        // One abroad has none. Its invoices would need reverse charge or what is outside the scope of VAT, and the register issues neither to it.
-        let what =
-            "an organisation number (a Swedish one: a buyer abroad can't be invoiced from the register, but in the bookkeeping program)";
-        let number = need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", what);
+        // One abroad has none. Its invoices would need reverse charge or what is outside the scope
+        // of VAT, and the register issues neither to it.
+        let what = "an organisation number (a Swedish one: a buyer abroad can't be invoiced from the register, but in the bookkeeping program)";
+        let number =
+            need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", what);
         let own_reference = row.buyer_reference.clone().or_else(|| known.reference.clone());
-        let reference = own_reference.or_else(|| row.order_reference.as_ref().map(|_| String::new()));
-        let reference = need(reference, "buyer.billing.buyerReference", "a buyer's reference (Er referens)");
-        let address_line = need(known.address_line.clone(), "buyer.billing.addressLine", "an address");
-        let postal_code = need(known.postal_code.clone(), "buyer.billing.postalCode", "a postal code");
+        let reference =
+            own_reference.or_else(|| row.order_reference.as_ref().map(|_| String::new()));
+        let reference =
+            need(reference, "buyer.billing.buyerReference", "a buyer's reference (Er referens)");
+        let address_line =
+            need(known.address_line.clone(), "buyer.billing.addressLine", "an address");
+        let postal_code =
+            need(known.postal_code.clone(), "buyer.billing.postalCode", "a postal code");
         let city = need(known.city.clone(), "buyer.billing.city", "a city");
         // What the invoice itself says is checked with its other texts.
         let no_text = String::new();
         for (path, text) in [
             ("buyer.name", &known.name),
-            ("buyer.billing.buyerReference", if row.buyer_reference.is_some() { &no_text } else { &reference }),
+            (
+                "buyer.billing.buyerReference",
+                if row.buyer_reference.is_some() { &no_text } else { &reference },
+            ),
             ("buyer.billing.addressLine", &address_line),
             ("buyer.billing.city", &city),
         ] {
@@ -143,7 +170,10 @@ impl Buyers {
         }
         // The register has taken others in its time, and what is issued stands for ever.
         if let Some(Err(fault)) = known.peppol_id.as_deref().map(check_peppol_id) {
-            lacks.add("buyer.billing.peppolId", format!("{fault}; correct that of {} with {change}", known.name));
+            lacks.add(
+                "buyer.billing.peppolId",
+                format!("{fault}; correct that of {} with {change}", known.name),
+            );
         }
         document::Buyer {
             peppol_id: known.peppol_id.clone().unwrap_or_else(|| participant(&number)),
@@ -174,7 +204,10 @@ impl Buyers {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn names(db: &Database, buyers: impl IntoIterator<Item = Buyer>) -> Result<HashMap<Buyer, String>> {
+pub async fn names(
+    db: &Database,
+    buyers: impl IntoIterator<Item = Buyer>,
+) -> Result<HashMap<Buyer, String>> {
     let found = Buyers::load(db.read(), buyers).await?;
     Ok(found.0.into_iter().map(|(buyer, known)| (buyer, known.name)).collect())
 }
@@ -184,12 +217,15 @@ fn participant(org_number: &str) -> String {
     format!("0007:{}", org_number.replace('-', ""))
 }
 
-/// The network as the seller, with what its settings lack noted. `is_taxed` says that the invoice has lines within the scope of VAT,
-/// which takes a seller that is registered for it.
+/// The network as the seller, with what its settings lack noted. `is_taxed` says that the invoice
+/// has lines within the scope of VAT, which takes a seller that is registered for it.
 pub(super) fn seller(network: &Network, is_taxed: bool, lacks: &mut Faults) -> document::Seller {
     let mut need = |value: Option<&String>, name: &str| {
         value.cloned().unwrap_or_else(|| {
-            lacks.add(format!("network.{name}"), "is not set, and must be before invoices can be issued; set it in samregister.toml");
+            lacks.add(
+                format!("network.{name}"),
+                "is not set, and must be before invoices can be issued; set it in samregister.toml",
+            );
             String::new()
         })
     };

@@ -1,14 +1,17 @@
 //! Attribution: what of the payments of an invoice lies on which of its lines, by day.
 //!
-//! The rule. At the end of a day all that is paid of an invoice so far lies on its lines pro rata on what each has left, with VAT, after
-//! the credit notes so far; the öre that rounding leaves over goes to the largest line, and each line's part is divided into net and VAT as
-//! what it has left is. Once the payments cover what the lines have left, each line has got just that, net and VAT to the öre. What came
-//! in beyond it lies on no line: an overpayment is a debt to the payer, and the rounding to whole kronor (öresavrundning) is booked by
-//! itself. Neither is revenue, and neither holds VAT.
+//! The rule. At the end of a day all that is paid of an invoice so far lies on its lines pro rata
+//! on what each has left, with VAT, after the credit notes so far; the öre that rounding leaves
+//! over goes to the largest line, and each line's part is divided into net and VAT as what it has
+//! left is. Once the payments cover what the lines have left, each line has got just that, net and
+//! VAT to the öre. What came in beyond it lies on no line: an overpayment is a debt to the payer,
+//! and the rounding to whole kronor (öresavrundning) is booked by itself. Neither is revenue, and
+//! neither holds VAT.
 //!
-//! What a day changes of this counts on that day. So a credit note, which takes what was paid of a line to the lines that still have
-//! something left, or to none, does it in its own month: what was reported of earlier ones stays true, and in the end it makes no
-//! difference whether an invoice was paid or credited first. Only what is booked on an earlier day changes what counted since.
+//! What a day changes of this counts on that day. So a credit note, which takes what was paid of a
+//! line to the lines that still have something left, or to none, does it in its own month: what was
+//! reported of earlier ones stays true, and in the end it makes no difference whether an invoice
+//! was paid or credited first. Only what is booked on an earlier day changes what counted since.
 
 use std::{
     cmp::{max, min},
@@ -76,8 +79,16 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
             take(&invoice.lines, &mut left, &note.lines);
             rounding = rounding - note.row.rounding;
         }
-        paid += invoice.payments.iter().filter(|payment| payment.day_in_books() == day).map(|payment| payment.amount).sum();
-        paid += refunds(invoice).filter(|refund| refund.day_in_books() == day).map(|refund| -refund.amount).sum();
+        paid += invoice
+            .payments
+            .iter()
+            .filter(|payment| payment.day_in_books() == day)
+            .map(|payment| payment.amount)
+            .sum();
+        paid += refunds(invoice)
+            .filter(|refund| refund.day_in_books() == day)
+            .map(|refund| -refund.amount)
+            .sum();
         let now = spread(paid, &left, rounding);
         let beyond_now = paid - now.iter().map(|share| share.gross()).sum();
         let mut note = |position: i32, net: Money, vat: Money| {
@@ -104,20 +115,29 @@ fn order(note: &Whole) -> (Option<NaiveDate>, &str, InvoiceId) {
     (note.row.issued_on, &note.row.number_key, note.row.id)
 }
 
-/// Takes what the lines of a credit note credit from what the lines of its invoice have left. A line that does not say what it credits,
-/// as those of imported ones, takes from the lines of its own rate, those of its activity and agreement first, and from none beyond what
-/// they have.
+/// Takes what the lines of a credit note credit from what the lines of its invoice have left. A
+/// line that does not say what it credits, as those of imported ones, takes from the lines of its
+/// own rate, those of its activity and agreement first, and from none beyond what they have.
 pub fn take(lines: &[invoice_line::Model], left: &mut [Share], credits: &[invoice_line::Model]) {
     for credit in credits {
         match lines.iter().position(|own| Some(own.id) == credit.credits_line_id) {
-            Some(place) => left[place] = Share { net: left[place].net - credit.net, vat: left[place].vat - credit.vat },
+            Some(place) => {
+                left[place] =
+                    Share { net: left[place].net - credit.net, vat: left[place].vat - credit.vat }
+            }
             None => take_from_alike(lines, left, credit),
         }
     }
 }
 
-fn take_from_alike(lines: &[invoice_line::Model], left: &mut [Share], credit: &invoice_line::Model) {
-    let is_alike = |own: &invoice_line::Model| (own.activity_id, own.agreement_id) == (credit.activity_id, credit.agreement_id);
+fn take_from_alike(
+    lines: &[invoice_line::Model],
+    left: &mut [Share],
+    credit: &invoice_line::Model,
+) {
+    let is_alike = |own: &invoice_line::Model| {
+        (own.activity_id, own.agreement_id) == (credit.activity_id, credit.agreement_id)
+    };
     let order = (0..lines.len()).filter(|&place| lines[place].vat_rate == credit.vat_rate);
     let (alike, others): (Vec<_>, Vec<_>) = order.partition(|&place| is_alike(&lines[place]));
     let mut taken = Money::ZERO;
@@ -134,7 +154,8 @@ fn take_from_alike(lines: &[invoice_line::Model], left: &mut [Share], credit: &i
     }
 }
 
-/// What lies on each line of all that is paid, when the lines have this left and the rounding of the document is this.
+/// What lies on each line of all that is paid, when the lines have this left and the rounding of
+/// the document is this.
 fn spread(paid: Money, left: &[Share], rounding: Money) -> Vec<Share> {
     let all: Money = left.iter().map(|share| share.gross()).sum();
     if paid <= Money::ZERO {
@@ -151,10 +172,12 @@ fn spread(paid: Money, left: &[Share], rounding: Money) -> Vec<Share> {
     pro_rata(paid, all, left).into_iter().zip(left).map(part_of).collect()
 }
 
-/// Parts of a sum, which is more than nought and less than `all`, on what is left. None is beyond its line: what rounding leaves over goes
-/// to the largest, and what that has no room for to the next.
+/// Parts of a sum, which is more than nought and less than `all`, on what is left. None is beyond
+/// its line: what rounding leaves over goes to the largest, and what that has no room for to the
+/// next.
 fn pro_rata(sum: Money, all: Money, left: &[Share]) -> Vec<Money> {
-    let mut parts: Vec<Money> = left.iter().map(|share| sum.times(share.gross().0, all.0).unwrap_or_default()).collect();
+    let mut parts: Vec<Money> =
+        left.iter().map(|share| sum.times(share.gross().0, all.0).unwrap_or_default()).collect();
     let mut rest = sum - parts.iter().copied().sum();
     let mut places: Vec<usize> = (0..left.len()).collect();
     places.sort_by_key(|&place| (std::cmp::Reverse(left[place].gross().0.abs()), place));
@@ -170,8 +193,8 @@ fn pro_rata(sum: Money, all: Money, left: &[Share]) -> Vec<Money> {
     parts
 }
 
-/// Works out the attribution of these invoices anew from what is written of them, writes where it differs, and answers what that
-/// changes of the totals by month, which is for the caller to write.
+/// Works out the attribution of these invoices anew from what is written of them, writes where it
+/// differs, and answers what that changes of the totals by month, which is for the caller to write.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -181,19 +204,37 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Gr
     let all: Vec<InvoiceId> = invoices.iter().copied().collect();
     for ids in all.chunks(CHUNK) {
         let theirs = among(backend, Expr::col(payment::Column::InvoiceId), ids.iter().copied());
-        let select = Query::select().distinct().column(payment::Column::InvoiceId).from(payment::Entity).and_where(theirs).take();
+        let select = Query::select()
+            .distinct()
+            .column(payment::Column::InvoiceId)
+            .from(payment::Entity)
+            .and_where(theirs)
+            .take();
         // Most credit notes are of invoices that nobody has paid.
-        let paid = tx.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<BTreeSet<InvoiceId>>>()?;
+        let paid = tx
+            .query_all(&select)
+            .await?
+            .iter()
+            .map(|row| Ok(row.try_get_by_index(0)?))
+            .collect::<Result<BTreeSet<InvoiceId>>>()?;
         if paid.is_empty() {
             continue;
         }
-        let (wholes, notes) = (aggregate::by_ids(tx, &paid).await?, credit::notes_of(tx, paid.clone()).await?);
+        let (wholes, notes) =
+            (aggregate::by_ids(tx, &paid).await?, credit::notes_of(tx, paid.clone()).await?);
         let mut stored = stored(tx, paid.iter().copied()).await?;
         let (mut outdated, mut rows) = (Vec::new(), Vec::new());
         for (id, whole) in &wholes {
-            let (old, new) = (stored.remove(id).unwrap_or_default(), moves(whole, notes.get(id).map(Vec::as_slice).unwrap_or_default()));
+            let (old, new) = (
+                stored.remove(id).unwrap_or_default(),
+                moves(whole, notes.get(id).map(Vec::as_slice).unwrap_or_default()),
+            );
             let differs = |key: &&(NaiveDate, i32)| old.get(*key) != new.get(*key);
-            let Some(since) = old.keys().chain(new.keys()).filter(differs).map(|(day, _)| *day).min() else { continue };
+            let Some(since) =
+                old.keys().chain(new.keys()).filter(differs).map(|(day, _)| *day).min()
+            else {
+                continue;
+            };
             if old.range((since, i32::MIN)..).next().is_some() {
                 outdated.push((*id, since));
             }
@@ -202,11 +243,19 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Gr
             }
             for (key @ (counted_on, position), share) in new.range((since, i32::MIN)..) {
                 growth.attribute(*key, &whole.lines, *share);
-                rows.push(Model { invoice_id: *id, counted_on: *counted_on, position: *position, net: share.net, vat: share.vat });
+                rows.push(Model {
+                    invoice_id: *id,
+                    counted_on: *counted_on,
+                    position: *position,
+                    net: share.net,
+                    vat: share.vat,
+                });
             }
         }
         for outdated in outdated.chunks(SIDE_BY_SIDE) {
-            let since = |(id, since): &(InvoiceId, NaiveDate)| Column::InvoiceId.eq(*id).and(Column::CountedOn.gte(*since));
+            let since = |(id, since): &(InvoiceId, NaiveDate)| {
+                Column::InvoiceId.eq(*id).and(Column::CountedOn.gte(*since))
+            };
             let any = outdated.iter().map(since).fold(Condition::any(), Condition::add);
             Entity::delete_many().filter(any).exec(tx).await?;
         }
@@ -219,13 +268,20 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Gr
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn stored(db: &impl ConnectionTrait, invoices: impl IntoIterator<Item = InvoiceId>) -> Result<HashMap<InvoiceId, Moves>> {
+pub async fn stored(
+    db: &impl ConnectionTrait,
+    invoices: impl IntoIterator<Item = InvoiceId>,
+) -> Result<HashMap<InvoiceId, Moves>> {
     let mut stored: HashMap<InvoiceId, Moves> = HashMap::new();
     let columns = Model::every_column();
     let theirs = among(db.get_database_backend(), Expr::col(Column::InvoiceId), invoices);
-    let select = Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
+    let select =
+        Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
     for row in rows::<Model>(db, &select, &columns).await? {
-        stored.entry(row.invoice_id).or_default().insert((row.counted_on, row.position), Share { net: row.net, vat: row.vat });
+        stored
+            .entry(row.invoice_id)
+            .or_default()
+            .insert((row.counted_on, row.position), Share { net: row.net, vat: row.vat });
     }
     Ok(stored)
 }
@@ -266,7 +322,11 @@ mod tests {
     }
 
     fn pay(invoice: &mut Whole, on: &str, amount: i64) {
-        let payment = payment::Model { received_on: day(on), amount: Money(amount), ..payment::Model::default() };
+        let payment = payment::Model {
+            received_on: day(on),
+            amount: Money(amount),
+            ..payment::Model::default()
+        };
         invoice.payments.push(payment);
     }
 
@@ -276,10 +336,18 @@ mod tests {
         let line = |(own, net): (&invoice_line::Model, &i64)| invoice_line::Model {
             credits_line_id: Some(own.id),
             net: Money(*net),
-            vat: if Money(*net) == own.net { own.vat } else { Money(*net).times(own.vat_rate.percent(), 100).unwrap() },
+            vat: if Money(*net) == own.net {
+                own.vat
+            } else {
+                Money(*net).times(own.vat_rate.percent(), 100).unwrap()
+            },
             ..own.clone()
         };
-        let row = invoice::Model { kind: InvoiceKind::CreditNote, issued_on: Some(day(on)), ..invoice::Model::default() };
+        let row = invoice::Model {
+            kind: InvoiceKind::CreditNote,
+            issued_on: Some(day(on)),
+            ..invoice::Model::default()
+        };
         Whole { row, lines: taken.map(line).collect(), ..Whole::default() }
     }
 
@@ -298,10 +366,14 @@ mod tests {
     #[test]
     fn a_part_payment_lies_pro_rata_and_the_last_ore_on_the_largest() {
         use VatRate::{Standard25, Zero};
-        let mut invoice = invoice(&[(1_000_000, Standard25), (500_000, Standard25), (200_000, Zero)], 0);
+        let mut invoice =
+            invoice(&[(1_000_000, Standard25), (500_000, Standard25), (200_000, Zero)], 0);
         pay(&mut invoice, "2026-01-01", 100_000);
         // 100 000 / 2 075 000 of each line: 60 240.96 and 30 120.48 and 9 638.55.
-        assert_eq!(lies(&invoice, &moves(&invoice, &[]), END), [share(0, 0), share(48_193, 12_048), share(24_096, 6_024), share(9_639, 0)]);
+        assert_eq!(
+            lies(&invoice, &moves(&invoice, &[]), END),
+            [share(0, 0), share(48_193, 12_048), share(24_096, 6_024), share(9_639, 0)]
+        );
         pay(&mut invoice, "2026-01-02", 1_975_000);
         let whole: Vec<Share> = [Share::default()].into_iter().chain(invoice.shares()).collect();
         assert_eq!(lies(&invoice, &moves(&invoice, &[]), END), whole);
@@ -309,12 +381,19 @@ mod tests {
 
     #[test]
     fn no_line_gets_more_than_it_has_left() {
-        // Each of ten öre is 0.4 of one, and the four that rounding leaves over have no room on the first.
+        // Each of ten öre is 0.4 of one, and the four that rounding leaves over have no room on the
+        // first.
         let left = vec![share(1, 0); 10];
         let parts = pro_rata(Money(4), Money(10), &left);
-        assert_eq!(parts.iter().map(|part| part.0).collect::<Vec<_>>(), [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]);
+        assert_eq!(
+            parts.iter().map(|part| part.0).collect::<Vec<_>>(),
+            [1, 1, 1, 1, 0, 0, 0, 0, 0, 0]
+        );
         let parts = pro_rata(Money(6), Money(10), &left);
-        assert_eq!(parts.iter().map(|part| part.0).collect::<Vec<_>>(), [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]);
+        assert_eq!(
+            parts.iter().map(|part| part.0).collect::<Vec<_>>(),
+            [0, 0, 0, 0, 1, 1, 1, 1, 1, 1]
+        );
     }
 
     #[test]
@@ -324,19 +403,28 @@ mod tests {
         let mut first = invoice(&lines, 0);
         let credit = note(&first, "2026-02-01", &[0, 80_000]);
         pay(&mut first, "2026-03-01", 100_000);
-        assert_eq!(lies(&first, &moves(&first, &[credit]), END), [share(0, 0), share(80_000, 20_000), share(0, 0)]);
+        assert_eq!(
+            lies(&first, &moves(&first, &[credit]), END),
+            [share(0, 0), share(80_000, 20_000), share(0, 0)]
+        );
         // Paid in half, then credited: it moves from the one to the other.
         let mut half = invoice(&lines, 0);
         pay(&mut half, "2026-01-15", 100_000);
         let credit = note(&half, "2026-02-01", &[0, 80_000]);
         let found = moves(&half, &[credit]);
-        assert_eq!(lies(&half, &found, "2026-01-31"), [share(0, 0), share(40_000, 10_000), share(40_000, 10_000)]);
+        assert_eq!(
+            lies(&half, &found, "2026-01-31"),
+            [share(0, 0), share(40_000, 10_000), share(40_000, 10_000)]
+        );
         assert_eq!(lies(&half, &found, END), [share(0, 0), share(80_000, 20_000), share(0, 0)]);
         // Paid whole, then credited: it is owed back.
         let mut whole = invoice(&lines, 0);
         pay(&mut whole, "2026-01-15", 200_000);
         let credit = note(&whole, "2026-02-01", &[0, 80_000]);
-        assert_eq!(lies(&whole, &moves(&whole, &[credit]), END), [share(100_000, 0), share(80_000, 20_000), share(0, 0)]);
+        assert_eq!(
+            lies(&whole, &moves(&whole, &[credit]), END),
+            [share(100_000, 0), share(80_000, 20_000), share(0, 0)]
+        );
     }
 
     #[test]
@@ -344,22 +432,35 @@ mod tests {
         let mut twice = invoice(&[(80_000, VatRate::Standard25)], 0);
         pay(&mut twice, "2026-01-01", 100_000);
         pay(&mut twice, "2026-02-01", 100_000);
-        assert_eq!(lies(&twice, &moves(&twice, &[]), END), [share(100_000, 0), share(80_000, 20_000)]);
+        assert_eq!(
+            lies(&twice, &moves(&twice, &[]), END),
+            [share(100_000, 0), share(80_000, 20_000)]
+        );
         let mut deducted = invoice(&[(1_000_000, VatRate::Zero), (-900_000, VatRate::Zero)], 0);
         pay(&mut deducted, "2026-01-01", 200_000);
-        assert_eq!(lies(&deducted, &moves(&deducted, &[]), END), [share(100_000, 0), share(1_000_000, 0), share(-900_000, 0)]);
+        assert_eq!(
+            lies(&deducted, &moves(&deducted, &[]), END),
+            [share(100_000, 0), share(1_000_000, 0), share(-900_000, 0)]
+        );
         for (net, rounding) in [(864_850, 37), (864_820, -25)] {
             let mut rounded = invoice(&[(net, VatRate::Standard25)], rounding);
             let own = rounded.shares()[0];
             let total = rounded.row.total.0;
             pay(&mut rounded, "2026-01-01", total);
-            assert_eq!(lies(&rounded, &moves(&rounded, &[]), END), [share(rounding, 0), own], "{net}");
+            assert_eq!(
+                lies(&rounded, &moves(&rounded, &[]), END),
+                [share(rounding, 0), own],
+                "{net}"
+            );
         }
     }
 
     #[test]
     fn a_reversal_takes_from_each_line_what_the_payment_gave() {
-        let mut invoice = invoice(&[(33, VatRate::Standard25), (33, VatRate::Standard25), (7, VatRate::Standard25)], 0);
+        let mut invoice = invoice(
+            &[(33, VatRate::Standard25), (33, VatRate::Standard25), (7, VatRate::Standard25)],
+            0,
+        );
         pay(&mut invoice, "2026-01-01", 50);
         pay(&mut invoice, "2026-01-02", -50);
         pay(&mut invoice, "2026-01-03", 200);
@@ -370,9 +471,16 @@ mod tests {
 
     #[test]
     fn credits_that_name_no_line_take_vat_with_them() {
-        let original = invoice(&[(100, VatRate::Standard25), (300, VatRate::Standard25), (50, VatRate::Reduced6)], 0);
+        let original = invoice(
+            &[(100, VatRate::Standard25), (300, VatRate::Standard25), (50, VatRate::Reduced6)],
+            0,
+        );
         let mut imported = note(&original, "2026-02-01", &[0, 300]);
-        imported.lines[0] = invoice_line::Model { credits_line_id: None, activity_id: None, ..imported.lines[0].clone() };
+        imported.lines[0] = invoice_line::Model {
+            credits_line_id: None,
+            activity_id: None,
+            ..imported.lines[0].clone()
+        };
         let mut left = original.shares();
         take(&original.lines, &mut left, &imported.lines);
         assert_eq!(left, [share(0, 0), share(100, 25), share(50, 3)]);
@@ -385,7 +493,9 @@ mod tests {
             let rates = [VatRate::Standard25, VatRate::Reduced6, VatRate::Zero];
             let count = random.random_range(1..=4);
             // Some are deductions.
-            let lines: Vec<_> = (0..count).map(|_| (random.random_range(-5_000..30_000), rates[random.random_range(0..3)])).collect();
+            let lines: Vec<_> = (0..count)
+                .map(|_| (random.random_range(-5_000..30_000), rates[random.random_range(0..3)]))
+                .collect();
             let mut invoice = invoice(&lines, random.random_range(-49..=50));
             let on = |random: &mut StdRng| format!("2026-01-{:02}", random.random_range(1..=28));
             let mut notes = Vec::new();
@@ -393,7 +503,13 @@ mod tests {
             for _ in 0..random.random_range(0..3) {
                 let nets: Vec<i64> = left
                     .iter()
-                    .map(|left| if random.random_bool(0.4) { 0 } else { random.random_range(min(0, *left)..=max(0, *left)) })
+                    .map(|left| {
+                        if random.random_bool(0.4) {
+                            0
+                        } else {
+                            random.random_range(min(0, *left)..=max(0, *left))
+                        }
+                    })
                     .collect();
                 left = left.iter().zip(&nets).map(|(left, net)| left - net).collect();
                 notes.push(note(&invoice, &on(&mut random), &nets));
@@ -407,20 +523,34 @@ mod tests {
             for last in 1..=28 {
                 let until = format!("2026-01-{last:02}");
                 let by = |on: NaiveDate| on <= day(&until);
-                let paid: Money = invoice.payments.iter().filter(|payment| by(payment.received_on)).map(|payment| payment.amount).sum();
+                let paid: Money = invoice
+                    .payments
+                    .iter()
+                    .filter(|payment| by(payment.received_on))
+                    .map(|payment| payment.amount)
+                    .sum();
                 let now = lies(&invoice, &found, &until);
-                assert_eq!(now.iter().map(|share| share.gross()).sum::<Money>(), paid, "every öre lies somewhere");
+                assert_eq!(
+                    now.iter().map(|share| share.gross()).sum::<Money>(),
+                    paid,
+                    "every öre lies somewhere"
+                );
                 let mut left = invoice.shares();
                 for note in notes.iter().filter(|note| note.row.issued_on.is_some_and(by)) {
                     take(&invoice.lines, &mut left, &note.lines);
                 }
                 let all: Money = left.iter().map(|share| share.gross()).sum();
                 for (now, left) in now[1..].iter().zip(&left) {
-                    let (low, high) = (min(left.gross(), Money::ZERO), max(left.gross(), Money::ZERO));
+                    let (low, high) =
+                        (min(left.gross(), Money::ZERO), max(left.gross(), Money::ZERO));
                     assert!((low..=high).contains(&now.gross()), "{now:?} of {left:?}");
                 }
                 if now[0].net > Money::ZERO {
-                    assert_eq!(now[1..].to_vec(), left, "what lies on no line has no line to lie on");
+                    assert_eq!(
+                        now[1..].to_vec(),
+                        left,
+                        "what lies on no line has no line to lie on"
+                    );
                 }
                 assert!(now[0].net >= min(invoice.row.rounding, Money::ZERO), "{now:?} of {all}");
             }
@@ -428,13 +558,18 @@ mod tests {
             let mut other = invoice.clone();
             other.payments.shuffle(&mut random);
             notes.reverse();
-            if notes.iter().map(|note| note.row.issued_on).collect::<BTreeSet<_>>().len() == notes.len() {
+            if notes.iter().map(|note| note.row.issued_on).collect::<BTreeSet<_>>().len()
+                == notes.len()
+            {
                 assert_eq!(moves(&other, &notes), found);
             }
             pay(&mut other, "2026-02-01", 77);
             notes.push(note(&invoice, "2026-02-02", &left));
             let later = moves(&other, &notes);
-            assert_eq!(later.range(..(day("2026-02-01"), 0)).collect::<Vec<_>>(), found.iter().collect::<Vec<_>>());
+            assert_eq!(
+                later.range(..(day("2026-02-01"), 0)).collect::<Vec<_>>(),
+                found.iter().collect::<Vec<_>>()
+            );
         }
     }
 }

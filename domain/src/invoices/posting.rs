@@ -1,7 +1,8 @@
 //! Booking: payments put on invoices within a change, with all that follows from them.
 //!
-//! A payment with an earlier day changes what counted since, so that an invoice is looked at as a whole: its settlement, what lies on
-//! its lines and the totals by month are worked out anew and what differs is written.
+//! A payment with an earlier day changes what counted since, so that an invoice is looked at as a
+//! whole: its settlement, what lies on its lines and the totals by month are worked out anew and
+//! what differs is written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -14,7 +15,9 @@ use ::entity::{
     payment,
 };
 use chrono::NaiveDate;
-use sea_orm::{ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel};
+use sea_orm::{
+    ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel,
+};
 
 use super::{
     adjustments::uncovered,
@@ -24,7 +27,8 @@ use super::{
 use crate::payments::record::order;
 use crate::{audit::Change, books::Closing, error::Result};
 
-/// Rows that are written by one statement: with their columns they stay below what a statement may bind.
+/// Rows that are written by one statement: with their columns they stay below what a statement may
+/// bind.
 const ROWS: usize = 250;
 
 /// Why a payment can't be booked on an invoice.
@@ -56,7 +60,13 @@ impl Booking {
         let after = by_ids(change.tx(), &invoices).await?;
         let before = after.iter().map(|(id, whole)| (*id, whole.clone())).collect();
         let closing = Closing::load(change.tx()).await?;
-        Ok(Self { before, after, credits: credits_of(change.tx(), invoices).await?, closing, write_off_limit: Money::ZERO })
+        Ok(Self {
+            before,
+            after,
+            credits: credits_of(change.tx(), invoices).await?,
+            closing,
+            write_off_limit: Money::ZERO,
+        })
     }
 
     /// Writes off differences up to a limit, once something is paid of an invoice.
@@ -92,10 +102,13 @@ impl Booking {
         match (whole.row.kind, whole.row.issued_on) {
             (InvoiceKind::CreditNote, _) => found.push(Obstacle::CreditNote),
             (InvoiceKind::Invoice, None) => found.push(Obstacle::Draft),
-            (InvoiceKind::Invoice, Some(issued_on)) if received_on < issued_on => found.push(Obstacle::IssuedOn(issued_on)),
+            (InvoiceKind::Invoice, Some(issued_on)) if received_on < issued_on => {
+                found.push(Obstacle::IssuedOn(issued_on))
+            }
             (InvoiceKind::Invoice, Some(_)) => {}
         }
-        // All that ever came in, reversed or not, so that no sum on the way can be too large either.
+        // All that ever came in, reversed or not, so that no sum on the way can be too large
+        // either.
         let came_in = whole
             .payments
             .iter()
@@ -107,7 +120,8 @@ impl Booking {
         found
     }
 
-    /// Books a payment on one of the invoices. One of a closed day gets the first open day in the books and stays what it is otherwise.
+    /// Books a payment on one of the invoices. One of a closed day gets the first open day in the
+    /// books and stays what it is otherwise.
     pub fn add(&mut self, mut payment: payment::Model) {
         payment.booked_on = self.closing.booked_on(payment.day_in_books()).or(payment.booked_on);
         if let Some(whole) = self.after.get_mut(&payment.invoice_id) {
@@ -115,9 +129,11 @@ impl Booking {
         }
     }
 
-    /// Adds a refund or a write-off of one of the invoices; one of a closed day as [`Self::add`] does a payment.
+    /// Adds a refund or a write-off of one of the invoices; one of a closed day as [`Self::add`]
+    /// does a payment.
     pub fn adjust(&mut self, mut adjustment: adjustment::Model) {
-        adjustment.booked_on = self.closing.booked_on(adjustment.day_in_books()).or(adjustment.booked_on);
+        adjustment.booked_on =
+            self.closing.booked_on(adjustment.day_in_books()).or(adjustment.booked_on);
         if let Some(whole) = self.after.get_mut(&adjustment.invoice_id) {
             whole.adjustments.push(adjustment);
         }
@@ -139,7 +155,8 @@ impl Booking {
             }
             after.payments.sort_by(|one, other| order(one).cmp(&order(other)));
             after.settle(credits);
-            let is_new = |payment: &&payment::Model| before.payments.iter().all(|old| old.id != payment.id);
+            let is_new =
+                |payment: &&payment::Model| before.payments.iter().all(|old| old.id != payment.id);
             added.extend(after.payments.iter().filter(is_new).cloned());
             adjusted.extend(after.adjustments.iter().skip(before.adjustments.len()).cloned());
             booked.insert(*id);

@@ -58,10 +58,13 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The requisitions that the viewer sees: all for those who see all invoices, and none for the others.
+/// The requisitions that the viewer sees: all for those who see all invoices, and none for the
+/// others.
 fn select(viewer: &Viewer) -> SelectStatement {
     let mut select = Query::select();
-    select.from(Entity).and_where_option((!viewer.sees(Realm::Invoices).all).then(|| Expr::cust("1 = 0")));
+    select
+        .from(Entity)
+        .and_where_option((!viewer.sees(Realm::Invoices).all).then(|| Expr::cust("1 = 0")));
     select
 }
 
@@ -69,9 +72,18 @@ fn select(viewer: &Viewer) -> SelectStatement {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[RequisitionId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[RequisitionId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
@@ -79,7 +91,12 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[RequisitionId], colum
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_agreements(db: &Database, viewer: &Viewer, agreements: &[AgreementId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn of_agreements(
+    db: &Database,
+    viewer: &Viewer,
+    agreements: &[AgreementId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
@@ -88,19 +105,32 @@ pub async fn of_agreements(db: &Database, viewer: &Viewer, agreements: &[Agreeme
     rows(db.read(), &select, columns).await
 }
 
-/// Issues a requisition for a signed cooperation agreement by which money comes in: it gets the next number of its year, and its content never
-/// changes. It is not dated before the latest requisition, nor before the agreement was signed. Its period lies within the agreement's term, and with the others of the agreement it asks for no more than the grant. `errors` are those
-/// that reading the input has found already.
+/// Issues a requisition for a signed cooperation agreement by which money comes in: it gets the
+/// next number of its year, and its content never changes. It is not dated before the latest
+/// requisition, nor before the agreement was signed. Its period lies within the agreement's term,
+/// and with the others of the agreement it asks for no more than the grant. `errors` are those that
+/// reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND for the agreement, INVALID naming every bad field and all that the network's settings
-/// lack, CONFLICT `NOT_A_GRANT`, `NOT_SIGNED`, `ALREADY_REQUISITIONED` for a period of the same agreement that another requisition has a day of, or
-/// `BEYOND_GRANT`.
-pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRequisition, mut errors: Faults) -> Result<RequisitionId> {
+/// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND for the agreement, INVALID
+/// naming every bad field and all that the network's settings lack, CONFLICT `NOT_A_GRANT`,
+/// `NOT_SIGNED`, `ALREADY_REQUISITIONED` for a period of the same agreement that another
+/// requisition has a day of, or `BEYOND_GRANT`.
+pub async fn issue(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    new: NewRequisition,
+    mut errors: Faults,
+) -> Result<RequisitionId> {
     // By the agreement, which who writes invoices alone may not see.
     viewer.require(Deed::KeepAccounts)?;
     errors.expect(new.amount > Money::ZERO, "input.amount", "must be above 0.00");
-    errors.expect(new.period_from <= new.period_to, "input.periodTo", "must not be before periodFrom");
+    errors.expect(
+        new.period_from <= new.period_to,
+        "input.periodTo",
+        "must not be before periodFrom",
+    );
     let description = errors.text("input.description", &new.description, TEXT);
     let reference = errors.optional_text("input.reference", new.reference.as_deref(), LINE);
     errors.settable("input.description", &description);
@@ -112,23 +142,41 @@ pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRe
     let issued_on = new.issued_on.unwrap_or(today);
     check_day(change.tx(), issued_on, today, &mut errors).await?;
     let agreement = agreement::Entity::find_by_id(new.agreement).one(change.tx()).await?;
-    if let Some(agreement) = agreement.as_ref().filter(|agreement| require_grant(agreement).is_ok()) {
+    if let Some(agreement) = agreement.as_ref().filter(|agreement| require_grant(agreement).is_ok())
+    {
         grant_ceiling::check_period(agreement, (new.period_from, new.period_to), &mut errors);
         if let Some(day) = agreement.signed_on.filter(|day| *day > issued_on) {
-            errors.add("input.issuedOn", format!("must not be before {day}, the day on which the agreement was signed"));
+            errors.add(
+                "input.issuedOn",
+                format!("must not be before {day}, the day on which the agreement was signed"),
+            );
         }
     }
     errors.finish()?;
-    let agreement = agreement.ok_or_else(|| Error::NotFound("there is no such agreement".into()))?;
+    let agreement =
+        agreement.ok_or_else(|| Error::NotFound("there is no such agreement".into()))?;
     require_grant(&agreement)?;
-    let buyer = agreement.member_id.map(Buyer::Member).or(agreement.organisation_id.map(Buyer::Organisation));
+    let buyer = agreement
+        .member_id
+        .map(Buyer::Member)
+        .or(agreement.organisation_id.map(Buyer::Organisation));
     let buyer = buyer.ok_or_else(|| Error::NotFound("there is no such counterparty".into()))?;
     let others = in_force(change.tx(), new.agreement).await?;
     refuse_overlap(&others, &new)?;
-    let asked: Vec<_> = others.iter().map(|row| ((row.period_from, row.period_to), row.amount)).collect();
-    grant_ceiling::require_within(db, &agreement, ((new.period_from, new.period_to), new.amount), &asked).await?;
+    let asked: Vec<_> =
+        others.iter().map(|row| ((row.period_from, row.period_to), row.amount)).collect();
+    grant_ceiling::require_within(
+        db,
+        &agreement,
+        ((new.period_from, new.period_to), new.amount),
+        &asked,
+    )
+    .await?;
 
-    let days = payment_terms::of(change.tx(), BTreeSet::from([agreement.id])).await?.remove(&agreement.id).and_then(|terms| terms.days);
+    let days = payment_terms::of(change.tx(), BTreeSet::from([agreement.id]))
+        .await?
+        .remove(&agreement.id)
+        .and_then(|terms| terms.days);
     let activity = match agreement.activity_id {
         Some(id) => activity::Entity::find_by_id(id).one(change.tx()).await?.map(|row| row.name),
         None => None,
@@ -158,7 +206,11 @@ pub async fn issue(db: &Database, viewer: &Viewer, network: &Network, new: NewRe
 ///
 /// # Errors
 /// INTERNAL when it can't be written as JSON.
-pub fn row_of(id: RequisitionId, agreement_id: AgreementId, document: &Requisition) -> Result<Model> {
+pub fn row_of(
+    id: RequisitionId,
+    agreement_id: AgreementId,
+    document: &Requisition,
+) -> Result<Model> {
     Ok(Model {
         id,
         number: document.number.clone(),
@@ -176,11 +228,19 @@ pub fn row_of(id: RequisitionId, agreement_id: AgreementId, document: &Requisiti
     })
 }
 
-/// Withdraws a requisition, as one that was issued by mistake. Its document and number stay, and its period can be requisitioned again.
+/// Withdraws a requisition, as one that was issued by mistake. Its document and number stay, and
+/// its period can be requisitioned again.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND, INVALID naming every bad field, CONFLICT `WITHDRAWN`.
-pub async fn withdraw(db: &Database, viewer: &Viewer, id: RequisitionId, reason: &str, mut errors: Faults) -> Result<RequisitionId> {
+/// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND, INVALID naming every bad field,
+/// CONFLICT `WITHDRAWN`.
+pub async fn withdraw(
+    db: &Database,
+    viewer: &Viewer,
+    id: RequisitionId,
+    reason: &str,
+    mut errors: Faults,
+) -> Result<RequisitionId> {
     viewer.require(Deed::KeepAccounts)?;
     let reason = errors.text("input.reason", reason, LINE);
     errors.finish()?;
@@ -188,39 +248,62 @@ pub async fn withdraw(db: &Database, viewer: &Viewer, id: RequisitionId, reason:
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
     if let Some(day) = before.withdrawn_on {
-        return Err(Error::conflict("WITHDRAWN", format!("{} was withdrawn on {day}", before.number)));
+        return Err(Error::conflict(
+            "WITHDRAWN",
+            format!("{} was withdrawn on {day}", before.number),
+        ));
     }
-    let after = Model { withdrawn_on: Some(day_of(change.at())), withdrawal_reason: Some(reason), ..before.clone() };
+    let after = Model {
+        withdrawn_on: Some(day_of(change.at())),
+        withdrawal_reason: Some(reason),
+        ..before.clone()
+    };
     audit::replace(&change, after.clone()).await?;
     change.record(Some(&before), Some(&after))?;
     change.commit_with(Outcome::of(id).with(after.agreement_id)).await?;
     Ok(id)
 }
 
-/// Returns the PDF of a requisition with its number, made from what was stored when it was issued; `None` if the viewer sees none with this id.
+/// Returns the PDF of a requisition with its number, made from what was stored when it was issued;
+/// `None` if the viewer sees none with this id.
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG`, or when the server has too much to do.
-pub async fn pdf_of(db: &Database, viewer: &Viewer, id: RequisitionId) -> Result<Option<(String, Pdf)>> {
-    let Some(row) = by_ids(db, viewer, &[id], &[Column::Id, Column::Number, Column::Content]).await?.pop() else { return Ok(None) };
+pub async fn pdf_of(
+    db: &Database,
+    viewer: &Viewer,
+    id: RequisitionId,
+) -> Result<Option<(String, Pdf)>> {
+    let Some(row) =
+        by_ids(db, viewer, &[id], &[Column::Id, Column::Number, Column::Content]).await?.pop()
+    else {
+        return Ok(None);
+    };
     let document: Requisition = serde_json::from_str(&row.content).map_err(Error::internal)?;
-    let pdf = worker_pool::run(&viewer.subject, move || rendered(&document, Some(TIME_LIMIT))).await?;
+    let pdf =
+        worker_pool::run(&viewer.subject, move || rendered(&document, Some(TIME_LIMIT))).await?;
     Ok(Some((row.number, pdf)))
 }
 
 fn require_grant(agreement: &agreement::Model) -> Result<()> {
     let number = agreement.number.as_deref().unwrap_or("the draft");
     if !is_grant(agreement) {
-        let message = format!("{number} is no cooperation agreement by which money comes in; invoice its fee instead");
+        let message = format!(
+            "{number} is no cooperation agreement by which money comes in; invoice its fee instead"
+        );
         return Err(Error::conflict("NOT_A_GRANT", message));
     }
     if agreement.signed_on.is_none() || agreement.withdrawn_on.is_some() {
-        return Err(Error::conflict("NOT_SIGNED", format!("{number} is not signed by both parties; a grant is requisitioned afterwards")));
+        return Err(Error::conflict(
+            "NOT_SIGNED",
+            format!("{number} is not signed by both parties; a grant is requisitioned afterwards"),
+        ));
     }
     Ok(())
 }
 
-/// Returns `true` if what an agreement brings in is a grant (bidrag) and no fee: it is never in the run of fees.
+/// Returns `true` if what an agreement brings in is a grant (bidrag) and no fee: it is never in the
+/// run of fees.
 #[must_use]
 pub fn is_grant(agreement: &agreement::Model) -> bool {
     agreement.is_grant()
@@ -228,28 +311,47 @@ pub fn is_grant(agreement: &agreement::Model) -> bool {
 
 /// Returns the requisitions of an agreement that are not withdrawn, in order of number.
 async fn in_force(tx: &impl ConnectionTrait, agreement: AgreementId) -> Result<Vec<Model>> {
-    let theirs = Entity::find().filter(Column::AgreementId.eq(agreement)).filter(Column::WithdrawnOn.is_null());
+    let theirs = Entity::find()
+        .filter(Column::AgreementId.eq(agreement))
+        .filter(Column::WithdrawnOn.is_null());
     Ok(theirs.order_by_asc(Column::Number).all(tx).await?)
 }
 
 fn refuse_overlap(others: &[Model], new: &NewRequisition) -> Result<()> {
-    let overlaps = |other: &&Model| other.period_from <= new.period_to && new.period_from <= other.period_to;
+    let overlaps =
+        |other: &&Model| other.period_from <= new.period_to && new.period_from <= other.period_to;
     let Some(other) = others.iter().find(overlaps) else { return Ok(()) };
     let Model { number, period_from, period_to, .. } = other;
-    let message =
-        format!("{number} asks for {period_from} to {period_to} already; give a period without these days, or withdraw that requisition");
+    let message = format!(
+        "{number} asks for {period_from} to {period_to} already; give a period without these days, or withdraw that requisition"
+    );
     Err(Error::conflict("ALREADY_REQUISITIONED", message))
 }
 
-/// Checks a day of issue: it is not after today, and not before the latest requisition of any year, since numbers follow days.
-async fn check_day(tx: &impl ConnectionTrait, issued_on: NaiveDate, today: NaiveDate, errors: &mut Faults) -> Result<()> {
+/// Checks a day of issue: it is not after today, and not before the latest requisition of any year,
+/// since numbers follow days.
+async fn check_day(
+    tx: &impl ConnectionTrait,
+    issued_on: NaiveDate,
+    today: NaiveDate,
+    errors: &mut Faults,
+) -> Result<()> {
     errors.expect(issued_on <= today, "input.issuedOn", "must not be after today");
-    let later = Entity::find().select_only().column(Column::IssuedOn).filter(Column::IssuedOn.gt(issued_on));
+    let later = Entity::find()
+        .select_only()
+        .column(Column::IssuedOn)
+        .filter(Column::IssuedOn.gt(issued_on));
     let later: Vec<NaiveDate> = later.into_tuple().all(tx).await?;
     // One that is dated after today is itself wrong, and stops only its own year.
-    let latest = later.into_iter().filter(|day| *day <= today || day.year() == issued_on.year()).max();
+    let latest =
+        later.into_iter().filter(|day| *day <= today || day.year() == issued_on.year()).max();
     if let Some(day) = latest {
-        errors.add("input.issuedOn", format!("must not be before {day}, the day of the latest requisition: numbers follow days"));
+        errors.add(
+            "input.issuedOn",
+            format!(
+                "must not be before {day}, the day of the latest requisition: numbers follow days"
+            ),
+        );
     }
     Ok(())
 }
@@ -257,7 +359,10 @@ async fn check_day(tx: &impl ConnectionTrait, issued_on: NaiveDate, today: Naive
 /// Returns the highest number of a year's requisitions; `None` if there are none.
 async fn last_serial(tx: &impl ConnectionTrait, year: i32) -> Result<Option<u64>> {
     let prefix = format!("R{year}-");
-    let select = Entity::find().select_only().column(Column::Number).filter(Column::Number.starts_with(&prefix));
+    let select = Entity::find()
+        .select_only()
+        .column(Column::Number)
+        .filter(Column::Number.starts_with(&prefix));
     let found: Vec<String> = select.into_tuple().all(tx).await?;
     Ok(found.iter().filter_map(|number| number.strip_prefix(&prefix)?.parse::<u64>().ok()).max())
 }

@@ -1,4 +1,5 @@
-//! Revenue accounts of lines that name none: by activity or fee, and by VAT treatment, since the VAT return is made of accounts.
+//! Revenue accounts of lines that name none: by activity or fee, and by VAT treatment, since the
+//! VAT return is made of accounts.
 
 use std::collections::HashMap;
 
@@ -26,7 +27,8 @@ pub struct LineAccounts {
 }
 
 impl LineAccounts {
-    /// Loads them: one statement when activities have accounts of their own in the settings, else none.
+    /// Loads them: one statement when activities have accounts of their own in the settings, else
+    /// none.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
@@ -50,14 +52,16 @@ impl LineAccounts {
         Ok(Self { accounts: network.accounts, of_activities })
     }
 
-    /// Returns the account of a line: of its activity, or else of all revenue, by its VAT treatment.
+    /// Returns the account of a line: of its activity, or else of all revenue, by its VAT
+    /// treatment.
     #[must_use]
     pub fn of_line(&self, activity: Option<ActivityId>, rate: VatRate) -> String {
         let own = activity.and_then(|activity| self.of_activities.get(&activity)).copied();
         own.unwrap_or_else(|| self.accounts.revenue_accounts()).at(rate).to_string()
     }
 
-    /// Returns the account of a member's fee: the one that the settings have for it, or else by its VAT treatment.
+    /// Returns the account of a member's fee: the one that the settings have for it, or else by its
+    /// VAT treatment.
     #[must_use]
     pub fn of_fee(&self, kind: ChargeKind, rate: VatRate) -> String {
         let own = match kind {
@@ -80,7 +84,13 @@ mod tests {
         let own = RevenueAccounts { at_25: 3051, ..accounts.revenue_accounts() };
         let apart = Accounts { revenue_outside_scope: Some(3981), ..accounts };
         let apart = LineAccounts { accounts: apart, of_activities: HashMap::new() };
-        assert_eq!((apart.of_line(None, VatRate::OutsideScope).as_str(), apart.of_line(None, VatRate::Exempt).as_str()), ("3981", "3044"));
+        assert_eq!(
+            (
+                apart.of_line(None, VatRate::OutsideScope).as_str(),
+                apart.of_line(None, VatRate::Exempt).as_str()
+            ),
+            ("3981", "3044")
+        );
         let known = LineAccounts { accounts, of_activities: HashMap::from([(bip, own)]) };
         for (rate, of_bip, of_others) in [
             (VatRate::Standard25, "3051", "3041"),
@@ -91,7 +101,10 @@ mod tests {
             (VatRate::OutsideScope, "3044", "3044"),
         ] {
             assert_eq!(known.of_line(Some(bip), rate), of_bip, "{rate:?}");
-            assert_eq!((known.of_line(Some(ActivityId::new()), rate), known.of_line(None, rate)), (of_others.into(), of_others.into()));
+            assert_eq!(
+                (known.of_line(Some(ActivityId::new()), rate), known.of_line(None, rate)),
+                (of_others.into(), of_others.into())
+            );
             assert_eq!(known.of_fee(ChargeKind::ServiceFee, rate), "3911");
             assert_eq!(known.of_fee(ChargeKind::MembershipFee, rate), of_others);
         }

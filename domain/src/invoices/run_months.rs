@@ -1,4 +1,5 @@
-//! Months of yearly fees that issued invoices have billed already, so that a run bills none of them again.
+//! Months of yearly fees that issued invoices have billed already, so that a run bills none of them
+//! again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,7 +26,8 @@ use crate::{
     term_sql,
 };
 
-/// A month that a run leaves out, since an invoice for another agreement of the same participation has billed it.
+/// A month that a run leaves out, since an invoice for another agreement of the same participation
+/// has billed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct InvoicedMonth {
@@ -78,9 +80,15 @@ impl Due {
     pub fn periods(&self) -> Vec<((NaiveDate, NaiveDate), i64)> {
         let mut found: Vec<((NaiveDate, NaiveDate), i64)> = Vec::new();
         for month in &self.months {
-            let Some(last) = month.checked_add_months(Months::new(1)).and_then(|next| next.pred_opt()) else { continue };
+            let Some(last) =
+                month.checked_add_months(Months::new(1)).and_then(|next| next.pred_opt())
+            else {
+                continue;
+            };
             match found.last_mut() {
-                Some(((_, to), count)) if to.succ_opt() == Some(*month) => (*to, *count) = (last, *count + 1),
+                Some(((_, to), count)) if to.succ_opt() == Some(*month) => {
+                    (*to, *count) = (last, *count + 1)
+                }
                 _ => found.push(((*month, last), 1)),
             }
         }
@@ -124,8 +132,14 @@ impl BilledMonths {
             .take();
         let found: Vec<agreement::Model> = rows(db, &select, &columns).await?;
         let contract = |row: agreement::Model| {
-            let buyer = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))?;
-            let is_yearly = matches!(row.fee_basis, Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation));
+            let buyer = row
+                .member_id
+                .map(Buyer::Member)
+                .or(row.organisation_id.map(Buyer::Organisation))?;
+            let is_yearly = matches!(
+                row.fee_basis,
+                Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation)
+            );
             is_yearly.then(|| (row.id, Contract { buyer, term: term_sql::of(&row) }))
         };
         let contracts: HashMap<_, _> = found.into_iter().filter_map(contract).collect();
@@ -133,15 +147,19 @@ impl BilledMonths {
             Some(days) => lines(db, activity, days).await?,
             None => Vec::new(),
         };
-        let lines = lines.into_iter().filter(|line| contracts.contains_key(&line.agreement)).collect();
+        let lines =
+            lines.into_iter().filter(|line| contracts.contains_key(&line.agreement)).collect();
         Ok(Self { year, contracts, lines })
     }
 
-    /// Returns what a run bills of an agreement with a yearly fee: its months of the year, without those that lines for other agreements of the
-    /// same counterparty have billed after their end and, unless it `is_billed_again`, without those that its own lines have billed.
+    /// Returns what a run bills of an agreement with a yearly fee: its months of the year, without
+    /// those that lines for other agreements of the same counterparty have billed after their end
+    /// and, unless it `is_billed_again`, without those that its own lines have billed.
     pub fn due(&self, agreement: AgreementId, is_billed_again: bool) -> Due {
         let Some(contract) = self.contracts.get(&agreement) else { return Due::default() };
-        let own = || self.lines.iter().filter(move |line| line.agreement == agreement && !is_billed_again);
+        let own = || {
+            self.lines.iter().filter(move |line| line.agreement == agreement && !is_billed_again)
+        };
         let billed: BTreeSet<NaiveDate> = own().flat_map(|line| line.billed.months()).collect();
         let others = self.by_others(agreement, contract);
         let mut due = Due::default();
@@ -149,35 +167,61 @@ impl BilledMonths {
             if billed.contains(&month) {
                 due.before += 1;
             } else if let Some(invoice) = others.get(&month) {
-                due.by_others.push(InvoicedMonth { buyer: contract.buyer, agreement, month, invoice: *invoice });
+                due.by_others.push(InvoicedMonth {
+                    buyer: contract.buyer,
+                    agreement,
+                    month,
+                    invoice: *invoice,
+                });
             } else {
                 due.months.push(month);
             }
         }
-        let still: BTreeSet<NaiveDate> = own().flat_map(|line| line.billed.still_billed(&contract.term)).collect();
-        let credited = own().flat_map(|line| line.billed.credited(&contract.term)).collect::<BTreeSet<_>>();
-        let is_unpaid = |month: &NaiveDate| !still.contains(month) && !others.contains_key(month) && self.is_in_year(*month);
+        let still: BTreeSet<NaiveDate> =
+            own().flat_map(|line| line.billed.still_billed(&contract.term)).collect();
+        let credited =
+            own().flat_map(|line| line.billed.credited(&contract.term)).collect::<BTreeSet<_>>();
+        let is_unpaid = |month: &NaiveDate| {
+            !still.contains(month) && !others.contains_key(month) && self.is_in_year(*month)
+        };
         due.credited = credited.into_iter().filter(is_unpaid).collect();
         due
     }
 
-    /// Returns what these counterparties' lines have billed after the end of their agreements, in order of invoice number.
+    /// Returns what these counterparties' lines have billed after the end of their agreements, in
+    /// order of invoice number.
     pub fn to_credit(&self, is_asked: impl Fn(Buyer) -> bool) -> Vec<ToCredit> {
         let found = |line: &Line| {
-            let contract = self.contracts.get(&line.agreement).filter(|contract| is_asked(contract.buyer))?;
+            let contract =
+                self.contracts.get(&line.agreement).filter(|contract| is_asked(contract.buyer))?;
             let late = line.billed.after_end(&contract.term);
             let (buyer, agreement, invoice) = (contract.buyer, line.agreement, line.invoice);
             let is_found = late.months.iter().any(|month| self.is_in_year(*month));
-            is_found.then_some(ToCredit { buyer, agreement, invoice, months: late.months, net: late.net })
+            is_found.then_some(ToCredit {
+                buyer,
+                agreement,
+                invoice,
+                months: late.months,
+                net: late.net,
+            })
         };
         self.lines.iter().filter_map(found).collect()
     }
 
-    /// The months that lines for other agreements of the counterparty have billed after their end, each with the first such invoice.
-    fn by_others(&self, agreement: AgreementId, contract: &Contract) -> BTreeMap<NaiveDate, InvoiceId> {
+    /// The months that lines for other agreements of the counterparty have billed after their end,
+    /// each with the first such invoice.
+    fn by_others(
+        &self,
+        agreement: AgreementId,
+        contract: &Contract,
+    ) -> BTreeMap<NaiveDate, InvoiceId> {
         let mut found = BTreeMap::new();
         for line in self.lines.iter().filter(|line| line.agreement != agreement) {
-            let Some(other) = self.contracts.get(&line.agreement).filter(|other| other.buyer == contract.buyer) else { continue };
+            let Some(other) =
+                self.contracts.get(&line.agreement).filter(|other| other.buyer == contract.buyer)
+            else {
+                continue;
+            };
             for month in line.billed.after_end(&other.term).months {
                 found.entry(month).or_insert(line.invoice);
             }
@@ -190,20 +234,31 @@ impl BilledMonths {
     }
 }
 
-/// Loads the lines of issued invoices for the agreements of an activity, with a period that has a day of the year.
-async fn lines(db: &impl ConnectionTrait, activity: ActivityId, days: (NaiveDate, NaiveDate)) -> Result<Vec<Line>> {
+/// Loads the lines of issued invoices for the agreements of an activity, with a period that has a
+/// day of the year.
+async fn lines(
+    db: &impl ConnectionTrait,
+    activity: ActivityId,
+    days: (NaiveDate, NaiveDate),
+) -> Result<Vec<Line>> {
     let mut found = Vec::new();
-    // What credit notes that name no line, as imported ones, take of an agreement's lines on an invoice.
+    // What credit notes that name no line, as imported ones, take of an agreement's lines on an
+    // invoice.
     let mut unnamed: HashMap<(InvoiceId, AgreementId), Money> = HashMap::new();
     for row in db.query_all(&select(activity, days)).await? {
-        let (agreement, invoice): (AgreementId, InvoiceId) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let (agreement, invoice): (AgreementId, InvoiceId) =
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         let net: Money = row.try_get_by_index(4)?;
         let named: Money = row.try_get_by_index(5)?;
         let left = net - named;
         let rest = unnamed.entry((invoice, agreement)).or_insert(row.try_get_by_index(6)?);
         let taken = Ord::max(Ord::min(*rest, left), Money::ZERO);
         *rest = *rest - taken;
-        let billed = BilledLine { period: (row.try_get_by_index(2)?, row.try_get_by_index(3)?), net, left: left - taken };
+        let billed = BilledLine {
+            period: (row.try_get_by_index(2)?, row.try_get_by_index(3)?),
+            net,
+            left: left - taken,
+        };
         found.push(Line { agreement, invoice, billed });
     }
     Ok(found)
@@ -224,7 +279,12 @@ fn select(activity: ActivityId, (first, last): (NaiveDate, NaiveDate)) -> Select
     let unnamed = Query::select()
         .expr(sum(of_credit(C::Net)))
         .from_as(invoice_line::Entity, credit.clone())
-        .join_as(JoinType::InnerJoin, invoice::Entity, note.clone(), of_note(invoice::Column::Id).eq(of_credit(C::InvoiceId)))
+        .join_as(
+            JoinType::InnerJoin,
+            invoice::Entity,
+            note.clone(),
+            of_note(invoice::Column::Id).eq(of_credit(C::InvoiceId)),
+        )
         .and_where(of_note(invoice::Column::CreditsId).eq(line(C::InvoiceId)))
         .and_where(of_credit(C::AgreementId).eq(line(C::AgreementId)))
         .and_where(of_credit(C::CreditsLineId).is_null())
@@ -270,7 +330,13 @@ mod tests {
     fn months_in_a_row_are_one_period() {
         let months = ["2026-01-01", "2026-02-01", "2026-05-01"].map(day).to_vec();
         let due = Due { months, ..Due::default() };
-        assert_eq!(due.periods(), [((day("2026-01-01"), day("2026-02-28")), 2), ((day("2026-05-01"), day("2026-05-31")), 1)]);
+        assert_eq!(
+            due.periods(),
+            [
+                ((day("2026-01-01"), day("2026-02-28")), 2),
+                ((day("2026-05-01"), day("2026-05-31")), 1)
+            ]
+        );
     }
 
     #[test]
@@ -289,8 +355,16 @@ mod tests {
             (other, Contract { buyer: stranger, term: term("2026-07-01", None) }),
         ]);
         let invoice = InvoiceId::new();
-        let billed = BilledLine { period: (day("2026-01-01"), day("2026-12-31")), net: Money(1200), left: Money(1000) };
-        let mut months = BilledMonths { year: 2026, contracts, lines: vec![Line { agreement: first, invoice, billed }] };
+        let billed = BilledLine {
+            period: (day("2026-01-01"), day("2026-12-31")),
+            net: Money(1200),
+            left: Money(1000),
+        };
+        let mut months = BilledMonths {
+            year: 2026,
+            contracts,
+            lines: vec![Line { agreement: first, invoice, billed }],
+        };
 
         // Two months' shares are credited, and are billed to the successor.
         let due = months.due(second, true);
@@ -300,16 +374,30 @@ mod tests {
         let due = months.due(first, false);
         assert_eq!((due.months, due.before, due.credited), (vec![], 6, vec![]));
         let found = months.to_credit(|_| true);
-        assert_eq!((numbers(&found[0].months), found[0].net, found.len()), (vec![7, 8, 9, 10], Money(400), 1));
+        assert_eq!(
+            (numbers(&found[0].months), found[0].net, found.len()),
+            (vec![7, 8, 9, 10], Money(400), 1)
+        );
         assert_eq!(months.to_credit(|asked| asked == stranger), []);
 
-        // In force again for the whole year: what was credited is named, and what was never billed is due.
+        // In force again for the whole year: what was credited is named, and what was never billed
+        // is due.
         months.contracts.insert(first, Contract { buyer, term: term("2026-01-01", None) });
         months.contracts.remove(&second);
         let due = months.due(first, false);
-        assert_eq!((numbers(&due.months), due.before, numbers(&due.credited)), (vec![], 12, vec![11, 12]));
-        months.lines[0].billed = BilledLine { period: (day("2026-01-01"), day("2026-06-30")), net: Money(600), left: Money(600) };
+        assert_eq!(
+            (numbers(&due.months), due.before, numbers(&due.credited)),
+            (vec![], 12, vec![11, 12])
+        );
+        months.lines[0].billed = BilledLine {
+            period: (day("2026-01-01"), day("2026-06-30")),
+            net: Money(600),
+            left: Money(600),
+        };
         let due = months.due(first, false);
-        assert_eq!((numbers(&due.months), due.before, due.credited), ((7..=12).collect::<Vec<_>>(), 6, vec![]));
+        assert_eq!(
+            (numbers(&due.months), due.before, due.credited),
+            ((7..=12).collect::<Vec<_>>(), 6, vec![])
+        );
     }
 }

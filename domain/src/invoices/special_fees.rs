@@ -1,4 +1,5 @@
-//! The special fees of an activity as a run invoices them: each month of a participation once, by the agreement in force on its first day.
+//! The special fees of an activity as a run invoices them: each month of a participation once, by
+//! the agreement in force on its first day.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -40,7 +41,8 @@ use crate::{
 /// First and last day of a line, with its number of months of the year.
 type Period = ((NaiveDate, NaiveDate), i64);
 
-/// Returns the lines of the special fees of an activity's agreements by which money comes in, in order of agreement number.
+/// Returns the lines of the special fees of an activity's agreements by which money comes in, in
+/// order of agreement number.
 ///
 /// # Errors
 /// NOT_FOUND for the activity, INTERNAL when the database fails.
@@ -64,7 +66,8 @@ pub(super) async fn items(
         .from(agreement::Entity)
         .and_where(of(C::ActivityId).eq(id))
         .and_where(C::Direction.eq(Direction::Income))
-        // What comes in by a cooperation agreement is a grant, and is requisitioned: see `requisitions::is_grant`.
+        // What comes in by a cooperation agreement is a grant, and is requisitioned: see
+        // `requisitions::is_grant`.
         .and_where(C::Kind.ne(AgreementKind::Cooperation))
         .and_where(of(C::SignedOn).is_not_null())
         .and_where(of(C::WithdrawnOn).is_null())
@@ -78,9 +81,14 @@ pub(super) async fn items(
     plan.unpaid = unpaid_months(&found, ask.year);
     let is_exempt = found.iter().any(|row| row.vat_rate == Some(VatRate::Exempt));
     let special = Special {
-        decisions: if is_exempt { TaxDecisions::on(db.read(), issued_on).await? } else { TaxDecisions::default() },
+        decisions: if is_exempt {
+            TaxDecisions::on(db.read(), issued_on).await?
+        } else {
+            TaxDecisions::default()
+        },
         // Who may invoice a fee may compute it, whatever else of a member's affairs the role sees.
-        fees: fees::with_allocations(db, &Viewer::operator("invoices run"), &found, ask.year).await?,
+        fees: fees::with_allocations(db, &Viewer::operator("invoices run"), &found, ask.year)
+            .await?,
         invoiced: fee_charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?,
         billed: BilledMonths::load(db.read(), id, ask.year).await?,
         accounts: LineAccounts::load(db.read(), network).await?,
@@ -107,21 +115,31 @@ struct Special<'a> {
 }
 
 impl Special<'_> {
-    /// Returns what is to be invoiced of an agreement's fee, and notes in the plan why some of it is not.
+    /// Returns what is to be invoiced of an agreement's fee, and notes in the plan why some of it
+    /// is not.
     fn items(&self, row: &agreement::Model, plan: &mut Plan) -> Vec<Item> {
-        let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { return Vec::new() };
+        let Some(buyer) =
+            row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))
+        else {
+            return Vec::new();
+        };
         let Some(period) = period(row, self.year) else { return Vec::new() };
         let number = row.number.as_deref().unwrap_or_default();
         let mut problem = |reason: String| {
             plan.problems.push(Problem { buyer, agreement: Some(row.id), reason });
             Vec::new()
         };
-        let (Some(basis), Some((fee, allocation))) = (row.fee_basis.filter(|_| row.vat_rate.is_some()), self.fees.get(&row.id)) else {
+        let (Some(basis), Some((fee, allocation))) =
+            (row.fee_basis.filter(|_| row.vat_rate.is_some()), self.fees.get(&row.id))
+        else {
             return problem(format!("agreement {number} brings money in, but says no fee"));
         };
         let Some(sum) = amounts::amount_for(fee, *allocation, &term_sql::of(row), self.year) else {
-            let (year, of) = (self.year, fees::describe(row.fee_allocation_basis.unwrap_or_default()));
-            return problem(format!("the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"));
+            let (year, of) =
+                (self.year, fees::describe(row.fee_allocation_basis.unwrap_or_default()));
+            return problem(format!(
+                "the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"
+            ));
         };
         // The number of participants is unknown: such fees are invoiced manually, course by course.
         if basis == FeeBasis::PerParticipant {
@@ -134,10 +152,17 @@ impl Special<'_> {
         let invoiced = self.invoiced.get(&row.id.0).copied().unwrap_or_default();
         let standing = invoiced.standing(sum);
         if let Standing::Partly { sum: part, is_across } = standing {
-            return problem(in_part(&format!("agreement {number}"), self.year, sum, part, is_across));
+            return problem(in_part(
+                &format!("agreement {number}"),
+                self.year,
+                sum,
+                part,
+                is_across,
+            ));
         }
         let first_round = if let Standing::Due(round) = standing { Some(round) } else { None };
-        let due = (basis != FeeBasis::OneOff).then(|| self.billed.due(row.id, first_round.is_some()));
+        let due =
+            (basis != FeeBasis::OneOff).then(|| self.billed.due(row.id, first_round.is_some()));
         let (due, first_round) = match (due, first_round) {
             (None, Some(round)) => return vec![self.item(row, buyer, (period, 12), sum, round)],
             (Some(due), Some(round)) if due.is_whole() => {
@@ -147,15 +172,24 @@ impl Special<'_> {
             (Some(due), round) => (due, round),
             (None, None) => (Due::default(), None),
         };
-        plan.unpaid.extend(due.credited.iter().map(|month| UnpaidMonth { buyer, agreement: row.id, month: *month, is_credited: true }));
+        plan.unpaid.extend(due.credited.iter().map(|month| UnpaidMonth {
+            buyer,
+            agreement: row.id,
+            month: *month,
+            is_credited: true,
+        }));
         plan.invoiced_months.extend(due.by_others.iter().cloned());
         let priced = prices(fee, *allocation, &due);
         let rest: Money = priced.iter().map(|(_, price)| *price).sum();
-        let standing = first_round.map(Standing::Due).or_else(|| invoiced.standing_of_rest(sum, rest)).filter(|_| !priced.is_empty());
+        let standing = first_round
+            .map(Standing::Due)
+            .or_else(|| invoiced.standing_of_rest(sum, rest))
+            .filter(|_| !priced.is_empty());
         match standing {
-            Some(Standing::Due(round)) => {
-                (round..).zip(priced).map(|(round, (period, price))| self.item(row, buyer, period, price, round)).collect()
-            }
+            Some(Standing::Due(round)) => (round..)
+                .zip(priced)
+                .map(|(round, (period, price))| self.item(row, buyer, period, price, round))
+                .collect(),
             Some(Standing::Partly { sum: part, is_across }) => {
                 problem(in_part(&format!("agreement {number}"), self.year, sum, part, is_across))
             }
@@ -167,23 +201,40 @@ impl Special<'_> {
     }
 
     /// Returns the line for these days, which are so many months of the year.
-    fn item(&self, row: &agreement::Model, buyer: Buyer, (period, months): Period, sum: Money, round: i32) -> Item {
+    fn item(
+        &self,
+        row: &agreement::Model,
+        buyer: Buyer,
+        (period, months): Period,
+        sum: Money,
+        round: i32,
+    ) -> Item {
         let (id, vat_rate) = (self.activity.id, row.vat_rate.unwrap_or_default());
         let part = if months < 12 { format!(", {months} av 12 månader") } else { String::new() };
         let account = self.accounts.of_line(Some(id), vat_rate);
-        let line = line(account, format!("Särskild avgift {} {}{part}", self.activity.name, self.year), Some(id), period, sum, vat_rate);
+        let line = line(
+            account,
+            format!("Särskild avgift {} {}{part}", self.activity.name, self.year),
+            Some(id),
+            period,
+            sum,
+            vat_rate,
+        );
         let mut line = invoice_line::Model { agreement_id: Some(row.id), ..line };
         line_taxes::complete(&mut line, Some((ChargeKind::SpecialFee, Some(id))), &self.decisions);
-        let charge = fee_charges::of_run(ChargeKind::SpecialFee, self.year, round, line.id, row.id.0);
+        let charge =
+            fee_charges::of_run(ChargeKind::SpecialFee, self.year, round, line.id, row.id.0);
         Item { buyer, agreement: Some(row.id), line, charge }
     }
 }
 
-/// The periods of what is due, each with what it costs: with the months that were billed before, they come to what all of them cost at once.
+/// The periods of what is due, each with what it costs: with the months that were billed before,
+/// they come to what all of them cost at once.
 fn prices(fee: &amounts::Fee, allocation: Option<Money>, due: &Due) -> Vec<(Period, Money)> {
     let mut before = due.before;
     let price = |(period, months): Period| {
-        let until = fee.of_months(allocation, before + months)? - fee.of_months(allocation, before)?;
+        let until =
+            fee.of_months(allocation, before + months)? - fee.of_months(allocation, before)?;
         before += months;
         Some(((period, months), until))
     };
@@ -194,16 +245,22 @@ fn prices(fee: &amounts::Fee, allocation: Option<Money>, due: &Due) -> Vec<(Peri
 fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth> {
     let mut of: BTreeMap<Buyer, (Vec<AgreementId>, Vec<Paying>)> = BTreeMap::new();
     for row in agreements {
-        let Some(buyer) = row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation)) else { continue };
-        let is_yearly = matches!(row.fee_basis, Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation));
+        let Some(buyer) =
+            row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))
+        else {
+            continue;
+        };
+        let is_yearly =
+            matches!(row.fee_basis, Some(FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation));
         let (ids, paying) = of.entry(buyer).or_default();
         ids.push(row.id);
         paying.push(Paying { term: term_sql::of(row), is_yearly });
     }
     let unpaid = of.into_iter().flat_map(|(buyer, (ids, paying))| {
         let months = unpaid_months::unpaid_months(&paying, year).into_iter();
-        let unpaid =
-            |(month, index): (NaiveDate, usize)| Some(UnpaidMonth { buyer, agreement: *ids.get(index)?, month, is_credited: false });
+        let unpaid = |(month, index): (NaiveDate, usize)| {
+            Some(UnpaidMonth { buyer, agreement: *ids.get(index)?, month, is_credited: false })
+        };
         months.filter_map(unpaid).collect::<Vec<_>>()
     });
     unpaid.collect()

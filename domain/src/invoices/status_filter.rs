@@ -1,4 +1,5 @@
-//! The state of an invoice as an SQL condition: the second telling of `amounts::state`, held against the first by a test.
+//! The state of an invoice as an SQL condition: the second telling of `amounts::state`, held
+//! against the first by a test.
 
 use ::entity::{
     banking_day,
@@ -32,7 +33,8 @@ fn not_by(fact: Column, on: NaiveDate) -> Condition {
 
 /// The invoice is named by this column of a row with this condition.
 fn among(condition: impl IntoCondition, by: Column) -> SimpleExpr {
-    column(Column::Id).in_subquery(Query::select().expr(column(by)).from(Entity).cond_where(condition).take())
+    column(Column::Id)
+        .in_subquery(Query::select().expr(column(by)).from(Entity).cond_where(condition).take())
 }
 
 fn is(state: State, on: NaiveDate) -> Condition {
@@ -40,13 +42,20 @@ fn is(state: State, on: NaiveDate) -> Condition {
     // What was due by then is late, since the next banking day has passed too.
     let late_by = banking_day::last_before(on);
     let not_credited = issued.clone().add(not_by(Column::CreditedOn, on));
-    // Few invoices are open, and an index on settled_on finds them: named apart, they lead the way through the table.
+    // Few invoices are open, and an index on settled_on finds them: named apart, they lead the way
+    // through the table.
     let open = not_credited.clone().add(among(not_by(Column::SettledOn, on), Column::Id));
-    let in_time = open.clone().add(Condition::any().add(column(Column::DueOn).is_null()).add(column(Column::DueOn).gt(late_by)));
+    let in_time = open.clone().add(
+        Condition::any()
+            .add(column(Column::DueOn).is_null())
+            .add(column(Column::DueOn).gt(late_by)),
+    );
     match state {
         State::Draft => not_by(Column::IssuedOn, on),
         // So do those that have a credit note.
-        State::Credited => issued.add(among(column(Column::CreditsId).is_not_null(), Column::CreditsId)).add(by(Column::CreditedOn, on)),
+        State::Credited => issued
+            .add(among(column(Column::CreditsId).is_not_null(), Column::CreditsId))
+            .add(by(Column::CreditedOn, on)),
         State::Paid => not_credited.add(by(Column::SettledOn, on)),
         State::Overdue => open.add(column(Column::DueOn).lte(late_by)),
         State::PartlyPaid => in_time.add(by(Column::FirstPaidOn, on)),

@@ -1,7 +1,8 @@
 //! When goods or services were supplied: an invoice that charges VAT says so of each of its lines.
 //!
-//! The date of supply is stated when it can be determined and differs from the day of issue (mervärdesskattelag 2023:200, 17 kap. 24 §). So a line
-//! without one says that it was supplied on the day of issue; `invoiceIssue` returns a warning about it.
+//! The date of supply is stated when it can be determined and differs from the day of issue
+//! (mervärdesskattelag 2023:200, 17 kap. 24 §). So a line without one says that it was supplied on
+//! the day of issue; `invoiceIssue` returns a warning about it.
 
 use chrono::NaiveDate;
 
@@ -23,20 +24,34 @@ pub struct Supplied {
 }
 
 impl Supplied {
-    /// Returns the first and the last day; the fields `suppliedOn`, `periodFrom` and `periodTo` below `path` are checked.
+    /// Returns the first and the last day; the fields `suppliedOn`, `periodFrom` and `periodTo`
+    /// below `path` are checked.
     pub(super) fn check(self, path: &str, faults: &mut Faults) -> Option<(NaiveDate, NaiveDate)> {
         let Self { on, from, to } = self;
         let is_one = on.is_none() || from.is_none() && to.is_none();
-        faults.expect(is_one, &format!("{path}.suppliedOn"), "does not fit with periodFrom and periodTo; give the day or the period");
+        faults.expect(
+            is_one,
+            &format!("{path}.suppliedOn"),
+            "does not fit with periodFrom and periodTo; give the day or the period",
+        );
         let of_end = format!("{path}.periodTo");
-        faults.expect(from.is_some() == to.is_some(), &of_end, "must be given together with periodFrom");
-        faults.expect(from.zip(to).is_none_or(|(from, to)| from <= to), &of_end, "must not be before periodFrom");
+        faults.expect(
+            from.is_some() == to.is_some(),
+            &of_end,
+            "must be given together with periodFrom",
+        );
+        faults.expect(
+            from.zip(to).is_none_or(|(from, to)| from <= to),
+            &of_end,
+            "must not be before periodFrom",
+        );
         on.map(|day| (day, day)).or(from.zip(to))
     }
 }
 
-/// Gives each taxed line of an invoice without the days that it covers the day of issue, with a warning for each. One day is a period from it to
-/// itself; of a period with one end, as a draft of an import may have it, that end is the day.
+/// Gives each taxed line of an invoice without the days that it covers the day of issue, with a
+/// warning for each. One day is a period from it to itself; of a period with one end, as a draft of
+/// an import may have it, that end is the day.
 pub(super) fn complete(whole: &mut Whole, issued_on: NaiveDate) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for line in whole.lines.iter_mut().filter(|line| line.vat_rate.percent() > 0) {
@@ -67,14 +82,31 @@ mod tests {
     #[test]
     fn every_line_that_charges_vat_says_when_it_was_supplied() {
         let (earlier, issued_on) = (Some(day("2026-11-20")), day("2026-11-21"));
-        let line = |vat_rate, period_from| Model { vat_rate, period_from, period_to: period_from, ..Model::default() };
+        let line = |vat_rate, period_from| Model {
+            vat_rate,
+            period_from,
+            period_to: period_from,
+            ..Model::default()
+        };
         let issued = Some(issued_on);
         for (lines, days, assumed) in [
             (vec![line(VatRate::Standard25, None)], vec![issued], 1),
             (vec![line(VatRate::Standard25, earlier)], vec![earlier], 0),
-            (vec![line(VatRate::Standard25, None), line(VatRate::Reduced6, earlier)], vec![issued, earlier], 1),
-            (vec![line(VatRate::Standard25, None), line(VatRate::Reduced6, None)], vec![issued, issued], 2),
-            (vec![line(VatRate::Reduced12, None), line(VatRate::Exempt, earlier)], vec![issued, earlier], 1),
+            (
+                vec![line(VatRate::Standard25, None), line(VatRate::Reduced6, earlier)],
+                vec![issued, earlier],
+                1,
+            ),
+            (
+                vec![line(VatRate::Standard25, None), line(VatRate::Reduced6, None)],
+                vec![issued, issued],
+                2,
+            ),
+            (
+                vec![line(VatRate::Reduced12, None), line(VatRate::Exempt, earlier)],
+                vec![issued, earlier],
+                1,
+            ),
             (vec![line(VatRate::Exempt, None)], vec![None], 0),
             (vec![line(VatRate::OutsideScope, None)], vec![None], 0),
         ] {
@@ -98,7 +130,8 @@ mod tests {
         ] {
             let mut faults = Faults::default();
             let days = Supplied { on, from, to }.check("input", &mut faults);
-            let paths: Vec<String> = faults.into_inner().into_iter().map(|fault| fault.path).collect();
+            let paths: Vec<String> =
+                faults.into_inner().into_iter().map(|fault| fault.path).collect();
             match expected {
                 Ok(expected) => assert_eq!((days, paths.len()), (expected, 0)),
                 Err(path) => assert_eq!(paths, [path]),

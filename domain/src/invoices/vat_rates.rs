@@ -9,10 +9,12 @@ use sea_orm::ActiveEnum;
 use super::aggregate::Whole;
 use crate::error::Faults;
 
-/// The rates that are law: which, first and last day, where it stands. A rate that is raised ends here, and begins anew under its own name.
+/// The rates that are law: which, first and last day, where it stands. A rate that is raised ends
+/// here, and begins anew under its own name.
 const LAW: &str = include_str!("../../../assets/vat-rates.csv");
 
-static IN_LAW: LazyLock<Vec<Validity>> = LazyLock::new(|| LAW.lines().skip(1).filter_map(read).collect());
+static IN_LAW: LazyLock<Vec<Validity>> =
+    LazyLock::new(|| LAW.lines().skip(1).filter_map(read).collect());
 
 /// The days on which a rate holds.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -37,14 +39,22 @@ pub fn in_force(rate: VatRate, day: NaiveDate) -> bool {
 }
 
 fn holds(law: &[Validity], rate: VatRate, day: NaiveDate) -> bool {
-    rate.percent() == 0 || law.iter().any(|own| own.rate == rate && own.from <= day && own.to.is_none_or(|to| day <= to))
+    rate.percent() == 0
+        || law
+            .iter()
+            .any(|own| own.rate == rate && own.from <= day && own.to.is_none_or(|to| day <= to))
 }
 
 /// Notes the rates of an invoice that are not in force on its day of issue.
 pub(super) fn check(whole: &Whole, day: NaiveDate, faults: &mut Faults) {
     for (place, line) in whole.lines.iter().enumerate() {
-        let message = format!("is of {} %, which is no rate of VAT on {day}", line.vat_rate.percent());
-        faults.expect(in_force(line.vat_rate, day), &format!("invoice.lines.{place}.vatRate"), &message);
+        let message =
+            format!("is of {} %, which is no rate of VAT on {day}", line.vat_rate.percent());
+        faults.expect(
+            in_force(line.vat_rate, day),
+            &format!("invoice.lines.{place}.vatRate"),
+            &message,
+        );
     }
 }
 
@@ -63,12 +73,19 @@ mod tests {
             assert!(in_force(rate, day("2026-11-22")), "{rate:?}");
             assert!(!in_force(rate, day("1990-06-30")), "{rate:?}");
         }
-        assert!([VatRate::Zero, VatRate::Exempt, VatRate::OutsideScope].into_iter().all(|rate| in_force(rate, day("1990-01-01"))));
+        assert!(
+            [VatRate::Zero, VatRate::Exempt, VatRate::OutsideScope]
+                .into_iter()
+                .all(|rate| in_force(rate, day("1990-01-01")))
+        );
     }
 
     #[test]
     fn a_rate_holds_on_its_first_and_last_day_and_never_outside() {
-        let law: Vec<_> = ["REDUCED_12,1996-01-01,2026-12-31,a", "REDUCED_12,2028-01-01,,b"].into_iter().filter_map(read).collect();
+        let law: Vec<_> = ["REDUCED_12,1996-01-01,2026-12-31,a", "REDUCED_12,2028-01-01,,b"]
+            .into_iter()
+            .filter_map(read)
+            .collect();
         for (on, expected) in [
             ("1995-12-31", false),
             ("1996-01-01", true),

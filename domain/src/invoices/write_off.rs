@@ -1,4 +1,5 @@
-//! Write-offs: which differences between an invoice and what covers it are too small to claim or to pay back.
+//! Write-offs: which differences between an invoice and what covers it are too small to claim or to
+//! pay back.
 
 use ::entity::{adjustment::Model, id::AdjustmentId, kind::AdjustmentKind, money::Money};
 use chrono::NaiveDate;
@@ -9,18 +10,22 @@ use super::{
 };
 use crate::payments::record::counted;
 
-/// The adjustments that an invoice lacks, with the days and sums of its issued credit notes: a difference up to `limit` is written off once
-/// something is paid, and what was written off is reversed when it is no longer the difference. They count from the last day of what
-/// covers the invoice.
+/// The adjustments that an invoice lacks, with the days and sums of its issued credit notes: a
+/// difference up to `limit` is written off once something is paid, and what was written off is
+/// reversed when it is no longer the difference. They count from the last day of what covers the
+/// invoice.
 #[must_use]
 pub fn due(whole: &Whole, credits: &[(NaiveDate, Money)], limit: Money) -> Vec<Model> {
     let credited = credits.iter().map(|(_, amount)| *amount).sum();
-    let written: Vec<&Model> = in_force(&whole.adjustments).filter(|adjustment| adjustment.kind == AdjustmentKind::WriteOff).collect();
+    let written: Vec<&Model> = in_force(&whole.adjustments)
+        .filter(|adjustment| adjustment.kind == AdjustmentKind::WriteOff)
+        .collect();
     let sum: Money = written.iter().map(|adjustment| adjustment.amount).sum();
     let difference = uncovered(whole, credited) + sum;
     let paid: Money = counted(&whole.payments).map(|payment| payment.amount).sum();
     // Of a claim of a few öre a difference is most of it.
-    let is_small = difference != Money::ZERO && difference.0.abs() <= limit.0 && difference.0.abs() < paid.0;
+    let is_small =
+        difference != Money::ZERO && difference.0.abs() <= limit.0 && difference.0.abs() < paid.0;
     let wanted = if is_small || difference == sum { difference } else { Money::ZERO };
     if wanted == sum {
         return Vec::new();
@@ -40,14 +45,19 @@ pub fn due(whole: &Whole, credits: &[(NaiveDate, Money)], limit: Money) -> Vec<M
         reason: Some("Skillnaden har ändrats".to_owned()),
         ..new(-reversed.amount)
     });
-    let mut due: Vec<Model> = reversals.chain((wanted != Money::ZERO).then(|| new(wanted))).collect();
+    let mut due: Vec<Model> =
+        reversals.chain((wanted != Money::ZERO).then(|| new(wanted))).collect();
     number(whole, &mut due);
     due
 }
 
 /// Gives new write-offs of an invoice their numbers, which name them.
 pub(crate) fn number(whole: &Whole, new: &mut [Model]) {
-    let known = whole.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::WriteOff).count();
+    let known = whole
+        .adjustments
+        .iter()
+        .filter(|adjustment| adjustment.kind == AdjustmentKind::WriteOff)
+        .count();
     for (nth, adjustment) in (known + 1..).zip(new) {
         adjustment.reference = nth.to_string();
     }
@@ -56,8 +66,13 @@ pub(crate) fn number(whole: &Whole, new: &mut [Model]) {
 /// The last day of what covers an invoice, and the last of their days in the books.
 fn last_days(whole: &Whole, credits: &[(NaiveDate, Money)]) -> (NaiveDate, NaiveDate) {
     let notes = credits.iter().map(|(day, _)| *day).chain(whole.row.issued_on);
-    let refunds = || whole.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund);
-    let own = whole.payments.iter().map(|payment| payment.received_on).chain(refunds().map(|refund| refund.dated_on));
+    let refunds =
+        || whole.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund);
+    let own = whole
+        .payments
+        .iter()
+        .map(|payment| payment.received_on)
+        .chain(refunds().map(|refund| refund.dated_on));
     let books = whole.payments.iter().map(::entity::payment::Model::day_in_books);
     let books = books.chain(whole.adjustments.iter().map(Model::day_in_books));
     let dated_on = own.chain(notes.clone()).max().unwrap_or_default();
@@ -75,12 +90,21 @@ mod tests {
     }
 
     fn pay(whole: &mut Whole, on: &str, amount: i64) {
-        let payment = payment::Model { id: PaymentId::new(), received_on: day(on), amount: Money(amount), ..payment::Model::default() };
+        let payment = payment::Model {
+            id: PaymentId::new(),
+            received_on: day(on),
+            amount: Money(amount),
+            ..payment::Model::default()
+        };
         whole.payments.push(payment);
     }
 
     fn invoice(total: i64) -> Whole {
-        let row = invoice::Model { total: Money(total), issued_on: Some(day("2026-10-01")), ..invoice::Model::default() };
+        let row = invoice::Model {
+            total: Money(total),
+            issued_on: Some(day("2026-10-01")),
+            ..invoice::Model::default()
+        };
         Whole { row, ..Whole::default() }
     }
 
@@ -106,13 +130,18 @@ mod tests {
             pay(&mut whole, "2026-10-26", paid);
             let due = due(&whole, &[], LIMIT);
             assert_eq!(amounts(&due), expected, "{paid} of {total}");
-            assert!(due.iter().all(|adjustment| adjustment.dated_on == day("2026-10-26") && adjustment.booked_on.is_none()));
+            assert!(due.iter().all(|adjustment| adjustment.dated_on == day("2026-10-26")
+                && adjustment.booked_on.is_none()));
         }
         assert_eq!(amounts(&due(&invoice(50), &[], LIMIT)), Vec::<i64>::new(), "nothing was paid");
         let mut whole = invoice(10_050);
         pay(&mut whole, "2026-10-26", 5_000);
         assert_eq!(amounts(&due(&whole, &[(day("2026-11-02"), Money(5_000))], LIMIT)), [50]);
-        assert_eq!(amounts(&due(&whole, &[(day("2026-11-02"), Money(5_000))], Money::ZERO)), Vec::<i64>::new(), "switched off");
+        assert_eq!(
+            amounts(&due(&whole, &[(day("2026-11-02"), Money(5_000))], Money::ZERO)),
+            Vec::<i64>::new(),
+            "switched off"
+        );
     }
 
     #[test]
@@ -121,12 +150,19 @@ mod tests {
         pay(&mut whole, "2026-10-26", 972_900);
         whole.adjustments = due(&whole, &[], LIMIT);
         assert_eq!(amounts(&due(&whole, &[], LIMIT)), Vec::<i64>::new(), "once is enough");
-        assert_eq!(amounts(&due(&whole, &[], Money::ZERO)), Vec::<i64>::new(), "a lower limit changes nothing that was done");
+        assert_eq!(
+            amounts(&due(&whole, &[], Money::ZERO)),
+            Vec::<i64>::new(),
+            "a lower limit changes nothing that was done"
+        );
         // The missing öre come after all.
         let mut later = whole.clone();
         pay(&mut later, "2026-11-05", 56);
         let found = due(&later, &[], LIMIT);
-        assert_eq!((amounts(&found), found[0].dated_on, found[0].reference.as_str()), (vec![-56], day("2026-11-05"), "2"));
+        assert_eq!(
+            (amounts(&found), found[0].dated_on, found[0].reference.as_str()),
+            (vec![-56], day("2026-11-05"), "2")
+        );
         later.adjustments.extend(found);
         assert_eq!(uncovered(&later, Money::ZERO), Money::ZERO);
         assert_eq!(amounts(&due(&later, &[], LIMIT)), Vec::<i64>::new());

@@ -41,7 +41,9 @@ pub struct NewBilling {
 impl NewBilling {
     /// The same without blanks around it, with every bad field noted under `path`.
     pub fn readable(&self, path: &str, faults: &mut Faults) -> Self {
-        let mut line = |name: &str, text: Option<&String>| faults.optional_text(&format!("{path}{name}"), text.map(String::as_str), LINE);
+        let mut line = |name: &str, text: Option<&String>| {
+            faults.optional_text(&format!("{path}{name}"), text.map(String::as_str), LINE)
+        };
         let row = Self {
             email: line("email", self.email.as_ref()),
             peppol_id: line("peppolId", self.peppol_id.as_ref()),
@@ -62,23 +64,51 @@ impl NewBilling {
     /// The same as somebody writes it: also what documents can't show is noted.
     pub fn written(&self, path: &str, faults: &mut Faults) -> Self {
         let row = self.readable(path, faults);
-        let texts = [("buyerReference", &row.buyer_reference), ("addressLine", &row.address_line), ("city", &row.city)];
-        for (name, text) in texts.into_iter().chain([("postalCode", &row.postal_code), ("email", &row.email)]) {
+        let texts = [
+            ("buyerReference", &row.buyer_reference),
+            ("addressLine", &row.address_line),
+            ("city", &row.city),
+        ];
+        for (name, text) in
+            texts.into_iter().chain([("postalCode", &row.postal_code), ("email", &row.email)])
+        {
             faults.settable_change(&format!("{path}{name}"), None, text.as_deref());
         }
         row
     }
 
     /// The row, with every bad field noted under `path`.
-    pub fn check(&self, member: MemberId, path: &str, faults: &mut Faults) -> member_billing::Model {
-        let Self { email, peppol_id, buyer_reference, address_line, postal_code, city } = self.written(path, faults);
-        member_billing::Model { member_id: member, email, peppol_id, buyer_reference, address_line, postal_code, city }
+    pub fn check(
+        &self,
+        member: MemberId,
+        path: &str,
+        faults: &mut Faults,
+    ) -> member_billing::Model {
+        let Self { email, peppol_id, buyer_reference, address_line, postal_code, city } =
+            self.written(path, faults);
+        member_billing::Model {
+            member_id: member,
+            email,
+            peppol_id,
+            buyer_reference,
+            address_line,
+            postal_code,
+            city,
+        }
     }
 }
 
 impl From<member_billing::Model> for NewBilling {
     fn from(row: member_billing::Model) -> Self {
-        let member_billing::Model { member_id: _, email, peppol_id, buyer_reference, address_line, postal_code, city } = row;
+        let member_billing::Model {
+            member_id: _,
+            email,
+            peppol_id,
+            buyer_reference,
+            address_line,
+            postal_code,
+            city,
+        } = row;
         Self { email, peppol_id, buyer_reference, address_line, postal_code, city }
     }
 }
@@ -151,16 +181,22 @@ pub async fn snapshot(db: &impl ConnectionTrait, id: MemberId) -> Result<Member>
 /// INTERNAL when the database fails.
 pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactAreaId> {
     let key = swedish::key(name);
-    if let Some(area) = contact_area::Entity::find().filter(contact_area::Column::NameKey.eq(&key)).one(change.tx()).await? {
+    if let Some(area) = contact_area::Entity::find()
+        .filter(contact_area::Column::NameKey.eq(&key))
+        .one(change.tx())
+        .await?
+    {
         return Ok(area.id);
     }
-    let area = contact_area::Model { id: ContactAreaId::new(), name: name.to_owned(), name_key: key };
+    let area =
+        contact_area::Model { id: ContactAreaId::new(), name: name.to_owned(), name_key: key };
     audit::insert(change, area.clone()).await?;
     change.record(None, Some(&area))?;
     Ok(area.id)
 }
 
-/// Notes a name with a bar in it: names stand in lists, which the CSV files of the exchange write with bars between.
+/// Notes a name with a bar in it: names stand in lists, which the CSV files of the exchange write
+/// with bars between.
 pub fn expect_no_bar(path: &str, name: &str, faults: &mut Faults) {
     faults.expect(!name.contains('|'), path, "must not have the character |");
 }
@@ -176,23 +212,39 @@ fn municipalities(names: &[String], faults: &mut Faults) -> Vec<String> {
 }
 
 async fn write_municipalities(change: &Change, member: MemberId, names: &[String]) -> Result<()> {
-    member_municipality::Entity::delete_many().filter(member_municipality::Column::MemberId.eq(member)).exec(change.tx()).await?;
+    member_municipality::Entity::delete_many()
+        .filter(member_municipality::Column::MemberId.eq(member))
+        .exec(change.tx())
+        .await?;
     for name in names {
-        audit::insert(change, member_municipality::Model { member_id: member, municipality: name.clone() }).await?;
+        audit::insert(
+            change,
+            member_municipality::Model { member_id: member, municipality: name.clone() },
+        )
+        .await?;
     }
     Ok(())
 }
 
 fn taken(number: Option<&OrgNumber>) -> Error {
     let number = number.map(ToString::to_string).unwrap_or_default();
-    Error::conflict("ORG_NUMBER_TAKEN", format!("another member has the organisation number {number}"))
+    Error::conflict(
+        "ORG_NUMBER_TAKEN",
+        format!("another member has the organisation number {number}"),
+    )
 }
 
 /// Admits a member. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, CONFLICT `ORG_NUMBER_TAKEN`.
-pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: Faults) -> Result<MemberId> {
+/// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, CONFLICT
+/// `ORG_NUMBER_TAKEN`.
+pub async fn admit(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewMember,
+    mut faults: Faults,
+) -> Result<MemberId> {
     viewer.require(Deed::KeepRegister)?;
     let id = MemberId::new();
     let name = faults.document_line("input.name", &new.name);
@@ -218,7 +270,9 @@ pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: F
         joined_on: new.joined_on,
         ..member::Model::default()
     };
-    audit::insert(&change, row.clone()).await.map_err(|error| error.on_constraint("member__org_number", taken(row.org_number.as_ref())))?;
+    audit::insert(&change, row.clone()).await.map_err(|error| {
+        error.on_constraint("member__org_number", taken(row.org_number.as_ref()))
+    })?;
     write_municipalities(&change, id, &municipalities).await?;
     audit::insert(&change, billing).await?;
     let after = snapshot(change.tx(), id).await?;
@@ -230,20 +284,32 @@ pub async fn admit(db: &Database, viewer: &Viewer, new: NewMember, mut faults: F
 /// Changes what is known of a member; its old name is kept as a former name.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ORG_NUMBER_TAKEN`, or
-/// `AGREEMENTS_IN_FORCE` when the membership would begin after agreements of the member.
-pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: MemberChanges, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field,
+/// CONFLICT `ORG_NUMBER_TAKEN`, or `AGREEMENTS_IN_FORCE` when the membership would begin after
+/// agreements of the member.
+pub async fn update(
+    db: &Database,
+    viewer: &Viewer,
+    id: MemberId,
+    changes: MemberChanges,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "memberUpdate").await?;
     let before = match snapshot(change.tx(), id).await {
-        // The id itself was bad: the other fields are checked all the same, so that all faults are named.
+        // The id itself was bad: the other fields are checked all the same, so that all faults are
+        // named.
         Err(_) if !faults.is_empty() => Member::default(),
         found => found?,
     };
     let mut row = before.row.clone();
     if let Some(name) = &changes.name {
         row.name = faults.text("input.name", name, LINE);
-        faults.settable_change("input.name", Some(before.row.name.as_str()), Some(row.name.as_str()));
+        faults.settable_change(
+            "input.name",
+            Some(before.row.name.as_str()),
+            Some(row.name.as_str()),
+        );
         expect_no_bar("input.name", &row.name, &mut faults);
         row.name_key = swedish::key(&row.name);
     }
@@ -261,9 +327,13 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
             "must not be after the last day of membership",
         );
     }
-    let area = changes.contact_area.as_ref().map(|area| faults.optional_text("input.contactArea", area.as_deref(), LINE));
+    let area = changes
+        .contact_area
+        .as_ref()
+        .map(|area| faults.optional_text("input.contactArea", area.as_deref(), LINE));
     let names = changes.municipalities.as_ref().map(|names| municipalities(names, &mut faults));
-    let billing = changes.billing.as_ref().map(|billing| billing.check(id, "input.billing.", &mut faults));
+    let billing =
+        changes.billing.as_ref().map(|billing| billing.check(id, "input.billing.", &mut faults));
     faults.finish()?;
 
     if row.joined_on > before.row.joined_on {
@@ -279,7 +349,9 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
         keep_former_name(&change, id, &before.row.name, db.clock.today()).await?;
     }
     let number = row.org_number.clone();
-    audit::replace(&change, row).await.map_err(|error| error.on_constraint("member__org_number", taken(number.as_ref())))?;
+    audit::replace(&change, row)
+        .await
+        .map_err(|error| error.on_constraint("member__org_number", taken(number.as_ref())))?;
     if let Some(names) = &names {
         write_municipalities(&change, id, names).await?;
     }
@@ -297,13 +369,24 @@ pub async fn update(db: &Database, viewer: &Viewer, id: MemberId, changes: Membe
 
 /// Refuses a first day of membership before which agreements were in force, with their numbers.
 async fn expect_no_agreements_before(change: &Change, row: &member::Model) -> Result<()> {
-    let own = Condition::all().add(agreement::Column::MemberId.eq(row.id)).add(term_sql::begins_before(row.joined_on));
-    let words =
-        |numbers: &str| format!("{} has agreements that begin before {}: {numbers}; choose an earlier day", row.name, row.joined_on);
+    let own = Condition::all()
+        .add(agreement::Column::MemberId.eq(row.id))
+        .add(term_sql::begins_before(row.joined_on));
+    let words = |numbers: &str| {
+        format!(
+            "{} has agreements that begin before {}: {numbers}; choose an earlier day",
+            row.name, row.joined_on
+        )
+    };
     term_sql::refuse_agreements(change.tx(), own, words).await
 }
 
-async fn keep_former_name(change: &Change, member: MemberId, name: &str, until: NaiveDate) -> Result<()> {
+async fn keep_former_name(
+    change: &Change,
+    member: MemberId,
+    name: &str,
+    until: NaiveDate,
+) -> Result<()> {
     let former = member_former_name::Model { member_id: member, name: name.to_owned(), until };
     // A name that it had twice counts until the second time.
     member_former_name::Entity::delete_many()

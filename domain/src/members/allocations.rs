@@ -17,11 +17,17 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// The allocations of those of these members whose affairs the viewer sees, the latest year first; of one year alone, when it is given.
+/// The allocations of those of these members whose affairs the viewer sees, the latest year first;
+/// of one year alone, when it is given.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], year: Option<i32>) -> Result<Vec<Model>> {
+pub async fn of_members(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    year: Option<i32>,
+) -> Result<Vec<Model>> {
     let mut find = Entity::find()
         .filter(of_visible_member(&viewer.sees(Realm::MemberAffairs), Expr::col(Column::MemberId)))
         .filter(among(db.backend(), Expr::col(Column::MemberId), members.iter().copied()))
@@ -52,8 +58,14 @@ pub struct NewAllocation {
 /// Sets a member's allocation of a year, in the place of one with the same basis.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the member, INVALID for a bad field.
-pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the member, INVALID for a bad
+/// field.
+pub async fn set(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewAllocation,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAccounts)?;
     faults.expect((1900..=2999).contains(&new.year), "input.year", "must be 1900 to 2999");
     faults.expect(new.amount >= Money::ZERO, "input.amount", "must not be negative");
@@ -70,7 +82,14 @@ pub async fn set(db: &Database, viewer: &Viewer, new: NewAllocation, mut faults:
         .one(change.tx())
         .await?;
     let id = before.as_ref().map_or_else(AllocationId::new, |before| before.id);
-    let after = Model { id, member_id: new.member, year: new.year, basis: new.basis, amount: new.amount, source };
+    let after = Model {
+        id,
+        member_id: new.member,
+        year: new.year,
+        basis: new.basis,
+        amount: new.amount,
+        source,
+    };
     if before.as_ref() == Some(&after) {
         return change.commit_with(Outcome::of(member.id).with(id)).await;
     }

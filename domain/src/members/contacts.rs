@@ -33,8 +33,16 @@ fn column(column: Column) -> SimpleExpr {
 /// Those in their role on the day, or whose role has no known days.
 fn current(on: NaiveDate) -> Condition {
     Condition::all()
-        .add(Condition::any().add(column(Column::ValidFrom).is_null()).add(column(Column::ValidFrom).lte(on)))
-        .add(Condition::any().add(column(Column::ValidTo).is_null()).add(column(Column::ValidTo).gte(on)))
+        .add(
+            Condition::any()
+                .add(column(Column::ValidFrom).is_null())
+                .add(column(Column::ValidFrom).lte(on)),
+        )
+        .add(
+            Condition::any()
+                .add(column(Column::ValidTo).is_null())
+                .add(column(Column::ValidTo).gte(on)),
+        )
 }
 
 fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
@@ -47,8 +55,14 @@ fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
         .take()
 }
 
-/// What a statement of [`select`] finds; that the viewer reads it is noted when it tells who the person is.
-async fn read(db: &Database, viewer: &Viewer, select: &SelectStatement, columns: &[Column]) -> Result<Vec<Model>> {
+/// What a statement of [`select`] finds; that the viewer reads it is noted when it tells who the
+/// person is.
+async fn read(
+    db: &Database,
+    viewer: &Viewer,
+    select: &SelectStatement,
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let found: Vec<Model> = rows(db.read(), select, columns).await?;
     if columns.iter().any(|column| matches!(column, Column::Name | Column::Email | Column::Phone)) {
         reads::note(db, viewer, found.iter().map(|row| row.id))?;
@@ -60,7 +74,12 @@ async fn read(db: &Database, viewer: &Viewer, select: &SelectStatement, columns:
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ContactId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[ContactId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer, columns);
     select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
     read(db, viewer, &select, columns).await
@@ -70,9 +89,16 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[ContactId], columns: 
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn of_members(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer, columns);
-    select.and_where(among(db.backend(), column(Column::MemberId), members.iter().copied())).cond_where(current(db.clock.today()));
+    select
+        .and_where(among(db.backend(), column(Column::MemberId), members.iter().copied()))
+        .cond_where(current(db.clock.today()));
     read(db, viewer, &select, columns).await
 }
 
@@ -80,13 +106,21 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], co
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_areas(db: &Database, viewer: &Viewer, areas: &[ContactAreaId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn of_areas(
+    db: &Database,
+    viewer: &Viewer,
+    areas: &[ContactAreaId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer, columns);
-    select.and_where(among(db.backend(), column(Column::ContactAreaId), areas.iter().copied())).cond_where(current(db.clock.today()));
+    select
+        .and_where(among(db.backend(), column(Column::ContactAreaId), areas.iter().copied()))
+        .cond_where(current(db.clock.today()));
     read(db, viewer, &select, columns).await
 }
 
-/// A contact to be added. It belongs to at most one of a member, an organisation and a contact area.
+/// A contact to be added. It belongs to at most one of a member, an organisation and a contact
+/// area.
 #[derive(Clone, Debug, Default)]
 pub struct NewContact {
     /// The member that it belongs to.
@@ -128,11 +162,19 @@ pub struct ContactChanges {
 
 fn check(row: &mut Model, before: Option<&Model>, faults: &mut Faults) {
     row.name = faults.text("input.name", &row.name, LINE);
-    faults.settable_change("input.name", before.map(|before| before.name.as_str()), Some(row.name.as_str()));
+    faults.settable_change(
+        "input.name",
+        before.map(|before| before.name.as_str()),
+        Some(row.name.as_str()),
+    );
     row.name_key = swedish::key(&row.name);
     row.email = faults.optional_text("input.email", row.email.as_deref(), LINE);
     row.phone = faults.optional_text("input.phone", row.phone.as_deref(), LINE);
-    faults.expect(row.email.as_deref().is_none_or(is_email), "input.email", "is not an e-mail address");
+    faults.expect(
+        row.email.as_deref().is_none_or(is_email),
+        "input.email",
+        "is not an e-mail address",
+    );
     let in_order = row.valid_from.zip(row.valid_to).is_none_or(|(from, to)| from <= to);
     faults.expect(in_order, "input.validTo", "must not be before validFrom");
 }
@@ -140,11 +182,24 @@ fn check(row: &mut Model, before: Option<&Model>, faults: &mut Faults) {
 /// Adds a contact.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for what it belongs to, INVALID naming every bad field.
-pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Faults) -> Result<ContactId> {
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for what it belongs to, INVALID naming
+/// every bad field.
+pub async fn add(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewContact,
+    mut faults: Faults,
+) -> Result<ContactId> {
     viewer.require(Deed::KeepRegister)?;
-    let owners = [new.member.is_some(), new.organisation.is_some(), new.contact_area.is_some()].into_iter().filter(|given| *given).count();
-    faults.expect(owners <= 1, "input", "must name at most one of member, organisation and contactArea");
+    let owners = [new.member.is_some(), new.organisation.is_some(), new.contact_area.is_some()]
+        .into_iter()
+        .filter(|given| *given)
+        .count();
+    faults.expect(
+        owners <= 1,
+        "input",
+        "must name at most one of member, organisation and contactArea",
+    );
     let mut row = Model {
         id: ContactId::new(),
         member_id: new.member,
@@ -162,13 +217,21 @@ pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Fa
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "contactAdd").await?;
     let there = match (row.member_id, row.organisation_id, row.contact_area_id) {
-        (Some(id), _, _) => ::entity::member::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
-        (_, Some(id), _) => ::entity::organisation::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
-        (_, _, Some(id)) => ::entity::contact_area::Entity::find_by_id(id).one(change.tx()).await?.is_some(),
+        (Some(id), _, _) => {
+            ::entity::member::Entity::find_by_id(id).one(change.tx()).await?.is_some()
+        }
+        (_, Some(id), _) => {
+            ::entity::organisation::Entity::find_by_id(id).one(change.tx()).await?.is_some()
+        }
+        (_, _, Some(id)) => {
+            ::entity::contact_area::Entity::find_by_id(id).one(change.tx()).await?.is_some()
+        }
         _ => true,
     };
     if !there {
-        return Err(Error::NotFound("there is nothing with the id that the contact should belong to".into()));
+        return Err(Error::NotFound(
+            "there is nothing with the id that the contact should belong to".into(),
+        ));
     }
     audit::insert(&change, row.clone()).await?;
     change.record(None, Some(&row))?;
@@ -177,26 +240,50 @@ pub async fn add(db: &Database, viewer: &Viewer, new: NewContact, mut faults: Fa
 }
 
 async fn find(change: &Change, id: ContactId) -> Result<Model> {
-    Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
+    Entity::find_by_id(id)
+        .one(change.tx())
+        .await?
+        .ok_or_else(|| Error::NotFound("there is no such contact".into()))
 }
 
-/// The e-mail address and the association of a contact whose tokens must be revoked within the change: it is recorded today that the
-/// contact has ended before today, and tokens may have been issued since. Those of before its last day need nothing more to hold no longer.
-pub(crate) fn ended_before(today: NaiveDate, before: &Model, after: &Model) -> Option<(String, MemberId)> {
+/// The e-mail address and the association of a contact whose tokens must be revoked within the
+/// change: it is recorded today that the contact has ended before today, and tokens may have been
+/// issued since. Those of before its last day need nothing more to hold no longer.
+pub(crate) fn ended_before(
+    today: NaiveDate,
+    before: &Model,
+    after: &Model,
+) -> Option<(String, MemberId)> {
     let has_ended = |row: &Model| row.valid_to.is_some_and(|last| last < today);
     before.email.clone().zip(before.member_id).filter(|_| has_ended(after) && !has_ended(before))
 }
 
-/// Revokes the tokens of an association's contact that has ended, by its e-mail address, unless another contact of the association with
-/// that address remains.
-pub(crate) async fn call_back(change: &mut Change, today: NaiveDate, email: &str, member: MemberId) -> Result<()> {
+/// Revokes the tokens of an association's contact that has ended, by its e-mail address, unless
+/// another contact of the association with that address remains.
+pub(crate) async fn call_back(
+    change: &mut Change,
+    today: NaiveDate,
+    email: &str,
+    member: MemberId,
+) -> Result<()> {
     let goes_on = Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(today));
-    let others = Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
-    let others: Vec<String> = others.filter(Column::MemberId.eq(member)).filter(goes_on).into_tuple().all(change.tx()).await?;
-    if others.iter().any(|other| is_same(other, email)) { Ok(()) } else { revocations::end(change, email, member).await }
+    let others =
+        Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
+    let others: Vec<String> = others
+        .filter(Column::MemberId.eq(member))
+        .filter(goes_on)
+        .into_tuple()
+        .all(change.tx())
+        .await?;
+    if others.iter().any(|other| is_same(other, email)) {
+        Ok(())
+    } else {
+        revocations::end(change, email, member).await
+    }
 }
 
-/// Compares e-mail addresses as subjects of tokens are compared: in capitals or small letters. SQLite folds A to Z alone.
+/// Compares e-mail addresses as subjects of tokens are compared: in capitals or small letters.
+/// SQLite folds A to Z alone.
 fn is_same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
@@ -205,24 +292,40 @@ fn is_same(one: &str, other: &str) -> bool {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(crate) async fn has_email(db: &impl ConnectionTrait, email: &str, except: Option<ContactId>) -> Result<bool> {
-    let others = Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
+pub(crate) async fn has_email(
+    db: &impl ConnectionTrait,
+    email: &str,
+    except: Option<ContactId>,
+) -> Result<bool> {
+    let others =
+        Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
     let except = except.map(|id| Column::Id.ne(id));
-    let others: Vec<String> = others.filter(Condition::all().add_option(except)).into_tuple().all(db).await?;
+    let others: Vec<String> =
+        others.filter(Condition::all().add_option(except)).into_tuple().all(db).await?;
     Ok(others.iter().any(|other| is_same(other, email)))
 }
 
-/// Changes what is known of a contact. One whose last day is past is no contact any more: its association's tokens for the e-mail address
-/// no longer hold.
+/// Changes what is known of a contact. One whose last day is past is no contact any more: its
+/// association's tokens for the e-mail address no longer hold.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, CONFLICT `ERASED`.
-pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: ContactChanges, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field,
+/// CONFLICT `ERASED`.
+pub async fn update(
+    db: &Database,
+    viewer: &Viewer,
+    id: ContactId,
+    changes: ContactChanges,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let mut change = audit::begin(db, viewer, "contactUpdate").await?;
     let before = match find(&change, id).await {
-        // The id itself was bad: the other fields are checked all the same, so that all faults are named, and those alone.
-        Err(_) if !faults.is_empty() => Model { name: "a name that is good".into(), ..Model::default() },
+        // The id itself was bad: the other fields are checked all the same, so that all faults are
+        // named, and those alone.
+        Err(_) if !faults.is_empty() => {
+            Model { name: "a name that is good".into(), ..Model::default() }
+        }
         found => found?,
     };
     if before.erased_at.is_some() {
@@ -248,9 +351,10 @@ pub async fn update(db: &Database, viewer: &Viewer, id: ContactId, changes: Cont
     change.commit_with(id).await
 }
 
-/// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym in the place of the name; so do the
-/// entries of the trail about the person. Agreements and invoices stay as they were issued (GDPR art. 17.3 b, e). Its association's
-/// tokens for the e-mail address are revoked, unless another contact of the association with that address remains.
+/// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym
+/// in the place of the name; so do the entries of the trail about the person. Agreements and
+/// invoices stay as they were issued (GDPR art. 17.3 b, e). Its association's tokens for the e-mail
+/// address are revoked, unless another contact of the association with that address remains.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
@@ -263,7 +367,14 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     let name = format!("Raderad kontakt {}", &id.0.simple().to_string()[24..]);
     if is_first {
         let address = before.email.clone().zip(before.member_id);
-        let after = Model { name_key: swedish::key(&name), name, email: None, phone: None, erased_at: Some(change.at()), ..before.clone() };
+        let after = Model {
+            name_key: swedish::key(&name),
+            name,
+            email: None,
+            phone: None,
+            erased_at: Some(change.at()),
+            ..before.clone()
+        };
         audit::replace(&change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
         if let Some((email, member)) = address {
@@ -279,8 +390,8 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     Ok(())
 }
 
-/// Returns the persons that a contact is in the trail: itself, and the subjects of tokens that had one of its e-mail addresses, unless
-/// another contact has it too.
+/// Returns the persons that a contact is in the trail: itself, and the subjects of tokens that had
+/// one of its e-mail addresses, unless another contact has it too.
 async fn persons(change: &Change, row: &Model) -> Result<BTreeSet<Person>> {
     let entries = audit_entry::Entity::find()
         .filter(audit_entry::Column::RecordId.eq(row.id.0))

@@ -36,15 +36,25 @@ pub struct Departure {
 /// Ends a membership.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT `ALREADY_LEFT`, `LEAVING` when its last day
-/// lies ahead, `HAS_PREDECESSORS` when members are merged into it on that day or later, or `AGREEMENTS_IN_FORCE` with the agreements' numbers
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT
+/// `ALREADY_LEFT`, `LEAVING` when its last day lies ahead, `HAS_PREDECESSORS` when members are
+/// merged into it on that day or later, or `AGREEMENTS_IN_FORCE` with the agreements' numbers
 /// unless they are to end too.
-pub async fn leave(db: &Database, viewer: &Viewer, departure: Departure, mut faults: Faults) -> Result<()> {
+pub async fn leave(
+    db: &Database,
+    viewer: &Viewer,
+    departure: Departure,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let reason = faults.optional_text("input.reason", departure.reason.as_deref(), LINE);
     let mut change = audit::begin(db, viewer, LEAVE).await?;
     let row = find(&change, departure.member, &mut faults).await?;
-    faults.expect(departure.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
+    faults.expect(
+        departure.left_on >= row.joined_on,
+        "input.leftOn",
+        "must not be before the first day of membership",
+    );
     faults.finish()?;
     depart(&mut change, row, departure.left_on, reason, None, departure.end_agreements).await?;
     change.commit_with(departure.member).await
@@ -64,12 +74,19 @@ fn already_left(row: &member::Model, last: NaiveDate, today: NaiveDate) -> Error
     if last < today {
         return Error::conflict("ALREADY_LEFT", format!("{} left on {last}", row.name));
     }
-    let message = format!("{} is a member until {last}; take the departure back with memberReinstate to choose another day", row.name);
+    let message = format!(
+        "{} is a member until {last}; take the departure back with memberReinstate to choose another day",
+        row.name
+    );
     Error::conflict("LEAVING", message)
 }
 
 /// A member into which others are merged continues after their last day.
-async fn expect_no_later_predecessors(change: &Change, row: &member::Model, left_on: NaiveDate) -> Result<()> {
+async fn expect_no_later_predecessors(
+    change: &Change,
+    row: &member::Model,
+    left_on: NaiveDate,
+) -> Result<()> {
     let later = member::Entity::find()
         .filter(member::Column::SuccessorId.eq(row.id))
         .filter(member::Column::LeftOn.gte(left_on))
@@ -78,7 +95,10 @@ async fn expect_no_later_predecessors(change: &Change, row: &member::Model, left
         .await?;
     let Some(later) = later else { return Ok(()) };
     let last = later.left_on.unwrap_or_default();
-    let message = format!("{} is merged into {} after {last}, which must then be a member; choose a later day", later.name, row.name);
+    let message = format!(
+        "{} is merged into {} after {last}, which must then be a member; choose a later day",
+        later.name, row.name
+    );
     Err(Error::conflict("HAS_PREDECESSORS", message))
 }
 
@@ -101,7 +121,8 @@ async fn depart(
         .all(change.tx())
         .await?;
     if !unfinished.is_empty() && !end_agreements {
-        let numbers: Vec<_> = unfinished.iter().filter_map(|agreement| agreement.number.as_deref()).collect();
+        let numbers: Vec<_> =
+            unfinished.iter().filter_map(|agreement| agreement.number.as_deref()).collect();
         return Err(Error::conflict(
             "AGREEMENTS_IN_FORCE",
             format!(
@@ -113,14 +134,24 @@ async fn depart(
     }
     let mut replaced = Vec::new();
     for agreement in unfinished {
-        replaced.extend(ended_agreements::end(change, agreement, left_on, reason.as_deref()).await?);
+        replaced
+            .extend(ended_agreements::end(change, agreement, left_on, reason.as_deref()).await?);
     }
     for agreement in replaced {
         ended_agreements::release(change, agreement).await?;
     }
     let before = snapshot(change.tx(), row.id).await?;
     let id = row.id;
-    audit::replace(change, member::Model { left_on: Some(left_on), leaving_reason: reason, successor_id: successor, ..row }).await?;
+    audit::replace(
+        change,
+        member::Model {
+            left_on: Some(left_on),
+            leaving_reason: reason,
+            successor_id: successor,
+            ..row
+        },
+    )
+    .await?;
     let after = snapshot(change.tx(), id).await?;
     change.record(Some(&before), Some(&after))
 }
@@ -143,9 +174,15 @@ pub struct Merger {
 /// Merges members: the old ones leave, the one that goes on has them as predecessors.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, the conflicts of [`leave`], and
-/// `ALREADY_LEFT` when the member that should go on does not: so no member can be its own predecessor, by whatever way round.
-pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, the
+/// conflicts of [`leave`], and `ALREADY_LEFT` when the member that should go on does not: so no
+/// member can be its own predecessor, by whatever way round.
+pub async fn merge(
+    db: &Database,
+    viewer: &Viewer,
+    merger: Merger,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepRegister)?;
     let reason = faults.optional_text("input.reason", merger.reason.as_deref(), LINE);
     faults.expect(!merger.from.is_empty(), "input.from", "must name a member");
@@ -159,19 +196,33 @@ pub async fn merge(db: &Database, viewer: &Viewer, merger: Merger, mut faults: F
     let mut leaving = Vec::new();
     for id in &merger.from {
         let row = find(&change, *id, &mut faults).await?;
-        faults.expect(merger.left_on >= row.joined_on, "input.leftOn", "must not be before the first day of membership");
+        faults.expect(
+            merger.left_on >= row.joined_on,
+            "input.leftOn",
+            "must not be before the first day of membership",
+        );
         leaving.push(row);
     }
     faults.finish()?;
     if into.left_on.is_some_and(|last| last <= merger.left_on) {
         let last = into.left_on.unwrap_or_default();
-        let message =
-            format!("{} is a member until {last} and does not continue after {}; merge into one that does", into.name, merger.left_on);
+        let message = format!(
+            "{} is a member until {last} and does not continue after {}; merge into one that does",
+            into.name, merger.left_on
+        );
         return Err(Error::conflict("ALREADY_LEFT", message));
     }
     let before = predecessors(&change, into.id).await?;
     for row in leaving {
-        depart(&mut change, row, merger.left_on, reason.clone(), Some(into.id), merger.end_agreements).await?;
+        depart(
+            &mut change,
+            row,
+            merger.left_on,
+            reason.clone(),
+            Some(into.id),
+            merger.end_agreements,
+        )
+        .await?;
     }
     let after = predecessors(&change, into.id).await?;
     change.record(Some(&before), Some(&after))?;
@@ -186,5 +237,8 @@ pub(super) async fn predecessors(change: &Change, id: MemberId) -> Result<forms:
         .order_by_asc(member::Column::Id)
         .all(change.tx())
         .await?;
-    Ok(forms::Merger { member_id: id, predecessors: predecessors.into_iter().map(|row| row.id).collect() })
+    Ok(forms::Merger {
+        member_id: id,
+        predecessors: predecessors.into_iter().map(|row| row.id).collect(),
+    })
 }

@@ -61,7 +61,9 @@ pub fn status(joined_on: NaiveDate, left_on: Option<NaiveDate>, on: NaiveDate) -
 fn has_status(status: Status, on: NaiveDate) -> Condition {
     match status {
         Status::Upcoming => Condition::all().add(Column::JoinedOn.gt(on)),
-        Status::Active => Condition::all().add(Column::JoinedOn.lte(on)).add(Column::LeftOn.is_null().or(Column::LeftOn.gte(on))),
+        Status::Active => Condition::all()
+            .add(Column::JoinedOn.lte(on))
+            .add(Column::LeftOn.is_null().or(Column::LeftOn.gte(on))),
         Status::Left => Condition::all().add(Column::JoinedOn.lte(on)).add(Column::LeftOn.lt(on)),
     }
 }
@@ -77,7 +79,8 @@ pub struct Filter {
     pub contact_area: Option<String>,
     /// In this county (län).
     pub county: Option<String>,
-    /// With all of these words, or their beginnings, in its names, its organisation number and its municipalities: see [`search`].
+    /// With all of these words, or their beginnings, in its names, its organisation number and its
+    /// municipalities: see [`search`].
     pub search: Option<String>,
     /// With a participation agreement in force in each of these activities, by slug.
     pub in_activity: Vec<String>,
@@ -156,7 +159,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     select
 }
 
-/// A member takes part in the activity by an agreement that the viewer sees: a filter tells no more than the agreements would.
+/// A member takes part in the activity by an agreement that the viewer sees: a filter tells no more
+/// than the agreements would.
 fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
     let sight = viewer.sees(Realm::Agreements);
     let found = term_sql::takes_part(slug, on);
@@ -197,9 +201,16 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter, columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn all(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = matching(db, viewer, filter);
-    select.columns(columns.iter().map(|column| (Entity, *column))).order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc);
     rows(db.read(), &select, columns).await
 }
 
@@ -207,9 +218,18 @@ pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter, columns: &[Col
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[MemberId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
@@ -217,9 +237,16 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[MemberId], columns: &
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_org_number(db: &Database, viewer: &Viewer, number: &OrgNumber, columns: &[Column]) -> Result<Option<Model>> {
+pub async fn by_org_number(
+    db: &Database,
+    viewer: &Viewer,
+    number: &OrgNumber,
+    columns: &[Column],
+) -> Result<Option<Model>> {
     let mut select = select(viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::OrgNumber.eq(number.clone()));
+    select
+        .columns(columns.iter().map(|column| (Entity, *column)))
+        .and_where(Column::OrgNumber.eq(number.clone()));
     Ok(rows(db.read(), &select, columns).await?.pop())
 }
 
@@ -227,7 +254,12 @@ pub async fn by_org_number(db: &Database, viewer: &Viewer, number: &OrgNumber, c
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_areas(db: &Database, viewer: &Viewer, areas: &[ContactAreaId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn of_areas(
+    db: &Database,
+    viewer: &Viewer,
+    areas: &[ContactAreaId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
@@ -240,7 +272,12 @@ pub async fn of_areas(db: &Database, viewer: &Viewer, areas: &[ContactAreaId], c
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn predecessors_of(db: &Database, viewer: &Viewer, members: &[MemberId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn predecessors_of(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
@@ -253,7 +290,10 @@ pub async fn predecessors_of(db: &Database, viewer: &Viewer, members: &[MemberId
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn areas_by_ids(db: &Database, ids: &[ContactAreaId]) -> Result<HashMap<ContactAreaId, contact_area::Model>> {
+pub async fn areas_by_ids(
+    db: &Database,
+    ids: &[ContactAreaId],
+) -> Result<HashMap<ContactAreaId, contact_area::Model>> {
     let found = contact_area::Entity::find()
         .filter(among(db.backend(), Expr::col(contact_area::Column::Id), ids.iter().copied()))
         .all(db.read())
@@ -265,9 +305,16 @@ pub async fn areas_by_ids(db: &Database, ids: &[ContactAreaId]) -> Result<HashMa
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn municipalities_of(db: &impl ConnectionTrait, members: &[MemberId]) -> Result<HashMap<MemberId, Vec<String>>> {
+pub async fn municipalities_of(
+    db: &impl ConnectionTrait,
+    members: &[MemberId],
+) -> Result<HashMap<MemberId, Vec<String>>> {
     let found = member_municipality::Entity::find()
-        .filter(among(db.get_database_backend(), Expr::col(member_municipality::Column::MemberId), members.iter().copied()))
+        .filter(among(
+            db.get_database_backend(),
+            Expr::col(member_municipality::Column::MemberId),
+            members.iter().copied(),
+        ))
         .all(db)
         .await?;
     let mut of: HashMap<MemberId, Vec<String>> = HashMap::new();
@@ -277,20 +324,29 @@ pub async fn municipalities_of(db: &impl ConnectionTrait, members: &[MemberId]) 
     Ok(of.into_iter().map(|(member, names)| (member, in_order(names))).collect())
 }
 
-/// Municipalities in Swedish order, each once; names that differ only in capitals or accents always stand alike too.
+/// Municipalities in Swedish order, each once; names that differ only in capitals or accents always
+/// stand alike too.
 pub(crate) fn in_order(mut municipalities: Vec<String>) -> Vec<String> {
     municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
     municipalities.dedup();
     municipalities
 }
 
-/// The former names of each of these members, which the viewer must be known to see; the latest first.
+/// The former names of each of these members, which the viewer must be known to see; the latest
+/// first.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn former_names_of(db: &impl ConnectionTrait, members: &[MemberId]) -> Result<Vec<member_former_name::Model>> {
+pub async fn former_names_of(
+    db: &impl ConnectionTrait,
+    members: &[MemberId],
+) -> Result<Vec<member_former_name::Model>> {
     Ok(member_former_name::Entity::find()
-        .filter(among(db.get_database_backend(), Expr::col(member_former_name::Column::MemberId), members.iter().copied()))
+        .filter(among(
+            db.get_database_backend(),
+            Expr::col(member_former_name::Column::MemberId),
+            members.iter().copied(),
+        ))
         .order_by_desc(member_former_name::Column::Until)
         .all(db)
         .await?)
@@ -300,10 +356,21 @@ pub async fn former_names_of(db: &impl ConnectionTrait, members: &[MemberId]) ->
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn billing_of(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, member_billing::Model>> {
+pub async fn billing_of(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+) -> Result<HashMap<MemberId, member_billing::Model>> {
     let found = member_billing::Entity::find()
-        .filter(of_visible_member(&viewer.sees(Realm::MemberAffairs), Expr::col(member_billing::Column::MemberId)))
-        .filter(among(db.backend(), Expr::col(member_billing::Column::MemberId), members.iter().copied()))
+        .filter(of_visible_member(
+            &viewer.sees(Realm::MemberAffairs),
+            Expr::col(member_billing::Column::MemberId),
+        ))
+        .filter(among(
+            db.backend(),
+            Expr::col(member_billing::Column::MemberId),
+            members.iter().copied(),
+        ))
         .all(db.read())
         .await?;
     Ok(found.into_iter().map(|row| (row.member_id, row)).collect())

@@ -1,4 +1,5 @@
-//! Reinstatement: how a departure or merger that lies ahead, or was entered by mistake, is reversed.
+//! Reinstatement: how a departure or merger that lies ahead, or was entered by mistake, is
+//! reversed.
 
 use ::entity::{
     id::{AgreementId, MemberId},
@@ -38,19 +39,29 @@ impl FromOutcome for Reinstated {
     }
 }
 
-/// Reverses a member's departure or merger: it has no last day, and the agreements that ended with its membership are as they were before.
+/// Reverses a member's departure or merger: it has no last day, and the agreements that ended with
+/// its membership are as they were before.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT `NOT_LEFT`, `AGREEMENT_CHANGED` when an agreement was changed
-/// since, `ACTIVITY_ENDED` when one would outlive its activity, or `OVERLAPS`.
-pub async fn reinstate(db: &Database, viewer: &Viewer, id: MemberId, faults: Faults) -> Result<Reinstated> {
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT
+/// `NOT_LEFT`, `AGREEMENT_CHANGED` when an agreement was changed since, `ACTIVITY_ENDED` when one
+/// would outlive its activity, or `OVERLAPS`.
+pub async fn reinstate(
+    db: &Database,
+    viewer: &Viewer,
+    id: MemberId,
+    faults: Faults,
+) -> Result<Reinstated> {
     viewer.require(Deed::KeepRegister)?;
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "memberReinstate").await?;
     let row = member::Entity::find_by_id(id).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     if row.left_on.is_none() {
-        return Err(Error::conflict("NOT_LEFT", format!("{} has no last day of membership", row.name)));
+        return Err(Error::conflict(
+            "NOT_LEFT",
+            format!("{} has no last day of membership", row.name),
+        ));
     }
     let successor = row.successor_id;
     let merged = match successor {
@@ -59,7 +70,11 @@ pub async fn reinstate(db: &Database, viewer: &Viewer, id: MemberId, faults: Fau
     };
     let before = snapshot(change.tx(), id).await?;
     // First, so that agreements continue in a membership that does.
-    audit::replace(&change, member::Model { left_on: None, leaving_reason: None, successor_id: None, ..row }).await?;
+    audit::replace(
+        &change,
+        member::Model { left_on: None, leaving_reason: None, successor_id: None, ..row },
+    )
+    .await?;
     let agreements = match last_departure(&change, id).await? {
         Some(departure) => ended_agreements::restore(&mut change, id, &departure).await?,
         // Imported history, whose agreements no departure changed here.
@@ -78,6 +93,8 @@ pub async fn reinstate(db: &Database, viewer: &Viewer, id: MemberId, faults: Fau
 /// The mutation that gave the member its last day; none when an import did.
 async fn last_departure(change: &Change, id: MemberId) -> Result<Option<PastChange>> {
     let changes = past::changes_of(change.tx(), Form::Member, id.0).await?;
-    let given = changes.into_iter().find(|past| past.day_before("left_on").is_none() && past.day_after("left_on").is_some());
+    let given = changes
+        .into_iter()
+        .find(|past| past.day_before("left_on").is_none() && past.day_after("left_on").is_some());
     Ok(given.filter(|past| [leave::LEAVE, leave::MERGE].contains(&past.action.as_str())))
 }

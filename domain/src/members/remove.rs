@@ -3,8 +3,8 @@
 use std::collections::BTreeSet;
 
 use ::entity::{
-    agreement, allocation, contact, cost, fee_charge, id::MemberId, invoice, kind::SubjectKind, member, member_billing, member_former_name,
-    member_municipality, token_revocation,
+    agreement, allocation, contact, cost, fee_charge, id::MemberId, invoice, kind::SubjectKind,
+    member, member_billing, member_former_name, member_municipality, token_revocation,
 };
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFilter, Select};
 
@@ -30,23 +30,37 @@ impl FromOutcome for Removed {
     }
 }
 
-/// Removes a member that was admitted by mistake. The audit log keeps it, without what its billing details said of persons.
+/// Removes a member that was admitted by mistake. The audit log keeps it, without what its billing
+/// details said of persons.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT `IN_USE` with what refers to it.
-pub async fn remove(db: &Database, viewer: &Viewer, id: MemberId, faults: Faults) -> Result<Removed> {
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT
+/// `IN_USE` with what refers to it.
+pub async fn remove(
+    db: &Database,
+    viewer: &Viewer,
+    id: MemberId,
+    faults: Faults,
+) -> Result<Removed> {
     viewer.require(Deed::KeepRegister)?;
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "memberRemove").await?;
     let before = snapshot(change.tx(), id).await?;
     let references = references(change.tx(), id).await?;
     if !references.is_empty() {
-        let message = format!("{} has {}; let it leave instead", before.row.name, references.join(", "));
+        let message =
+            format!("{} has {}; let it leave instead", before.row.name, references.join(", "));
         return Err(Error::conflict("IN_USE", message));
     }
     member_billing::Entity::delete_by_id(id).exec(change.tx()).await?;
-    member_municipality::Entity::delete_many().filter(member_municipality::Column::MemberId.eq(id)).exec(change.tx()).await?;
-    member_former_name::Entity::delete_many().filter(member_former_name::Column::MemberId.eq(id)).exec(change.tx()).await?;
+    member_municipality::Entity::delete_many()
+        .filter(member_municipality::Column::MemberId.eq(id))
+        .exec(change.tx())
+        .await?;
+    member_former_name::Entity::delete_many()
+        .filter(member_former_name::Column::MemberId.eq(id))
+        .exec(change.tx())
+        .await?;
     member::Entity::delete_by_id(id).exec(change.tx()).await?;
     change.record(Some(&before), None)?;
     change.erase(&BTreeSet::from([Person::buyer(id)]), (SubjectKind::Member, id.0)).await?;
@@ -59,16 +73,47 @@ pub async fn remove(db: &Database, viewer: &Viewer, id: MemberId, faults: Faults
 /// Describes the rows that refer to a member: `2 agreements`.
 async fn references(db: &impl ConnectionTrait, id: MemberId) -> Result<Vec<String>> {
     let counts = [
-        ("agreement", count(db, agreement::Entity::find().filter(agreement::Column::MemberId.eq(id))).await?),
-        ("invoice", count(db, invoice::Entity::find().filter(invoice::Column::MemberId.eq(id))).await?),
-        ("fee charge", count(db, fee_charge::Entity::find().filter(fee_charge::Column::MemberId.eq(id))).await?),
+        (
+            "agreement",
+            count(db, agreement::Entity::find().filter(agreement::Column::MemberId.eq(id))).await?,
+        ),
+        (
+            "invoice",
+            count(db, invoice::Entity::find().filter(invoice::Column::MemberId.eq(id))).await?,
+        ),
+        (
+            "fee charge",
+            count(db, fee_charge::Entity::find().filter(fee_charge::Column::MemberId.eq(id)))
+                .await?,
+        ),
         ("cost", count(db, cost::Entity::find().filter(cost::Column::MemberId.eq(id))).await?),
-        ("contact", count(db, contact::Entity::find().filter(contact::Column::MemberId.eq(id))).await?),
-        ("allocation", count(db, allocation::Entity::find().filter(allocation::Column::MemberId.eq(id))).await?),
-        ("predecessor", count(db, member::Entity::find().filter(member::Column::SuccessorId.eq(id))).await?),
-        ("token revocation", count(db, token_revocation::Entity::find().filter(token_revocation::Column::MemberId.eq(id))).await?),
+        (
+            "contact",
+            count(db, contact::Entity::find().filter(contact::Column::MemberId.eq(id))).await?,
+        ),
+        (
+            "allocation",
+            count(db, allocation::Entity::find().filter(allocation::Column::MemberId.eq(id)))
+                .await?,
+        ),
+        (
+            "predecessor",
+            count(db, member::Entity::find().filter(member::Column::SuccessorId.eq(id))).await?,
+        ),
+        (
+            "token revocation",
+            count(
+                db,
+                token_revocation::Entity::find().filter(token_revocation::Column::MemberId.eq(id)),
+            )
+            .await?,
+        ),
     ];
-    Ok(counts.into_iter().filter(|(_, count)| *count > 0).map(|(noun, count)| counted(noun, count)).collect())
+    Ok(counts
+        .into_iter()
+        .filter(|(_, count)| *count > 0)
+        .map(|(noun, count)| counted(noun, count))
+        .collect())
 }
 
 async fn count<E>(db: &impl ConnectionTrait, select: Select<E>) -> Result<u64>

@@ -1,6 +1,8 @@
 //! What the register holds about a person, to be handed out (registerutdrag, GDPR art. 15 and 20).
 
-use ::entity::{activity, audit_entry, contact, contact_area, contact_read, id::ContactId, member, organisation};
+use ::entity::{
+    activity, audit_entry, contact, contact_area, contact_read, id::ContactId, member, organisation,
+};
 use sea_orm::{
     ColumnTrait, Condition, ConnectionTrait, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     sea_query::{Alias, Expr, Query},
@@ -15,7 +17,8 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Where else a person may stand by name or e-mail: the table, the column that says whose row it is, and the column with the name or e-mail.
+/// Where else a person may stand by name or e-mail: the table, the column that says whose row it
+/// is, and the column with the name or e-mail.
 pub const MENTIONS: [(&str, &str, &str); 12] = [
     ("agreement_signature", "agreement_id", "name"),
     ("audit_entry", "subject_id", "actor"),
@@ -31,14 +34,17 @@ pub const MENTIONS: [(&str, &str, &str); 12] = [
     ("status_report", "activity_id", "reported_by"),
 ];
 
-/// Rows that are told of each place at most: a subject may have done more deeds than an answer can hold.
+/// Rows that are told of each place at most: a subject may have done more deeds than an answer can
+/// hold.
 const MOST: usize = 1000;
 
-/// Everything that is held about a contact: its row, what it belongs to, the activities that name it, what the trail tells of it, who read
-/// it, and where the same name or e-mail stands, which may be another person's. Texts of agreements, invoices and reports are not searched.
+/// Everything that is held about a contact: its row, what it belongs to, the activities that name
+/// it, what the trail tells of it, who read it, and where the same name or e-mail stands, which may
+/// be another person's. Texts of agreements, invoices and reports are not searched.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, CONFLICT with the reason BUSY when others write for too long.
+/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, CONFLICT with the reason BUSY when
+/// others write for too long.
 pub async fn export(db: &Database, viewer: &Viewer, id: ContactId) -> Result<Value> {
     viewer.require(Deed::KeepRegister)?;
     let found = contact::Entity::find_by_id(id).one(db.read()).await?;
@@ -47,7 +53,10 @@ pub async fn export(db: &Database, viewer: &Viewer, id: ContactId) -> Result<Val
     reads::note(db, viewer, [id])?;
     reads::write(db).await?;
     let tx = db.snapshot().await?;
-    let person = contact::Entity::find_by_id(id).one(&tx).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
+    let person = contact::Entity::find_by_id(id)
+        .one(&tx)
+        .await?
+        .ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
     let member = match person.member_id {
         Some(id) => member::Entity::find_by_id(id).one(&tx).await?.map(|row| row.name),
         None => None,
@@ -73,10 +82,17 @@ pub async fn export(db: &Database, viewer: &Viewer, id: ContactId) -> Result<Val
 
 /// The activities that name the contact.
 async fn activities(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Value>> {
-    let names_it = Condition::any().add(activity::Column::LeadContactId.eq(id)).add(activity::Column::BoardContactId.eq(id));
-    let found = activity::Entity::find().filter(names_it).order_by_asc(activity::Column::Slug).all(db).await?;
+    let names_it = Condition::any()
+        .add(activity::Column::LeadContactId.eq(id))
+        .add(activity::Column::BoardContactId.eq(id));
+    let found = activity::Entity::find()
+        .filter(names_it)
+        .order_by_asc(activity::Column::Slug)
+        .all(db)
+        .await?;
     let told = |row: activity::Model| {
-        let [is_lead, is_board_contact] = [row.lead_contact_id, row.board_contact_id].map(|named| named == Some(id));
+        let [is_lead, is_board_contact] =
+            [row.lead_contact_id, row.board_contact_id].map(|named| named == Some(id));
         json!({ "slug": row.slug, "name": row.name, "lead": is_lead, "boardContact": is_board_contact })
     };
     Ok(found.into_iter().map(told).collect())
@@ -85,9 +101,14 @@ async fn activities(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Valu
 /// What the trail tells of the contact.
 async fn trail(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Value>> {
     use audit_entry::Column;
-    let found = audit_entry::Entity::find().filter(Column::SubjectId.eq(id)).order_by_asc(Column::Revision).all(db).await?;
+    let found = audit_entry::Entity::find()
+        .filter(Column::SubjectId.eq(id))
+        .order_by_asc(Column::Revision)
+        .all(db)
+        .await?;
     let found = audit::opened(db, found).await?;
-    let stored = |text: Option<String>| text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
+    let stored =
+        |text: Option<String>| text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
     let told = |row: audit_entry::Model| {
         json!({
             "revision": row.revision.to_string(), "at": row.at, "actor": row.actor, "action": row.action,
@@ -108,7 +129,8 @@ async fn readers(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Value>>
 
 /// Where the person's name or e-mail stands outside of its own row, as it is written there.
 async fn mentions(db: &impl ConnectionTrait, person: &contact::Model) -> Result<Vec<Value>> {
-    let words: Vec<_> = [Some(&person.name), person.email.as_ref()].into_iter().flatten().cloned().collect();
+    let words: Vec<_> =
+        [Some(&person.name), person.email.as_ref()].into_iter().flatten().cloned().collect();
     let mut found = Vec::new();
     for (table, of, column) in MENTIONS {
         let of_column = Alias::new(of);
@@ -122,7 +144,10 @@ async fn mentions(db: &impl ConnectionTrait, person: &contact::Model) -> Result<
             .limit(MOST as u64)
             .take();
         let rows = db.query_all(&select).await?;
-        let ids: Vec<Uuid> = rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
+        let ids: Vec<Uuid> = rows
+            .iter()
+            .map(|row| row.try_get_by_index(0))
+            .collect::<std::result::Result<_, _>>()?;
         if !ids.is_empty() {
             found.push(json!({ "table": table, "column": column, "of": of, "ids": ids, "more": ids.len() == MOST }));
         }

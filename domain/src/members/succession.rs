@@ -1,4 +1,5 @@
-//! Succession: which members' affairs belong to a member, its own and those of the members that were merged into it.
+//! Succession: which members' affairs belong to a member, its own and those of the members that
+//! were merged into it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -9,7 +10,10 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{
     ConnectionTrait, ExprTrait,
-    sea_query::{Alias, CommonTableExpression, Expr, Query, SelectStatement, SimpleExpr, UnionType, WithClause},
+    sea_query::{
+        Alias, CommonTableExpression, Expr, Query, SelectStatement, SimpleExpr, UnionType,
+        WithClause,
+    },
 };
 
 use crate::{
@@ -18,8 +22,8 @@ use crate::{
     error::Result,
 };
 
-/// The column holds the member of the viewer or, where its sight says so, one that was merged into it before the day, directly or through
-/// others.
+/// The column holds the member of the viewer or, where its sight says so, one that was merged into
+/// it before the day, directly or through others.
 pub(crate) fn is_own(sight: &Sight, own: MemberId, column: impl Into<SimpleExpr>) -> SimpleExpr {
     match sight.predecessors_left_before {
         Some(day) => column.into().in_subquery(with_predecessors(own, day)),
@@ -33,7 +37,10 @@ fn with_predecessors(own: MemberId, day: NaiveDate) -> SelectStatement {
     let predecessor = Query::select()
         .column((Entity, Column::Id))
         .from(Entity)
-        .inner_join(lineage.clone(), Expr::col((Entity, Column::SuccessorId)).equals((lineage.clone(), Column::Id)))
+        .inner_join(
+            lineage.clone(),
+            Expr::col((Entity, Column::SuccessorId)).equals((lineage.clone(), Column::Id)),
+        )
         .and_where(Expr::col((Entity, Column::LeftOn)).lt(day))
         .take();
     let lineage_of = Query::select()
@@ -42,18 +49,26 @@ fn with_predecessors(own: MemberId, day: NaiveDate) -> SelectStatement {
         .and_where(Expr::col((Entity, Column::Id)).eq(own))
         .union(UnionType::Distinct, predecessor)
         .take();
-    let table = CommonTableExpression::new().query(lineage_of).column(Column::Id).table_name(lineage.clone()).to_owned();
+    let table = CommonTableExpression::new()
+        .query(lineage_of)
+        .column(Column::Id)
+        .table_name(lineage.clone())
+        .to_owned();
     let with = WithClause::new().recursive(true).cte(table).to_owned();
     Query::select().column((lineage.clone(), Column::Id)).from(lineage).with_cte(with).take()
 }
 
-/// Returns the members that were merged into any of these and have left, directly or through others, each with those of these that it was
-/// merged into.
+/// Returns the members that were merged into any of these and have left, directly or through
+/// others, each with those of these that it was merged into.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(crate) async fn successors_of_merged(db: &Database, members: &[MemberId]) -> Result<HashMap<MemberId, BTreeSet<MemberId>>> {
-    let (wanted, today): (BTreeSet<MemberId>, _) = (members.iter().copied().collect(), db.clock.today());
+pub(crate) async fn successors_of_merged(
+    db: &Database,
+    members: &[MemberId],
+) -> Result<HashMap<MemberId, BTreeSet<MemberId>>> {
+    let (wanted, today): (BTreeSet<MemberId>, _) =
+        (members.iter().copied().collect(), db.clock.today());
     let mut successors: HashMap<MemberId, BTreeSet<MemberId>> = HashMap::new();
     let mut level = wanted.clone();
     while !level.is_empty() {
@@ -66,7 +81,8 @@ pub(crate) async fn successors_of_merged(db: &Database, members: &[MemberId]) ->
             .take();
         level.clear();
         for row in db.read().query_all(&select).await? {
-            let (member, into): (MemberId, MemberId) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+            let (member, into): (MemberId, MemberId) =
+                (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
             let mut of_all = successors.get(&into).cloned().unwrap_or_default();
             of_all.extend(wanted.contains(&into).then_some(into));
             let known = successors.entry(member).or_default();

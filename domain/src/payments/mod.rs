@@ -1,4 +1,5 @@
-//! Payments beyond one invoice: which of them are the same, what is paid back, and what is written off.
+//! Payments beyond one invoice: which of them are the same, what is paid back, and what is written
+//! off.
 
 pub mod record;
 pub mod bank;

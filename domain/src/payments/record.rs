@@ -25,7 +25,8 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// What the reference of a reversal has after that of the payment, in the members' own language: they see it too.
+/// What the reference of a reversal has after that of the payment, in the members' own language:
+/// they see it too.
 pub const REVERSED: &str = " (återförd)";
 /// The longest reference of a payment, in characters, so that its reversal's is a line too.
 pub const LONGEST: usize = LINE - 20;
@@ -41,36 +42,60 @@ pub struct NewPayment {
     pub amount: Money,
     /// The bank's own reference.
     pub reference: String,
-    /// `true` if it is another payment than the one of the same amount about the same day that a file of the bank told of.
+    /// `true` if it is another payment than the one of the same amount about the same day that a
+    /// file of the bank told of.
     pub is_another: bool,
 }
 
-/// Records a payment of an invoice, whole, in part or beyond what was to be paid. The same reference on the same invoice is the same
-/// payment: again, it changes nothing. A difference up to `limit` is written off. So is what a file of the bank told of that day and sum with the reference that a statement shows. `faults` are those that reading the input has found already.
+/// Records a payment of an invoice, whole, in part or beyond what was to be paid. The same
+/// reference on the same invoice is the same payment: again, it changes nothing. A difference up to
+/// `limit` is written off. So is what a file of the bank told of that day and sum with the
+/// reference that a statement shows. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, also for a draft or a credit note, NOT_FOUND, CONFLICT
-/// `PAYMENT_DIFFERS`, `PAYMENT_REVERSED` or `POSSIBLE_DUPLICATE`.
-pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewPayment, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, also for a draft
+/// or a credit note, NOT_FOUND, CONFLICT `PAYMENT_DIFFERS`, `PAYMENT_REVERSED` or
+/// `POSSIBLE_DUPLICATE`.
+pub async fn record(
+    db: &Database,
+    viewer: &Viewer,
+    limit: Money,
+    new: NewPayment,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     faults.expect(new.amount > Money::ZERO, "input.amount", "must be above zero");
-    faults.expect(new.received_on <= db.clock.today(), "input.receivedOn", "must not be in the future");
+    faults.expect(
+        new.received_on <= db.clock.today(),
+        "input.receivedOn",
+        "must not be in the future",
+    );
     let reference = faults.text("input.reference", &new.reference, LONGEST);
 
     let mut change = audit::begin(db, viewer, "paymentRecord").await?;
-    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
+    let mut booking =
+        Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
         faults.finish()?;
         return Err(Error::NotFound("there is no such invoice".into()));
     };
     let is_of_bank = |payment: &&payment::Model| {
-        (payment.received_on, payment.amount) == (new.received_on, new.amount) && shows(&payment.reference, &reference)
+        (payment.received_on, payment.amount) == (new.received_on, new.amount)
+            && shows(&payment.reference, &reference)
     };
     let payments = &invoice.payments;
-    let same = payments.iter().find(|payment| payment.reference == reference).or_else(|| payments.iter().find(is_of_bank)).cloned();
+    let same = payments
+        .iter()
+        .find(|payment| payment.reference == reference)
+        .or_else(|| payments.iter().find(is_of_bank))
+        .cloned();
     // The same again adds nothing to what has come in.
     let added = if same.is_some() { Money::ZERO } else { new.amount };
-    refuse(&booking.obstacles(new.invoice, new.received_on, added), "input.receivedOn", &mut faults);
+    refuse(
+        &booking.obstacles(new.invoice, new.received_on, added),
+        "input.receivedOn",
+        &mut faults,
+    );
     let (name, payments) = (invoice.name(), invoice.payments.clone());
     faults.finish()?;
     if let Some(same) = same {
@@ -90,7 +115,12 @@ pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewPaymen
         return change.commit_with(Outcome::of(new.invoice).with(same.id)).await;
     }
     if !new.is_another {
-        require_another(&Recorded::look_for(&change, &booking, [new.invoice]).await?, &new, &name, &payments)?;
+        require_another(
+            &Recorded::look_for(&change, &booking, [new.invoice]).await?,
+            &new,
+            &name,
+            &payments,
+        )?;
     }
     let id = PaymentId::new();
     booking.add(payment::Model {
@@ -105,10 +135,18 @@ pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewPaymen
     change.commit_with(Outcome::of(new.invoice).with(id)).await
 }
 
-/// Refuses a payment that may be one that a file of the bank told of: the same amount, a few days apart.
-fn require_another(recorded: &Recorded, new: &NewPayment, name: &str, payments: &[payment::Model]) -> Result<()> {
+/// Refuses a payment that may be one that a file of the bank told of: the same amount, a few days
+/// apart.
+fn require_another(
+    recorded: &Recorded,
+    new: &NewPayment,
+    name: &str,
+    payments: &[payment::Model],
+) -> Result<()> {
     let is_near = |own: &&payment::Model| {
-        own.amount == new.amount && (own.received_on - new.received_on).num_days().abs() <= DAYS_APART && recorded.is_of_bank(own.id)
+        own.amount == new.amount
+            && (own.received_on - new.received_on).num_days().abs() <= DAYS_APART
+            && recorded.is_of_bank(own.id)
     };
     let Some(own) = counted(payments).find(is_near) else { return Ok(()) };
     let words = format!(
@@ -122,12 +160,16 @@ fn require_another(recorded: &Recorded, new: &NewPayment, name: &str, payments: 
 pub(super) fn refuse(obstacles: &[Obstacle], day: &str, faults: &mut Faults) {
     for obstacle in obstacles {
         match obstacle {
-            Obstacle::CreditNote => faults.add("input.invoice", "must be an invoice: a credit note is never paid"),
-            Obstacle::Draft => faults.add("input.invoice", "must be issued: a draft can't be paid"),
-            Obstacle::IssuedOn(issued_on) => faults.add(day, format!("must not be before {issued_on}, when the invoice was issued")),
-            Obstacle::TooMuch => {
-                faults.add("input.amount", format!("makes the invoice's payments come to more than {} kronor", Money::MAX))
+            Obstacle::CreditNote => {
+                faults.add("input.invoice", "must be an invoice: a credit note is never paid")
             }
+            Obstacle::Draft => faults.add("input.invoice", "must be issued: a draft can't be paid"),
+            Obstacle::IssuedOn(issued_on) => faults
+                .add(day, format!("must not be before {issued_on}, when the invoice was issued")),
+            Obstacle::TooMuch => faults.add(
+                "input.amount",
+                format!("makes the invoice's payments come to more than {} kronor", Money::MAX),
+            ),
         }
     }
 }
@@ -143,14 +185,21 @@ pub struct Reversal {
     pub reason: String,
 }
 
-/// Takes a payment back that was booked wrongly or that the bank took back: by a payment of the same sum below nought, on a day of its
-/// own, so that what was reported of earlier days stays true. A payment of the bank's files is then there to be matched again.
-/// Answers its invoice.
+/// Takes a payment back that was booked wrongly or that the bank took back: by a payment of the
+/// same sum below nought, on a day of its own, so that what was reported of earlier days stays
+/// true. A payment of the bank's files is then there to be matched again. Answers its invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `PAYMENT_REVERSED`, `IS_REVERSAL`, or
-/// `PERIOD_CLOSED` when `reversed_on` is a day of a closed period.
-pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal, mut faults: Faults) -> Result<InvoiceId> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `PAYMENT_REVERSED`, `IS_REVERSAL`, or `PERIOD_CLOSED` when `reversed_on` is a day of a
+/// closed period.
+pub async fn reverse(
+    db: &Database,
+    viewer: &Viewer,
+    limit: Money,
+    new: Reversal,
+    mut faults: Faults,
+) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
@@ -163,18 +212,31 @@ pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal
         return Err(Error::NotFound("there is no such payment".into()));
     };
     if day < payment.received_on {
-        faults.add("input.reversedOn", format!("must not be before {}, when the payment came in", payment.received_on));
+        faults.add(
+            "input.reversedOn",
+            format!("must not be before {}, when the payment came in", payment.received_on),
+        );
     }
     faults.finish()?;
     if payment.reverses_id.is_some() {
-        return Err(Error::conflict("IS_REVERSAL", "this takes a payment back itself; record the payment anew instead"));
+        return Err(Error::conflict(
+            "IS_REVERSAL",
+            "this takes a payment back itself; record the payment anew instead",
+        ));
     }
-    let earlier = payment::Entity::find().filter(payment::Column::ReversesId.eq(payment.id)).one(change.tx()).await?;
+    let earlier = payment::Entity::find()
+        .filter(payment::Column::ReversesId.eq(payment.id))
+        .one(change.tx())
+        .await?;
     if let Some(earlier) = earlier {
-        return Err(Error::conflict("PAYMENT_REVERSED", format!("the payment was reversed on {} already", earlier.received_on)));
+        return Err(Error::conflict(
+            "PAYMENT_REVERSED",
+            format!("the payment was reversed on {} already", earlier.received_on),
+        ));
     }
     Closing::load(change.tx()).await?.require_open(day)?;
-    let mut booking = Booking::open(&change, BTreeSet::from([payment.invoice_id])).await?.writing_off(limit);
+    let mut booking =
+        Booking::open(&change, BTreeSet::from([payment.invoice_id])).await?.writing_off(limit);
     let stem: String = payment.reference.chars().take(LONGEST).collect();
     let reversal = payment::Model {
         id: PaymentId::new(),
@@ -194,10 +256,20 @@ pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal
 }
 
 /// Gives a reversed payment back to the bank payment that it was made of.
-async fn give_back(change: &mut Change, payment: &payment::Model, reversal: &payment::Model) -> Result<()> {
-    let Some(part) = bank_payment_part::Entity::find_by_id(payment.id).one(change.tx()).await? else { return Ok(()) };
+async fn give_back(
+    change: &mut Change,
+    payment: &payment::Model,
+    reversal: &payment::Model,
+) -> Result<()> {
+    let Some(part) = bank_payment_part::Entity::find_by_id(payment.id).one(change.tx()).await?
+    else {
+        return Ok(());
+    };
     let before = bank::find(change.tx(), part.bank_payment_id).await?;
-    let after = ::entity::bank_payment::Model { matched: before.matched + reversal.amount, ..before.clone() };
+    let after = ::entity::bank_payment::Model {
+        matched: before.matched + reversal.amount,
+        ..before.clone()
+    };
     audit::replace(change, after.clone()).await?;
     let part = bank_payment_part::Model { payment_id: reversal.id, ..part };
     change.record(None, Some(&part))?;
@@ -205,10 +277,14 @@ async fn give_back(change: &mut Change, payment: &payment::Model, reversal: &pay
     change.record(Some(&before), Some(&after))
 }
 
-/// Those of an invoice's payments that count for when it was paid: one that was reversed never came in, whatever the day on which it was.
+/// Those of an invoice's payments that count for when it was paid: one that was reversed never came
+/// in, whatever the day on which it was.
 pub fn counted(payments: &[payment::Model]) -> impl Iterator<Item = &payment::Model> {
-    let reversed: HashSet<PaymentId> = payments.iter().filter_map(|payment| payment.reverses_id).collect();
-    payments.iter().filter(move |payment| payment.reverses_id.is_none() && !reversed.contains(&payment.id))
+    let reversed: HashSet<PaymentId> =
+        payments.iter().filter_map(|payment| payment.reverses_id).collect();
+    payments
+        .iter()
+        .filter(move |payment| payment.reverses_id.is_none() && !reversed.contains(&payment.id))
 }
 
 /// The order in which payments of an invoice pay it.
@@ -217,26 +293,36 @@ pub fn order(payment: &payment::Model) -> (InvoiceId, NaiveDate, &str) {
     (payment.invoice_id, payment.received_on, &payment.reference)
 }
 
-/// The payments of each of these invoices, which the viewer must be known to see, the first one first.
+/// The payments of each of these invoices, which the viewer must be known to see, the first one
+/// first.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn of_invoices(db: &Database, invoices: &[InvoiceId]) -> Result<Vec<payment::Model>> {
     Ok(payment::Entity::find()
-        .filter(among(db.backend(), Expr::col(payment::Column::InvoiceId), invoices.iter().copied()))
+        .filter(among(
+            db.backend(),
+            Expr::col(payment::Column::InvoiceId),
+            invoices.iter().copied(),
+        ))
         .order_by_asc(payment::Column::ReceivedOn)
         .order_by_asc(payment::Column::Id)
         .all(db.read())
         .await?)
 }
 
-/// The reminders of each of these invoices, which the viewer must be known to see, the first one first.
+/// The reminders of each of these invoices, which the viewer must be known to see, the first one
+/// first.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn reminders_of(db: &Database, invoices: &[InvoiceId]) -> Result<Vec<reminder::Model>> {
     Ok(reminder::Entity::find()
-        .filter(among(db.backend(), Expr::col(reminder::Column::InvoiceId), invoices.iter().copied()))
+        .filter(among(
+            db.backend(),
+            Expr::col(reminder::Column::InvoiceId),
+            invoices.iter().copied(),
+        ))
         .order_by_asc(reminder::Column::SentOn)
         .order_by_asc(reminder::Column::Id)
         .all(db.read())

@@ -1,4 +1,5 @@
-//! Refunds: what was paid too much of an invoice is paid back, on a day and under a reference of its own.
+//! Refunds: what was paid too much of an invoice is paid back, on a day and under a reference of
+//! its own.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -54,14 +55,22 @@ pub struct NewRefund {
     pub bank_payment: Option<BankPaymentId>,
 }
 
-/// Records that what was paid too much of an invoice was paid back: the overpayment ends, and nothing changes of earlier days. The same
-/// reference on the same invoice is the same refund: again, it changes nothing. With a bank payment, an outgoing row of the bank's file, the
-/// row says when, how much and under which reference.
+/// Records that what was paid too much of an invoice was paid back: the overpayment ends, and
+/// nothing changes of earlier days. The same reference on the same invoice is the same refund:
+/// again, it changes nothing. With a bank payment, an outgoing row of the bank's file, the row says
+/// when, how much and under which reference.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_OVERPAID`, `REFUND_DIFFERS`,
-/// `REFUND_REVERSED`, or `NOT_OUTGOING`, `SET_ASIDE` or `DUPLICATE` for a bank payment that can't be one.
-pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewRefund, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `NOT_OVERPAID`, `REFUND_DIFFERS`, `REFUND_REVERSED`, or `NOT_OUTGOING`, `SET_ASIDE` or
+/// `DUPLICATE` for a bank payment that can't be one.
+pub async fn record(
+    db: &Database,
+    viewer: &Viewer,
+    limit: Money,
+    new: NewRefund,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "refundRecord").await?;
     if new.bank_payment.is_some() && !faults.is_empty() {
@@ -71,34 +80,56 @@ pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewRefund
         Some(id) => Some(bank::find(change.tx(), id).await?),
         None => None,
     };
-    let (of_row, row) = (row.as_ref().map(|row| (row.booked_on, -row.amount, row.bank_reference.clone())), row);
+    let (of_row, row) =
+        (row.as_ref().map(|row| (row.booked_on, -row.amount, row.bank_reference.clone())), row);
     let (day, amount, reference) = of_row.unwrap_or_default();
-    for (field, is_given) in [("paidOn", new.paid_on.is_some()), ("amount", new.amount.is_some()), ("reference", new.reference.is_some())] {
+    for (field, is_given) in [
+        ("paidOn", new.paid_on.is_some()),
+        ("amount", new.amount.is_some()),
+        ("reference", new.reference.is_some()),
+    ] {
         let field = format!("input.{field}");
         faults.expect(row.is_some() || is_given, &field, "must be given, unless bankPayment is");
-        faults.expect(row.is_none() || !is_given, &field, "must be left out together with bankPayment, which says it");
+        faults.expect(
+            row.is_none() || !is_given,
+            &field,
+            "must be left out together with bankPayment, which says it",
+        );
     }
     let (day, amount) = (new.paid_on.unwrap_or(day), new.amount.unwrap_or(amount));
-    faults.expect(row.is_some() || new.amount.is_none() || amount > Money::ZERO, "input.amount", "must be above zero");
+    faults.expect(
+        row.is_some() || new.amount.is_none() || amount > Money::ZERO,
+        "input.amount",
+        "must be above zero",
+    );
     faults.expect(day <= db.clock.today(), "input.paidOn", "must not be in the future");
     let reference = match &new.reference {
         Some(reference) => faults.text("input.reference", reference, LONGEST),
         None => reference,
     };
-    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
+    let mut booking =
+        Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(whole) = booking.invoice(new.invoice).cloned() else {
         faults.finish()?;
         return Err(Error::NotFound("there is no such invoice".into()));
     };
     let is_issued = whole.row.kind == InvoiceKind::Invoice && whole.is_issued();
-    faults.expect(is_issued, "input.invoice", "must be an issued invoice: nothing is paid of a draft or a credit note");
+    faults.expect(
+        is_issued,
+        "input.invoice",
+        "must be an issued invoice: nothing is paid of a draft or a credit note",
+    );
     faults.finish()?;
     if let Some(row) = &row {
         require_outgoing(row)?;
     }
     // A row that waits was given back by every refund that it was.
     let reference = if row.is_some() { free_reference(&whole, &reference) } else { reference };
-    if let Some(same) = whole.adjustments.iter().find(|own| own.kind == AdjustmentKind::Refund && own.reference == reference) {
+    if let Some(same) = whole
+        .adjustments
+        .iter()
+        .find(|own| own.kind == AdjustmentKind::Refund && own.reference == reference)
+    {
         return repeated(change, &whole, same, (day, amount)).await;
     }
     check(&whole, booking.credits(new.invoice), (day, amount))?;
@@ -127,7 +158,12 @@ pub async fn record(db: &Database, viewer: &Viewer, limit: Money, new: NewRefund
 }
 
 /// Ends the mutation when the refund is there already.
-async fn repeated(change: Change, whole: &Whole, same: &Model, (day, amount): (NaiveDate, Money)) -> Result<()> {
+async fn repeated(
+    change: Change,
+    whole: &Whole,
+    same: &Model,
+    (day, amount): (NaiveDate, Money),
+) -> Result<()> {
     if (same.dated_on, same.amount) != (day, amount) {
         let words = format!(
             "{} has a refund {:?} of {} on {} already, and the same reference is the same refund",
@@ -139,24 +175,42 @@ async fn repeated(change: Change, whole: &Whole, same: &Model, (day, amount): (N
         return Err(Error::conflict("REFUND_DIFFERS", words));
     }
     if whole.adjustments.iter().any(|other| other.reverses_id == Some(same.id)) {
-        let words = format!("the refund {:?} of {} was reversed; record it with a reference of its own", same.reference, whole.name());
+        let words = format!(
+            "the refund {:?} of {} was reversed; record it with a reference of its own",
+            same.reference,
+            whole.name()
+        );
         return Err(Error::conflict("REFUND_REVERSED", words));
     }
     change.commit_with(Outcome::of(whole.row.id).with(same.id)).await
 }
 
-/// Returns the reference of a row on an invoice: with a count when refunds that were reversed have it.
+/// Returns the reference of a row on an invoice: with a count when refunds that were reversed have
+/// it.
 fn free_reference(whole: &Whole, bank_reference: &str) -> String {
-    let is_reversed = |own: &Model| whole.adjustments.iter().any(|other| other.reverses_id == Some(own.id));
-    let is_taken = |reference: &str| whole.adjustments.iter().any(|own| own.reference == reference && is_reversed(own));
+    let is_reversed =
+        |own: &Model| whole.adjustments.iter().any(|other| other.reverses_id == Some(own.id));
+    let is_taken = |reference: &str| {
+        whole.adjustments.iter().any(|own| own.reference == reference && is_reversed(own))
+    };
     let counted = (2..).map(|count| format!("{bank_reference} nr {count}"));
-    std::iter::once(bank_reference.to_owned()).chain(counted).find(|reference| !is_taken(reference)).unwrap_or_default()
+    std::iter::once(bank_reference.to_owned())
+        .chain(counted)
+        .find(|reference| !is_taken(reference))
+        .unwrap_or_default()
 }
 
-/// Returns the day in the books of a refund that a row tells of, when it is another than the bank's: of a row that was a refund before and
-/// was given back, not before that; in a later month, today.
-async fn day_in_books(change: &Change, row: &bank_payment::Model, today: NaiveDate) -> Result<Option<NaiveDate>> {
-    let Some(freed) = bookkeeping::refund_reversed_on(change.tx(), row.id).await? else { return Ok(row.posted_on) };
+/// Returns the day in the books of a refund that a row tells of, when it is another than the
+/// bank's: of a row that was a refund before and was given back, not before that; in a later month,
+/// today.
+async fn day_in_books(
+    change: &Change,
+    row: &bank_payment::Model,
+    today: NaiveDate,
+) -> Result<Option<NaiveDate>> {
+    let Some(freed) = bookkeeping::refund_reversed_on(change.tx(), row.id).await? else {
+        return Ok(row.posted_on);
+    };
     let earliest = freed.max(row.day_in_books());
     let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
     Ok(Some(if is_late { today } else { earliest }).filter(|day| *day != row.booked_on))
@@ -164,14 +218,21 @@ async fn day_in_books(change: &Change, row: &bank_payment::Model, today: NaiveDa
 
 fn require_outgoing(row: &bank_payment::Model) -> Result<()> {
     if row.amount > Money::ZERO {
-        return Err(Error::conflict("NOT_OUTGOING", "this bank payment came in: only what went out is a refund"));
+        return Err(Error::conflict(
+            "NOT_OUTGOING",
+            "this bank payment came in: only what went out is a refund",
+        ));
     }
     match state(row) {
         State::Waiting => Ok(()),
-        State::Duplicate => Err(Error::conflict("DUPLICATE", "another bank payment stands for the same money: take that one")),
-        State::SetAside | State::Matched => {
-            Err(Error::conflict("SET_ASIDE", "this bank payment was set aside, or is a refund already; take it up again first"))
-        }
+        State::Duplicate => Err(Error::conflict(
+            "DUPLICATE",
+            "another bank payment stands for the same money: take that one",
+        )),
+        State::SetAside | State::Matched => Err(Error::conflict(
+            "SET_ASIDE",
+            "this bank payment was set aside, or is a refund already; take it up again first",
+        )),
     }
 }
 
@@ -179,28 +240,48 @@ fn require_outgoing(row: &bank_payment::Model) -> Result<()> {
 ///
 /// # Errors
 /// CONFLICT `NOT_OVERPAID`, INVALID.
-fn check(whole: &Whole, credits: &[(NaiveDate, Money)], (day, amount): (NaiveDate, Money)) -> Result<()> {
+fn check(
+    whole: &Whole,
+    credits: &[(NaiveDate, Money)],
+    (day, amount): (NaiveDate, Money),
+) -> Result<()> {
     let credited = credits.iter().map(|(_, amount)| *amount).sum();
     let overpaid = -uncovered(whole, credited);
     if overpaid <= Money::ZERO {
-        return Err(Error::conflict("NOT_OVERPAID", format!("{} is not overpaid, and nothing can be paid back", whole.name())));
+        return Err(Error::conflict(
+            "NOT_OVERPAID",
+            format!("{} is not overpaid, and nothing can be paid back", whole.name()),
+        ));
     }
     let by_then = -uncovered_on(whole, credits, day);
     let mut faults = Faults::default();
     if amount > overpaid {
-        faults.add("input.amount", format!("must be at most {overpaid}, which is what is overpaid"));
+        faults
+            .add("input.amount", format!("must be at most {overpaid}, which is what is overpaid"));
     } else if amount > by_then {
         let by_then = by_then.max(Money::ZERO);
-        faults.add("input.paidOn", format!("must not be before {amount} was overpaid: by {day} it was {by_then}"));
+        faults.add(
+            "input.paidOn",
+            format!("must not be before {amount} was overpaid: by {day} it was {by_then}"),
+        );
     }
     faults.finish()
 }
 
 /// Notes in an outgoing row of the bank's file which invoice it is a refund of.
-async fn set_aside(change: &mut Change, row: &bank_payment::Model, whole: &Whole, today: NaiveDate) -> Result<bank_payment::Model> {
+async fn set_aside(
+    change: &mut Change,
+    row: &bank_payment::Model,
+    whole: &Whole,
+    today: NaiveDate,
+) -> Result<bank_payment::Model> {
     let number = whole.row.number.as_deref().unwrap_or_default();
     let reason: String = format!("Återbetalning: faktura {number}").chars().take(LINE).collect();
-    let after = bank_payment::Model { set_aside_on: Some(today), set_aside_reason: Some(reason), ..row.clone() };
+    let after = bank_payment::Model {
+        set_aside_on: Some(today),
+        set_aside_reason: Some(reason),
+        ..row.clone()
+    };
     audit::replace(change, after.clone()).await?;
     change.record(Some(row), Some(&after))?;
     Ok(after)
@@ -217,13 +298,21 @@ pub struct Reversal {
     pub reason: String,
 }
 
-/// Reverses a refund that was recorded by mistake or came back: on a day of its own, so that nothing changes of earlier days. The row of the
-/// bank's file waits again, on the observation account from that day on, and can be recorded again. Answers its invoice.
+/// Reverses a refund that was recorded by mistake or came back: on a day of its own, so that
+/// nothing changes of earlier days. The row of the bank's file waits again, on the observation
+/// account from that day on, and can be recorded again. Answers its invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `REFUND_REVERSED`, `IS_REVERSAL`, or
-/// `PERIOD_CLOSED` when `reversed_on` is a day of a closed period.
-pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal, mut faults: Faults) -> Result<InvoiceId> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `REFUND_REVERSED`, `IS_REVERSAL`, or `PERIOD_CLOSED` when `reversed_on` is a day of a
+/// closed period.
+pub async fn reverse(
+    db: &Database,
+    viewer: &Viewer,
+    limit: Money,
+    new: Reversal,
+    mut faults: Faults,
+) -> Result<InvoiceId> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
@@ -236,18 +325,31 @@ pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal
         return Err(Error::NotFound("there is no such refund".into()));
     };
     if day < refund.dated_on {
-        faults.add("input.reversedOn", format!("must not be before {}, when it was paid back", refund.dated_on));
+        faults.add(
+            "input.reversedOn",
+            format!("must not be before {}, when it was paid back", refund.dated_on),
+        );
     }
     faults.finish()?;
     if refund.reverses_id.is_some() {
-        return Err(Error::conflict("IS_REVERSAL", "this reverses a refund itself; record the refund again instead"));
+        return Err(Error::conflict(
+            "IS_REVERSAL",
+            "this reverses a refund itself; record the refund again instead",
+        ));
     }
-    let earlier = adjustment::Entity::find().filter(adjustment::Column::ReversesId.eq(refund.id)).one(change.tx()).await?;
+    let earlier = adjustment::Entity::find()
+        .filter(adjustment::Column::ReversesId.eq(refund.id))
+        .one(change.tx())
+        .await?;
     if let Some(earlier) = earlier {
-        return Err(Error::conflict("REFUND_REVERSED", format!("the refund was reversed on {} already", earlier.dated_on)));
+        return Err(Error::conflict(
+            "REFUND_REVERSED",
+            format!("the refund was reversed on {} already", earlier.dated_on),
+        ));
     }
     Closing::load(change.tx()).await?.require_open(day)?;
-    let mut booking = Booking::open(&change, BTreeSet::from([refund.invoice_id])).await?.writing_off(limit);
+    let mut booking =
+        Booking::open(&change, BTreeSet::from([refund.invoice_id])).await?.writing_off(limit);
     let stem: String = refund.reference.chars().take(LONGEST).collect();
     let reversal = Model {
         id: AdjustmentId::new(),
@@ -265,7 +367,8 @@ pub async fn reverse(db: &Database, viewer: &Viewer, limit: Money, new: Reversal
     booking.close(&mut change).await?;
     if let Some(id) = refund.bank_payment_id {
         let before = bank::find(change.tx(), id).await?;
-        let after = bank_payment::Model { set_aside_on: None, set_aside_reason: None, ..before.clone() };
+        let after =
+            bank_payment::Model { set_aside_on: None, set_aside_reason: None, ..before.clone() };
         audit::replace(&change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
     }
@@ -282,12 +385,12 @@ struct Overpaid {
     amount: Money,
 }
 
-/// Outgoing rows of the bank's files that may be refunds, by the bank's reference: with the invoice, when the row names it and pays back just what
-/// is overpaid of it.
+/// Outgoing rows of the bank's files that may be refunds, by the bank's reference: with the
+/// invoice, when the row names it and pays back just what is overpaid of it.
 pub type Outgoing = HashMap<String, Option<InvoiceId>>;
 
-/// Finds which outgoing payments may be refunds: those that name an overpaid invoice, or pay back just what is overpaid of one. The others, such
-/// as salaries, are none of the register's business.
+/// Finds which outgoing payments may be refunds: those that name an overpaid invoice, or pay back
+/// just what is overpaid of one. The others, such as salaries, are none of the register's business.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -296,16 +399,28 @@ pub async fn possible(change: &Change, outgoing: &[Incoming]) -> Result<Outgoing
         return Ok(Outgoing::new());
     }
     let overpaid = overpaid(change.tx()).await?;
-    Ok(outgoing.iter().filter_map(|incoming| Some((incoming.bank_reference.clone(), decide(incoming, &overpaid)?))).collect())
+    Ok(outgoing
+        .iter()
+        .filter_map(|incoming| {
+            Some((incoming.bank_reference.clone(), decide(incoming, &overpaid)?))
+        })
+        .collect())
 }
 
 /// Null: it is no refund. Else the invoice that it surely is a refund of, if there is one.
 fn decide(incoming: &Incoming, overpaid: &[Overpaid]) -> Option<Option<InvoiceId>> {
-    let texts = || incoming.references.iter().map(|reference| reference.text.as_str()).chain(incoming.message.as_deref());
+    let texts = || {
+        incoming
+            .references
+            .iter()
+            .map(|reference| reference.text.as_str())
+            .chain(incoming.message.as_deref())
+    };
     let digits: BTreeSet<String> = texts().flat_map(ocrs).collect();
     let words: BTreeSet<&str> = texts().flat_map(numbers).collect();
     let names = |own: &&Overpaid| {
-        words.contains(own.number.as_str()) || own.ocr.as_deref().and_then(ocr_digits).is_some_and(|ocr| digits.contains(&ocr))
+        words.contains(own.number.as_str())
+            || own.ocr.as_deref().and_then(ocr_digits).is_some_and(|ocr| digits.contains(&ocr))
     };
     let named: Vec<&Overpaid> = overpaid.iter().filter(names).collect();
     match &named[..] {
@@ -325,7 +440,9 @@ async fn overpaid(tx: &impl ConnectionTrait) -> Result<Vec<Overpaid>> {
         .and_where(C::Kind.eq(InvoiceKind::Invoice))
         .and_where(C::IssuedOn.is_not_null())
         // In the words of the index that holds these few.
-        .and_where(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
+        .and_where(Expr::cust(
+            "\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\"",
+        ))
         .and_where(Expr::cust("paid + credited + written_off > total"))
         .take();
     let row = |row: &sea_orm::QueryResult| {
@@ -343,10 +460,17 @@ async fn overpaid(tx: &impl ConnectionTrait) -> Result<Vec<Overpaid>> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn book(change: &mut Change, outgoing: &Outgoing, limit: Money, taken: &mut [Taken]) -> Result<()> {
-    for taken in taken.iter_mut().filter(|taken| !taken.was_known && taken.row.amount < Money::ZERO) {
+pub async fn book(
+    change: &mut Change,
+    outgoing: &Outgoing,
+    limit: Money,
+    taken: &mut [Taken],
+) -> Result<()> {
+    for taken in taken.iter_mut().filter(|taken| !taken.was_known && taken.row.amount < Money::ZERO)
+    {
         let Some(Some(invoice)) = outgoing.get(&taken.row.bank_reference) else { continue };
-        let mut booking = Booking::open(change, BTreeSet::from([*invoice])).await?.writing_off(limit);
+        let mut booking =
+            Booking::open(change, BTreeSet::from([*invoice])).await?.writing_off(limit);
         let Some(whole) = booking.invoice(*invoice).cloned() else { continue };
         let (day, amount) = (taken.row.booked_on, -taken.row.amount);
         // An earlier row of the file may have paid it back already, or the money came later.
@@ -379,13 +503,21 @@ mod tests {
 
     #[test]
     fn a_row_that_was_given_back_has_its_reference_with_a_count() {
-        let refund = |reference: &str| Model { id: AdjustmentId::new(), reference: reference.into(), ..Model::default() };
+        let refund = |reference: &str| Model {
+            id: AdjustmentId::new(),
+            reference: reference.into(),
+            ..Model::default()
+        };
         let mut whole = Whole::default();
         for (reference, next) in [("CAMT 1", "CAMT 1 nr 2"), ("CAMT 1 nr 2", "CAMT 1 nr 3")] {
             assert_eq!(free_reference(&whole, "CAMT 1"), reference);
             let own = refund(reference);
             whole.adjustments.push(own.clone());
-            assert_eq!(free_reference(&whole, "CAMT 1"), reference, "until it is reversed, it is the same refund");
+            assert_eq!(
+                free_reference(&whole, "CAMT 1"),
+                reference,
+                "until it is reversed, it is the same refund"
+            );
             whole.adjustments.push(Model { reverses_id: Some(own.id), ..refund("x") });
             assert_eq!(free_reference(&whole, "CAMT 1"), next);
         }
@@ -394,8 +526,14 @@ mod tests {
     #[test]
     fn an_outgoing_payment_is_a_refund_when_it_names_an_overpaid_invoice_or_its_sum() {
         let (one, two) = (InvoiceId::new(), InvoiceId::new());
-        let of = |id, number: &str, ocr: &str, ore| Overpaid { id, number: number.into(), ocr: Some(ocr.into()), amount: Money(ore) };
-        let overpaid = [of(one, "20260001", "2026000105", 7_500), of(two, "20260002", "2026000204", 9_900)];
+        let of = |id, number: &str, ocr: &str, ore| Overpaid {
+            id,
+            number: number.into(),
+            ocr: Some(ocr.into()),
+            amount: Money(ore),
+        };
+        let overpaid =
+            [of(one, "20260001", "2026000105", 7_500), of(two, "20260002", "2026000204", 9_900)];
         let out = |reference: &str, message: &str, ore: i64| Incoming {
             amount: Money(-ore),
             references: vec![Reference { text: reference.into(), amount: None }],

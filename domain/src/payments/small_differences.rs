@@ -1,4 +1,5 @@
-//! Small differences: what is left of an invoice below a limit is written off manually, where no setting does it.
+//! Small differences: what is left of an invoice below a limit is written off manually, where no
+//! setting does it.
 
 use std::collections::BTreeSet;
 
@@ -34,12 +35,19 @@ pub struct NewWriteOff {
     pub reason: String,
 }
 
-/// Writes off all of the difference between an issued invoice and what covers it: what is still owed, or what is overpaid.
+/// Writes off all of the difference between an issued invoice and what covers it: what is still
+/// owed, or what is overpaid.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOTHING_TO_WRITE_OFF`, `BEYOND_LIMIT` for a
-/// difference of a krona or more, or `PERIOD_CLOSED` when `written_off_on` is a day of a closed period.
-pub async fn write_off(db: &Database, viewer: &Viewer, new: NewWriteOff, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `NOTHING_TO_WRITE_OFF`, `BEYOND_LIMIT` for a difference of a krona or more, or
+/// `PERIOD_CLOSED` when `written_off_on` is a day of a closed period.
+pub async fn write_off(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewWriteOff,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
     let day = new.written_off_on.unwrap_or(today);
@@ -52,16 +60,27 @@ pub async fn write_off(db: &Database, viewer: &Viewer, new: NewWriteOff, mut fau
         return Err(Error::NotFound("there is no such invoice".into()));
     };
     let is_issued = whole.row.kind == InvoiceKind::Invoice && whole.is_issued();
-    faults.expect(is_issued, "input.invoice", "must be an issued invoice: nobody owes a draft or a credit note");
-    let last = whole.payments.iter().map(|payment| payment.received_on).chain(whole.row.issued_on).max();
+    faults.expect(
+        is_issued,
+        "input.invoice",
+        "must be an issued invoice: nobody owes a draft or a credit note",
+    );
+    let last =
+        whole.payments.iter().map(|payment| payment.received_on).chain(whole.row.issued_on).max();
     if let Some(last) = last.filter(|last| day < *last) {
-        faults.add("input.writtenOffOn", format!("must not be before {last}, when the difference arose"));
+        faults.add(
+            "input.writtenOffOn",
+            format!("must not be before {last}, when the difference arose"),
+        );
     }
     faults.finish()?;
     let credited = booking.credits(new.invoice).iter().map(|(_, amount)| *amount).sum();
     let difference = uncovered(&whole, credited);
     if difference == Money::ZERO {
-        return Err(Error::conflict("NOTHING_TO_WRITE_OFF", format!("{} is settled to the öre", whole.name())));
+        return Err(Error::conflict(
+            "NOTHING_TO_WRITE_OFF",
+            format!("{} is settled to the öre", whole.name()),
+        ));
     }
     if difference.0.abs() > MAX_WRITE_OFF.0 {
         let words = format!(

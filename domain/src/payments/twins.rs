@@ -1,7 +1,8 @@
 //! Twins: payments of the bank's files that tell of the same money under different references.
 //!
-//! BgMax and camt.054 of one payment, a deposit that is sent again under another serial number, and an entry that comes as a total first and
-//! payment by payment later have different references. What is surely the same is booked once; what may be the same waits for people.
+//! BgMax and camt.054 of one payment, a deposit that is sent again under another serial number, and
+//! an entry that comes as a total first and payment by payment later have different references.
+//! What is surely the same is booked once; what may be the same waits for people.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -32,7 +33,8 @@ use crate::{
 
 /// Days that two files may differ about when a payment came.
 const DAYS_APART: u64 = 3;
-/// The fewest characters of a number by which a payment is recognized: shorter ones are any payment's.
+/// The fewest characters of a number by which a payment is recognized: shorter ones are any
+/// payment's.
 const SHORTEST: usize = 4;
 
 /// Certainty that two bank payments are of the same money.
@@ -74,11 +76,17 @@ impl<'t> Telling<'t> {
         }
     }
 
-    /// The bank's own numbers, without zeros before them: those of the payment, or of its entry too.
+    /// The bank's own numbers, without zeros before them: those of the payment, or of its entry
+    /// too.
     fn numbers(&self) -> Vec<&'t str> {
         // A BgMax deposit's number is that of a day's deposit, and other days have it too.
         let first = if self.bank_reference.starts_with("BG ") { 4 } else { 3 };
-        let words = self.bank_reference.split(' ').skip(first).flat_map(|word| word.split('/')).map(|word| word.trim_start_matches('0'));
+        let words = self
+            .bank_reference
+            .split(' ')
+            .skip(first)
+            .flat_map(|word| word.split('/'))
+            .map(|word| word.trim_start_matches('0'));
         words.filter(|word| word.chars().count() >= SHORTEST).collect()
     }
 
@@ -98,7 +106,10 @@ impl<'t> Telling<'t> {
 /// Compares what two files tell of a payment.
 #[must_use]
 pub fn sameness(one: &Telling<'_>, other: &Telling<'_>) -> Sameness {
-    if one.amount != other.amount || one.booked_on.signed_duration_since(other.booked_on).num_days().unsigned_abs() > DAYS_APART {
+    if one.amount != other.amount
+        || one.booked_on.signed_duration_since(other.booked_on).num_days().unsigned_abs()
+            > DAYS_APART
+    {
         return Sameness::Other;
     }
     if one.payer_org_number.zip(other.payer_org_number).is_some_and(|(one, other)| one != other) {
@@ -107,7 +118,8 @@ pub fn sameness(one: &Telling<'_>, other: &Telling<'_>) -> Sameness {
     let (of_one, of_other) = (one.reference(), other.reference());
     let (numbers, others) = (one.numbers(), other.numbers());
     // The last number is the payment's own; an entry's may be that of many payments.
-    let shares_number = numbers.last().is_some_and(|own| others.contains(own)) || others.last().is_some_and(|own| numbers.contains(own));
+    let shares_number = numbers.last().is_some_and(|own| others.contains(own))
+        || others.last().is_some_and(|own| numbers.contains(own));
     let is_same_day = one.booked_on == other.booked_on;
     if shares_number {
         return if is_same_day && of_one == of_other { Sameness::Sure } else { Sameness::Possible };
@@ -124,8 +136,9 @@ pub fn sameness(one: &Telling<'_>, other: &Telling<'_>) -> Sameness {
     }
 }
 
-/// Notes in each payment of a chunk which bank payment stands for its money, or that people must decide. `of_file` are the references of all
-/// payments of the file: two of them are never the same. An entry whose sum differs from that of an earlier file is an error.
+/// Notes in each payment of a chunk which bank payment stands for its money, or that people must
+/// decide. `of_file` are the references of all payments of the file: two of them are never the
+/// same. An entry whose sum differs from that of an earlier file is an error.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -136,7 +149,15 @@ pub async fn recognize(
     of_file: &HashSet<String>,
     faults: &mut Faults,
 ) -> Result<()> {
-    let known = by(change, among_words(change.tx().get_database_backend(), column(Column::BankReference), references(chunk))).await?;
+    let known = by(
+        change,
+        among_words(
+            change.tx().get_database_backend(),
+            column(Column::BankReference),
+            references(chunk),
+        ),
+    )
+    .await?;
     let known: HashSet<String> = known.into_iter().map(|row| row.bank_reference).collect();
     let entries = Entries::load(change, chunk).await?;
     let candidates = candidates(change, chunk).await?;
@@ -162,12 +183,16 @@ pub async fn recognize(
             payer_org_number: incoming.payer_org_number.as_deref(),
         };
         let others = candidates.get(&incoming.amount).map(Vec::as_slice).unwrap_or_default().iter();
-        let others = others.filter(|row| !of_file.contains(&row.bank_reference) && row.file_sha256 != source.file_sha256);
+        let others = others.filter(|row| {
+            !of_file.contains(&row.bank_reference) && row.file_sha256 != source.file_sha256
+        });
         let alike: Vec<(Sameness, &Model)> = others
             .map(|row| (sameness(&Telling::of(row), &telling), row))
             .filter(|(sameness, row)| *sameness > Sameness::Other && !claimed.contains(&row.id))
             .collect();
-        let mut sure = alike.iter().filter(|(sameness, row)| *sameness == Sameness::Sure && row.duplicate_of_id.is_none());
+        let mut sure = alike
+            .iter()
+            .filter(|(sameness, row)| *sameness == Sameness::Sure && row.duplicate_of_id.is_none());
         match (sure.next(), sure.next()) {
             (Some((_, row)), None) => {
                 claimed.insert(row.id);
@@ -175,7 +200,10 @@ pub async fn recognize(
             }
             // One that is no more than another telling of a payment stands for nothing.
             (None, _) if alike.iter().all(|(_, row)| row.duplicate_of_id.is_some()) => {
-                let is_deposit = incoming.is_total && deposits.get(&incoming.booked_on).is_some_and(|sums| sums.contains(&incoming.amount));
+                let is_deposit = incoming.is_total
+                    && deposits
+                        .get(&incoming.booked_on)
+                        .is_some_and(|sums| sums.contains(&incoming.amount));
                 if is_deposit {
                     incoming.twin = Twin::Unclear;
                 }
@@ -192,7 +220,8 @@ fn references(chunk: &[Incoming]) -> impl Iterator<Item = &String> {
 
 /// The payer's references, as a bank payment stores them.
 fn joined(incoming: &Incoming) -> Option<String> {
-    let references: Vec<&str> = incoming.references.iter().map(|reference| reference.text.as_str()).collect();
+    let references: Vec<&str> =
+        incoming.references.iter().map(|reference| reference.text.as_str()).collect();
     Some(references.join(" ")).filter(|text| !text.trim().is_empty())
 }
 
@@ -209,26 +238,40 @@ struct Entries {
 impl Entries {
     async fn load(change: &Change, chunk: &[Incoming]) -> Result<Self> {
         let backend = change.tx().get_database_backend();
-        let entries: BTreeSet<&String> = chunk.iter().filter_map(|incoming| incoming.entry_reference.as_ref()).collect();
-        let totals: BTreeSet<&String> =
-            chunk.iter().filter(|incoming| incoming.is_total).map(|incoming| &incoming.bank_reference).collect();
-        let mut found = Self { totals: HashMap::new(), parts: HashMap::new(), closed: HashSet::new() };
+        let entries: BTreeSet<&String> =
+            chunk.iter().filter_map(|incoming| incoming.entry_reference.as_ref()).collect();
+        let totals: BTreeSet<&String> = chunk
+            .iter()
+            .filter(|incoming| incoming.is_total)
+            .map(|incoming| &incoming.bank_reference)
+            .collect();
+        let mut found =
+            Self { totals: HashMap::new(), parts: HashMap::new(), closed: HashSet::new() };
         if !entries.is_empty() {
-            let rows = by(change, among_words(backend, column(Column::BankReference), entries)).await?;
+            let rows =
+                by(change, among_words(backend, column(Column::BankReference), entries)).await?;
             // The first payment of an entry may have no reference of its own, and is no total.
             let rows = rows.into_iter().filter(|row| row.entry_reference.is_none());
             found.totals = rows.map(|row| (row.bank_reference.clone(), row)).collect();
             let closing = Closing::load(change.tx()).await?;
             for row in found.totals.values() {
                 let key = (VoucherSource::BankPayment, row.id.into());
-                if !bookkeeping::is_correctable(change.tx(), closing, key, row.day_in_books()).await? {
+                if !bookkeeping::is_correctable(change.tx(), closing, key, row.day_in_books())
+                    .await?
+                {
                     found.closed.insert(row.id);
                 }
             }
         }
         if !totals.is_empty() {
-            for row in by(change, among_words(backend, column(Column::EntryReference), totals)).await? {
-                found.parts.entry(row.entry_reference.clone().unwrap_or_default()).or_default().push(row);
+            for row in
+                by(change, among_words(backend, column(Column::EntryReference), totals)).await?
+            {
+                found
+                    .parts
+                    .entry(row.entry_reference.clone().unwrap_or_default())
+                    .or_default()
+                    .push(row);
             }
         }
         Ok(found)
@@ -239,10 +282,15 @@ impl Entries {
     /// # Errors
     /// The contradiction between the two files.
     fn twin(&self, incoming: &Incoming) -> std::result::Result<Twin, String> {
-        let differs =
-            |sum: Money, other: Money, file: &str| Err(format!("is of an entry of {sum}, which came in before as {other} with {file}"));
-        if let Some(parts) = self.parts.get(&incoming.bank_reference).filter(|_| incoming.is_total) {
-            let (sum, first) = (parts.iter().map(|row| row.amount).sum::<Money>(), parts.iter().min_by_key(|row| row.id));
+        let differs = |sum: Money, other: Money, file: &str| {
+            Err(format!("is of an entry of {sum}, which came in before as {other} with {file}"))
+        };
+        if let Some(parts) = self.parts.get(&incoming.bank_reference).filter(|_| incoming.is_total)
+        {
+            let (sum, first) = (
+                parts.iter().map(|row| row.amount).sum::<Money>(),
+                parts.iter().min_by_key(|row| row.id),
+            );
             return match first {
                 Some(first) if sum == incoming.amount => Ok(Twin::Same(first.id)),
                 Some(first) => differs(incoming.amount, sum, &first.file_name),
@@ -252,13 +300,20 @@ impl Entries {
         let total = incoming.entry_reference.as_ref().and_then(|entry| self.totals.get(entry));
         match total {
             None => Ok(Twin::None),
-            Some(total) if total.amount != incoming.entry_total => differs(incoming.entry_total, total.amount, &total.file_name),
+            Some(total) if total.amount != incoming.entry_total => {
+                differs(incoming.entry_total, total.amount, &total.file_name)
+            }
             // Its other payments stand for it already.
             Some(total) if total.duplicate_of_id.is_some() => Ok(Twin::None),
-            Some(total) if total.matched == Money::ZERO && total.set_aside_on.is_none() && !self.closed.contains(&total.id) => {
+            Some(total)
+                if total.matched == Money::ZERO
+                    && total.set_aside_on.is_none()
+                    && !self.closed.contains(&total.id) =>
+            {
                 Ok(Twin::PartOf(total.id))
             }
-            // People have decided about the total, or it stands in a closed period that nothing may change.
+            // People have decided about the total, or it stands in a closed period that nothing may
+            // change.
             Some(total) => Ok(Twin::Same(total.id)),
         }
     }
@@ -270,28 +325,47 @@ fn column(column: Column) -> Expr {
 
 async fn by(change: &Change, condition: SimpleExpr) -> Result<Vec<Model>> {
     let columns = Model::every_column();
-    let select = Query::select().columns(columns.iter().copied()).from(::entity::bank_payment::Entity).and_where(condition).take();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(::entity::bank_payment::Entity)
+        .and_where(condition)
+        .take();
     rows(change.tx(), &select, &columns).await
 }
 
 /// Bank payments that may be of the same money as some of a chunk, by amount.
 async fn candidates(change: &Change, chunk: &[Incoming]) -> Result<HashMap<Money, Vec<Model>>> {
     let days = chunk.iter().map(|incoming| incoming.booked_on);
-    let (Some(first), Some(last)) = (days.clone().min(), days.max()) else { return Ok(HashMap::new()) };
+    let (Some(first), Some(last)) = (days.clone().min(), days.max()) else {
+        return Ok(HashMap::new());
+    };
     let apart = Days::new(DAYS_APART);
-    let (from, to) = (first.checked_sub_days(apart).unwrap_or(first), last.checked_add_days(apart).unwrap_or(last));
+    let (from, to) = (
+        first.checked_sub_days(apart).unwrap_or(first),
+        last.checked_add_days(apart).unwrap_or(last),
+    );
     let amounts: BTreeSet<Money> = chunk.iter().map(|incoming| incoming.amount).collect();
     let mut found: HashMap<Money, Vec<Model>> = HashMap::new();
-    for row in by(change, column(Column::Amount).is_in(amounts).and(column(Column::BookedOn).between(from, to))).await? {
+    for row in by(
+        change,
+        column(Column::Amount).is_in(amounts).and(column(Column::BookedOn).between(from, to)),
+    )
+    .await?
+    {
         found.entry(row.amount).or_default().push(row);
     }
     found.values_mut().for_each(|rows| rows.sort_by_key(|row| row.id));
     Ok(found)
 }
 
-/// The sums of BgMax deposits on the days of a chunk's totals: a statement of the account may tell of a deposit as one entry.
+/// The sums of BgMax deposits on the days of a chunk's totals: a statement of the account may tell
+/// of a deposit as one entry.
 async fn deposits(change: &Change, chunk: &[Incoming]) -> Result<HashMap<NaiveDate, Vec<Money>>> {
-    let days: BTreeSet<NaiveDate> = chunk.iter().filter(|incoming| incoming.is_total).map(|incoming| incoming.booked_on).collect();
+    let days: BTreeSet<NaiveDate> = chunk
+        .iter()
+        .filter(|incoming| incoming.is_total)
+        .map(|incoming| incoming.booked_on)
+        .collect();
     let mut found: HashMap<NaiveDate, Vec<Money>> = HashMap::new();
     for day in days {
         let select = Query::select()
@@ -312,11 +386,19 @@ async fn deposits(change: &Change, chunk: &[Incoming]) -> Result<HashMap<NaiveDa
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn alike(db: &impl ConnectionTrait, own: &[Model]) -> Result<HashMap<BankPaymentId, Vec<Model>>> {
+pub async fn alike(
+    db: &impl ConnectionTrait,
+    own: &[Model],
+) -> Result<HashMap<BankPaymentId, Vec<Model>>> {
     let days = own.iter().map(|row| row.booked_on);
-    let (Some(first), Some(last)) = (days.clone().min(), days.max()) else { return Ok(HashMap::new()) };
+    let (Some(first), Some(last)) = (days.clone().min(), days.max()) else {
+        return Ok(HashMap::new());
+    };
     let apart = Days::new(DAYS_APART);
-    let (from, to) = (first.checked_sub_days(apart).unwrap_or(first), last.checked_add_days(apart).unwrap_or(last));
+    let (from, to) = (
+        first.checked_sub_days(apart).unwrap_or(first),
+        last.checked_add_days(apart).unwrap_or(last),
+    );
     let amounts: BTreeSet<Money> = own.iter().map(|row| row.amount).collect();
     let columns = Model::every_column();
     let select = Query::select()
@@ -329,8 +411,10 @@ pub async fn alike(db: &impl ConnectionTrait, own: &[Model]) -> Result<HashMap<B
         .take();
     let found: Vec<Model> = rows(db, &select, &columns).await?;
     let of = |row: &Model| {
-        let others = found.iter().filter(|other| other.id != row.id && other.file_sha256 != row.file_sha256);
-        let alike = others.filter(|other| sameness(&Telling::of(row), &Telling::of(other)) > Sameness::Other);
+        let others =
+            found.iter().filter(|other| other.id != row.id && other.file_sha256 != row.file_sha256);
+        let alike = others
+            .filter(|other| sameness(&Telling::of(row), &Telling::of(other)) > Sameness::Other);
         (row.id, alike.cloned().collect())
     };
     Ok(own.iter().map(of).collect())
@@ -340,7 +424,12 @@ pub async fn alike(db: &impl ConnectionTrait, own: &[Model]) -> Result<HashMap<B
 mod tests {
     use super::*;
 
-    fn telling<'t>(bank_reference: &'t str, day: &str, ore: i64, reference: &'t str) -> Telling<'t> {
+    fn telling<'t>(
+        bank_reference: &'t str,
+        day: &str,
+        ore: i64,
+        reference: &'t str,
+    ) -> Telling<'t> {
         Telling {
             bank_reference,
             booked_on: day.parse().unwrap(),
@@ -357,20 +446,70 @@ mod tests {
         let first = telling(BG, "2026-11-18", 100_000, "2026000105");
         for (other, expected) in [
             // Bankgirot's number, in camt.054, and under another deposit.
-            (telling("CAMT SE4550000000058398257466 20261118 E3 490630170001", "2026-11-18", 100_000, "2026000105"), Sameness::Sure),
-            (telling("BG 50501055 20261118 00075 490630170001", "2026-11-18", 100_000, "2026 000105"), Sameness::Sure),
+            (
+                telling(
+                    "CAMT SE4550000000058398257466 20261118 E3 490630170001",
+                    "2026-11-18",
+                    100_000,
+                    "2026000105",
+                ),
+                Sameness::Sure,
+            ),
+            (
+                telling(
+                    "BG 50501055 20261118 00075 490630170001",
+                    "2026-11-18",
+                    100_000,
+                    "2026 000105",
+                ),
+                Sameness::Sure,
+            ),
             // The number, but another day, or another reference.
-            (telling("BG 50501055 20261119 00075 490630170001", "2026-11-19", 100_000, "2026000105"), Sameness::Possible),
-            (telling("CAMT SE45 20261118 E3 490630170001", "2026-11-18", 100_000, ""), Sameness::Possible),
+            (
+                telling(
+                    "BG 50501055 20261119 00075 490630170001",
+                    "2026-11-19",
+                    100_000,
+                    "2026000105",
+                ),
+                Sameness::Possible,
+            ),
+            (
+                telling("CAMT SE45 20261118 E3 490630170001", "2026-11-18", 100_000, ""),
+                Sameness::Possible,
+            ),
             // Another route without a number in common.
-            (telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, "2026000105"), Sameness::Possible),
-            (telling("CAMT SE45 20261120 E3 T-7777", "2026-11-20", 100_000, "2026000105"), Sameness::Possible),
-            (telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, ""), Sameness::Possible),
+            (
+                telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, "2026000105"),
+                Sameness::Possible,
+            ),
+            (
+                telling("CAMT SE45 20261120 E3 T-7777", "2026-11-20", 100_000, "2026000105"),
+                Sameness::Possible,
+            ),
+            (
+                telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, ""),
+                Sameness::Possible,
+            ),
             (telling("CAMT SE45 20261119 E3 T-7777", "2026-11-19", 100_000, ""), Sameness::Other),
-            (telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, "2026000204"), Sameness::Other),
-            (telling("CAMT SE45 20261122 E3 T-7777", "2026-11-22", 100_000, "2026000105"), Sameness::Other),
+            (
+                telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, "2026000204"),
+                Sameness::Other,
+            ),
+            (
+                telling("CAMT SE45 20261122 E3 T-7777", "2026-11-22", 100_000, "2026000105"),
+                Sameness::Other,
+            ),
             // Paid twice: Bankgirot tells them apart.
-            (telling("BG 50501055 20261118 00074 490630170002", "2026-11-18", 100_000, "2026000105"), Sameness::Other),
+            (
+                telling(
+                    "BG 50501055 20261118 00074 490630170002",
+                    "2026-11-18",
+                    100_000,
+                    "2026000105",
+                ),
+                Sameness::Other,
+            ),
             (telling(BG, "2026-11-18", 100_001, "2026000105"), Sameness::Other),
         ] {
             assert_eq!(sameness(&first, &other), expected, "{other:?}");
@@ -383,7 +522,10 @@ mod tests {
         let one = telling("CAMT SE45 20261118 BATCH-77 TX-1001", "2026-11-18", 10_000, "");
         let other = telling("CAMT SE45 20261118 BATCH-77 TX-1002", "2026-11-18", 10_000, "");
         assert_eq!(sameness(&one, &other), Sameness::Other);
-        let payer = |number| Telling { payer_org_number: Some(number), ..telling("CAMT SE46 20261118 TX-9", "2026-11-18", 10_000, "") };
+        let payer = |number| Telling {
+            payer_org_number: Some(number),
+            ..telling("CAMT SE46 20261118 TX-9", "2026-11-18", 10_000, "")
+        };
         let of = Telling { payer_org_number: Some("222000-1834"), ..one.clone() };
         assert_eq!(sameness(&of, &payer("222000-2568")), Sameness::Other);
         assert_eq!(sameness(&of, &payer("222000-1834")), Sameness::Possible);

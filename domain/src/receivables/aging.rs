@@ -20,9 +20,11 @@ pub enum Bucket {
 
 impl Bucket {
     /// Every bucket, in order.
-    pub const ALL: [Self; 5] = [Self::NotDue, Self::Days1To30, Self::Days31To60, Self::Days61To90, Self::Over90];
+    pub const ALL: [Self; 5] =
+        [Self::NotDue, Self::Days1To30, Self::Days31To60, Self::Days61To90, Self::Over90];
 
-    /// Returns the bucket of what was due on a day, or the banking day after it, as of another. What has no such day is not due.
+    /// Returns the bucket of what was due on a day, or the banking day after it, as of another.
+    /// What has no such day is not due.
     #[must_use]
     pub fn of(due_on: Option<NaiveDate>, as_of: NaiveDate) -> Self {
         match due_on.map_or(0, |due_on| (as_of - banking_day::on_or_after(due_on)).num_days()) {

@@ -18,12 +18,17 @@ use crate::{
 /// Balances by member.
 type Balances = HashMap<MemberId, Balance>;
 
-/// Returns the balance of each of these members whose invoices the viewer sees, at the end of a day in the books; `None`: as of now, by all that
-/// is known.
+/// Returns the balance of each of these members whose invoices the viewer sees, at the end of a day
+/// in the books; `None`: as of now, by all that is known.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: Option<NaiveDate>) -> Result<Balances> {
+pub async fn of_members(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    as_of: Option<NaiveDate>,
+) -> Result<Balances> {
     let Some(as_of) = as_of else { return open_items::of_members(db, viewer, members).await };
     let seen = seen(db, viewer, members).await?;
     let mut balances: Balances = seen.iter().map(|member| (*member, Balance::default())).collect();
@@ -31,7 +36,11 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as
         return Ok(balances);
     }
     let mut select = select(viewer, as_of);
-    select.and_where(Column::Kind.eq(InvoiceKind::Invoice)).and_where(among(db.backend(), column(Column::MemberId), seen));
+    select.and_where(Column::Kind.eq(InvoiceKind::Invoice)).and_where(among(
+        db.backend(),
+        column(Column::MemberId),
+        seen,
+    ));
     for row in db.read().query_all(&select).await? {
         let standing = read(&row)?;
         if let Some(balance) = standing.member_id.and_then(|member| balances.get_mut(&member)) {
@@ -41,12 +50,18 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as
     Ok(balances)
 }
 
-/// Returns the sum of the balances of the members that were merged into each of these and have left, directly or through others, as far as the
-/// viewer sees their invoices; members without any are left out. They are as of that day, or as of now.
+/// Returns the sum of the balances of the members that were merged into each of these and have
+/// left, directly or through others, as far as the viewer sees their invoices; members without any
+/// are left out. They are as of that day, or as of now.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_predecessors(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: Option<NaiveDate>) -> Result<Balances> {
+pub async fn of_predecessors(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    as_of: Option<NaiveDate>,
+) -> Result<Balances> {
     let successors = succession::successors_of_merged(db, members).await?;
     let merged: Vec<MemberId> = successors.keys().copied().collect();
     let mut sums = Balances::new();
@@ -58,7 +73,8 @@ pub async fn of_predecessors(db: &Database, viewer: &Viewer, members: &[MemberId
     Ok(sums)
 }
 
-/// Adds what is left of an invoice; reminder fees are claimed next to it and are no part of the balance.
+/// Adds what is left of an invoice; reminder fees are claimed next to it and are no part of the
+/// balance.
 fn add(balance: &mut Balance, standing: &Standing, as_of: NaiveDate) {
     let left = standing.balance() - standing.reminder_fees;
     let outstanding = max(Money::ZERO, left);
@@ -86,10 +102,16 @@ mod tests {
         };
         for (on, overdue) in [("2026-11-30", 0), ("2026-12-01", 7_500)] {
             let mut balance = Balance::default();
-            for standing in [standing(10_000, 2_500), standing(10_000, 12_500), standing(10_000, 10_000)] {
+            for standing in
+                [standing(10_000, 2_500), standing(10_000, 12_500), standing(10_000, 10_000)]
+            {
                 add(&mut balance, &standing, as_of(on));
             }
-            let expected = Balance { outstanding: Money(7_500).into(), overdue: Money(overdue).into(), overpaid: Money(2_500).into() };
+            let expected = Balance {
+                outstanding: Money(7_500).into(),
+                overdue: Money(overdue).into(),
+                overpaid: Money(2_500).into(),
+            };
             assert_eq!(balance, expected, "{on}");
         }
     }

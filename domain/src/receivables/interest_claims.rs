@@ -1,4 +1,5 @@
-//! What interest invoices (räntefakturor) claim, by the days of their lines; and where they claim more than is owed since, as after a credit.
+//! What interest invoices (räntefakturor) claim, by the days of their lines; and where they claim
+//! more than is owed since, as after a credit.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -65,7 +66,10 @@ fn lines_about_interest() -> SelectStatement {
     use invoice_line::Column as L;
     let mut select = Query::select();
     select
-        .exprs([L::Id, L::CreditsLineId, L::Description, L::PeriodFrom, L::PeriodTo, L::Net].map(line_column))
+        .exprs(
+            [L::Id, L::CreditsLineId, L::Description, L::PeriodFrom, L::PeriodTo, L::Net]
+                .map(line_column),
+        )
         .exprs([I::Kind, I::Number, I::MemberId, I::OrganisationId].map(invoice_column))
         .from(invoice_line::Entity)
         .inner_join(invoice::Entity, invoice_column(I::Id).eq(line_column(L::InvoiceId)))
@@ -100,9 +104,12 @@ async fn read(db: &impl ConnectionTrait, select: &SelectStatement) -> Result<Vec
 
 /// Takes what credit notes have of claims off them, and leaves out those of which nothing stands.
 fn standing(lines: &[&Line]) -> Vec<Claim> {
-    let (claims, credits): (Vec<&Line>, Vec<&Line>) = lines.iter().copied().partition(|line| line.kind == InvoiceKind::Invoice);
-    let mut claims: Vec<(InvoiceLineId, &str, Claim)> =
-        claims.into_iter().map(|line| (line.id, line.description.as_str(), line.claim.clone())).collect();
+    let (claims, credits): (Vec<&Line>, Vec<&Line>) =
+        lines.iter().copied().partition(|line| line.kind == InvoiceKind::Invoice);
+    let mut claims: Vec<(InvoiceLineId, &str, Claim)> = claims
+        .into_iter()
+        .map(|line| (line.id, line.description.as_str(), line.claim.clone()))
+        .collect();
     for credit in credits {
         // One that came with imported history does not say which line it credits.
         let credited = claims.iter_mut().find(|(id, description, claim)| match credit.credits {
@@ -116,8 +123,8 @@ fn standing(lines: &[&Line]) -> Vec<Claim> {
     claims.into_iter().map(|(.., claim)| claim).filter(|claim| claim.sum > Money::ZERO).collect()
 }
 
-/// Returns what interest invoices that were issued by `on`, or ever, claim of these invoices, whose rows must have their number and buyer: in order of
-/// days. A claim that is credited whole is none.
+/// Returns what interest invoices that were issued by `on`, or ever, claim of these invoices, whose
+/// rows must have their number and buyer: in order of days. A claim that is credited whole is none.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -131,10 +138,14 @@ pub(super) async fn of_invoices(
     let lines = read(db, &select).await?;
     let of = |original: &invoice::Model| {
         let (words, buyer) = (words(original), (original.member_id, original.organisation_id));
-        let own: Vec<&Line> = lines.iter().filter(|line| line.buyer == buyer && line.description.starts_with(&words)).collect();
+        let own: Vec<&Line> = lines
+            .iter()
+            .filter(|line| line.buyer == buyer && line.description.starts_with(&words))
+            .collect();
         standing(&own)
     };
-    let claims = invoices.iter().filter(|row| row.kind == InvoiceKind::Invoice).map(|row| (row.id, of(row)));
+    let claims =
+        invoices.iter().filter(|row| row.kind == InvoiceKind::Invoice).map(|row| (row.id, of(row)));
     Ok(claims.filter(|(_, claims)| !claims.is_empty()).collect())
 }
 
@@ -152,12 +163,18 @@ pub struct Overclaim {
 }
 
 impl Overclaim {
-    /// Compares claims with what is owed of their days; `None` if no more is claimed, but for rounding.
+    /// Compares claims with what is owed of their days; `None` if no more is claimed, but for
+    /// rounding.
     pub(super) fn of(original: &invoice::Model, claims: &[Claim], owed: Money) -> Option<Self> {
         let claimed: Money = claims.iter().map(|claim| claim.sum).sum();
         let rounding = Money(i64::try_from(claims.len()).unwrap_or(i64::MAX));
         let numbers = claims.iter().map(|claim| claim.number.clone()).collect();
-        (claimed > owed && claimed - owed > rounding).then(|| Self { invoice: name(original), numbers, claimed, owed })
+        (claimed > owed && claimed - owed > rounding).then(|| Self {
+            invoice: name(original),
+            numbers,
+            claimed,
+            owed,
+        })
     }
 
     /// A sentence for the office.
@@ -175,7 +192,18 @@ impl Overclaim {
 /// The columns of an invoice that [`overclaims`] needs.
 const COLUMNS: [invoice::Column; 10] = {
     use invoice::Column as C;
-    [C::Id, C::Kind, C::IssuedOn, C::DueOn, C::Total, C::SettledOn, C::Number, C::MemberId, C::OrganisationId, C::CreditsId]
+    [
+        C::Id,
+        C::Kind,
+        C::IssuedOn,
+        C::DueOn,
+        C::Total,
+        C::SettledOn,
+        C::Number,
+        C::MemberId,
+        C::OrganisationId,
+        C::CreditsId,
+    ]
 };
 
 /// Returns the interest invoices that claim too much of these invoices, as of a day.
@@ -185,7 +213,8 @@ async fn overclaims(
     (today, points): (NaiveDate, u16),
 ) -> Result<BTreeMap<InvoiceId, Overclaim>> {
     let claims = of_invoices(db, invoices, None).await?;
-    let claimed: Vec<invoice::Model> = invoices.iter().filter(|row| claims.contains_key(&row.id)).cloned().collect();
+    let claimed: Vec<invoice::Model> =
+        invoices.iter().filter(|row| claims.contains_key(&row.id)).cloned().collect();
     if claimed.is_empty() {
         return Ok(BTreeMap::new());
     }
@@ -198,7 +227,10 @@ async fn overclaims(
         let Bearing { spans, points, .. } = bearing.get(&row.id).cloned().unwrap_or_default();
         // Days after what is claimed may be of a half-year without a rate.
         let last = days.iter().map(|(_, last)| *last).max().unwrap_or(today);
-        let Ok(rows) = interest_rows::rows(&overdue::until(&spans, last), &rates, points, &days) else { continue };
+        let Ok(rows) = interest_rows::rows(&overdue::until(&spans, last), &rates, points, &days)
+        else {
+            continue;
+        };
         found.extend(Overclaim::of(row, claims, rows.claimed_sum()).map(|over| (row.id, over)));
     }
     Ok(found)
@@ -209,8 +241,9 @@ async fn rows_of(db: &impl ConnectionTrait, condition: SimpleExpr) -> Result<Vec
     rows(db, &select, &COLUMNS).await
 }
 
-/// Returns what the office should know of these invoices: interest invoices that claim too much of one, or of that which a credit note credits.
-/// `points` are those of imported history. Those who do not see all invoices get none.
+/// Returns what the office should know of these invoices: interest invoices that claim too much of
+/// one, or of that which a credit note credits. `points` are those of imported history. Those who
+/// do not see all invoices get none.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -223,37 +256,55 @@ pub async fn warnings(
     if !viewer.sees(Realm::Invoices).all {
         return Ok(HashMap::new());
     }
-    let among_ids = |ids: BTreeSet<InvoiceId>| among(db.backend(), Expr::col(invoice::Column::Id), ids);
+    let among_ids =
+        |ids: BTreeSet<InvoiceId>| among(db.backend(), Expr::col(invoice::Column::Id), ids);
     let own = rows_of(db.read(), among_ids(ids)).await?;
     let credited: BTreeSet<InvoiceId> = own.iter().filter_map(|row| row.credits_id).collect();
-    let mut originals: Vec<invoice::Model> =
-        own.iter().filter(|row| row.kind == InvoiceKind::Invoice && row.number.is_some()).cloned().collect();
+    let mut originals: Vec<invoice::Model> = own
+        .iter()
+        .filter(|row| row.kind == InvoiceKind::Invoice && row.number.is_some())
+        .cloned()
+        .collect();
     if !credited.is_empty() {
         originals.extend(rows_of(db.read(), among_ids(credited)).await?);
     }
     let over = overclaims(db.read(), &originals, (today, points)).await?;
-    let of = |row: &invoice::Model| Some((row.id, vec![over.get(&row.credits_id.unwrap_or(row.id))?.describe()]));
+    let of = |row: &invoice::Model| {
+        Some((row.id, vec![over.get(&row.credits_id.unwrap_or(row.id))?.describe()]))
+    };
     Ok(own.iter().filter_map(of).collect())
 }
 
-/// Returns the interest invoices that claim too much, a sentence an invoice, for the check of the register. Imported history, whose terms are
-/// settings, is left out.
+/// Returns the interest invoices that claim too much, a sentence an invoice, for the check of the
+/// register. Imported history, whose terms are settings, is left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn notes(db: &impl ConnectionTrait, today: NaiveDate) -> Result<Vec<String>> {
     let lines = read(db, &lines_about_interest()).await?;
-    let number = |line: &Line| line.description.strip_prefix(WORDS)?.trim_start().split_once(',').map(|(number, _)| number.to_owned());
+    let number = |line: &Line| {
+        line.description
+            .strip_prefix(WORDS)?
+            .trim_start()
+            .split_once(',')
+            .map(|(number, _)| number.to_owned())
+    };
     let numbers: BTreeSet<String> = lines.iter().filter_map(number).collect();
     if numbers.is_empty() {
         return Ok(Vec::new());
     }
-    let theirs = among_words(db.get_database_backend(), Expr::col(invoice::Column::Number), &numbers);
+    let theirs =
+        among_words(db.get_database_backend(), Expr::col(invoice::Column::Number), &numbers);
     let originals = rows_of(db, theirs).await?;
     let ids: Vec<InvoiceId> = originals.iter().map(|row| row.id).collect();
     let terms = documents::interest_terms(db, &ids).await?;
-    let originals: Vec<invoice::Model> = originals.into_iter().filter(|row| terms.contains_key(&row.id)).collect();
-    Ok(overclaims(db, &originals, (today, 0)).await?.into_values().map(|over| over.describe()).collect())
+    let originals: Vec<invoice::Model> =
+        originals.into_iter().filter(|row| terms.contains_key(&row.id)).collect();
+    Ok(overclaims(db, &originals, (today, 0))
+        .await?
+        .into_values()
+        .map(|over| over.describe())
+        .collect())
 }
 
 #[cfg(test)]
@@ -262,7 +313,11 @@ mod tests {
 
     fn claim(number: &str, sum: i64) -> Claim {
         let day = |text: &str| text.parse().unwrap();
-        Claim { number: number.into(), days: (day("2026-11-21"), day("2026-11-30")), sum: Money(sum) }
+        Claim {
+            number: number.into(),
+            days: (day("2026-11-21"), day("2026-11-30")),
+            sum: Money(sum),
+        }
     }
 
     fn line(kind: InvoiceKind, credits: Option<InvoiceLineId>, sum: i64) -> Line {
@@ -279,7 +334,10 @@ mod tests {
         assert_eq!(standing(&[&first, &part]), [claim("2", 3_000)]);
         let rest = line(CreditNote, None, 3_000);
         assert_eq!(standing(&[&first, &part, &rest]), []);
-        assert_eq!(standing(&[&line(CreditNote, Some(InvoiceLineId::new()), 1), &first]), [claim("2", 4_000)]);
+        assert_eq!(
+            standing(&[&line(CreditNote, Some(InvoiceLineId::new()), 1), &first]),
+            [claim("2", 4_000)]
+        );
     }
 
     #[test]

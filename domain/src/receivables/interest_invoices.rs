@@ -1,7 +1,9 @@
-//! Interest invoices (räntefakturor): late interest of an invoice, claimed by an invoice of its own.
+//! Interest invoices (räntefakturor): late interest of an invoice, claimed by an invoice of its
+//! own.
 //!
-//! Interest is no payment for goods or services, so that the invoice is outside the scope of VAT, and bears no interest itself. A line has the days
-//! with the same capital and rate; days that an interest invoice claims already, and that is not credited, are not claimed again.
+//! Interest is no payment for goods or services, so that the invoice is outside the scope of VAT,
+//! and bears no interest itself. A line has the days with the same capital and rate; days that an
+//! interest invoice claims already, and that is not credited, are not claimed again.
 
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
@@ -35,12 +37,14 @@ use crate::{
     },
 };
 
-/// Issues an invoice of the late interest of an invoice up to and including a day; null: the day on which it was settled, or today. Days whose interest
-/// was invoiced before, and not credited, are not claimed again. `errors` are those that reading the input has found already.
+/// Issues an invoice of the late interest of an invoice up to and including a day; null: the day on
+/// which it was settled, or today. Days whose interest was invoiced before, and not credited, are
+/// not claimed again. `errors` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming every bad field and all that an invoice needs and the register lacks,
-/// CONFLICT `DRAFT`, `CREDIT_NOTE`, `NOT_LATE`, `NO_INTEREST`, `OVERCLAIMED` or `RATE_UNKNOWN`, and as [`issue::issue`].
+/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming every bad field and
+/// all that an invoice needs and the register lacks, CONFLICT `DRAFT`, `CREDIT_NOTE`, `NOT_LATE`,
+/// `NO_INTEREST`, `OVERCLAIMED` or `RATE_UNKNOWN`, and as [`issue::issue`].
 pub async fn issue(
     db: &Database,
     viewer: &Viewer,
@@ -52,8 +56,13 @@ pub async fn issue(
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "interestInvoiceIssue").await?;
     let today = day_of(change.at());
-    errors.expect(until.is_none_or(|until| until <= today), "input.until", "must not be after today");
-    let issued_on = issue::day_of_issue(change.tx(), InvoiceKind::Invoice, None, today, &mut errors).await?;
+    errors.expect(
+        until.is_none_or(|until| until <= today),
+        "input.until",
+        "must not be after today",
+    );
+    let issued_on =
+        issue::day_of_issue(change.tx(), InvoiceKind::Invoice, None, today, &mut errors).await?;
     let original = match draft::find(change.tx(), id).await {
         // The id itself was bad: all that is wrong with the input is returned together.
         Err(Error::NotFound(_)) if !errors.is_empty() => return errors.finish().map(|()| id),
@@ -61,13 +70,22 @@ pub async fn issue(
     };
     std::mem::take(&mut errors).finish()?;
     require_owed(&original)?;
-    let until = until.unwrap_or_else(|| original.row.settled_on.map_or(today, |settled_on| settled_on.min(today)));
+    let until = until.unwrap_or_else(|| {
+        original.row.settled_on.map_or(today, |settled_on| settled_on.min(today))
+    });
     let rows = unclaimed(change.tx(), network, &original, (until, today)).await?;
     let mut whole = draft(network, &original, &rows);
     whole.row.due_on = Some(issue::due_on(issued_on, network.invoicing.due_days));
     draft::check(network, "invoice", &mut whole, &mut errors);
     errors.finish()?;
-    let mut press = Press::load(&change, network, InvoiceKind::Invoice, issued_on, std::slice::from_ref(&whole)).await?;
+    let mut press = Press::load(
+        &change,
+        network,
+        InvoiceKind::Invoice,
+        issued_on,
+        std::slice::from_ref(&whole),
+    )
+    .await?;
     let issued = press.issue(whole)?;
     let new = issued.whole.row.id;
     issue::write_new(&mut change, vec![issued], Vec::new()).await?;
@@ -78,7 +96,10 @@ pub async fn issue(
 /// Refuses what no one owes interest on.
 fn require_owed(original: &Whole) -> Result<()> {
     if original.row.kind == InvoiceKind::CreditNote {
-        return Err(Error::conflict("CREDIT_NOTE", format!("{} is nothing that anybody pays", original.name())));
+        return Err(Error::conflict(
+            "CREDIT_NOTE",
+            format!("{} is nothing that anybody pays", original.name()),
+        ));
     }
     if original.row.issued_on.is_none() {
         return Err(Error::conflict("DRAFT", "a draft is nothing that anybody owes"));
@@ -99,17 +120,27 @@ async fn unclaimed(
 ) -> Result<Vec<Row>> {
     let invoices = std::slice::from_ref(&original.row);
     if overdue::days_late(&original.row, until) == 0 {
-        return Err(Error::conflict("NOT_LATE", format!("{} was not late by {until}", original.name())));
+        return Err(Error::conflict(
+            "NOT_LATE",
+            format!("{} was not late by {until}", original.name()),
+        ));
     }
     // As of today: what was credited since was never owed.
-    let bearing = overdue::bearing_of(tx, invoices, today, network.invoicing.interest_points).await?.remove(&original.row.id);
+    let bearing = overdue::bearing_of(tx, invoices, today, network.invoicing.interest_points)
+        .await?
+        .remove(&original.row.id);
     let Bearing { spans, points, .. } = bearing.unwrap_or_default();
-    let claims = interest_claims::of_invoices(tx, invoices, None).await?.remove(&original.row.id).unwrap_or_default();
+    let claims = interest_claims::of_invoices(tx, invoices, None)
+        .await?
+        .remove(&original.row.id)
+        .unwrap_or_default();
     let days: Vec<Days> = claims.iter().map(|claim| claim.days).collect();
     let rates: Rates = reference_rates::all(tx).await?.into_iter().collect();
     let of_days_until = |last: NaiveDate| {
         interest_rows::rows(&overdue::until(&spans, last), &rates, points, &days).map_err(|half| {
-            let message = format!("the reference rate from {half} is not known; set it with referenceRateSet");
+            let message = format!(
+                "the reference rate from {half} is not known; set it with referenceRateSet"
+            );
             Error::conflict("RATE_UNKNOWN", message)
         })
     };
@@ -122,7 +153,10 @@ async fn unclaimed(
     let rows = of_days_until(until)?;
     if rows.open_sum() <= Money::ZERO {
         let claimed = rows.claimed_sum();
-        let message = format!("{} has {claimed} of interest until {until}, all of which is invoiced already", original.name());
+        let message = format!(
+            "{} has {claimed} of interest until {until}, all of which is invoiced already",
+            original.name()
+        );
         return Err(Error::conflict("NO_INTEREST", message));
     }
     Ok(rows.open)
@@ -145,12 +179,17 @@ fn draft(network: &Network, original: &Whole, rows: &[Row]) -> Whole {
         ..invoice_line::Model::default()
     };
     let number = original.row.number.as_deref().unwrap_or_default();
-    let due = original.row.due_on.map_or_else(String::new, |due_on| format!(", som skulle ha betalats senast {due_on}"));
+    let due = original
+        .row
+        .due_on
+        .map_or_else(String::new, |due_on| format!(", som skulle ha betalats senast {due_on}"));
     let row = invoice::Model {
         id,
         member_id: original.row.member_id,
         organisation_id: original.row.organisation_id,
-        reason: Some(format!("Dröjsmålsränta enligt räntelagen (1975:635) på faktura {number}{due}.")),
+        reason: Some(format!(
+            "Dröjsmålsränta enligt räntelagen (1975:635) på faktura {number}{due}."
+        )),
         order_reference: original.row.order_reference.clone(),
         our_reference: original.row.our_reference.clone(),
         buyer_reference: original.row.buyer_reference.clone(),

@@ -1,7 +1,9 @@
-//! Receivables (kundreskontra) as of a day: what each invoice has left, by the day in the books, and for how long it has been due.
+//! Receivables (kundreskontra) as of a day: what each invoice has left, by the day in the books,
+//! and for how long it has been due.
 //!
-//! Invoices, credit notes and reminders count from their own day, payments, refunds and write-offs from their day in the books. So the sum of
-//! all balances equals the account of receivables in the SIE file on every day.
+//! Invoices, credit notes and reminders count from their own day, payments, refunds and write-offs
+//! from their day in the books. So the sum of all balances equals the account of receivables in the
+//! SIE file on every day.
 
 pub mod open_items;
 pub mod interest_invoices;
@@ -69,7 +71,8 @@ pub struct Standing {
 }
 
 impl Standing {
-    /// Returns what is left, öre; below zero when more was paid, credited and written off than it came to.
+    /// Returns what is left, öre; below zero when more was paid, credited and written off than it
+    /// came to.
     #[must_use]
     pub fn balance(&self) -> Money {
         self.total - self.paid - self.credited - self.written_off + self.reminder_fees
@@ -90,7 +93,11 @@ impl Standing {
     /// Returns the buyer.
     #[must_use]
     pub fn buyer(&self) -> Option<Buyer> {
-        buyer_of(&Model { member_id: self.member_id, organisation_id: self.organisation_id, ..Model::default() })
+        buyer_of(&Model {
+            member_id: self.member_id,
+            organisation_id: self.organisation_id,
+            ..Model::default()
+        })
     }
 }
 
@@ -102,7 +109,13 @@ fn column(column: Column) -> SimpleExpr {
 const AMOUNT: &str = "amount";
 
 /// Sums by invoice, as a table to join.
-fn sums(mut of: SelectStatement, invoice: SimpleExpr, amount: SimpleExpr, day: SimpleExpr, as_of: NaiveDate) -> SelectStatement {
+fn sums(
+    mut of: SelectStatement,
+    invoice: SimpleExpr,
+    amount: SimpleExpr,
+    day: SimpleExpr,
+    as_of: NaiveDate,
+) -> SelectStatement {
     of.expr_as(invoice.clone(), "invoice_id")
         .expr_as(sum(amount), AMOUNT)
         .and_where(day.lte(as_of))
@@ -123,24 +136,62 @@ fn adjusted(kind: AdjustmentKind, as_of: NaiveDate) -> SelectStatement {
 /// Invoices that the viewer sees and that were issued by then, with their sums as of that day.
 fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
-    let booked_on = Expr::from(Func::coalesce([payment(payment::Column::BookedOn), payment(payment::Column::ReceivedOn)]));
+    let booked_on = Expr::from(Func::coalesce([
+        payment(payment::Column::BookedOn),
+        payment(payment::Column::ReceivedOn),
+    ]));
     let payments = Query::select().from(payment::Entity).take();
-    let paid = sums(payments, payment(payment::Column::InvoiceId), payment(payment::Column::Amount), booked_on, as_of);
+    let paid = sums(
+        payments,
+        payment(payment::Column::InvoiceId),
+        payment(payment::Column::Amount),
+        booked_on,
+        as_of,
+    );
     // Only credit notes name an invoice that they credit.
     let credits = Query::select().from(Entity).take();
-    let credited = sums(credits, column(Column::CreditsId), column(Column::Total), column(Column::IssuedOn), as_of);
+    let credited = sums(
+        credits,
+        column(Column::CreditsId),
+        column(Column::Total),
+        column(Column::IssuedOn),
+        as_of,
+    );
     let reminder = |column: reminder::Column| Expr::col((reminder::Entity, column));
     let of = reminder(reminder::Column::InvoiceId);
     let reminders = Query::select().from(reminder::Entity).take();
-    let reminded = sums(reminders, of, reminder(reminder::Column::Fee), reminder(reminder::Column::SentOn), as_of);
+    let reminded = sums(
+        reminders,
+        of,
+        reminder(reminder::Column::Fee),
+        reminder(reminder::Column::SentOn),
+        as_of,
+    );
     let mut select = Query::select();
     select
-        .exprs([Column::Id, Column::Number, Column::MemberId, Column::OrganisationId, Column::IssuedOn, Column::DueOn].map(column))
+        .exprs(
+            [
+                Column::Id,
+                Column::Number,
+                Column::MemberId,
+                Column::OrganisationId,
+                Column::IssuedOn,
+                Column::DueOn,
+            ]
+            .map(column),
+        )
         .exprs([column(Column::Kind), column(Column::Total)])
         .exprs(["paid", "credited", "reminded", "refunded", "written_off"].map(joined))
         .from(Entity);
-    let (refunded, written_off) = (adjusted(AdjustmentKind::Refund, as_of), adjusted(AdjustmentKind::WriteOff, as_of));
-    let tables = [("paid", paid), ("credited", credited), ("reminded", reminded), ("refunded", refunded), ("written_off", written_off)];
+    let (refunded, written_off) =
+        (adjusted(AdjustmentKind::Refund, as_of), adjusted(AdjustmentKind::WriteOff, as_of));
+    let tables = [
+        ("paid", paid),
+        ("credited", credited),
+        ("reminded", reminded),
+        ("refunded", refunded),
+        ("written_off", written_off),
+    ];
     for (name, sums) in tables {
         let is_of = Expr::col((name, "invoice_id")).eq(column(Column::Id));
         select.join_subquery(JoinType::LeftJoin, sums, name, is_of);
@@ -175,47 +226,82 @@ fn read(row: &QueryResult) -> Result<Standing> {
     })
 }
 
-/// Returns every invoice that the viewer sees and that has a balance at the end of the day, by buyer's name and then by number; with the
-/// buyer's name.
+/// Returns every invoice that the viewer sees and that has a balance at the end of the day, by
+/// buyer's name and then by number; with the buyer's name.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn open(db: &Database, viewer: &Viewer, as_of: NaiveDate) -> Result<Vec<(String, Standing)>> {
+pub async fn open(
+    db: &Database,
+    viewer: &Viewer,
+    as_of: NaiveDate,
+) -> Result<Vec<(String, Standing)>> {
     let mut select = select(viewer, as_of);
-    let left = column(Column::Total).sub(joined("paid")).add(joined("refunded")).sub(joined("credited"));
+    let left =
+        column(Column::Total).sub(joined("paid")).add(joined("refunded")).sub(joined("credited"));
     let left = left.sub(joined("written_off")).add(joined("reminded"));
-    select.and_where(left.ne(0)).order_by_expr(column(Column::NumberKey), Order::Asc).order_by_expr(column(Column::Id), Order::Asc);
-    let found: Vec<Standing> = db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
+    select
+        .and_where(left.ne(0))
+        .order_by_expr(column(Column::NumberKey), Order::Asc)
+        .order_by_expr(column(Column::Id), Order::Asc);
+    let found: Vec<Standing> =
+        db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
     let names = parties::names(db, found.iter().filter_map(Standing::buyer)).await?;
-    let name = |standing: &Standing| standing.buyer().and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default();
-    let mut named: Vec<(String, Standing)> = found.into_iter().map(|standing| (name(&standing), standing)).collect();
+    let name = |standing: &Standing| {
+        standing.buyer().and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default()
+    };
+    let mut named: Vec<(String, Standing)> =
+        found.into_iter().map(|standing| (name(&standing), standing)).collect();
     // Stable, so that each buyer's stay in order of number.
-    named.sort_by_cached_key(|(name, standing)| (crate::swedish::key(name), standing.member_id, standing.organisation_id));
+    named.sort_by_cached_key(|(name, standing)| {
+        (crate::swedish::key(name), standing.member_id, standing.organisation_id)
+    });
     Ok(named)
 }
 
-/// Returns the balance as of a day of each of these invoices that the viewer sees and that was issued by then.
+/// Returns the balance as of a day of each of these invoices that the viewer sees and that was
+/// issued by then.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_invoices(db: &Database, viewer: &Viewer, ids: &[InvoiceId], as_of: NaiveDate) -> Result<HashMap<InvoiceId, Standing>> {
+pub async fn of_invoices(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[InvoiceId],
+    as_of: NaiveDate,
+) -> Result<HashMap<InvoiceId, Standing>> {
     let mut select = select(viewer, as_of);
     select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
-    db.read().query_all(&select).await?.iter().map(|row| read(row).map(|standing| (standing.invoice_id, standing))).collect()
+    db.read()
+        .query_all(&select)
+        .await?
+        .iter()
+        .map(|row| read(row).map(|standing| (standing.invoice_id, standing)))
+        .collect()
 }
 
 /// Returns the aged balance as of a day of each of these members whose invoices the viewer sees.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId], as_of: NaiveDate) -> Result<HashMap<MemberId, Aged>> {
+pub async fn of_members(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+    as_of: NaiveDate,
+) -> Result<HashMap<MemberId, Aged>> {
     let seen = seen(db, viewer, members).await?;
-    let mut aged: HashMap<MemberId, Aged> = seen.into_iter().map(|member| (member, Aged::default())).collect();
+    let mut aged: HashMap<MemberId, Aged> =
+        seen.into_iter().map(|member| (member, Aged::default())).collect();
     if aged.is_empty() {
         return Ok(aged);
     }
     let mut select = select(viewer, as_of);
-    select.and_where(among(db.backend(), column(Column::MemberId), aged.keys().copied().collect::<Vec<_>>()));
+    select.and_where(among(
+        db.backend(),
+        column(Column::MemberId),
+        aged.keys().copied().collect::<Vec<_>>(),
+    ));
     for row in db.read().query_all(&select).await? {
         let standing = read(&row)?;
         if let Some(own) = standing.member_id.and_then(|member| aged.get_mut(&member)) {

@@ -30,7 +30,8 @@ pub struct Balance {
     pub outstanding: Total,
     /// What of that is past its last day to pay.
     pub overdue: Total,
-    /// What was paid and credited beyond the totals of some, and is to be paid back; not deducted from the others.
+    /// What was paid and credited beyond the totals of some, and is to be paid back; not deducted
+    /// from the others.
     pub overpaid: Total,
 }
 
@@ -48,7 +49,11 @@ impl Balance {
 }
 
 /// Returns those of these members whose invoices the viewer sees.
-pub(crate) async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<Vec<MemberId>> {
+pub(crate) async fn seen(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+) -> Result<Vec<MemberId>> {
     let sight = viewer.sees(Realm::Invoices);
     let Some(own) = sight.member.filter(|_| !members.is_empty()) else {
         return Ok(if sight.all { members.to_vec() } else { Vec::new() });
@@ -63,20 +68,33 @@ pub(crate) async fn seen(db: &Database, viewer: &Viewer, members: &[MemberId]) -
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// The balance, as of now, of each of these members whose invoices the viewer sees, by one statement.
+/// The balance, as of now, of each of these members whose invoices the viewer sees, by one
+/// statement.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId]) -> Result<HashMap<MemberId, Balance>> {
+pub async fn of_members(
+    db: &Database,
+    viewer: &Viewer,
+    members: &[MemberId],
+) -> Result<HashMap<MemberId, Balance>> {
     let seen = seen(db, viewer, members).await?;
-    let mut balances: HashMap<MemberId, Balance> = seen.into_iter().map(|member| (member, Balance::default())).collect();
+    let mut balances: HashMap<MemberId, Balance> =
+        seen.into_iter().map(|member| (member, Balance::default())).collect();
     if balances.is_empty() {
         return Ok(balances);
     }
-    let left = || column(Column::Total).sub(column(Column::Paid)).sub(column(Column::Credited)).sub(column(Column::WrittenOff));
-    let sum_if =
-        |condition: SimpleExpr, amount: SimpleExpr| total(db.backend(), Expr::case(condition, amount).finally(Expr::cust("0")).into());
-    let (owes, is_due) = (|| left().gt(0), column(Column::DueOn).lte(banking_day::last_before(db.clock.today())));
+    let left = || {
+        column(Column::Total)
+            .sub(column(Column::Paid))
+            .sub(column(Column::Credited))
+            .sub(column(Column::WrittenOff))
+    };
+    let sum_if = |condition: SimpleExpr, amount: SimpleExpr| {
+        total(db.backend(), Expr::case(condition, amount).finally(Expr::cust("0")).into())
+    };
+    let (owes, is_due) =
+        (|| left().gt(0), column(Column::DueOn).lte(banking_day::last_before(db.clock.today())));
     let select = Query::select()
         .expr(column(Column::MemberId))
         .expr(sum_if(owes(), left()))
@@ -87,13 +105,18 @@ pub async fn of_members(db: &Database, viewer: &Viewer, members: &[MemberId]) ->
         .and_where(Column::Kind.eq(InvoiceKind::Invoice))
         .and_where(column(Column::IssuedOn).is_not_null())
         // In the words of the index that holds these few.
-        .and_where(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
+        .and_where(Expr::cust(
+            "\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\"",
+        ))
         .and_where(among(db.backend(), column(Column::MemberId), members.iter().copied()))
         .add_group_by([column(Column::MemberId)])
         .take();
     for row in db.read().query_all(&select).await? {
-        let balance =
-            Balance { outstanding: row.try_get_by_index(1)?, overdue: row.try_get_by_index(2)?, overpaid: row.try_get_by_index(3)? };
+        let balance = Balance {
+            outstanding: row.try_get_by_index(1)?,
+            overdue: row.try_get_by_index(2)?,
+            overpaid: row.try_get_by_index(3)?,
+        };
         balances.insert(row.try_get_by_index(0)?, balance);
     }
     Ok(balances)

@@ -1,4 +1,5 @@
-//! Invoices that are not paid in time: for how many days, what is unpaid and what that costs, as of any day.
+//! Invoices that are not paid in time: for how many days, what is unpaid and what that costs, as of
+//! any day.
 
 use std::{
     cmp::{max, min},
@@ -44,9 +45,11 @@ fn column(column: Column) -> SimpleExpr {
 }
 
 /// The columns of an invoice that [`days_late`] and [`interest_of`] need.
-pub const COLUMNS: [Column; 6] = [Column::Id, Column::Kind, Column::IssuedOn, Column::DueOn, Column::Total, Column::SettledOn];
+pub const COLUMNS: [Column; 6] =
+    [Column::Id, Column::Kind, Column::IssuedOn, Column::DueOn, Column::Total, Column::SettledOn];
 
-/// Days after [`payable_until`] until it was settled, or until `on`; zero when it is not late, and for a draft or a credit note.
+/// Days after [`payable_until`] until it was settled, or until `on`; zero when it is not late, and
+/// for a draft or a credit note.
 #[must_use]
 pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
     let Some(due_on) = payable_until(row) else { return 0 };
@@ -61,8 +64,8 @@ struct Entries {
     credits: Vec<(NaiveDate, Money)>,
 }
 
-/// The adjustments that count of each of these invoices, as payments: what is written off counts from its day, and what was paid back is less
-/// that came in.
+/// The adjustments that count of each of these invoices, as payments: what is written off counts
+/// from its day, and what was paid back is less that came in.
 fn adjustments_of(backend: DbBackend, invoices: &[InvoiceId]) -> SelectStatement {
     let own = |column: adjustment::Column| Expr::col((adjustment::Entity, column));
     let reversal = |column: adjustment::Column| Expr::col(("reversal", column));
@@ -86,16 +89,25 @@ fn adjustments_of(backend: DbBackend, invoices: &[InvoiceId]) -> SelectStatement
 }
 
 /// The payments that count and the issued credit notes of each of these invoices, by one statement.
-async fn entries_of(db: &impl ConnectionTrait, invoices: &[InvoiceId]) -> Result<HashMap<InvoiceId, Entries>> {
+async fn entries_of(
+    db: &impl ConnectionTrait,
+    invoices: &[InvoiceId],
+) -> Result<HashMap<InvoiceId, Entries>> {
     let backend = db.get_database_backend();
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
     let credits = Query::select()
-        .exprs([column(Column::CreditsId), column(Column::IssuedOn), column(Column::Total), Expr::cust("1")])
+        .exprs([
+            column(Column::CreditsId),
+            column(Column::IssuedOn),
+            column(Column::Total),
+            Expr::cust("1"),
+        ])
         .from(Entity)
         .and_where(among(backend, column(Column::CreditsId), invoices.iter().copied()))
         .and_where(column(Column::IssuedOn).is_not_null())
         .take();
-    // A payment that was reversed never came in: what is unpaid agrees with the state, which knows nothing of it either.
+    // A payment that was reversed never came in: what is unpaid agrees with the state, which knows
+    // nothing of it either.
     let reversal = |column: payment::Column| Expr::col(("reversal", column));
     let reversed = Query::select()
         .expr(Expr::cust("1"))
@@ -120,7 +132,11 @@ async fn entries_of(db: &impl ConnectionTrait, invoices: &[InvoiceId]) -> Result
     for row in db.query_all(&both).await? {
         let own = entries.entry(row.try_get_by_index(0)?).or_default();
         let entry = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-        if row.try_get_by_index::<i32>(3)? == 1 { own.credits.push(entry) } else { own.payments.push(entry) }
+        if row.try_get_by_index::<i32>(3)? == 1 {
+            own.credits.push(entry)
+        } else {
+            own.payments.push(entry)
+        }
     }
     Ok(entries)
 }
@@ -134,13 +150,20 @@ pub struct Lateness {
     pub interest: Interest,
 }
 
-/// The figures of those of these invoices, whose rows must have [`COLUMNS`] and which the viewer must be known to see, that are late on
-/// `on`, or were settled late before it. An invoice has the interest of the terms that it was issued with; imported history, of which
-/// the register has none, that of `points`, as the settings have it, from the 30th day after its issue. Three statements, whatever their number; none when none is late.
+/// The figures of those of these invoices, whose rows must have [`COLUMNS`] and which the viewer
+/// must be known to see, that are late on `on`, or were settled late before it. An invoice has the
+/// interest of the terms that it was issued with; imported history, of which the register has none,
+/// that of `points`, as the settings have it, from the 30th day after its issue. Three statements,
+/// whatever their number; none when none is late.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, points: u16) -> Result<HashMap<InvoiceId, Lateness>> {
+pub async fn interest_of(
+    db: &Database,
+    invoices: &[Model],
+    on: NaiveDate,
+    points: u16,
+) -> Result<HashMap<InvoiceId, Lateness>> {
     let bearing = bearing_of(db.read(), invoices, on, points).await?;
     if bearing.is_empty() {
         return Ok(HashMap::new());
@@ -157,13 +180,15 @@ pub async fn interest_of(db: &Database, invoices: &[Model], on: NaiveDate, point
 pub(super) struct Bearing {
     /// What is unpaid at the end of the day, öre.
     pub unpaid: Money,
-    /// The days that bear interest, with what was unpaid on them; none for an interest invoice, since interest bears none.
+    /// The days that bear interest, with what was unpaid on them; none for an interest invoice,
+    /// since interest bears none.
     pub spans: Vec<Span>,
     /// Percentage points above the reference rate.
     pub points: u16,
 }
 
-/// Returns what of those of these invoices bears interest that are late on `on`, or were settled late before it: see [`interest_of`].
+/// Returns what of those of these invoices bears interest that are late on `on`, or were settled
+/// late before it: see [`interest_of`].
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -182,12 +207,22 @@ pub(super) async fn bearing_of(
     let issued_with = documents::interest_terms(db, &ids).await?;
     let figures = |row: &Model| {
         let Entries { payments, credits } = entries.remove(&row.id).unwrap_or_default();
-        let by_then = |entries: &[(NaiveDate, Money)]| entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>();
+        let by_then = |entries: &[(NaiveDate, Money)]| {
+            entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>()
+        };
         let left = row.total - by_then(&payments) - by_then(&credits);
         // Of imported history nobody knows that anything was agreed.
-        let terms = issued_with.get(&row.id).copied().unwrap_or(InterestTerms { points, is_agreed: false, is_interest: false });
+        let terms = issued_with.get(&row.id).copied().unwrap_or(InterestTerms {
+            points,
+            is_agreed: false,
+            is_interest: false,
+        });
         let from = interest_from(row, terms.is_agreed).unwrap_or(on);
-        let spans = if terms.is_interest { Vec::new() } else { unpaid(row.total, from, on, &payments, &credits) };
+        let spans = if terms.is_interest {
+            Vec::new()
+        } else {
+            unpaid(row.total, from, on, &payments, &credits)
+        };
         (row.id, Bearing { unpaid: max(Money::ZERO, left), spans, points: terms.points })
     };
     Ok(late.into_iter().map(figures).collect())
@@ -195,7 +230,11 @@ pub(super) async fn bearing_of(
 
 /// Returns the days of spans up to and including a day.
 pub(super) fn until(spans: &[Span], last: NaiveDate) -> Vec<Span> {
-    spans.iter().filter(|span| span.from <= last).map(|span| Span { to: min(span.to, last), ..*span }).collect()
+    spans
+        .iter()
+        .filter(|span| span.from <= last)
+        .map(|span| Span { to: min(span.to, last), ..*span })
+        .collect()
 }
 
 /// An overdue invoice, for those who ask its buyer to pay.
@@ -217,19 +256,32 @@ pub struct Late {
     pub total: Money,
     /// What is unpaid and what that costs.
     pub figures: Lateness,
-    /// The fees of the reminders that were sent by then, öre; beside the total, and never part of what is unpaid.
+    /// The fees of the reminders that were sent by then, öre; beside the total, and never part of
+    /// what is unpaid.
     pub reminder_fees: Money,
 }
 
-/// Returns the invoices that are overdue on a day, as payments and credit notes were then, the longest overdue first. Those of which payments have
-/// left less than a krona are left out.
+/// Returns the invoices that are overdue on a day, as payments and credit notes were then, the
+/// longest overdue first. Those of which payments have left less than a krona are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16) -> Result<Vec<Late>> {
-    let filter = Filter { states: vec![State::Overdue], as_of: Some(on), kind: Some(InvoiceKind::Invoice), ..Filter::default() };
-    let columns: Vec<Column> =
-        COLUMNS.into_iter().chain([Column::Number, Column::MemberId, Column::OrganisationId, Column::FirstPaidOn]).collect();
+pub async fn overdue(
+    db: &Database,
+    viewer: &Viewer,
+    on: NaiveDate,
+    points: u16,
+) -> Result<Vec<Late>> {
+    let filter = Filter {
+        states: vec![State::Overdue],
+        as_of: Some(on),
+        kind: Some(InvoiceKind::Invoice),
+        ..Filter::default()
+    };
+    let columns: Vec<Column> = COLUMNS
+        .into_iter()
+        .chain([Column::Number, Column::MemberId, Column::OrganisationId, Column::FirstPaidOn])
+        .collect();
     let mut select = matching(db, viewer, &filter);
     select
         .columns(columns.iter().map(|column| (Entity, *column)))
@@ -239,14 +291,23 @@ pub async fn overdue(db: &Database, viewer: &Viewer, on: NaiveDate, points: u16)
     let figures = interest_of(db, &found, on, points).await?;
     let ids: Vec<InvoiceId> = found.iter().map(|row| row.id).collect();
     let mut fees: HashMap<InvoiceId, Money> = HashMap::new();
-    for reminder in record::reminders_of(db, &ids).await?.into_iter().filter(|reminder| reminder.sent_on <= on) {
+    for reminder in
+        record::reminders_of(db, &ids).await?.into_iter().filter(|reminder| reminder.sent_on <= on)
+    {
         *fees.entry(reminder.invoice_id).or_default() += reminder.fee;
     }
     let members: Vec<MemberId> = found.iter().filter_map(|row| row.member_id).collect();
-    let members = members::by_ids(db, viewer, &members, &[member::Column::Id, member::Column::Name]).await?;
+    let members =
+        members::by_ids(db, viewer, &members, &[member::Column::Id, member::Column::Name]).await?;
     let members: HashMap<_, _> = members.into_iter().map(|row| (row.id, row.name)).collect();
     let others: Vec<OrganisationId> = found.iter().filter_map(|row| row.organisation_id).collect();
-    let others = organisations::by_ids(db, viewer, &others, &[organisation::Column::Id, organisation::Column::Name]).await?;
+    let others = organisations::by_ids(
+        db,
+        viewer,
+        &others,
+        &[organisation::Column::Id, organisation::Column::Name],
+    )
+    .await?;
     let others: HashMap<_, _> = others.into_iter().map(|row| (row.id, row.name)).collect();
     let is_asked_for = |row: &Model| {
         let is_paid = row.first_paid_on.is_some_and(|first| first <= on);

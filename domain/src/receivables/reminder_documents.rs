@@ -1,4 +1,5 @@
-//! Reminders as documents: made from what the invoice says and from what was unpaid on the day of the reminder.
+//! Reminders as documents: made from what the invoice says and from what was unpaid on the day of
+//! the reminder.
 
 use ::entity::{id::ReminderId, invoice, reminder};
 use chrono::NaiveDate;
@@ -29,20 +30,34 @@ use crate::{
     payments::record,
 };
 
-/// Returns the PDF of a reminder with the invoice's number; `None` if the viewer sees none with this id, or the register has no document of the
-/// invoice, as of imported history.
+/// Returns the PDF of a reminder with the invoice's number; `None` if the viewer sees none with
+/// this id, or the register has no document of the invoice, as of imported history.
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG`, or when the server has too much to do.
-pub async fn pdf_of(db: &Database, viewer: &Viewer, id: ReminderId) -> Result<Option<(String, Pdf)>> {
+pub async fn pdf_of(
+    db: &Database,
+    viewer: &Viewer,
+    id: ReminderId,
+) -> Result<Option<(String, Pdf)>> {
     use invoice::Column as C;
-    let Some(sent) = reminder::Entity::find_by_id(id).one(db.read()).await? else { return Ok(None) };
-    let columns: Vec<C> = overdue::COLUMNS.into_iter().chain([C::Number, C::MemberId, C::OrganisationId]).collect();
-    let Some(row) = by_ids(db, viewer, &[sent.invoice_id], &columns).await?.pop() else { return Ok(None) };
+    let Some(sent) = reminder::Entity::find_by_id(id).one(db.read()).await? else {
+        return Ok(None);
+    };
+    let columns: Vec<C> =
+        overdue::COLUMNS.into_iter().chain([C::Number, C::MemberId, C::OrganisationId]).collect();
+    let Some(row) = by_ids(db, viewer, &[sent.invoice_id], &columns).await?.pop() else {
+        return Ok(None);
+    };
     let Some(document) = documents::content(db.read(), row.id).await? else { return Ok(None) };
     let points = document.terms.interest_points;
-    let bearing = overdue::bearing_of(db.read(), std::slice::from_ref(&row), sent.sent_on, points).await?.remove(&row.id);
-    let claims = interest_claims::of_invoices(db.read(), std::slice::from_ref(&row), Some(sent.sent_on)).await?.remove(&row.id);
+    let bearing = overdue::bearing_of(db.read(), std::slice::from_ref(&row), sent.sent_on, points)
+        .await?
+        .remove(&row.id);
+    let claims =
+        interest_claims::of_invoices(db.read(), std::slice::from_ref(&row), Some(sent.sent_on))
+            .await?
+            .remove(&row.id);
     let claims = claims.unwrap_or_default();
     let reminders = record::reminders_of(db, &[row.id]).await?;
     let number = document.number.clone();
@@ -60,15 +75,23 @@ pub async fn pdf_of(db: &Database, viewer: &Viewer, id: ReminderId) -> Result<Op
         sent_on: sent.sent_on,
         invoice: document,
     };
-    let pdf = worker_pool::run(&viewer.subject, move || rendered(&reminder, Some(TIME_LIMIT))).await?;
+    let pdf =
+        worker_pool::run(&viewer.subject, move || rendered(&reminder, Some(TIME_LIMIT))).await?;
     Ok(Some((number, pdf)))
 }
 
-/// The interest to date of the days that no interest invoice claims; `None` if a reference rate is not known.
-async fn open_interest(db: &Database, bearing: &Bearing, claims: &[Claim]) -> Result<Option<::entity::money::Money>> {
+/// The interest to date of the days that no interest invoice claims; `None` if a reference rate is
+/// not known.
+async fn open_interest(
+    db: &Database,
+    bearing: &Bearing,
+    claims: &[Claim],
+) -> Result<Option<::entity::money::Money>> {
     let days: Vec<Days> = claims.iter().map(|claim| claim.days).collect();
     let rates = reference_rates::all(db.read()).await?.into_iter().collect();
-    Ok(interest_rows::rows(&bearing.spans, &rates, bearing.points, &days).ok().map(|rows| rows.open_sum()))
+    Ok(interest_rows::rows(&bearing.spans, &rates, bearing.points, &days)
+        .ok()
+        .map(|rows| rows.open_sum()))
 }
 
 /// The interest invoices, each with the last day that it claims.

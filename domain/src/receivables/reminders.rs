@@ -1,4 +1,5 @@
-//! Reminding: a reminder (påminnelse) of an invoice that is overdue, with a fee where one was agreed.
+//! Reminding: a reminder (påminnelse) of an invoice that is overdue, with a fee where one was
+//! agreed.
 
 use std::{cmp::min, collections::BTreeSet};
 
@@ -33,13 +34,17 @@ use crate::{
     payments::record::counted,
 };
 
-/// Returns the fee of the first reminder of an invoice: the compensation for the delay of the terms that it was issued with, else the fee that was agreed
-/// when the claim arose (lag 1981:739 2 and 4 a §§), never both. Of imported history the register knows no terms, and takes nothing.
+/// Returns the fee of the first reminder of an invoice: the compensation for the delay of the terms
+/// that it was issued with, else the fee that was agreed when the claim arose (lag 1981:739 2 and 4
+/// a §§), never both. Of imported history the register knows no terms, and takes nothing.
 #[must_use]
 pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {
     let Some(terms) = issued_with else { return Money::ZERO };
     let fee = terms.reminder_fee.unwrap_or_default().clamp(Money::ZERO, MAX_REMINDER_FEE);
-    terms.late_compensation.filter(|sum| *sum > Money::ZERO).map_or(fee, |sum| min(sum, LATE_COMPENSATION))
+    terms
+        .late_compensation
+        .filter(|sum| *sum > Money::ZERO)
+        .map_or(fee, |sum| min(sum, LATE_COMPENSATION))
 }
 
 /// The fees that a reminder claims.
@@ -59,20 +64,30 @@ impl ClaimedFees {
     }
 }
 
-/// Returns the fees that a reminder among these of its invoice claims, for its document and the API alike.
+/// Returns the fees that a reminder among these of its invoice claims, for its document and the API
+/// alike.
 #[must_use]
 pub fn claimed_fees(reminders: &[Model], own: &Model) -> ClaimedFees {
-    let earlier = reminders.iter().filter(|other| other.sent_on < own.sent_on && other.fee > Money::ZERO);
+    let earlier =
+        reminders.iter().filter(|other| other.sent_on < own.sent_on && other.fee > Money::ZERO);
     ClaimedFees { own: own.fee, earlier: earlier.map(|other| (other.sent_on, other.fee)).collect() }
 }
 
-/// Notes that a reminder of an invoice was sent; on `sent_on`, or today. The first one costs what was agreed, and later ones nothing: the fee is
-/// taken once for a claim. The invoice itself never changes by it.
+/// Notes that a reminder of an invoice was sent; on `sent_on`, or today. The first one costs what
+/// was agreed, and later ones nothing: the fee is taken once for a claim. The invoice itself never
+/// changes by it.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a day in the future, NOT_FOUND, CONFLICT `CREDIT_NOTE`, `DRAFT`, `PAID`,
-/// `CREDITED`, `NOT_OVERDUE`, `ORE_ONLY` or `ALREADY_REMINDED`.
-pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Option<NaiveDate>, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a day in the future, NOT_FOUND,
+/// CONFLICT `CREDIT_NOTE`, `DRAFT`, `PAID`, `CREDITED`, `NOT_OVERDUE`, `ORE_ONLY` or
+/// `ALREADY_REMINDED`.
+pub async fn remind(
+    db: &Database,
+    viewer: &Viewer,
+    id: InvoiceId,
+    sent_on: Option<NaiveDate>,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let today = db.clock.today();
     let day = sent_on.unwrap_or(today);
@@ -85,10 +100,17 @@ pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Opti
     require_overdue(&row, day)?;
     refuse_small_rest(change.tx(), &row, day).await?;
     Closing::load(change.tx()).await?.require_open(day)?;
-    let sent = Entity::find().filter(Column::InvoiceId.eq(id)).order_by_asc(Column::SentOn).all(change.tx()).await?;
+    let sent = Entity::find()
+        .filter(Column::InvoiceId.eq(id))
+        .order_by_asc(Column::SentOn)
+        .all(change.tx())
+        .await?;
     let name = name(&row);
     if sent.iter().any(|reminder| reminder.sent_on == day) {
-        return Err(Error::conflict("ALREADY_REMINDED", format!("a reminder of {name} was sent on {day} already")));
+        return Err(Error::conflict(
+            "ALREADY_REMINDED",
+            format!("a reminder of {name} was sent on {day} already"),
+        ));
     }
     let fee = if sent.iter().any(|reminder| reminder.fee > Money::ZERO) {
         Money::ZERO
@@ -98,7 +120,12 @@ pub async fn remind(db: &Database, viewer: &Viewer, id: InvoiceId, sent_on: Opti
     };
     let reminder = Model { id: ReminderId::new(), invoice_id: id, sent_on: day, fee };
     let inserted = audit::insert(&change, reminder.clone()).await;
-    let twice = || Error::conflict("ALREADY_REMINDED", format!("a reminder of {name} was sent on {day} already"));
+    let twice = || {
+        Error::conflict(
+            "ALREADY_REMINDED",
+            format!("a reminder of {name} was sent on {day} already"),
+        )
+    };
     inserted.map_err(|error| error.on_constraint("reminder__invoice_id__sent_on", twice()))?;
     change.record(None, Some(&reminder))?;
     change.commit_with(Outcome::of(id).with(reminder.id)).await
@@ -110,29 +137,42 @@ fn name(row: &invoice::Model) -> String {
 
 fn require_overdue(row: &invoice::Model, day: NaiveDate) -> Result<()> {
     if row.kind == InvoiceKind::CreditNote {
-        return Err(Error::conflict("CREDIT_NOTE", format!("{} is nothing that anybody pays", name(row))));
+        return Err(Error::conflict(
+            "CREDIT_NOTE",
+            format!("{} is nothing that anybody pays", name(row)),
+        ));
     }
     let (reason, words) = match state(row, day) {
         State::Overdue => return Ok(()),
-        State::Draft if row.issued_on.is_none() => return Err(Error::conflict("DRAFT", "a draft is nothing that anybody owes")),
+        State::Draft if row.issued_on.is_none() => {
+            return Err(Error::conflict("DRAFT", "a draft is nothing that anybody owes"));
+        }
         State::Draft => ("NOT_OVERDUE", "was not issued yet"),
         State::Paid => ("PAID", "was paid"),
         State::Credited => ("CREDITED", "was credited"),
         State::Issued | State::PartlyPaid => ("NOT_OVERDUE", "was not overdue"),
     };
-    let due = payable_until(row).map_or_else(String::new, |until| format!("; its last day to pay is {until}"));
+    let due = payable_until(row)
+        .map_or_else(String::new, |until| format!("; its last day to pay is {until}"));
     Err(Error::conflict(reason, format!("{} {words} on {day}{due}", name(row))))
 }
 
 /// Refuses to ask for less than a krona that payments have left.
-async fn refuse_small_rest(tx: &impl ConnectionTrait, row: &invoice::Model, day: NaiveDate) -> Result<()> {
+async fn refuse_small_rest(
+    tx: &impl ConnectionTrait,
+    row: &invoice::Model,
+    day: NaiveDate,
+) -> Result<()> {
     let ids = BTreeSet::from([row.id]);
     let Some(whole) = by_ids(tx, &ids).await?.remove(&row.id) else { return Ok(()) };
     let credits = credits_of(tx, ids).await?.remove(&row.id).unwrap_or_default();
     let unpaid = uncovered_on(&whole, &credits, day);
     let is_paid = counted(&whole.payments).any(|payment| payment.received_on <= day);
     if is_small_rest(unpaid, is_paid) {
-        let words = format!("{} had {unpaid} left to pay on {day}: write it off with invoiceWriteOff instead", name(row));
+        let words = format!(
+            "{} had {unpaid} left to pay on {day}: write it off with invoiceWriteOff instead",
+            name(row)
+        );
         return Err(Error::conflict("ORE_ONLY", words));
     }
     Ok(())
@@ -144,13 +184,21 @@ mod tests {
 
     #[test]
     fn a_later_reminder_claims_the_earlier_fee_and_none_of_its_own() {
-        let reminder = |day: &str, fee: i64| Model { sent_on: day.parse().unwrap(), fee: Money(fee), ..Model::default() };
-        let all = [reminder("2027-01-15", 6000), reminder("2027-02-01", 0), reminder("2027-03-01", 0)];
+        let reminder = |day: &str, fee: i64| Model {
+            sent_on: day.parse().unwrap(),
+            fee: Money(fee),
+            ..Model::default()
+        };
+        let all =
+            [reminder("2027-01-15", 6000), reminder("2027-02-01", 0), reminder("2027-03-01", 0)];
         assert_eq!(claimed_fees(&all, &all[0]), ClaimedFees { own: Money(6000), earlier: vec![] });
         let earlier = vec![(all[0].sent_on, Money(6000))];
         for later in &all[1..] {
             let fees = claimed_fees(&all, later);
-            assert_eq!((fees.earlier_sum(), fees), (Money(6000), ClaimedFees { own: Money::ZERO, earlier: earlier.clone() }));
+            assert_eq!(
+                (fees.earlier_sum(), fees),
+                (Money(6000), ClaimedFees { own: Money::ZERO, earlier: earlier.clone() })
+            );
         }
     }
 
@@ -161,8 +209,16 @@ mod tests {
             assert_eq!(agreed_fee(Some(&terms)), Money(taken));
         }
         assert_eq!(agreed_fee(Some(&Terms::default())), Money::ZERO);
-        let compensated = Terms { reminder_fee: Some(MAX_REMINDER_FEE), late_compensation: Some(LATE_COMPENSATION), ..Terms::default() };
-        assert_eq!(agreed_fee(Some(&compensated)), Money(45_000), "in the place of the fee, and never beside it");
+        let compensated = Terms {
+            reminder_fee: Some(MAX_REMINDER_FEE),
+            late_compensation: Some(LATE_COMPENSATION),
+            ..Terms::default()
+        };
+        assert_eq!(
+            agreed_fee(Some(&compensated)),
+            Money(45_000),
+            "in the place of the fee, and never beside it"
+        );
         assert_eq!(agreed_fee(None), Money::ZERO, "nobody knows that any was agreed");
     }
 }

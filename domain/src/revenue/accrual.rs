@@ -39,16 +39,25 @@ struct Line {
     vat: Money,
 }
 
-/// Adds the part of every line that falls in a range, grouped. Answers how many invoices and credit notes have one.
+/// Adds the part of every line that falls in a range, grouped. Answers how many invoices and credit
+/// notes have one.
 ///
-/// A line without a period counts on its invoice's day. Its days' parts are the steps of its rounded running sum, so that those of any days add up
-/// to what the same days give together, and those of all its days to the line.
+/// A line without a period counts on its invoice's day. Its days' parts are the steps of its
+/// rounded running sum, so that those of any days add up to what the same days give together, and
+/// those of all its days to the line.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn sums(tx: &DatabaseTransaction, scope: &Scope, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<i64> {
+pub(super) async fn sums(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<i64> {
     let stretches = stretches(range, group_by.period);
-    let mut spread = Spread { group_by, stretches: &stretches, sums: HashMap::new(), invoices: 0, last: None };
+    let mut spread =
+        Spread { group_by, stretches: &stretches, sums: HashMap::new(), invoices: 0, last: None };
     let select = lines(tx.get_database_backend(), scope, range);
     // Line by line: a report may be about all of them.
     let mut found = tx.stream(&select).await?;
@@ -62,8 +71,8 @@ pub(super) async fn sums(tx: &DatabaseTransaction, scope: &Scope, group_by: Grou
     Ok(spread.invoices)
 }
 
-/// The lines that cover days in a range, invoice by invoice: those with a period, and those that count on their invoice's day, each
-/// found by the index on their days.
+/// The lines that cover days in a range, invoice by invoice: those with a period, and those that
+/// count on their invoice's day, each found by the index on their days.
 fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
     let invoice = |column: invoice::Column| Expr::col((invoice::Entity, column));
     let line = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
@@ -72,7 +81,8 @@ fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
             .exprs([
                 line(invoice_line::Column::ActivityId),
                 invoice(invoice::Column::MemberId),
-                // What the rows are put in order by. As a term and not as the column: its index is not to lead the way.
+                // What the rows are put in order by. As a term and not as the column: its index is
+                // not to lead the way.
                 Expr::cust("COALESCE(\"invoice_line\".\"invoice_id\", NULL)"),
                 invoice(invoice::Column::Kind),
                 from,
@@ -81,14 +91,21 @@ fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
                 line(invoice_line::Column::Vat),
             ])
             .from(invoice::Entity)
-            .join(JoinType::InnerJoin, invoice_line::Entity, line(invoice_line::Column::InvoiceId).eq(invoice(invoice::Column::Id)))
+            .join(
+                JoinType::InnerJoin,
+                invoice_line::Entity,
+                line(invoice_line::Column::InvoiceId).eq(invoice(invoice::Column::Id)),
+            )
             .cond_where(scope.of_lines(backend))
             .take()
     };
     // In the words of the index.
-    let from = || Expr::cust("COALESCE(\"invoice_line\".\"period_from\", \"invoice_line\".\"period_to\")");
-    let to = || Expr::cust("COALESCE(\"invoice_line\".\"period_to\", \"invoice_line\".\"period_from\")");
-    let (period_from, period_to) = (line(invoice_line::Column::PeriodFrom), line(invoice_line::Column::PeriodTo));
+    let from =
+        || Expr::cust("COALESCE(\"invoice_line\".\"period_from\", \"invoice_line\".\"period_to\")");
+    let to =
+        || Expr::cust("COALESCE(\"invoice_line\".\"period_to\", \"invoice_line\".\"period_from\")");
+    let (period_from, period_to) =
+        (line(invoice_line::Column::PeriodFrom), line(invoice_line::Column::PeriodTo));
     let issued_on = || invoice(invoice::Column::IssuedOn);
     let on_their_day = of(issued_on(), issued_on())
         .and_where(issued_on().between(range.from, range.to))
@@ -156,11 +173,20 @@ impl Spread<'_> {
         let activity = line.activity.filter(|_| self.group_by.activity);
         let member = line.member.filter(|_| self.group_by.member);
         let first = self.stretches.partition_point(|stretch| stretch.to < line.covers.from);
-        for (place, stretch) in self.stretches.iter().enumerate().skip(first).take_while(|(_, stretch)| stretch.from <= line.covers.to) {
+        for (place, stretch) in self
+            .stretches
+            .iter()
+            .enumerate()
+            .skip(first)
+            .take_while(|(_, stretch)| stretch.from <= line.covers.to)
+        {
             if self.sums.len() > MOST {
                 return Err(too_many());
             }
-            let days = Range { from: max(stretch.from, line.covers.from), to: min(stretch.to, line.covers.to) };
+            let days = Range {
+                from: max(stretch.from, line.covers.from),
+                to: min(stretch.to, line.covers.to),
+            };
             let (net, vat) = (part(line.net, line.covers, days), part(line.vat, line.covers, days));
             let (sums, last) = self.sums.entry((activity, member, place)).or_default();
             match line.kind {
@@ -212,7 +238,10 @@ mod tests {
         // 26 800 × 31 / 365
         assert_eq!(part(Money(2_680_000), year, range("2026-01-01", "2026-01-31")), Money(227_616));
         assert_eq!(part(Money(2_680_000), year, year), Money(2_680_000));
-        assert_eq!(part(Money(365 << 44), year, range("2026-01-01", "2026-01-31")), Money(31 << 44));
+        assert_eq!(
+            part(Money(365 << 44), year, range("2026-01-01", "2026-01-31")),
+            Money(31 << 44)
+        );
         let leap = range("2024-01-01", "2024-12-31");
         assert_eq!(part(Money(36_600), leap, range("2024-02-01", "2024-02-29")), Money(2_900));
     }
@@ -228,7 +257,9 @@ mod tests {
             (99_999, range("2026-02-28", "2026-02-28")),
         ] {
             for period in [None, Some(Period::Year), Some(Period::Quarter), Some(Period::Month)] {
-                let parts = stretches(covers, period).into_iter().map(|days| part(Money(amount), covers, days));
+                let parts = stretches(covers, period)
+                    .into_iter()
+                    .map(|days| part(Money(amount), covers, days));
                 assert_eq!(parts.sum::<Money>(), Money(amount), "{covers:?} {period:?}");
             }
         }
@@ -237,13 +268,26 @@ mod tests {
     #[test]
     fn ranges_are_cut_where_periods_end() {
         let days = range("2025-11-15", "2026-04-02");
-        let ends = |period| stretches(days, Some(period)).into_iter().map(|stretch| stretch.to.to_string()).collect::<Vec<_>>();
+        let ends = |period| {
+            stretches(days, Some(period))
+                .into_iter()
+                .map(|stretch| stretch.to.to_string())
+                .collect::<Vec<_>>()
+        };
         assert_eq!(ends(Period::Year), ["2025-12-31", "2026-04-02"]);
         assert_eq!(ends(Period::Quarter), ["2025-12-31", "2026-03-31", "2026-04-02"]);
-        assert_eq!(ends(Period::Month), ["2025-11-30", "2025-12-31", "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-02"]);
+        assert_eq!(
+            ends(Period::Month),
+            ["2025-11-30", "2025-12-31", "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-02"]
+        );
         assert_eq!(stretches(days, None), [days]);
-        for (stretch, name) in stretches(days, Some(Period::Quarter)).iter().zip(["2025-Q4", "2026-Q1", "2026-Q2"]) {
-            assert_eq!((Period::Quarter.name(stretch.from), Period::Quarter.name(stretch.to)), (name.to_owned(), name.to_owned()));
+        for (stretch, name) in
+            stretches(days, Some(Period::Quarter)).iter().zip(["2025-Q4", "2026-Q1", "2026-Q2"])
+        {
+            assert_eq!(
+                (Period::Quarter.name(stretch.from), Period::Quarter.name(stretch.to)),
+                (name.to_owned(), name.to_owned())
+            );
         }
     }
 
@@ -251,8 +295,16 @@ mod tests {
     fn whole_months_leave_the_edges() {
         for (days, whole, rest) in [
             (range("2026-01-01", "2026-12-31"), Some(range("2026-01-01", "2026-12-31")), vec![]),
-            (range("2026-01-02", "2026-03-31"), Some(range("2026-02-01", "2026-03-31")), vec![range("2026-01-02", "2026-01-31")]),
-            (range("2026-01-01", "2026-03-30"), Some(range("2026-01-01", "2026-02-28")), vec![range("2026-03-01", "2026-03-30")]),
+            (
+                range("2026-01-02", "2026-03-31"),
+                Some(range("2026-02-01", "2026-03-31")),
+                vec![range("2026-01-02", "2026-01-31")],
+            ),
+            (
+                range("2026-01-01", "2026-03-30"),
+                Some(range("2026-01-01", "2026-02-28")),
+                vec![range("2026-03-01", "2026-03-30")],
+            ),
             (range("2026-01-02", "2026-02-27"), None, vec![]),
             (range("2026-02-01", "2026-02-28"), Some(range("2026-02-01", "2026-02-28")), vec![]),
             (range("2026-02-28", "2026-02-28"), None, vec![]),

@@ -21,7 +21,9 @@ pub(super) struct Assumed {
 /// Returns the sentences of [`Assumed`] in Swedish, in the order of the English ones.
 pub(super) fn in_swedish(assumed: &Assumed, year: i32, today: NaiveDate) -> Vec<String> {
     let mut sentences = vec![
-        format!("Avtal räknas som ger pengar och är undertecknade senast {today}; utkast och erbjudanden räknas inte"),
+        format!(
+            "Avtal räknas som ger pengar och är undertecknade senast {today}; utkast och erbjudanden räknas inte"
+        ),
         format!(
             "Avtal som förlängs av sig själva fortsätter om de inte har sagts upp senast {today}; uppsagda avtal slutar enligt uppsägningen"
         ),
@@ -37,7 +39,10 @@ pub(super) fn in_swedish(assumed: &Assumed, year: i32, today: NaiveDate) -> Vec<
             .push(format!("{agreements} i promille av en tilldelning som inte är känd för något år till och med {year}: räknas som noll"));
     }
     if assumed.per_participant > 0 {
-        sentences.push(format!("{} med avgift per deltagare: räknas som noll", count(assumed.per_participant, "avtal", "avtal")));
+        sentences.push(format!(
+            "{} med avgift per deltagare: räknas som noll",
+            count(assumed.per_participant, "avtal", "avtal")
+        ));
     }
     if !assumed.withheld.is_empty() {
         let activities = count(assumed.withheld.len(), "verksamhet", "verksamheter");

@@ -1,4 +1,5 @@
-//! Lists of costs and grants for people: every one that a filter lets through, with the names of what it belongs to.
+//! Lists of costs and grants for people: every one that a filter lets through, with the names of
+//! what it belongs to.
 
 use std::collections::{HashMap, HashSet};
 
@@ -37,9 +38,18 @@ pub struct Listed<M> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn costs(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<Listed<cost::Model>>> {
+pub async fn costs(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+) -> Result<Vec<Listed<cost::Model>>> {
     let rows = bookings::all::<cost::Model>(db, viewer, filter).await?;
-    let facts = rows.iter().map(|row| (row.activity_id, row.agreement_id, Supplier::of(row.member_id, row.organisation_id))).collect();
+    let facts = rows
+        .iter()
+        .map(|row| {
+            (row.activity_id, row.agreement_id, Supplier::of(row.member_id, row.organisation_id))
+        })
+        .collect();
     listed(db, viewer, rows, facts).await
 }
 
@@ -47,7 +57,11 @@ pub async fn costs(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Ve
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn grants(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<Listed<grant::Model>>> {
+pub async fn grants(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+) -> Result<Vec<Listed<grant::Model>>> {
     let rows = bookings::all::<grant::Model>(db, viewer, filter).await?;
     let facts = rows.iter().map(|row| (row.activity_id, row.agreement_id, None)).collect();
     listed(db, viewer, rows, facts).await
@@ -63,21 +77,35 @@ fn buyer(supplier: Supplier) -> Buyer {
     }
 }
 
-async fn listed<M: Booked>(db: &Database, viewer: &Viewer, rows: Vec<M>, facts: Vec<Facts>) -> Result<Vec<Listed<M>>> {
+async fn listed<M: Booked>(
+    db: &Database,
+    viewer: &Viewer,
+    rows: Vec<M>,
+    facts: Vec<Facts>,
+) -> Result<Vec<Listed<M>>> {
     let distinct: HashSet<ActivityId> = facts.iter().map(|(activity, ..)| *activity).collect();
     let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
-    let activities = activities::by_ids(db, viewer, &distinct.into_iter().collect::<Vec<_>>(), &columns).await?;
-    let activities: HashMap<ActivityId, (String, String)> = activities.into_iter().map(|row| (row.id, (row.slug, row.name))).collect();
-    let distinct: HashSet<AgreementId> = facts.iter().filter_map(|(_, agreement, _)| *agreement).collect();
+    let activities =
+        activities::by_ids(db, viewer, &distinct.into_iter().collect::<Vec<_>>(), &columns).await?;
+    let activities: HashMap<ActivityId, (String, String)> =
+        activities.into_iter().map(|row| (row.id, (row.slug, row.name))).collect();
+    let distinct: HashSet<AgreementId> =
+        facts.iter().filter_map(|(_, agreement, _)| *agreement).collect();
     let columns = [agreement::Column::Id, agreement::Column::Number];
-    let agreements = agreements::by_ids(db, viewer, &distinct.into_iter().collect::<Vec<_>>(), &columns).await?;
-    let agreements: HashMap<AgreementId, String> = agreements.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
-    let suppliers: Vec<Buyer> = facts.iter().filter_map(|(_, _, supplier)| supplier.map(buyer)).collect();
+    let agreements =
+        agreements::by_ids(db, viewer, &distinct.into_iter().collect::<Vec<_>>(), &columns).await?;
+    let agreements: HashMap<AgreementId, String> =
+        agreements.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
+    let suppliers: Vec<Buyer> =
+        facts.iter().filter_map(|(_, _, supplier)| supplier.map(buyer)).collect();
     let suppliers = parties::names(db, suppliers).await?;
     let ids: Vec<Uuid> = rows.iter().map(Booked::booking_id).collect();
     let columns = [M::COLUMNS.id, M::COLUMNS.reverses];
-    let reversed: HashSet<Uuid> =
-        bookings::reversals_of::<M>(db, viewer, &ids, &columns).await?.iter().filter_map(Booked::reverses).collect();
+    let reversed: HashSet<Uuid> = bookings::reversals_of::<M>(db, viewer, &ids, &columns)
+        .await?
+        .iter()
+        .filter_map(Booked::reverses)
+        .collect();
     let listed = |(row, (activity, agreement, supplier)): (M, Facts)| Listed {
         status: Status::of(row.reverses().is_some(), reversed.contains(&row.booking_id())),
         activity: activities.get(&activity).cloned().unwrap_or_default(),

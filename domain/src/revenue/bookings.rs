@@ -1,4 +1,5 @@
-//! The ledger of costs and grants: what was booked, as lists that can be filtered and paged through.
+//! The ledger of costs and grants: what was booked, as lists that can be filtered and paged
+//! through.
 
 use std::collections::HashMap;
 
@@ -167,12 +168,22 @@ fn column<M: Booked>(column: Column<M>) -> SimpleExpr {
 #[must_use]
 pub fn latest_first<M: Booked>() -> Order {
     let columns = M::COLUMNS;
-    Order { name: "BOOKED_ON", key: column::<M>(columns.booked_on), key_type: KeyType::Day, id: column::<M>(columns.id), descending: true }
+    Order {
+        name: "BOOKED_ON",
+        key: column::<M>(columns.booked_on),
+        key_type: KeyType::Day,
+        id: column::<M>(columns.id),
+        descending: true,
+    }
 }
 
 /// The rows that the viewer sees: those of the activities whose revenue it sees, as their sums.
 fn visible<M: Booked>(db: &Database, viewer: &Viewer) -> SelectStatement {
-    let visible = of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), column::<M>(M::COLUMNS.activity));
+    let visible = of_visible_activity(
+        db.backend(),
+        &viewer.sees(Realm::Revenue),
+        column::<M>(M::COLUMNS.activity),
+    );
     Query::select().from(M::Entity::default()).cond_where(visible).take()
 }
 
@@ -182,26 +193,38 @@ fn has_status<M: Booked>(statuses: &[Status]) -> Condition {
     let reversal = || Alias::new("reversal");
     let reversed = |column: SimpleExpr| {
         let own = Expr::col((reversal(), M::COLUMNS.reverses));
-        let reversed = Query::select().expr(own.clone()).from_as(M::Entity::default(), reversal()).and_where(own.is_not_null()).take();
+        let reversed = Query::select()
+            .expr(own.clone())
+            .from_as(M::Entity::default(), reversal())
+            .and_where(own.is_not_null())
+            .take();
         column.in_subquery(reversed)
     };
     statuses.iter().fold(Condition::any(), |any, status| match status {
-        Status::Standing => any.add(Condition::all().add(reverses.clone().is_null()).add(reversed(id.clone()).not())),
+        Status::Standing => any
+            .add(Condition::all().add(reverses.clone().is_null()).add(reversed(id.clone()).not())),
         Status::Reversed => any.add(reversed(id.clone())),
         Status::Reversal => any.add(reverses.clone().is_not_null()),
     })
 }
 
-/// The condition that the viewer sees a supplier: the filter must not reveal one that the rows don't show.
+/// The condition that the viewer sees a supplier: the filter must not reveal one that the rows
+/// don't show.
 fn is_visible_supplier(db: &Database, viewer: &Viewer, supplier: Supplier) -> Condition {
     match supplier {
         Supplier::Member(id) => {
             let column = (member::Entity, member::Column::Id);
-            exists(Query::select().from(member::Entity).and_where(Expr::col(column).eq(id)).take(), members::visible(viewer))
+            exists(
+                Query::select().from(member::Entity).and_where(Expr::col(column).eq(id)).take(),
+                members::visible(viewer),
+            )
         }
         Supplier::Organisation(id) => {
             let column = (organisation::Entity, organisation::Column::Id);
-            let own = Query::select().from(organisation::Entity).and_where(Expr::col(column).eq(id)).take();
+            let own = Query::select()
+                .from(organisation::Entity)
+                .and_where(Expr::col(column).eq(id))
+                .take();
             exists(own, organisations::visible(db, viewer))
         }
     }
@@ -228,13 +251,23 @@ fn matching<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Selec
         None => {}
         // So that an index gives its rows in their order.
         Some([one]) => _ = select.and_where(column::<M>(columns.activity).eq(*one)),
-        Some(several) => _ = select.and_where(among(db.backend(), column::<M>(columns.activity), several.iter().copied())),
+        Some(several) => {
+            _ = select.and_where(among(
+                db.backend(),
+                column::<M>(columns.activity),
+                several.iter().copied(),
+            ))
+        }
     }
     if let Some(supplier) = filter.supplier {
-        select.and_where(M::has_supplier(supplier)).cond_where(is_visible_supplier(db, viewer, supplier));
+        select
+            .and_where(M::has_supplier(supplier))
+            .cond_where(is_visible_supplier(db, viewer, supplier));
     }
     if let Some(agreement) = filter.agreement {
-        select.and_where(column::<M>(columns.agreement).eq(agreement)).cond_where(is_visible_agreement(db, viewer, agreement));
+        select
+            .and_where(column::<M>(columns.agreement).eq(agreement))
+            .cond_where(is_visible_agreement(db, viewer, agreement));
     }
     if let Some(from) = filter.from {
         select.and_where(column::<M>(columns.booked_on).gte(from));
@@ -259,7 +292,15 @@ pub async fn list<M: Booked>(
     args: &page::Args,
     columns: &[Column<M>],
 ) -> Result<Slice<M>> {
-    page::asked(db.read(), matching::<M>(db, viewer, filter), columns, &latest_first::<M>(), args, Faults::default()).await
+    page::asked(
+        db.read(),
+        matching::<M>(db, viewer, filter),
+        columns,
+        &latest_first::<M>(),
+        args,
+        Faults::default(),
+    )
+    .await
 }
 
 /// Returns the number of all of them.
@@ -270,7 +311,8 @@ pub async fn count<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -
     page::count(db.read(), matching::<M>(db, viewer, filter)).await
 }
 
-/// Returns everything that the viewer sees and the filter lets through, the earliest day first; for lists of commands.
+/// Returns everything that the viewer sees and the filter lets through, the earliest day first; for
+/// lists of commands.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -287,11 +329,16 @@ pub async fn all<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> 
 /// The rows of these activities: one text of a statement, whatever their number.
 fn of<M: Booked>(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatement {
     let mut select = visible::<M>(db, viewer);
-    select.and_where(among(db.backend(), column::<M>(M::COLUMNS.activity), activities.iter().copied()));
+    select.and_where(among(
+        db.backend(),
+        column::<M>(M::COLUMNS.activity),
+        activities.iter().copied(),
+    ));
     select
 }
 
-/// Returns the same page of each of these activities, the latest day first, as far as the viewer sees them.
+/// Returns the same page of each of these activities, the latest day first, as far as the viewer
+/// sees them.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -305,22 +352,40 @@ pub async fn of_each<M: Booked>(
     let (order, mut errors) = (latest_first::<M>(), Faults::default());
     let page = page::Page::check(args, &order, &mut errors);
     errors.finish()?;
-    page::fetch_each(db.read(), of::<M>(db, viewer, activities), columns, &order, &page, M::COLUMNS.activity).await
+    page::fetch_each(
+        db.read(),
+        of::<M>(db, viewer, activities),
+        columns,
+        &order,
+        &page,
+        M::COLUMNS.activity,
+    )
+    .await
 }
 
 /// Returns the number of rows of each of these activities; those without any are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn count_each<M: Booked>(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> Result<HashMap<Uuid, i64>> {
-    page::count_each(db.read(), of::<M>(db, viewer, activities), column::<M>(M::COLUMNS.activity)).await
+pub async fn count_each<M: Booked>(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+) -> Result<HashMap<Uuid, i64>> {
+    page::count_each(db.read(), of::<M>(db, viewer, activities), column::<M>(M::COLUMNS.activity))
+        .await
 }
 
 /// Returns those of these rows that the viewer sees, in no order.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids<M: Booked>(db: &Database, viewer: &Viewer, ids: &[Uuid], columns: &[Column<M>]) -> Result<Vec<M>> {
+pub async fn by_ids<M: Booked>(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[Uuid],
+    columns: &[Column<M>],
+) -> Result<Vec<M>> {
     with::<M>(db, viewer, M::COLUMNS.id, ids, columns).await
 }
 
@@ -328,11 +393,22 @@ pub async fn by_ids<M: Booked>(db: &Database, viewer: &Viewer, ids: &[Uuid], col
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn reversals_of<M: Booked>(db: &Database, viewer: &Viewer, ids: &[Uuid], columns: &[Column<M>]) -> Result<Vec<M>> {
+pub async fn reversals_of<M: Booked>(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[Uuid],
+    columns: &[Column<M>],
+) -> Result<Vec<M>> {
     with::<M>(db, viewer, M::COLUMNS.reverses, ids, columns).await
 }
 
-async fn with<M: Booked>(db: &Database, viewer: &Viewer, of: Column<M>, ids: &[Uuid], columns: &[Column<M>]) -> Result<Vec<M>> {
+async fn with<M: Booked>(
+    db: &Database,
+    viewer: &Viewer,
+    of: Column<M>,
+    ids: &[Uuid],
+    columns: &[Column<M>],
+) -> Result<Vec<M>> {
     let mut select = visible::<M>(db, viewer);
     select.columns(columns.iter().map(|column| (M::Entity::default(), *column))).and_where(among(
         db.backend(),

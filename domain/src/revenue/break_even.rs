@@ -51,8 +51,8 @@ pub struct BreakEven {
 /// What it takes to carry an activity by one of its fees alone.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByFee {
-    /// What the fee is reckoned on, which says what is counted: agreements that run the whole year, agreements that begin in it,
-    /// participants, or members that each pay by their own allocation.
+    /// What the fee is reckoned on, which says what is counted: agreements that run the whole year,
+    /// agreements that begin in it, participants, or members that each pay by their own allocation.
     pub basis: FeeBasis,
     /// Öre for each; null per mille.
     pub fee: Option<Money>,
@@ -60,16 +60,19 @@ pub struct ByFee {
     pub per_mille: Option<PerMille>,
     /// The cost that grants leave, öre; never below nought.
     pub need: Total,
-    /// The least number whose fees together cover that: per mille of the members that pay the most. Null when all together fall short.
+    /// The least number whose fees together cover that: per mille of the members that pay the most.
+    /// Null when all together fall short.
     pub count: Option<i64>,
-    /// How many of them there are: participation agreements in force today, or that begin in the year when the fee is paid once. Null
-    /// for participants, whom nobody has counted.
+    /// How many of them there are: participation agreements in force today, or that begin in the
+    /// year when the fee is paid once. Null for participants, whom nobody has counted.
     pub joined: Option<i64>,
-    /// How many it takes beside those; per mille the members that pay the most of the others. Null when that can't be told, or all fall short.
+    /// How many it takes beside those; per mille the members that pay the most of the others. Null
+    /// when that can't be told, or all fall short.
     pub more: Option<i64>,
     /// What is lacking when all pay together, öre; nought when they cover it.
     pub shortfall: Total,
-    /// Members whose allocation is not known for any year until this one, in Swedish order of name; they are in no number and no sum.
+    /// Members whose allocation is not known for any year until this one, in Swedish order of name;
+    /// they are in no number and no sum.
     pub missing: Vec<MemberId>,
     /// What it rests on, a sentence each.
     pub assumptions: Vec<String>,
@@ -84,16 +87,23 @@ struct Members {
     state_shares: Allocations,
 }
 
-/// Break-even of each of these activities whose costs the viewer sees. A fee per mille is left out for a viewer who does not see the
-/// allocations of all members.
+/// Break-even of each of these activities whose costs the viewer sees. A fee per mille is left out
+/// for a viewer who does not see the allocations of all members.
 ///
 /// # Errors
 /// INVALID for a year that is none.
-pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[ActivityId], year: i32) -> Result<HashMap<ActivityId, BreakEven>> {
-    let range =
-        Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+pub async fn break_even_of(
+    db: &Database,
+    viewer: &Viewer,
+    activities: &[ActivityId],
+    year: i32,
+) -> Result<HashMap<ActivityId, BreakEven>> {
+    let range = Range::year(year)
+        .filter(|_| (1900..=2999).contains(&year))
+        .ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let scope = Scope::of_activities(db, viewer, activities).await?;
-    let seen: Vec<ActivityId> = activities.iter().copied().filter(|activity| scope.sees_costs_of(*activity)).collect();
+    let seen: Vec<ActivityId> =
+        activities.iter().copied().filter(|activity| scope.sees_costs_of(*activity)).collect();
     if seen.is_empty() {
         return Ok(HashMap::new());
     }
@@ -105,18 +115,24 @@ pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[Activit
     let ids = if is_per_mille { scenario::of_year(db, viewer, year).await? } else { Vec::new() };
 
     let tx = db.snapshot().await?;
-    let mut found: HashMap<ActivityId, BreakEven> = seen.iter().map(|activity| (*activity, BreakEven::default())).collect();
+    let mut found: HashMap<ActivityId, BreakEven> =
+        seen.iter().map(|activity| (*activity, BreakEven::default())).collect();
     let mut booked = Groups::default();
     let by_activity = Grouping { activity: true, ..Grouping::default() };
     ledger::costs(&tx, &scope, by_activity, range, &mut booked).await?;
     committed::sums(&tx, db.clock.today(), &scope, by_activity, range, &mut booked).await?;
     for (group, sums) in booked.0 {
         if let Some(own) = group.activity.and_then(|activity| found.get_mut(&activity)) {
-            (own.cost, own.grants, own.committed) = (sums.cost, sums.grants, sums.committed.unwrap_or_default());
+            (own.cost, own.grants, own.committed) =
+                (sums.cost, sums.grants, sums.committed.unwrap_or_default());
         }
     }
-    let (joined, begun) = (joined(&tx, &seen, None, db.clock.today()).await?, joined(&tx, &seen, Some(range), db.clock.today()).await?);
-    let of_state = rules.iter().any(|(_, rule)| fees::basis_of(rule) == AllocationBasis::StateShare);
+    let (joined, begun) = (
+        joined(&tx, &seen, None, db.clock.today()).await?,
+        joined(&tx, &seen, Some(range), db.clock.today()).await?,
+    );
+    let of_state =
+        rules.iter().any(|(_, rule)| fees::basis_of(rule) == AllocationBasis::StateShare);
     let with_share = if of_state { ids.clone() } else { Vec::new() };
     let members = Members {
         allocations: allocations(&tx, ids.clone(), year, AllocationBasis::AllParties).await?,
@@ -131,14 +147,30 @@ pub async fn break_even_of(db: &Database, viewer: &Viewer, activities: &[Activit
     for (activity, rule) in rules {
         let Some(own) = found.get_mut(&activity) else { continue };
         let need = max(own.cost - own.grants, Total::ZERO);
-        let taking_part = if rule.basis == FeeBasis::OneOff { begun.get(&activity) } else { joined.get(&activity) };
-        own.by_fee.push(by_fee(&rule, need, taking_part.unwrap_or(&Joined::default()), &members, year));
+        let taking_part = if rule.basis == FeeBasis::OneOff {
+            begun.get(&activity)
+        } else {
+            joined.get(&activity)
+        };
+        own.by_fee.push(by_fee(
+            &rule,
+            need,
+            taking_part.unwrap_or(&Joined::default()),
+            &members,
+            year,
+        ));
     }
     Ok(found)
 }
 
 /// What it takes by one fee.
-fn by_fee(rule: &fee_schedule::Model, need: Total, joined: &Joined, members: &Members, year: i32) -> ByFee {
+fn by_fee(
+    rule: &fee_schedule::Model,
+    need: Total,
+    joined: &Joined,
+    members: &Members,
+    year: i32,
+) -> ByFee {
     let mut found = ByFee {
         basis: rule.basis,
         fee: rule.amount,
@@ -155,12 +187,17 @@ fn by_fee(rule: &fee_schedule::Model, need: Total, joined: &Joined, members: &Me
         FeeBasis::PerMilleOfAllocation => per_mille(&mut found, rule, joined, members, year),
         FeeBasis::FixedPerYear | FeeBasis::OneOff | FeeBasis::PerParticipant => {
             found.count = needed(need, rule.amount.unwrap_or_default());
-            found.more = found.count.zip(found.joined).map(|(count, joined)| max(count - joined, 0));
+            found.more =
+                found.count.zip(found.joined).map(|(count, joined)| max(count - joined, 0));
             found.shortfall = if found.count.is_none() { need } else { Total::ZERO };
             found.assumptions.push(match rule.basis {
                 FeeBasis::OneOff => format!("Each agreement begins in {year}, and pays once"),
-                FeeBasis::PerParticipant => "How many participants there are is not known to the register".to_owned(),
-                FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => "Each agreement pays for the whole year".to_owned(),
+                FeeBasis::PerParticipant => {
+                    "How many participants there are is not known to the register".to_owned()
+                }
+                FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => {
+                    "Each agreement pays for the whole year".to_owned()
+                }
             });
         }
     }
@@ -177,13 +214,24 @@ fn needed(need: Total, fee: Money) -> Option<i64> {
 }
 
 /// Members pay each their own fee, the year's whole: those that pay the most come first.
-fn per_mille(found: &mut ByFee, rule: &fee_schedule::Model, joined: &Joined, members: &Members, year: i32) {
+fn per_mille(
+    found: &mut ByFee,
+    rule: &fee_schedule::Model,
+    joined: &Joined,
+    members: &Members,
+    year: i32,
+) {
     let mut years: BTreeMap<i32, usize> = BTreeMap::new();
     let (mut of_joined, mut of_others) = (Vec::new(), Vec::new());
-    let allocations = if fees::basis_of(rule) == AllocationBasis::StateShare { &members.state_shares } else { &members.allocations };
+    let allocations = if fees::basis_of(rule) == AllocationBasis::StateShare {
+        &members.state_shares
+    } else {
+        &members.allocations
+    };
     for member in &members.ids {
-        let Some((of_year, fee)) =
-            allocations.get(member).and_then(|(year, allocation)| Some((*year, quote(rule, Some(*allocation))?.amount)))
+        let Some((of_year, fee)) = allocations
+            .get(member)
+            .and_then(|(year, allocation)| Some((*year, quote(rule, Some(*allocation))?.amount)))
         else {
             found.missing.push(*member);
             continue;
@@ -198,11 +246,14 @@ fn per_mille(found: &mut ByFee, rule: &fee_schedule::Model, joined: &Joined, mem
     found.more = fewest(found.need - covered, of_others);
     found.shortfall = max(found.need - all.iter().copied().sum(), Total::ZERO);
     found.count = fewest(found.need, all);
-    found.assumptions.push(format!("Each member pays for the whole of {year}, those that pay the most first"));
+    found
+        .assumptions
+        .push(format!("Each member pays for the whole of {year}, those that pay the most first"));
     found.assumptions.extend(assumed_years(&years, year));
 }
 
-/// The least number of these fees that come to at least a cost, the largest first; null when all together don't.
+/// The least number of these fees that come to at least a cost, the largest first; null when all
+/// together don't.
 fn fewest(need: Total, mut fees: Vec<Money>) -> Option<i64> {
     fees.sort_unstable_by(|one, other| other.cmp(one));
     let mut so_far = Total::ZERO;
@@ -218,13 +269,28 @@ fn fewest(need: Total, mut fees: Vec<Money>) -> Option<i64> {
 }
 
 /// The fees of these activities that are in force today, in the order of their bases.
-async fn rules(db: &Database, activities: &[ActivityId]) -> Result<Vec<(ActivityId, fee_schedule::Model)>> {
+async fn rules(
+    db: &Database,
+    activities: &[ActivityId],
+) -> Result<Vec<(ActivityId, fee_schedule::Model)>> {
     use fee_schedule::Column as C;
-    let columns = [C::ActivityId, C::ValidFrom, C::ValidTo, C::Basis, C::Amount, C::PerMille, C::Cap, C::Minimum];
+    let columns = [
+        C::ActivityId,
+        C::ValidFrom,
+        C::ValidTo,
+        C::Basis,
+        C::Amount,
+        C::PerMille,
+        C::Cap,
+        C::Minimum,
+    ];
     let today = db.clock.today();
-    let is_today = |row: &fee_schedule::Model| row.valid_from <= today && row.valid_to.is_none_or(|last| last >= today);
+    let is_today = |row: &fee_schedule::Model| {
+        row.valid_from <= today && row.valid_to.is_none_or(|last| last >= today)
+    };
     let rows = schedules::of_activities(db, activities, &columns).await?;
-    let mut rules: Vec<_> = rows.into_iter().filter(is_today).filter_map(|row| Some((row.activity_id?, row))).collect();
+    let mut rules: Vec<_> =
+        rows.into_iter().filter(is_today).filter_map(|row| Some((row.activity_id?, row))).collect();
     rules.sort_by_key(|(activity, rule)| (*activity, rule.basis as u8));
     Ok(rules)
 }
@@ -236,7 +302,8 @@ struct Joined {
     members: HashSet<MemberId>,
 }
 
-/// The participation agreements of each of these activities that are in force today; or, for days, those signed that begin in them.
+/// The participation agreements of each of these activities that are in force today; or, for days,
+/// those signed that begin in them.
 async fn joined(
     tx: &DatabaseTransaction,
     activities: &[ActivityId],
@@ -249,7 +316,11 @@ async fn joined(
         .exprs([column(Column::ActivityId), column(Column::MemberId)])
         .from(Entity)
         .and_where(term_sql::is_participation())
-        .and_where(among(tx.get_database_backend(), column(Column::ActivityId), activities.iter().copied()));
+        .and_where(among(
+            tx.get_database_backend(),
+            column(Column::ActivityId),
+            activities.iter().copied(),
+        ));
     match begun {
         None => select.cond_where(term_sql::in_force(today)),
         Some(days) => select
@@ -282,7 +353,9 @@ mod tests {
 
     /// Members with these allocations of 2026 in kronor, nought for none.
     fn members(kronor: &[i64]) -> Members {
-        let ids: Vec<_> = (1..=kronor.len()).map(|place| MemberId(uuid::Uuid::from_u128(place as u128))).collect();
+        let ids: Vec<_> = (1..=kronor.len())
+            .map(|place| MemberId(uuid::Uuid::from_u128(place as u128)))
+            .collect();
         let known = ids.iter().zip(kronor).filter(|(_, kronor)| **kronor > 0);
         let allocations = known.map(|(id, kronor)| (*id, (2026, Money(kronor * 100)))).collect();
         Members { allocations, state_shares: Allocations::new(), ids }
@@ -310,12 +383,21 @@ mod tests {
         // 2 per mille: 8 648, 26 800, 64 000 and 122 400 kronor.
         let members = members(&[4_324_000, 13_400_000, 32_000_000, 61_200_000, 0]);
         let ask = |rule: &fee_schedule::Model, need: i128, joined: &[usize]| {
-            let joined = Joined { agreements: 7, members: joined.iter().map(|place| members.ids[*place]).collect() };
+            let joined = Joined {
+                agreements: 7,
+                members: joined.iter().map(|place| members.ids[*place]).collect(),
+            };
             by_fee(rule, Total(need * 100), &joined, &members, 2026)
         };
         let plain = per_mille_rule(2000, None, None);
-        for (need, count) in [(0, 0), (1, 1), (122_400, 1), (122_401, 2), (213_200, 3), (221_848, 4)] {
-            assert_eq!((ask(&plain, need, &[]).count, ask(&plain, need, &[]).more), (Some(count), Some(count)), "{need}");
+        for (need, count) in
+            [(0, 0), (1, 1), (122_400, 1), (122_401, 2), (213_200, 3), (221_848, 4)]
+        {
+            assert_eq!(
+                (ask(&plain, need, &[]).count, ask(&plain, need, &[]).more),
+                (Some(count), Some(count)),
+                "{need}"
+            );
         }
         let short = ask(&plain, 221_849, &[3]);
         assert_eq!((short.count, short.more, short.shortfall), (None, None, Total(100)));
@@ -326,7 +408,10 @@ mod tests {
         }
         // A cap makes the large alike, and a minimum the small.
         assert_eq!(ask(&per_mille_rule(2000, Some(5_000_000), None), 100_001, &[]).count, Some(3));
-        assert_eq!(ask(&per_mille_rule(2000, Some(5_000_000), Some(3_000_000)), 160_000, &[]).count, Some(4));
+        assert_eq!(
+            ask(&per_mille_rule(2000, Some(5_000_000), Some(3_000_000)), 160_000, &[]).count,
+            Some(4)
+        );
     }
 
     #[test]
@@ -334,7 +419,8 @@ mod tests {
         let mut members = members(&[4_324_000, 13_400_000]);
         let other = members.ids[0];
         members.allocations.insert(other, (2024, Money(100)));
-        let found = by_fee(&per_mille_rule(2000, None, None), Total(1), &Joined::default(), &members, 2026);
+        let found =
+            by_fee(&per_mille_rule(2000, None, None), Total(1), &Joined::default(), &members, 2026);
         assert_eq!(
             found.assumptions,
             [

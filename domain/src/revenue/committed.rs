@@ -1,4 +1,5 @@
-//! Committed cost: what the agreements by which the network pays come to in a period, beside what was booked for them.
+//! Committed cost: what the agreements by which the network pays come to in a period, beside what
+//! was booked for them.
 
 use std::collections::BTreeSet;
 
@@ -32,8 +33,8 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// Adds committed cost in a range, and what was booked in it for the agreements that commit the network to something in it. It belongs to no member,
-/// as costs.
+/// Adds committed cost in a range, and what was booked in it for the agreements that commit the
+/// network to something in it. It belongs to no member, as costs.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -74,14 +75,26 @@ pub(super) async fn sums(
     ledger::booked_for_agreements(tx, scope, group_by, range, agreements, groups).await
 }
 
-/// Returns the next signed agreements after `last` by which the network pays, and that may come to something in the range.
-async fn chunk(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, range: Range, last: Option<AgreementId>) -> Result<Vec<Model>> {
+/// Returns the next signed agreements after `last` by which the network pays, and that may come to
+/// something in the range.
+async fn chunk(
+    tx: &DatabaseTransaction,
+    today: NaiveDate,
+    scope: &Scope,
+    range: Range,
+    last: Option<AgreementId>,
+) -> Result<Vec<Model>> {
     let columns: Vec<Column> = std::iter::once(Column::ActivityId).chain(fees::columns()).collect();
-    // The term says exactly what it covers; only what ended for good before the range is left out here.
+    // The term says exactly what it covers; only what ended for good before the range is left out
+    // here.
     let continues = Condition::any()
         .add(column(Column::EndsOn).is_null())
         .add(column(Column::EndsOn).gte(range.from))
-        .add(column(Column::RenewalMonths).is_not_null().and(column(Column::NoticeGivenOn).is_null()));
+        .add(
+            column(Column::RenewalMonths)
+                .is_not_null()
+                .and(column(Column::NoticeGivenOn).is_null()),
+        );
     let select: SelectStatement = Query::select()
         .columns(columns.iter().map(|column| (Entity, *column)))
         .from(Entity)

@@ -16,7 +16,8 @@ use crate::{
     },
 };
 
-/// Every breach of what must hold between invoices, lines, payments, numbers and the totals by month that are kept of them: a sentence each.
+/// Every breach of what must hold between invoices, lines, payments, numbers and the totals by
+/// month that are kept of them: a sentence each.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -48,29 +49,51 @@ pub async fn of_months(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_months_with(db: &impl ConnectionTrait, days: impl IntoIterator<Item = NaiveDate>) -> Result<Vec<String>> {
+pub async fn of_months_with(
+    db: &impl ConnectionTrait,
+    days: impl IntoIterator<Item = NaiveDate>,
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for month in days.into_iter().map(monthly_totals::month_of).collect::<BTreeSet<_>>() {
-        let stored = revenue_month::Entity::find().filter(revenue_month::Column::Month.eq(month)).all(db).await?;
-        found.extend(compare(stored, monthly_totals::expected(db, Months::Between(month, month)).await?));
+        let stored = revenue_month::Entity::find()
+            .filter(revenue_month::Column::Month.eq(month))
+            .all(db)
+            .await?;
+        found.extend(compare(
+            stored,
+            monthly_totals::expected(db, Months::Between(month, month)).await?,
+        ));
     }
     Ok(found)
 }
 
 fn compare(stored: Vec<revenue_month::Model>, expected: Vec<revenue_month::Model>) -> Vec<String> {
-    let by_key =
-        |rows: Vec<revenue_month::Model>| -> BTreeMap<_, _> { rows.into_iter().map(|row| ((row.month, row.activity_id), row)).collect() };
+    let by_key = |rows: Vec<revenue_month::Model>| -> BTreeMap<_, _> {
+        rows.into_iter().map(|row| ((row.month, row.activity_id), row)).collect()
+    };
     let (stored, mut expected) = (by_key(stored), by_key(expected));
     let mut found = Vec::new();
     for (key, stored) in stored {
-        let expected =
-            expected.remove(&key).unwrap_or_else(|| revenue_month::Model { month: key.0, activity_id: key.1, ..Default::default() });
+        let expected = expected.remove(&key).unwrap_or_else(|| revenue_month::Model {
+            month: key.0,
+            activity_id: key.1,
+            ..Default::default()
+        });
         if stored != expected {
             found.push(sentence(&stored, &expected));
         }
     }
-    let none = |row: &revenue_month::Model| revenue_month::Model { month: row.month, activity_id: row.activity_id, ..Default::default() };
-    found.extend(expected.into_values().filter(|row| *row != none(row)).map(|row| sentence(&none(&row), &row)));
+    let none = |row: &revenue_month::Model| revenue_month::Model {
+        month: row.month,
+        activity_id: row.activity_id,
+        ..Default::default()
+    };
+    found.extend(
+        expected
+            .into_values()
+            .filter(|row| *row != none(row))
+            .map(|row| sentence(&none(&row), &row)),
+    );
     found
 }
 

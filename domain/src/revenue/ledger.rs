@@ -1,4 +1,5 @@
-//! Sums over invoices, lines, payments, costs and grants, and over the totals by month that are kept of them.
+//! Sums over invoices, lines, payments, costs and grants, and over the totals by month that are
+//! kept of them.
 
 use std::collections::BTreeSet;
 
@@ -49,8 +50,19 @@ pub struct Grouping {
 
 impl Grouping {
     /// Groups a statement by the columns that hold these; they come first in its rows.
-    fn onto(self, select: &mut SelectStatement, backend: DbBackend, activity: SimpleExpr, member: SimpleExpr, day: &SimpleExpr) {
-        let columns = [self.activity.then_some(activity), self.member.then_some(member), self.period.map(|period| period.of(backend, day))];
+    fn onto(
+        self,
+        select: &mut SelectStatement,
+        backend: DbBackend,
+        activity: SimpleExpr,
+        member: SimpleExpr,
+        day: &SimpleExpr,
+    ) {
+        let columns = [
+            self.activity.then_some(activity),
+            self.member.then_some(member),
+            self.period.map(|period| period.of(backend, day)),
+        ];
         for column in columns.into_iter().flatten() {
             select.expr(column.clone()).add_group_by([column]);
         }
@@ -65,10 +77,14 @@ impl Grouping {
             place += 1;
             place - 1
         };
-        let activity = if self.activity { row.try_get_by_index::<Option<Uuid>>(next())? } else { None };
+        let activity =
+            if self.activity { row.try_get_by_index::<Option<Uuid>>(next())? } else { None };
         let member = if self.member { row.try_get_by_index(next())? } else { None };
         let period = if self.period.is_some() { row.try_get_by_index(next())? } else { None };
-        Ok((Group { activity: activity.filter(|id| !id.is_nil()).map(ActivityId), member, period }, place))
+        Ok((
+            Group { activity: activity.filter(|id| !id.is_nil()).map(ActivityId), member, period },
+            place,
+        ))
     }
 }
 
@@ -83,13 +99,19 @@ impl Period {
         }
     }
 
-    /// Returns the Swedish name of a period, from its name as [`Self::name`] gives it: `2026`, `kvartal 2 2026`, `april 2026`.
+    /// Returns the Swedish name of a period, from its name as [`Self::name`] gives it: `2026`,
+    /// `kvartal 2 2026`, `april 2026`.
     #[must_use]
     pub fn in_swedish(self, name: &str) -> String {
         match self {
             Self::Year => name.to_owned(),
-            Self::Quarter => name.split_once("-Q").map_or_else(|| name.to_owned(), |(year, quarter)| format!("kvartal {quarter} {year}")),
-            Self::Month => format!("{name}-01").parse().map_or_else(|_| name.to_owned(), swedish::month),
+            Self::Quarter => name.split_once("-Q").map_or_else(
+                || name.to_owned(),
+                |(year, quarter)| format!("kvartal {quarter} {year}"),
+            ),
+            Self::Month => {
+                format!("{name}-01").parse().map_or_else(|_| name.to_owned(), swedish::month)
+            }
         }
     }
 
@@ -120,7 +142,10 @@ impl Range {
     /// The days of a calendar year; null when the calendar has no such year.
     #[must_use]
     pub fn year(year: i32) -> Option<Self> {
-        Some(Self { from: NaiveDate::from_ymd_opt(year, 1, 1)?, to: NaiveDate::from_ymd_opt(year, 12, 31)? })
+        Some(Self {
+            from: NaiveDate::from_ymd_opt(year, 1, 1)?,
+            to: NaiveDate::from_ymd_opt(year, 12, 31)?,
+        })
     }
 
     /// The whole calendar months in it; null when there is none.
@@ -136,7 +161,8 @@ impl Range {
     /// What is left before and after a range in it.
     #[must_use]
     pub fn without(self, inner: Self) -> Vec<Self> {
-        let before = inner.from.checked_sub_days(Days::new(1)).map(|to| Self { from: self.from, to });
+        let before =
+            inner.from.checked_sub_days(Days::new(1)).map(|to| Self { from: self.from, to });
         let after = inner.to.checked_add_days(Days::new(1)).map(|from| Self { from, to: self.to });
         before.into_iter().chain(after).filter(|range| range.from <= range.to).collect()
     }
@@ -170,32 +196,50 @@ fn attributed(column: attribution::Column) -> SimpleExpr {
 }
 
 /// What was invoiced or paid in a range, grouped, with its joins: only those that are needed.
-fn entries(backend: DbBackend, scope: &Scope, basis: Basis, group_by: Grouping, range: Range) -> SelectStatement {
+fn entries(
+    backend: DbBackend,
+    scope: &Scope,
+    basis: Basis,
+    group_by: Grouping,
+    range: Range,
+) -> SelectStatement {
     let mut select = Query::select();
     let by_activity = group_by.activity || scope.is_by_activity();
     let day = if basis == Basis::Paid {
         let of_invoice = || attributed(attribution::Column::InvoiceId);
         select.from(attribution::Entity);
         if by_activity {
-            let position = attributed(attribution::Column::Position).eq(line(invoice_line::Column::Position));
+            let position =
+                attributed(attribution::Column::Position).eq(line(invoice_line::Column::Position));
             // What pays no line is of no activity.
             let on = of_invoice().eq(line(invoice_line::Column::InvoiceId)).and(position);
             select.join(JoinType::LeftJoin, invoice_line::Entity, on);
         }
         if group_by.member || scope.is_by_member() {
-            select.join(JoinType::InnerJoin, invoice::Entity, of_invoice().eq(invoice(invoice::Column::Id)));
+            select.join(
+                JoinType::InnerJoin,
+                invoice::Entity,
+                of_invoice().eq(invoice(invoice::Column::Id)),
+            );
         }
         attributed(attribution::Column::CountedOn)
     } else {
         select.from(invoice::Entity);
         if by_activity {
-            let of_invoice = line(invoice_line::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id));
+            let of_invoice = line(invoice_line::Column::InvoiceId)
+                .equals((invoice::Entity, invoice::Column::Id));
             select.join(JoinType::InnerJoin, invoice_line::Entity, of_invoice);
         }
         invoice(invoice::Column::IssuedOn)
     };
     select.and_where(range.has(&day)).cond_where(scope.of_lines(backend));
-    group_by.onto(&mut select, backend, line(invoice_line::Column::ActivityId), invoice(invoice::Column::MemberId), &day);
+    group_by.onto(
+        &mut select,
+        backend,
+        line(invoice_line::Column::ActivityId),
+        invoice(invoice::Column::MemberId),
+        &day,
+    );
     select
 }
 
@@ -217,7 +261,11 @@ pub(super) async fn sums(
         let net = || attributed(attribution::Column::Net);
         let pays_no_line = || attributed(attribution::Column::Position).eq(NO_LINE);
         let if_line = Expr::case(pays_no_line(), Expr::cust("0")).finally(net());
-        select.expr(total(if_line.into())).expr(nought()).expr(total(attributed(attribution::Column::Vat))).expr(nought());
+        select
+            .expr(total(if_line.into()))
+            .expr(nought())
+            .expr(total(attributed(attribution::Column::Vat)))
+            .expr(nought());
         select.expr(total(Expr::case(pays_no_line(), net()).finally(Expr::cust("0")).into()));
     } else {
         let amounts = if group_by.activity || scope.is_by_activity() {
@@ -227,7 +275,9 @@ pub(super) async fn sums(
             [invoice(invoice::Column::Net), invoice(invoice::Column::Vat)]
         };
         for amount in amounts {
-            select.expr(total(if_kind(InvoiceKind::Invoice, amount.clone()))).expr(total(if_kind(InvoiceKind::CreditNote, amount)));
+            select
+                .expr(total(if_kind(InvoiceKind::Invoice, amount.clone())))
+                .expr(total(if_kind(InvoiceKind::CreditNote, amount)));
         }
         select.expr(nought());
     }
@@ -238,7 +288,8 @@ pub(super) async fn sums(
     Ok(())
 }
 
-/// Adds net, credited net, VAT, credited VAT and what pays no line, which stand in a row from `place` on.
+/// Adds net, credited net, VAT, credited VAT and what pays no line, which stand in a row from
+/// `place` on.
 fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, place: usize) -> Result<()> {
     let sums = groups.of(group)?;
     let amount = |after: usize| row.try_get_by_index::<Total>(place + after);
@@ -249,8 +300,9 @@ fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, place: usize) 
     Ok(())
 }
 
-/// Adds what was invoiced or paid in whole months, from the totals that are kept: as many rows as activities and months, whatever the ledger holds.
-/// What was invoiced is counted too, which is right for rows by activity.
+/// Adds what was invoiced or paid in whole months, from the totals that are kept: as many rows as
+/// activities and months, whatever the ledger holds. What was invoiced is counted too, which is
+/// right for rows by activity.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -271,9 +323,19 @@ pub(super) async fn stored(
         .from(revenue_month::Entity)
         .and_where(range.has(&month))
         .cond_where(scope.of_activity(tx.get_database_backend(), column(C::ActivityId)));
-    group_by.onto(&mut select, tx.get_database_backend(), column(C::ActivityId), Expr::val(Option::<Uuid>::None), &month);
+    group_by.onto(
+        &mut select,
+        tx.get_database_backend(),
+        column(C::ActivityId),
+        Expr::val(Option::<Uuid>::None),
+        &month,
+    );
     if basis == Basis::Paid {
-        select.expr(total(column(C::PaidNet))).expr(nought()).expr(total(column(C::PaidVat))).expr(nought());
+        select
+            .expr(total(column(C::PaidNet)))
+            .expr(nought())
+            .expr(total(column(C::PaidVat)))
+            .expr(nought());
         select.expr(total(column(C::Unattributed)));
     } else {
         for amount in [C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat] {
@@ -325,7 +387,12 @@ pub(super) async fn counts(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn count(tx: &DatabaseTransaction, scope: &Scope, basis: Basis, range: Range) -> Result<i64> {
+pub(super) async fn count(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    basis: Basis,
+    range: Range,
+) -> Result<i64> {
     let mut whole = Groups::default();
     counts(tx, scope, basis, Grouping::default(), range, &mut whole).await?;
     Ok(whole.0.into_values().map(|sums| sums.invoices).sum())
@@ -335,7 +402,13 @@ pub(super) async fn count(tx: &DatabaseTransaction, scope: &Scope, basis: Basis,
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn costs(tx: &DatabaseTransaction, scope: &Scope, group_by: Grouping, range: Range, groups: &mut Groups) -> Result<()> {
+pub(super) async fn costs(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    group_by: Grouping,
+    range: Range,
+    groups: &mut Groups,
+) -> Result<()> {
     if !scope.has_costs() {
         return Ok(());
     }
@@ -345,18 +418,25 @@ pub(super) async fn costs(tx: &DatabaseTransaction, scope: &Scope, group_by: Gro
     costs.expr(Expr::cust("0"));
     grants.expr(Expr::cust("1"));
     // As subqueries, since each has a limit of its own.
-    let of = |select: SelectStatement| Query::select().column(Asterisk).from_subquery(select, "booked").take();
+    let of = |select: SelectStatement| {
+        Query::select().column(Asterisk).from_subquery(select, "booked").take()
+    };
     let both = of(costs).union(UnionType::All, of(grants)).take();
     for row in &tx.query_all(&both).await? {
         let (group, place) = group_by.read(row)?;
         let amount: Total = row.try_get_by_index(place)?;
         let sums = groups.of(group)?;
-        if row.try_get_by_index::<i32>(place + 1)? == 0 { sums.cost += amount } else { sums.grants += amount }
+        if row.try_get_by_index::<i32>(place + 1)? == 0 {
+            sums.cost += amount
+        } else {
+            sums.grants += amount
+        }
     }
     Ok(())
 }
 
-/// Adds the costs that were booked in a range for these agreements, as booked of what they commit the network to.
+/// Adds the costs that were booked in a range for these agreements, as booked of what they commit
+/// the network to.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -372,17 +452,22 @@ pub(super) async fn booked_for_agreements(
         return Ok(());
     }
     let group_by = Grouping { member: false, ..group_by };
-    let is_for_agreement = among(tx.get_database_backend(), Expr::col((cost::Entity, cost::Column::AgreementId)), agreements);
+    let is_for_agreement = among(
+        tx.get_database_backend(),
+        Expr::col((cost::Entity, cost::Column::AgreementId)),
+        agreements,
+    );
     let select = select_booked(tx, scope, group_by, range, (cost::Entity, Some(is_for_agreement)));
     for row in &tx.query_all(&select).await? {
         let (group, place) = group_by.read(row)?;
-        groups.of(group)?.committed.get_or_insert_default().booked += row.try_get_by_index::<Total>(place)?;
+        groups.of(group)?.committed.get_or_insert_default().booked +=
+            row.try_get_by_index::<Total>(place)?;
     }
     Ok(())
 }
 
-/// Selects the sums of what was booked in a table that has `activity_id`, `booked_on` and `amount`, and only of what fulfills the condition if
-/// one is given.
+/// Selects the sums of what was booked in a table that has `activity_id`, `booked_on` and `amount`,
+/// and only of what fulfills the condition if one is given.
 fn select_booked<T: Iden + Copy + 'static>(
     tx: &DatabaseTransaction,
     scope: &Scope,
@@ -398,7 +483,13 @@ fn select_booked<T: Iden + Copy + 'static>(
         .and_where(range.has(&day))
         .and_where_option(only)
         .cond_where(scope.of_activity(tx.get_database_backend(), activity.clone()));
-    group_by.onto(&mut select, tx.get_database_backend(), activity, Expr::val(Option::<Uuid>::None), &day);
+    group_by.onto(
+        &mut select,
+        tx.get_database_backend(),
+        activity,
+        Expr::val(Option::<Uuid>::None),
+        &day,
+    );
     select.expr(total(tx.get_database_backend(), column(cost::Column::Amount)));
     select
 }

@@ -1,4 +1,5 @@
-//! Revenue: what came in over a period, by activity, member and time, with what it cost and what is left.
+//! Revenue: what came in over a period, by activity, member and time, with what it cost and what is
+//! left.
 
 pub mod accrual;
 mod assumptions;
@@ -44,7 +45,8 @@ use crate::{
 pub enum Basis {
     /// Invoices and credit notes, on their day of issue.
     Invoiced,
-    /// Payments, on the day that they came in, as they lie on lines (see [`crate::invoices::payment_allocation`]).
+    /// Payments, on the day that they came in, as they lie on lines (see
+    /// [`crate::invoices::payment_allocation`]).
     Paid,
     /// Lines, spread by day over the period that they cover.
     Accrued,
@@ -89,7 +91,11 @@ impl Ask {
     /// Notes what is wrong with its period.
     fn check(&self, faults: &mut Faults) {
         faults.expect(self.from <= self.to, "input.to", "must not be before from");
-        faults.expect(self.to < add_months(self.from, LONGEST), "input.to", "must be less than 100 years after from");
+        faults.expect(
+            self.to < add_months(self.from, LONGEST),
+            "input.to",
+            "must be less than 100 years after from",
+        );
     }
 }
 
@@ -106,7 +112,8 @@ pub struct Sums {
     pub cost: Total,
     /// Grants.
     pub grants: Total,
-    /// What came in and pays no line: overpayments, and the rounding to whole kronor. No revenue, and in none of the others.
+    /// What came in and pays no line: overpayments, and the rounding to whole kronor. No revenue,
+    /// and in none of the others.
     pub unattributed: Total,
     /// Invoices and credit notes behind it, each once.
     pub invoices: i64,
@@ -164,7 +171,16 @@ impl Sums {
 
     fn has_money(&self) -> bool {
         let Committed { cost, booked } = self.committed.unwrap_or_default();
-        let sums = [self.net, self.vat, self.credited, self.cost, self.grants, self.unattributed, cost, booked];
+        let sums = [
+            self.net,
+            self.vat,
+            self.credited,
+            self.cost,
+            self.grants,
+            self.unattributed,
+            cost,
+            booked,
+        ];
         sums.iter().any(|sum| *sum != Total::ZERO)
     }
 }
@@ -183,8 +199,8 @@ pub struct Row {
 pub struct Report {
     /// Its rows by period, name of activity and name of member, those without one last.
     pub rows: Vec<Row>,
-    /// The sum of the rows; an invoice that is behind several of them is counted once. `None` if something is withheld from the viewer,
-    /// of which a sum would not be true.
+    /// The sum of the rows; an invoice that is behind several of them is counted once. `None` if
+    /// something is withheld from the viewer, of which a sum would not be true.
     pub total: Option<Sums>,
 }
 
@@ -194,7 +210,9 @@ const MOST: usize = 100_000;
 fn too_many() -> Error {
     Error::invalid(
         "input.groupBy",
-        format!("makes more than {MOST} rows; ask for a shorter period, for fewer activities or members, or for longer lengths of time"),
+        format!(
+            "makes more than {MOST} rows; ask for a shorter period, for fewer activities or members, or for longer lengths of time"
+        ),
     )
 }
 
@@ -212,38 +230,54 @@ impl Groups {
     }
 }
 
-/// The revenue that the viewer sees. A member sees what it was invoiced, and no costs and grants, which belong to no member; a
-/// lead sees its activities.
+/// The revenue that the viewer sees. A member sees what it was invoiced, and no costs and grants,
+/// which belong to no member; a lead sees its activities.
 ///
 /// `faults` are those that reading the question has found already.
 ///
 /// # Errors
-/// INVALID for a bad period, an activity or a member that is not there, naming every one, and for more than 100 000 rows.
+/// INVALID for a bad period, an activity or a member that is not there, naming every one, and for
+/// more than 100 000 rows.
 pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, faults: Faults) -> Result<Report> {
     let mut reports = reports(db, viewer, ask, &[(ask.group_by, ask.counts)], faults).await?;
     Ok(reports.pop().unwrap_or_default())
 }
 
 /// The same with rows and counts of several kinds, all of one moment.
-async fn reports(db: &Database, viewer: &Viewer, ask: &Ask, kinds: &[(Grouping, (bool, bool))], mut faults: Faults) -> Result<Vec<Report>> {
+async fn reports(
+    db: &Database,
+    viewer: &Viewer,
+    ask: &Ask,
+    kinds: &[(Grouping, (bool, bool))],
+    mut faults: Faults,
+) -> Result<Vec<Report>> {
     ask.check(&mut faults);
     if !faults.is_empty() {
         // What can't be read can't be looked up.
         return Err(Error::Invalid(faults.into_inner()));
     }
-    let scope = Scope::asked(db, viewer, ask.activities.as_deref(), ask.members.as_deref(), &mut faults).await?;
+    let scope =
+        Scope::asked(db, viewer, ask.activities.as_deref(), ask.members.as_deref(), &mut faults)
+            .await?;
     faults.finish()?;
     // A report takes several statements, which must fit together whatever is written meanwhile.
     let tx = db.snapshot().await?;
     let mut reports = Vec::new();
     for &(group_by, counts) in kinds {
-        reports.push(one(&tx, db.clock.today(), &scope, &Ask { group_by, counts, ..ask.clone() }).await?);
+        reports.push(
+            one(&tx, db.clock.today(), &scope, &Ask { group_by, counts, ..ask.clone() }).await?,
+        );
     }
     tx.rollback().await?;
     Ok(reports)
 }
 
-async fn one(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, ask: &Ask) -> Result<Report> {
+async fn one(
+    tx: &DatabaseTransaction,
+    today: NaiveDate,
+    scope: &Scope,
+    ask: &Ask,
+) -> Result<Report> {
     let range = Range { from: ask.from, to: ask.to };
     let mut total = Sums::default();
     let mut groups = Groups::default();
@@ -272,12 +306,18 @@ async fn one(tx: &DatabaseTransaction, today: NaiveDate, scope: &Scope, ask: &As
 }
 
 /// The sums of what was invoiced or paid.
-async fn plain(tx: &DatabaseTransaction, scope: &Scope, ask: &Ask, groups: &mut Groups) -> Result<()> {
+async fn plain(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    ask: &Ask,
+    groups: &mut Groups,
+) -> Result<()> {
     let range = Range { from: ask.from, to: ask.to };
     let counted = sums(tx, scope, ask.basis, ask.group_by, range, groups).await?;
     match counted {
         _ if !ask.counts.0 => {}
-        // An invoice is issued in one month, so the counts of months add up; those of activities don't, nor those of payments.
+        // An invoice is issued in one month, so the counts of months add up; those of activities
+        // don't, nor those of payments.
         Some(stored) if ask.basis == Basis::Invoiced && ask.group_by.activity => {
             for range in range.without(stored) {
                 ledger::counts(tx, scope, ask.basis, ask.group_by, range, groups).await?;
@@ -291,8 +331,8 @@ async fn plain(tx: &DatabaseTransaction, scope: &Scope, ask: &Ask, groups: &mut 
     Ok(())
 }
 
-/// Adds what was invoiced or paid over a range: its whole months from the stored totals, when these tell it, and the rest from
-/// the ledger. Answers the range that came from the stored totals.
+/// Adds what was invoiced or paid over a range: its whole months from the stored totals, when these
+/// tell it, and the rest from the ledger. Answers the range that came from the stored totals.
 async fn sums(
     tx: &DatabaseTransaction,
     scope: &Scope,
@@ -317,24 +357,38 @@ async fn sums(
 
 /// Puts the rows in order and sums them up. Rows without any money are left out.
 async fn finish(tx: &DatabaseTransaction, groups: Groups, mut total: Sums) -> Result<Report> {
-    let mut rows: Vec<Row> = groups.0.into_iter().filter(|(_, sums)| sums.has_money()).map(|(group, sums)| Row { group, sums }).collect();
+    let mut rows: Vec<Row> = groups
+        .0
+        .into_iter()
+        .filter(|(_, sums)| sums.has_money())
+        .map(|(group, sums)| Row { group, sums })
+        .collect();
     for row in &rows {
         total.add(&Sums { invoices: 0, ..row.sums });
     }
-    let activities = names(tx, rows.iter().filter_map(|row| row.group.activity), activity::Entity).await?;
+    let activities =
+        names(tx, rows.iter().filter_map(|row| row.group.activity), activity::Entity).await?;
     let members = names(tx, rows.iter().filter_map(|row| row.group.member), member::Entity).await?;
     // Folded names hold no character this late, so what has no name comes last.
     let name = |names: &HashMap<Uuid, String>, id: Option<Uuid>| {
         id.map_or_else(|| "\u{10ffff}".to_owned(), |id| names.get(&id).cloned().unwrap_or_default())
     };
     rows.sort_by_cached_key(|row| {
-        let (activity, member) = (row.group.activity.map(Uuid::from), row.group.member.map(Uuid::from));
-        (row.group.period.clone(), name(&activities, activity), name(&members, member), activity, member)
+        let (activity, member) =
+            (row.group.activity.map(Uuid::from), row.group.member.map(Uuid::from));
+        (
+            row.group.period.clone(),
+            name(&activities, activity),
+            name(&members, member),
+            activity,
+            member,
+        )
     });
     Ok(Report { rows, total: Some(total) })
 }
 
-/// The folded names that rows of a table are put in order by; a table of those that have `id` and `name_key`.
+/// The folded names that rows of a table are put in order by; a table of those that have `id` and
+/// `name_key`.
 async fn names<I: Into<Uuid>>(
     tx: &DatabaseTransaction,
     ids: impl Iterator<Item = I>,

@@ -62,7 +62,10 @@ impl Scope {
                     let id = id(slug);
                     if id.is_none() {
                         let slug: String = slug.chars().take(100).collect();
-                        faults.add(format!("input.activities.{place}"), format!("is not the slug of an activity: {slug:?}"));
+                        faults.add(
+                            format!("input.activities.{place}"),
+                            format!("is not the slug of an activity: {slug:?}"),
+                        );
                     }
                     id
                 })
@@ -71,18 +74,33 @@ impl Scope {
         if let Some(ids) = members.filter(|ids| !ids.is_empty()) {
             let found = members::by_ids(db, viewer, ids, &[member::Column::Id]).await?;
             for (place, id) in ids.iter().enumerate() {
-                faults.expect(found.iter().any(|row| row.id == *id), &format!("input.members.{place}"), "is not the id of a member");
+                faults.expect(
+                    found.iter().any(|row| row.id == *id),
+                    &format!("input.members.{place}"),
+                    "is not the id of a member",
+                );
             }
         }
-        let seen = Seen { member: sight.member, activities: sight.activities.iter().filter_map(id).collect() };
-        Ok(Self { activities: asked, members: members.map(<[_]>::to_vec), seen: (!sight.all).then_some(seen) })
+        let seen = Seen {
+            member: sight.member,
+            activities: sight.activities.iter().filter_map(id).collect(),
+        };
+        Ok(Self {
+            activities: asked,
+            members: members.map(<[_]>::to_vec),
+            seen: (!sight.all).then_some(seen),
+        })
     }
 
     /// What a viewer sees of these activities.
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub async fn of_activities(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> Result<Self> {
+    pub async fn of_activities(
+        db: &Database,
+        viewer: &Viewer,
+        activities: &[ActivityId],
+    ) -> Result<Self> {
         let scope = Self::asked(db, viewer, None, None, &mut Faults::default()).await?;
         Ok(Self { activities: Some(activities.to_vec()), ..scope })
     }
@@ -90,8 +108,13 @@ impl Scope {
     /// Whether nothing can be in it.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let sees_nothing = self.seen.as_ref().is_some_and(|seen| seen.member.is_none() && seen.activities.is_empty());
-        sees_nothing || self.activities.as_ref().is_some_and(Vec::is_empty) || self.members.as_ref().is_some_and(Vec::is_empty)
+        let sees_nothing = self
+            .seen
+            .as_ref()
+            .is_some_and(|seen| seen.member.is_none() && seen.activities.is_empty());
+        sees_nothing
+            || self.activities.as_ref().is_some_and(Vec::is_empty)
+            || self.members.as_ref().is_some_and(Vec::is_empty)
     }
 
     /// Whether it can't be told without knowing who was invoiced.
@@ -103,7 +126,8 @@ impl Scope {
     /// Whether it can't be told without knowing the activity of each line.
     #[must_use]
     pub fn is_by_activity(&self) -> bool {
-        self.activities.is_some() || self.seen.as_ref().is_some_and(|seen| !seen.activities.is_empty())
+        self.activities.is_some()
+            || self.seen.as_ref().is_some_and(|seen| !seen.activities.is_empty())
     }
 
     /// Whether costs and grants can be in it: they belong to an activity and to no member.
@@ -118,10 +142,12 @@ impl Scope {
         self.seen.as_ref().is_none_or(|seen| seen.activities.contains(&activity))
     }
 
-    /// The condition on invoices joined with their lines; without the lines when it is not by activity, without the invoices when it is not by member.
+    /// The condition on invoices joined with their lines; without the lines when it is not by
+    /// activity, without the invoices when it is not by member.
     #[must_use]
     pub fn of_lines(&self, backend: DbBackend) -> Condition {
-        // Days, or the member, lead the way: an activity's lines are too many, so its index is kept out of this.
+        // Days, or the member, lead the way: an activity's lines are too many, so its index is kept
+        // out of this.
         let activity = Expr::cust("COALESCE(\"invoice_line\".\"activity_id\", NULL)");
         self.of(backend, Expr::col((invoice::Entity, invoice::Column::MemberId)), activity)
     }
@@ -148,7 +174,11 @@ impl Scope {
     #[must_use]
     pub fn of_agreements(&self, backend: DbBackend) -> Condition {
         use ::entity::agreement::{Column, Entity};
-        self.of(backend, Expr::col((Entity, Column::MemberId)), Expr::col((Entity, Column::ActivityId)))
+        self.of(
+            backend,
+            Expr::col((Entity, Column::MemberId)),
+            Expr::col((Entity, Column::ActivityId)),
+        )
     }
 
     /// The condition on rows that belong to an activity alone.
@@ -162,12 +192,16 @@ impl Scope {
     }
 
     fn of_asked(&self, backend: DbBackend, activity: SimpleExpr) -> Condition {
-        let asked = self.activities.as_ref().map(|activities| among(backend, activity, activities.iter().copied()));
+        let asked = self
+            .activities
+            .as_ref()
+            .map(|activities| among(backend, activity, activities.iter().copied()));
         Condition::all().add_option(asked)
     }
 }
 
-/// Those of these activities that there are, by slug. Every viewer may know that an activity is there.
+/// Those of these activities that there are, by slug. Every viewer may know that an activity is
+/// there.
 async fn by_slug(db: &Database, slugs: &[&String]) -> Result<Vec<(String, ActivityId)>> {
     if slugs.is_empty() {
         return Ok(Vec::new());
@@ -175,7 +209,11 @@ async fn by_slug(db: &Database, slugs: &[&String]) -> Result<Vec<(String, Activi
     let select = Query::select()
         .columns([activity::Column::Slug, activity::Column::Id])
         .from(activity::Entity)
-        .and_where(among_words(db.backend(), Expr::col(activity::Column::Slug), slugs.iter().copied()))
+        .and_where(among_words(
+            db.backend(),
+            Expr::col(activity::Column::Slug),
+            slugs.iter().copied(),
+        ))
         .take();
     let found = db.read().query_all(&select).await?;
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()

@@ -34,7 +34,10 @@ fn title(basis: Basis, days: Range) -> String {
         Basis::Paid => "Inbetalt",
         Basis::Accrued => "Periodiserat",
     };
-    format!("{basis} {}–{}, i kronor; netto, krediterat, kostnad, bidrag och resultat är utan moms", days.from, days.to)
+    format!(
+        "{basis} {}–{}, i kronor; netto, krediterat, kostnad, bidrag och resultat är utan moms",
+        days.from, days.to
+    )
 }
 
 /// What a report is about, in a line.
@@ -45,16 +48,26 @@ pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
         Basis::Paid => "Paid",
         Basis::Accrued => "Accrued",
     };
-    format!("{basis} from {from} to {to}, in kronor; net, credited, cost, grants and result are without VAT")
+    format!(
+        "{basis} from {from} to {to}, in kronor; net, credited, cost, grants and result are without VAT"
+    )
 }
 
-/// The report that is asked for as a workbook in Swedish: its rows, and next to them a chart of the same revenue by activity and year.
+/// The report that is asked for as a workbook in Swedish: its rows, and next to them a chart of the
+/// same revenue by activity and year.
 ///
 /// # Errors
 /// As [`super::report`]; INTERNAL when it has more rows than a sheet can hold.
 pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u8>> {
     let by_year = Grouping { activity: true, member: false, period: Some(Period::Year) };
-    let reports = reports(db, viewer, ask, &[(ask.group_by, ask.counts), (by_year, (false, false))], Faults::default()).await?;
+    let reports = reports(
+        db,
+        viewer,
+        ask,
+        &[(ask.group_by, ask.counts), (by_year, (false, false))],
+        Faults::default(),
+    )
+    .await?;
     let [found, of_years] = reports.as_slice() else { return Ok(Vec::new()) };
     let chart = Chart {
         sheet: "Per verksamhet och år".to_owned(),
@@ -65,14 +78,19 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u
     let days = Range { from: ask.from, to: ask.to };
     let about = about("Intäkter", days, title(ask.basis, days), db);
     let (grid, chart) = (shown.for_workbook(), Some(chart).filter(|chart| !chart.rows.is_empty()));
-    worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, chart.as_ref(), None)).await
+    worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, chart.as_ref(), None))
+        .await
 }
 
 /// A forecast as a workbook; what it rests on has a sheet of its own.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, forecast: &Forecast) -> Result<Vec<u8>> {
+pub async fn workbook_of_forecast(
+    db: &Database,
+    viewer: &Viewer,
+    forecast: &Forecast,
+) -> Result<Vec<u8>> {
     let Forecast { days, report, .. } = forecast;
     let shown = Shown::of(db, viewer, report, OF_FORECAST, Basis::Invoiced).await?;
     let mut grid = shown.for_workbook();
@@ -81,16 +99,25 @@ pub async fn workbook_of_forecast(db: &Database, viewer: &Viewer, forecast: &For
         grid.total = Some(vec![Cell::Text(WITHHELD.into())]);
     }
     let title = format!("Prognos {}–{}, i kronor", days.from, days.to);
-    let rows = forecast.assumptions_in_swedish.iter().map(|sentence| vec![Cell::Text(sentence.clone())]).collect();
+    let rows = forecast
+        .assumptions_in_swedish
+        .iter()
+        .map(|sentence| vec![Cell::Text(sentence.clone())])
+        .collect();
     let columns = vec![Column::new("assumption", "Assumption", Kind::Text).swedish("Antagande")];
-    let (about, assumptions) = (about("Prognos", *days, title, db), Grid { columns, rows, total: None });
-    worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, None, Some(("Antaganden", &assumptions)))).await
+    let (about, assumptions) =
+        (about("Prognos", *days, title, db), Grid { columns, rows, total: None });
+    worker_pool::run(&viewer.subject, move || {
+        sheet::xlsx(&grid, &about, None, Some(("Antaganden", &assumptions)))
+    })
+    .await
 }
 
 /// What a forecast rests on, a row each.
 #[must_use]
 pub fn assumptions(forecast: &Forecast) -> Grid {
-    let rows = forecast.assumptions.iter().map(|sentence| vec![Cell::Text(sentence.clone())]).collect();
+    let rows =
+        forecast.assumptions.iter().map(|sentence| vec![Cell::Text(sentence.clone())]).collect();
     Grid { columns: vec![Column::new("assumption", "Assumption", Kind::Text)], rows, total: None }
 }
 
@@ -106,11 +133,15 @@ fn about(what: &str, range: Range, title: String, db: &Database) -> About {
 
 /// The net revenue of each activity, in the order of the report, by year.
 fn by_activity(report: &Report, names: &Names) -> Chart {
-    let years: BTreeSet<&str> = report.rows.iter().filter_map(|row| row.group.period.as_deref()).collect();
+    let years: BTreeSet<&str> =
+        report.rows.iter().filter_map(|row| row.group.period.as_deref()).collect();
     let years: Vec<&str> = years.into_iter().collect();
     let mut rows: Vec<(Option<ActivityId>, Vec<Total>)> = Vec::new();
     for row in report.rows.iter().filter(|row| row.sums.net != Total::ZERO) {
-        let Some(year) = years.iter().position(|year| row.group.period.as_deref() == Some(*year)) else { continue };
+        let Some(year) = years.iter().position(|year| row.group.period.as_deref() == Some(*year))
+        else {
+            continue;
+        };
         let place = rows.iter().position(|(activity, _)| *activity == row.group.activity);
         let place = place.unwrap_or_else(|| {
             rows.push((row.group.activity, vec![Total::ZERO; years.len()]));
@@ -119,10 +150,15 @@ fn by_activity(report: &Report, names: &Names) -> Chart {
         rows[place].1[year] += row.sums.net;
     }
     // What belongs to no activity stands last, whatever year it is first in.
-    rows.sort_by_cached_key(|(activity, _)| (activity.is_none(), crate::swedish::key(names.activity(*activity, SWEDISH))));
+    rows.sort_by_cached_key(|(activity, _)| {
+        (activity.is_none(), crate::swedish::key(names.activity(*activity, SWEDISH)))
+    });
     Chart {
         series: years.into_iter().map(str::to_owned).collect(),
-        rows: rows.into_iter().map(|(activity, amounts)| (names.activity(activity, SWEDISH).to_owned(), amounts)).collect(),
+        rows: rows
+            .into_iter()
+            .map(|(activity, amounts)| (names.activity(activity, SWEDISH).to_owned(), amounts))
+            .collect(),
         ..Chart::default()
     }
 }
@@ -137,10 +173,20 @@ struct Words {
 }
 
 /// Of the table at the terminal.
-const ENGLISH: Words = Words { no_activity: "(no activity)", no_member: "(no member)", total: "Total", period: |_, name| name.to_owned() };
+const ENGLISH: Words = Words {
+    no_activity: "(no activity)",
+    no_member: "(no member)",
+    total: "Total",
+    period: |_, name| name.to_owned(),
+};
 
 /// Of workbooks.
-const SWEDISH: Words = Words { no_activity: "(ingen verksamhet)", no_member: "(ingen medlem)", total: "Summa", period: Period::in_swedish };
+const SWEDISH: Words = Words {
+    no_activity: "(ingen verksamhet)",
+    no_member: "(ingen medlem)",
+    total: "Summa",
+    period: Period::in_swedish,
+};
 
 /// The names of what rows are for.
 struct Names {
@@ -154,10 +200,17 @@ impl Names {
         let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.activity).collect();
         let columns = [activity::Column::Id, activity::Column::Slug, activity::Column::Name];
         let found = activities::by_ids(db, viewer, &ids, &columns).await?;
-        let activities = found.into_iter().map(|activity| (activity.id, (activity.slug, activity.name))).collect();
+        let activities = found
+            .into_iter()
+            .map(|activity| (activity.id, (activity.slug, activity.name)))
+            .collect();
         let ids: Vec<_> = report.rows.iter().filter_map(|row| row.group.member).collect();
-        let found = members::by_ids(db, viewer, &ids, &[member::Column::Id, member::Column::Name]).await?;
-        Ok(Self { activities, members: found.into_iter().map(|member| (member.id, member.name)).collect() })
+        let found =
+            members::by_ids(db, viewer, &ids, &[member::Column::Id, member::Column::Name]).await?;
+        Ok(Self {
+            activities,
+            members: found.into_iter().map(|member| (member.id, member.name)).collect(),
+        })
     }
 
     /// What an activity is called, or what belongs to none.
@@ -182,9 +235,21 @@ impl<'r> Shown<'r> {
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub async fn of(db: &Database, viewer: &Viewer, report: &'r Report, grouping: Grouping, basis: Basis) -> Result<Self> {
+    pub async fn of(
+        db: &Database,
+        viewer: &Viewer,
+        report: &'r Report,
+        grouping: Grouping,
+        basis: Basis,
+    ) -> Result<Self> {
         let has_committed = report.total.is_some_and(|total| total.committed.is_some());
-        Ok(Self { report, names: Names::of(db, viewer, report).await?, grouping, is_paid: basis == Basis::Paid, has_committed })
+        Ok(Self {
+            report,
+            names: Names::of(db, viewer, report).await?,
+            grouping,
+            is_paid: basis == Basis::Paid,
+            has_committed,
+        })
     }
 
     /// With names, and a row of totals.
@@ -202,24 +267,48 @@ impl<'r> Shown<'r> {
     fn in_words(&self, words: Words) -> Grid {
         let mut columns = Vec::new();
         columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
-        columns.extend(self.grouping.activity.then(|| Column::new("activity_name", "Activity", Kind::Text).swedish("Verksamhet")));
-        columns.extend(self.grouping.member.then(|| Column::new("member_name", "Member", Kind::Text).swedish("Medlem")));
+        columns.extend(
+            self.grouping.activity.then(|| {
+                Column::new("activity_name", "Activity", Kind::Text).swedish("Verksamhet")
+            }),
+        );
+        columns.extend(
+            self.grouping
+                .member
+                .then(|| Column::new("member_name", "Member", Kind::Text).swedish("Medlem")),
+        );
         let is_one_row = columns.is_empty();
         // What pays no line is rare, and then people need no column of noughts.
         let is_rest_told = self.report.rows.iter().any(|row| row.sums.unattributed != Total::ZERO);
         // Nor of committed cost, where no agreement has any.
-        let has_committed = self.report.rows.iter().any(|row| row.sums.committed.is_some_and(|own| own != Committed::default()));
-        let grid = self.grid(columns, (is_rest_told, has_committed), Cell::Text(words.total.into()), |group| {
-            let mut cells = Vec::new();
-            let name = |period: Period| Cell::text(group.period.as_deref().map(|name| (words.period)(period, name)));
-            cells.extend(self.grouping.period.map(name));
-            cells.extend(self.grouping.activity.then(|| Cell::Text(self.names.activity(group.activity, words).to_owned())));
-            cells.extend(self.grouping.member.then(|| match group.member.and_then(|id| self.names.members.get(&id)) {
-                Some(name) => Cell::Text(name.clone()),
-                None => Cell::Text(words.no_member.into()),
-            }));
-            cells
-        });
+        let has_committed = self
+            .report
+            .rows
+            .iter()
+            .any(|row| row.sums.committed.is_some_and(|own| own != Committed::default()));
+        let grid =
+            self.grid(
+                columns,
+                (is_rest_told, has_committed),
+                Cell::Text(words.total.into()),
+                |group| {
+                    let mut cells = Vec::new();
+                    let name = |period: Period| {
+                        Cell::text(group.period.as_deref().map(|name| (words.period)(period, name)))
+                    };
+                    cells.extend(self.grouping.period.map(name));
+                    cells.extend(self.grouping.activity.then(|| {
+                        Cell::Text(self.names.activity(group.activity, words).to_owned())
+                    }));
+                    cells.extend(self.grouping.member.then(|| {
+                        match group.member.and_then(|id| self.names.members.get(&id)) {
+                            Some(name) => Cell::Text(name.clone()),
+                            None => Cell::Text(words.no_member.into()),
+                        }
+                    }));
+                    cells
+                },
+            );
         // A single row is its own total.
         Grid { total: grid.total.filter(|_| !is_one_row), ..grid }
     }
@@ -230,28 +319,41 @@ impl<'r> Shown<'r> {
         let mut columns = Vec::new();
         columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
         if self.grouping.activity {
-            columns.extend([Column::new("activity", "Activity", Kind::Text), Column::new("activity_name", "Activity's name", Kind::Text)]);
+            columns.extend([
+                Column::new("activity", "Activity", Kind::Text),
+                Column::new("activity_name", "Activity's name", Kind::Text),
+            ]);
         }
         if self.grouping.member {
-            columns.extend([Column::new("member", "Member", Kind::Text), Column::new("member_name", "Member's name", Kind::Text)]);
+            columns.extend([
+                Column::new("member", "Member", Kind::Text),
+                Column::new("member_name", "Member's name", Kind::Text),
+            ]);
         }
         self.grid(columns, (self.is_paid, self.has_committed), Cell::Empty, |group| {
             let mut cells = Vec::new();
             cells.extend(self.grouping.period.map(|_| Cell::text(group.period.clone())));
             if self.grouping.activity {
                 let names = group.activity.and_then(|id| self.names.activities.get(&id));
-                cells.extend([Cell::text(names.map(|(slug, _)| slug)), Cell::text(names.map(|(_, name)| name))]);
+                cells.extend([
+                    Cell::text(names.map(|(slug, _)| slug)),
+                    Cell::text(names.map(|(_, name)| name)),
+                ]);
             }
             if self.grouping.member {
                 let id = group.member.map(|id| format!("member_{}", id.0.simple()));
-                cells.extend([Cell::text(id), Cell::text(group.member.and_then(|id| self.names.members.get(&id)))]);
+                cells.extend([
+                    Cell::text(id),
+                    Cell::text(group.member.and_then(|id| self.names.members.get(&id))),
+                ]);
             }
             cells
         })
     }
 
-    /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first in the row of totals. Last comes what
-    /// pays no line, if it is to be told, and committed cost, if the report has it.
+    /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first
+    /// in the row of totals. Last comes what pays no line, if it is to be told, and committed cost,
+    /// if the report has it.
     fn grid(
         &self,
         mut columns: Vec<Column>,
@@ -270,16 +372,28 @@ impl<'r> Shown<'r> {
             Column::new("result", "Result", Kind::Money).swedish("Resultat"),
             Column::new("invoices", "Invoices", Kind::Distinct).swedish("Antal fakturor"),
         ]);
-        columns.extend(is_rest_told.then(|| Column::new("unattributed", "On no line", Kind::Money).swedish("På ingen rad")));
+        columns.extend(is_rest_told.then(|| {
+            Column::new("unattributed", "On no line", Kind::Money).swedish("På ingen rad")
+        }));
         if has_committed {
             columns.extend([
                 Column::new("committed_cost", "Committed", Kind::Money).swedish("Avtalad kostnad"),
-                Column::new("committed_cost_booked", "Of it booked", Kind::Money).swedish("Därav bokförd"),
-                Column::new("committed_cost_left", "Left to book", Kind::Money).swedish("Kvar att bokföra"),
+                Column::new("committed_cost_booked", "Of it booked", Kind::Money)
+                    .swedish("Därav bokförd"),
+                Column::new("committed_cost_left", "Left to book", Kind::Money)
+                    .swedish("Kvar att bokföra"),
             ]);
         }
         let with_sums = |mut cells: Vec<Cell>, sums: &Sums| {
-            let amounts = [sums.net, sums.vat, sums.gross(), sums.credited, sums.cost, sums.grants, sums.result()];
+            let amounts = [
+                sums.net,
+                sums.vat,
+                sums.gross(),
+                sums.credited,
+                sums.cost,
+                sums.grants,
+                sums.result(),
+            ];
             cells.extend(amounts.map(Cell::Sum));
             cells.push(Cell::Number(sums.invoices));
             cells.extend(is_rest_told.then_some(Cell::Sum(sums.unattributed)));
@@ -289,8 +403,10 @@ impl<'r> Shown<'r> {
             }
             cells
         };
-        let rows = self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();
-        let heading = (0..before).map(|place| if place == 0 { total.clone() } else { Cell::Empty }).collect();
+        let rows =
+            self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();
+        let heading =
+            (0..before).map(|place| if place == 0 { total.clone() } else { Cell::Empty }).collect();
         let total = self.report.total.as_ref().map(|sums| with_sums(heading, sums));
         Grid { columns, rows, total }
     }

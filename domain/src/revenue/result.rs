@@ -2,7 +2,9 @@
 
 use std::collections::HashMap;
 
-use ::entity::{attribution, id::ActivityId, invoice, invoice_line, kind::InvoiceKind, total::Total};
+use ::entity::{
+    attribution, id::ActivityId, invoice, invoice_line, kind::InvoiceKind, total::Total,
+};
 use sea_orm::{
     ConnectionTrait, DatabaseTransaction, ExprTrait, JoinType,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
@@ -36,7 +38,8 @@ pub struct ActivityResult {
     pub result: Total,
 }
 
-/// What a year brought each of these activities, as far as the viewer sees; noughts for what it does not see.
+/// What a year brought each of these activities, as far as the viewer sees; noughts for what it
+/// does not see.
 ///
 /// # Errors
 /// INVALID for a year that is none.
@@ -46,9 +49,11 @@ pub async fn result_of(
     activities: &[ActivityId],
     year: i32,
 ) -> Result<HashMap<ActivityId, ActivityResult>> {
-    let range =
-        Range::year(year).filter(|_| (1900..=2999).contains(&year)).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
-    let mut results: HashMap<_, _> = activities.iter().map(|id| (*id, ActivityResult::default())).collect();
+    let range = Range::year(year)
+        .filter(|_| (1900..=2999).contains(&year))
+        .ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+    let mut results: HashMap<_, _> =
+        activities.iter().map(|id| (*id, ActivityResult::default())).collect();
     let scope = Scope::of_activities(db, viewer, activities).await?;
     if scope.is_empty() {
         return Ok(results);
@@ -61,7 +66,13 @@ pub async fn result_of(
     ledger::costs(&tx, &scope, group_by, range, &mut invoiced).await?;
     for (group, sums) in invoiced.0 {
         if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
-            *result = ActivityResult { invoiced: sums.net, cost: sums.cost, grants: sums.grants, result: sums.result(), ..*result };
+            *result = ActivityResult {
+                invoiced: sums.net,
+                cost: sums.cost,
+                grants: sums.grants,
+                result: sums.result(),
+                ..*result
+            };
         }
     }
     for (group, sums) in paid.0 {
@@ -82,11 +93,19 @@ fn line(column: invoice_line::Column) -> SimpleExpr {
     Expr::col((invoice_line::Entity, column))
 }
 
-/// What is still to be paid of each activity's lines on the invoices issued in a range: their gross sums without what was paid and credited of them.
-async fn outstanding(tx: &DatabaseTransaction, scope: &Scope, range: Range) -> Result<HashMap<ActivityId, Total>> {
+/// What is still to be paid of each activity's lines on the invoices issued in a range: their gross
+/// sums without what was paid and credited of them.
+async fn outstanding(
+    tx: &DatabaseTransaction,
+    scope: &Scope,
+    range: Range,
+) -> Result<HashMap<ActivityId, Total>> {
     let column = |column: invoice::Column| Expr::col((invoice::Entity, column));
-    let ids = || Query::select().column((invoice::Entity, invoice::Column::Id)).from(invoice::Entity).take();
-    // An invoice that is covered has nothing left, even when an imported credit note credits what its lines do not hold.
+    let ids = || {
+        Query::select().column((invoice::Entity, invoice::Column::Id)).from(invoice::Entity).take()
+    };
+    // An invoice that is covered has nothing left, even when an imported credit note credits what
+    // its lines do not hold.
     let unsettled = ids().and_where(column(invoice::Column::SettledOn).is_null()).take();
     let open = ids()
         .and_where(column(invoice::Column::Kind).eq(InvoiceKind::Invoice))
@@ -120,8 +139,10 @@ async fn outstanding(tx: &DatabaseTransaction, scope: &Scope, range: Range) -> R
 
 /// The lines in a scope with their invoices or credit notes, by activity, which comes first.
 fn lines(tx: &DatabaseTransaction, scope: &Scope) -> SelectStatement {
-    let of_invoice = line(invoice_line::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id));
-    // The scope names activities, so there is none without one. By a term and not by the column: no index on it is to lead the way.
+    let of_invoice =
+        line(invoice_line::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id));
+    // The scope names activities, so there is none without one. By a term and not by the column: no
+    // index on it is to lead the way.
     let activity = Expr::cust("COALESCE(\"invoice_line\".\"activity_id\", NULL)");
     Query::select()
         .expr(activity.clone())
@@ -132,7 +153,10 @@ fn lines(tx: &DatabaseTransaction, scope: &Scope) -> SelectStatement {
         .take()
 }
 
-async fn by_activity(tx: &DatabaseTransaction, select: &SelectStatement) -> Result<HashMap<ActivityId, Total>> {
+async fn by_activity(
+    tx: &DatabaseTransaction,
+    select: &SelectStatement,
+) -> Result<HashMap<ActivityId, Total>> {
     let found = tx.query_all(select).await?;
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }

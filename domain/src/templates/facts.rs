@@ -73,8 +73,14 @@ impl Activity {
     /// An activity with its texts.
     #[must_use]
     pub fn of(row: &activity::Model, texts: Option<&activity_text::Model>) -> Self {
-        let text = |of: fn(&activity_text::Model) -> &Option<String>| texts.and_then(|texts| of(texts).clone());
-        Self { name: row.name.clone(), purpose: text(|texts| &texts.purpose), goal: text(|texts| &texts.goal) }
+        let text = |of: fn(&activity_text::Model) -> &Option<String>| {
+            texts.and_then(|texts| of(texts).clone())
+        };
+        Self {
+            name: row.name.clone(),
+            purpose: text(|texts| &texts.purpose),
+            goal: text(|texts| &texts.goal),
+        }
     }
 }
 
@@ -119,7 +125,9 @@ impl Fee {
         let kronor = |sum: Money| format!("{}\u{a0}kr", swedish::kronor(sum));
         let amount = || kronor(self.amount.unwrap_or_default());
         let limits = match (self.minimum, self.cap) {
-            (Some(minimum), Some(cap)) => format!(", lägst {} och högst {}", kronor(minimum), kronor(cap)),
+            (Some(minimum), Some(cap)) => {
+                format!(", lägst {} och högst {}", kronor(minimum), kronor(cap))
+            }
             (Some(minimum), None) => format!(", lägst {}", kronor(minimum)),
             (None, Some(cap)) => format!(", högst {}", kronor(cap)),
             (None, None) => String::new(),
@@ -133,7 +141,10 @@ impl Fee {
                     AllocationBasis::AllParties => "",
                     AllocationBasis::StateShare => "statens del av ",
                 };
-                format!("{}\u{a0}promille av {share}kalenderårets tilldelning{limits}", self.rate().unwrap_or_default())
+                format!(
+                    "{}\u{a0}promille av {share}kalenderårets tilldelning{limits}",
+                    self.rate().unwrap_or_default()
+                )
             }
         }
     }
@@ -151,7 +162,9 @@ impl Fee {
             VatRate::Standard25 | VatRate::Reduced12 | VatRate::Reduced6 => {
                 format!("Mervärdesskatt tillkommer med {}\u{a0}procent.", self.vat_rate.percent())
             }
-            VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => "Mervärdesskatt tas inte ut.".to_owned(),
+            VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => {
+                "Mervärdesskatt tas inte ut.".to_owned()
+            }
         }
     }
 }
@@ -214,13 +227,20 @@ mod tests {
                 vat_rate: VatRate::Zero,
             };
             let of_state = Fee { allocation_basis: AllocationBasis::StateShare, ..fee };
-            assert!(of_state.summary().contains("promille av statens del av kalenderårets tilldelning"), "{}", of_state.summary());
+            assert!(
+                of_state.summary().contains("promille av statens del av kalenderårets tilldelning"),
+                "{}",
+                of_state.summary()
+            );
             fee.summary().replace('\u{a0}', " ")
         };
         let plain = "2,5 promille av kalenderårets tilldelning";
         assert_eq!(fee(None, None), plain);
         assert_eq!(fee(Some(10_000_000), None), format!("{plain}, högst 100 000,00 kr"));
         assert_eq!(fee(None, Some(500_000)), format!("{plain}, lägst 5 000,00 kr"));
-        assert_eq!(fee(Some(10_000_000), Some(500_000)), format!("{plain}, lägst 5 000,00 kr och högst 100 000,00 kr"));
+        assert_eq!(
+            fee(Some(10_000_000), Some(500_000)),
+            format!("{plain}, lägst 5 000,00 kr och högst 100 000,00 kr")
+        );
     }
 }

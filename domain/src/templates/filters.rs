@@ -61,7 +61,10 @@ pub const ALL: &[Filter] = &[
         shows: "tre",
         write: |datum, option| match datum {
             Datum::Integer(number) => {
-                let words = swedish::in_words(number.unsigned_abs(), if option == "en" { Gender::Common } else { Gender::Neuter });
+                let words = swedish::in_words(
+                    number.unsigned_abs(),
+                    if option == "en" { Gender::Common } else { Gender::Neuter },
+                );
                 Some(if *number < 0 { format!("minus {words}") } else { words })
             }
             Datum::Money(amount) => {

@@ -1,15 +1,19 @@
-//! The language of texts: of MiniJinja's, only placeholders, filters, comparisons and `if`, checked in its syntax tree before anything is run.
+//! The language of texts: of MiniJinja's, only placeholders, filters, comparisons and `if`, checked
+//! in its syntax tree before anything is run.
 //!
-//! Nothing in it repeats, calls, defines or reaches for another text, so that a text is as long to render as it is to read. Every
-//! value has a type, so that what would fail only when some agreement is made is found when the text is saved, whatever branch it
-//! stands in.
+//! Nothing in it repeats, calls, defines or reaches for another text, so that a text is as long to
+//! render as it is to read. Every value has a type, so that what would fail only when some
+//! agreement is made is found when the text is saved, whatever branch it stands in.
 
 use std::collections::{BTreeMap, BTreeSet};
 
 use minijinja::{
     machinery::{
         Span, Token,
-        ast::{BinOpKind, CallArg, Compare, CompareOpKind, Expr, Filter, GetAttr, IfExpr, Stmt, Test, UnaryOpKind, Var},
+        ast::{
+            BinOpKind, CallArg, Compare, CompareOpKind, Expr, Filter, GetAttr, IfExpr, Stmt, Test,
+            UnaryOpKind, Var,
+        },
         parse, tokenize,
     },
     value::ValueKind,
@@ -21,7 +25,8 @@ use super::{Parameter, ParameterType, filters, placeholders};
 pub const LONGEST: usize = 200_000;
 /// The most lines of one.
 const LINES: usize = 10_000;
-/// The most words and signs within a pair of braces: what is nested or chained deeper would use up the stack.
+/// The most words and signs within a pair of braces: what is nested or chained deeper would use up
+/// the stack.
 const TAG: usize = 100;
 /// The most branches of all conditions, for the same reason.
 const BRANCHES: usize = 200;
@@ -46,13 +51,15 @@ impl std::fmt::Display for Finding {
     }
 }
 
-/// The most findings that are listed. A text of 200 kB has room for tens of thousands, which no one would read.
+/// The most findings that are listed. A text of 200 kB has room for tens of thousands, which no one
+/// would read.
 const MAX_FINDINGS: usize = 100;
 
 /// What a look at a text brings to light.
 #[derive(Debug, Default)]
 pub struct Reading {
-    /// Errors of the text in order of lines, 100 at most. One more, of line 0, says that there are others.
+    /// Errors of the text in order of lines, 100 at most. One more, of line 0, says that there are
+    /// others.
     pub findings: Vec<Finding>,
     /// The declared parameters that it uses.
     pub used: BTreeSet<String>,
@@ -70,7 +77,10 @@ pub fn read(body: &str, declared: &[Parameter]) -> Reading {
     let mut reader = Reader {
         body,
         line_ends: body.match_indices('\n').map(|(offset, _)| offset).collect(),
-        declared: declared.iter().map(|parameter| (parameter.name.as_str(), parameter.kind)).collect(),
+        declared: declared
+            .iter()
+            .map(|parameter| (parameter.name.as_str(), parameter.kind))
+            .collect(),
         findings: BTreeSet::new(),
         has_more: false,
         reading: Reading::default(),
@@ -147,19 +157,32 @@ impl<'b> Reader<'b> {
         } else if body.trim().is_empty() {
             self.find(0, "must not be empty");
         } else {
-            let is_strange = |char: char| char.is_control() && !matches!(char, '\n' | '\r' | '\t') || char == BREAK;
-            for (place, line) in body.lines().enumerate().filter(|(_, line)| line.contains(is_strange)) {
+            let is_strange = |char: char| {
+                char.is_control() && !matches!(char, '\n' | '\r' | '\t') || char == BREAK
+            };
+            for (place, line) in
+                body.lines().enumerate().filter(|(_, line)| line.contains(is_strange))
+            {
                 let char = line.chars().find(|char| is_strange(*char)).unwrap_or(BREAK);
-                self.find(place + 1, format!("has the control character U+{:04X}", u32::from(char)));
+                self.find(
+                    place + 1,
+                    format!("has the control character U+{:04X}", u32::from(char)),
+                );
             }
-            for (place, _) in body.lines().enumerate().filter(|(_, line)| typesetting::stacks_marks(line)) {
-                self.find(place + 1, format!("has more than {} combining marks in a row", typesetting::MAX_MARKS));
+            for (place, _) in
+                body.lines().enumerate().filter(|(_, line)| typesetting::stacks_marks(line))
+            {
+                self.find(
+                    place + 1,
+                    format!("has more than {} combining marks in a row", typesetting::MAX_MARKS),
+                );
             }
         }
         self.findings.is_empty()
     }
 
-    /// Looks at the text before it is parsed: for what the language leaves out, and for what would be too deep to parse.
+    /// Looks at the text before it is parsed: for what the language leaves out, and for what would
+    /// be too deep to parse.
     fn has_plain_tags(&mut self) -> bool {
         let (mut length, mut branches, mut is_first) = (0, 0, false);
         for token in tokenize(self.body, false, Default::default()) {
@@ -186,7 +209,10 @@ impl<'b> Reader<'b> {
             }
             is_first = matches!(token, Token::BlockStart);
             if length == TAG {
-                self.find_at(span, format!("has more than {TAG} words and signs within one pair of braces"));
+                self.find_at(
+                    span,
+                    format!("has more than {TAG} words and signs within one pair of braces"),
+                );
             }
         }
         if branches > BRANCHES {
@@ -202,9 +228,15 @@ impl<'b> Reader<'b> {
             Stmt::EmitExpr(emit) => match self.shape(&emit.expr) {
                 Some(Shape::Group(group)) => {
                     let fields = fields_of(group);
-                    self.find_at(emit.span(), format!("{group} can't be shown as a whole; choose one of {fields}"));
+                    self.find_at(
+                        emit.span(),
+                        format!("{group} can't be shown as a whole; choose one of {fields}"),
+                    );
                 }
-                Some(Shape::Mixed) => self.find_at(emit.span(), "shows either of two things that are not alike; let an if decide"),
+                Some(Shape::Mixed) => self.find_at(
+                    emit.span(),
+                    "shows either of two things that are not alike; let an if decide",
+                ),
                 Some(Shape::One(_)) | None => {}
             },
             Stmt::IfCond(condition) => {
@@ -234,7 +266,10 @@ impl<'b> Reader<'b> {
             Expr::Const(constant) => match constant.value.kind() {
                 ValueKind::String => Some(Shape::One(ParameterType::Text)),
                 ValueKind::Bool => Some(Shape::One(ParameterType::Boolean)),
-                ValueKind::Number if constant.value.is_integer() && i32::try_from(constant.value.clone()).is_ok() => {
+                ValueKind::Number
+                    if constant.value.is_integer()
+                        && i32::try_from(constant.value.clone()).is_ok() =>
+                {
                     Some(Shape::One(ParameterType::Integer))
                 }
                 _ => {
@@ -252,30 +287,57 @@ impl<'b> Reader<'b> {
                 let shape = self.shape(&operation.expr);
                 match operation.op {
                     UnaryOpKind::Not => Some(Shape::One(ParameterType::Boolean)),
-                    UnaryOpKind::Neg => self.whole_numbers(&[(&operation.expr, shape)], operation.span()),
+                    UnaryOpKind::Neg => {
+                        self.whole_numbers(&[(&operation.expr, shape)], operation.span())
+                    }
                 }
             }
             Expr::BinOp(operation) => {
                 let (left, right) = (self.shape(&operation.left), self.shape(&operation.right));
                 match operation.op {
                     BinOpKind::ScAnd | BinOpKind::ScOr => Some(either(left?, right?)),
-                    BinOpKind::Add | BinOpKind::Sub | BinOpKind::Mul => {
-                        self.whole_numbers(&[(&operation.left, left), (&operation.right, right)], operation.span())
-                    }
-                    BinOpKind::Eq | BinOpKind::Ne | BinOpKind::Lt | BinOpKind::Lte | BinOpKind::Gt | BinOpKind::Gte => {
+                    BinOpKind::Add | BinOpKind::Sub | BinOpKind::Mul => self.whole_numbers(
+                        &[(&operation.left, left), (&operation.right, right)],
+                        operation.span(),
+                    ),
+                    BinOpKind::Eq
+                    | BinOpKind::Ne
+                    | BinOpKind::Lt
+                    | BinOpKind::Lte
+                    | BinOpKind::Gt
+                    | BinOpKind::Gte => {
                         let is_ordered = !matches!(operation.op, BinOpKind::Eq | BinOpKind::Ne);
-                        self.alike((&operation.left, left), (&operation.right, right), is_ordered, operation.span());
+                        self.alike(
+                            (&operation.left, left),
+                            (&operation.right, right),
+                            is_ordered,
+                            operation.span(),
+                        );
                         Some(Shape::One(ParameterType::Boolean))
                     }
-                    BinOpKind::Div | BinOpKind::FloorDiv | BinOpKind::Rem | BinOpKind::Pow | BinOpKind::Concat | BinOpKind::In => {
+                    BinOpKind::Div
+                    | BinOpKind::FloorDiv
+                    | BinOpKind::Rem
+                    | BinOpKind::Pow
+                    | BinOpKind::Concat
+                    | BinOpKind::In => {
                         self.find_at(operation.span(), "has a sign that texts don't have; they have + - * == != < <= > >= and, or, not");
                         None
                     }
                 }
             }
-            Expr::Slice(_) | Expr::GetItem(_) | Expr::Call(_) | Expr::List(_) | Expr::Tuple(_) | Expr::Map(_) => {
+            Expr::Slice(_)
+            | Expr::GetItem(_)
+            | Expr::Call(_)
+            | Expr::List(_)
+            | Expr::Tuple(_)
+            | Expr::Map(_) => {
                 let what = expression.description();
-                let what = if matches!(expression, Expr::Slice(_) | Expr::GetItem(_)) { "subscript in brackets" } else { what };
+                let what = if matches!(expression, Expr::Slice(_) | Expr::GetItem(_)) {
+                    "subscript in brackets"
+                } else {
+                    what
+                };
                 self.find_at(
                     expression.span(),
                     format!("has a {what}, which texts don't have; they show parameters and built-in placeholders"),
@@ -290,7 +352,9 @@ impl<'b> Reader<'b> {
             self.reading.used.insert(var.id.to_owned());
             return Some(Shape::One(*kind));
         }
-        if let Some(placeholder) = placeholders::all().iter().find(|placeholder| placeholder.group == var.id) {
+        if let Some(placeholder) =
+            placeholders::all().iter().find(|placeholder| placeholder.group == var.id)
+        {
             self.reading.groups.insert(placeholder.group);
             return Some(Shape::Group(placeholder.group));
         }
@@ -304,12 +368,21 @@ impl<'b> Reader<'b> {
                 Some(placeholder) => Some(Shape::One(placeholder.kind)),
                 None => {
                     let name = shortened(attribute.name);
-                    self.find_at(span, format!("{group}.{name} is not built in; there are {}", fields_of(group)));
+                    self.find_at(
+                        span,
+                        format!("{group}.{name} is not built in; there are {}", fields_of(group)),
+                    );
                     None
                 }
             },
             Shape::One(_) | Shape::Mixed => {
-                self.find_at(span, format!("reaches for .{} of a value, which has no parts", shortened(attribute.name)));
+                self.find_at(
+                    span,
+                    format!(
+                        "reaches for .{} of a value, which has no parts",
+                        shortened(attribute.name)
+                    ),
+                );
                 None
             }
         }
@@ -319,22 +392,37 @@ impl<'b> Reader<'b> {
         let shape = filter.expr.as_ref().and_then(|expression| self.shape(expression));
         let Some(found) = filters::find(filter.name) else {
             let names: Vec<_> = filters::ALL.iter().map(|filter| filter.name).collect();
-            self.find_at(span, format!("there is no filter {}; there are {}", shortened(filter.name), names.join(", ")));
+            self.find_at(
+                span,
+                format!(
+                    "there is no filter {}; there are {}",
+                    shortened(filter.name),
+                    names.join(", ")
+                ),
+            );
             return None;
         };
         let is_option = |argument: &CallArg<'_>| match argument {
-            CallArg::Pos(Expr::Const(constant)) => constant.value.as_str().is_some_and(|word| found.options.contains(&word)),
+            CallArg::Pos(Expr::Const(constant)) => {
+                constant.value.as_str().is_some_and(|word| found.options.contains(&word))
+            }
             _ => false,
         };
-        if filter.args.len() > usize::from(!found.options.is_empty()) || !filter.args.iter().all(is_option) {
+        if filter.args.len() > usize::from(!found.options.is_empty())
+            || !filter.args.iter().all(is_option)
+        {
             let options = match found.options {
                 [] => "nothing in parentheses".to_owned(),
-                options => format!("one of \"{}\" in parentheses, or nothing", options.join("\", \"")),
+                options => {
+                    format!("one of \"{}\" in parentheses, or nothing", options.join("\", \""))
+                }
             };
             self.find_at(span, format!("the filter {} takes {options}", found.name));
         }
         match shape? {
-            Shape::One(kind) if found.takes.contains(&kind) => Some(Shape::One(ParameterType::Text)),
+            Shape::One(kind) if found.takes.contains(&kind) => {
+                Some(Shape::One(ParameterType::Text))
+            }
             shape => {
                 let takes: Vec<_> = found.takes.iter().map(|kind| noun(*kind)).collect();
                 let given = match shape {
@@ -342,7 +430,14 @@ impl<'b> Reader<'b> {
                     Shape::Group(_) => "a group of placeholders",
                     Shape::Mixed => "either of two things",
                 };
-                self.find_at(span, format!("the filter {} takes {}, and is given {given}", found.name, takes.join(" or ")));
+                self.find_at(
+                    span,
+                    format!(
+                        "the filter {} takes {}, and is given {given}",
+                        found.name,
+                        takes.join(" or ")
+                    ),
+                );
                 None
             }
         }
@@ -351,7 +446,13 @@ impl<'b> Reader<'b> {
     fn test(&mut self, test: &Test<'b>, span: Span) -> Option<Shape> {
         self.shape(&test.expr);
         if !["defined", "undefined", "none"].contains(&test.name) || !test.args.is_empty() {
-            self.find_at(span, format!("there is no test {}; there are defined, undefined and none", shortened(test.name)));
+            self.find_at(
+                span,
+                format!(
+                    "there is no test {}; there are defined, undefined and none",
+                    shortened(test.name)
+                ),
+            );
         }
         Some(Shape::One(ParameterType::Boolean))
     }
@@ -373,9 +474,13 @@ impl<'b> Reader<'b> {
         for operand in &compare.ops {
             let right = (&operand.expr, self.shape(&operand.expr));
             match operand.op {
-                CompareOpKind::In | CompareOpKind::NotIn => self.find_at(span, "has in, which texts don't have; compare with =="),
+                CompareOpKind::In | CompareOpKind::NotIn => {
+                    self.find_at(span, "has in, which texts don't have; compare with ==")
+                }
                 CompareOpKind::Eq | CompareOpKind::Ne => self.alike(left, right, false, span),
-                CompareOpKind::Lt | CompareOpKind::Lte | CompareOpKind::Gt | CompareOpKind::Gte => self.alike(left, right, true, span),
+                CompareOpKind::Lt | CompareOpKind::Lte | CompareOpKind::Gt | CompareOpKind::Gte => {
+                    self.alike(left, right, true, span)
+                }
             }
             left = right;
         }
@@ -383,13 +488,22 @@ impl<'b> Reader<'b> {
     }
 
     /// What is compared must be of one type; and in order only what has one.
-    fn alike(&mut self, one: (&Expr<'b>, Option<Shape>), other: (&Expr<'b>, Option<Shape>), is_ordered: bool, span: Span) {
+    fn alike(
+        &mut self,
+        one: (&Expr<'b>, Option<Shape>),
+        other: (&Expr<'b>, Option<Shape>),
+        is_ordered: bool,
+        span: Span,
+    ) {
         use ParameterType::{Boolean, Text};
         match (one.1, other.1) {
             (None, _) | (_, None) => {}
             (Some(Shape::One(left)), Some(Shape::One(right))) if left == right => {
                 if is_ordered && [Text, Boolean].contains(&left) {
-                    self.find_at(span, "asks which of two is greater that have no order; compare with == or !=");
+                    self.find_at(
+                        span,
+                        "asks which of two is greater that have no order; compare with == or !=",
+                    );
                 }
                 self.word(one.0, other.0, span);
                 self.word(other.0, one.0, span);
@@ -403,28 +517,53 @@ impl<'b> Reader<'b> {
 
     /// A placeholder that may be one of some words alone is compared with one of them.
     fn word(&mut self, placeholder: &Expr<'b>, constant: &Expr<'b>, span: Span) {
-        let (Expr::GetAttr(attribute), Expr::Const(constant)) = (placeholder, constant) else { return };
+        let (Expr::GetAttr(attribute), Expr::Const(constant)) = (placeholder, constant) else {
+            return;
+        };
         let Expr::Var(group) = &attribute.expr else { return };
-        let words = placeholders::find(group.id, attribute.name).map_or(&[][..], |placeholder| placeholder.words);
+        let words = placeholders::find(group.id, attribute.name)
+            .map_or(&[][..], |placeholder| placeholder.words);
         let word = constant.value.as_str().unwrap_or_default();
         if !words.is_empty() && !words.contains(&word) {
-            self.find_at(span, format!("{}.{} is never {}; it is one of {}", group.id, attribute.name, shortened(word), words.join(", ")));
+            self.find_at(
+                span,
+                format!(
+                    "{}.{} is never {}; it is one of {}",
+                    group.id,
+                    attribute.name,
+                    shortened(word),
+                    words.join(", ")
+                ),
+            );
         }
     }
 
-    fn whole_numbers(&mut self, operands: &[(&Expr<'b>, Option<Shape>)], span: Span) -> Option<Shape> {
-        if operands.iter().filter_map(|(_, shape)| *shape).any(|shape| shape != Shape::One(ParameterType::Integer)) {
+    fn whole_numbers(
+        &mut self,
+        operands: &[(&Expr<'b>, Option<Shape>)],
+        span: Span,
+    ) -> Option<Shape> {
+        if operands
+            .iter()
+            .filter_map(|(_, shape)| *shape)
+            .any(|shape| shape != Shape::One(ParameterType::Integer))
+        {
             self.find_at(span, "reckons with something else than whole numbers");
             return None;
         }
-        let always_has_value = operands.iter().fold(true, |all, (operand, _)| self.calculates_with(operand) && all);
+        let always_has_value =
+            operands.iter().fold(true, |all, (operand, _)| self.calculates_with(operand) && all);
         if !always_has_value {
-            self.find_at(span, "calculates with an if that has no else, and so may have no value; add an else");
+            self.find_at(
+                span,
+                "calculates with an if that has no else, and so may have no value; add an else",
+            );
         }
         Some(Shape::One(ParameterType::Integer))
     }
 
-    /// Notes by name what is calculated with. Returns `false` if it may have no value although all that it names is known.
+    /// Notes by name what is calculated with. Returns `false` if it may have no value although all
+    /// that it names is known.
     fn calculates_with(&mut self, operand: &Expr<'b>) -> bool {
         match operand {
             Expr::Var(var) => {
@@ -441,7 +580,9 @@ impl<'b> Reader<'b> {
                 let one = self.calculates_with(&choice.true_expr);
                 choice.false_expr.as_ref().is_some_and(|other| self.calculates_with(other)) && one
             }
-            Expr::BinOp(operation) if matches!(operation.op, BinOpKind::ScAnd | BinOpKind::ScOr) => {
+            Expr::BinOp(operation)
+                if matches!(operation.op, BinOpKind::ScAnd | BinOpKind::ScOr) =>
+            {
                 let one = self.calculates_with(&operation.left);
                 self.calculates_with(&operation.right) && one
             }
@@ -472,5 +613,9 @@ fn noun(kind: ParameterType) -> &'static str {
 
 /// A word of the text's author, fit for a message.
 fn shortened(word: &str) -> String {
-    if word.chars().count() <= 60 { word.to_owned() } else { format!("{}…", word.chars().take(60).collect::<String>()) }
+    if word.chars().count() <= 60 {
+        word.to_owned()
+    } else {
+        format!("{}…", word.chars().take(60).collect::<String>())
+    }
 }

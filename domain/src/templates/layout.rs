@@ -1,4 +1,5 @@
-//! Layout: what stands around a text in its document, which is the same for a preview and for the agreement itself.
+//! Layout: what stands around a text in its document, which is the same for a preview and for the
+//! agreement itself.
 
 use std::time::Duration;
 
@@ -16,12 +17,14 @@ use crate::{
 /// Renders the document as HTML and PDF when it is the viewer's turn.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set, or `TOO_MANY_REQUESTS`.
+/// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set, or
+/// `TOO_MANY_REQUESTS`.
 pub async fn render(viewer: &Viewer, document: document::Agreement) -> Result<Rendered> {
     worker_pool::run(&viewer.subject, move || document::rendered(&document)).await
 }
 
-/// Like [`render`], if `allow` lets it take the time of a server's core that it is estimated to take.
+/// Like [`render`], if `allow` lets it take the time of a server's core that it is estimated to
+/// take.
 ///
 /// # Errors
 /// As [`render`], and what `allow` says.
@@ -54,9 +57,16 @@ pub struct Heading {
     pub language: String,
 }
 
-/// The document around a text that was rendered with these facts; `number` is null for a draft, whatever the facts call it.
+/// The document around a text that was rendered with these facts; `number` is null for a draft,
+/// whatever the facts call it.
 #[must_use]
-pub fn document(heading: Heading, number: Option<String>, facts: &Facts, body: String, dated: NaiveDate) -> document::Agreement {
+pub fn document(
+    heading: Heading,
+    number: Option<String>,
+    facts: &Facts,
+    body: String,
+    dated: NaiveDate,
+) -> document::Agreement {
     let (ours, theirs) = match heading.kind {
         AgreementKind::Participation => ("Nätverket", "Medlemmen"),
         AgreementKind::Assignment => ("Uppdragsgivaren", "Uppdragstagaren"),
@@ -74,7 +84,8 @@ pub fn document(heading: Heading, number: Option<String>, facts: &Facts, body: S
 }
 
 fn side(role: &str, party: &Party) -> document::Party {
-    let town: Vec<&str> = [&party.postal_code, &party.city].into_iter().flatten().map(String::as_str).collect();
+    let town: Vec<&str> =
+        [&party.postal_code, &party.city].into_iter().flatten().map(String::as_str).collect();
     let town = (!town.is_empty()).then(|| town.join(" "));
     document::Party {
         role: role.to_owned(),
@@ -90,17 +101,27 @@ fn terms(direction: Direction, facts: &Facts) -> Vec<(String, String)> {
     if let Some(activity) = &facts.activity {
         terms.push(("Verksamhet", activity.name.clone()));
     }
-    let last = agreement.ends_on.map_or_else(|| "och tills vidare".to_owned(), |day| format!("till och med {}", swedish::date(day)));
-    terms.push(("Avtalstid", format!("från och med {} {last}", swedish::date(agreement.starts_on))));
+    let last = agreement.ends_on.map_or_else(
+        || "och tills vidare".to_owned(),
+        |day| format!("till och med {}", swedish::date(day)),
+    );
+    terms
+        .push(("Avtalstid", format!("från och med {} {last}", swedish::date(agreement.starts_on))));
     if let Some(months) = agreement.renewal_months {
-        terms.push(("Förlängning", format!("{} i taget, om ingen säger upp avtalet i tid", swedish::months(months.into()))));
+        terms.push((
+            "Förlängning",
+            format!("{} i taget, om ingen säger upp avtalet i tid", swedish::months(months.into())),
+        ));
     }
     // Without months of notice the text alone says whether notice can be given at all.
     if agreement.notice_months > 0 {
         terms.push(("Uppsägningstid", swedish::months(agreement.notice_months.into())));
     }
     if let Some(fee) = facts.fee {
-        terms.push((if direction == Direction::Cost { "Ersättning" } else { "Avgift" }, fee.summary()));
+        terms.push((
+            if direction == Direction::Cost { "Ersättning" } else { "Avgift" },
+            fee.summary(),
+        ));
     }
     terms.into_iter().map(|(name, value)| (name.to_owned(), value)).collect()
 }

@@ -1,4 +1,5 @@
-//! The library in the box: the templates that come with the program, and how a register takes them in.
+//! The library in the box: the templates that come with the program, and how a register takes them
+//! in.
 
 use std::sync::LazyLock;
 
@@ -61,14 +62,16 @@ const FILES: [&str; 6] = [
 /// # Errors
 /// INTERNAL when one of them is broken, which a test rules out.
 pub fn shelf() -> Result<&'static [Shelved]> {
-    static SHELF: LazyLock<Result<Vec<Shelved>, String>> = LazyLock::new(|| FILES.iter().map(|file| unpack(file)).collect());
+    static SHELF: LazyLock<Result<Vec<Shelved>, String>> =
+        LazyLock::new(|| FILES.iter().map(|file| unpack(file)).collect());
     SHELF.as_deref().map_err(|reason| Error::internal(std::io::Error::other(reason.clone())))
 }
 
 fn unpack(file: &str) -> Result<Shelved, String> {
     let parts = file.strip_prefix("+++\n").and_then(|rest| rest.split_once("\n+++\n"));
     let (heading, body) = parts.ok_or("a template of the box has no heading")?;
-    let shelved: Shelved = toml::from_str(heading).map_err(|cause| format!("a template of the box is broken: {cause}"))?;
+    let shelved: Shelved = toml::from_str(heading)
+        .map_err(|cause| format!("a template of the box is broken: {cause}"))?;
     Ok(Shelved { body: body.trim_start().to_owned(), ..shelved })
 }
 
@@ -100,10 +103,11 @@ pub struct Loaded {
     pub fate: Fate,
 }
 
-/// Takes the templates of the box into the register. Where some version has the text of the box already, the box brings nothing new,
-/// so that a text that was developed further here is left alone; else the text becomes the draft of a next version, or takes the place
-/// of a draft that an earlier load made. A draft that somebody else wrote or changed since is unfinished work, and is kept. With
-/// `publish`, the draft with the text of the box is published as well.
+/// Takes the templates of the box into the register. Where some version has the text of the box
+/// already, the box brings nothing new, so that a text that was developed further here is left
+/// alone; else the text becomes the draft of a next version, or takes the place of a draft that an
+/// earlier load made. A draft that somebody else wrote or changed since is unfinished work, and is
+/// kept. With `publish`, the draft with the text of the box is published as well.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps templates.
@@ -120,7 +124,10 @@ pub async fn load(db: &Database, viewer: &Viewer, publish: bool) -> Result<Vec<L
 
 async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) -> Result<Loaded> {
     let activity = activity_of(change, shelved).await?;
-    let row = template::Entity::find().filter(template::Column::Slug.eq(&shelved.slug)).one(change.tx()).await?;
+    let row = template::Entity::find()
+        .filter(template::Column::Slug.eq(&shelved.slug))
+        .one(change.tx())
+        .await?;
     let (version, mut fate) = match row {
         None => {
             let row = template::Model {
@@ -131,12 +138,24 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
                 kind: shelved.kind,
                 activity_id: activity,
             };
-            (versions::add(change, row, versions::LANGUAGE.to_owned(), shelved.body.clone(), &shelved.parameters).await?, Fate::Added)
+            (
+                versions::add(
+                    change,
+                    row,
+                    versions::LANGUAGE.to_owned(),
+                    shelved.body.clone(),
+                    &shelved.parameters,
+                )
+                .await?,
+                Fate::Added,
+            )
         }
         Some(row) => {
             let known = versions::all_of(change.tx(), row.id).await?;
             let is_same = |version: &Snapshot| {
-                version.body == shelved.body && parse(&version.parameters).is_ok_and(|declared| declared == shelved.parameters)
+                version.body == shelved.body
+                    && parse(&version.parameters)
+                        .is_ok_and(|declared| declared == shelved.parameters)
             };
             let same = known.iter().rev().find(|version| is_same(version)).cloned();
             let fate = assign_activity(change, row, activity).await?;
@@ -144,14 +163,27 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
                 (Some(same), _) => (same, fate),
                 (None, Some(last)) if is_unfinished(change, &last).await? => (last, Fate::Kept),
                 (None, Some(last)) => {
-                    let draft = versions::put_draft(change, last, None, shelved.body.clone(), &shelved.parameters).await?;
+                    let draft = versions::put_draft(
+                        change,
+                        last,
+                        None,
+                        shelved.body.clone(),
+                        &shelved.parameters,
+                    )
+                    .await?;
                     (draft, Fate::Changed)
                 }
-                (None, None) => return Err(Error::conflict("NO_VERSION", format!("the template {} has no version", shelved.slug))),
+                (None, None) => {
+                    return Err(Error::conflict(
+                        "NO_VERSION",
+                        format!("the template {} has no version", shelved.slug),
+                    ));
+                }
             }
         }
     };
-    let version = if publish && fate != Fate::Kept && version.version.state == TemplateState::Draft {
+    let version = if publish && fate != Fate::Kept && version.version.state == TemplateState::Draft
+    {
         if fate == Fate::Unchanged {
             fate = Fate::Published;
         }
@@ -159,7 +191,12 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
     } else {
         version
     };
-    Ok(Loaded { slug: &shelved.slug, version: version.version.version, state: version.version.state, fate })
+    Ok(Loaded {
+        slug: &shelved.slug,
+        version: version.version.version,
+        state: version.version.state,
+        fate,
+    })
 }
 
 /// Whether it is a draft that others than a load had their hands on last.
@@ -172,12 +209,17 @@ async fn is_unfinished(change: &Change, last: &Snapshot) -> Result<bool> {
 
 async fn activity_of(change: &Change, shelved: &Shelved) -> Result<Option<ActivityId>> {
     let Some(slug) = &shelved.activity else { return Ok(None) };
-    let found = activity::Entity::find().filter(activity::Column::Slug.eq(slug)).one(change.tx()).await?;
+    let found =
+        activity::Entity::find().filter(activity::Column::Slug.eq(slug)).one(change.tx()).await?;
     Ok(found.map(|row| row.id))
 }
 
 /// A template that was taken in before there was its activity gets it now.
-async fn assign_activity(change: &mut Change, before: template::Model, activity: Option<ActivityId>) -> Result<Fate> {
+async fn assign_activity(
+    change: &mut Change,
+    before: template::Model,
+    activity: Option<ActivityId>,
+) -> Result<Fate> {
     if before.activity_id.is_some() || activity.is_none() {
         return Ok(Fate::Unchanged);
     }
@@ -207,8 +249,12 @@ mod tests {
     fn texts_of_the_box_say_how_an_agreement_ends() {
         let last = chrono::NaiveDate::from_ymd_opt(2027, 12, 31);
         for shelved in shelf().unwrap() {
-            let given = shelved.parameters.iter().filter(|parameter| parameter.required && parameter.default.is_none());
-            let given = given.map(|parameter| (parameter.name.clone(), example(parameter.kind))).collect();
+            let given = shelved
+                .parameters
+                .iter()
+                .filter(|parameter| parameter.required && parameter.default.is_none());
+            let given =
+                given.map(|parameter| (parameter.name.clone(), example(parameter.kind))).collect();
             for (ends_on, notice_months, renewal_months, says) in [
                 (
                     last,
@@ -223,16 +269,37 @@ mod tests {
                     Some(12),
                     "räknat från dagen efter avtalstidens sista dag, om ingen av parterna har sagt upp det skriftligen\\. Uppsägningstiden är 3 månader",
                 ),
-                (last, 0, Some(6), "förlängs med 6 månader i taget, räknat från dagen efter avtalstidens sista dag"),
+                (
+                    last,
+                    0,
+                    Some(6),
+                    "förlängs med 6 månader i taget, räknat från dagen efter avtalstidens sista dag",
+                ),
                 (None, 3, None, "Uppsägningstiden är 3 månader"),
                 (None, 0, None, "sägas upp skriftligen av endera parten med omedelbar verkan"),
             ] {
                 let mut facts = rendering::Facts::example();
-                facts.agreement = rendering::Agreement { ends_on, notice_months, renewal_months, ..facts.agreement };
-                let text = rendering::text(&shelved.body, &shelved.parameters, &given, &facts, "parameters").unwrap();
+                facts.agreement = rendering::Agreement {
+                    ends_on,
+                    notice_months,
+                    renewal_months,
+                    ..facts.agreement
+                };
+                let text = rendering::text(
+                    &shelved.body,
+                    &shelved.parameters,
+                    &given,
+                    &facts,
+                    "parameters",
+                )
+                .unwrap();
                 let text = text.replace('\u{a0}', " ").replace("\\.", ".");
                 let says = says.replace("\\.", ".");
-                assert!(text.contains(&says), "{} {ends_on:?} {notice_months} {renewal_months:?}: {text}", shelved.slug);
+                assert!(
+                    text.contains(&says),
+                    "{} {ends_on:?} {notice_months} {renewal_months:?}: {text}",
+                    shelved.slug
+                );
             }
         }
     }

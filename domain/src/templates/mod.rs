@@ -1,4 +1,5 @@
-//! Templates (avtalsmallar): the library that agreements are made from, its versions and their texts.
+//! Templates (avtalsmallar): the library that agreements are made from, its versions and their
+//! texts.
 
 pub mod facts;
 pub mod filters;
@@ -41,7 +42,8 @@ pub struct Filter {
     pub kind: Option<AgreementKind>,
     /// Made for the activity with this slug.
     pub activity: Option<String>,
-    /// With all of these words, or their beginnings, in its title, its slug and its activity's name: see [`search`].
+    /// With all of these words, or their beginnings, in its title, its slug and its activity's
+    /// name: see [`search`].
     pub search: Option<String>,
 }
 
@@ -103,7 +105,13 @@ fn version_column(column: template_version::Column) -> SimpleExpr {
 /// The order of templates: by title, in Swedish order.
 #[must_use]
 pub fn by_title() -> Order {
-    Order { name: "TITLE", key: column(Column::TitleKey), key_type: KeyType::Text, id: column(Column::Id), descending: false }
+    Order {
+        name: "TITLE",
+        key: column(Column::TitleKey),
+        key_type: KeyType::Text,
+        id: column(Column::Id),
+        descending: false,
+    }
 }
 
 /// The versions that the viewer sees: those that were published, or all.
@@ -139,7 +147,9 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     }
     if let Some(slug) = &filter.activity {
         let slugs = std::slice::from_ref(slug);
-        select.and_where(column(Column::ActivityId).in_subquery(activities::with_slugs(db.backend(), slugs)));
+        select.and_where(
+            column(Column::ActivityId).in_subquery(activities::with_slugs(db.backend(), slugs)),
+        );
     }
     if let Some(text) = &filter.search {
         select.and_where(search::found(db.backend(), Noun::Template, column(Column::Id), text));
@@ -147,8 +157,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     select
 }
 
-/// A page of the templates that the viewer sees and the filter lets through, in order of title. `faults` are those that reading
-/// the arguments has found; the page's own come to them.
+/// A page of the templates that the viewer sees and the filter lets through, in order of title.
+/// `faults` are those that reading the arguments has found; the page's own come to them.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -176,9 +186,18 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[TemplateId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[TemplateId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = select(viewer);
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
@@ -186,7 +205,12 @@ pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[TemplateId], columns:
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_slug(db: &Database, viewer: &Viewer, slug: &str, columns: &[Column]) -> Result<Option<Model>> {
+pub async fn by_slug(
+    db: &Database,
+    viewer: &Viewer,
+    slug: &str,
+    columns: &[Column],
+) -> Result<Option<Model>> {
     let mut select = select(viewer);
     select.columns(columns.iter().map(|column| (Entity, *column))).and_where(Column::Slug.eq(slug));
     Ok(rows(db.read(), &select, columns).await?.pop())
@@ -211,7 +235,11 @@ pub async fn versions_by_ids(
     columns: &[template_version::Column],
 ) -> Result<Vec<template_version::Model>> {
     let mut select = select_versions(viewer, columns);
-    select.and_where(among(db.backend(), version_column(template_version::Column::Id), ids.iter().copied()));
+    select.and_where(among(
+        db.backend(),
+        version_column(template_version::Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
@@ -227,12 +255,17 @@ pub async fn versions_of(
 ) -> Result<Vec<template_version::Model>> {
     let mut select = select_versions(viewer, columns);
     select
-        .and_where(among(db.backend(), version_column(template_version::Column::TemplateId), templates.iter().copied()))
+        .and_where(among(
+            db.backend(),
+            version_column(template_version::Column::TemplateId),
+            templates.iter().copied(),
+        ))
         .order_by_expr(version_column(template_version::Column::Version), sea_orm::Order::Asc);
     rows(db.read(), &select, columns).await
 }
 
-/// The newest version of each of these templates that is published and not retired: the one that new agreements get.
+/// The newest version of each of these templates that is published and not retired: the one that
+/// new agreements get.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -246,11 +279,18 @@ pub async fn current_of(
         .expr(version_column(template_version::Column::TemplateId))
         .expr(version_column(template_version::Column::Version).max())
         .from(template_version::Entity)
-        .and_where(among(db.backend(), version_column(template_version::Column::TemplateId), templates.iter().copied()))
+        .and_where(among(
+            db.backend(),
+            version_column(template_version::Column::TemplateId),
+            templates.iter().copied(),
+        ))
         .and_where(template_version::Column::State.eq(TemplateState::Published))
         .add_group_by([version_column(template_version::Column::TemplateId)])
         .take();
-    let place = [version_column(template_version::Column::TemplateId), version_column(template_version::Column::Version)];
+    let place = [
+        version_column(template_version::Column::TemplateId),
+        version_column(template_version::Column::Version),
+    ];
     let mut select = select_versions(viewer, columns);
     select.and_where(Expr::tuple(place).in_subquery(newest));
     rows(db.read(), &select, columns).await
@@ -269,7 +309,11 @@ pub async fn texts_of(
     let select = Query::select()
         .from(template_text::Entity)
         .columns(columns.iter().map(|column| (template_text::Entity, *column)))
-        .and_where(among(db.backend(), column(template_text::Column::VersionId), versions.iter().copied()))
+        .and_where(among(
+            db.backend(),
+            column(template_text::Column::VersionId),
+            versions.iter().copied(),
+        ))
         .take();
     let found: Vec<template_text::Model> = rows(db.read(), &select, columns).await?;
     Ok(found.into_iter().map(|row| (row.version_id, row)).collect())
@@ -284,9 +328,15 @@ mod tests {
         let stored = r#"[{ "name": "days", "label": "Dagar", "type": "INTEGER", "required": true, "default": 14 },
                          { "name": "note", "label": "Not", "type": "TEXT", "required": false }]"#;
         let read = parameters(stored).unwrap();
-        assert_eq!((read[0].kind, read[0].default.clone()), (ParameterType::Integer, Some(14.into())));
+        assert_eq!(
+            (read[0].kind, read[0].default.clone()),
+            (ParameterType::Integer, Some(14.into()))
+        );
         assert_eq!((read[1].required, read[1].default.clone()), (false, None));
-        assert!(parameters(r#"[{ "name": "x", "label": "X", "type": "COLOUR", "required": true }]"#).is_err());
+        assert!(
+            parameters(r#"[{ "name": "x", "label": "X", "type": "COLOUR", "required": true }]"#)
+                .is_err()
+        );
         assert!(parameters("{}").is_err());
     }
 }

@@ -56,7 +56,9 @@ pub fn check(declared: &[Parameter], path: &str, faults: &mut Faults) {
         let path = |field: &str| format!("{path}.{place}.{field}");
         match check_name(&parameter.name) {
             Err(reason) => faults.add(path("name"), reason),
-            Ok(()) if !names.insert(parameter.name.as_str()) => faults.add(path("name"), format!("is declared twice: {}", parameter.name)),
+            Ok(()) if !names.insert(parameter.name.as_str()) => {
+                faults.add(path("name"), format!("is declared twice: {}", parameter.name))
+            }
             Ok(()) => {}
         }
         faults.text(&path("label"), &parameter.label, LINE);
@@ -69,10 +71,16 @@ pub fn check(declared: &[Parameter], path: &str, faults: &mut Faults) {
                 faults.add(path(field), reason);
             }
         }
-        let in_order =
-            bound(parameter, &parameter.minimum).zip(bound(parameter, &parameter.maximum)).is_none_or(|(least, most)| least <= most);
+        let in_order = bound(parameter, &parameter.minimum)
+            .zip(bound(parameter, &parameter.maximum))
+            .is_none_or(|(least, most)| least <= most);
         faults.expect(in_order, &path("maximum"), "must not be below minimum");
-        match parameter.default.as_ref().filter(|default| !default.is_null()).map(|default| take(parameter, default)) {
+        match parameter
+            .default
+            .as_ref()
+            .filter(|default| !default.is_null())
+            .map(|default| take(parameter, default))
+        {
             Some(Err(reason)) => faults.add(path("default"), reason),
             Some(Ok(Datum::Text(text))) => {
                 if let Some(problem) = unprintable(&text) {
@@ -108,12 +116,21 @@ fn count(datum: &Datum) -> Option<i64> {
 /// What is wrong with it, in words.
 pub fn take(parameter: &Parameter, value: &Value) -> Result<Datum, String> {
     let datum = read(parameter.kind, value)?;
-    let (least, most) = (bound(parameter, &parameter.minimum), bound(parameter, &parameter.maximum));
-    let is_within = count(&datum).is_none_or(|count| least.is_none_or(|least| least <= count) && most.is_none_or(|most| count <= most));
+    let (least, most) =
+        (bound(parameter, &parameter.minimum), bound(parameter, &parameter.maximum));
+    let is_within = count(&datum).is_none_or(|count| {
+        least.is_none_or(|least| least <= count) && most.is_none_or(|most| count <= most)
+    });
     if is_within {
         return Ok(datum);
     }
-    let shown = |count: i64| if parameter.kind == ParameterType::Money { Money(count).to_string() } else { count.to_string() };
+    let shown = |count: i64| {
+        if parameter.kind == ParameterType::Money {
+            Money(count).to_string()
+        } else {
+            count.to_string()
+        }
+    };
     Err(match (least, most) {
         (Some(least), Some(most)) => format!("must be {} to {}", shown(least), shown(most)),
         (Some(least), None) => format!("must be at least {}", shown(least)),
@@ -121,18 +138,21 @@ pub fn take(parameter: &Parameter, value: &Value) -> Result<Datum, String> {
     })
 }
 
-/// Whether a value that is kept would be taken today; a blank text is none, where one is needed. Told in SQL too, for whoever lists what
-/// is not: see `agreements::consistency`.
+/// Whether a value that is kept would be taken today; a blank text is none, where one is needed.
+/// Told in SQL too, for whoever lists what is not: see `agreements::consistency`.
 #[must_use]
 pub fn fits(parameter: &Parameter, value: &Value) -> bool {
-    let is_blank = value.as_str().is_some_and(|text| text.trim_matches([' ', '\t', '\n', '\r']).is_empty());
-    take(parameter, value).is_ok() && !(parameter.required && parameter.kind == ParameterType::Text && is_blank)
+    let is_blank =
+        value.as_str().is_some_and(|text| text.trim_matches([' ', '\t', '\n', '\r']).is_empty());
+    take(parameter, value).is_ok()
+        && !(parameter.required && parameter.kind == ParameterType::Text && is_blank)
 }
 
 /// Words that the template language keeps for itself.
 const KEPT: [&str; 30] = [
-    "and", "or", "not", "in", "is", "if", "elif", "else", "endif", "for", "endfor", "set", "with", "do", "raw", "endraw", "block", "macro",
-    "call", "filter", "import", "include", "extends", "true", "false", "none", "True", "False", "None", "loop",
+    "and", "or", "not", "in", "is", "if", "elif", "else", "endif", "for", "endfor", "set", "with",
+    "do", "raw", "endraw", "block", "macro", "call", "filter", "import", "include", "extends",
+    "true", "false", "none", "True", "False", "None", "loop",
 ];
 
 fn check_name(name: &str) -> Result<(), String> {
@@ -153,21 +173,36 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The value of each declared parameter: as given, or its default. Notes every one that is missing, unknown, ill-typed or
-/// out of its bounds as `<path>.<name>`.
-pub fn fill<'d>(declared: &'d [Parameter], given: &Map<String, Value>, path: &str, faults: &mut Faults) -> Vec<Filled<'d>> {
+/// The value of each declared parameter: as given, or its default. Notes every one that is missing,
+/// unknown, ill-typed or out of its bounds as `<path>.<name>`.
+pub fn fill<'d>(
+    declared: &'d [Parameter],
+    given: &Map<String, Value>,
+    path: &str,
+    faults: &mut Faults,
+) -> Vec<Filled<'d>> {
     let known: BTreeSet<&str> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
     for name in given.keys().filter(|name| !known.contains(name.as_str())).take(MOST) {
         let names: Vec<_> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
-        let known = if names.is_empty() { "there are none".to_owned() } else { format!("there are {}", names.join(", ")) };
-        faults.add(format!("{path}.{}", name.chars().take(NAME).collect::<String>()), format!("is no parameter of this text; {known}"));
+        let known = if names.is_empty() {
+            "there are none".to_owned()
+        } else {
+            format!("there are {}", names.join(", "))
+        };
+        faults.add(
+            format!("{path}.{}", name.chars().take(NAME).collect::<String>()),
+            format!("is no parameter of this text; {known}"),
+        );
     }
     declared
         .iter()
         .map(|parameter| {
             let path = format!("{path}.{}", parameter.name);
             let is_given = |value: &&Value| !value.is_null();
-            let value = given.get(&parameter.name).filter(is_given).or(parameter.default.as_ref().filter(is_given));
+            let value = given
+                .get(&parameter.name)
+                .filter(is_given)
+                .or(parameter.default.as_ref().filter(is_given));
             let datum = match value.map(|value| take(parameter, value)) {
                 None => None,
                 Some(Ok(Datum::Text(text))) if text.is_empty() => None,
@@ -199,38 +234,49 @@ fn read(kind: ParameterType, value: &Value) -> Result<Datum, String> {
         (ParameterType::Text, Value::String(text)) => Ok(Datum::Text(text.trim().to_owned())),
         (ParameterType::Text, _) => Err("must be a text".to_owned()),
         (ParameterType::Date, _) => {
-            let day = value.as_str().filter(|text| text.len() == 10).and_then(|text| text.parse::<NaiveDate>().ok());
+            let day = value
+                .as_str()
+                .filter(|text| text.len() == 10)
+                .and_then(|text| text.parse::<NaiveDate>().ok());
             let day = day.filter(|day| (1900..=2999).contains(&day.year()));
-            day.map(Datum::Date).ok_or_else(|| "is not a day; write it as \"2027-01-31\"".to_owned())
+            day.map(Datum::Date)
+                .ok_or_else(|| "is not a day; write it as \"2027-01-31\"".to_owned())
         }
-        (ParameterType::Money, Value::String(text)) => {
-            text.parse().map(Datum::Money).map_err(|reason: ::entity::money::NotMoney| reason.to_string())
-        }
+        (ParameterType::Money, Value::String(text)) => text
+            .parse()
+            .map(Datum::Money)
+            .map_err(|reason: ::entity::money::NotMoney| reason.to_string()),
         (ParameterType::Money, _) => Err("must be kronor in quotes, as \"26800.00\"".to_owned()),
         (ParameterType::Integer, _) => {
             let number = value.as_i64().filter(|number| (-LARGEST..=LARGEST).contains(number));
-            number.map(Datum::Integer).ok_or_else(|| "must be a whole number without quotes".to_owned())
+            number
+                .map(Datum::Integer)
+                .ok_or_else(|| "must be a whole number without quotes".to_owned())
         }
         (ParameterType::Boolean, Value::Bool(value)) => Ok(Datum::Boolean(*value)),
         (ParameterType::Boolean, _) => Err("must be true or false, without quotes".to_owned()),
     }
 }
 
-/// A value for each declared parameter, for trying a text that nobody has given any: the defaults, and else an example of its type.
+/// A value for each declared parameter, for trying a text that nobody has given any: the defaults,
+/// and else an example of its type.
 #[must_use]
 pub fn examples(declared: &[Parameter]) -> Vec<Filled<'_>> {
     let example = |parameter: &Parameter| {
         let default = parameter.default.as_ref().filter(|default| !default.is_null());
         let within = |count: i64| {
-            let at_least = bound(parameter, &parameter.minimum).map_or(count, |least| least.max(count));
+            let at_least =
+                bound(parameter, &parameter.minimum).map_or(count, |least| least.max(count));
             bound(parameter, &parameter.maximum).map_or(at_least, |most| most.min(at_least))
         };
-        default.and_then(|default| read(parameter.kind, default).ok()).unwrap_or_else(|| match parameter.kind {
-            ParameterType::Text => Datum::Text("Exempel".to_owned()),
-            ParameterType::Date => Datum::Date(NaiveDate::default()),
-            ParameterType::Money => Datum::Money(Money(within(100))),
-            ParameterType::Integer => Datum::Integer(within(1)),
-            ParameterType::Boolean => Datum::Boolean(true),
+        default.and_then(|default| read(parameter.kind, default).ok()).unwrap_or_else(|| {
+            match parameter.kind {
+                ParameterType::Text => Datum::Text("Exempel".to_owned()),
+                ParameterType::Date => Datum::Date(NaiveDate::default()),
+                ParameterType::Money => Datum::Money(Money(within(100))),
+                ParameterType::Integer => Datum::Integer(within(1)),
+                ParameterType::Boolean => Datum::Boolean(true),
+            }
         })
     };
     declared.iter().map(|parameter| (parameter, Some(example(parameter)))).collect()
@@ -242,18 +288,39 @@ mod tests {
 
     use super::*;
 
-    fn parameter(name: &str, kind: ParameterType, required: bool, default: Option<Value>) -> Parameter {
-        Parameter { name: name.into(), label: "Fråga".into(), kind, required, default, minimum: None, maximum: None }
+    fn parameter(
+        name: &str,
+        kind: ParameterType,
+        required: bool,
+        default: Option<Value>,
+    ) -> Parameter {
+        Parameter {
+            name: name.into(),
+            label: "Fråga".into(),
+            kind,
+            required,
+            default,
+            minimum: None,
+            maximum: None,
+        }
     }
 
     fn bounded(kind: ParameterType, default: Value, minimum: Value, maximum: Value) -> Parameter {
-        Parameter { minimum: Some(minimum), maximum: Some(maximum), ..parameter("n", kind, true, Some(default)) }
+        Parameter {
+            minimum: Some(minimum),
+            maximum: Some(maximum),
+            ..parameter("n", kind, true, Some(default))
+        }
     }
 
     fn faults(found: impl FnOnce(&mut Faults)) -> Vec<String> {
         let mut faults = Faults::default();
         found(&mut faults);
-        faults.into_inner().into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect()
+        faults
+            .into_inner()
+            .into_iter()
+            .map(|fault| format!("{} {}", fault.path, fault.message))
+            .collect()
     }
 
     #[test]
@@ -273,9 +340,21 @@ mod tests {
             parameter("d", ParameterType::Date, false, Some(Value::Null)),
         ];
         let found = faults(|faults| check(&declared, "input.parameters", faults));
-        let paths: Vec<_> = found.iter().map(|fault| fault.split(' ').next().unwrap_or_default()).collect();
+        let paths: Vec<_> =
+            found.iter().map(|fault| fault.split(' ').next().unwrap_or_default()).collect();
         let at = |place: usize, field: &str| format!("input.parameters.{place}.{field}");
-        assert_eq!(paths, [at(1, "name"), at(2, "name"), at(3, "name"), at(4, "name"), at(5, "name"), at(6, "default"), at(7, "label")]);
+        assert_eq!(
+            paths,
+            [
+                at(1, "name"),
+                at(2, "name"),
+                at(3, "name"),
+                at(4, "name"),
+                at(5, "name"),
+                at(6, "default"),
+                at(7, "label")
+            ]
+        );
     }
 
     #[test]
@@ -293,12 +372,18 @@ mod tests {
             filled.into_iter().map(|(_, datum)| datum).collect::<Vec<_>>()
         };
         let mut none = Faults::default();
-        let filled = take(json!({ "from": "2027-01-31", "cap": "5000", "material": false, "note": null, "days": null }), &mut none);
+        let filled = take(
+            json!({ "from": "2027-01-31", "cap": "5000", "material": false, "note": null, "days": null }),
+            &mut none,
+        );
         assert!(none.is_empty());
         assert_eq!(filled[..2], [Some(Datum::Integer(14)), None]);
         assert_eq!(filled[3..], [Some(Datum::Money(Money(500_000))), Some(Datum::Boolean(false))]);
         let found = faults(|faults| {
-            take(json!({ "days": 1.5, "note": 7, "from": "2027-02-30", "cap": 5000, "extra": 1 }), faults);
+            take(
+                json!({ "days": 1.5, "note": 7, "from": "2027-02-30", "cap": 5000, "extra": 1 }),
+                faults,
+            );
         });
         insta::assert_snapshot!(found.join("\n"), @r#"
         parameters.extra is no parameter of this text; there are days, note, from, cap, material
@@ -324,16 +409,27 @@ mod tests {
             (bounded(Text, json!("x"), json!(1), Value::Null), &["minimum"]),
         ] {
             let found = faults(|faults| check(std::slice::from_ref(&declared), "p", faults));
-            let paths: Vec<_> = found.iter().map(|fault| fault.split(' ').next().unwrap_or_default().trim_start_matches("p.0.")).collect();
+            let paths: Vec<_> = found
+                .iter()
+                .map(|fault| fault.split(' ').next().unwrap_or_default().trim_start_matches("p.0."))
+                .collect();
             assert_eq!(paths, fields, "{declared:?}");
         }
-        let said = |parameter: &Parameter, value: Value| take(parameter, &value).map_err(|reason| reason.replace('\u{a0}', " "));
+        let said = |parameter: &Parameter, value: Value| {
+            take(parameter, &value).map_err(|reason| reason.replace('\u{a0}', " "))
+        };
         let days = bounded(Integer, Value::Null, json!(1), json!(30));
-        assert_eq!((said(&days, json!(30)), said(&days, json!(31))), (Ok(Datum::Integer(30)), Err("must be 1 to 30".to_owned())));
+        assert_eq!(
+            (said(&days, json!(30)), said(&days, json!(31))),
+            (Ok(Datum::Integer(30)), Err("must be 1 to 30".to_owned()))
+        );
         let least = bounded(Kronor, Value::Null, json!("0.50"), Value::Null);
         assert_eq!(said(&least, json!("0.49")), Err("must be at least 0.50".to_owned()));
         let most = bounded(Kronor, Value::Null, Value::Null, json!("100"));
         assert_eq!(said(&most, json!("100.01")), Err("must be at most 100.00".to_owned()));
-        assert_eq!(examples(&[bounded(Integer, Value::Null, json!(8), json!(9))])[0].1, Some(Datum::Integer(8)));
+        assert_eq!(
+            examples(&[bounded(Integer, Value::Null, json!(8), json!(9))])[0].1,
+            Some(Datum::Integer(8))
+        );
     }
 }

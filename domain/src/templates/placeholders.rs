@@ -1,4 +1,5 @@
-//! Placeholders: what every text may show without declaring it, each with its words and where its value is from.
+//! Placeholders: what every text may show without declaring it, each with its words and where its
+//! value is from.
 
 use std::sync::LazyLock;
 
@@ -73,7 +74,8 @@ fn line(line: Option<&String>) -> Option<Datum> {
     line.map(|line| text(line))
 }
 
-/// The placeholders of a party, found in the facts by the function in the last place; `sure`: there is always one.
+/// The placeholders of a party, found in the facts by the function in the last place; `sure`: there
+/// is always one.
 macro_rules! party {
     ($group:literal, $owner:literal, $english:literal, $sure:literal, $party:path) => {{
         let party = |field, optional, label: &str, description: &str, value| Placeholder {
@@ -88,10 +90,18 @@ macro_rules! party {
         };
         [
             party("name", !$sure, "namn", "The name", |facts| Some(text(&$party(facts)?.name))),
-            party("org_number", true, "organisationsnummer", "The organisation number", |facts| line($party(facts)?.org_number.as_ref())),
-            party("address_line", true, "gatuadress eller box", "Street or box", |facts| line($party(facts)?.address_line.as_ref())),
-            party("postal_code", true, "postnummer", "The postal code", |facts| line($party(facts)?.postal_code.as_ref())),
-            party("city", true, "postort", "The postal town", |facts| line($party(facts)?.city.as_ref())),
+            party("org_number", true, "organisationsnummer", "The organisation number", |facts| {
+                line($party(facts)?.org_number.as_ref())
+            }),
+            party("address_line", true, "gatuadress eller box", "Street or box", |facts| {
+                line($party(facts)?.address_line.as_ref())
+            }),
+            party("postal_code", true, "postnummer", "The postal code", |facts| {
+                line($party(facts)?.postal_code.as_ref())
+            }),
+            party("city", true, "postort", "The postal town", |facts| {
+                line($party(facts)?.city.as_ref())
+            }),
         ]
     }};
 }
@@ -121,7 +131,13 @@ fn table() -> Vec<Placeholder> {
         value,
     };
     let mut all = Vec::new();
-    all.extend(party!("network", "Nätverkets", "the network, as the settings have it", true, network));
+    all.extend(party!(
+        "network",
+        "Nätverkets",
+        "the network, as the settings have it",
+        true,
+        network
+    ));
     all.extend(party!(
         "member",
         "Medlemmens",
@@ -129,7 +145,13 @@ fn table() -> Vec<Placeholder> {
         false,
         member
     ));
-    all.extend(party!("counterparty", "Motpartens", "the other party, member or not", true, counterparty));
+    all.extend(party!(
+        "counterparty",
+        "Motpartens",
+        "the other party, member or not",
+        true,
+        counterparty
+    ));
     all.extend([
         one(
             "activity",
@@ -242,10 +264,22 @@ mod tests {
             if let Some(datum) = placeholder.of(&example) {
                 assert_eq!(datum.kind(), placeholder.kind, "{}", placeholder.name());
             }
-            assert!(placeholder.optional || placeholder.of(&Facts::default()).is_some(), "{}", placeholder.name());
-            assert!(std::ptr::eq(find(placeholder.group, placeholder.field).unwrap(), placeholder), "{}", placeholder.name());
+            assert!(
+                placeholder.optional || placeholder.of(&Facts::default()).is_some(),
+                "{}",
+                placeholder.name()
+            );
+            assert!(
+                std::ptr::eq(find(placeholder.group, placeholder.field).unwrap(), placeholder),
+                "{}",
+                placeholder.name()
+            );
         }
-        let unknown: Vec<_> = all().iter().filter(|placeholder| placeholder.of(&example).is_none()).map(Placeholder::name).collect();
+        let unknown: Vec<_> = all()
+            .iter()
+            .filter(|placeholder| placeholder.of(&example).is_none())
+            .map(Placeholder::name)
+            .collect();
         assert_eq!(unknown, ["fee.per_mille", "fee.cap", "fee.minimum"]);
         assert!(is_group("fee") && !is_group("fee.amount") && find("member", "phone").is_none());
     }

@@ -1,4 +1,5 @@
-//! Preview: a version's document as an agreement would have it, with examples for what the register would fill in.
+//! Preview: a version's document as an agreement would have it, with examples for what the register
+//! would fill in.
 
 use std::collections::HashMap;
 
@@ -42,35 +43,59 @@ pub struct Source {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn sources(db: &Database, viewer: &Viewer, versions: &[TemplateVersionId]) -> Result<HashMap<TemplateVersionId, Source>> {
-    let versions = versions_by_ids(db, viewer, versions, &template_version::Model::every_column()).await?;
+pub async fn sources(
+    db: &Database,
+    viewer: &Viewer,
+    versions: &[TemplateVersionId],
+) -> Result<HashMap<TemplateVersionId, Source>> {
+    let versions =
+        versions_by_ids(db, viewer, versions, &template_version::Model::every_column()).await?;
     let ids: Vec<_> = versions.iter().map(|version| version.id).collect();
     let mut texts = texts_of(db, &ids, &template_text::Model::every_column()).await?;
     let ids: Vec<TemplateId> = versions.iter().map(|version| version.template_id).collect();
     let templates = by_ids(db, viewer, &ids, &template::Model::every_column()).await?;
     let templates: HashMap<_, _> = templates.into_iter().map(|row| (row.id, row)).collect();
-    let ids: Vec<ActivityId> = templates.values().filter_map(|template| template.activity_id).collect();
+    let ids: Vec<ActivityId> =
+        templates.values().filter_map(|template| template.activity_id).collect();
     let activities = facts_of_activities(db, viewer, &ids).await?;
     let mut sources = HashMap::new();
     for version in versions {
-        let (Some(template), Some(text)) = (templates.get(&version.template_id), texts.remove(&version.id)) else { continue };
+        let (Some(template), Some(text)) =
+            (templates.get(&version.template_id), texts.remove(&version.id))
+        else {
+            continue;
+        };
         let direction = match template.kind {
             AgreementKind::Participation => Direction::Income,
             AgreementKind::Assignment => Direction::Cost,
             AgreementKind::Cooperation => Direction::None,
         };
         let activity = template.activity_id.and_then(|id| activities.get(&id).cloned());
-        let heading = Heading { title: template.title.clone(), kind: template.kind, direction, language: version.language };
-        sources.insert(version.id, Source { heading, activity, body: text.body, declared: parameters(&text.parameters)? });
+        let heading = Heading {
+            title: template.title.clone(),
+            kind: template.kind,
+            direction,
+            language: version.language,
+        };
+        sources.insert(
+            version.id,
+            Source { heading, activity, body: text.body, declared: parameters(&text.parameters)? },
+        );
     }
     Ok(sources)
 }
 
-async fn facts_of_activities(db: &Database, viewer: &Viewer, ids: &[ActivityId]) -> Result<HashMap<ActivityId, Activity>> {
+async fn facts_of_activities(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[ActivityId],
+) -> Result<HashMap<ActivityId, Activity>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
-    let found = activities::by_ids(db, viewer, ids, &[activity::Column::Id, activity::Column::Name]).await?;
+    let found =
+        activities::by_ids(db, viewer, ids, &[activity::Column::Id, activity::Column::Name])
+            .await?;
     let texts = activities::texts_of(db.read(), ids).await?;
     Ok(found.into_iter().map(|row| (row.id, Activity::of(&row, texts.get(&row.id)))).collect())
 }
@@ -89,7 +114,8 @@ impl Source {
     fn facts(&self, network: &Network) -> Facts {
         let example = Facts::example();
         // An agreement whose text tells of no fee has none, as when a grant pays for all.
-        let has_fee = self.heading.direction != Direction::None && language::read(&self.body, &self.declared).groups.contains("fee");
+        let has_fee = self.heading.direction != Direction::None
+            && language::read(&self.body, &self.declared).groups.contains("fee");
         Facts {
             network: if network.name.is_none() { example.network } else { Party::network(network) },
             activity: self.activity.clone().or(example.activity),
@@ -101,20 +127,36 @@ impl Source {
     /// The document with these parameters, marked as a draft, made when it is the viewer's turn.
     ///
     /// # Errors
-    /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`; CONFLICT as in [`rendering::text`], or
-    /// `TOO_MANY_REQUESTS`.
-    pub async fn document(&self, db: &Database, viewer: &Viewer, network: &Network, given: Value) -> Result<document::Agreement> {
+    /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`;
+    /// CONFLICT as in [`rendering::text`], or `TOO_MANY_REQUESTS`.
+    pub async fn document(
+        &self,
+        db: &Database,
+        viewer: &Viewer,
+        network: &Network,
+        given: Value,
+    ) -> Result<document::Agreement> {
         let (source, today, network) = (self.clone(), db.clock.today(), network.clone());
-        worker_pool::run(&viewer.subject, move || source.document_now(today, &network, &given)).await
+        worker_pool::run(&viewer.subject, move || source.document_now(today, &network, &given))
+            .await
     }
 
     /// The document with these parameters.
     ///
     /// # Errors
-    /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`; CONFLICT as in [`rendering::text`].
-    fn document_now(&self, today: NaiveDate, network: &Network, given: &Value) -> Result<document::Agreement> {
+    /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`;
+    /// CONFLICT as in [`rendering::text`].
+    fn document_now(
+        &self,
+        today: NaiveDate,
+        network: &Network,
+        given: &Value,
+    ) -> Result<document::Agreement> {
         let Value::Object(given) = given else {
-            return Err(Error::invalid("parameters", "must be an object with a value for each parameter, as {\"days\": 14}"));
+            return Err(Error::invalid(
+                "parameters",
+                "must be an object with a value for each parameter, as {\"days\": 14}",
+            ));
         };
         let facts = self.facts(network);
         let body = rendering::text(&self.body, &self.declared, given, &facts, "parameters")?;

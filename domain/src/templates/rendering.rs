@@ -1,4 +1,5 @@
-//! Rendering: a text with its values filled in, as Markdown in which no value can be anything but text.
+//! Rendering: a text with its values filled in, as Markdown in which no value can be anything but
+//! text.
 
 use std::{
     cmp::Ordering,
@@ -34,14 +35,22 @@ const LONGEST: usize = 90_000;
 /// The most steps of rendering one. A text has no loops, so this is never used up; it stands guard.
 const FUEL: u64 = 200_000;
 
-/// The text of an agreement in Markdown: the template's, with the parameters given or their defaults, and the facts. [`language::BREAK`]
-/// stands for a line break within a value; every sign of a value that could be markup has a backslash before it.
+/// The text of an agreement in Markdown: the template's, with the parameters given or their
+/// defaults, and the facts. [`language::BREAK`] stands for a line break within a value; every sign
+/// of a value that could be markup has a backslash before it.
 ///
 /// # Errors
-/// INVALID naming every missing, unknown and ill-typed parameter as `<path>.<name>`. CONFLICT `FACTS_MISSING` naming every fact that the
-/// text shows without asking whether it is known, or `TEXT_UNUSABLE` when the text itself is to blame: it was never checked, or becomes too
-/// long with these values.
-pub fn text(body: &str, declared: &[Parameter], given: &Map<String, serde_json::Value>, facts: &Facts, path: &str) -> Result<String> {
+/// INVALID naming every missing, unknown and ill-typed parameter as `<path>.<name>`. CONFLICT
+/// `FACTS_MISSING` naming every fact that the text shows without asking whether it is known, or
+/// `TEXT_UNUSABLE` when the text itself is to blame: it was never checked, or becomes too long with
+/// these values.
+pub fn text(
+    body: &str,
+    declared: &[Parameter],
+    given: &Map<String, serde_json::Value>,
+    facts: &Facts,
+    path: &str,
+) -> Result<String> {
     let mut faults = Faults::default();
     let filled = parameters::fill(declared, given, path, &mut faults);
     faults.finish()?;
@@ -52,7 +61,8 @@ pub fn text(body: &str, declared: &[Parameter], given: &Map<String, serde_json::
     Ok(render(body, &reading.calculated, &filled, facts)?)
 }
 
-/// Notes all that is wrong with a text and its declared parameters, as `input.body`, with line numbers, and `input.parameters.2.name`.
+/// Notes all that is wrong with a text and its declared parameters, as `input.body`, with line
+/// numbers, and `input.parameters.2.name`.
 pub fn check(body: &str, declared: &[Parameter], faults: &mut Faults) {
     check_at("input.", body, declared, faults);
 }
@@ -68,15 +78,25 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], faults: &mut F
     }
     let reading = language::read(body, declared);
     if reading.is_whole {
-        for (place, parameter) in declared.iter().enumerate().filter(|(_, parameter)| !reading.used.contains(&parameter.name)) {
-            faults.add(format!("{path}.{place}.name"), format!("is not used in the text: {}", parameter.name));
+        for (place, parameter) in declared
+            .iter()
+            .enumerate()
+            .filter(|(_, parameter)| !reading.used.contains(&parameter.name))
+        {
+            faults.add(
+                format!("{path}.{place}.name"),
+                format!("is not used in the text: {}", parameter.name),
+            );
         }
     }
     let mut findings = reading.findings;
     if findings.is_empty() && is_declared_well {
-        // What no look at the text can tell: sums that grow too large, and the length. A text may count on a fact that the example lacks.
-        match render(body, &reading.calculated, &parameters::examples(declared), &Facts::example()) {
-            Ok(text) => findings.extend(document::problem(&text).map(|message| Finding { line: 0, message })),
+        // What no look at the text can tell: sums that grow too large, and the length. A text may
+        // count on a fact that the example lacks.
+        match render(body, &reading.calculated, &parameters::examples(declared), &Facts::example())
+        {
+            Ok(text) => findings
+                .extend(document::problem(&text).map(|message| Finding { line: 0, message })),
             Err(Trouble::Unknown(_)) => {}
             Err(Trouble::Broken(finding)) => findings.push(finding),
         }
@@ -86,7 +106,10 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], faults: &mut F
 
 fn unusable(findings: &[Finding]) -> Error {
     let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
-    Error::conflict("TEXT_UNUSABLE", format!("the template's text can't be used; draft a new version: {}", findings.join("; ")))
+    Error::conflict(
+        "TEXT_UNUSABLE",
+        format!("the template's text can't be used; draft a new version: {}", findings.join("; ")),
+    )
 }
 
 /// Why a text can't be rendered.
@@ -102,7 +125,9 @@ impl From<Trouble> for Error {
         match trouble {
             Trouble::Unknown(names) => {
                 let names = names.into_iter().collect::<Vec<_>>().join(", ");
-                let message = format!("the text shows what is not known: {names}; fill it in, or choose a text that does without");
+                let message = format!(
+                    "the text shows what is not known: {names}; fill it in, or choose a text that does without"
+                );
                 Self::conflict("FACTS_MISSING", message)
             }
             Trouble::Broken(finding) => unusable(&[finding]),
@@ -110,53 +135,78 @@ impl From<Trouble> for Error {
     }
 }
 
-fn render(body: &str, calculated: &BTreeSet<String>, filled: &[Filled<'_>], facts: &Facts) -> Result<String, Trouble> {
+fn render(
+    body: &str,
+    calculated: &BTreeSet<String>,
+    filled: &[Filled<'_>],
+    facts: &Facts,
+) -> Result<String, Trouble> {
     let missing = Arc::new(Mutex::new(BTreeSet::new()));
     let environment = environment(Arc::clone(&missing));
     let mut written = Bounded::default();
-    let rendered = environment
-        .template_from_str(body)
-        .and_then(|template| template.render_captured_to(context(filled, facts), &mut written).map(drop));
-    let broken = |line: Option<usize>, message: String| Err(Trouble::Broken(Finding { line: line.unwrap_or_default(), message }));
+    let rendered = environment.template_from_str(body).and_then(|template| {
+        template.render_captured_to(context(filled, facts), &mut written).map(drop)
+    });
+    let broken = |line: Option<usize>, message: String| {
+        Err(Trouble::Broken(Finding { line: line.unwrap_or_default(), message }))
+    };
     if written.is_full {
-        return broken(None, format!("becomes longer than {} kB with its values filled in", LONGEST / 1000));
+        return broken(
+            None,
+            format!("becomes longer than {} kB with its values filled in", LONGEST / 1000),
+        );
     }
     if let Err(error) = rendered {
-        let lacking: BTreeSet<_> = calculated.iter().filter(|name| !has_value(name, filled, facts)).cloned().collect();
+        let lacking: BTreeSet<_> =
+            calculated.iter().filter(|name| !has_value(name, filled, facts)).cloned().collect();
         if error.kind() == ErrorKind::InvalidOperation && !lacking.is_empty() {
             return Err(Trouble::Unknown(lacking));
         }
-        return broken(error.line(), error.detail().map_or_else(|| error.kind().to_string(), str::to_owned));
+        return broken(
+            error.line(),
+            error.detail().map_or_else(|| error.kind().to_string(), str::to_owned),
+        );
     }
     let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
     if !missing.is_empty() {
         return Err(Trouble::Unknown(missing));
     }
-    String::from_utf8(written.bytes).or_else(|_| broken(None, "is no text with its values filled in".to_owned()))
+    String::from_utf8(written.bytes)
+        .or_else(|_| broken(None, "is no text with its values filled in".to_owned()))
 }
 
 /// Returns `true` if a parameter or a placeholder, as `agreement.number`, has a value.
 fn has_value(name: &str, filled: &[Filled<'_>], facts: &Facts) -> bool {
     match name.split_once('.') {
-        Some((group, field)) => placeholders::find(group, field).is_some_and(|placeholder| placeholder.of(facts).is_some()),
+        Some((group, field)) => placeholders::find(group, field)
+            .is_some_and(|placeholder| placeholder.of(facts).is_some()),
         None => filled.iter().any(|(parameter, datum)| parameter.name == name && datum.is_some()),
     }
 }
 
-/// An environment with nothing in it but our filters and tests. What a text shows without its being known is noted in `missing`.
+/// An environment with nothing in it but our filters and tests. What a text shows without its being
+/// known is noted in `missing`.
 fn environment(missing: Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> {
     let mut environment = Environment::empty();
     environment.set_fuel(Some(FUEL));
     environment.set_undefined_behavior(UndefinedBehavior::SemiStrict);
     for filter in filters::ALL {
-        environment.add_filter(filter.name, move |value: Value, option: Option<String>| match datum(&value) {
-            Some(datum) => (filter.write)(&datum, option.as_deref().unwrap_or_default()).map(Value::from).unwrap_or(value),
-            // What is not known stays so, until somebody shows it.
-            None => value,
-        });
+        environment.add_filter(
+            filter.name,
+            move |value: Value, option: Option<String>| match datum(&value) {
+                Some(datum) => (filter.write)(&datum, option.as_deref().unwrap_or_default())
+                    .map(Value::from)
+                    .unwrap_or(value),
+                // What is not known stays so, until somebody shows it.
+                None => value,
+            },
+        );
     }
-    let is_known =
-        |value: &Value| !value.is_undefined() && !matches!(slot(value), Some(Slot::Unknown(_) | Slot::LeftOut)) && !is_empty_group(value);
+    let is_known = |value: &Value| {
+        !value.is_undefined()
+            && !matches!(slot(value), Some(Slot::Unknown(_) | Slot::LeftOut))
+            && !is_empty_group(value)
+    };
     environment.add_test("defined", move |value: Value| is_known(&value));
     environment.add_test("undefined", move |value: Value| !is_known(&value));
     environment.add_test("none", move |value: Value| !is_known(&value));
@@ -167,7 +217,9 @@ fn environment(missing: Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> {
         match datum(value) {
             Some(datum) => Ok(out.write_str(&literal(&shown(&datum)))?),
             // The engine computes with more digits than values have.
-            None if value.is_number() => Err(minijinja::Error::new(ErrorKind::InvalidOperation, "shows too large a number")),
+            None if value.is_number() => {
+                Err(minijinja::Error::new(ErrorKind::InvalidOperation, "shows too large a number"))
+            }
             None => Ok(()),
         }
     });
@@ -186,8 +238,8 @@ pub fn shown(datum: &Datum) -> String {
     }
 }
 
-/// A value as Markdown that shows it as it is: on one line, with a backslash before every sign that could be markup, and with
-/// characters that can't be seen written out.
+/// A value as Markdown that shows it as it is: on one line, with a backslash before every sign that
+/// could be markup, and with characters that can't be seen written out.
 #[must_use]
 pub fn literal(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len() + value.len() / 8);
@@ -210,7 +262,8 @@ pub fn literal(value: &str) -> String {
     escaped
 }
 
-/// Control characters, those that turn the direction of writing or have no width, and those that stand for nothing.
+/// Control characters, those that turn the direction of writing or have no width, and those that
+/// stand for nothing.
 fn is_unseen(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
@@ -307,10 +360,14 @@ fn value(datum: Datum) -> Value {
 fn context(filled: &[Filled<'_>], facts: &Facts) -> Value {
     let mut groups: BTreeMap<&'static str, BTreeMap<&'static str, Value>> = BTreeMap::new();
     for placeholder in placeholders::all() {
-        let shown = placeholder.of(facts).map_or_else(|| Value::from_object(Slot::Unknown(placeholder.name())), value);
+        let shown = placeholder
+            .of(facts)
+            .map_or_else(|| Value::from_object(Slot::Unknown(placeholder.name())), value);
         groups.entry(placeholder.group).or_default().insert(placeholder.field, shown);
     }
-    let groups = groups.into_iter().map(|(name, fields)| (name.to_owned(), Value::from_object(Slot::Group(fields))));
+    let groups = groups
+        .into_iter()
+        .map(|(name, fields)| (name.to_owned(), Value::from_object(Slot::Group(fields))));
     let parameters = filled.iter().map(|(parameter, datum)| {
         let shown = datum.clone().map_or_else(|| Value::from_object(Slot::LeftOut), value);
         (parameter.name.clone(), shown)
@@ -382,7 +439,10 @@ mod tests {
                 "  # a *b* _c_ `d` [e](f) <g> &h; 1. - + | ~ \\ ",
                 "\\# a \\*b\\* \\_c\\_ \\`d\\` \\[e\\]\\(f\\) \\<g\\> \\&h\\; 1\\. \\- \\+ \\| \\~ \\\\",
             ),
-            ("a\nb\r\nc\rd\u{2028}e\n\nf", "a\u{e000}b\u{e000}c\u{e000}d\u{e000}e\u{e000}\u{e000}f"),
+            (
+                "a\nb\r\nc\rd\u{2028}e\n\nf",
+                "a\u{e000}b\u{e000}c\u{e000}d\u{e000}e\u{e000}\u{e000}f",
+            ),
             ("a\tb", "a b"),
             ("a\u{0}b\u{1b}c\u{85}", "a\\[U\\+0000\\]b\\[U\\+001B\\]c"),
             ("a\u{202e}b\u{e000}c\u{feff}d", "a\\[U\\+202E\\]b\\[U\\+E000\\]c\\[U\\+FEFF\\]d"),
@@ -405,17 +465,31 @@ mod tests {
             "att *pröva*|6|8_648,67|8_648,67_kr|åttatusensexhundrafyrtioåtta kronor och sextiosju öre|2027-02-01|den 1 februari 2027|7|sex"
         );
         let body = "{% if weeks > 3 and from < agreement.starts_on %}a{% elif fee.basis == \"FIXED_PER_YEAR\" %}b{% else %}c{% endif %}{{ \"x\" if not weeks }}";
-        assert_eq!(shows(&format!("{body}{{{{ subject }}}}{{{{ cap }}}}"), json!({ "subject": "y", "weeks": 9 }), &facts), "by");
+        assert_eq!(
+            shows(
+                &format!("{body}{{{{ subject }}}}{{{{ cap }}}}"),
+                json!({ "subject": "y", "weeks": 9 }),
+                &facts
+            ),
+            "by"
+        );
     }
 
     #[test]
     fn what_is_left_out_shows_nothing_and_what_is_unknown_is_named() {
         let given = || json!({ "subject": "x" });
-        let nobody = Facts { counterparty: Party { name: "Förbundet".into(), ..Party::default() }, ..Facts::default() };
+        let nobody = Facts {
+            counterparty: Party { name: "Förbundet".into(), ..Party::default() },
+            ..Facts::default()
+        };
         let asks = "{{ subject }}{{ weeks }}{{ cap | kronor }}{{ from | datum }}{% if weeks is defined or cap is defined or fee or activity is defined or member.city or agreement.ends_on is not none %}!{% endif %}";
         assert_eq!(shows(asks, given(), &nobody), "x");
         assert_eq!(shows("{{ subject }} {{ agreement.number }}", given(), &nobody), "x UTKAST");
-        let shown = shows("{{ subject }}{{ member.city }}{{ fee.amount | kronor }}{{ activity.name }}{{ member.city }}", given(), &nobody);
+        let shown = shows(
+            "{{ subject }}{{ member.city }}{{ fee.amount | kronor }}{{ activity.name }}{{ member.city }}",
+            given(),
+            &nobody,
+        );
         assert_eq!(
             shown,
             "FACTS_MISSING: the text shows what is not known: activity.name, fee.amount, member.city; fill it in, or choose a text that does without"
@@ -425,14 +499,28 @@ mod tests {
     #[test]
     fn what_is_calculated_with_and_unknown_is_named() {
         let given = || json!({ "subject": "x" });
-        let nobody = Facts { counterparty: Party { name: "Förbundet".into(), ..Party::default() }, ..Facts::default() };
+        let nobody = Facts {
+            counterparty: Party { name: "Förbundet".into(), ..Party::default() },
+            ..Facts::default()
+        };
         let body = "{{ subject }}{{ weeks + 1 }}{{ -(agreement.renewal_months if subject == \"x\" else 2) }}";
         assert_eq!(
             shows(body, given(), &nobody),
             "FACTS_MISSING: the text shows what is not known: agreement.renewal_months, weeks; fill it in, or choose a text that does without"
         );
-        assert_eq!(shows("{{ subject }}{% if weeks is defined %}{{ weeks + 1 }}{% endif %}", given(), &nobody), "x");
-        let shown = shows("{{ subject }}\n{{ 1 + (weeks if subject == \"y\") }}", json!({ "subject": "x", "weeks": 1 }), &nobody);
+        assert_eq!(
+            shows(
+                "{{ subject }}{% if weeks is defined %}{{ weeks + 1 }}{% endif %}",
+                given(),
+                &nobody
+            ),
+            "x"
+        );
+        let shown = shows(
+            "{{ subject }}\n{{ 1 + (weeks if subject == \"y\") }}",
+            json!({ "subject": "x", "weeks": 1 }),
+            &nobody,
+        );
         assert!(shown.ends_with("line 2: calculates with an if that has no else, and so may have no value; add an else"), "{shown}");
     }
 
@@ -444,10 +532,21 @@ mod tests {
             shows("{{ subject }}\n{{ range(9) }}", given(), &facts)
                 .starts_with("TEXT_UNUSABLE: the template's text can't be used; draft a new version: line 2: has a call")
         );
-        assert!(shows(&"{{ subject }}".repeat(1000), given(), &facts).ends_with("becomes longer than 90 kB with its values filled in"));
+        assert!(
+            shows(&"{{ subject }}".repeat(1000), given(), &facts)
+                .ends_with("becomes longer than 90 kB with its values filled in")
+        );
         let product = format!("{{{{ {} }}}}", ["weeks"; 40].join(" * "));
-        assert!(shows(&product, given(), &facts).starts_with("TEXT_UNUSABLE: "), "{}", shows(&product, given(), &facts));
-        for too_large in ["{{ weeks * weeks }}", "{{ (weeks * weeks) | tal_i_ord }}", "{{ -(weeks * weeks) | manader }}"] {
+        assert!(
+            shows(&product, given(), &facts).starts_with("TEXT_UNUSABLE: "),
+            "{}",
+            shows(&product, given(), &facts)
+        );
+        for too_large in [
+            "{{ weeks * weeks }}",
+            "{{ (weeks * weeks) | tal_i_ord }}",
+            "{{ -(weeks * weeks) | manader }}",
+        ] {
             let shown = shows(&format!("{too_large}{{{{ subject }}}}"), given(), &facts);
             assert!(shown.ends_with("line 1: shows too large a number"), "{too_large}: {shown}");
         }

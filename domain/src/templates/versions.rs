@@ -1,7 +1,9 @@
-//! Versions: how a template comes into the library, and how its text is drafted, published and retired.
+//! Versions: how a template comes into the library, and how its text is drafted, published and
+//! retired.
 //!
-//! A template has at most one draft, which is its last version: drafting again changes it. What is published stays as it is, and in use
-//! until it is retired; the newest one that is published is current, and is what new agreements get.
+//! A template has at most one draft, which is its last version: drafting again changes it. What is
+//! published stays as it is, and in use until it is retired; the newest one that is published is
+//! current, and is what new agreements get.
 
 use ::entity::{
     id::{ActivityId, TemplateId, TemplateVersionId},
@@ -26,7 +28,8 @@ use crate::{
 /// The language of every text, BCP 47.
 pub const LANGUAGE: &str = "sv";
 /// What to say of another one.
-pub const NOT_SWEDISH: &str = "must be sv: the words that the register sets around a text and writes into it are Swedish";
+pub const NOT_SWEDISH: &str =
+    "must be sv: the words that the register sets around a text and writes into it are Swedish";
 
 /// A template for the library, with the text of its first version.
 #[derive(Clone, Debug, Default)]
@@ -94,16 +97,26 @@ impl Snapshot {
     /// The text's row.
     #[must_use]
     pub fn text(&self) -> template_text::Model {
-        template_text::Model { version_id: self.version.id, body: self.body.clone(), parameters: self.parameters.clone() }
+        template_text::Model {
+            version_id: self.version.id,
+            body: self.body.clone(),
+            parameters: self.parameters.clone(),
+        }
     }
 }
 
-/// Puts a template into the library, with a first version to be published. `faults` are those that reading the input has found already.
+/// Puts a template into the library, with a first version to be published. `faults` are those that
+/// reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, INVALID naming every bad field and everything that is wrong with the text, NOT_FOUND
-/// for the activity, CONFLICT `SLUG_TAKEN`.
-pub async fn create(db: &Database, viewer: &Viewer, new: NewTemplate, mut faults: Faults) -> Result<TemplateId> {
+/// FORBIDDEN unless the viewer keeps templates, INVALID naming every bad field and everything that
+/// is wrong with the text, NOT_FOUND for the activity, CONFLICT `SLUG_TAKEN`.
+pub async fn create(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewTemplate,
+    mut faults: Faults,
+) -> Result<TemplateId> {
     viewer.require(Deed::KeepTemplates)?;
     let slug = faults.text("input.slug", &new.slug, start::SLUG);
     faults.expect(
@@ -121,8 +134,14 @@ pub async fn create(db: &Database, viewer: &Viewer, new: NewTemplate, mut faults
     if let Some(activity) = new.activity {
         start::find(change.tx(), activity).await?;
     }
-    let row =
-        template::Model { id: TemplateId::new(), slug, title_key: swedish::key(&title), title, kind: new.kind, activity_id: new.activity };
+    let row = template::Model {
+        id: TemplateId::new(),
+        slug,
+        title_key: swedish::key(&title),
+        title,
+        kind: new.kind,
+        activity_id: new.activity,
+    };
     let id = row.id;
     let first = add(&mut change, row, language, text.body, &text.declared).await?;
     change.commit_with(Outcome::of(id).with(first.version.id)).await?;
@@ -140,8 +159,13 @@ pub(super) async fn add(
     body: String,
     declared: &[Parameter],
 ) -> Result<Snapshot> {
-    let taken = Error::conflict("SLUG_TAKEN", format!("another template has the slug {}; choose another", row.slug));
-    audit::insert(change, row.clone()).await.map_err(|error| error.on_constraint("agreement_template__slug", taken))?;
+    let taken = Error::conflict(
+        "SLUG_TAKEN",
+        format!("another template has the slug {}; choose another", row.slug),
+    );
+    audit::insert(change, row.clone())
+        .await
+        .map_err(|error| error.on_constraint("agreement_template__slug", taken))?;
     change.record(None, Some(&row))?;
     let version = template_version::Model {
         id: TemplateVersionId::new(),
@@ -156,12 +180,19 @@ pub(super) async fn add(
     Ok(first)
 }
 
-/// Drafts the next version from the last one; a draft that there is already is changed. `faults` as for [`create`].
+/// Drafts the next version from the last one; a draft that there is already is changed. `faults` as
+/// for [`create`].
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, INVALID naming all that is wrong with the text, CONFLICT `BUSY` when others
-/// change it again and again.
-pub async fn draft(db: &Database, viewer: &Viewer, template: TemplateId, new: NewVersion, mut faults: Faults) -> Result<TemplateVersionId> {
+/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, INVALID naming all that is wrong with
+/// the text, CONFLICT `BUSY` when others change it again and again.
+pub async fn draft(
+    db: &Database,
+    viewer: &Viewer,
+    template: TemplateId,
+    new: NewVersion,
+    mut faults: Faults,
+) -> Result<TemplateVersionId> {
     viewer.require(Deed::KeepTemplates)?;
     let language = new.language.as_deref().map(|language| check_language(language, &mut faults));
     let missing = || Error::NotFound("there is no such template".into());
@@ -177,7 +208,8 @@ pub async fn draft(db: &Database, viewer: &Viewer, template: TemplateId, new: Ne
         let mut change = audit::begin(db, viewer, "templateVersionDraft").await?;
         let last = last_of(change.tx(), template).await?.ok_or_else(missing)?;
         if Text::after(&last, &new)? == text {
-            let id = put_draft(&mut change, last, language, text.body, &text.declared).await?.version.id;
+            let id =
+                put_draft(&mut change, last, language, text.body, &text.declared).await?.version.id;
             change.commit_with(Outcome::of(id).with(template)).await?;
             return Ok(id);
         }
@@ -221,11 +253,15 @@ impl Text {
             Some(declared) => declared.clone(),
             None => parameters(&last.parameters)?,
         };
-        Ok(Self { body: new.body.as_deref().map_or_else(|| last.body.clone(), with_plain_breaks), declared })
+        Ok(Self {
+            body: new.body.as_deref().map_or_else(|| last.body.clone(), with_plain_breaks),
+            declared,
+        })
     }
 
-    /// Returns the text if nothing is wrong with it, checked when it is the viewer's turn in the worker pool. `faults` are those that
-    /// reading the input has found, `prefix` stands before the paths of others.
+    /// Returns the text if nothing is wrong with it, checked when it is the viewer's turn in the
+    /// worker pool. `faults` are those that reading the input has found, `prefix` stands before the
+    /// paths of others.
     async fn checked(self, viewer: &Viewer, prefix: &'static str, faults: Faults) -> Result<Self> {
         worker_pool::run(&viewer.subject, move || {
             let mut faults = faults;
@@ -248,7 +284,11 @@ pub(super) async fn put_draft(
     declared: &[Parameter],
 ) -> Result<Snapshot> {
     // What only looks otherwise stays as it is.
-    let parameters = if parameters(&last.parameters)? == declared { last.parameters.clone() } else { stored(declared)? };
+    let parameters = if parameters(&last.parameters)? == declared {
+        last.parameters.clone()
+    } else {
+        stored(declared)?
+    };
     let language = language.unwrap_or_else(|| last.version.language.clone());
     let is_draft = last.version.state == TemplateState::Draft;
     let version = if is_draft {
@@ -268,12 +308,19 @@ pub(super) async fn put_draft(
     Ok(after)
 }
 
-/// Publishes a draft, whose text never changes after that; those published before stay in use. `faults` as for [`create`].
+/// Publishes a draft, whose text never changes after that; those published before stay in use.
+/// `faults` as for [`create`].
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `ALREADY_PUBLISHED` or `VERSION_RETIRED`, INVALID naming all that is
-/// wrong with the text, as it may be with an imported one.
-pub async fn publish(db: &Database, viewer: &Viewer, version: TemplateVersionId, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `ALREADY_PUBLISHED` or
+/// `VERSION_RETIRED`, INVALID naming all that is wrong with the text, as it may be with an imported
+/// one.
+pub async fn publish(
+    db: &Database,
+    viewer: &Viewer,
+    version: TemplateVersionId,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepTemplates)?;
     for _ in 0..ATTEMPTS {
         let draft = found(db.read(), version, &mut faults).await?;
@@ -297,12 +344,14 @@ fn require_draft(before: &Snapshot) -> Result<()> {
     let named = format!("version {}", before.version.version);
     match before.version.state {
         TemplateState::Draft => Ok(()),
-        TemplateState::Published => {
-            Err(Error::conflict("ALREADY_PUBLISHED", format!("{named} is published already; draft a new version to change it")))
-        }
-        TemplateState::Retired => {
-            Err(Error::conflict("VERSION_RETIRED", format!("{named} is retired and stays so; draft a new version from it")))
-        }
+        TemplateState::Published => Err(Error::conflict(
+            "ALREADY_PUBLISHED",
+            format!("{named} is published already; draft a new version to change it"),
+        )),
+        TemplateState::Retired => Err(Error::conflict(
+            "VERSION_RETIRED",
+            format!("{named} is retired and stays so; draft a new version from it"),
+        )),
     }
 }
 
@@ -311,17 +360,28 @@ fn require_draft(before: &Snapshot) -> Result<()> {
 /// # Errors
 /// INTERNAL when the database fails.
 pub(super) async fn set_published(change: &mut Change, before: Snapshot) -> Result<Snapshot> {
-    let version = template_version::Model { state: TemplateState::Published, published_at: Some(change.at()), ..before.version.clone() };
+    let version = template_version::Model {
+        state: TemplateState::Published,
+        published_at: Some(change.at()),
+        ..before.version.clone()
+    };
     let after = Snapshot { version, ..before.clone() };
     write(change, Some(&before), &after).await?;
     Ok(after)
 }
 
-/// Retires a published version: no new agreement gets it, and those made from it go on. `faults` as for [`create`].
+/// Retires a published version: no new agreement gets it, and those made from it go on. `faults` as
+/// for [`create`].
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `NOT_PUBLISHED` or `ALREADY_RETIRED`.
-pub async fn retire(db: &Database, viewer: &Viewer, version: TemplateVersionId, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `NOT_PUBLISHED` or
+/// `ALREADY_RETIRED`.
+pub async fn retire(
+    db: &Database,
+    viewer: &Viewer,
+    version: TemplateVersionId,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepTemplates)?;
     let mut change = audit::begin(db, viewer, "templateVersionRetire").await?;
     let before = found(change.tx(), version, &mut faults).await?;
@@ -331,19 +391,29 @@ pub async fn retire(db: &Database, viewer: &Viewer, version: TemplateVersionId, 
         TemplateState::Draft => {
             return Err(Error::conflict(
                 "NOT_PUBLISHED",
-                format!("{named} is a draft, which no agreement gets; only what is published is retired"),
+                format!(
+                    "{named} is a draft, which no agreement gets; only what is published is retired"
+                ),
             ));
         }
-        TemplateState::Retired => return Err(Error::conflict("ALREADY_RETIRED", format!("{named} is retired already"))),
+        TemplateState::Retired => {
+            return Err(Error::conflict("ALREADY_RETIRED", format!("{named} is retired already")));
+        }
     }
-    let version = template_version::Model { state: TemplateState::Retired, ..before.version.clone() };
+    let version =
+        template_version::Model { state: TemplateState::Retired, ..before.version.clone() };
     let after = Snapshot { version, ..before.clone() };
     write(&mut change, Some(&before), &after).await?;
     change.commit_with(after.version.id).await
 }
 
-/// The version with its text; when there is none, what is wrong with the input is said first, for that may be the id.
-async fn found(db: &impl ConnectionTrait, id: TemplateVersionId, faults: &mut Faults) -> Result<Snapshot> {
+/// The version with its text; when there is none, what is wrong with the input is said first, for
+/// that may be the id.
+async fn found(
+    db: &impl ConnectionTrait,
+    id: TemplateVersionId,
+    faults: &mut Faults,
+) -> Result<Snapshot> {
     let version = template_version::Entity::find_by_id(id).one(db).await?;
     let Some(version) = version else {
         std::mem::take(faults).finish()?;
@@ -356,7 +426,10 @@ async fn found(db: &impl ConnectionTrait, id: TemplateVersionId, faults: &mut Fa
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn last_of(db: &impl ConnectionTrait, template: TemplateId) -> Result<Option<Snapshot>> {
+pub(super) async fn last_of(
+    db: &impl ConnectionTrait,
+    template: TemplateId,
+) -> Result<Option<Snapshot>> {
     Ok(all_of(db, template).await?.pop())
 }
 
@@ -364,7 +437,10 @@ pub(super) async fn last_of(db: &impl ConnectionTrait, template: TemplateId) -> 
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn all_of(db: &impl ConnectionTrait, template: TemplateId) -> Result<Vec<Snapshot>> {
+pub(super) async fn all_of(
+    db: &impl ConnectionTrait,
+    template: TemplateId,
+) -> Result<Vec<Snapshot>> {
     let versions = template_version::Entity::find()
         .filter(template_version::Column::TemplateId.eq(template))
         .order_by_asc(template_version::Column::Version)
@@ -377,7 +453,10 @@ pub(super) async fn all_of(db: &impl ConnectionTrait, template: TemplateId) -> R
     Ok(found)
 }
 
-async fn with_text(db: &impl ConnectionTrait, version: template_version::Model) -> Result<Snapshot> {
+async fn with_text(
+    db: &impl ConnectionTrait,
+    version: template_version::Model,
+) -> Result<Snapshot> {
     let text = template_text::Entity::find_by_id(version.id).one(db).await?.unwrap_or_default();
     let parameters = if text.parameters.is_empty() { "[]".to_owned() } else { text.parameters };
     Ok(Snapshot { version, body: text.body, parameters })
@@ -409,7 +488,8 @@ fn with_plain_breaks(body: &str) -> String {
     body.replace("\r\n", "\n")
 }
 
-/// The language of a text. There is one: the words around a text, and those that placeholders and filters write into it, are Swedish.
+/// The language of a text. There is one: the words around a text, and those that placeholders and
+/// filters write into it, are Swedish.
 fn check_language(language: &str, faults: &mut Faults) -> String {
     let language = faults.text("input.language", language, LINE);
     faults.expect(language == LANGUAGE, "input.language", NOT_SWEDISH);

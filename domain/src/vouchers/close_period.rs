@@ -1,4 +1,5 @@
-//! Close of a period: days are closed when every correction of what was exported of them is in a batch too.
+//! Close of a period: days are closed when every correction of what was exported of them is in a
+//! batch too.
 
 use ::entity::id::BooksClosingId;
 use chrono::NaiveDate;
@@ -17,20 +18,38 @@ use crate::{
 /// Closes the books through a day. `faults` are those that reading the input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT `ALREADY_CLOSED`, or `NOT_EXPORTED`
-/// when a correcting voucher of a day that would be closed is of no export batch yet.
-pub async fn close(db: &Database, viewer: &Viewer, through: NaiveDate, accounts: &Accounts, faults: Faults) -> Result<BooksClosingId> {
+/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT
+/// `ALREADY_CLOSED`, or `NOT_EXPORTED` when a correcting voucher of a day that would be closed is
+/// of no export batch yet.
+pub async fn close(
+    db: &Database,
+    viewer: &Viewer,
+    through: NaiveDate,
+    accounts: &Accounts,
+    faults: Faults,
+) -> Result<BooksClosingId> {
     let begun = books::begin(db, viewer, through, faults).await?;
     require_exported(begun.change.tx(), begun.closing(), through, accounts).await?;
     begun.finish(through).await
 }
 
-/// Refuses to close days with correcting vouchers that no export batch has: they would move to a later day.
-async fn require_exported(tx: &impl ConnectionTrait, closing: Closing, through: NaiveDate, accounts: &Accounts) -> Result<()> {
+/// Refuses to close days with correcting vouchers that no export batch has: they would move to a
+/// later day.
+async fn require_exported(
+    tx: &impl ConnectionTrait,
+    closing: Closing,
+    through: NaiveDate,
+    accounts: &Accounts,
+) -> Result<()> {
     let exported = Exported::load_if_any(tx).await?;
     let pending = corrections::pending(tx, &exported, closing, accounts).await?;
-    let Some(day) = pending.into_iter().map(|own| own.voucher.date).filter(|day| *day <= through).min() else { return Ok(()) };
-    let words =
-        format!("a voucher of {day} that corrects an exported one is in no export batch yet: make the next batch, then close the day");
+    let Some(day) =
+        pending.into_iter().map(|own| own.voucher.date).filter(|day| *day <= through).min()
+    else {
+        return Ok(());
+    };
+    let words = format!(
+        "a voucher of {day} that corrects an exported one is in no export batch yet: make the next batch, then close the day"
+    );
     Err(Error::conflict("NOT_EXPORTED", words))
 }

@@ -1,7 +1,9 @@
-//! Correcting vouchers: what moved between the bank's account and the observation account since a voucher was exported.
+//! Correcting vouchers: what moved between the bank's account and the observation account since a
+//! voucher was exported.
 //!
-//! What was exported is never rewritten. When a receipt turns out to be a duplicate, to be told in details, or to be what was recorded manually
-//! before, the difference is a voucher of its own, on the day of the first one or on the first open day after it.
+//! What was exported is never rewritten. When a receipt turns out to be a duplicate, to be told in
+//! details, or to be what was recorded manually before, the difference is a voucher of its own, on
+//! the day of the first one or on the first open day after it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -43,24 +45,37 @@ pub struct Correction {
     pub voucher: Voucher,
 }
 
-/// Returns the correcting vouchers that no batch has yet, in no order. What was booked elsewhere is corrected there.
+/// Returns the correcting vouchers that no batch has yet, in no order. What was booked elsewhere is
+/// corrected there.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn pending(db: &impl ConnectionTrait, exported: &Exported, closing: Closing, accounts: &Accounts) -> Result<Vec<Correction>> {
+pub async fn pending(
+    db: &impl ConnectionTrait,
+    exported: &Exported,
+    closing: Closing,
+    accounts: &Accounts,
+) -> Result<Vec<Correction>> {
     let mut found = Vec::new();
     let ids: Vec<BankPaymentId> = bank_payments(db, exported).await?.into_iter().collect();
     for ids in ids.chunks(CHUNK) {
         for own in bookkeeping::observed(db, &ids.iter().copied().collect()).await?.into_values() {
             let wanted = wanted(&own, exported);
-            found.extend(wanted.into_iter().filter_map(|(key, wanted)| correction(key, wanted, exported, closing, accounts)));
+            found.extend(
+                wanted.into_iter().filter_map(|(key, wanted)| {
+                    correction(key, wanted, exported, closing, accounts)
+                }),
+            );
         }
     }
     Ok(found)
 }
 
 /// Returns the bank payments that are exported, or that something exported was made of.
-async fn bank_payments(db: &impl ConnectionTrait, exported: &Exported) -> Result<BTreeSet<BankPaymentId>> {
+async fn bank_payments(
+    db: &impl ConnectionTrait,
+    exported: &Exported,
+) -> Result<BTreeSet<BankPaymentId>> {
     let (mut found, mut payments, mut adjustments) = (BTreeSet::new(), Vec::new(), Vec::new());
     for ((source, id), _) in exported.iter() {
         match source {
@@ -78,7 +93,12 @@ async fn bank_payments(db: &impl ConnectionTrait, exported: &Exported) -> Result
         let columns = adjustment::Model::every_column();
         let theirs = among(db.get_database_backend(), Expr::col(A::Id), ids.iter().copied());
         let refunds = Expr::col(A::Kind).eq(AdjustmentKind::Refund);
-        let select = Query::select().columns(columns.iter().copied()).from(adjustment::Entity).and_where(theirs).and_where(refunds).take();
+        let select = Query::select()
+            .columns(columns.iter().copied())
+            .from(adjustment::Entity)
+            .and_where(theirs)
+            .and_where(refunds)
+            .take();
         let refunds: Vec<adjustment::Model> = rows(db, &select, &columns).await?;
         found.extend(bookkeeping::of_refunds(db, &refunds).await?.into_values());
     }
@@ -87,17 +107,28 @@ async fn bank_payments(db: &impl ConnectionTrait, exported: &Exported) -> Result
 
 /// Returns what each source of a bank payment adds to the bank's account by the register of today.
 fn wanted(own: &Observed, exported: &Exported) -> HashMap<Key, Money> {
-    let of_part = |part: &bookkeeping::Part| if part.is_direct(&own.row, exported) { part.amount } else { Money::ZERO };
+    let of_part = |part: &bookkeeping::Part| {
+        if part.is_direct(&own.row, exported) { part.amount } else { Money::ZERO }
+    };
     let parts = own.parts.iter().map(|part| (part.key, of_part(part)));
     parts.chain([((VoucherSource::BankPayment, own.row.id.into()), own.left(exported))]).collect()
 }
 
-/// Returns the voucher that makes up for the difference between what was exported and what is wanted on the bank's account.
-fn correction(key: Key, wanted: Money, exported: &Exported, closing: Closing, accounts: &Accounts) -> Option<Correction> {
+/// Returns the voucher that makes up for the difference between what was exported and what is
+/// wanted on the bank's account.
+fn correction(
+    key: Key,
+    wanted: Money,
+    exported: &Exported,
+    closing: Closing,
+    accounts: &Accounts,
+) -> Option<Correction> {
     let parts = exported.of(key);
     let first = &parts.first()?.voucher;
     let difference = wanted - exported.bank(key);
-    let account = |of: fn(&ExportedVoucher) -> Option<u32>, now: u16| parts.iter().find_map(of).unwrap_or_else(|| now.into());
+    let account = |of: fn(&ExportedVoucher) -> Option<u32>, now: u16| {
+        parts.iter().find_map(of).unwrap_or_else(|| now.into())
+    };
     let bank = account(|own| own.bank_account, accounts.bank);
     let observation = account(|own| own.observation_account, accounts.observation);
     if difference == Money::ZERO || bank == observation {
@@ -111,7 +142,12 @@ fn correction(key: Key, wanted: Money, exported: &Exported, closing: Closing, ac
             series: first.series,
             number: None,
             date: closing.open_day(first.date),
-            text: format!("Rättelse av {}{} {}", first.series, first.number.unwrap_or_default(), first.date),
+            text: format!(
+                "Rättelse av {}{} {}",
+                first.series,
+                first.number.unwrap_or_default(),
+                first.date
+            ),
             transactions: vec![line(bank, difference), line(observation, -difference)],
         },
     })

@@ -1,6 +1,8 @@
-//! Export batches: each voucher leaves once for the bookkeeping program, with a number of its own, and a batch can be repeated byte for byte.
+//! Export batches: each voucher leaves once for the bookkeeping program, with a number of its own,
+//! and a batch can be repeated byte for byte.
 //!
-//! The file of a batch is what was exported, and is never rewritten; what has changed since is a correcting voucher of a later batch.
+//! The file of a batch is what was exported, and is never rewritten; what has changed since is a
+//! correcting voucher of a later batch.
 
 use std::collections::HashMap;
 
@@ -31,16 +33,30 @@ use crate::{
 const ROWS: usize = 250;
 
 /// The columns of a batch without its file.
-pub const LISTED: [Column; 7] =
-    [Column::Id, Column::Number, Column::MadeAt, Column::ThroughOn, Column::Vouchers, Column::VouchersSha256, Column::FileSha256];
+pub const LISTED: [Column; 7] = [
+    Column::Id,
+    Column::Number,
+    Column::MadeAt,
+    Column::ThroughOn,
+    Column::Vouchers,
+    Column::VouchersSha256,
+    Column::FileSha256,
+];
 
-/// Exports every voucher up to and including a day that was not exported before, and what corrects those that were, in a new batch. `faults` are those that reading the input
-/// has found already. Returns the batch, or `None` if there is nothing new.
+/// Exports every voucher up to and including a day that was not exported before, and what corrects
+/// those that were, in a new batch. `faults` are those that reading the input has found already.
+/// Returns the batch, or `None` if there is nothing new.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts and the invoices, INVALID for a day to come or when the network has no name, CONFLICT
-/// `NO_ACCOUNT` when a line is on what is no account.
-pub async fn export(db: &Database, viewer: &Viewer, network: &Network, through: NaiveDate, mut faults: Faults) -> Result<Option<Model>> {
+/// FORBIDDEN unless the viewer keeps the accounts and the invoices, INVALID for a day to come or
+/// when the network has no name, CONFLICT `NO_ACCOUNT` when a line is on what is no account.
+pub async fn export(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    through: NaiveDate,
+    mut faults: Faults,
+) -> Result<Option<Model>> {
     viewer.require(Deed::KeepAccounts)?;
     viewer.require(Deed::KeepInvoices)?;
     faults.expect(through <= db.clock.today(), "through", "must not be in the future");
@@ -96,7 +112,8 @@ pub async fn export(db: &Database, viewer: &Viewer, network: &Network, through: 
 /// FORBIDDEN unless the viewer keeps the accounts.
 pub async fn list(db: &Database, viewer: &Viewer) -> Result<Vec<Model>> {
     viewer.require(Deed::KeepAccounts)?;
-    let select = Query::select().columns(LISTED).from(Entity).order_by(Column::Number, Order::Asc).take();
+    let select =
+        Query::select().columns(LISTED).from(Entity).order_by(Column::Number, Order::Asc).take();
     rows(db.read(), &select, &LISTED).await
 }
 
@@ -113,10 +130,23 @@ pub async fn by_number(db: &Database, viewer: &Viewer, number: i32) -> Result<Mo
 /// Returns the digest of the series, years and numbers of these vouchers.
 #[must_use]
 pub fn digest(vouchers: &[voucher::Model]) -> String {
-    let mut lines: Vec<_> = vouchers.iter().map(|row| (row.series.as_deref(), row.year, row.number, row.source)).collect();
+    let mut lines: Vec<_> = vouchers
+        .iter()
+        .map(|row| (row.series.as_deref(), row.year, row.number, row.source))
+        .collect();
     lines.sort_unstable();
-    let line = |(series, year, number, source): &(Option<&str>, Option<i32>, Option<i32>, VoucherSource)| {
-        format!("{} {} {} {source}\n", series.unwrap_or_default(), year.unwrap_or_default(), number.unwrap_or_default())
+    let line = |(series, year, number, source): &(
+        Option<&str>,
+        Option<i32>,
+        Option<i32>,
+        VoucherSource,
+    )| {
+        format!(
+            "{} {} {} {source}\n",
+            series.unwrap_or_default(),
+            year.unwrap_or_default(),
+            number.unwrap_or_default()
+        )
     };
     sha256(lines.iter().map(line).collect::<String>().as_bytes())
 }
@@ -131,14 +161,20 @@ async fn last_numbers(db: &impl ConnectionTrait) -> Result<HashMap<(String, i32)
         .and_where(Expr::col(V::BatchId).is_not_null())
         .group_by_columns([V::Series, V::Year])
         .take();
-    let read = |row: &sea_orm::QueryResult| Ok(((row.try_get_by_index(0)?, row.try_get_by_index(1)?), row.try_get_by_index(2)?));
+    let read = |row: &sea_orm::QueryResult| {
+        Ok(((row.try_get_by_index(0)?, row.try_get_by_index(1)?), row.try_get_by_index(2)?))
+    };
     db.query_all(&select).await?.iter().map(read).collect()
 }
 
 async fn last_batch(db: &impl ConnectionTrait) -> Result<i32> {
     let select = Query::select().expr(Expr::col(Column::Number).max()).from(Entity).take();
     let row = db.query_one(&select).await?;
-    Ok(row.map(|row| row.try_get_by_index::<Option<i32>>(0)).transpose()?.flatten().unwrap_or_default())
+    Ok(row
+        .map(|row| row.try_get_by_index::<Option<i32>>(0))
+        .transpose()?
+        .flatten()
+        .unwrap_or_default())
 }
 
 #[cfg(test)]

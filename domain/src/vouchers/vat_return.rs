@@ -1,4 +1,5 @@
-//! The VAT return (momsdeklaration) of a time, added up from the vouchers and from the invoices: both must come to the same.
+//! The VAT return (momsdeklaration) of a time, added up from the vouchers and from the invoices:
+//! both must come to the same.
 
 use std::collections::BTreeMap;
 
@@ -56,14 +57,22 @@ pub fn of_vouchers(network: &Network, vouchers: &[Voucher]) -> BTreeMap<VatBox, 
     let boxes = boxes(network);
     let mut sums = BTreeMap::new();
     for line in vouchers.iter().flat_map(|voucher| &voucher.transactions) {
-        let Some(vat_box) = u16::try_from(line.account).ok().and_then(|account| boxes.get(&account)) else { continue };
+        let Some(vat_box) =
+            u16::try_from(line.account).ok().and_then(|account| boxes.get(&account))
+        else {
+            continue;
+        };
         add(&mut sums, *vat_box, -line.amount);
     }
     sums
 }
 
 fn boxes(network: &Network) -> BTreeMap<u16, VatBox> {
-    if network.vat_boxes.is_empty() { network.accounts.vat_boxes(&network.activities) } else { network.vat_boxes.clone() }
+    if network.vat_boxes.is_empty() {
+        network.accounts.vat_boxes(&network.activities)
+    } else {
+        network.vat_boxes.clone()
+    }
 }
 
 fn add(sums: &mut BTreeMap<VatBox, Total>, vat_box: VatBox, amount: impl Into<Total>) {
@@ -74,7 +83,12 @@ fn add(sums: &mut BTreeMap<VatBox, Total>, vat_box: VatBox, amount: impl Into<To
 ///
 /// # Errors
 /// As [`vouchers::journal`].
-pub async fn vat_return(db: &Database, viewer: &Viewer, network: &Network, (from, to): (NaiveDate, NaiveDate)) -> Result<VatReturn> {
+pub async fn vat_return(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    (from, to): (NaiveDate, NaiveDate),
+) -> Result<VatReturn> {
     viewer.require(Deed::KeepInvoices)?;
     let journal = vouchers::journal(db, viewer, network, from, to).await?;
     let booked = of_vouchers(network, &journal.vouchers);
@@ -85,10 +99,14 @@ pub async fn vat_return(db: &Database, viewer: &Viewer, network: &Network, (from
             VatRate::Standard25 => Some((VatBox::TaxedSales, Some(VatBox::Vat25))),
             VatRate::Reduced12 => Some((VatBox::TaxedSales, Some(VatBox::Vat12))),
             VatRate::Reduced6 => Some((VatBox::TaxedSales, Some(VatBox::Vat6))),
-            // What is not taxed has the box of its account: supplied to the EU, supplied abroad, or exempt.
-            VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => {
-                line.account.parse().ok().and_then(|account| boxes.get(&account)).map(|vat_box| (*vat_box, None))
-            }
+            // What is not taxed has the box of its account: supplied to the EU, supplied abroad, or
+            // exempt.
+            VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => line
+                .account
+                .parse()
+                .ok()
+                .and_then(|account| boxes.get(&account))
+                .map(|vat_box| (*vat_box, None)),
         };
         let Some((sales, vat)) = vat_box else {
             *without_box.entry(line.account).or_insert(Total::ZERO) += line.net;
@@ -99,9 +117,18 @@ pub async fn vat_return(db: &Database, viewer: &Viewer, network: &Network, (from
             add(&mut invoiced, vat, line.vat);
         }
     }
-    let of = |sums: &BTreeMap<VatBox, Total>, vat_box| sums.get(&vat_box).copied().unwrap_or(Total::ZERO);
-    let sums = |vat_box| BoxSums { vat_box, of_vouchers: of(&booked, vat_box), of_documents: of(&invoiced, vat_box) };
-    Ok(VatReturn { boxes: VatBox::ALL.map(sums).to_vec(), without_box: without_box.into_iter().collect() })
+    let of = |sums: &BTreeMap<VatBox, Total>, vat_box| {
+        sums.get(&vat_box).copied().unwrap_or(Total::ZERO)
+    };
+    let sums = |vat_box| BoxSums {
+        vat_box,
+        of_vouchers: of(&booked, vat_box),
+        of_documents: of(&invoiced, vat_box),
+    };
+    Ok(VatReturn {
+        boxes: VatBox::ALL.map(sums).to_vec(),
+        without_box: without_box.into_iter().collect(),
+    })
 }
 
 /// Lines of a VAT treatment on an account, those of credit notes taken off.
@@ -117,7 +144,9 @@ async fn lines(db: &Database, from: NaiveDate, to: NaiveDate) -> Result<Vec<Line
     use invoice_line::Column as L;
     let of = |column: L| Expr::col((invoice_line::Entity, column));
     let sum = |column: L| {
-        let signed = Expr::case(C::Kind.eq(InvoiceKind::CreditNote), Expr::cust("0").sub(of(column))).finally(of(column));
+        let signed =
+            Expr::case(C::Kind.eq(InvoiceKind::CreditNote), Expr::cust("0").sub(of(column)))
+                .finally(of(column));
         total(db.backend(), signed.into())
     };
     let select = Query::select()
@@ -149,16 +178,25 @@ mod tests {
 
     #[test]
     fn vouchers_are_added_up_by_the_box_of_their_account() {
-        let booked = |account, amount| Transaction { account, project: None, amount: Money(amount) };
+        let booked =
+            |account, amount| Transaction { account, project: None, amount: Money(amount) };
         let vouchers = [Voucher {
             series: "F",
             number: None,
             date: NaiveDate::default(),
             text: String::new(),
-            transactions: vec![booked(1510, 12_500), booked(3041, -10_000), booked(2611, -2_500), booked(3740, 0)],
+            transactions: vec![
+                booked(1510, 12_500),
+                booked(3041, -10_000),
+                booked(2611, -2_500),
+                booked(3740, 0),
+            ],
         }];
         let sums = of_vouchers(&Network::default(), &vouchers);
-        assert_eq!(sums, BTreeMap::from([(VatBox::TaxedSales, Total(10_000)), (VatBox::Vat25, Total(2_500))]));
+        assert_eq!(
+            sums,
+            BTreeMap::from([(VatBox::TaxedSales, Total(10_000)), (VatBox::Vat25, Total(2_500))])
+        );
         let boxes = BTreeMap::from([(3041, VatBox::OtherSales)]);
         let sums = of_vouchers(&Network { vat_boxes: boxes, ..Network::default() }, &vouchers);
         assert_eq!(sums, BTreeMap::from([(VatBox::OtherSales, Total(10_000))]));

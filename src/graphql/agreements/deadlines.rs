@@ -19,7 +19,8 @@ use domain::{
 pub struct DeadlineAcknowledgeInput {
     /// Which agreement's.
     agreement: ID,
-    /// Last quiet day: today or later and, for a NOTICE, not after the deadline itself, so that the next one is heard of again.
+    /// Last quiet day: today or later and, for a NOTICE, not after the deadline itself, so that the
+    /// next one is heard of again.
     until: Given<Date>,
     /// Why.
     note: Option<String>,
@@ -38,8 +39,9 @@ pub struct DeadlineMutation;
 
 #[Object]
 impl DeadlineMutation {
-    /// Quietens the deadline of an agreement until a day, with a word why: it is then left out of `expiringAgreements` unless the filter
-    /// says `includeAcknowledged`. Done again, it takes the place of what was said before. CONFLICT `NO_DEADLINE` when there is none.
+    /// Quietens the deadline of an agreement until a day, with a word why: it is then left out of
+    /// `expiringAgreements` unless the filter says `includeAcknowledged`. Done again, it takes the
+    /// place of what was said before. CONFLICT `NO_DEADLINE` when there is none.
     async fn deadline_acknowledge(
         &self,
         ctx: &Context<'_>,
@@ -53,10 +55,15 @@ impl DeadlineMutation {
         };
         let id = new.agreement;
         let mutation = mutation(ctx);
-        mutation.perform(snooze::acknowledge(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(snooze::acknowledge(mutation.db(), viewer(ctx), new, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Takes an acknowledgement back, so that the deadline is heard of again. CONFLICT `NOT_ACKNOWLEDGED` when none holds today.
+    /// Takes an acknowledgement back, so that the deadline is heard of again. CONFLICT
+    /// `NOT_ACKNOWLEDGED` when none holds today.
     async fn deadline_acknowledgement_withdraw(
         &self,
         ctx: &Context<'_>,
@@ -65,7 +72,11 @@ impl DeadlineMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(snooze::withdraw(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(snooze::withdraw(mutation.db(), viewer(ctx), id, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 }
 

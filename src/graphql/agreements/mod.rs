@@ -19,7 +19,10 @@ use chrono::NaiveDate;
 
 pub use self::{
     deadlines::{DeadlineAcknowledgeInput, DeadlineAcknowledgementWithdrawInput, DeadlineMutation},
-    queries::{AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery, agreements_of, counterparty},
+    queries::{
+        AgreementBy, AgreementFilter, AgreementOrder, AgreementOrderField, AgreementQuery,
+        agreements_of, counterparty,
+    },
     reversals::{NoticeEndQuery, NoticeMutation},
     template_drift::{ConsistencyQuery, TemplateDeviation, TemplateDeviationReason},
     types::{Acknowledgement, AgreementDeadline, AgreementFee, Signature, SignatureParty},
@@ -112,7 +115,8 @@ impl Agreement {
         node_id("agreement", self.0.id)
     }
 
-    /// `2026-0042`, gapless per year. A draft has no number until it is offered: then it is `UTKAST` (draft).
+    /// `2026-0042`, gapless per year. A draft has no number until it is offered: then it is
+    /// `UTKAST` (draft).
     async fn number(&self) -> &str {
         self.0.number.as_deref().unwrap_or("UTKAST")
     }
@@ -122,7 +126,8 @@ impl Agreement {
         self.0.kind.into()
     }
 
-    /// Where it is in its life, derived from the dates below; never a stored flag that a job has to flip.
+    /// Where it is in its life, derived from the dates below; never a stored flag that a job has to
+    /// flip.
     async fn status(
         &self,
         ctx: &Context<'_>,
@@ -146,14 +151,16 @@ impl Agreement {
         counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await
     }
 
-    /// The version of the template that it was made from; null when it was made from none, or from one that you may not see.
+    /// The version of the template that it was made from; null when it was made from none, or from
+    /// one that you may not see.
     async fn template(&self, ctx: &Context<'_>) -> Option<Result<AgreementTemplateVersion>> {
         version_of(ctx, &self.0, |row| row.template_version_id).await.transpose()
     }
 
     /// What its text was filled in with: a JSON object, empty when there is nothing to fill in.
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Json> {
-        let found = self.0.load(ctx, "", rules::parameters_of(database(ctx).read(), &ids(&self.0))).await?;
+        let found =
+            self.0.load(ctx, "", rules::parameters_of(database(ctx).read(), &ids(&self.0))).await?;
         let Some(stored) = found.get(&self.0.id) else { return Ok(Json(serde_json::json!({}))) };
         take_bytes(ctx, stored.len())?;
         Ok(Json::stored(stored))
@@ -164,12 +171,14 @@ impl Agreement {
         Date(self.0.starts_on)
     }
 
-    /// Last day of the agreed term, which is in force too; null: until further notice. A term that is prolonged by itself goes on after it: see `termEndsOn`.
+    /// Last day of the agreed term, which is in force too; null: until further notice. A term that
+    /// is prolonged by itself goes on after it: see `termEndsOn`.
     async fn ends_on(&self) -> Option<Date> {
         self.0.ends_on.map(Date)
     }
 
-    /// Last day of the term that runs on a day: with every prolongation by then, and never later than the day before a signed successor starts. Null: until further notice.
+    /// Last day of the term that runs on a day: with every prolongation by then, and never later
+    /// than the day before a signed successor starts. Null: until further notice.
     async fn term_ends_on(
         &self,
         ctx: &Context<'_>,
@@ -183,7 +192,8 @@ impl Agreement {
         self.0.notice_months
     }
 
-    /// Months that it is prolonged by, again and again, when nobody gives notice in time; null: it just ends.
+    /// Months that it is prolonged by, again and again, when nobody gives notice in time; null: it
+    /// just ends.
     async fn renewal_months(&self) -> Option<i32> {
         self.0.renewal_months
     }
@@ -203,7 +213,8 @@ impl Agreement {
         self.0.withdrawn_on.map(Date)
     }
 
-    /// Day on which notice was given; `endsOn` then says when it ends. Null when nobody gave notice.
+    /// Day on which notice was given; `endsOn` then says when it ends. Null when nobody gave
+    /// notice.
     async fn notice_given_on(&self) -> Option<Date> {
         self.0.notice_given_on.map(Date)
     }
@@ -213,13 +224,15 @@ impl Agreement {
         self.0.termination_reason.as_deref().map(LongText)
     }
 
-    /// The next day on which something must be decided about it; null when it is not signed, has ended, has a signed successor or runs until further notice.
+    /// The next day on which something must be decided about it; null when it is not signed, has
+    /// ended, has a signed successor or runs until further notice.
     async fn next_deadline(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "On this day or after it; today when left out. Give the window's first day in `expiringAgreements`.")] on: Option<
-            Given<Date>,
-        >,
+        #[graphql(
+            desc = "On this day or after it; today when left out. Give the window's first day in `expiringAgreements`."
+        )]
+        on: Option<Given<Date>>,
     ) -> Option<Result<AgreementDeadline>> {
         let deadline = day(ctx, on).map(|on| AgreementDeadline::of(&self.0, on));
         deadline.transpose()
@@ -245,13 +258,15 @@ impl Agreement {
         listed(ctx, found.await?.get(&self.0.id), Signature)
     }
 
-    /// The rendered text, frozen when the agreement was offered; null for a draft, and for one whose text is not kept in the register.
+    /// The rendered text, frozen when the agreement was offered; null for a draft, and for one
+    /// whose text is not kept in the register.
     #[graphql(directive = cost::apply("10".into()))]
     async fn document(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
         documents::frozen(ctx, &self.0).await.transpose()
     }
 
-    /// The text that a draft would be offered with today, marked as a draft (UTKAST) and without a number; null for what is no draft.
+    /// The text that a draft would be offered with today, marked as a draft (UTKAST) and without a
+    /// number; null for what is no draft.
     #[graphql(directive = cost::apply("100".into()))]
     async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementPreview>> {
         documents::preview(ctx, &self.0).await.transpose()
@@ -262,11 +277,14 @@ impl Agreement {
         agreement_of(ctx, &self.0, |row| row.replaces_id).await.transpose()
     }
 
-    /// The agreement that replaced this one, or is drafted or offered to do so; null when there is none.
+    /// The agreement that replaced this one, or is drafted or offered to do so; null when there is
+    /// none.
     async fn replaced_by(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         let columns = and(asked::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
         let found = self.0.load(ctx, "", async {
-            let rows = agreements::successors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            let rows =
+                agreements::successors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
+                    .await?;
             Ok(grouped(Handle::each(rows), |row| row.replaces_id))
         });
         match found.await {
@@ -282,21 +300,35 @@ impl Agreement {
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<InvoiceFilter>,
         #[graphql(desc = "In which order; see the list's default")] order_by: Option<InvoiceOrder>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
-        invoices_of(ctx, &self.0, invoices::Of::Agreement, |row| row.id.0, filter, order_by, connection::args(first, after, last, before))
-            .await
+        invoices_of(
+            ctx,
+            &self.0,
+            invoices::Of::Agreement,
+            |row| row.id.0,
+            filter,
+            order_by,
+            connection::args(first, after, last, before),
+        )
+        .await
     }
 
-    /// The requisitions of its grant, in order of number; empty for those who may not see all invoices.
+    /// The requisitions of its grant, in order of number; empty for those who may not see all
+    /// invoices.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn requisitions(&self, ctx: &Context<'_>) -> Result<Vec<Requisition>> {
         let columns = and(asked::<Requisition>(ctx, DIRECT), requisition::Column::AgreementId);
         let found = self.0.load(ctx, "", async {
-            let rows = requisitions::of_agreements(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            let rows =
+                requisitions::of_agreements(database(ctx), viewer(ctx), &ids(&self.0), &columns)
+                    .await?;
             Ok(grouped(Handle::each(rows), |row| row.agreement_id))
         });
         listed(ctx, found.await?.get(&self.0.id), Requisition)
@@ -371,7 +403,13 @@ pub async fn agreement_of<M: Send + Sync>(
     let found = row
         .load(ctx, "agreement", async {
             let ids = distinct(row.siblings().iter().filter_map(id));
-            let rows = agreements::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Agreement>(ctx, DIRECT)).await?;
+            let rows = agreements::by_ids(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &asked::<Agreement>(ctx, DIRECT),
+            )
+            .await?;
             Ok(grouped(Handle::each(rows), |row| row.id))
         })
         .await?;
@@ -381,7 +419,8 @@ pub async fn agreement_of<M: Send + Sync>(
 /// The counterparties of a batch.
 type Counterparties = (HashMap<MemberId, Vec<Member>>, HashMap<OrganisationId, Vec<Organisation>>);
 
-/// The counterparty that each row of a batch names, by its member's or its organisation's id: a statement for the members and one for the others at most.
+/// The counterparty that each row of a batch names, by its member's or its organisation's id: a
+/// statement for the members and one for the others at most.
 pub async fn counterparty_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &Handle<M>,
@@ -394,23 +433,36 @@ pub async fn counterparty_of<M: Send + Sync>(
             let of_others = distinct(row.siblings().iter().filter_map(|row| ids(row).1));
             let (mut members, mut others) = (Vec::new(), Vec::new());
             if !of_members.is_empty() {
-                members = members::by_ids(db, viewer, &of_members, &asked::<Member>(ctx, DIRECT)).await?;
+                members =
+                    members::by_ids(db, viewer, &of_members, &asked::<Member>(ctx, DIRECT)).await?;
             }
             if !of_others.is_empty() {
-                others = organisations::by_ids(db, viewer, &of_others, &asked::<Organisation>(ctx, DIRECT)).await?;
+                others = organisations::by_ids(
+                    db,
+                    viewer,
+                    &of_others,
+                    &asked::<Organisation>(ctx, DIRECT),
+                )
+                .await?;
             }
-            let members = grouped(Handle::each(members).into_iter().map(Member), |member| member.0.id);
-            Ok((members, grouped(Handle::each(others).into_iter().map(Organisation), |other| other.0.id)))
+            let members =
+                grouped(Handle::each(members).into_iter().map(Member), |member| member.0.id);
+            Ok((
+                members,
+                grouped(Handle::each(others).into_iter().map(Organisation), |other| other.0.id),
+            ))
         })
         .await?;
     let (member, other) = ids(row);
     let member = member.and_then(|id| found.0.get(&id)?.first().cloned()).map(Counterparty::Member);
-    let other = || other.and_then(|id| found.1.get(&id)?.first().cloned()).map(Counterparty::Organisation);
+    let other =
+        || other.and_then(|id| found.1.get(&id)?.first().cloned()).map(Counterparty::Organisation);
     member.or_else(other).ok_or_else(|| Error::NotFound("there is no such counterparty".into()))
 }
 
 /// The agreement with this id, if you may see it.
 pub async fn node(ctx: &Context<'_>, id: AgreementId) -> Result<Option<Agreement>> {
-    let found = agreements::by_ids(database(ctx), viewer(ctx), &[id], &every::<Agreement>()).await?;
+    let found =
+        agreements::by_ids(database(ctx), viewer(ctx), &[id], &every::<Agreement>()).await?;
     Ok(found.into_iter().next().map(|row| Agreement(Handle::single(row))))
 }

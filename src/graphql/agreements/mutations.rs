@@ -49,7 +49,8 @@ pub struct AgreementFeeInput {
     cap: Option<Given<Money>>,
     /// Never less than this in a whole year; for PER_MILLE_OF_ALLOCATION, and not above the cap.
     minimum: Option<Given<Money>>,
-    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out: ALL_PARTIES.
+    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
+    /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
     /// The VAT treatment, not ZERO.
     vat_rate: VatRate,
@@ -60,7 +61,9 @@ impl AgreementFeeInput {
         Fee {
             basis: self.basis.into(),
             amount: take(self.amount, "input.fee.amount", faults).map(|sum| sum.0),
-            per_mille: self.per_mille.map(|rate| faults.take("input.fee.perMille", schedules::rate(rate))),
+            per_mille: self
+                .per_mille
+                .map(|rate| faults.take("input.fee.perMille", schedules::rate(rate))),
             cap: take(self.cap, "input.fee.cap", faults).map(|sum| sum.0),
             minimum: take(self.minimum, "input.fee.minimum", faults).map(|sum| sum.0),
             allocation_basis: self.allocation_basis.map(Into::into),
@@ -92,23 +95,29 @@ pub struct AgreementDraftInput {
     template: ID,
     /// A published version of the template, in place of its current one.
     template_version: Option<ID>,
-    /// What it is about; left out, what the template is for. A member takes part in an activity, so that PARTICIPATION needs one.
+    /// What it is about; left out, what the template is for. A member takes part in an activity, so
+    /// that PARTICIPATION needs one.
     activity: Option<ID>,
     /// A member or an organisation; for PARTICIPATION a member.
     counterparty: ID,
-    /// Which way the money goes: INCOME or NONE for PARTICIPATION and COOPERATION, COST for ASSIGNMENT. Left out, it follows from the kind and the fee.
+    /// Which way the money goes: INCOME or NONE for PARTICIPATION and COOPERATION, COST for
+    /// ASSIGNMENT. Left out, it follows from the kind and the fee.
     direction: Option<Direction>,
-    /// What the text is filled in with: an object with a value for each parameter that the version declares.
+    /// What the text is filled in with: an object with a value for each parameter that the version
+    /// declares.
     parameters: Option<Json>,
     /// First day in force.
     starts_on: Given<Date>,
     /// Last day of the term; leave out: until further notice.
     ends_on: Option<Given<Date>>,
-    /// Months of notice (uppsägningstid), 0 to 120. Left out, 3 when it runs until further notice or is prolonged by itself, else 0.
+    /// Months of notice (uppsägningstid), 0 to 120. Left out, 3 when it runs until further notice
+    /// or is prolonged by itself, else 0.
     notice_months: Option<i32>,
-    /// Months that it is prolonged by when nobody gives notice, 1 to 600; needs `endsOn`. Leave out: it just ends.
+    /// Months that it is prolonged by when nobody gives notice, 1 to 600; needs `endsOn`. Leave
+    /// out: it just ends.
     renewal_months: Option<i32>,
-    /// What it costs. Left out, a member who takes part pays the activity's price on the first day, with its cap and minimum (see `feeScheduleSet`); null says that there is no fee.
+    /// What it costs. Left out, a member who takes part pays the activity's price on the first day,
+    /// with its cap and minimum (see `feeScheduleSet`); null says that there is no fee.
     fee: MaybeUndefined<AgreementFeeInput>,
     /// Who decided it.
     decision: Option<DecisionInput>,
@@ -118,7 +127,9 @@ impl AgreementDraftInput {
     fn check(self, faults: &mut Faults) -> NewAgreement {
         NewAgreement {
             template: row_id(&self.template, "template", "input.template", faults),
-            version: self.template_version.map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
+            version: self
+                .template_version
+                .map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
             activity: self.activity.map(|id| row_id(&id, "activity", "input.activity", faults)),
             counterparty: counterparty(&self.counterparty, "input.counterparty", faults)
                 .unwrap_or(Counterparty::Member(Default::default())),
@@ -169,9 +180,14 @@ impl AgreementDraftUpdateInput {
     fn check(self, faults: &mut Faults) -> DraftChanges {
         DraftChanges {
             template: self.template.map(|id| row_id(&id, "template", "input.template", faults)),
-            version: self.template_version.map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
-            activity: plain_change(self.activity).map(|id| id.map(|id| row_id(&id, "activity", "input.activity", faults))),
-            counterparty: self.counterparty.and_then(|id| counterparty(&id, "input.counterparty", faults)),
+            version: self
+                .template_version
+                .map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
+            activity: plain_change(self.activity)
+                .map(|id| id.map(|id| row_id(&id, "activity", "input.activity", faults))),
+            counterparty: self
+                .counterparty
+                .and_then(|id| counterparty(&id, "input.counterparty", faults)),
             direction: self.direction.map(Into::into),
             parameters: parameters(self.parameters, faults),
             starts_on: take(self.starts_on, "input.startsOn", faults).map(|day| day.0),
@@ -207,7 +223,8 @@ pub struct AgreementSignInput {
     agreement: ID,
     /// Which side signed.
     party: SignatureParty,
-    /// Who signed. For NETWORK one of those who may on that day, when the settings name any (`[[network.signatories]]`).
+    /// Who signed. For NETWORK one of those who may on that day, when the settings name any
+    /// (`[[network.signatories]]`).
     name: String,
     /// As what; left out for NETWORK, as the settings have it.
     title: Option<String>,
@@ -224,11 +241,13 @@ pub struct AgreementSignInput {
 pub struct AgreementGiveNoticeInput {
     /// Which.
     agreement: ID,
-    /// The day that notice was given; from the first day in force to today, and with `endsOn` from the day that both had signed.
+    /// The day that notice was given; from the first day in force to today, and with `endsOn` from
+    /// the day that both had signed.
     given_on: Given<Date>,
-    /// Last day in force, when the contract lets it end sooner than by its months of notice (förtida upphörande), as upon breach or when
-    /// a grant ceases: from `givenOn` to the day that it would end on by notice. Before `startsOn` it never comes into force, and is
-    /// WITHDRAWN on `givenOn`. Leave out: as its months of notice have it.
+    /// Last day in force, when the contract lets it end sooner than by its months of notice
+    /// (förtida upphörande), as upon breach or when a grant ceases: from `givenOn` to the day that
+    /// it would end on by notice. Before `startsOn` it never comes into force, and is WITHDRAWN on
+    /// `givenOn`. Leave out: as its months of notice have it.
     ends_on: Option<Given<Date>>,
     /// Why; needed with `endsOn`.
     reason: Option<String>,
@@ -239,7 +258,8 @@ pub struct AgreementGiveNoticeInput {
 pub struct AgreementReplaceInput {
     /// What is replaced.
     agreement: ID,
-    /// First day of the successor; what it replaces is in force until the day before. Must be after the first day of that.
+    /// First day of the successor; what it replaces is in force until the day before. Must be after
+    /// the first day of that.
     starts_on: Given<Date>,
     /// Another template of the same kind; left out, the same one.
     template: Option<ID>,
@@ -253,9 +273,11 @@ pub struct AgreementReplaceInput {
     ends_on: Option<Given<Date>>,
     /// Months of notice, 0 to 120; left out, as before.
     notice_months: Option<i32>,
-    /// Months that it is prolonged by, 1 to 600; left out, as before when there is a last day; null: it just ends.
+    /// Months that it is prolonged by, 1 to 600; left out, as before when there is a last day;
+    /// null: it just ends.
     renewal_months: MaybeUndefined<i32>,
-    /// What it costs; left out, the activity's price on the first day when a member takes part, else as before; null says that there is no fee.
+    /// What it costs; left out, the activity's price on the first day when a member takes part,
+    /// else as before; null says that there is no fee.
     fee: MaybeUndefined<AgreementFeeInput>,
     /// Who decided it.
     decision: Option<DecisionInput>,
@@ -266,7 +288,9 @@ impl AgreementReplaceInput {
         replace::Successor {
             agreement: row_id(&self.agreement, "agreement", "input.agreement", faults),
             template: self.template.map(|id| row_id(&id, "template", "input.template", faults)),
-            version: self.template_version.map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
+            version: self
+                .template_version
+                .map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
             direction: self.direction.map(Into::into),
             parameters: parameters(self.parameters, faults),
             starts_on: self.starts_on.take("input.startsOn", faults).0,
@@ -285,22 +309,34 @@ pub struct AgreementMutation;
 
 #[Object]
 impl AgreementMutation {
-    /// Drafts an agreement from a template. It has no number until it is offered; see it as it would be offered in `Agreement.preview`.
+    /// Drafts an agreement from a template. It has no number until it is offered; see it as it
+    /// would be offered in `Agreement.preview`.
     ///
-    /// The counterparty, the direction and the fee must fit the kind and what the activity is paid for by: who takes part in what a
-    /// grant, the service fee or volunteers pay for pays nothing. What volunteers run needs no agreement, but may have one. CONFLICT
-    /// with reason NO_PUBLISHED_VERSION, TEMPLATE_NOT_PUBLISHED or TEMPLATE_RETIRED when the template can't be used, FACTS_MISSING when
-    /// its text shows what the register does not know, as the address of a member without one or `member.name` for an organisation;
-    /// the message names each. TEXT_UNUSABLE when an imported text can't be filled in at all.
-    /// The term must lie within the membership, and that of a participation within the days of the activity.
-    async fn agreement_draft(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementDraftInput) -> Result<Agreement> {
+    /// The counterparty, the direction and the fee must fit the kind and what the activity is paid
+    /// for by: who takes part in what a grant, the service fee or volunteers pay for pays nothing.
+    /// What volunteers run needs no agreement, but may have one. CONFLICT with reason
+    /// NO_PUBLISHED_VERSION, TEMPLATE_NOT_PUBLISHED or TEMPLATE_RETIRED when the template can't be
+    /// used, FACTS_MISSING when its text shows what the register does not know, as the address of a
+    /// member without one or `member.name` for an organisation; the message names each.
+    /// TEXT_UNUSABLE when an imported text can't be filled in at all. The term must lie within the
+    /// membership, and that of a participation within the days of the activity.
+    async fn agreement_draft(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: AgreementDraftInput,
+    ) -> Result<Agreement> {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Changes a draft. CONFLICT with reason ALREADY_OFFERED or WITHDRAWN when it is none any longer, and the reasons of `agreementDraft`.
+    /// Changes a draft. CONFLICT with reason ALREADY_OFFERED or WITHDRAWN when it is none any
+    /// longer, and the reasons of `agreementDraft`.
     async fn agreement_draft_update(
         &self,
         ctx: &Context<'_>,
@@ -310,24 +346,41 @@ impl AgreementMutation {
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
         let changes = input.check(&mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(
+                draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults),
+                |()| changed(ctx, id),
+            )
+            .await
     }
 
-    /// Offers a draft: it gets the next number of the year, and its text is frozen in `Agreement.document`. CONFLICT with reason
-    /// ALREADY_OFFERED, WITHDRAWN, NO_TEMPLATE, TEMPLATE_RETIRED, or OVERLAPS when the member takes part in the activity by another
-    /// agreement on some of its days. What has changed since the draft was written is looked at again: NOT_A_MEMBER and ACTIVITY_ENDED
-    /// when the member leaves or the activity ends before the term does, ACTIVITY_NOT_STARTED, and DOES_NOT_FIT when the fee or the
-    /// direction no longer fits what the activity is paid for by. FACTS_MISSING when the text shows what the register does not know, and
-    /// DOCUMENT_TOO_LONG when it has more text, table cells or links than can be set in two seconds.
+    /// Offers a draft: it gets the next number of the year, and its text is frozen in
+    /// `Agreement.document`. CONFLICT with reason ALREADY_OFFERED, WITHDRAWN, NO_TEMPLATE,
+    /// TEMPLATE_RETIRED, or OVERLAPS when the member takes part in the activity by another
+    /// agreement on some of its days. What has changed since the draft was written is looked at
+    /// again: NOT_A_MEMBER and ACTIVITY_ENDED when the member leaves or the activity ends before
+    /// the term does, ACTIVITY_NOT_STARTED, and DOES_NOT_FIT when the fee or the direction no
+    /// longer fits what the activity is paid for by. FACTS_MISSING when the text shows what the
+    /// register does not know, and DOCUMENT_TOO_LONG when it has more text, table cells or links
+    /// than can be set in two seconds.
     #[graphql(directive = cost::apply("8000".into()))]
-    async fn agreement_offer(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementOfferInput) -> Result<Agreement> {
+    async fn agreement_offer(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: AgreementOfferInput,
+    ) -> Result<Agreement> {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(offer::offer(mutation.db(), viewer(ctx), network(ctx), id, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(offer::offer(mutation.db(), viewer(ctx), network(ctx), id, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Takes back a draft, or an offer that not both have signed. An offer keeps its number. CONFLICT with reason ALREADY_SIGNED or WITHDRAWN.
+    /// Takes back a draft, or an offer that not both have signed. An offer keeps its number.
+    /// CONFLICT with reason ALREADY_SIGNED or WITHDRAWN.
     async fn agreement_withdraw(
         &self,
         ctx: &Context<'_>,
@@ -336,13 +389,24 @@ impl AgreementMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(withdraw::withdraw(mutation.db(), viewer(ctx), id, input.reason.as_deref(), faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(
+                withdraw::withdraw(mutation.db(), viewer(ctx), id, input.reason.as_deref(), faults),
+                |()| changed(ctx, id),
+            )
+            .await
     }
 
-    /// Records that a side has signed what was offered. When both have, the agreement is signed on the later day, and what it replaces
-    /// ends the day before it starts. CONFLICT with reason NOT_OFFERED, ALREADY_SIGNED, WITHDRAWN, NO_DOCUMENT, DOCUMENT_DIFFERS,
-    /// NOT_SIGNATORY, NOT_A_MEMBER or ACTIVITY_ENDED when the member has left or the activity has ended since, or OVERLAPS.
-    async fn agreement_sign(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AgreementSignInput) -> Result<Agreement> {
+    /// Records that a side has signed what was offered. When both have, the agreement is signed on
+    /// the later day, and what it replaces ends the day before it starts. CONFLICT with reason
+    /// NOT_OFFERED, ALREADY_SIGNED, WITHDRAWN, NO_DOCUMENT, DOCUMENT_DIFFERS, NOT_SIGNATORY,
+    /// NOT_A_MEMBER or ACTIVITY_ENDED when the member has left or the activity has ended since, or
+    /// OVERLAPS.
+    async fn agreement_sign(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: AgreementSignInput,
+    ) -> Result<Agreement> {
         let mut faults = Faults::default();
         let new = NewSignature {
             agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut faults),
@@ -355,14 +419,22 @@ impl AgreementMutation {
         };
         let id = new.agreement;
         let mutation = mutation(ctx);
-        mutation.perform(sign::sign(mutation.db(), viewer(ctx), &network(ctx).signatories, new, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(
+                sign::sign(mutation.db(), viewer(ctx), &network(ctx).signatories, new, faults),
+                |()| changed(ctx, id),
+            )
+            .await
     }
 
-    /// Gives notice on an agreement in force; `endsOn` then says when it ends. One that is prolonged by itself ends with the first term
-    /// whose last day for notice has not passed; one until further notice when its months of notice have passed, and one for a fixed term
-    /// likewise if that is sooner than its end. With `endsOn` in the input it ends then, where the contract provides for it, even before
-    /// it has begun: what it was to replace then goes on. CONFLICT with reason NOT_SIGNED, NOT_STARTED, NOTICE_GIVEN, ENDED, WITHDRAWN,
-    /// REPLACED, FIXED_TERM when it would end no sooner, or OVERLAPS when what goes on would be in force beside another one.
+    /// Gives notice on an agreement in force; `endsOn` then says when it ends. One that is
+    /// prolonged by itself ends with the first term whose last day for notice has not passed; one
+    /// until further notice when its months of notice have passed, and one for a fixed term
+    /// likewise if that is sooner than its end. With `endsOn` in the input it ends then, where the
+    /// contract provides for it, even before it has begun: what it was to replace then goes on.
+    /// CONFLICT with reason NOT_SIGNED, NOT_STARTED, NOTICE_GIVEN, ENDED, WITHDRAWN, REPLACED,
+    /// FIXED_TERM when it would end no sooner, or OVERLAPS when what goes on would be in force
+    /// beside another one.
     async fn agreement_give_notice(
         &self,
         ctx: &Context<'_>,
@@ -377,12 +449,17 @@ impl AgreementMutation {
         };
         let id = new.agreement;
         let mutation = mutation(ctx);
-        mutation.perform(give_notice::give(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(give_notice::give(mutation.db(), viewer(ctx), new, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Drafts a successor with new terms, and answers it. What it replaces stays in force; when both have signed the successor, until
-    /// the day before that starts. CONFLICT with reason NOT_SIGNED, ENDED, WITHDRAWN, ALREADY_REPLACED when there is a successor that is
-    /// not withdrawn, and the reasons of `agreementDraft`.
+    /// Drafts a successor with new terms, and answers it. What it replaces stays in force; when
+    /// both have signed the successor, until the day before that starts. CONFLICT with reason
+    /// NOT_SIGNED, ENDED, WITHDRAWN, ALREADY_REPLACED when there is a successor that is not
+    /// withdrawn, and the reasons of `agreementDraft`.
     async fn agreement_replace(
         &self,
         ctx: &Context<'_>,
@@ -391,6 +468,11 @@ impl AgreementMutation {
         let mut faults = Faults::default();
         let new = input.check(&mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(replace::replace(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(
+                replace::replace(mutation.db(), viewer(ctx), network(ctx), new, faults),
+                |id| changed(ctx, id),
+            )
+            .await
     }
 }

@@ -30,7 +30,8 @@ use domain::{
 pub struct AgreementFilter {
     /// With one of these statuses on `asOf`.
     status: Option<Vec<AgreementStatus>>,
-    /// The day that the status is reckoned on; when left out today, or the window's first day among those that expire.
+    /// The day that the status is reckoned on; when left out today, or the window's first day among
+    /// those that expire.
     as_of: Option<Given<Date>>,
     /// Of one of these kinds.
     kind: Option<Vec<AgreementKind>>,
@@ -50,11 +51,13 @@ pub struct AgreementFilter {
     ends_to: Option<Given<Date>>,
     /// Made from this version of a template.
     template_version: Option<ID>,
-    /// With all of these words in its number, its counterparty's name (now or before), its activity and its parameters. A word may
-    /// be the beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
+    /// With all of these words in its number, its counterparty's name (now or before), its activity
+    /// and its parameters. A word may be the beginning of one; capitals and accents don't count,
+    /// but å, ä and ö are letters of their own.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
-    /// False leaves out those whose deadline somebody has acknowledged until `asOf` or later; when left out they are there, except among those that expire.
+    /// False leaves out those whose deadline somebody has acknowledged until `asOf` or later; when
+    /// left out they are there, except among those that expire.
     include_acknowledged: Option<bool>,
 }
 
@@ -71,14 +74,25 @@ impl AgreementFilter {
                 .enumerate()
                 .map(|(place, slug)| faults.text(&format!("filter.activity.{place}"), slug, LINE))
                 .collect(),
-            counterparty: self.counterparty.and_then(|id| counterparty(&id, "filter.counterparty", faults)),
-            contact_area: faults.optional_text("filter.contactArea", self.contact_area.as_deref(), LINE),
+            counterparty: self
+                .counterparty
+                .and_then(|id| counterparty(&id, "filter.counterparty", faults)),
+            contact_area: faults.optional_text(
+                "filter.contactArea",
+                self.contact_area.as_deref(),
+                LINE,
+            ),
             county: faults.optional_text("filter.county", self.county.as_deref(), LINE),
             ends_from: take(self.ends_from, "filter.endsFrom", faults).map(|day| day.0),
             ends_to: take(self.ends_to, "filter.endsTo", faults).map(|day| day.0),
-            template_version: self
-                .template_version
-                .map(|id| row_id::<TemplateVersionId>(&id, "template_version", "filter.templateVersion", faults)),
+            template_version: self.template_version.map(|id| {
+                row_id::<TemplateVersionId>(
+                    &id,
+                    "template_version",
+                    "filter.templateVersion",
+                    faults,
+                )
+            }),
             search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
             include_acknowledged: self.include_acknowledged,
         }
@@ -118,8 +132,9 @@ pub struct AgreementOrder {
 }
 
 fn order(ctx: &Context<'_>, given: Option<AgreementOrder>) -> Order {
-    let (field, descending) =
-        given.map_or((agreements::Field::Number, false), |order| (order.field.into(), order.direction.is_descending()));
+    let (field, descending) = given.map_or((agreements::Field::Number, false), |order| {
+        (order.field.into(), order.direction.is_descending())
+    });
     agreements::order(database(ctx), field, descending)
 }
 
@@ -138,7 +153,18 @@ pub async fn agreements_of<M: Send + Sync + 'static>(
     let (order, columns) = (order(ctx, order_by), asked::<Agreement>(ctx, CONNECTION));
     let pages = row.load(ctx, "agreements", async {
         let parents = distinct(row.siblings().iter().map(id));
-        let slices = agreements::of_each(database(ctx), viewer(ctx), of, &parents, &filter, &order, &args, &columns, faults).await?;
+        let slices = agreements::of_each(
+            database(ctx),
+            viewer(ctx),
+            of,
+            &parents,
+            &filter,
+            &order,
+            &args,
+            &columns,
+            faults,
+        )
+        .await?;
         Ok(Pages::new(slices))
     });
     let pages = pages.await?;
@@ -147,7 +173,13 @@ pub async fn agreements_of<M: Send + Sync + 'static>(
         let (row, filter) = (row.clone(), filter.clone());
         Box::pin(async move {
             let parents = distinct(row.siblings().iter().map(id));
-            let counts = row.load(ctx, "count", agreements::count_each(database(ctx), viewer(ctx), of, &parents, &filter)).await?;
+            let counts = row
+                .load(
+                    ctx,
+                    "count",
+                    agreements::count_each(database(ctx), viewer(ctx), of, &parents, &filter),
+                )
+                .await?;
             Ok(counts.get(&own).copied().unwrap_or_default())
         })
     });
@@ -175,8 +207,13 @@ impl AgreementQuery {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
-        #[graphql(desc = "In which order; see the list's default")] order_by: Option<AgreementOrder>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "In which order; see the list's default")] order_by: Option<
+            AgreementOrder,
+        >,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
@@ -185,7 +222,9 @@ impl AgreementQuery {
         let filter = filter.unwrap_or_default().check(&mut faults);
         let (order, args) = (order(ctx, order_by), connection::args(first, after, last, before));
         let columns = asked::<Agreement>(ctx, CONNECTION);
-        let slice = agreements::list(database(ctx), viewer(ctx), &filter, &order, &args, &columns, faults).await?;
+        let slice =
+            agreements::list(database(ctx), viewer(ctx), &filter, &order, &args, &columns, faults)
+                .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { agreements::count(database(ctx), viewer(ctx), &filter).await })
@@ -202,18 +241,26 @@ impl AgreementQuery {
         find(ctx, by).await.transpose()
     }
 
-    /// Agreements whose next deadline (see `AgreementDeadline`) falls on `from` or within the following days; the soonest first. It is
-    /// a window, so that a script may run on any day. Left out are agreements that a signed one replaces and, unless the filter says
+    /// Agreements whose next deadline (see `AgreementDeadline`) falls on `from` or within the
+    /// following days; the soonest first. It is a window, so that a script may run on any day. Left
+    /// out are agreements that a signed one replaces and, unless the filter says
     /// `includeAcknowledged`, those that somebody has acknowledged until `from` or later.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     #[graphql(directive = cost::apply("200".into()))]
     async fn expiring_agreements(
         &self,
         ctx: &Context<'_>,
-        #[graphql(default_with = "deadlines::DEFAULT_DAYS", desc = "Days after `from`, 0 to 3660.")] within_days: i64,
+        #[graphql(
+            default_with = "deadlines::DEFAULT_DAYS",
+            desc = "Days after `from`, 0 to 3660."
+        )]
+        within_days: i64,
         #[graphql(desc = "The window's first day; today when left out.")] from: Option<Given<Date>>,
         #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
@@ -222,11 +269,16 @@ impl AgreementQuery {
         let from = take(from, "from", &mut faults).map(|day| day.0);
         let window = Window::check(database(ctx), within_days, from, "withinDays", &mut faults);
         let filter = filter.unwrap_or_default().check(&mut faults);
-        let (args, columns) = (connection::args(first, after, last, before), asked::<Agreement>(ctx, CONNECTION));
-        let slice = deadlines::list(database(ctx), viewer(ctx), window, &filter, &args, &columns, faults).await?;
+        let (args, columns) =
+            (connection::args(first, after, last, before), asked::<Agreement>(ctx, CONNECTION));
+        let slice =
+            deadlines::list(database(ctx), viewer(ctx), window, &filter, &args, &columns, faults)
+                .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
-            Box::pin(async move { deadlines::count(database(ctx), viewer(ctx), window, &filter).await })
+            Box::pin(
+                async move { deadlines::count(database(ctx), viewer(ctx), window, &filter).await },
+            )
         });
         Ok(Connection::new(slice, count))
     }

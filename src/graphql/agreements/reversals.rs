@@ -29,8 +29,8 @@ async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
 pub struct AgreementNoticeWithdrawInput {
     /// The agreement.
     agreement_id: ID,
-    /// The agreed last day of an agreement whose notice came with imported history, of which the register does not know it; null: until
-    /// further notice. Leave it out for any other.
+    /// The agreed last day of an agreement whose notice came with imported history, of which the
+    /// register does not know it; null: until further notice. Leave it out for any other.
     ends_on: MaybeUndefined<Given<Date>>,
 }
 
@@ -57,7 +57,8 @@ pub struct AgreementNoticeEndDecidePayload {
     agreement: Agreement,
 }
 
-/// An end by notice that was computed by the rule of before, and is another day by the present one. The counterparty was told the former.
+/// An end by notice that was computed by the rule of before, and is another day by the present one.
+/// The counterparty was told the former.
 #[derive(Clone, Description)]
 pub struct AgreementNoticeEnd(Handle<notice_ends::NoticeEnd>);
 
@@ -90,8 +91,9 @@ pub struct NoticeEndQuery;
 
 #[Object]
 impl NoticeEndQuery {
-    /// The agreements that end by a notice on another day than the present rule gives, since prolonged terms of short months used to end
-    /// early; by number. For those who keep the agreements. Decide on each with `agreementNoticeEndDecide`.
+    /// The agreements that end by a notice on another day than the present rule gives, since
+    /// prolonged terms of short months used to end early; by number. For those who keep the
+    /// agreements. Decide on each with `agreementNoticeEndDecide`.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn agreement_notice_ends(&self, ctx: &Context<'_>) -> Result<Vec<AgreementNoticeEnd>> {
         let found = notice_ends::list(database(ctx), viewer(ctx)).await?;
@@ -106,10 +108,12 @@ pub struct NoticeMutation;
 
 #[Object]
 impl NoticeMutation {
-    /// Withdraws a notice before it takes effect: the agreement has its agreed last day again, and is prolonged automatically if it was before.
-    /// CONFLICT with reason NO_NOTICE, ENDED when the last day in force has passed, AGREED_END_UNKNOWN when the notice came with imported
-    /// history and `endsOn` is needed, NOT_A_MEMBER or ACTIVITY_ENDED when the agreement would outlive its member's membership or its activity,
-    /// or OVERLAPS when it would be in force beside another one.
+    /// Withdraws a notice before it takes effect: the agreement has its agreed last day again, and
+    /// is prolonged automatically if it was before. CONFLICT with reason NO_NOTICE, ENDED when the
+    /// last day in force has passed, AGREED_END_UNKNOWN when the notice came with imported history
+    /// and `endsOn` is needed, NOT_A_MEMBER or ACTIVITY_ENDED when the agreement would outlive its
+    /// member's membership or its activity, or OVERLAPS when it would be in force beside another
+    /// one.
     async fn agreement_notice_withdraw(
         &self,
         ctx: &Context<'_>,
@@ -118,9 +122,10 @@ impl NoticeMutation {
         Some(withdraw(ctx, input).await)
     }
 
-    /// Decides on which of two days an agreement ends by notice: the one that the counterparty was told, or that of the present rule.
-    /// CONFLICT with reason NOTHING_TO_DECIDE for an agreement that is not among `agreementNoticeEnds`, or the reasons of
-    /// `agreementNoticeWithdraw` for a later day.
+    /// Decides on which of two days an agreement ends by notice: the one that the counterparty was
+    /// told, or that of the present rule. CONFLICT with reason NOTHING_TO_DECIDE for an agreement
+    /// that is not among `agreementNoticeEnds`, or the reasons of `agreementNoticeWithdraw` for a
+    /// later day.
     async fn agreement_notice_end_decide(
         &self,
         ctx: &Context<'_>,
@@ -130,21 +135,38 @@ impl NoticeMutation {
     }
 }
 
-async fn withdraw(ctx: &Context<'_>, input: AgreementNoticeWithdrawInput) -> Result<AgreementNoticeWithdrawPayload> {
+async fn withdraw(
+    ctx: &Context<'_>,
+    input: AgreementNoticeWithdrawInput,
+) -> Result<AgreementNoticeWithdrawPayload> {
     let mut faults = Faults::default();
     let agreement_id = row_id(&input.agreement_id, "agreement", "input.agreementId", &mut faults);
-    let ends_on = change(input.ends_on, "input.endsOn", &mut faults).map(|day| day.map(|day| day.0));
+    let ends_on =
+        change(input.ends_on, "input.endsOn", &mut faults).map(|day| day.map(|day| day.0));
     let withdrawal = NoticeWithdrawal { agreement_id, ends_on };
     let mutation = mutation(ctx);
-    let payload = async |()| Ok(AgreementNoticeWithdrawPayload { agreement: changed(ctx, agreement_id).await? });
-    mutation.perform(withdraw_notice::withdraw_notice(mutation.db(), viewer(ctx), withdrawal, faults), payload).await
+    let payload = async |()| {
+        Ok(AgreementNoticeWithdrawPayload { agreement: changed(ctx, agreement_id).await? })
+    };
+    mutation
+        .perform(
+            withdraw_notice::withdraw_notice(mutation.db(), viewer(ctx), withdrawal, faults),
+            payload,
+        )
+        .await
 }
 
-async fn decide(ctx: &Context<'_>, input: AgreementNoticeEndDecideInput) -> Result<AgreementNoticeEndDecidePayload> {
+async fn decide(
+    ctx: &Context<'_>,
+    input: AgreementNoticeEndDecideInput,
+) -> Result<AgreementNoticeEndDecidePayload> {
     let mut faults = Faults::default();
     let id = row_id(&input.agreement_id, "agreement", "input.agreementId", &mut faults);
     let ends_on = input.ends_on.take("input.endsOn", &mut faults).0;
     let mutation = mutation(ctx);
-    let payload = async |()| Ok(AgreementNoticeEndDecidePayload { agreement: changed(ctx, id).await? });
-    mutation.perform(notice_ends::decide(mutation.db(), viewer(ctx), id, ends_on, faults), payload).await
+    let payload =
+        async |()| Ok(AgreementNoticeEndDecidePayload { agreement: changed(ctx, id).await? });
+    mutation
+        .perform(notice_ends::decide(mutation.db(), viewer(ctx), id, ends_on, faults), payload)
+        .await
 }

@@ -33,7 +33,8 @@ pub enum TemplateDeviationReason {
     OldVersion,
     /// Its template has no published version any more.
     NoCurrentVersion,
-    /// Its parameters are not those that the current version takes: see `missingParameters` and `unknownParameters`.
+    /// Its parameters are not those that the current version takes: see `missingParameters` and
+    /// `unknownParameters`.
     Parameters,
 }
 
@@ -53,7 +54,10 @@ impl TemplateDeviation {
         Some((found, found.deviations.get(&self.0.id)?))
     }
 
-    fn one(&self, which: fn(&Deviation) -> &Option<template_version::Model>) -> Option<AgreementTemplateVersion> {
+    fn one(
+        &self,
+        which: fn(&Deviation) -> &Option<template_version::Model>,
+    ) -> Option<AgreementTemplateVersion> {
         let (found, deviation) = self.found()?;
         found.versions.get(&which(deviation).as_ref()?.id).cloned().map(AgreementTemplateVersion)
     }
@@ -68,7 +72,11 @@ impl TemplateDeviation {
 
     /// Why it is here; one at least.
     async fn reasons(&self) -> Vec<TemplateDeviationReason> {
-        self.found().into_iter().flat_map(|(_, deviation)| &deviation.reasons).map(|reason| (*reason).into()).collect()
+        self.found()
+            .into_iter()
+            .flat_map(|(_, deviation)| &deviation.reasons)
+            .map(|reason| (*reason).into())
+            .collect()
     }
 
     /// The version that it was made from; null when it was made from none.
@@ -76,12 +84,14 @@ impl TemplateDeviation {
         self.one(|deviation| &deviation.version)
     }
 
-    /// The version that it would be made from today; null when its template has none, or it was made from no template.
+    /// The version that it would be made from today; null when its template has none, or it was
+    /// made from no template.
     async fn current(&self) -> Option<AgreementTemplateVersion> {
         self.one(|deviation| &deviation.current)
     }
 
-    /// Names of the parameters that the current version needs and the agreement lacks, in the order of the form.
+    /// Names of the parameters that the current version needs and the agreement lacks, in the order
+    /// of the form.
     async fn missing_parameters(&self) -> &[String] {
         self.found().map(|(_, deviation)| deviation.missing.as_slice()).unwrap_or_default()
     }
@@ -91,14 +101,16 @@ impl TemplateDeviation {
         self.found().map(|(_, deviation)| deviation.unknown.as_slice()).unwrap_or_default()
     }
 
-    /// Names of the parameters that the agreement has otherwise than the current version would, in the order of the form: the value is of
-    /// another type than that takes or out of its bounds, or the agreement left it to a default that is another one now.
+    /// Names of the parameters that the agreement has otherwise than the current version would, in
+    /// the order of the form: the value is of another type than that takes or out of its bounds, or
+    /// the agreement left it to a default that is another one now.
     async fn differing_parameters(&self) -> &[String] {
         self.found().map(|(_, deviation)| deviation.differing.as_slice()).unwrap_or_default()
     }
 
-    /// What the text of its version and that of the current one differ in, as a unified diff of their lines: empty when only the parameters
-    /// do, null when there are not two versions to compare.
+    /// What the text of its version and that of the current one differ in, as a unified diff of
+    /// their lines: empty when only the parameters do, null when there are not two versions to
+    /// compare.
     async fn diff(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         let pair = |deviation: &Deviation| {
             let (version, current) = (deviation.version.as_ref()?, deviation.current.as_ref()?);
@@ -111,7 +123,9 @@ impl TemplateDeviation {
                 .deviations
                 .values()
                 .filter(|deviation| pair(deviation).is_some())
-                .filter_map(|deviation| Some((deviation.version.as_ref()?, deviation.current.as_ref()?)))
+                .filter_map(|deviation| {
+                    Some((deviation.version.as_ref()?, deviation.current.as_ref()?))
+                })
                 .collect();
             template_drift::diffs(database(ctx), viewer(ctx), &pairs).await
         });
@@ -145,38 +159,60 @@ pub struct ConsistencyQuery;
 
 #[Object]
 impl ConsistencyQuery {
-    /// How uniform the agreements are: those in force on the filter's `asOf` (today when left out) that are not what the template library
-    /// would make today, by number. They are on an old version, without a template, or have other parameters than the current version takes.
+    /// How uniform the agreements are: those in force on the filter's `asOf` (today when left out)
+    /// that are not what the template library would make today, by number. They are on an old
+    /// version, without a template, or have other parameters than the current version takes.
     #[graphql(directive = cost::apply("500".into()))]
     async fn template_consistency(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which agreements; all when left out")] filter: Option<AgreementFilter>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<TemplateDeviation>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
-        let (db, viewer_, args) = (database(ctx), viewer(ctx), connection::args(first, after, last, before));
-        let columns = asked::<Agreement>(ctx, &[&["edges", "node", "agreement"], &["nodes", "agreement"]]);
+        let (db, viewer_, args) =
+            (database(ctx), viewer(ctx), connection::args(first, after, last, before));
+        let columns =
+            asked::<Agreement>(ctx, &[&["edges", "node", "agreement"], &["nodes", "agreement"]]);
         let columns = and(columns, agreement::Column::TemplateVersionId);
         let slice = template_drift::list(db, viewer_, &filter, &args, &columns, faults).await?;
 
-        let ways: [&[&str]; 4] =
-            [&["edges", "node", "version"], &["edges", "node", "current"], &["nodes", "version"], &["nodes", "current"]];
+        let ways: [&[&str]; 4] = [
+            &["edges", "node", "version"],
+            &["edges", "node", "current"],
+            &["nodes", "version"],
+            &["nodes", "current"],
+        ];
         let columns = asked::<AgreementTemplateVersion>(ctx, &ways);
-        let columns = and(and(columns, template_version::Column::TemplateId), template_version::Column::Version);
-        let agreements: Vec<_> = slice.rows.iter().map(|(_, row)| (row.id, row.template_version_id)).collect();
+        let columns = and(
+            and(columns, template_version::Column::TemplateId),
+            template_version::Column::Version,
+        );
+        let agreements: Vec<_> =
+            slice.rows.iter().map(|(_, row)| (row.id, row.template_version_id)).collect();
         let deviations = template_drift::deviations_of(db, viewer_, &agreements, &columns).await?;
-        let each = deviations.values().flat_map(|deviation| [&deviation.version, &deviation.current]).flatten();
+        let each = deviations
+            .values()
+            .flat_map(|deviation| [&deviation.version, &deviation.current])
+            .flatten();
         let versions: HashMap<_, _> = each.map(|version| (version.id, version.clone())).collect();
-        let versions = Handle::each(versions.into_values().collect()).into_iter().map(|version| (version.id, version)).collect();
+        let versions = Handle::each(versions.into_values().collect())
+            .into_iter()
+            .map(|version| (version.id, version))
+            .collect();
 
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
-            Box::pin(async move { template_drift::count(database(ctx), viewer(ctx), &filter).await })
+            Box::pin(
+                async move { template_drift::count(database(ctx), viewer(ctx), &filter).await },
+            )
         });
         Ok(Connection::telling(slice, Found { deviations, versions }, count))
     }

@@ -84,14 +84,23 @@ impl AgreementDeadline {
         (self.deadline.on - self.as_of).num_days()
     }
 
-    /// The acknowledgement that silences it for now; null when there is none, and for a MEMBER, to whom the network's own notes are not shown.
+    /// The acknowledgement that silences it for now; null when there is none, and for a MEMBER, to
+    /// whom the network's own notes are not shown.
     async fn acknowledged(&self, ctx: &Context<'_>) -> Option<Result<Acknowledgement>> {
         let found = self.agreement.load(ctx, "", async {
-            let rows = deadlines::acknowledgements_of(database(ctx), viewer(ctx), &ids(&self.agreement), self.as_of).await?;
+            let rows = deadlines::acknowledgements_of(
+                database(ctx),
+                viewer(ctx),
+                &ids(&self.agreement),
+                self.as_of,
+            )
+            .await?;
             Ok(grouped(rows, |row| row.agreement_id))
         });
         match found.await {
-            Ok(found) => found.get(&self.agreement.id)?.first().cloned().map(Acknowledgement).map(Ok),
+            Ok(found) => {
+                found.get(&self.agreement.id)?.first().cloned().map(Acknowledgement).map(Ok)
+            }
             Err(error) => Some(Err(error)),
         }
     }
@@ -171,7 +180,8 @@ impl AgreementFee {
         self.basis
     }
 
-    /// The sum: a year's, a participant's or, for ONE_OFF, the whole; null when it is reckoned per mille.
+    /// The sum: a year's, a participant's or, for ONE_OFF, the whole; null when it is reckoned per
+    /// mille.
     async fn amount(&self) -> Option<Money> {
         self.agreement.fee_amount.map(Into::into)
     }
@@ -193,7 +203,9 @@ impl AgreementFee {
 
     /// The allocation (tilldelning) that the rate is of; null unless it is reckoned per mille.
     async fn allocation_basis(&self) -> Option<AllocationBasis> {
-        self.agreement.fee_per_mille.map(|_| self.agreement.fee_allocation_basis.unwrap_or_default().into())
+        self.agreement
+            .fee_per_mille
+            .map(|_| self.agreement.fee_allocation_basis.unwrap_or_default().into())
     }
 
     /// How it is taxed.
@@ -201,19 +213,35 @@ impl AgreementFee {
         self.vat_rate
     }
 
-    /// Fee of one year, before VAT; a year that the term covers only in part is prorated by the months on whose first day the agreement
-    /// is in force, after the cap and the minimum have been put on the whole year's fee. ONE_OFF falls whole in
-    /// the year that the term starts, and PER_PARTICIPANT is zero, since nobody knows yet how many there will be. CONFLICT
-    /// `NO_ALLOCATION` when it is reckoned per mille of an allocation that is not known, or that you may not see.
-    async fn amount_for(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Result<Money> {
+    /// Fee of one year, before VAT; a year that the term covers only in part is prorated by the
+    /// months on whose first day the agreement is in force, after the cap and the minimum have been
+    /// put on the whole year's fee. ONE_OFF falls whole in the year that the term starts, and
+    /// PER_PARTICIPANT is zero, since nobody knows yet how many there will be. CONFLICT
+    /// `NO_ALLOCATION` when it is reckoned per mille of an allocation that is not known, or that
+    /// you may not see.
+    async fn amount_for(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year")] year: i32,
+    ) -> Result<Money> {
         let mut faults = Faults::default();
         faults.expect(fees::amounts::YEARS.contains(&year), "year", "must be 1900 to 2999");
         faults.finish()?;
-        let amounts = self.agreement.load(ctx, "", fees::amounts_of(database(ctx), viewer(ctx), self.agreement.siblings(), year)).await?;
+        let amounts = self
+            .agreement
+            .load(
+                ctx,
+                "",
+                fees::amounts_of(database(ctx), viewer(ctx), self.agreement.siblings(), year),
+            )
+            .await?;
         let amount = amounts.get(&self.agreement.id).copied().map(Money);
         amount.ok_or_else(|| {
             let of = fees::describe(self.agreement.fee_allocation_basis.unwrap_or_default());
-            Error::conflict("NO_ALLOCATION", format!("the fee is per mille of the allocation {of}, and none of {year} is known"))
+            Error::conflict(
+                "NO_ALLOCATION",
+                format!("the fee is per mille of the allocation {of}, and none of {year} is known"),
+            )
         })
     }
 }

@@ -50,8 +50,9 @@ impl Refund {
         Date(self.0.dated_on)
     }
 
-    /// Day in the books: revenue, receivables and vouchers go by it. It is another than `paidOn` when the period of that day was closed, or when a
-    /// row of the bank's file was recorded again after a reversal.
+    /// Day in the books: revenue, receivables and vouchers go by it. It is another than `paidOn`
+    /// when the period of that day was closed, or when a row of the bank's file was recorded again
+    /// after a reversal.
     async fn booked_on(&self) -> Date {
         Date(self.0.day_in_books())
     }
@@ -98,8 +99,8 @@ impl WriteOff {
         Date(self.0.dated_on)
     }
 
-    /// Day in the books: receivables and vouchers go by it. It is another than `writtenOffOn` when the period of that day was closed, or what was paid
-    /// is booked later.
+    /// Day in the books: receivables and vouchers go by it. It is another than `writtenOffOn` when
+    /// the period of that day was closed, or what was paid is booked later.
     async fn booked_on(&self) -> Date {
         Date(self.0.day_in_books())
     }
@@ -109,7 +110,8 @@ impl WriteOff {
         self.0.amount.into()
     }
 
-    /// The id of the write-off that this one reverses, since the difference has changed; null: this is a write-off.
+    /// The id of the write-off that this one reverses, since the difference has changed; null: this
+    /// is a write-off.
     async fn reverses(&self) -> Option<ID> {
         self.0.reverses_id.map(|id| node_id("adjustment", id))
     }
@@ -127,11 +129,14 @@ pub struct RefundRecordInput {
     invoice: ID,
     /// Day in the bank, on which it was overpaid already; left out together with `bankPayment`.
     paid_on: Option<Given<Date>>,
-    /// Amount paid back, above zero and at most what is overpaid; left out together with `bankPayment`.
+    /// Amount paid back, above zero and at most what is overpaid; left out together with
+    /// `bankPayment`.
     amount: Option<Given<Money>>,
-    /// The bank's own reference: the same one twice on an invoice is the same refund; left out together with `bankPayment`.
+    /// The bank's own reference: the same one twice on an invoice is the same refund; left out
+    /// together with `bankPayment`.
     reference: Option<String>,
-    /// The outgoing row of the bank's file that tells of it: its day, amount and reference are those of the refund.
+    /// The outgoing row of the bank's file that tells of it: its day, amount and reference are
+    /// those of the refund.
     bank_payment: Option<ID>,
 }
 
@@ -147,7 +152,8 @@ pub struct RefundRecordPayload {
 pub struct RefundReverseInput {
     /// The refund.
     refund: ID,
-    /// The day that it counts from; from the day of the refund to today, which it is when left out, and none of a closed period.
+    /// The day that it counts from; from the day of the refund to today, which it is when left out,
+    /// and none of a closed period.
     reversed_on: Option<Given<Date>>,
     /// Reason, in one line.
     reason: String,
@@ -165,7 +171,8 @@ pub struct RefundReversePayload {
 pub struct InvoiceWriteOffInput {
     /// The invoice; less than a krona of it is missing or overpaid.
     invoice: ID,
-    /// The day that it counts from; from that of the last payment to today, which it is when left out, and none of a closed period.
+    /// The day that it counts from; from that of the last payment to today, which it is when left
+    /// out, and none of a closed period.
     written_off_on: Option<Given<Date>>,
     /// Reason, in one line.
     reason: String,
@@ -184,11 +191,13 @@ pub struct AdjustmentMutation;
 
 #[Object]
 impl AdjustmentMutation {
-    /// Records that what was paid too much of an invoice was paid back: `overpaid` ends, and nothing changes of earlier days. With `bankPayment`,
-    /// an outgoing row of the bank's file is matched with the invoice.
+    /// Records that what was paid too much of an invoice was paid back: `overpaid` ends, and
+    /// nothing changes of earlier days. With `bankPayment`, an outgoing row of the bank's file is
+    /// matched with the invoice.
     ///
-    /// CONFLICT with reason NOT_OVERPAID, REFUND_DIFFERS when the invoice has a refund with this reference of another day or amount,
-    /// REFUND_REVERSED when that was reversed, or NOT_OUTGOING, SET_ASIDE or DUPLICATE for a bank payment that can't be one.
+    /// CONFLICT with reason NOT_OVERPAID, REFUND_DIFFERS when the invoice has a refund with this
+    /// reference of another day or amount, REFUND_REVERSED when that was reversed, or NOT_OUTGOING,
+    /// SET_ASIDE or DUPLICATE for a bank payment that can't be one.
     async fn refund_record(
         &self,
         ctx: &Context<'_>,
@@ -197,11 +206,11 @@ impl AdjustmentMutation {
         Some(record(ctx, input).await)
     }
 
-    /// Reverses a refund that was recorded by mistake or came back, on a day of its own. The row of the bank's file waits again, and can be
-    /// recorded again.
+    /// Reverses a refund that was recorded by mistake or came back, on a day of its own. The row of
+    /// the bank's file waits again, and can be recorded again.
     ///
-    /// CONFLICT with reason REFUND_REVERSED when that is done, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED when `reversedOn` is in a closed
-    /// period.
+    /// CONFLICT with reason REFUND_REVERSED when that is done, IS_REVERSAL for a reversal itself,
+    /// or PERIOD_CLOSED when `reversedOn` is in a closed period.
     async fn refund_reverse(
         &self,
         ctx: &Context<'_>,
@@ -210,11 +219,13 @@ impl AdjustmentMutation {
         Some(reverse(ctx, input).await)
     }
 
-    /// Writes off all of the difference between an invoice and what covers it, when it is less than a krona: what is still owed, or what is overpaid
-    /// (öresutjämning, account 3740). Differences up to `network.payments.write_off_limit` are written off automatically when a payment comes in.
+    /// Writes off all of the difference between an invoice and what covers it, when it is less than
+    /// a krona: what is still owed, or what is overpaid (öresutjämning, account 3740). Differences
+    /// up to `network.payments.write_off_limit` are written off automatically when a payment comes
+    /// in.
     ///
-    /// CONFLICT with reason NOTHING_TO_WRITE_OFF, BEYOND_LIMIT for a difference of a krona or more, or PERIOD_CLOSED when `writtenOffOn` is in a
-    /// closed period.
+    /// CONFLICT with reason NOTHING_TO_WRITE_OFF, BEYOND_LIMIT for a difference of a krona or more,
+    /// or PERIOD_CLOSED when `writtenOffOn` is in a closed period.
     async fn invoice_write_off(
         &self,
         ctx: &Context<'_>,
@@ -231,7 +242,9 @@ async fn record(ctx: &Context<'_>, input: RefundRecordInput) -> Result<RefundRec
         paid_on: take(input.paid_on, "input.paidOn", &mut faults).map(|day| day.0),
         amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
         reference: input.reference,
-        bank_payment: input.bank_payment.map(|id| row_id(&id, "bank_payment", "input.bankPayment", &mut faults)),
+        bank_payment: input
+            .bank_payment
+            .map(|id| row_id(&id, "bank_payment", "input.bankPayment", &mut faults)),
     };
     let (id, limit) = (new.invoice, network(ctx).payments.write_off_limit);
     let mutation = mutation(ctx);
@@ -249,18 +262,26 @@ async fn reverse(ctx: &Context<'_>, input: RefundReverseInput) -> Result<RefundR
     let limit = network(ctx).payments.write_off_limit;
     let mutation = mutation(ctx);
     let payload = async |id| Ok(RefundReversePayload { invoice: changed(ctx, id).await? });
-    mutation.perform(refunds::reverse(mutation.db(), viewer(ctx), limit, new, faults), payload).await
+    mutation
+        .perform(refunds::reverse(mutation.db(), viewer(ctx), limit, new, faults), payload)
+        .await
 }
 
-async fn write_off(ctx: &Context<'_>, input: InvoiceWriteOffInput) -> Result<InvoiceWriteOffPayload> {
+async fn write_off(
+    ctx: &Context<'_>,
+    input: InvoiceWriteOffInput,
+) -> Result<InvoiceWriteOffPayload> {
     let mut faults = Faults::default();
     let new = NewWriteOff {
         invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-        written_off_on: take(input.written_off_on, "input.writtenOffOn", &mut faults).map(|day| day.0),
+        written_off_on: take(input.written_off_on, "input.writtenOffOn", &mut faults)
+            .map(|day| day.0),
         reason: input.reason,
     };
     let id = new.invoice;
     let mutation = mutation(ctx);
     let payload = async |()| Ok(InvoiceWriteOffPayload { invoice: changed(ctx, id).await? });
-    mutation.perform(small_differences::write_off(mutation.db(), viewer(ctx), new, faults), payload).await
+    mutation
+        .perform(small_differences::write_off(mutation.db(), viewer(ctx), new, faults), payload)
+        .await
 }

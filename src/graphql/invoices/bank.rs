@@ -1,4 +1,5 @@
-//! Payments of the bank's files as the API tells of them, and how those are handled that could not be matched by themselves.
+//! Payments of the bank's files as the API tells of them, and how those are handled that could not
+//! be matched by themselves.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -47,7 +48,8 @@ pub enum BankPaymentState {
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::BankFinding")]
 pub enum BankFinding {
-    /// Its OCR reference is that of one invoice. One that stands in its text counts only when exactly this sum was to be paid.
+    /// Its OCR reference is that of one invoice. One that stands in its text counts only when
+    /// exactly this sum was to be paid.
     Ocr,
     /// Its text names one invoice by its number, and exactly this sum was to be paid of it.
     Number,
@@ -57,22 +59,27 @@ pub enum BankFinding {
     NoReference,
     /// What it says is no invoice's reference or number.
     UnknownReference,
-    /// What it says may mean one invoice or another, or somebody else than the buyer paid, or several payments of the invoice that were
-    /// recorded by hand may be it, or it may be of the same money as a bank payment of another file (`possibleDuplicates`).
+    /// What it says may mean one invoice or another, or somebody else than the buyer paid, or
+    /// several payments of the invoice that were recorded by hand may be it, or it may be of the
+    /// same money as a bank payment of another file (`possibleDuplicates`).
     Ambiguous,
     /// It names invoices, but the sums don't come out.
     AmountDiffers,
-    /// It names an invoice that was issued after it came; matched by hand, it counts from the day of issue.
+    /// It names an invoice that was issued after it came; matched by hand, it counts from the day
+    /// of issue.
     BeforeIssue,
     /// The bank took money back, or gave back money that was paid out: no payment of an invoice.
     NotIncoming,
-    /// The payer makes use of a credit note (avdrag), which was taken off what it pays of the credited invoice. Nothing is left to be done.
+    /// The payer makes use of a credit note (avdrag), which was taken off what it pays of the
+    /// credited invoice. Nothing is left to be done.
     CreditNote,
-    /// The payer deducts (avdrag) what is no credit note of an invoice that it pays with it. All that it pays in the same deposit waits.
+    /// The payer deducts (avdrag) what is no credit note of an invoice that it pays with it. All
+    /// that it pays in the same deposit waits.
     Deduction,
 }
 
-/// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an invoice or not.
+/// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an
+/// invoice or not.
 #[derive(Clone, Description)]
 pub struct BankPayment(pub Handle<bank_payment::Model>);
 
@@ -113,7 +120,8 @@ impl BankPayment {
         Date(self.0.booked_on)
     }
 
-    /// Day in the books: `bookedOn`, or the first open day when the file came after that day was closed (`periodClose`).
+    /// Day in the books: `bookedOn`, or the first open day when the file came after that day was
+    /// closed (`periodClose`).
     async fn posted_on(&self) -> Date {
         Date(self.0.day_in_books())
     }
@@ -173,12 +181,15 @@ impl BankPayment {
         self.0.set_aside_reason.as_deref()
     }
 
-    /// The bank payment that stands for the same money, which another file told of; null when this one counts.
+    /// The bank payment that stands for the same money, which another file told of; null when this
+    /// one counts.
     async fn duplicate_of(&self, ctx: &Context<'_>) -> Option<Result<BankPayment>> {
         let own = self.0.duplicate_of_id?;
         let found = self.0.load(ctx, "", async {
             let ids = distinct(self.0.siblings().iter().filter_map(|row| row.duplicate_of_id));
-            let rows = bank::by_ids(database(ctx), viewer(ctx), &ids, &asked::<BankPayment>(ctx, DIRECT)).await?;
+            let rows =
+                bank::by_ids(database(ctx), viewer(ctx), &ids, &asked::<BankPayment>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(Handle::each(rows), |row| row.id))
         });
         match found.await {
@@ -187,7 +198,8 @@ impl BankPayment {
         }
     }
 
-    /// The bank payments of other files that tell of the same money, in the order in which they came.
+    /// The bank payments of other files that tell of the same money, in the order in which they
+    /// came.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
         let found = self.0.load(ctx, "", async {
@@ -197,36 +209,46 @@ impl BankPayment {
         listed(ctx, found.await?.get(&Some(self.0.id)), BankPayment)
     }
 
-    /// Bank payments of other files that may be of the same money, while this one waits: mark it as a duplicate (`bankPaymentMarkDuplicate`), or
-    /// match it if it is another payment.
+    /// Bank payments of other files that may be of the same money, while this one waits: mark it as
+    /// a duplicate (`bankPaymentMarkDuplicate`), or match it if it is another payment.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
         let found = self.0.load(ctx, "", async {
             let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
-            let of_each = found.into_iter().map(|(id, possible)| (id, Handle::each(possible.bank_payments)));
+            let of_each =
+                found.into_iter().map(|(id, possible)| (id, Handle::each(possible.bank_payments)));
             Ok(of_each.collect::<HashMap<_, _>>())
         });
         listed(ctx, found.await?.get(&self.0.id), BankPayment)
     }
 
-    /// Payments of the same sum and about the same day that were recorded manually and may be of the same money, while this one waits: match it
-    /// with the invoice and `recordedPayment`, or without if it is another payment.
+    /// Payments of the same sum and about the same day that were recorded manually and may be of
+    /// the same money, while this one waits: match it with the invoice and `recordedPayment`, or
+    /// without if it is another payment.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_payments(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = asked::<Invoice>(ctx, &[&["invoice"]]);
         let found = self.0.load(ctx, "", async {
             let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
-            with_invoices(ctx, found.into_iter().map(|(id, possible)| (id, possible.payments)).collect(), &columns).await
+            with_invoices(
+                ctx,
+                found.into_iter().map(|(id, possible)| (id, possible.payments)).collect(),
+                &columns,
+            )
+            .await
         });
         listed(ctx, found.await?.get(&self.0.id), |matched| matched)
     }
 
-    /// The payments that were made of it with their invoices, and those of them that were reversed; the first one first.
+    /// The payments that were made of it with their invoices, and those of them that were reversed;
+    /// the first one first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn matches(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = asked::<Invoice>(ctx, &[&["invoice"]]);
-        let found =
-            self.0.load(ctx, "", async { with_invoices(ctx, bank::payments_of(database(ctx), &ids(&self.0)).await?, &columns).await });
+        let found = self.0.load(ctx, "", async {
+            with_invoices(ctx, bank::payments_of(database(ctx), &ids(&self.0)).await?, &columns)
+                .await
+        });
         listed(ctx, found.await?.get(&self.0.id), |matched| matched)
     }
 }
@@ -249,7 +271,10 @@ async fn with_invoices(
         let invoice = invoices.get(&payment.invoice_id)?.first()?.clone();
         Some(BankPaymentMatch { payment: Payment(payment), invoice: Invoice(invoice) })
     };
-    Ok(payments.into_iter().map(|(id, payments)| (id, payments.into_iter().filter_map(matched).collect())).collect())
+    Ok(payments
+        .into_iter()
+        .map(|(id, payments)| (id, payments.into_iter().filter_map(matched).collect()))
+        .collect())
 }
 
 /// A payment that was made of a bank payment, or may be of the same money.
@@ -316,7 +341,8 @@ impl Noun for BankPayment {
 pub struct BankPaymentFilter {
     /// Whether all of it is matched with invoices.
     matched: Option<bool>,
-    /// Whether it was set aside. With `matched: false`, `setAside: false` leaves those that wait for somebody.
+    /// Whether it was set aside. With `matched: false`, `setAside: false` leaves those that wait
+    /// for somebody.
     set_aside: Option<bool>,
     /// In the bank on this day or later.
     from: Option<Given<Date>>,
@@ -341,13 +367,16 @@ pub struct BankPaymentQuery;
 
 #[Object]
 impl BankPaymentQuery {
-    /// The payments that the bank's files told of, the latest first; empty unless you see all invoices. Files come in by the command
-    /// `samregister payments import`.
+    /// The payments that the bank's files told of, the latest first; empty unless you see all
+    /// invoices. Files come in by the command `samregister payments import`.
     async fn bank_payments(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out.")] filter: Option<BankPaymentFilter>,
-        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(
+            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
@@ -357,7 +386,14 @@ impl BankPaymentQuery {
         let args = connection::args(first, after, last, before);
         domain::page::Page::check(&args, &bank::order(), &mut faults);
         faults.finish()?;
-        let slice = bank::list(database(ctx), viewer(ctx), &filter, &args, &asked::<BankPayment>(ctx, CONNECTION)).await?;
+        let slice = bank::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &args,
+            &asked::<BankPayment>(ctx, CONNECTION),
+        )
+        .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { bank::count(database(ctx), viewer(ctx), &filter).await })
@@ -373,13 +409,15 @@ pub struct BankPaymentMatchInput {
     payment: ID,
     /// The invoice that it pays; issued, and no credit note.
     invoice: ID,
-    /// How much of it; all that is left when left out. Match the rest with another invoice by another deed.
+    /// How much of it; all that is left when left out. Match the rest with another invoice by
+    /// another deed.
     amount: Option<Given<Money>>,
-    /// Day in the books, from the bank's day to today. When left out it is the bank's day, or today for money that came in an earlier month or
-    /// that was given back by a reversal in one, so that what was reported of that month stays true. No day of a closed period.
+    /// Day in the books, from the bank's day to today. When left out it is the bank's day, or today
+    /// for money that came in an earlier month or that was given back by a reversal in one, so that
+    /// what was reported of that month stays true. No day of a closed period.
     booked_on: Option<Given<Date>>,
-    /// The payment of the invoice that somebody recorded manually of the same money: nothing is booked again. Left out, a payment of the same
-    /// day and sum is taken for it.
+    /// The payment of the invoice that somebody recorded manually of the same money: nothing is
+    /// booked again. Left out, a payment of the same day and sum is taken for it.
     recorded_payment: Option<ID>,
 }
 
@@ -417,7 +455,10 @@ pub struct BankPaymentTakeUpInput {
 
 async fn changed(ctx: &Context<'_>, id: BankPaymentId) -> Result<BankPayment> {
     let found = bank::by_ids(database(ctx), viewer(ctx), &[id], &every::<BankPayment>()).await?;
-    let row = found.into_iter().next().ok_or_else(|| Error::NotFound("there is no such bank payment".into()))?;
+    let row = found
+        .into_iter()
+        .next()
+        .ok_or_else(|| Error::NotFound("there is no such bank payment".into()))?;
     Ok(BankPayment(Handle::single(row)))
 }
 
@@ -427,13 +468,17 @@ pub struct BankPaymentMutation;
 
 #[Object]
 impl BankPaymentMutation {
-    /// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the same day, part or overpayment as it may
-    /// be; of the day of issue, when the money came before that (`BankPayment.bookedOn` keeps the bank's day). A payment of that day and sum
-    /// that somebody recorded by hand is taken for it, so that nothing is booked twice. A match is undone by `paymentReverse`.
+    /// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of
+    /// the same day, part or overpayment as it may be; of the day of issue, when the money came
+    /// before that (`BankPayment.bookedOn` keeps the bank's day). A payment of that day and sum
+    /// that somebody recorded by hand is taken for it, so that nothing is booked twice. A match is
+    /// undone by `paymentReverse`.
     ///
-    /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set aside, DUPLICATE when another stands for its
-    /// money, NOT_INCOMING when the bank took it back or the payer deducted it, or PERIOD_CLOSED when `bookedOn` is in a closed period, or
-    /// the payment that was recorded manually would change what a closed period has and is of no export batch yet.
+    /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set
+    /// aside, DUPLICATE when another stands for its money, NOT_INCOMING when the bank took it back
+    /// or the payer deducted it, or PERIOD_CLOSED when `bookedOn` is in a closed period, or the
+    /// payment that was recorded manually would change what a closed period has and is of no export
+    /// batch yet.
     async fn bank_payment_match(
         &self,
         ctx: &Context<'_>,
@@ -445,15 +490,22 @@ impl BankPaymentMutation {
             invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
             amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
             booked_on: take(input.booked_on, "input.bookedOn", &mut faults).map(|day| day.0),
-            recorded: input.recorded_payment.map(|id| row_id(&id, "payment", "input.recordedPayment", &mut faults)),
+            recorded: input
+                .recorded_payment
+                .map(|id| row_id(&id, "payment", "input.recordedPayment", &mut faults)),
         };
         let id = new.payment;
         let mutation = mutation(ctx);
-        mutation.perform(bank::match_with(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(bank::match_with(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Sets aside what is left of a bank payment, since it pays no invoice: a grant, somebody else's money that was sent back, or what the
-    /// bank took back. CONFLICT with reason ALREADY_MATCHED or SET_ASIDE.
+    /// Sets aside what is left of a bank payment, since it pays no invoice: a grant, somebody
+    /// else's money that was sent back, or what the bank took back. CONFLICT with reason
+    /// ALREADY_MATCHED or SET_ASIDE.
     async fn bank_payment_set_aside(
         &self,
         ctx: &Context<'_>,
@@ -462,14 +514,19 @@ impl BankPaymentMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Marks a bank payment that waits as one of the same money as another, which stands for it: it counts no more, and stays as the bank told it.
-    /// `bankPaymentTakeUp` undoes that.
+    /// Marks a bank payment that waits as one of the same money as another, which stands for it: it
+    /// counts no more, and stays as the bank told it. `bankPaymentTakeUp` undoes that.
     ///
-    /// CONFLICT with reason ALREADY_MATCHED when some of it is matched, DUPLICATE when one of the two is a duplicate already or stands for others, or
-    /// PERIOD_CLOSED when its own voucher is in a closed period and of no export batch yet.
+    /// CONFLICT with reason ALREADY_MATCHED when some of it is matched, DUPLICATE when one of the
+    /// two is a duplicate already or stands for others, or PERIOD_CLOSED when its own voucher is in
+    /// a closed period and of no export batch yet.
     async fn bank_payment_mark_duplicate(
         &self,
         ctx: &Context<'_>,
@@ -478,10 +535,11 @@ impl BankPaymentMutation {
         Some(mark_duplicate(ctx, input).await)
     }
 
-    /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with reason NOT_SET_ASIDE, IS_REFUND for one that
-    /// is matched as a refund (see `refundReverse`), IN_DETAILS for the total of an entry whose payments count in its place, IN_TOTAL for a
-    /// payment whose entry's total counts in its place, or PERIOD_CLOSED for a duplicate whose voucher is in a closed period and of no export
-    /// batch yet.
+    /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with
+    /// reason NOT_SET_ASIDE, IS_REFUND for one that is matched as a refund (see `refundReverse`),
+    /// IN_DETAILS for the total of an entry whose payments count in its place, IN_TOTAL for a
+    /// payment whose entry's total counts in its place, or PERIOD_CLOSED for a duplicate whose
+    /// voucher is in a closed period and of no export batch yet.
     async fn bank_payment_take_up(
         &self,
         ctx: &Context<'_>,
@@ -490,15 +548,21 @@ impl BankPaymentMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(bank::take_up(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(bank::take_up(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id))
+            .await
     }
 }
 
-async fn mark_duplicate(ctx: &Context<'_>, input: BankPaymentMarkDuplicateInput) -> Result<BankPaymentMarkDuplicatePayload> {
+async fn mark_duplicate(
+    ctx: &Context<'_>,
+    input: BankPaymentMarkDuplicateInput,
+) -> Result<BankPaymentMarkDuplicatePayload> {
     let mut faults = Faults::default();
     let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
     let of = row_id(&input.duplicate_of, "bank_payment", "input.duplicateOf", &mut faults);
     let mutation = mutation(ctx);
-    let payload = async |()| Ok(BankPaymentMarkDuplicatePayload { bank_payment: changed(ctx, id).await? });
+    let payload =
+        async |()| Ok(BankPaymentMarkDuplicatePayload { bank_payment: changed(ctx, id).await? });
     mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, faults), payload).await
 }

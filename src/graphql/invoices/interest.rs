@@ -19,7 +19,8 @@ use domain::{
 pub struct InterestInvoiceIssueInput {
     /// The invoice that was paid late, or is late.
     invoice_id: ID,
-    /// The last day to claim interest of, not after today; left out: the day on which it was settled, or today.
+    /// The last day to claim interest of, not after today; left out: the day on which it was
+    /// settled, or today.
     until: Option<Given<Date>>,
 }
 
@@ -36,10 +37,12 @@ pub struct InterestMutation;
 
 #[Object]
 impl InterestMutation {
-    /// Issues an invoice of the late interest of an invoice (ränteräkning), with its number, OCR reference, PDF and e-invoice. Interest is outside the
-    /// scope of VAT. Interest that was invoiced before, and not credited, is not claimed again.
+    /// Issues an invoice of the late interest of an invoice (ränteräkning), with its number, OCR
+    /// reference, PDF and e-invoice. Interest is outside the scope of VAT. Interest that was
+    /// invoiced before, and not credited, is not claimed again.
     ///
-    /// CONFLICT with reason DRAFT, CREDIT_NOTE, NOT_LATE, NO_INTEREST, or RATE_UNKNOWN when a reference rate is missing (`referenceRateSet`).
+    /// CONFLICT with reason DRAFT, CREDIT_NOTE, NOT_LATE, NO_INTEREST, or RATE_UNKNOWN when a
+    /// reference rate is missing (`referenceRateSet`).
     async fn interest_invoice_issue(
         &self,
         ctx: &Context<'_>,
@@ -49,11 +52,19 @@ impl InterestMutation {
     }
 }
 
-async fn issue(ctx: &Context<'_>, input: InterestInvoiceIssueInput) -> Result<InterestInvoiceIssuePayload> {
+async fn issue(
+    ctx: &Context<'_>,
+    input: InterestInvoiceIssueInput,
+) -> Result<InterestInvoiceIssuePayload> {
     let mut errors = Faults::default();
     let id = row_id(&input.invoice_id, "invoice", "input.invoiceId", &mut errors);
     let until = take(input.until, "input.until", &mut errors).map(|day| day.0);
     let mutation = mutation(ctx);
     let payload = async |id| Ok(InterestInvoiceIssuePayload { invoice: changed(ctx, id).await? });
-    mutation.perform(interest_invoices::issue(mutation.db(), viewer(ctx), network(ctx), id, until, errors), payload).await
+    mutation
+        .perform(
+            interest_invoices::issue(mutation.db(), viewer(ctx), network(ctx), id, until, errors),
+            payload,
+        )
+        .await
 }

@@ -16,7 +16,9 @@ use async_graphql::{Context, Description, Enum, ID, Object, SimpleObject};
 
 pub use self::{
     adjustments::{InvoiceDifference, Refund, WriteOff},
-    queries::{InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of},
+    queries::{
+        InvoiceBy, InvoiceFilter, InvoiceOrder, InvoiceOrderField, InvoiceQuery, invoices_of,
+    },
     rates::{RateMutation, RateQuery, ReferenceRate},
     run::InvoiceRunQuery,
     types::{InvoiceLine, Payment, Reminder, Unit, VatAmount},
@@ -34,7 +36,9 @@ use super::{
 use domain::{
     error::{Faults, Result},
     idempotency::{Warning, Warnings},
-    invoices::{self, adjustments as paid_back, amounts, claim_terms, differences, documents, lines},
+    invoices::{
+        self, adjustments as paid_back, amounts, claim_terms, differences, documents, lines,
+    },
     payments::record as paid,
     receivables::{self, Standing, interest_claims, overdue, reminders},
 };
@@ -45,7 +49,8 @@ use domain::{
 pub enum InvoiceKind {
     /// An invoice (faktura).
     Invoice,
-    /// A credit note (kreditfaktura): what it says is taken off the invoice that it credits. Its amounts are positive.
+    /// A credit note (kreditfaktura): what it says is taken off the invoice that it credits. Its
+    /// amounts are positive.
     CreditNote,
 }
 
@@ -70,9 +75,10 @@ pub enum InvoiceState {
 /// A warning about an issued invoice.
 #[derive(SimpleObject)]
 pub struct InvoiceWarning {
-    /// SUPPLY_DATE_ASSUMED: a line says that it was supplied on the day of issue, since no one gave another day. TAX_DECISION_DIFFERS: a line has
-    /// another VAT treatment than the tax decision in force on the day of issue. OVERCLAIMED: an interest invoice claims more than is owed since the
-    /// invoice was credited or paid, for the invoice and for its credit notes.
+    /// SUPPLY_DATE_ASSUMED: a line says that it was supplied on the day of issue, since no one gave
+    /// another day. TAX_DECISION_DIFFERS: a line has another VAT treatment than the tax decision in
+    /// force on the day of issue. OVERCLAIMED: an interest invoice claims more than is owed since
+    /// the invoice was credited or paid, for the invoice and for its credit notes.
     code: String,
     /// The warning in words.
     message: String,
@@ -99,12 +105,14 @@ impl Invoice {
         self.0.number.as_deref()
     }
 
-    /// The reference that it is paid with (OCR-nummer), its check digits included; null when it has none.
+    /// The reference that it is paid with (OCR-nummer), its check digits included; null when it has
+    /// none.
     async fn ocr(&self) -> Option<&str> {
         self.0.ocr.as_deref()
     }
 
-    /// Where it is in its life, derived from the dates of issue, payment and crediting; never a stored flag that a job has to flip.
+    /// Where it is in its life, derived from the dates of issue, payment and crediting; never a
+    /// stored flag that a job has to flip.
     async fn state(
         &self,
         ctx: &Context<'_>,
@@ -128,8 +136,9 @@ impl Invoice {
         self.0.due_on.map(Date)
     }
 
-    /// The day by which it must be paid: `dueOn` or, when that is a Saturday, a Sunday, a public holiday or Midsummer's, Christmas or New
-    /// Year's Eve, the next banking day. A payment on it is in time; `daysLate`, `interest` and OVERDUE count from it. Null as `dueOn`.
+    /// The day by which it must be paid: `dueOn` or, when that is a Saturday, a Sunday, a public
+    /// holiday or Midsummer's, Christmas or New Year's Eve, the next banking day. A payment on it
+    /// is in time; `daysLate`, `interest` and OVERDUE count from it. Null as `dueOn`.
     async fn payable_until(&self) -> Option<Date> {
         claim_terms::payable_until(&self.0).map(Date)
     }
@@ -162,7 +171,10 @@ impl Invoice {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn vat_breakdown(&self, ctx: &Context<'_>) -> Result<Vec<VatAmount>> {
         if let Some(planned) = self.0.told::<run::Planned>() {
-            return Ok(amounts::by_rate(planned.of(self.0.id)).into_iter().map(VatAmount).collect());
+            return Ok(amounts::by_rate(planned.of(self.0.id))
+                .into_iter()
+                .map(VatAmount)
+                .collect());
         }
         let found = self.0.load(ctx, "", lines::vat_of(database(ctx), &ids(&self.0))).await?;
         listed(ctx, found.get(&self.0.id), VatAmount)
@@ -182,7 +194,10 @@ impl Invoice {
     async fn paid(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those with a day in the books up to and including this day; all when left out.")] as_of: Option<Given<Date>>,
+        #[graphql(
+            desc = "Only those with a day in the books up to and including this day; all when left out."
+        )]
+        as_of: Option<Given<Date>>,
     ) -> Result<Money> {
         let standing = self.standing(ctx, as_of).await?;
         Ok(standing.map_or(self.0.paid, |standing| standing.paid).into())
@@ -192,40 +207,49 @@ impl Invoice {
     async fn credited(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those issued on this day or before; all when left out.")] as_of: Option<Given<Date>>,
+        #[graphql(desc = "Only those issued on this day or before; all when left out.")]
+        as_of: Option<Given<Date>>,
     ) -> Result<Money> {
         let standing = self.standing(ctx, as_of).await?;
         Ok(standing.map_or(self.0.credited, |standing| standing.credited).into())
     }
 
-    /// Sum that was written off of it (`writeOffs`); below zero for an overpayment of öre that is kept.
+    /// Sum that was written off of it (`writeOffs`); below zero for an overpayment of öre that is
+    /// kept.
     async fn written_off(&self) -> Money {
         self.0.written_off.into()
     }
 
-    /// Sum that is still to be paid: the total without what was paid, credited and written off, never below zero. Zero for a credit note.
+    /// Sum that is still to be paid: the total without what was paid, credited and written off,
+    /// never below zero. Zero for a credit note.
     async fn outstanding(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "As of this day in the books; by all that is known when left out.")] as_of: Option<Given<Date>>,
     ) -> Result<Money> {
         let standing = self.standing(ctx, as_of).await?;
-        Ok(standing.map_or_else(|| invoices::outstanding(&self.0), |standing| standing.outstanding()).into())
+        Ok(standing
+            .map_or_else(|| invoices::outstanding(&self.0), |standing| standing.outstanding())
+            .into())
     }
 
-    /// Its balance on the account of receivables: the total and the fees of reminders, without what was paid, credited and written off. Below
-    /// zero when it is overpaid; zero for a credit note of an invoice, which is in that one's balance, and before the day of issue.
+    /// Its balance on the account of receivables: the total and the fees of reminders, without what
+    /// was paid, credited and written off. Below zero when it is overpaid; zero for a credit note
+    /// of an invoice, which is in that one's balance, and before the day of issue.
     async fn balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day in the books; today when left out.")] as_of: Option<Given<Date>>,
+        #[graphql(desc = "As of this day in the books; today when left out.")] as_of: Option<
+            Given<Date>,
+        >,
     ) -> Result<Money> {
         let today = Given::Good(Date(database(ctx).clock.today()));
         let standing = self.standing(ctx, Some(as_of.unwrap_or(today))).await?.unwrap_or_default();
         Ok(standing.balance().into())
     }
 
-    /// Difference of the paid sum from its total: overpaid, paid twice, far too much, or by öre alone; null when there is none.
+    /// Difference of the paid sum from its total: overpaid, paid twice, far too much, or by öre
+    /// alone; null when there is none.
     async fn difference(&self, ctx: &Context<'_>) -> Result<Option<InvoiceDifference>> {
         let found = self.0.load(ctx, "", async {
             let rows = paid::of_invoices(database(ctx), &ids(&self.0)).await?;
@@ -236,7 +260,8 @@ impl Invoice {
         Ok(differences::of_row(&self.0, own).map(Into::into))
     }
 
-    /// Refunds of it (`refundRecord`) and their reversals, in the order in which they were recorded.
+    /// Refunds of it (`refundRecord`) and their reversals, in the order in which they were
+    /// recorded.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
         listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::Refund).await?), Refund)
@@ -248,7 +273,8 @@ impl Invoice {
         listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::WriteOff).await?), WriteOff)
     }
 
-    /// Sum that was paid, credited and written off beyond the total: to be paid back, but for what paid a reminder fee or late interest; zero for a credit note.
+    /// Sum that was paid, credited and written off beyond the total: to be paid back, but for what
+    /// paid a reminder fee or late interest; zero for a credit note.
     async fn overpaid(&self) -> Money {
         invoices::overpaid(&self.0).into()
     }
@@ -262,11 +288,14 @@ impl Invoice {
         Ok(overdue::days_late(&self.0, as_of(ctx, on)?))
     }
 
-    /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and the percentage points of the terms that
-    /// it was issued with (räntelagen 6 §), for imported history the network's own (8 unless set); simple, on what was unpaid each day up to
-    /// and including the day of payment. It runs after `payableUntil` where an agreement or the statutes said so when it was issued
-    /// (räntelagen 3 §), else after the 30th day from its issue (4 §), as for imported history. A payment that was reversed never came in. Null when it was never late
-    /// by then, and when it was on days whose reference rate is not known (see `referenceRates`).
+    /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and
+    /// the percentage points of the terms that it was issued with (räntelagen 6 §), for imported
+    /// history the network's own (8 unless set); simple, on what was unpaid each day up to and
+    /// including the day of payment. It runs after `payableUntil` where an agreement or the
+    /// statutes said so when it was issued (räntelagen 3 §), else after the 30th day from its issue
+    /// (4 §), as for imported history. A payment that was reversed never came in. Null when it was
+    /// never late by then, and when it was on days whose reference rate is not known (see
+    /// `referenceRates`).
     async fn interest(
         &self,
         ctx: &Context<'_>,
@@ -274,9 +303,12 @@ impl Invoice {
     ) -> Option<Result<Money>> {
         let found = async {
             let (on, points) = (as_of(ctx, on)?, network(ctx).invoicing.interest_points);
-            self.0.load(ctx, "", overdue::interest_of(database(ctx), self.0.siblings(), on, points)).await
+            self.0
+                .load(ctx, "", overdue::interest_of(database(ctx), self.0.siblings(), on, points))
+                .await
         };
-        let sum = found.await.map(|found| found.get(&self.0.id).and_then(|late| late.interest.known()));
+        let sum =
+            found.await.map(|found| found.get(&self.0.id).and_then(|late| late.interest.known()));
         sum.map(|sum| sum.map(Money)).transpose()
     }
 
@@ -299,7 +331,10 @@ impl Invoice {
         });
         let found = found.await?;
         let has_document = if ctx.look_ahead().field("pdfUrl").exists() {
-            self.0.load(ctx, "documents", documents::with_content(database(ctx), &ids(&self.0))).await?.contains(&self.0.id)
+            self.0
+                .load(ctx, "documents", documents::with_content(database(ctx), &ids(&self.0)))
+                .await?
+                .contains(&self.0.id)
         } else {
             false
         };
@@ -326,44 +361,60 @@ impl Invoice {
         self.0.order_reference.as_deref()
     }
 
-    /// Vår referens: whom of the network to ask (BT-41); null: none. A credit note has that of its invoice.
+    /// Vår referens: whom of the network to ask (BT-41); null: none. A credit note has that of its
+    /// invoice.
     async fn our_reference(&self) -> Option<&str> {
         self.0.our_reference.as_deref()
     }
 
-    /// Er referens: the buyer's reference (BT-10) that was given for this invoice; null: that of the buyer's billing details on the day of issue.
+    /// Er referens: the buyer's reference (BT-10) that was given for this invoice; null: that of
+    /// the buyer's billing details on the day of issue.
     async fn buyer_reference(&self) -> Option<&str> {
         self.0.buyer_reference.as_deref()
     }
 
-    /// Days from issue to the last day to pay, as the draft gives them; null: as the agreements of its lines have it, else as the settings do.
+    /// Days from issue to the last day to pay, as the draft gives them; null: as the agreements of
+    /// its lines have it, else as the settings do.
     async fn due_in_days(&self) -> Option<i32> {
         self.0.due_in_days
     }
 
-    /// What to look at: SUPPLY_DATE_ASSUMED and TAX_DECISION_DIFFERS in the answer of `invoiceIssue`, and OVERCLAIMED for those who see all
-    /// invoices; empty for others, and when there is nothing.
+    /// What to look at: SUPPLY_DATE_ASSUMED and TAX_DECISION_DIFFERS in the answer of
+    /// `invoiceIssue`, and OVERCLAIMED for those who see all invoices; empty for others, and when
+    /// there is nothing.
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceWarning>> {
-        let of_issue = self.0.told::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
+        let of_issue =
+            self.0.told::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
         let found = self.0.share("warnings".to_owned(), async {
             let as_of = (database(ctx).clock.today(), network(ctx).invoicing.interest_points);
-            interest_claims::warnings(database(ctx), viewer(ctx), ids(&self.0).into_iter().collect(), as_of).await
+            interest_claims::warnings(
+                database(ctx),
+                viewer(ctx),
+                ids(&self.0).into_iter().collect(),
+                as_of,
+            )
+            .await
         });
         let found = found.await?;
         let of_interest = found.get(&self.0.id).into_iter().flatten();
-        let of_interest = of_interest.map(|message| InvoiceWarning { code: "OVERCLAIMED".to_owned(), message: message.clone() });
-        let of_issue = of_issue.into_iter().map(|Warning { code, message }| InvoiceWarning { code, message });
+        let of_interest = of_interest.map(|message| InvoiceWarning {
+            code: "OVERCLAIMED".to_owned(),
+            message: message.clone(),
+        });
+        let of_issue =
+            of_issue.into_iter().map(|Warning { code, message }| InvoiceWarning { code, message });
         Ok(of_issue.chain(of_interest).collect())
     }
 
-    /// A link to the PDF/A file with the e-invoice in it, valid with the viewer's token; null for a draft and for imported history, of
-    /// which the register has no document.
+    /// A link to the PDF/A file with the e-invoice in it, valid with the viewer's token; null for a
+    /// draft and for imported history, of which the register has no document.
     async fn pdf_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.url(ctx, "pdf").await.transpose()
     }
 
-    /// A link to the e-invoice, Peppol BIS Billing 3 (UBL), valid with the viewer's token; null as `pdfUrl`.
+    /// A link to the e-invoice, Peppol BIS Billing 3 (UBL), valid with the viewer's token; null as
+    /// `pdfUrl`.
     async fn peppol_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.url(ctx, "xml").await.transpose()
     }
@@ -378,7 +429,9 @@ impl Invoice {
     async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         let columns = and(asked::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
         let found = self.0.load(ctx, "", async {
-            let rows = invoices::credit_notes_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            let rows =
+                invoices::credit_notes_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
+                    .await?;
             Ok(grouped(Handle::each(rows), |row| row.credits_id))
         });
         listed(ctx, found.await?.get(&Some(self.0.id)), Invoice)
@@ -386,18 +439,34 @@ impl Invoice {
 }
 
 impl Invoice {
-    /// Returns its sums as of a day in the books; nothing of it before the day of issue. Null without a day.
-    async fn standing(&self, ctx: &Context<'_>, as_of: Option<Given<Date>>) -> Result<Option<Standing>> {
+    /// Returns its sums as of a day in the books; nothing of it before the day of issue. Null
+    /// without a day.
+    async fn standing(
+        &self,
+        ctx: &Context<'_>,
+        as_of: Option<Given<Date>>,
+    ) -> Result<Option<Standing>> {
         let mut faults = Faults::default();
         let as_of = take(as_of, "asOf", &mut faults);
         faults.finish()?;
         let Some(Date(as_of)) = as_of else { return Ok(None) };
-        let found = self.0.load(ctx, "standing", receivables::of_invoices(database(ctx), viewer(ctx), &ids(&self.0), as_of)).await?;
+        let found = self
+            .0
+            .load(
+                ctx,
+                "standing",
+                receivables::of_invoices(database(ctx), viewer(ctx), &ids(&self.0), as_of),
+            )
+            .await?;
         Ok(Some(found.get(&self.0.id).cloned().unwrap_or_default()))
     }
 
     /// Its adjustments of a kind.
-    async fn adjustments(&self, ctx: &Context<'_>, kind: AdjustmentKind) -> Result<Vec<adjustment::Model>> {
+    async fn adjustments(
+        &self,
+        ctx: &Context<'_>,
+        kind: AdjustmentKind,
+    ) -> Result<Vec<adjustment::Model>> {
         let found = self.0.share("adjustments".to_owned(), async {
             paid_back::of_invoices(database(ctx).read(), ids(&self.0).into_iter().collect()).await
         });
@@ -407,11 +476,17 @@ impl Invoice {
     }
 
     /// Another invoice that a row names.
-    async fn other(&self, ctx: &Context<'_>, of: fn(&invoice::Model) -> Option<InvoiceId>) -> Option<Result<Self>> {
+    async fn other(
+        &self,
+        ctx: &Context<'_>,
+        of: fn(&invoice::Model) -> Option<InvoiceId>,
+    ) -> Option<Result<Self>> {
         let own = of(&self.0)?;
         let found = self.0.load(ctx, "", async {
             let ids = distinct(self.0.siblings().iter().filter_map(of));
-            let rows = invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Self>(ctx, DIRECT)).await?;
+            let rows =
+                invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Self>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(Handle::each(rows), |row| row.id))
         });
         match found.await {
@@ -422,8 +497,11 @@ impl Invoice {
 
     /// Where a file of it is, when there is one.
     async fn url(&self, ctx: &Context<'_>, ending: &str) -> Result<Option<String>> {
-        let found = self.0.load(ctx, "", documents::with_content(database(ctx), &ids(&self.0))).await?;
-        Ok(found.contains(&self.0.id).then(|| format!("/files/invoices/{}.{ending}", node_id("invoice", self.0.id).as_str())))
+        let found =
+            self.0.load(ctx, "", documents::with_content(database(ctx), &ids(&self.0))).await?;
+        Ok(found.contains(&self.0.id).then(|| {
+            format!("/files/invoices/{}.{ending}", node_id("invoice", self.0.id).as_str())
+        }))
     }
 }
 

@@ -45,11 +45,12 @@ pub struct InvoiceLineInput {
     activity: Option<ID>,
     /// The agreement behind it, which must be with the buyer and one that you may see.
     agreement: Option<ID>,
-    /// The day of supply, when it was one day; not together with a period. A line that charges VAT and has neither, nor has the invoice, gets the day of
-    /// issue when it is issued, with a warning.
+    /// The day of supply, when it was one day; not together with a period. A line that charges VAT
+    /// and has neither, nor has the invoice, gets the day of issue when it is issued, with a
+    /// warning.
     supplied_on: Option<Given<Date>>,
-    /// First day that it covers. A line that names an agreement and a period within one year is that year's special fee: an invoice run
-    /// does not invoice it again.
+    /// First day that it covers. A line that names an agreement and a period within one year is
+    /// that year's special fee: an invoice run does not invoice it again.
     period_from: Option<Given<Date>>,
     /// Last day that it covers; given together with `periodFrom`.
     period_to: Option<Given<Date>>,
@@ -61,16 +62,19 @@ pub struct InvoiceLineInput {
     unit: Unit,
     /// The price of one, without VAT; negative for a deduction.
     unit_price: Given<Money>,
-    /// How it is taxed, not ZERO. OUTSIDE_SCOPE can't stand on the same invoice as the others. Left out: as the agreement says, else as the network's tax
-    /// decision (`taxDecisionRecord`) or the prices of the activity do, or those of the member's fee that the description names; CONFLICT with reason
-    /// VAT_UNDECIDED when none of them says it.
+    /// How it is taxed, not ZERO. OUTSIDE_SCOPE can't stand on the same invoice as the others. Left
+    /// out: as the agreement says, else as the network's tax decision (`taxDecisionRecord`) or the
+    /// prices of the activity do, or those of the member's fee that the description names; CONFLICT
+    /// with reason VAT_UNDECIDED when none of them says it.
     vat_rate: Option<VatRate>,
-    /// The reason of the exemption, as the buyer reads it (BT-120); for EXEMPT alone. Left out: that of the tax decision, else of the settings.
+    /// The reason of the exemption, as the buyer reads it (BT-120); for EXEMPT alone. Left out:
+    /// that of the tax decision, else of the settings.
     exemption_reason: Option<String>,
-    /// The reason's code of the list VATEX (BT-121), as `VATEX-EU-132-1I`; given together with `exemptionReason`.
+    /// The reason's code of the list VATEX (BT-121), as `VATEX-EU-132-1I`; given together with
+    /// `exemptionReason`.
     exemption_code: Option<String>,
-    /// Revenue account (konto) of four digits, none that the settings use for receivables, bank, observation, VAT or rounding; left out, as the
-    /// settings have it.
+    /// Revenue account (konto) of four digits, none that the settings use for receivables, bank,
+    /// observation, VAT or rounding; left out, as the settings have it.
     account: Option<String>,
 }
 
@@ -80,7 +84,9 @@ fn lines(given: Vec<InvoiceLineInput>, faults: &mut Faults) -> Vec<NewLine> {
         NewLine {
             description: line.description,
             activity: line.activity.map(|id| row_id(&id, "activity", &path("activity"), faults)),
-            agreement: line.agreement.map(|id| row_id(&id, "agreement", &path("agreement"), faults)),
+            agreement: line
+                .agreement
+                .map(|id| row_id(&id, "agreement", &path("agreement"), faults)),
             supplied_on: take(line.supplied_on, &path("suppliedOn"), faults).map(|day| day.0),
             period_from: take(line.period_from, &path("periodFrom"), faults).map(|day| day.0),
             period_to: take(line.period_to, &path("periodTo"), faults).map(|day| day.0),
@@ -112,10 +118,12 @@ pub struct InvoiceDraftInput {
     buyer: ID,
     /// What it is for, 1 to 1000 lines.
     lines: Vec<InvoiceLineInput>,
-    /// Days from issue to the last day to pay, 0 to 30; left out: as the agreements of its lines have it (`payment_days`), else as the settings
-    /// do. Fewer than 30 days take no interest before the 30th day after issue, unless an agreement or the statutes say so.
+    /// Days from issue to the last day to pay, 0 to 30; left out: as the agreements of its lines
+    /// have it (`payment_days`), else as the settings do. Fewer than 30 days take no interest
+    /// before the 30th day after issue, unless an agreement or the statutes say so.
     due_in_days: Option<i32>,
-    /// The issued invoice that this one corrects upwards; needs a `reason`. What was too much is credited instead.
+    /// The issued invoice that this one corrects upwards; needs a `reason`. What was too much is
+    /// credited instead.
     corrects: Option<ID>,
     /// What is corrected, and why; or any other word to the buyer.
     reason: Option<String>,
@@ -123,7 +131,8 @@ pub struct InvoiceDraftInput {
     order_reference: Option<String>,
     /// Vår referens: whom of the network to ask (BT-41), often a name, which `personErase` erases.
     our_reference: Option<String>,
-    /// Er referens: the buyer's reference (BT-10), as a cost center or a name; left out, that of the buyer's billing details on the day of issue.
+    /// Er referens: the buyer's reference (BT-10), as a cost center or a name; left out, that of
+    /// the buyer's billing details on the day of issue.
     buyer_reference: Option<String>,
     /// The day of supply of the lines that have neither one nor a period.
     supplied_on: Option<Given<Date>>,
@@ -163,7 +172,11 @@ pub struct InvoiceDraftUpdateInput {
 /// When an invoice's lines were supplied that say nothing of it.
 fn supplied([on, from, to]: [Option<Given<Date>>; 3], faults: &mut Faults) -> Supplied {
     let mut day = |given, path: &str| take(given, path, faults).map(|day: Date| day.0);
-    Supplied { on: day(on, "input.suppliedOn"), from: day(from, "input.periodFrom"), to: day(to, "input.periodTo") }
+    Supplied {
+        on: day(on, "input.suppliedOn"),
+        from: day(from, "input.periodFrom"),
+        to: day(to, "input.periodTo"),
+    }
 }
 
 /// A draft to be thrown away.
@@ -211,21 +224,34 @@ pub struct InvoiceMutation;
 #[Object]
 impl InvoiceMutation {
     /// Drafts an invoice. It has no number until it is issued, and its sums are as they will be.
-    async fn invoice_draft(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceDraftInput) -> Result<Invoice> {
+    async fn invoice_draft(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: InvoiceDraftInput,
+    ) -> Result<Invoice> {
         let mut faults = Faults::default();
         let new = NewInvoice {
             buyer: buyer(&input.buyer, &mut faults),
             lines: lines(input.lines, &mut faults),
             due_in_days: input.due_in_days,
-            corrects: input.corrects.map(|id| row_id(&id, "invoice", "input.corrects", &mut faults)),
+            corrects: input
+                .corrects
+                .map(|id| row_id(&id, "invoice", "input.corrects", &mut faults)),
             reason: input.reason,
             order_reference: input.order_reference,
             our_reference: input.our_reference,
             buyer_reference: input.buyer_reference,
-            supplied: supplied([input.supplied_on, input.period_from, input.period_to], &mut faults),
+            supplied: supplied(
+                [input.supplied_on, input.period_from, input.period_to],
+                &mut faults,
+            ),
         };
         let mutation = mutation(ctx);
-        mutation.perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| {
+                changed(ctx, id)
+            })
+            .await
     }
 
     /// Changes a draft. CONFLICT with reason ALREADY_ISSUED when it is none any longer.
@@ -244,13 +270,22 @@ impl InvoiceMutation {
             order_reference: plain_change(input.order_reference),
             our_reference: plain_change(input.our_reference),
             buyer_reference: plain_change(input.buyer_reference),
-            supplied: supplied([input.supplied_on, input.period_from, input.period_to], &mut faults),
+            supplied: supplied(
+                [input.supplied_on, input.period_from, input.period_to],
+                &mut faults,
+            ),
         };
         let mutation = mutation(ctx);
-        mutation.perform(draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(
+                draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults),
+                |()| changed(ctx, id),
+            )
+            .await
     }
 
-    /// Throws a draft away, and answers what it was; the audit trail keeps it. CONFLICT with reason ALREADY_ISSUED.
+    /// Throws a draft away, and answers what it was; the audit trail keeps it. CONFLICT with reason
+    /// ALREADY_ISSUED.
     async fn invoice_draft_discard(
         &self,
         ctx: &Context<'_>,
@@ -263,44 +298,72 @@ impl InvoiceMutation {
         mutation.perform(draft::discard(mutation.db(), viewer(ctx), id, faults), payload).await
     }
 
-    /// Issues a draft: it gets the next number of its series and the reference that it is paid with (OCR), and never changes again.
-    /// INVALID names all that it needs and the register lacks, of the buyer (`buyer.…`) and of the network's settings (`network.…`).
-    /// CONFLICT with reason ALREADY_ISSUED, CREDIT_NOTE or OCR_TAKEN. `warnings` names lines that got the day of issue as their day of supply, and
-    /// lines with another VAT treatment than the tax decision in force.
-    async fn invoice_issue(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceIssueInput) -> Result<Invoice> {
+    /// Issues a draft: it gets the next number of its series and the reference that it is paid with
+    /// (OCR), and never changes again. INVALID names all that it needs and the register lacks, of
+    /// the buyer (`buyer.…`) and of the network's settings (`network.…`). CONFLICT with reason
+    /// ALREADY_ISSUED, CREDIT_NOTE or OCR_TAKEN. `warnings` names lines that got the day of issue
+    /// as their day of supply, and lines with another VAT treatment than the tax decision in force.
+    async fn invoice_issue(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: InvoiceIssueInput,
+    ) -> Result<Invoice> {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
         let issued_on = take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0);
         let mutation = mutation(ctx);
         mutation
-            .perform(issue::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, faults), |warnings| issued(ctx, id, warnings))
+            .perform(
+                issue::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, faults),
+                |warnings| issued(ctx, id, warnings),
+            )
             .await
     }
 
-    /// Credits an issued invoice, all that is left of it or some of its lines, and answers the credit note, which has a number of its
-    /// own series. It may be done several times, never beyond the invoice. CONFLICT with reason NOT_ISSUED, CREDIT_NOTE, NOTHING_LEFT or
+    /// Credits an issued invoice, all that is left of it or some of its lines, and answers the
+    /// credit note, which has a number of its own series. It may be done several times, never
+    /// beyond the invoice. CONFLICT with reason NOT_ISSUED, CREDIT_NOTE, NOTHING_LEFT or
     /// BEYOND_INVOICE.
-    async fn invoice_credit(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceCreditInput) -> Result<Invoice> {
+    async fn invoice_credit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: InvoiceCreditInput,
+    ) -> Result<Invoice> {
         let mut faults = Faults::default();
         let line = |(place, line): (usize, InvoiceCreditLineInput), faults: &mut Faults| {
             let path = |field: &str| format!("input.lines.{place}.{field}");
-            (row_id(&line.line, "invoice_line", &path("line"), faults), line.amount.take(&path("amount"), faults).0)
+            (
+                row_id(&line.line, "invoice_line", &path("line"), faults),
+                line.amount.take(&path("amount"), faults).0,
+            )
         };
         let new = NewCredit {
             invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-            lines: input.lines.map(|given| given.into_iter().enumerate().map(|given| line(given, &mut faults)).collect()),
+            lines: input.lines.map(|given| {
+                given.into_iter().enumerate().map(|given| line(given, &mut faults)).collect()
+            }),
             reason: input.reason,
             issued_on: take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0),
         };
         let mutation = mutation(ctx);
-        mutation.perform(credit::credit(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(credit::credit(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Invoices a year's special fees of every agreement of an activity, or a year's fee of every member, all at once; running it again
-    /// issues only what is new. When somebody can't be invoiced it issues nothing and says whom and why, unless `skipProblems`.
-    /// CONFLICT with reason NO_FEE_RULE when members' fees have no rule for the year, VAT_UNDECIDED when no tax decision says how they are taxed. It may take seconds, in which nobody else writes.
+    /// Invoices a year's special fees of every agreement of an activity, or a year's fee of every
+    /// member, all at once; running it again issues only what is new. When somebody can't be
+    /// invoiced it issues nothing and says whom and why, unless `skipProblems`. CONFLICT with
+    /// reason NO_FEE_RULE when members' fees have no rule for the year, VAT_UNDECIDED when no tax
+    /// decision says how they are taxed. It may take seconds, in which nobody else writes.
     #[graphql(directive = cost::apply("20000".into()))]
-    async fn invoice_run(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: run::InvoiceRunInput) -> Result<run::InvoiceRun> {
+    async fn invoice_run(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: run::InvoiceRunInput,
+    ) -> Result<run::InvoiceRun> {
         run::run(ctx, input).await
     }
 }

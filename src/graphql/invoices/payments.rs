@@ -1,4 +1,5 @@
-//! Deeds on what comes in on invoices: payments, their reversals, and reminders of what does not come in.
+//! Deeds on what comes in on invoices: payments, their reversals, and reminders of what does not
+//! come in.
 
 use ::entity::id::InvoiceId;
 use async_graphql::{Context, ID, InputObject, Object};
@@ -34,10 +35,11 @@ pub struct PaymentRecordInput {
     received_on: Given<Date>,
     /// What came in, above zero. It may be less than what is to be paid, or more.
     amount: Given<Money>,
-    /// The bank's own reference: the same one twice on an invoice is the same payment, and so is one of this day and sum that a file of the
-    /// bank told of with it.
+    /// The bank's own reference: the same one twice on an invoice is the same payment, and so is
+    /// one of this day and sum that a file of the bank told of with it.
     reference: String,
-    /// `true` if it is another payment than one of the same amount within 7 days that a file of the bank told of.
+    /// `true` if it is another payment than one of the same amount within 7 days that a file of the
+    /// bank told of.
     #[graphql(default)]
     is_another: bool,
 }
@@ -47,7 +49,8 @@ pub struct PaymentRecordInput {
 pub struct PaymentReverseInput {
     /// The payment.
     payment: ID,
-    /// The day that it counts from; from the day of the payment to today, which it is when left out, and none of a closed period.
+    /// The day that it counts from; from the day of the payment to today, which it is when left
+    /// out, and none of a closed period.
     reversed_on: Option<Given<Date>>,
     /// Why.
     reason: String,
@@ -68,14 +71,19 @@ pub struct PaymentMutation;
 
 #[Object]
 impl PaymentMutation {
-    /// Records a payment of an invoice. It is shared out over the lines pro rata to the öre, so that what came in by activity is always
-    /// what came in; what is beyond the total is kept as `Invoice.overpaid`. A difference of less than a krona is written off
+    /// Records a payment of an invoice. It is shared out over the lines pro rata to the öre, so
+    /// that what came in by activity is always what came in; what is beyond the total is kept as
+    /// `Invoice.overpaid`. A difference of less than a krona is written off
     /// (`network.payments.write_off_limit`). The same again changes nothing.
     ///
-    /// CONFLICT with reason PAYMENT_DIFFERS when the invoice has a payment with this reference of another day or sum, or
-    /// PAYMENT_REVERSED when that was reversed, or POSSIBLE_DUPLICATE when a file of the bank told of a payment of the same amount within 7 days
-    /// (see `isAnother`).
-    async fn payment_record(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: PaymentRecordInput) -> Result<Invoice> {
+    /// CONFLICT with reason PAYMENT_DIFFERS when the invoice has a payment with this reference of
+    /// another day or sum, or PAYMENT_REVERSED when that was reversed, or POSSIBLE_DUPLICATE when a
+    /// file of the bank told of a payment of the same amount within 7 days (see `isAnother`).
+    async fn payment_record(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: PaymentRecordInput,
+    ) -> Result<Invoice> {
         let mut faults = Faults::default();
         let new = NewPayment {
             invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
@@ -86,16 +94,25 @@ impl PaymentMutation {
         };
         let id = new.invoice;
         let mutation = mutation(ctx);
-        mutation.perform(record::record(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(record::record(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a payment of the same sum below zero
-    /// with a day of its own, so that nothing changes in what was booked before. A payment that came from a file of the bank is then there
-    /// to be matched again (`bankPayments`).
+    /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a
+    /// payment of the same sum below zero with a day of its own, so that nothing changes in what
+    /// was booked before. A payment that came from a file of the bank is then there to be matched
+    /// again (`bankPayments`).
     ///
-    /// CONFLICT with reason PAYMENT_REVERSED when that is done, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED when `reversedOn` is in a closed
-    /// period.
-    async fn payment_reverse(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: PaymentReverseInput) -> Result<Invoice> {
+    /// CONFLICT with reason PAYMENT_REVERSED when that is done, IS_REVERSAL for a reversal itself,
+    /// or PERIOD_CLOSED when `reversedOn` is in a closed period.
+    async fn payment_reverse(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: PaymentReverseInput,
+    ) -> Result<Invoice> {
         let mut faults = Faults::default();
         let new = Reversal {
             payment: row_id(&input.payment, "payment", "input.payment", &mut faults),
@@ -103,21 +120,36 @@ impl PaymentMutation {
             reason: input.reason,
         };
         let mutation = mutation(ctx);
-        mutation.perform(record::reverse(mutation.db(), viewer(ctx), limit(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(record::reverse(mutation.db(), viewer(ctx), limit(ctx), new, faults), |id| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the reminder fee (påminnelseavgift) that was
-    /// agreed when it was issued, by an agreement or the statutes, at most 60.00 (lag 1981:739), or in its place the compensation for the delay
-    /// (förseningsersättning) of 450.00 where the settings said so; where none was agreed, of imported history, whose terms nobody knows, and
-    /// on later ones there is none. It is claimed next to the invoice, whose total never changes.
+    /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the
+    /// reminder fee (påminnelseavgift) that was agreed when it was issued, by an agreement or the
+    /// statutes, at most 60.00 (lag 1981:739), or in its place the compensation for the delay
+    /// (förseningsersättning) of 450.00 where the settings said so; where none was agreed, of
+    /// imported history, whose terms nobody knows, and on later ones there is none. It is claimed
+    /// next to the invoice, whose total never changes.
     ///
-    /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was nothing to remind of on that day, ORE_ONLY when payments
-    /// had left less than a krona, or ALREADY_REMINDED when a reminder was sent on the same day.
-    async fn invoice_remind(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: InvoiceRemindInput) -> Result<Invoice> {
+    /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was
+    /// nothing to remind of on that day, ORE_ONLY when payments had left less than a krona, or
+    /// ALREADY_REMINDED when a reminder was sent on the same day.
+    async fn invoice_remind(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: InvoiceRemindInput,
+    ) -> Result<Invoice> {
         let mut faults = Faults::default();
         let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
         let sent_on = take(input.sent_on, "input.sentOn", &mut faults).map(|day| day.0);
         let mutation = mutation(ctx);
-        mutation.perform(reminders::remind(mutation.db(), viewer(ctx), id, sent_on, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(reminders::remind(mutation.db(), viewer(ctx), id, sent_on, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 }

@@ -102,7 +102,9 @@ pub struct InvoiceOrder {
 }
 
 fn order(ctx: &Context<'_>, given: Option<InvoiceOrder>) -> Order {
-    let (field, descending) = given.map_or((invoices::Field::Number, false), |order| (order.field.into(), order.direction.is_descending()));
+    let (field, descending) = given.map_or((invoices::Field::Number, false), |order| {
+        (order.field.into(), order.direction.is_descending())
+    });
     invoices::order(database(ctx), field, descending)
 }
 
@@ -124,7 +126,17 @@ pub async fn invoices_of<M: Send + Sync + 'static>(
     let pages = row.load(ctx, "invoices", async {
         let parents = distinct(row.siblings().iter().map(id));
         let columns = asked::<Invoice>(ctx, CONNECTION);
-        let slices = invoices::of_each(database(ctx), viewer(ctx), of, &parents, &filter, &order, &args, &columns).await?;
+        let slices = invoices::of_each(
+            database(ctx),
+            viewer(ctx),
+            of,
+            &parents,
+            &filter,
+            &order,
+            &args,
+            &columns,
+        )
+        .await?;
         Ok(Pages::new(slices))
     });
     let pages = pages.await?;
@@ -133,7 +145,13 @@ pub async fn invoices_of<M: Send + Sync + 'static>(
         let (row, filter) = (row.clone(), filter.clone());
         Box::pin(async move {
             let parents = distinct(row.siblings().iter().map(id));
-            let counts = row.load(ctx, "count", invoices::count_each(database(ctx), viewer(ctx), of, &parents, &filter)).await?;
+            let counts = row
+                .load(
+                    ctx,
+                    "count",
+                    invoices::count_each(database(ctx), viewer(ctx), of, &parents, &filter),
+                )
+                .await?;
             Ok(counts.get(&own).copied().unwrap_or_default())
         })
     });
@@ -157,14 +175,18 @@ pub struct InvoiceQuery;
 
 #[Object]
 impl InvoiceQuery {
-    /// The invoices and credit notes that you may see; by number unless you say otherwise. A MEMBER sees what it was sent.
+    /// The invoices and credit notes that you may see; by number unless you say otherwise. A MEMBER
+    /// sees what it was sent.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn invoices(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out.")] filter: Option<InvoiceFilter>,
         #[graphql(desc = "By number when left out.")] order_by: Option<InvoiceOrder>,
-        #[graphql(desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given.")] first: Option<i32>,
+        #[graphql(
+            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
@@ -174,7 +196,15 @@ impl InvoiceQuery {
         let (order, args) = (order(ctx, order_by), connection::args(first, after, last, before));
         Page::check(&args, &order, &mut faults);
         faults.finish()?;
-        let slice = invoices::list(database(ctx), viewer(ctx), &filter, &order, &args, &asked::<Invoice>(ctx, CONNECTION)).await?;
+        let slice = invoices::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &order,
+            &args,
+            &asked::<Invoice>(ctx, CONNECTION),
+        )
+        .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { invoices::count(database(ctx), viewer(ctx), &filter).await })
@@ -183,7 +213,11 @@ impl InvoiceQuery {
     }
 
     /// One invoice or credit note; null when there is none, or none that you may see.
-    async fn invoice(&self, ctx: &Context<'_>, #[graphql(desc = "Which.")] by: InvoiceBy) -> Option<Result<Invoice>> {
+    async fn invoice(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which.")] by: InvoiceBy,
+    ) -> Option<Result<Invoice>> {
         find(ctx, by).await.transpose()
     }
 }

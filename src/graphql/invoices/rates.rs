@@ -54,8 +54,8 @@ pub struct RateQuery;
 
 #[Object]
 impl RateQuery {
-    /// The reference rates (referensränta) that are known, the latest half-year first. One that is missing is never guessed: interest over its
-    /// days is null until `referenceRateSet` says it.
+    /// The reference rates (referensränta) that are known, the latest half-year first. One that is
+    /// missing is never guessed: interest over its days is null until `referenceRateSet` says it.
     #[graphql(directive = list_size::apply(Some(20), None))]
     async fn reference_rates(&self, ctx: &Context<'_>) -> Result<Vec<ReferenceRate>> {
         listed(ctx, Some(&reference_rates::all(database(ctx).read()).await?), ReferenceRate)
@@ -79,7 +79,8 @@ pub struct RateMutation;
 
 #[Object]
 impl RateMutation {
-    /// Says what the reference rate (referensränta) of a half-year is, in the place of what was known of it.
+    /// Says what the reference rate (referensränta) of a half-year is, in the place of what was
+    /// known of it.
     async fn reference_rate_set(
         &self,
         ctx: &Context<'_>,
@@ -89,7 +90,18 @@ impl RateMutation {
         let valid_from = input.valid_from.take("input.validFrom", &mut faults).0;
         let hundredths = faults.take("input.percent", reference_rates::hundredths(input.percent));
         let mutation = mutation(ctx);
-        let rule = reference_rates::set(mutation.db(), viewer(ctx), valid_from, hundredths, &input.source, faults);
-        mutation.perform(rule, |id| async move { Ok(ReferenceRate(reference_rates::by_id(database(ctx).read(), id).await?)) }).await
+        let rule = reference_rates::set(
+            mutation.db(),
+            viewer(ctx),
+            valid_from,
+            hundredths,
+            &input.source,
+            faults,
+        );
+        mutation
+            .perform(rule, |id| async move {
+                Ok(ReferenceRate(reference_rates::by_id(database(ctx).read(), id).await?))
+            })
+            .await
     }
 }

@@ -41,7 +41,8 @@ pub struct InvoiceRunInput {
     service_fee: Option<bool>,
     /// True: the membership fee (medlemsavgift) of every member.
     membership_fee: Option<bool>,
-    /// The calendar year that the fees are of. An agreement that is in force for a part of it pays the months on whose first day it is.
+    /// The calendar year that the fees are of. An agreement that is in force for a part of it pays
+    /// the months on whose first day it is.
     year: i32,
     /// Day of issue; left out today, and never a day to come.
     issued_on: Option<Given<Date>>,
@@ -50,32 +51,44 @@ pub struct InvoiceRunInput {
     /// Whether those who can't be invoiced are left out; otherwise they hold up the rest.
     #[graphql(default)]
     skip_problems: bool,
-    /// True: a fee that was decided after the day of issue, or after its year, is invoiced all the same. Otherwise the run fails with CONFLICT and the
-    /// reason DECIDED_LATE; the preview has it among its `warnings`.
+    /// True: a fee that was decided after the day of issue, or after its year, is invoiced all the
+    /// same. Otherwise the run fails with CONFLICT and the reason DECIDED_LATE; the preview has it
+    /// among its `warnings`.
     #[graphql(default)]
     confirm_decision: bool,
     /// Vår referens on every invoice: whom of the network to ask (BT-41).
     our_reference: Option<String>,
-    /// Er referens (BT-10), when `members` names one member; left out, that of each buyer's billing details.
+    /// Er referens (BT-10), when `members` names one member; left out, that of each buyer's billing
+    /// details.
     buyer_reference: Option<String>,
 }
 
 impl InvoiceRunInput {
     fn check(self, faults: &mut Faults) -> Ask {
-        let (service, membership) = (self.service_fee == Some(true), self.membership_fee == Some(true));
-        let count = usize::from(self.activity.is_some()) + usize::from(service) + usize::from(membership);
-        faults.expect(count == 1, "input", "must have one of activity, serviceFee and membershipFee");
+        let (service, membership) =
+            (self.service_fee == Some(true), self.membership_fee == Some(true));
+        let count =
+            usize::from(self.activity.is_some()) + usize::from(service) + usize::from(membership);
+        faults.expect(
+            count == 1,
+            "input",
+            "must have one of activity, serviceFee and membershipFee",
+        );
         let fees = match self.activity {
             Some(id) => Fees::Special(row_id(&id, "activity", "input.activity", faults)),
             None if membership => Fees::Membership,
             None => Fees::Service,
         };
-        let member = |(place, id): (usize, ID), faults: &mut Faults| row_id(&id, "member", &format!("input.members.{place}"), faults);
+        let member = |(place, id): (usize, ID), faults: &mut Faults| {
+            row_id(&id, "member", &format!("input.members.{place}"), faults)
+        };
         Ask {
             fees,
             year: self.year,
             issued_on: take(self.issued_on, "input.issuedOn", faults).map(|day| day.0),
-            members: self.members.map(|ids| ids.into_iter().enumerate().map(|id| member(id, faults)).collect()),
+            members: self
+                .members
+                .map(|ids| ids.into_iter().enumerate().map(|id| member(id, faults)).collect()),
             skip_problems: self.skip_problems,
             confirm_decision: self.confirm_decision,
             our_reference: self.our_reference,
@@ -124,7 +137,8 @@ pub struct InvoiceRun {
 
 #[Object(use_type_description)]
 impl InvoiceRun {
-    /// The invoices, in order of number. Those of a preview have neither numbers nor a place in the register yet.
+    /// The invoices, in order of number. Those of a preview have neither numbers nor a place in the
+    /// register yet.
     #[graphql(directive = list_size::apply(Some(200), None))]
     async fn invoices(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         take_rows(ctx, self.invoices.len())?;
@@ -151,12 +165,14 @@ impl InvoiceRun {
         i32::try_from(self.already).unwrap_or(i32::MAX)
     }
 
-    /// How many agreements have a fee per participant. Nobody knows how many take part, so that such fees are invoiced by hand.
+    /// How many agreements have a fee per participant. Nobody knows how many take part, so that
+    /// such fees are invoiced by hand.
     async fn invoiced_by_hand(&self) -> i32 {
         i32::try_from(self.by_hand).unwrap_or(i32::MAX)
     }
 
-    /// What needs a confirmation, a sentence each: a fee that was decided after the day of issue or after its year (`confirmDecision`).
+    /// What needs a confirmation, a sentence each: a fee that was decided after the day of issue or
+    /// after its year (`confirmDecision`).
     async fn warnings(&self) -> &[String] {
         &self.warnings
     }
@@ -168,24 +184,26 @@ impl InvoiceRun {
         Ok(self.problems.clone())
     }
 
-    /// Months of the year that no agreement of the activity pays though one with a yearly fee is in force on some day of the month, since a
-    /// month is paid by the agreement in force on its first day, or since what was invoiced of it was credited. They hold up nothing.
+    /// Months of the year that no agreement of the activity pays though one with a yearly fee is in
+    /// force on some day of the month, since a month is paid by the agreement in force on its first
+    /// day, or since what was invoiced of it was credited. They hold up nothing.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn unpaid_months(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunUnpaidMonth>> {
         take_rows(ctx, self.unpaid.len())?;
         Ok(self.unpaid.clone())
     }
 
-    /// Months that the run leaves out, since an invoice for an earlier agreement of the same counterparty has billed them: it was issued before
-    /// that agreement was ended or replaced. Credit that invoice (`toCredit`), and the next run invoices them. They hold up nothing.
+    /// Months that the run leaves out, since an invoice for an earlier agreement of the same
+    /// counterparty has billed them: it was issued before that agreement was ended or replaced.
+    /// Credit that invoice (`toCredit`), and the next run invoices them. They hold up nothing.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn invoiced_months(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunInvoicedMonth>> {
         take_rows(ctx, self.invoiced_months.len())?;
         Ok(self.invoiced_months.clone())
     }
 
-    /// What invoices have billed of the year after the end of agreements of the activity that ended or were replaced later, and what was
-    /// not credited of it yet.
+    /// What invoices have billed of the year after the end of agreements of the activity that ended
+    /// or were replaced later, and what was not credited of it yet.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn to_credit(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunToCredit>> {
         take_rows(ctx, self.to_credit.len())?;
@@ -204,7 +222,8 @@ impl InvoiceRunUnpaidMonth {
         counterparty_of(ctx, &self.0, |unpaid| party(unpaid.buyer)).await
     }
 
-    /// The agreement that is in force on a later day of the month, the first of several; or that whose month was credited.
+    /// The agreement that is in force on a later day of the month, the first of several; or that
+    /// whose month was credited.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |unpaid| Some(unpaid.agreement)).await.transpose()
     }
@@ -214,7 +233,8 @@ impl InvoiceRunUnpaidMonth {
         Date(self.0.month)
     }
 
-    /// `true` if the month was invoiced and credited again. The next run does not invoice it: invoice it manually, unless it was given away.
+    /// `true` if the month was invoiced and credited again. The next run does not invoice it:
+    /// invoice it manually, unless it was given away.
     async fn is_credited(&self) -> bool {
         self.0.is_credited
     }
@@ -268,7 +288,12 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
     let mut faults = Faults::default();
     let ask = input.check(&mut faults);
     let mutation = mutation(ctx);
-    mutation.perform(invoice_run::run(mutation.db(), viewer(ctx), network(ctx), &ask, faults, |_, _| {}), |done| payload(ctx, done)).await
+    mutation
+        .perform(
+            invoice_run::run(mutation.db(), viewer(ctx), network(ctx), &ask, faults, |_, _| {}),
+            |done| payload(ctx, done),
+        )
+        .await
 }
 
 async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
@@ -285,12 +310,27 @@ async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
         warnings,
     } = done;
     let mut rows: HashMap<InvoiceId, invoice::Model> =
-        invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>()).await?.into_iter().map(|row| (row.id, row)).collect();
+        invoices::by_ids(database(ctx), viewer(ctx), &ids, &every::<Invoice>())
+            .await?
+            .into_iter()
+            .map(|row| (row.id, row))
+            .collect();
     let in_order: Vec<_> = ids.iter().filter_map(|id| rows.remove(id)).collect();
     let invoices = Handle::each(in_order).into_iter().map(Invoice).collect();
     let (problems, unpaid) = (problems(found), unpaid_months(unpaid));
     let (invoiced_months, to_credit) = (invoiced_months(billed), to_credit(credits));
-    Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid, invoiced_months, to_credit, warnings })
+    Ok(InvoiceRun {
+        invoices,
+        net,
+        total,
+        already,
+        by_hand,
+        problems,
+        unpaid,
+        invoiced_months,
+        to_credit,
+        warnings,
+    })
 }
 
 /// What runs would do.
@@ -299,7 +339,8 @@ pub struct InvoiceRunQuery;
 
 #[Object]
 impl InvoiceRunQuery {
-    /// What an invoice run would issue; changes nothing. For those who may run it. Fails as `invoiceRun` does.
+    /// What an invoice run would issue; changes nothing. For those who may run it. Fails as
+    /// `invoiceRun` does.
     #[graphql(directive = cost::apply("5000".into()))]
     async fn invoice_run_preview(
         &self,
@@ -308,7 +349,8 @@ impl InvoiceRunQuery {
     ) -> Result<InvoiceRun> {
         let mut faults = Faults::default();
         let ask = input.check(&mut faults);
-        let plan = invoice_run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
+        let plan =
+            invoice_run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
         let Plan {
             invoices,
             net,
@@ -322,8 +364,20 @@ impl InvoiceRunQuery {
             warnings,
             ..
         } = plan;
-        let (invoices, problems, unpaid) = (planned(invoices), problems(found), unpaid_months(unpaid));
+        let (invoices, problems, unpaid) =
+            (planned(invoices), problems(found), unpaid_months(unpaid));
         let (invoiced_months, to_credit) = (invoiced_months(billed), to_credit(credits));
-        Ok(InvoiceRun { invoices, net, total, already, by_hand, problems, unpaid, invoiced_months, to_credit, warnings })
+        Ok(InvoiceRun {
+            invoices,
+            net,
+            total,
+            already,
+            by_hand,
+            problems,
+            unpaid,
+            invoiced_months,
+            to_credit,
+            warnings,
+        })
     }
 }

@@ -20,7 +20,8 @@ use domain::{
     },
 };
 
-/// A month that a run leaves out, since an invoice for an earlier agreement of the same participation has billed it.
+/// A month that a run leaves out, since an invoice for an earlier agreement of the same
+/// participation has billed it.
 #[derive(Clone, Description)]
 pub struct InvoiceRunInvoicedMonth(Handle<InvoicedMonth>);
 
@@ -47,7 +48,8 @@ impl InvoiceRunInvoicedMonth {
     }
 }
 
-/// Months that an invoice has billed after the end of an agreement, which ended or was replaced after the invoice: they are to be credited.
+/// Months that an invoice has billed after the end of an agreement, which ended or was replaced
+/// after the invoice: they are to be credited.
 #[derive(Clone, Description)]
 pub struct InvoiceRunToCredit(Handle<ToCredit>);
 
@@ -79,12 +81,19 @@ impl InvoiceRunToCredit {
     }
 }
 
-/// The invoice that each row of a batch names, by one statement; null when the viewer does not see it.
-async fn invoice_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> InvoiceId) -> Result<Option<Invoice>> {
+/// The invoice that each row of a batch names, by one statement; null when the viewer does not see
+/// it.
+async fn invoice_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> InvoiceId,
+) -> Result<Option<Invoice>> {
     let found = row
         .load(ctx, "invoice", async {
             let ids = distinct(row.siblings().iter().map(id));
-            let rows = invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Invoice>(ctx, DIRECT)).await?;
+            let rows =
+                invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Invoice>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(Handle::each(rows), |row| row.id))
         })
         .await?;

@@ -92,7 +92,8 @@ impl InvoiceLine {
         self.0.vat_rate.into()
     }
 
-    /// The reason of the exemption, as the invoice says it (BT-120); null unless `vatRate` is EXEMPT, and when it is that of the settings.
+    /// The reason of the exemption, as the invoice says it (BT-120); null unless `vatRate` is
+    /// EXEMPT, and when it is that of the settings.
     async fn exemption_reason(&self) -> Option<&str> {
         self.0.exemption_reason.as_deref()
     }
@@ -190,8 +191,9 @@ impl Payment {
         Date(self.0.received_on)
     }
 
-    /// Day in the books: revenue, receivables and vouchers go by it, lateness and interest by `receivedOn`. It is another when it was matched
-    /// in a later month, or when the period of `receivedOn` was closed.
+    /// Day in the books: revenue, receivables and vouchers go by it, lateness and interest by
+    /// `receivedOn`. It is another when it was matched in a later month, or when the period of
+    /// `receivedOn` was closed.
     async fn booked_on(&self) -> Date {
         Date(self.0.day_in_books())
     }
@@ -239,20 +241,23 @@ impl Reminder {
         Date(self.row.sent_on)
     }
 
-    /// The reminder fee (påminnelseavgift), at most 60.00 by law 1981:739, or the compensation for the delay (förseningsersättning), 450.00; zero when
-    /// none was agreed.
+    /// The reminder fee (påminnelseavgift), at most 60.00 by law 1981:739, or the compensation for
+    /// the delay (förseningsersättning), 450.00; zero when none was agreed.
     async fn fee(&self) -> Money {
         self.row.fee.into()
     }
 
-    /// The fees of earlier reminders of the invoice, which are owed still and stand on its document next to its own; zero: none.
+    /// The fees of earlier reminders of the invoice, which are owed still and stand on its document
+    /// next to its own; zero: none.
     async fn earlier_fees(&self) -> Money {
         self.earlier_fees.into()
     }
 
-    /// A link to the PDF/A file in Swedish, with what was unpaid on the day, the interest to date that no interest invoice claims, and the fees; valid with the viewer's token. Null for
+    /// A link to the PDF/A file in Swedish, with what was unpaid on the day, the interest to date
+    /// that no interest invoice claims, and the fees; valid with the viewer's token. Null for
     /// imported history, of whose invoices the register has no document.
     async fn pdf_url(&self) -> Option<String> {
-        self.has_document.then(|| format!("/files/reminders/{}.pdf", node_id("reminder", self.row.id).as_str()))
+        self.has_document
+            .then(|| format!("/files/reminders/{}.pdf", node_id("reminder", self.row.id).as_str()))
     }
 }

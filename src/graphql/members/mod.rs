@@ -96,11 +96,15 @@ impl Member {
 
     /// Its municipalities (kommuner), in Swedish order; empty when not known.
     async fn municipalities(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
-        let names = self.0.load(ctx, "", members::municipalities_of(database(ctx).read(), &ids(&self.0))).await?;
+        let names = self
+            .0
+            .load(ctx, "", members::municipalities_of(database(ctx).read(), &ids(&self.0)))
+            .await?;
         Ok(names.get(&self.0.id).cloned().unwrap_or_default())
     }
 
-    /// One of the geographic areas that share board contacts (kontaktmannaskap); null when it has none.
+    /// One of the geographic areas that share board contacts (kontaktmannaskap); null when it has
+    /// none.
     async fn contact_area(&self, ctx: &Context<'_>) -> Option<Result<ContactArea>> {
         contact_area_of(ctx, &self.0, |row| row.contact_area_id).await.transpose()
     }
@@ -132,7 +136,9 @@ impl Member {
         let found = self
             .0
             .load(ctx, "", async {
-                let rows = members::predecessors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+                let rows =
+                    members::predecessors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
+                        .await?;
                 Ok(grouped(Handle::each(rows), |row| row.successor_id))
             })
             .await?;
@@ -144,13 +150,15 @@ impl Member {
         member_of(ctx, &self.0, |row| row.successor_id).await.transpose()
     }
 
-    /// The yearly allocations (tilldelning) that per-mille fees are reckoned on, the latest year first.
+    /// The yearly allocations (tilldelning) that per-mille fees are reckoned on, the latest year
+    /// first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn allocations(&self, ctx: &Context<'_>) -> Result<Vec<Allocation>> {
         let rows = self
             .0
             .load(ctx, "", async {
-                let rows = allocations::of_members(database(ctx), viewer(ctx), &ids(&self.0), None).await?;
+                let rows = allocations::of_members(database(ctx), viewer(ctx), &ids(&self.0), None)
+                    .await?;
                 Ok(grouped(rows, |row| row.member_id))
             })
             .await?;
@@ -158,16 +166,24 @@ impl Member {
     }
 
     /// The allocation of one year; null when it is not known. Of two bases, that of all parties.
-    async fn allocation(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<Allocation>> {
+    async fn allocation(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year")] year: i32,
+    ) -> Option<Result<Allocation>> {
         let rows = self
             .0
             .load(ctx, "", async {
-                let rows = allocations::of_members(database(ctx), viewer(ctx), &ids(&self.0), Some(year)).await?;
+                let rows =
+                    allocations::of_members(database(ctx), viewer(ctx), &ids(&self.0), Some(year))
+                        .await?;
                 Ok(grouped(rows, |row| row.member_id))
             })
             .await;
         match rows {
-            Ok(rows) => rows.get(&self.0.id).and_then(|rows| rows.first()).cloned().map(Allocation).map(Ok),
+            Ok(rows) => {
+                rows.get(&self.0.id).and_then(|rows| rows.first()).cloned().map(Allocation).map(Ok)
+            }
             Err(error) => Some(Err(error)),
         }
     }
@@ -179,7 +195,9 @@ impl Member {
         let rows = self
             .0
             .load(ctx, "", async {
-                let rows = contacts::of_members(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+                let rows =
+                    contacts::of_members(database(ctx), viewer(ctx), &ids(&self.0), &columns)
+                        .await?;
                 Ok(grouped(Handle::each(rows), |row| row.member_id))
             })
             .await?;
@@ -188,7 +206,10 @@ impl Member {
 
     /// Where its invoices go.
     async fn billing(&self, ctx: &Context<'_>) -> Result<BillingDetails> {
-        let rows = self.0.load(ctx, "", members::billing_of(database(ctx), viewer(ctx), &ids(&self.0))).await?;
+        let rows = self
+            .0
+            .load(ctx, "", members::billing_of(database(ctx), viewer(ctx), &ids(&self.0)))
+            .await?;
         Ok(BillingDetails(rows.get(&self.0.id).cloned().unwrap_or_default().into()))
     }
 
@@ -198,14 +219,27 @@ impl Member {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
-        #[graphql(desc = "In which order; see the list's default")] order_by: Option<AgreementOrder>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(desc = "In which order; see the list's default")] order_by: Option<
+            AgreementOrder,
+        >,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
-        agreements_of(ctx, &self.0, agreements::Of::Member, |row| row.id.0, filter, order_by, connection::args(first, after, last, before))
-            .await
+        agreements_of(
+            ctx,
+            &self.0,
+            agreements::Of::Member,
+            |row| row.id.0,
+            filter,
+            order_by,
+            connection::args(first, after, last, before),
+        )
+        .await
     }
 
     /// The invoices that it has got.
@@ -215,48 +249,77 @@ impl Member {
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<InvoiceFilter>,
         #[graphql(desc = "In which order; see the list's default")] order_by: Option<InvoiceOrder>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
-        invoices_of(ctx, &self.0, invoices::Of::Member, |row| row.id.0, filter, order_by, connection::args(first, after, last, before))
-            .await
+        invoices_of(
+            ctx,
+            &self.0,
+            invoices::Of::Member,
+            |row| row.id.0,
+            filter,
+            order_by,
+            connection::args(first, after, last, before),
+        )
+        .await
     }
 
-    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about; null when there is no rule or no allocation of the rule's `allocationBasis` for that year, or it is a member on no day of it.
-    async fn service_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
+    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about;
+    /// null when there is no rule or no allocation of the rule's `allocationBasis` for that year,
+    /// or it is a member on no day of it.
+    async fn service_fee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year")] year: i32,
+    ) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
-            let quotes = fees::service_fees(database(ctx), viewer(ctx), self.0.siblings(), year).await?;
+            let quotes =
+                fees::service_fees(database(ctx), viewer(ctx), self.0.siblings(), year).await?;
             Ok(Quotes::from(quotes))
         });
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
     }
 
-    /// Sums that it owes and has paid too much over all its invoices, as of now or, by the day in the books (`Payment.bookedOn`), as of a day; null
-    /// when you may not see its invoices.
+    /// Sums that it owes and has paid too much over all its invoices, as of now or, by the day in
+    /// the books (`Payment.bookedOn`), as of a day; null when you may not see its invoices.
     async fn balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At the end of this day in the books; as of now when left out.")] as_of: Option<Given<Date>>,
+        #[graphql(desc = "At the end of this day in the books; as of now when left out.")]
+        as_of: Option<Given<Date>>,
     ) -> Option<Result<Balance>> {
         let found = async {
             let day = sums::day_in_books(as_of)?;
-            self.0.load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0), day)).await
+            self.0
+                .load(ctx, "", balances::of_members(database(ctx), viewer(ctx), &ids(&self.0), day))
+                .await
         };
         found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 
-    /// Sums that the members that were merged into it and have left still owe and have paid too much, as of now or of a day in the books, which it
-    /// has taken over; null when there are none whose invoices you may see. It is not part of `balance`.
+    /// Sums that the members that were merged into it and have left still owe and have paid too
+    /// much, as of now or of a day in the books, which it has taken over; null when there are none
+    /// whose invoices you may see. It is not part of `balance`.
     async fn predecessor_balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At the end of this day in the books; as of now when left out.")] as_of: Option<Given<Date>>,
+        #[graphql(desc = "At the end of this day in the books; as of now when left out.")]
+        as_of: Option<Given<Date>>,
     ) -> Option<Result<Balance>> {
         let found = async {
             let day = sums::day_in_books(as_of)?;
-            self.0.load(ctx, "", balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0), day)).await
+            self.0
+                .load(
+                    ctx,
+                    "",
+                    balances::of_predecessors(database(ctx), viewer(ctx), &ids(&self.0), day),
+                )
+                .await
         };
         found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
@@ -269,16 +332,28 @@ impl Member {
     ) -> Option<Result<Receivables>> {
         let found = async {
             let mut faults = Faults::default();
-            let as_of = take(as_of, "asOf", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+            let as_of = take(as_of, "asOf", &mut faults)
+                .map_or_else(|| database(ctx).clock.today(), |day| day.0);
             faults.finish()?;
-            self.0.load(ctx, "", receivables::of_members(database(ctx), viewer(ctx), &ids(&self.0), as_of)).await
+            self.0
+                .load(
+                    ctx,
+                    "",
+                    receivables::of_members(database(ctx), viewer(ctx), &ids(&self.0), as_of),
+                )
+                .await
         };
         found.await.map(|found| found.get(&self.0.id).copied().map(Receivables)).transpose()
     }
 
-    /// The membership fee (medlemsavgift) of a year under the rule in force, the same for all and whole whenever in the year a member
-    /// joined or left; null when there is no rule, or it is a member on no day of the year.
-    async fn membership_fee(&self, ctx: &Context<'_>, #[graphql(desc = "Calendar year")] year: i32) -> Option<Result<FeeQuote>> {
+    /// The membership fee (medlemsavgift) of a year under the rule in force, the same for all and
+    /// whole whenever in the year a member joined or left; null when there is no rule, or it is a
+    /// member on no day of the year.
+    async fn membership_fee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year")] year: i32,
+    ) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
             let quotes = fees::membership_fees(database(ctx), self.0.siblings(), year).await?;
             Ok(Quotes::from(quotes))
@@ -321,12 +396,18 @@ impl Noun for Member {
 }
 
 /// The member that each row of a batch names, if the viewer sees it.
-pub async fn member_of<M: Send + Sync>(ctx: &Context<'_>, row: &Handle<M>, id: fn(&M) -> Option<MemberId>) -> Result<Option<Member>> {
+pub async fn member_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &Handle<M>,
+    id: fn(&M) -> Option<MemberId>,
+) -> Result<Option<Member>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "member", async {
             let ids = distinct(row.siblings().iter().filter_map(id));
-            let rows = members::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Member>(ctx, DIRECT)).await?;
+            let rows =
+                members::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Member>(ctx, DIRECT))
+                    .await?;
             Ok(grouped(Handle::each(rows), |row| row.id))
         })
         .await?;
@@ -371,12 +452,14 @@ impl BillingDetails {
         self.0.email.as_deref()
     }
 
-    /// Peppol participant, `0007:2220001834`; null when not known: invoices then go by the organisation number.
+    /// Peppol participant, `0007:2220001834`; null when not known: invoices then go by the
+    /// organisation number.
     async fn peppol_id(&self) -> Option<&str> {
         self.0.peppol_id.as_deref()
     }
 
-    /// The buyer's reference (Er referens), which public bodies require on an invoice; null when not known.
+    /// The buyer's reference (Er referens), which public bodies require on an invoice; null when
+    /// not known.
     async fn buyer_reference(&self) -> Option<&str> {
         self.0.buyer_reference.as_deref()
     }
@@ -417,13 +500,16 @@ pub struct MemberFilter {
     contact_area: Option<String>,
     /// In this county (län).
     county: Option<String>,
-    /// With all of these words in its names (now or before), its organisation number and its municipalities. A word may be the
-    /// beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
+    /// With all of these words in its names (now or before), its organisation number and its
+    /// municipalities. A word may be the beginning of one; capitals and accents don't count, but å,
+    /// ä and ö are letters of their own.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
-    /// Slugs: members with a participation agreement in force in each of these, among the agreements that you may see.
+    /// Slugs: members with a participation agreement in force in each of these, among the
+    /// agreements that you may see.
     in_activity: Option<Vec<String>>,
-    /// Slugs: members without a participation agreement in force in each of these, among the agreements that you may see.
+    /// Slugs: members without a participation agreement in force in each of these, among the
+    /// agreements that you may see.
     not_in_activity: Option<Vec<String>>,
 }
 
@@ -432,7 +518,11 @@ impl MemberFilter {
         members::Filter {
             status: self.status.map(Into::into),
             as_of: take(self.as_of, "filter.asOf", faults).map(|day| day.0),
-            contact_area: faults.optional_text("filter.contactArea", self.contact_area.as_deref(), LINE),
+            contact_area: faults.optional_text(
+                "filter.contactArea",
+                self.contact_area.as_deref(),
+                LINE,
+            ),
             county: faults.optional_text("filter.county", self.county.as_deref(), LINE),
             search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
             in_activity: slugs(self.in_activity, "filter.inActivity", faults),
@@ -445,7 +535,11 @@ fn slugs(given: Option<Vec<String>>, path: &str, faults: &mut Faults) -> Vec<Str
     let given = given.unwrap_or_default();
     // Each is a condition of its own in the statement.
     faults.expect(given.len() <= 20, path, "must be at most 20");
-    given.iter().enumerate().map(|(place, slug)| faults.text(&format!("{path}.{place}"), slug, LINE)).collect()
+    given
+        .iter()
+        .enumerate()
+        .map(|(place, slug)| faults.text(&format!("{path}.{place}"), slug, LINE))
+        .collect()
 }
 
 /// What members can be ordered by.
@@ -481,7 +575,10 @@ impl MemberQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<MemberFilter>,
         #[graphql(desc = "In which order; see the list's default")] order_by: Option<MemberOrder>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
@@ -495,7 +592,15 @@ impl MemberQuery {
         let args = connection::args(first, after, last, before);
         domain::page::Page::check(&args, &order, &mut faults);
         faults.finish()?;
-        let slice = members::list(database(ctx), viewer(ctx), &filter, &order, &args, &asked::<Member>(ctx, CONNECTION)).await?;
+        let slice = members::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &order,
+            &args,
+            &asked::<Member>(ctx, CONNECTION),
+        )
+        .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { members::count(database(ctx), viewer(ctx), &filter).await })
@@ -504,7 +609,11 @@ impl MemberQuery {
     }
 
     /// One member; null when there is none, or none that you may see.
-    async fn member(&self, ctx: &Context<'_>, #[graphql(desc = "Which; exactly one of the ways")] by: MemberBy) -> Option<Result<Member>> {
+    async fn member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Which; exactly one of the ways")] by: MemberBy,
+    ) -> Option<Result<Member>> {
         find(ctx, by).await.transpose()
     }
 }

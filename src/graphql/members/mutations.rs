@@ -23,7 +23,8 @@ async fn changed(ctx: &Context<'_>, id: MemberId) -> Result<Member> {
 pub struct BillingDetailsInput {
     /// For invoices by e-mail.
     email: Option<String>,
-    /// Peppol participant: `0007:` and an organisation number, as `0007:2220001834`; `0088:` and a GLN; or `0060:` and a D-U-N-S number.
+    /// Peppol participant: `0007:` and an organisation number, as `0007:2220001834`; `0088:` and a
+    /// GLN; or `0060:` and a D-U-N-S number.
     peppol_id: Option<String>,
     /// The buyer's reference (Er referens).
     buyer_reference: Option<String>,
@@ -97,7 +98,8 @@ pub struct MemberLeaveInput {
     left_on: Given<Date>,
     /// Why.
     reason: Option<String>,
-    /// Whether agreements that are still in force end with the membership; unless they do, leaving with any is refused.
+    /// Whether agreements that are still in force end with the membership; unless they do, leaving
+    /// with any is refused.
     #[graphql(default)]
     end_agreements: bool,
 }
@@ -113,7 +115,8 @@ pub struct MemberMergeInput {
     left_on: Given<Date>,
     /// Why.
     reason: Option<String>,
-    /// Whether their agreements that are still in force end with the membership; unless they do, merging with any is refused.
+    /// Whether their agreements that are still in force end with the membership; unless they do,
+    /// merging with any is refused.
     #[graphql(default)]
     end_agreements: bool,
 }
@@ -141,11 +144,16 @@ pub struct MemberMutation;
 #[Object]
 impl MemberMutation {
     /// Admits a member.
-    async fn member_admit(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: MemberAdmitInput) -> Result<Member> {
+    async fn member_admit(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: MemberAdmitInput,
+    ) -> Result<Member> {
         let mut faults = Faults::default();
         let new = admit::NewMember {
             name: input.name,
-            org_number: take(input.org_number, "input.orgNumber", &mut faults).map(|number| number.0),
+            org_number: take(input.org_number, "input.orgNumber", &mut faults)
+                .map(|number| number.0),
             county: input.county,
             municipalities: input.municipalities.unwrap_or_default(),
             contact_area: input.contact_area,
@@ -153,16 +161,23 @@ impl MemberMutation {
             billing: input.billing.unwrap_or_default().into(),
         };
         let mutation = mutation(ctx);
-        mutation.perform(admit::admit(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(admit::admit(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id))
+            .await
     }
 
     /// Changes what is known of a member.
-    async fn member_update(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: MemberUpdateInput) -> Result<Member> {
+    async fn member_update(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: MemberUpdateInput,
+    ) -> Result<Member> {
         let mut faults = Faults::default();
         let id = row_id(&input.member, "member", "input.member", &mut faults);
         let changes = admit::MemberChanges {
             name: input.name,
-            org_number: change(input.org_number, "input.orgNumber", &mut faults).map(|number| number.map(|number| number.0)),
+            org_number: change(input.org_number, "input.orgNumber", &mut faults)
+                .map(|number| number.map(|number| number.0)),
             county: plain_change(input.county),
             municipalities: input.municipalities,
             contact_area: plain_change(input.contact_area),
@@ -170,11 +185,20 @@ impl MemberMutation {
             billing: input.billing.map(Into::into),
         };
         let mutation = mutation(ctx);
-        mutation.perform(admit::update(mutation.db(), viewer(ctx), id, changes, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(admit::update(mutation.db(), viewer(ctx), id, changes, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Ends a membership. Refused while it has agreements in force (CONFLICT, reason AGREEMENTS_IN_FORCE, with their numbers) unless they end too.
-    async fn member_leave(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: MemberLeaveInput) -> Result<Member> {
+    /// Ends a membership. Refused while it has agreements in force (CONFLICT, reason
+    /// AGREEMENTS_IN_FORCE, with their numbers) unless they end too.
+    async fn member_leave(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: MemberLeaveInput,
+    ) -> Result<Member> {
         let mut faults = Faults::default();
         let departure = leave::Departure {
             member: row_id(&input.member, "member", "input.member", &mut faults),
@@ -184,11 +208,20 @@ impl MemberMutation {
         };
         let id = departure.member;
         let mutation = mutation(ctx);
-        mutation.perform(leave::leave(mutation.db(), viewer(ctx), departure, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(leave::leave(mutation.db(), viewer(ctx), departure, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Two members become one, or one takes over another: the old ones leave, the one that goes on has them as predecessors.
-    async fn member_merge(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: MemberMergeInput) -> Result<Member> {
+    /// Two members become one, or one takes over another: the old ones leave, the one that goes on
+    /// has them as predecessors.
+    async fn member_merge(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: MemberMergeInput,
+    ) -> Result<Member> {
         let mut faults = Faults::default();
         let merger = leave::Merger {
             into: row_id(&input.into, "member", "input.into", &mut faults),
@@ -196,7 +229,9 @@ impl MemberMutation {
                 .from
                 .iter()
                 .enumerate()
-                .map(|(place, id)| row_id(id, "member", &format!("input.from.{place}"), &mut faults))
+                .map(|(place, id)| {
+                    row_id(id, "member", &format!("input.from.{place}"), &mut faults)
+                })
                 .collect(),
             left_on: input.left_on.take("input.leftOn", &mut faults).0,
             reason: input.reason,
@@ -204,11 +239,19 @@ impl MemberMutation {
         };
         let id = merger.into;
         let mutation = mutation(ctx);
-        mutation.perform(leave::merge(mutation.db(), viewer(ctx), merger, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(leave::merge(mutation.db(), viewer(ctx), merger, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 
     /// Sets a member's allocation of a year, in the place of one with the same basis.
-    async fn allocation_set(&self, ctx: &Context<'_>, #[graphql(desc = "What to do")] input: AllocationSetInput) -> Result<Member> {
+    async fn allocation_set(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "What to do")] input: AllocationSetInput,
+    ) -> Result<Member> {
         let mut faults = Faults::default();
         let new = allocations::NewAllocation {
             member: row_id(&input.member, "member", "input.member", &mut faults),
@@ -219,6 +262,10 @@ impl MemberMutation {
         };
         let id = new.member;
         let mutation = mutation(ctx);
-        mutation.perform(allocations::set(mutation.db(), viewer(ctx), new, faults), |()| changed(ctx, id)).await
+        mutation
+            .perform(allocations::set(mutation.db(), viewer(ctx), new, faults), |()| {
+                changed(ctx, id)
+            })
+            .await
     }
 }

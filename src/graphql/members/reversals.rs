@@ -1,11 +1,13 @@
-//! Reversal of slips: a departure that was entered by mistake, and members and organisations that were added by mistake.
+//! Reversal of slips: a departure that was entered by mistake, and members and organisations that
+//! were added by mistake.
 
 use ::entity::id::{MemberId, OrganisationId};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{Member, node};
 use crate::graphql::{
-    agreements::Agreement, batch::Handle, connection::every, cost::list_size, database, mutation::mutation, scalars::row_id, viewer,
+    agreements::Agreement, batch::Handle, connection::every, cost::list_size, database,
+    mutation::mutation, scalars::row_id, viewer,
 };
 use domain::{
     agreements,
@@ -68,9 +70,11 @@ pub struct ReversalMutation;
 
 #[Object]
 impl ReversalMutation {
-    /// Reverses a departure or merger that lies ahead or was entered by mistake: the member has no last day, and the agreements that ended
-    /// with its membership are as they were before. CONFLICT with reason NOT_LEFT, AGREEMENT_CHANGED when one of these was changed since,
-    /// ACTIVITY_ENDED when one would outlive its activity, or OVERLAPS when one would be in force beside another.
+    /// Reverses a departure or merger that lies ahead or was entered by mistake: the member has no
+    /// last day, and the agreements that ended with its membership are as they were before.
+    /// CONFLICT with reason NOT_LEFT, AGREEMENT_CHANGED when one of these was changed since,
+    /// ACTIVITY_ENDED when one would outlive its activity, or OVERLAPS when one would be in force
+    /// beside another.
     async fn member_reinstate(
         &self,
         ctx: &Context<'_>,
@@ -79,8 +83,8 @@ impl ReversalMutation {
         Some(reinstate(ctx, input).await)
     }
 
-    /// Removes a member that was admitted by mistake, while nothing refers to it; the audit log keeps it. CONFLICT with reason IN_USE names
-    /// what refers to it: let it leave instead.
+    /// Removes a member that was admitted by mistake, while nothing refers to it; the audit log
+    /// keeps it. CONFLICT with reason IN_USE names what refers to it: let it leave instead.
     async fn member_remove(
         &self,
         ctx: &Context<'_>,
@@ -89,8 +93,8 @@ impl ReversalMutation {
         Some(remove_member(ctx, input).await)
     }
 
-    /// Removes an organisation that was added by mistake, while nothing refers to it; the audit log keeps it. CONFLICT with reason IN_USE names
-    /// what refers to it.
+    /// Removes an organisation that was added by mistake, while nothing refers to it; the audit log
+    /// keeps it. CONFLICT with reason IN_USE names what refers to it.
     async fn organisation_remove(
         &self,
         ctx: &Context<'_>,
@@ -100,14 +104,24 @@ impl ReversalMutation {
     }
 }
 
-async fn reinstate(ctx: &Context<'_>, input: MemberReinstateInput) -> Result<MemberReinstatePayload> {
+async fn reinstate(
+    ctx: &Context<'_>,
+    input: MemberReinstateInput,
+) -> Result<MemberReinstatePayload> {
     let mut faults = Faults::default();
     let id: MemberId = row_id(&input.member_id, "member", "input.memberId", &mut faults);
     let mutation = mutation(ctx);
     let payload = async |done: Reinstated| {
-        let member = node(ctx, done.member).await?.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
-        let rows = agreements::by_ids(database(ctx), viewer(ctx), &done.agreements, &every::<Agreement>()).await?;
-        Ok(MemberReinstatePayload { member, agreements: Handle::each(rows).into_iter().map(Agreement).collect() })
+        let member = node(ctx, done.member)
+            .await?
+            .ok_or_else(|| Error::NotFound("there is no such member".into()))?;
+        let rows =
+            agreements::by_ids(database(ctx), viewer(ctx), &done.agreements, &every::<Agreement>())
+                .await?;
+        Ok(MemberReinstatePayload {
+            member,
+            agreements: Handle::each(rows).into_iter().map(Agreement).collect(),
+        })
     };
     mutation.perform(reinstate::reinstate(mutation.db(), viewer(ctx), id, faults), payload).await
 }
@@ -116,14 +130,21 @@ async fn remove_member(ctx: &Context<'_>, input: MemberRemoveInput) -> Result<Me
     let mut faults = Faults::default();
     let id: MemberId = row_id(&input.member_id, "member", "input.memberId", &mut faults);
     let mutation = mutation(ctx);
-    let payload = async |removed: Removed| Ok(MemberRemovePayload { member_id: ID(removed.api_id) });
+    let payload =
+        async |removed: Removed| Ok(MemberRemovePayload { member_id: ID(removed.api_id) });
     mutation.perform(remove::remove(mutation.db(), viewer(ctx), id, faults), payload).await
 }
 
-async fn remove_organisation(ctx: &Context<'_>, input: OrganisationRemoveInput) -> Result<OrganisationRemovePayload> {
+async fn remove_organisation(
+    ctx: &Context<'_>,
+    input: OrganisationRemoveInput,
+) -> Result<OrganisationRemovePayload> {
     let mut faults = Faults::default();
-    let id: OrganisationId = row_id(&input.organisation_id, "organisation", "input.organisationId", &mut faults);
+    let id: OrganisationId =
+        row_id(&input.organisation_id, "organisation", "input.organisationId", &mut faults);
     let mutation = mutation(ctx);
-    let payload = async |removed: Removed| Ok(OrganisationRemovePayload { organisation_id: ID(removed.api_id) });
+    let payload = async |removed: Removed| {
+        Ok(OrganisationRemovePayload { organisation_id: ID(removed.api_id) })
+    };
     mutation.perform(organisations::remove(mutation.db(), viewer(ctx), id, faults), payload).await
 }

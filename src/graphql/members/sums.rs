@@ -33,8 +33,9 @@ impl Balance {
         self.0.overdue.into()
     }
 
-    /// Sum that was paid and credited beyond the totals of some invoices: to be paid back, but for what paid a reminder fee or late interest. It is not
-    /// deducted from what is outstanding of others.
+    /// Sum that was paid and credited beyond the totals of some invoices: to be paid back, but for
+    /// what paid a reminder fee or late interest. It is not deducted from what is outstanding of
+    /// others.
     async fn overpaid(&self) -> Sum {
         self.0.overpaid.into()
     }

@@ -91,41 +91,60 @@ impl AgreementTemplate {
         activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
     }
 
-    /// Its versions, the first one first. Drafts are seen by those alone who may read unpublished templates.
+    /// Its versions, the first one first. Drafts are seen by those alone who may read unpublished
+    /// templates.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn versions(&self, ctx: &Context<'_>) -> Result<Vec<AgreementTemplateVersion>> {
-        let columns = and(asked::<AgreementTemplateVersion>(ctx, DIRECT), template_version::Column::TemplateId);
+        let columns = and(
+            asked::<AgreementTemplateVersion>(ctx, DIRECT),
+            template_version::Column::TemplateId,
+        );
         let found = self
             .0
             .load(ctx, "", async {
-                let rows = templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+                let rows =
+                    templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
+                        .await?;
                 Ok(grouped(Handle::each(rows), |row| row.template_id))
             })
             .await?;
         listed(ctx, found.get(&self.0.id), AgreementTemplateVersion)
     }
 
-    /// The newest published version, the one that new agreements get; null when none is published, or all are retired.
+    /// The newest published version, the one that new agreements get; null when none is published,
+    /// or all are retired.
     async fn current(&self, ctx: &Context<'_>) -> Option<Result<AgreementTemplateVersion>> {
-        let columns = and(asked::<AgreementTemplateVersion>(ctx, DIRECT), template_version::Column::TemplateId);
+        let columns = and(
+            asked::<AgreementTemplateVersion>(ctx, DIRECT),
+            template_version::Column::TemplateId,
+        );
         let found = self.0.load(ctx, "", async {
-            let rows = templates::current_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+            let rows =
+                templates::current_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
             Ok(grouped(Handle::each(rows), |row| row.template_id))
         });
         match found.await {
-            Ok(found) => found.get(&self.0.id)?.first().cloned().map(AgreementTemplateVersion).map(Ok),
+            Ok(found) => {
+                found.get(&self.0.id)?.first().cloned().map(AgreementTemplateVersion).map(Ok)
+            }
             Err(error) => Some(Err(error)),
         }
     }
 
-    /// How uniform the agreements are: for each version, how many are made from it. Only agreements that you may see are counted.
+    /// How uniform the agreements are: for each version, how many are made from it. Only agreements
+    /// that you may see are counted.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn usage(&self, ctx: &Context<'_>) -> Result<Vec<TemplateUsage>> {
-        let columns = and(asked::<AgreementTemplateVersion>(ctx, &[&["version"]]), template_version::Column::TemplateId);
+        let columns = and(
+            asked::<AgreementTemplateVersion>(ctx, &[&["version"]]),
+            template_version::Column::TemplateId,
+        );
         let found = self
             .0
             .load(ctx, "", async {
-                let rows = templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
+                let rows =
+                    templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
+                        .await?;
                 let versions: Vec<_> = rows.iter().map(|row| row.id).collect();
                 let usage = agreements::usage_of(database(ctx), viewer(ctx), &versions).await?;
                 Ok((grouped(Handle::each(rows), |row| row.template_id), usage))
@@ -185,12 +204,20 @@ impl AgreementTemplateVersion {
             .0
             .load(ctx, "", async {
                 let ids = distinct(self.0.siblings().iter().map(|row| row.template_id));
-                let rows = templates::by_ids(database(ctx), viewer(ctx), &ids, &asked::<AgreementTemplate>(ctx, DIRECT)).await?;
+                let rows = templates::by_ids(
+                    database(ctx),
+                    viewer(ctx),
+                    &ids,
+                    &asked::<AgreementTemplate>(ctx, DIRECT),
+                )
+                .await?;
                 Ok(grouped(Handle::each(rows), |row| row.id))
             })
             .await?;
         let template = found.get(&self.0.template_id).and_then(|rows| rows.first()).cloned();
-        template.map(AgreementTemplate).ok_or_else(|| Error::NotFound("there is no such template".into()))
+        template
+            .map(AgreementTemplate)
+            .ok_or_else(|| Error::NotFound("there is no such template".into()))
     }
 
     /// 1, 2, 3 …
@@ -218,7 +245,10 @@ impl AgreementTemplateVersion {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Vec<TemplateParameter>> {
         let texts = texts(ctx, &self.0, template_text::Column::Parameters).await?;
-        let declared = texts.get(&self.0.id).map(|text| templates::parameters(&text.parameters)).transpose()?;
+        let declared = texts
+            .get(&self.0.id)
+            .map(|text| templates::parameters(&text.parameters))
+            .transpose()?;
         listed(ctx, declared.as_ref(), TemplateParameter)
     }
 
@@ -227,8 +257,9 @@ impl AgreementTemplateVersion {
         self.0.published_at.map(DateTime)
     }
 
-    /// The text with these parameters, laid out as an agreement's, with examples for what the register would fill in. INVALID names every
-    /// parameter that is missing, unknown, of another type or out of its bounds, as `parameters.days`.
+    /// The text with these parameters, laid out as an agreement's, with examples for what the
+    /// register would fill in. INVALID names every parameter that is missing, unknown, of another
+    /// type or out of its bounds, as `parameters.days`.
     #[graphql(directive = cost::apply("100".into()))]
     async fn preview(
         &self,
@@ -239,14 +270,21 @@ impl AgreementTemplateVersion {
         parameters: Json,
     ) -> Result<AgreementPreview> {
         let ids: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
-        let sources = self.0.load(ctx, "", preview::sources(database(ctx), viewer(ctx), &ids)).await?;
-        let source = sources.get(&self.0.id).ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
+        let sources =
+            self.0.load(ctx, "", preview::sources(database(ctx), viewer(ctx), &ids)).await?;
+        let source = sources
+            .get(&self.0.id)
+            .ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
         let given = parameters.0.to_string();
         // By a digest, since each field's parameters may be long.
         let name = format!("template {} {}", self.0.id.0, sha256(given.as_bytes()));
         let id = node_id("template_version", self.0.id);
-        let url = || format!("/files/templates/{}.pdf?parameters={}", *id, URL_SAFE_NO_PAD.encode(given));
-        AgreementPreview::of(ctx, name, url, || source.document(database(ctx), viewer(ctx), network(ctx), parameters.0)).await
+        let url =
+            || format!("/files/templates/{}.pdf?parameters={}", *id, URL_SAFE_NO_PAD.encode(given));
+        AgreementPreview::of(ctx, name, url, || {
+            source.document(database(ctx), viewer(ctx), network(ctx), parameters.0)
+        })
+        .await
     }
 }
 
@@ -257,7 +295,12 @@ async fn texts(
     column: template_text::Column,
 ) -> Result<Arc<HashMap<TemplateVersionId, template_text::Model>>> {
     let versions: Vec<_> = row.siblings().iter().map(|row| row.id).collect();
-    row.load(ctx, "", templates::texts_of(database(ctx), &versions, &[template_text::Column::VersionId, column])).await
+    row.load(
+        ctx,
+        "",
+        templates::texts_of(database(ctx), &versions, &[template_text::Column::VersionId, column]),
+    )
+    .await
 }
 
 impl Noun for AgreementTemplateVersion {
@@ -296,7 +339,8 @@ pub async fn version_of<M: Send + Sync>(
         .load(ctx, "template_version", async {
             let ids = distinct(row.siblings().iter().filter_map(id));
             let columns = asked::<AgreementTemplateVersion>(ctx, DIRECT);
-            let rows = templates::versions_by_ids(database(ctx), viewer(ctx), &ids, &columns).await?;
+            let rows =
+                templates::versions_by_ids(database(ctx), viewer(ctx), &ids, &columns).await?;
             Ok(grouped(Handle::each(rows), |row| row.id))
         })
         .await?;
@@ -387,8 +431,8 @@ pub struct TemplateFilter {
     kind: Option<AgreementKind>,
     /// Slug: made for this activity.
     activity: Option<String>,
-    /// With all of these words in its title, its slug and its activity's name. A word may be the beginning of one; capitals and
-    /// accents don't count, but å, ä and ö are letters of their own.
+    /// With all of these words in its title, its slug and its activity's name. A word may be the
+    /// beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
 }
@@ -409,20 +453,28 @@ pub struct TemplateQuery;
 
 #[Object]
 impl TemplateQuery {
-    /// The template library, by title; those that nobody has published yet are seen by those alone who may read unpublished templates.
+    /// The template library, by title; those that nobody has published yet are seen by those alone
+    /// who may read unpublished templates.
     async fn templates(
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Which; all when left out")] filter: Option<TemplateFilter>,
-        #[graphql(desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200")] first: Option<i32>,
+        #[graphql(
+            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+        )]
+        first: Option<i32>,
         #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<AgreementTemplate>> {
         let mut faults = Faults::default();
         let filter = filter.unwrap_or_default().check(&mut faults);
-        let (args, columns) = (connection::args(first, after, last, before), asked::<AgreementTemplate>(ctx, CONNECTION));
-        let slice = templates::list(database(ctx), viewer(ctx), &filter, &args, &columns, faults).await?;
+        let (args, columns) = (
+            connection::args(first, after, last, before),
+            asked::<AgreementTemplate>(ctx, CONNECTION),
+        );
+        let slice =
+            templates::list(database(ctx), viewer(ctx), &filter, &args, &columns, faults).await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { templates::count(database(ctx), viewer(ctx), &filter).await })
@@ -460,12 +512,22 @@ async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTempl
 
 /// The template with this id, if you may see it.
 pub async fn node(ctx: &Context<'_>, id: TemplateId) -> Result<Option<AgreementTemplate>> {
-    let found = templates::by_ids(database(ctx), viewer(ctx), &[id], &every::<AgreementTemplate>()).await?;
+    let found =
+        templates::by_ids(database(ctx), viewer(ctx), &[id], &every::<AgreementTemplate>()).await?;
     Ok(found.into_iter().next().map(|row| AgreementTemplate(Handle::single(row))))
 }
 
 /// The template version with this id, if you may see it.
-pub async fn version_node(ctx: &Context<'_>, id: TemplateVersionId) -> Result<Option<AgreementTemplateVersion>> {
-    let found = templates::versions_by_ids(database(ctx), viewer(ctx), &[id], &every::<AgreementTemplateVersion>()).await?;
+pub async fn version_node(
+    ctx: &Context<'_>,
+    id: TemplateVersionId,
+) -> Result<Option<AgreementTemplateVersion>> {
+    let found = templates::versions_by_ids(
+        database(ctx),
+        viewer(ctx),
+        &[id],
+        &every::<AgreementTemplateVersion>(),
+    )
+    .await?;
     Ok(found.into_iter().next().map(|row| AgreementTemplateVersion(Handle::single(row))))
 }

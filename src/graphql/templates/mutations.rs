@@ -19,8 +19,13 @@ async fn changed(ctx: &Context<'_>, id: TemplateId) -> Result<AgreementTemplate>
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such template".into()))
 }
 
-async fn changed_version(ctx: &Context<'_>, id: TemplateVersionId) -> Result<AgreementTemplateVersion> {
-    version_node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such template version".into()))
+async fn changed_version(
+    ctx: &Context<'_>,
+    id: TemplateVersionId,
+) -> Result<AgreementTemplateVersion> {
+    version_node(ctx, id)
+        .await?
+        .ok_or_else(|| Error::NotFound("there is no such template version".into()))
 }
 
 /// What a template asks for when an agreement is made from it.
@@ -46,7 +51,8 @@ pub struct TemplateParameterInput {
 
 impl From<TemplateParameterInput> for templates::Parameter {
     fn from(input: TemplateParameterInput) -> Self {
-        let given = |value: Option<Json>| value.map(|value| value.0).filter(|value| !value.is_null());
+        let given =
+            |value: Option<Json>| value.map(|value| value.0).filter(|value| !value.is_null());
         Self {
             name: input.name,
             label: input.label,
@@ -74,10 +80,12 @@ pub struct TemplateCreateInput {
     kind: AgreementKind,
     /// The activity that it is for; leave out for any.
     activity: Option<ID>,
-    /// The text: Markdown with headings from `##`, placeholders as `{{ member.name }}` and `{{ days }}`, filters as
-    /// `{{ agreement.starts_on | datum }}`, and `{% if … %}`, `{% elif … %}`, `{% else %}`, `{% endif %}`. At most 200 kB.
+    /// The text: Markdown with headings from `##`, placeholders as `{{ member.name }}` and `{{ days
+    /// }}`, filters as `{{ agreement.starts_on | datum }}`, and `{% if … %}`, `{% elif … %}`, `{%
+    /// else %}`, `{% endif %}`. At most 200 kB.
     body: String,
-    /// Its language, BCP 47; `sv` alone, since the words that the register sets around a text and writes into it are Swedish.
+    /// Its language, BCP 47; `sv` alone, since the words that the register sets around a text and
+    /// writes into it are Swedish.
     #[graphql(default = "sv")]
     language: String,
     /// What it asks for, in the order of the form. Each must be used in the text.
@@ -117,8 +125,9 @@ pub struct TemplateMutation;
 
 #[Object]
 impl TemplateMutation {
-    /// Puts a template into the library, with version 1 as a draft. INVALID names all that is wrong with the text, with line numbers, and
-    /// every parameter that is not used. CONFLICT with reason SLUG_TAKEN when another template has the slug.
+    /// Puts a template into the library, with version 1 as a draft. INVALID names all that is wrong
+    /// with the text, with line numbers, and every parameter that is not used. CONFLICT with reason
+    /// SLUG_TAKEN when another template has the slug.
     async fn template_create(
         &self,
         ctx: &Context<'_>,
@@ -129,17 +138,24 @@ impl TemplateMutation {
             slug: input.slug,
             title: input.title,
             kind: input.kind.into(),
-            activity: input.activity.map(|id| row_id(&id, "activity", "input.activity", &mut faults)),
+            activity: input
+                .activity
+                .map(|id| row_id(&id, "activity", "input.activity", &mut faults)),
             language: input.language,
             body: input.body,
             parameters: declared(input.parameters),
         };
         let mutation = mutation(ctx);
-        mutation.perform(versions::create(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id)).await
+        mutation
+            .perform(versions::create(mutation.db(), viewer(ctx), new, faults), |id| {
+                changed(ctx, id)
+            })
+            .await
     }
 
-    /// Drafts the next version from the last one. A template has at most one draft, which is its last version: while there is one, it is
-    /// changed. The text is checked as when a template is created.
+    /// Drafts the next version from the last one. A template has at most one draft, which is its
+    /// last version: while there is one, it is changed. The text is checked as when a template is
+    /// created.
     async fn template_version_draft(
         &self,
         ctx: &Context<'_>,
@@ -147,13 +163,22 @@ impl TemplateMutation {
     ) -> Result<AgreementTemplateVersion> {
         let mut faults = Faults::default();
         let template = row_id(&input.template, "template", "input.template", &mut faults);
-        let new = versions::NewVersion { language: input.language, body: input.body, parameters: input.parameters.map(declared) };
+        let new = versions::NewVersion {
+            language: input.language,
+            body: input.body,
+            parameters: input.parameters.map(declared),
+        };
         let mutation = mutation(ctx);
-        mutation.perform(versions::draft(mutation.db(), viewer(ctx), template, new, faults), |id| changed_version(ctx, id)).await
+        mutation
+            .perform(versions::draft(mutation.db(), viewer(ctx), template, new, faults), |id| {
+                changed_version(ctx, id)
+            })
+            .await
     }
 
-    /// Publishes a draft: its text never changes after that, and it becomes the template's current version. The ones published before stay
-    /// in use until they are retired. CONFLICT with reason ALREADY_PUBLISHED or VERSION_RETIRED when it is no draft any more.
+    /// Publishes a draft: its text never changes after that, and it becomes the template's current
+    /// version. The ones published before stay in use until they are retired. CONFLICT with reason
+    /// ALREADY_PUBLISHED or VERSION_RETIRED when it is no draft any more.
     async fn template_version_publish(
         &self,
         ctx: &Context<'_>,
@@ -162,11 +187,16 @@ impl TemplateMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.version, "template_version", "input.version", &mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(versions::publish(mutation.db(), viewer(ctx), id, faults), |()| changed_version(ctx, id)).await
+        mutation
+            .perform(versions::publish(mutation.db(), viewer(ctx), id, faults), |()| {
+                changed_version(ctx, id)
+            })
+            .await
     }
 
-    /// Retires a published version: no new agreement gets it, and those made from it go on. When it was the current one, the newest of those
-    /// that are still published is current. CONFLICT with reason NOT_PUBLISHED for a draft, ALREADY_RETIRED.
+    /// Retires a published version: no new agreement gets it, and those made from it go on. When it
+    /// was the current one, the newest of those that are still published is current. CONFLICT with
+    /// reason NOT_PUBLISHED for a draft, ALREADY_RETIRED.
     async fn template_version_retire(
         &self,
         ctx: &Context<'_>,
@@ -175,6 +205,10 @@ impl TemplateMutation {
         let mut faults = Faults::default();
         let id = row_id(&input.version, "template_version", "input.version", &mut faults);
         let mutation = mutation(ctx);
-        mutation.perform(versions::retire(mutation.db(), viewer(ctx), id, faults), |()| changed_version(ctx, id)).await
+        mutation
+            .perform(versions::retire(mutation.db(), viewer(ctx), id, faults), |()| {
+                changed_version(ctx, id)
+            })
+            .await
     }
 }

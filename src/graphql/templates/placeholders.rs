@@ -28,8 +28,9 @@ impl TemplatePlaceholder {
         self.0.kind.into()
     }
 
-    /// Whether it may be unknown. An agreement whose text shows it nevertheless is refused (CONFLICT, reason FACTS_MISSING), so that a text
-    /// should ask first: `{% if member.org_number %}`.
+    /// Whether it may be unknown. An agreement whose text shows it nevertheless is refused
+    /// (CONFLICT, reason FACTS_MISSING), so that a text should ask first: `{% if member.org_number
+    /// %}`.
     async fn optional(&self) -> bool {
         self.0.optional
     }

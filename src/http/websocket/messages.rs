@@ -35,28 +35,38 @@ struct Parts<'m> {
 }
 
 impl<'m> Incoming<'m> {
-    /// A message; none when it is no message of the protocol. The payload of an operation is left as it stands.
+    /// A message; none when it is no message of the protocol. The payload of an operation is left
+    /// as it stands.
     pub(super) fn read(text: &'m str) -> Option<Self> {
         // A list in the place of an object is read by position, which the protocol doesn't know.
-        let Parts { kind, id, payload } = text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok())??;
-        let id = || id.and_then(|id| serde_json::from_str(id.get()).ok()).filter(|id: &String| !id.is_empty());
+        let Parts { kind, id, payload } =
+            text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok())??;
+        let id = || {
+            id.and_then(|id| serde_json::from_str(id.get()).ok())
+                .filter(|id: &String| !id.is_empty())
+        };
         let is_object = |payload: &RawValue| payload.get().starts_with('{');
         let has_payload = payload.is_none_or(is_object);
         match &*kind {
             "connection_init" if has_payload => {
-                let payload = payload.map(|payload| serde_json::from_str(payload.get())).transpose().ok()?;
+                let payload =
+                    payload.map(|payload| serde_json::from_str(payload.get())).transpose().ok()?;
                 Some(Self::ConnectionInit { payload })
             }
             "ping" if has_payload => Some(Self::Ping { payload }),
             "pong" if has_payload => Some(Self::Pong),
-            "subscribe" => Some(Self::Subscribe { id: id()?, payload: payload.filter(|payload| is_object(payload))? }),
+            "subscribe" => Some(Self::Subscribe {
+                id: id()?,
+                payload: payload.filter(|payload| is_object(payload))?,
+            }),
             "complete" => Some(Self::Complete { id: id()? }),
             _ => None,
         }
     }
 }
 
-/// Returns the request in an operation's payload, as over HTTP; `None` if the payload is not a request.
+/// Returns the request in an operation's payload, as over HTTP; `None` if the payload is not a
+/// request.
 pub(super) fn asked(payload: &RawValue) -> Option<Asked> {
     Asked::of_payload(payload.get()).ok()
 }
@@ -145,9 +155,20 @@ mod tests {
     #[test]
     fn what_is_no_request_asks_nothing() {
         let read = |text: &str| asked(serde_json::from_str(text).ok()?);
-        assert!(read(r#"{"query":"{ a }","operationName":null,"variables":null,"extensions":null}"#).is_some());
-        assert!(read(r#"{"documentId":"a","variables":{"b":1}}"#).is_some_and(|asked| asked.document_id.as_deref() == Some("a")));
-        for bad in ["{}", r#"{"query":1}"#, r#"{"query":"{ a }","variables":[]}"#, r#"{"query":"{ a }","extensions":"x"}"#] {
+        assert!(
+            read(r#"{"query":"{ a }","operationName":null,"variables":null,"extensions":null}"#)
+                .is_some()
+        );
+        assert!(
+            read(r#"{"documentId":"a","variables":{"b":1}}"#)
+                .is_some_and(|asked| asked.document_id.as_deref() == Some("a"))
+        );
+        for bad in [
+            "{}",
+            r#"{"query":1}"#,
+            r#"{"query":"{ a }","variables":[]}"#,
+            r#"{"query":"{ a }","extensions":"x"}"#,
+        ] {
             assert!(read(bad).is_none(), "{bad}");
         }
     }

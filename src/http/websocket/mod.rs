@@ -1,13 +1,16 @@
 //! The API's socket at `/graphql/ws`: graphql-transport-ws, with its close codes to the letter.
 //!
-//! One task a socket reads, executes and sends in turn, so that whoever reads slowly holds up nobody else and nothing is kept for it but
-//! the message that is being sent. The library has a socket of its own, which closes with other codes and sends refused requests as answers.
+//! One task a socket reads, executes and sends in turn, so that whoever reads slowly holds up
+//! nobody else and nothing is kept for it but the message that is being sent. The library has a
+//! socket of its own, which closes with other codes and sends refused requests as answers.
 
 mod messages;
 mod operations;
 mod root;
 
-use std::{collections::HashMap, convert::Infallible, net::IpAddr, pin::Pin, sync::Arc, time::Duration};
+use std::{
+    collections::HashMap, convert::Infallible, net::IpAddr, pin::Pin, sync::Arc, time::Duration,
+};
 
 use axum::{
     extract::{
@@ -45,7 +48,8 @@ use domain::{
     error::{Error, Result},
 };
 
-/// Reads a message for a fuzz target: `None` if it is none of the protocol, otherwise what it asks, if it is `subscribe`.
+/// Reads a message for a fuzz target: `None` if it is none of the protocol, otherwise what it asks,
+/// if it is `subscribe`.
 #[cfg(fuzzing)]
 pub fn fuzz(text: &str) -> Option<Option<super::graphql_request::Asked>> {
     match Incoming::read(text)? {
@@ -56,7 +60,8 @@ pub fn fuzz(text: &str) -> Option<Option<super::graphql_request::Asked>> {
 
 /// The one protocol that is spoken.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// How often it is asked whether anybody is there: before proxies cut off a connection on which nothing is said.
+/// How often it is asked whether anybody is there: before proxies cut off a connection on which
+/// nothing is said.
 const HEARTBEAT: Duration = Duration::from_secs(25);
 /// So many questions in a row may be unanswered.
 const UNANSWERED: u32 = 2;
@@ -64,11 +69,12 @@ const UNANSWERED: u32 = 2;
 pub(super) const GOODBYE: Duration = Duration::from_secs(5);
 /// The longest reason that a close frame has room for, in bytes (RFC 6455, 5.5).
 const REASON: usize = 123;
-/// A client's address has at most this part of the sockets whose client has not said who it is, and at least so many: proxies ask for many
-/// clients from one address.
+/// A client's address has at most this part of the sockets whose client has not said who it is, and
+/// at least so many: proxies ask for many clients from one address.
 const PENDING_SHARE: usize = 5;
 const PENDING_LEAST: usize = 16;
-/// What is read at once, in bytes. The default would take thirty times as much of memory for each that says nothing.
+/// What is read at once, in bytes. The default would take thirty times as much of memory for each
+/// that says nothing.
 const READ: usize = 4 << 10;
 
 /// What all sockets share.
@@ -81,7 +87,8 @@ pub struct Sockets {
     longest: usize,
     /// One for each whose client may have said who it is.
     free: Arc<Semaphore>,
-    /// One for each whose client has not, so that clients without a token never displace clients with one.
+    /// One for each whose client has not, so that clients without a token never displace clients
+    /// with one.
     pending: Arc<Semaphore>,
     /// Those of each address whose client has not.
     pending_by_client: Arc<Turns>,
@@ -99,11 +106,14 @@ impl Sockets {
     /// No sockets yet.
     #[must_use]
     pub fn new(settings: &config::Settings) -> Self {
-        let (settings, origins, longest) = (settings.sockets, settings.cors_origins.clone(), settings.limits.body_bytes);
+        let (settings, origins, longest) =
+            (settings.sockets, settings.cors_origins.clone(), settings.limits.body_bytes);
         Self {
             free: Arc::new(Semaphore::new(settings.most)),
             pending: Arc::new(Semaphore::new(settings.pending)),
-            pending_by_client: Arc::new(Turns::new((settings.pending / PENDING_SHARE).max(PENDING_LEAST))),
+            pending_by_client: Arc::new(Turns::new(
+                (settings.pending / PENDING_SHARE).max(PENDING_LEAST),
+            )),
             by_subject: Arc::new(Turns::new(settings.per_subject)),
             subscriptions: Arc::new(Turns::new(settings.subscriptions)),
             followers: change_feed::Followers::default(),
@@ -114,17 +124,24 @@ impl Sockets {
         }
     }
 
-    /// Whether the page that asks, if any, is one of ours or one that may. Browsers ask nobody before they open a socket to another host.
+    /// Whether the page that asks, if any, is one of ours or one that may. Browsers ask nobody
+    /// before they open a socket to another host.
     fn welcomes(&self, headers: &HeaderMap) -> bool {
-        let text = |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
+        let text =
+            |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
         let Some(origin) = text(header::ORIGIN) else { return true };
         let host = origin.split_once("://").map_or("", |(_, host)| host);
-        text(header::HOST).is_some_and(|own| own == host) || self.origins.iter().any(|known| known == origin)
+        text(header::HOST).is_some_and(|own| own == host)
+            || self.origins.iter().any(|known| known == origin)
     }
 }
 
 /// Opens a socket.
-pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>, request: Request) -> Response {
+pub async fn open(
+    State(app): State<App>,
+    upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
+    request: Request,
+) -> Response {
     let caller = Caller::of(&request);
     let refuse = |status, error| {
         let mut refused = caller.refuse(error);
@@ -132,16 +149,24 @@ pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebS
         refused
     };
     let Ok(upgrade) = upgrade.map(|upgrade| upgrade.protocols([PROTOCOL])) else {
-        let mut refused =
-            refuse(StatusCode::UPGRADE_REQUIRED, Error::invalid("upgrade", format!("must ask for a WebSocket that speaks {PROTOCOL}")));
+        let mut refused = refuse(
+            StatusCode::UPGRADE_REQUIRED,
+            Error::invalid("upgrade", format!("must ask for a WebSocket that speaks {PROTOCOL}")),
+        );
         refused.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return refused;
     };
     if upgrade.selected_protocol().is_none() {
-        return refuse(StatusCode::BAD_REQUEST, Error::invalid("sec-websocket-protocol", format!("must name {PROTOCOL}")));
+        return refuse(
+            StatusCode::BAD_REQUEST,
+            Error::invalid("sec-websocket-protocol", format!("must name {PROTOCOL}")),
+        );
     }
     if !app.sockets.welcomes(request.headers()) {
-        return refuse(StatusCode::FORBIDDEN, Error::Forbidden("pages of this origin may not ask here".into()));
+        return refuse(
+            StatusCode::FORBIDDEN,
+            Error::Forbidden("pages of this origin may not ask here".into()),
+        );
     }
     let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
     let known = match caller.viewer(&app).await {
@@ -150,30 +175,56 @@ pub async fn open(State(app): State<App>, upgrade: Result<WebSocketUpgrade, WebS
         Err(_) => None,
     };
     let Some(place) = known.or_else(|| app.sockets.pending(address)) else {
-        let mut refused =
-            refuse(StatusCode::SERVICE_UNAVAILABLE, Error::conflict("TOO_MANY_SOCKETS", "too many sockets are open; try again in a while"));
+        let mut refused = refuse(
+            StatusCode::SERVICE_UNAVAILABLE,
+            Error::conflict("TOO_MANY_SOCKETS", "too many sockets are open; try again in a while"),
+        );
         refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         return refused;
     };
     let (token, stopping) = (bearer(request.headers()), app.stopping.subscribe());
     let longest = app.sockets.longest;
-    let upgrade = upgrade.read_buffer_size(READ).write_buffer_size(0).max_message_size(longest).max_frame_size(longest);
+    let upgrade = upgrade
+        .read_buffer_size(READ)
+        .write_buffer_size(0)
+        .max_message_size(longest)
+        .max_frame_size(longest);
     upgrade.on_upgrade(move |socket| async move {
         let (operations, running) = (HashMap::new(), SelectAll::new());
-        Session { app, socket, token, address, stopping, place, verified: None, operations, running }.run().await;
+        Session {
+            app,
+            socket,
+            token,
+            address,
+            stopping,
+            place,
+            verified: None,
+            operations,
+            running,
+        }
+        .run()
+        .await;
     })
 }
 
 /// The permit of a socket among those that may be open.
 enum Place {
     /// Of a client that has not said who it is, among all and among its address's.
-    Pending(#[expect(dead_code, reason = "permits are held until they are dropped")] (OwnedSemaphorePermit, Option<Turn>)),
+    Pending(
+        #[expect(dead_code, reason = "permits are held until they are dropped")]
+        (OwnedSemaphorePermit, Option<Turn>),
+    ),
     /// Of one that has, among all and among its subject's.
-    Known(#[expect(dead_code, reason = "permits are held until they are dropped")] (OwnedSemaphorePermit, Turn), String),
+    Known(
+        #[expect(dead_code, reason = "permits are held until they are dropped")]
+        (OwnedSemaphorePermit, Turn),
+        String,
+    ),
 }
 
 impl Sockets {
-    /// Takes the permits of a client that has not said who it is; `None` if there is no room for it now or afterwards.
+    /// Takes the permits of a client that has not said who it is; `None` if there is no room for it
+    /// now or afterwards.
     fn pending(&self, address: Option<IpAddr>) -> Option<Place> {
         if self.free.available_permits() == 0 {
             return None;
@@ -186,10 +237,13 @@ impl Sockets {
     /// Takes the permits of a client of this subject, or says why the socket is closed.
     fn known(&self, subject: &str) -> Result<Place, End> {
         let free = Arc::clone(&self.free).try_acquire_owned();
-        let free = free.map_err(|_| close(1013, "Too many sockets are open; try again in a while"))?;
+        let free =
+            free.map_err(|_| close(1013, "Too many sockets are open; try again in a while"))?;
         let most = self.by_subject.most();
         let own = self.by_subject.try_take(subject);
-        let own = own.ok_or_else(|| close(4429, format!("Too many sockets: {most} of yours are open, which is the maximum")))?;
+        let own = own.ok_or_else(|| {
+            close(4429, format!("Too many sockets: {most} of yours are open, which is the maximum"))
+        })?;
         Ok(Place::Known((free, own), subject.to_owned()))
     }
 }
@@ -315,7 +369,9 @@ impl Session {
     /// Holds the socket until its token no longer does.
     fn hold(&self, deadline: &mut Pin<Box<Sleep>>) {
         let Some(verified) = &self.verified else { return };
-        let rest = (self.app.revocations.until(verified).0 - self.app.db.clock.now()).to_std().unwrap_or_default();
+        let rest = (self.app.revocations.until(verified).0 - self.app.db.clock.now())
+            .to_std()
+            .unwrap_or_default();
         deadline.as_mut().reset(Instant::now() + rest.min(LONGEST));
     }
 
@@ -328,7 +384,8 @@ impl Session {
         self.send(Message::Text(text.into())).await
     }
 
-    /// Sends a message when the client has taken those before it, which it may not take forever for.
+    /// Sends a message when the client has taken those before it, which it may not take forever
+    /// for.
     async fn send(&mut self, message: Message) -> Result<(), End> {
         match timeout(self.app.sockets.settings.send_time, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
@@ -339,21 +396,27 @@ impl Session {
 
     async fn hear(&mut self, text: &str, deadline: &mut Pin<Box<Sleep>>) -> Result<(), End> {
         let Some(message) = lanes::on_text(text.len(), || Incoming::read(text)) else {
-            return Err(close(4400, format!("Invalid message: not one that a client of {PROTOCOL} sends")));
+            return Err(close(
+                4400,
+                format!("Invalid message: not one that a client of {PROTOCOL} sends"),
+            ));
         };
         match message {
             Incoming::ConnectionInit { payload } => {
                 if self.verified.is_some() {
                     return Err(close(4429, "Too many initialisation requests"));
                 }
-                let token = match payload.as_ref().and_then(|payload| payload.get("authorization").or_else(|| payload.get("Authorization")))
-                {
+                let token = match payload.as_ref().and_then(|payload| {
+                    payload.get("authorization").or_else(|| payload.get("Authorization"))
+                }) {
                     Some(authorization) => bearer_in(authorization),
                     None => self.token.clone(),
                 };
                 let mut subject = None;
                 let verified = match token {
-                    Ok(token) => self.app.verify_noting(&token, |name| subject = Some(name.to_owned())).await,
+                    Ok(token) => {
+                        self.app.verify_noting(&token, |name| subject = Some(name.to_owned())).await
+                    }
                     Err(error) => Err(error),
                 };
                 let verified = verified.map_err(|error| {
@@ -361,7 +424,8 @@ impl Session {
                     close(4403, format!("Forbidden: {error}"))
                 })?;
                 // The token that came with the request has its permits already.
-                if !matches!(&self.place, Place::Known(_, subject) if *subject == verified.viewer.subject) {
+                if !matches!(&self.place, Place::Known(_, subject) if *subject == verified.viewer.subject)
+                {
                     self.place = self.app.sockets.known(&verified.viewer.subject)?;
                 }
                 self.verified = Some(verified);
@@ -372,7 +436,10 @@ impl Session {
             Incoming::Pong => Ok(()),
             Incoming::Subscribe { id, payload } => {
                 let Some(verified) = &self.verified else {
-                    self.deny(Denials::of_error(None, &Error::Unauthenticated("connection_init must come first".into())));
+                    self.deny(Denials::of_error(
+                        None,
+                        &Error::Unauthenticated("connection_init must come first".into()),
+                    ));
                     return Err(close(4401, "Unauthorized"));
                 };
                 let Some(asked) = lanes::on_text(text.len(), || messages::asked(payload)) else {
@@ -386,14 +453,26 @@ impl Session {
                 }
                 let most = self.app.sockets.settings.operations;
                 if self.operations.len() >= most {
-                    let error =
-                        Error::conflict("LIMIT_OPERATIONS", format!("{most} operations run on this socket; complete one, or open another"));
+                    let error = Error::conflict(
+                        "LIMIT_OPERATIONS",
+                        format!(
+                            "{most} operations run on this socket; complete one, or open another"
+                        ),
+                    );
                     let refused = errors::refused(error, &Uuid::now_v7().to_string());
-                    return self.say(Outgoing::Error { id: &id, payload: &refused.errors }.text()).await;
+                    return self
+                        .say(Outgoing::Error { id: &id, payload: &refused.errors }.text())
+                        .await;
                 }
                 let id: Arc<str> = id.into();
                 let (end, registration) = AbortHandle::new_pair();
-                let steps = operations::steps(&self.app, Arc::clone(&id), asked, &verified.viewer, self.address);
+                let steps = operations::steps(
+                    &self.app,
+                    Arc::clone(&id),
+                    asked,
+                    &verified.viewer,
+                    self.address,
+                );
                 self.running.push(Abortable::new(steps, registration));
                 self.operations.insert(id, end);
                 Ok(())
@@ -417,6 +496,7 @@ const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
 /// The token in what a payload says in the place of the header.
 fn bearer_in(authorization: &serde_json::Value) -> Result<String> {
-    let value = HeaderValue::from_str(authorization.as_str().unwrap_or_default()).unwrap_or(HeaderValue::from_static(""));
+    let value = HeaderValue::from_str(authorization.as_str().unwrap_or_default())
+        .unwrap_or(HeaderValue::from_static(""));
     bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)]))
 }

@@ -1,9 +1,10 @@
-//! The operations of a socket: queries and mutations as over HTTP, and subscriptions, whose answers are shared by viewers with the same
-//! rights.
+//! The operations of a socket: queries and mutations as over HTTP, and subscriptions, whose answers
+//! are shared by viewers with the same rights.
 //!
-//! An event is resolved once for all sockets on which the same document is asked with the same variables by viewers with the same rights,
-//! and its JSON is sent to each. Documents with fields that are for one subject only, or whose readers are recorded, are shared by that
-//! subject's sockets alone.
+//! An event is resolved once for all sockets on which the same document is asked with the same
+//! variables by viewers with the same rights, and its JSON is sent to each. Documents with fields
+//! that are for one subject only, or whose readers are recorded, are shared by that subject's
+//! sockets alone.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -49,11 +50,19 @@ use domain::{
     idempotency::Mutations,
 };
 
-/// The events of which the answers of a group are remembered for those of it that come a little later.
+/// The events of which the answers of a group are remembered for those of it that come a little
+/// later.
 const REMEMBERED: usize = 64;
 
-/// Everything that an operation says: its answers and then that there are no more, or why it is not executed.
-pub(super) fn steps(app: &App, id: Arc<str>, asked: Asked, viewer: &Viewer, address: Option<IpAddr>) -> Steps {
+/// Everything that an operation says: its answers and then that there are no more, or why it is not
+/// executed.
+pub(super) fn steps(
+    app: &App,
+    id: Arc<str>,
+    asked: Asked,
+    viewer: &Viewer,
+    address: Option<IpAddr>,
+) -> Steps {
     let request_id = Uuid::now_v7().to_string();
     let steps = match prepare(app, asked, viewer) {
         Ok((ready, cost)) if ready.operation == OperationType::Subscription => {
@@ -68,7 +77,8 @@ pub(super) fn steps(app: &App, id: Arc<str>, asked: Asked, viewer: &Viewer, addr
         }
         Ok((ready, cost)) => {
             let (own, viewer, request_id) = (app.clone(), viewer.clone(), request_id.clone());
-            stream::once(async move { answer(&own, viewer, ready, cost, &request_id).await }).boxed()
+            stream::once(async move { answer(&own, viewer, ready, cost, &request_id).await })
+                .boxed()
         }
         Err(error) => {
             let refused = errors::refused(error, &request_id);
@@ -82,7 +92,8 @@ pub(super) fn steps(app: &App, id: Arc<str>, asked: Asked, viewer: &Viewer, addr
     let steps = AssertUnwindSafe(steps.chain(last)).catch_unwind().map(move |said| match said {
         Ok(said) => said,
         Err(cause) => {
-            let cause = std::io::Error::other(format!("a resolver panicked: {}", panic_message(&*cause)));
+            let cause =
+                std::io::Error::other(format!("a resolver panicked: {}", panic_message(&*cause)));
             Said::Refused(errors::refused(Error::internal(cause), &request_id))
         }
     });
@@ -108,8 +119,12 @@ enum Said {
 impl Said {
     fn step(&self, id: &str) -> Step {
         match self {
-            Self::Answer(json, _) => Step::Next(lanes::on_text(json.len(), || messages::next(id, json))),
-            Self::Refused(answer) => Step::Last(Outgoing::Error { id, payload: &answer.errors }.text()),
+            Self::Answer(json, _) => {
+                Step::Next(lanes::on_text(json.len(), || messages::next(id, json)))
+            }
+            Self::Refused(answer) => {
+                Step::Last(Outgoing::Error { id, payload: &answer.errors }.text())
+            }
             Self::Nothing => Step::Last(Outgoing::Complete { id }.text()),
         }
     }
@@ -135,9 +150,12 @@ impl Said {
     }
 }
 
-/// `true` if nothing was executed: there is no data, and no error stands more than so many fields deep.
+/// `true` if nothing was executed: there is no data, and no error stands more than so many fields
+/// deep.
 fn is_refused(answer: &Answer, levels: usize) -> bool {
-    answer.is_err() && answer.data == Value::Null && answer.errors.iter().all(|error| error.path.len() <= levels)
+    answer.is_err()
+        && answer.data == Value::Null
+        && answer.errors.iter().all(|error| error.path.len() <= levels)
 }
 
 /// Finds and measures the document, and takes its cost from the sender's budget.
@@ -145,7 +163,11 @@ fn prepare(app: &App, asked: Asked, viewer: &Viewer) -> Result<(Ready, Option<Va
     let mut ready = api::prepare(app, asked, &viewer.subject)?;
     if ready.operation == OperationType::Subscription {
         let name = ready.document.operation_name.clone();
-        let mut parsed = ready.document.parsed_query().map_err(|error| Error::invalid("query", error.message.clone()))?.clone();
+        let mut parsed = ready
+            .document
+            .parsed_query()
+            .map_err(|error| Error::invalid("query", error.message.clone()))?
+            .clone();
         root::single(&mut parsed, name.as_deref())?;
         ready.document.set_parsed_query(parsed);
     }
@@ -154,14 +176,26 @@ fn prepare(app: &App, asked: Asked, viewer: &Viewer) -> Result<(Ready, Option<Va
 }
 
 /// Answers a query or mutation, which counts among its sender's requests as one over HTTP does.
-async fn answer(app: &App, viewer: Viewer, ready: Ready, cost: Option<Value>, request_id: &str) -> Said {
+async fn answer(
+    app: &App,
+    viewer: Viewer,
+    ready: Ready,
+    cost: Option<Value>,
+    request_id: &str,
+) -> Said {
     let turn = match app.turns.take(&viewer.subject) {
         Ok(turn) => Arc::new(turn),
         Err(error) => return Said::Refused(errors::refused(error, request_id)),
     };
     let subject = viewer.subject.clone();
     let ready = Ready { document: ready.document.data(viewer).data(turn), ..ready };
-    let execution = Execution { ready, subject, cost, allowance: Allowance::of(app), mutations: Arc::default() };
+    let execution = Execution {
+        ready,
+        subject,
+        cost,
+        allowance: Allowance::of(app),
+        mutations: Arc::default(),
+    };
     Said::written(execute(app, execution, request_id).await)
 }
 
@@ -179,8 +213,15 @@ struct Subscription {
 }
 
 impl Subscription {
-    /// Validates the document and reads its arguments, as executing it without any event does, within the time of a request.
-    async fn begin(app: App, viewer: Viewer, ready: Ready, cost: Option<Value>, request_id: &str) -> Result<Self, Answer> {
+    /// Validates the document and reads its arguments, as executing it without any event does,
+    /// within the time of a request.
+    async fn begin(
+        app: App,
+        viewer: Viewer,
+        ready: Ready,
+        cost: Option<Value>,
+        request_id: &str,
+    ) -> Result<Self, Answer> {
         let refuse = |error| errors::refused(error, request_id);
         let turn = app.sockets.subscriptions.try_take(&viewer.subject).ok_or_else(|| {
             let most = app.sockets.subscriptions.most();
@@ -198,11 +239,18 @@ impl Subscription {
             variables: document.variables.clone(),
         };
         let plan = Arc::new(OnceLock::new());
-        let planning = document.data(viewer.clone()).data(Rows::default()).data(Source::Plan(Arc::clone(&plan)));
+        let planning = document
+            .data(viewer.clone())
+            .data(Rows::default())
+            .data(Source::Plan(Arc::clone(&plan)));
         let schema = app.schema.clone();
-        let planning = app.lanes.spawn(&viewer.subject, figures.complexity, async move { schema.execute_stream(planning).next().await });
+        let planning = app.lanes.spawn(&viewer.subject, figures.complexity, async move {
+            schema.execute_stream(planning).next().await
+        });
         let planned = tokio::time::timeout(app.request_time, planning).await;
-        let planned = planned.map_err(|_| refuse(late(&app, "to begin")))?.map_err(|failed| refuse(Error::internal(failed)))?;
+        let planned = planned
+            .map_err(|_| refuse(late(&app, "to begin")))?
+            .map_err(|failed| refuse(Error::internal(failed)))?;
         // Without an error, there is none.
         if let Some(mut answer) = planned {
             if !app.suggestions {
@@ -211,7 +259,9 @@ impl Subscription {
             return Err(errors::finish(answer, &template.query, request_id));
         }
         let Some(plan) = plan.get().cloned() else {
-            return Err(refuse(Error::internal(std::io::Error::other("a subscription has no plan"))));
+            return Err(refuse(Error::internal(std::io::Error::other(
+                "a subscription has no plan",
+            ))));
         };
         let group = app.sockets.answers.group(template);
         Ok(Self { app, viewer, plan, group, points: figures.complexity, cost, turn })
@@ -222,7 +272,14 @@ impl Subscription {
         let Self { app, viewer, plan, group, points, mut cost, turn } = self;
         let following = async move {
             let toll = toll(&app, &viewer);
-            let following = change_feed::follow(&app.sockets.followers, &app.db, &viewer, plan.kinds, plan.after, toll);
+            let following = change_feed::follow(
+                &app.sockets.followers,
+                &app.db,
+                &viewer,
+                plan.kinds,
+                plan.after,
+                toll,
+            );
             let events = match tokio::time::timeout(app.request_time, following).await {
                 Ok(Ok(events)) => events.boxed(),
                 Ok(Err(error)) => stream::iter([Err(error)]).boxed(),
@@ -238,7 +295,9 @@ impl Subscription {
                             app.budget.wait(&viewer.subject, points).await;
                             group.said(app, viewer, event, points, cost).await
                         }
-                        Err(error) => Said::Refused(errors::refused(error, &Uuid::now_v7().to_string())),
+                        Err(error) => {
+                            Said::Refused(errors::refused(error, &Uuid::now_v7().to_string()))
+                        }
                     }
                 }
             })
@@ -248,7 +307,14 @@ impl Subscription {
 }
 
 fn late(app: &App, what: &str) -> Error {
-    Error::limit("LIMIT_TIME", "query", format!("The document took longer than {} s {what}. Ask for less.", app.request_time.as_secs()))
+    Error::limit(
+        "LIMIT_TIME",
+        "query",
+        format!(
+            "The document took longer than {} s {what}. Ask for less.",
+            app.request_time.as_secs()
+        ),
+    )
 }
 
 /// The revisions that a follower looks through for a point, when it follows from long ago.
@@ -273,10 +339,13 @@ struct Template {
 }
 
 impl Template {
-    /// Names what the answers depend on: the document, its variables, and the viewer's rights; the subject too when a field is not the same
-    /// for all who have these rights.
+    /// Names what the answers depend on: the document, its variables, and the viewer's rights; the
+    /// subject too when a field is not the same for all who have these rights.
     fn key(is_personal: bool, document: &Document, viewer: &Viewer) -> String {
-        let viewer = Viewer { subject: if is_personal { viewer.subject.clone() } else { String::new() }, ..viewer.clone() };
+        let viewer = Viewer {
+            subject: if is_personal { viewer.subject.clone() } else { String::new() },
+            ..viewer.clone()
+        };
         let variables = serde_json::to_string(&document.variables).unwrap_or_default();
         format!("{viewer:?}\n{:?}\n{variables}\n{}", document.operation_name, document.query)
     }
@@ -322,14 +391,21 @@ type EventAnswer = (Arc<String>, Arc<[ServerError]>);
 /// The subscriptions whose answers are the same.
 struct Group {
     template: Template,
-    /// The answers to the last events, by their revision and the last one that was committed when they were resolved: they describe things
-    /// as they were then, to those who saw them then.
+    /// The answers to the last events, by their revision and the last one that was committed when
+    /// they were resolved: they describe things as they were then, to those who saw them then.
     answers: Mutex<VecDeque<Resolved>>,
 }
 
 impl Group {
     /// The answer to an event: the first of the group that comes to it resolves it for all.
-    async fn said(&self, app: &App, viewer: &Viewer, event: Event, points: u64, cost: Option<Value>) -> Said {
+    async fn said(
+        &self,
+        app: &App,
+        viewer: &Viewer,
+        event: Event,
+        points: u64,
+        cost: Option<Value>,
+    ) -> Said {
         // A subscription that wants to know its cost gets an answer of its own.
         if cost.is_some() {
             let resolved = self.resolve(app, viewer, event, points, cost).await;
@@ -350,17 +426,31 @@ impl Group {
                 }
             }
         };
-        let resolved = cell.get_or_try_init(|| self.resolve(app, viewer, event, points, None)).await.cloned();
+        let resolved =
+            cell.get_or_try_init(|| self.resolve(app, viewer, event, points, None)).await.cloned();
         resolved.map_or_else(|said| said, |(json, errors)| Said::Answer(json, errors))
     }
 
     /// Executes the document on one event, in the lane for its cost.
-    async fn resolve(&self, app: &App, viewer: &Viewer, event: Event, points: u64, cost: Option<Value>) -> Result<EventAnswer, Said> {
+    async fn resolve(
+        &self,
+        app: &App,
+        viewer: &Viewer,
+        event: Event,
+        points: u64,
+        cost: Option<Value>,
+    ) -> Result<EventAnswer, Said> {
         let size = AnswerSize::new(app.answer_bytes);
         let rows = Rows::default();
-        let document = self.template.document().data(viewer.clone()).data(Source::Event(event)).data(rows.clone());
+        let document = self
+            .template
+            .document()
+            .data(viewer.clone())
+            .data(Source::Event(event))
+            .data(rows.clone());
         let document = document.data(size.clone()).data(RequestCache::default());
-        let (schema, asked, hides) = (app.schema.clone(), self.template.query.clone(), !app.suggestions);
+        let (schema, asked, hides) =
+            (app.schema.clone(), self.template.query.clone(), !app.suggestions);
         let metrics = Arc::clone(&app.metrics);
         let resolving = app.lanes.spawn(&viewer.subject, points, async move {
             let request_id = Uuid::now_v7().to_string();
@@ -380,8 +470,12 @@ impl Group {
         let request_id = Uuid::now_v7().to_string();
         let written = match tokio::time::timeout(app.request_time, resolving).await {
             Ok(Ok(written)) => written,
-            Ok(Err(failed)) => return Err(Said::Refused(errors::refused(Error::internal(failed), &request_id))),
-            Err(_) => return Err(Said::Refused(errors::refused(late(app, "for an event"), &request_id))),
+            Ok(Err(failed)) => {
+                return Err(Said::Refused(errors::refused(Error::internal(failed), &request_id)));
+            }
+            Err(_) => {
+                return Err(Said::Refused(errors::refused(late(app, "for an event"), &request_id)));
+            }
         };
         if is_refused(&written.answer, 1) {
             return Err(Said::Refused(written.answer));

@@ -2,15 +2,19 @@
 
 use async_graphql::{
     Positioned,
-    parser::types::{DocumentOperations, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet},
+    parser::types::{
+        DocumentOperations, ExecutableDocument, Field, OperationDefinition, Selection, SelectionSet,
+    },
 };
 
 use domain::error::{Error, Result};
 
-/// Puts the one field of the chosen operation before the fragments that it stands in, which the library looks past and yet validates.
+/// Puts the one field of the chosen operation before the fragments that it stands in, which the
+/// library looks past and yet validates.
 ///
 /// # Errors
-/// INVALID when there is not exactly one field, it is one of introspection, or a directive might leave it out.
+/// INVALID when there is not exactly one field, it is one of introspection, or a directive might
+/// leave it out.
 pub(super) fn single(document: &mut ExecutableDocument, operation: Option<&str>) -> Result<()> {
     let mut fields = Vec::new();
     let chosen = match (&document.operations, operation) {
@@ -36,7 +40,8 @@ pub(super) fn single(document: &mut ExecutableDocument, operation: Option<&str>)
     match (&mut document.operations, operation) {
         (DocumentOperations::Single(only), _) => put(only),
         (DocumentOperations::Multiple(all), name) => {
-            let chosen = all.iter_mut().find(|(its, _)| name.is_none_or(|name| its.as_str() == name));
+            let chosen =
+                all.iter_mut().find(|(its, _)| name.is_none_or(|name| its.as_str() == name));
             chosen.map(|(_, chosen)| put(chosen)).unwrap_or_default();
         }
     }
@@ -44,18 +49,33 @@ pub(super) fn single(document: &mut ExecutableDocument, operation: Option<&str>)
 }
 
 /// The fields of a root, fragments opened. The document is measured: no fragment stands in itself.
-fn gather(document: &ExecutableDocument, set: &SelectionSet, fields: &mut Vec<Positioned<Field>>) -> Result<()> {
+fn gather(
+    document: &ExecutableDocument,
+    set: &SelectionSet,
+    fields: &mut Vec<Positioned<Field>>,
+) -> Result<()> {
     for selection in &set.items {
         if !selection.node.directives().is_empty() {
-            return Err(refused("have no directive on its one field, nor on a fragment that it stands in"));
+            return Err(refused(
+                "have no directive on its one field, nor on a fragment that it stands in",
+            ));
         }
         match &selection.node {
             Selection::Field(field) => fields.push(field.clone()),
-            Selection::InlineFragment(inline) => gather(document, &inline.node.selection_set.node, fields)?,
-            Selection::FragmentSpread(spread) => match document.fragments.get(&spread.node.fragment_name.node) {
-                Some(fragment) => gather(document, &fragment.node.selection_set.node, fields)?,
-                None => return Err(refused(&format!("spread no fragment {} that it doesn't have", spread.node.fragment_name.node))),
-            },
+            Selection::InlineFragment(inline) => {
+                gather(document, &inline.node.selection_set.node, fields)?
+            }
+            Selection::FragmentSpread(spread) => {
+                match document.fragments.get(&spread.node.fragment_name.node) {
+                    Some(fragment) => gather(document, &fragment.node.selection_set.node, fields)?,
+                    None => {
+                        return Err(refused(&format!(
+                            "spread no fragment {} that it doesn't have",
+                            spread.node.fragment_name.node
+                        )));
+                    }
+                }
+            }
         }
         // One too many is enough to refuse it, however many there are.
         if fields.len() > 1 {

@@ -1,4 +1,5 @@
-//! How members leave, alone or into another one, and what becomes of their agreements; today is 2026-11-21.
+//! How members leave, alone or into another one, and what becomes of their agreements; today is
+//! 2026-11-21.
 
 use serde_json::{Value, json};
 
@@ -11,7 +12,8 @@ const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,jo
     cea,Cea,,,,,2016-01-01,,,,,,,\n\
     dal,Dal,,,,,2016-01-01,,,,,,,\n";
 
-/// Ale's are in force, under notice, signed for later, until a day, prolonged by themselves, over, drafted and offered; Bo's was signed long after it joined.
+/// Ale's are in force, under notice, signed for later, until a day, prolonged by themselves, over,
+/// drafted and offered; Bo's was signed long after it joined.
 const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n\
     a1,2026-0001,PARTICIPATION,INCOME,bip,ale,,,2026-01-01,,0,,2025-12-01T09:00:00Z,2025-12-02,,,,,\n\
     a2,2026-0002,PARTICIPATION,INCOME,jgl,ale,,,2025-01-01,2026-12-31,3,12,2024-12-01T09:00:00Z,2024-12-02,2026-09-01,,,,\n\
@@ -26,9 +28,19 @@ const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,templa
 /// The ids of Ale, Bo, Cea and Dal.
 async fn fill(app: &App) -> [String; 4] {
     let activities = "key,slug,name,purpose,goal,funding,starts_on,ends_on\nbip,bip,BIP,,,SPECIAL_FEE,2020-01-01,\njgl,jgl,JGL,,,SPECIAL_FEE,2020-01-01,\nsia,sia,SIA,,,SPECIAL_FEE,2020-01-01,\n";
-    app.import(&[("members.csv", MEMBERS), ("activities.csv", activities), ("agreements.csv", AGREEMENTS)]).await;
+    app.import(&[
+        ("members.csv", MEMBERS),
+        ("activities.csv", activities),
+        ("agreements.csv", AGREEMENTS),
+    ])
+    .await;
     let answer = app.office().query("{ members { nodes { id } } }").await;
-    let ids: Vec<_> = answer["members"]["nodes"].as_array().unwrap().iter().map(|node| node["id"].as_str().unwrap().to_owned()).collect();
+    let ids: Vec<_> = answer["members"]["nodes"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|node| node["id"].as_str().unwrap().to_owned())
+        .collect();
     ids.try_into().unwrap()
 }
 
@@ -37,9 +49,21 @@ async fn leave(app: &App, member: &str, left_on: &str, end_agreements: bool) -> 
     app.office().does("memberLeave", "name leftOn leavingReason status", input).await
 }
 
-async fn merge(app: &App, into: &str, from: &[&str], left_on: &str, end_agreements: bool) -> Answer {
+async fn merge(
+    app: &App,
+    into: &str,
+    from: &[&str],
+    left_on: &str,
+    end_agreements: bool,
+) -> Answer {
     let input = json!({ "into": into, "from": from, "leftOn": left_on, "reason": "Kommunerna går ihop", "endAgreements": end_agreements });
-    app.office().does("memberMerge", "name leftOn status predecessors { name leftOn leavingReason successor { name } }", input).await
+    app.office()
+        .does(
+            "memberMerge",
+            "name leftOn status predecessors { name leftOn leavingReason successor { name } }",
+            input,
+        )
+        .await
 }
 
 on_both!(a_member_leaves_on_its_last_day, |app| async move {
@@ -47,7 +71,10 @@ on_both!(a_member_leaves_on_its_last_day, |app| async move {
     let before = app.revision().await;
     assert_eq!(leave(&app, &cea, "2015-12-31", false).await.bad_fields(), ["input.leftOn"]);
     let bad = json!({ "member": cea, "leftOn": "2026-02-30", "reason": "x".repeat(301) });
-    assert_eq!(app.office().does("memberLeave", "id", bad).await.bad_fields(), ["input.leftOn", "input.reason"]);
+    assert_eq!(
+        app.office().does("memberLeave", "id", bad).await.bad_fields(),
+        ["input.leftOn", "input.reason"]
+    );
     assert_eq!(app.revision().await, before);
 
     let left = leave(&app, &cea, "2026-12-31", false).await;
@@ -55,9 +82,15 @@ on_both!(a_member_leaves_on_its_last_day, |app| async move {
     assert_eq!(left["memberLeave"], expected);
     let trail = app.trail(before).await;
     let (entry, none) = (&trail[0], Value::Null);
-    assert_eq!((trail.len(), &entry["action"], &entry["subject"]["id"]), (1, &json!("memberLeave"), &json!(cea)));
+    assert_eq!(
+        (trail.len(), &entry["action"], &entry["subject"]["id"]),
+        (1, &json!("memberLeave"), &json!(cea))
+    );
     assert_eq!((&entry["before"]["left_on"], &entry["before"]["leaving_reason"]), (&none, &none));
-    assert_eq!((&entry["after"]["left_on"], &entry["after"]["leaving_reason"]), (&json!("2026-12-31"), &json!("Slås ihop")));
+    assert_eq!(
+        (&entry["after"]["left_on"], &entry["after"]["leaving_reason"]),
+        (&json!("2026-12-31"), &json!("Slås ihop"))
+    );
     assert_eq!((&entry["after"]["successor_id"], &entry["after"]["name"]), (&none, &json!("Cea")));
 
     // Its last day lies ahead: it has not left yet.
@@ -66,7 +99,10 @@ on_both!(a_member_leaves_on_its_last_day, |app| async move {
     assert_eq!((refused.reason(), &refused.error()["message"]), ("LEAVING", &json!(words)));
     let later = app.at("2027-01-01T09:00:00Z");
     let refused = leave(&later, &cea, "2027-12-31", true).await;
-    assert_eq!((refused.reason(), &refused.error()["message"]), ("ALREADY_LEFT", &json!("Cea left on 2026-12-31")));
+    assert_eq!(
+        (refused.reason(), &refused.error()["message"]),
+        ("ALREADY_LEFT", &json!("Cea left on 2026-12-31"))
+    );
     assert_eq!(app.revision().await, before + 1);
 });
 
@@ -81,16 +117,40 @@ on_both!(a_membership_lasts_from_its_first_day_to_its_last, |app| async move {
         ("2026-12-31T23:00:00Z", "LEFT"),
     ] {
         let app = app.at(now);
-        assert_eq!(app.office().query("{ members { nodes { status } } }").await["members"]["nodes"], json!([{ "status": status }]));
+        assert_eq!(
+            app.office().query("{ members { nodes { status } } }").await["members"]["nodes"],
+            json!([{ "status": status }])
+        );
         for asked in ["UPCOMING", "ACTIVE", "LEFT"] {
-            let found = app.office().query(&format!("{{ members(filter: {{ status: {asked} }}) {{ totalCount }} }}")).await;
-            assert_eq!(found["members"]["totalCount"], i32::from(asked == status), "{asked} at {now}");
+            let found = app
+                .office()
+                .query(&format!("{{ members(filter: {{ status: {asked} }}) {{ totalCount }} }}"))
+                .await;
+            assert_eq!(
+                found["members"]["totalCount"],
+                i32::from(asked == status),
+                "{asked} at {now}"
+            );
         }
     }
-    for (on, status) in [("2026-11-21", "UPCOMING"), ("2026-11-22", "ACTIVE"), ("2026-12-31", "ACTIVE"), ("2027-01-01", "LEFT")] {
+    for (on, status) in [
+        ("2026-11-21", "UPCOMING"),
+        ("2026-11-22", "ACTIVE"),
+        ("2026-12-31", "ACTIVE"),
+        ("2027-01-01", "LEFT"),
+    ] {
         for asked in ["UPCOMING", "ACTIVE", "LEFT"] {
-            let found = app.office().query(&format!("{{ members(filter: {{ status: {asked}, asOf: \"{on}\" }}) {{ totalCount }} }}")).await;
-            assert_eq!(found["members"]["totalCount"], i32::from(asked == status), "{asked} on {on}");
+            let found = app
+                .office()
+                .query(&format!(
+                    "{{ members(filter: {{ status: {asked}, asOf: \"{on}\" }}) {{ totalCount }} }}"
+                ))
+                .await;
+            assert_eq!(
+                found["members"]["totalCount"],
+                i32::from(asked == status),
+                "{asked} on {on}"
+            );
         }
     }
     // One day is enough.
@@ -112,28 +172,38 @@ on_both!(a_member_with_agreements_in_force_does_not_leave, |app| async move {
     ] {
         let refused = leave(&app, &ale, on, false).await;
         assert_eq!(refused.reason(), "AGREEMENTS_IN_FORCE", "{on}");
-        let message = format!("Ale has agreements in force after {on}: {numbers}; end them first, or say that they end too");
+        let message = format!(
+            "Ale has agreements in force after {on}: {numbers}; end them first, or say that they end too"
+        );
         assert_eq!(refused.error()["message"], message, "{on}");
     }
     let refused = leave(&app, &bo, "2020-12-31", false).await;
     assert_eq!(refused.reason(), "AGREEMENTS_IN_FORCE");
     // The input says nothing of ending them: they stay.
-    let silent = app.office().does("memberLeave", "id", json!({ "member": ale, "leftOn": "2027-03-31" })).await;
+    let silent = app
+        .office()
+        .does("memberLeave", "id", json!({ "member": ale, "leftOn": "2027-03-31" }))
+        .await;
     assert_eq!(silent.reason(), "AGREEMENTS_IN_FORCE");
     assert_eq!(app.revision().await, before);
     let still = app.office().query("{ members { nodes { leftOn } } agreements(filter: { status: [ACTIVE] }) { totalCount } }").await;
-    assert_eq!(still["members"]["nodes"], json!([{ "leftOn": null }, { "leftOn": null }, { "leftOn": null }, { "leftOn": null }]));
+    assert_eq!(
+        still["members"]["nodes"],
+        json!([{ "leftOn": null }, { "leftOn": null }, { "leftOn": null }, { "leftOn": null }])
+    );
     assert_eq!(still["agreements"]["totalCount"], 4);
 });
 
 on_both!(agreements_end_with_the_membership_when_told_to, |app| async move {
     let [ale, ..] = fill(&app).await;
-    let selection =
-        "nodes { number endsOn noticeGivenOn terminationReason status after: status(on: \"2027-04-01\") nextDeadline { kind on } }";
+    let selection = "nodes { number endsOn noticeGivenOn terminationReason status after: status(on: \"2027-04-01\") nextDeadline { kind on } }";
     let before = app.revision().await;
     let left = leave(&app, &ale, "2027-03-31", true).await;
     assert_eq!(left["memberLeave"]["leftOn"], "2027-03-31");
-    let answer = app.office().query(&format!("{{ agreements(filter: {{ search: \"Ale\" }}) {{ {selection} }} }}")).await;
+    let answer = app
+        .office()
+        .query(&format!("{{ agreements(filter: {{ search: \"Ale\" }}) {{ {selection} }} }}"))
+        .await;
     let ended = |number: &str, status: &str| {
         json!({ "number": number, "endsOn": "2027-03-31", "noticeGivenOn": "2026-11-21", "terminationReason": "Slås ihop", "status": status,
             "after": "ENDED", "nextDeadline": { "kind": "END", "on": "2027-03-31" } })
@@ -141,14 +211,23 @@ on_both!(agreements_end_with_the_membership_when_told_to, |app| async move {
     let as_it_was = |number: &str, ends_on: &str, notice: Value, status: &str, deadline: Value| json!({ "number": number, "endsOn": ends_on, "noticeGivenOn": notice, "terminationReason": null, "status": status, "after": "ENDED", "nextDeadline": deadline });
     let nodes = answer["agreements"]["nodes"].as_array().unwrap();
     let of = |number: &str| nodes.iter().find(|node| node["number"] == number).unwrap();
-    for (number, status) in
-        [("2026-0001", "NOTICE_GIVEN"), ("2026-0003", "SIGNED"), ("2026-0004", "NOTICE_GIVEN"), ("2026-0005", "NOTICE_GIVEN")]
-    {
+    for (number, status) in [
+        ("2026-0001", "NOTICE_GIVEN"),
+        ("2026-0003", "SIGNED"),
+        ("2026-0004", "NOTICE_GIVEN"),
+        ("2026-0005", "NOTICE_GIVEN"),
+    ] {
         assert_eq!(of(number), &ended(number, status));
     }
     let deadline = json!({ "kind": "END", "on": "2026-12-31" });
-    assert_eq!(of("2026-0002"), &as_it_was("2026-0002", "2026-12-31", json!("2026-09-01"), "NOTICE_GIVEN", deadline));
-    assert_eq!(of("2026-0006"), &as_it_was("2026-0006", "2025-12-31", Value::Null, "ENDED", Value::Null));
+    assert_eq!(
+        of("2026-0002"),
+        &as_it_was("2026-0002", "2026-12-31", json!("2026-09-01"), "NOTICE_GIVEN", deadline)
+    );
+    assert_eq!(
+        of("2026-0006"),
+        &as_it_was("2026-0006", "2025-12-31", Value::Null, "ENDED", Value::Null)
+    );
     for (number, status) in [("UTKAST", "DRAFT"), ("2026-0008", "OFFERED")] {
         assert_eq!((&of(number)["endsOn"], &of(number)["status"]), (&Value::Null, &json!(status)));
     }
@@ -159,8 +238,18 @@ on_both!(agreements_end_with_the_membership_when_told_to, |app| async move {
         .iter()
         .map(|entry| {
             let (was, is) = (&entry["before"], &entry["after"]);
-            assert_eq!((&entry["action"], &entry["actor"]), (&json!("memberLeave"), &json!("office@example.se")));
-            json!([entry["subject"]["__typename"], was["number"], was["ends_on"], is["ends_on"], was["left_on"], is["left_on"]])
+            assert_eq!(
+                (&entry["action"], &entry["actor"]),
+                (&json!("memberLeave"), &json!("office@example.se"))
+            );
+            json!([
+                entry["subject"]["__typename"],
+                was["number"],
+                was["ends_on"],
+                is["ends_on"],
+                was["left_on"],
+                is["left_on"]
+            ])
         })
         .collect();
     assert_eq!(
@@ -174,7 +263,12 @@ on_both!(agreements_end_with_the_membership_when_told_to, |app| async move {
         ]
     );
     // Nothing is in force any more, so that nothing expires after it.
-    let expiring = app.office().query("{ expiringAgreements(from: \"2027-04-01\", withinDays: 3000) { nodes { number } } }").await;
+    let expiring = app
+        .office()
+        .query(
+            "{ expiringAgreements(from: \"2027-04-01\", withinDays: 3000) { nodes { number } } }",
+        )
+        .await;
     assert_eq!(expiring["expiringAgreements"]["nodes"], json!([]));
 });
 
@@ -199,10 +293,12 @@ on_both!(what_would_begin_after_the_membership_is_withdrawn_with_it, |app| async
 on_both!(without_a_reason_agreements_say_that_the_membership_ended, |app| async move {
     let [_, bo, ..] = fill(&app).await;
     let input = json!({ "member": bo, "leftOn": "2026-06-30", "endAgreements": true });
-    let selection = "leavingReason status agreements { nodes { terminationReason noticeGivenOn status } }";
+    let selection =
+        "leavingReason status agreements { nodes { terminationReason noticeGivenOn status } }";
     let left = app.office().does("memberLeave", selection, input).await;
     let agreement = json!({ "terminationReason": "membership ended", "noticeGivenOn": "2026-06-30", "status": "ENDED" });
-    let expected = json!({ "leavingReason": null, "status": "LEFT", "agreements": { "nodes": [agreement] } });
+    let expected =
+        json!({ "leavingReason": null, "status": "LEFT", "agreements": { "nodes": [agreement] } });
     assert_eq!(left["memberLeave"], expected);
 });
 
@@ -247,11 +343,19 @@ on_both!(members_merge_into_a_new_one, |app| async move {
     for from in [vec![bo.as_str()], vec![bo.as_str(), ale.as_str()]] {
         let refused = merge(&app, &new, &from, "2027-06-30", false).await;
         let expected = "Bo has agreements in force after 2027-06-30: 2026-0009; end them first, or say that they end too";
-        assert_eq!((refused.reason(), &refused.error()["message"]), ("AGREEMENTS_IN_FORCE", &json!(expected)));
+        assert_eq!(
+            (refused.reason(), &refused.error()["message"]),
+            ("AGREEMENTS_IN_FORCE", &json!(expected))
+        );
     }
     assert_eq!(app.revision().await, before);
     let taken_over = merge(&app, &new, &[&bo], "2027-06-30", true).await;
-    let names: Vec<_> = taken_over["memberMerge"]["predecessors"].as_array().unwrap().iter().map(|member| &member["name"]).collect();
+    let names: Vec<_> = taken_over["memberMerge"]["predecessors"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|member| &member["name"])
+        .collect();
     assert_eq!(names, ["Bo", "Cea", "Dal"]);
     let ended = app
         .office()
@@ -260,17 +364,26 @@ on_both!(members_merge_into_a_new_one, |app| async move {
     let expected = json!({ "endsOn": "2027-06-30", "terminationReason": "Kommunerna går ihop", "counterparty": { "name": "Bo" } });
     assert_eq!(ended["agreement"], expected);
     let trail = app.trail(before).await;
-    let subjects: Vec<_> = trail.iter().map(|entry| entry["subject"]["__typename"].as_str().unwrap()).collect();
+    let subjects: Vec<_> =
+        trail.iter().map(|entry| entry["subject"]["__typename"].as_str().unwrap()).collect();
     assert_eq!(subjects, ["Agreement", "Member", "Member"]);
     assert_eq!(
         (&trail[2]["before"]["predecessors"], trail[2]["after"]["predecessors"][0].clone()),
         (&json!([uuid(&cea), uuid(&dal)]), uuid(&bo))
     );
-    // Until they have left they are members of their own, whose affairs are none of the successor's.
+    // Until they have left they are members of their own, whose affairs are none of the
+    // successor's.
     let own = app.member(&new).query("{ members { nodes { name predecessors { name } } } }").await;
     assert_eq!(own["members"]["nodes"], json!([{ "name": "Nya", "predecessors": [] }]));
     let later = app.at("2027-01-01T09:00:00Z");
-    let own = later.member(&new).query("{ member(by: { id: \"NEW\" }) { predecessors { name } } }".replace("NEW", &new).as_str()).await;
+    let own = later
+        .member(&new)
+        .query(
+            "{ member(by: { id: \"NEW\" }) { predecessors { name } } }"
+                .replace("NEW", &new)
+                .as_str(),
+        )
+        .await;
     assert_eq!(own["member"]["predecessors"], json!([{ "name": "Cea" }, { "name": "Dal" }]));
 });
 
@@ -288,7 +401,12 @@ on_both!(nobody_merges_into_itself, |app| async move {
             "2015-12-31",
             vec!["input.from.2", "input.from.3", "input.leftOn"],
         ),
-        (&bo, vec!["x", "activity_0197aaaaaaaa7000800000000000000a"], "2026-02-30", vec!["input.from.0", "input.from.1", "input.leftOn"]),
+        (
+            &bo,
+            vec!["x", "activity_0197aaaaaaaa7000800000000000000a"],
+            "2026-02-30",
+            vec!["input.from.0", "input.from.1", "input.leftOn"],
+        ),
     ] {
         assert_eq!(merge(&app, into, &from, left_on, true).await.bad_fields(), fields);
     }
@@ -303,9 +421,16 @@ on_both!(nobody_merges_into_itself, |app| async move {
     assert_eq!((refused.reason(), &refused.error()["message"]), ("ALREADY_LEFT", &json!(expected)));
     assert_eq!(app.revision().await, before);
     for caller in [app.finance(), app.board(), app.member(&cea)] {
-        let input = json!({ "into": cea, "from": [bo], "leftOn": "2026-12-31", "endAgreements": true });
+        let input =
+            json!({ "into": cea, "from": [bo], "leftOn": "2026-12-31", "endAgreements": true });
         assert_eq!(caller.does("memberMerge", "id", input).await.code(), "FORBIDDEN");
-        assert_eq!(caller.does("memberLeave", "id", json!({ "member": cea, "leftOn": "2026-12-31" })).await.code(), "FORBIDDEN");
+        assert_eq!(
+            caller
+                .does("memberLeave", "id", json!({ "member": cea, "leftOn": "2026-12-31" }))
+                .await
+                .code(),
+            "FORBIDDEN"
+        );
     }
     assert_eq!(app.revision().await, before);
     // What was merged before the one that goes on left can still be told.
@@ -315,5 +440,11 @@ on_both!(nobody_merges_into_itself, |app| async move {
     // Nor does one leave before those that are merged into it.
     let late = admit(&app, "Eda", "2016-01-01").await;
     assert_eq!(merge(&app, &cea, &[&late], "2026-12-31", false).await.reason(), "ALREADY_LEFT");
-    assert_eq!(merge(&app, &cea, &[&late], "2026-12-30", false).await["memberMerge"]["predecessors"].as_array().unwrap().len(), 3);
+    assert_eq!(
+        merge(&app, &cea, &[&late], "2026-12-30", false).await["memberMerge"]["predecessors"]
+            .as_array()
+            .unwrap()
+            .len(),
+        3
+    );
 });

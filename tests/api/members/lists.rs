@@ -1,4 +1,5 @@
-//! Lists of members: filters, orders, pages and counts, and the lists that hang on each member; today is 2026-11-21.
+//! Lists of members: filters, orders, pages and counts, and the lists that hang on each member;
+//! today is 2026-11-21.
 
 use serde_json::{Value, json};
 
@@ -18,7 +19,8 @@ const ACTIVITIES: &str = "key,slug,name,purpose,goal,funding,starts_on,ends_on\n
     bip,bip,BIP,,,SPECIAL_FEE,2014-01-01,\n\
     jgl,jgl,JGL,,,SPECIAL_FEE,2014-01-01,\n";
 
-/// In force: Ale's in both, Zorn's in BIP, Örebro's in JGL. Idé's ended yesterday, Älvsjö's begins in December, Åre's is a cooperation.
+/// In force: Ale's in both, Zorn's in BIP, Örebro's in JGL. Idé's ended yesterday, Älvsjö's begins
+/// in December, Åre's is a cooperation.
 const AGREEMENTS: &str = "key,number,kind,direction,activity,counterparty,template,template_version,starts_on,ends_on,notice_months,renewal_months,offered_at,signed_on,notice_given_on,fee_basis,fee_amount,fee_per_mille,vat_rate\n\
     a1,2025-0001,PARTICIPATION,INCOME,bip,ale,,,2025-01-01,,0,,2024-12-01T09:00:00Z,2024-12-02,,,,,\n\
     a2,2025-0002,PARTICIPATION,INCOME,jgl,ale,,,2025-02-01,,0,,2024-12-01T09:00:00Z,2024-12-02,,,,,\n\
@@ -65,7 +67,9 @@ async fn list(caller: &Caller<'_>, arguments: Value) -> Value {
 on_both!(members_are_found_by_every_filter, |app| async move {
     fill(&app).await;
     let everybody = vec!["Ale", "Idé & Co 100%", "zeta", "Zorn", "Åre", "Älvsjö", "Örebro"];
-    let but = |left_out: &[&str]| everybody.iter().copied().filter(|name| !left_out.contains(name)).collect::<Vec<_>>();
+    let but = |left_out: &[&str]| {
+        everybody.iter().copied().filter(|name| !left_out.contains(name)).collect::<Vec<_>>()
+    };
     for (filter, found) in [
         (json!({}), everybody.clone()),
         (json!({ "status": "UPCOMING" }), vec!["zeta"]),
@@ -107,7 +111,10 @@ on_both!(members_are_found_by_every_filter, |app| async move {
         (json!({ "inActivity": ["bip"], "notInActivity": ["jgl"] }), vec!["Zorn"]),
         (json!({ "inActivity": ["bip"], "notInActivity": ["bip"] }), vec![]),
         (json!({ "inActivity": [], "notInActivity": [] }), everybody.clone()),
-        (json!({ "inActivity": ["bip"], "asOf": "2026-11-20" }), vec!["Ale", "Idé & Co 100%", "Zorn"]),
+        (
+            json!({ "inActivity": ["bip"], "asOf": "2026-11-20" }),
+            vec!["Ale", "Idé & Co 100%", "Zorn"],
+        ),
         (json!({ "inActivity": ["bip"], "asOf": "2026-12-01" }), vec!["Ale", "Zorn", "Älvsjö"]),
         (json!({ "inActivity": ["bip"], "asOf": "2024-12-31" }), vec!["Ale"]),
         (json!({ "inActivity": ["okänd"] }), vec![]),
@@ -132,10 +139,18 @@ on_both!(members_are_found_by_every_filter, |app| async move {
     ] {
         let mut filter = whole.clone();
         filter[part] = other;
-        assert_eq!(list(&app.office(), json!({ "filter": filter })).await["totalCount"], 0, "{filter}");
+        assert_eq!(
+            list(&app.office(), json!({ "filter": filter })).await["totalCount"],
+            0,
+            "{filter}"
+        );
     }
-    let too_many = json!({ "filter": { "inActivity": vec!["bip"; 21], "notInActivity": ["", "bip"] } });
-    let refused = app.office().ask("query($filter: MemberFilter) { members(filter: $filter) { totalCount } }", too_many).await;
+    let too_many =
+        json!({ "filter": { "inActivity": vec!["bip"; 21], "notInActivity": ["", "bip"] } });
+    let refused = app
+        .office()
+        .ask("query($filter: MemberFilter) { members(filter: $filter) { totalCount } }", too_many)
+        .await;
     assert_eq!(refused.bad_fields(), ["filter.inActivity", "filter.notInActivity.0"]);
 });
 
@@ -153,49 +168,84 @@ on_both!(members_stand_in_either_order_and_are_paged_both_ways, |app| async move
             }
             // Pages of three, from the front.
             let mut after = Value::Null;
-            for (page, more, less) in
-                [(&names[..3], true, false), (&names[3..6], true, true), (&names[6..], false, true), (&names[7..], false, true)]
-            {
-                let found = list(&app.office(), json!({ "orderBy": order, "first": 3, "after": after })).await;
+            for (page, more, less) in [
+                (&names[..3], true, false),
+                (&names[3..6], true, true),
+                (&names[6..], false, true),
+                (&names[7..], false, true),
+            ] {
+                let found =
+                    list(&app.office(), json!({ "orderBy": order, "first": 3, "after": after }))
+                        .await;
                 assert_eq!(all(&found, "name"), page, "{order}");
                 let info = &found["pageInfo"];
-                assert_eq!((&info["hasNextPage"], &info["hasPreviousPage"]), (&json!(more), &json!(less)), "{order} {page:?}");
+                assert_eq!(
+                    (&info["hasNextPage"], &info["hasPreviousPage"]),
+                    (&json!(more), &json!(less)),
+                    "{order} {page:?}"
+                );
                 assert_eq!(found["totalCount"], 7);
                 let edges = found["edges"].as_array().unwrap();
-                let edge = |edge: Option<&Value>| edge.map_or(Value::Null, |edge| edge["cursor"].clone());
-                assert_eq!((&info["startCursor"], &info["endCursor"]), (&edge(edges.first()), &edge(edges.last())));
+                let edge =
+                    |edge: Option<&Value>| edge.map_or(Value::Null, |edge| edge["cursor"].clone());
+                assert_eq!(
+                    (&info["startCursor"], &info["endCursor"]),
+                    (&edge(edges.first()), &edge(edges.last()))
+                );
                 if !page.is_empty() {
                     after = info["endCursor"].clone();
                 }
             }
             // And from the back.
             let mut before = Value::Null;
-            for (page, more, less) in
-                [(&names[4..], false, true), (&names[1..4], true, true), (&names[..1], true, false), (&names[..0], true, false)]
-            {
-                let found = list(&app.office(), json!({ "orderBy": order, "last": 3, "before": before })).await;
+            for (page, more, less) in [
+                (&names[4..], false, true),
+                (&names[1..4], true, true),
+                (&names[..1], true, false),
+                (&names[..0], true, false),
+            ] {
+                let found =
+                    list(&app.office(), json!({ "orderBy": order, "last": 3, "before": before }))
+                        .await;
                 assert_eq!(all(&found, "name"), page, "{order}");
                 let info = &found["pageInfo"];
-                assert_eq!((&info["hasNextPage"], &info["hasPreviousPage"]), (&json!(more), &json!(less)), "{order} {page:?}");
+                assert_eq!(
+                    (&info["hasNextPage"], &info["hasPreviousPage"]),
+                    (&json!(more), &json!(less)),
+                    "{order} {page:?}"
+                );
                 if !page.is_empty() {
                     before = info["startCursor"].clone();
                 }
             }
         }
     }
-    // Up is the way when none is said; a cursor holds both ends; a page of nothing still tells what follows.
+    // Up is the way when none is said; a cursor holds both ends; a page of nothing still tells what
+    // follows.
     let day = list(&app.office(), json!({ "orderBy": { "field": "JOINED_ON" } })).await;
     assert_eq!(all(&day, "name"), by_day);
     let cursor = |place: usize| day["edges"][place]["cursor"].clone();
     let order = json!({ "field": "JOINED_ON" });
-    let between = list(&app.office(), json!({ "orderBy": order, "after": cursor(1), "before": cursor(4) })).await;
+    let between =
+        list(&app.office(), json!({ "orderBy": order, "after": cursor(1), "before": cursor(4) }))
+            .await;
     assert_eq!(all(&between, "name"), ["Ale", "Älvsjö"]);
     let none = list(&app.office(), json!({ "orderBy": order, "first": 0 })).await;
-    assert_eq!((all(&none, "name").len(), &none["pageInfo"]["hasNextPage"], &none["totalCount"]), (0, &json!(true), &json!(7)));
+    assert_eq!(
+        (all(&none, "name").len(), &none["pageInfo"]["hasNextPage"], &none["totalCount"]),
+        (0, &json!(true), &json!(7))
+    );
     // A cursor is of the order that gave it, whichever way that runs.
     let document = "query($after: String) { members(after: $after) { totalCount } }";
-    assert_eq!(app.office().ask(document, json!({ "after": cursor(1) })).await.bad_fields(), ["after"]);
-    let down = list(&app.office(), json!({ "orderBy": { "field": "JOINED_ON", "direction": "DESC" }, "after": cursor(2) })).await;
+    assert_eq!(
+        app.office().ask(document, json!({ "after": cursor(1) })).await.bad_fields(),
+        ["after"]
+    );
+    let down = list(
+        &app.office(),
+        json!({ "orderBy": { "field": "JOINED_ON", "direction": "DESC" }, "after": cursor(2) }),
+    )
+    .await;
     assert_eq!(all(&down, "name"), ["Zorn", "Idé & Co 100%"]);
 });
 
@@ -207,25 +257,37 @@ on_both!(a_cursor_keeps_its_place_while_members_come_and_change, |app| async mov
     admit(&app, "Bo", "2020-01-01").await;
     admit(&app, "Åby", "2020-01-01").await;
     // Even the member itself may move away.
-    let id = app.office().query("{ members(filter: { search: \"zeta\" }) { nodes { id } } }").await["members"]["nodes"][0]["id"].clone();
+    let id = app.office().query("{ members(filter: { search: \"zeta\" }) { nodes { id } } }").await
+        ["members"]["nodes"][0]["id"]
+        .clone();
     app.office().does("memberUpdate", "id", json!({ "member": id, "name": "Övik" })).await.data();
     let next = list(&app.office(), json!({ "first": 3, "after": zeta })).await;
     assert_eq!((all(&next, "name"), &next["totalCount"]), (vec!["Zorn", "Åby", "Åre"], &json!(9)));
     let back = list(&app.office(), json!({ "last": 3, "before": zeta })).await;
     assert_eq!(all(&back, "name"), ["Ale", "Bo", "Idé & Co 100%"]);
-    assert_eq!(all(&list(&app.office(), json!({ "last": 3, "before": ide })).await, "name"), ["Ale", "Bo"]);
+    assert_eq!(
+        all(&list(&app.office(), json!({ "last": 3, "before": ide })).await, "name"),
+        ["Ale", "Bo"]
+    );
 });
 
 on_both!(a_page_has_twenty_five_members_unless_more_are_asked_for, |app| async move {
     let header = MEMBERS.lines().next().unwrap();
-    let rows: String = (0..201).map(|n| format!("m{n:03},Förbund {n:03},,,,,2015-01-01,,,,,,,\n")).collect();
+    let rows: String =
+        (0..201).map(|n| format!("m{n:03},Förbund {n:03},,,,,2015-01-01,,,,,,,\n")).collect();
     app.import(&[("members.csv", &format!("{header}\n{rows}"))]).await;
-    for (arguments, last, more) in
-        [(json!({}), "Förbund 024", true), (json!({ "first": 200 }), "Förbund 199", true), (json!({ "last": 200 }), "Förbund 200", false)]
-    {
+    for (arguments, last, more) in [
+        (json!({}), "Förbund 024", true),
+        (json!({ "first": 200 }), "Förbund 199", true),
+        (json!({ "last": 200 }), "Förbund 200", false),
+    ] {
         let page = list(&app.office(), arguments.clone()).await;
         let names = all(&page, "name");
-        assert_eq!((names.last(), &page["pageInfo"]["hasNextPage"]), (Some(&last), &json!(more)), "{arguments}");
+        assert_eq!(
+            (names.last(), &page["pageInfo"]["hasNextPage"]),
+            (Some(&last), &json!(more)),
+            "{arguments}"
+        );
         assert_eq!(page["totalCount"], 201);
     }
 });
@@ -240,10 +302,17 @@ on_both!(each_member_has_pages_of_its_own, |app| async move {
                 totalCount nodes { number } pageInfo { hasNextPage hasPreviousPage endCursor } }
             latest: invoices(last: 1, before: $back) { totalCount nodes { number } pageInfo { hasNextPage hasPreviousPage startCursor } }
         } } }";
-    let ask = async |arguments: Value| app.office().ask(document, arguments).await["members"]["nodes"].clone();
+    let ask = async |arguments: Value| {
+        app.office().ask(document, arguments).await["members"]["nodes"].clone()
+    };
     let page = |list: &Value| {
         let info = &list["pageInfo"];
-        json!([all(list, "number"), info["hasPreviousPage"], info["hasNextPage"], list["totalCount"]])
+        json!([
+            all(list, "number"),
+            info["hasPreviousPage"],
+            info["hasNextPage"],
+            list["totalCount"]
+        ])
     };
     let first = ask(json!({ "first": 2 })).await;
     let (ale, zorn) = (&first[0], &first[1]);
@@ -265,10 +334,12 @@ on_both!(each_member_has_pages_of_its_own, |app| async move {
     assert_eq!(page(&next[1]["invoices"]), json!([["1003"], true, true, 2]));
     assert_eq!(page(&next[0]["latest"]), json!([["1004"], true, true, 3]));
     assert_eq!(page(&next[1]["latest"]), json!([["1003"], false, true, 2]));
-    let back = ask(json!({ "last": 2, "before": next[0]["agreements"]["pageInfo"]["startCursor"] })).await;
+    let back =
+        ask(json!({ "last": 2, "before": next[0]["agreements"]["pageInfo"]["startCursor"] })).await;
     assert_eq!(page(&back[0]["agreements"]), json!([["2025-0002", "2025-0001"], false, true, 3]));
     // The list within has a filter of its own.
     let own = "{ members(filter: { search: \"Ale\" }) { nodes { agreements(filter: { activity: [\"bip\"], status: [ACTIVE] }) { totalCount nodes { number } } } } }";
-    let expected = json!([{ "agreements": { "totalCount": 1, "nodes": [{ "number": "2025-0001" }] } }]);
+    let expected =
+        json!([{ "agreements": { "totalCount": 1, "nodes": [{ "number": "2025-0001" }] } }]);
     assert_eq!(app.office().query(own).await["members"]["nodes"], expected);
 });

@@ -1,4 +1,5 @@
-//! A cluster of PostgreSQL of a test's own, with small disks for its tables and its write-ahead log.
+//! A cluster of PostgreSQL of a test's own, with small disks for its tables and its write-ahead
+//! log.
 
 use std::{
     fs,
@@ -46,7 +47,9 @@ fn give_to_owner(path: &Path) {
 
 fn is_child(process: u32, parent: u32) -> bool {
     let status = fs::read_to_string(format!("/proc/{process}/status")).unwrap_or_default();
-    status.lines().any(|line| line.split_whitespace().collect::<Vec<_>>() == ["PPid:", &parent.to_string()])
+    status
+        .lines()
+        .any(|line| line.split_whitespace().collect::<Vec<_>>() == ["PPid:", &parent.to_string()])
 }
 
 /// Size of a file of the log, in bytes.
@@ -59,12 +62,21 @@ fn text(path: &Path) -> String {
 impl Cluster {
     /// Makes one and starts it.
     pub async fn start() -> Self {
-        let mut found: Vec<PathBuf> =
-            fs::read_dir("/usr/lib/postgresql").into_iter().flatten().map(|entry| entry.unwrap().path().join("bin")).collect();
+        let mut found: Vec<PathBuf> = fs::read_dir("/usr/lib/postgresql")
+            .into_iter()
+            .flatten()
+            .map(|entry| entry.unwrap().path().join("bin"))
+            .collect();
         found.sort();
-        let programs = found.pop().unwrap_or_else(|| panic!("PostgreSQL's server programs are not in /usr/lib/postgresql"));
+        let programs = found.pop().unwrap_or_else(|| {
+            panic!("PostgreSQL's server programs are not in /usr/lib/postgresql")
+        });
         let memory = Path::new("/dev/shm");
-        let folder = if memory.is_dir() { TempDir::new_in(memory).unwrap() } else { tempfile::tempdir().unwrap() };
+        let folder = if memory.is_dir() {
+            TempDir::new_in(memory).unwrap()
+        } else {
+            tempfile::tempdir().unwrap()
+        };
         give_to_owner(folder.path());
         let volumes = Volume::mount(56).zip(Volume::mount(40));
         let log = volumes.as_ref().map_or(folder.path(), |(_, log)| log.path()).join("wal");
@@ -117,13 +129,19 @@ impl Cluster {
             if !self.control(&["status"]).status.success() {
                 self.start_server();
             }
-            let ready = as_owner(&self.programs.join("pg_isready"), &["-q", "-h", "127.0.0.1", "-p", &port]);
+            let ready = as_owner(
+                &self.programs.join("pg_isready"),
+                &["-q", "-h", "127.0.0.1", "-p", &port],
+            );
             if ready.status.success() {
                 return;
             }
             std::thread::sleep(std::time::Duration::from_millis(200));
         }
-        panic!("PostgreSQL does not come back: {}", fs::read_to_string(self.folder.path().join("log")).unwrap_or_default());
+        panic!(
+            "PostgreSQL does not come back: {}",
+            fs::read_to_string(self.folder.path().join("log")).unwrap_or_default()
+        );
     }
 
     fn start_server(&self) {
@@ -158,7 +176,10 @@ impl Cluster {
             let folder = tables.path().join("tables");
             fs::create_dir(&folder).unwrap();
             give_to_owner(&folder);
-            assert!(self.execute(&format!("CREATE TABLESPACE small LOCATION '{}'", folder.display())).await);
+            assert!(
+                self.execute(&format!("CREATE TABLESPACE small LOCATION '{}'", folder.display()))
+                    .await
+            );
             assert!(self.execute(&format!("CREATE DATABASE {database} TABLESPACE small")).await);
         } else {
             assert!(self.execute(&format!("CREATE DATABASE {database}")).await);
@@ -168,7 +189,10 @@ impl Cluster {
     /// Runs a statement on the server; `false` when that can't be done.
     pub async fn execute(&self, statement: &str) -> bool {
         let mut options = ConnectOptions::new(self.direct("postgres"));
-        options.max_connections(1).acquire_timeout(std::time::Duration::from_secs(3)).sqlx_logging(false);
+        options
+            .max_connections(1)
+            .acquire_timeout(std::time::Duration::from_secs(3))
+            .sqlx_logging(false);
         let Ok(server) = sea_orm::Database::connect(options).await else { return false };
         let done = server.execute_unprepared(statement).await.is_ok();
         server.close().await.ok();
@@ -177,22 +201,34 @@ impl Cluster {
 
     /// The server's first process; none when it does not run.
     fn postmaster(&self) -> Option<u32> {
-        fs::read_to_string(self.data().join("postmaster.pid")).ok()?.lines().next()?.trim().parse().ok()
+        fs::read_to_string(self.data().join("postmaster.pid"))
+            .ok()?
+            .lines()
+            .next()?
+            .trim()
+            .parse()
+            .ok()
     }
 
     /// The server's processes.
     fn processes(&self) -> Vec<u32> {
         let Some(postmaster) = self.postmaster() else { return Vec::new() };
-        let all = fs::read_dir("/proc").unwrap().filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
-        std::iter::once(postmaster).chain(all.filter(|process| is_child(*process, postmaster))).collect()
+        let all = fs::read_dir("/proc")
+            .unwrap()
+            .filter_map(|entry| entry.unwrap().file_name().to_str()?.parse().ok());
+        std::iter::once(postmaster)
+            .chain(all.filter(|process| is_child(*process, postmaster)))
+            .collect()
     }
 
-    /// Lets the server's files grow to so many bytes only. PostgreSQL takes a longer write for a full disk.
+    /// Lets the server's files grow to so many bytes only. PostgreSQL takes a longer write for a
+    /// full disk.
     fn limit(&self, size: Option<u64>) {
         self.processes().into_iter().for_each(|process| limit_files(process, size));
     }
 
-    /// Leaves no room for tables; without a disk of their own, for those alone that have become as large as a file of the log.
+    /// Leaves no room for tables; without a disk of their own, for those alone that have become as
+    /// large as a file of the log.
     pub fn fill_tables(&self) {
         match &self.volumes {
             Some((tables, _)) => tables.fill(),
@@ -219,9 +255,13 @@ impl Cluster {
         }
     }
 
-    /// Kills one process that serves connections, after which the server ends all others and recovers.
+    /// Kills one process that serves connections, after which the server ends all others and
+    /// recovers.
     pub fn crash(&self, database: &str) {
-        let listed = Command::new("pgrep").args(["-f", &format!("^postgres: samregister {database} 127.0.0.1.*")]).output().unwrap();
+        let listed = Command::new("pgrep")
+            .args(["-f", &format!("^postgres: samregister {database} 127.0.0.1.*")])
+            .output()
+            .unwrap();
         let listed = String::from_utf8_lossy(&listed.stdout).into_owned();
         // Of all clusters of the machine, ours has children of our postmaster.
         let postmaster = self.postmaster().unwrap_or_default();

@@ -1,4 +1,5 @@
-//! A server in a process of its own, those who write to it, and what became of each of their changes.
+//! A server in a process of its own, those who write to it, and what became of each of their
+//! changes.
 
 use std::{
     collections::{BTreeMap, HashSet},
@@ -73,10 +74,15 @@ impl Site {
         // A process whose files may not grow gets a signal, which ends it unless it is ignored.
         let mut shell = Command::new("sh");
         shell.args(["-c", "trap '' XFSZ; exec \"$0\" \"$@\"", env!("CARGO_BIN_EXE_samregister")]);
-        for (name, _) in std::env::vars_os().filter(|(name, _)| name.to_string_lossy().starts_with("SAMREGISTER_")) {
+        for (name, _) in std::env::vars_os()
+            .filter(|(name, _)| name.to_string_lossy().starts_with("SAMREGISTER_"))
+        {
             shell.env_remove(name);
         }
-        shell.current_dir(self.folder.path()).env("DATABASE_URL", &self.url).env("SAMREGISTER_JWT_SECRET", app::SECRET);
+        shell
+            .current_dir(self.folder.path())
+            .env("DATABASE_URL", &self.url)
+            .env("SAMREGISTER_JWT_SECRET", app::SECRET);
         shell.env("SAMREGISTER_LOG", "error").env("SAMREGISTER_MAX_CONCURRENT", "64");
         shell
     }
@@ -122,7 +128,8 @@ impl Site {
         let mut answer = String::new();
         stream.read_to_string(&mut answer)?;
         let broken = || io::Error::from(io::ErrorKind::UnexpectedEof);
-        let status = answer.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
+        let status =
+            answer.split(' ').nth(1).and_then(|status| status.parse().ok()).ok_or_else(broken)?;
         let (_, body) = answer.split_once("\r\n\r\n").ok_or_else(broken)?;
         Ok((status, body.to_owned()))
     }
@@ -142,14 +149,21 @@ impl Site {
     pub fn metric(&self, name: &str) -> f64 {
         let (_, text) = self.http("GET", "/metrics", "").unwrap();
         let line = text.lines().find(|line| line.split(' ').next() == Some(name));
-        line.and_then(|line| line.split(' ').nth(1)).and_then(|figure| figure.parse().ok()).unwrap_or_else(|| panic!("{name} in {text}"))
+        line.and_then(|line| line.split(' ').nth(1))
+            .and_then(|figure| figure.parse().ok())
+            .unwrap_or_else(|| panic!("{name} in {text}"))
     }
 
     /// Records a cost that no other is like.
     pub fn write(&self) -> Outcome {
         let description = format!("cost {}", self.tally.sent.fetch_add(1, SeqCst));
-        let input = format!("activity: \"{}\", bookedOn: \"2026-06-01\", amount: \"1.00\", description: \"{description}\"", self.activity);
-        let Ok(answer) = self.ask(&format!("mutation {{ costRecord(input: {{ {input} }}) {{ __typename }} }}")) else {
+        let input = format!(
+            "activity: \"{}\", bookedOn: \"2026-06-01\", amount: \"1.00\", description: \"{description}\"",
+            self.activity
+        );
+        let Ok(answer) =
+            self.ask(&format!("mutation {{ costRecord(input: {{ {input} }}) {{ __typename }} }}"))
+        else {
             self.tally.unanswered.fetch_add(1, SeqCst);
             return Outcome::Unanswered;
         };
@@ -158,7 +172,11 @@ impl Site {
             return Outcome::Answered;
         }
         let extensions = &answer["errors"][0]["extensions"];
-        let code = extensions["reason"].as_str().or(extensions["code"].as_str()).unwrap_or_else(|| panic!("{answer}")).to_owned();
+        let code = extensions["reason"]
+            .as_str()
+            .or(extensions["code"].as_str())
+            .unwrap_or_else(|| panic!("{answer}"))
+            .to_owned();
         *self.tally.refused.lock().unwrap().entry(code.clone()).or_default() += 1;
         Outcome::Refused(code)
     }
@@ -192,19 +210,25 @@ impl Site {
     pub fn wait_until_ready(&self) {
         let began = Instant::now();
         while self.status("/readyz") != 200 {
-            assert!(began.elapsed() < Duration::from_secs(30), "still not ready: {:?}", self.http("GET", "/readyz", ""));
+            assert!(
+                began.elapsed() < Duration::from_secs(30),
+                "still not ready: {:?}",
+                self.http("GET", "/readyz", "")
+            );
             thread::sleep(Duration::from_millis(100));
         }
     }
 
-    /// Stops the server, if it runs, and checks every answer against the register. Prints how many there were.
+    /// Stops the server, if it runs, and checks every answer against the register. Prints how many
+    /// there were.
     pub async fn check(&self, faults: usize) {
         if self.server.lock().unwrap().is_some() {
             self.stop();
         }
         let answered = std::mem::take(&mut *self.tally.answered.lock().unwrap());
         let db = sea_orm::Database::connect(&self.url).await.unwrap();
-        let asked = Statement::from_string(db.get_database_backend(), "SELECT description FROM cost");
+        let asked =
+            Statement::from_string(db.get_database_backend(), "SELECT description FROM cost");
         let rows = db.query_all_raw(asked).await.unwrap();
         db.close().await.unwrap();
         let stored: Vec<String> = rows.iter().map(|row| row.try_get_by_index(0).unwrap()).collect();

@@ -1,4 +1,5 @@
-//! Writing while disks fill, files vanish, limits bite and connections break: every change that was answered is in the register afterwards.
+//! Writing while disks fill, files vanish, limits bite and connections break: every change that was
+//! answered is in the register afterwards.
 
 mod cluster;
 mod load;

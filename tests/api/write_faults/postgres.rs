@@ -13,7 +13,8 @@ use crate::app;
 const DATABASE: &str = "register";
 
 /// Ends every connection to the register.
-const END_ALL: &str = "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'register'";
+const END_ALL: &str =
+    "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = 'register'";
 
 /// A register on a cluster of its own, reached by way of a proxy.
 async fn begin() -> (Cluster, Proxy, Site) {
@@ -58,10 +59,13 @@ async fn each_fault_alone_loses_no_answered_change() {
     let (cluster, proxy, site) = begin().await;
     let runtime = tokio::runtime::Handle::current();
     let (cluster, proxy, site) = tokio::task::spawn_blocking(move || {
-        // What became of the COMMIT is found out: the change is answered as made when it was, and only then.
-        for (cut, outcome) in
-            [(Cut::After, Outcome::Answered), (Cut::Before, Outcome::Refused("INTERNAL".to_owned())), (Cut::After, Outcome::Answered)]
-        {
+        // What became of the COMMIT is found out: the change is answered as made when it was, and
+        // only then.
+        for (cut, outcome) in [
+            (Cut::After, Outcome::Answered),
+            (Cut::Before, Outcome::Refused("INTERNAL".to_owned())),
+            (Cut::After, Outcome::Answered),
+        ] {
             proxy.cut(cut);
             assert_eq!(site.write(), outcome, "{cut:?}");
             assert!(!proxy.is_waiting());

@@ -77,7 +77,8 @@ fn beside(file: &Path, suffix: &str) -> PathBuf {
     name.into()
 }
 
-/// The server refuses changes while the fault lasts and says so, and makes them again automatically afterwards.
+/// The server refuses changes while the fault lasts and says so, and makes them again automatically
+/// afterwards.
 async fn outlive(site: &Site, url: &str, begin: impl AsyncFnOnce(), end: impl FnOnce()) {
     for _ in 0..2 {
         assert_eq!(site.write(), Outcome::Answered);
@@ -161,7 +162,10 @@ async fn a_large_change_leaves_no_large_log() {
     let site = Site::start(place.url());
     // Another program writes much at once, as an import does next to the server.
     let import = other(&place.url()).await;
-    import.execute_unprepared("INSERT OR REPLACE INTO write_probe VALUES (1, randomblob(40000000))").await.unwrap();
+    import
+        .execute_unprepared("INSERT OR REPLACE INTO write_probe VALUES (1, randomblob(40000000))")
+        .await
+        .unwrap();
     import.close().await.unwrap();
     assert!(fs::metadata(beside(&place.file(), "-wal")).unwrap().len() > 30_000_000);
     for _ in 0..2 {
@@ -238,7 +242,10 @@ async fn faults_under_load_lose_no_answered_change() {
 #[tokio::test]
 async fn no_later_statement_commits_by_itself_after_a_fault() {
     let app = app::App::sqlite().await;
-    let mut change = domain::audit::begin(&app.db, &domain::auth::viewer::Viewer::operator("test"), "test").await.unwrap();
+    let mut change =
+        domain::audit::begin(&app.db, &domain::auth::viewer::Viewer::operator("test"), "test")
+            .await
+            .unwrap();
     // A change that recorded nothing is undone, which can't fail.
     change.record(None, Some(&entity::contact_area::Model::default())).unwrap();
     let insert = |id: u8| format!("INSERT INTO write_probe VALUES ({id}, x'00')");
@@ -249,11 +256,17 @@ async fn no_later_statement_commits_by_itself_after_a_fault() {
     change.tx().execute_unprepared(&insert(1)).await.unwrap_err();
     change.commit().await.unwrap_err();
     let count = Statement::from_string(app.db.backend(), "SELECT COUNT(*) FROM write_probe");
-    let count: i64 = app.db.read().query_one_raw(count).await.unwrap().unwrap().try_get_by_index(0).unwrap();
+    let count: i64 =
+        app.db.read().query_one_raw(count).await.unwrap().unwrap().try_get_by_index(0).unwrap();
     assert_eq!(count, 0);
     assert_eq!(app.db.failed_writes(), 1);
     // A change of the server's own succeeds by another connection.
     assert_eq!(app.get("/readyz").await.status, 200);
-    let admitted = app.office().query("mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }").await;
+    let admitted = app
+        .office()
+        .query(
+            "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { name } }",
+        )
+        .await;
     assert_eq!(admitted["memberAdmit"]["name"], "Nya");
 }

@@ -9,10 +9,15 @@ use std::{
 
 use tempfile::TempDir;
 
-/// Lets the files of a process grow to so many bytes only, or without a limit: a longer write fails.
+/// Lets the files of a process grow to so many bytes only, or without a limit: a longer write
+/// fails.
 pub fn limit_files(process: u32, size: Option<u64>) {
     let size = size.map_or_else(|| "unlimited".to_owned(), |size| size.to_string());
-    let done = Command::new("prlimit").arg("--pid").arg(process.to_string()).arg(format!("--fsize={size}:unlimited")).output();
+    let done = Command::new("prlimit")
+        .arg("--pid")
+        .arg(process.to_string())
+        .arg(format!("--fsize={size}:unlimited"))
+        .output();
     let done = done.unwrap_or_else(|cause| panic!("prlimit of util-linux is needed: {cause}"));
     // The process may have ended meanwhile.
     let is_gone = !Path::new(&format!("/proc/{process}")).exists();
@@ -23,7 +28,8 @@ pub fn limit_files(process: u32, size: Option<u64>) {
 pub struct Volume(TempDir);
 
 impl Volume {
-    /// Mounts one; `None` where the test may not mount, which fails the long form of the tests and `.ci/run` of root.
+    /// Mounts one; `None` where the test may not mount, which fails the long form of the tests and
+    /// `.ci/run` of root.
     pub fn mount(megabytes: u32) -> Option<Self> {
         let is_set = |name: &str| std::env::var(name).is_ok_and(|value| value == "1");
         let is_required = is_set("SAMREGISTER_TEST_LONG") || is_set("SAMREGISTER_TEST_MOUNT");
@@ -31,12 +37,20 @@ impl Volume {
             return None;
         }
         let folder = tempfile::tempdir().unwrap();
-        let mounted = Command::new("mount").args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"]).arg(folder.path()).output();
+        let mounted = Command::new("mount")
+            .args(["-t", "tmpfs", "-o", &format!("size={megabytes}m"), "tmpfs"])
+            .arg(folder.path())
+            .output();
         match mounted {
             Ok(done) if done.status.success() => Some(Self(folder)),
             failed => {
-                assert!(!is_required, "no file system can be mounted, which takes root and the right to mount: {failed:?}");
-                println!("no file system can be mounted here: the size of files is limited instead (RLIMIT_FSIZE); run .ci/long as root");
+                assert!(
+                    !is_required,
+                    "no file system can be mounted, which takes root and the right to mount: {failed:?}"
+                );
+                println!(
+                    "no file system can be mounted here: the size of files is limited instead (RLIMIT_FSIZE); run .ci/long as root"
+                );
                 None
             }
         }

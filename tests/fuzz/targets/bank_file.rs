@@ -1,4 +1,5 @@
-//! The readers of the bank's files, BgMax, camt.053 and camt.054: faults stand on lines of the file, and payments can be booked and told apart.
+//! The readers of the bank's files, BgMax, camt.053 and camt.054: faults stand on lines of the
+//! file, and payments can be booked and told apart.
 #![no_main]
 
 use entity::money::Money;
@@ -23,7 +24,8 @@ fuzz_target!(|bytes: &[u8]| {
     for payment in &payments {
         assert!((1..=lines).contains(&payment.line), "{payment:?}");
         assert!(payment.amount != Money::ZERO && payment.amount.0.abs() <= Money::MAX.0, "{payment:?}");
-        // Every text is one that an import of the register's own CSV files takes and leaves as it is.
+        // Every text is one that an import of the register's own CSV files takes and leaves as it
+        // is.
         let mut faults = Faults::default();
         for text in [&payment.account, &payment.bank_reference] {
             assert_eq!(faults.text("text", text, LINE), *text);

@@ -1,4 +1,5 @@
-//! The reader of CSV files: faults and rows stand on lines of the file, and what is written of its rows is read again as the same.
+//! The reader of CSV files: faults and rows stand on lines of the file, and what is written of its
+//! rows is read again as the same.
 #![no_main]
 
 use std::{fs, path::Path};

@@ -1,5 +1,5 @@
-//! The reader of prose in Markdown: blocks nest no deeper than documents can, links lead to the web alone, HTML is balanced, and a value that
-//! was escaped is text and nothing else.
+//! The reader of prose in Markdown: blocks nest no deeper than documents can, links lead to the web
+//! alone, HTML is balanced, and a value that was escaped is text and nothing else.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
@@ -20,7 +20,8 @@ fuzz_target!(|text: &str| {
     let blocks = prose::parse(text);
     let (mut level, mut size) = (1, 0);
     check_blocks(&blocks, 0, &mut level, &mut size);
-    // A link repeats its address, which a definition may have given once for many; the parser bounds what that adds.
+    // A link repeats its address, which a definition may have given once for many; the parser
+    // bounds what that adds.
     assert!(size <= 20 * text.len() + 400_000, "{size} bytes of text from {}", text.len());
     check_html(&Html(&blocks).to_string());
     if let Some(problem) = prose::problem(text) {
@@ -100,7 +101,8 @@ fn check_html(html: &str) {
     assert!(open.is_empty(), "{open:?} not closed in {html}");
 }
 
-/// Checks that a value in a text is shown as it is, whatever it holds: in a paragraph and in a table.
+/// Checks that a value in a text is shown as it is, whatever it holds: in a paragraph and in a
+/// table.
 fn check_literal(value: &str) {
     let literal = rendering::literal(value);
     let in_paragraph = prose::parse(&literal);

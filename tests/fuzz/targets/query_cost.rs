@@ -1,5 +1,5 @@
-//! The measure of GraphQL documents: its work is linear in the request, each limit refuses what is over it and not what is at it, and
-//! errors stand within the document.
+//! The measure of GraphQL documents: its work is linear in the request, each limit refuses what is
+//! over it and not what is at it, and errors stand within the document.
 #![no_main]
 
 use std::cell::RefCell;

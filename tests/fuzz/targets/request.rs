@@ -1,4 +1,5 @@
-//! The reader of requests: bodies, batches, addresses and messages of the socket say the same, and a document is found by its digest alone.
+//! The reader of requests: bodies, batches, addresses and messages of the socket say the same, and
+//! a document is found by its digest alone.
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;

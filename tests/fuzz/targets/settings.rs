@@ -1,4 +1,5 @@
-//! The reader of settings, of the environment and of a file: one error names all that is wrong, and none shows a secret.
+//! The reader of settings, of the environment and of a file: one error names all that is wrong, and
+//! none shows a secret.
 #![no_main]
 
 use std::fs;

@@ -1,4 +1,5 @@
-//! The reader of agreement texts: a text without findings can be rendered, and the findings of others are few and within the text.
+//! The reader of agreement texts: a text without findings can be rendered, and the findings of
+//! others are few and within the text.
 #![no_main]
 
 use std::sync::LazyLock;

@@ -1,4 +1,5 @@
-//! The reader of tokens: what is not signed is never taken, and what a signed token says is within the bounds of the settings.
+//! The reader of tokens: what is not signed is never taken, and what a signed token says is within
+//! the bounds of the settings.
 #![no_main]
 
 use std::sync::LazyLock;
@@ -13,7 +14,8 @@ use samregister::http::execution;
 const SECRET: &str = "a-secret-for-fuzzing-of-32-bytes-or-more";
 /// 2026-01-01.
 const NOW: DateTime<Utc> = DateTime::from_timestamp(1_767_225_600, 0).expect("a moment");
-/// The longest time that a token is valid for by default, and what clocks may differ when it begins and ends.
+/// The longest time that a token is valid for by default, and what clocks may differ when it begins
+/// and ends.
 const LONGEST: TimeDelta = TimeDelta::seconds(400 * 86_400 + 90);
 
 static KEYS: LazyLock<Keys> = LazyLock::new(|| {

@@ -1,4 +1,5 @@
-//! Deadlines: which agreements expire or must be decided about within a window of days, and who has seen it already.
+//! Deadlines: which agreements expire or must be decided about within a window of days, and who has
+//! seen it already.
 
 pub mod snooze;
 pub mod query;
@@ -42,9 +43,16 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of so many days after `from`, which is today unless somebody says otherwise; faulty unless they are 0 to [`MOST_DAYS`].
+    /// The window of so many days after `from`, which is today unless somebody says otherwise;
+    /// faulty unless they are 0 to [`MOST_DAYS`].
     #[must_use]
-    pub fn check(db: &Database, within_days: i64, from: Option<NaiveDate>, path: &str, faults: &mut Faults) -> Self {
+    pub fn check(
+        db: &Database,
+        within_days: i64,
+        from: Option<NaiveDate>,
+        path: &str,
+        faults: &mut Faults,
+    ) -> Self {
         let from = from.unwrap_or_else(|| db.clock.today());
         let days = u64::try_from(within_days).ok().filter(|_| within_days <= MOST_DAYS);
         faults.expect(days.is_some(), path, &format!("must be 0 to {MOST_DAYS}"));
@@ -85,7 +93,9 @@ impl Reason {
     #[must_use]
     pub fn in_swedish(self) -> String {
         match self {
-            Self::Renews { months } => format!("Förlängs med {} om det inte sägs upp", swedish::months(i64::from(months))),
+            Self::Renews { months } => {
+                format!("Förlängs med {} om det inte sägs upp", swedish::months(i64::from(months)))
+            }
             Self::Ends => "Upphör, förlängs inte av sig självt".to_owned(),
             Self::NoticeGiven { on } => format!("Upphör, sades upp {on}"),
         }
@@ -105,7 +115,9 @@ impl Reason {
 impl std::fmt::Display for Reason {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         match self {
-            Self::Renews { months } => write!(f, "prolonged by {months} months unless notice is given"),
+            Self::Renews { months } => {
+                write!(f, "prolonged by {months} months unless notice is given")
+            }
             Self::Ends => f.write_str("ends, nothing prolongs it"),
             Self::NoticeGiven { on } => write!(f, "ends, notice was given on {on}"),
         }
@@ -116,12 +128,28 @@ impl std::fmt::Display for Reason {
 #[must_use]
 pub fn soonest_first(db: &Database, window: Window) -> Order {
     let key = term_sql::next_deadline(db.backend(), window.from);
-    Order { name: "DEADLINE", key, key_type: KeyType::Day, id: column(Column::Id), descending: false }
+    Order {
+        name: "DEADLINE",
+        key,
+        key_type: KeyType::Day,
+        id: column(Column::Id),
+        descending: false,
+    }
 }
 
-pub(super) fn expiring(db: &Database, viewer: &Viewer, window: Window, filter: &Filter) -> SelectStatement {
-    // Whether somebody has seen a deadline is asked of the window's first day, whatever day the status is asked of.
-    let own = Filter { as_of: filter.as_of.or(Some(window.from)), include_acknowledged: None, ..filter.clone() };
+pub(super) fn expiring(
+    db: &Database,
+    viewer: &Viewer,
+    window: Window,
+    filter: &Filter,
+) -> SelectStatement {
+    // Whether somebody has seen a deadline is asked of the window's first day, whatever day the
+    // status is asked of.
+    let own = Filter {
+        as_of: filter.as_of.or(Some(window.from)),
+        include_acknowledged: None,
+        ..filter.clone()
+    };
     let mut select = matching(db, viewer, &own);
     select.cond_where(term_sql::deadline_within(db.backend(), window.from, window.to));
     if !filter.include_acknowledged.unwrap_or_default() {
@@ -130,9 +158,10 @@ pub(super) fn expiring(db: &Database, viewer: &Viewer, window: Window, filter: &
     select
 }
 
-/// A page of the agreements that the viewer sees, whose next deadline falls in the window: the soonest first, without those that
-/// have a signed successor and, unless the filter says so, those that somebody has acknowledged. `faults` are those that reading
-/// the arguments has found; the page's own come to them.
+/// A page of the agreements that the viewer sees, whose next deadline falls in the window: the
+/// soonest first, without those that have a signed successor and, unless the filter says so, those
+/// that somebody has acknowledged. `faults` are those that reading the arguments has found; the
+/// page's own come to them.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -146,7 +175,8 @@ pub async fn list(
     faults: Faults,
 ) -> Result<Slice<Model>> {
     let order = soonest_first(db, window);
-    page::asked(db.read(), expiring(db, viewer, window, filter), columns, &order, args, faults).await
+    page::asked(db.read(), expiring(db, viewer, window, filter), columns, &order, args, faults)
+        .await
 }
 
 /// How many there are.
@@ -157,13 +187,15 @@ pub async fn count(db: &Database, viewer: &Viewer, window: Window, filter: &Filt
     page::count(db.read(), expiring(db, viewer, window, filter)).await
 }
 
-/// The viewer without its membership: who sees an agreement as its member alone sees no acknowledgement of it.
+/// The viewer without its membership: who sees an agreement as its member alone sees no
+/// acknowledgement of it.
 pub(super) fn without_member(viewer: &Viewer) -> Viewer {
     Viewer { member: None, ..viewer.clone() }
 }
 
-/// The agreement's deadline is acknowledged until `on` or later, and the viewer may know it: for others the list is as if it were not, or
-/// it would show that the network was not ready to decide, and until when.
+/// The agreement's deadline is acknowledged until `on` or later, and the viewer may know it: for
+/// others the list is as if it were not, or it would show that the network was not ready to decide,
+/// and until when.
 pub(super) fn acknowledged(db: &Database, viewer: &Viewer, on: NaiveDate) -> Condition {
     let column = |column| Expr::col((acknowledgement::Entity, column));
     let seen = Query::select()
@@ -177,19 +209,23 @@ pub(super) fn acknowledged(db: &Database, viewer: &Viewer, on: NaiveDate) -> Con
     Condition::all().add(Expr::exists(seen))
 }
 
-/// The entries of the audit trail that record no acknowledgement, which is the network's own matter.
+/// The entries of the audit trail that record no acknowledgement, which is the network's own
+/// matter.
 pub(crate) fn is_no_acknowledgement(backend: DbBackend) -> Condition {
     // Entries from before the trail's migration say no form.
     let part = match backend {
-        DbBackend::Postgres => "(COALESCE(\"after\", \"before\")::jsonb -> 'acknowledged_at') IS NULL",
+        DbBackend::Postgres => {
+            "(COALESCE(\"after\", \"before\")::jsonb -> 'acknowledged_at') IS NULL"
+        }
         _ => "json_type(COALESCE(\"after\", \"before\"), '$.acknowledged_at') IS NULL",
     };
     let form = format!("COALESCE(form, '') <> '{}'", Form::Acknowledgement);
     Condition::all().add(Expr::cust(form)).add(Expr::cust(part))
 }
 
-/// The acknowledgements of these agreements that hold on `on`, the latest first; the viewer must be known to see the agreements. Those of
-/// agreements that it sees as their member alone are left out: who made them and why is the network's own matter.
+/// The acknowledgements of these agreements that hold on `on`, the latest first; the viewer must be
+/// known to see the agreements. Those of agreements that it sees as their member alone are left
+/// out: who made them and why is the network's own matter.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -211,7 +247,11 @@ pub async fn acknowledgements_of(
     if !rows.is_empty() && viewer.sees(Realm::Agreements).member.is_some() {
         let viewer = without_member(viewer);
         let ids: Vec<AgreementId> = rows.iter().map(|row| row.agreement_id).collect();
-        let seen: HashSet<AgreementId> = by_ids(db, &viewer, &ids, &[super::Column::Id]).await?.into_iter().map(|row| row.id).collect();
+        let seen: HashSet<AgreementId> = by_ids(db, &viewer, &ids, &[super::Column::Id])
+            .await?
+            .into_iter()
+            .map(|row| row.id)
+            .collect();
         rows.retain(|row| seen.contains(&row.agreement_id));
     }
     Ok(rows)

@@ -1,4 +1,5 @@
-//! Acknowledgement: somebody has seen an agreement's deadline and wants to hear no more of it until a day.
+//! Acknowledgement: somebody has seen an agreement's deadline and wants to hear no more of it until
+//! a day.
 
 use ::entity::{
     acknowledgement::{Column, Entity, Model},
@@ -30,7 +31,11 @@ pub struct NewAcknowledgement {
 }
 
 /// Takes away whatever holds on `today`, and answers the latest of it.
-pub(super) async fn take_away(change: &mut Change, agreement: AgreementId, today: NaiveDate) -> Result<Option<Model>> {
+pub(super) async fn take_away(
+    change: &mut Change,
+    agreement: AgreementId,
+    today: NaiveDate,
+) -> Result<Option<Model>> {
     let held = Entity::find()
         .filter(Column::AgreementId.eq(agreement))
         .filter(Column::Until.gte(today))
@@ -48,12 +53,19 @@ pub(super) async fn take_away(change: &mut Change, agreement: AgreementId, today
     Ok(held.into_iter().next())
 }
 
-/// Quietens an agreement's deadline until a day, in the place of whoever did so before: until it passes at the latest, so that the
-/// next one is heard of. `faults` are those that reading the input has found already.
+/// Quietens an agreement's deadline until a day, in the place of whoever did so before: until it
+/// passes at the latest, so that the next one is heard of. `faults` are those that reading the
+/// input has found already.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps agreements, NOT_FOUND, INVALID naming every bad field, CONFLICT `NO_DEADLINE`.
-pub async fn acknowledge(db: &Database, viewer: &Viewer, new: NewAcknowledgement, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps agreements, NOT_FOUND, INVALID naming every bad field,
+/// CONFLICT `NO_DEADLINE`.
+pub async fn acknowledge(
+    db: &Database,
+    viewer: &Viewer,
+    new: NewAcknowledgement,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     let today = db.clock.today();
     faults.expect(new.until >= today, "input.until", "must not be in the past");
@@ -69,10 +81,16 @@ pub async fn acknowledge(db: &Database, viewer: &Viewer, new: NewAcknowledgement
     if new.until > deadline.on {
         let words = match deadline.kind {
             DeadlineKind::Notice => {
-                format!("must not be after the last day to give notice, {}, or the next one would pass unseen", deadline.on)
+                format!(
+                    "must not be after the last day to give notice, {}, or the next one would pass unseen",
+                    deadline.on
+                )
             }
             DeadlineKind::End => {
-                format!("must not be after the agreement's last day, {}: there is nothing to be quiet about then", deadline.on)
+                format!(
+                    "must not be after the agreement's last day, {}: there is nothing to be quiet about then",
+                    deadline.on
+                )
             }
         };
         return Err(Error::invalid("input.until", words));
@@ -97,15 +115,24 @@ pub async fn acknowledge(db: &Database, viewer: &Viewer, new: NewAcknowledgement
 /// Takes an acknowledgement back, so that the agreement's deadline is heard of again.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps agreements, NOT_FOUND, INVALID for a bad id, CONFLICT `NOT_ACKNOWLEDGED`.
-pub async fn withdraw(db: &Database, viewer: &Viewer, id: AgreementId, faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps agreements, NOT_FOUND, INVALID for a bad id, CONFLICT
+/// `NOT_ACKNOWLEDGED`.
+pub async fn withdraw(
+    db: &Database,
+    viewer: &Viewer,
+    id: AgreementId,
+    faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepAgreements)?;
     faults.finish()?;
     let mut change = audit::begin(db, viewer, "deadlineAcknowledgementWithdraw").await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let before = take_away(&mut change, id, db.clock.today()).await?;
     let before = before.ok_or_else(|| {
-        Error::conflict("NOT_ACKNOWLEDGED", format!("nobody has acknowledged the deadline of {} until today or later", name(&row)))
+        Error::conflict(
+            "NOT_ACKNOWLEDGED",
+            format!("nobody has acknowledged the deadline of {} until today or later", name(&row)),
+        )
     })?;
     change.record(Some(&before), None)?;
     change.commit_with(Outcome::of(id).deleting(before.id)).await

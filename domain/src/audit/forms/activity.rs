@@ -59,8 +59,14 @@ impl Recorded for Activity {
 
 /// A decision's texts, which may name people.
 pub(super) fn decided(decision: Option<&decision::Model>) -> Vec<Personal> {
-    let texts = |decision: &decision::Model| Personal::of(Person::decision(decision.id), &["/decision/paragraph", "/decision/document"]);
-    decision.filter(|decision| decision.paragraph.is_some() || decision.document.is_some()).map(texts).into_iter().collect()
+    let texts = |decision: &decision::Model| {
+        Personal::of(Person::decision(decision.id), &["/decision/paragraph", "/decision/document"])
+    };
+    decision
+        .filter(|decision| decision.paragraph.is_some() || decision.document.is_some())
+        .map(texts)
+        .into_iter()
+        .collect()
 }
 
 /// A fee schedule with its decision.
@@ -85,7 +91,9 @@ impl Recorded for FeeSchedule {
 
     /// Its activity, or itself when it is the network's own.
     fn subject(&self) -> (SubjectKind, Uuid) {
-        self.row.activity_id.map_or((SubjectKind::FeeSchedule, self.row.id.0), |activity| (SubjectKind::Activity, activity.0))
+        self.row.activity_id.map_or((SubjectKind::FeeSchedule, self.row.id.0), |activity| {
+            (SubjectKind::Activity, activity.0)
+        })
     }
 
     fn record_id(&self) -> Uuid {
@@ -135,12 +143,16 @@ impl Recorded for StatusReport {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn activities(db: &impl ConnectionTrait, rows: Vec<activity::Model>) -> Result<Vec<Activity>> {
+pub async fn activities(
+    db: &impl ConnectionTrait,
+    rows: Vec<activity::Model>,
+) -> Result<Vec<Activity>> {
     let backend = db.get_database_backend();
     let ids = || rows.iter().map(|row| row.id);
     let theirs = among(backend, Expr::col(activity_text::Column::ActivityId), ids());
     let found = activity_text::Entity::find().filter(theirs).all(db).await?;
-    let mut texts: HashMap<ActivityId, activity_text::Model> = found.into_iter().map(|row| (row.activity_id, row)).collect();
+    let mut texts: HashMap<ActivityId, activity_text::Model> =
+        found.into_iter().map(|row| (row.activity_id, row)).collect();
     let mut funding: HashMap<ActivityId, Vec<FundingKind>> = HashMap::new();
     let theirs = among(backend, Expr::col(activity_funding::Column::ActivityId), ids());
     for row in activity_funding::Entity::find().filter(theirs).all(db).await? {
@@ -152,7 +164,12 @@ pub async fn activities(db: &impl ConnectionTrait, rows: Vec<activity::Model>) -
         let texts = texts.remove(&row.id).unwrap_or_default();
         let decision = row.decision_id.and_then(|id| decisions.get(&id).cloned());
         let (id, funding) = (row.id, funding.remove(&row.id).unwrap_or_default());
-        Activity { row, texts: activity_text::Model { activity_id: id, ..texts }, funding, decision }
+        Activity {
+            row,
+            texts: activity_text::Model { activity_id: id, ..texts },
+            funding,
+            decision,
+        }
     };
     Ok(rows.into_iter().map(whole).collect())
 }
@@ -161,7 +178,10 @@ pub async fn activities(db: &impl ConnectionTrait, rows: Vec<activity::Model>) -
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn fee_schedules(db: &impl ConnectionTrait, rows: Vec<fee_schedule::Model>) -> Result<Vec<FeeSchedule>> {
+pub async fn fee_schedules(
+    db: &impl ConnectionTrait,
+    rows: Vec<fee_schedule::Model>,
+) -> Result<Vec<FeeSchedule>> {
     let decisions = decisions(db, rows.iter().filter_map(|row| row.decision_id)).await?;
     let whole = |row: fee_schedule::Model| {
         let decision = row.decision_id.and_then(|id| decisions.get(&id).cloned());
@@ -174,10 +194,18 @@ pub async fn fee_schedules(db: &impl ConnectionTrait, rows: Vec<fee_schedule::Mo
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn status_reports(db: &impl ConnectionTrait, rows: Vec<status_report::Model>) -> Result<Vec<StatusReport>> {
-    let theirs = among(db.get_database_backend(), Expr::col(status_report_text::Column::StatusReportId), rows.iter().map(|row| row.id));
+pub async fn status_reports(
+    db: &impl ConnectionTrait,
+    rows: Vec<status_report::Model>,
+) -> Result<Vec<StatusReport>> {
+    let theirs = among(
+        db.get_database_backend(),
+        Expr::col(status_report_text::Column::StatusReportId),
+        rows.iter().map(|row| row.id),
+    );
     let found = status_report_text::Entity::find().filter(theirs).all(db).await?;
-    let mut texts: HashMap<_, _> = found.into_iter().map(|row| (row.status_report_id, row)).collect();
+    let mut texts: HashMap<_, _> =
+        found.into_iter().map(|row| (row.status_report_id, row)).collect();
     let whole = |row: status_report::Model| {
         let texts = texts.remove(&row.id).unwrap_or_default();
         StatusReport { texts: status_report_text::Model { status_report_id: row.id, ..texts }, row }
@@ -195,5 +223,11 @@ pub(super) async fn decisions(
         return Ok(HashMap::new());
     }
     let theirs = among(db.get_database_backend(), Expr::col(decision::Column::Id), ids);
-    Ok(decision::Entity::find().filter(theirs).all(db).await?.into_iter().map(|row| (row.id, row)).collect())
+    Ok(decision::Entity::find()
+        .filter(theirs)
+        .all(db)
+        .await?
+        .into_iter()
+        .map(|row| (row.id, row))
+        .collect())
 }

@@ -10,7 +10,9 @@ use ::entity::{
     term::notice_deadline,
 };
 use chrono::NaiveDate;
-use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr};
+use sea_orm::{
+    ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect, sea_query::Expr,
+};
 use serde::ser::SerializeMap;
 use serde_json::{Map, Value};
 use uuid::Uuid;
@@ -65,19 +67,33 @@ impl Recorded for Agreement {
     }
 
     fn personal(&self) -> Vec<Personal> {
-        let named = self.signatures.iter().enumerate().filter(|(_, signature)| !is_pseudonym(&signature.name, signature.id));
+        let named = self
+            .signatures
+            .iter()
+            .enumerate()
+            .filter(|(_, signature)| !is_pseudonym(&signature.name, signature.id));
         let signed = named.map(|(index, signature)| {
-            Personal::within(Person::signatory(signature.id), &format!("/signatures/{index}"), &["/name", "/title"])
+            Personal::within(
+                Person::signatory(signature.id),
+                &format!("/signatures/{index}"),
+                &["/name", "/title"],
+            )
         });
         signed.chain(decided(self.decision.as_ref())).collect()
     }
 }
 
-/// Moves the notice deadline of a term that ends with its month to the end of the deadline's month, as the first version did not have it.
+/// Moves the notice deadline of a term that ends with its month to the end of the deadline's month,
+/// as the first version did not have it.
 pub(super) fn with_month_end_deadline(fields: &mut Map<String, Value>) {
-    let renews = fields.get("renewal_months").is_some_and(Value::is_i64) && fields.get("notice_given_on").is_some_and(Value::is_null);
-    let ends_on = fields.get("ends_on").and_then(Value::as_str).and_then(|day| day.parse::<NaiveDate>().ok());
-    let notice = fields.get("notice_months").and_then(Value::as_i64).and_then(|months| i32::try_from(months).ok());
+    let renews = fields.get("renewal_months").is_some_and(Value::is_i64)
+        && fields.get("notice_given_on").is_some_and(Value::is_null);
+    let ends_on =
+        fields.get("ends_on").and_then(Value::as_str).and_then(|day| day.parse::<NaiveDate>().ok());
+    let notice = fields
+        .get("notice_months")
+        .and_then(Value::as_i64)
+        .and_then(|months| i32::try_from(months).ok());
     let (true, Some(ends_on), Some(notice)) = (renews, ends_on, notice) else { return };
     if let Some(deadline) = fields.get_mut("deadline_on") {
         *deadline = notice_deadline(ends_on, notice).to_string().into();
@@ -111,12 +127,16 @@ impl Recorded for AgreementHtml {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn agreements(db: &impl ConnectionTrait, rows: Vec<agreement::Model>) -> Result<Vec<Agreement>> {
+pub async fn agreements(
+    db: &impl ConnectionTrait,
+    rows: Vec<agreement::Model>,
+) -> Result<Vec<Agreement>> {
     let backend = db.get_database_backend();
     let ids = || rows.iter().map(|row| row.id);
     let theirs = among(backend, Expr::col(agreement_parameters::Column::AgreementId), ids());
     let found = agreement_parameters::Entity::find().filter(theirs).all(db).await?;
-    let mut parameters: HashMap<AgreementId, String> = found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect();
+    let mut parameters: HashMap<AgreementId, String> =
+        found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect();
     let theirs = among(backend, Expr::col(agreement_document::Column::AgreementId), ids());
     let digests = agreement_document::Entity::find()
         .select_only()
@@ -126,7 +146,11 @@ pub async fn agreements(db: &impl ConnectionTrait, rows: Vec<agreement::Model>) 
     let mut digests: HashMap<_, _> = digests.into_iter().collect();
     let theirs = among(backend, Expr::col(signature::Column::AgreementId), ids());
     let found = signature::Entity::find().filter(theirs);
-    let found = found.order_by_asc(signature::Column::SignedOn).order_by_asc(signature::Column::Id).all(db).await?;
+    let found = found
+        .order_by_asc(signature::Column::SignedOn)
+        .order_by_asc(signature::Column::Id)
+        .all(db)
+        .await?;
     let mut signatures: HashMap<AgreementId, Vec<signature::Model>> = HashMap::new();
     for row in found {
         signatures.entry(row.agreement_id).or_default().push(row);
@@ -169,8 +193,11 @@ mod tests {
         };
         let text = json!({ "ends_on": "2026-06-30", "notice_months": 3, "renewal_months": 6, "notice_given_on": null, "deadline_on": "2026-03-30" });
         assert_eq!(read(text.clone()), json!("2026-03-31"));
-        for (field, value) in [("notice_given_on", json!("2026-01-01")), ("renewal_months", Value::Null), ("ends_on", json!("2026-06-29"))]
-        {
+        for (field, value) in [
+            ("notice_given_on", json!("2026-01-01")),
+            ("renewal_months", Value::Null),
+            ("ends_on", json!("2026-06-29")),
+        ] {
             let mut other = text.clone();
             other[field] = value.clone();
             let kept = if field == "ends_on" { "2026-03-29" } else { "2026-03-30" };

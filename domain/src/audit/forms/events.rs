@@ -1,5 +1,5 @@
-//! The forms of what happened without a row of its own: digests of documents, mergers, removals, imported vouchers, erasures, and the trail's own
-//! keys.
+//! The forms of what happened without a row of its own: digests of documents, mergers, removals,
+//! imported vouchers, erasures, and the trail's own keys.
 
 use ::entity::{
     id::{InvoiceId, MemberId},
@@ -10,7 +10,8 @@ use uuid::Uuid;
 
 use super::super::{fields, recorded::Recorded};
 
-/// Declares the form of a document of an invoice: one record an invoice and kind of document, known by the invoice.
+/// Declares the form of a document of an invoice: one record an invoice and kind of document, known
+/// by the invoice.
 macro_rules! document {
     ($($(#[$doc:meta])* $name:ident as $form:ident),+) => {$(
         $(#[$doc])*
@@ -156,7 +157,8 @@ pub struct TrailMigration {
     pub old_head: String,
     /// Its hash after.
     pub new_head: String,
-    /// Revisions that did not follow from the one before when they were migrated, in order; none in a trail that held.
+    /// Revisions that did not follow from the one before when they were migrated, in order; none in
+    /// a trail that held.
     pub broken: Vec<i64>,
 }
 

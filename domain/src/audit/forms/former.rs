@@ -8,14 +8,22 @@ use super::super::recorded::{Person, Personal};
 
 type Fields = Map<String, Value>;
 
-/// The form, the record's id and the fields that name a person, of an entry that said neither: by the object that it is about and the fields
-/// of its texts. The record's id is null where no text has one.
+/// The form, the record's id and the fields that name a person, of an entry that said neither: by
+/// the object that it is about and the fields of its texts. The record's id is null where no text
+/// has one.
 #[must_use]
-pub fn of_before(subject: (SubjectKind, Uuid), text: &Fields) -> (Form, Option<Uuid>, Vec<Personal>) {
+pub fn of_before(
+    subject: (SubjectKind, Uuid),
+    text: &Fields,
+) -> (Form, Option<Uuid>, Vec<Personal>) {
     let form = form_of(subject.0, text);
     let own = || id(text, "id");
     let record = match form {
-        Form::InvoiceContent | Form::InvoicePdf | Form::InvoiceXml | Form::Contact | Form::Merger => Some(subject.1),
+        Form::InvoiceContent
+        | Form::InvoicePdf
+        | Form::InvoiceXml
+        | Form::Contact
+        | Form::Merger => Some(subject.1),
         Form::ContactReadsRemoval => Some(Uuid::nil()),
         _ => own(),
     };
@@ -70,26 +78,47 @@ pub fn personal(form: Form, record: Uuid, text: &Fields) -> Vec<Personal> {
     let word = |name: &str| text.get(name).and_then(Value::as_str);
     let person = |kind| Person { kind, id: record };
     let decision = || {
-        let id = text.get("decision").and_then(Value::as_object).and_then(|decision| id(decision, "id"));
-        id.map(|id| Personal::of(Person { kind: PersonKind::Decision, id }, &["/decision/paragraph", "/decision/document"]))
+        let id =
+            text.get("decision").and_then(Value::as_object).and_then(|decision| id(decision, "id"));
+        id.map(|id| {
+            Personal::of(
+                Person { kind: PersonKind::Decision, id },
+                &["/decision/paragraph", "/decision/document"],
+            )
+        })
     };
     match form {
         // An erased contact has a pseudonym.
         Form::Contact if text.get("erased_at").is_some_and(|at| !at.is_null()) => Vec::new(),
-        Form::Contact => vec![Personal::of(person(PersonKind::Contact), &["/name", "/name_key", "/email", "/phone"])],
-        Form::Member => vec![Personal::of(person(PersonKind::Buyer), &["/billing/email", "/billing/buyer_reference"])],
-        Form::Organisation => vec![Personal::of(person(PersonKind::Buyer), &["/billing_email", "/buyer_reference"])],
-        Form::Invoice => vec![Personal::of(person(PersonKind::Buyer), &["/our_reference", "/buyer_reference"])],
+        Form::Contact => vec![Personal::of(
+            person(PersonKind::Contact),
+            &["/name", "/name_key", "/email", "/phone"],
+        )],
+        Form::Member => vec![Personal::of(
+            person(PersonKind::Buyer),
+            &["/billing/email", "/billing/buyer_reference"],
+        )],
+        Form::Organisation => {
+            vec![Personal::of(person(PersonKind::Buyer), &["/billing_email", "/buyer_reference"])]
+        }
+        Form::Invoice => {
+            vec![Personal::of(person(PersonKind::Buyer), &["/our_reference", "/buyer_reference"])]
+        }
         Form::BankPayment => vec![Personal::of(
             person(PersonKind::Payer),
             &["/reference", "/message", "/payer_name", "/payer_org_number", "/set_aside_reason"],
         )],
-        Form::Acknowledgement => {
-            word("acknowledged_by").map(|by| Personal::of(Person::subject(by), &["/acknowledged_by", "/note"])).into_iter().collect()
-        }
-        Form::StatusReport => word("reported_by").map(|by| Personal::of(Person::subject(by), &["/reported_by"])).into_iter().collect(),
+        Form::Acknowledgement => word("acknowledged_by")
+            .map(|by| Personal::of(Person::subject(by), &["/acknowledged_by", "/note"]))
+            .into_iter()
+            .collect(),
+        Form::StatusReport => word("reported_by")
+            .map(|by| Personal::of(Person::subject(by), &["/reported_by"]))
+            .into_iter()
+            .collect(),
         Form::TokenRevocation | Form::TokenMinting => {
-            let digest = word("subject_sha256").and_then(|digest| Uuid::try_parse(digest.get(..32)?).ok());
+            let digest =
+                word("subject_sha256").and_then(|digest| Uuid::try_parse(digest.get(..32)?).ok());
             let person = Person { kind: PersonKind::Subject, id: digest.unwrap_or(record) };
             vec![Personal::of(person, &["/subject_sha256", "/token_id", "/reason"])]
         }
@@ -100,7 +129,8 @@ pub fn personal(form: Form, record: Uuid, text: &Fields) -> Vec<Personal> {
 }
 
 fn signatories(text: &Fields) -> impl Iterator<Item = Personal> {
-    let signatures = text.get("signatures").and_then(Value::as_array).into_iter().flatten().enumerate();
+    let signatures =
+        text.get("signatures").and_then(Value::as_array).into_iter().flatten().enumerate();
     signatures.filter_map(|(index, signature)| {
         let person = Person { kind: PersonKind::Signatory, id: id(signature.as_object()?, "id")? };
         Some(Personal::within(person, &format!("/signatures/{index}"), &["/name", "/title"]))

@@ -50,8 +50,19 @@ impl Recorded for Member {
     }
 
     fn personal(&self) -> Vec<Personal> {
-        let named = self.billing.as_ref().filter(|billing| billing.email.is_some() || billing.buyer_reference.is_some());
-        named.map(|_| Personal::of(Person::buyer(self.row.id), &["/billing/email", "/billing/buyer_reference"])).into_iter().collect()
+        let named = self
+            .billing
+            .as_ref()
+            .filter(|billing| billing.email.is_some() || billing.buyer_reference.is_some());
+        named
+            .map(|_| {
+                Personal::of(
+                    Person::buyer(self.row.id),
+                    &["/billing/email", "/billing/buyer_reference"],
+                )
+            })
+            .into_iter()
+            .collect()
     }
 }
 
@@ -70,7 +81,8 @@ pub async fn members(db: &impl ConnectionTrait, rows: Vec<member::Model>) -> Res
     }
     let theirs = among(backend, Expr::col(member_billing::Column::MemberId), ids());
     let found = member_billing::Entity::find().filter(theirs).all(db).await?;
-    let mut billing: HashMap<MemberId, member_billing::Model> = found.into_iter().map(|row| (row.member_id, row)).collect();
+    let mut billing: HashMap<MemberId, member_billing::Model> =
+        found.into_iter().map(|row| (row.member_id, row)).collect();
     let mut names: HashMap<MemberId, BTreeMap<String, NaiveDate>> = HashMap::new();
     let theirs = among(backend, Expr::col(member_former_name::Column::MemberId), ids());
     for row in member_former_name::Entity::find().filter(theirs).all(db).await? {
@@ -80,7 +92,12 @@ pub async fn members(db: &impl ConnectionTrait, rows: Vec<member::Model>) -> Res
         let id = row.id;
         let mut municipalities = municipalities.remove(&id).unwrap_or_default();
         municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
-        Member { row, municipalities, billing: billing.remove(&id), former_names: names.remove(&id).unwrap_or_default() }
+        Member {
+            row,
+            municipalities,
+            billing: billing.remove(&id),
+            former_names: names.remove(&id).unwrap_or_default(),
+        }
     };
     Ok(rows.into_iter().map(whole).collect())
 }

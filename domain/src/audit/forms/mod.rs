@@ -17,7 +17,10 @@ use serde_json::{Map, Value};
 pub use self::{
     activity::{Activity, FeeSchedule, StatusReport, activities, fee_schedules, status_reports},
     agreement::{Agreement, AgreementHtml, agreement, agreements},
-    events::{ContactReadsRemoval, Erasure, InvoiceContent, InvoicePdf, InvoiceXml, Merger, TrailKey, TrailMigration, VoucherImport},
+    events::{
+        ContactReadsRemoval, Erasure, InvoiceContent, InvoicePdf, InvoiceXml, Merger, TrailKey,
+        TrailMigration, VoucherImport,
+    },
     former::{of_before, personal},
     member::{Member, members},
     parts::FeeCharge,
@@ -25,23 +28,31 @@ pub use self::{
 };
 use super::recorded::{Recorded, to_value};
 
-/// The version of entries from before the trail's migration: rows as they were then, sometimes without their parts. Such a text says
-/// nothing of the fields that it lacks.
+/// The version of entries from before the trail's migration: rows as they were then, sometimes
+/// without their parts. Such a text says nothing of the fields that it lacks.
 pub const FORMER: i32 = 0;
 
 /// Brings the fields of a form from one version to the next.
 struct Step {
     form: Form,
     from: i32,
-    /// `true` if texts from before there were forms are converted as well. Then `convert` leaves a text alone that lacks what it needs.
+    /// `true` if texts from before there were forms are converted as well. Then `convert` leaves a
+    /// text alone that lacks what it needs.
     of_former: bool,
     convert: fn(&mut Map<String, Value>),
 }
 
-/// Every change of a form since its first version. A field that was added needs no step: it counts as its default.
-const STEPS: &[Step] = &[Step { form: Form::Agreement, from: 1, of_former: true, convert: agreement::with_month_end_deadline }];
+/// Every change of a form since its first version. A field that was added needs no step: it counts
+/// as its default.
+const STEPS: &[Step] = &[Step {
+    form: Form::Agreement,
+    from: 1,
+    of_former: true,
+    convert: agreement::with_month_end_deadline,
+}];
 
-/// The text of an entry in the newest version of its form. A field that the form has got since counts as its default.
+/// The text of an entry in the newest version of its form. A field that the form has got since
+/// counts as its default.
 ///
 /// # Errors
 /// A default that JSON can't hold.
@@ -51,7 +62,9 @@ pub fn current<R: Recorded + Default>(version: i32, text: Value) -> serde_json::
 }
 
 fn convert(steps: &[Step], form: Form, version: i32, mut text: Value) -> Value {
-    let due = |step: &&Step| step.form == form && step.from >= version && (version != FORMER || step.of_former);
+    let due = |step: &&Step| {
+        step.form == form && step.from >= version && (version != FORMER || step.of_former)
+    };
     if let Value::Object(fields) = &mut text {
         steps.iter().filter(due).for_each(|step| (step.convert)(fields));
     }
@@ -75,7 +88,8 @@ mod tests {
 
     use super::*;
 
-    /// As if the second version had renamed `note` to `source`, and the third given `amount` in öre instead of kronor.
+    /// As if the second version had renamed `note` to `source`, and the third given `amount` in öre
+    /// instead of kronor.
     const LATER: &[Step] = &[
         Step {
             form: Form::Allocation,
@@ -118,7 +132,10 @@ mod tests {
     fn a_field_that_was_added_counts_as_its_default() {
         let old = json!({ "id": "00000000-0000-0000-0000-000000000000", "year": 2026 });
         let read = current::<allocation::Model>(1, old.clone()).unwrap_or_default();
-        assert_eq!((&read["year"], &read["amount"], &read["source"]), (&json!(2026), &json!(0), &Value::Null));
+        assert_eq!(
+            (&read["year"], &read["amount"], &read["source"]),
+            (&json!(2026), &json!(0), &Value::Null)
+        );
         assert_eq!(current::<allocation::Model>(FORMER, old.clone()).unwrap_or_default(), old);
     }
 }

@@ -1,14 +1,16 @@
 //! The names of the forms' fields, which stay.
 
 use ::entity::{
-    acknowledgement, adjustment, allocation, bank_payment, bank_payment_part, books_closing, contact, contact_area, cost, decision,
-    export_batch, grant, invoice, invoice_line, member_billing, organisation, payment, reference_rate, reminder, requisition, signature,
+    acknowledgement, adjustment, allocation, bank_payment, bank_payment_part, books_closing,
+    contact, contact_area, cost, decision, export_batch, grant, invoice, invoice_line,
+    member_billing, organisation, payment, reference_rate, reminder, requisition, signature,
     tax_decision, template, template_version, token_revocation,
 };
 
 use super::{
     super::recorded::{Fields, to_value},
-    Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent, InvoicePdf, InvoiceXml, Member, StatusReport,
+    Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent, InvoicePdf,
+    InvoiceXml, Member, StatusReport,
 };
 
 fn names(record: &impl Fields) -> Vec<String> {
@@ -16,13 +18,20 @@ fn names(record: &impl Fields) -> Vec<String> {
     value.as_object().map(|fields| fields.keys().cloned().collect()).unwrap_or_default()
 }
 
-/// A column that is renamed keeps its name here (`fields!` takes `column as "name"`). Renaming, moving or removing a field raises the version of its
-/// form and takes a step in `STEPS`; a field that is added is added here too.
+/// A column that is renamed keeps its name here (`fields!` takes `column as "name"`). Renaming,
+/// moving or removing a field raises the version of its form and takes a step in `STEPS`; a field
+/// that is added is added here too.
 #[test]
 fn the_fields_of_forms_keep_their_names() {
     let forms = [
-        (names(&acknowledgement::Model::default()), "id agreement_id acknowledged_by acknowledged_at until note"),
-        (names(&adjustment::Model::default()), "id invoice_id kind dated_on amount reference bank_payment_id reverses_id reason booked_on"),
+        (
+            names(&acknowledgement::Model::default()),
+            "id agreement_id acknowledged_by acknowledged_at until note",
+        ),
+        (
+            names(&adjustment::Model::default()),
+            "id invoice_id kind dated_on amount reference bank_payment_id reverses_id reason booked_on",
+        ),
         (names(&allocation::Model::default()), "id member_id year basis amount source"),
         (
             names(&bank_payment::Model::default()),
@@ -39,7 +48,10 @@ fn the_fields_of_forms_keep_their_names() {
             "id activity_id booked_on amount description occurrence vat member_id organisation_id reference agreement_id reverses_id reason",
         ),
         (names(&decision::Model::default()), "id body decided_on paragraph document"),
-        (names(&grant::Model::default()), "id activity_id booked_on amount funder occurrence agreement_id reverses_id reason"),
+        (
+            names(&grant::Model::default()),
+            "id activity_id booked_on amount funder occurrence agreement_id reverses_id reason",
+        ),
         (
             names(&requisition::Model::default()),
             "id number agreement_id issued_on due_on amount period_from period_to description reference content \
@@ -50,13 +62,22 @@ fn the_fields_of_forms_keep_their_names() {
             "id invoice_id position description activity_id agreement_id credits_line_id period_from period_to quantity unit unit_price \
              vat_rate exemption_reason exemption_code net vat account",
         ),
-        (names(&member_billing::Model::default()), "member_id email peppol_id buyer_reference address_line postal_code city"),
+        (
+            names(&member_billing::Model::default()),
+            "member_id email peppol_id buyer_reference address_line postal_code city",
+        ),
         (
             names(&organisation::Model::default()),
             "id import_key name name_key org_number billing_email peppol_id buyer_reference address_line postal_code city",
         ),
-        (names(&payment::Model::default()), "id invoice_id received_on amount reference reverses_id reason booked_on"),
-        (names(&export_batch::Model::default()), "id number made_at through_on vouchers vouchers_sha256 file_sha256"),
+        (
+            names(&payment::Model::default()),
+            "id invoice_id received_on amount reference reverses_id reason booked_on",
+        ),
+        (
+            names(&export_batch::Model::default()),
+            "id number made_at through_on vouchers vouchers_sha256 file_sha256",
+        ),
         (names(&books_closing::Model::default()), "id closed_through reason"),
         (
             names(&tax_decision::Model::default()),
@@ -66,9 +87,15 @@ fn the_fields_of_forms_keep_their_names() {
         (names(&reminder::Model::default()), "id invoice_id sent_on fee"),
         (names(&bank_payment_part::Model::default()), "payment_id bank_payment_id"),
         (names(&FeeCharge::default()), "line_id kind year round agreement_id member_id"),
-        (names(&signature::Model::default()), "id agreement_id party name title signed_on method document_sha256"),
+        (
+            names(&signature::Model::default()),
+            "id agreement_id party name title signed_on method document_sha256",
+        ),
         (names(&template::Model::default()), "id slug title title_key kind activity_id"),
-        (names(&token_revocation::Model::default()), "id subject_sha256 token_id revoked_at reason member_id"),
+        (
+            names(&token_revocation::Model::default()),
+            "id subject_sha256 token_id revoked_at reason member_id",
+        ),
         (
             names(&Activity::default()),
             "id import_key slug name name_key starts_on ends_on board_contact_id lead_contact_id decision_id purpose goal funding \
@@ -91,7 +118,10 @@ fn the_fields_of_forms_keep_their_names() {
             "id import_key name name_key org_number county contact_area_id joined_on left_on leaving_reason successor_id \
              municipalities billing former_names",
         ),
-        (names(&StatusReport::default()), "id activity_id period health reported_by reported_at summary deviations next_steps"),
+        (
+            names(&StatusReport::default()),
+            "id activity_id period health reported_by reported_at summary deviations next_steps",
+        ),
         (names(&AgreementHtml::default()), "agreement_id sha256"),
         (names(&InvoiceContent::default()), "invoice_id number sha256"),
         (names(&InvoicePdf::default()), "invoice_id number sha256"),
@@ -101,7 +131,10 @@ fn the_fields_of_forms_keep_their_names() {
             "id import_key kind number number_key ocr member_id organisation_id credits_id corrects_id reason order_reference our_reference \
              buyer_reference due_in_days line_count issued_on due_on net vat rounding total paid credited written_off first_paid_on settled_on credited_on",
         ),
-        (names(&template_version::Model::default()), "id template_id version state language published_at"),
+        (
+            names(&template_version::Model::default()),
+            "id template_id version state language published_at",
+        ),
     ];
     for (found, expected) in forms {
         let mut expected: Vec<&str> = expected.split_whitespace().collect();

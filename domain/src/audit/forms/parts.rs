@@ -1,4 +1,5 @@
-//! The forms of rows that belong to a larger record and are written once, with an entry of their own.
+//! The forms of rows that belong to a larger record and are written once, with an entry of their
+//! own.
 
 use ::entity::{
     bank_payment_part, fee_charge,

@@ -1,11 +1,13 @@
-//! What stands in the place of an erased person where a row must have some text. It names no one, and so is not sealed.
+//! What stands in the place of an erased person where a row must have some text. It names no one,
+//! and so is not sealed.
 
 use uuid::Uuid;
 
 /// Replaces a text about an erased person.
 pub const ERASED: &str = "Raderad uppgift";
 
-/// The name of an erased person in the row with this id. The database knows it too: it lets no other name replace that of a signatory.
+/// The name of an erased person in the row with this id. The database knows it too: it lets no
+/// other name replace that of a signatory.
 #[must_use]
 pub fn pseudonym(row: impl Into<Uuid>) -> String {
     let id = row.into().simple().to_string();

@@ -1,11 +1,13 @@
 //! The forms of rows that are recorded as they are, and of the parts of larger records.
 
 use ::entity::{
-    acknowledgement, activity, activity_text, adjustment, agreement, allocation, bank_payment, books_closing, contact, contact_area, cost,
-    decision, export_batch, fee_schedule, grant, invoice, invoice_line,
+    acknowledgement, activity, activity_text, adjustment, agreement, allocation, bank_payment,
+    books_closing, contact, contact_area, cost, decision, export_batch, fee_schedule, grant,
+    invoice, invoice_line,
     kind::{Form, SubjectKind},
-    member, member_billing, organisation, payment, reference_rate, reminder, requisition, signature, status_report, status_report_text,
-    tax_decision, template, template_version, token_revocation,
+    member, member_billing, organisation, payment, reference_rate, reminder, requisition,
+    signature, status_report, status_report_text, tax_decision, template, template_version,
+    token_revocation,
 };
 use uuid::Uuid;
 
@@ -17,7 +19,8 @@ use super::{
     pseudonym::{ERASED, is_pseudonym},
 };
 
-/// Implements [`Recorded`] for a row: its form, the object whose history it belongs to, and the fields that name a person.
+/// Implements [`Recorded`] for a row: its form, the object whose history it belongs to, and the
+/// fields that name a person.
 macro_rules! recorded {
     ($row:ty as $form:ident, of $kind:ident |$own:ident| $subject:expr $(, personal $personal:expr)?) => {
         impl Recorded for $row {
@@ -68,7 +71,8 @@ fn contact_fields(row: &contact::Model) -> Vec<Personal> {
 
 /// An erased subject has a pseudonym, and no note.
 fn acknowledgement_fields(row: &acknowledgement::Model) -> Vec<Personal> {
-    let own = || Personal::of(Person::subject(&row.acknowledged_by), &["/acknowledged_by", "/note"]);
+    let own =
+        || Personal::of(Person::subject(&row.acknowledged_by), &["/acknowledged_by", "/note"]);
     if is_pseudonym(&row.acknowledged_by, row.id) { Vec::new() } else { vec![own()] }
 }
 
@@ -82,14 +86,37 @@ fn payer_fields(row: &bank_payment::Model) -> Vec<Personal> {
 
 /// The subject of revoked tokens stands in the row as a digest, which is the person's id.
 fn revocation_fields(row: &token_revocation::Model) -> Vec<Personal> {
-    let id = row.subject_sha256.as_deref().and_then(|digest| Uuid::try_parse(digest.get(..32)?).ok());
+    let id =
+        row.subject_sha256.as_deref().and_then(|digest| Uuid::try_parse(digest.get(..32)?).ok());
     let person = Person { kind: ::entity::kind::PersonKind::Subject, id: id.unwrap_or(row.id.0) };
     vec![Personal::of(person, &["/subject_sha256", "/token_id", "/reason"])]
 }
 
 fields!(acknowledgement::Model { id, agreement_id, acknowledged_by, acknowledged_at, until, note });
-fields!(adjustment::Model { id, invoice_id, kind, dated_on, amount, reference, bank_payment_id, reverses_id, reason, booked_on });
-fields!(activity::Model { id, import_key, slug, name, name_key, starts_on, ends_on, board_contact_id, lead_contact_id, decision_id });
+fields!(adjustment::Model {
+    id,
+    invoice_id,
+    kind,
+    dated_on,
+    amount,
+    reference,
+    bank_payment_id,
+    reverses_id,
+    reason,
+    booked_on
+});
+fields!(activity::Model {
+    id,
+    import_key,
+    slug,
+    name,
+    name_key,
+    starts_on,
+    ends_on,
+    board_contact_id,
+    lead_contact_id,
+    decision_id
+});
 fields!(activity_text::Model { purpose, goal } skip { activity_id });
 fields!(agreement::Model {
     id,
@@ -193,7 +220,17 @@ fields!(fee_schedule::Model {
     vat_rate,
     decision_id
 });
-fields!(grant::Model { id, activity_id, booked_on, amount, funder, occurrence, agreement_id, reverses_id, reason });
+fields!(grant::Model {
+    id,
+    activity_id,
+    booked_on,
+    amount,
+    funder,
+    occurrence,
+    agreement_id,
+    reverses_id,
+    reason
+});
 fields!(invoice::Model {
     id,
     import_key,
@@ -257,7 +294,15 @@ fields!(member::Model {
     leaving_reason,
     successor_id,
 });
-fields!(member_billing::Model { member_id, email, peppol_id, buyer_reference, address_line, postal_code, city });
+fields!(member_billing::Model {
+    member_id,
+    email,
+    peppol_id,
+    buyer_reference,
+    address_line,
+    postal_code,
+    city
+});
 fields!(organisation::Model {
     id,
     import_key,
@@ -271,7 +316,16 @@ fields!(organisation::Model {
     postal_code,
     city,
 });
-fields!(payment::Model { id, invoice_id, received_on, amount, reference, reverses_id, reason, booked_on });
+fields!(payment::Model {
+    id,
+    invoice_id,
+    received_on,
+    amount,
+    reference,
+    reverses_id,
+    reason,
+    booked_on
+});
 fields!(export_batch::Model { id, number, made_at, through_on, vouchers, vouchers_sha256, file_sha256 } skip { content });
 fields!(books_closing::Model { id, closed_through, reason });
 fields!(reference_rate::Model { id, valid_from, hundredths, source });
@@ -291,10 +345,29 @@ fields!(requisition::Model {
     withdrawn_on,
     withdrawal_reason,
 });
-fields!(signature::Model { id, agreement_id, party, name, title, signed_on, method, document_sha256 });
+fields!(signature::Model {
+    id,
+    agreement_id,
+    party,
+    name,
+    title,
+    signed_on,
+    method,
+    document_sha256
+});
 fields!(status_report::Model { id, activity_id, period, health, reported_by, reported_at });
 fields!(status_report_text::Model { summary, deviations, next_steps } skip { status_report_id });
-fields!(tax_decision::Model { id, fee, activity_id, valid_from, vat_rate, exemption_reason, exemption_code, decided_on, reference });
+fields!(tax_decision::Model {
+    id,
+    fee,
+    activity_id,
+    valid_from,
+    vat_rate,
+    exemption_reason,
+    exemption_code,
+    decided_on,
+    reference
+});
 fields!(template::Model { id, slug, title, title_key, kind, activity_id });
 fields!(template_version::Model { id, template_id, version, state, language, published_at });
 fields!(token_revocation::Model { id, subject_sha256, token_id, revoked_at, reason, member_id });

@@ -1,4 +1,5 @@
-//! Why exempt lines are exempt: an e-invoice has one group of them (EN 16931, BR-E-01), whose reason tells the lines apart when they have several.
+//! Why exempt lines are exempt: an e-invoice has one group of them (EN 16931, BR-E-01), whose
+//! reason tells the lines apart when they have several.
 
 use std::borrow::Cow;
 
@@ -16,7 +17,9 @@ struct Reason<'i> {
 /// The reasons of an invoice's exempt lines, each once, in the order of the lines.
 fn reasons(invoice: &Invoice) -> Vec<Reason<'_>> {
     let mut reasons: Vec<Reason<'_>> = Vec::new();
-    let exempt = (1..).zip(&invoice.lines).filter(|(_, line): &(usize, &Line)| line.vat_rate == VatRate::Exempt);
+    let exempt = (1..)
+        .zip(&invoice.lines)
+        .filter(|(_, line): &(usize, &Line)| line.vat_rate == VatRate::Exempt);
     for (number, line) in exempt {
         let text = line.exemption_reason.as_deref().unwrap_or(&invoice.terms.exemption_reason);
         let code = line.exemption_code.as_deref();
@@ -28,10 +31,13 @@ fn reasons(invoice: &Invoice) -> Vec<Reason<'_>> {
     reasons
 }
 
-/// Returns the reason in words; of several, each with the numbers of its lines: `Rad 1: …; rad 2, 3: …`.
+/// Returns the reason in words; of several, each with the numbers of its lines: `Rad 1: …; rad 2,
+/// 3: …`.
 pub(super) fn reason(invoice: &Invoice) -> Cow<'_, str> {
     let reasons = reasons(invoice);
-    let Some(first) = reasons.first() else { return Cow::Borrowed(&invoice.terms.exemption_reason) };
+    let Some(first) = reasons.first() else {
+        return Cow::Borrowed(&invoice.terms.exemption_reason);
+    };
     if reasons.iter().all(|reason| reason.text == first.text) {
         return Cow::Borrowed(first.text);
     }

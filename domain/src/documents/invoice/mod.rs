@@ -1,6 +1,8 @@
-//! An invoice (faktura) or credit note (kreditfaktura) as those who get it read it: the data that its PDF and its e-invoice are made of.
+//! An invoice (faktura) or credit note (kreditfaktura) as those who get it read it: the data that
+//! its PDF and its e-invoice are made of.
 //!
-//! It is whole and by itself: what seller and buyer were called on the day of issue is part of it, and never looked up again.
+//! It is whole and by itself: what seller and buyer were called on the day of issue is part of it,
+//! and never looked up again.
 
 mod exemption;
 mod pdf;
@@ -22,7 +24,8 @@ pub use self::pdf::{MAX_TIME_OF_LINES, Pdf, TIME_LIMIT, rendered, time_of_lines}
 /// What an invoice of somebody who is approved for F-tax says, in the words that Peppol knows.
 pub const F_TAX: &str = "Godkänd för F-skatt";
 
-/// An issued invoice or credit note, or one that is about to be. Amounts of a credit note are positive.
+/// An issued invoice or credit note, or one that is about to be. Amounts of a credit note are
+/// positive.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Invoice {
     /// Which of the two.
@@ -51,7 +54,8 @@ pub struct Invoice {
     pub rounding: Money,
     /// What is to be paid, öre.
     pub total: Money,
-    /// The invoice that a credit note credits, or that an invoice corrects upwards (mervärdesskattelag 2023:200, 17 kap. 22 §).
+    /// The invoice that a credit note credits, or that an invoice corrects upwards
+    /// (mervärdesskattelag 2023:200, 17 kap. 22 §).
     pub refers_to: Option<Reference>,
     /// Why it credits or corrects, in the office's words.
     pub reason: Option<String>,
@@ -127,13 +131,15 @@ pub struct Buyer {
 pub struct Terms {
     /// Percentage points of late interest above the reference rate (räntelagen 6 §).
     pub interest_points: u16,
-    /// `true` if interest runs from the last day to pay, as agreed (räntelagen 3 §); `false`: from the 30th day after the invoice (4 §); null: an
-    /// invoice from before the register knew which, whose text speaks of the last day to pay.
+    /// `true` if interest runs from the last day to pay, as agreed (räntelagen 3 §); `false`: from
+    /// the 30th day after the invoice (4 §); null: an invoice from before the register knew which,
+    /// whose text speaks of the last day to pay.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub interest_is_agreed: Option<bool>,
     /// What a reminder costs where it was agreed, öre; null: it is free.
     pub reminder_fee: Option<Money>,
-    /// Compensation for paying late (förseningsersättning, lag 1981:739 4 a §), öre, in the place of a reminder fee; null: none.
+    /// Compensation for paying late (förseningsersättning, lag 1981:739 4 a §), öre, in the place
+    /// of a reminder fee; null: none.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub late_compensation: Option<Money>,
     /// Why exempt lines are exempt.
@@ -210,7 +216,8 @@ impl Invoice {
         periods.reduce(|(from, to), period| (from.min(period.0), to.max(period.1)))
     }
 
-    /// The agreement that every one of its lines is about; null when they are about several, or some about none.
+    /// The agreement that every one of its lines is about; null when they are about several, or
+    /// some about none.
     #[must_use]
     pub fn agreement(&self) -> Option<&str> {
         let mut agreements = self.lines.iter().map(|line| line.agreement.as_deref());
@@ -218,7 +225,8 @@ impl Invoice {
         agreements.all(|agreement| agreement == Some(first)).then_some(first)
     }
 
-    /// The seller's momsregistreringsnummer as the document has it: null on one that is outside the scope of VAT.
+    /// The seller's momsregistreringsnummer as the document has it: null on one that is outside the
+    /// scope of VAT.
     #[must_use]
     pub fn vat_number(&self) -> Option<&str> {
         let is_outside = self.rates.iter().any(|sum| sum.rate == VatRate::OutsideScope);
@@ -228,12 +236,17 @@ impl Invoice {
     /// The terms of payment in words, on one line.
     #[must_use]
     pub fn payment_terms(&self) -> String {
-        let Terms { interest_points, interest_is_agreed, reminder_fee, late_compensation, .. } = &self.terms;
-        let Some(due_on) = self.due_on.filter(|_| self.kind == InvoiceKind::Invoice && self.total > Money::ZERO) else {
+        let Terms { interest_points, interest_is_agreed, reminder_fee, late_compensation, .. } =
+            &self.terms;
+        let Some(due_on) =
+            self.due_on.filter(|_| self.kind == InvoiceKind::Invoice && self.total > Money::ZERO)
+        else {
             return "Inget att betala.".to_owned();
         };
         let fee = reminder_fee.filter(|fee| *fee > Money::ZERO);
-        let fee = fee.map_or_else(String::new, |fee| format!(" Avgiften för en påminnelse är {} kr.", kronor(fee)));
+        let fee = fee.map_or_else(String::new, |fee| {
+            format!(" Avgiften för en påminnelse är {} kr.", kronor(fee))
+        });
         let compensation = late_compensation.map_or_else(String::new, |sum| {
             format!(
                 " Betalas fakturan för sent tas förseningsersättning ut med {} kr enligt lagen (1981:739) om ersättning för inkassokostnader m.m.",
@@ -241,9 +254,14 @@ impl Invoice {
             )
         });
         if self.is_interest {
-            return format!("Betalas senast {due_on}. Ingen dröjsmålsränta tas ut på räntan.{fee}{compensation}");
+            return format!(
+                "Betalas senast {due_on}. Ingen dröjsmålsränta tas ut på räntan.{fee}{compensation}"
+            );
         }
-        let thirtieth = self.issued_on.checked_add_days(Days::new(30)).filter(|day| *interest_is_agreed == Some(false) && due_on < *day);
+        let thirtieth = self
+            .issued_on
+            .checked_add_days(Days::new(30))
+            .filter(|day| *interest_is_agreed == Some(false) && due_on < *day);
         let since = thirtieth.map_or_else(
             || "Efter förfallodagen".to_owned(),
             |day| format!("Efter den {day}, den trettionde dagen efter fakturans datum,"),
@@ -264,7 +282,8 @@ impl Invoice {
         }
     }
 
-    /// The code of the list VATEX that says why lines of this rate are without VAT; null when no one code says it of all of them.
+    /// The code of the list VATEX that says why lines of this rate are without VAT; null when no
+    /// one code says it of all of them.
     #[must_use]
     pub fn code_without_vat(&self, rate: VatRate) -> Option<&str> {
         match rate {

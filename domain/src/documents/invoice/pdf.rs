@@ -1,4 +1,5 @@
-//! An invoice or credit note on paper: a PDF for the archive that everybody can read, with the e-invoice in it.
+//! An invoice or credit note on paper: a PDF for the archive that everybody can read, with the
+//! e-invoice in it.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -26,14 +27,15 @@ pub struct Pdf {
     pub sha256: String,
 }
 
-/// Time that an invoice's lines may take of a server's core when they are drafted, as estimated: a thousand lines of some words each, or fewer
-/// with more in them.
+/// Time that an invoice's lines may take of a server's core when they are drafted, as estimated: a
+/// thousand lines of some words each, or fewer with more in them.
 pub const MAX_TIME_OF_LINES: Duration = Duration::from_secs(10);
 
 /// The same of an invoice as it is issued, with the names of activities.
 const MAX_TIME: Duration = Duration::from_secs(15);
 
-/// Limit of processor time for setting an invoice: twice what one that was issued takes, so that its PDF can be made.
+/// Limit of processor time for setting an invoice: twice what one that was issued takes, so that
+/// its PDF can be made.
 pub const TIME_LIMIT: Duration = Duration::from_secs(15 * documents::TIME_LIMIT.as_secs());
 
 /// Estimates the time that lines with these descriptions take of a server's core.
@@ -44,10 +46,14 @@ pub fn time_of_lines<'l>(descriptions: impl IntoIterator<Item = &'l str>) -> Dur
 impl Invoice {
     fn size(&self) -> Size {
         let lines = self.lines.iter();
-        let mut size =
-            Size::of_invoice(lines.map(|line| [Some(line.description.as_str()), line.activity.as_deref(), line.agreement.as_deref()]));
+        let mut size = Size::of_invoice(lines.map(|line| {
+            [Some(line.description.as_str()), line.activity.as_deref(), line.agreement.as_deref()]
+        }));
         self.reason.iter().for_each(|reason| size.add_text(reason));
-        self.lines.iter().filter_map(|line| line.exemption_reason.as_deref()).for_each(|reason| size.add_text(reason));
+        self.lines
+            .iter()
+            .filter_map(|line| line.exemption_reason.as_deref())
+            .for_each(|reason| size.add_text(reason));
         size
     }
 
@@ -65,20 +71,29 @@ impl Invoice {
         if self.size().time() <= MAX_TIME {
             return Ok(());
         }
-        let words = format!("the {} lines of the document are more than its PDF can have; split it into several", self.lines.len());
+        let words = format!(
+            "the {} lines of the document are more than its PDF can have; split it into several",
+            self.lines.len()
+        );
         Err(Error::conflict("DOCUMENT_TOO_LONG", words))
     }
 }
 
-/// The document as a PDF that carries `xml`, its e-invoice. A server calls it in its worker pool, with a time limit.
+/// The document as a PDF that carries `xml`, its e-invoice. A server calls it in its worker pool,
+/// with a time limit.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout is faulty.
+/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout
+/// is faulty.
 pub fn rendered(invoice: &Invoice, xml: Vec<u8>, time_limit: Option<Duration>) -> Result<Pdf> {
     let view = View::of(invoice);
     let title = format!("{} från {}", view.named, invoice.seller.name);
     // Its name is looked for by programs, and numbers of imported history are any text of one line.
-    let name: String = invoice.number.chars().map(|char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' }).collect();
+    let name: String = invoice
+        .number
+        .chars()
+        .map(|char| if char.is_ascii_alphanumeric() || char == '-' { char } else { '_' })
+        .collect();
     let attachment = Attachment {
         name: format!("{name}.xml"),
         bytes: xml,
@@ -152,7 +167,19 @@ struct ShownRate {
 
 impl<'i> View<'i> {
     fn of(invoice: &'i Invoice) -> Self {
-        let Invoice { kind, number, seller, buyer, net, vat, rounding, total, refers_to, reason, .. } = invoice;
+        let Invoice {
+            kind,
+            number,
+            seller,
+            buyer,
+            net,
+            vat,
+            rounding,
+            total,
+            refers_to,
+            reason,
+            ..
+        } = invoice;
         let is_credit = *kind == InvoiceKind::CreditNote;
         let to_pay = !is_credit && *total > Money::ZERO;
         let agreement = invoice.agreement();
@@ -184,7 +211,11 @@ impl<'i> View<'i> {
             total: kronor(*total),
             payment: if to_pay { payment(invoice) } else { Vec::new() },
             terms: (!is_credit).then(|| invoice.payment_terms()),
-            notes: invoice.rates.iter().filter_map(|sum| invoice.reason_without_vat(sum.rate)).collect(),
+            notes: invoice
+                .rates
+                .iter()
+                .filter_map(|sum| invoice.reason_without_vat(sum.rate))
+                .collect(),
             f_tax: seller.f_tax.then_some(F_TAX),
             vat_number: invoice.vat_number(),
         }
@@ -195,13 +226,22 @@ impl<'i> View<'i> {
 fn facts(invoice: &Invoice, agreement: Option<&str>) -> Vec<(&'static str, String)> {
     let is_credit = invoice.kind == InvoiceKind::CreditNote;
     let facts = [
-        (if is_credit { "Kreditfakturanummer" } else { "Fakturanummer" }, Some(invoice.number.clone())),
+        (
+            if is_credit { "Kreditfakturanummer" } else { "Fakturanummer" },
+            Some(invoice.number.clone()),
+        ),
         (if is_credit { "Datum" } else { "Fakturadatum" }, Some(invoice.issued_on.to_string())),
         ("Förfallodatum", invoice.due_on.filter(|_| !is_credit).map(|day| day.to_string())),
         ("OCR-nummer", invoice.ocr.clone().filter(|_| !is_credit)),
-        ("Er referens", Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty())),
+        (
+            "Er referens",
+            Some(invoice.buyer.reference.clone()).filter(|reference| !reference.trim().is_empty()),
+        ),
         ("Er beställning", invoice.order_reference.clone()),
-        ("Vår referens", invoice.seller.reference.clone().filter(|reference| !reference.trim().is_empty())),
+        (
+            "Vår referens",
+            invoice.seller.reference.clone().filter(|reference| !reference.trim().is_empty()),
+        ),
         ("Avtal", agreement.map(str::to_owned)),
         ("Avser tiden", invoice.period().map(days)),
     ];
@@ -226,13 +266,20 @@ fn days((from, to): (NaiveDate, NaiveDate)) -> String {
 }
 
 impl<'i> ShownLine<'i> {
-    /// A line of a document that as a whole is about `agreement`, of which the lines so far come to `carried`.
+    /// A line of a document that as a whole is about `agreement`, of which the lines so far come to
+    /// `carried`.
     fn of(line: &'i Line, agreement: Option<&str>, carried: Money) -> Self {
         let own = line.agreement.as_deref().filter(|own| agreement != Some(own));
-        let about = [line.activity.clone(), own.map(|own| format!("avtal {own}")), line.period.map(days)];
+        let about =
+            [line.activity.clone(), own.map(|own| format!("avtal {own}")), line.period.map(days)];
         Self {
             description: &line.description,
-            about: about.into_iter().flatten().filter(|part| !part.trim().is_empty()).collect::<Vec<_>>().join(" · "),
+            about: about
+                .into_iter()
+                .flatten()
+                .filter(|part| !part.trim().is_empty())
+                .collect::<Vec<_>>()
+                .join(" · "),
             quantity: match line.unit.abbreviation() {
                 Some(unit) => format!("{}\u{a0}{unit}", quantity(line.quantity)),
                 None => quantity(line.quantity),

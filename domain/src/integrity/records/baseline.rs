@@ -1,5 +1,5 @@
-//! The one-time recording of rows that the trail from before its migration has no entry about, or one that does not say all: each gets an entry
-//! with what it is now.
+//! The one-time recording of rows that the trail from before its migration has no entry about, or
+//! one that does not say all: each gets an entry with what it is now.
 
 use std::{collections::BTreeMap, io};
 
@@ -8,7 +8,10 @@ use ::entity::{
     kind::Form,
 };
 use futures_util::future::BoxFuture;
-use sea_orm::{ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter, QuerySelect};
+use sea_orm::{
+    ColumnTrait, ConnectionTrait, DatabaseTransaction, DbBackend, EntityTrait, QueryFilter,
+    QuerySelect,
+};
 use uuid::Uuid;
 
 use super::{
@@ -23,13 +26,17 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Forms of which nothing was recorded before there were forms, each with the entries of then that its row `t` may be from.
+/// Forms of which nothing was recorded before there were forms, each with the entries of then that
+/// its row `t` may be from.
 const LATER: [(Form, &str); 6] = [
     (Form::AgreementHtml, "e.record_id = t.agreement_id"),
     (Form::InvoiceContent, "e.record_id = t.invoice_id"),
     (Form::InvoicePdf, "e.record_id = t.invoice_id"),
     (Form::InvoiceXml, "e.record_id = t.invoice_id"),
-    (Form::FeeCharge, "e.record_id = (SELECT invoice_id FROM invoice_line l WHERE l.id = t.line_id)"),
+    (
+        Form::FeeCharge,
+        "e.record_id = (SELECT invoice_id FROM invoice_line l WHERE l.id = t.line_id)",
+    ),
     (Form::BankPaymentPart, "e.record_id = t.bank_payment_id"),
 ];
 
@@ -39,21 +46,32 @@ impl Collect for Appender {
     }
 }
 
-/// Records the rows of a register whose trail was migrated, in entries that this program signs; nothing happens to any other.
+/// Records the rows of a register whose trail was migrated, in entries that this program signs;
+/// nothing happens to any other.
 ///
 /// A row that is not what the former entries say gets no entry, so that `verify` still finds it.
 ///
 /// # Errors
-/// INTERNAL when the database fails, or the trail's last entry was not written by a program with the same key.
+/// INTERNAL when the database fails, or the trail's last entry was not written by a program with
+/// the same key.
 pub fn record_rows<'a>(db: &'a Database, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         if !audit::migration::was_migrated(tx).await? {
             return Ok(());
         }
-        let key =
-            db.trail_key().ok_or_else(|| Error::internal(io::Error::other("rows are recorded with the key that signs the audit trail")))?;
+        let key = db.trail_key().ok_or_else(|| {
+            Error::internal(io::Error::other(
+                "rows are recorded with the key that signs the audit trail",
+            ))
+        })?;
         let (last, hash, _) = audit::trusted(db, tx).await?;
-        let mut trail = Appender::new(last, hash, Viewer::operator("migrate").subject, audit::TRAIL_MIGRATE, db.clock.now());
+        let mut trail = Appender::new(
+            last,
+            hash,
+            Viewer::operator("migrate").subject,
+            audit::TRAIL_MIGRATE,
+            db.clock.now(),
+        );
         former(tx, &mut trail).await?;
         later(tx, &mut trail).await?;
         trail.write(tx, Some(key)).await
@@ -69,9 +87,16 @@ async fn former(tx: &DatabaseTransaction, trail: &mut Appender) -> Result<()> {
         let Some(end) = heads.last() else { return Ok(()) };
         last = Some((end.record, end.form));
         let revisions = heads.iter().map(|head| head.revision);
-        let select = Entity::find().select_only().column(Column::Revision).filter(Column::Revision.is_in(revisions));
-        let former: Vec<i64> =
-            select.filter(Column::FormVersion.eq(FORMER)).filter(Column::After.is_not_null()).into_tuple().all(tx).await?;
+        let select = Entity::find()
+            .select_only()
+            .column(Column::Revision)
+            .filter(Column::Revision.is_in(revisions));
+        let former: Vec<i64> = select
+            .filter(Column::FormVersion.eq(FORMER))
+            .filter(Column::After.is_not_null())
+            .into_tuple()
+            .all(tx)
+            .await?;
         let mut of_form: BTreeMap<&str, (Form, Vec<Head>)> = BTreeMap::new();
         for head in heads.into_iter().filter(|head| former.contains(&head.revision)) {
             of_form.entry(head.form.word()).or_insert_with(|| (head.form, Vec::new())).1.push(head);
@@ -104,10 +129,13 @@ async fn unchanged(tx: &DatabaseTransaction, form: Form, heads: &[Head]) -> Resu
 /// Records the rows that no entry of then told of, as far as it told of what they belong to.
 async fn later(tx: &DatabaseTransaction, trail: &mut Appender) -> Result<()> {
     for (form, of) in LATER {
-        let Some((_, key, tables)) = FORMS.iter().find(|(named, ..)| *named == form) else { continue };
+        let Some((_, key, tables)) = FORMS.iter().find(|(named, ..)| *named == form) else {
+            continue;
+        };
         let mut last = Uuid::nil();
         loop {
-            let (table, rows, after) = (tables[0], rows_of(form), literal(tx.get_database_backend(), last));
+            let (table, rows, after) =
+                (tables[0], rows_of(form), literal(tx.get_database_backend(), last));
             let sql = format!(
                 "SELECT t.{key} FROM {table} t WHERE t.{key} > {after} {rows}
                     AND NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.record_id = t.{key} AND e.form = '{form}')

@@ -6,9 +6,14 @@ use serde_json::Value;
 
 /// The fields of a record that differ from an entry's text, as `lines/2/net`, in order.
 ///
-/// A field in `erased`, a JSON pointer, is passed over: its key was deleted. Of a text from before there were forms (`is_former`) only the
-/// fields count that it and the record have.
-pub(super) fn differences(recorded: &Value, stored: &Value, erased: &BTreeSet<String>, is_former: bool) -> Vec<String> {
+/// A field in `erased`, a JSON pointer, is passed over: its key was deleted. Of a text from before
+/// there were forms (`is_former`) only the fields count that it and the record have.
+pub(super) fn differences(
+    recorded: &Value,
+    stored: &Value,
+    erased: &BTreeSet<String>,
+    is_former: bool,
+) -> Vec<String> {
     let mut found = Vec::new();
     walk(recorded, stored, &mut String::new(), &Rule { erased, is_former }, &mut found);
     found
@@ -19,7 +24,13 @@ struct Rule<'e> {
     is_former: bool,
 }
 
-fn walk(recorded: &Value, stored: &Value, pointer: &mut String, rule: &Rule<'_>, found: &mut Vec<String>) {
+fn walk(
+    recorded: &Value,
+    stored: &Value,
+    pointer: &mut String,
+    rule: &Rule<'_>,
+    found: &mut Vec<String>,
+) {
     if recorded == stored || rule.erased.contains(pointer.as_str()) {
         return;
     }
@@ -34,7 +45,13 @@ fn walk(recorded: &Value, stored: &Value, pointer: &mut String, rule: &Rule<'_>,
                 pointer.push('/');
                 pointer.push_str(name);
                 // A field that is not there is as good as null.
-                walk(old.get(name).unwrap_or(&Value::Null), new.get(name).unwrap_or(&Value::Null), pointer, rule, found);
+                walk(
+                    old.get(name).unwrap_or(&Value::Null),
+                    new.get(name).unwrap_or(&Value::Null),
+                    pointer,
+                    rule,
+                    found,
+                );
                 pointer.truncate(length);
             }
         }
@@ -46,10 +63,16 @@ fn walk(recorded: &Value, stored: &Value, pointer: &mut String, rule: &Rule<'_>,
             }
         }
         (Value::Array(old), Value::Array(new)) => {
-            found.push(format!("{} ({} instead of {})", pointer.trim_start_matches('/'), new.len(), old.len()));
+            found.push(format!(
+                "{} ({} instead of {})",
+                pointer.trim_start_matches('/'),
+                new.len(),
+                old.len()
+            ));
         }
         // What an older version recorded of a part that was not there.
-        (Value::Null, Value::Object(new)) if rule.is_former && new.values().all(Value::is_null) => {}
+        (Value::Null, Value::Object(new)) if rule.is_former && new.values().all(Value::is_null) => {
+        }
         _ => found.push(pointer.trim_start_matches('/').to_owned()),
     }
 }
@@ -64,7 +87,12 @@ mod tests {
     fn fields_that_differ_are_named() {
         let recorded = json!({ "id": 1, "net": 5, "note": null, "lines": [{ "net": 1 }, { "net": 2, "text": "a" }], "names": ["a"] });
         let of = |stored: &Value, erased: &[&str], is_former| {
-            differences(&recorded, stored, &erased.iter().map(|field| (*field).to_owned()).collect(), is_former)
+            differences(
+                &recorded,
+                stored,
+                &erased.iter().map(|field| (*field).to_owned()).collect(),
+                is_former,
+            )
         };
         assert_eq!(of(&recorded, &[], false), [""; 0]);
         let mut stored = recorded.clone();
@@ -72,7 +100,10 @@ mod tests {
         stored["net"] = json!(50);
         stored["added"] = json!("x");
         stored["names"] = json!(["a", "b"]);
-        assert_eq!(of(&stored, &[], false), ["added", "lines/1/net", "names (2 instead of 1)", "net"]);
+        assert_eq!(
+            of(&stored, &[], false),
+            ["added", "lines/1/net", "names (2 instead of 1)", "net"]
+        );
         assert_eq!(of(&stored, &["/net", "/lines/1"], true), ["names (2 instead of 1)"]);
         stored = recorded.clone();
         stored.as_object_mut().unwrap().remove("note");

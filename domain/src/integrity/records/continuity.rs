@@ -14,22 +14,31 @@ use crate::{
 /// Entries that are compared together.
 const CHUNK: usize = 250;
 
-/// Finds entries that began from something else than the entry before left: a sentence each. Fields of erased persons are passed over, and
-/// what entries from before there were forms do not say.
+/// Finds entries that began from something else than the entry before left: a sentence each. Fields
+/// of erased persons are passed over, and what entries from before there were forms do not say.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(in crate::integrity) async fn violations(db: &impl ConnectionTrait, links: &[Link]) -> Result<Vec<String>> {
+pub(in crate::integrity) async fn violations(
+    db: &impl ConnectionTrait,
+    links: &[Link],
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for links in links.chunks(CHUNK) {
-        let mut revisions: Vec<i64> = links.iter().flat_map(|link| link.from.into_iter().chain([link.to])).collect();
+        let mut revisions: Vec<i64> =
+            links.iter().flat_map(|link| link.from.into_iter().chain([link.to])).collect();
         revisions.sort_unstable();
         revisions.dedup();
         let entries = audit::readable(db, &revisions).await?;
         let keyring = Keyring::of(db, &entries).await?;
-        let entries: HashMap<i64, Model> = entries.into_iter().map(|entry| (entry.revision, entry)).collect();
+        let entries: HashMap<i64, Model> =
+            entries.into_iter().map(|entry| (entry.revision, entry)).collect();
         for link in links {
-            let Some((entry, form)) = entries.get(&link.to).and_then(|entry| Some((entry, entry.form?))) else { continue };
+            let Some((entry, form)) =
+                entries.get(&link.to).and_then(|entry| Some((entry, entry.form?)))
+            else {
+                continue;
+            };
             let Some(from) = link.from else {
                 let name = named(form, entry);
                 found.push(format!(
@@ -40,7 +49,11 @@ pub(in crate::integrity) async fn violations(db: &impl ConnectionTrait, links: &
             };
             let Some(before) = entries.get(&from) else { continue };
             if let Some(fields) = departed(form, before, entry, &keyring) {
-                let fields = if fields.is_empty() { String::new() } else { format!(": {}", fields.join(", ")) };
+                let fields = if fields.is_empty() {
+                    String::new()
+                } else {
+                    format!(": {}", fields.join(", "))
+                };
                 found.push(format!(
                     "{}: revision {} of the audit trail began from something that revision {from} did not leave{fields}",
                     named(form, entry),
@@ -53,12 +66,16 @@ pub(in crate::integrity) async fn violations(db: &impl ConnectionTrait, links: &
 }
 
 fn named(form: Form, entry: &Model) -> String {
-    let text = entry.after.as_deref().or(entry.before.as_deref()).and_then(|text| serde_json::from_str(text).ok());
+    let text = entry
+        .after
+        .as_deref()
+        .or(entry.before.as_deref())
+        .and_then(|text| serde_json::from_str(text).ok());
     name(form, entry.record_id.unwrap_or_default(), text.as_ref())
 }
 
-/// Returns the fields in which what an entry began from differs from what the one before left; none of them when the record was there in
-/// one of the two alone, and `None` when nothing differs.
+/// Returns the fields in which what an entry began from differs from what the one before left; none
+/// of them when the record was there in one of the two alone, and `None` when nothing differs.
 fn departed(form: Form, before: &Model, entry: &Model, keyring: &Keyring) -> Option<Vec<String>> {
     let is_former = before.form_version == forms::FORMER;
     let open = |entry: &Model, text: &Option<String>| -> Result<Option<Opened>, ()> {

@@ -1,15 +1,17 @@
-//! Records as they are built from the rows of the register, in the form in which entries say what they are.
+//! Records as they are built from the rows of the register, in the form in which entries say what
+//! they are.
 
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
-    acknowledgement, activity, adjustment, agreement, agreement_document, allocation, bank_payment, bank_payment_part, books_closing,
-    contact, contact_area, cost, export_batch, fee_charge, fee_schedule, grant,
+    acknowledgement, activity, adjustment, agreement, agreement_document, allocation, bank_payment,
+    bank_payment_part, books_closing, contact, contact_area, cost, export_batch, fee_charge,
+    fee_schedule, grant,
     id::{AgreementId, InvoiceId, InvoiceLineId},
     invoice, invoice_content, invoice_file, invoice_line,
     kind::{FileFormat, Form},
-    member, organisation, reference_rate, reminder, requisition, status_report, tax_decision, template, template_text, template_version,
-    token_revocation,
+    member, organisation, reference_rate, reminder, requisition, status_report, tax_decision,
+    template, template_text, template_version, token_revocation,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
@@ -22,7 +24,8 @@ use crate::{
     audit::{
         Recorded,
         forms::{
-            self, Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent, InvoicePdf, InvoiceXml, Member, StatusReport,
+            self, Activity, Agreement, AgreementHtml, FeeCharge, FeeSchedule, InvoiceContent,
+            InvoicePdf, InvoiceXml, Member, StatusReport,
         },
         to_value,
     },
@@ -55,48 +58,82 @@ impl Collect for Records {
 }
 
 /// Builds the records of a form that have these ids; those that are not there are left out.
-pub(super) async fn records(db: &impl ConnectionTrait, form: Form, ids: &[Uuid]) -> Result<Records> {
+pub(super) async fn records(
+    db: &impl ConnectionTrait,
+    form: Form,
+    ids: &[Uuid],
+) -> Result<Records> {
     let mut found = Records::new();
     each(db, form, ids, &mut found).await?;
     Ok(found)
 }
 
 /// Builds the records of a form that have these ids, for `found` to take.
-pub(super) async fn each(db: &impl ConnectionTrait, form: Form, ids: &[Uuid], found: &mut impl Collect) -> Result<()> {
+pub(super) async fn each(
+    db: &impl ConnectionTrait,
+    form: Form,
+    ids: &[Uuid],
+    found: &mut impl Collect,
+) -> Result<()> {
     match form {
-        Form::Member => found.add_all(forms::members(db, rows::<member::Entity>(db, ids).await?).await?),
+        Form::Member => {
+            found.add_all(forms::members(db, rows::<member::Entity>(db, ids).await?).await?)
+        }
         Form::Allocation => found.add_all(rows::<allocation::Entity>(db, ids).await?),
         Form::ContactArea => found.add_all(rows::<contact_area::Entity>(db, ids).await?),
         Form::Contact => found.add_all(rows::<contact::Entity>(db, ids).await?),
         Form::Organisation => found.add_all(rows::<organisation::Entity>(db, ids).await?),
-        Form::Activity => found.add_all(forms::activities(db, rows::<activity::Entity>(db, ids).await?).await?),
+        Form::Activity => {
+            found.add_all(forms::activities(db, rows::<activity::Entity>(db, ids).await?).await?)
+        }
         Form::Cost => found.add_all(rows::<cost::Entity>(db, ids).await?),
         Form::Grant => found.add_all(rows::<grant::Entity>(db, ids).await?),
         Form::Requisition => found.add_all(rows::<requisition::Entity>(db, ids).await?),
-        Form::FeeSchedule => found.add_all(forms::fee_schedules(db, rows::<fee_schedule::Entity>(db, ids).await?).await?),
+        Form::FeeSchedule => found
+            .add_all(forms::fee_schedules(db, rows::<fee_schedule::Entity>(db, ids).await?).await?),
         Form::TaxDecision => found.add_all(rows::<tax_decision::Entity>(db, ids).await?),
-        Form::StatusReport => found.add_all(forms::status_reports(db, rows::<status_report::Entity>(db, ids).await?).await?),
+        Form::StatusReport => found.add_all(
+            forms::status_reports(db, rows::<status_report::Entity>(db, ids).await?).await?,
+        ),
         Form::Template => found.add_all(rows::<template::Entity>(db, ids).await?),
         Form::TemplateVersion => found.add_all(template_versions(db, ids).await?),
-        Form::Agreement => found.add_all(forms::agreements(db, rows::<agreement::Entity>(db, ids).await?).await?),
+        Form::Agreement => {
+            found.add_all(forms::agreements(db, rows::<agreement::Entity>(db, ids).await?).await?)
+        }
         Form::AgreementHtml => found.add_all(htmls(db, ids).await?),
         Form::Acknowledgement => found.add_all(rows::<acknowledgement::Entity>(db, ids).await?),
-        Form::Invoice => found.add_all(aggregate::by_ids(db, &ids.iter().copied().map(InvoiceId).collect()).await?.into_values()),
+        Form::Invoice => found.add_all(
+            aggregate::by_ids(db, &ids.iter().copied().map(InvoiceId).collect())
+                .await?
+                .into_values(),
+        ),
         Form::FeeCharge => found.add_all(fee_charges(db, ids).await?),
         Form::Reminder => found.add_all(rows::<reminder::Entity>(db, ids).await?),
         Form::Adjustment => found.add_all(rows::<adjustment::Entity>(db, ids).await?),
         Form::InvoiceContent => found.add_all(contents(db, ids).await?),
         Form::InvoicePdf => {
             let files = digests(db, ids, FileFormat::Pdf).await?;
-            found.add_all(files.into_iter().map(|(invoice_id, number, sha256)| InvoicePdf { invoice_id, number, sha256 }))
+            found.add_all(files.into_iter().map(|(invoice_id, number, sha256)| InvoicePdf {
+                invoice_id,
+                number,
+                sha256,
+            }))
         }
         Form::InvoiceXml => {
             let files = digests(db, ids, FileFormat::Xml).await?;
-            found.add_all(files.into_iter().map(|(invoice_id, number, sha256)| InvoiceXml { invoice_id, number, sha256 }))
+            found.add_all(files.into_iter().map(|(invoice_id, number, sha256)| InvoiceXml {
+                invoice_id,
+                number,
+                sha256,
+            }))
         }
         Form::BankPayment => found.add_all(rows::<bank_payment::Entity>(db, ids).await?),
         Form::BankPaymentPart => {
-            let theirs = among(db.get_database_backend(), Expr::col(bank_payment_part::Column::PaymentId), ids.iter().copied());
+            let theirs = among(
+                db.get_database_backend(),
+                Expr::col(bank_payment_part::Column::PaymentId),
+                ids.iter().copied(),
+            );
             found.add_all(bank_payment_part::Entity::find().filter(theirs).all(db).await?)
         }
         Form::ExportBatch => found.add_all(rows::<export_batch::Entity>(db, ids).await?),
@@ -169,12 +206,20 @@ where
     Ok(E::find().filter(theirs).all(db).await?)
 }
 
-async fn template_versions(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<versions::Snapshot>> {
-    let theirs = among(db.get_database_backend(), Expr::col(template_text::Column::VersionId), ids.iter().copied());
+async fn template_versions(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<Vec<versions::Snapshot>> {
+    let theirs = among(
+        db.get_database_backend(),
+        Expr::col(template_text::Column::VersionId),
+        ids.iter().copied(),
+    );
     let texts = template_text::Entity::find().filter(theirs).all(db).await?;
     let mut texts: HashMap<_, _> = texts.into_iter().map(|text| (text.version_id, text)).collect();
     let whole = |version: template_version::Model| {
-        let (body, parameters) = texts.remove(&version.id).map(|text| (text.body, text.parameters)).unwrap_or_default();
+        let (body, parameters) =
+            texts.remove(&version.id).map(|text| (text.body, text.parameters)).unwrap_or_default();
         versions::Snapshot { version, body, parameters }
     };
     Ok(rows::<template_version::Entity>(db, ids).await?.into_iter().map(whole).collect())
@@ -184,29 +229,45 @@ async fn fee_charges(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<FeeC
     let backend = db.get_database_backend();
     let theirs = among(backend, Expr::col(fee_charge::Column::LineId), ids.iter().copied());
     let rows = fee_charge::Entity::find().filter(theirs).all(db).await?;
-    let theirs = among(backend, Expr::col(invoice_line::Column::Id), rows.iter().map(|row| row.line_id));
-    let lines = invoice_line::Entity::find().select_only().columns([invoice_line::Column::Id, invoice_line::Column::InvoiceId]);
-    let invoices: HashMap<InvoiceLineId, InvoiceId> = lines.filter(theirs).into_tuple::<(_, _)>().all(db).await?.into_iter().collect();
-    let charge = |row: fee_charge::Model| FeeCharge { invoice_id: invoices.get(&row.line_id).copied().unwrap_or_default(), row };
+    let theirs =
+        among(backend, Expr::col(invoice_line::Column::Id), rows.iter().map(|row| row.line_id));
+    let lines = invoice_line::Entity::find()
+        .select_only()
+        .columns([invoice_line::Column::Id, invoice_line::Column::InvoiceId]);
+    let invoices: HashMap<InvoiceLineId, InvoiceId> =
+        lines.filter(theirs).into_tuple::<(_, _)>().all(db).await?.into_iter().collect();
+    let charge = |row: fee_charge::Model| FeeCharge {
+        invoice_id: invoices.get(&row.line_id).copied().unwrap_or_default(),
+        row,
+    };
     Ok(rows.into_iter().map(charge).collect())
 }
 
 async fn htmls(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<AgreementHtml>> {
-    let theirs = among(db.get_database_backend(), Expr::col(agreement_document::Column::AgreementId), ids.iter().copied());
+    let theirs = among(
+        db.get_database_backend(),
+        Expr::col(agreement_document::Column::AgreementId),
+        ids.iter().copied(),
+    );
     let select = Query::select()
         .columns([agreement_document::Column::AgreementId, agreement_document::Column::Html])
         .from(agreement_document::Entity)
         .and_where(theirs)
         .take();
     let html = |row: &sea_orm::QueryResult| {
-        let (agreement_id, html): (AgreementId, String) = (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
+        let (agreement_id, html): (AgreementId, String) =
+            (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
         Ok(AgreementHtml { agreement_id, sha256: sha256(html.as_bytes()) })
     };
     db.query_all(&select).await?.iter().map(html).collect()
 }
 
 async fn contents(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<InvoiceContent>> {
-    let theirs = among(db.get_database_backend(), Expr::col(invoice_content::Column::InvoiceId), ids.iter().copied());
+    let theirs = among(
+        db.get_database_backend(),
+        Expr::col(invoice_content::Column::InvoiceId),
+        ids.iter().copied(),
+    );
     let rows = invoice_content::Entity::find().filter(theirs).all(db).await?;
     let mut numbers = numbers(db, rows.iter().map(|row| row.invoice_id).collect()).await?;
     let content = |row: invoice_content::Model| InvoiceContent {
@@ -218,7 +279,11 @@ async fn contents(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Invoice
 }
 
 /// The stored digests of files; that the bytes are theirs is checked with the files.
-async fn digests(db: &impl ConnectionTrait, ids: &[Uuid], format: FileFormat) -> Result<Vec<(InvoiceId, Option<String>, String)>> {
+async fn digests(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+    format: FileFormat,
+) -> Result<Vec<(InvoiceId, Option<String>, String)>> {
     use invoice_file::Column::{Format, InvoiceId as Id, Sha256};
     let select = Query::select()
         .columns([Id, Sha256])
@@ -227,13 +292,21 @@ async fn digests(db: &impl ConnectionTrait, ids: &[Uuid], format: FileFormat) ->
         .and_where(Format.eq(format))
         .take();
     let found = db.query_all(&select).await?;
-    let found =
-        found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect::<Result<Vec<(InvoiceId, String)>>>()?;
+    let found = found
+        .iter()
+        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+        .collect::<Result<Vec<(InvoiceId, String)>>>()?;
     let mut numbers = numbers(db, found.iter().map(|(invoice, _)| *invoice).collect()).await?;
-    Ok(found.into_iter().map(|(invoice, sha256)| (invoice, numbers.remove(&invoice).flatten(), sha256)).collect())
+    Ok(found
+        .into_iter()
+        .map(|(invoice, sha256)| (invoice, numbers.remove(&invoice).flatten(), sha256))
+        .collect())
 }
 
-async fn numbers(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Option<String>>> {
+async fn numbers(
+    db: &impl ConnectionTrait,
+    ids: BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Option<String>>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -242,5 +315,9 @@ async fn numbers(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<
         .from(invoice::Entity)
         .and_where(among(db.get_database_backend(), Expr::col(invoice::Column::Id), ids))
         .take();
-    db.query_all(&select).await?.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    db.query_all(&select)
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+        .collect()
 }

@@ -1,4 +1,5 @@
-//! The register against its trail: every row equals what the last entry about it says, has an entry, and every entry has its row.
+//! The register against its trail: every row equals what the last entry about it says, has an
+//! entry, and every entry has its row.
 
 pub mod baseline;
 mod compare;
@@ -12,7 +13,8 @@ use ::entity::{
     kind::Form,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, Statement,
+    ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, Order, QueryFilter,
+    QueryOrder, Statement,
     sea_query::{Expr, Query},
 };
 use serde_json::{Map, Value};
@@ -31,9 +33,14 @@ const CHUNK: usize = 500;
 /// Rows without an entry that are named, of each table.
 const NAMED: u64 = 100;
 
-/// The forms of records with the tables that each is made of: first the one that has a row for each record, by the column of its id.
+/// The forms of records with the tables that each is made of: first the one that has a row for each
+/// record, by the column of its id.
 pub const FORMS: &[(Form, &str, &[&str])] = &[
-    (Form::Member, "id", &["member", "member_municipality", "member_billing", "member_former_name"]),
+    (
+        Form::Member,
+        "id",
+        &["member", "member_municipality", "member_billing", "member_former_name"],
+    ),
     (Form::Allocation, "id", &["allocation"]),
     (Form::ContactArea, "id", &["contact_area"]),
     (Form::Contact, "id", &["contact"]),
@@ -47,7 +54,17 @@ pub const FORMS: &[(Form, &str, &[&str])] = &[
     (Form::StatusReport, "id", &["status_report", "status_report_text"]),
     (Form::Template, "id", &["agreement_template"]),
     (Form::TemplateVersion, "id", &["agreement_template_version", "agreement_template_text"]),
-    (Form::Agreement, "id", &["agreement", "agreement_parameters", "agreement_document", "agreement_signature", "decision"]),
+    (
+        Form::Agreement,
+        "id",
+        &[
+            "agreement",
+            "agreement_parameters",
+            "agreement_document",
+            "agreement_signature",
+            "decision",
+        ],
+    ),
     (Form::AgreementHtml, "agreement_id", &["agreement_document"]),
     (Form::Acknowledgement, "id", &["deadline_acknowledgement"]),
     (Form::Invoice, "id", &["invoice", "invoice_line", "payment"]),
@@ -85,13 +102,15 @@ struct Recorded {
 /// The records to check.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Scope {
-    /// Records with an id after the first and up to the second; null: from the beginning, to the end.
+    /// Records with an id after the first and up to the second; null: from the beginning, to the
+    /// end.
     Between(Option<Uuid>, Option<Uuid>),
     /// Records that an entry after this revision is about.
     Since(i64),
 }
 
-/// Finds records that differ from what their last entry says, and records whose row is gone or should be: a sentence each.
+/// Finds records that differ from what their last entry says, and records whose row is gone or
+/// should be: a sentence each.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -111,8 +130,9 @@ pub(super) async fn differing(db: &impl ConnectionTrait, scope: Scope) -> Result
     }
 }
 
-/// Finds the same of records whose last entries are known. What a row says is compared with its entry by digests; the entry is read again only
-/// where these differ, as for an entry with sealed fields. `invoices` are the digests of invoices that were read already.
+/// Finds the same of records whose last entries are known. What a row says is compared with its
+/// entry by digests; the entry is read again only where these differ, as for an entry with sealed
+/// fields. `invoices` are the digests of invoices that were read already.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -123,18 +143,27 @@ pub(super) async fn differing_from(
 ) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for heads in heads.chunk_by(|one, other| one.form == other.form) {
-        let Some(form) = heads.first().map(|head| head.form).filter(|form| FORMS.iter().any(|(known, ..)| known == form)) else { continue };
+        let Some(form) = heads
+            .first()
+            .map(|head| head.form)
+            .filter(|form| FORMS.iter().any(|(known, ..)| known == form))
+        else {
+            continue;
+        };
         let mut differing = Vec::new();
         for heads in heads.chunks(CHUNK) {
             if form == Form::Invoice {
                 // One that is gone was not read, as little as one that can't be.
-                differing.extend(heads.iter().filter(|head| !invoices.get(&head.record).is_some_and(|digest| head.says(Some(*digest)))));
+                differing.extend(heads.iter().filter(|head| {
+                    !invoices.get(&head.record).is_some_and(|digest| head.says(Some(*digest)))
+                }));
                 continue;
             }
             let ids: Vec<Uuid> = heads.iter().map(|head| head.record).collect();
             match load::records(db, form, &ids).await {
                 Ok(stored) => {
-                    let digest = |head: &RecordHead| stored.get(&head.record).map(TextDigest::of_value);
+                    let digest =
+                        |head: &RecordHead| stored.get(&head.record).map(TextDigest::of_value);
                     differing.extend(heads.iter().filter(|head| !head.says(digest(head))));
                 }
                 Err(error) if error.is_unreadable_value() => differing.extend(heads),
@@ -142,7 +171,10 @@ pub(super) async fn differing_from(
             }
         }
         for heads in differing.chunks(CHUNK) {
-            let heads: Vec<_> = heads.iter().map(|head| Head { record: head.record, form, revision: head.revision }).collect();
+            let heads: Vec<_> = heads
+                .iter()
+                .map(|head| Head { record: head.record, form, revision: head.revision })
+                .collect();
             check(db, form, &heads, &mut found).await?;
         }
     }
@@ -150,14 +182,19 @@ pub(super) async fn differing_from(
 }
 
 /// The next records in the order of their ids, each with its last revision.
-async fn heads(db: &impl ConnectionTrait, scope: Scope, after: Option<(Uuid, Form)>) -> Result<Vec<Head>> {
+async fn heads(
+    db: &impl ConnectionTrait,
+    scope: Scope,
+    after: Option<(Uuid, Form)>,
+) -> Result<Vec<Head>> {
     let forms = FORMS.iter().map(|(form, ..)| form.word());
     let mut select = Query::select();
-    select.column(Column::RecordId).column(Column::Form).expr(Expr::col(Column::Revision).max()).from(Entity).and_where(among_words(
-        db.get_database_backend(),
-        Expr::col(Column::Form),
-        forms,
-    ));
+    select
+        .column(Column::RecordId)
+        .column(Column::Form)
+        .expr(Expr::col(Column::Revision).max())
+        .from(Entity)
+        .and_where(among_words(db.get_database_backend(), Expr::col(Column::Form), forms));
     select.and_where(Column::RecordId.is_not_null());
     if db.get_database_backend() == DbBackend::Sqlite {
         // Any other is no id; the check of the trail names its entry.
@@ -167,7 +204,9 @@ async fn heads(db: &impl ConnectionTrait, scope: Scope, after: Option<(Uuid, For
         Scope::Since(revision) => _ = select.and_where(Column::Revision.gt(revision)),
         Scope::Between(first, last) => {
             let id = Expr::col(Column::RecordId);
-            select.and_where_option(first.map(|first| id.clone().gt(first))).and_where_option(last.map(|last| id.lte(last)));
+            select
+                .and_where_option(first.map(|first| id.clone().gt(first)))
+                .and_where_option(last.map(|last| id.lte(last)));
         }
     }
     if let Some((record, form)) = after {
@@ -175,15 +214,28 @@ async fn heads(db: &impl ConnectionTrait, scope: Scope, after: Option<(Uuid, For
         select.and_where(position.gt(Expr::tuple([Expr::val(record), Expr::val(form.word())])));
     }
     select.group_by_columns([Column::RecordId, Column::Form]);
-    select.order_by(Column::RecordId, Order::Asc).order_by(Column::Form, Order::Asc).limit(CHUNK as u64);
+    select
+        .order_by(Column::RecordId, Order::Asc)
+        .order_by(Column::Form, Order::Asc)
+        .limit(CHUNK as u64);
     let head = |row: &sea_orm::QueryResult| {
-        Ok(Head { record: row.try_get_by_index(0)?, form: row.try_get_by_index(1)?, revision: row.try_get_by_index(2)? })
+        Ok(Head {
+            record: row.try_get_by_index(0)?,
+            form: row.try_get_by_index(1)?,
+            revision: row.try_get_by_index(2)?,
+        })
     };
     db.query_all(&select).await?.iter().map(head).collect()
 }
 
-/// Checks these records together. If a value of one can't be read, checks each for itself, so that one does not hide the others.
-async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mut Vec<String>) -> Result<()> {
+/// Checks these records together. If a value of one can't be read, checks each for itself, so that
+/// one does not hide the others.
+async fn check(
+    db: &impl ConnectionTrait,
+    form: Form,
+    heads: &[Head],
+    found: &mut Vec<String>,
+) -> Result<()> {
     match check_together(db, form, heads).await {
         Ok(violations) => {
             found.extend(violations);
@@ -207,33 +259,53 @@ async fn check(db: &impl ConnectionTrait, form: Form, heads: &[Head], found: &mu
     Ok(())
 }
 
-async fn check_together(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -> Result<Vec<String>> {
+async fn check_together(
+    db: &impl ConnectionTrait,
+    form: Form,
+    heads: &[Head],
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let recorded = recorded(db, form, heads).await?;
-    let stored = load::records(db, form, &heads.iter().map(|head| head.record).collect::<Vec<_>>()).await?;
+    let stored =
+        load::records(db, form, &heads.iter().map(|head| head.record).collect::<Vec<_>>()).await?;
     for head in heads {
-        let (Some(recorded), stored) = (recorded.get(&head.record), stored.get(&head.record)) else { continue };
+        let (Some(recorded), stored) = (recorded.get(&head.record), stored.get(&head.record))
+        else {
+            continue;
+        };
         let text = recorded.text.as_ref().map(|text| &text.value);
         let name = name(form, head.record, text.or(stored));
         if let Some(cause) = &recorded.unreadable {
-            found.push(format!("{name}: what revision {} of the audit trail says can't be read: {cause}", head.revision));
+            found.push(format!(
+                "{name}: what revision {} of the audit trail says can't be read: {cause}",
+                head.revision
+            ));
             continue;
         }
         let is_gone = recorded.text.is_some() && stored.is_none();
-        let is_replaced = is_gone && recorded.is_former && form == Form::Acknowledgement && was_replaced(db, head.record).await?;
+        let is_replaced = is_gone
+            && recorded.is_former
+            && form == Form::Acknowledgement
+            && was_replaced(db, head.record).await?;
         match (&recorded.text, stored) {
             (None, None) => {}
             (Some(_), None) if is_replaced => {}
-            (Some(_), None) => {
-                found.push(format!("{name} is gone, but revision {} of the audit trail says that it is there", head.revision))
-            }
-            (None, Some(_)) => {
-                found.push(format!("{name} is there, but revision {} of the audit trail says that it is gone", head.revision))
-            }
+            (Some(_), None) => found.push(format!(
+                "{name} is gone, but revision {} of the audit trail says that it is there",
+                head.revision
+            )),
+            (None, Some(_)) => found.push(format!(
+                "{name} is there, but revision {} of the audit trail says that it is gone",
+                head.revision
+            )),
             (Some(text), Some(stored)) => {
                 let fields = differences(&text.value, stored, &text.erased, recorded.is_former);
                 if !fields.is_empty() {
-                    found.push(format!("{name} is not what revision {} of the audit trail says: {}", head.revision, fields.join(", ")));
+                    found.push(format!(
+                        "{name} is not what revision {} of the audit trail says: {}",
+                        head.revision,
+                        fields.join(", ")
+                    ));
                 }
             }
         }
@@ -241,23 +313,43 @@ async fn check_together(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -
     Ok(found)
 }
 
-/// Answers whether an entry from before there were forms says that another acknowledgement replaced this one: it was one entry about both.
+/// Answers whether an entry from before there were forms says that another acknowledgement replaced
+/// this one: it was one entry about both.
 async fn was_replaced(db: &impl ConnectionTrait, acknowledgement: Uuid) -> Result<bool> {
-    let entries = Entity::find().filter(Column::Form.eq(Form::Acknowledgement)).filter(Column::FormVersion.eq(forms::FORMER));
+    let entries = Entity::find()
+        .filter(Column::Form.eq(Form::Acknowledgement))
+        .filter(Column::FormVersion.eq(forms::FORMER));
     let with = entries.filter(Column::Before.contains(acknowledgement.hyphenated().to_string()));
     Ok(with.one(db).await?.is_some())
 }
 
-/// Reads these records from the trail. Entries from before there were forms have only some fields each, so all entries of such a record
-/// count.
-async fn recorded(db: &impl ConnectionTrait, form: Form, heads: &[Head]) -> Result<HashMap<Uuid, Recorded>> {
-    let last = audit::readable(db, &heads.iter().map(|head| head.revision).collect::<Vec<_>>()).await?;
-    let (former, newer): (Vec<_>, Vec<_>) =
-        last.into_iter().partition(|entry| entry.form_version == forms::FORMER && entry.after.is_some());
+/// Reads these records from the trail. Entries from before there were forms have only some fields
+/// each, so all entries of such a record count.
+async fn recorded(
+    db: &impl ConnectionTrait,
+    form: Form,
+    heads: &[Head],
+) -> Result<HashMap<Uuid, Recorded>> {
+    let last =
+        audit::readable(db, &heads.iter().map(|head| head.revision).collect::<Vec<_>>()).await?;
+    let (former, newer): (Vec<_>, Vec<_>) = last
+        .into_iter()
+        .partition(|entry| entry.form_version == forms::FORMER && entry.after.is_some());
     let mut entries = newer;
     if !former.is_empty() {
-        let theirs = among(db.get_database_backend(), Expr::col(Column::RecordId), former.iter().filter_map(|entry| entry.record_id));
-        entries.extend(Entity::find().filter(theirs).filter(Column::Form.eq(form)).order_by_asc(Column::Revision).all(db).await?);
+        let theirs = among(
+            db.get_database_backend(),
+            Expr::col(Column::RecordId),
+            former.iter().filter_map(|entry| entry.record_id),
+        );
+        entries.extend(
+            Entity::find()
+                .filter(theirs)
+                .filter(Column::Form.eq(form))
+                .order_by_asc(Column::Revision)
+                .all(db)
+                .await?,
+        );
     }
     let keyring = Keyring::of(db, &entries).await?;
     let mut recorded: HashMap<Uuid, Recorded> = HashMap::new();

@@ -1,10 +1,13 @@
-//! BgMax: Bankgirot's file of payments that came in on a bankgiro (Bankgiro Inbetalningar, Teknisk manual, 2019).
+//! BgMax: Bankgirot's file of payments that came in on a bankgiro (Bankgiro Inbetalningar, Teknisk
+//! manual, 2019).
 //!
-//! Lines of 80 columns in ISO 8859-1, each with a transaction code (TK). A file is a start (01), deposits and an end (70); a deposit is an
-//! opening (05), payments (20) and deductions (21) with what belongs to them (22 to 29), and its sum (15). A deduction is a credit note that
-//! a payer makes use of: its bank takes it off what the same payer pays in the same deposit. Codes that are unknown are passed over, as
-//! the manual asks; the sums and counts of deposits and file tell whether anything was lost. Some programs leave the line ends out: then a
-//! record is 80 columns long, and is counted as a line.
+//! Lines of 80 columns in ISO 8859-1, each with a transaction code (TK). A file is a start (01),
+//! deposits and an end (70); a deposit is an opening (05), payments (20) and deductions (21) with
+//! what belongs to them (22 to 29), and its sum (15). A deduction is a credit note that a payer
+//! makes use of: its bank takes it off what the same payer pays in the same deposit. Codes that are
+//! unknown are passed over, as the manual asks; the sums and counts of deposits and file tell
+//! whether anything was lost. Some programs leave the line ends out: then a record is 80 columns
+//! long, and is counted as a line.
 
 use std::collections::HashMap;
 
@@ -22,7 +25,14 @@ const WIDTH: usize = 80;
 
 /// Reads a file: what it has of these accounts, in kronor.
 pub(super) fn read(bytes: &[u8], own: &OwnAccounts) -> Reading {
-    let mut file = File { reading: Reading::default(), own, counts: Counts::default(), section: None, has_start: false, has_end: false };
+    let mut file = File {
+        reading: Reading::default(),
+        own,
+        counts: Counts::default(),
+        section: None,
+        has_start: false,
+        has_end: false,
+    };
     let mut last = 0;
     for (line, text) in (1..).zip(lines(bytes)) {
         if text.is_empty() {
@@ -32,7 +42,8 @@ pub(super) fn read(bytes: &[u8], own: &OwnAccounts) -> Reading {
         file.line(line, &text);
     }
     if !file.has_end {
-        file.reading.fault(last, "is the last line, but no end record (70): some of the file is missing");
+        file.reading
+            .fault(last, "is the last line, but no end record (70): some of the file is missing");
     }
     file.reading
 }
@@ -44,16 +55,23 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     let ended = bytes.trim_ascii_end();
     let line_end = [b'\n', b'\r'].into_iter().find(|end| ended.contains(end));
     match line_end {
-        Some(end) => bytes.split(|byte| *byte == end).map(|line| decoded(line.strip_suffix(b"\r").unwrap_or(line))).collect(),
+        Some(end) => bytes
+            .split(|byte| *byte == end)
+            .map(|line| decoded(line.strip_suffix(b"\r").unwrap_or(line)))
+            .collect(),
         None => {
             let chars: Vec<char> = decoded(ended).chars().collect();
-            chars.chunks(WIDTH).map(|record| record.iter().collect::<String>().trim_end().to_owned()).collect()
+            chars
+                .chunks(WIDTH)
+                .map(|record| record.iter().collect::<String>().trim_end().to_owned())
+                .collect()
         }
     }
 }
 
-/// A line as text: ISO 8859-1, in which every byte is a letter, unless some program has made UTF-8 of it. Where ISO 8859-1 has control
-/// signs stand the letters of the older CP850, which some banks still write.
+/// A line as text: ISO 8859-1, in which every byte is a letter, unless some program has made UTF-8
+/// of it. Where ISO 8859-1 has control signs stand the letters of the older CP850, which some banks
+/// still write.
 fn decoded(bytes: &[u8]) -> String {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
@@ -84,10 +102,17 @@ struct Line<'t> {
 }
 
 impl Line<'_> {
-    /// The columns from the first to the last of these, counted from 1 as the manual does, without blanks around.
+    /// The columns from the first to the last of these, counted from 1 as the manual does, without
+    /// blanks around.
     fn text(&self, from: usize, to: usize) -> String {
         let end = to.min(self.columns.len());
-        self.columns.get(from - 1..end).unwrap_or_default().iter().collect::<String>().trim().to_owned()
+        self.columns
+            .get(from - 1..end)
+            .unwrap_or_default()
+            .iter()
+            .collect::<String>()
+            .trim()
+            .to_owned()
     }
 
     /// Digits; null for anything else.
@@ -154,7 +179,10 @@ impl File<'_> {
         } else if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
             self.reading.fault(number, "does not begin with a transaction code of two digits");
         } else if columns.len() > WIDTH {
-            self.reading.fault(number, format!("is {} columns long, where {WIDTH} is the most", columns.len()));
+            self.reading.fault(
+                number,
+                format!("is {} columns long, where {WIDTH} is the most", columns.len()),
+            );
         } else if self.has_end {
             self.reading.fault(number, "stands after the end record (70)");
         } else if !self.has_start && code != "01" {
@@ -191,11 +219,16 @@ impl File<'_> {
 
     fn open(&mut self, line: &Line<'_>) {
         if self.section.is_some() {
-            self.reading.fault(line.number, "opens a deposit (05), but the one before has no sum (15)");
+            self.reading
+                .fault(line.number, "opens a deposit (05), but the one before has no sum (15)");
         }
-        let (bankgiro, plusgiro, currency) = (line.text(3, 12), line.text(13, 22), line.text(23, 25));
-        let account =
-            [&bankgiro, &plusgiro].into_iter().map(|giro| giro.trim_start_matches('0')).find(|giro| !giro.is_empty()).unwrap_or_default();
+        let (bankgiro, plusgiro, currency) =
+            (line.text(3, 12), line.text(13, 22), line.text(23, 25));
+        let account = [&bankgiro, &plusgiro]
+            .into_iter()
+            .map(|giro| giro.trim_start_matches('0'))
+            .find(|giro| !giro.is_empty())
+            .unwrap_or_default();
         if account.is_empty() {
             self.reading.fault(line.number, "names no bankgiro or plusgiro");
         }
@@ -205,8 +238,16 @@ impl File<'_> {
             ("bankgiro", self.own.has_bankgiro(&bankgiro))
         };
         self.reading.of_account(line.number, account, &format!("{kind} {account}"), is_own);
-        let left = (!is_own).then_some(WhyLeft::Account).or((currency != "SEK").then_some(WhyLeft::Currency));
-        self.section = Some(Section { account: account.to_owned(), currency, left, payments: Vec::new(), lacks_payments: false });
+        let left = (!is_own)
+            .then_some(WhyLeft::Account)
+            .or((currency != "SEK").then_some(WhyLeft::Currency));
+        self.section = Some(Section {
+            account: account.to_owned(),
+            currency,
+            left,
+            payments: Vec::new(),
+            lacks_payments: false,
+        });
     }
 
     fn payment(&mut self, is_deduction: bool, line: &Line<'_>) {
@@ -217,19 +258,30 @@ impl File<'_> {
         }
         let (amount, sender, serial) = (line.amount(38, 55), line.text(3, 12), line.text(58, 69));
         let Some(section) = &mut self.section else {
-            self.reading.fault(line.number, "is a payment outside of a deposit: no opening (05) goes before");
+            self.reading.fault(
+                line.number,
+                "is a payment outside of a deposit: no opening (05) goes before",
+            );
             return;
         };
         let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
-            self.reading.fault(line.number, format!("has the amount {:?}, which must be öre above zero", line.text(38, 55)));
+            self.reading.fault(
+                line.number,
+                format!("has the amount {:?}, which must be öre above zero", line.text(38, 55)),
+            );
             // What follows belongs to it all the same.
             section.lacks_payments = true;
-            section.payments.push(Pending { incoming: Incoming::default(), sender, serial, is_digest: false });
+            section.payments.push(Pending {
+                incoming: Incoming::default(),
+                sender,
+                serial,
+                is_digest: false,
+            });
             return;
         };
         let (reference, code) = (line.text(13, 37), line.text(56, 56));
-        let own =
-            Some(Reference { text: reference, amount: None }).filter(|own| !own.text.is_empty() && !matches!(code.as_str(), "0" | "1"));
+        let own = Some(Reference { text: reference, amount: None })
+            .filter(|own| !own.text.is_empty() && !matches!(code.as_str(), "0" | "1"));
         let incoming = Incoming {
             line: line.number,
             account: section.account.clone(),
@@ -243,7 +295,8 @@ impl File<'_> {
 
     fn reference(&mut self, is_credit: bool, line: &Line<'_>) {
         self.counts.references += 1;
-        let Some(pending) = self.section.as_mut().and_then(|section| section.payments.last_mut()) else {
+        let Some(pending) = self.section.as_mut().and_then(|section| section.payments.last_mut())
+        else {
             self.reading.fault(line.number, "is a reference without a payment before it");
             return;
         };
@@ -253,19 +306,24 @@ impl File<'_> {
         }
         // Nought, or nothing, says that the payer has not said how much is for it.
         let stated = line.text(38, 55);
-        let Some(amount) = (if stated.is_empty() { Some(Money::ZERO) } else { line.amount(38, 55) }) else {
-            self.reading.fault(line.number, format!("has the amount {stated:?}, which must be öre"));
+        let Some(amount) =
+            (if stated.is_empty() { Some(Money::ZERO) } else { line.amount(38, 55) })
+        else {
+            self.reading
+                .fault(line.number, format!("has the amount {stated:?}, which must be öre"));
             return;
         };
         if std::mem::take(&mut pending.is_digest) {
             pending.incoming.references.clear();
         }
-        let amount = Some(if is_credit { -amount } else { amount }).filter(|amount| *amount != Money::ZERO);
+        let amount =
+            Some(if is_credit { -amount } else { amount }).filter(|amount| *amount != Money::ZERO);
         pending.incoming.references.push(Reference { text: line.text(13, 37), amount });
     }
 
     fn detail(&mut self, code: &str, line: &Line<'_>) {
-        let Some(pending) = self.section.as_mut().and_then(|section| section.payments.last_mut()) else {
+        let Some(pending) = self.section.as_mut().and_then(|section| section.payments.last_mut())
+        else {
             self.reading.fault(line.number, "belongs to a payment, but none goes before it");
             return;
         };
@@ -283,49 +341,86 @@ impl File<'_> {
                 let name = format!("{} {}", line.text(3, 37), line.text(38, 72)).trim().to_owned();
                 incoming.payer_name = Some(name).filter(|name| !name.is_empty());
             }
-            // Personal identity numbers begin with a century, and are nothing that the register keeps.
-            _ => incoming.payer_org_number = line.text(3, 14).strip_prefix("00").and_then(org_number),
+            // Personal identity numbers begin with a century, and are nothing that the register
+            // keeps.
+            _ => {
+                incoming.payer_org_number = line.text(3, 14).strip_prefix("00").and_then(org_number)
+            }
         }
     }
 
     fn deposit(&mut self, line: &Line<'_>) {
         self.counts.deposits += 1;
         let Some(section) = self.section.take() else {
-            self.reading.fault(line.number, "is the sum of a deposit (15) that was not opened (05)");
+            self.reading
+                .fault(line.number, "is the sum of a deposit (15) that was not opened (05)");
             return;
         };
         let (day, serial, currency) = (line.text(38, 45), line.text(46, 50), line.text(69, 71));
         let booked_on = NaiveDate::parse_from_str(&day, "%Y%m%d").ok().filter(|_| day.len() == 8);
         if booked_on.is_none() {
-            self.reading.fault(line.number, format!("has the day {day:?}, which is no day of the calendar"));
+            self.reading.fault(
+                line.number,
+                format!("has the day {day:?}, which is no day of the calendar"),
+            );
         }
         if currency != section.currency {
-            self.reading.fault(line.number, format!("is in {currency:?}, but the deposit was opened (05) in {:?}", section.currency));
+            self.reading.fault(
+                line.number,
+                format!(
+                    "is in {currency:?}, but the deposit was opened (05) in {:?}",
+                    section.currency
+                ),
+            );
         }
-        let sum = section.payments.iter().try_fold(0_i64, |sum, pending| sum.checked_add(pending.incoming.amount.0));
+        let sum = section
+            .payments
+            .iter()
+            .try_fold(0_i64, |sum, pending| sum.checked_add(pending.incoming.amount.0));
         let stated = line.number(51, 68);
         if !section.lacks_payments && (stated.is_none() || stated != sum) {
-            let sum = sum.map_or_else(|| "more than an amount can hold".to_owned(), |sum| Money(sum).to_string());
-            self.reading
-                .fault(line.number, format!("says that the deposit is {:?} öre, but its payments come to {sum} kronor", line.text(51, 68)));
+            let sum = sum.map_or_else(
+                || "more than an amount can hold".to_owned(),
+                |sum| Money(sum).to_string(),
+            );
+            self.reading.fault(
+                line.number,
+                format!(
+                    "says that the deposit is {:?} öre, but its payments come to {sum} kronor",
+                    line.text(51, 68)
+                ),
+            );
         }
         let count = i64::try_from(section.payments.len()).unwrap_or(i64::MAX);
         if line.number(72, 79) != Some(count) {
-            self.reading.fault(line.number, format!("says that the deposit has {:?} payments, but it has {count}", line.text(72, 79)));
+            self.reading.fault(
+                line.number,
+                format!(
+                    "says that the deposit has {:?} payments, but it has {count}",
+                    line.text(72, 79)
+                ),
+            );
         }
         if let Some(why) = section.left {
-            self.reading.left.extend(section.payments.into_iter().map(|Pending { incoming, .. }| Left {
-                line: incoming.line,
-                amount: incoming.amount.to_string(),
-                currency: section.currency.clone(),
-                account: section.account.clone(),
-                why,
-            }));
+            self.reading.left.extend(section.payments.into_iter().map(
+                |Pending { incoming, .. }| Left {
+                    line: incoming.line,
+                    amount: incoming.amount.to_string(),
+                    currency: section.currency.clone(),
+                    account: section.account.clone(),
+                    why,
+                },
+            ));
             return;
         }
-        // What a payer deducts is taken off any of its payments here, so that all of them must be looked at together.
-        let mut together: HashMap<String, u64> =
-            section.payments.iter().filter(|pending| pending.incoming.is_deduction).map(|pending| (pending.sender.clone(), 0)).collect();
+        // What a payer deducts is taken off any of its payments here, so that all of them must be
+        // looked at together.
+        let mut together: HashMap<String, u64> = section
+            .payments
+            .iter()
+            .filter(|pending| pending.incoming.is_deduction)
+            .map(|pending| (pending.sender.clone(), 0))
+            .collect();
         let mut seen = HashMap::new();
         let deposit = format!("BG {} {day} {serial}", section.account);
         for Pending { mut incoming, sender, serial: own, .. } in section.payments {
@@ -335,7 +430,8 @@ impl File<'_> {
             }
             let nth = seen.entry(own.clone()).or_insert(0);
             *nth += 1;
-            // A deposit comes whole and in one order, in whatever file: a payment without a number of its own is known by its place.
+            // A deposit comes whole and in one order, in whatever file: a payment without a number
+            // of its own is known by its place.
             let own = own.trim_start_matches('0');
             let place = if *nth > 1 || own.is_empty() { format!("/{nth}") } else { String::new() };
             incoming.bank_reference = format!("{deposit} {own}{place}");
@@ -348,10 +444,16 @@ impl File<'_> {
     fn end(&mut self, line: &Line<'_>) {
         self.has_end = true;
         if self.section.take().is_some() {
-            self.reading.fault(line.number, "ends the file within a deposit, which has no sum (15)");
+            self.reading
+                .fault(line.number, "ends the file within a deposit, which has no sum (15)");
         }
         let number = |from, to| line.number(from, to).unwrap_or(-1);
-        let stated = Counts { payments: number(3, 10), deductions: number(11, 18), references: number(19, 26), deposits: number(27, 34) };
+        let stated = Counts {
+            payments: number(3, 10),
+            deductions: number(11, 18),
+            references: number(19, 26),
+            deposits: number(27, 34),
+        };
         let found = self.counts;
         for (what, stated, found) in [
             ("payments (20)", stated.payments, found.payments),
@@ -360,9 +462,13 @@ impl File<'_> {
             ("deposits (15)", stated.deposits, found.deposits),
         ] {
             if stated < 0 {
-                self.reading.fault(line.number, format!("does not say how many {what} the file has"));
+                self.reading
+                    .fault(line.number, format!("does not say how many {what} the file has"));
             } else if stated != found {
-                self.reading.fault(line.number, format!("says that the file has {stated} {what}, but it has {found}"));
+                self.reading.fault(
+                    line.number,
+                    format!("says that the file has {stated} {what}, but it has {found}"),
+                );
             }
         }
     }
@@ -380,7 +486,12 @@ mod tests {
     use crate::config::Network;
 
     fn own() -> OwnAccounts {
-        Network { bankgiro: Some("5050-1055".into()), plusgiro: Some("28 65 43-4".into()), ..Network::default() }.own_accounts()
+        Network {
+            bankgiro: Some("5050-1055".into()),
+            plusgiro: Some("28 65 43-4".into()),
+            ..Network::default()
+        }
+        .own_accounts()
     }
 
     const FILE: &str = "01BGMAX               0120261119173035010331P
@@ -396,9 +507,14 @@ mod tests {
     #[test]
     fn records_are_read_without_line_ends_and_with_old_ones() {
         let expected = read(FILE.as_bytes(), &own());
-        assert_eq!((expected.payments.len(), expected.left.len(), &expected.faults), (1, 1, &Vec::new()));
+        assert_eq!(
+            (expected.payments.len(), expected.left.len(), &expected.faults),
+            (1, 1, &Vec::new())
+        );
         let joined: String = FILE.lines().map(|line| format!("{line:<80}")).collect();
-        let latin = |text: &str| text.chars().map(|char| u8::try_from(u32::from(char)).unwrap()).collect::<Vec<u8>>();
+        let latin = |text: &str| {
+            text.chars().map(|char| u8::try_from(u32::from(char)).unwrap()).collect::<Vec<u8>>()
+        };
         for bytes in [
             joined.clone().into_bytes(),
             latin(&joined),

@@ -1,9 +1,11 @@
-//! camt.053 and camt.054: the bank's statement and its notification of what it booked on an account (ISO 20022 BankToCustomerStatement and
-//! BankToCustomerDebitCreditNotification, versions 02 to 13).
+//! camt.053 and camt.054: the bank's statement and its notification of what it booked on an account
+//! (ISO 20022 BankToCustomerStatement and BankToCustomerDebitCreditNotification, versions 02 to
+//! 13).
 //!
-//! The two differ in the names of two elements: a statement (Stmt) is read as a notification (Ntfctn).
-//! An entry (Ntry) stands for one booking and may hold several transactions (TxDtls), each of which is a payment. The XML is read as it
-//! comes, by the paths of its elements: what is not asked for is passed over. A document type, and with it every entity of one's own, is
+//! The two differ in the names of two elements: a statement (Stmt) is read as a notification
+//! (Ntfctn). An entry (Ntry) stands for one booking and may hold several transactions (TxDtls),
+//! each of which is a payment. The XML is read as it comes, by the paths of its elements: what is
+//! not asked for is passed over. A document type, and with it every entity of one's own, is
 //! refused, and so is what lies deeper than the standard goes.
 
 use std::collections::HashMap;
@@ -18,7 +20,10 @@ use quick_xml::{
 use super::{
     Layout, Left, Reading, WhyLeft,
     bgmax::org_number,
-    iso20022::{Amount, References, Structured, attribute, day, is_credit, kronor, layout_of, resolved, said},
+    iso20022::{
+        Amount, References, Structured, attribute, day, is_credit, kronor, layout_of, resolved,
+        said,
+    },
     within_bounds,
 };
 use crate::{
@@ -29,8 +34,8 @@ use crate::{
 
 /// The deepest that elements lie within each other; the standard's own go to 17.
 const DEEPEST: usize = 30;
-/// The longest name of an element, in bytes; the standard's own go to 35. The path to an element is looked at at its end, so that long names
-/// would take time that grows with the square of the file.
+/// The longest name of an element, in bytes; the standard's own go to 35. The path to an element is
+/// looked at at its end, so that long names would take time that grows with the square of the file.
 const LONGEST_NAME: usize = 100;
 /// Signs that are kept of a reference for which of several it is.
 const PLACE: usize = 10;
@@ -87,7 +92,9 @@ fn read_as(bytes: &[u8], own: &OwnAccounts, layout: &mut Layout) -> Reading {
     if document.lengths.is_empty() && document.account.is_found {
         return document.reading;
     }
-    document.reading.fault(line, "is the end, but no camt.053 or camt.054 was found in it, or not all of one");
+    document
+        .reading
+        .fault(line, "is the end, but no camt.053 or camt.054 was found in it, or not all of one");
     document.reading
 }
 
@@ -188,7 +195,10 @@ impl Document<'_> {
                 let text = resolved(reference)?;
                 self.add(&text)
             }
-            Event::DocType(_) => Err("has a document type (DOCTYPE), which no bank sends and the register does not read".into()),
+            Event::DocType(_) => Err(
+                "has a document type (DOCTYPE), which no bank sends and the register does not read"
+                    .into(),
+            ),
             Event::Decl(_) | Event::PI(_) | Event::Comment(_) | Event::Eof => Ok(()),
         }
     }
@@ -198,7 +208,11 @@ impl Document<'_> {
             return Err("has control characters".into());
         }
         self.text.push_str(text);
-        if self.text.len() > TEXT { Err(format!("has more than {TEXT} bytes of text in one element")) } else { Ok(()) }
+        if self.text.len() > TEXT {
+            Err(format!("has more than {TEXT} bytes of text in one element"))
+        } else {
+            Ok(())
+        }
     }
 
     fn start(&mut self, line: u64, start: &BytesStart<'_>) -> Refused {
@@ -228,27 +242,48 @@ impl Document<'_> {
             return Ok(());
         }
         if self.lengths.len() == 2 && self.path != ROOT {
-            let wanted = if *self.layout == Layout::Camt053 { "camt.053 has BkToCstmrStmt" } else { "camt.054 has BkToCstmrDbtCdtNtfctn" };
+            let wanted = if *self.layout == Layout::Camt053 {
+                "camt.053 has BkToCstmrStmt"
+            } else {
+                "camt.054 has BkToCstmrDbtCdtNtfctn"
+            };
             return Err(format!("is {name}, where {wanted}"));
         }
         let amount = || Amount { text: String::new(), currency: attribute(start, "Ccy") };
         match self.below() {
             "Ntfctn" => {
                 let before = (self.reading.payments.len(), self.reading.outgoing.len());
-                self.account = Account { is_found: true, line, before, credit_sum: Some(0), ..Account::default() };
+                self.account = Account {
+                    is_found: true,
+                    line,
+                    before,
+                    credit_sum: Some(0),
+                    ..Account::default()
+                };
             }
             "Ntfctn/Ntry" => self.entry = Entry { line, ..Entry::default() },
             "Ntfctn/Ntry/Amt" => self.entry.amount = amount(),
-            "Ntfctn/Ntry/NtryDtls/TxDtls" => self.entry.transactions.push(Transaction { line, ..Transaction::default() }),
+            "Ntfctn/Ntry/NtryDtls/TxDtls" => {
+                self.entry.transactions.push(Transaction { line, ..Transaction::default() })
+            }
             "Ntfctn/Ntry/NtryDtls/TxDtls/Amt" => self.last(|own| own.amount = Some(amount())),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/AmtDtls/TxAmt/Amt" => self.last(|own| own.amount = own.amount.take().or_else(|| Some(amount()))),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd" => self.last(|own| own.structured.push(Structured::default())),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtdAmt" => self.last_structured(|own| own.remitted = Some(amount())),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.last_structured(|own| {
-                own.remitted = Some(amount());
-                own.credited = true;
-            }),
-            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Amt" => self.last_structured(|own| own.typed = amount()),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/AmtDtls/TxAmt/Amt" => {
+                self.last(|own| own.amount = own.amount.take().or_else(|| Some(amount())))
+            }
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd" => {
+                self.last(|own| own.structured.push(Structured::default()))
+            }
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtdAmt" => {
+                self.last_structured(|own| own.remitted = Some(amount()))
+            }
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self
+                .last_structured(|own| {
+                    own.remitted = Some(amount());
+                    own.credited = true;
+                }),
+            "Ntfctn/Ntry/NtryDtls/TxDtls/RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Amt" => {
+                self.last_structured(|own| own.typed = amount())
+            }
             _ => {}
         }
         Ok(())
@@ -319,7 +354,9 @@ impl Document<'_> {
             "Sts/Cd" | "Sts/Prtry" => entry.status = text,
             "BookgDt/Dt" | "BookgDt/DtTm" => match day(&text) {
                 Some(day) => entry.booked_on = Some(day),
-                None => self.reading.fault(line, format!("has the day {text:?}, which is no day of the calendar")),
+                None => self
+                    .reading
+                    .fault(line, format!("has the day {text:?}, which is no day of the calendar")),
             },
             "ValDt/Dt" | "ValDt/DtTm" => entry.value_on = day(&text),
             "AcctSvcrRef" => entry.references.of_bank = Some(text),
@@ -345,13 +382,18 @@ impl Document<'_> {
             "RmtInf/Strd/CdtrRefInf/Ref" => self.last_structured(|own| own.reference = Some(text)),
             "RmtInf/Strd/RfrdDocInf/Nb" => self.last_structured(|own| own.document = Some(text)),
             "RmtInf/Strd/AddtlRmtInf" => self.last(|own| own.message.push(text)),
-            "RmtInf/Strd/RfrdDocAmt/RmtdAmt" | "RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self.last_structured(|own| {
-                if let Some(amount) = &mut own.remitted {
-                    amount.text = text;
-                }
-            }),
-            "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Tp/Cd" => self.last_structured(|own| own.type_code = text),
-            "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Amt" => self.last_structured(|own| own.typed.text = text),
+            "RmtInf/Strd/RfrdDocAmt/RmtdAmt" | "RmtInf/Strd/RfrdDocAmt/CdtNoteAmt" => self
+                .last_structured(|own| {
+                    if let Some(amount) = &mut own.remitted {
+                        amount.text = text;
+                    }
+                }),
+            "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Tp/Cd" => {
+                self.last_structured(|own| own.type_code = text)
+            }
+            "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp/Amt" => {
+                self.last_structured(|own| own.typed.text = text)
+            }
             "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp" => self.last_structured(|own| {
                 // What is paid, and what of it a credit note takes off.
                 if let code @ ("RMTD" | "CDTN") = std::mem::take(&mut own.type_code).as_str() {
@@ -360,11 +402,20 @@ impl Document<'_> {
                 }
             }),
             // Later versions have a level more.
-            "RltdPties/Dbtr/Nm" | "RltdPties/Dbtr/Pty/Nm" => self.last(|own| own.payer_name = Some(text)),
-            "RltdPties/Dbtr/Id/OrgId/Othr/Id" | "RltdPties/Dbtr/Pty/Id/OrgId/Othr/Id" => self.last(|own| {
-                let digits: String = text.chars().filter(|char| *char != '-').collect();
-                own.payer_org_number = org_number(digits.strip_prefix("00").filter(|rest| rest.len() == 10).unwrap_or(&digits));
-            }),
+            "RltdPties/Dbtr/Nm" | "RltdPties/Dbtr/Pty/Nm" => {
+                self.last(|own| own.payer_name = Some(text))
+            }
+            "RltdPties/Dbtr/Id/OrgId/Othr/Id" | "RltdPties/Dbtr/Pty/Id/OrgId/Othr/Id" => {
+                self.last(|own| {
+                    let digits: String = text.chars().filter(|char| *char != '-').collect();
+                    own.payer_org_number = org_number(
+                        digits
+                            .strip_prefix("00")
+                            .filter(|rest| rest.len() == 10)
+                            .unwrap_or(&digits),
+                    );
+                })
+            }
             _ => {}
         }
     }
@@ -374,12 +425,21 @@ impl Document<'_> {
         self.account.is_found = true;
         // Without a name each of its payments is an error of its own.
         let is_own = account.id.is_empty() || self.own.has(&account.id, account.scheme.as_deref());
-        self.reading.of_account(account.line, &account.id, &format!("the account {}", account.id), is_own);
+        self.reading.of_account(
+            account.line,
+            &account.id,
+            &format!("the account {}", account.id),
+            is_own,
+        );
         if !is_own {
             let (before, before_out) = account.before;
             self.reading.passed_over += self.reading.outgoing.split_off(before_out).len();
             let theirs = self.reading.payments.split_off(before);
-            self.reading.left.iter_mut().filter(|left| left.line >= account.line).for_each(|left| left.why = WhyLeft::Account);
+            self.reading
+                .left
+                .iter_mut()
+                .filter(|left| left.line >= account.line)
+                .for_each(|left| left.why = WhyLeft::Account);
             self.reading.left.extend(theirs.into_iter().map(|payment| Left {
                 line: payment.line,
                 amount: payment.amount.to_string(),
@@ -388,14 +448,26 @@ impl Document<'_> {
                 why: WhyLeft::Account,
             }));
         }
-        let Account { entries, credits, credit_sum, stated_entries, stated_credits, stated_credit_sum, .. } = account;
-        for (what, stated, found) in [("entries", stated_entries, entries), ("credit entries", stated_credits, credits)] {
+        let Account {
+            entries,
+            credits,
+            credit_sum,
+            stated_entries,
+            stated_credits,
+            stated_credit_sum,
+            ..
+        } = account;
+        for (what, stated, found) in
+            [("entries", stated_entries, entries), ("credit entries", stated_credits, credits)]
+        {
             if let Some(stated) = stated.filter(|stated| stated.parse() != Ok(found)) {
                 self.reading.fault(line, format!("ends a notification that says that it has {stated:?} {what}, but it has {found}"));
             }
         }
         let Some(credit_sum) = credit_sum else { return };
-        if let Some(stated) = stated_credit_sum.filter(|stated| kronor(stated) != within_bounds(credit_sum)) {
+        if let Some(stated) =
+            stated_credit_sum.filter(|stated| kronor(stated) != within_bounds(credit_sum))
+        {
             let found = Money(credit_sum);
             self.reading
                 .fault(line, format!("ends a notification that says that its credit entries come to {stated:?}, but they come to {found}"));
@@ -413,7 +485,11 @@ impl Document<'_> {
         let Some(amount) = self.amount_of(entry.line, &entry.amount, is_payment_in) else { return };
         if is_credit {
             self.account.credits += 1;
-            self.account.credit_sum = self.account.credit_sum.zip(amount).map(|(sum, amount)| sum.saturating_add(amount.0));
+            self.account.credit_sum = self
+                .account
+                .credit_sum
+                .zip(amount)
+                .map(|(sum, amount)| sum.saturating_add(amount.0));
         }
         let is_booked = entry.status.is_empty() || entry.status == "BOOK";
         if !is_booked {
@@ -428,7 +504,13 @@ impl Document<'_> {
             let sign = if is_credit { "" } else { "-" };
             let Amount { text, currency } = entry.amount;
             let account = self.account.id.clone();
-            self.reading.left.push(Left { line: entry.line, amount: format!("{sign}{text}"), currency, account, why: WhyLeft::Currency });
+            self.reading.left.push(Left {
+                line: entry.line,
+                amount: format!("{sign}{text}"),
+                currency,
+                account,
+                why: WhyLeft::Currency,
+            });
             return;
         };
         match payments_of(&mut self.account, entry, amount, is_credit) {
@@ -437,7 +519,8 @@ impl Document<'_> {
         }
     }
 
-    /// Takes a payment out of an account, which may be a refund. Of what can't be read of it nobody asks.
+    /// Takes a payment out of an account, which may be a refund. Of what can't be read of it nobody
+    /// asks.
     fn pay_out(&mut self, entry: Entry, amount: Option<Money>) {
         let amount = amount.filter(|_| entry.amount.currency == "SEK");
         match amount.map(|amount| payments_of(&mut self.account, entry, amount, false)) {
@@ -446,16 +529,23 @@ impl Document<'_> {
         }
     }
 
-    /// The amount of an entry as kronor would be read, null when it has more decimals than these in another currency; null in whole, with an
-    /// error, when it can't be read.
-    fn amount_of(&mut self, line: u64, amount: &Amount, is_payment_in: bool) -> Option<Option<Money>> {
+    /// The amount of an entry as kronor would be read, null when it has more decimals than these in
+    /// another currency; null in whole, with an error, when it can't be read.
+    fn amount_of(
+        &mut self,
+        line: u64,
+        amount: &Amount,
+        is_payment_in: bool,
+    ) -> Option<Option<Money>> {
         let is_foreign = amount.currency.len() == 3 && amount.currency != "SEK";
         let found = kronor(&amount.text).filter(|amount| *amount > Money::ZERO);
         if found.is_some() && (is_foreign || !is_payment_in || amount.currency == "SEK") {
             return Some(found);
         }
-        let is_decimal = amount.text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.') && amount.text.matches('.').count() < 2;
-        if is_foreign && is_decimal && amount.text.bytes().any(|byte| (b'1'..=b'9').contains(&byte)) {
+        let is_decimal = amount.text.bytes().all(|byte| byte.is_ascii_digit() || byte == b'.')
+            && amount.text.matches('.').count() < 2;
+        if is_foreign && is_decimal && amount.text.bytes().any(|byte| (b'1'..=b'9').contains(&byte))
+        {
             return Some(None);
         }
         let reason = if found.is_some() {
@@ -469,7 +559,8 @@ impl Document<'_> {
 }
 
 impl Entry {
-    /// Whether some of its transactions came in and others went out, so that its own direction is that of what is left.
+    /// Whether some of its transactions came in and others went out, so that its own direction is
+    /// that of what is left.
     fn is_mixed(&self) -> bool {
         let has = |direction| self.transactions.iter().any(|own| own.is_credit == Some(direction));
         has(true) && has(false)
@@ -477,16 +568,29 @@ impl Entry {
 }
 
 /// The payments of an entry: its transactions, or itself when the bank tells of none.
-fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: bool) -> Result<Vec<Incoming>, (u64, String)> {
+fn payments_of(
+    account: &mut Account,
+    entry: Entry,
+    total: Money,
+    is_credit: bool,
+) -> Result<Vec<Incoming>, (u64, String)> {
     let at = entry.line;
     let Some(booked_on) = entry.booked_on.or(entry.value_on) else {
         return Err((at, "has an entry without a day (BookgDt)".into()));
     };
     let count = entry.transactions.len();
-    let stated = entry.stated_counts.iter().try_fold(0_usize, |sum, stated| sum.checked_add(stated.parse().ok()?));
+    let stated = entry
+        .stated_counts
+        .iter()
+        .try_fold(0_usize, |sum, stated| sum.checked_add(stated.parse().ok()?));
     if count > 0 && !entry.stated_counts.is_empty() && stated != Some(count) {
         let stated = entry.stated_counts.join("\" and \"");
-        return Err((at, format!("has an entry that says that it has \"{stated}\" transactions, but it has {count}")));
+        return Err((
+            at,
+            format!(
+                "has an entry that says that it has \"{stated}\" transactions, but it has {count}"
+            ),
+        ));
     }
     let mut transactions = entry.transactions;
     let is_total = transactions.is_empty();
@@ -495,9 +599,14 @@ fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: boo
     }
     let is_alone = transactions.len() == 1;
     // Some banks say of what is undone in which direction it went at first.
-    let tells_of_first = entry.is_reversal && transactions.iter().all(|own| own.is_credit == Some(!is_credit));
+    let tells_of_first =
+        entry.is_reversal && transactions.iter().all(|own| own.is_credit == Some(!is_credit));
     let signed = |amount: Money, is_credit: bool| if is_credit { amount } else { -amount };
-    let entry_reference = entry.references.of_bank().filter(|_| !is_total).map(|of_entry| account.reference(booked_on, [of_entry]));
+    let entry_reference = entry
+        .references
+        .of_bank()
+        .filter(|_| !is_total)
+        .map(|of_entry| account.reference(booked_on, [of_entry]));
     let (mut payments, mut sum) = (Vec::with_capacity(transactions.len()), 0_i64);
     for own in transactions {
         let amount = match &own.amount {
@@ -507,11 +616,16 @@ fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: boo
             _ => None,
         };
         let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
-            return Err((own.line, "has a transaction without an amount in kronor above zero".into()));
+            return Err((
+                own.line,
+                "has a transaction without an amount in kronor above zero".into(),
+            ));
         };
         let amount = signed(amount, own.is_credit.filter(|_| !tells_of_first).unwrap_or(is_credit));
         sum = sum.saturating_add(amount.0);
-        let Some(bank_reference) = account.bank_reference(booked_on, &entry.references, &own.references) else {
+        let Some(bank_reference) =
+            account.bank_reference(booked_on, &entry.references, &own.references)
+        else {
             return Err((own.line, "has a payment without a reference of the bank (AcctSvcrRef), by which it could be known again".into()));
         };
         let line = own.line;
@@ -534,15 +648,24 @@ fn payments_of(account: &mut Account, entry: Entry, total: Money, is_credit: boo
     }
     let total = signed(total, is_credit);
     if sum != total.0 {
-        return Err((at, format!("has an entry of {total}, but its transactions come to {}", Money(sum))));
+        return Err((
+            at,
+            format!("has an entry of {total}, but its transactions come to {}", Money(sum)),
+        ));
     }
     Ok(payments)
 }
 
 impl Account {
-    /// What a transaction of an entry is known by, in whatever file; null when nothing tells it from others. What is not the bank's own
-    /// reference may be anybody's in another notification, and says something only together with the name of this one.
-    fn bank_reference(&mut self, booked_on: NaiveDate, entry: &References, own: &References) -> Option<String> {
+    /// What a transaction of an entry is known by, in whatever file; null when nothing tells it
+    /// from others. What is not the bank's own reference may be anybody's in another notification,
+    /// and says something only together with the name of this one.
+    fn bank_reference(
+        &mut self,
+        booked_on: NaiveDate,
+        entry: &References,
+        own: &References,
+    ) -> Option<String> {
         let found = match (entry.of_bank(), own.of_bank()) {
             (Some(of_entry), of_own) => [Some(of_entry), of_own.or(own.other()), None],
             (None, Some(of_own)) => [Some(of_own), None, None],
@@ -558,8 +681,13 @@ impl Account {
     }
 
     /// A reference of what was booked on a day, of the bank's words for it.
-    fn reference<'w>(&self, booked_on: NaiveDate, found: impl IntoIterator<Item = &'w str>) -> String {
-        let mut words = vec!["CAMT".to_owned(), self.id.clone(), booked_on.format("%Y%m%d").to_string()];
+    fn reference<'w>(
+        &self,
+        booked_on: NaiveDate,
+        found: impl IntoIterator<Item = &'w str>,
+    ) -> String {
+        let mut words =
+            vec!["CAMT".to_owned(), self.id.clone(), booked_on.format("%Y%m%d").to_string()];
         for word in found {
             if words.last().is_none_or(|last| last != word) {
                 words.push(word.to_owned());
@@ -573,14 +701,18 @@ impl Account {
 fn references_of(structured: Vec<Structured>) -> Result<Vec<Reference>, String> {
     let mut references = Vec::new();
     for own in structured {
-        let Some(text) = own.reference.or(own.document).filter(|text| !text.is_empty()) else { continue };
+        let Some(text) = own.reference.or(own.document).filter(|text| !text.is_empty()) else {
+            continue;
+        };
         let amount = match own.remitted {
-            Some(stated) => {
-                Some(kronor(&stated.text).ok_or_else(|| format!("has {:?} for the reference {text:?}, which is no amount", stated.text))?)
-            }
+            Some(stated) => Some(kronor(&stated.text).ok_or_else(|| {
+                format!("has {:?} for the reference {text:?}, which is no amount", stated.text)
+            })?),
             None => None,
         };
-        let amount = amount.map(|amount| if own.credited { -amount } else { amount }).filter(|amount| *amount != Money::ZERO);
+        let amount = amount
+            .map(|amount| if own.credited { -amount } else { amount })
+            .filter(|amount| *amount != Money::ZERO);
         references.push(Reference { text, amount });
     }
     Ok(references)

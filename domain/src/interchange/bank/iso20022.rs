@@ -35,8 +35,14 @@ impl References {
 }
 
 /// The first of these references that says something.
-pub(super) fn said<'r>(references: impl IntoIterator<Item = &'r Option<String>>) -> Option<&'r str> {
-    references.into_iter().flatten().map(String::as_str).find(|reference| !reference.is_empty() && *reference != "NOTPROVIDED")
+pub(super) fn said<'r>(
+    references: impl IntoIterator<Item = &'r Option<String>>,
+) -> Option<&'r str> {
+    references
+        .into_iter()
+        .flatten()
+        .map(String::as_str)
+        .find(|reference| !reference.is_empty() && *reference != "NOTPROVIDED")
 }
 
 /// An amount as it is written, with its currency.
@@ -65,7 +71,8 @@ pub(super) fn kronor(text: &str) -> Option<Money> {
     if part.is_empty() { whole.parse().ok() } else { format!("{whole}.{part}").parse().ok() }
 }
 
-/// A day, or the one that it is in Sweden at an instant. A time without an offset is the bank's own.
+/// A day, or the one that it is in Sweden at an instant. A time without an offset is the bank's
+/// own.
 pub(super) fn day(text: &str) -> Option<NaiveDate> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(instant) => Some(day_of(instant.to_utc())),
@@ -73,7 +80,8 @@ pub(super) fn day(text: &str) -> Option<NaiveDate> {
     }
 }
 
-/// Returns `true` for money that came in, `false` for money that went out, and `None` for another word.
+/// Returns `true` for money that came in, `false` for money that went out, and `None` for another
+/// word.
 pub(super) fn is_credit(text: &str) -> Option<bool> {
     match text {
         "CRDT" => Some(true),
@@ -84,15 +92,28 @@ pub(super) fn is_credit(text: &str) -> Option<bool> {
 
 /// Returns which of the two layouts a document has, by its root.
 pub(super) fn layout_of(name: &str, start: &BytesStart<'_>) -> Result<Layout, String> {
-    let spaces = start.attributes().flatten().filter(|attribute| attribute.key.as_ref().starts_with("xmlns"));
+    let spaces = start
+        .attributes()
+        .flatten()
+        .filter(|attribute| attribute.key.as_ref().starts_with("xmlns"));
     let spaces: Vec<String> = spaces.map(|attribute| attribute.value.into_owned()).collect();
     let is_of = |message: &str| {
-        let version = spaces.iter().find_map(|space| space.strip_prefix("urn:iso:std:iso:20022:tech:xsd:")?.strip_prefix(message));
-        version.and_then(|version| version.parse::<u8>().ok()).is_some_and(|version| VERSIONS.contains(&version))
+        let version = spaces.iter().find_map(|space| {
+            space.strip_prefix("urn:iso:std:iso:20022:tech:xsd:")?.strip_prefix(message)
+        });
+        version
+            .and_then(|version| version.parse::<u8>().ok())
+            .is_some_and(|version| VERSIONS.contains(&version))
     };
-    let layout = [(Layout::Camt053, "camt.053.001."), (Layout::Camt054, "camt.054.001.")].into_iter().find(|(_, message)| is_of(message));
+    let layout = [(Layout::Camt053, "camt.053.001."), (Layout::Camt054, "camt.054.001.")]
+        .into_iter()
+        .find(|(_, message)| is_of(message));
     layout.map(|(layout, _)| layout).filter(|_| name == "Document").ok_or_else(|| {
-        format!("is not the beginning of a camt.053 or camt.054 in one of the versions {:02} to {}", VERSIONS.start(), VERSIONS.end())
+        format!(
+            "is not the beginning of a camt.053 or camt.054 in one of the versions {:02} to {}",
+            VERSIONS.start(),
+            VERSIONS.end()
+        )
     })
 }
 
@@ -101,11 +122,17 @@ pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> String {
     found.map(|attribute| attribute.value.into_owned()).unwrap_or_default()
 }
 
-/// Resolves a character reference: a character by its number, or one of the five that XML itself knows.
+/// Resolves a character reference: a character by its number, or one of the five that XML itself
+/// knows.
 pub(super) fn resolved(reference: &BytesRef<'_>) -> Result<String, String> {
-    if let Some(char) = reference.resolve_char_ref().map_err(|error| format!("has a bad reference to a sign: {error}"))? {
+    if let Some(char) = reference
+        .resolve_char_ref()
+        .map_err(|error| format!("has a bad reference to a sign: {error}"))?
+    {
         return Ok(char.to_string());
     }
     let name = reference.xml10_content();
-    resolve_predefined_entity(&name).map(str::to_owned).ok_or_else(|| format!("has the entity &{name};, which XML does not know"))
+    resolve_predefined_entity(&name)
+        .map(str::to_owned)
+        .ok_or_else(|| format!("has the entity &{name};, which XML does not know"))
 }

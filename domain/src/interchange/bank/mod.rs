@@ -1,7 +1,8 @@
-//! The bank's files: payments that came in, read by what a file itself says that it is, and taken into the register all or nothing.
+//! The bank's files: payments that came in, read by what a file itself says that it is, and taken
+//! into the register all or nothing.
 //!
-//! Readers know nothing of the register: bytes become payments, or faults with their lines. A file is held in memory as a whole, and is
-//! refused when it is larger than any bank's.
+//! Readers know nothing of the register: bytes become payments, or faults with their lines. A file
+//! is held in memory as a whole, and is refused when it is larger than any bank's.
 
 mod bgmax;
 mod camt;
@@ -143,8 +144,8 @@ impl Reading {
         }
     }
 
-    /// Makes every text one that the register reads again from its CSV files. What the bank itself wrote must be so; what a payer wrote must
-    /// not keep its payment out, and is mended.
+    /// Makes every text one that the register reads again from its CSV files. What the bank itself
+    /// wrote must be so; what a payer wrote must not keep its payment out, and is mended.
     fn make_readable(&mut self) {
         let mut payments = std::mem::take(&mut self.payments);
         // A line that can't be read may be the one that names the account.
@@ -156,11 +157,16 @@ impl Reading {
             }
             faults.text("bank reference", &payment.bank_reference, LINE);
             for fault in faults.into_inner() {
-                self.fault(payment.line, format!("has a payment whose {} {}", fault.path, fault.message));
+                self.fault(
+                    payment.line,
+                    format!("has a payment whose {} {}", fault.path, fault.message),
+                );
             }
             payment.message = payment.message.take().and_then(|text| readable(&text));
             payment.payer_name = payment.payer_name.take().and_then(|text| readable(&text));
-            payment.references.iter_mut().for_each(|reference| reference.text = readable(&reference.text).unwrap_or_default());
+            payment.references.iter_mut().for_each(|reference| {
+                reference.text = readable(&reference.text).unwrap_or_default()
+            });
         }
         self.payments = payments;
         // Of a payment out that the register can't store, nothing is a refund.
@@ -177,22 +183,29 @@ impl Reading {
             // Whose account it went to is nothing that the register needs.
             (payment.payer_name, payment.payer_org_number) = (None, None);
             payment.message = payment.message.take().and_then(|text| readable(&text));
-            payment.references.iter_mut().for_each(|reference| reference.text = readable(&reference.text).unwrap_or_default());
+            payment.references.iter_mut().for_each(|reference| {
+                reference.text = readable(&reference.text).unwrap_or_default()
+            });
         }
     }
 }
 
-/// Makes what a payer wrote a text that the register takes: control characters become blanks, and combining marks that pile up and what is
-/// beyond [`TEXT`] characters are left out. `None` if nothing of it shows.
+/// Makes what a payer wrote a text that the register takes: control characters become blanks, and
+/// combining marks that pile up and what is beyond [`TEXT`] characters are left out. `None` if
+/// nothing of it shows.
 fn readable(text: &str) -> Option<String> {
     let stacks_marks = typesetting::stacks_marks(text);
     let (mut readable, mut marks) = (String::with_capacity(text.len()), 0);
     for char in text.trim().chars().take(TEXT) {
         if stacks_marks {
             // As marks are counted when a text is refused.
-            let after = std::iter::once(char)
-                .nfkd()
-                .fold(marks, |marks, part| if typesetting::count_marks(part.encode_utf8(&mut [0; 4])) > 0 { marks + 1 } else { 0 });
+            let after = std::iter::once(char).nfkd().fold(marks, |marks, part| {
+                if typesetting::count_marks(part.encode_utf8(&mut [0; 4])) > 0 {
+                    marks + 1
+                } else {
+                    0
+                }
+            });
             if after > typesetting::MAX_MARKS {
                 continue;
             }
@@ -212,7 +225,8 @@ pub struct Report {
     pub source: Source,
     /// The accounts or giros that it tells of.
     pub accounts: BTreeSet<String>,
-    /// Its payments in its order, but for those that must be looked at together, which stand together.
+    /// Its payments in its order, but for those that must be looked at together, which stand
+    /// together.
     pub outcomes: Vec<Outcome>,
     /// Payments that are not the network's to book, in the file's order.
     pub left: Vec<Left>,
@@ -222,14 +236,17 @@ pub struct Report {
     pub dry_run: bool,
 }
 
-/// Takes the payments of a bank's file into the register, in one transaction: what its payers' references and words say is booked on the
-/// invoices that they mean, and the rest waits for people. Payments that an earlier file told of are known again. A dry run does the same
-/// and then undoes it. `watcher` is told how many are done, of how many. What is on an account that the settings don't name as the
-/// network's own, or in another currency than kronor, is left and reported.
+/// Takes the payments of a bank's file into the register, in one transaction: what its payers'
+/// references and words say is booked on the invoices that they mean, and the rest waits for
+/// people. Payments that an earlier file told of are known again. A dry run does the same and then
+/// undoes it. `watcher` is told how many are done, of how many. What is on an account that the
+/// settings don't name as the network's own, or in another currency than kronor, is left and
+/// reported.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, CONFLICT `FILE` when the file can't be read, INVALID naming every bad line, or every account of
-/// a file that has none of the network's own, INTERNAL. Nothing has changed then.
+/// FORBIDDEN unless the viewer keeps the invoices, CONFLICT `FILE` when the file can't be read,
+/// INVALID naming every bad line, or every account of a file that has none of the network's own,
+/// INTERNAL. Nothing has changed then.
 pub async fn import(
     db: &Database,
     viewer: &Viewer,
@@ -240,7 +257,8 @@ pub async fn import(
 ) -> Result<Report> {
     viewer.require(Deed::KeepInvoices)?;
     let bytes = bytes_of(file)?;
-    let file_name = file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
+    let file_name =
+        file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let (layout, mut reading) = read(&bytes, network, &file_name)?;
     reading.faults.sort_by_key(|(line, _)| *line);
@@ -253,13 +271,21 @@ pub async fn import(
     faults.finish()?;
 
     let mut change = audit::begin(db, viewer, "bankFileImport").await?;
-    let (mut outcomes, mut faults) = (Vec::with_capacity(reading.payments.len()), Faults::default());
+    let (mut outcomes, mut faults) =
+        (Vec::with_capacity(reading.payments.len()), Faults::default());
     let outgoing = refunds::possible(&change, &reading.outgoing).await?;
     reading.passed_over += reading.outgoing.len() - outgoing.len();
-    reading.payments.extend(std::mem::take(&mut reading.outgoing).into_iter().filter(|own| outgoing.contains_key(&own.bank_reference)));
-    reading.payments.sort_by_key(|payment| (payment.goes_with.unwrap_or(payment.line), payment.line));
+    reading.payments.extend(
+        std::mem::take(&mut reading.outgoing)
+            .into_iter()
+            .filter(|own| outgoing.contains_key(&own.bank_reference)),
+    );
+    reading
+        .payments
+        .sort_by_key(|payment| (payment.goes_with.unwrap_or(payment.line), payment.line));
     let limit = network.payments.write_off_limit;
-    let of_file: HashSet<String> = reading.payments.iter().map(|payment| payment.bank_reference.clone()).collect();
+    let of_file: HashSet<String> =
+        reading.payments.iter().map(|payment| payment.bank_reference.clone()).collect();
     let count = reading.payments.len();
     let mut rest = &mut reading.payments[..];
     while !rest.is_empty() {
@@ -286,7 +312,11 @@ pub async fn import(
 
 /// How many of these payments are taken together: a chunk, and what belongs with its last.
 fn chunk_of(payments: &[Incoming]) -> usize {
-    let joined = payments.windows(2).skip(CHUNK - 1).take_while(|pair| pair[0].goes_together_with(&pair[1])).count();
+    let joined = payments
+        .windows(2)
+        .skip(CHUNK - 1)
+        .take_while(|pair| pair[0].goes_together_with(&pair[1]))
+        .count();
     payments.len().min(CHUNK + joined)
 }
 
@@ -311,7 +341,8 @@ fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)
     } else if start.starts_with(b"<") {
         camt::read(text, &own)
     } else {
-        let reason = "is neither BgMax, which begins with 01BGMAX, nor camt.053 or camt.054, which are XML";
+        let reason =
+            "is neither BgMax, which begins with 01BGMAX, nor camt.053 or camt.054, which are XML";
         return Err(Error::invalid(format!("{name}:1:"), reason));
     };
     reading.require_own_account(&own);
@@ -325,8 +356,12 @@ fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)
 /// INVALID when it is a file of neither kind.
 #[cfg(fuzzing)]
 pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, Vec<(u64, String)>)> {
-    let payments = crate::config::Payments { ibans: vec!["SE4550000000058398257466".to_owned()], ..Default::default() };
-    let network = Network { bankgiro: Some("5050-1055".to_owned()), payments, ..Network::default() };
+    let payments = crate::config::Payments {
+        ibans: vec!["SE4550000000058398257466".to_owned()],
+        ..Default::default()
+    };
+    let network =
+        Network { bankgiro: Some("5050-1055".to_owned()), payments, ..Network::default() };
     let (_, reading) = read(bytes, &network, "file")?;
     Ok((reading.payments, reading.faults))
 }
@@ -351,22 +386,27 @@ mod tests {
 
     /// The accounts that the samples tell of.
     fn network() -> Network {
-        let payments = Payments { ibans: vec!["SE4550000000058398257466".to_owned()], ..Payments::default() };
+        let payments =
+            Payments { ibans: vec!["SE4550000000058398257466".to_owned()], ..Payments::default() };
         Network { bankgiro: Some("5050-1055".to_owned()), payments, ..Network::default() }
     }
 
     #[test]
     fn the_samples_are_read_without_a_fault() {
         for (sample, payments) in SAMPLES.iter().zip([6, 4, 1]) {
-            let (_, reading) = read(sample, &network(), "x").unwrap_or_else(|error| panic!("{error}"));
+            let (_, reading) =
+                read(sample, &network(), "x").unwrap_or_else(|error| panic!("{error}"));
             assert_eq!((reading.payments.len(), reading.faults), (payments, Vec::new()));
         }
     }
 
     #[test]
     fn what_is_spoiled_is_a_fault_or_says_the_same_sum_and_never_panics() {
-        // Sums and counts of the file itself guard what came in; what is not booked is passed over or left, and counted.
-        let came_in = |reading: &Reading| -> i64 { reading.payments.iter().map(|payment| payment.amount.0.max(0)).sum() };
+        // Sums and counts of the file itself guard what came in; what is not booked is passed over
+        // or left, and counted.
+        let came_in = |reading: &Reading| -> i64 {
+            reading.payments.iter().map(|payment| payment.amount.0.max(0)).sum()
+        };
         let told = |bytes: &[u8]| read(bytes, &network(), "x").map(|(_, reading)| reading);
         let whole = SAMPLES.map(|sample| told(sample).unwrap_or_else(|error| panic!("{error}")));
         let (mut random, mut bad) = (StdRng::seed_from_u64(1), 0);
@@ -415,20 +455,36 @@ mod tests {
 
     #[test]
     fn what_is_read_of_a_file_can_be_exported_and_read_again() {
-        let told = |bytes: &[u8]| read(bytes, &network(), "x").map(|(_, reading)| reading).unwrap_or_else(|error| panic!("{error}"));
+        let told = |bytes: &[u8]| {
+            read(bytes, &network(), "x")
+                .map(|(_, reading)| reading)
+                .unwrap_or_else(|error| panic!("{error}"))
+        };
         let sample = String::from_utf8_lossy(SAMPLES[1]).into_owned();
-        let name = sample.split_once("<Nm>").and_then(|(_, rest)| rest.split_once("</Nm>")).map(|(name, _)| name).unwrap_or_default();
+        let name = sample
+            .split_once("<Nm>")
+            .and_then(|(_, rest)| rest.split_once("</Nm>"))
+            .map(|(name, _)| name)
+            .unwrap_or_default();
         let invisible = told(sample.replace(name, "&#x200b;").as_bytes());
-        assert!(invisible.faults.is_empty() && invisible.payments.iter().any(|payment| payment.payer_name.is_none()));
+        assert!(
+            invisible.faults.is_empty()
+                && invisible.payments.iter().any(|payment| payment.payer_name.is_none())
+        );
     }
 
     #[test]
     fn every_payment_has_a_reference_of_its_own() {
         for sample in SAMPLES {
-            let (_, reading) = read(sample, &network(), "x").unwrap_or_else(|error| panic!("{error}"));
-            let references: BTreeSet<_> = reading.payments.iter().map(|payment| &payment.bank_reference).collect();
+            let (_, reading) =
+                read(sample, &network(), "x").unwrap_or_else(|error| panic!("{error}"));
+            let references: BTreeSet<_> =
+                reading.payments.iter().map(|payment| &payment.bank_reference).collect();
             assert_eq!(references.len(), reading.payments.len());
-            assert!(references.iter().all(|reference| reference.trim() == *reference), "{references:?}");
+            assert!(
+                references.iter().all(|reference| reference.trim() == *reference),
+                "{references:?}"
+            );
         }
     }
 }

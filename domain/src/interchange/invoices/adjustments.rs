@@ -58,8 +58,16 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         faults.expect(draft.amount != Money::ZERO, "amount", "must not be zero");
         let is_refund = draft.kind == AdjustmentKind::Refund;
         let has_sign = !is_refund || (draft.amount < Money::ZERO) == draft.reverses.is_some();
-        faults.expect(has_sign, "amount", "of a refund must be above zero, and of the reversal of one below zero");
-        faults.expect(is_refund || draft.bank_payment.is_none(), "bank_payment", "must be empty but for a refund");
+        faults.expect(
+            has_sign,
+            "amount",
+            "of a refund must be above zero, and of the reversal of one below zero",
+        );
+        faults.expect(
+            is_refund || draft.bank_payment.is_none(),
+            "bank_payment",
+            "must be empty but for a refund",
+        );
         let is_in_order = draft.booked_on.is_none_or(|booked_on| booked_on >= draft.dated_on);
         faults.expect(is_in_order, "booked_on", "must not be before dated_on");
     });
@@ -79,23 +87,42 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
-    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted.clone()).await?;
+    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
+        import,
+        "invoice",
+        File::Invoices,
+        wanted.clone(),
+    )
+    .await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
     let before = aggregate::by_ids(import.tx(), &ids).await?;
-    let mut after: BTreeMap<InvoiceId, Whole> = before.iter().map(|(id, whole)| (*id, whole.clone())).collect();
+    let mut after: BTreeMap<InvoiceId, Whole> =
+        before.iter().map(|(id, whole)| (*id, whole.clone())).collect();
     let told = key_resolution::given(lines.iter().map(|line| line.draft.bank_payment.as_deref()));
     let bank_payments = key_resolution::bank_payments(import.tx(), &told).await?;
     let mut batch = Batch::default();
     for mut line in lines {
         let key = line.draft.invoice.clone();
-        let whole = invoices.find(&mut line, "invoice", Some(&key)).and_then(|id| after.get_mut(&id));
+        let whole =
+            invoices.find(&mut line, "invoice", Some(&key)).and_then(|id| after.get_mut(&id));
         let row = whole.as_ref().and_then(|whole| build(&mut line, whole, &bank_payments));
-        let is_new = |row: &Model| whole.as_ref().is_some_and(|whole| whole.adjustments.iter().all(|own| own.id != row.id));
+        let is_new = |row: &Model| {
+            whole.as_ref().is_some_and(|whole| whole.adjustments.iter().all(|own| own.id != row.id))
+        };
         let new_day = row.as_ref().filter(|row| is_new(row)).map(Model::day_in_books);
-        if let Some(through) = import.closing.through.filter(|through| new_day.is_some_and(|day| day <= *through)) {
-            line.fault("booked_on", format!("is in a closed period: the books are closed through {through}"));
+        if let Some(through) =
+            import.closing.through.filter(|through| new_day.is_some_and(|day| day <= *through))
+        {
+            line.fault(
+                "booked_on",
+                format!("is in a closed period: the books are closed through {through}"),
+            );
         }
-        let (Some(_), Some(whole), Some(row)) = (import.accept(File::Adjustments, |_| String::new(), line), whole, row) else { continue };
+        let (Some(_), Some(whole), Some(row)) =
+            (import.accept(File::Adjustments, |_| String::new(), line), whole, row)
+        else {
+            continue;
+        };
         let old = whole.adjustments.iter().find(|own| own.id == row.id).cloned();
         if old.is_none() {
             whole.adjustments.push(row.clone());
@@ -107,8 +134,13 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// The row of a line; null, with its errors, when the invoice can't have it. What is there already never changes.
-fn build(line: &mut Line<Draft>, whole: &Whole, bank_payments: &HashMap<String, ::entity::bank_payment::Model>) -> Option<Model> {
+/// The row of a line; null, with its errors, when the invoice can't have it. What is there already
+/// never changes.
+fn build(
+    line: &mut Line<Draft>,
+    whole: &Whole,
+    bank_payments: &HashMap<String, ::entity::bank_payment::Model>,
+) -> Option<Model> {
     let is_issued = whole.row.kind == InvoiceKind::Invoice && whole.is_issued();
     if !is_issued {
         line.fault("invoice", "must be an issued invoice");
@@ -117,17 +149,25 @@ fn build(line: &mut Line<Draft>, whole: &Whole, bank_payments: &HashMap<String, 
         let kind = line.draft.kind;
         whole.adjustments.iter().find(|own| own.kind == kind && own.reference == reference).cloned()
     };
-    let (old, reversed) = (of_kind(&line.draft.reference), line.draft.reverses.as_deref().map(of_kind));
+    let (old, reversed) =
+        (of_kind(&line.draft.reference), line.draft.reverses.as_deref().map(of_kind));
     if let Some(reversed) = &reversed {
         match reversed {
-            None => line.fault("reverses", "is the reference of no adjustment before it of this invoice and kind"),
+            None => line.fault(
+                "reverses",
+                "is the reference of no adjustment before it of this invoice and kind",
+            ),
             Some(reversed) if reversed.amount != -line.draft.amount => {
-                line.fault("amount", format!("must be {}, all of what it reverses", -reversed.amount));
+                line.fault(
+                    "amount",
+                    format!("must be {}, all of what it reverses", -reversed.amount),
+                );
             }
             Some(_) => {}
         }
     }
-    let bank_payment = line.draft.bank_payment.as_ref().map(|reference| bank_payments.get(reference));
+    let bank_payment =
+        line.draft.bank_payment.as_ref().map(|reference| bank_payments.get(reference));
     if let Some(None) = bank_payment {
         line.fault("bank_payment", "is the reference of no bank payment");
     }
@@ -151,14 +191,22 @@ fn build(line: &mut Line<Draft>, whole: &Whole, bank_payments: &HashMap<String, 
 }
 
 /// Writes into the invoices what their new adjustments make of them.
-async fn settle(import: &mut Import<'_>, before: &HashMap<InvoiceId, Whole>, after: BTreeMap<InvoiceId, Whole>) -> Result<()> {
-    let is_changed = |id: &InvoiceId, whole: &Whole| before.get(id).is_some_and(|old| old.adjustments.len() != whole.adjustments.len());
-    let after: BTreeMap<_, _> = after.into_iter().filter(|(id, whole)| is_changed(id, whole)).collect();
+async fn settle(
+    import: &mut Import<'_>,
+    before: &HashMap<InvoiceId, Whole>,
+    after: BTreeMap<InvoiceId, Whole>,
+) -> Result<()> {
+    let is_changed = |id: &InvoiceId, whole: &Whole| {
+        before.get(id).is_some_and(|old| old.adjustments.len() != whole.adjustments.len())
+    };
+    let after: BTreeMap<_, _> =
+        after.into_iter().filter(|(id, whole)| is_changed(id, whole)).collect();
     if after.is_empty() || !import.is_good() {
         return Ok(());
     }
     let credits = credits_of(import.tx(), after.keys().copied().collect()).await?;
-    let (touched, mut rows): (BTreeSet<InvoiceId>, _) = (after.keys().copied().collect(), Vec::new());
+    let (touched, mut rows): (BTreeSet<InvoiceId>, _) =
+        (after.keys().copied().collect(), Vec::new());
     for (id, mut whole) in after {
         whole.settle(credits.get(&id).map(Vec::as_slice).unwrap_or_default());
         let Some(old) = before.get(&id).filter(|old| old.row != whole.row) else { continue };
@@ -176,13 +224,20 @@ pub(super) async fn references(
     export: &Export<'_>,
     adjustments: impl IntoIterator<Item = &Model>,
 ) -> Result<HashMap<BankPaymentId, String>> {
-    let told = adjustments.into_iter().filter_map(|adjustment| adjustment.bank_payment_id).collect();
+    let told =
+        adjustments.into_iter().filter_map(|adjustment| adjustment.bank_payment_id).collect();
     bank_payments::references(&export.tx, told).await
 }
 
 /// Writes the adjustments of an invoice.
-pub(super) fn write(sheet: &mut Sheet, invoice: &str, adjustments: &[Model], bank_payments: &HashMap<BankPaymentId, String>) -> Result<()> {
-    let references: HashMap<AdjustmentId, &str> = adjustments.iter().map(|own| (own.id, own.reference.as_str())).collect();
+pub(super) fn write(
+    sheet: &mut Sheet,
+    invoice: &str,
+    adjustments: &[Model],
+    bank_payments: &HashMap<BankPaymentId, String>,
+) -> Result<()> {
+    let references: HashMap<AdjustmentId, &str> =
+        adjustments.iter().map(|own| (own.id, own.reference.as_str())).collect();
     adjustments.iter().try_for_each(|own| {
         sheet.write([
             invoice.to_owned(),

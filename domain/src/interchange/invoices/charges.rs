@@ -1,4 +1,5 @@
-//! fee_charges.csv: which lines invoice a year's fee, as runs recorded it, so that another register does not invoice it again.
+//! fee_charges.csv: which lines invoice a year's fee, as runs recorded it, so that another register
+//! does not invoice it again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -68,17 +69,30 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
-    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted.clone()).await?;
+    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
+        import,
+        "invoice",
+        File::Invoices,
+        wanted.clone(),
+    )
+    .await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
-    let documents = key_resolution::by_ids::<invoice::Model>(import.tx(), ids.iter().map(|id| id.0).collect()).await?;
+    let documents =
+        key_resolution::by_ids::<invoice::Model>(import.tx(), ids.iter().map(|id| id.0).collect())
+            .await?;
     let charged = lines_of(import.tx(), ids).await?;
     let existing: HashMap<InvoiceLineId, Model> =
-        of_lines(import.tx(), charged.values().map(|line| line.id).collect()).await?.into_iter().map(|row| (row.line_id, row)).collect();
+        of_lines(import.tx(), charged.values().map(|line| line.id).collect())
+            .await?
+            .into_iter()
+            .map(|row| (row.line_id, row))
+            .collect();
     let mut taken = rounds(import.tx(), charged.values(), documents.values()).await?;
     let mut batch = Batch::default();
     for mut line in lines {
         let key = line.draft.invoice.clone();
-        let document = invoices.find(&mut line, "invoice", Some(&key)).and_then(|id| documents.get(&id.0));
+        let document =
+            invoices.find(&mut line, "invoice", Some(&key)).and_then(|id| documents.get(&id.0));
         let own = document.and_then(|document| charged.get(&(document.id, line.draft.line)));
         let row = document.and_then(|document| build(&mut line, document, own));
         let before = row.as_ref().and_then(|row| existing.get(&row.line_id));
@@ -86,10 +100,14 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             (Some(row), Some(before)) if row != before => {
                 line.fault("", "differs from the fee that the line invoices, which never changes")
             }
-            (Some(row), None) if !taken.insert(round_of(row)) => line.fault("round", "is that of another line of the same fee"),
+            (Some(row), None) if !taken.insert(round_of(row)) => {
+                line.fault("round", "is that of another line of the same fee")
+            }
             _ => {}
         }
-        let (Some(_), Some(row), Some(document)) = (import.accept(File::FeeCharges, |_| String::new(), line), row, document) else {
+        let (Some(_), Some(row), Some(document)) =
+            (import.accept(File::FeeCharges, |_| String::new(), line), row, document)
+        else {
             continue;
         };
         let recorded = |row: &Model| FeeCharge { row: row.clone(), invoice_id: document.id };
@@ -99,8 +117,13 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// Returns the row of a line; `None`, with its errors, when the invoice's line can't invoice the fee.
-fn build(line: &mut Line<Draft>, document: &invoice::Model, own: Option<&invoice_line::Model>) -> Option<Model> {
+/// Returns the row of a line; `None`, with its errors, when the invoice's line can't invoice the
+/// fee.
+fn build(
+    line: &mut Line<Draft>,
+    document: &invoice::Model,
+    own: Option<&invoice_line::Model>,
+) -> Option<Model> {
     if document.kind != InvoiceKind::Invoice || document.issued_on.is_none() {
         line.fault("invoice", "must be an issued invoice");
         return None;
@@ -111,9 +134,14 @@ fn build(line: &mut Line<Draft>, document: &invoice::Model, own: Option<&invoice
     };
     let Draft { kind, year, round, .. } = line.draft;
     let is_special = kind == ChargeKind::SpecialFee;
-    let (agreement_id, member_id) = if is_special { (own.agreement_id, None) } else { (None, document.member_id) };
+    let (agreement_id, member_id) =
+        if is_special { (own.agreement_id, None) } else { (None, document.member_id) };
     if agreement_id.is_none() && member_id.is_none() {
-        let whose = if is_special { "line's agreement, which it does not name" } else { "buyer's, which is no member" };
+        let whose = if is_special {
+            "line's agreement, which it does not name"
+        } else {
+            "buyer's, which is no member"
+        };
         line.fault("kind", format!("is a fee of the {whose}"));
         return None;
     }
@@ -121,11 +149,15 @@ fn build(line: &mut Line<Draft>, document: &invoice::Model, own: Option<&invoice
 }
 
 /// Loads the lines of these invoices, by invoice and position.
-async fn lines_of(tx: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<HashMap<(InvoiceId, i32), invoice_line::Model>> {
+async fn lines_of(
+    tx: &impl ConnectionTrait,
+    invoices: BTreeSet<InvoiceId>,
+) -> Result<HashMap<(InvoiceId, i32), invoice_line::Model>> {
     use invoice_line::Column as C;
     let columns = [C::Id, C::InvoiceId, C::Position, C::AgreementId];
     let theirs = among(tx.get_database_backend(), Expr::col(C::InvoiceId), invoices);
-    let select = Query::select().columns(columns).from(invoice_line::Entity).and_where(theirs).take();
+    let select =
+        Query::select().columns(columns).from(invoice_line::Entity).and_where(theirs).take();
     let found: Vec<invoice_line::Model> = rows(tx, &select, &columns).await?;
     Ok(found.into_iter().map(|line| ((line.invoice_id, line.position), line)).collect())
 }
@@ -144,11 +176,9 @@ async fn rounds<'a>(
     let backend = tx.get_database_backend();
     let agreements: BTreeSet<AgreementId> = lines.filter_map(|line| line.agreement_id).collect();
     let members: BTreeSet<MemberId> = documents.filter_map(|row| row.member_id).collect();
-    let theirs = Condition::any().add(among(backend, Expr::col(Column::AgreementId), agreements)).add(among(
-        backend,
-        Expr::col(Column::MemberId),
-        members,
-    ));
+    let theirs = Condition::any()
+        .add(among(backend, Expr::col(Column::AgreementId), agreements))
+        .add(among(backend, Expr::col(Column::MemberId), members));
     let found = Entity::find().filter(theirs).all(tx).await?;
     Ok(found.iter().map(round_of).collect())
 }
@@ -163,7 +193,18 @@ pub(super) async fn by_line<'a>(
 }
 
 /// Writes the charge of a line, if a run recorded one.
-pub(super) fn write(sheet: &mut Sheet, invoice: &str, line: &invoice_line::Model, charges: &HashMap<InvoiceLineId, Model>) -> Result<()> {
+pub(super) fn write(
+    sheet: &mut Sheet,
+    invoice: &str,
+    line: &invoice_line::Model,
+    charges: &HashMap<InvoiceLineId, Model>,
+) -> Result<()> {
     let Some(row) = charges.get(&line.id) else { return Ok(()) };
-    sheet.write([invoice.to_owned(), line.position.to_string(), row.kind.to_string(), row.year.to_string(), row.round.to_string()])
+    sheet.write([
+        invoice.to_owned(),
+        line.position.to_string(),
+        row.kind.to_string(),
+        row.year.to_string(),
+        row.round.to_string(),
+    ])
 }

@@ -1,4 +1,5 @@
-//! Credit notes: what they credit, that it is never more than there was, and what it makes of the invoice.
+//! Credit notes: what they credit, that it is never more than there was, and what it makes of the
+//! invoice.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -52,11 +53,22 @@ pub(super) struct Credits {
 }
 
 /// Loads them: `existing` are the chunk's own invoices.
-pub(super) async fn load(import: &Import<'_>, incoming: &[Incoming], existing: &HashMap<String, Whole>) -> Result<Credits> {
-    let heads = || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
+pub(super) async fn load(
+    import: &Import<'_>,
+    incoming: &[Incoming],
+    existing: &HashMap<String, Whole>,
+) -> Result<Credits> {
+    let heads =
+        || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
     let mut keys = key_resolution::given(heads().map(|head| head.credits.as_deref()));
     keys.extend(heads().filter_map(|head| head.corrects.clone().flatten()));
-    let references = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, keys.clone()).await?;
+    let references = key_resolution::references::<invoice::Model, InvoiceId>(
+        import,
+        "invoice",
+        File::Invoices,
+        keys.clone(),
+    )
+    .await?;
     let credited = keys.iter().filter_map(|key| references.get(key));
     let credited = credited.chain(existing.values().filter_map(|whole| whole.row.credits_id));
     let credited: HashMap<InvoiceId, invoice::Model> =
@@ -65,16 +77,32 @@ pub(super) async fn load(import: &Import<'_>, incoming: &[Incoming], existing: &
             .into_values()
             .map(|row| (row.id, row))
             .collect();
-    let own = existing.values().filter(|whole| whole.row.kind == InvoiceKind::Invoice).map(|whole| whole.row.id).collect();
+    let own = existing
+        .values()
+        .filter(|whole| whole.row.kind == InvoiceKind::Invoice)
+        .map(|whole| whole.row.id)
+        .collect();
     let left = credited.values().map(|row| (row.id, row.total - row.credited)).collect();
-    let names_lines = incoming.iter().flat_map(|incoming| &incoming.lines).any(|(_, line)| line.credits_line.is_some());
-    let named = if names_lines { credited.keys().map(|id| id.0).collect() } else { BTreeSet::new() };
+    let names_lines = incoming
+        .iter()
+        .flat_map(|incoming| &incoming.lines)
+        .any(|(_, line)| line.credits_line.is_some());
+    let named =
+        if names_lines { credited.keys().map(|id| id.0).collect() } else { BTreeSet::new() };
     let lines = positions(import.tx(), invoice_line::Column::InvoiceId, named).await?;
     let lines = lines.into_iter().map(|line| ((line.invoice_id, line.position), line)).collect();
-    Ok(Credits { references, credited, lines, left, of: credits_of(import.tx(), own).await?, new: Vec::new() })
+    Ok(Credits {
+        references,
+        credited,
+        lines,
+        left,
+        of: credits_of(import.tx(), own).await?,
+        new: Vec::new(),
+    })
 }
 
-/// Where these lines stand, found by their ids or those of their invoices: no more of them than says that.
+/// Where these lines stand, found by their ids or those of their invoices: no more of them than
+/// says that.
 pub(super) async fn positions(
     tx: &impl ConnectionTrait,
     by: invoice_line::Column,
@@ -86,24 +114,47 @@ pub(super) async fn positions(
     }
     let columns = [Id, InvoiceId, Position, VatRate];
     let theirs = among(tx.get_database_backend(), Expr::col(by), ids);
-    rows(tx, &Query::select().columns(columns).from(invoice_line::Entity).and_where(theirs).take(), &columns).await
+    rows(
+        tx,
+        &Query::select().columns(columns).from(invoice_line::Entity).and_where(theirs).take(),
+        &columns,
+    )
+    .await
 }
 
 impl Credits {
     /// The invoice that the key in a column stands for: which is credited, or corrected.
-    pub fn find(&self, line: &mut Line<Head>, column: &str, key: Option<&str>) -> Option<InvoiceId> {
+    pub fn find(
+        &self,
+        line: &mut Line<Head>,
+        column: &str,
+        key: Option<&str>,
+    ) -> Option<InvoiceId> {
         self.references.find(line, column, key)
     }
 
-    /// The invoice that one corrects upwards, if it may: it must be issued, to the same buyer, and the correction say why.
-    pub fn corrected(&self, line: &mut Line<Head>, key: Option<&str>, document: &invoice::Model) -> Option<InvoiceId> {
+    /// The invoice that one corrects upwards, if it may: it must be issued, to the same buyer, and
+    /// the correction say why.
+    pub fn corrected(
+        &self,
+        line: &mut Line<Head>,
+        key: Option<&str>,
+        document: &invoice::Model,
+    ) -> Option<InvoiceId> {
         let id = self.references.find(line, "corrects", key)?;
         let corrected = self.credited.get(&id)?;
-        let is_fit = corrected.kind == InvoiceKind::Invoice && corrected.issued_on.is_some() && corrected.id != document.id;
+        let is_fit = corrected.kind == InvoiceKind::Invoice
+            && corrected.issued_on.is_some()
+            && corrected.id != document.id;
         line.faults.expect(is_fit, "corrects", "must be an issued invoice");
-        let is_theirs = (corrected.member_id, corrected.organisation_id) == (document.member_id, document.organisation_id);
+        let is_theirs = (corrected.member_id, corrected.organisation_id)
+            == (document.member_id, document.organisation_id);
         line.faults.expect(is_theirs, "buyer", "must be that of the invoice that it corrects");
-        line.faults.expect(document.reason.is_some(), "reason", "is needed: what is corrected, and why");
+        line.faults.expect(
+            document.reason.is_some(),
+            "reason",
+            "is needed: what is corrected, and why",
+        );
         Some(id)
     }
 
@@ -113,11 +164,20 @@ impl Credits {
     }
 
     /// The line that a line of the document credits, which must be of its own rate.
-    pub fn line(&self, incoming: &mut Incoming, place: usize, document: &invoice::Model) -> Option<InvoiceLineId> {
+    pub fn line(
+        &self,
+        incoming: &mut Incoming,
+        place: usize,
+        document: &invoice::Model,
+    ) -> Option<InvoiceLineId> {
         let (_, line) = incoming.lines.get(place)?;
         let (position, vat_rate) = (line.credits_line?, line.vat_rate);
         if document.kind != InvoiceKind::CreditNote {
-            incoming.fault_line(place, "credits_line", "must be empty but for a line of a credit note");
+            incoming.fault_line(
+                place,
+                "credits_line",
+                "must be empty but for a line of a credit note",
+            );
             return None;
         }
         // An invoice that can't be found is told already.
@@ -125,21 +185,34 @@ impl Credits {
         match self.lines.get(&(credited.id, position)) {
             None => {
                 let number = number_of(credited.number.as_deref().unwrap_or_default());
-                incoming.fault_line(place, "credits_line", format!("is no line of {number}, which has no line {position}"));
+                incoming.fault_line(
+                    place,
+                    "credits_line",
+                    format!("is no line of {number}, which has no line {position}"),
+                );
                 None
             }
             Some(own) if own.vat_rate != vat_rate => {
-                incoming.fault_line(place, "vat_rate", format!("must be {}, that of the line that it credits", own.vat_rate));
+                incoming.fault_line(
+                    place,
+                    "vat_rate",
+                    format!("must be {}, that of the line that it credits", own.vat_rate),
+                );
                 None
             }
             Some(own) => Some(own.id),
         }
     }
 
-    /// Checks a credit note against its invoice, and takes what it credits from what is left of that.
+    /// Checks a credit note against its invoice, and takes what it credits from what is left of
+    /// that.
     pub fn take(&mut self, incoming: &mut Incoming, before: Option<&Whole>, after: &Whole) {
         let is_old = before.is_some_and(|before| before.row.issued_on.is_some());
-        let (note, Some(credited)) = (&after.row, after.row.credits_id.and_then(|id| self.credited.get(&id))) else { return };
+        let (note, Some(credited)) =
+            (&after.row, after.row.credits_id.and_then(|id| self.credited.get(&id)))
+        else {
+            return;
+        };
         if is_old {
             return;
         }
@@ -147,13 +220,17 @@ impl Credits {
             incoming.fault("credits", "must be an invoice, not a credit note");
             return;
         }
-        if (credited.member_id, credited.organisation_id) != (note.member_id, note.organisation_id) {
+        if (credited.member_id, credited.organisation_id) != (note.member_id, note.organisation_id)
+        {
             incoming.fault("buyer", "must be that of the invoice that it credits");
         }
         let Some(issued_on) = note.issued_on else { return };
         match credited.issued_on {
             None => incoming.fault("credits", "must be an issued invoice, not a draft"),
-            Some(day) if issued_on < day => incoming.fault("issued_on", format!("must not be before {day}, when the invoice was issued")),
+            Some(day) if issued_on < day => incoming.fault(
+                "issued_on",
+                format!("must not be before {day}, when the invoice was issued"),
+            ),
             Some(_) => {}
         }
         let left = self.left.entry(credited.id).or_default();
@@ -161,7 +238,14 @@ impl Credits {
             incoming.fault("", "must credit more than zero");
         } else if note.total > *left {
             let number = credited.number.as_deref().unwrap_or_default();
-            incoming.fault("credits", format!("has {left} left of {} to credit, and this credits {}", number_of(number), note.total));
+            incoming.fault(
+                "credits",
+                format!(
+                    "has {left} left of {} to credit, and this credits {}",
+                    number_of(number),
+                    note.total
+                ),
+            );
         } else if incoming.is_good() {
             *left = *left - note.total;
             let line = incoming.head.as_ref().map_or(0, |head| head.number);
@@ -169,7 +253,8 @@ impl Credits {
         }
     }
 
-    /// Writes into the invoices what their new credit notes make of them, and answers which these are.
+    /// Writes into the invoices what their new credit notes make of them, and answers which these
+    /// are.
     pub async fn settle(self, import: &mut Import<'_>) -> Result<BTreeSet<InvoiceId>> {
         if self.new.is_empty() {
             return Ok(BTreeSet::new());
@@ -177,8 +262,13 @@ impl Credits {
         let touched: BTreeSet<InvoiceId> = self.new.iter().map(|new| new.credited).collect();
         staging::note_credits(import.tx(), self.new).await?;
         let notes = credits_of(import.tx(), touched.clone()).await?;
-        let mut parts: BTreeMap<_, _> = parts_of(import.tx(), touched.clone()).await?.into_iter().collect();
-        let rows = key_resolution::by_ids::<invoice::Model>(import.tx(), touched.iter().map(|id| id.0).collect()).await?;
+        let mut parts: BTreeMap<_, _> =
+            parts_of(import.tx(), touched.clone()).await?.into_iter().collect();
+        let rows = key_resolution::by_ids::<invoice::Model>(
+            import.tx(),
+            touched.iter().map(|id| id.0).collect(),
+        )
+        .await?;
         let mut changed = Vec::new();
         for &id in &touched {
             let Some(row) = rows.get(&id.0).cloned() else { continue };
@@ -196,8 +286,8 @@ impl Credits {
     }
 }
 
-/// Looks at the new credit notes when all of them are there: what one takes depends on what those with lower numbers, wherever they stand
-/// in the file, have left.
+/// Looks at the new credit notes when all of them are there: what one takes depends on what those
+/// with lower numbers, wherever they stand in the file, have left.
 pub(super) async fn check(import: &mut Import<'_>) -> Result<()> {
     let mut last = InvoiceId::default();
     // A note that is missing since its row is bad would make others look so.
@@ -210,9 +300,15 @@ pub(super) async fn check(import: &mut Import<'_>) -> Result<()> {
         for new in &new {
             credited_of.entry(new.credited).or_insert(new.line);
         }
-        for breach in credit::breaches_of(import.tx(), credited_of.keys().copied().collect()).await? {
+        for breach in
+            credit::breaches_of(import.tx(), credited_of.keys().copied().collect()).await?
+        {
             // One that was there before may be wrong now by a new one with a lower number.
-            let line = lines.get(&breach.note).or_else(|| credited_of.get(&breach.credited)).copied().unwrap_or_default();
+            let line = lines
+                .get(&breach.note)
+                .or_else(|| credited_of.get(&breach.credited))
+                .copied()
+                .unwrap_or_default();
             import.reject(BadRow::new(File::Invoices, line, "", breach.words));
         }
     }

@@ -1,4 +1,5 @@
-//! invoice_documents.csv: what issued invoices say as documents, and their files, kept byte for byte. The bytes are files beside it.
+//! invoice_documents.csv: what issued invoices say as documents, and their files, kept byte for
+//! byte. The bytes are files beside it.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -28,7 +29,8 @@ use crate::{
     invoices::{documents, integrity::documents},
 };
 
-/// Rows that are read together, and invoices that are written together: each brings its files along.
+/// Rows that are read together, and invoices that are written together: each brings its files
+/// along.
 const CHUNK: usize = 20;
 /// The longest file, in MiB.
 const LONGEST: u64 = 32;
@@ -83,16 +85,21 @@ struct Draft {
 }
 
 fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
-    let (invoice, document, digest) = (cells.key("invoice"), cells.value("format"), cells.digest("sha256"));
+    let (invoice, document, digest) =
+        (cells.key("invoice"), cells.value("format"), cells.digest("sha256"));
     let name = cells.text("file", LINE);
-    let bytes = if name.is_empty() { Ok(Vec::new()) } else { attachments::read(folder, &name, LONGEST) };
+    let bytes =
+        if name.is_empty() { Ok(Vec::new()) } else { attachments::read(folder, &name, LONGEST) };
     let bytes = cells.faults.take("file", bytes);
     let draft = Draft { invoice, document, sha256: digest, bytes };
-    cells.check(|faults| faults.expect(sha256(&draft.bytes) == draft.sha256, "sha256", "is not that of the file"));
+    cells.check(|faults| {
+        faults.expect(sha256(&draft.bytes) == draft.sha256, "sha256", "is not that of the file")
+    });
     Some(draft)
 }
 
-/// Reads invoice_documents.csv: a document is known by its invoice and format. One that is kept never changes.
+/// Reads invoice_documents.csv: a document is known by its invoice and format. One that is kept
+/// never changes.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::InvoiceDocuments)? else { return Ok(()) };
     let folder = import.folder;
@@ -111,9 +118,17 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
-    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted.clone()).await?;
+    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
+        import,
+        "invoice",
+        File::Invoices,
+        wanted.clone(),
+    )
+    .await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
-    let rows = key_resolution::by_ids::<invoice::Model>(import.tx(), ids.iter().map(|id| id.0).collect()).await?;
+    let rows =
+        key_resolution::by_ids::<invoice::Model>(import.tx(), ids.iter().map(|id| id.0).collect())
+            .await?;
     let digests = digests(import.tx(), ids).await?;
     let (mut contents, mut files) = (Vec::new(), Vec::new());
     for mut line in lines {
@@ -123,20 +138,38 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         if let Some(row) = row {
             check(&mut line, row, before);
         }
-        let (Some(draft), Some(row)) = (import.accept(File::InvoiceDocuments, |_| String::new(), line), row) else { continue };
+        let (Some(draft), Some(row)) =
+            (import.accept(File::InvoiceDocuments, |_| String::new(), line), row)
+        else {
+            continue;
+        };
         if before.is_some() {
             import.count(File::InvoiceDocuments, Fate::Unchanged);
             continue;
         }
         let format = if let Document::File(format) = draft.document { Some(format) } else { None };
-        documents::record(&mut import.change, row.id, row.number.as_deref(), format, &draft.sha256)?;
+        documents::record(
+            &mut import.change,
+            row.id,
+            row.number.as_deref(),
+            format,
+            &draft.sha256,
+        )?;
         import.count(File::InvoiceDocuments, Fate::Added);
         match draft.document {
             Document::Content => {
-                contents.push(invoice_content::Model { invoice_id: row.id, content: String::from_utf8_lossy(&draft.bytes).into_owned() });
+                contents.push(invoice_content::Model {
+                    invoice_id: row.id,
+                    content: String::from_utf8_lossy(&draft.bytes).into_owned(),
+                });
             }
             Document::File(format) => {
-                files.push(invoice_file::Model { invoice_id: row.id, format, sha256: draft.sha256, bytes: draft.bytes });
+                files.push(invoice_file::Model {
+                    invoice_id: row.id,
+                    format,
+                    sha256: draft.sha256,
+                    bytes: draft.bytes,
+                });
             }
         }
     }
@@ -145,7 +178,8 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// Notes why a document can't be one of the invoice, of which perhaps one with the SHA-256 `before` is kept.
+/// Notes why a document can't be one of the invoice, of which perhaps one with the SHA-256 `before`
+/// is kept.
 fn check(line: &mut Line<Draft>, row: &invoice::Model, before: Option<&String>) {
     if row.issued_on.is_none() {
         line.fault("invoice", "is a draft, which has no documents");
@@ -163,42 +197,71 @@ fn check(line: &mut Line<Draft>, row: &invoice::Model, before: Option<&String>) 
 }
 
 /// The SHA-256 of each document that is kept of these invoices, by its format's word.
-async fn digests(tx: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<HashMap<(InvoiceId, String), String>> {
+async fn digests(
+    tx: &impl ConnectionTrait,
+    ids: BTreeSet<InvoiceId>,
+) -> Result<HashMap<(InvoiceId, String), String>> {
     use invoice_file::Column::{Format, InvoiceId as Id, Sha256};
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
     let theirs = among(tx.get_database_backend(), Expr::col(Id), ids.iter().copied());
-    let select = Query::select().columns([Id, Format, Sha256]).from(invoice_file::Entity).and_where(theirs).take();
+    let select = Query::select()
+        .columns([Id, Format, Sha256])
+        .from(invoice_file::Entity)
+        .and_where(theirs)
+        .take();
     let mut found = HashMap::new();
     for row in tx.query_all(&select).await? {
-        found.insert((row.try_get_by_index(0)?, row.try_get_by_index::<FileFormat>(1)?.to_string()), row.try_get_by_index(2)?);
+        found.insert(
+            (row.try_get_by_index(0)?, row.try_get_by_index::<FileFormat>(1)?.to_string()),
+            row.try_get_by_index(2)?,
+        );
     }
     for content in contents(tx, ids).await? {
-        found.insert((content.invoice_id, Document::Content.to_string()), sha256(content.content.as_bytes()));
+        found.insert(
+            (content.invoice_id, Document::Content.to_string()),
+            sha256(content.content.as_bytes()),
+        );
     }
     Ok(found)
 }
 
-async fn contents(tx: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<Vec<invoice_content::Model>> {
-    let theirs = among(tx.get_database_backend(), Expr::col(invoice_content::Column::InvoiceId), ids);
+async fn contents(
+    tx: &impl ConnectionTrait,
+    ids: BTreeSet<InvoiceId>,
+) -> Result<Vec<invoice_content::Model>> {
+    let theirs =
+        among(tx.get_database_backend(), Expr::col(invoice_content::Column::InvoiceId), ids);
     Ok(invoice_content::Entity::find().filter(theirs).all(tx).await?)
 }
 
 /// Writes the documents of these invoices, with their files named after their SHA-256.
-pub(super) async fn write(export: &Export<'_>, sheet: &mut Sheet, invoices: &[invoice::Model]) -> Result<()> {
+pub(super) async fn write(
+    export: &Export<'_>,
+    sheet: &mut Sheet,
+    invoices: &[invoice::Model],
+) -> Result<()> {
     use invoice_file::Column::{Format, InvoiceId as Id};
     for invoices in invoices.chunks(CHUNK) {
         let ids: BTreeSet<InvoiceId> = invoices.iter().map(|row| row.id).collect();
         let contents = contents(&export.tx, ids.clone()).await?;
         let theirs = among(export.tx.get_database_backend(), Expr::col(Id), ids);
-        let files = invoice_file::Entity::find().filter(theirs).order_by_asc(Format).all(&export.tx).await?;
+        let files = invoice_file::Entity::find()
+            .filter(theirs)
+            .order_by_asc(Format)
+            .all(&export.tx)
+            .await?;
         for row in invoices {
             let key = row.key();
             let content = contents.iter().filter(|content| content.invoice_id == row.id);
-            let content = content.map(|content| (Document::Content, sha256(content.content.as_bytes()), content.content.as_bytes()));
+            let content = content.map(|content| {
+                (Document::Content, sha256(content.content.as_bytes()), content.content.as_bytes())
+            });
             let files = files.iter().filter(|file| file.invoice_id == row.id);
-            let files = files.map(|file| (Document::File(file.format), file.sha256.clone(), file.bytes.as_slice()));
+            let files = files.map(|file| {
+                (Document::File(file.format), file.sha256.clone(), file.bytes.as_slice())
+            });
             for (document, sha256, bytes) in content.chain(files) {
                 let file = format!("{FOLDER}/{sha256}.{}", document.ending());
                 export.write_file(&file, bytes)?;

@@ -58,7 +58,8 @@ pub(super) struct LineDraft {
     pub vat_rate: VatRate,
     /// Null: nobody says.
     pub account: Option<String>,
-    /// Position of the line that it credits, in the invoice that its credit note credits; null: nobody says.
+    /// Position of the line that it credits, in the invoice that its credit note credits; null:
+    /// nobody says.
     pub credits_line: Option<i32>,
     /// Its share of the document's VAT; null: nobody says, and it is reckoned.
     pub vat: Option<Money>,
@@ -98,17 +99,32 @@ pub(super) struct Incoming {
     pub payments: Vec<(u64, PaymentDraft)>,
     /// What is bad about its lines and payments.
     pub bad: Vec<BadRow>,
-    /// Whether a row of invoice_lines.csv is missing here since it is bad: no sum can be made, and nothing be said of them as a whole.
+    /// Whether a row of invoice_lines.csv is missing here since it is bad: no sum can be made, and
+    /// nothing be said of them as a whole.
     pub lacks_lines: bool,
 }
 
 impl Incoming {
     pub fn of_head(head: Line<Head>) -> Self {
-        Self { key: head.draft.key.clone(), head: Some(head), lines: Vec::new(), payments: Vec::new(), bad: Vec::new(), lacks_lines: false }
+        Self {
+            key: head.draft.key.clone(),
+            head: Some(head),
+            lines: Vec::new(),
+            payments: Vec::new(),
+            bad: Vec::new(),
+            lacks_lines: false,
+        }
     }
 
     pub fn without_head(key: String) -> Self {
-        Self { key, head: None, lines: Vec::new(), payments: Vec::new(), bad: Vec::new(), lacks_lines: false }
+        Self {
+            key,
+            head: None,
+            lines: Vec::new(),
+            payments: Vec::new(),
+            bad: Vec::new(),
+            lacks_lines: false,
+        }
     }
 
     pub fn is_good(&self) -> bool {
@@ -122,7 +138,8 @@ impl Incoming {
         }
     }
 
-    /// Notes what is bad about the invoice itself: at its row of invoices.csv, or else at its first line or payment.
+    /// Notes what is bad about the invoice itself: at its row of invoices.csv, or else at its first
+    /// line or payment.
     pub fn fault(&mut self, column: &str, reason: impl Into<String>) {
         if let Some(head) = &mut self.head {
             head.fault(column, reason);
@@ -134,7 +151,8 @@ impl Incoming {
     }
 }
 
-/// Reads a row of invoices.csv; null when it is not of this kind. What is no kind at all is told among the invoices.
+/// Reads a row of invoices.csv; null when it is not of this kind. What is no kind at all is told
+/// among the invoices.
 pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
     let is_credit_note = cells.says("kind", InvoiceKind::CreditNote.word());
     if is_credit_note != (kind == InvoiceKind::CreditNote) {
@@ -149,13 +167,23 @@ pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
         due_on: cells.optional_day("due_on"),
         credits: cells.optional_key("credits"),
         ocr: cells.given("ocr").then(|| cells.optional_text("ocr", 25)),
-        rounding: cells.given("rounding").then(|| cells.optional_decimal("rounding").unwrap_or_default()),
+        rounding: cells
+            .given("rounding")
+            .then(|| cells.optional_decimal("rounding").unwrap_or_default()),
         corrects: cells.given("corrects").then(|| cells.optional_key("corrects")),
         reason: cells.given("reason").then(|| cells.optional_text("reason", TEXT)),
-        due_in_days: cells.given("due_in_days").then(|| cells.optional_whole("due_in_days", 0, DUE_IN_DAYS)),
-        order_reference: cells.given("order_reference").then(|| cells.optional_text("order_reference", LINE)),
-        our_reference: cells.given("our_reference").then(|| cells.optional_text("our_reference", LINE)),
-        buyer_reference: cells.given("buyer_reference").then(|| cells.optional_text("buyer_reference", LINE)),
+        due_in_days: cells
+            .given("due_in_days")
+            .then(|| cells.optional_whole("due_in_days", 0, DUE_IN_DAYS)),
+        order_reference: cells
+            .given("order_reference")
+            .then(|| cells.optional_text("order_reference", LINE)),
+        our_reference: cells
+            .given("our_reference")
+            .then(|| cells.optional_text("our_reference", LINE)),
+        buyer_reference: cells
+            .given("buyer_reference")
+            .then(|| cells.optional_text("buyer_reference", LINE)),
     };
     cells.check(|faults| check(&head, faults));
     Some(head)
@@ -164,21 +192,42 @@ pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
 fn check(head: &Head, faults: &mut Faults) {
     let is_issued = head.issued_on.is_some();
     let is_credit_note = head.kind == InvoiceKind::CreditNote;
-    faults.expect(is_issued == head.number.is_some(), "number", "must be given together with issued_on: a draft has neither");
+    faults.expect(
+        is_issued == head.number.is_some(),
+        "number",
+        "must be given together with issued_on: a draft has neither",
+    );
     if is_credit_note {
         faults.expect(head.credits.is_some(), "credits", "must name the invoice that it credits");
         faults.expect(head.due_on.is_none(), "due_on", "must be empty for a credit note");
-        faults.expect(head.corrects.iter().flatten().next().is_none(), "corrects", "must be empty for a credit note");
-        faults.expect(head.due_in_days.flatten().is_none(), "due_in_days", "must be empty for a credit note");
+        faults.expect(
+            head.corrects.iter().flatten().next().is_none(),
+            "corrects",
+            "must be empty for a credit note",
+        );
+        faults.expect(
+            head.due_in_days.flatten().is_none(),
+            "due_in_days",
+            "must be empty for a credit note",
+        );
     } else {
         faults.expect(head.credits.is_none(), "credits", "must be empty but for a credit note");
         faults.expect(is_issued || head.due_on.is_none(), "due_on", "must be empty for a draft");
-        faults.expect(!is_issued || head.due_on.is_some(), "due_on", "must not be empty for what is issued");
-        let in_order = head.due_on.zip(head.issued_on).is_none_or(|(due_on, issued_on)| due_on >= issued_on);
+        faults.expect(
+            !is_issued || head.due_on.is_some(),
+            "due_on",
+            "must not be empty for what is issued",
+        );
+        let in_order =
+            head.due_on.zip(head.issued_on).is_none_or(|(due_on, issued_on)| due_on >= issued_on);
         faults.expect(in_order, "due_on", "must not be before issued_on");
     }
     if let Some(Some(ocr)) = &head.ocr {
-        faults.expect(ocr.len() >= 2 && luhn_holds(ocr), "ocr", "is not an OCR reference: 2 to 25 digits, the last one their check digit");
+        faults.expect(
+            ocr.len() >= 2 && luhn_holds(ocr),
+            "ocr",
+            "is not an OCR reference: 2 to 25 digits, the last one their check digit",
+        );
     }
     let is_small = head.rounding.is_none_or(|rounding| rounding.0.abs() < 100);
     faults.expect(is_small, "rounding", "must be less than a krona");
@@ -186,12 +235,20 @@ fn check(head: &Head, faults: &mut Faults) {
 
 fn check_exemption(line: &LineDraft, faults: &mut Faults) {
     let (reason, code) = (line.exemption_reason.as_deref(), line.exemption_code.as_deref());
-    faults.expect(reason.is_none() || line.vat_rate == VatRate::Exempt, "exemption_reason", "must be empty but for EXEMPT");
+    faults.expect(
+        reason.is_none() || line.vat_rate == VatRate::Exempt,
+        "exemption_reason",
+        "must be empty but for EXEMPT",
+    );
     if let Some(problem) = reason.and_then(undisplayable) {
         faults.add("exemption_reason", problem);
     }
     let is_fit = code.is_none_or(|code| reason.is_some() && is_exemption_code(code));
-    faults.expect(is_fit, "exemption_code", "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I, with its reason");
+    faults.expect(
+        is_fit,
+        "exemption_code",
+        "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I, with its reason",
+    );
 }
 
 /// A row of invoice_lines.csv or payments.csv.
@@ -228,8 +285,16 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
         let line = &part.draft;
         let in_order = line.period_from.zip(line.period_to).is_none_or(|(from, to)| from <= to);
         faults.expect(in_order, "period_to", "must not be before period_from");
-        faults.expect(line.quantity.at(line.unit_price).is_some(), "unit_price", "times quantity is beyond 10000000000.00 kronor");
-        faults.expect(line.account.as_deref().is_none_or(is_account), "account", "must be four digits");
+        faults.expect(
+            line.quantity.at(line.unit_price).is_some(),
+            "unit_price",
+            "times quantity is beyond 10000000000.00 kronor",
+        );
+        faults.expect(
+            line.account.as_deref().is_none_or(is_account),
+            "account",
+            "must be four digits",
+        );
         check_exemption(line, faults);
     });
     Some(part)
@@ -258,8 +323,16 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
                 faults.expect(draft.reason.is_none(), "reason", "must be empty but for a reversal");
             }
             Some(_) => {
-                faults.expect(draft.amount < Money::ZERO, "amount", "must be below zero for a reversal: all of what it reverses");
-                faults.expect(draft.reason.is_some(), "reason", "must say why the payment was reversed");
+                faults.expect(
+                    draft.amount < Money::ZERO,
+                    "amount",
+                    "must be below zero for a reversal: all of what it reverses",
+                );
+                faults.expect(
+                    draft.reason.is_some(),
+                    "reason",
+                    "must say why the payment was reversed",
+                );
             }
         }
     });
@@ -270,14 +343,25 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
 pub(super) async fn put_lines_aside(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::InvoiceLines)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read_line)? {
-        let activities =
-            key_resolution::activities(import, key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref()))).await?;
-        let agreements = key_resolution::given(lines.iter().map(|line| line.draft.agreement.as_deref()));
-        let agreements = key_resolution::references::<agreement::Model, _>(import, "agreement", File::Agreements, agreements).await?;
+        let activities = key_resolution::activities(
+            import,
+            key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+        )
+        .await?;
+        let agreements =
+            key_resolution::given(lines.iter().map(|line| line.draft.agreement.as_deref()));
+        let agreements = key_resolution::references::<agreement::Model, _>(
+            import,
+            "agreement",
+            File::Agreements,
+            agreements,
+        )
+        .await?;
         for line in &mut lines {
             let (activity, agreement) = (line.draft.activity.take(), line.draft.agreement.take());
             line.draft.draft.activity_id = activities.find(line, "activity", activity.as_deref());
-            line.draft.draft.agreement_id = agreements.find(line, "agreement", agreement.as_deref());
+            line.draft.draft.agreement_id =
+                agreements.find(line, "agreement", agreement.as_deref());
         }
         put_aside(import, File::InvoiceLines, lines).await?;
     }
@@ -293,7 +377,11 @@ pub(super) async fn put_payments_aside(import: &mut Import<'_>) -> Result<()> {
     Ok(())
 }
 
-async fn put_aside<D: Serialize>(import: &mut Import<'_>, file: File, lines: Vec<Line<Part<D>>>) -> Result<()> {
+async fn put_aside<D: Serialize>(
+    import: &mut Import<'_>,
+    file: File,
+    lines: Vec<Line<Part<D>>>,
+) -> Result<()> {
     let mut rows = Vec::with_capacity(lines.len());
     for line in lines {
         let (number, key) = (line.number, line.draft.invoice.clone());

@@ -1,4 +1,5 @@
-//! Which of the bank's payments the payments that the file brings were made of, and what is matched of them thereby.
+//! Which of the bank's payments the payments that the file brings were made of, and what is matched
+//! of them thereby.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -52,27 +53,48 @@ pub(super) struct Part {
     pub amount: Money,
 }
 
-/// Loads those that the chunk's payments name, and those that `payments` of the register were made of.
-pub(super) async fn load(import: &Import<'_>, incoming: &[Incoming], payments: BTreeSet<PaymentId>) -> Result<Matches> {
+/// Loads those that the chunk's payments name, and those that `payments` of the register were made
+/// of.
+pub(super) async fn load(
+    import: &Import<'_>,
+    incoming: &[Incoming],
+    payments: BTreeSet<PaymentId>,
+) -> Result<Matches> {
     let tx = import.tx();
-    let named =
-        key_resolution::given(incoming.iter().flat_map(|incoming| &incoming.payments).map(|(_, draft)| draft.bank_payment.as_deref()));
-    let bad = if import.is_good() { HashSet::new() } else { staging::bad(tx, File::BankPayments, &named).await? };
-    let mut before: HashMap<BankPaymentId, Model> =
-        key_resolution::bank_payments(tx, &named).await?.into_values().map(|row| (row.id, row)).collect();
+    let named = key_resolution::given(
+        incoming
+            .iter()
+            .flat_map(|incoming| &incoming.payments)
+            .map(|(_, draft)| draft.bank_payment.as_deref()),
+    );
+    let bad = if import.is_good() {
+        HashSet::new()
+    } else {
+        staging::bad(tx, File::BankPayments, &named).await?
+    };
+    let mut before: HashMap<BankPaymentId, Model> = key_resolution::bank_payments(tx, &named)
+        .await?
+        .into_values()
+        .map(|row| (row.id, row))
+        .collect();
     let of = parts_of(tx, payments).await?;
-    let others: BTreeSet<BankPaymentId> = of.values().copied().filter(|id| !before.contains_key(id)).collect();
+    let others: BTreeSet<BankPaymentId> =
+        of.values().copied().filter(|id| !before.contains_key(id)).collect();
     before.extend(by_ids(tx, others).await?.into_iter().map(|row| (row.id, row)));
     let by_reference = before.values().map(|row| (row.bank_reference.clone(), row.id)).collect();
     Ok(Matches { after: before.clone(), before, by_reference, bad, of, new: Vec::new() })
 }
 
 /// The bank's payment that each of these payments was made of, as far as it was made of one.
-async fn parts_of(tx: &impl ConnectionTrait, payments: BTreeSet<PaymentId>) -> Result<HashMap<PaymentId, BankPaymentId>> {
+async fn parts_of(
+    tx: &impl ConnectionTrait,
+    payments: BTreeSet<PaymentId>,
+) -> Result<HashMap<PaymentId, BankPaymentId>> {
     if payments.is_empty() {
         return Ok(HashMap::new());
     }
-    let theirs = among(tx.get_database_backend(), Expr::col(bank_payment_part::Column::PaymentId), payments);
+    let theirs =
+        among(tx.get_database_backend(), Expr::col(bank_payment_part::Column::PaymentId), payments);
     let found = bank_payment_part::Entity::find().filter(theirs).all(tx).await?;
     Ok(found.into_iter().map(|part| (part.payment_id, part.bank_payment_id)).collect())
 }
@@ -83,16 +105,27 @@ async fn by_ids(tx: &impl ConnectionTrait, ids: BTreeSet<BankPaymentId>) -> Resu
     }
     let columns = Model::every_column();
     let theirs = among(tx.get_database_backend(), Expr::col(Column::Id), ids);
-    let select = Query::select().columns(columns.iter().copied()).from(::entity::bank_payment::Entity).and_where(theirs).take();
+    let select = Query::select()
+        .columns(columns.iter().copied())
+        .from(::entity::bank_payment::Entity)
+        .and_where(theirs)
+        .take();
     rows(tx, &select, &columns).await
 }
 
 /// The reference of the bank's payment that each of these payments was made of.
-pub(super) async fn references_of(tx: &impl ConnectionTrait, payments: BTreeSet<PaymentId>) -> Result<HashMap<PaymentId, String>> {
+pub(super) async fn references_of(
+    tx: &impl ConnectionTrait,
+    payments: BTreeSet<PaymentId>,
+) -> Result<HashMap<PaymentId, String>> {
     let of = parts_of(tx, payments).await?;
     let rows = by_ids(tx, of.values().copied().collect()).await?;
-    let references: HashMap<BankPaymentId, String> = rows.into_iter().map(|row| (row.id, row.bank_reference)).collect();
-    Ok(of.into_iter().filter_map(|(payment, id)| Some((payment, references.get(&id)?.clone()))).collect())
+    let references: HashMap<BankPaymentId, String> =
+        rows.into_iter().map(|row| (row.id, row.bank_reference)).collect();
+    Ok(of
+        .into_iter()
+        .filter_map(|(payment, id)| Some((payment, references.get(&id)?.clone())))
+        .collect())
 }
 
 impl Matches {
@@ -101,8 +134,9 @@ impl Matches {
         self.of.contains_key(&payment)
     }
 
-    /// The bank's payment that a payment of the file is to be matched with; null: none, or it is already. `made` are those of the same
-    /// invoice before it, since the reversal of one is given back to where that came from.
+    /// The bank's payment that a payment of the file is to be matched with; null: none, or it is
+    /// already. `made` are those of the same invoice before it, since the reversal of one is given
+    /// back to where that came from.
     ///
     /// # Errors
     /// The column that is bad, and why.
@@ -131,19 +165,28 @@ impl Matches {
             return if is_same {
                 Ok(None)
             } else {
-                Err((COLUMN, "is not the one that the payment was made of, which never changes".to_owned()))
+                Err((
+                    COLUMN,
+                    "is not the one that the payment was made of, which never changes".to_owned(),
+                ))
             };
         }
         if let Some(reversed) = payment.reverses_id {
             let own = of(reversed);
             let is_same = said.is_none() || said == own;
-            return if is_same { Ok(own) } else { Err((COLUMN, "must be that of the payment that it reverses".to_owned())) };
+            return if is_same {
+                Ok(own)
+            } else {
+                Err((COLUMN, "must be that of the payment that it reverses".to_owned()))
+            };
         }
-        // Its day may be another than the bank's: that of the invoice's issue, or the one that somebody recorded it with.
+        // Its day may be another than the bank's: that of the invoice's issue, or the one that
+        // somebody recorded it with.
         Ok(said)
     }
 
-    /// What these parts would match beyond what there is of a bank payment: the line of the first, and why.
+    /// What these parts would match beyond what there is of a bank payment: the line of the first,
+    /// and why.
     pub fn beyond(&self, parts: &[Part]) -> Vec<(u64, String)> {
         let mut sums: BTreeMap<BankPaymentId, (u64, Money)> = BTreeMap::new();
         for part in parts {
@@ -152,8 +195,10 @@ impl Matches {
         let is_beyond = |(id, (line, sum)): (BankPaymentId, (u64, Money))| {
             let row = self.after.get(&id)?;
             let matched = row.matched.0.checked_add(sum.0);
-            let holds = matched.is_some_and(|matched| matched == 0 || (1..=row.amount.0).contains(&matched));
-            (!holds).then(|| (line, format!("has {} left, and {sum} of it is matched here", left(row))))
+            let holds = matched
+                .is_some_and(|matched| matched == 0 || (1..=row.amount.0).contains(&matched));
+            (!holds)
+                .then(|| (line, format!("has {} left, and {sum} of it is matched here", left(row))))
         };
         sums.into_iter().filter_map(is_beyond).collect()
     }
@@ -164,7 +209,10 @@ impl Matches {
             if let Some(row) = self.after.get_mut(&part.bank_payment) {
                 row.matched += part.amount;
                 self.of.insert(part.payment, part.bank_payment);
-                self.new.push(bank_payment_part::Model { payment_id: part.payment, bank_payment_id: part.bank_payment });
+                self.new.push(bank_payment_part::Model {
+                    payment_id: part.payment,
+                    bank_payment_id: part.bank_payment,
+                });
             }
         }
     }
@@ -174,13 +222,16 @@ impl Matches {
         if self.new.is_empty() {
             return Ok(());
         }
-        let touched: BTreeSet<BankPaymentId> = self.new.iter().map(|part| part.bank_payment_id).collect();
+        let touched: BTreeSet<BankPaymentId> =
+            self.new.iter().map(|part| part.bank_payment_id).collect();
         for part in &self.new {
             import.change.record(None, Some(part))?;
         }
         insert(import.tx(), self.new).await?;
         let mut changed = Vec::new();
-        for (before, after) in touched.iter().filter_map(|id| self.before.get(id).zip(self.after.get(id))) {
+        for (before, after) in
+            touched.iter().filter_map(|id| self.before.get(id).zip(self.after.get(id)))
+        {
             // A reversal may have given back what its payment took.
             if before != after {
                 import.change.record(Some(before), Some(after))?;

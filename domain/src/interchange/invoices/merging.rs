@@ -1,4 +1,5 @@
-//! What the files say of an invoice, held against the register: what is new is written, and what was issued stays as it is.
+//! What the files say of an invoice, held against the register: what is new is written, and what
+//! was issued stays as it is.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -98,7 +99,11 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     // A draft that is issued gets its lines first: from then on they never change.
     insert(tx, writes.rows.added).await?;
     if !writes.removed_lines.is_empty() {
-        let theirs = among(tx.get_database_backend(), Expr::col(invoice_line::Column::Id), writes.removed_lines);
+        let theirs = among(
+            tx.get_database_backend(),
+            Expr::col(invoice_line::Column::Id),
+            writes.removed_lines,
+        );
         invoice_line::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
     writes.lines.write(tx).await?;
@@ -114,9 +119,12 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
 /// Loads what the chunk needs, in a handful of statements.
 async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
     let tx = import.tx();
-    let heads = || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
+    let heads =
+        || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
     let own = key_resolution::given(incoming.iter().map(|incoming| Some(incoming.key.as_str())));
-    let rows = key_resolution::existing::<invoice::Model>(tx, &own, &invoice::Model::every_column()).await?;
+    let rows =
+        key_resolution::existing::<invoice::Model>(tx, &own, &invoice::Model::every_column())
+            .await?;
     let mut parts = parts_of(tx, rows.values().map(|row| row.id).collect()).await?;
     let existing: HashMap<String, Whole> = rows
         .into_iter()
@@ -125,33 +133,58 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
             (key, Whole { row, lines, payments, adjustments })
         })
         .collect();
-    let shunned = if import.is_good() { HashSet::new() } else { staging::bad(tx, File::Invoices, &own).await? };
+    let shunned = if import.is_good() {
+        HashSet::new()
+    } else {
+        staging::bad(tx, File::Invoices, &own).await?
+    };
     let numbers: BTreeSet<&str> = heads().filter_map(|head| head.number.as_deref()).collect();
-    let ocrs = heads().flat_map(|head| [head.ocr.clone().flatten(), derived_ocr(head)]).flatten().collect();
+    let ocrs = heads()
+        .flat_map(|head| [head.ocr.clone().flatten(), derived_ocr(head)])
+        .flatten()
+        .collect();
     Ok(Known {
         shunned,
-        matches: matches::load(import, incoming, existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id).collect())
-            .await?,
-        parties: key_resolution::parties(import, key_resolution::given(heads().map(|head| Some(head.buyer.as_str())))).await?,
+        matches: matches::load(
+            import,
+            incoming,
+            existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id).collect(),
+        )
+        .await?,
+        parties: key_resolution::parties(
+            import,
+            key_resolution::given(heads().map(|head| Some(head.buyer.as_str()))),
+        )
+        .await?,
         credits: credits::load(import, incoming, &existing).await?,
         numbers: Claims::new(numbers_of(tx, numbers).await?),
-        ocrs: Claims::new(key_resolution::owners::<invoice::Model>(tx, invoice::Column::Ocr, &ocrs).await?),
+        ocrs: Claims::new(
+            key_resolution::owners::<invoice::Model>(tx, invoice::Column::Ocr, &ocrs).await?,
+        ),
         accounts: LineAccounts::load(tx, import.network).await?,
         existing,
     })
 }
 
 /// Which invoice has each of these numbers, each kind in a series of its own.
-async fn numbers_of(tx: &impl ConnectionTrait, numbers: BTreeSet<&str>) -> Result<HashMap<String, Uuid>> {
+async fn numbers_of(
+    tx: &impl ConnectionTrait,
+    numbers: BTreeSet<&str>,
+) -> Result<HashMap<String, Uuid>> {
     if numbers.is_empty() {
         return Ok(HashMap::new());
     }
-    // Numbers are found by their keys, which have an index that begins with them; a few more may share one.
+    // Numbers are found by their keys, which have an index that begins with them; a few more may
+    // share one.
     let keys: BTreeSet<String> = numbers.into_iter().map(swedish::number_key).collect();
     let select = Query::select()
         .columns([invoice::Column::Kind, invoice::Column::Number, invoice::Column::Id])
         .from(invoice::Entity)
-        .and_where(among_words(tx.get_database_backend(), Expr::col(invoice::Column::NumberKey), &keys))
+        .and_where(among_words(
+            tx.get_database_backend(),
+            Expr::col(invoice::Column::NumberKey),
+            &keys,
+        ))
         .take();
     let found = tx.query_all(&select).await?;
     let row = |row: &sea_orm::QueryResult| -> Result<_> {
@@ -175,7 +208,9 @@ fn refuse_orphans(import: &mut Import<'_>, incoming: &Incoming) {
     }
     let reason = format!("there is no invoice {}", incoming.key);
     let lines = incoming.lines.iter().map(|(line, _)| (File::InvoiceLines, *line));
-    for (file, line) in lines.chain(incoming.payments.iter().map(|(line, _)| (File::Payments, *line))) {
+    for (file, line) in
+        lines.chain(incoming.payments.iter().map(|(line, _)| (File::Payments, *line)))
+    {
         import.reject(BadRow::new(file, line, "invoice", reason.clone()));
     }
 }
@@ -195,9 +230,13 @@ fn reject(import: &mut Import<'_>, incoming: Incoming) {
 /// An issued invoice as it was: the files must say the same of it.
 fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
     let mut after = before.clone();
-    let never = format!("differs from {}, which is issued and never changes; credit it instead", before.name());
+    let never = format!(
+        "differs from {}, which is issued and never changes; credit it instead",
+        before.name()
+    );
     if let Some(mut line) = incoming.head.take() {
-        let (buyer, credited, corrected) = (line.draft.buyer.clone(), line.draft.credits.clone(), line.draft.corrects.clone());
+        let (buyer, credited, corrected) =
+            (line.draft.buyer.clone(), line.draft.credits.clone(), line.draft.corrects.clone());
         let party = Party::columns(known.parties.find(&mut line, "buyer", Some(&buyer)));
         let credits_id = known.credits.find(&mut line, "credits", credited.as_deref());
         let corrects_id = known.credits.find(&mut line, "corrects", corrected.flatten().as_deref());
@@ -215,9 +254,22 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
             ("corrects", head.corrects.is_some() && corrects_id != old.corrects_id),
             ("reason", head.reason.as_ref().is_some_and(|reason| *reason != old.reason)),
             ("due_in_days", head.due_in_days.is_some_and(|days| days != old.due_in_days)),
-            ("order_reference", head.order_reference.as_ref().is_some_and(|order| *order != old.order_reference)),
-            ("our_reference", head.our_reference.as_ref().is_some_and(|reference| *reference != old.our_reference)),
-            ("buyer_reference", head.buyer_reference.as_ref().is_some_and(|reference| *reference != old.buyer_reference)),
+            (
+                "order_reference",
+                head.order_reference.as_ref().is_some_and(|order| *order != old.order_reference),
+            ),
+            (
+                "our_reference",
+                head.our_reference
+                    .as_ref()
+                    .is_some_and(|reference| *reference != old.our_reference),
+            ),
+            (
+                "buyer_reference",
+                head.buyer_reference
+                    .as_ref()
+                    .is_some_and(|reference| *reference != old.buyer_reference),
+            ),
         ];
         if line.is_good() {
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
@@ -234,14 +286,21 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
         for place in 0..incoming.lines.len() {
             let credits_line = known.credits.line(incoming, place, &before.row);
             let (_, line) = &incoming.lines[place];
-            let is_same =
-                |old: &invoice_line::Model| is_same_line(line, old) && (line.credits_line.is_none() || credits_line == old.credits_line_id);
+            let is_same = |old: &invoice_line::Model| {
+                is_same_line(line, old)
+                    && (line.credits_line.is_none() || credits_line == old.credits_line_id)
+            };
             if !before.lines.get(place).is_some_and(is_same) {
                 incoming.fault_line(place, "", never.clone());
             }
         }
         if incoming.lines.len() < before.lines.len() {
-            let reason = format!("has {} of the {} lines of {}", incoming.lines.len(), before.lines.len(), before.name());
+            let reason = format!(
+                "has {} of the {} lines of {}",
+                incoming.lines.len(),
+                before.lines.len(),
+                before.name()
+            );
             incoming.fault("", reason);
         }
     }
@@ -252,7 +311,8 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
     line.description == old.description
         && (line.activity_id, line.agreement_id) == (old.activity_id, old.agreement_id)
         && (line.period_from, line.period_to) == (old.period_from, old.period_to)
-        && (line.quantity, line.unit_price, line.vat_rate) == (old.quantity, old.unit_price, old.vat_rate)
+        && (line.quantity, line.unit_price, line.vat_rate)
+            == (old.quantity, old.unit_price, old.vat_rate)
         && line.account.as_ref().is_none_or(|account| *account == old.account)
         && line.vat.is_none_or(|vat| vat == old.vat)
         && line.unit.is_none_or(|unit| unit == old.unit)
@@ -263,14 +323,32 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
 /// Refuses what is issued or paid for the first time on a day of a closed period.
 fn refuse_closed(closing: Closing, incoming: &mut Incoming, before: Option<&Whole>, after: &Whole) {
     let Some(through) = closing.through else { return };
-    let words = |day: NaiveDate| format!("is in a closed period with {day}: the books are closed through {through}");
-    if let Some(issued_on) = after.row.issued_on.filter(|day| *day <= through && before.is_none_or(|before| !before.is_issued())) {
+    let words = |day: NaiveDate| {
+        format!("is in a closed period with {day}: the books are closed through {through}")
+    };
+    if let Some(issued_on) = after
+        .row
+        .issued_on
+        .filter(|day| *day <= through && before.is_none_or(|before| !before.is_issued()))
+    {
         incoming.fault("issued_on", words(issued_on));
     }
-    let is_new = |payment: &payment::Model| before.is_none_or(|before| !before.payments.contains(payment));
-    if let Some(payment) = after.payments.iter().find(|payment| payment.day_in_books() <= through && is_new(payment)) {
-        let line = incoming.payments.iter().find(|(_, draft)| draft.reference == payment.reference).map_or(0, |(line, _)| *line);
-        incoming.bad.push(BadRow::new(File::Payments, line, "received_on", words(payment.day_in_books())));
+    let is_new =
+        |payment: &payment::Model| before.is_none_or(|before| !before.payments.contains(payment));
+    if let Some(payment) =
+        after.payments.iter().find(|payment| payment.day_in_books() <= through && is_new(payment))
+    {
+        let line = incoming
+            .payments
+            .iter()
+            .find(|(_, draft)| draft.reference == payment.reference)
+            .map_or(0, |(line, _)| *line);
+        incoming.bad.push(BadRow::new(
+            File::Payments,
+            line,
+            "received_on",
+            words(payment.day_in_books()),
+        ));
     }
 }
 
@@ -288,11 +366,17 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         (after.row.member_id, after.row.organisation_id) = Party::columns(party);
         after.row.reason = line.draft.reason.clone().unwrap_or(after.row.reason);
         after.row.due_in_days = line.draft.due_in_days.unwrap_or(after.row.due_in_days);
-        after.row.order_reference = line.draft.order_reference.clone().unwrap_or(after.row.order_reference);
-        after.row.our_reference = line.draft.our_reference.clone().unwrap_or(after.row.our_reference);
-        after.row.buyer_reference = line.draft.buyer_reference.clone().unwrap_or(after.row.buyer_reference);
-        if let Some(corrected) = line.draft.corrects.clone().filter(|_| line.draft.kind == InvoiceKind::Invoice) {
-            after.row.corrects_id = known.credits.corrected(&mut line, corrected.as_deref(), &after.row);
+        after.row.order_reference =
+            line.draft.order_reference.clone().unwrap_or(after.row.order_reference);
+        after.row.our_reference =
+            line.draft.our_reference.clone().unwrap_or(after.row.our_reference);
+        after.row.buyer_reference =
+            line.draft.buyer_reference.clone().unwrap_or(after.row.buyer_reference);
+        if let Some(corrected) =
+            line.draft.corrects.clone().filter(|_| line.draft.kind == InvoiceKind::Invoice)
+        {
+            after.row.corrects_id =
+                known.credits.corrected(&mut line, corrected.as_deref(), &after.row);
         }
         let (row, head) = (&mut after.row, &line.draft);
         row.kind = head.kind;
@@ -332,7 +416,12 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
 }
 
 /// The lines that the file says; a draft's keep their ids by their place.
-fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, accounts: &LineAccounts) -> Vec<invoice_line::Model> {
+fn lines_of(
+    incoming: &mut Incoming,
+    before: &Whole,
+    credits: &Credits,
+    accounts: &LineAccounts,
+) -> Vec<invoice_line::Model> {
     let mut lines = Vec::with_capacity(incoming.lines.len());
     for (place, position) in (0..incoming.lines.len()).zip(1..) {
         let credits_line = credits.line(incoming, place, &before.row);
@@ -357,14 +446,22 @@ fn lines_of(incoming: &mut Incoming, before: &Whole, credits: &Credits, accounts
             exemption_code,
             net: Money::ZERO,
             vat: Money::ZERO,
-            account: line.account.clone().or_else(|| old.map(|old| old.account.clone())).unwrap_or_else(account),
+            account: line
+                .account
+                .clone()
+                .or_else(|| old.map(|old| old.account.clone()))
+                .unwrap_or_else(account),
         });
     }
     lines
 }
 
-/// The reason of a line's exemption with its code: what the file says or else, of a line that stays exempt, what was said before.
-fn exemption(line: &LineDraft, old: Option<&invoice_line::Model>) -> (Option<String>, Option<String>) {
+/// The reason of a line's exemption with its code: what the file says or else, of a line that stays
+/// exempt, what was said before.
+fn exemption(
+    line: &LineDraft,
+    old: Option<&invoice_line::Model>,
+) -> (Option<String>, Option<String>) {
     if line.vat_rate != VatRate::Exempt {
         return (None, None);
     }
@@ -376,26 +473,34 @@ fn exemption(line: &LineDraft, old: Option<&invoice_line::Model>) -> (Option<Str
 
 /// Refuses lines of a draft that have come to the rate of zero: no invoice with it can be issued.
 fn refuse_zero(incoming: &mut Incoming, before: &Whole) {
-    let is_new = |place: usize| before.lines.get(place).is_none_or(|old| old.vat_rate != VatRate::Zero);
-    let zero: Vec<usize> =
-        (0..incoming.lines.len()).filter(|place| incoming.lines[*place].1.vat_rate == VatRate::Zero && is_new(*place)).collect();
+    let is_new =
+        |place: usize| before.lines.get(place).is_none_or(|old| old.vat_rate != VatRate::Zero);
+    let zero: Vec<usize> = (0..incoming.lines.len())
+        .filter(|place| incoming.lines[*place].1.vat_rate == VatRate::Zero && is_new(*place))
+        .collect();
     for place in zero {
         incoming.fault_line(place, "vat_rate", NO_RATE_OF_ZERO);
     }
 }
 
-/// Works out the sums of a document and of its lines. What a credit note takes of the VAT of the lines that it names is what the file
-/// says: it is looked at when all of the invoice's credit notes are there.
+/// Works out the sums of a document and of its lines. What a credit note takes of the VAT of the
+/// lines that it names is what the file says: it is looked at when all of the invoice's credit
+/// notes are there.
 fn reckon(incoming: &mut Incoming, after: &mut Whole) {
     if !amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate)) {
-        incoming.fault("", "has lines outside the scope of VAT beside others; they need an invoice of their own");
+        incoming.fault(
+            "",
+            "has lines outside the scope of VAT beside others; they need an invoice of their own",
+        );
     }
     let rounding = after.row.rounding;
     // Also one that is not there, which is told already.
-    let names_lines =
-        after.lines.iter().any(|line| line.credits_line_id.is_some()) || incoming.lines.iter().any(|(_, line)| line.credits_line.is_some());
+    let names_lines = after.lines.iter().any(|line| line.credits_line_id.is_some())
+        || incoming.lines.iter().any(|(_, line)| line.credits_line.is_some());
     // A draft of which the file brings no lines keeps what was said of them before.
-    let said = |(place, line): (usize, &invoice_line::Model)| incoming.lines.get(place).map_or(Some(line.vat), |(_, line)| line.vat);
+    let said = |(place, line): (usize, &invoice_line::Model)| {
+        incoming.lines.get(place).map_or(Some(line.vat), |(_, line)| line.vat)
+    };
     let said: Vec<Option<Money>> = after.lines.iter().enumerate().map(said).collect();
     let mut is_small = after.reckon(|_| rounding);
     for (place, vat) in said.into_iter().enumerate() {
@@ -403,7 +508,10 @@ fn reckon(incoming: &mut Incoming, after: &mut Whole) {
         if names_lines {
             line.vat = vat;
         } else if line.vat != vat && is_small {
-            let reason = format!("must be {}: the VAT of each rate is reckoned on its net sum and shared out over its lines", line.vat);
+            let reason = format!(
+                "must be {}: the VAT of each rate is reckoned on its net sum and shared out over its lines",
+                line.vat
+            );
             incoming.fault_line(place, "vat", reason);
         }
     }
@@ -460,7 +568,13 @@ fn write(
 }
 
 /// Counts what became of the rows of each of the three files.
-fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, after: &Whole, matched: &[Part]) {
+fn count(
+    import: &mut Import<'_>,
+    incoming: &Incoming,
+    before: Option<&Whole>,
+    after: &Whole,
+    matched: &[Part],
+) {
     let fate = |is_there: bool, is_same: bool| match (is_there, is_same) {
         (false, _) => Fate::Added,
         (true, true) => Fate::Unchanged,
@@ -488,8 +602,16 @@ fn count(import: &mut Import<'_>, incoming: &Incoming, before: Option<&Whole>, a
         import.count(File::InvoiceLines, fate(old.is_some(), old == Some(line)));
     }
     for (line, draft) in &incoming.payments {
-        let find = |whole: &Whole| whole.payments.iter().find(|payment| payment.reference == draft.reference).cloned();
+        let find = |whole: &Whole| {
+            whole.payments.iter().find(|payment| payment.reference == draft.reference).cloned()
+        };
         let old = before.and_then(find);
-        import.count(File::Payments, fate(old.is_some(), old == find(after) && matched.iter().all(|part| part.line != *line)));
+        import.count(
+            File::Payments,
+            fate(
+                old.is_some(),
+                old == find(after) && matched.iter().all(|part| part.line != *line),
+            ),
+        );
     }
 }

@@ -1,9 +1,10 @@
-//! invoices.csv, invoice_lines.csv and payments.csv, three files that tell of one thing, and what belongs to them:
-//! adjustments.csv, reminders.csv, fee_charges.csv and invoice_documents.csv.
+//! invoices.csv, invoice_lines.csv and payments.csv, three files that tell of one thing, and what
+//! belongs to them: adjustments.csv, reminders.csv, fee_charges.csv and invoice_documents.csv.
 //!
-//! Lines and payments are put aside first, whatever their order; then invoices are taken a few hundred at a time, each with its
-//! lines and payments, so that an invoice is checked, compared, written and recorded as a whole. Credit notes come after the
-//! invoices that they credit, and last come lines and payments of invoices that only the register has.
+//! Lines and payments are put aside first, whatever their order; then invoices are taken a few
+//! hundred at a time, each with its lines and payments, so that an invoice is checked, compared,
+//! written and recorded as a whole. Credit notes come after the invoices that they credit, and last
+//! come lines and payments of invoices that only the register has.
 
 mod adjustments;
 mod charges;
@@ -46,10 +47,13 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         table.is_quiet = kind == InvoiceKind::CreditNote;
         let mut postponed = Vec::new();
         while let Some(mut lines) = import.chunk(&mut table, |cells| drafts::read(kind, cells))? {
-            import.check_keys::<invoice::Model, _>(File::Invoices, &mut lines, |head| &head.key).await?;
+            import
+                .check_keys::<invoice::Model, _>(File::Invoices, &mut lines, |head| &head.key)
+                .await?;
             postponed.extend(take(import, lines, false).await?);
         }
-        // A correction may stand further up than what it corrects: it waits for that, as long as that helps.
+        // A correction may stand further up than what it corrects: it waits for that, as long as
+        // that helps.
         let mut is_last = false;
         while !postponed.is_empty() {
             let count = postponed.len();
@@ -76,17 +80,30 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     documents::import(import).await
 }
 
-/// Merges rows of invoices.csv with their lines and payments, and answers those that correct what isn't there yet.
-async fn take(import: &mut Import<'_>, lines: Vec<Line<Head>>, is_last: bool) -> Result<Vec<Line<Head>>> {
+/// Merges rows of invoices.csv with their lines and payments, and answers those that correct what
+/// isn't there yet.
+async fn take(
+    import: &mut Import<'_>,
+    lines: Vec<Line<Head>>,
+    is_last: bool,
+) -> Result<Vec<Line<Head>>> {
     let corrected = |line: &Line<Head>| line.draft.corrects.clone().flatten();
     let wanted: BTreeSet<String> = lines.iter().filter_map(corrected).collect();
     let mut postponed = Vec::new();
     let mut ready = lines;
     if !is_last && !wanted.is_empty() {
-        let there = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted).await?;
+        let there = key_resolution::references::<invoice::Model, InvoiceId>(
+            import,
+            "invoice",
+            File::Invoices,
+            wanted,
+        )
+        .await?;
         // One beside it may be a draft until this chunk is written.
         let beside: BTreeSet<String> = ready.iter().map(|line| line.draft.key.clone()).collect();
-        let waits = |line: &Line<Head>| corrected(line).is_some_and(|key| there.is_missing(&key) || beside.contains(&key));
+        let waits = |line: &Line<Head>| {
+            corrected(line).is_some_and(|key| there.is_missing(&key) || beside.contains(&key))
+        };
         (postponed, ready) = ready.into_iter().partition(waits);
     }
     if !ready.is_empty() {

@@ -15,39 +15,75 @@ use crate::{invoices::aggregate::Whole, payments::record::order};
 /// Takes the payments that the file brings, and works out the settlement of the invoice.
 ///
 /// Answers which of them are to be matched with payments of the bank.
-pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits, matches: &Matches) -> Vec<Part> {
+pub(super) fn take(
+    incoming: &mut Incoming,
+    after: &mut Whole,
+    credits: &Credits,
+    matches: &Matches,
+) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut firsts: HashMap<&str, u64> = HashMap::new();
-    let mut places: HashMap<String, usize> =
-        after.payments.iter().enumerate().map(|(place, payment)| (payment.reference.clone(), place)).collect();
+    let mut places: HashMap<String, usize> = after
+        .payments
+        .iter()
+        .enumerate()
+        .map(|(place, payment)| (payment.reference.clone(), place))
+        .collect();
     // What a reversal reverses may stand after it.
-    let (payments, reversals): (Vec<_>, Vec<_>) = incoming.payments.iter().partition(|(_, draft)| draft.reverses.is_none());
+    let (payments, reversals): (Vec<_>, Vec<_>) =
+        incoming.payments.iter().partition(|(_, draft)| draft.reverses.is_none());
     for (line, draft) in payments.into_iter().chain(reversals) {
-        let mut fault = |column: &str, reason: String| incoming.bad.push(BadRow::new(File::Payments, *line, column, reason));
+        let mut fault = |column: &str, reason: String| {
+            incoming.bad.push(BadRow::new(File::Payments, *line, column, reason))
+        };
         if let Some(first) = firsts.get(draft.reference.as_str()) {
-            fault("reference", format!("is that of line {first} too, of the same invoice: the same payment"));
+            fault(
+                "reference",
+                format!("is that of line {first} too, of the same invoice: the same payment"),
+            );
             continue;
         }
         firsts.insert(&draft.reference, *line);
         match (after.row.kind, after.row.issued_on) {
-            (InvoiceKind::CreditNote, _) => fault("invoice", "is a credit note; payments are of invoices".to_owned()),
-            (_, None) => fault("invoice", "is a draft, and can't be paid before it is issued".to_owned()),
+            (InvoiceKind::CreditNote, _) => {
+                fault("invoice", "is a credit note; payments are of invoices".to_owned())
+            }
+            (_, None) => {
+                fault("invoice", "is a draft, and can't be paid before it is issued".to_owned())
+            }
             (_, Some(issued_on)) if draft.received_on < issued_on => {
-                fault("received_on", format!("must not be before {issued_on}, when the invoice was issued"));
+                fault(
+                    "received_on",
+                    format!("must not be before {issued_on}, when the invoice was issued"),
+                );
             }
             _ => {}
         }
         if draft.booked_on.is_some_and(|booked_on| booked_on < draft.received_on) {
-            fault("booked_on", format!("must not be before {}, when it came in", draft.received_on));
+            fault(
+                "booked_on",
+                format!("must not be before {}, when it came in", draft.received_on),
+            );
         }
-        let reversed = draft.reverses.as_ref().map(|reference| places.get(reference).map(|place| &after.payments[*place]));
+        let reversed = draft
+            .reverses
+            .as_ref()
+            .map(|reference| places.get(reference).map(|place| &after.payments[*place]));
         match reversed {
-            Some(None) => fault("reverses", "is the reference of no payment of this invoice".to_owned()),
+            Some(None) => {
+                fault("reverses", "is the reference of no payment of this invoice".to_owned())
+            }
             Some(Some(reversed)) if reversed.amount != -draft.amount => {
                 fault("amount", format!("must be {}, all of what it reverses", -reversed.amount));
             }
             Some(Some(reversed)) if reversed.received_on > draft.received_on => {
-                fault("received_on", format!("must not be before {}, when what it reverses came in", reversed.received_on));
+                fault(
+                    "received_on",
+                    format!(
+                        "must not be before {}, when what it reverses came in",
+                        reversed.received_on
+                    ),
+                );
             }
             _ => {}
         }
@@ -64,23 +100,27 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
         if let Some(place) = places.get(&draft.reference) {
             let old = &after.payments[*place];
             let differs = *old != payment::Model { id: old.id, ..payment.clone() };
-            let is_fixed =
-                matches.has(old.id) || old.reverses_id.is_some() || after.payments.iter().any(|other| other.reverses_id == Some(old.id));
+            let is_fixed = matches.has(old.id)
+                || old.reverses_id.is_some()
+                || after.payments.iter().any(|other| other.reverses_id == Some(old.id));
             if differs && is_fixed {
                 fault("reference", "is that of a payment that came from the bank or was reversed, and never changes".to_owned());
                 continue;
             }
         }
-        if payment
-            .reverses_id
-            .is_some_and(|id| after.payments.iter().any(|other| other.reverses_id == Some(id) && other.reference != payment.reference))
-        {
+        if payment.reverses_id.is_some_and(|id| {
+            after
+                .payments
+                .iter()
+                .any(|other| other.reverses_id == Some(id) && other.reference != payment.reference)
+        }) {
             fault("reverses", "is the reference of a payment that is reversed already".to_owned());
             continue;
         }
         let place = match places.get(&draft.reference) {
             Some(place) => {
-                after.payments[*place] = payment::Model { id: after.payments[*place].id, ..payment };
+                after.payments[*place] =
+                    payment::Model { id: after.payments[*place].id, ..payment };
                 *place
             }
             None => {
@@ -91,16 +131,26 @@ pub(super) fn take(incoming: &mut Incoming, after: &mut Whole, credits: &Credits
         };
         let payment = &after.payments[place];
         match matches.find(draft, payment, &parts) {
-            Ok(Some(bank_payment)) => parts.push(Part { line: *line, payment: payment.id, bank_payment, amount: payment.amount }),
+            Ok(Some(bank_payment)) => parts.push(Part {
+                line: *line,
+                payment: payment.id,
+                bank_payment,
+                amount: payment.amount,
+            }),
             Ok(None) => {}
             Err((column, reason)) => fault(column, reason),
         }
     }
     if incoming.bad.is_empty() {
         let beyond = matches.beyond(&parts).into_iter();
-        incoming.bad.extend(beyond.map(|(line, reason)| BadRow::new(File::Payments, line, "bank_payment", reason)));
+        incoming.bad.extend(
+            beyond.map(|(line, reason)| BadRow::new(File::Payments, line, "bank_payment", reason)),
+        );
     }
-    let size = after.payments.iter().try_fold(0_i64, |size, payment| size.checked_add(payment.amount.0.max(0)));
+    let size = after
+        .payments
+        .iter()
+        .try_fold(0_i64, |size, payment| size.checked_add(payment.amount.0.max(0)));
     if size.is_none_or(|size| size > ::entity::money::Money::MAX.0) {
         incoming.fault("", "is paid with more than 10000000000.00 kronor");
         return parts;

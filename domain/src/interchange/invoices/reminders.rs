@@ -34,7 +34,11 @@ struct Draft {
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
-    let draft = Draft { invoice: cells.key("invoice"), sent_on: cells.day("sent_on"), fee: cells.decimal("fee") };
+    let draft = Draft {
+        invoice: cells.key("invoice"),
+        sent_on: cells.day("sent_on"),
+        fee: cells.decimal("fee"),
+    };
     cells.check(|faults| {
         let is_lawful = (Money::ZERO..=MAX_REMINDER_FEE).contains(&draft.fee) || draft.fee == LATE_COMPENSATION;
         let message = "must be 0 to 60.00, the most that a reminder may cost, or 450.00 for the delay (lag 1981:739 4 and 4 a §§)";
@@ -56,9 +60,17 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
-    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(import, "invoice", File::Invoices, wanted.clone()).await?;
+    let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
+        import,
+        "invoice",
+        File::Invoices,
+        wanted.clone(),
+    )
+    .await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
-    let rows = key_resolution::by_ids::<invoice::Model>(import.tx(), ids.iter().map(|id| id.0).collect()).await?;
+    let rows =
+        key_resolution::by_ids::<invoice::Model>(import.tx(), ids.iter().map(|id| id.0).collect())
+            .await?;
     let mut reminders: HashMap<InvoiceId, Vec<Model>> = HashMap::new();
     for reminder in of_invoices(import.tx(), ids).await? {
         reminders.entry(reminder.invoice_id).or_default().push(reminder);
@@ -71,7 +83,11 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         if let Some(row) = row {
             check(&mut line, row, sent);
         }
-        let (Some(draft), Some(row)) = (import.accept(File::Reminders, |_| String::new(), line), row) else { continue };
+        let (Some(draft), Some(row)) =
+            (import.accept(File::Reminders, |_| String::new(), line), row)
+        else {
+            continue;
+        };
         let before = sent.iter().find(|reminder| reminder.sent_on == draft.sent_on).cloned();
         let id = before.as_ref().map_or_else(ReminderId::new, |before| before.id);
         let after = Model { id, invoice_id: row.id, sent_on: draft.sent_on, fee: draft.fee };
@@ -88,7 +104,9 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
 fn check(line: &mut Line<Draft>, row: &invoice::Model, sent: &[Model]) {
     let Draft { sent_on, fee, .. } = line.draft;
     match (row.kind, row.due_on) {
-        (InvoiceKind::CreditNote, _) => line.fault("invoice", "is a credit note, which nobody pays"),
+        (InvoiceKind::CreditNote, _) => {
+            line.fault("invoice", "is a credit note, which nobody pays")
+        }
         (InvoiceKind::Invoice, None) => line.fault("invoice", "is a draft, which nobody owes"),
         (InvoiceKind::Invoice, Some(due_on)) if sent_on <= due_on => {
             line.fault("sent_on", format!("must be after {due_on}, the last day to pay"));
@@ -96,7 +114,10 @@ fn check(line: &mut Line<Draft>, row: &invoice::Model, sent: &[Model]) {
         (InvoiceKind::Invoice, Some(_)) => {}
     }
     match sent.iter().find(|reminder| reminder.sent_on == sent_on) {
-        Some(same) if same.fee != fee => line.fault("fee", format!("differs from the reminder that was sent, which cost {}", same.fee)),
+        Some(same) if same.fee != fee => line.fault(
+            "fee",
+            format!("differs from the reminder that was sent, which cost {}", same.fee),
+        ),
         Some(_) => {}
         None if fee > Money::ZERO && sent.iter().any(|reminder| reminder.fee > Money::ZERO) => {
             line.fault("fee", "must be 0: the fee is taken once for an invoice, and was");
@@ -106,16 +127,26 @@ fn check(line: &mut Line<Draft>, row: &invoice::Model, sent: &[Model]) {
 }
 
 /// The reminders of these invoices, in the order of their days.
-pub(super) async fn of_invoices(tx: &impl ConnectionTrait, invoices: BTreeSet<InvoiceId>) -> Result<Vec<Model>> {
+pub(super) async fn of_invoices(
+    tx: &impl ConnectionTrait,
+    invoices: BTreeSet<InvoiceId>,
+) -> Result<Vec<Model>> {
     if invoices.is_empty() {
         return Ok(Vec::new());
     }
     let theirs = among(tx.get_database_backend(), Expr::col(Column::InvoiceId), invoices);
-    Ok(Entity::find().filter(theirs).order_by_asc(Column::InvoiceId).order_by_asc(Column::SentOn).all(tx).await?)
+    Ok(Entity::find()
+        .filter(theirs)
+        .order_by_asc(Column::InvoiceId)
+        .order_by_asc(Column::SentOn)
+        .all(tx)
+        .await?)
 }
 
 /// Writes the reminders of an invoice.
 pub(super) fn write(sheet: &mut Sheet, invoice: &str, reminders: &[Model]) -> Result<()> {
     let mut rows = reminders.iter();
-    rows.try_for_each(|row| sheet.write([invoice.to_owned(), row.sent_on.to_string(), row.fee.to_string()]))
+    rows.try_for_each(|row| {
+        sheet.write([invoice.to_owned(), row.sent_on.to_string(), row.fee.to_string()])
+    })
 }

@@ -1,4 +1,5 @@
-//! Whether the documents that are kept of invoices are what they were, byte for byte, and say what the register does.
+//! Whether the documents that are kept of invoices are what they were, byte for byte, and say what
+//! the register does.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -9,7 +10,8 @@ use ::entity::{
     kind::FileFormat,
 };
 use sea_orm::{
-    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder, QuerySelect,
+    ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder,
+    QuerySelect,
     sea_query::{Alias, Expr, Query},
 };
 
@@ -27,8 +29,8 @@ const CONTENTS: u64 = 200;
 
 const WITHOUT_XML: &str = "has a document but no e-invoice";
 
-/// Every file that is not what its SHA-256 says, and every document that is without its e-invoice or that says something else than the
-/// register: a sentence each.
+/// Every file that is not what its SHA-256 says, and every document that is without its e-invoice
+/// or that says something else than the register: a sentence each.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -42,20 +44,29 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) -> Result<Vec<String>> {
+pub async fn breaches_of(
+    db: &impl ConnectionTrait,
+    invoices: &BTreeSet<InvoiceId>,
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let ids: Vec<InvoiceId> = invoices.iter().copied().collect();
     for ids in ids.chunks(usize::try_from(FILES / 2).unwrap_or(1)) {
-        let theirs = |column| among(db.get_database_backend(), Expr::col(column), ids.iter().copied());
-        let contents = invoice_content::Entity::find().filter(theirs(Alias::new("invoice_id"))).all(db).await?;
+        let theirs =
+            |column| among(db.get_database_backend(), Expr::col(column), ids.iter().copied());
+        let contents = invoice_content::Entity::find()
+            .filter(theirs(Alias::new("invoice_id")))
+            .all(db)
+            .await?;
         look_at_contents(db, &contents, &mut found).await?;
-        let files = invoice_file::Entity::find().filter(theirs(Alias::new("invoice_id"))).all(db).await?;
+        let files =
+            invoice_file::Entity::find().filter(theirs(Alias::new("invoice_id"))).all(db).await?;
         look_at_files(db, &files, &mut found).await?;
     }
     Ok(found)
 }
 
-/// Documents that can't be read, are of another invoice, say another total or are without an e-invoice: a sentence each.
+/// Documents that can't be read, are of another invoice, say another total or are without an
+/// e-invoice: a sentence each.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -63,14 +74,23 @@ pub async fn of_contents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use invoice_content::Column::InvoiceId as Id;
     let (mut found, mut last) = (Vec::new(), InvoiceId::default());
     loop {
-        let contents = invoice_content::Entity::find().filter(Id.gt(last)).order_by_asc(Id).limit(CONTENTS).all(db).await?;
+        let contents = invoice_content::Entity::find()
+            .filter(Id.gt(last))
+            .order_by_asc(Id)
+            .limit(CONTENTS)
+            .all(db)
+            .await?;
         let Some(end) = contents.last() else { return Ok(found) };
         last = end.invoice_id;
         look_at_contents(db, &contents, &mut found).await?;
     }
 }
 
-async fn look_at_contents(db: &impl ConnectionTrait, contents: &[invoice_content::Model], found: &mut Vec<String>) -> Result<()> {
+async fn look_at_contents(
+    db: &impl ConnectionTrait,
+    contents: &[invoice_content::Model],
+    found: &mut Vec<String>,
+) -> Result<()> {
     let ids: BTreeSet<InvoiceId> = contents.iter().map(|content| content.invoice_id).collect();
     let invoices = invoices(db, ids.clone()).await?;
     let with_xml = with_xml(db, ids).await?;
@@ -91,12 +111,18 @@ async fn look_at_contents(db: &impl ConnectionTrait, contents: &[invoice_content
 /// The answer is a sentence about the invoice; null: nothing.
 #[must_use]
 pub fn of_content(row: &Model, content: &str) -> Option<String> {
-    let Ok(document) = serde_json::from_str::<Invoice>(content) else { return Some("has a document that can't be read".to_owned()) };
+    let Ok(document) = serde_json::from_str::<Invoice>(content) else {
+        return Some("has a document that can't be read".to_owned());
+    };
     if Some(&document.number) != row.number.as_ref() || document.kind != row.kind {
         return Some(format!("has a document of another one: {}", document.number));
     }
-    (document.total != row.total)
-        .then(|| format!("has a document that says that it comes to {}, but the register says {}", document.total, row.total))
+    (document.total != row.total).then(|| {
+        format!(
+            "has a document that says that it comes to {}, but the register says {}",
+            document.total, row.total
+        )
+    })
 }
 
 /// Invoices that have a document without its e-invoice, the first hundred: a sentence each.
@@ -120,8 +146,17 @@ pub async fn without_xml(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         .order_by(invoice_content::Column::InvoiceId, Order::Asc)
         .limit(100)
         .take();
-    let ids = db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect::<Result<BTreeSet<InvoiceId>>>()?;
-    Ok(invoices(db, ids).await?.values().map(|row| format!("{} {WITHOUT_XML}", name(row))).collect())
+    let ids = db
+        .query_all(&select)
+        .await?
+        .iter()
+        .map(|row| Ok(row.try_get_by_index(0)?))
+        .collect::<Result<BTreeSet<InvoiceId>>>()?;
+    Ok(invoices(db, ids)
+        .await?
+        .values()
+        .map(|row| format!("{} {WITHOUT_XML}", name(row)))
+        .collect())
 }
 
 /// Files whose bytes are not what their SHA-256 says: a sentence each.
@@ -132,7 +167,8 @@ pub async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use invoice_file::Column::{Format, InvoiceId as Id};
     let (mut found, mut last) = (Vec::new(), None);
     loop {
-        let mut find = invoice_file::Entity::find().order_by_asc(Id).order_by_asc(Format).limit(FILES);
+        let mut find =
+            invoice_file::Entity::find().order_by_asc(Id).order_by_asc(Format).limit(FILES);
         if let Some((id, format)) = last {
             let place = Expr::tuple([Expr::col(Id), Expr::col(Format)]);
             find = find.filter(place.gt(Expr::tuple([Expr::val(id), Expr::val(format)])));
@@ -144,19 +180,31 @@ pub async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     }
 }
 
-async fn look_at_files(db: &impl ConnectionTrait, files: &[invoice_file::Model], found: &mut Vec<String>) -> Result<()> {
+async fn look_at_files(
+    db: &impl ConnectionTrait,
+    files: &[invoice_file::Model],
+    found: &mut Vec<String>,
+) -> Result<()> {
     let broken: Vec<_> = files.iter().filter(|file| sha256(&file.bytes) != file.sha256).collect();
     let invoices = invoices(db, broken.iter().map(|file| file.invoice_id).collect()).await?;
     let sentence = |file: &&invoice_file::Model| {
         let row = invoices.get(&file.invoice_id)?;
-        Some(format!("{} has other bytes in its {} than the SHA-256 says: {}", name(row), file.format, file.sha256))
+        Some(format!(
+            "{} has other bytes in its {} than the SHA-256 says: {}",
+            name(row),
+            file.format,
+            file.sha256
+        ))
     };
     found.extend(broken.iter().filter_map(sentence));
     Ok(())
 }
 
 /// As much of these invoices as their documents are held against.
-async fn invoices(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<HashMap<InvoiceId, Model>> {
+async fn invoices(
+    db: &impl ConnectionTrait,
+    ids: BTreeSet<InvoiceId>,
+) -> Result<HashMap<InvoiceId, Model>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -166,11 +214,18 @@ async fn invoices(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result
     Ok(rows::<Model>(db, &select, &columns).await?.into_iter().map(|row| (row.id, row)).collect())
 }
 
-async fn with_xml(db: &impl ConnectionTrait, ids: BTreeSet<InvoiceId>) -> Result<HashSet<InvoiceId>> {
+async fn with_xml(
+    db: &impl ConnectionTrait,
+    ids: BTreeSet<InvoiceId>,
+) -> Result<HashSet<InvoiceId>> {
     let select = Query::select()
         .column(invoice_file::Column::InvoiceId)
         .from(invoice_file::Entity)
-        .and_where(among(db.get_database_backend(), Expr::col(invoice_file::Column::InvoiceId), ids))
+        .and_where(among(
+            db.get_database_backend(),
+            Expr::col(invoice_file::Column::InvoiceId),
+            ids,
+        ))
         .and_where(invoice_file::Column::Format.eq(FileFormat::Xml))
         .take();
     db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()

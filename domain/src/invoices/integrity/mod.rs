@@ -45,8 +45,9 @@ use crate::{
 /// Invoices that are looked at together, so that a register of any size needs little memory.
 const CHUNK: u64 = 500;
 
-/// Everything about stored invoices that does not follow from their lines, payments and credit notes, and the numbers that
-/// are missing in a series: a sentence each. `db` is a snapshot, or what is written between two statements looks broken.
+/// Everything about stored invoices that does not follow from their lines, payments and credit
+/// notes, and the numbers that are missing in a series: a sentence each. `db` is a snapshot, or
+/// what is written between two statements looks broken.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -58,8 +59,9 @@ pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     Ok(found)
 }
 
-/// Checks that the sums of the invoices with an id after `after` and up to `last` follow from their lines, payments and credit notes.
-/// Returns a sentence for each that does not, and passes every invoice to `each`.
+/// Checks that the sums of the invoices with an id after `after` and up to `last` follow from their
+/// lines, payments and credit notes. Returns a sentence for each that does not, and passes every
+/// invoice to `each`.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -91,34 +93,57 @@ pub async fn sums(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn sums_of(db: &impl ConnectionTrait, invoices: &BTreeSet<InvoiceId>) -> Result<Vec<String>> {
+pub async fn sums_of(
+    db: &impl ConnectionTrait,
+    invoices: &BTreeSet<InvoiceId>,
+) -> Result<Vec<String>> {
     let (mut found, columns) = (Vec::new(), Model::every_column());
     let ids: Vec<InvoiceId> = invoices.iter().copied().collect();
     for ids in ids.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
         let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
-        let select = Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
+        let select =
+            Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
         look_at(db, rows::<Model>(db, &select, &columns).await?, &mut found, &mut |_| {}).await?;
     }
     Ok(found)
 }
 
-/// The invoice in the middle of all, so that two halves can be checked concurrently; null when there are none.
+/// The invoice in the middle of all, so that two halves can be checked concurrently; null when
+/// there are none.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn middle(db: &impl ConnectionTrait) -> Result<Option<InvoiceId>> {
     let half = Query::select().expr(Expr::cust("COUNT(*) / 2")).from(Entity).take();
-    let half: i64 = db.query_one(&half).await?.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default();
-    let select =
-        Query::select().column(Column::Id).from(Entity).order_by(Column::Id, Order::Asc).limit(1).offset(half.unsigned_abs()).take();
+    let half: i64 = db
+        .query_one(&half)
+        .await?
+        .map(|row| row.try_get_by_index(0))
+        .transpose()?
+        .unwrap_or_default();
+    let select = Query::select()
+        .column(Column::Id)
+        .from(Entity)
+        .order_by(Column::Id, Order::Asc)
+        .limit(1)
+        .offset(half.unsigned_abs())
+        .take();
     Ok(db.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
-async fn look_at(db: &impl ConnectionTrait, invoices: Vec<Model>, found: &mut Vec<String>, each: &mut impl FnMut(&Whole)) -> Result<()> {
+async fn look_at(
+    db: &impl ConnectionTrait,
+    invoices: Vec<Model>,
+    found: &mut Vec<String>,
+    each: &mut impl FnMut(&Whole),
+) -> Result<()> {
     let mut parts = Parts::of(db, &invoices).await?;
     for invoice in invoices {
         let id = invoice.id;
-        let (lines, payments) = (parts.lines.remove(&id).unwrap_or_default(), parts.payments.remove(&id).unwrap_or_default());
+        let (lines, payments) = (
+            parts.lines.remove(&id).unwrap_or_default(),
+            parts.payments.remove(&id).unwrap_or_default(),
+        );
         let adjustments = parts.adjustments.remove(&id).unwrap_or_default();
         let whole = Whole { row: invoice, lines, payments, adjustments };
         each(&whole);
@@ -131,8 +156,8 @@ async fn look_at(db: &impl ConnectionTrait, invoices: Vec<Model>, found: &mut Ve
     Ok(())
 }
 
-/// The numbers that are missing in the series of invoices and of credit notes, and days that don't follow the numbers: violations, or notes
-/// where it is so of imported history.
+/// The numbers that are missing in the series of invoices and of credit notes, and days that don't
+/// follow the numbers: violations, or notes where it is so of imported history.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -190,7 +215,9 @@ impl Parts {
             .and_where(among(backend, Expr::col(invoice_line::Column::InvoiceId), ids()))
             .order_by(invoice_line::Column::Position, Order::Asc)
             .take();
-        for line in rows::<invoice_line::Model>(db, &lines, &invoice_line::Model::every_column()).await? {
+        for line in
+            rows::<invoice_line::Model>(db, &lines, &invoice_line::Model::every_column()).await?
+        {
             parts.lines.entry(line.invoice_id).or_default().push(line);
         }
         let payments = Query::select()
@@ -198,7 +225,8 @@ impl Parts {
             .from(payment::Entity)
             .and_where(among(backend, Expr::col(payment::Column::InvoiceId), ids()))
             .take();
-        let mut found = rows::<payment::Model>(db, &payments, &payment::Model::every_column()).await?;
+        let mut found =
+            rows::<payment::Model>(db, &payments, &payment::Model::every_column()).await?;
         parts.stored = payment_allocation::stored(db, ids()).await?;
         found.sort_by(|one, other| record::order(one).cmp(&record::order(other)));
         for payment in found {
@@ -213,8 +241,10 @@ impl Parts {
     fn look_at(&self, whole: &Whole) -> Vec<String> {
         let mut found = Vec::new();
         let Whole { row: invoice, lines, payments, .. } = whole;
-        let credit_notes = self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
-        // What a credit note may take depends on those before it, and is looked at with its invoice.
+        let credit_notes =
+            self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
+        // What a credit note may take depends on those before it, and is looked at with its
+        // invoice.
         if lines.iter().all(|line| line.credits_line_id.is_none()) {
             add_up(invoice, lines, &mut found);
         }
@@ -222,10 +252,16 @@ impl Parts {
         self.attribution(whole, credit_notes, &mut found);
         for payment in payments {
             if invoice.issued_on.is_none_or(|issued_on| payment.received_on < issued_on) {
-                found.push(format!("has the payment {:?} on {}, before it was issued", payment.reference, payment.received_on));
+                found.push(format!(
+                    "has the payment {:?} on {}, before it was issued",
+                    payment.reference, payment.received_on
+                ));
             }
         }
-        let credits: Vec<_> = credit_notes.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
+        let credits: Vec<_> = credit_notes
+            .iter()
+            .filter_map(|note| Some((note.row.issued_on?, note.row.total)))
+            .collect();
         // A credit note, and what is not issued yet, is not there to be settled.
         let mut settled = whole.clone();
         Settlement::default().write(&mut settled.row);
@@ -239,35 +275,56 @@ impl Parts {
             );
             found.push(words);
         } else if invoice.written_off != settled.written_off {
-            let words = format!("says that {} is written off, but its write-offs come to {}", invoice.written_off, settled.written_off);
+            let words = format!(
+                "says that {} is written off, but its write-offs come to {}",
+                invoice.written_off, settled.written_off
+            );
             found.push(words);
         } else if days(invoice) != days(&settled) && invoice.kind == InvoiceKind::Invoice {
             found.push("has days of payment or settlement that don't follow from its payments and credit notes".to_owned());
         }
         if settled.credited > max(Money::ZERO, invoice.total) {
-            found.push(format!("is credited with {}, beyond its total of {}", settled.credited, invoice.total));
+            found.push(format!(
+                "is credited with {}, beyond its total of {}",
+                settled.credited, invoice.total
+            ));
         }
         found
     }
 
-    /// Notes what is attributed to other lines, or on other days, than payments and credit notes make it.
+    /// Notes what is attributed to other lines, or on other days, than payments and credit notes
+    /// make it.
     fn attribution(&self, invoice: &Whole, notes: &[Whole], found: &mut Vec<String>) {
         let nothing = Moves::new();
-        let (stored, expected) = (self.stored.get(&invoice.row.id).unwrap_or(&nothing), payment_allocation::moves(invoice, notes));
+        let (stored, expected) = (
+            self.stored.get(&invoice.row.id).unwrap_or(&nothing),
+            payment_allocation::moves(invoice, notes),
+        );
         // Whatever the rule says, every öre that came in lies somewhere.
         let (lies, paid): (Money, Money) = (
             stored.values().map(|share| share.gross()).sum(),
-            invoice.payments.iter().map(|payment| payment.amount).sum::<Money>() - sum(&invoice.adjustments, AdjustmentKind::Refund),
+            invoice.payments.iter().map(|payment| payment.amount).sum::<Money>()
+                - sum(&invoice.adjustments, AdjustmentKind::Refund),
         );
         if lies != paid {
-            found.push(format!("has {lies} attributed to its lines and to none, but {paid} came in"));
+            found.push(format!(
+                "has {lies} attributed to its lines and to none, but {paid} came in"
+            ));
         }
         for key @ (day, position) in stored.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
             let of = |moves: &Moves| moves.get(key).copied().unwrap_or_default();
             let (stored, expected) = (of(stored), of(&expected));
             if stored != expected {
-                let line = if *position == NO_LINE { "no line".to_owned() } else { format!("line {position}") };
-                found.push(format!("has {} attributed to {line} on {day}, but it must be {}", amount(stored), amount(expected)));
+                let line = if *position == NO_LINE {
+                    "no line".to_owned()
+                } else {
+                    format!("line {position}")
+                };
+                found.push(format!(
+                    "has {} attributed to {line} on {day}, but it must be {}",
+                    amount(stored),
+                    amount(expected)
+                ));
             }
         }
     }
@@ -280,8 +337,14 @@ fn amount(share: Share) -> String {
 
 /// Notes where an invoice and its lines don't add up.
 fn add_up(invoice: &Model, lines: &[invoice_line::Model], found: &mut Vec<String>) {
-    let priced: Vec<_> =
-        lines.iter().map(|line| Priced { quantity: line.quantity, unit_price: line.unit_price, rate: line.vat_rate }).collect();
+    let priced: Vec<_> = lines
+        .iter()
+        .map(|line| Priced {
+            quantity: line.quantity,
+            unit_price: line.unit_price,
+            rate: line.vat_rate,
+        })
+        .collect();
     let Some(expected) = totals(&priced, invoice.rounding) else {
         found.push("has lines that come to more than an amount can hold".to_owned());
         return;

@@ -1,7 +1,9 @@
-//! Bank payments in the books: what came in stands on the bank's account from its day there, and on an observation account until it is matched.
+//! Bank payments in the books: what came in stands on the bank's account from its day there, and on
+//! an observation account until it is matched.
 //!
-//! So the bank's account in the books equals the bank's statement every day, whatever is matched later, reversed and matched again. A payment
-//! or refund that is booked on the bank's own day comes straight from the bank's account; any other, and every reversal, moves the observation
+//! So the bank's account in the books equals the bank's statement every day, whatever is matched
+//! later, reversed and matched again. A payment or refund that is booked on the bank's own day
+//! comes straight from the bank's account; any other, and every reversal, moves the observation
 //! account.
 
 use std::collections::{BTreeSet, HashMap};
@@ -31,8 +33,15 @@ use crate::{
 };
 
 /// The columns of bank payments that their vouchers need.
-const COLUMNS: [Column; 7] =
-    [Column::Id, Column::BankReference, Column::BookedOn, Column::PostedOn, Column::Amount, Column::SetAsideOn, Column::DuplicateOfId];
+const COLUMNS: [Column; 7] = [
+    Column::Id,
+    Column::BankReference,
+    Column::BookedOn,
+    Column::PostedOn,
+    Column::Amount,
+    Column::SetAsideOn,
+    Column::DuplicateOfId,
+];
 
 /// A payment or refund that was made of a bank payment, or the reversal of one.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -43,7 +52,8 @@ pub struct Part {
     pub day: NaiveDate,
     /// `true` if it reverses another.
     pub is_reversal: bool,
-    /// What it adds to the bank's account or takes off the observation account, öre; below zero for a refund.
+    /// What it adds to the bank's account or takes off the observation account, öre; below zero for
+    /// a refund.
     pub amount: Money,
 }
 
@@ -70,14 +80,16 @@ impl Part {
         }
     }
 
-    /// Returns `true` if it is booked straight from the bank's account: on the day of the bank payment, and no reversal. One that was recorded
-    /// manually on the bank's own day stays so when its row comes after that day was closed. What of a bank payment was exported on the
-    /// observation account, or booked elsewhere, is taken from there; a payment that was booked elsewhere was booked there as one of the
-    /// bank's account.
+    /// Returns `true` if it is booked straight from the bank's account: on the day of the bank
+    /// payment, and no reversal. One that was recorded manually on the bank's own day stays so when
+    /// its row comes after that day was closed. What of a bank payment was exported on the
+    /// observation account, or booked elsewhere, is taken from there; a payment that was booked
+    /// elsewhere was booked there as one of the bank's account.
     #[must_use]
     pub fn is_direct(&self, row: &Model, exported: &Exported) -> bool {
         let of_row = (VoucherSource::BankPayment, row.id.into());
-        let (is_elsewhere, is_row_elsewhere) = (exported.is_elsewhere(self.key), exported.is_elsewhere(of_row));
+        let (is_elsewhere, is_row_elsewhere) =
+            (exported.is_elsewhere(self.key), exported.is_elsewhere(of_row));
         if self.is_reversal {
             return false;
         }
@@ -85,13 +97,14 @@ impl Part {
             return true;
         }
         let is_observed = is_row_elsewhere || exported.is_exported(of_row);
-        let is_own_day = self.day == row.day_in_books() || (row.posted_on.is_some() && self.day == row.booked_on);
+        let is_own_day = self.day == row.day_in_books()
+            || (row.posted_on.is_some() && self.day == row.booked_on);
         is_own_day && (is_elsewhere || !is_observed || exported.bank(self.key) != Money::ZERO)
     }
 }
 
-/// Returns the day of a bank payment's own voucher: its day in the books, or for a duplicate the day on which it was marked, which was open then
-/// and which no later closing moves.
+/// Returns the day of a bank payment's own voucher: its day in the books, or for a duplicate the
+/// day on which it was marked, which was open then and which no later closing moves.
 #[must_use]
 pub fn voucher_day(row: &Model) -> NaiveDate {
     row.set_aside_on.filter(|_| row.duplicate_of_id.is_some()).unwrap_or_else(|| row.day_in_books())
@@ -107,12 +120,18 @@ pub struct Observed {
 }
 
 impl Observed {
-    /// Returns what of it stands on the observation account from its day on, öre: all but its direct parts. Below zero for what went out. A
-    /// duplicate counts for nothing.
+    /// Returns what of it stands on the observation account from its day on, öre: all but its
+    /// direct parts. Below zero for what went out. A duplicate counts for nothing.
     #[must_use]
     pub fn left(&self, exported: &Exported) -> Money {
         let amount = if self.row.duplicate_of_id.is_some() { Money::ZERO } else { self.row.amount };
-        amount - self.parts.iter().filter(|part| part.is_direct(&self.row, exported)).map(|part| part.amount).sum()
+        amount
+            - self
+                .parts
+                .iter()
+                .filter(|part| part.is_direct(&self.row, exported))
+                .map(|part| part.amount)
+                .sum()
     }
 }
 
@@ -120,13 +139,21 @@ impl Observed {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn observed(db: &impl ConnectionTrait, ids: &BTreeSet<BankPaymentId>) -> Result<HashMap<BankPaymentId, Observed>> {
+pub async fn observed(
+    db: &impl ConnectionTrait,
+    ids: &BTreeSet<BankPaymentId>,
+) -> Result<HashMap<BankPaymentId, Observed>> {
     let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
     let select = Query::select().columns(COLUMNS).from(Entity).and_where(theirs).take();
     let found = rows::<Model>(db, &select, &COLUMNS).await?;
-    let mut found: HashMap<BankPaymentId, Observed> = found.into_iter().map(|row| (row.id, Observed { row, parts: Vec::new() })).collect();
-    let parts = payments_of(db, ids).await?.into_iter().map(|(row, payment)| (row, Part::of_payment(&payment)));
-    let refunds = refunds_of(db, ids).await?.into_iter().map(|(row, refund)| (row, Part::of_refund(&refund)));
+    let mut found: HashMap<BankPaymentId, Observed> =
+        found.into_iter().map(|row| (row.id, Observed { row, parts: Vec::new() })).collect();
+    let parts = payments_of(db, ids)
+        .await?
+        .into_iter()
+        .map(|(row, payment)| (row, Part::of_payment(&payment)));
+    let refunds =
+        refunds_of(db, ids).await?.into_iter().map(|(row, refund)| (row, Part::of_refund(&refund)));
     for (row, part) in parts.chain(refunds) {
         if let Some(own) = found.get_mut(&row) {
             own.parts.push(part);
@@ -135,60 +162,114 @@ pub async fn observed(db: &impl ConnectionTrait, ids: &BTreeSet<BankPaymentId>) 
     Ok(found)
 }
 
-/// Returns the bank payment that each of these payments was made of; those that were recorded manually are left out.
+/// Returns the bank payment that each of these payments was made of; those that were recorded
+/// manually are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_payments(db: &impl ConnectionTrait, payments: &[PaymentId]) -> Result<HashMap<PaymentId, BankPaymentId>> {
+pub async fn of_payments(
+    db: &impl ConnectionTrait,
+    payments: &[PaymentId],
+) -> Result<HashMap<PaymentId, BankPaymentId>> {
     use bank_payment_part::Column as P;
     let select = Query::select()
         .columns([P::PaymentId, P::BankPaymentId])
         .from(bank_payment_part::Entity)
-        .and_where(among(db.get_database_backend(), Expr::col(P::PaymentId), payments.iter().copied()))
+        .and_where(among(
+            db.get_database_backend(),
+            Expr::col(P::PaymentId),
+            payments.iter().copied(),
+        ))
         .take();
-    db.query_all(&select).await?.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
+    db.query_all(&select)
+        .await?
+        .iter()
+        .map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?)))
+        .collect()
 }
 
-/// Returns the bank payment that each of these refunds, or the refund that it reverses, was made of; the others are left out.
+/// Returns the bank payment that each of these refunds, or the refund that it reverses, was made
+/// of; the others are left out.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn of_refunds(db: &impl ConnectionTrait, refunds: &[adjustment::Model]) -> Result<HashMap<AdjustmentId, BankPaymentId>> {
+pub async fn of_refunds(
+    db: &impl ConnectionTrait,
+    refunds: &[adjustment::Model],
+) -> Result<HashMap<AdjustmentId, BankPaymentId>> {
     use adjustment::Column as A;
     let reversed: Vec<AdjustmentId> = refunds.iter().filter_map(|own| own.reverses_id).collect();
     let columns = [A::Id, A::BankPaymentId];
     let theirs = among(db.get_database_backend(), Expr::col(A::Id), reversed);
     let select = Query::select().columns(columns).from(adjustment::Entity).and_where(theirs).take();
     let reversed: HashMap<AdjustmentId, Option<BankPaymentId>> =
-        rows::<adjustment::Model>(db, &select, &columns).await?.into_iter().map(|row| (row.id, row.bank_payment_id)).collect();
-    let of = |own: &adjustment::Model| own.bank_payment_id.or_else(|| reversed.get(&own.reverses_id?).copied().flatten());
+        rows::<adjustment::Model>(db, &select, &columns)
+            .await?
+            .into_iter()
+            .map(|row| (row.id, row.bank_payment_id))
+            .collect();
+    let of = |own: &adjustment::Model| {
+        own.bank_payment_id.or_else(|| reversed.get(&own.reverses_id?).copied().flatten())
+    };
     Ok(refunds.iter().filter_map(|own| Some((own.id, of(own)?))).collect())
 }
 
-async fn payments_of(db: &impl ConnectionTrait, ids: &BTreeSet<BankPaymentId>) -> Result<Vec<(BankPaymentId, payment::Model)>> {
+async fn payments_of(
+    db: &impl ConnectionTrait,
+    ids: &BTreeSet<BankPaymentId>,
+) -> Result<Vec<(BankPaymentId, payment::Model)>> {
     let part = |column| Expr::col((bank_payment_part::Entity, column));
     let columns = payment::Model::every_column();
     let select = Query::select()
         .columns(columns.iter().map(|column| (payment::Entity, *column)))
         .expr(part(bank_payment_part::Column::BankPaymentId))
         .from(bank_payment_part::Entity)
-        .inner_join(payment::Entity, part(bank_payment_part::Column::PaymentId).equals((payment::Entity, payment::Column::Id)))
-        .and_where(among(db.get_database_backend(), part(bank_payment_part::Column::BankPaymentId), ids.iter().copied()))
+        .inner_join(
+            payment::Entity,
+            part(bank_payment_part::Column::PaymentId)
+                .equals((payment::Entity, payment::Column::Id)),
+        )
+        .and_where(among(
+            db.get_database_backend(),
+            part(bank_payment_part::Column::BankPaymentId),
+            ids.iter().copied(),
+        ))
         .take();
     let found = db.query_all(&select).await?;
-    found.iter().map(|row| Ok((row.try_get_by_index(columns.len())?, payment::Model::read(row, &columns)?))).collect()
+    found
+        .iter()
+        .map(|row| Ok((row.try_get_by_index(columns.len())?, payment::Model::read(row, &columns)?)))
+        .collect()
 }
 
 /// Returns the refunds of these bank payments, and what reverses them.
-async fn refunds_of(db: &impl ConnectionTrait, ids: &BTreeSet<BankPaymentId>) -> Result<Vec<(BankPaymentId, adjustment::Model)>> {
+async fn refunds_of(
+    db: &impl ConnectionTrait,
+    ids: &BTreeSet<BankPaymentId>,
+) -> Result<Vec<(BankPaymentId, adjustment::Model)>> {
     use adjustment::Column as A;
     let (backend, columns) = (db.get_database_backend(), adjustment::Model::every_column());
-    let select = |theirs: SimpleExpr| Query::select().columns(columns.iter().copied()).from(adjustment::Entity).and_where(theirs).take();
-    let own: Vec<adjustment::Model> = rows(db, &select(among(backend, Expr::col(A::BankPaymentId), ids.iter().copied())), &columns).await?;
-    let rows_of: HashMap<AdjustmentId, BankPaymentId> = own.iter().filter_map(|own| Some((own.id, own.bank_payment_id?))).collect();
-    let reversing = among(backend, Expr::col(A::ReversesId), rows_of.keys().copied().collect::<Vec<_>>());
+    let select = |theirs: SimpleExpr| {
+        Query::select()
+            .columns(columns.iter().copied())
+            .from(adjustment::Entity)
+            .and_where(theirs)
+            .take()
+    };
+    let own: Vec<adjustment::Model> = rows(
+        db,
+        &select(among(backend, Expr::col(A::BankPaymentId), ids.iter().copied())),
+        &columns,
+    )
+    .await?;
+    let rows_of: HashMap<AdjustmentId, BankPaymentId> =
+        own.iter().filter_map(|own| Some((own.id, own.bank_payment_id?))).collect();
+    let reversing =
+        among(backend, Expr::col(A::ReversesId), rows_of.keys().copied().collect::<Vec<_>>());
     let reversals: Vec<adjustment::Model> = rows(db, &select(reversing), &columns).await?;
-    let row_of = |own: &adjustment::Model| own.bank_payment_id.or_else(|| rows_of.get(&own.reverses_id?).copied());
+    let row_of = |own: &adjustment::Model| {
+        own.bank_payment_id.or_else(|| rows_of.get(&own.reverses_id?).copied())
+    };
     let known: BTreeSet<AdjustmentId> = own.iter().map(|own| own.id).collect();
     let reversals = reversals.into_iter().filter(|own| !known.contains(&own.id));
     let all = own.iter().cloned().chain(reversals).filter(|own| own.kind == AdjustmentKind::Refund);
@@ -196,36 +277,65 @@ async fn refunds_of(db: &impl ConnectionTrait, ids: &BTreeSet<BankPaymentId>) ->
 }
 
 /// Returns those of these bank payments that are refunds which were not reversed.
-pub(super) async fn refunds(db: &impl ConnectionTrait, ids: &BTreeSet<BankPaymentId>) -> Result<BTreeSet<BankPaymentId>> {
+pub(super) async fn refunds(
+    db: &impl ConnectionTrait,
+    ids: &BTreeSet<BankPaymentId>,
+) -> Result<BTreeSet<BankPaymentId>> {
     let found = refunds_of(db, ids).await?;
-    let reversed: BTreeSet<AdjustmentId> = found.iter().filter_map(|(_, own)| own.reverses_id).collect();
-    let in_force = found.into_iter().filter(|(_, own)| own.reverses_id.is_none() && !reversed.contains(&own.id));
+    let reversed: BTreeSet<AdjustmentId> =
+        found.iter().filter_map(|(_, own)| own.reverses_id).collect();
+    let in_force = found
+        .into_iter()
+        .filter(|(_, own)| own.reverses_id.is_none() && !reversed.contains(&own.id));
     Ok(in_force.map(|(row, _)| row).collect())
 }
 
-/// Returns the last day in the books on which a refund that was made of a bank payment was reversed; `None` when none was.
+/// Returns the last day in the books on which a refund that was made of a bank payment was
+/// reversed; `None` when none was.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn refund_reversed_on(db: &impl ConnectionTrait, id: BankPaymentId) -> Result<Option<NaiveDate>> {
+pub async fn refund_reversed_on(
+    db: &impl ConnectionTrait,
+    id: BankPaymentId,
+) -> Result<Option<NaiveDate>> {
     let found = refunds_of(db, &BTreeSet::from([id])).await?;
-    Ok(found.into_iter().filter(|(_, own)| own.reverses_id.is_some()).map(|(_, own)| own.day_in_books()).max())
+    Ok(found
+        .into_iter()
+        .filter(|(_, own)| own.reverses_id.is_some())
+        .map(|(_, own)| own.day_in_books())
+        .max())
 }
 
-/// Refuses to change what a closed day has of a source, unless that was exported or booked elsewhere: then what is exported stands, and a
-/// correcting voucher follows on an open day.
+/// Refuses to change what a closed day has of a source, unless that was exported or booked
+/// elsewhere: then what is exported stands, and a correcting voucher follows on an open day.
 ///
 /// # Errors
 /// CONFLICT `PERIOD_CLOSED`, INTERNAL when the database fails.
-pub async fn require_correctable(db: &impl ConnectionTrait, closing: Closing, key: Key, day: NaiveDate) -> Result<()> {
-    if is_correctable(db, closing, key, day).await? { Ok(()) } else { Err(not_correctable(closing, day)) }
+pub async fn require_correctable(
+    db: &impl ConnectionTrait,
+    closing: Closing,
+    key: Key,
+    day: NaiveDate,
+) -> Result<()> {
+    if is_correctable(db, closing, key, day).await? {
+        Ok(())
+    } else {
+        Err(not_correctable(closing, day))
+    }
 }
 
-/// Returns `true` if the day is open, or the source was exported or booked elsewhere, so that nothing of a closed day changes with it.
+/// Returns `true` if the day is open, or the source was exported or booked elsewhere, so that
+/// nothing of a closed day changes with it.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn is_correctable(db: &impl ConnectionTrait, closing: Closing, key: Key, day: NaiveDate) -> Result<bool> {
+pub async fn is_correctable(
+    db: &impl ConnectionTrait,
+    closing: Closing,
+    key: Key,
+    day: NaiveDate,
+) -> Result<bool> {
     Ok(!closing.is_closed(day) || has_voucher(db, key).await?)
 }
 
@@ -244,12 +354,17 @@ pub async fn has_voucher(db: &impl ConnectionTrait, (source, id): Key) -> Result
     Ok(db.query_one(&select).await?.is_some())
 }
 
-/// Refuses to mark a bank payment as a duplicate, or to reopen one, where that would change what a closed day has of it. One whose payments
-/// were all booked straight from the bank's account has no voucher of its own, and changes no closed day.
+/// Refuses to mark a bank payment as a duplicate, or to reopen one, where that would change what a
+/// closed day has of it. One whose payments were all booked straight from the bank's account has no
+/// voucher of its own, and changes no closed day.
 ///
 /// # Errors
 /// CONFLICT `PERIOD_CLOSED`, INTERNAL when the database fails.
-pub async fn require_markable(db: &impl ConnectionTrait, closing: Closing, row: &Model) -> Result<()> {
+pub async fn require_markable(
+    db: &impl ConnectionTrait,
+    closing: Closing,
+    row: &Model,
+) -> Result<()> {
     let day = voucher_day(row);
     if is_correctable(db, closing, (VoucherSource::BankPayment, row.id.into()), day).await? {
         return Ok(());
@@ -278,17 +393,28 @@ mod tests {
     }
 
     fn row(ore: i64) -> Model {
-        Model { id: BankPaymentId::new(), booked_on: day("2026-02-10"), amount: Money(ore), ..Model::default() }
+        Model {
+            id: BankPaymentId::new(),
+            booked_on: day("2026-02-10"),
+            amount: Money(ore),
+            ..Model::default()
+        }
     }
 
     fn payment(on: &str, ore: i64) -> payment::Model {
-        payment::Model { id: PaymentId::new(), received_on: day(on), amount: Money(ore), ..payment::Model::default() }
+        payment::Model {
+            id: PaymentId::new(),
+            received_on: day(on),
+            amount: Money(ore),
+            ..payment::Model::default()
+        }
     }
 
     #[test]
     fn only_what_is_booked_on_the_banks_day_comes_straight_from_the_bank() {
         let (row, nothing) = (row(800), Exported::default());
-        let is_direct = |payment: &payment::Model| Part::of_payment(payment).is_direct(&row, &nothing);
+        let is_direct =
+            |payment: &payment::Model| Part::of_payment(payment).is_direct(&row, &nothing);
         let own = payment("2026-02-10", 800);
         assert!(is_direct(&own) && !is_direct(&payment("2026-02-09", 800)));
         assert!(!is_direct(&payment::Model { booked_on: Some(day("2026-03-02")), ..own.clone() }));
@@ -297,7 +423,10 @@ mod tests {
         let late = Model { posted_on: Some(day("2026-03-01")), ..row.clone() };
         let late_payment = payment::Model { booked_on: Some(day("2026-03-01")), ..own.clone() };
         assert!(Part::of_payment(&late_payment).is_direct(&late, &nothing));
-        assert!(Part::of_payment(&own).is_direct(&late, &nothing), "recorded manually before the day was closed");
+        assert!(
+            Part::of_payment(&own).is_direct(&late, &nothing),
+            "recorded manually before the day was closed"
+        );
         assert!(!Part::of_payment(&payment("2026-02-09", 800)).is_direct(&late, &nothing));
     }
 
@@ -305,18 +434,37 @@ mod tests {
     fn what_is_left_is_all_but_the_direct_parts() {
         let nothing = Exported::default();
         let paid = payment("2026-02-10", 500);
-        let reversal = payment::Model { amount: Money(-500), reverses_id: Some(paid.id), ..payment("2026-02-12", 0) };
+        let reversal = payment::Model {
+            amount: Money(-500),
+            reverses_id: Some(paid.id),
+            ..payment("2026-02-12", 0)
+        };
         let parts = vec![Part::of_payment(&paid), Part::of_payment(&reversal)];
         let whole = Observed { row: row(800), parts };
         assert_eq!(whole.left(&nothing), Money(300));
         // Of a duplicate nothing counts, not even what was matched of it and taken back.
-        let duplicate = Observed { row: Model { duplicate_of_id: Some(BankPaymentId::new()), ..whole.row.clone() }, ..whole };
+        let duplicate = Observed {
+            row: Model { duplicate_of_id: Some(BankPaymentId::new()), ..whole.row.clone() },
+            ..whole
+        };
         assert_eq!(duplicate.left(&nothing), Money(-500));
         // A refund is below zero, and what reverses it stands on the observation account.
-        let refund =
-            adjustment::Model { id: AdjustmentId::new(), dated_on: day("2026-02-10"), amount: Money(75), ..adjustment::Model::default() };
-        let reversal = adjustment::Model { id: AdjustmentId::new(), amount: Money(-75), reverses_id: Some(refund.id), ..refund.clone() };
-        let paid_back = Observed { row: row(-75), parts: vec![Part::of_refund(&refund), Part::of_refund(&reversal)] };
+        let refund = adjustment::Model {
+            id: AdjustmentId::new(),
+            dated_on: day("2026-02-10"),
+            amount: Money(75),
+            ..adjustment::Model::default()
+        };
+        let reversal = adjustment::Model {
+            id: AdjustmentId::new(),
+            amount: Money(-75),
+            reverses_id: Some(refund.id),
+            ..refund.clone()
+        };
+        let paid_back = Observed {
+            row: row(-75),
+            parts: vec![Part::of_refund(&refund), Part::of_refund(&reversal)],
+        };
         assert_eq!(paid_back.left(&nothing), Money::ZERO);
     }
 }

@@ -1,4 +1,5 @@
-//! Importing: the payments of a bank's file into the register, each of them once however many files tell of it.
+//! Importing: the payments of a bank's file into the register, each of them once however many files
+//! tell of it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -48,7 +49,8 @@ pub struct Source {
 pub struct Outcome {
     /// It, as the register keeps it.
     pub row: Model,
-    /// `true` if an earlier file reported it, by the same reference or by another; then nothing was booked.
+    /// `true` if an earlier file reported it, by the same reference or by another; then nothing was
+    /// booked.
     pub was_known: bool,
     /// The invoices that it was booked on.
     pub booked: Vec<Booked>,
@@ -63,16 +65,24 @@ pub struct Booked {
     pub number: String,
     /// Amount, öre.
     pub amount: Money,
-    /// Difference of the paid sum from the invoice's total; null: there is none, or a part is still to be paid.
+    /// Difference of the paid sum from the invoice's total; null: there is none, or a part is still
+    /// to be paid.
     pub difference: Option<Difference>,
 }
 
-/// Takes a chunk of a file's payments into the register, within the change that takes them all. What can't be is noted in `faults`, under
-/// the file's name and line; nothing of the file may be committed then.
+/// Takes a chunk of a file's payments into the register, within the change that takes them all.
+/// What can't be is noted in `faults`, under the file's name and line; nothing of the file may be
+/// committed then.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn take(change: &mut Change, source: &Source, limit: Money, chunk: &[Incoming], faults: &mut Faults) -> Result<Vec<Outcome>> {
+pub async fn take(
+    change: &mut Change,
+    source: &Source,
+    limit: Money,
+    chunk: &[Incoming],
+    faults: &mut Faults,
+) -> Result<Vec<Outcome>> {
     let mut known_rows = existing(change, chunk).await?;
     let today = day_of(change.at());
     let closing = Closing::load(change.tx()).await?;
@@ -85,7 +95,9 @@ pub async fn take(change: &mut Change, source: &Source, limit: Money, chunk: &[I
             faults.add(at(), format!("is of {}, which is in the future", incoming.booked_on));
         }
         match known_rows.get(&incoming.bank_reference) {
-            Some(row) if (row.amount, row.booked_on) == (incoming.amount, incoming.booked_on) => drop(repeated.insert(place)),
+            Some(row) if (row.amount, row.booked_on) == (incoming.amount, incoming.booked_on) => {
+                drop(repeated.insert(place))
+            }
             Some(row) => faults.add(at(), says_else(row, incoming)),
             None => {
                 let mut row = row_of(change, source, incoming);
@@ -109,16 +121,25 @@ pub async fn take(change: &mut Change, source: &Source, limit: Money, chunk: &[I
     let (mut parts, mut booked) = (Vec::new(), HashMap::new());
     for together in news.chunk_by(|one, other| one.goes_together_with(other)) {
         let verdicts = decide(together, &known, &booking, &recorded);
-        for (incoming, Verdict { finding, parts: sums, deducted }) in together.iter().zip(verdicts) {
+        for (incoming, Verdict { finding, parts: sums, deducted }) in together.iter().zip(verdicts)
+        {
             let Some(row) = known_rows.get_mut(&incoming.bank_reference) else { continue };
             row.finding = finding;
             if !deducted.is_empty() {
-                (row.set_aside_on, row.set_aside_reason) = (Some(today), Some(format!("Avdrag: kreditfaktura {}", deducted.join(", "))));
+                (row.set_aside_on, row.set_aside_reason) =
+                    (Some(today), Some(format!("Avdrag: kreditfaktura {}", deducted.join(", "))));
             }
             let mut numbers = Vec::with_capacity(sums.len());
             for (invoice, sum) in sums {
                 let number = number(&booking, invoice);
-                parts.push(book(&mut booking, &mut recorded, row, invoice, sum, (row.booked_on, row.booked_on)));
+                parts.push(book(
+                    &mut booking,
+                    &mut recorded,
+                    row,
+                    invoice,
+                    sum,
+                    (row.booked_on, row.booked_on),
+                ));
                 row.matched += sum;
                 let difference = booking.invoice(invoice).and_then(difference);
                 numbers.push(Booked { number, amount: sum, difference });
@@ -127,7 +148,8 @@ pub async fn take(change: &mut Change, source: &Source, limit: Money, chunk: &[I
         }
     }
     let references = news.iter().map(|incoming| &incoming.bank_reference).chain(&twins.told);
-    let rows: Vec<Model> = references.filter_map(|reference| known_rows.get(reference).cloned()).collect();
+    let rows: Vec<Model> =
+        references.filter_map(|reference| known_rows.get(reference).cloned()).collect();
     insert(change, rows.clone()).await?;
     let replaced = twins.replaced(&rows, today);
     booking.close(change).await?;
@@ -144,7 +166,8 @@ pub async fn take(change: &mut Change, source: &Source, limit: Money, chunk: &[I
     }
     change.flush().await?;
     let outcome = |(place, incoming): (usize, &Incoming)| {
-        let (row, was_known) = (known_rows.get(&incoming.bank_reference)?.clone(), repeated.contains(&place));
+        let (row, was_known) =
+            (known_rows.get(&incoming.bank_reference)?.clone(), repeated.contains(&place));
         let booked = booked.get(&row.id).filter(|_| !was_known).cloned().unwrap_or_default();
         Some(Outcome { row, was_known, booked, refunded: None })
     };
@@ -172,12 +195,19 @@ impl Twins {
         let mut rows = HashMap::new();
         if !ids.is_empty() {
             let theirs = among(change.tx().get_database_backend(), Expr::col(Column::Id), ids);
-            rows = Entity::find().filter(theirs).all(change.tx()).await?.into_iter().map(|row| (row.id, row)).collect();
+            rows = Entity::find()
+                .filter(theirs)
+                .all(change.tx())
+                .await?
+                .into_iter()
+                .map(|row| (row.id, row))
+                .collect();
         }
         Ok(Self { rows, told: Vec::new(), totals: BTreeMap::new() })
     }
 
-    /// Notes in the row of a payment which one stands for its money. Answers `true` if there is one, so that nothing of it is booked.
+    /// Notes in the row of a payment which one stands for its money. Answers `true` if there is
+    /// one, so that nothing of it is booked.
     fn take(&mut self, incoming: &Incoming, row: &mut Model, today: NaiveDate) -> bool {
         match incoming.twin {
             Twin::Same(id) => {
@@ -195,10 +225,12 @@ impl Twins {
         }
     }
 
-    /// The totals as they were and as they are now that the payments among these rows stand for them.
+    /// The totals as they were and as they are now that the payments among these rows stand for
+    /// them.
     fn replaced(&self, rows: &[Model], today: NaiveDate) -> Vec<(Model, Model)> {
         let replaced = self.totals.iter().filter_map(|(total, first)| {
-            let (before, first) = (self.rows.get(total)?.clone(), rows.iter().find(|row| row.id == *first)?);
+            let (before, first) =
+                (self.rows.get(total)?.clone(), rows.iter().find(|row| row.id == *first)?);
             let mut after = before.clone();
             stand_for(&mut after, first, today);
             Some((before, after))
@@ -211,7 +243,8 @@ impl Twins {
 pub(crate) fn stand_for(row: &mut Model, other: &Model, today: NaiveDate) {
     row.duplicate_of_id = Some(other.id);
     row.set_aside_on = Some(today);
-    let reason: String = format!("Samma pengar som {}", other.bank_reference).chars().take(LINE).collect();
+    let reason: String =
+        format!("Samma pengar som {}", other.bank_reference).chars().take(LINE).collect();
     row.set_aside_reason = Some(reason.trim_end().to_owned());
 }
 
@@ -222,21 +255,35 @@ async fn existing(change: &Change, chunk: &[Incoming]) -> Result<HashMap<String,
     let select = Query::select()
         .columns(columns.iter().copied())
         .from(Entity)
-        .and_where(among_words(tx.get_database_backend(), Expr::col(Column::BankReference), references))
+        .and_where(among_words(
+            tx.get_database_backend(),
+            Expr::col(Column::BankReference),
+            references,
+        ))
         .take();
-    Ok(rows::<Model>(tx, &select, &columns).await?.into_iter().map(|row| (row.bank_reference.clone(), row)).collect())
+    Ok(rows::<Model>(tx, &select, &columns)
+        .await?
+        .into_iter()
+        .map(|row| (row.bank_reference.clone(), row))
+        .collect())
 }
 
 /// Describes a payment that an earlier file reported with another sum or day.
 fn says_else(row: &Model, incoming: &Incoming) -> String {
     format!(
         "is the payment {:?} of {} on {}, which came in before as {} on {} with {}",
-        row.bank_reference, incoming.amount, incoming.booked_on, row.amount, row.booked_on, row.file_name
+        row.bank_reference,
+        incoming.amount,
+        incoming.booked_on,
+        row.amount,
+        row.booked_on,
+        row.file_name
     )
 }
 
 fn row_of(change: &Change, source: &Source, incoming: &Incoming) -> Model {
-    let references: Vec<&str> = incoming.references.iter().map(|reference| reference.text.as_str()).collect();
+    let references: Vec<&str> =
+        incoming.references.iter().map(|reference| reference.text.as_str()).collect();
     let reference: String = references.join(" ").trim().chars().take(TEXT).collect();
     Model {
         id: BankPaymentId::new(),

@@ -25,7 +25,8 @@ const CHUNK: u64 = 2000;
 /// The columns that bank payments are checked by.
 const COLUMNS: [Column; 4] = [Column::Id, Column::BankReference, Column::Amount, Column::Matched];
 
-/// Every bank payment of which more or less is matched than its payments, less their reversals, come to: a sentence each.
+/// Every bank payment of which more or less is matched than its payments, less their reversals,
+/// come to: a sentence each.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
@@ -50,11 +51,20 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches_of(db: &impl ConnectionTrait, payments: &[BankPaymentId]) -> Result<Vec<String>> {
+pub async fn breaches_of(
+    db: &impl ConnectionTrait,
+    payments: &[BankPaymentId],
+) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for payments in payments.chunks(usize::try_from(CHUNK).unwrap_or(usize::MAX)) {
-        let theirs = among(db.get_database_backend(), Expr::col(Column::Id), payments.iter().copied());
-        let select = Query::select().columns(COLUMNS).from(Entity).and_where(theirs).order_by(Column::Id, Order::Asc).take();
+        let theirs =
+            among(db.get_database_backend(), Expr::col(Column::Id), payments.iter().copied());
+        let select = Query::select()
+            .columns(COLUMNS)
+            .from(Entity)
+            .and_where(theirs)
+            .order_by(Column::Id, Order::Asc)
+            .take();
         check(db, &rows::<Model>(db, &select, &COLUMNS).await?, &mut found).await?;
     }
     Ok(found)
@@ -80,8 +90,16 @@ async fn sums(db: &impl ConnectionTrait, chunk: &[Model]) -> Result<HashMap<Bank
         .expr(part(bank_payment_part::Column::BankPaymentId))
         .expr(Expr::col((payment::Entity, payment::Column::Amount)))
         .from(bank_payment_part::Entity)
-        .inner_join(payment::Entity, part(bank_payment_part::Column::PaymentId).equals((payment::Entity, payment::Column::Id)))
-        .and_where(among(db.get_database_backend(), part(bank_payment_part::Column::BankPaymentId), chunk.iter().map(|row| row.id)))
+        .inner_join(
+            payment::Entity,
+            part(bank_payment_part::Column::PaymentId)
+                .equals((payment::Entity, payment::Column::Id)),
+        )
+        .and_where(among(
+            db.get_database_backend(),
+            part(bank_payment_part::Column::BankPaymentId),
+            chunk.iter().map(|row| row.id),
+        ))
         .take();
     let mut sums: HashMap<BankPaymentId, Money> = HashMap::new();
     for row in db.query_all(&select).await? {

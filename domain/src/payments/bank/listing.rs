@@ -1,4 +1,5 @@
-//! Lists of bank payments for people: every one that a filter lets through, with the invoices that it pays.
+//! Lists of bank payments for people: every one that a filter lets through, with the invoices that
+//! it pays.
 
 use std::collections::HashMap;
 
@@ -27,7 +28,8 @@ const CHUNK: usize = 500;
 pub struct Listed {
     /// The bank payment.
     pub row: Model,
-    /// Number of each invoice and what of the bank payment counts there, öre; parts that were reversed are left out.
+    /// Number of each invoice and what of the bank payment counts there, öre; parts that were
+    /// reversed are left out.
     pub invoices: Vec<(String, Money)>,
 }
 
@@ -56,15 +58,25 @@ pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<
                 }
             }
         }
-        let invoices: Vec<InvoiceId> = parts.values().flatten().map(|(invoice, _)| *invoice).collect();
-        let numbers = invoices::by_ids(db, viewer, &invoices, &[invoice::Column::Id, invoice::Column::Number]).await?;
-        let numbers: HashMap<InvoiceId, String> = numbers.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
+        let invoices: Vec<InvoiceId> =
+            parts.values().flatten().map(|(invoice, _)| *invoice).collect();
+        let numbers = invoices::by_ids(
+            db,
+            viewer,
+            &invoices,
+            &[invoice::Column::Id, invoice::Column::Number],
+        )
+        .await?;
+        let numbers: HashMap<InvoiceId, String> =
+            numbers.into_iter().filter_map(|row| Some((row.id, row.number?))).collect();
         listed.extend(chunk.iter().map(|row| {
             let parts = parts.remove(&row.id).unwrap_or_default();
             let counted = parts.into_iter().filter(|(_, sum)| *sum != Money::ZERO);
             Listed {
                 row: row.clone(),
-                invoices: counted.filter_map(|(invoice, sum)| Some((numbers.get(&invoice)?.clone(), sum))).collect(),
+                invoices: counted
+                    .filter_map(|(invoice, sum)| Some((numbers.get(&invoice)?.clone(), sum)))
+                    .collect(),
             }
         }));
     }

@@ -1,4 +1,5 @@
-//! What people recorded by hand of payments that the bank's files tell of later: the same money, to be booked once.
+//! What people recorded by hand of payments that the bank's files tell of later: the same money, to
+//! be booked once.
 
 use std::collections::HashSet;
 
@@ -18,7 +19,8 @@ use super::super::record::counted;
 use crate::invoices::{aggregate::Whole, posting::Booking};
 use crate::{audit::Change, database::among, error::Result};
 
-/// A payment that was recorded by hand with another day than the bank's may be the same within so many days.
+/// A payment that was recorded by hand with another day than the bank's may be the same within so
+/// many days.
 pub const DAYS_APART: i64 = 7;
 /// The fewest signs of a reference by which a payment is known: shorter ones are anybody's.
 const SHORTEST: usize = 4;
@@ -38,8 +40,8 @@ pub(crate) enum ByHand {
     Nothing,
     /// This payment.
     Payment(PaymentId),
-    /// One of several that are alike, of which this is the first; or, when null, one that has the bank's reference and says something else, or
-    /// one of the same sum a few days apart.
+    /// One of several that are alike, of which this is the first; or, when null, one that has the
+    /// bank's reference and says something else, or one of the same sum a few days apart.
     Unclear(Option<PaymentId>),
 }
 
@@ -51,9 +53,14 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     /// Looks for those of these invoices, by one statement.
-    pub async fn look_for(change: &Change, booking: &Booking, invoices: impl IntoIterator<Item = InvoiceId>) -> Result<Self> {
+    pub async fn look_for(
+        change: &Change,
+        booking: &Booking,
+        invoices: impl IntoIterator<Item = InvoiceId>,
+    ) -> Result<Self> {
         let wholes = invoices.into_iter().filter_map(|invoice| booking.invoice(invoice));
-        let payments: Vec<PaymentId> = wholes.flat_map(|whole| &whole.payments).map(|payment| payment.id).collect();
+        let payments: Vec<PaymentId> =
+            wholes.flat_map(|whole| &whole.payments).map(|payment| payment.id).collect();
         if payments.is_empty() {
             return Ok(Self::default());
         }
@@ -61,10 +68,16 @@ impl Recorded {
         let select = Query::select()
             .column(bank_payment_part::Column::PaymentId)
             .from(bank_payment_part::Entity)
-            .and_where(among(tx.get_database_backend(), Expr::col(bank_payment_part::Column::PaymentId), payments))
+            .and_where(among(
+                tx.get_database_backend(),
+                Expr::col(bank_payment_part::Column::PaymentId),
+                payments,
+            ))
             .take();
         let rows = tx.query_all(&select).await?;
-        Ok(Self { of_bank: rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()? })
+        Ok(Self {
+            of_bank: rows.iter().map(|row| row.try_get_by_index(0)).collect::<Result<_, _>>()?,
+        })
     }
 
     /// `true` if a file of the bank tells of a payment.
@@ -77,17 +90,20 @@ impl Recorded {
         self.of_bank.insert(payment);
     }
 
-    /// What somebody recorded by hand of this part on its invoice: the payment of that day and sum, and when there are several, the one
-    /// that has the bank's own reference.
+    /// What somebody recorded by hand of this part on its invoice: the payment of that day and sum,
+    /// and when there are several, the one that has the bank's own reference.
     pub fn of(&self, invoice: &Whole, part: Part<'_>) -> ByHand {
-        let by_hand = || counted(&invoice.payments).filter(|payment| !self.of_bank.contains(&payment.id));
+        let by_hand =
+            || counted(&invoice.payments).filter(|payment| !self.of_bank.contains(&payment.id));
         let is_named = |payment: &&payment::Model| shows(part.bank_reference, &payment.reference);
-        let (same, others): (Vec<_>, Vec<_>) =
-            by_hand().partition(|payment| (payment.received_on, payment.amount) == (part.day, part.amount));
+        let (same, others): (Vec<_>, Vec<_>) = by_hand()
+            .partition(|payment| (payment.received_on, payment.amount) == (part.day, part.amount));
         let named: Vec<_> = same.iter().copied().filter(is_named).collect();
         match (&named[..], &same[..]) {
             ([one], _) | ([], [one]) => ByHand::Payment(one.id),
-            ([], []) if !others.iter().any(|other| is_named(other) || is_near(other, part)) => ByHand::Nothing,
+            ([], []) if !others.iter().any(|other| is_named(other) || is_near(other, part)) => {
+                ByHand::Nothing
+            }
             _ => ByHand::Unclear(same.first().map(|payment| payment.id)),
         }
     }
@@ -98,8 +114,9 @@ fn is_near(payment: &payment::Model, part: Part<'_>) -> bool {
     payment.amount == part.amount && (payment.received_on - part.day).num_days().abs() <= DAYS_APART
 }
 
-/// Whether what somebody wrote is what a statement shows of this reference of a bank payment: words of the bank's own, which stand after the
-/// kind of file, the account and the day; zeros that they begin with may be left out.
+/// Whether what somebody wrote is what a statement shows of this reference of a bank payment: words
+/// of the bank's own, which stand after the kind of file, the account and the day; zeros that they
+/// begin with may be left out.
 pub fn shows(bank_reference: &str, written: &str) -> bool {
     fn words(text: &str) -> Vec<&str> {
         let words = text.split([' ', '/']).map(|word| word.trim_start_matches('0'));
@@ -107,7 +124,11 @@ pub fn shows(bank_reference: &str, written: &str) -> bool {
     }
     let (told, written) = (words(bank_reference), words(written));
     let is_long_enough = written.iter().any(|word| word.chars().count() >= SHORTEST);
-    is_long_enough && (told == written || told.get(3..).is_some_and(|own| own.windows(written.len()).any(|words| words == written)))
+    is_long_enough
+        && (told == written
+            || told
+                .get(3..)
+                .is_some_and(|own| own.windows(written.len()).any(|words| words == written)))
 }
 
 #[cfg(test)]
@@ -117,12 +138,19 @@ mod tests {
     #[test]
     fn a_reference_is_known_by_what_a_statement_shows_of_it() {
         let of_file = "BG 50501055 20261118 00074 490630174260";
-        for written in [of_file, "490630174260", "0490630174260", " 490630174260 ", "00074 490630174260"] {
+        for written in
+            [of_file, "490630174260", "0490630174260", " 490630174260 ", "00074 490630174260"]
+        {
             assert!(shows(of_file, written), "{written}");
         }
-        for written in ["", "00074", "74", "50501055", "20261118", "BG", "49063017426", "490630174260 2"] {
+        for written in
+            ["", "00074", "74", "50501055", "20261118", "BG", "49063017426", "490630174260 2"]
+        {
             assert!(!shows(of_file, written), "{written}");
         }
-        assert!(shows("CAMT SE45 20261118 BATCH-77 TX-100001", "TX-100001") && shows("CAMT SE45 20261118 A/B-100001", "A/B-100001"));
+        assert!(
+            shows("CAMT SE45 20261118 BATCH-77 TX-100001", "TX-100001")
+                && shows("CAMT SE45 20261118 A/B-100001", "A/B-100001")
+        );
     }
 }

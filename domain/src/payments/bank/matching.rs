@@ -1,8 +1,9 @@
 //! Matching: which invoices a payment of the bank's file pays, by what its payer says.
 //!
-//! An OCR reference decides by itself, whatever the sum: its check digits guard against slips. In a text it is believed only when exactly
-//! that sum was to be paid, and so is an invoice's number, when the payer, if the bank says who it is, is the buyer. A credit note that the
-//! payer makes use of is taken off what it pays of that note's own invoice. Anything in doubt waits for people.
+//! An OCR reference decides by itself, whatever the sum: its check digits guard against slips. In a
+//! text it is believed only when exactly that sum was to be paid, and so is an invoice's number,
+//! when the payer, if the bank says who it is, is the buyer. A credit note that the payer makes use
+//! of is taken off what it pays of that note's own invoice. Anything in doubt waits for people.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -47,15 +48,19 @@ pub struct Incoming {
     pub message: Option<String>,
     /// Who paid; null: the bank does not say.
     pub payer_name: Option<String>,
-    /// Organisationsnummer of who paid, as `222000-1834`; null: the bank does not say, or it is a person.
+    /// Organisationsnummer of who paid, as `222000-1834`; null: the bank does not say, or it is a
+    /// person.
     pub payer_org_number: Option<String>,
     /// Whether it undoes something that the bank did before.
     pub is_reversal: bool,
-    /// Whether it is a credit note that the payer makes use of, taken off what else it pays in the same deposit.
+    /// Whether it is a credit note that the payer makes use of, taken off what else it pays in the
+    /// same deposit.
     pub is_deduction: bool,
-    /// The line of the first of those payments that this one must be looked at together with; null: it stands alone.
+    /// The line of the first of those payments that this one must be looked at together with; null:
+    /// it stands alone.
     pub goes_with: Option<u64>,
-    /// The bank's reference of the entry or deposit that it is one of the payments of; null: the bank gives none, or it is a total.
+    /// The bank's reference of the entry or deposit that it is one of the payments of; null: the
+    /// bank gives none, or it is a total.
     pub entry_reference: Option<String>,
     /// The sum of that entry.
     pub entry_total: Money,
@@ -92,7 +97,8 @@ impl Incoming {
 pub struct Reference {
     /// What it says.
     pub text: String,
-    /// What of the payment is for it; null: the payer does not say. Below nought for a credit note that the payer makes use of.
+    /// What of the payment is for it; null: the payer does not say. Below nought for a credit note
+    /// that the payer makes use of.
     pub amount: Option<Money>,
 }
 
@@ -116,19 +122,23 @@ impl Verdict {
     }
 }
 
-/// The digits of an OCR reference without the blanks and hyphens that people put between them and the zeros that it begins with; null
-/// for a text that is none.
+/// The digits of an OCR reference without the blanks and hyphens that people put between them and
+/// the zeros that it begins with; null for a text that is none.
 #[must_use]
 pub fn ocr_digits(text: &str) -> Option<String> {
-    let digits: String = text.chars().filter(|char| !char.is_whitespace() && *char != '-').collect();
-    let is_ocr = (2..=25).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
+    let digits: String =
+        text.chars().filter(|char| !char.is_whitespace() && *char != '-').collect();
+    let is_ocr =
+        (2..=25).contains(&digits.len()) && digits.bytes().all(|byte| byte.is_ascii_digit());
     let digits = digits.trim_start_matches('0');
     (is_ocr && !digits.is_empty()).then(|| digits.to_owned())
 }
 
 /// What in a text may be an invoice's number: words of four signs and more with a digit among them.
 pub fn numbers(text: &str) -> impl Iterator<Item = &str> {
-    let words = text.split(|char: char| !char.is_alphanumeric() && char != '-').map(|word| word.trim_matches('-'));
+    let words = text
+        .split(|char: char| !char.is_alphanumeric() && char != '-')
+        .map(|word| word.trim_matches('-'));
     words.filter(|word| word.chars().count() >= 4 && word.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
@@ -160,7 +170,12 @@ impl Known {
     /// Looks for what the payments say, in a handful of statements.
     pub async fn look_for(change: &Change, incoming: &[&Incoming]) -> Result<Self> {
         let texts = |incoming: &Incoming| -> Vec<String> {
-            incoming.references.iter().map(|reference| reference.text.clone()).chain(incoming.message.clone()).collect()
+            incoming
+                .references
+                .iter()
+                .map(|reference| reference.text.clone())
+                .chain(incoming.message.clone())
+                .collect()
         };
         let texts: Vec<String> = incoming.iter().flat_map(|incoming| texts(incoming)).collect();
         let ocrs: BTreeSet<String> = texts.iter().flat_map(|text| ocrs(text)).collect();
@@ -175,24 +190,37 @@ impl Known {
                 .take()
         };
         // The same expression as in the index.
-        let digits = || Expr::expr(Func::cust("LTRIM").arg(Expr::col(invoice::Column::Ocr)).arg(Expr::cust("'0'")));
+        let digits = || {
+            Expr::expr(
+                Func::cust("LTRIM").arg(Expr::col(invoice::Column::Ocr)).arg(Expr::cust("'0'")),
+            )
+        };
         let by_ocr = issued(InvoiceKind::Invoice)
             .columns([invoice::Column::Id])
             .expr(digits())
             .and_where(among_words(backend, digits(), &ocrs))
             .take();
         for row in tx.query_all(&by_ocr).await? {
-            known.by_ocr.entry(row.try_get_by_index(1)?).or_default().push(row.try_get_by_index(0)?);
+            known
+                .by_ocr
+                .entry(row.try_get_by_index(1)?)
+                .or_default()
+                .push(row.try_get_by_index(0)?);
         }
         let number = || Expr::col(invoice::Column::Number);
         let columns = [invoice::Column::Id, invoice::Column::Number];
-        let by_number = issued(InvoiceKind::Invoice).columns(columns).and_where(among_words(backend, number(), &words)).take();
+        let by_number = issued(InvoiceKind::Invoice)
+            .columns(columns)
+            .and_where(among_words(backend, number(), &words))
+            .take();
         for row in tx.query_all(&by_number).await? {
             known.by_number.insert(row.try_get_by_index(1)?, row.try_get_by_index(0)?);
         }
-        let deducted: BTreeSet<&str> = incoming.iter().flat_map(|incoming| deducted(incoming)).map(|(note, _)| note).collect();
+        let deducted: BTreeSet<&str> =
+            incoming.iter().flat_map(|incoming| deducted(incoming)).map(|(note, _)| note).collect();
         if !deducted.is_empty() {
-            let columns = [invoice::Column::Number, invoice::Column::CreditsId, invoice::Column::Total];
+            let columns =
+                [invoice::Column::Number, invoice::Column::CreditsId, invoice::Column::Total];
             let notes = issued(InvoiceKind::CreditNote)
                 .columns(columns)
                 .and_where(invoice::Column::CreditsId.is_not_null())
@@ -200,7 +228,11 @@ impl Known {
                 .take();
             for row in tx.query_all(&notes).await? {
                 let number: String = row.try_get_by_index(0)?;
-                let note = CreditNote { number: number.clone(), credits: row.try_get_by_index(1)?, total: row.try_get_by_index(2)? };
+                let note = CreditNote {
+                    number: number.clone(),
+                    credits: row.try_get_by_index(1)?,
+                    total: row.try_get_by_index(2)?,
+                };
                 known.credit_notes.insert(number, note);
             }
         }
@@ -212,18 +244,26 @@ impl Known {
 
     async fn load_org_numbers(&mut self, change: &Change) -> Result<()> {
         let tx = change.tx();
-        let own = || among(tx.get_database_backend(), Expr::col((invoice::Entity, invoice::Column::Id)), self.by_number.values().copied());
+        let own = || {
+            among(
+                tx.get_database_backend(),
+                Expr::col((invoice::Entity, invoice::Column::Id)),
+                self.by_number.values().copied(),
+            )
+        };
         let of_member = Query::select()
             .column((invoice::Entity, invoice::Column::Id))
             .column((member::Entity, member::Column::OrgNumber))
             .from(invoice::Entity)
             .inner_join(
                 member::Entity,
-                Expr::col((member::Entity, member::Column::Id)).equals((invoice::Entity, invoice::Column::MemberId)),
+                Expr::col((member::Entity, member::Column::Id))
+                    .equals((invoice::Entity, invoice::Column::MemberId)),
             )
             .and_where(own())
             .take();
-        let joined = Expr::col((organisation::Entity, organisation::Column::Id)).equals((invoice::Entity, invoice::Column::OrganisationId));
+        let joined = Expr::col((organisation::Entity, organisation::Column::Id))
+            .equals((invoice::Entity, invoice::Column::OrganisationId));
         let of_other = Query::select()
             .column((invoice::Entity, invoice::Column::Id))
             .column((organisation::Entity, organisation::Column::OrgNumber))
@@ -244,30 +284,46 @@ impl Known {
     /// Every invoice among them.
     pub fn invoices(&self) -> BTreeSet<InvoiceId> {
         let credited = self.credit_notes.values().map(|note| &note.credits);
-        self.by_ocr.values().flatten().chain(self.by_number.values()).chain(credited).copied().collect()
+        self.by_ocr
+            .values()
+            .flatten()
+            .chain(self.by_number.values())
+            .chain(credited)
+            .copied()
+            .collect()
     }
 
-    /// The credit notes that a payment makes use of and what it takes off for each; null when one of them is none, or not worth as much.
+    /// The credit notes that a payment makes use of and what it takes off for each; null when one
+    /// of them is none, or not worth as much.
     fn deductions(&self, incoming: &Incoming) -> Option<Vec<(&CreditNote, Money)>> {
-        let found = deducted(incoming).map(|(number, sum)| Some((self.credit_notes.get(number).filter(|note| sum <= note.total)?, sum)));
+        let found = deducted(incoming).map(|(number, sum)| {
+            Some((self.credit_notes.get(number).filter(|note| sum <= note.total)?, sum))
+        });
         found.collect()
     }
 
     /// The invoices that a reference may mean as an OCR reference.
     fn of_ocr(&self, text: &str) -> &[InvoiceId] {
-        ocr_digits(text).and_then(|digits| self.by_ocr.get(&digits)).map(Vec::as_slice).unwrap_or_default()
+        ocr_digits(text)
+            .and_then(|digits| self.by_ocr.get(&digits))
+            .map(Vec::as_slice)
+            .unwrap_or_default()
     }
 }
 
-/// What a payment takes off for credit notes, by what it calls each of them: all of a deduction, and of another payment the references
-/// below nought.
+/// What a payment takes off for credit notes, by what it calls each of them: all of a deduction,
+/// and of another payment the references below nought.
 fn deducted(incoming: &Incoming) -> impl Iterator<Item = (&str, Money)> {
-    let sum = |reference: &Reference| if incoming.is_deduction { Some(incoming.amount) } else { reference.amount };
-    let uses = incoming.references.iter().map(move |reference| (reference.text.as_str(), sum(reference)));
+    let sum = |reference: &Reference| {
+        if incoming.is_deduction { Some(incoming.amount) } else { reference.amount }
+    };
+    let uses =
+        incoming.references.iter().map(move |reference| (reference.text.as_str(), sum(reference)));
     uses.filter_map(|(text, sum)| Some((text, -sum.filter(|sum| *sum < Money::ZERO)?)))
 }
 
-/// How invoices stand while payments that go together are looked at: with what was booked before, and with what is not booked yet.
+/// How invoices stand while payments that go together are looked at: with what was booked before,
+/// and with what is not booked yet.
 struct Standing<'b> {
     booking: &'b Booking,
     recorded: &'b Recorded,
@@ -281,17 +337,28 @@ impl Standing<'_> {
 
     /// What somebody recorded by hand of a part of a payment.
     fn recorded(&self, incoming: &Incoming, invoice: InvoiceId, amount: Money) -> ByHand {
-        let part = Part { bank_reference: &incoming.bank_reference, day: incoming.booked_on, amount };
+        let part =
+            Part { bank_reference: &incoming.bank_reference, day: incoming.booked_on, amount };
         self.booking.invoice(invoice).map_or(ByHand::Nothing, |whole| self.recorded.of(whole, part))
     }
 }
 
-/// What each of some payments that go together is matched with, as the invoices stand with what has been booked before them. All of
-/// them wait when what the payer deducts can't be taken off what it pays of the credited invoices.
-pub(super) fn decide(together: &[&Incoming], known: &Known, booking: &Booking, recorded: &Recorded) -> Vec<Verdict> {
+/// What each of some payments that go together is matched with, as the invoices stand with what has
+/// been booked before them. All of them wait when what the payer deducts can't be taken off what it
+/// pays of the credited invoices.
+pub(super) fn decide(
+    together: &[&Incoming],
+    known: &Known,
+    booking: &Booking,
+    recorded: &Recorded,
+) -> Vec<Verdict> {
     let all_wait = || together.iter().map(|_| Verdict::waits(BankFinding::Deduction)).collect();
     let deductions = || together.iter().filter(|incoming| incoming.is_deduction);
-    let Some(used) = deductions().map(|incoming| known.deductions(incoming)).collect::<Option<Vec<_>>>() else { return all_wait() };
+    let Some(used) =
+        deductions().map(|incoming| known.deductions(incoming)).collect::<Option<Vec<_>>>()
+    else {
+        return all_wait();
+    };
     // Each names its credit note, and no other.
     if used.iter().any(|notes| notes.len() != 1) {
         return all_wait();
@@ -303,8 +370,11 @@ pub(super) fn decide(together: &[&Incoming], known: &Known, booking: &Booking, r
     let mut verdicts: Vec<Verdict> = together
         .iter()
         .map(|incoming| {
-            let verdict =
-                if incoming.is_deduction { Verdict::waits(BankFinding::CreditNote) } else { decide_one(incoming, known, &standing) };
+            let verdict = if incoming.is_deduction {
+                Verdict::waits(BankFinding::CreditNote)
+            } else {
+                decide_one(incoming, known, &standing)
+            };
             for (invoice, sum) in &verdict.parts {
                 let ahead = standing.ahead.entry(*invoice).or_default();
                 *ahead = *ahead - *sum;
@@ -313,12 +383,16 @@ pub(super) fn decide(together: &[&Incoming], known: &Known, booking: &Booking, r
         })
         .collect();
     for (note, sum) in used.iter().flatten() {
-        let payer = verdicts.iter_mut().find(|verdict| verdict.parts.get(&note.credits).is_some_and(|part| part >= sum));
+        let payer = verdicts
+            .iter_mut()
+            .find(|verdict| verdict.parts.get(&note.credits).is_some_and(|part| part >= sum));
         let Some(payer) = payer else { return all_wait() };
         take_off(payer, note, *sum);
     }
     let is_unclear = |incoming: &Incoming, parts: &BTreeMap<InvoiceId, Money>| {
-        parts.iter().any(|(invoice, sum)| matches!(standing.recorded(incoming, *invoice, *sum), ByHand::Unclear(_)))
+        parts.iter().any(|(invoice, sum)| {
+            matches!(standing.recorded(incoming, *invoice, *sum), ByHand::Unclear(_))
+        })
     };
     for (incoming, verdict) in together.iter().zip(&mut verdicts) {
         if incoming.is_deduction {
@@ -345,33 +419,52 @@ fn decide_one(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Ve
     if incoming.amount < Money::ZERO || incoming.is_reversal {
         return Verdict::waits(BankFinding::NotIncoming);
     }
-    let verdict = by_references(incoming, known, standing).unwrap_or_else(|| by_text(incoming, known, standing));
-    let hinders = |(id, amount): (&InvoiceId, &Money)| !standing.booking.obstacles(*id, incoming.booked_on, *amount).is_empty();
-    if verdict.parts.iter().any(hinders) { Verdict::waits(BankFinding::BeforeIssue) } else { verdict }
+    let verdict = by_references(incoming, known, standing)
+        .unwrap_or_else(|| by_text(incoming, known, standing));
+    let hinders = |(id, amount): (&InvoiceId, &Money)| {
+        !standing.booking.obstacles(*id, incoming.booked_on, *amount).is_empty()
+    };
+    if verdict.parts.iter().any(hinders) {
+        Verdict::waits(BankFinding::BeforeIssue)
+    } else {
+        verdict
+    }
 }
 
 /// By its OCR references; null when it has none that is an invoice's.
 fn by_references(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Option<Verdict> {
-    let claims: Vec<&Reference> =
-        incoming.references.iter().filter(|reference| reference.amount.is_none_or(|amount| amount > Money::ZERO)).collect();
-    let found: Vec<&[InvoiceId]> = claims.iter().map(|reference| known.of_ocr(&reference.text)).collect();
+    let claims: Vec<&Reference> = incoming
+        .references
+        .iter()
+        .filter(|reference| reference.amount.is_none_or(|amount| amount > Money::ZERO))
+        .collect();
+    let found: Vec<&[InvoiceId]> =
+        claims.iter().map(|reference| known.of_ocr(&reference.text)).collect();
     if found.iter().all(|invoices| invoices.is_empty()) {
         return None;
     }
     if found.iter().any(|invoices| invoices.is_empty()) {
         return Some(Verdict::waits(BankFinding::UnknownReference));
     }
-    let Some(invoices) = found.iter().map(|invoices| if let [one] = invoices { Some(*one) } else { None }).collect::<Option<Vec<_>>>()
+    let Some(invoices) = found
+        .iter()
+        .map(|invoices| if let [one] = invoices { Some(*one) } else { None })
+        .collect::<Option<Vec<_>>>()
     else {
         return Some(Verdict::waits(BankFinding::Ambiguous));
     };
-    let Some(used) = known.deductions(incoming) else { return Some(Verdict::waits(BankFinding::Deduction)) };
+    let Some(used) = known.deductions(incoming) else {
+        return Some(Verdict::waits(BankFinding::Deduction));
+    };
     if let ([one], []) = (&invoices[..], &used[..]) {
         return Some(Verdict::pays(BankFinding::Ocr, BTreeMap::from([(*one, incoming.amount)])));
     }
     let gross = incoming.amount + used.iter().map(|(_, sum)| *sum).sum();
-    let claims: Vec<_> = invoices.into_iter().zip(claims.iter().map(|reference| reference.amount)).collect();
-    let Some(mut parts) = split(gross, &claims, &used, standing) else { return Some(Verdict::waits(BankFinding::AmountDiffers)) };
+    let claims: Vec<_> =
+        invoices.into_iter().zip(claims.iter().map(|reference| reference.amount)).collect();
+    let Some(mut parts) = split(gross, &claims, &used, standing) else {
+        return Some(Verdict::waits(BankFinding::AmountDiffers));
+    };
     for (note, sum) in &used {
         match parts.get_mut(&note.credits).filter(|part| **part > *sum) {
             Some(part) => *part = *part - *sum,
@@ -381,15 +474,17 @@ fn by_references(incoming: &Incoming, known: &Known, standing: &Standing<'_>) ->
     Some(Verdict::pays(BankFinding::References, parts))
 }
 
-/// What of a payment is for each of several invoices: what the payer says, and what is left for the only one of which nothing is said,
-/// or for all of those when it is just what is to be paid of them. Credit notes that are made use of are not taken off yet.
+/// What of a payment is for each of several invoices: what the payer says, and what is left for the
+/// only one of which nothing is said, or for all of those when it is just what is to be paid of
+/// them. Credit notes that are made use of are not taken off yet.
 fn split(
     gross: Money,
     claims: &[(InvoiceId, Option<Money>)],
     used: &[(&CreditNote, Money)],
     standing: &Standing<'_>,
 ) -> Option<BTreeMap<InvoiceId, Money>> {
-    let (mut parts, mut open, mut rest) = (BTreeMap::<InvoiceId, Money>::new(), BTreeSet::new(), gross);
+    let (mut parts, mut open, mut rest) =
+        (BTreeMap::<InvoiceId, Money>::new(), BTreeSet::new(), gross);
     for (invoice, amount) in claims {
         match amount {
             Some(amount) => {
@@ -399,12 +494,20 @@ fn split(
             None => drop(open.insert(*invoice)),
         }
     }
-    let credited = |invoice| used.iter().filter(|(note, _)| note.credits == invoice).map(|(_, sum)| *sum).sum::<Money>();
-    let wanted: Vec<_> = open.iter().map(|invoice| (*invoice, standing.outstanding(*invoice) + credited(*invoice))).collect();
+    let credited = |invoice| {
+        used.iter().filter(|(note, _)| note.credits == invoice).map(|(_, sum)| *sum).sum::<Money>()
+    };
+    let wanted: Vec<_> = open
+        .iter()
+        .map(|invoice| (*invoice, standing.outstanding(*invoice) + credited(*invoice)))
+        .collect();
     match &wanted[..] {
         [] if rest == Money::ZERO => {}
         [(only, _)] if rest > Money::ZERO => *parts.entry(*only).or_default() += rest,
-        [_, _, ..] if wanted.iter().all(|(_, sum)| *sum > Money::ZERO) && wanted.iter().map(|(_, sum)| *sum).sum::<Money>() == rest => {
+        [_, _, ..]
+            if wanted.iter().all(|(_, sum)| *sum > Money::ZERO)
+                && wanted.iter().map(|(_, sum)| *sum).sum::<Money>() == rest =>
+        {
             wanted.iter().for_each(|(invoice, sum)| *parts.entry(*invoice).or_default() += *sum);
         }
         _ => return None,
@@ -414,12 +517,24 @@ fn split(
 
 /// By an OCR reference or an invoice's number in its text.
 fn by_text(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Verdict {
-    let texts = || incoming.references.iter().map(|reference| reference.text.as_str()).chain(incoming.message.as_deref());
+    let texts = || {
+        incoming
+            .references
+            .iter()
+            .map(|reference| reference.text.as_str())
+            .chain(incoming.message.as_deref())
+    };
     if texts().all(|text| !text.chars().any(|char| char.is_ascii_digit())) {
         return Verdict::waits(BankFinding::NoReference);
     }
-    let by_ocr: BTreeSet<InvoiceId> = texts().flat_map(ocrs).filter_map(|digits| known.by_ocr.get(&digits)).flatten().copied().collect();
-    let by_number: BTreeSet<InvoiceId> = texts().flat_map(numbers).filter_map(|word| known.by_number.get(word).copied()).collect();
+    let by_ocr: BTreeSet<InvoiceId> = texts()
+        .flat_map(ocrs)
+        .filter_map(|digits| known.by_ocr.get(&digits))
+        .flatten()
+        .copied()
+        .collect();
+    let by_number: BTreeSet<InvoiceId> =
+        texts().flat_map(numbers).filter_map(|word| known.by_number.get(word).copied()).collect();
     let mut named = by_ocr.union(&by_number).copied();
     let (Some(one), None) = (named.next(), named.next()) else {
         return Verdict::waits(if by_ocr.is_empty() && by_number.is_empty() {
@@ -429,7 +544,10 @@ fn by_text(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Verdi
         });
     };
     let finding = if by_ocr.is_empty() { BankFinding::Number } else { BankFinding::Ocr };
-    let is_other = incoming.payer_org_number.as_ref().is_some_and(|payer| known.org_numbers.get(&one).is_some_and(|buyer| buyer != payer));
+    let is_other = incoming
+        .payer_org_number
+        .as_ref()
+        .is_some_and(|payer| known.org_numbers.get(&one).is_some_and(|buyer| buyer != payer));
     if is_other && finding == BankFinding::Number {
         return Verdict::waits(BankFinding::Ambiguous);
     }
@@ -446,7 +564,8 @@ mod tests {
 
     #[test]
     fn an_ocr_reference_is_known_however_it_is_written() {
-        for text in ["2022000109", "2022 0001 09", "00002022000109", "2022-000109", " 2022000109 "] {
+        for text in ["2022000109", "2022 0001 09", "00002022000109", "2022-000109", " 2022000109 "]
+        {
             assert_eq!(ocr_digits(text).as_deref(), Some("2022000109"), "{text}");
         }
         for text in ["", "0", "00", "7", "12a", "Faktura 123", &"1".repeat(26), "١٢٣"] {
@@ -456,7 +575,8 @@ mod tests {
 
     #[test]
     fn numbers_are_words_with_digits_that_are_long_enough() {
-        let found: Vec<_> = numbers("Faktura 2026-0042, kvartal 2 (avser K1041/1043); tack- 12-").collect();
+        let found: Vec<_> =
+            numbers("Faktura 2026-0042, kvartal 2 (avser K1041/1043); tack- 12-").collect();
         assert_eq!(found, ["2026-0042", "K1041", "1043"]);
     }
 }

@@ -1,4 +1,5 @@
-//! Payments as the bank's files tell of them: kept for ever, matched with invoices by themselves or by hand, or set aside.
+//! Payments as the bank's files tell of them: kept for ever, matched with invoices by themselves or
+//! by hand, or set aside.
 
 pub mod bookkeeping;
 pub mod integrity;
@@ -93,20 +94,30 @@ fn column(column: Column) -> SimpleExpr {
 /// The order of bank payments: the latest first.
 #[must_use]
 pub fn order() -> Order {
-    Order { name: "BOOKED_ON", key: column(Column::BookedOn), key_type: KeyType::Day, id: column(Column::Id), descending: true }
+    Order {
+        name: "BOOKED_ON",
+        key: column(Column::BookedOn),
+        key_type: KeyType::Day,
+        id: column(Column::Id),
+        descending: true,
+    }
 }
 
-/// The bank payments that the viewer sees and the filter lets through: all of them, or none, since one that is not matched is nobody's.
+/// The bank payments that the viewer sees and the filter lets through: all of them, or none, since
+/// one that is not matched is nobody's.
 fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
     if !viewer.sees(Realm::Invoices).all {
         select.and_where(Expr::cust("1 = 0"));
     }
     // In the words of the partial indexes.
-    let is_matched = |matched: bool| Expr::cust(if matched { "matched = amount" } else { "matched <> amount" });
+    let is_matched =
+        |matched: bool| Expr::cust(if matched { "matched = amount" } else { "matched <> amount" });
     select
         .and_where_option(filter.matched.map(is_matched))
-        .and_where_option(filter.set_aside.map(|aside| Expr::cust(if aside { "set_aside_on IS NOT NULL" } else { "set_aside_on IS NULL" })))
+        .and_where_option(filter.set_aside.map(|aside| {
+            Expr::cust(if aside { "set_aside_on IS NOT NULL" } else { "set_aside_on IS NULL" })
+        }))
         .and_where_option(filter.from.map(|day| column(Column::BookedOn).gte(day)))
         .and_where_option(filter.to.map(|day| column(Column::BookedOn).lte(day)));
     select
@@ -116,7 +127,13 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
 ///
 /// # Errors
 /// INVALID for a bad page.
-pub async fn list(db: &Database, viewer: &Viewer, filter: &Filter, args: &page::Args, columns: &[Column]) -> Result<Slice<Model>> {
+pub async fn list(
+    db: &Database,
+    viewer: &Viewer,
+    filter: &Filter,
+    args: &page::Args,
+    columns: &[Column],
+) -> Result<Slice<Model>> {
     let mut faults = Faults::default();
     let order = order();
     let page = page::Page::check(args, &order, &mut faults);
@@ -136,31 +153,55 @@ pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i6
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn by_ids(db: &Database, viewer: &Viewer, ids: &[BankPaymentId], columns: &[Column]) -> Result<Vec<Model>> {
+pub async fn by_ids(
+    db: &Database,
+    viewer: &Viewer,
+    ids: &[BankPaymentId],
+    columns: &[Column],
+) -> Result<Vec<Model>> {
     let mut select = matching(viewer, &Filter::default());
-    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
+    select.columns(columns.iter().map(|column| (Entity, *column))).and_where(among(
+        db.backend(),
+        column(Column::Id),
+        ids.iter().copied(),
+    ));
     rows(db.read(), &select, columns).await
 }
 
-/// The payments that were made of each of these bank payments, which the viewer must be known to see, and their reversals: by day.
+/// The payments that were made of each of these bank payments, which the viewer must be known to
+/// see, and their reversals: by day.
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn payments_of(db: &Database, ids: &[BankPaymentId]) -> Result<HashMap<BankPaymentId, Vec<payment::Model>>> {
+pub async fn payments_of(
+    db: &Database,
+    ids: &[BankPaymentId],
+) -> Result<HashMap<BankPaymentId, Vec<payment::Model>>> {
     let part = |column| Expr::col((bank_payment_part::Entity, column));
     let columns = payment::Model::every_column();
     let select = Query::select()
         .columns(columns.iter().map(|column| (payment::Entity, *column)))
         .expr(part(bank_payment_part::Column::BankPaymentId))
         .from(bank_payment_part::Entity)
-        .inner_join(payment::Entity, part(bank_payment_part::Column::PaymentId).equals((payment::Entity, payment::Column::Id)))
-        .and_where(among(db.backend(), part(bank_payment_part::Column::BankPaymentId), ids.iter().copied()))
+        .inner_join(
+            payment::Entity,
+            part(bank_payment_part::Column::PaymentId)
+                .equals((payment::Entity, payment::Column::Id)),
+        )
+        .and_where(among(
+            db.backend(),
+            part(bank_payment_part::Column::BankPaymentId),
+            ids.iter().copied(),
+        ))
         .order_by((payment::Entity, payment::Column::ReceivedOn), sea_orm::Order::Asc)
         .order_by((payment::Entity, payment::Column::Id), sea_orm::Order::Asc)
         .take();
     let mut found: HashMap<BankPaymentId, Vec<payment::Model>> = HashMap::new();
     for row in &db.read().query_all(&select).await? {
-        found.entry(row.try_get_by_index(columns.len())?).or_default().push(payment::Model::read(row, &columns)?);
+        found
+            .entry(row.try_get_by_index(columns.len())?)
+            .or_default()
+            .push(payment::Model::read(row, &columns)?);
     }
     Ok(found)
 }
@@ -180,22 +221,30 @@ pub struct Match {
     pub invoice: InvoiceId,
     /// How much of it; null: all that is left.
     pub amount: Option<Money>,
-    /// Day in the books; null: the bank's day, or today for money of an earlier month or that was given back by a reversal. Never a day of a
-    /// closed period.
+    /// Day in the books; null: the bank's day, or today for money of an earlier month or that was
+    /// given back by a reversal. Never a day of a closed period.
     pub booked_on: Option<NaiveDate>,
     /// The payment that somebody recorded of it already; null: none, or as the days and sums tell.
     pub recorded: Option<PaymentId>,
 }
 
-/// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the same day, or of the day of issue when the
-/// money came before that. A payment of that day and sum that somebody recorded by hand is taken for it. In the books it stands on a day of its
-/// own, so that what was reported of earlier months stays true. A difference up to `limit` is written off.
+/// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the
+/// same day, or of the day of issue when the money came before that. A payment of that day and sum
+/// that somebody recorded by hand is taken for it. In the books it stands on a day of its own, so
+/// that what was reported of earlier months stays true. A difference up to `limit` is written off.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`,
-/// `SET_ASIDE` or `DUPLICATE`, or `PERIOD_CLOSED` when `booked_on` is a day of a closed period, or the payment that was recorded manually, named
-/// or not, is of one and of no export batch.
-pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE`, or `PERIOD_CLOSED` when
+/// `booked_on` is a day of a closed period, or the payment that was recorded manually, named or
+/// not, is of one and of no export batch.
+pub async fn match_with(
+    db: &Database,
+    viewer: &Viewer,
+    limit: Money,
+    new: Match,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let mut change = audit::begin(db, viewer, "bankPaymentMatch").await?;
     if !faults.is_empty() {
@@ -215,13 +264,24 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
                 "all of this bank payment is matched; reverse a payment that was made of it first",
             ));
         }
-        State::SetAside => return Err(Error::conflict("SET_ASIDE", "this bank payment was set aside; take it up again first")),
+        State::SetAside => {
+            return Err(Error::conflict(
+                "SET_ASIDE",
+                "this bank payment was set aside; take it up again first",
+            ));
+        }
         State::Duplicate => return Err(duplicate()),
         State::Waiting => {}
     }
-    let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
-    let Some(invoice) = booking.invoice(new.invoice) else { return Err(Error::NotFound("there is no such invoice".into())) };
-    let day = invoice.row.issued_on.map_or(before.booked_on, |issued_on| max(issued_on, before.booked_on));
+    let mut booking =
+        Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
+    let Some(invoice) = booking.invoice(new.invoice) else {
+        return Err(Error::NotFound("there is no such invoice".into()));
+    };
+    let day = invoice
+        .row
+        .issued_on
+        .map_or(before.booked_on, |issued_on| max(issued_on, before.booked_on));
     let left = left(&before);
     let amount = new.amount.unwrap_or(left);
     faults.expect(amount > Money::ZERO, "input.amount", "must be above zero");
@@ -233,9 +293,11 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
     let added = if new.recorded.is_some() { Money::ZERO } else { amount };
     record::refuse(&booking.obstacles(new.invoice, day, added), "input.invoice", &mut faults);
     if let Some(id) = new.recorded {
-        let whole = booking.invoice(new.invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
+        let whole =
+            booking.invoice(new.invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
         let own = record::counted(whole).find(|payment| payment.id == id);
-        let is_free = own.is_some_and(|payment| !recorded.is_of_bank(id) && payment.amount == amount);
+        let is_free =
+            own.is_some_and(|payment| !recorded.is_of_bank(id) && payment.amount == amount);
         faults.expect(
             is_free,
             "input.recordedPayment",
@@ -244,20 +306,25 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
     }
     let today = db.clock.today();
     let earliest = max(day, before.day_in_books());
-    let earliest = free_from(&change, &before).await?.map_or(earliest, |freed| max(earliest, freed));
+    let earliest =
+        free_from(&change, &before).await?.map_or(earliest, |freed| max(earliest, freed));
     let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
     let booked_on = new.booked_on.unwrap_or(if is_late { today } else { earliest });
     faults.expect(booked_on <= today, "input.bookedOn", "must not be in the future");
     let closing = Closing::load(change.tx()).await?;
     let is_closed = new.booked_on.is_some_and(|day| closing.is_closed(day));
     if booked_on < earliest && !is_closed {
-        faults.add("input.bookedOn", format!("must not be before {earliest}, since when there is this to be matched"));
+        faults.add(
+            "input.bookedOn",
+            format!("must not be before {earliest}, since when there is this to be matched"),
+        );
     }
     faults.finish()?;
     if is_closed {
         closing.require_open(booked_on)?;
     }
-    let linked = new.recorded.or_else(|| by_hand(&booking, &recorded, &before, new.invoice, (day, amount)));
+    let linked =
+        new.recorded.or_else(|| by_hand(&booking, &recorded, &before, new.invoice, (day, amount)));
     if let Some(own) = linked.and_then(|id| booking.payment(new.invoice, id)) {
         require_linkable(&change, closing, &before, own).await?;
     }
@@ -275,11 +342,19 @@ pub async fn match_with(db: &Database, viewer: &Viewer, limit: Money, new: Match
     change.commit_with(outcome).await
 }
 
-/// Refuses to link a row with a payment that was recorded manually where that would change what a closed day has of either.
-async fn require_linkable(change: &Change, closing: Closing, row: &Model, own: &payment::Model) -> Result<()> {
-    let (of_row, of_payment) = ((VoucherSource::BankPayment, row.id.into()), (VoucherSource::Payment, own.id.into()));
+/// Refuses to link a row with a payment that was recorded manually where that would change what a
+/// closed day has of either.
+async fn require_linkable(
+    change: &Change,
+    closing: Closing,
+    row: &Model,
+    own: &payment::Model,
+) -> Result<()> {
+    let (of_row, of_payment) =
+        ((VoucherSource::BankPayment, row.id.into()), (VoucherSource::Payment, own.id.into()));
     bookkeeping::require_correctable(change.tx(), closing, of_row, row.day_in_books()).await?;
-    // One of the bank's own day stays on the bank's account when its row came after that day was closed.
+    // One of the bank's own day stays on the bank's account when its row came after that day was
+    // closed.
     let is_own_day = row.posted_on.is_some() && own.day_in_books() == row.booked_on;
     if is_own_day && !bookkeeping::has_voucher(change.tx(), of_row).await? {
         return Ok(());
@@ -292,15 +367,23 @@ fn duplicate() -> Error {
     Error::conflict("DUPLICATE", words)
 }
 
-/// The last day in the books on which some of a bank payment was given back by a reversal; null: nothing was.
+/// The last day in the books on which some of a bank payment was given back by a reversal; null:
+/// nothing was.
 async fn free_from(change: &Change, row: &Model) -> Result<Option<NaiveDate>> {
     let part = |column| Expr::col((bank_payment_part::Entity, column));
     let own = |column: payment::Column| Expr::col((payment::Entity, column));
-    let day_in_books = Expr::from(Func::coalesce([own(payment::Column::BookedOn), own(payment::Column::ReceivedOn)]));
+    let day_in_books = Expr::from(Func::coalesce([
+        own(payment::Column::BookedOn),
+        own(payment::Column::ReceivedOn),
+    ]));
     let select = Query::select()
         .expr(day_in_books.max())
         .from(bank_payment_part::Entity)
-        .inner_join(payment::Entity, part(bank_payment_part::Column::PaymentId).equals((payment::Entity, payment::Column::Id)))
+        .inner_join(
+            payment::Entity,
+            part(bank_payment_part::Column::PaymentId)
+                .equals((payment::Entity, payment::Column::Id)),
+        )
         .and_where(part(bank_payment_part::Column::BankPaymentId).eq(row.id))
         .and_where(Expr::col((payment::Entity, payment::Column::ReversesId)).is_not_null())
         .take();
@@ -308,7 +391,8 @@ async fn free_from(change: &Change, row: &Model) -> Result<Option<NaiveDate>> {
     Ok(found.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
 }
 
-/// Returns the payment that was recorded manually of so much of a bank payment on a day; `None` when none was.
+/// Returns the payment that was recorded manually of so much of a bank payment on a day; `None`
+/// when none was.
 fn by_hand(
     booking: &Booking,
     recorded: &Recorded,
@@ -323,8 +407,9 @@ fn by_hand(
     }
 }
 
-/// Books some of a bank payment on an invoice on a day (its own, and that in the books), or takes for it the payment that somebody recorded by
-/// hand. What is booked has the bank's reference there, with a count when that is taken by one that was reversed.
+/// Books some of a bank payment on an invoice on a day (its own, and that in the books), or takes
+/// for it the payment that somebody recorded by hand. What is booked has the bank's reference
+/// there, with a count when that is taken by one that was reversed.
 fn book(
     booking: &mut Booking,
     recorded: &mut Recorded,
@@ -364,9 +449,15 @@ fn book(
 /// Sets aside what is left of a bank payment, since it pays no invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND, CONFLICT `ALREADY_MATCHED`, `SET_ASIDE` or
-/// `DUPLICATE`.
-pub async fn set_aside(db: &Database, viewer: &Viewer, id: BankPaymentId, reason: &str, mut faults: Faults) -> Result<()> {
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE`.
+pub async fn set_aside(
+    db: &Database,
+    viewer: &Viewer,
+    id: BankPaymentId,
+    reason: &str,
+    mut faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     let reason = faults.text("input.reason", reason, LINE);
     faults.finish()?;
@@ -374,23 +465,39 @@ pub async fn set_aside(db: &Database, viewer: &Viewer, id: BankPaymentId, reason
     let before = find(change.tx(), id).await?;
     match state(&before) {
         State::Matched => {
-            return Err(Error::conflict("ALREADY_MATCHED", "all of this bank payment is matched, and nothing is left to be set aside"));
+            return Err(Error::conflict(
+                "ALREADY_MATCHED",
+                "all of this bank payment is matched, and nothing is left to be set aside",
+            ));
         }
-        State::SetAside => return Err(Error::conflict("SET_ASIDE", "this bank payment was set aside already")),
+        State::SetAside => {
+            return Err(Error::conflict("SET_ASIDE", "this bank payment was set aside already"));
+        }
         State::Duplicate => return Err(duplicate()),
         State::Waiting => {}
     }
-    let after = Model { set_aside_on: Some(db.clock.today()), set_aside_reason: Some(reason), ..before.clone() };
+    let after = Model {
+        set_aside_on: Some(db.clock.today()),
+        set_aside_reason: Some(reason),
+        ..before.clone()
+    };
     replace(change, &before, after).await
 }
 
-/// Takes up a bank payment again that was set aside, or that was found to be of the same money as another.
+/// Takes up a bank payment again that was set aside, or that was found to be of the same money as
+/// another.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT `NOT_SET_ASIDE`, `IS_REFUND` for a refund that was
-/// not reversed, `IN_DETAILS` for a total whose payments count in its place, `IN_TOTAL` for a payment whose total counts in its place, or
+/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT
+/// `NOT_SET_ASIDE`, `IS_REFUND` for a refund that was not reversed, `IN_DETAILS` for a total whose
+/// payments count in its place, `IN_TOTAL` for a payment whose total counts in its place, or
 /// `PERIOD_CLOSED` for a duplicate whose voucher is of a closed day and of no export batch.
-pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: Faults) -> Result<()> {
+pub async fn take_up(
+    db: &Database,
+    viewer: &Viewer,
+    id: BankPaymentId,
+    faults: Faults,
+) -> Result<()> {
     viewer.require(Deed::KeepInvoices)?;
     faults.finish()?;
     let change = audit::begin(db, viewer, "bankPaymentTakeUp").await?;
@@ -399,12 +506,20 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
         return Err(Error::conflict("NOT_SET_ASIDE", "this bank payment was not set aside"));
     }
     if !bookkeeping::refunds(change.tx(), &BTreeSet::from([id])).await?.is_empty() {
-        return Err(Error::conflict("IS_REFUND", "this bank payment is matched as a refund; reverse the refund instead"));
+        return Err(Error::conflict(
+            "IS_REFUND",
+            "this bank payment is matched as a refund; reverse the refund instead",
+        ));
     }
     if let Some(other) = before.duplicate_of_id {
         require_other_entry(&before, &find(change.tx(), other).await?)?;
     }
-    let mut after = Model { set_aside_on: None, set_aside_reason: None, duplicate_of_id: None, ..before.clone() };
+    let mut after = Model {
+        set_aside_on: None,
+        set_aside_reason: None,
+        duplicate_of_id: None,
+        ..before.clone()
+    };
     if before.duplicate_of_id.is_some() {
         let closing = Closing::load(change.tx()).await?;
         bookkeeping::require_markable(change.tx(), closing, &before).await?;
@@ -414,10 +529,12 @@ pub async fn take_up(db: &Database, viewer: &Viewer, id: BankPaymentId, faults: 
     replace(change, &before, after).await
 }
 
-/// Refuses to reopen a total that is reported payment by payment, and a payment of an entry whose total counts: both would count twice.
+/// Refuses to reopen a total that is reported payment by payment, and a payment of an entry whose
+/// total counts: both would count twice.
 fn require_other_entry(row: &Model, other: &Model) -> Result<()> {
     let is_total_of = |total: &Model, part: &Model| {
-        total.entry_reference.is_none() && part.entry_reference.as_deref() == Some(total.bank_reference.as_str())
+        total.entry_reference.is_none()
+            && part.entry_reference.as_deref() == Some(total.bank_reference.as_str())
     };
     if is_total_of(row, other) {
         let words = "the bank reported this total payment by payment, and those payments count in its place: match them";

@@ -1,4 +1,5 @@
-//! What a Rust program does with types that `graphql_client` makes of `schema.graphql`: pages, and a deed that is safe to repeat.
+//! What a Rust program does with types that `graphql_client` makes of `schema.graphql`: pages, and
+//! a deed that is safe to repeat.
 
 use std::{env, error::Error, fs};
 
@@ -37,7 +38,8 @@ impl Register {
         Ok(Self { agent, url: format!("{}/graphql", env::var("SAMREGISTER_URL")?), authorization: format!("Bearer {token}") })
     }
 
-    /// The answer to one document. With a key, the same deed can be sent again and is not done again.
+    /// The answer to one document. With a key, the same deed can be sent again and is not done
+    /// again.
     fn ask<Q: GraphQLQuery>(&self, variables: Q::Variables, key: Option<&str>) -> Result<Q::ResponseData> {
         let mut request = self
             .agent
