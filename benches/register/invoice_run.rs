@@ -14,7 +14,7 @@ use domain::{
     clock::Clock,
     config::Network,
     database::Database,
-    error::Faults,
+    error::ValidationErrors,
     interchange,
     invoices::invoice_run::{self, Ask, Fees},
 };
@@ -66,7 +66,14 @@ fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
             buyer_reference: None,
         };
         let done = RUNTIME
-            .block_on(invoice_run::run(&db, &viewer, &network, &ask, Faults::default(), |_, _| {}))
+            .block_on(invoice_run::run(
+                &db,
+                &viewer,
+                &network,
+                &ask,
+                ValidationErrors::default(),
+                |_, _| {},
+            ))
             .expect("a run");
         assert_eq!((done.invoices.len(), done.problems.len()), (INVOICES, 0));
     });

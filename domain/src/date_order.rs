@@ -3,7 +3,7 @@
 
 use std::collections::HashMap;
 
-use ::entity::sparse::{Column, Sparse};
+use ::entity::partial::{Column, PartialRow};
 use sea_orm::{
     Condition, ConnectionTrait, ExprTrait, Order,
     sea_query::{Expr, Query},
@@ -31,7 +31,7 @@ pub(crate) struct Document<D> {
 }
 
 /// A table of numbered documents.
-pub(crate) struct Table<M: Sparse, D> {
+pub(crate) struct Table<M: PartialRow, D> {
     /// The columns of the number as it sorts and of the id, and those that `read` needs.
     pub columns: [Column<M>; 4],
     /// Reads a row.
@@ -40,7 +40,7 @@ pub(crate) struct Table<M: Sparse, D> {
     pub sentence: fn(&Document<D>, &Document<D>) -> String,
 }
 
-impl<M: Sparse, D: PartialOrd> Table<M, D> {
+impl<M: PartialRow, D: PartialOrd> Table<M, D> {
     /// Lists the documents within a condition that are dated before the one with the number before
     /// theirs in their series. Calls `each` with every row in the order of the numbers, so that
     /// another check of the same rows does not read them again.

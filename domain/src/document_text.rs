@@ -6,7 +6,7 @@
 
 use serde_json::{Map, Value};
 
-use crate::error::{Faults, LINE};
+use crate::error::{LINE, ValidationErrors};
 
 /// Says which character of a text a document can't show as it is, if there is one: the fonts lack
 /// it, or it hides or turns the direction of writing.
@@ -25,7 +25,7 @@ pub fn problem(text: &str) -> Option<String> {
     ))
 }
 
-impl Faults {
+impl ValidationErrors {
     /// Notes a text that a document can't show as it is.
     pub fn settable(&mut self, path: &str, text: &str) {
         if let Some(problem) = problem(text) {
@@ -40,7 +40,7 @@ impl Faults {
         }
     }
 
-    /// Reads a line that stands in documents: like [`Faults::text`], and documents must be able to
+    /// Reads a line that stands in documents: like [`ValidationErrors::text`], and documents must be able to
     /// show it.
     pub fn document_line(&mut self, path: &str, text: &str) -> String {
         let text = self.text(path, text, LINE);
@@ -48,7 +48,7 @@ impl Faults {
         text
     }
 
-    /// Like [`Faults::document_line`], but returns `None` for an empty text.
+    /// Like [`ValidationErrors::document_line`], but returns `None` for an empty text.
     pub fn optional_document_line(&mut self, path: &str, text: Option<&str>) -> Option<String> {
         let text = self.optional_text(path, text, LINE)?;
         self.settable(path, &text);
@@ -113,19 +113,19 @@ mod tests {
 
     #[test]
     fn what_is_not_changed_is_not_refused() {
-        let mut faults = Faults::default();
-        faults.settable_change("input.name", Some("漢"), Some("漢"));
-        faults.settable_change("input.goal", None, None);
-        faults.settable_values(
+        let mut errors = ValidationErrors::default();
+        errors.settable_change("input.name", Some("漢"), Some("漢"));
+        errors.settable_change("input.goal", None, None);
+        errors.settable_values(
             "input.parameters",
             &Map::from_iter([("a".into(), json!("漢")), ("b".into(), json!(1))]),
             50,
         );
-        faults.settable_lines("input.body", "ett\ntvå 漢\n\u{200b}");
-        let found: Vec<_> = faults
+        errors.settable_lines("input.body", "ett\ntvå 漢\n\u{200b}");
+        let found: Vec<_> = errors
             .into_inner()
             .into_iter()
-            .map(|fault| format!("{} {:.20}", fault.path, fault.message))
+            .map(|error| format!("{} {:.20}", error.path, error.message))
             .collect();
         assert_eq!(
             found,

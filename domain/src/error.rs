@@ -18,14 +18,14 @@ pub enum Error {
     /// There is no such thing, or none that the viewer may see.
     NotFound(String),
     /// The input is wrong; every bad field is named at once.
-    Invalid(Vec<Fault>),
+    Invalid(Vec<FieldError>),
     /// A request asks for more than one may, or for what the server does not answer; to clients it
     /// is INVALID, with the reason beside it.
     Limit {
         /// A stable word for programs, of the first limit: LIMIT_DEPTH.
         reason: &'static str,
         /// The part of the request, and what is wrong with it in whole sentences.
-        fault: Fault,
+        error: FieldError,
         /// The limits by their words, with what was found and what may be at most; none where
         /// nothing is counted.
         exceeded: Vec<(&'static str, u64, u64)>,
@@ -61,7 +61,7 @@ pub enum Error {
 
 /// One bad field of an input.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Fault {
+pub struct FieldError {
     /// Where it stands, as `input.orgNumber`.
     pub path: String,
     /// What is wrong with it and what to write instead, after the field's name.
@@ -71,7 +71,7 @@ pub struct Fault {
 impl Error {
     /// One bad field.
     pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![Fault { path: path.into(), message: message.into() }])
+        Self::Invalid(vec![FieldError { path: path.into(), message: message.into() }])
     }
 
     /// A thing that isn't there.
@@ -88,7 +88,7 @@ impl Error {
     pub fn limit(reason: &'static str, path: &str, message: impl Into<String>) -> Self {
         Self::Limit {
             reason,
-            fault: Fault { path: path.to_owned(), message: message.into() },
+            error: FieldError { path: path.to_owned(), message: message.into() },
             exceeded: Vec::new(),
         }
     }
@@ -194,14 +194,14 @@ impl fmt::Display for Error {
             | Self::Conflict { message, .. }
             | Self::Retained { message, .. }
             | Self::Throttled { message, .. } => f.write_str(message),
-            Self::Invalid(faults) => {
-                for (place, fault) in faults.iter().enumerate() {
-                    let separator = if place == 0 { "" } else { "; " };
-                    write!(f, "{separator}{} {}", fault.path, fault.message)?;
+            Self::Invalid(errors) => {
+                for (position, error) in errors.iter().enumerate() {
+                    let separator = if position == 0 { "" } else { "; " };
+                    write!(f, "{separator}{} {}", error.path, error.message)?;
                 }
                 Ok(())
             }
-            Self::Limit { fault, .. } => f.write_str(&fault.message),
+            Self::Limit { error, .. } => f.write_str(&error.message),
             Self::Internal(_) => {
                 f.write_str("something failed on the server; the request id finds it in the log")
             }
@@ -219,20 +219,20 @@ impl From<DbErr> for Error {
 
 /// Collects every bad field of an input, so that one error names them all.
 #[derive(Clone, Debug, Default)]
-pub struct Faults {
-    found: Vec<Fault>,
+pub struct ValidationErrors {
+    found: Vec<FieldError>,
     /// The paths of `found`: an input may have more bad fields than could be compared with each
     /// other.
     paths: HashSet<String>,
 }
 
-impl Faults {
+impl ValidationErrors {
     /// Notes a bad field. What was found wrong first stands: later checks see a default in the
     /// place of a value that could not be read.
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         let path = path.into();
         if self.paths.insert(path.clone()) {
-            self.found.push(Fault { path, message: message.into() });
+            self.found.push(FieldError { path, message: message.into() });
         }
     }
 
@@ -241,7 +241,8 @@ impl Faults {
     pub fn add_each(&mut self, path: &str, messages: impl IntoIterator<Item = String>) {
         let mut messages = messages.into_iter().peekable();
         if messages.peek().is_some() && self.paths.insert(path.to_owned()) {
-            self.found.extend(messages.map(|message| Fault { path: path.to_owned(), message }));
+            self.found
+                .extend(messages.map(|message| FieldError { path: path.to_owned(), message }));
         }
     }
 
@@ -253,7 +254,7 @@ impl Faults {
     }
 
     /// The value, or its fault noted and the type's default in its place: it is never used, since
-    /// [`Faults::finish`] fails.
+    /// [`ValidationErrors::finish`] fails.
     pub fn take<T: Default, E: fmt::Display>(
         &mut self,
         path: &str,
@@ -279,7 +280,7 @@ impl Faults {
 
     /// The faults found.
     #[must_use]
-    pub fn into_inner(self) -> Vec<Fault> {
+    pub fn into_inner(self) -> Vec<FieldError> {
         self.found
     }
 }
@@ -317,7 +318,7 @@ pub fn undisplayable(text: &str) -> Option<String> {
     ))
 }
 
-impl Faults {
+impl ValidationErrors {
     /// A text without blanks around it; faulty when empty, longer than `most` characters, or with
     /// control characters (but for line breaks and tabs in a long one).
     pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {
@@ -327,7 +328,7 @@ impl Faults {
         text.to_owned()
     }
 
-    /// Like [`Faults::text`], but an empty text is none.
+    /// Like [`ValidationErrors::text`], but an empty text is none.
     pub fn optional_text(&mut self, path: &str, text: Option<&str>, most: usize) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
         self.readable(path, text, most);

@@ -17,9 +17,9 @@ use sea_orm::{
 
 use crate::{
     audit::{self, Person},
-    auth::viewer::{Deed, Realm, Viewer},
+    auth::viewer::{Permission, Resource, Viewer},
     database::{Database, among, among_words, rows},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
     members::{
         admit::NewBilling,
@@ -35,9 +35,11 @@ fn column(column: Column) -> SimpleExpr {
 /// The organisations that the viewer sees: all, or for a lead those that its activities have
 /// agreements with.
 pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
-    let sight = viewer.sees(Realm::Agreements);
+    let visibility = viewer.visibility(Resource::Agreements);
     // Members see their own agreements, and their own counterparty is the network.
-    if sight.all || (viewer.sees(Realm::Members).all && sight.activities.is_empty()) {
+    if visibility.all
+        || (viewer.visibility(Resource::Members).all && visibility.activities.is_empty())
+    {
         return Condition::all();
     }
     use ::entity::activity;
@@ -47,7 +49,7 @@ pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
         .and_where(among_words(
             db.backend(),
             Expr::col((activity::Entity, activity::Column::Slug)),
-            &sight.activities,
+            &visibility.activities,
         ))
         .take();
     let counterparties = Query::select()
@@ -86,7 +88,7 @@ pub async fn by_ids(
 /// others.
 #[must_use]
 pub fn billing(viewer: &Viewer, row: &Model) -> NewBilling {
-    if !viewer.sees(Realm::MemberAffairs).all {
+    if !viewer.visibility(Resource::MemberAffairs).all {
         return NewBilling::default();
     }
     NewBilling {
@@ -117,7 +119,7 @@ fn taken(number: Option<&OrgNumber>) -> Error {
     )
 }
 
-/// Adds an organisation. `faults` are those that reading the input has found already.
+/// Adds an organisation. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, INVALID for a bad field, CONFLICT
@@ -128,12 +130,12 @@ pub async fn add(
     name: &str,
     org_number: Option<OrgNumber>,
     billing: &NewBilling,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<OrganisationId> {
-    viewer.require(Deed::KeepRegister)?;
-    let name = faults.document_line("input.name", name);
-    let billing = &billing.written("input.billing.", &mut faults);
-    faults.finish()?;
+    viewer.require(Permission::ManageRegister)?;
+    let name = errors.document_line("input.name", name);
+    let billing = &billing.written("input.billing.", &mut errors);
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "organisationAdd").await?;
     let mut row = Model {
         id: OrganisationId::new(),
@@ -163,12 +165,12 @@ pub async fn update(
     name: Option<&str>,
     org_number: Option<Option<OrgNumber>>,
     billing: Option<&NewBilling>,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepRegister)?;
-    let name = name.map(|name| faults.document_line("input.name", name));
-    let billing = billing.map(|billing| billing.written("input.billing.", &mut faults));
-    faults.finish()?;
+    viewer.require(Permission::ManageRegister)?;
+    let name = name.map(|name| errors.document_line("input.name", name));
+    let billing = billing.map(|billing| billing.written("input.billing.", &mut errors));
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "organisationUpdate").await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
@@ -200,10 +202,10 @@ pub async fn remove(
     db: &Database,
     viewer: &Viewer,
     id: OrganisationId,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<Removed> {
-    viewer.require(Deed::KeepRegister)?;
-    faults.finish()?;
+    viewer.require(Permission::ManageRegister)?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "organisationRemove").await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;

@@ -14,7 +14,7 @@ use crate::{
 };
 
 /// Files that SQLite writes next to a database, by the suffix of their names.
-const BESIDE_DATABASE: [&str; 4] = ["", "-wal", "-shm", "-journal"];
+const DATABASE_FILE_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
 /// The files of the register itself, which no command writes over.
 #[derive(Clone, Debug, Default)]
@@ -45,7 +45,7 @@ impl OwnFiles {
             ))
         };
         let is_part = |database: &PathBuf| {
-            BESIDE_DATABASE.iter().any(|ending| {
+            DATABASE_FILE_SUFFIXES.iter().any(|ending| {
                 let mut part = OsString::from(database);
                 part.push(ending);
                 is_same_file(path, Path::new(&part))

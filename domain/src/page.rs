@@ -3,24 +3,24 @@
 
 use std::collections::HashMap;
 
-use ::entity::sparse::{Column, Sparse};
+use ::entity::partial::{Column, PartialRow};
 use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
     ConnectionTrait, ExprTrait, QueryResult,
     sea_query::{
-        Alias, Expr, Func, IntoIden, Order as Way, OverStatement, Query, SelectStatement,
+        Alias, Expr, Func, IntoIden, Order as Direction, OverStatement, Query, SelectStatement,
         SimpleExpr, WindowStatement,
     },
 };
 use uuid::Uuid;
 
-use crate::error::{Faults, Result};
+use crate::error::{Result, ValidationErrors};
 
 /// Rows on a page when nobody says how many.
 pub const DEFAULT: u64 = 25;
 /// Rows on a page at most.
-pub const MOST: u64 = 200;
+pub const MAX_PAGE: u64 = 200;
 
 /// Where a page begins and how long it is, as the API's four arguments say it.
 #[derive(Clone, Debug, Default)]
@@ -120,17 +120,17 @@ impl Cursor {
 }
 
 impl Page {
-    /// Checks the four arguments against an order; every bad one is noted in `faults`.
-    pub fn check(args: &Args, order: &Order, faults: &mut Faults) -> Self {
+    /// Checks the four arguments against an order; every bad one is noted in `errors`.
+    pub fn check(args: &Args, order: &Order, errors: &mut ValidationErrors) -> Self {
         let mut size = |name: &str, value: Option<i64>| {
             value.map(|size| {
-                let fits = u64::try_from(size).ok().filter(|size| *size <= MOST);
-                faults.expect(fits.is_some(), name, &format!("must be 0 to {MOST}"));
+                let fits = u64::try_from(size).ok().filter(|size| *size <= MAX_PAGE);
+                errors.expect(fits.is_some(), name, &format!("must be 0 to {MOST}"));
                 fits.unwrap_or_default()
             })
         };
         let (first, last) = (size("first", args.first), size("last", args.last));
-        faults.expect(
+        errors.expect(
             first.is_none() || last.is_none(),
             "last",
             "must not be given together with first",
@@ -140,7 +140,7 @@ impl Page {
             let found = Cursor::decode(text).filter(|cursor| {
                 cursor.order == order.name && cursor.key.key_type() == order.key_type
             });
-            faults.expect(found.is_some(), name, "is not a cursor of this list in this order");
+            errors.expect(found.is_some(), name, "is not a cursor of this list in this order");
             found
         };
         Self {
@@ -175,11 +175,11 @@ impl Key {
         }
     }
 
-    fn read(row: &QueryResult, place: usize, key_type: KeyType) -> Result<Self> {
+    fn read(row: &QueryResult, position: usize, key_type: KeyType) -> Result<Self> {
         Ok(match key_type {
-            KeyType::Text => Self::Text(row.try_get_by_index(place)?),
-            KeyType::Day => Self::Day(row.try_get_by_index(place)?),
-            KeyType::Number => Self::Number(row.try_get_by_index(place)?),
+            KeyType::Text => Self::Text(row.try_get_by_index(position)?),
+            KeyType::Day => Self::Day(row.try_get_by_index(position)?),
+            KeyType::Number => Self::Number(row.try_get_by_index(position)?),
         })
     }
 }
@@ -211,23 +211,23 @@ impl<M> Slice<M> {
 /// Bounds a page by its cursors. The key is bounded by itself too, though the tuple says it
 /// already: SQLite searches an index on an expression by that expression alone, and would else read
 /// a deep page from the list's beginning.
-fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Way {
-    let place = || Expr::tuple([order.key.clone(), order.id.clone()]);
+fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Direction {
+    let position = || Expr::tuple([order.key.clone(), order.id.clone()]);
     let at = |cursor: &Cursor| Expr::tuple([cursor.key.expr(), Expr::val(cursor.id)]);
     for (cursor, is_after) in [(&page.after, true), (&page.before, false)] {
         if let Some(cursor) = cursor {
             let (key, at_key) = (order.key.clone(), cursor.key.expr());
             if is_after == order.descending {
-                select.and_where(place().lt(at(cursor))).and_where(key.lte(at_key));
+                select.and_where(position().lt(at(cursor))).and_where(key.lte(at_key));
             } else {
-                select.and_where(place().gt(at(cursor))).and_where(key.gte(at_key));
+                select.and_where(position().gt(at(cursor))).and_where(key.gte(at_key));
             }
         }
     }
-    if order.descending == page.backward { Way::Asc } else { Way::Desc }
+    if order.descending == page.backward { Direction::Asc } else { Direction::Desc }
 }
 
-fn select_with_place<M: Sparse>(
+fn select_with_position<M: PartialRow>(
     select: &mut SelectStatement,
     columns: &[Column<M>],
     order: &Order,
@@ -240,7 +240,11 @@ fn select_with_place<M: Sparse>(
         .expr_as(order.id.clone(), Alias::new("place_id"));
 }
 
-fn read<M: Sparse>(row: &QueryResult, columns: &[Column<M>], order: &Order) -> Result<(Cursor, M)> {
+fn read<M: PartialRow>(
+    row: &QueryResult,
+    columns: &[Column<M>],
+    order: &Order,
+) -> Result<(Cursor, M)> {
     let key = Key::read(row, columns.len(), order.key_type)?;
     let id = row.try_get_by_index(columns.len() + 1)?;
     Ok((Cursor { order: order.name.to_owned(), key, id }, M::read(row, columns)?))
@@ -250,18 +254,18 @@ fn read<M: Sparse>(row: &QueryResult, columns: &[Column<M>], order: &Order) -> R
 ///
 /// # Errors
 /// INTERNAL when the statement fails.
-pub async fn fetch<M: Sparse>(
+pub async fn fetch<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
     columns: &[Column<M>],
     order: &Order,
     page: &Page,
 ) -> Result<Slice<M>> {
-    select_with_place::<M>(&mut select, columns, order);
-    let way = bound(&mut select, order, page);
+    select_with_position::<M>(&mut select, columns, order);
+    let path = bound(&mut select, order, page);
     select
-        .order_by_expr(order.key.clone(), way.clone())
-        .order_by_expr(order.id.clone(), way)
+        .order_by_expr(order.key.clone(), path.clone())
+        .order_by_expr(order.id.clone(), path)
         .limit(page.limit + 1);
     let rows = db.query_all(&select).await?;
     Ok(Slice::cut(
@@ -270,21 +274,21 @@ pub async fn fetch<M: Sparse>(
     ))
 }
 
-/// The page that somebody asks for of what `select` finds. `faults` are those that reading the
+/// The page that somebody asks for of what `select` finds. `errors` are those that reading the
 /// other arguments has found; the page's own come to them.
 ///
 /// # Errors
 /// INVALID naming every bad argument, INTERNAL when the statement fails.
-pub async fn asked<M: Sparse>(
+pub async fn select_rows<M: PartialRow>(
     db: &impl ConnectionTrait,
     select: SelectStatement,
     columns: &[Column<M>],
     order: &Order,
     args: &Args,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Slice<M>> {
-    let page = Page::check(args, order, &mut faults);
-    faults.finish()?;
+    let page = Page::check(args, order, &mut errors);
+    errors.finish()?;
     fetch(db, select, columns, order, &page).await
 }
 
@@ -293,7 +297,7 @@ pub async fn asked<M: Sparse>(
 ///
 /// # Errors
 /// INTERNAL when the statement fails.
-pub async fn fetch_each<M: Sparse>(
+pub async fn fetch_each<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
     columns: &[Column<M>],
@@ -302,23 +306,23 @@ pub async fn fetch_each<M: Sparse>(
     parent: Column<M>,
 ) -> Result<HashMap<Uuid, Slice<M>>> {
     let parent = Expr::col((M::Entity::default(), parent));
-    select_with_place::<M>(&mut select, columns, order);
-    let way = bound(&mut select, order, page);
+    select_with_position::<M>(&mut select, columns, order);
+    let path = bound(&mut select, order, page);
     let mut window = WindowStatement::new();
     window.add_partition_by(parent.clone());
-    window.order_by_expr(order.key.clone(), way.clone()).order_by_expr(order.id.clone(), way);
-    let (place, of) = (Alias::new("place"), Alias::new("of"));
+    window.order_by_expr(order.key.clone(), path.clone()).order_by_expr(order.id.clone(), path);
+    let (position, of) = (Alias::new("place"), Alias::new("of"));
     select
-        .expr_window_as(Func::cust("ROW_NUMBER"), window, place.clone())
+        .expr_window_as(Func::cust("ROW_NUMBER"), window, position.clone())
         .expr_as(parent, of.clone());
 
     // The outer statement only cuts: its columns stand in the inner one's order.
     let mut outer = Query::select();
     outer.expr(Expr::cust("*")).from_subquery(select, Alias::new("ranked").into_iden());
     outer
-        .and_where(Expr::col(place.clone()).lte(page.limit + 1))
-        .order_by(of, Way::Asc)
-        .order_by(place, Way::Asc);
+        .and_where(Expr::col(position.clone()).lte(page.limit + 1))
+        .order_by(of, Direction::Asc)
+        .order_by(position, Direction::Asc);
     let mut by_parent: HashMap<Uuid, Vec<(Cursor, M)>> = HashMap::new();
     for row in &db.query_all(&outer).await? {
         let of: Uuid = row.try_get_by_index(columns.len() + 3)?;

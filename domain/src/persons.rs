@@ -23,7 +23,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, Change, Person, forms},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     config::Retention,
     database::Database,
     error::{Error, Result},
@@ -81,7 +81,7 @@ type Found = (BTreeSet<Person>, (SubjectKind, Uuid));
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, CONFLICT `RETAINED` with the day from
 /// which the law lets the data go, or `IS_CONTACT`.
 pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Erased> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let mut change = audit::begin(db, viewer, "personErase").await?;
     let today = db.clock.today();
     let (kind, (persons, of)) = match named {

@@ -15,7 +15,7 @@ use sea_orm::{
 
 use crate::{
     audit::reads,
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     config::Retention,
     database::Database,
     error::{Error, Result},
@@ -262,7 +262,7 @@ pub struct Report {
 }
 
 /// Contacts that a report names at most.
-const MOST: u64 = 1000;
+const MAX_BATCH: u64 = 1000;
 
 /// People who were in a role until a day before this one, are not erased, and whom no activity
 /// names that has not ended.
@@ -314,7 +314,7 @@ pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPa
         .and_where(Column::BookedOn.lt(first))
         .order_by(Column::BookedOn, sea_orm::Order::Asc)
         .order_by(Column::Id, sea_orm::Order::Asc)
-        .limit(MOST)
+        .limit(MAX_BATCH)
         .take();
     let rows = db.read().query_all(&select).await?;
     Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?)
@@ -330,7 +330,7 @@ pub async fn report(
     decided: &Retention,
     on: NaiveDate,
 ) -> Result<Report> {
-    if !viewer.sees(Realm::Audit).all {
+    if !viewer.visibility(Resource::Audit).all {
         return Err(Error::Forbidden(
             "this takes the role OFFICE or AUDITOR, or SERVICE with the scope audit:read".into(),
         ));
@@ -347,7 +347,7 @@ pub async fn report(
     select
         .order_by((Entity, Column::ValidTo), sea_orm::Order::Asc)
         .order_by((Entity, Column::Id), sea_orm::Order::Asc)
-        .limit(MOST);
+        .limit(MAX_BATCH);
     let rows = tx.query_all(&select).await?;
     let contacts =
         rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?;
@@ -422,7 +422,7 @@ pub async fn erase(db: &Database, viewer: &Viewer, decided: &Retention) -> Resul
         }
     }
     if let Some(first) = Kind::ContactReads.term(decided).stays_from(on) {
-        erased.reads = reads::forget_before(db, viewer, first).await?;
+        erased.reads = reads::delete_before(db, viewer, first).await?;
     }
     Ok(erased)
 }

@@ -23,7 +23,7 @@ use crate::{
 
 /// What is searched for.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
-pub enum Noun {
+pub enum EntityType {
     /// By name and slug.
     Activity,
     /// By number, by its counterparty's names, by its activity, and by the texts that fill in its
@@ -35,7 +35,7 @@ pub enum Noun {
     Template,
 }
 
-impl Noun {
+impl EntityType {
     const ALL: [Self; 4] = [Self::Activity, Self::Agreement, Self::Member, Self::Template];
 
     fn word(self) -> &'static str {
@@ -49,7 +49,7 @@ impl Noun {
 
     /// Stands before each word in the index, so that a search among one noun never reads what
     /// others have.
-    fn letter(self) -> char {
+    fn code(self) -> char {
         match self {
             Self::Activity => 'v',
             Self::Agreement => 'a',
@@ -102,7 +102,7 @@ impl Noun {
 /// sides.
 const LONGEST: usize = 60;
 /// The most words of one thing: more than any name has, and few enough for what PostgreSQL takes.
-const MOST: usize = 4000;
+const MAX_MATCHES: usize = 4000;
 /// Things whose words are made together.
 const CHUNK: usize = 500;
 
@@ -128,15 +128,15 @@ fn fold(text: &str) -> Vec<char> {
 /// `0042`, another one.
 fn words(text: &str) -> BTreeSet<String> {
     let folded = fold(text);
-    let digit = |place: Option<usize>| {
-        place.and_then(|place| folded.get(place)).is_some_and(char::is_ascii_digit)
+    let digit = |position: Option<usize>| {
+        position.and_then(|position| folded.get(position)).is_some_and(char::is_ascii_digit)
     };
-    let joins = |place: usize| {
-        folded[place] == '-' && digit(place.checked_sub(1)) && digit(Some(place + 1))
+    let joins = |position: usize| {
+        folded[position] == '-' && digit(position.checked_sub(1)) && digit(Some(position + 1))
     };
     let mut parted = String::with_capacity(text.len());
-    for (place, char) in folded.iter().enumerate() {
-        parted.push(if char.is_alphanumeric() || joins(place) { *char } else { ' ' });
+    for (position, char) in folded.iter().enumerate() {
+        parted.push(if char.is_alphanumeric() || joins(position) { *char } else { ' ' });
     }
     let ends = |word: &'_ str| word.rsplit_once('-').map(|(_, end)| end.to_owned());
     let all = parted
@@ -166,21 +166,21 @@ fn texts_within(value: &serde_json::Value, found: &mut Vec<String>) {
 /// Only letters and digits of the text come to the database, and so none of them means anything
 /// there.
 #[must_use]
-pub fn found(backend: DbBackend, noun: Noun, id: SimpleExpr, text: &str) -> SimpleExpr {
+pub fn found(backend: DbBackend, noun: EntityType, id: SimpleExpr, text: &str) -> SimpleExpr {
     let words = words(text);
     if words.is_empty() {
         return Expr::cust(if text.trim().is_empty() { "1 = 1" } else { "1 = 0" });
     }
-    let letter = noun.letter();
+    let code = noun.code();
     if backend == DbBackend::Postgres {
-        let all: Vec<_> = words.iter().map(|word| format!("'{letter}{word}':*")).collect();
+        let all: Vec<_> = words.iter().map(|word| format!("'{code}{word}':*")).collect();
         let ids = Expr::cust_with_values(
             "SELECT subject_id FROM search_document WHERE vector @@ $1::tsquery",
             [all.join(" & ")],
         );
         id.binary(BinOper::In, ids)
     } else {
-        let all: Vec<_> = words.iter().map(|word| format!("\"{letter}{word}\"*")).collect();
+        let all: Vec<_> = words.iter().map(|word| format!("\"{code}{word}\"*")).collect();
         let ids = "SELECT d.subject_id FROM search_index CROSS JOIN search_document AS d ON d.id = search_index.rowid WHERE search_index MATCH ?";
         // The plus keeps SQLite, which can't guess how many are found, from looking each of them up
         // to sort them all: it was seen to take twice as long for many, and no less for few, as
@@ -203,10 +203,10 @@ pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {
         .limit(CHUNK as u64)
         .take();
     loop {
-        let mut stale: BTreeMap<Noun, Vec<Uuid>> = BTreeMap::new();
+        let mut stale: BTreeMap<EntityType, Vec<Uuid>> = BTreeMap::new();
         for row in &db.query_all(&select).await? {
             let word: String = row.try_get_by_index(1)?;
-            if let Some(noun) = Noun::ALL.into_iter().find(|noun| noun.word() == word) {
+            if let Some(noun) = EntityType::ALL.into_iter().find(|noun| noun.word() == word) {
                 stale.entry(noun).or_default().push(row.try_get_by_index(0)?);
             }
         }
@@ -228,7 +228,7 @@ pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {
 /// left out.
 async fn documents(
     db: &impl ConnectionTrait,
-    noun: Noun,
+    noun: EntityType,
     ids: &[Uuid],
 ) -> Result<BTreeMap<Uuid, String>> {
     let (among, list): (_, Value) = if db.get_database_backend() == DbBackend::Postgres {
@@ -263,13 +263,13 @@ async fn documents(
         }
         let own = of.entry(id).or_default();
         for word in texts.iter().flat_map(|text| words(text)) {
-            if own.len() < MOST {
+            if own.len() < MAX_MATCHES {
                 own.insert(word);
             }
         }
     }
     let line = |words: BTreeSet<String>| {
-        words.iter().map(|word| format!("{}{word}", noun.letter())).collect::<Vec<_>>().join(" ")
+        words.iter().map(|word| format!("{}{word}", noun.code())).collect::<Vec<_>>().join(" ")
     };
     Ok(of
         .into_iter()
@@ -307,7 +307,7 @@ async fn write(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches(db: &Database) -> Result<Vec<String>> {
+pub async fn violations(db: &Database) -> Result<Vec<String>> {
     violations(&db.snapshot().await?).await
 }
 
@@ -316,9 +316,9 @@ pub async fn breaches(db: &Database) -> Result<Vec<String>> {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
-    let (mut breaches, mut held) = (Vec::new(), 0_i64);
+    let (mut violations, mut held) = (Vec::new(), 0_i64);
     let id = Expr::col(Alias::new("id"));
-    for noun in Noun::ALL {
+    for noun in EntityType::ALL {
         let mut last = Uuid::nil();
         loop {
             let select = Query::select()
@@ -335,7 +335,7 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
                 .collect::<std::result::Result<_, _>>()?;
             let Some(end) = ids.last() else { break };
             last = *end;
-            held += compare(db, noun, &ids, &mut breaches).await?;
+            held += compare(db, noun, &ids, &mut violations).await?;
         }
     }
     let count =
@@ -347,9 +347,9 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         .transpose()?
         .unwrap_or_default();
     if all > held {
-        breaches.push(format!("the search finds {} things that are not there", all - held));
+        violations.push(format!("the search finds {} things that are not there", all - held));
     }
-    Ok(breaches)
+    Ok(violations)
 }
 
 /// The same of these things alone.
@@ -358,7 +358,7 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 /// INTERNAL when the database fails.
 pub async fn violations_of(
     db: &impl ConnectionTrait,
-    noun: Noun,
+    noun: EntityType,
     ids: &[Uuid],
 ) -> Result<Vec<String>> {
     let mut found = Vec::new();
@@ -374,7 +374,7 @@ pub async fn violations_of(
 /// INTERNAL when the database fails.
 pub async fn things(
     db: &impl ConnectionTrait,
-    noun: Noun,
+    noun: EntityType,
     ids: impl IntoIterator<Item = Uuid>,
 ) -> Result<Vec<Uuid>> {
     let id = Expr::col(Alias::new("id"));
@@ -390,7 +390,7 @@ pub async fn things(
 /// have words.
 async fn compare(
     db: &impl ConnectionTrait,
-    noun: Noun,
+    noun: EntityType,
     ids: &[Uuid],
     found: &mut Vec<String>,
 ) -> Result<i64> {

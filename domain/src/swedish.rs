@@ -92,8 +92,8 @@ pub fn kronor(amount: impl Into<Total>) -> String {
 #[must_use]
 pub fn thousands(digits: &str) -> String {
     let mut grouped = String::new();
-    for (place, digit) in digits.chars().enumerate() {
-        if place > 0 && (digits.len() - place).is_multiple_of(3) {
+    for (position, digit) in digits.chars().enumerate() {
+        if position > 0 && (digits.len() - position).is_multiple_of(3) {
             grouped.push('\u{a0}');
         }
         grouped.push(digit);
@@ -113,7 +113,7 @@ pub enum Gender {
 /// A number in words: `tjugoen`, `ettusenfemhundra`, `två miljoner trehundratusen`. What is below a
 /// million is one word.
 #[must_use]
-pub fn in_words(number: u64, gender: Gender) -> String {
+pub fn describe(number: u64, gender: Gender) -> String {
     const MILLION: u64 = 1_000_000;
     if number < MILLION {
         return below_million(number, gender);
@@ -127,9 +127,9 @@ pub fn in_words(number: u64, gender: Gender) -> String {
     let many = if many == 1 {
         format!("en {unit}")
     } else {
-        format!("{} {units}", in_words(many, Gender::Common))
+        format!("{} {units}", describe(many, Gender::Common))
     };
-    if rest == 0 { many } else { format!("{many} {}", in_words(rest, gender)) }
+    if rest == 0 { many } else { format!("{many} {}", describe(rest, gender)) }
 }
 
 fn below_million(number: u64, gender: Gender) -> String {
@@ -164,8 +164,8 @@ fn below_million(number: u64, gender: Gender) -> String {
 pub fn kronor_in_words(amount: Money) -> String {
     let (kronor, ore) = (amount.0.unsigned_abs() / 100, amount.0.unsigned_abs() % 100);
     let unit = if kronor == 1 { "krona" } else { "kronor" };
-    let words = format!("{} {unit}", in_words(kronor, Gender::Common));
-    if ore == 0 { words } else { format!("{words} och {} öre", in_words(ore, Gender::Neuter)) }
+    let words = format!("{} {unit}", describe(kronor, Gender::Common));
+    if ore == 0 { words } else { format!("{words} och {} öre", describe(ore, Gender::Neuter)) }
 }
 
 /// Months, counted: `1 månad`, `3 månader`, with a no-break space.
@@ -206,13 +206,13 @@ mod tests {
             (21_000_001, "tjugoen miljoner ett"),
             (3_000_000_000, "tre miljarder"),
         ] {
-            assert_eq!(in_words(number, Gender::Neuter), words);
+            assert_eq!(describe(number, Gender::Neuter), words);
         }
         assert_eq!(
-            (in_words(1, Gender::Common), in_words(31, Gender::Common)),
+            (describe(1, Gender::Common), describe(31, Gender::Common)),
             ("en".to_owned(), "trettioen".to_owned())
         );
-        assert_eq!(in_words(1_001, Gender::Common), "ettusenen");
+        assert_eq!(describe(1_001, Gender::Common), "ettusenen");
         assert_eq!(kronor_in_words(Money(2_000_000)), "tjugotusen kronor");
         assert_eq!(
             kronor_in_words(Money(864_867)),

@@ -213,9 +213,9 @@ pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
     } else {
         "(CAST(substr({e}, 1, 4) AS INTEGER) * 12 + CAST(substr({e}, 6, 2) AS INTEGER) - 1)"
     };
-    let fill = |turn: &str| {
+    let fill = |permit: &str| {
         format!("({falls})")
-            .replace("{round}", &format!("({} + {turn} + {{n}} - {first_end})", month_index(on)))
+            .replace("{round}", &format!("({} + {permit} + {{n}} - {first_end})", month_index(on)))
             .replace("{e}", "\"agreement\".\"ends_on\"")
             .replace("{n}", "\"agreement\".\"notice_months\"")
     };

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     id::{AcknowledgementId, AgreementId},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// Somebody has seen a deadline and wants to hear no more of it until a day.
@@ -34,4 +34,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, agreement_id: AgreementId, acknowledged_by: AcknowledgedBy, acknowledged_at: AcknowledgedAt, until: Until, note: Note);
+partial!(id: Id, agreement_id: AgreementId, acknowledged_by: AcknowledgedBy, acknowledged_at: AcknowledgedAt, until: Until, note: Note);

@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     id::{ActivityId, ContactId, DecisionId},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// An activity (verksamhet): something that the network runs.
@@ -42,4 +42,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, slug: Slug, name: Name, name_key: NameKey, starts_on: StartsOn, ends_on: EndsOn, board_contact_id: BoardContactId, lead_contact_id: LeadContactId, decision_id: DecisionId);
+partial!(id: Id, import_key: ImportKey, slug: Slug, name: Name, name_key: NameKey, starts_on: StartsOn, ends_on: EndsOn, board_contact_id: BoardContactId, lead_contact_id: LeadContactId, decision_id: DecisionId);

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::ActivityId, kind::FundingKind, sparse::sparse};
+use crate::{id::ActivityId, kind::FundingKind, partial::partial};
 
 /// A way in which an activity is paid for.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -23,4 +23,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(activity_id: ActivityId, kind: Kind);
+partial!(activity_id: ActivityId, kind: Kind);

@@ -9,7 +9,7 @@ use crate::{
     id::{AdjustmentId, BankPaymentId, InvoiceId},
     kind::AdjustmentKind,
     money::Money,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A refund (återbetalning) or a write-off (öresutjämning) of an invoice, or the reversal of one:
@@ -57,4 +57,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, kind: Kind, dated_on: DatedOn, amount: Amount, reference: Reference, bank_payment_id: BankPaymentId, reverses_id: ReversesId, reason: Reason, booked_on: BookedOn);
+partial!(id: Id, invoice_id: InvoiceId, kind: Kind, dated_on: DatedOn, amount: Amount, reference: Reference, bank_payment_id: BankPaymentId, reverses_id: ReversesId, reason: Reason, booked_on: BookedOn);

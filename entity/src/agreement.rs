@@ -8,7 +8,7 @@ use crate::{
     id::{ActivityId, AgreementId, DecisionId, MemberId, OrganisationId, TemplateVersionId},
     kind::{AgreementKind, AllocationBasis, Direction, FeeBasis, VatRate},
     money::{Money, PerMille},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// An agreement (avtal) between the network and a member or another organisation.
@@ -100,4 +100,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, number: Number, number_key: NumberKey, kind: Kind, direction: Direction, activity_id: ActivityId, member_id: MemberId, organisation_id: OrganisationId, template_version_id: TemplateVersionId, starts_on: StartsOn, ends_on: EndsOn, notice_months: NoticeMonths, renewal_months: RenewalMonths, offered_at: OfferedAt, signed_on: SignedOn, withdrawn_on: WithdrawnOn, notice_given_on: NoticeGivenOn, termination_reason: TerminationReason, replaces_id: ReplacesId, replaced_from: ReplacedFrom, deadline_on: DeadlineOn, deadline_month: DeadlineMonth, fee_basis: FeeBasis, fee_amount: FeeAmount, fee_per_mille: FeePerMille, fee_cap: FeeCap, fee_minimum: FeeMinimum, fee_allocation_basis: FeeAllocationBasis, vat_rate: VatRate, decision_id: DecisionId, notice_end_decided_on: NoticeEndDecidedOn);
+partial!(id: Id, import_key: ImportKey, number: Number, number_key: NumberKey, kind: Kind, direction: Direction, activity_id: ActivityId, member_id: MemberId, organisation_id: OrganisationId, template_version_id: TemplateVersionId, starts_on: StartsOn, ends_on: EndsOn, notice_months: NoticeMonths, renewal_months: RenewalMonths, offered_at: OfferedAt, signed_on: SignedOn, withdrawn_on: WithdrawnOn, notice_given_on: NoticeGivenOn, termination_reason: TerminationReason, replaces_id: ReplacesId, replaced_from: ReplacedFrom, deadline_on: DeadlineOn, deadline_month: DeadlineMonth, fee_basis: FeeBasis, fee_amount: FeeAmount, fee_per_mille: FeePerMille, fee_cap: FeeCap, fee_minimum: FeeMinimum, fee_allocation_basis: FeeAllocationBasis, vat_rate: VatRate, decision_id: DecisionId, notice_end_decided_on: NoticeEndDecidedOn);

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::AgreementId, sparse::sparse};
+use crate::{id::AgreementId, partial::partial};
 
 /// The text of an agreement, frozen when it was offered.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -26,4 +26,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(agreement_id: AgreementId, sha256: Sha256, html: Html, pdf: Pdf);
+partial!(agreement_id: AgreementId, sha256: Sha256, html: Html, pdf: Pdf);

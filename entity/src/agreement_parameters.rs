@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::AgreementId, sparse::sparse};
+use crate::{id::AgreementId, partial::partial};
 
 /// What an agreement's text was filled in with.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -22,4 +22,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(agreement_id: AgreementId, parameters: Parameters);
+partial!(agreement_id: AgreementId, parameters: Parameters);

@@ -7,7 +7,7 @@ use crate::{
     id::{AllocationId, MemberId},
     kind::AllocationBasis,
     money::Money,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A member's yearly allocation (tilldelning).
@@ -35,4 +35,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, member_id: MemberId, year: Year, basis: Basis, amount: Amount, source: Source);
+partial!(id: Id, member_id: MemberId, year: Year, basis: Basis, amount: Amount, source: Source);

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::InvoiceId, money::Money, sparse::sparse};
+use crate::{id::InvoiceId, money::Money, partial::partial};
 
 /// What came to lie on a line of an invoice on a day, or was taken from it, of all that is paid of
 /// the invoice: by its payments, and by its credit notes, which leave more to the other lines.
@@ -33,4 +33,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(invoice_id: InvoiceId, counted_on: CountedOn, position: Position, net: Net, vat: Vat);
+partial!(invoice_id: InvoiceId, counted_on: CountedOn, position: Position, net: Net, vat: Vat);

@@ -5,7 +5,7 @@ use serde::Serialize;
 
 use crate::{
     kind::{Form, SubjectKind},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// One committed change; never updated and never deleted.
@@ -66,4 +66,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(revision: Revision, at: At, actor: Actor, action: Action, subject_kind: SubjectKind, subject_id: SubjectId, version: Version, hash: Hash, before: Before, after: After, salt: Salt, before_digest: BeforeDigest, after_digest: AfterDigest, erased_in: ErasedIn, form: Form, form_version: FormVersion, record_id: RecordId, former_hash: FormerHash, signature: Signature, signed_from: SignedFrom, key_id: KeyId);
+partial!(revision: Revision, at: At, actor: Actor, action: Action, subject_kind: SubjectKind, subject_id: SubjectId, version: Version, hash: Hash, before: Before, after: After, salt: Salt, before_digest: BeforeDigest, after_digest: AfterDigest, erased_in: ErasedIn, form: Form, form_version: FormVersion, record_id: RecordId, former_hash: FormerHash, signature: Signature, signed_from: SignedFrom, key_id: KeyId);

@@ -5,7 +5,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::BankPaymentId, kind::BankFinding, money::Money, sparse::sparse};
+use crate::{id::BankPaymentId, kind::BankFinding, money::Money, partial::partial};
 
 /// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an
 /// invoice or not.
@@ -71,4 +71,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, bank_reference: BankReference, file_name: FileName, file_sha256: FileSha256, imported_at: ImportedAt, account: Account, booked_on: BookedOn, amount: Amount, reference: Reference, message: Message, payer_name: PayerName, payer_org_number: PayerOrgNumber, finding: Finding, matched: Matched, set_aside_on: SetAsideOn, set_aside_reason: SetAsideReason, entry_reference: EntryReference, duplicate_of_id: DuplicateOfId, posted_on: PostedOn);
+partial!(id: Id, bank_reference: BankReference, file_name: FileName, file_sha256: FileSha256, imported_at: ImportedAt, account: Account, booked_on: BookedOn, amount: Amount, reference: Reference, message: Message, payer_name: PayerName, payer_org_number: PayerOrgNumber, finding: Finding, matched: Matched, set_aside_on: SetAsideOn, set_aside_reason: SetAsideReason, entry_reference: EntryReference, duplicate_of_id: DuplicateOfId, posted_on: PostedOn);

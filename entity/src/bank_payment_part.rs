@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{
     id::{BankPaymentId, PaymentId},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A payment that was made of a bank payment, or the reversal of one.
@@ -26,4 +26,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(payment_id: PaymentId, bank_payment_id: BankPaymentId);
+partial!(payment_id: PaymentId, bank_payment_id: BankPaymentId);

@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::BooksClosingId, sparse::sparse};
+use crate::{id::BooksClosingId, partial::partial};
 
 /// The closing of the books. There is one row, once they have been closed for the first time.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -25,4 +25,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, closed_through: ClosedThrough, reason: Reason);
+partial!(id: Id, closed_through: ClosedThrough, reason: Reason);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     id::{ContactAreaId, ContactId, MemberId, OrganisationId},
     kind::ContactRole,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A person at work: name, role, e-mail, phone; personal data.
@@ -49,4 +49,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, member_id: MemberId, organisation_id: OrganisationId, contact_area_id: ContactAreaId, role: Role, name: Name, name_key: NameKey, email: Email, phone: Phone, valid_from: ValidFrom, valid_to: ValidTo, erased_at: ErasedAt);
+partial!(id: Id, import_key: ImportKey, member_id: MemberId, organisation_id: OrganisationId, contact_area_id: ContactAreaId, role: Role, name: Name, name_key: NameKey, email: Email, phone: Phone, valid_from: ValidFrom, valid_to: ValidTo, erased_at: ErasedAt);

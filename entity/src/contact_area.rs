@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::ContactAreaId, sparse::sparse};
+use crate::{id::ContactAreaId, partial::partial};
 
 /// A contact area (kontaktmannaskap): one of the geographic areas that share board contacts.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -24,4 +24,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, name: Name, name_key: NameKey);
+partial!(id: Id, name: Name, name_key: NameKey);

@@ -7,7 +7,7 @@ use serde::Serialize;
 
 use crate::{
     id::{ContactId, ContactReadId},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// That somebody read a contact on a day.
@@ -37,4 +37,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, reader: Reader, contact_id: ContactId, day: Day, first_at: FirstAt, last_at: LastAt, times: Times);
+partial!(id: Id, reader: Reader, contact_id: ContactId, day: Day, first_at: FirstAt, last_at: LastAt, times: Times);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     id::{ActivityId, AgreementId, CostId, MemberId, OrganisationId},
     money::Money,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A cost of an activity.
@@ -50,7 +50,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(
+partial!(
     id: Id,
     activity_id: ActivityId,
     booked_on: BookedOn,

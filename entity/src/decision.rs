@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::DecisionId, kind::DecisionBody, sparse::sparse};
+use crate::{id::DecisionId, kind::DecisionBody, partial::partial};
 
 /// A decision (beslut): who decided, when, which paragraph.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -29,4 +29,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, body: Body, decided_on: DecidedOn, paragraph: Paragraph, document: Document);
+partial!(id: Id, body: Body, decided_on: DecidedOn, paragraph: Paragraph, document: Document);

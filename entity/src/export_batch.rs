@@ -4,7 +4,7 @@ use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::ExportBatchId, sparse::sparse};
+use crate::{id::ExportBatchId, partial::partial};
 
 /// A batch of vouchers that was exported to the bookkeeping program, with its file.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -35,4 +35,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, number: Number, made_at: MadeAt, through_on: ThroughOn, vouchers: Vouchers, vouchers_sha256: VouchersSha256, file_sha256: FileSha256, content: Content);
+partial!(id: Id, number: Number, made_at: MadeAt, through_on: ThroughOn, vouchers: Vouchers, vouchers_sha256: VouchersSha256, file_sha256: FileSha256, content: Content);

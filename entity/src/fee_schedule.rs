@@ -8,7 +8,7 @@ use crate::{
     id::{ActivityId, DecisionId, FeeScheduleId},
     kind::{AllocationBasis, FeeBasis, VatRate},
     money::{Money, PerMille},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A price: of taking part in an activity, or of being a member.
@@ -49,4 +49,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, activity_id: ActivityId, valid_from: ValidFrom, valid_to: ValidTo, basis: Basis, amount: Amount, per_mille: PerMille, cap: Cap, minimum: Minimum, allocation_basis: AllocationBasis, vat_rate: VatRate, decision_id: DecisionId);
+partial!(id: Id, activity_id: ActivityId, valid_from: ValidFrom, valid_to: ValidTo, basis: Basis, amount: Amount, per_mille: PerMille, cap: Cap, minimum: Minimum, allocation_basis: AllocationBasis, vat_rate: VatRate, decision_id: DecisionId);

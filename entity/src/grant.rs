@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     id::{ActivityId, AgreementId, GrantId},
     money::Money,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A grant (bidrag) to an activity.
@@ -41,7 +41,7 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(
+partial!(
     id: Id,
     activity_id: ActivityId,
     booked_on: BookedOn,

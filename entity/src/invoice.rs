@@ -8,7 +8,7 @@ use crate::{
     id::{InvoiceId, MemberId, OrganisationId},
     kind::InvoiceKind,
     money::Money,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// An invoice (faktura) or credit note (kreditfaktura); once issued its content never changes.
@@ -82,4 +82,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, order_reference: OrderReference, our_reference: OurReference, buyer_reference: BuyerReference, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, written_off: WrittenOff, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);
+partial!(id: Id, import_key: ImportKey, kind: Kind, number: Number, number_key: NumberKey, ocr: Ocr, member_id: MemberId, organisation_id: OrganisationId, credits_id: CreditsId, corrects_id: CorrectsId, reason: Reason, order_reference: OrderReference, our_reference: OurReference, buyer_reference: BuyerReference, due_in_days: DueInDays, line_count: LineCount, issued_on: IssuedOn, due_on: DueOn, net: Net, vat: Vat, rounding: Rounding, total: Total, paid: Paid, credited: Credited, written_off: WrittenOff, first_paid_on: FirstPaidOn, settled_on: SettledOn, credited_on: CreditedOn);

@@ -8,7 +8,7 @@ use crate::{
     id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId},
     kind::{Unit, VatRate},
     money::{Money, Quantity},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A line of an invoice.
@@ -60,4 +60,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, credits_line_id: CreditsLineId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit: Unit, unit_price: UnitPrice, vat_rate: VatRate, exemption_reason: ExemptionReason, exemption_code: ExemptionCode, net: Net, vat: Vat, account: Account);
+partial!(id: Id, invoice_id: InvoiceId, position: Position, description: Description, activity_id: ActivityId, agreement_id: AgreementId, credits_line_id: CreditsLineId, period_from: PeriodFrom, period_to: PeriodTo, quantity: Quantity, unit: Unit, unit_price: UnitPrice, vat_rate: VatRate, exemption_reason: ExemptionReason, exemption_code: ExemptionCode, net: Net, vat: Vat, account: Account);

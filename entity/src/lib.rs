@@ -8,7 +8,7 @@ pub mod id;
 pub mod kind;
 pub mod money;
 pub mod number;
-pub mod sparse;
+pub mod partial;
 pub mod term;
 pub mod total;
 

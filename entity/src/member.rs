@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     id::{ContactAreaId, MemberId},
     number::OrgNumber,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A member (medlem): a samordningsförbund that is, was or will be one.
@@ -45,4 +45,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, name: Name, name_key: NameKey, org_number: OrgNumber, county: County, contact_area_id: ContactAreaId, joined_on: JoinedOn, left_on: LeftOn, leaving_reason: LeavingReason, successor_id: SuccessorId);
+partial!(id: Id, import_key: ImportKey, name: Name, name_key: NameKey, org_number: OrgNumber, county: County, contact_area_id: ContactAreaId, joined_on: JoinedOn, left_on: LeftOn, leaving_reason: LeavingReason, successor_id: SuccessorId);

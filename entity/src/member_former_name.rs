@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::MemberId, sparse::sparse};
+use crate::{id::MemberId, partial::partial};
 
 /// A name that a member had.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -26,4 +26,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(member_id: MemberId, name: Name, until: Until);
+partial!(member_id: MemberId, name: Name, until: Until);

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::MemberId, sparse::sparse};
+use crate::{id::MemberId, partial::partial};
 
 /// A municipality (kommun) of a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -23,4 +23,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(member_id: MemberId, municipality: Municipality);
+partial!(member_id: MemberId, municipality: Municipality);

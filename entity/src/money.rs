@@ -122,7 +122,7 @@ enum NotDecimal {
 }
 
 /// A decimal text as an integer count of its last place.
-fn decimal(text: &str, places: usize) -> Result<i64, NotDecimal> {
+fn decimal(text: &str, positions: usize) -> Result<i64, NotDecimal> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -132,7 +132,7 @@ fn decimal(text: &str, places: usize) -> Result<i64, NotDecimal> {
     if !is_digits(whole) || !is_digits(part) {
         return Err(NotDecimal::Shape);
     }
-    if part.len() > places {
+    if part.len() > positions {
         return Err(NotDecimal::Decimals);
     }
     let value: i64 = format!("{whole}{part:0<places$}").parse().map_err(|_| NotDecimal::Size)?;

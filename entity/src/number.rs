@@ -115,7 +115,7 @@ pub fn check_peppol_id(text: &str) -> Result<(), &'static str> {
     let (scheme, number) = text.split_once(':').ok_or(SHAPE)?;
     let is_digits =
         |count| number.len() == count && number.bytes().all(|byte| byte.is_ascii_digit());
-    let (holds, fault) = match scheme {
+    let (holds, error) = match scheme {
         "0007" => (
             is_digits(10)
                 && format!("{}-{}", &number[..6], &number[6..]).parse::<OrgNumber>().is_ok(),
@@ -132,7 +132,7 @@ pub fn check_peppol_id(text: &str) -> Result<(), &'static str> {
         ),
         _ => (false, SHAPE),
     };
-    if holds { Ok(()) } else { Err(fault) }
+    if holds { Ok(()) } else { Err(error) }
 }
 
 /// Whether the last digit of a GLN makes its digits, weighed 1 and 3 by turns from the end, come to

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::OrganisationId, number::OrgNumber, sparse::sparse};
+use crate::{id::OrganisationId, number::OrgNumber, partial::partial};
 
 /// Any counterparty that is no member: authority, company, university, consultant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -40,4 +40,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, import_key: ImportKey, name: Name, name_key: NameKey, org_number: OrgNumber, billing_email: BillingEmail, peppol_id: PeppolId, buyer_reference: BuyerReference, address_line: AddressLine, postal_code: PostalCode, city: City);
+partial!(id: Id, import_key: ImportKey, name: Name, name_key: NameKey, org_number: OrgNumber, billing_email: BillingEmail, peppol_id: PeppolId, buyer_reference: BuyerReference, address_line: AddressLine, postal_code: PostalCode, city: City);

@@ -7,7 +7,7 @@ use serde::{Deserialize, Serialize};
 use crate::{
     id::{InvoiceId, PaymentId},
     money::Money,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A payment of an invoice, or the reversal of one (rättelse): a payment is never removed.
@@ -48,4 +48,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, received_on: ReceivedOn, amount: Amount, reference: Reference, reverses_id: ReversesId, reason: Reason, booked_on: BookedOn);
+partial!(id: Id, invoice_id: InvoiceId, received_on: ReceivedOn, amount: Amount, reference: Reference, reverses_id: ReversesId, reason: Reason, booked_on: BookedOn);

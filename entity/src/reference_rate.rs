@@ -4,7 +4,7 @@ use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::ReferenceRateId, sparse::sparse};
+use crate::{id::ReferenceRateId, partial::partial};
 
 /// A reference rate (referensränta) of a half-year that the register was told; those that the
 /// program comes with have no row.
@@ -28,4 +28,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, valid_from: ValidFrom, hundredths: Hundredths, source: Source);
+partial!(id: Id, valid_from: ValidFrom, hundredths: Hundredths, source: Source);

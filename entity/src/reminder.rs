@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     id::{InvoiceId, ReminderId},
     money::Money,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A reminder (påminnelse) of an invoice.
@@ -31,4 +31,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, invoice_id: InvoiceId, sent_on: SentOn, fee: Fee);
+partial!(id: Id, invoice_id: InvoiceId, sent_on: SentOn, fee: Fee);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     id::{AgreementId, RequisitionId},
     money::Money,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A requisition (rekvisition) of a grant; its content never changes.
@@ -50,4 +50,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, number: Number, agreement_id: AgreementId, issued_on: IssuedOn, due_on: DueOn, amount: Amount, period_from: PeriodFrom, period_to: PeriodTo, description: Description, reference: Reference, content: Content, withdrawn_on: WithdrawnOn, withdrawal_reason: WithdrawalReason);
+partial!(id: Id, number: Number, agreement_id: AgreementId, issued_on: IssuedOn, due_on: DueOn, amount: Amount, period_from: PeriodFrom, period_to: PeriodTo, description: Description, reference: Reference, content: Content, withdrawn_on: WithdrawnOn, withdrawal_reason: WithdrawalReason);

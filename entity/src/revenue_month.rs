@@ -5,7 +5,7 @@ use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{money::Money, sparse::sparse};
+use crate::{money::Money, partial::partial};
 
 /// What one activity brought in during one month, kept up to date in the transaction that issues,
 /// credits or pays.
@@ -42,4 +42,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(month: Month, activity_id: ActivityId, invoiced_net: InvoicedNet, invoiced_vat: InvoicedVat, credited_net: CreditedNet, credited_vat: CreditedVat, invoices: Invoices, paid_net: PaidNet, paid_vat: PaidVat, unattributed: Unattributed);
+partial!(month: Month, activity_id: ActivityId, invoiced_net: InvoicedNet, invoiced_vat: InvoicedVat, credited_net: CreditedNet, credited_vat: CreditedVat, invoices: Invoices, paid_net: PaidNet, paid_vat: PaidVat, unattributed: Unattributed);

@@ -7,7 +7,7 @@ use serde::Serialize;
 use crate::{
     id::{AgreementId, SignatureId},
     kind::{SignatureMethod, SignatureParty},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A party's signature under an agreement.
@@ -39,4 +39,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, agreement_id: AgreementId, party: Party, name: Name, title: Title, signed_on: SignedOn, method: Method, document_sha256: DocumentSha256);
+partial!(id: Id, agreement_id: AgreementId, party: Party, name: Name, title: Title, signed_on: SignedOn, method: Method, document_sha256: DocumentSha256);

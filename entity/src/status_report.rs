@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     id::{ActivityId, StatusReportId},
     kind::Health,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// How an activity is going, told to the board in a fixed form.
@@ -34,4 +34,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, activity_id: ActivityId, period: Period, health: Health, reported_by: ReportedBy, reported_at: ReportedAt);
+partial!(id: Id, activity_id: ActivityId, period: Period, health: Health, reported_by: ReportedBy, reported_at: ReportedAt);

@@ -8,7 +8,7 @@ use serde::Serialize;
 use crate::{
     id::{ActivityId, TaxDecisionId},
     kind::{ChargeKind, VatRate},
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A tax decision: how VAT is treated on the special fees of an activity, or on a fee of the
@@ -43,4 +43,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, fee: Fee, activity_id: ActivityId, valid_from: ValidFrom, vat_rate: VatRate, exemption_reason: ExemptionReason, exemption_code: ExemptionCode, decided_on: DecidedOn, reference: Reference);
+partial!(id: Id, fee: Fee, activity_id: ActivityId, valid_from: ValidFrom, vat_rate: VatRate, exemption_reason: ExemptionReason, exemption_code: ExemptionCode, decided_on: DecidedOn, reference: Reference);

@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     id::{ActivityId, TemplateId},
     kind::AgreementKind,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// An entry of the template library (mallbibliotek).
@@ -34,4 +34,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, slug: Slug, title: Title, title_key: TitleKey, kind: Kind, activity_id: ActivityId);
+partial!(id: Id, slug: Slug, title: Title, title_key: TitleKey, kind: Kind, activity_id: ActivityId);

@@ -3,7 +3,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::TemplateVersionId, sparse::sparse};
+use crate::{id::TemplateVersionId, partial::partial};
 
 /// The text of a template version, apart so that lists never drag it along.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
@@ -24,4 +24,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(version_id: VersionId, body: Body, parameters: Parameters);
+partial!(version_id: VersionId, body: Body, parameters: Parameters);

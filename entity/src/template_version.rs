@@ -6,7 +6,7 @@ use serde::Serialize;
 use crate::{
     id::{TemplateId, TemplateVersionId},
     kind::TemplateState,
-    sparse::sparse,
+    partial::partial,
 };
 
 /// A version of a template; once published it never changes.
@@ -34,4 +34,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(id: Id, template_id: TemplateId, version: Version, state: State, language: Language, published_at: PublishedAt);
+partial!(id: Id, template_id: TemplateId, version: Version, state: State, language: Language, published_at: PublishedAt);

@@ -4,7 +4,7 @@
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
-use crate::{id::ExportBatchId, kind::VoucherSource, sparse::sparse};
+use crate::{id::ExportBatchId, kind::VoucherSource, partial::partial};
 
 /// A voucher, or one that corrects it. One of no batch was booked elsewhere, as imported history
 /// was.
@@ -36,4 +36,4 @@ pub enum Relation {}
 
 impl ActiveModelBehavior for ActiveModel {}
 
-sparse!(source: Source, source_id: SourceId, part: Part, series: Series, year: Year, number: Number, batch_id: BatchId);
+partial!(source: Source, source_id: SourceId, part: Part, series: Series, year: Year, number: Number, batch_id: BatchId);

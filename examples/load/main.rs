@@ -97,8 +97,8 @@ impl Program {
             std::fs::read_to_string(format!("/proc/{}/stat", self.child.id())).unwrap_or_default();
         let fields: Vec<&str> =
             text.rsplit(')').next().unwrap_or_default().split_whitespace().collect();
-        let ticks = |place: usize| {
-            fields.get(place).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default()
+        let ticks = |position: usize| {
+            fields.get(position).and_then(|ticks| ticks.parse::<f64>().ok()).unwrap_or_default()
         };
         (ticks(11) + ticks(12)) / 100.0
     }
@@ -181,14 +181,14 @@ fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     let over = Arc::new(AtomicBool::new(false));
     let before = program.processor_time();
     let hostile: Vec<_> = (0..32)
-        .map(|place| {
+        .map(|position| {
             let (program, over, questions) =
                 (Arc::clone(&program), Arc::clone(&over), questions.clone());
             thread::spawn(move || {
                 let (mut client, mut asked, mut longest) =
                     (program.client("MEMBER"), 0, Duration::ZERO);
                 while !over.load(Ordering::Relaxed) {
-                    let (_, document, variables) = &questions[(place + asked) % questions.len()];
+                    let (_, document, variables) = &questions[(position + asked) % questions.len()];
                     let began = Instant::now();
                     if client.ask(document, variables.clone(), false).is_err() {
                         client = program.client("MEMBER");
@@ -293,11 +293,11 @@ fn followers(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
     }
     thread::sleep(Duration::from_secs(2));
     let mut used = Vec::new();
-    for place in 0..5 {
+    for position in 0..5 {
         let before = program.processor_time();
         let document =
             "mutation($name: String!) { organisationAdd(input: { name: $name }) { id } }";
-        office.ask(document, json!({ "name": format!("Organisation {place}") }), false)?;
+        office.ask(document, json!({ "name": format!("Organisation {position}") }), false)?;
         for socket in &mut sockets {
             socket.next_event()?;
         }

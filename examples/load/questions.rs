@@ -209,5 +209,5 @@ pub fn dear(client: &mut Client) -> Result<Vec<Question>, Failure> {
 
 /// The field so many times, each under a name of its own.
 fn repeat(times: usize, field: &str) -> String {
-    (0..times).map(|place| format!("a{place}: {field} ")).collect()
+    (0..times).map(|position| format!("a{position}: {field} ")).collect()
 }

@@ -77,8 +77,8 @@ pub async fn run(options: Options) -> Result {
     let names = members::by_ids(&db, &viewer, &missing, &columns).await?;
     let names: Names = names.into_iter().map(|member| (member.id, member.name)).collect();
     let document = match format {
-        ReportFormat::Table => for_eyes(&found, &names).into_bytes(),
-        ReportFormat::Json => for_programs(options.year, &found, &names)?.into_bytes(),
+        ReportFormat::Table => to_table(&found, &names).into_bytes(),
+        ReportFormat::Json => to_data(options.year, &found, &names)?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&grid(&found, |basis| basis.word().to_owned()))?,
         ReportFormat::Xlsx => {
             let title = format!("Nollresultat {}", options.year);
@@ -146,8 +146,8 @@ fn grid(found: &[Found], basis: fn(FeeBasis) -> String) -> Grid {
     Grid { columns, rows, total: None }
 }
 
-fn for_eyes(found: &[Found], names: &Names) -> String {
-    let in_words = |basis| {
+fn to_table(found: &[Found], names: &Names) -> String {
+    let describe = |basis| {
         let words = match basis {
             FeeBasis::FixedPerYear => "a year, by agreement",
             FeeBasis::OneOff => "once, by new agreement",
@@ -156,7 +156,7 @@ fn for_eyes(found: &[Found], names: &Names) -> String {
         };
         words.to_owned()
     };
-    let grid = grid(found, in_words);
+    let grid = grid(found, describe);
     if grid.rows.is_empty() {
         return "no activity has a fee today\n".to_owned();
     }
@@ -224,7 +224,7 @@ struct Missing {
     name: String,
 }
 
-fn for_programs(year: i32, found: &[Found], names: &Names) -> Result<String> {
+fn to_data(year: i32, found: &[Found], names: &Names) -> Result<String> {
     let missing = |member: &MemberId| Missing {
         id: format!("member_{}", member.0.simple()),
         name: names.get(member).cloned().unwrap_or_default(),

@@ -16,11 +16,11 @@ use domain::{auth::viewer::Viewer, members::subject_access};
 )]
 pub struct Options {
     #[command(subcommand)]
-    deed: Deed,
+    subcommand: Subcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Subcommand {
     Export(Export),
 }
 
@@ -50,7 +50,7 @@ fn read_id(text: &str) -> std::result::Result<Uuid, &'static str> {
 /// When the register can't be opened or read, there is no such contact, or stdout can't be written
 /// to.
 pub async fn run(options: Options) -> Result {
-    let Deed::Export(Export { id }) = options.deed;
+    let Subcommand::Export(Export { id }) = options.subcommand;
     let db = open(&settings()?).await?;
     let found =
         subject_access::export(&db, &Viewer::operator("contact export"), ContactId(id)).await;

@@ -205,7 +205,7 @@ fn write_files(to: &Path, today: NaiveDate) -> Result<()> {
     for (name, text) in HISTORY {
         fs::write(to.join(name), text).map_err(unwritable)?;
     }
-    for template in library::shelf()? {
+    for template in library::bundled_templates()? {
         let parameters =
             serde_json::to_string_pretty(&template.parameters).map_err(Error::internal)?;
         for (ending, text) in [("md", &template.body), ("json", &parameters)] {

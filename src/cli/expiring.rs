@@ -20,14 +20,14 @@ use domain::{
     agreements::{
         Filter,
         deadlines::{
-            DEFAULT_DAYS, MOST_DAYS, Reason, Window,
+            DEFAULT_DAYS, MAX_DAYS, Reason, Window,
             query::{self, Expiring},
         },
     },
     auth::viewer::Viewer,
     database::Database,
     documents::{Cell, Column, Grid, Kind, labels, sheet},
-    error::Faults,
+    error::ValidationErrors,
 };
 
 /// List agreements that expire or must be given notice of
@@ -49,7 +49,7 @@ Examples:
 Exit codes: 0 done, also when there are none; with --check 3 when there are any.")]
 pub struct Options {
     /// How many days ahead
-    #[arg(long, value_name = "N", default_value_t = DEFAULT_DAYS, value_parser = clap::value_parser!(i64).range(0..=MOST_DAYS))]
+    #[arg(long, value_name = "N", default_value_t = DEFAULT_DAYS, value_parser = clap::value_parser!(i64).range(0..=MAX_DAYS))]
     within_days: i64,
     /// The first day; today unless given
     #[arg(long, value_name = "DATE", value_parser = super::day)]
@@ -98,10 +98,10 @@ pub async fn run(options: Options) -> Result {
     check_ending(options.format, options.output.as_deref())?;
     let viewer = Viewer::operator("expiring");
     check_activities(&db, &viewer, &options.activities).await?;
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let window =
-        Window::check(&db, options.within_days, options.from, "--within-days", &mut faults);
-    faults.finish()?;
+        Window::check(&db, options.within_days, options.from, "--within-days", &mut errors);
+    errors.finish()?;
     let filter = Filter {
         activities: options.activities,
         include_acknowledged: Some(options.include_acknowledged),
@@ -109,8 +109,8 @@ pub async fn run(options: Options) -> Result {
     };
     let found = query::all(&db, &viewer, window, &filter).await?;
     let document = match format {
-        Format::Table => for_eyes(&found, window).into_bytes(),
-        Format::Json => for_programs(&found, window)?.into_bytes(),
+        Format::Table => to_table(&found, window).into_bytes(),
+        Format::Json => to_data(&found, window)?.into_bytes(),
         Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug, WORDS))?,
         Format::Xlsx => {
             let title = format!("Avtal som löper ut {}–{}", window.from, window.to);
@@ -201,7 +201,7 @@ fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, words: W
     Grid { columns, rows: rows.collect(), total: None }
 }
 
-fn for_eyes(found: &[Expiring], window: Window) -> String {
+fn to_table(found: &[Expiring], window: Window) -> String {
     let Window { from, to } = window;
     if found.is_empty() {
         return format!("no agreement has a deadline from {from} to {to}\n");
@@ -255,7 +255,7 @@ impl<'f> Entry<'f> {
     }
 }
 
-fn for_programs(found: &[Expiring], window: Window) -> Result<String> {
+fn to_data(found: &[Expiring], window: Window) -> Result<String> {
     json(&Document {
         from: window.from,
         to: window.to,

@@ -142,7 +142,7 @@ pub async fn run(options: Options) -> Result {
             count(found.len(), "document")
         )
         .into_bytes(),
-        ReportFormat::Json => for_programs(&found, today)?.into_bytes(),
+        ReportFormat::Json => to_data(&found, today)?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&grid(&found, today, ENGLISH))?,
         ReportFormat::Xlsx => report::workbook(
             &db,
@@ -250,6 +250,6 @@ struct Document<R> {
     invoices: Vec<R>,
 }
 
-fn for_programs(found: &[Listed], today: NaiveDate) -> Result<String> {
+fn to_data(found: &[Listed], today: NaiveDate) -> Result<String> {
     json(&Document { count: found.len(), invoices: grid(found, today, ENGLISH).objects() })
 }

@@ -15,7 +15,7 @@ use domain::{
     auth::viewer::Viewer,
     database::Database,
     documents::{Cell, Column, Grid, Kind},
-    error::Faults,
+    error::ValidationErrors,
     invoices::{
         self, Buyer,
         aggregate::Whole,
@@ -95,9 +95,15 @@ pub async fn run(options: Options) -> Result {
         our_reference: options.our_reference.clone(),
         buyer_reference: None,
     };
-    let (problems, months, by_hand, outcome) = if options.dry_run {
-        let plan =
-            invoice_run::preview(&db, &viewer, &settings.network, &ask, Faults::default()).await?;
+    let (problems, months, manual, outcome) = if options.dry_run {
+        let plan = invoice_run::preview(
+            &db,
+            &viewer,
+            &settings.network,
+            &ask,
+            ValidationErrors::default(),
+        )
+        .await?;
         let names =
             parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row)))
                 .await?;
@@ -117,7 +123,7 @@ pub async fn run(options: Options) -> Result {
                 invoiced: plan.invoiced_months,
                 to_credit: plan.to_credit,
             },
-            plan.by_hand,
+            plan.manual,
             said,
         )
     } else {
@@ -127,7 +133,7 @@ pub async fn run(options: Options) -> Result {
             &viewer,
             &settings.network,
             &ask,
-            Faults::default(),
+            ValidationErrors::default(),
             |done, of| bar.show(done, of),
         )
         .await;
@@ -137,7 +143,7 @@ pub async fn run(options: Options) -> Result {
             net,
             total,
             already,
-            by_hand,
+            manual,
             problems,
             unpaid,
             invoiced_months,
@@ -148,7 +154,7 @@ pub async fn run(options: Options) -> Result {
         (
             problems,
             MonthReport { unpaid, invoiced: invoiced_months, to_credit },
-            by_hand,
+            manual,
             format!(
                 "issued {invoices} of {total} kronor in all, {net} without VAT; {already} had been invoiced before"
             ),
@@ -164,8 +170,8 @@ pub async fn run(options: Options) -> Result {
         say(&format!("{name}: {}", problem.reason));
     }
     lines.iter().for_each(|line| say(line));
-    if by_hand > 0 {
-        say(&format!("{by_hand} with a fee per participant, to be invoiced by hand"));
+    if manual > 0 {
+        say(&format!("{manual} with a fee per participant, to be invoiced by hand"));
     }
     say(&outcome);
     if problems.is_empty() || options.skip_problems || options.dry_run {

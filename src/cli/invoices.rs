@@ -29,11 +29,11 @@ Examples:
   samregister invoices late")]
 pub struct Options {
     #[command(subcommand)]
-    deed: Deed,
+    subcommand: Subcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Subcommand {
     Run(invoice_run::Options),
     List(invoice_list::Options),
     Late(Lateness),
@@ -71,10 +71,10 @@ struct Lateness {
 /// # Errors
 /// When the register can't be opened or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
-    match options.deed {
-        Deed::Run(options) => invoice_run::run(options).await,
-        Deed::List(options) => invoice_list::run(options).await,
-        Deed::Late(late) => list_late(late).await,
+    match options.subcommand {
+        Subcommand::Run(options) => invoice_run::run(options).await,
+        Subcommand::List(options) => invoice_list::run(options).await,
+        Subcommand::Late(late) => list_late(late).await,
     }
 }
 
@@ -93,8 +93,8 @@ async fn list_late(options: Lateness) -> Result {
     )
     .await?;
     let document = match format {
-        ReportFormat::Table => for_eyes(&found, on).into_bytes(),
-        ReportFormat::Json => for_programs(&found, on)?.into_bytes(),
+        ReportFormat::Table => to_table(&found, on).into_bytes(),
+        ReportFormat::Json => to_data(&found, on)?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&grid(&found))?,
         ReportFormat::Xlsx => {
             let grid = Grid { total: Some(total(&found)), ..grid(&found) };
@@ -174,7 +174,7 @@ fn unknown_rates(found: &[Late]) -> Vec<NaiveDate> {
     unknown
 }
 
-fn for_eyes(found: &[Late], on: NaiveDate) -> String {
+fn to_table(found: &[Late], on: NaiveDate) -> String {
     if found.is_empty() {
         return format!("no invoice is overdue on {on}\n");
     }
@@ -209,7 +209,7 @@ struct Document<R> {
     invoices: Vec<R>,
 }
 
-fn for_programs(found: &[Late], on: NaiveDate) -> Result<String> {
+fn to_data(found: &[Late], on: NaiveDate) -> Result<String> {
     json(&Document {
         on,
         count: found.len(),

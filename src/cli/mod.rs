@@ -179,9 +179,9 @@ impl Failure {
     /// Returns an error with the options of a command named where it names the fields of an input.
     fn of_options(error: Error) -> Self {
         match error {
-            Error::Invalid(faults) => {
-                let lines = faults.iter().map(|fault| {
-                    format!("--{} {}", fault.path.trim_start_matches("input."), fault.message)
+            Error::Invalid(errors) => {
+                let lines = errors.iter().map(|error| {
+                    format!("--{} {}", error.path.trim_start_matches("input."), error.message)
                 });
                 Self { lines: lines.collect(), code: 2 }
             }
@@ -193,8 +193,8 @@ impl Failure {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let lines = match &error {
-            Error::Invalid(faults) => {
-                faults.iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect()
+            Error::Invalid(errors) => {
+                errors.iter().map(|error| format!("{} {}", error.path, error.message)).collect()
             }
             // The operator of the machine may read causes that clients of the API may not.
             Error::Internal(cause) if cause.is::<DbErr>() => {
@@ -242,8 +242,8 @@ pub fn run(args: ArgsOs) -> ExitCode {
         Ok(Outcome::Done) => ExitCode::SUCCESS,
         Ok(Outcome::Found) => ExitCode::from(3),
         Err(failure) => {
-            for (place, line) in failure.lines.iter().enumerate() {
-                say(&format!("{}{line}", if place == 0 { "error: " } else { "       " }));
+            for (position, line) in failure.lines.iter().enumerate() {
+                say(&format!("{}{line}", if position == 0 { "error: " } else { "       " }));
             }
             ExitCode::from(failure.code)
         }
@@ -375,17 +375,17 @@ async fn make(settings: &Settings) -> Result<Database> {
 /// Makes the key that signs the trail.
 async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
     let file = settings.trail_key_file();
-    let place = file.display();
+    let position = file.display();
     if let Some(next) = trail_key::unfinished(settings) {
         let reason = format!(
-            "there is no key in {place}, but {} of a replacement that was interrupted",
+            "there is no key in {position}, but {} of a replacement that was interrupted",
             next.display()
         );
         return Err(Failure::new(format!("{reason}; `samregister trail-key replace` finishes it")));
     }
     if let Some(name) = audit::last_key(db).await? {
         return Err(Failure::new(format!(
-            "the audit trail was signed with the key {name}, but there is none in {place}; put its file there, or name it in SAMREGISTER_TRAIL_KEY"
+            "the audit trail was signed with the key {name}, but there is none in {position}; put its file there, or name it in SAMREGISTER_TRAIL_KEY"
         )));
     }
     let key = TrailKey::generate();
@@ -400,7 +400,7 @@ async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
             Ok(TrailKey::read("SAMREGISTER_TRAIL_KEY", &file)?)
         }
         Err(cause) => Err(Failure::new(format!(
-            "cannot write the key that signs the audit trail to {place}: {cause}; name another file in SAMREGISTER_TRAIL_KEY"
+            "cannot write the key that signs the audit trail to {position}: {cause}; name another file in SAMREGISTER_TRAIL_KEY"
         ))),
     }
 }
@@ -514,10 +514,10 @@ mod tests {
 
     #[test]
     fn each_fault_has_a_line() {
-        let mut faults = domain::error::Faults::default();
-        faults.add("A", "is bad");
-        faults.add("B", "is worse");
-        let failure = faults.finish().map_err(Failure::from).unwrap_err();
+        let mut errors = domain::error::ValidationErrors::default();
+        errors.add("A", "is bad");
+        errors.add("B", "is worse");
+        let failure = errors.finish().map_err(Failure::from).unwrap_err();
         assert_eq!(
             (failure.lines, failure.code),
             (vec!["A is bad".to_owned(), "B is worse".to_owned()], 1)

@@ -40,11 +40,11 @@ Examples:
     samregister payments list --waiting --output inbetalningar.xlsx")]
 pub struct Options {
     #[command(subcommand)]
-    deed: Deed,
+    subcommand: Subcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Subcommand {
     Import(Import),
     List(payment_list::Options),
 }
@@ -81,9 +81,9 @@ struct Import {
 /// When the file is bad or can't be read, or the register can't be opened; then nothing has
 /// changed.
 pub async fn run(options: Options) -> Result {
-    match options.deed {
-        Deed::Import(import) => run_import(import).await,
-        Deed::List(list) => payment_list::run(list).await,
+    match options.subcommand {
+        Subcommand::Import(import) => run_import(import).await,
+        Subcommand::List(list) => payment_list::run(list).await,
     }
 }
 
@@ -106,7 +106,7 @@ async fn run_import(import: Import) -> Result {
     }
     say(if report.dry_run { "nothing was changed: a dry run" } else { "imported" });
     target.write(&match format {
-        ReportFormat::Table => for_eyes(&report).into_bytes(),
+        ReportFormat::Table => to_table(&report).into_bytes(),
         ReportFormat::Json => json(&Document::of(&report))?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&grid(&report, ENGLISH))?,
         ReportFormat::Xlsx => sheet::workbook_of(
@@ -214,7 +214,7 @@ fn grid(report: &Report, words: Words) -> Grid {
     Grid { columns, rows: rows.collect(), total: None }
 }
 
-fn for_eyes(report: &Report) -> String {
+fn to_table(report: &Report) -> String {
     let mut grid = grid(report, ENGLISH);
     // The bank's own references are long, and nobody reads them here.
     grid.columns.pop();

@@ -7,7 +7,7 @@ use super::{Failure, Outcome, Result, open, put, say, settings};
 use domain::{
     auth::viewer::Viewer,
     books::{self, Closing},
-    error::{Error, Faults},
+    error::{Error, ValidationErrors},
     vouchers::close_period,
 };
 
@@ -71,12 +71,12 @@ pub async fn run(options: Options) -> Result {
                 &viewer,
                 through,
                 &settings.network.accounts,
-                Faults::default(),
+                ValidationErrors::default(),
             )
             .await,
         ),
         Action::Reopen { from, reason } => {
-            Some(books::reopen(&db, &viewer, from, &reason, Faults::default()).await)
+            Some(books::reopen(&db, &viewer, from, &reason, ValidationErrors::default()).await)
         }
     };
     let closing = Closing::load(db.read()).await;

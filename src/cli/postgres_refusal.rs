@@ -6,7 +6,7 @@ use std::time::Duration;
 use sea_orm::sqlx::{ConnectOptions, Connection, Error, postgres::PgConnectOptions};
 
 /// Time limit for the server's response.
-const PATIENCE: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// Asks the server of this address for one connection. `None` if no server responds, or it accepts
 /// the connection now.
@@ -15,7 +15,7 @@ const PATIENCE: Duration = Duration::from_secs(5);
 /// only that it waited too long.
 pub(super) async fn refusal(url: &str) -> Option<String> {
     let options: PgConnectOptions = url.parse().ok()?;
-    match tokio::time::timeout(PATIENCE, options.connect()).await.ok()? {
+    match tokio::time::timeout(CONNECT_TIMEOUT, options.connect()).await.ok()? {
         Ok(connection) => {
             connection.close().await.ok();
             None

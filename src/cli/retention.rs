@@ -62,7 +62,7 @@ pub async fn run(options: Options) -> Result {
     let (erased, payers, report) = (erased.transpose()?, payers?, report?);
     put(match options.format {
         Format::Table => table(&grid(&report)).into_bytes(),
-        Format::Json => for_programs(&report)?.into_bytes(),
+        Format::Json => to_data(&report)?.into_bytes(),
         Format::Csv => sheet::csv(&grid(&report))?,
     })?;
     if let Some(erased) = erased {
@@ -113,7 +113,7 @@ struct Document<R> {
     contacts: Vec<String>,
 }
 
-fn for_programs(report: &Report) -> Result<String> {
+fn to_data(report: &Report) -> Result<String> {
     let id = |id: &entity::id::ContactId| format!("contact_{}", id.0.simple());
     json(&Document {
         on: report.on,

@@ -15,7 +15,7 @@ use domain::{
     auth::viewer::Viewer,
     database::Database,
     documents::{Grid, sheet},
-    error::Faults,
+    error::ValidationErrors,
     revenue::{
         self, Ask, Period,
         ledger::Grouping,
@@ -140,7 +140,7 @@ impl Options {
         if format == Format::Xlsx {
             return report_table::workbook(db, viewer, &ask).await.map_err(Failure::of_options);
         }
-        let report = revenue::report(db, viewer, &ask, Faults::default())
+        let report = revenue::report(db, viewer, &ask, ValidationErrors::default())
             .await
             .map_err(Failure::of_options)?;
         let shown = Shown::of(db, viewer, &report, ask.group_by, ask.basis).await?;
@@ -151,12 +151,12 @@ impl Options {
             }
             Format::Table => format!(
                 "{}\n{}\n",
-                table(&shown.for_people()),
+                table(&shown.to_swedish_table()),
                 report_table::caption(ask.basis, ask.from, ask.to)
             )
             .into_bytes(),
-            Format::Csv => sheet::csv(&shown.for_programs())?,
-            Format::Json | Format::Xlsx => self.json(&shown.for_programs())?.into_bytes(),
+            Format::Csv => sheet::csv(&shown.to_data())?,
+            Format::Json | Format::Xlsx => self.json(&shown.to_data())?.into_bytes(),
         })
     }
 

@@ -17,7 +17,7 @@ use super::{
 use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
-    error::{Error, Faults},
+    error::{Error, ValidationErrors},
     fees::scenario::{self, Ask, Scenario},
     members, swedish,
 };
@@ -124,13 +124,14 @@ pub async fn run(options: Options) -> Result {
     let asks = options.asks(&without)?;
     let mut found = Vec::new();
     for ask in asks {
-        let scenario =
-            scenario::scenario(&db, &viewer, &ask, Faults::default()).await.map_err(refused)?;
+        let scenario = scenario::scenario(&db, &viewer, &ask, ValidationErrors::default())
+            .await
+            .map_err(refused)?;
         found.push((ask, scenario));
     }
     let document = match format {
-        ReportFormat::Table => for_eyes(&found, &names).into_bytes(),
-        ReportFormat::Json => for_programs(&found, &names)?.into_bytes(),
+        ReportFormat::Table => to_table(&found, &names).into_bytes(),
+        ReportFormat::Json => to_data(&found, &names)?.into_bytes(),
         ReportFormat::Csv => sheet::csv(&one_after_the_other(&found, &names))?,
         ReportFormat::Xlsx => sheet::workbook_of(
             &format!("Serviceavgifter {}", options.year),
@@ -146,12 +147,12 @@ pub async fn run(options: Options) -> Result {
 /// Names the options where the API's fields are named.
 fn refused(error: Error) -> Failure {
     match error {
-        Error::Invalid(faults) => {
+        Error::Invalid(errors) => {
             let option = |path: &str| {
                 path.trim_start_matches("input.").split('.').next().unwrap_or_default().to_owned()
             };
             let lines =
-                faults.iter().map(|fault| format!("--{} {}", option(&fault.path), fault.message));
+                errors.iter().map(|error| format!("--{} {}", option(&error.path), error.message));
             Failure { lines: lines.collect(), code: 2 }
         }
         other => other.into(),
@@ -166,7 +167,7 @@ fn name(names: &Names, member: MemberId) -> String {
 }
 
 /// A rule in words: `4 ‰, at most 100 000,00`.
-fn in_words(ask: &Ask) -> String {
+fn describe(ask: &Ask) -> String {
     let cap = ask.cap.map(|cap| format!(", at most {}", swedish::kronor(cap))).unwrap_or_default();
     let minimum = ask
         .minimum
@@ -175,7 +176,7 @@ fn in_words(ask: &Ask) -> String {
     format!("{} ‰{cap}{minimum}", ask.per_mille)
 }
 
-fn for_eyes(found: &[Found], names: &Names) -> String {
+fn to_table(found: &[Found], names: &Names) -> String {
     // Allocations and members are the same in all.
     let Some((ask, first)) = found.first() else { return String::new() };
     let mut lines = String::new();
@@ -193,13 +194,13 @@ fn for_eyes(found: &[Found], names: &Names) -> String {
                 Column::new("change", "Change", Kind::Money),
             ]);
         }
-        let rows = first.rows.iter().enumerate().map(|(place, row)| {
+        let rows = first.rows.iter().enumerate().map(|(position, row)| {
             let mut cells = vec![
                 Cell::Text(name(names, row.member)),
                 Cell::Money(row.allocation),
                 Cell::Money(row.current),
             ];
-            for row in found.iter().filter_map(|(_, scenario)| scenario.rows.get(place)) {
+            for row in found.iter().filter_map(|(_, scenario)| scenario.rows.get(position)) {
                 cells.extend([Cell::Money(row.proposed), Cell::Money(row.proposed - row.current)]);
             }
             cells
@@ -216,7 +217,7 @@ fn for_eyes(found: &[Found], names: &Names) -> String {
         lines += "\n";
     }
     for (title, (ask, scenario)) in TITLES.iter().zip(found) {
-        lines += &format!("{title}: {}", in_words(ask));
+        lines += &format!("{title}: {}", describe(ask));
         if ask.cap.is_some() {
             lines += &match scenario.capped_members {
                 0 => "; the cap is for nobody".to_owned(),
@@ -383,7 +384,7 @@ struct Member {
     name: String,
 }
 
-fn for_programs(found: &[Found], names: &Names) -> Result<String> {
+fn to_data(found: &[Found], names: &Names) -> Result<String> {
     let member = |member: MemberId| Member { id: api_id(member), name: name(names, member) };
     let entry = |(ask, scenario): &Found| Entry {
         per_mille: ask.per_mille.to_string(),

@@ -77,7 +77,7 @@ pub async fn run(options: Options) -> Result {
     announce(&settings, &listener)?;
     let app =
         App::new(db, keys, &settings, graphiql::Settings::default()).with_documents(&settings)?;
-    http::serve(listener, app, &settings, told_to_stop()).await?;
+    http::serve(listener, app, &settings, stop_requested()).await?;
     Ok(Outcome::Done)
 }
 
@@ -94,7 +94,7 @@ async fn serve_demo(settings: &Settings) -> Result {
     announce(settings, &listener)?;
     let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer)
         .with_documents(settings)?;
-    http::serve(listener, app, settings, told_to_stop()).await?;
+    http::serve(listener, app, settings, stop_requested()).await?;
     Ok(Outcome::Done)
 }
 
@@ -148,7 +148,7 @@ fn announce(settings: &Settings, listener: &TcpListener) -> Result<()> {
 }
 
 /// Ready when the program is told to stop: by SIGTERM or by Ctrl-C.
-async fn told_to_stop() {
+async fn stop_requested() {
     let interrupt = async {
         if let Err(cause) = tokio::signal::ctrl_c().await {
             tracing::warn!(%cause, "Ctrl-C can't be heard");

@@ -15,7 +15,7 @@ use domain::{
     config::Settings,
     database::Database,
     documents::{Cell, Column, Grid, Kind, sie},
-    error::{Error, Faults},
+    error::{Error, ValidationErrors},
     output::{self, OwnFiles},
     vouchers::{self, export_batches},
 };
@@ -116,10 +116,15 @@ async fn file(
     }
     if options.new {
         let through = options.through.unwrap_or_else(|| db.clock.today());
-        let batch =
-            export_batches::export(db, &viewer, &settings.network, through, Faults::default())
-                .await
-                .map_err(refused)?;
+        let batch = export_batches::export(
+            db,
+            &viewer,
+            &settings.network,
+            through,
+            ValidationErrors::default(),
+        )
+        .await
+        .map_err(refused)?;
         if batch.is_none() {
             say(&format!("there is nothing new through {through}; no batch was made"));
         }
@@ -154,15 +159,15 @@ fn grid(found: &[export_batch::Model]) -> Grid {
 /// Names the option that a fault is about; what is about the settings is named already.
 pub(super) fn refused(error: Error) -> Failure {
     match error {
-        Error::Invalid(faults) => {
+        Error::Invalid(errors) => {
             let is_option = |path: &str| ["to", "through"].contains(&path);
-            let is_usage = faults.iter().any(|fault| is_option(&fault.path));
-            let lines = faults.iter().map(|fault| {
+            let is_usage = errors.iter().any(|error| is_option(&error.path));
+            let lines = errors.iter().map(|error| {
                 format!(
                     "{}{} {}",
-                    if is_option(&fault.path) { "--" } else { "" },
-                    fault.path,
-                    fault.message
+                    if is_option(&error.path) { "--" } else { "" },
+                    error.path,
+                    error.message
                 )
             });
             Failure { lines: lines.collect(), code: if is_usage { 2 } else { 1 } }

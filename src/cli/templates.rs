@@ -23,11 +23,11 @@ Examples:
     samregister templates load --publish")]
 pub struct Options {
     #[command(subcommand)]
-    deed: Deed,
+    subcommand: Subcommand,
 }
 
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Subcommand {
     Load(Load),
 }
 
@@ -52,7 +52,7 @@ struct Load {
 /// # Errors
 /// When the register can't be opened or the database fails; then nothing has changed.
 pub async fn run(options: Options) -> Result {
-    let Deed::Load(load) = options.deed;
+    let Subcommand::Load(load) = options.subcommand;
     let settings = settings()?;
     let db = open(&settings).await?;
     let done = library::load(&db, &Viewer::operator("templates load"), load.publish).await;

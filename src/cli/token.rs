@@ -43,7 +43,7 @@ Examples:
 )]
 pub struct Options {
     #[command(subcommand)]
-    deed: Option<Deed>,
+    subcommand: Option<Subcommand>,
     /// What the bearer is; several roles add up
     #[arg(long = "role", required = true, num_args = 1.., value_name = "ROLE", value_delimiter = ',', ignore_case = true,
         value_parser = PossibleValuesParser::new(Role::WORDS.map(|(_, word)| word)))]
@@ -68,7 +68,7 @@ pub struct Options {
 
 /// What else is done with tokens.
 #[derive(Debug, Subcommand)]
-enum Deed {
+enum Subcommand {
     /// Call tokens back before they expire
     ///
     /// Every server of the register refuses them from now on, within a second or two, and closes
@@ -103,7 +103,7 @@ struct Revoked {
 /// When there is no signing key, the member is not known, or what a role needs is not given.
 pub async fn run(mut options: Options) -> Result {
     let settings = settings()?;
-    if let Some(Deed::Revoke(revocation)) = options.deed.take() {
+    if let Some(Subcommand::Revoke(revocation)) = options.subcommand.take() {
         return revoke(&settings, revocation).await;
     }
     let keys = Keys::from_settings(&settings)?;
@@ -188,9 +188,9 @@ fn refused(error: Error) -> Failure {
         _ => None,
     };
     match &error {
-        Error::Invalid(faults) if faults.iter().all(|fault| option(&fault.path).is_some()) => {
-            let lines = faults.iter().map(|fault| {
-                format!("{} {}", option(&fault.path).unwrap_or_default(), fault.message)
+        Error::Invalid(errors) if errors.iter().all(|error| option(&error.path).is_some()) => {
+            let lines = errors.iter().map(|error| {
+                format!("{} {}", option(&error.path).unwrap_or_default(), error.message)
             });
             Failure { lines: lines.collect(), code: 2 }
         }

@@ -9,7 +9,7 @@ use super::{Failure, Outcome, Result, count, open, put, say, settings};
 use domain::{
     audit::{Checkpoint, TrailKey, TrustedKeys, timestamp},
     config::Settings,
-    error::Faults,
+    error::ValidationErrors,
     files,
     findings::Findings,
     integrity::{self, Report, Request},
@@ -81,10 +81,10 @@ pub async fn run(options: Options) -> Result {
         }
     }
     if trusted.is_none() {
-        let place = settings.trail_key_file();
+        let position = settings.trail_key_file();
         let reason = format!(
             "not authenticated: there is no key in {}, and SAMREGISTER_TRAIL_PUBLIC_KEYS names none",
-            place.display()
+            position.display()
         );
         if settings.trail.must_authenticate {
             checks += 1;
@@ -149,9 +149,9 @@ fn read(file: &Path) -> Result<Vec<Checkpoint>> {
     let text = files::read_text(file, LARGEST_FILE)
         .map_err(|cause| Failure::new(format!("cannot read {name}: {cause}")))?;
     Checkpoint::read_all(&text).map_err(|bad| {
-        let mut faults = Faults::default();
-        bad.into_iter().for_each(|(line, reason)| faults.add(format!("{name}:{line}"), reason));
-        faults
+        let mut errors = ValidationErrors::default();
+        bad.into_iter().for_each(|(line, reason)| errors.add(format!("{name}:{line}"), reason));
+        errors
             .finish()
             .err()
             .map_or_else(|| Failure::new(format!("cannot read {name}")), Failure::from)

@@ -10,8 +10,10 @@ use async_graphql::{
 use super::status_reports::{StatusReportFileInput, file, reports_of};
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
-    batch::{Handle, distinct, grouped, listed, take_rows},
-    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
+    batch::{BatchRow, distinct, grouped, listed, take_rows},
+    connection::{
+        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns,
+    },
     contacts::{Contact, contact_of},
     cost::{cost, list_size},
     coverage::{Coverage, coverage_of},
@@ -22,7 +24,7 @@ use super::{
     mutation::mutation,
     request::LongText,
     revenue::{ActivityResult, BreakEven, BreakEvenByFee, BreakEvens},
-    scalars::{Date, Given, Money, change, node_id, plain_change, row_id, take},
+    scalars::{Date, Money, Parsed, change, node_id, plain_change, row_id, take},
     viewer,
 };
 pub use super::{
@@ -32,7 +34,7 @@ pub use super::{
 use domain::{
     activities::{self, accounts, close, start},
     agreements,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     fees::schedules,
     revenue,
 };
@@ -58,7 +60,7 @@ pub enum FundingKind {
 /// Something that the network runs (verksamhet, uppdrag, nätverk, satsning): BIP, Indikatorer,
 /// Stoppa våldet, JGL, a volunteer network.
 #[derive(Clone, Description)]
-pub struct Activity(pub Handle<activity::Model>);
+pub struct Activity(pub BatchRow<activity::Model>);
 
 #[Object(use_type_description)]
 impl Activity {
@@ -162,7 +164,7 @@ impl Activity {
     async fn coverage(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
     ) -> Result<Coverage> {
         coverage_of(ctx, &self.0, on).await
     }
@@ -170,12 +172,13 @@ impl Activity {
     /// What taking part costs and has cost, the latest price first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn fee_schedules(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
-        let columns = and(asked::<FeeSchedule>(ctx, DIRECT), fee_schedule::Column::ActivityId);
+        let columns =
+            and(selected_columns::<FeeSchedule>(ctx, DIRECT), fee_schedule::Column::ActivityId);
         let rows = self
             .0
             .load(ctx, "", async {
                 let rows = schedules::of_activities(database(ctx), &ids(&self.0), &columns).await?;
-                Ok(grouped(Handle::each(rows), |row| row.activity_id))
+                Ok(grouped(BatchRow::each(rows), |row| row.activity_id))
             })
             .await?;
         listed(ctx, rows.get(&Some(self.0.id)), FeeSchedule)
@@ -273,14 +276,14 @@ impl Activity {
 }
 
 /// The ids of a row and of all that came with it.
-pub(super) fn ids(row: &Handle<activity::Model>) -> Vec<ActivityId> {
-    row.siblings().iter().map(|row| row.id).collect()
+pub(super) fn ids(row: &BatchRow<activity::Model>) -> Vec<ActivityId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
 }
 
 /// A text of an activity. Those of its batch are loaded together, whichever of them are asked for.
 async fn text(
     ctx: &Context<'_>,
-    row: &Handle<activity::Model>,
+    row: &BatchRow<activity::Model>,
     of: fn(&activity_text::Model) -> Option<&String>,
 ) -> Result<Option<String>> {
     let texts = row
@@ -289,11 +292,11 @@ async fn text(
     Ok(texts.get(&row.id).and_then(of).cloned())
 }
 
-impl Noun for Activity {
+impl ConnectionNode for Activity {
     type Row = activity::Model;
     const NAME: &'static str = "Activity";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -319,21 +322,21 @@ impl Noun for Activity {
 /// The activity that each row of a batch names.
 pub async fn activity_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Option<ActivityId>,
 ) -> Result<Option<Activity>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "activity", async {
-            let ids = distinct(row.siblings().iter().filter_map(id));
+            let ids = distinct(row.batch_rows().iter().filter_map(id));
             let rows = activities::by_ids(
                 database(ctx),
                 viewer(ctx),
                 &ids,
-                &asked::<Activity>(ctx, DIRECT),
+                &selected_columns::<Activity>(ctx, DIRECT),
             )
             .await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Activity))
@@ -343,7 +346,7 @@ pub async fn activity_of<M: Send + Sync>(
 pub async fn by_slugs(ctx: &Context<'_>, slugs: &[String]) -> Result<Vec<Activity>> {
     let found =
         activities::by_slugs(database(ctx), viewer(ctx), slugs, &every::<Activity>()).await?;
-    Ok(Handle::each(found).into_iter().map(Activity).collect())
+    Ok(BatchRow::each(found).into_iter().map(Activity).collect())
 }
 
 /// Loads the activities with these ids, in no particular order.
@@ -352,13 +355,13 @@ pub async fn by_ids(ctx: &Context<'_>, ids: &[ActivityId]) -> Result<Vec<Activit
         return Ok(Vec::new());
     }
     let found = activities::by_ids(database(ctx), viewer(ctx), ids, &every::<Activity>()).await?;
-    Ok(Handle::each(found).into_iter().map(Activity).collect())
+    Ok(BatchRow::each(found).into_iter().map(Activity).collect())
 }
 
 /// The activity with this id.
 pub async fn node(ctx: &Context<'_>, id: ActivityId) -> Result<Option<Activity>> {
     let found = activities::by_ids(database(ctx), viewer(ctx), &[id], &every::<Activity>()).await?;
-    Ok(found.into_iter().next().map(|row| Activity(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| Activity(BatchRow::single(row))))
 }
 
 /// An activity that was just changed, read anew.
@@ -381,7 +384,7 @@ pub struct ActivityFilter {
     /// Paid for in any of these ways.
     funding: Option<Vec<FundingKind>>,
     /// Running on this day.
-    active_on: Option<Given<Date>>,
+    active_on: Option<Parsed<Date>>,
     /// With all of these words in its name and slug. A word may be the beginning of one; capitals
     /// and accents don't count, but å, ä and ö are letters of their own.
     #[graphql(directive = cost::apply("60".into()))]
@@ -389,11 +392,11 @@ pub struct ActivityFilter {
 }
 
 impl ActivityFilter {
-    fn check(self, faults: &mut Faults) -> activities::Filter {
+    fn check(self, errors: &mut ValidationErrors) -> activities::Filter {
         activities::Filter {
             funding: self.funding.unwrap_or_default().into_iter().map(Into::into).collect(),
-            active_on: take(self.active_on, "filter.activeOn", faults).map(|day| day.0),
-            search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
+            active_on: take(self.active_on, "filter.activeOn", errors).map(|day| day.0),
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }
@@ -417,17 +420,17 @@ impl ActivityQuery {
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Activity>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &activities::by_name(), &mut faults);
-        faults.finish()?;
+        domain::page::Page::check(&args, &activities::by_name(), &mut errors);
+        errors.finish()?;
         let slice = activities::list(
             database(ctx),
             viewer(ctx),
             &filter,
             &args,
-            &asked::<Activity>(ctx, CONNECTION),
+            &selected_columns::<Activity>(ctx, CONNECTION),
         )
         .await?;
         let count: connection::Count = Arc::new(move |ctx| {
@@ -448,21 +451,21 @@ impl ActivityQuery {
 }
 
 async fn find(ctx: &Context<'_>, by: ActivityBy) -> Result<Option<Activity>> {
-    let columns = asked::<Activity>(ctx, DIRECT);
-    let mut faults = Faults::default();
+    let columns = selected_columns::<Activity>(ctx, DIRECT);
+    let mut errors = ValidationErrors::default();
     let found = match by {
         ActivityBy::Id(id) => {
-            let id = row_id(&id, "activity", "by.id", &mut faults);
-            faults.finish()?;
+            let id = row_id(&id, "activity", "by.id", &mut errors);
+            errors.finish()?;
             activities::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?
         }
         ActivityBy::Slug(slug) => {
-            let slug = faults.text("by.slug", &slug, LINE);
-            faults.finish()?;
+            let slug = errors.text("by.slug", &slug, LINE);
+            errors.finish()?;
             activities::by_slugs(database(ctx), viewer(ctx), &[slug], &columns).await?
         }
     };
-    Ok(found.into_iter().next().map(|row| Activity(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| Activity(BatchRow::single(row))))
 }
 
 /// An activity to be started.
@@ -480,9 +483,9 @@ pub struct ActivityStartInput {
     /// How it is paid for.
     funding: Vec<FundingKind>,
     /// First day.
-    starts_on: Given<Date>,
+    starts_on: Parsed<Date>,
     /// Last day; leave out: until further notice.
-    ends_on: Option<Given<Date>>,
+    ends_on: Option<Parsed<Date>>,
     /// Who on the board follows it: a contact.
     board_contact: Option<ID>,
     /// Who leads it: a contact.
@@ -505,10 +508,10 @@ pub struct ActivityUpdateInput {
     /// All ways in which it is paid for.
     funding: Option<Vec<FundingKind>>,
     /// First day.
-    starts_on: Option<Given<Date>>,
+    starts_on: Option<Parsed<Date>>,
     /// Last day; null: until further notice. Refused as in `activityClose` when agreements go on
     /// after it.
-    ends_on: MaybeUndefined<Given<Date>>,
+    ends_on: MaybeUndefined<Parsed<Date>>,
     /// Who on the board follows it: a contact; null: nobody.
     board_contact: MaybeUndefined<ID>,
     /// Who leads it: a contact; null: nobody.
@@ -523,7 +526,7 @@ pub struct ActivityCloseInput {
     /// Which.
     activity: ID,
     /// Its last day.
-    ends_on: Given<Date>,
+    ends_on: Parsed<Date>,
 }
 
 /// A cost of an activity.
@@ -532,15 +535,15 @@ pub struct CostRecordInput {
     /// Which activity.
     activity: ID,
     /// Day in the books.
-    booked_on: Given<Date>,
+    booked_on: Parsed<Date>,
     /// The amount, without the VAT that is deducted: VAT that is not deducted is part of it.
     /// Negative when a cost is taken back; to correct a wrong one, use `costReverse`.
-    amount: Given<Money>,
+    amount: Parsed<Money>,
     /// What for.
     description: String,
     /// Input VAT (ingående moms) that is deducted, beside the amount, with its sign; leave out: not
     /// known.
-    vat: Option<Given<Money>>,
+    vat: Option<Parsed<Money>>,
     /// The supplier: a member or an organisation. Left out, it is the counterparty of the
     /// agreement.
     supplier_id: Option<ID>,
@@ -556,9 +559,9 @@ pub struct GrantRecordInput {
     /// Which activity.
     activity: ID,
     /// Day in the books.
-    booked_on: Given<Date>,
+    booked_on: Parsed<Date>,
     /// How much; negative when a grant is paid back.
-    amount: Given<Money>,
+    amount: Parsed<Money>,
     /// Who gives it.
     funder: String,
     /// The signed cooperation agreement by which it comes in, about this activity or none.
@@ -568,9 +571,9 @@ pub struct GrantRecordInput {
 fn contact<T: From<uuid::Uuid>>(
     id: MaybeUndefined<ID>,
     path: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Option<Option<T>> {
-    plain_change(id).map(|id| id.map(|id| row_id(&id, "contact", path, faults)))
+    plain_change(id).map(|id| id.map(|id| row_id(&id, "contact", path, errors)))
 }
 
 /// Deeds on activities.
@@ -585,24 +588,24 @@ impl ActivityMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to start.")] input: ActivityStartInput,
     ) -> Result<Activity> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = start::NewActivity {
             slug: input.slug,
             name: input.name,
             purpose: input.purpose,
             goal: input.goal,
             funding: input.funding.into_iter().map(Into::into).collect(),
-            starts_on: input.starts_on.take("input.startsOn", &mut faults).0,
-            ends_on: take(input.ends_on, "input.endsOn", &mut faults).map(|day| day.0),
+            starts_on: input.starts_on.take("input.startsOn", &mut errors).0,
+            ends_on: take(input.ends_on, "input.endsOn", &mut errors).map(|day| day.0),
             board_contact: input
                 .board_contact
-                .map(|id| row_id(&id, "contact", "input.boardContact", &mut faults)),
-            lead: input.lead.map(|id| row_id(&id, "contact", "input.lead", &mut faults)),
-            decision: input.decision.map(|decision| decision.check("input.decision", &mut faults)),
+                .map(|id| row_id(&id, "contact", "input.boardContact", &mut errors)),
+            lead: input.lead.map(|id| row_id(&id, "contact", "input.lead", &mut errors)),
+            decision: input.decision.map(|decision| decision.check("input.decision", &mut errors)),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(start::start(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id))
+            .perform(start::start(mutation.db(), viewer(ctx), new, errors), |id| changed(ctx, id))
             .await
     }
 
@@ -612,24 +615,24 @@ impl ActivityMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What changes.")] input: ActivityUpdateInput,
     ) -> Result<Activity> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.activity, "activity", "input.activity", &mut errors);
         let changes = start::ActivityChanges {
             name: input.name,
             purpose: plain_change(input.purpose),
             goal: plain_change(input.goal),
             funding: input.funding.map(|kinds| kinds.into_iter().map(Into::into).collect()),
-            starts_on: take(input.starts_on, "input.startsOn", &mut faults).map(|day| day.0),
-            ends_on: change(input.ends_on, "input.endsOn", &mut faults)
+            starts_on: take(input.starts_on, "input.startsOn", &mut errors).map(|day| day.0),
+            ends_on: change(input.ends_on, "input.endsOn", &mut errors)
                 .map(|day| day.map(|day| day.0)),
-            board_contact: contact(input.board_contact, "input.boardContact", &mut faults),
-            lead: contact(input.lead, "input.lead", &mut faults),
+            board_contact: contact(input.board_contact, "input.boardContact", &mut errors),
+            lead: contact(input.lead, "input.lead", &mut errors),
             decision: plain_change(input.decision)
-                .map(|new| new.map(|new| new.check("input.decision", &mut faults))),
+                .map(|new| new.map(|new| new.check("input.decision", &mut errors))),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(start::update(mutation.db(), viewer(ctx), id, changes, faults), |()| {
+            .perform(start::update(mutation.db(), viewer(ctx), id, changes, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -642,12 +645,12 @@ impl ActivityMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which, and when.")] input: ActivityCloseInput,
     ) -> Result<Activity> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.activity, "activity", "input.activity", &mut faults);
-        let ends_on = input.ends_on.take("input.endsOn", &mut faults).0;
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.activity, "activity", "input.activity", &mut errors);
+        let ends_on = input.ends_on.take("input.endsOn", &mut errors).0;
         let mutation = mutation(ctx);
         mutation
-            .perform(close::close(mutation.db(), viewer(ctx), id, ends_on, faults), |()| {
+            .perform(close::close(mutation.db(), viewer(ctx), id, ends_on, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -659,28 +662,28 @@ impl ActivityMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The cost.")] input: CostRecordInput,
     ) -> Result<Activity> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = accounts::NewBooking {
-            activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
-            booked_on: input.booked_on.take("input.bookedOn", &mut faults).0,
-            amount: input.amount.take("input.amount", &mut faults).0,
+            activity: row_id(&input.activity, "activity", "input.activity", &mut errors),
+            booked_on: input.booked_on.take("input.bookedOn", &mut errors).0,
+            amount: input.amount.take("input.amount", &mut errors).0,
             text: input.description,
             agreement: input
                 .agreement_id
-                .map(|id| row_id(&id, "agreement", "input.agreementId", &mut faults)),
+                .map(|id| row_id(&id, "agreement", "input.agreementId", &mut errors)),
         };
         let details = accounts::CostDetails {
             supplier: input
                 .supplier_id
-                .and_then(|id| supplier(&id, "input.supplierId", &mut faults)),
+                .and_then(|id| supplier(&id, "input.supplierId", &mut errors)),
             reference: input.reference,
-            vat: take(input.vat, "input.vat", &mut faults).map(|vat| vat.0),
+            vat: take(input.vat, "input.vat", &mut errors).map(|vat| vat.0),
         };
         let id = new.activity;
         let mutation = mutation(ctx);
         mutation
             .perform(
-                accounts::record_cost(mutation.db(), viewer(ctx), new, details, faults),
+                accounts::record_cost(mutation.db(), viewer(ctx), new, details, errors),
                 |()| changed(ctx, id),
             )
             .await
@@ -692,20 +695,20 @@ impl ActivityMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The grant.")] input: GrantRecordInput,
     ) -> Result<Activity> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = accounts::NewBooking {
-            activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
-            booked_on: input.booked_on.take("input.bookedOn", &mut faults).0,
-            amount: input.amount.take("input.amount", &mut faults).0,
+            activity: row_id(&input.activity, "activity", "input.activity", &mut errors),
+            booked_on: input.booked_on.take("input.bookedOn", &mut errors).0,
+            amount: input.amount.take("input.amount", &mut errors).0,
             text: input.funder,
             agreement: input
                 .agreement_id
-                .map(|id| row_id(&id, "agreement", "input.agreementId", &mut faults)),
+                .map(|id| row_id(&id, "agreement", "input.agreementId", &mut errors)),
         };
         let id = new.activity;
         let mutation = mutation(ctx);
         mutation
-            .perform(accounts::record_grant(mutation.db(), viewer(ctx), new, faults), |()| {
+            .perform(accounts::record_grant(mutation.db(), viewer(ctx), new, errors), |()| {
                 changed(ctx, id)
             })
             .await

@@ -10,24 +10,24 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 use uuid::Uuid;
 
 use super::{
-    batch::{Handle, grouped, take_rows},
-    connection::{self, CONNECTION, Column, Connection, Noun, asked},
+    batch::{BatchRow, grouped, take_rows},
+    connection::{self, CONNECTION, Column, Connection, ConnectionNode, selected_columns},
     cost::cost,
     database,
     node::{self, Node},
     request::take_bytes,
-    scalars::{DateTime, Given, Json, NodeId, node_id, take},
+    scalars::{DateTime, Json, NodeId, Parsed, node_id, take},
     viewer,
 };
 use domain::{
     audit,
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
 };
 
 /// One committed change: who, what, when, before and after. `hash` covers the entry and the hash
 /// before it.
 #[derive(Clone, Description)]
-pub struct AuditEntry(pub Handle<audit_entry::Model>);
+pub struct AuditEntry(pub BatchRow<audit_entry::Model>);
 
 /// The words of ids, for each kind of subject.
 pub fn noun(kind: SubjectKind) -> &'static str {
@@ -85,7 +85,7 @@ impl AuditEntry {
             noun: noun(row.subject_kind).to_owned(),
             id: row.subject_id,
         };
-        let ids: Vec<_> = self.0.siblings().iter().map(key).collect();
+        let ids: Vec<_> = self.0.batch_rows().iter().map(key).collect();
         let found = self.0.load(ctx, "subject", node::by_ids(ctx, &ids)).await;
         match found {
             Ok(found) => found.get(&key(&self.0)).cloned().map(Ok),
@@ -130,11 +130,11 @@ fn stored(ctx: &Context<'_>, text: Option<&str>) -> Option<Result<Json>> {
     text.map(|text| take_bytes(ctx, text.len()).map(|()| Json::stored(text)))
 }
 
-impl Noun for AuditEntry {
+impl ConnectionNode for AuditEntry {
     type Row = audit_entry::Model;
     const NAME: &'static str = "AuditEntry";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -170,20 +170,20 @@ pub struct AuditFilter {
     /// Done to this thing.
     subject: Option<ID>,
     /// Not before this instant.
-    from: Option<Given<DateTime>>,
+    from: Option<Parsed<DateTime>>,
     /// Before this instant.
-    to: Option<Given<DateTime>>,
+    to: Option<Parsed<DateTime>>,
 }
 
 impl AuditFilter {
-    fn check(self, faults: &mut Faults) -> audit::Filter {
+    fn check(self, errors: &mut ValidationErrors) -> audit::Filter {
         audit::Filter {
-            actor: faults.optional_text("filter.actor", self.actor.as_deref(), domain::error::LINE),
+            actor: errors.optional_text("filter.actor", self.actor.as_deref(), domain::error::LINE),
             subject: self
                 .subject
-                .map(|id| faults.take("filter.subject", id.parse::<NodeId>().map(|read| read.id))),
-            from: take(self.from, "filter.from", faults).map(|from| from.0),
-            to: take(self.to, "filter.to", faults).map(|to| to.0),
+                .map(|id| errors.take("filter.subject", id.parse::<NodeId>().map(|read| read.id))),
+            from: take(self.from, "filter.from", errors).map(|from| from.0),
+            to: take(self.to, "filter.to", errors).map(|to| to.0),
         }
     }
 }
@@ -209,17 +209,17 @@ impl AuditQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<AuditEntry>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &audit::order(), &mut faults);
-        faults.finish()?;
+        domain::page::Page::check(&args, &audit::order(), &mut errors);
+        errors.finish()?;
         let slice = audit::list(
             database(ctx),
             viewer(ctx),
             &filter,
             &args,
-            &asked::<AuditEntry>(ctx, CONNECTION),
+            &selected_columns::<AuditEntry>(ctx, CONNECTION),
         )
         .await?;
         let count: connection::Count = Arc::new(move |ctx| {
@@ -233,15 +233,15 @@ impl AuditQuery {
 /// The trail of each row of a batch, the oldest entry first; empty for those who may not read it.
 pub async fn history_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Uuid,
 ) -> Result<Vec<AuditEntry>> {
-    let subjects: Vec<_> = row.siblings().iter().map(id).collect();
-    let columns = asked::<AuditEntry>(ctx, connection::DIRECT);
+    let subjects: Vec<_> = row.batch_rows().iter().map(id).collect();
+    let columns = selected_columns::<AuditEntry>(ctx, connection::DIRECT);
     let entries = row
         .load(ctx, "history", async {
             let entries = audit::about(database(ctx), viewer(ctx), &subjects, &columns).await?;
-            Ok(grouped(Handle::each(entries), |entry| entry.subject_id))
+            Ok(grouped(BatchRow::each(entries), |entry| entry.subject_id))
         })
         .await?;
     let entries = entries.get(&id(row)).map(Vec::as_slice).unwrap_or_default();
@@ -253,20 +253,20 @@ pub async fn history_of<M: Send + Sync>(
 /// oldest first; empty for those who may not read them.
 pub async fn history_of_records<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     form: Form,
     id: fn(&M) -> Uuid,
 ) -> Result<Vec<AuditEntry>> {
-    let records: Vec<_> = row.siblings().iter().map(id).collect();
+    let records: Vec<_> = row.batch_rows().iter().map(id).collect();
     let columns = connection::and(
-        asked::<AuditEntry>(ctx, connection::DIRECT),
+        selected_columns::<AuditEntry>(ctx, connection::DIRECT),
         audit_entry::Column::RecordId,
     );
     let entries = row
         .load(ctx, "history", async {
             let entries =
                 audit::about_records(database(ctx), viewer(ctx), form, &records, &columns).await?;
-            Ok(grouped(Handle::each(entries), |entry| entry.record_id))
+            Ok(grouped(BatchRow::each(entries), |entry| entry.record_id))
         })
         .await?;
     let entries = entries.get(&Some(id(row))).map(Vec::as_slice).unwrap_or_default();

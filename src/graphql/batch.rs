@@ -25,7 +25,7 @@ pub struct Batch<M> {
     /// The rows.
     pub rows: Vec<M>,
     /// What was found out about the rows together, besides themselves.
-    told: Option<Arc<dyn Any + Send + Sync>>,
+    extra: Option<Arc<dyn Any + Send + Sync>>,
     loaded: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -33,63 +33,63 @@ impl<M> Batch<M> {
     /// A batch of these rows.
     #[must_use]
     pub fn new(rows: Vec<M>) -> Arc<Self> {
-        Arc::new(Self { rows, told: None, loaded: Mutex::default() })
+        Arc::new(Self { rows, extra: None, loaded: Mutex::default() })
     }
 
     /// A batch of these rows with what was found out about them together.
     #[must_use]
-    pub fn telling(rows: Vec<M>, told: impl Any + Send + Sync) -> Arc<Self> {
-        Arc::new(Self { rows, told: Some(Arc::new(told)), loaded: Mutex::default() })
+    pub fn with_extra(rows: Vec<M>, extra: impl Any + Send + Sync) -> Arc<Self> {
+        Arc::new(Self { rows, extra: Some(Arc::new(extra)), loaded: Mutex::default() })
     }
 }
 
 /// A row of a batch.
-pub struct Handle<M> {
+pub struct BatchRow<M> {
     batch: Arc<Batch<M>>,
-    place: usize,
+    position: usize,
 }
 
-impl<M> Clone for Handle<M> {
+impl<M> Clone for BatchRow<M> {
     fn clone(&self) -> Self {
-        Self { batch: Arc::clone(&self.batch), place: self.place }
+        Self { batch: Arc::clone(&self.batch), position: self.position }
     }
 }
 
-impl<M> Deref for Handle<M> {
+impl<M> Deref for BatchRow<M> {
     type Target = M;
 
     fn deref(&self) -> &M {
-        &self.batch.rows[self.place]
+        &self.batch.rows[self.position]
     }
 }
 
-impl<M> Handle<M> {
+impl<M> BatchRow<M> {
     /// A row that was loaded alone.
     pub fn single(row: M) -> Self {
-        Self { batch: Batch::new(vec![row]), place: 0 }
+        Self { batch: Batch::new(vec![row]), position: 0 }
     }
 
-    /// The row at `place`, which the batch must have.
-    pub fn at(batch: &Arc<Batch<M>>, place: usize) -> Self {
-        Self { batch: Arc::clone(batch), place }
+    /// The row at `position`, which the batch must have.
+    pub fn at(batch: &Arc<Batch<M>>, position: usize) -> Self {
+        Self { batch: Arc::clone(batch), position }
     }
 
     /// A handle for each of these rows, in their order.
     pub fn each(rows: Vec<M>) -> Vec<Self> {
         let batch = Batch::new(rows);
-        (0..batch.rows.len()).map(|place| Self::at(&batch, place)).collect()
+        (0..batch.rows.len()).map(|position| Self::at(&batch, position)).collect()
     }
 
     /// What was found out about this row's batch, when it is this.
     #[must_use]
-    pub fn told<T: Any>(&self) -> Option<&T> {
-        let told: &(dyn Any + Send + Sync) = self.batch.told.as_deref()?;
-        told.downcast_ref()
+    pub fn extra<T: Any>(&self) -> Option<&T> {
+        let extra: &(dyn Any + Send + Sync) = self.batch.extra.as_deref()?;
+        extra.downcast_ref()
     }
 
     /// All rows that came with this one.
     #[must_use]
-    pub fn siblings(&self) -> &[M] {
+    pub fn batch_rows(&self) -> &[M] {
         &self.batch.rows
     }
 
@@ -158,7 +158,7 @@ fn field_key(ctx: &Context<'_>, part: &str) -> String {
 pub struct Rows(Arc<AtomicUsize>);
 
 /// The most of those rows: their fields still fit in the memory of a small machine.
-const MOST_ROWS: usize = 100_000;
+const MAX_ROWS: usize = 100_000;
 
 impl Rows {
     /// Begins anew, for an answer by itself to a document that is answered many times.
@@ -169,7 +169,7 @@ impl Rows {
     /// # Errors
     /// INVALID when there are too many.
     pub fn check(&self) -> Result<()> {
-        if self.0.load(Ordering::Relaxed) <= MOST_ROWS {
+        if self.0.load(Ordering::Relaxed) <= MAX_ROWS {
             return Ok(());
         }
         Err(Error::invalid(

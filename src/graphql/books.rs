@@ -6,12 +6,12 @@ use super::{
     database,
     mutation::mutation,
     network,
-    scalars::{Date, Given},
+    scalars::{Date, Parsed},
     viewer,
 };
 use domain::{
     books::{self, Closing},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     vouchers::close_period,
 };
 
@@ -32,14 +32,14 @@ impl ClosingQuery {
 #[derive(InputObject)]
 pub struct PeriodCloseInput {
     /// Its last day, before today. All days before it are closed too.
-    through: Given<Date>,
+    through: Parsed<Date>,
 }
 
 /// A period to be opened again.
 #[derive(InputObject)]
 pub struct PeriodReopenInput {
     /// The first day that is open again. Later days are open too.
-    from: Given<Date>,
+    from: Parsed<Date>,
     /// Why, in one line; the audit trail keeps it.
     reason: String,
 }
@@ -75,15 +75,15 @@ impl ClosingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The period.")] input: PeriodCloseInput,
     ) -> Option<Result<PeriodClosePayload>> {
-        let mut faults = Faults::default();
-        let through = input.through.take("input.through", &mut faults).0;
+        let mut errors = ValidationErrors::default();
+        let through = input.through.take("input.through", &mut errors).0;
         let mutation = mutation(ctx);
         let rule = close_period::close(
             mutation.db(),
             viewer(ctx),
             through,
             &network(ctx).accounts,
-            faults,
+            errors,
         );
         let payload = |_| async move {
             let closing = Closing::load(database(ctx).read()).await?;
@@ -100,10 +100,10 @@ impl ClosingMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The period.")] input: PeriodReopenInput,
     ) -> Option<Result<PeriodReopenPayload>> {
-        let mut faults = Faults::default();
-        let from = input.from.take("input.from", &mut faults).0;
+        let mut errors = ValidationErrors::default();
+        let from = input.from.take("input.from", &mut errors).0;
         let mutation = mutation(ctx);
-        let rule = books::reopen(mutation.db(), viewer(ctx), from, &input.reason, faults);
+        let rule = books::reopen(mutation.db(), viewer(ctx), from, &input.reason, errors);
         let payload = |_| async move {
             let closing = Closing::load(database(ctx).read()).await?;
             Ok(PeriodReopenPayload { books_closed_through: closing.through.map(Date) })

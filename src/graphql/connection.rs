@@ -2,15 +2,15 @@
 
 use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
 
-pub use ::entity::sparse::Column;
-use ::entity::sparse::Sparse;
+pub use ::entity::partial::Column;
+use ::entity::partial::PartialRow;
 use async_graphql::{Context, Object, OutputType, SelectionField, SimpleObject, TypeName};
 use futures_util::future::BoxFuture;
 use sea_orm::IdenStatic;
 use uuid::Uuid;
 
 use super::{
-    batch::{Batch, Handle},
+    batch::{Batch, BatchRow},
     cost::cost,
 };
 use domain::{
@@ -19,14 +19,14 @@ use domain::{
 };
 
 /// A noun of the API that stands for a row.
-pub trait Noun: OutputType + Sized + 'static {
+pub trait ConnectionNode: OutputType + Sized + 'static {
     /// The row.
-    type Row: Sparse + Send + Sync + 'static;
+    type Row: PartialRow + Send + Sync + 'static;
     /// The name of the type in the schema.
     const NAME: &'static str;
 
     /// The noun of a row.
-    fn of(row: Handle<Self::Row>) -> Self;
+    fn of(row: BatchRow<Self::Row>) -> Self;
 
     /// The columns that a field of the noun is made of; none for those that have their own
     /// statement and need only the id.
@@ -36,12 +36,15 @@ pub trait Noun: OutputType + Sized + 'static {
     fn always() -> &'static [Column<Self::Row>];
 }
 
-/// The columns of `N` that the fields below `ctx`, reached by any of `ways` (each a path of field
+/// The columns of `N` that the fields below `ctx`, reached by any of `paths` (each a path of field
 /// names), ask for.
-pub fn asked<N: Noun>(ctx: &Context<'_>, ways: &[&[&str]]) -> Vec<Column<N::Row>> {
+pub fn selected_columns<N: ConnectionNode>(
+    ctx: &Context<'_>,
+    paths: &[&[&str]],
+) -> Vec<Column<N::Row>> {
     let mut columns = N::always().to_vec();
-    for way in ways {
-        let lookahead = way.iter().fold(ctx.look_ahead(), |lookahead, name| lookahead.field(name));
+    for path in paths {
+        let lookahead = path.iter().fold(ctx.look_ahead(), |lookahead, name| lookahead.field(name));
         for field in lookahead.selection_fields().iter().flat_map(SelectionField::selection_set) {
             columns = N::columns(field.name())
                 .iter()
@@ -65,7 +68,7 @@ pub const CONNECTION: &[&[&str]] = &[&["edges", "node"], &["nodes"]];
 pub const DIRECT: &[&[&str]] = &[&[]];
 
 /// Every column of a noun's table.
-pub fn every<N: Noun>() -> Vec<Column<N::Row>> {
+pub fn every<N: ConnectionNode>() -> Vec<Column<N::Row>> {
     N::Row::every_column()
 }
 
@@ -83,7 +86,7 @@ pub fn args(
 pub type Count = Arc<dyn for<'c> Fn(&'c Context<'_>) -> BoxFuture<'c, Result<i64>> + Send + Sync>;
 
 /// A page of a list, after the Relay cursor connection specification.
-pub struct Connection<N: Noun> {
+pub struct Connection<N: ConnectionNode> {
     batch: Arc<Batch<N::Row>>,
     cursors: Arc<Vec<Cursor>>,
     rows: Range<usize>,
@@ -92,19 +95,19 @@ pub struct Connection<N: Noun> {
     count: Count,
 }
 
-impl<N: Noun> Connection<N> {
+impl<N: ConnectionNode> Connection<N> {
     /// The connection of a page, and how all rows are counted.
     pub fn new(slice: Slice<N::Row>, count: Count) -> Self {
         Self::of(slice, count, Batch::new)
     }
 
-    /// The same with what was found out about the rows together: see [`Handle::told`].
-    pub fn telling(
+    /// The same with what was found out about the rows together: see [`BatchRow::extra`].
+    pub fn with_extra(
         slice: Slice<N::Row>,
-        told: impl std::any::Any + Send + Sync,
+        extra: impl std::any::Any + Send + Sync,
         count: Count,
     ) -> Self {
-        Self::of(slice, count, |rows| Batch::telling(rows, told))
+        Self::of(slice, count, |rows| Batch::with_extra(rows, extra))
     }
 
     fn of(
@@ -148,7 +151,7 @@ impl<M> Pages<M> {
     }
 
     /// The page of one parent.
-    pub fn connection<N: Noun<Row = M>>(
+    pub fn connection<N: ConnectionNode<Row = M>>(
         &self,
         parent: impl Into<Uuid>,
         count: Count,
@@ -179,7 +182,7 @@ pub struct PageInfo {
     end_cursor: Option<String>,
 }
 
-impl<N: Noun> TypeName for Connection<N> {
+impl<N: ConnectionNode> TypeName for Connection<N> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Connection", N::NAME).into()
     }
@@ -188,21 +191,21 @@ impl<N: Noun> TypeName for Connection<N> {
 /// A page of a list; see the [Relay cursor connection
 /// specification](https://relay.dev/graphql/connections.htm).
 #[Object(name_type)]
-impl<N: Noun> Connection<N> {
+impl<N: ConnectionNode> Connection<N> {
     /// The rows of this page, each with its cursor.
     async fn edges(&self) -> Vec<Edge<N>> {
         self.rows
             .clone()
-            .map(|place| Edge {
-                cursor: self.cursors[place].clone(),
-                row: Handle::at(&self.batch, place),
+            .map(|position| Edge {
+                cursor: self.cursors[position].clone(),
+                row: BatchRow::at(&self.batch, position),
             })
             .collect()
     }
 
     /// The rows of this page, for those who need no cursors.
     async fn nodes(&self) -> Vec<N> {
-        self.rows.clone().map(|place| N::of(Handle::at(&self.batch, place))).collect()
+        self.rows.clone().map(|position| N::of(BatchRow::at(&self.batch, position))).collect()
     }
 
     /// Where this page stands in the list.
@@ -224,12 +227,12 @@ impl<N: Noun> Connection<N> {
 }
 
 /// A row with its place in the list.
-pub struct Edge<N: Noun> {
+pub struct Edge<N: ConnectionNode> {
     cursor: Cursor,
-    row: Handle<N::Row>,
+    row: BatchRow<N::Row>,
 }
 
-impl<N: Noun> TypeName for Edge<N> {
+impl<N: ConnectionNode> TypeName for Edge<N> {
     fn type_name() -> Cow<'static, str> {
         format!("{}Edge", N::NAME).into()
     }
@@ -237,7 +240,7 @@ impl<N: Noun> TypeName for Edge<N> {
 
 /// A row of a list with its cursor.
 #[Object(name_type)]
-impl<N: Noun> Edge<N> {
+impl<N: ConnectionNode> Edge<N> {
     /// Its place in the list: give it as `after` or `before` to go on from here. It stays right
     /// when rows come or go.
     async fn cursor(&self) -> String {

@@ -6,23 +6,23 @@ use ::entity::contact_read;
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
-    batch::Handle,
-    connection::{self, CONNECTION, Column, Connection, Noun, asked},
+    batch::BatchRow,
+    connection::{self, CONNECTION, Column, Connection, ConnectionNode, selected_columns},
     contacts::{Contact, contact_of},
     cost::unversioned,
     database,
-    scalars::{Date, DateTime, Given, row_id, take},
+    scalars::{Date, DateTime, Parsed, row_id, take},
     viewer,
 };
 use domain::{
     audit::reads,
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
 };
 
 /// That somebody read a contact's name, e-mail or phone on a day, in whatever way: also as the
 /// trail tells of it.
 #[derive(Clone, Description)]
-pub struct ContactRead(pub Handle<contact_read::Model>);
+pub struct ContactRead(pub BatchRow<contact_read::Model>);
 
 #[Object(use_type_description)]
 impl ContactRead {
@@ -57,11 +57,11 @@ impl ContactRead {
     }
 }
 
-impl Noun for ContactRead {
+impl ConnectionNode for ContactRead {
     type Row = contact_read::Model;
     const NAME: &'static str = "ContactRead";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -91,18 +91,18 @@ pub struct ContactReadFilter {
     /// By this subject.
     reader: Option<String>,
     /// Not before this day.
-    from: Option<Given<Date>>,
+    from: Option<Parsed<Date>>,
     /// Not after this day.
-    to: Option<Given<Date>>,
+    to: Option<Parsed<Date>>,
 }
 
 impl ContactReadFilter {
-    fn check(self, faults: &mut Faults) -> reads::Filter {
+    fn check(self, errors: &mut ValidationErrors) -> reads::Filter {
         reads::Filter {
-            contact: self.contact.map(|id| row_id(&id, "contact", "filter.contact", faults)),
-            reader: faults.optional_text("filter.reader", self.reader.as_deref(), LINE),
-            from: take(self.from, "filter.from", faults).map(|from| from.0),
-            to: take(self.to, "filter.to", faults).map(|to| to.0),
+            contact: self.contact.map(|id| row_id(&id, "contact", "filter.contact", errors)),
+            reader: errors.optional_text("filter.reader", self.reader.as_deref(), LINE),
+            from: take(self.from, "filter.from", errors).map(|from| from.0),
+            to: take(self.to, "filter.to", errors).map(|to| to.0),
         }
     }
 }
@@ -129,17 +129,17 @@ impl ContactReadQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<ContactRead>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &reads::order(), &mut faults);
-        faults.finish()?;
+        domain::page::Page::check(&args, &reads::order(), &mut errors);
+        errors.finish()?;
         let slice = reads::list(
             database(ctx),
             viewer(ctx),
             &filter,
             &args,
-            &asked::<ContactRead>(ctx, CONNECTION),
+            &selected_columns::<ContactRead>(ctx, CONNECTION),
         )
         .await?;
         let count: connection::Count = Arc::new(move |ctx| {

@@ -9,17 +9,17 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, MaybeUndefined,
 use chrono::NaiveDate;
 
 use super::{
-    batch::{Handle, distinct, grouped, listed, take_rows},
-    connection::{Column, DIRECT, Noun, and, asked, every},
+    batch::{BatchRow, distinct, grouped, listed, take_rows},
+    connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size, unversioned},
     database,
     members::{Member, member_of},
     mutation::mutation,
-    scalars::{Date, Given, Json, change, node_id, plain_change, row_id, take},
+    scalars::{Date, Json, Parsed, change, node_id, plain_change, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     members::{self, contacts, subject_access},
 };
 
@@ -43,7 +43,7 @@ pub enum ContactRole {
 
 /// A person at work. Personal data: see the GDPR rules.
 #[derive(Clone, Description)]
-pub struct Contact(pub Handle<contact::Model>);
+pub struct Contact(pub BatchRow<contact::Model>);
 
 #[Object(use_type_description)]
 impl Contact {
@@ -88,11 +88,11 @@ impl Contact {
     }
 }
 
-impl Noun for Contact {
+impl ConnectionNode for Contact {
     type Row = contact::Model;
     const NAME: &'static str = "Contact";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -118,17 +118,21 @@ impl Noun for Contact {
 /// The contact that each row of a batch names, if the viewer sees it.
 pub async fn contact_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Option<ContactId>,
 ) -> Result<Option<Contact>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "contact", async {
-            let ids = distinct(row.siblings().iter().filter_map(id));
-            let rows =
-                contacts::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Contact>(ctx, DIRECT))
-                    .await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
+            let ids = distinct(row.batch_rows().iter().filter_map(id));
+            let rows = contacts::by_ids(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &selected_columns::<Contact>(ctx, DIRECT),
+            )
+            .await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Contact))
@@ -136,7 +140,7 @@ pub async fn contact_of<M: Send + Sync>(
 
 /// One of the geographic areas that share board contacts (kontaktmannaskap).
 #[derive(Clone, Description)]
-pub struct ContactArea(pub Handle<contact_area::Model>);
+pub struct ContactArea(pub BatchRow<contact_area::Model>);
 
 #[Object(use_type_description)]
 impl ContactArea {
@@ -153,13 +157,13 @@ impl ContactArea {
     /// Who on the board is there for its members. Personal data: see the GDPR rules.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn board_contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
-        let columns = and(asked::<Contact>(ctx, DIRECT), contact::Column::ContactAreaId);
-        let areas: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
+        let columns = and(selected_columns::<Contact>(ctx, DIRECT), contact::Column::ContactAreaId);
+        let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
         let rows = self
             .0
             .load(ctx, "", async {
                 let rows = contacts::of_areas(database(ctx), viewer(ctx), &areas, &columns).await?;
-                Ok(grouped(Handle::each(rows), |row| row.contact_area_id))
+                Ok(grouped(BatchRow::each(rows), |row| row.contact_area_id))
             })
             .await?;
         listed(ctx, rows.get(&Some(self.0.id)), Contact)
@@ -168,13 +172,13 @@ impl ContactArea {
     /// The members in the area, present and past, in order of name.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn members(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let columns = and(asked::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
-        let areas: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
+        let columns = and(selected_columns::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
+        let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
         let rows = self
             .0
             .load(ctx, "", async {
                 let rows = members::of_areas(database(ctx), viewer(ctx), &areas, &columns).await?;
-                Ok(grouped(Handle::each(rows), |row| row.contact_area_id))
+                Ok(grouped(BatchRow::each(rows), |row| row.contact_area_id))
             })
             .await?;
         let rows = rows.get(&Some(self.0.id)).map(Vec::as_slice).unwrap_or_default();
@@ -186,15 +190,15 @@ impl ContactArea {
 /// The contact area that each row of a batch names.
 pub async fn contact_area_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Option<ContactAreaId>,
 ) -> Result<Option<ContactArea>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "", async {
-            let ids = distinct(row.siblings().iter().filter_map(id));
+            let ids = distinct(row.batch_rows().iter().filter_map(id));
             let rows = members::areas_by_ids(database(ctx), &ids).await?;
-            Ok(grouped(Handle::each(rows.into_values().collect()), |row| row.id))
+            Ok(grouped(BatchRow::each(rows.into_values().collect()), |row| row.id))
         })
         .await?;
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(ContactArea))
@@ -203,7 +207,7 @@ pub async fn contact_area_of<M: Send + Sync>(
 /// The contact with this id, if you may see it.
 async fn node(ctx: &Context<'_>, id: ContactId) -> Result<Option<Contact>> {
     let found = contacts::by_ids(database(ctx), viewer(ctx), &[id], &every::<Contact>()).await?;
-    Ok(found.into_iter().next().map(|row| Contact(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| Contact(BatchRow::single(row))))
 }
 
 async fn changed(ctx: &Context<'_>, id: ContactId) -> Result<Contact> {
@@ -228,9 +232,9 @@ pub struct ContactAddInput {
     /// Phone.
     phone: Option<String>,
     /// First day in the role.
-    valid_from: Option<Given<Date>>,
+    valid_from: Option<Parsed<Date>>,
     /// Last day in the role.
-    valid_to: Option<Given<Date>>,
+    valid_to: Option<Parsed<Date>>,
 }
 
 /// What changes about a contact; what is left out stays as it is.
@@ -247,9 +251,9 @@ pub struct ContactUpdateInput {
     /// Null: no longer known.
     phone: MaybeUndefined<String>,
     /// Null: not known.
-    valid_from: MaybeUndefined<Given<Date>>,
+    valid_from: MaybeUndefined<Parsed<Date>>,
     /// Null: still in the role.
-    valid_to: MaybeUndefined<Given<Date>>,
+    valid_to: MaybeUndefined<Parsed<Date>>,
 }
 
 /// A contact to be erased.
@@ -281,9 +285,9 @@ impl ContactQuery {
 }
 
 async fn export(ctx: &Context<'_>, contact: &ID) -> Result<Json> {
-    let mut faults = Faults::default();
-    let id = row_id(contact, "contact", "contact", &mut faults);
-    faults.finish()?;
+    let mut errors = ValidationErrors::default();
+    let id = row_id(contact, "contact", "contact", &mut errors);
+    errors.finish()?;
     Ok(Json(subject_access::export(database(ctx), viewer(ctx), id).await?))
 }
 
@@ -299,25 +303,25 @@ impl ContactMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: ContactAddInput,
     ) -> Result<Contact> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = contacts::NewContact {
-            member: input.member.map(|id| row_id(&id, "member", "input.member", &mut faults)),
+            member: input.member.map(|id| row_id(&id, "member", "input.member", &mut errors)),
             organisation: input
                 .organisation
-                .map(|id| row_id(&id, "organisation", "input.organisation", &mut faults)),
+                .map(|id| row_id(&id, "organisation", "input.organisation", &mut errors)),
             contact_area: input
                 .contact_area
-                .map(|id| row_id(&id, "contact_area", "input.contactArea", &mut faults)),
+                .map(|id| row_id(&id, "contact_area", "input.contactArea", &mut errors)),
             role: input.role.into(),
             name: input.name,
             email: input.email,
             phone: input.phone,
-            valid_from: day(take(input.valid_from, "input.validFrom", &mut faults)),
-            valid_to: day(take(input.valid_to, "input.validTo", &mut faults)),
+            valid_from: day(take(input.valid_from, "input.validFrom", &mut errors)),
+            valid_to: day(take(input.valid_to, "input.validTo", &mut errors)),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(contacts::add(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id))
+            .perform(contacts::add(mutation.db(), viewer(ctx), new, errors), |id| changed(ctx, id))
             .await
     }
 
@@ -327,19 +331,19 @@ impl ContactMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: ContactUpdateInput,
     ) -> Result<Contact> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.contact, "contact", "input.contact", &mut errors);
         let changes = contacts::ContactChanges {
             role: input.role.map(Into::into),
             name: input.name,
             email: plain_change(input.email),
             phone: plain_change(input.phone),
-            valid_from: change(input.valid_from, "input.validFrom", &mut faults).map(day),
-            valid_to: change(input.valid_to, "input.validTo", &mut faults).map(day),
+            valid_from: change(input.valid_from, "input.validFrom", &mut errors).map(day),
+            valid_to: change(input.valid_to, "input.validTo", &mut errors).map(day),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(contacts::update(mutation.db(), viewer(ctx), id, changes, faults), |()| {
+            .perform(contacts::update(mutation.db(), viewer(ctx), id, changes, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -352,9 +356,9 @@ impl ContactMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: ContactEraseInput,
     ) -> Result<Contact> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.contact, "contact", "input.contact", &mut faults);
-        faults.finish()?;
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.contact, "contact", "input.contact", &mut errors);
+        errors.finish()?;
         let mutation = mutation(ctx);
         mutation
             .perform(contacts::erase(mutation.db(), viewer(ctx), id), |()| changed(ctx, id))

@@ -8,17 +8,17 @@ use chrono::NaiveDate;
 
 use super::{
     activities::ids,
-    batch::{Batch, Handle, take_rows},
-    connection::asked,
+    batch::{Batch, BatchRow, take_rows},
+    connection::selected_columns,
     cost::list_size,
     database,
     members::Member,
-    scalars::{Date, Given, take},
+    scalars::{Date, Parsed, take},
     viewer,
 };
 use domain::{
     activities::coverage,
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
 };
 
 /// How many members have joined an activity, as of a day: "40 of 70".
@@ -26,12 +26,12 @@ use domain::{
 pub struct Coverage {
     activity: ActivityId,
     on: NaiveDate,
-    reckoned: Arc<Reckoned>,
+    calculated: Arc<Calculated>,
 }
 
 /// What was reckoned for a batch of activities; only what somebody asks for.
 #[derive(Default)]
-struct Reckoned {
+struct Calculated {
     counts: coverage::Counts,
     members: Option<Arc<Batch<member::Model>>>,
     missing: HashMap<ActivityId, Vec<usize>>,
@@ -39,7 +39,7 @@ struct Reckoned {
 
 impl Coverage {
     fn count(&self) -> i64 {
-        self.reckoned.counts.connected.get(&self.activity).copied().unwrap_or_default()
+        self.calculated.counts.connected.get(&self.activity).copied().unwrap_or_default()
     }
 }
 
@@ -57,24 +57,24 @@ impl Coverage {
 
     /// Members on that day, connected or not.
     async fn members(&self) -> i64 {
-        self.reckoned.counts.members
+        self.calculated.counts.members
     }
 
     /// `connected` ⁄ `members`, 0 to 1; 0 when there are no members.
     async fn share(&self) -> f64 {
-        coverage::share(self.count(), self.reckoned.counts.members)
+        coverage::share(self.count(), self.calculated.counts.members)
     }
 
     /// Members on that day that lack such an agreement, in order of name. Empty for what volunteers
     /// alone carry: nobody needs one there.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn not_connected(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let places =
-            self.reckoned.missing.get(&self.activity).map(Vec::as_slice).unwrap_or_default();
-        take_rows(ctx, places.len())?;
-        let rows = places
-            .iter()
-            .filter_map(|place| Some(Handle::at(self.reckoned.members.as_ref()?, *place)));
+        let positions =
+            self.calculated.missing.get(&self.activity).map(Vec::as_slice).unwrap_or_default();
+        take_rows(ctx, positions.len())?;
+        let rows = positions.iter().filter_map(|position| {
+            Some(BatchRow::at(self.calculated.members.as_ref()?, *position))
+        });
         Ok(rows.map(Member).collect())
     }
 }
@@ -82,48 +82,48 @@ impl Coverage {
 /// The coverage of each row of a batch.
 pub(super) async fn coverage_of(
     ctx: &Context<'_>,
-    row: &Handle<activity::Model>,
-    on: Option<Given<Date>>,
+    row: &BatchRow<activity::Model>,
+    on: Option<Parsed<Date>>,
 ) -> Result<Coverage> {
-    let mut faults = Faults::default();
-    let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
-    faults.finish()?;
+    let mut errors = ValidationErrors::default();
+    let on = take(on, "on", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+    errors.finish()?;
     coverage_on(ctx, row, on).await
 }
 
 /// The coverage of each row of a batch on a day.
 pub(super) async fn coverage_on(
     ctx: &Context<'_>,
-    row: &Handle<activity::Model>,
+    row: &BatchRow<activity::Model>,
     on: NaiveDate,
 ) -> Result<Coverage> {
-    let reckoned = row.load(ctx, "", reckon(ctx, row, on)).await?;
-    Ok(Coverage { activity: row.id, on, reckoned })
+    let calculated = row.load(ctx, "", calculate(ctx, row, on)).await?;
+    Ok(Coverage { activity: row.id, on, calculated })
 }
 
-async fn reckon(
+async fn calculate(
     ctx: &Context<'_>,
-    row: &Handle<activity::Model>,
+    row: &BatchRow<activity::Model>,
     on: NaiveDate,
-) -> Result<Reckoned> {
+) -> Result<Calculated> {
     let asks = |field: &str| ctx.look_ahead().field(field).exists();
     if asks("notConnected") {
         // The counts follow from the lists.
-        let columns = asked::<Member>(ctx, &[&["notConnected"]]);
+        let columns = selected_columns::<Member>(ctx, &[&["notConnected"]]);
         let found = coverage::missing(database(ctx), viewer(ctx), &ids(row), on, &columns).await?;
         let counts = coverage::Counts {
             members: i64::try_from(found.members.len()).unwrap_or(i64::MAX),
             connected: found.connected,
         };
-        return Ok(Reckoned {
+        return Ok(Calculated {
             counts,
             members: Some(Batch::new(found.members)),
-            missing: found.places,
+            missing: found.positions,
         });
     }
     if asks("connected") || asks("members") || asks("share") {
         let counts = coverage::counts(database(ctx), viewer(ctx), &ids(row), on).await?;
-        return Ok(Reckoned { counts, ..Reckoned::default() });
+        return Ok(Calculated { counts, ..Calculated::default() });
     }
-    Ok(Reckoned::default())
+    Ok(Calculated::default())
 }

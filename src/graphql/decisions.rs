@@ -4,13 +4,13 @@ use ::entity::{decision, id::DecisionId};
 use async_graphql::{Context, Description, Enum, InputObject, Object};
 
 use super::{
-    batch::{Handle, distinct},
+    batch::{BatchRow, distinct},
     database,
-    scalars::{Date, Given, take},
+    scalars::{Date, Parsed, take},
 };
 use domain::{
     activities::decisions,
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
 };
 
 /// Who took a decision.
@@ -61,7 +61,7 @@ impl Decision {
 /// The decision that each row of a batch refers to.
 pub async fn decision_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Option<DecisionId>,
 ) -> Result<Option<Decision>> {
     Ok(decision_row_of(ctx, row, id).await?.map(Decision))
@@ -70,11 +70,11 @@ pub async fn decision_of<M: Send + Sync>(
 /// Its row, for fields that follow from it.
 pub(super) async fn decision_row_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Option<DecisionId>,
 ) -> Result<Option<decision::Model>> {
     let Some(own) = id(row) else { return Ok(None) };
-    let ids = distinct(row.siblings().iter().filter_map(id));
+    let ids = distinct(row.batch_rows().iter().filter_map(id));
     let found = row.load(ctx, "decision", decisions::by_ids(database(ctx).read(), &ids)).await?;
     Ok(found.get(&own).cloned())
 }
@@ -85,7 +85,7 @@ pub struct DecisionInput {
     /// Who decided; UNKNOWN is a legal answer.
     body: DecisionBody,
     /// When; leave out when not known.
-    on: Option<Given<Date>>,
+    on: Option<Parsed<Date>>,
     /// Paragraph of the minutes.
     paragraph: Option<String>,
     /// Where the minutes are.
@@ -94,10 +94,10 @@ pub struct DecisionInput {
 
 impl DecisionInput {
     /// The decision, with what is wrong with it noted under `path`.
-    pub(super) fn check(self, path: &str, faults: &mut Faults) -> decisions::NewDecision {
+    pub(super) fn check(self, path: &str, errors: &mut ValidationErrors) -> decisions::NewDecision {
         decisions::NewDecision {
             body: self.body.into(),
-            on: take(self.on, &format!("{path}.on"), faults).map(|day| day.0),
+            on: take(self.on, &format!("{path}.on"), errors).map(|day| day.0),
             paragraph: self.paragraph,
             document: self.document,
         }

@@ -7,7 +7,7 @@ use async_graphql::{Context, Description, Object};
 use tokio::sync::OnceCell;
 
 use super::{
-    batch::Handle,
+    batch::BatchRow,
     cost::{CostMeter, cost},
     database, network,
     request::{LongText, RequestCache},
@@ -138,7 +138,7 @@ fn pdf_url(id: AgreementId) -> String {
 /// selection asks for.
 pub(super) async fn frozen(
     ctx: &Context<'_>,
-    agreement: &Handle<agreement::Model>,
+    agreement: &BatchRow<agreement::Model>,
 ) -> Result<Option<AgreementDocument>> {
     use agreement_document::Column as C;
     let look_ahead = ctx.look_ahead();
@@ -147,7 +147,7 @@ pub(super) async fn frozen(
         .filter(|(field, _)| look_ahead.field(field).exists());
     let columns: Vec<_> =
         std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
-    let ids: Vec<_> = agreement.siblings().iter().map(|row| row.id).collect();
+    let ids: Vec<_> = agreement.batch_rows().iter().map(|row| row.id).collect();
     let found =
         agreement.load(ctx, "", documents::documents_of(database(ctx), &ids, &columns)).await?;
     Ok(found
@@ -160,10 +160,10 @@ pub(super) async fn frozen(
 /// template.
 pub(super) async fn preview(
     ctx: &Context<'_>,
-    agreement: &Handle<agreement::Model>,
+    agreement: &BatchRow<agreement::Model>,
 ) -> Result<Option<AgreementPreview>> {
     let is_draft = |row: &&agreement::Model| row.offered_at.is_none() && row.withdrawn_on.is_none();
-    let drafts: Vec<_> = agreement.siblings().iter().filter(is_draft).map(|row| row.id).collect();
+    let drafts: Vec<_> = agreement.batch_rows().iter().filter(is_draft).map(|row| row.id).collect();
     if !drafts.contains(&agreement.id) {
         return Ok(None);
     }

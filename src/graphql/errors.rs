@@ -12,28 +12,28 @@ use async_graphql::{
 };
 
 use domain::{
-    error::{Error, Fault},
+    error::{Error, FieldError},
     idempotency::Mutations,
 };
 
-/// Gives every error of a response to the document `asked` its whole path, its code, its fields and
+/// Gives every error of a response to the document `selected_columns` its whole path, its code, its fields and
 /// the request's id, puts the cause of what is ours in the log, and the errors in the order of the
 /// document and its rows: what failed first tells how long the others took.
-pub fn finish(mut response: Response, asked: &str, request_id: &str) -> Response {
+pub fn finish(mut response: Response, selected_columns: &str, request_id: &str) -> Response {
     if response.errors.iter().all(|error| error.path.is_empty()) {
-        response.errors.truncate(MOST);
+        response.errors.truncate(MAX_ERRORS);
     }
     // Before anything is made of them: each row of a long list may have one.
     let order = |error: &ServerError| (error.locations.first().copied(), rows(error));
-    let omitted = response.errors.len().saturating_sub(MOST_OF_FIELDS);
+    let omitted = response.errors.len().saturating_sub(MAX_FIELD_ERRORS);
     if omitted > 0 {
         response.errors.sort_by_cached_key(order);
-        log_causes(&response.errors[MOST_OF_FIELDS..], request_id);
-        response.errors.truncate(MOST_OF_FIELDS);
+        log_causes(&response.errors[MAX_FIELD_ERRORS..], request_id);
+        response.errors.truncate(MAX_FIELD_ERRORS);
         response.extensions.insert("omittedErrors".to_owned(), omitted.into());
     }
     if response.errors.iter().any(|error| !error.path.is_empty())
-        && let Ok(document) = parse_query(asked)
+        && let Ok(document) = parse_query(selected_columns)
     {
         response.errors.iter_mut().for_each(|error| complete_path(error, &document));
     }
@@ -47,7 +47,7 @@ pub fn finish(mut response: Response, asked: &str, request_id: &str) -> Response
 /// Logs the first cause of what is ours among errors that are not told.
 fn log_causes(errors: &[ServerError], request_id: &str) {
     let cause = |error: &ServerError| match own(error.source.as_ref()?) {
-        Some(Error::Internal(cause)) => Some(in_words(&**cause)),
+        Some(Error::Internal(cause)) => Some(describe(&**cause)),
         _ => None,
     };
     let mut causes = errors.iter().filter_map(cause);
@@ -72,7 +72,9 @@ fn rows(error: &ServerError) -> Vec<usize> {
         .path
         .iter()
         .filter_map(
-            |segment| if let PathSegment::Index(place) = segment { Some(*place) } else { None },
+            |segment| {
+                if let PathSegment::Index(position) = segment { Some(*position) } else { None }
+            },
         )
         .collect()
 }
@@ -81,7 +83,7 @@ fn rows(error: &ServerError) -> Vec<usize> {
 /// the field stands in the document. The field's name is put back when it is the only one missing;
 /// within two lists nobody knows the place in the inner one any more.
 fn complete_path(error: &mut ServerError, document: &ExecutableDocument) {
-    let Some(place) = error.locations.first() else { return };
+    let Some(position) = error.locations.first() else { return };
     let names: Vec<_> =
         error
             .path
@@ -93,38 +95,38 @@ fn complete_path(error: &mut ServerError, document: &ExecutableDocument) {
     let mut operations =
         document.operations.iter().map(|(_, operation)| &operation.node.selection_set.node);
     let missing =
-        operations.find_map(|selections| find_below(document, selections, &names, *place));
+        operations.find_map(|selections| find_below(document, selections, &names, *position));
     error.path.extend(missing.into_iter().flatten().map(PathSegment::Field));
 }
 
-/// The response keys from the field that `names` lead to down to the field at `place`.
+/// The response keys from the field that `names` lead to down to the field at `position`.
 fn find_below(
     document: &ExecutableDocument,
     selections: &SelectionSet,
     names: &[&str],
-    place: Pos,
+    position: Pos,
 ) -> Option<Vec<String>> {
     selections.items.iter().find_map(|selection| match &selection.node {
         Selection::Field(field) => {
             let (key, below) =
                 (field.node.response_key().node.as_str(), &field.node.selection_set.node);
             match names {
-                [] if field.pos == place => Some(vec![key.to_owned()]),
+                [] if field.pos == position => Some(vec![key.to_owned()]),
                 // An edge's node is one, never a list.
                 [] if field.node.name.node == "node" => {
-                    let below = find_below(document, below, names, place)?;
+                    let below = find_below(document, below, names, position)?;
                     Some([vec![key.to_owned()], below].concat())
                 }
-                [first, rest @ ..] if *first == key => find_below(document, below, rest, place),
+                [first, rest @ ..] if *first == key => find_below(document, below, rest, position),
                 _ => None,
             }
         }
         Selection::InlineFragment(inline) => {
-            find_below(document, &inline.node.selection_set.node, names, place)
+            find_below(document, &inline.node.selection_set.node, names, position)
         }
         Selection::FragmentSpread(spread) => {
             let fragment = document.fragments.get(&spread.node.fragment_name.node)?;
-            find_below(document, &fragment.node.selection_set.node, names, place)
+            find_below(document, &fragment.node.selection_set.node, names, position)
         }
     })
 }
@@ -143,7 +145,7 @@ fn describe(error: &mut ServerError, request_id: &str) {
             say_more(own, &mut extensions);
             if let Error::Internal(cause) = own {
                 let path = path(error);
-                tracing::error!(request_id, path, cause = in_words(&**cause), "a request failed");
+                tracing::error!(request_id, path, cause = describe(&**cause), "a request failed");
             }
         }
         // The library's own: the document or a variable does not fit the schema.
@@ -152,8 +154,10 @@ fn describe(error: &mut ServerError, request_id: &str) {
             // Its words sometimes end with a full stop; those of one sentence here do not.
             error.message.truncate(error.message.trim_end_matches('.').len());
             let field = if error.path.is_empty() { "document".to_owned() } else { path(error) };
-            extensions
-                .set("fields", fields(&[Fault { path: field, message: error.message.clone() }]));
+            extensions.set(
+                "fields",
+                fields(&[FieldError { path: field, message: error.message.clone() }]),
+            );
         }
         None => {}
     }
@@ -163,7 +167,7 @@ fn describe(error: &mut ServerError, request_id: &str) {
 
 /// A cause and what caused it, as they say it themselves: what else they hold, as the values of a
 /// row that a constraint refused, may be somebody's name or a secret.
-fn in_words(cause: &(dyn std::error::Error + Send + Sync)) -> String {
+fn describe(cause: &(dyn std::error::Error + Send + Sync)) -> String {
     let first: &dyn std::error::Error = cause;
     let mut said: Vec<String> = std::iter::successors(Some(first), |cause| cause.source())
         .map(ToString::to_string)
@@ -175,10 +179,10 @@ fn in_words(cause: &(dyn std::error::Error + Send + Sync)) -> String {
 
 fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
     match own {
-        Error::Invalid(faults) => extensions.set("fields", fields(faults)),
-        Error::Limit { reason, fault, exceeded } => {
+        Error::Invalid(errors) => extensions.set("fields", fields(errors)),
+        Error::Limit { reason, error, exceeded } => {
             extensions.set("reason", *reason);
-            extensions.set("fields", fields(std::slice::from_ref(fault)));
+            extensions.set("fields", fields(std::slice::from_ref(error)));
             let limits = exceeded.iter().map(|(limit, found, most)| {
                 object([
                     ("limit", Value::from(*limit)),
@@ -205,14 +209,14 @@ fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
     }
 }
 
-fn fields(faults: &[Fault]) -> Value {
+fn fields(errors: &[FieldError]) -> Value {
     Value::List(
-        faults
+        errors
             .iter()
-            .map(|fault| {
+            .map(|error| {
                 object([
-                    ("path", fault.path.clone().into()),
-                    ("message", fault.message.clone().into()),
+                    ("path", error.path.clone().into()),
+                    ("message", error.message.clone().into()),
                 ])
             })
             .collect(),
@@ -227,16 +231,16 @@ fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
 
 /// The faults of a document that are told, the first: each may be many times as long as what it is
 /// about.
-const MOST: usize = 50;
+const MAX_ERRORS: usize = 50;
 /// The errors of fields that are told, the first in the order of the document and its rows.
-const MOST_OF_FIELDS: usize = 500;
+const MAX_FIELD_ERRORS: usize = 500;
 
 /// Takes the names that the library proposes out of its errors, for a server that does not tell its
 /// schema.
 pub fn hide_suggestions(response: &mut Response) {
     for error in response.errors.iter_mut().filter(|error| error.source.is_none()) {
-        if let Some(place) = error.message.find(" Did you mean") {
-            error.message.truncate(place);
+        if let Some(position) = error.message.find(" Did you mean") {
+            error.message.truncate(position);
         }
     }
 }
@@ -266,7 +270,7 @@ pub fn set_retry_after(response: &mut Response, seconds: u32) {
 fn path(error: &ServerError) -> String {
     let segments = error.path.iter().map(|segment| match segment {
         PathSegment::Field(name) => name.clone(),
-        PathSegment::Index(place) => place.to_string(),
+        PathSegment::Index(position) => position.to_string(),
     });
     segments.collect::<Vec<_>>().join(".")
 }
@@ -302,6 +306,6 @@ mod tests {
     fn the_log_has_the_words_of_a_cause_and_not_what_it_holds() {
         let outer = std::io::Error::other(Broken { row: "hanna@example.se" });
         assert!(format!("{outer:?}").contains("hanna"));
-        assert_eq!(in_words(&outer), "a constraint is broken");
+        assert_eq!(describe(&outer), "a constraint is broken");
     }
 }

@@ -11,18 +11,18 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 
 use super::{
     activities::{Activity, changed},
-    batch::{Handle, listed},
-    connection::{Column, DIRECT, Noun, asked, every},
+    batch::{BatchRow, listed},
+    connection::{Column, ConnectionNode, DIRECT, every, selected_columns},
     cost::list_size,
     database,
     decisions::{Decision, DecisionInput, decision_of, decision_row_of},
     members::AllocationBasis,
     mutation::mutation,
-    scalars::{Date, Given, Money, node_id, row_id, take},
+    scalars::{Date, Money, Parsed, node_id, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     fees::{self, schedules},
 };
 
@@ -67,7 +67,7 @@ pub enum VatRate {
 #[derive(Clone, Description)]
 pub struct FeeQuote {
     quote: fees::Quote,
-    rule: Handle<fee_schedule::Model>,
+    rule: BatchRow<fee_schedule::Model>,
 }
 
 #[Object(use_type_description)]
@@ -123,13 +123,13 @@ impl FeeQuote {
 /// What a rule makes of each member of a batch, its rule shared by all, so that what hangs on it is
 /// loaded once.
 pub struct Quotes {
-    rule: Option<Handle<fee_schedule::Model>>,
+    rule: Option<BatchRow<fee_schedule::Model>>,
     of: HashMap<MemberId, fees::Quote>,
 }
 
 impl From<fees::Quotes> for Quotes {
     fn from(quotes: fees::Quotes) -> Self {
-        Self { rule: quotes.rule.map(Handle::single), of: quotes.of }
+        Self { rule: quotes.rule.map(BatchRow::single), of: quotes.of }
     }
 }
 
@@ -142,7 +142,7 @@ impl Quotes {
 
 /// The price of taking part in an activity from a date on, or of being a member.
 #[derive(Clone, Description)]
-pub struct FeeSchedule(pub Handle<fee_schedule::Model>);
+pub struct FeeSchedule(pub BatchRow<fee_schedule::Model>);
 
 #[Object(use_type_description)]
 impl FeeSchedule {
@@ -210,11 +210,11 @@ impl FeeSchedule {
     }
 }
 
-impl Noun for FeeSchedule {
+impl ConnectionNode for FeeSchedule {
     type Row = fee_schedule::Model;
     const NAME: &'static str = "FeeSchedule";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -252,8 +252,9 @@ impl FeeQuery {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn network_fees(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
         let found =
-            schedules::of_network(database(ctx), &asked::<FeeSchedule>(ctx, DIRECT)).await?;
-        listed(ctx, Some(&Handle::each(found)), FeeSchedule)
+            schedules::of_network(database(ctx), &selected_columns::<FeeSchedule>(ctx, DIRECT))
+                .await?;
+        listed(ctx, Some(&BatchRow::each(found)), FeeSchedule)
     }
 }
 
@@ -263,19 +264,19 @@ pub struct FeeScheduleSetInput {
     /// Which activity.
     activity: ID,
     /// First day.
-    valid_from: Given<Date>,
+    valid_from: Parsed<Date>,
     /// Last day; leave out: until further notice.
-    valid_to: Option<Given<Date>>,
+    valid_to: Option<Parsed<Date>>,
     /// What it is reckoned on.
     basis: FeeBasis,
     /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
-    amount: Option<Given<Money>>,
+    amount: Option<Parsed<Money>>,
     /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
     per_mille: Option<f64>,
     /// Nobody pays more than this (maxtak).
-    cap: Option<Given<Money>>,
+    cap: Option<Parsed<Money>>,
     /// Nobody pays less than this.
-    minimum: Option<Given<Money>>,
+    minimum: Option<Parsed<Money>>,
     /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
     /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
@@ -291,20 +292,20 @@ pub struct FeeScheduleSetInput {
 #[derive(InputObject)]
 pub struct NetworkFeeSetInput {
     /// First day.
-    valid_from: Given<Date>,
+    valid_from: Parsed<Date>,
     /// Last day; leave out: until further notice.
-    valid_to: Option<Given<Date>>,
+    valid_to: Option<Parsed<Date>>,
     /// PER_MILLE_OF_ALLOCATION: the service fee (serviceavgift). FIXED_PER_YEAR: the membership fee
     /// (medlemsavgift).
     basis: FeeBasis,
     /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
-    amount: Option<Given<Money>>,
+    amount: Option<Parsed<Money>>,
     /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
     per_mille: Option<f64>,
     /// Nobody pays more than this (maxtak).
-    cap: Option<Given<Money>>,
+    cap: Option<Parsed<Money>>,
     /// Nobody pays less than this.
-    minimum: Option<Given<Money>>,
+    minimum: Option<Parsed<Money>>,
     /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
     /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
@@ -317,31 +318,31 @@ pub struct NetworkFeeSetInput {
 }
 
 impl NetworkFeeSetInput {
-    fn check(self, faults: &mut Faults) -> schedules::NewSchedule {
-        let money = |given, path: &str, faults: &mut Faults| {
-            take(given, path, faults).map(|sum: Money| sum.0)
+    fn check(self, errors: &mut ValidationErrors) -> schedules::NewSchedule {
+        let money = |parsed, path: &str, errors: &mut ValidationErrors| {
+            take(parsed, path, errors).map(|sum: Money| sum.0)
         };
         schedules::NewSchedule {
             activity: None,
-            valid_from: self.valid_from.take("input.validFrom", faults).0,
-            valid_to: take(self.valid_to, "input.validTo", faults).map(|day| day.0),
+            valid_from: self.valid_from.take("input.validFrom", errors).0,
+            valid_to: take(self.valid_to, "input.validTo", errors).map(|day| day.0),
             basis: self.basis.into(),
-            amount: money(self.amount, "input.amount", faults),
+            amount: money(self.amount, "input.amount", errors),
             per_mille: self
                 .per_mille
-                .map(|rate| faults.take("input.perMille", schedules::rate(rate))),
-            cap: money(self.cap, "input.cap", faults),
-            minimum: money(self.minimum, "input.minimum", faults),
+                .map(|rate| errors.take("input.perMille", schedules::rate(rate))),
+            cap: money(self.cap, "input.cap", errors),
+            minimum: money(self.minimum, "input.minimum", errors),
             allocation_basis: self.allocation_basis.map(Into::into),
             vat_rate: self.vat_rate.map(Into::into),
-            decision: self.decision.map(|decision| decision.check("input.decision", faults)),
+            decision: self.decision.map(|decision| decision.check("input.decision", errors)),
         }
     }
 }
 
 impl FeeScheduleSetInput {
-    fn check(self, faults: &mut Faults) -> schedules::NewSchedule {
-        let activity = row_id(&self.activity, "activity", "input.activity", faults);
+    fn check(self, errors: &mut ValidationErrors) -> schedules::NewSchedule {
+        let activity = row_id(&self.activity, "activity", "input.activity", errors);
         let price = NetworkFeeSetInput {
             valid_from: self.valid_from,
             valid_to: self.valid_to,
@@ -354,7 +355,7 @@ impl FeeScheduleSetInput {
             vat_rate: self.vat_rate,
             decision: self.decision,
         };
-        schedules::NewSchedule { activity: Some(activity), ..price.check(faults) }
+        schedules::NewSchedule { activity: Some(activity), ..price.check(errors) }
     }
 }
 
@@ -372,12 +373,12 @@ impl FeeMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The price.")] input: FeeScheduleSetInput,
     ) -> Result<Activity> {
-        let mut faults = Faults::default();
-        let new = input.check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let new = input.check(&mut errors);
         let activity = new.activity.unwrap_or_default();
         let mutation = mutation(ctx);
         mutation
-            .perform(schedules::set(mutation.db(), viewer(ctx), new, faults), |_| {
+            .perform(schedules::set(mutation.db(), viewer(ctx), new, errors), |_| {
                 changed(ctx, activity)
             })
             .await
@@ -390,11 +391,11 @@ impl FeeMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The price.")] input: NetworkFeeSetInput,
     ) -> Result<FeeSchedule> {
-        let mut faults = Faults::default();
-        let new = input.check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let new = input.check(&mut errors);
         let mutation = mutation(ctx);
         mutation
-            .perform(schedules::set(mutation.db(), viewer(ctx), new, faults), |id| {
+            .perform(schedules::set(mutation.db(), viewer(ctx), new, errors), |id| {
                 changed_schedule(ctx, id)
             })
             .await
@@ -405,5 +406,5 @@ async fn changed_schedule(ctx: &Context<'_>, id: FeeScheduleId) -> Result<FeeSch
     let found = schedules::by_ids(database(ctx), &[id], &every::<FeeSchedule>()).await?;
     let row =
         found.into_iter().next().ok_or_else(|| Error::NotFound("there is no such fee".into()))?;
-    Ok(FeeSchedule(Handle::single(row)))
+    Ok(FeeSchedule(BatchRow::single(row)))
 }

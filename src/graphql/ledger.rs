@@ -14,12 +14,15 @@ use super::{
     activities::{Activity, activity_of, changed, ids},
     agreements::{Agreement, Counterparty, agreement_of, counterparty, counterparty_of},
     audit::{AuditEntry, history_of_records},
-    batch::{Handle, grouped},
-    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, Pages, and, asked, every},
+    batch::{BatchRow, grouped},
+    connection::{
+        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, Pages, and, every,
+        selected_columns,
+    },
     cost::list_size,
     database,
     mutation::mutation,
-    scalars::{Date, Given, Money, node_id, row_id, take},
+    scalars::{Date, Money, Parsed, node_id, row_id, take},
     viewer,
 };
 use domain::{
@@ -28,7 +31,7 @@ use domain::{
         reversals::{self, NewReversal},
     },
     agreements,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     revenue::bookings::{self, Booked},
 };
 
@@ -47,7 +50,7 @@ pub enum BookingStatus {
 /// A cost of an activity, as it was booked. It never changes: a correction is a reversal
 /// (`costReverse`), and a new cost.
 #[derive(Clone, Description)]
-pub struct Cost(pub Handle<cost::Model>);
+pub struct Cost(pub BatchRow<cost::Model>);
 
 #[Object(use_type_description)]
 impl Cost {
@@ -130,11 +133,11 @@ impl Cost {
     }
 }
 
-impl Noun for Cost {
+impl ConnectionNode for Cost {
     type Row = cost::Model;
     const NAME: &'static str = "Cost";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -163,7 +166,7 @@ impl Noun for Cost {
 /// A grant (bidrag) to an activity, as it was booked. It never changes: a correction is a reversal
 /// (`grantReverse`), and a new grant.
 #[derive(Clone, Description)]
-pub struct Grant(pub Handle<grant::Model>);
+pub struct Grant(pub BatchRow<grant::Model>);
 
 #[Object(use_type_description)]
 impl Grant {
@@ -226,11 +229,11 @@ impl Grant {
     }
 }
 
-impl Noun for Grant {
+impl ConnectionNode for Grant {
     type Row = grant::Model;
     const NAME: &'static str = "Grant";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -253,12 +256,12 @@ impl Noun for Grant {
     }
 }
 
-fn row_ids<M: Booked>(row: &Handle<M>) -> Vec<Uuid> {
-    row.siblings().iter().map(Booked::booking_id).collect()
+fn row_ids<M: Booked>(row: &BatchRow<M>) -> Vec<Uuid> {
+    row.batch_rows().iter().map(Booked::booking_id).collect()
 }
 
 /// The status of each row of a batch, by one statement.
-async fn status<M: Booked>(ctx: &Context<'_>, row: &Handle<M>) -> Result<BookingStatus> {
+async fn status<M: Booked>(ctx: &Context<'_>, row: &BatchRow<M>) -> Result<BookingStatus> {
     let reversed = row
         .share("reversed".to_owned(), async {
             let columns = [M::COLUMNS.id, M::COLUMNS.reverses];
@@ -272,35 +275,36 @@ async fn status<M: Booked>(ctx: &Context<'_>, row: &Handle<M>) -> Result<Booking
 }
 
 /// The booking that each row of a batch reverses.
-async fn original_of<N: Noun<Row: Booked>>(
+async fn original_of<N: ConnectionNode<Row: Booked>>(
     ctx: &Context<'_>,
-    row: &Handle<N::Row>,
+    row: &BatchRow<N::Row>,
 ) -> Result<Option<N>> {
     let Some(own) = row.reverses() else { return Ok(None) };
     let found = row
         .load(ctx, "original", async {
-            let ids: Vec<Uuid> = row.siblings().iter().filter_map(Booked::reverses).collect();
+            let ids: Vec<Uuid> = row.batch_rows().iter().filter_map(Booked::reverses).collect();
             let rows = bookings::by_ids::<N::Row>(
                 database(ctx),
                 viewer(ctx),
                 &ids,
-                &asked::<N>(ctx, DIRECT),
+                &selected_columns::<N>(ctx, DIRECT),
             )
             .await?;
-            Ok(grouped(Handle::each(rows), |row| row.booking_id()))
+            Ok(grouped(BatchRow::each(rows), |row| row.booking_id()))
         })
         .await?;
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(N::of))
 }
 
 /// The reversal of each row of a batch.
-async fn reversal_of<N: Noun<Row: Booked>>(
+async fn reversal_of<N: ConnectionNode<Row: Booked>>(
     ctx: &Context<'_>,
-    row: &Handle<N::Row>,
+    row: &BatchRow<N::Row>,
 ) -> Result<Option<N>> {
     let found = row
         .load(ctx, "reversal", async {
-            let columns = and(asked::<N>(ctx, DIRECT), <N::Row as Booked>::COLUMNS.reverses);
+            let columns =
+                and(selected_columns::<N>(ctx, DIRECT), <N::Row as Booked>::COLUMNS.reverses);
             let rows = bookings::reversals_of::<N::Row>(
                 database(ctx),
                 viewer(ctx),
@@ -308,21 +312,21 @@ async fn reversal_of<N: Noun<Row: Booked>>(
                 &columns,
             )
             .await?;
-            Ok(grouped(Handle::each(rows), |row| row.reverses()))
+            Ok(grouped(BatchRow::each(rows), |row| row.reverses()))
         })
         .await?;
     Ok(found.get(&Some(row.booking_id())).and_then(|rows| rows.first()).cloned().map(N::of))
 }
 
 /// The same page of each row of a batch of activities.
-pub(super) async fn bookings_of<N: Noun<Row: Booked>>(
+pub(super) async fn bookings_of<N: ConnectionNode<Row: Booked>>(
     ctx: &Context<'_>,
-    row: &Handle<activity::Model>,
+    row: &BatchRow<activity::Model>,
     args: domain::page::Args,
 ) -> Result<Connection<N>> {
     let pages = row
         .load(ctx, "pages", async {
-            let columns = asked::<N>(ctx, CONNECTION);
+            let columns = selected_columns::<N>(ctx, CONNECTION);
             Ok(Pages::new(
                 bookings::of_each::<N::Row>(database(ctx), viewer(ctx), &ids(row), &args, &columns)
                     .await?,
@@ -356,9 +360,9 @@ pub struct CostFilter {
     /// For this agreement.
     agreement_id: Option<ID>,
     /// Booked on this day or later.
-    from: Option<Given<Date>>,
+    from: Option<Parsed<Date>>,
     /// Booked on this day or earlier.
-    to: Option<Given<Date>>,
+    to: Option<Parsed<Date>>,
     /// With any of these statuses.
     status: Option<Vec<BookingStatus>>,
 }
@@ -371,15 +375,15 @@ pub struct GrantFilter {
     /// For this agreement.
     agreement_id: Option<ID>,
     /// Booked on this day or later.
-    from: Option<Given<Date>>,
+    from: Option<Parsed<Date>>,
     /// Booked on this day or earlier.
-    to: Option<Given<Date>>,
+    to: Option<Parsed<Date>>,
     /// With any of these statuses.
     status: Option<Vec<BookingStatus>>,
 }
 
 impl CostFilter {
-    fn check(self, errors: &mut Faults) -> bookings::Filter {
+    fn check(self, errors: &mut ValidationErrors) -> bookings::Filter {
         let supplier = self.supplier_id.and_then(|id| supplier(&id, "filter.supplierId", errors));
         let Self { activity_ids, agreement_id, from, to, status, .. } = self;
         let rest = GrantFilter { activity_ids, agreement_id, from, to, status };
@@ -388,8 +392,8 @@ impl CostFilter {
 }
 
 impl GrantFilter {
-    fn check(self, errors: &mut Faults) -> bookings::Filter {
-        let activity = |(index, id): (usize, ID), errors: &mut Faults| {
+    fn check(self, errors: &mut ValidationErrors) -> bookings::Filter {
+        let activity = |(index, id): (usize, ID), errors: &mut ValidationErrors| {
             row_id(&id, "activity", &format!("filter.activityIds.{index}"), errors)
         };
         bookings::Filter {
@@ -408,7 +412,7 @@ impl GrantFilter {
 }
 
 /// Reads the id of a supplier.
-pub(super) fn supplier(id: &ID, path: &str, errors: &mut Faults) -> Option<Supplier> {
+pub(super) fn supplier(id: &ID, path: &str, errors: &mut ValidationErrors) -> Option<Supplier> {
     Some(match counterparty(id, path, errors)? {
         agreements::Counterparty::Member(id) => Supplier::Member(id),
         agreements::Counterparty::Organisation(id) => Supplier::Organisation(id),
@@ -416,11 +420,11 @@ pub(super) fn supplier(id: &ID, path: &str, errors: &mut Faults) -> Option<Suppl
 }
 
 /// A page of the ledger.
-async fn listed<N: Noun<Row: Booked>>(
+async fn listed<N: ConnectionNode<Row: Booked>>(
     ctx: &Context<'_>,
     filter: bookings::Filter,
     args: domain::page::Args,
-    mut errors: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Connection<N>> {
     domain::page::Page::check(&args, &bookings::latest_first::<N::Row>(), &mut errors);
     errors.finish()?;
@@ -429,7 +433,7 @@ async fn listed<N: Noun<Row: Booked>>(
         viewer(ctx),
         &filter,
         &args,
-        &asked::<N>(ctx, CONNECTION),
+        &selected_columns::<N>(ctx, CONNECTION),
     )
     .await?;
     let count: connection::Count = Arc::new(move |ctx| {
@@ -461,7 +465,7 @@ impl LedgerQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Cost>> {
-        let mut errors = Faults::default();
+        let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         listed(ctx, filter, connection::args(first, after, last, before), errors).await
     }
@@ -480,7 +484,7 @@ impl LedgerQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Grant>> {
-        let mut errors = Faults::default();
+        let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         listed(ctx, filter, connection::args(first, after, last, before), errors).await
     }
@@ -493,7 +497,7 @@ pub struct CostReverseInput {
     cost_id: ID,
     /// Day in the books, of no closed period, and not before the cost's own or after today; today
     /// when left out, or the first open day.
-    reversed_on: Option<Given<Date>>,
+    reversed_on: Option<Parsed<Date>>,
     /// Reason for it.
     reason: String,
 }
@@ -516,7 +520,7 @@ pub struct GrantReverseInput {
     grant_id: ID,
     /// Day in the books, of no closed period, and not before the grant's own or after today; today
     /// when left out, or the first open day.
-    reversed_on: Option<Given<Date>>,
+    reversed_on: Option<Parsed<Date>>,
     /// Reason for it.
     reason: String,
 }
@@ -567,7 +571,7 @@ impl LedgerMutation {
 }
 
 async fn reverse_cost(ctx: &Context<'_>, input: CostReverseInput) -> Result<CostReversePayload> {
-    let mut errors = Faults::default();
+    let mut errors = ValidationErrors::default();
     let new = NewReversal {
         id: row_id(&input.cost_id, "cost", "input.costId", &mut errors),
         reversed_on: take(input.reversed_on, "input.reversedOn", &mut errors).map(|day| day.0),
@@ -589,7 +593,7 @@ async fn reverse_cost(ctx: &Context<'_>, input: CostReverseInput) -> Result<Cost
 }
 
 async fn reverse_grant(ctx: &Context<'_>, input: GrantReverseInput) -> Result<GrantReversePayload> {
-    let mut errors = Faults::default();
+    let mut errors = ValidationErrors::default();
     let new = NewReversal {
         id: row_id(&input.grant_id, "grant", "input.grantId", &mut errors),
         reversed_on: take(input.reversed_on, "input.reversedOn", &mut errors).map(|day| day.0),
@@ -611,10 +615,10 @@ async fn reverse_grant(ctx: &Context<'_>, input: GrantReverseInput) -> Result<Gr
 }
 
 /// The booking with this id, with all of its columns. Fails with NOT_FOUND.
-async fn node<N: Noun<Row: Booked>>(ctx: &Context<'_>, id: Uuid) -> Result<N> {
+async fn node<N: ConnectionNode<Row: Booked>>(ctx: &Context<'_>, id: Uuid) -> Result<N> {
     let found =
         bookings::by_ids::<N::Row>(database(ctx), viewer(ctx), &[id], &every::<N>()).await?.pop();
     found
-        .map(|row| N::of(Handle::single(row)))
+        .map(|row| N::of(BatchRow::single(row)))
         .ok_or_else(|| Error::NotFound("there is no such booking".into()))
 }

@@ -16,19 +16,19 @@ use chrono::NaiveDate;
 use super::{
     activities::{Activity, ids},
     agreements::Agreement,
-    batch::{Handle, take_rows},
-    connection::{self, Column, Connection, DIRECT, Noun, and, asked},
+    batch::{BatchRow, take_rows},
+    connection::{self, Column, Connection, ConnectionNode, DIRECT, and, selected_columns},
     cost::{cost, list_size},
     coverage::{Coverage, coverage_on},
     database,
     members::Member,
-    scalars::{Date, Given, take},
+    scalars::{Date, Parsed, take},
     viewer,
 };
 use domain::{
     activities::coverage,
     agreements::matrix,
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     members,
 };
 
@@ -38,8 +38,8 @@ use domain::{
 pub struct ActivityMatrix {
     as_of: NaiveDate,
     compared_to: Option<NaiveDate>,
-    activities: Vec<Handle<activity::Model>>,
-    by_volunteers: Vec<Handle<activity::Model>>,
+    activities: Vec<BatchRow<activity::Model>>,
+    by_volunteers: Vec<BatchRow<activity::Model>>,
 }
 
 #[Object(use_type_description)]
@@ -58,7 +58,7 @@ impl ActivityMatrix {
     /// ACTIVITY_LEAD you get your own.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn activities(&self) -> Vec<MatrixActivity> {
-        let column = |row: &Handle<activity::Model>| MatrixActivity {
+        let column = |row: &BatchRow<activity::Model>| MatrixActivity {
             row: row.clone(),
             as_of: self.as_of,
             compared_to: self.compared_to,
@@ -85,7 +85,8 @@ impl ActivityMatrix {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<MatrixRow>> {
-        let columns = asked::<Member>(ctx, &[&["edges", "node", "member"], &["nodes", "member"]]);
+        let columns =
+            selected_columns::<Member>(ctx, &[&["edges", "node", "member"], &["nodes", "member"]]);
         let (on, args) = (self.as_of, connection::args(first, after, last, before));
         let slice = matrix::members_on(database(ctx), viewer(ctx), on, &args, &columns).await?;
         let count: connection::Count = Arc::new(move |ctx| {
@@ -93,14 +94,14 @@ impl ActivityMatrix {
         });
         let asked_with =
             AskedWith { as_of: on, activities: self.activities.iter().map(|row| row.id).collect() };
-        Ok(Connection::telling(slice, asked_with, count))
+        Ok(Connection::with_extra(slice, asked_with, count))
     }
 }
 
 /// An activity of the matrix, with how many take part.
 #[derive(Description)]
 pub struct MatrixActivity {
-    row: Handle<activity::Model>,
+    row: BatchRow<activity::Model>,
     as_of: NaiveDate,
     compared_to: Option<NaiveDate>,
 }
@@ -124,8 +125,8 @@ impl MatrixActivity {
         let from = self.compared_to?;
         let wants_members =
             ["joined", "left"].iter().any(|field| ctx.look_ahead().field(field).exists());
-        let columns = asked::<Member>(ctx, &[&["joined"], &["left"]]);
-        let reckoned = self.row.load(ctx, "", async {
+        let columns = selected_columns::<Member>(ctx, &[&["joined"], &["left"]]);
+        let calculated = self.row.load(ctx, "", async {
             let (db, viewer) = (database(ctx), viewer(ctx));
             let trend = coverage::trend(db, viewer, &ids(&self.row), from, self.as_of).await?;
             let mut found = Vec::new();
@@ -140,25 +141,25 @@ impl MatrixActivity {
                     (&one.name_key, one.id).cmp(&(&other.name_key, other.id))
                 });
             }
-            Ok(Reckoned { trend, members: Handle::each(found) })
+            Ok(Calculated { trend, members: BatchRow::each(found) })
         });
         let (row, earlier) = (self.row.clone(), from);
-        Some(reckoned.await.map(|reckoned| MatrixTrend { row, earlier, reckoned }))
+        Some(calculated.await.map(|calculated| MatrixTrend { row, earlier, calculated }))
     }
 }
 
 /// Who has come and gone in each activity of a matrix, and the rows of whoever it is.
-struct Reckoned {
+struct Calculated {
     trend: coverage::Trend,
-    members: Vec<Handle<member::Model>>,
+    members: Vec<BatchRow<member::Model>>,
 }
 
 /// Who has come and gone in an activity between two days.
 #[derive(Description)]
 pub struct MatrixTrend {
-    row: Handle<activity::Model>,
+    row: BatchRow<activity::Model>,
     earlier: NaiveDate,
-    reckoned: Arc<Reckoned>,
+    calculated: Arc<Calculated>,
 }
 
 impl MatrixTrend {
@@ -170,7 +171,7 @@ impl MatrixTrend {
         let ids: HashSet<_> = of.get(&self.row.id).into_iter().flatten().collect();
         take_rows(ctx, ids.len())?;
         Ok(self
-            .reckoned
+            .calculated
             .members
             .iter()
             .filter(|member| ids.contains(&member.id))
@@ -194,30 +195,30 @@ impl MatrixTrend {
     /// How many take part now and did not then: `before.connected` + `joinedCount` − `leftCount`
     /// take part now.
     async fn joined_count(&self) -> i64 {
-        many(&self.reckoned.trend.joined, self.row.id)
+        many(&self.calculated.trend.joined, self.row.id)
     }
 
     /// How many took part then and do not now, members that left the network among them.
     async fn left_count(&self) -> i64 {
-        many(&self.reckoned.trend.left, self.row.id)
+        many(&self.calculated.trend.left, self.row.id)
     }
 
     /// The members that take part now and did not then, by name.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn joined(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        self.members(ctx, &self.reckoned.trend.joined)
+        self.members(ctx, &self.calculated.trend.joined)
     }
 
     /// The members that took part then and do not now, by name.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn left(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        self.members(ctx, &self.reckoned.trend.left)
+        self.members(ctx, &self.calculated.trend.left)
     }
 }
 
 /// A member of the matrix, with its agreements.
 #[derive(Description)]
-pub struct MatrixRow(Handle<member::Model>);
+pub struct MatrixRow(BatchRow<member::Model>);
 
 /// What the rows of a matrix were asked with.
 struct AskedWith {
@@ -236,21 +237,21 @@ impl MatrixRow {
     /// agreement in force on the day; null when there is none.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn cells(&self, ctx: &Context<'_>) -> Result<Vec<Option<Agreement>>> {
-        let Some(asked_with) = self.0.told::<AskedWith>() else { return Ok(Vec::new()) };
+        let Some(asked_with) = self.0.extra::<AskedWith>() else { return Ok(Vec::new()) };
         let columns = and(
-            and(asked::<Agreement>(ctx, DIRECT), agreement::Column::MemberId),
+            and(selected_columns::<Agreement>(ctx, DIRECT), agreement::Column::MemberId),
             agreement::Column::ActivityId,
         );
         let found = self
             .0
             .load(ctx, "", async {
-                let members: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
+                let members: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
                 let among = (members.as_slice(), asked_with.activities.as_slice());
                 let rows =
                     matrix::cells(database(ctx), viewer(ctx), among, asked_with.as_of, &columns)
                         .await?;
                 let mut cells = HashMap::new();
-                for row in Handle::each(rows) {
+                for row in BatchRow::each(rows) {
                     cells.entry((row.member_id, row.activity_id)).or_insert(row);
                 }
                 Ok(cells)
@@ -264,11 +265,11 @@ impl MatrixRow {
     }
 }
 
-impl Noun for MatrixRow {
+impl ConnectionNode for MatrixRow {
     type Row = member::Model;
     const NAME: &'static str = "MatrixRow";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -293,35 +294,35 @@ impl MatrixQuery {
     async fn activity_matrix(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The day; today when left out")] as_of: Option<Given<Date>>,
+        #[graphql(desc = "The day; today when left out")] as_of: Option<Parsed<Date>>,
         #[graphql(desc = "An earlier day to compare to; none when left out")] compared_to: Option<
-            Given<Date>,
+            Parsed<Date>,
         >,
         #[graphql(desc = "Slugs: only these activities; all when left out or empty")]
         activity: Option<Vec<String>>,
     ) -> Result<ActivityMatrix> {
-        let mut faults = Faults::default();
-        let as_of = take(as_of, "asOf", &mut faults)
+        let mut errors = ValidationErrors::default();
+        let as_of = take(as_of, "asOf", &mut errors)
             .map_or_else(|| database(ctx).clock.today(), |day| day.0);
-        let compared_to = take(compared_to, "comparedTo", &mut faults).map(|day| day.0);
-        matrix::check(compared_to, as_of, &mut faults);
+        let compared_to = take(compared_to, "comparedTo", &mut errors).map(|day| day.0);
+        matrix::check(compared_to, as_of, &mut errors);
         let slugs = activity.unwrap_or_default();
         let slugs: Vec<_> = slugs
             .iter()
             .enumerate()
-            .map(|(place, slug)| faults.text(&format!("activity.{place}"), slug, LINE))
+            .map(|(position, slug)| errors.text(&format!("activity.{position}"), slug, LINE))
             .collect();
-        faults.finish()?;
+        errors.finish()?;
         let columns = and(
-            asked::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]),
+            selected_columns::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]),
             activity::Column::Slug,
         );
         let found = matrix::columns(database(ctx), viewer(ctx), as_of, &slugs, &columns).await?;
         Ok(ActivityMatrix {
             as_of,
             compared_to,
-            activities: Handle::each(found.activities),
-            by_volunteers: Handle::each(found.by_volunteers),
+            activities: BatchRow::each(found.activities),
+            by_volunteers: BatchRow::each(found.by_volunteers),
         })
     }
 }

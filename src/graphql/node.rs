@@ -10,8 +10,8 @@ use super::{
     activities::Activity,
     agreements::Agreement,
     audit::{self, AuditEntry},
-    batch::{Handle, grouped},
-    connection::{Noun, every},
+    batch::{BatchRow, grouped},
+    connection::{ConnectionNode, every},
     contacts::{Contact, ContactArea},
     cost::list_size,
     database,
@@ -29,7 +29,7 @@ use super::{
 };
 use domain::{
     activities, agreements,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     invoices, members, organisations,
     revenue::bookings,
     templates,
@@ -87,7 +87,7 @@ pub(crate) async fn by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<
 
 /// The same for fields of a query, which changes nothing: an id that several fields or positions
 /// name is loaded once.
-async fn once_by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<NodeId, Node>> {
+async fn by_distinct_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<NodeId, Node>> {
     let load = |ids: Vec<NodeId>| async move { by_ids(ctx, &ids).await };
     match ctx.data_opt::<RequestCache>() {
         Some(cache) => cache.nodes(ids, load).await,
@@ -101,12 +101,12 @@ fn typed<T: From<Uuid>>(ids: &[Uuid]) -> Vec<T> {
 }
 
 /// Each row as its node, with its id.
-fn nodes<N: Noun>(
+fn nodes<N: ConnectionNode>(
     rows: Vec<N::Row>,
     id: fn(&N::Row) -> Uuid,
     node: fn(N) -> Node,
 ) -> Vec<(Uuid, Node)> {
-    Handle::each(rows).into_iter().map(|row| (id(&row), node(N::of(row)))).collect()
+    BatchRow::each(rows).into_iter().map(|row| (id(&row), node(N::of(row)))).collect()
 }
 
 async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uuid, Node)>> {
@@ -121,7 +121,7 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
             let areas = members::areas_by_ids(db, &typed::<ContactAreaId>(ids)).await?;
             areas
                 .into_values()
-                .map(|row| (row.id.0, Node::ContactArea(ContactArea(Handle::single(row)))))
+                .map(|row| (row.id.0, Node::ContactArea(ContactArea(BatchRow::single(row)))))
                 .collect()
         }
         "contact" => nodes(
@@ -191,7 +191,7 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
             Node::Grant,
         ),
         "tax_decision" => {
-            let rows = Handle::each(activities::tax_decisions::by_ids(db, &typed(ids)).await?);
+            let rows = BatchRow::each(activities::tax_decisions::by_ids(db, &typed(ids)).await?);
             rows.into_iter().map(|row| (row.id.0, Node::TaxDecision(TaxDecision(row)))).collect()
         }
         "bank_payment" => nodes(
@@ -214,7 +214,7 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
 pub struct NodeQuery;
 
 /// Ids that one request may ask for.
-const MOST: usize = 100;
+const MAX_IDS: usize = 100;
 
 #[Object]
 impl NodeQuery {
@@ -225,7 +225,7 @@ impl NodeQuery {
         #[graphql(desc = "An `id` that the register gave you")] id: ID,
     ) -> Option<Result<Node>> {
         match id.parse::<NodeId>() {
-            Ok(id) => once_by_ids(ctx, std::slice::from_ref(&id))
+            Ok(id) => by_distinct_ids(ctx, std::slice::from_ref(&id))
                 .await
                 .map(|mut found| found.remove(&id))
                 .transpose(),
@@ -241,14 +241,16 @@ impl NodeQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Ids that the register gave you")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
-        let mut faults = Faults::default();
-        faults.expect(ids.len() <= MOST, "ids", &format!("must be at most {MOST}"));
-        let read = |(place, id): (usize, &ID)| {
-            id.parse::<NodeId>().map_err(|reason| faults.add(format!("ids.{place}"), reason)).ok()
+        let mut errors = ValidationErrors::default();
+        errors.expect(ids.len() <= MAX_IDS, "ids", &format!("must be at most {MOST}"));
+        let read = |(position, id): (usize, &ID)| {
+            id.parse::<NodeId>()
+                .map_err(|reason| errors.add(format!("ids.{position}"), reason))
+                .ok()
         };
         let ids: Vec<NodeId> = ids.iter().enumerate().filter_map(read).collect();
-        faults.finish()?;
-        let found = once_by_ids(ctx, &ids).await?;
+        errors.finish()?;
+        let found = by_distinct_ids(ctx, &ids).await?;
         Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
     }
 }

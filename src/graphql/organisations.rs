@@ -5,23 +5,23 @@ use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Objec
 
 use super::{
     agreements::{Agreement, agreements_of},
-    batch::Handle,
-    connection::{self, Column, Connection, Noun, every},
+    batch::BatchRow,
+    connection::{self, Column, Connection, ConnectionNode, every},
     database,
     members::{BillingDetails, mutations::BillingDetailsInput},
     mutation::mutation,
-    scalars::{Given, OrgNumber, node_id, row_id, take},
+    scalars::{OrgNumber, Parsed, node_id, row_id, take},
     viewer,
 };
 use domain::{
     agreements::Of,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     organisations,
 };
 
 /// A counterparty that is no member: an authority, a company, a university, a consultant.
 #[derive(Clone, Description)]
-pub struct Organisation(pub Handle<organisation::Model>);
+pub struct Organisation(pub BatchRow<organisation::Model>);
 
 #[Object(use_type_description)]
 impl Organisation {
@@ -70,11 +70,11 @@ impl Organisation {
     }
 }
 
-impl Noun for Organisation {
+impl ConnectionNode for Organisation {
     type Row = organisation::Model;
     const NAME: &'static str = "Organisation";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -106,7 +106,7 @@ impl Noun for Organisation {
 pub async fn node(ctx: &Context<'_>, id: OrganisationId) -> Result<Option<Organisation>> {
     let found =
         organisations::by_ids(database(ctx), viewer(ctx), &[id], &every::<Organisation>()).await?;
-    Ok(found.into_iter().next().map(|row| Organisation(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| Organisation(BatchRow::single(row))))
 }
 
 async fn changed(ctx: &Context<'_>, id: OrganisationId) -> Result<Organisation> {
@@ -119,7 +119,7 @@ pub struct OrganisationAddInput {
     /// Its name.
     name: String,
     /// Null when not known.
-    org_number: Option<Given<OrgNumber>>,
+    org_number: Option<Parsed<OrgNumber>>,
     /// Where its invoices go.
     billing: Option<BillingDetailsInput>,
 }
@@ -132,7 +132,7 @@ pub struct OrganisationUpdateInput {
     /// A new name.
     name: Option<String>,
     /// Null: no longer known.
-    org_number: MaybeUndefined<Given<OrgNumber>>,
+    org_number: MaybeUndefined<Parsed<OrgNumber>>,
     /// All of its billing details.
     billing: Option<BillingDetailsInput>,
 }
@@ -149,8 +149,8 @@ impl OrganisationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: OrganisationAddInput,
     ) -> Result<Organisation> {
-        let mut faults = Faults::default();
-        let number = take(input.org_number, "input.orgNumber", &mut faults).map(|number| number.0);
+        let mut errors = ValidationErrors::default();
+        let number = take(input.org_number, "input.orgNumber", &mut errors).map(|number| number.0);
         let billing = input.billing.map(Into::into).unwrap_or_default();
         let mutation = mutation(ctx);
         mutation
@@ -161,7 +161,7 @@ impl OrganisationMutation {
                     &input.name,
                     number,
                     &billing,
-                    faults,
+                    errors,
                 ),
                 |id| changed(ctx, id),
             )
@@ -174,9 +174,9 @@ impl OrganisationMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: OrganisationUpdateInput,
     ) -> Result<Organisation> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.organisation, "organisation", "input.organisation", &mut faults);
-        let number = super::scalars::change(input.org_number, "input.orgNumber", &mut faults)
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.organisation, "organisation", "input.organisation", &mut errors);
+        let number = super::scalars::change(input.org_number, "input.orgNumber", &mut errors)
             .map(|number| number.map(|number| number.0));
         let billing = input.billing.map(Into::into);
         let mutation = mutation(ctx);
@@ -189,7 +189,7 @@ impl OrganisationMutation {
                     input.name.as_deref(),
                     number,
                     billing.as_ref(),
-                    faults,
+                    errors,
                 ),
                 |()| changed(ctx, id),
             )

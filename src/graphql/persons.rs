@@ -6,7 +6,7 @@ use super::{
     agreements::SignatureParty, cost::list_size, mutation::mutation, scalars::row_id, viewer,
 };
 use domain::{
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     persons::{self, Erased, Named},
 };
 
@@ -95,9 +95,9 @@ impl PersonMutation {
 }
 
 async fn erase(ctx: &Context<'_>, input: PersonEraseInput) -> Result<PersonErasePayload> {
-    let mut faults = Faults::default();
-    let named = named(input, &mut faults);
-    faults.finish()?;
+    let mut errors = ValidationErrors::default();
+    let named = named(input, &mut errors);
+    errors.finish()?;
     let mutation = mutation(ctx);
     let payload = async |erased: Erased| {
         let revisions = erased.revisions.iter().map(ToString::to_string).collect();
@@ -106,41 +106,41 @@ async fn erase(ctx: &Context<'_>, input: PersonEraseInput) -> Result<PersonErase
     mutation.perform(persons::erase(mutation.db(), viewer(ctx), &named), payload).await
 }
 
-fn named(input: PersonEraseInput, faults: &mut Faults) -> Named {
+fn named(input: PersonEraseInput, errors: &mut ValidationErrors) -> Named {
     match input {
         PersonEraseInput::SignatoryOf(SignatoryInput { agreement_id, party }) => Named::Signatory(
-            row_id(&agreement_id, "agreement", "input.signatoryOf.agreementId", faults),
+            row_id(&agreement_id, "agreement", "input.signatoryOf.agreementId", errors),
             party.into(),
         ),
         PersonEraseInput::BankPaymentId(id) => {
-            Named::Payer(row_id(&id, "bank_payment", "input.bankPaymentId", faults))
+            Named::Payer(row_id(&id, "bank_payment", "input.bankPaymentId", errors))
         }
         PersonEraseInput::BillingOfMemberId(id) => {
-            Named::MemberBuyer(row_id(&id, "member", "input.billingOfMemberId", faults))
+            Named::MemberBuyer(row_id(&id, "member", "input.billingOfMemberId", errors))
         }
         PersonEraseInput::BillingOfOrganisationId(id) => Named::OrganisationBuyer(row_id(
             &id,
             "organisation",
             "input.billingOfOrganisationId",
-            faults,
+            errors,
         )),
         PersonEraseInput::ReferencesOfInvoiceId(id) => {
-            Named::InvoiceReferences(row_id(&id, "invoice", "input.referencesOfInvoiceId", faults))
+            Named::InvoiceReferences(row_id(&id, "invoice", "input.referencesOfInvoiceId", errors))
         }
         PersonEraseInput::DecisionOfAgreementId(id) => Named::AgreementDecision(row_id(
             &id,
             "agreement",
             "input.decisionOfAgreementId",
-            faults,
+            errors,
         )),
         PersonEraseInput::DecisionOfActivityId(id) => {
-            Named::ActivityDecision(row_id(&id, "activity", "input.decisionOfActivityId", faults))
+            Named::ActivityDecision(row_id(&id, "activity", "input.decisionOfActivityId", errors))
         }
         PersonEraseInput::DecisionOfFeeScheduleId(id) => {
-            Named::FeeDecision(row_id(&id, "fee_schedule", "input.decisionOfFeeScheduleId", faults))
+            Named::FeeDecision(row_id(&id, "fee_schedule", "input.decisionOfFeeScheduleId", errors))
         }
         PersonEraseInput::Subject(subject) => {
-            Named::Subject(faults.text("input.subject", &subject, LINE))
+            Named::Subject(errors.text("input.subject", &subject, LINE))
         }
     }
 }

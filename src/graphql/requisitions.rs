@@ -5,17 +5,17 @@ use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject}
 
 use super::{
     agreements::{Agreement, agreement_of},
-    batch::Handle,
-    connection::{Column, Noun, every},
+    batch::BatchRow,
+    connection::{Column, ConnectionNode, every},
     database,
     mutation::mutation,
     network,
     request::LongText,
-    scalars::{Date, Given, Money, node_id, row_id, take},
+    scalars::{Date, Money, Parsed, node_id, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     invoices::requisitions::{self, NewRequisition},
 };
 
@@ -23,7 +23,7 @@ use domain::{
 /// agreement by which money comes in. Its content never changes. What is paid is recorded with
 /// `grantRecord`.
 #[derive(Clone, Description)]
-pub struct Requisition(pub Handle<requisition::Model>);
+pub struct Requisition(pub BatchRow<requisition::Model>);
 
 #[Object(use_type_description)]
 impl Requisition {
@@ -93,11 +93,11 @@ impl Requisition {
     }
 }
 
-impl Noun for Requisition {
+impl ConnectionNode for Requisition {
     type Row = requisition::Model;
     const NAME: &'static str = "Requisition";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -130,18 +130,18 @@ pub struct RequisitionIssueInput {
     /// The signed cooperation agreement by which the money comes in.
     agreement_id: ID,
     /// The amount to ask for, above 0.00.
-    amount: Given<Money>,
+    amount: Parsed<Money>,
     /// First day of the period that the grant is for.
-    period_from: Given<Date>,
+    period_from: Parsed<Date>,
     /// Last day of the period that the grant is for.
-    period_to: Given<Date>,
+    period_to: Parsed<Date>,
     /// What the grant is for, as the funder reads it.
     description: String,
     /// The funder's own reference, as a case number (diarienummer).
     reference: Option<String>,
     /// Day of issue: not after today, nor before the latest requisition, nor before the agreement
     /// was signed; today when left out.
-    issued_on: Option<Given<Date>>,
+    issued_on: Option<Parsed<Date>>,
 }
 
 /// The result of `requisitionIssue`.
@@ -206,7 +206,7 @@ async fn withdraw(
     ctx: &Context<'_>,
     input: RequisitionWithdrawInput,
 ) -> Result<RequisitionWithdrawPayload> {
-    let mut errors = Faults::default();
+    let mut errors = ValidationErrors::default();
     let id = row_id(&input.requisition_id, "requisition", "input.requisitionId", &mut errors);
     let mutation = mutation(ctx);
     let withdrawn = requisitions::withdraw(mutation.db(), viewer(ctx), id, &input.reason, errors);
@@ -217,7 +217,7 @@ async fn withdraw(
 }
 
 async fn issue(ctx: &Context<'_>, input: RequisitionIssueInput) -> Result<RequisitionIssuePayload> {
-    let mut errors = Faults::default();
+    let mut errors = ValidationErrors::default();
     let new = NewRequisition {
         agreement: row_id(&input.agreement_id, "agreement", "input.agreementId", &mut errors),
         amount: input.amount.take("input.amount", &mut errors).0,
@@ -245,5 +245,5 @@ async fn changed(ctx: &Context<'_>, id: RequisitionId) -> Result<Requisition> {
         .await?
         .pop();
     let row = found.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
-    Ok(Requisition(Handle::single(row)))
+    Ok(Requisition(BatchRow::single(row)))
 }

@@ -3,16 +3,16 @@
 use async_graphql::{Context, Enum, Object, SimpleObject};
 
 use super::{
-    batch::Handle,
+    batch::BatchRow,
     connection::every,
     contacts::Contact,
     cost::{cost, list_size, unversioned},
     database, network,
-    scalars::{Date, Given, take},
+    scalars::{Date, Parsed, take},
     viewer,
 };
 use domain::{
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     members::contacts,
     retention,
 };
@@ -90,16 +90,16 @@ impl RetentionQuery {
     async fn retention(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out")] on: Option<Given<Date>>,
+        #[graphql(desc = "As of this day; today when left out")] on: Option<Parsed<Date>>,
     ) -> Option<Result<RetentionReport>> {
         Some(report(ctx, on).await)
     }
 }
 
-async fn report(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<RetentionReport> {
-    let mut faults = Faults::default();
-    let on = take(on, "on", &mut faults).map(|on| on.0);
-    faults.finish()?;
+async fn report(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<RetentionReport> {
+    let mut errors = ValidationErrors::default();
+    let on = take(on, "on", &mut errors).map(|on| on.0);
+    errors.finish()?;
     let db = database(ctx);
     let report = retention::report(
         db,
@@ -114,9 +114,9 @@ async fn report(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<RetentionR
     } else {
         Vec::new()
     };
-    let mut due = Handle::each(due);
+    let mut due = BatchRow::each(due);
     due.sort_by_key(|row| (row.valid_to, row.id));
-    let told = |held: retention::Holding| RetentionHolding {
+    let extra = |held: retention::Holding| RetentionHolding {
         kind: held.kind.into(),
         count: held.count,
         oldest: held.oldest.map(Date),
@@ -126,7 +126,7 @@ async fn report(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<RetentionR
     };
     Ok(RetentionReport {
         on: Date(report.on),
-        holdings: report.holdings.into_iter().map(told).collect(),
+        holdings: report.holdings.into_iter().map(extra).collect(),
         contacts: due.into_iter().map(Contact).collect(),
     })
 }

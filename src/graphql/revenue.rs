@@ -13,16 +13,16 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleO
 
 use super::{
     activities::{Activity, activity_of, by_ids, ids},
-    batch::{Handle, distinct, take_rows},
+    batch::{BatchRow, distinct, take_rows},
     cost::{cost, list_size},
     database,
     fees::FeeBasis,
     members::{Member, member_of},
-    scalars::{Date, Given, Money, Sum, node_id, row_id},
+    scalars::{Date, Money, Parsed, Sum, node_id, row_id},
     viewer,
 };
 use domain::{
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     members,
     revenue::{
         self, Ask, Committed, Forecast, Period, Report,
@@ -64,9 +64,9 @@ pub enum RevenueGroup {
 #[derive(InputObject)]
 pub struct RevenueInput {
     /// First day.
-    from: Given<Date>,
+    from: Parsed<Date>,
     /// Last day; less than 100 years after `from`.
-    to: Given<Date>,
+    to: Parsed<Date>,
     /// What counts, and on which day.
     #[graphql(default_with = "RevenueBasis::Invoiced")]
     basis: RevenueBasis,
@@ -85,11 +85,11 @@ pub struct RevenueInput {
 }
 
 impl RevenueInput {
-    fn check(self, counts: (bool, bool), faults: &mut Faults) -> Ask {
-        let from = self.from.take("input.from", faults).0;
-        let to = self.to.take("input.to", faults).0;
+    fn check(self, counts: (bool, bool), errors: &mut ValidationErrors) -> Ask {
+        let from = self.from.take("input.from", errors).0;
+        let to = self.to.take("input.to", errors).0;
         // Days that can't be read can't be out of order either.
-        let to = if faults.is_empty() { to } else { from };
+        let to = if errors.is_empty() { to } else { from };
         let has = |group| self.group_by.contains(&group);
         let periods = [
             (RevenueGroup::Month, Period::Month),
@@ -102,11 +102,11 @@ impl RevenueInput {
             member: has(RevenueGroup::Member),
             period,
         };
-        let slug = |(place, slug): (usize, String), faults: &mut Faults| {
-            faults.text(&format!("input.activities.{place}"), &slug, LINE)
+        let slug = |(position, slug): (usize, String), errors: &mut ValidationErrors| {
+            errors.text(&format!("input.activities.{position}"), &slug, LINE)
         };
-        let id = |(place, id): (usize, ID), faults: &mut Faults| {
-            row_id(&id, "member", &format!("input.members.{place}"), faults)
+        let id = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
+            row_id(&id, "member", &format!("input.members.{position}"), errors)
         };
         Ask {
             from,
@@ -114,11 +114,11 @@ impl RevenueInput {
             basis: self.basis.into(),
             group_by,
             activities: self.activities.map(|slugs| {
-                slugs.into_iter().enumerate().map(|each| slug(each, faults)).collect()
+                slugs.into_iter().enumerate().map(|each| slug(each, errors)).collect()
             }),
             members: self
                 .members
-                .map(|ids| ids.into_iter().enumerate().map(|each| id(each, faults)).collect()),
+                .map(|ids| ids.into_iter().enumerate().map(|each| id(each, errors)).collect()),
             counts,
             committed: self.committed,
         }
@@ -170,8 +170,8 @@ impl RevenueReport {
             from: Date(range.from),
             to: Date(range.to),
             basis,
-            rows: Handle::each(report.rows).into_iter().map(RevenueRow).collect(),
-            total: total.map(|total| RevenueRow(Handle::single(total))),
+            rows: BatchRow::each(report.rows).into_iter().map(RevenueRow).collect(),
+            total: total.map(|total| RevenueRow(BatchRow::single(total))),
             csv_url: format!("/files/revenue.csv?{parameters}"),
             xlsx_url: format!("/files/revenue.xlsx?{parameters}"),
             assumptions,
@@ -217,7 +217,7 @@ fn parameters(ask: &Ask) -> String {
 
 /// What came in for an activity, a member and a period, what it cost and what is left.
 #[derive(Description)]
-pub struct RevenueRow(Handle<revenue::Row>);
+pub struct RevenueRow(BatchRow<revenue::Row>);
 
 #[Object(use_type_description)]
 impl RevenueRow {
@@ -374,7 +374,7 @@ impl BreakEvens {
     /// is made of it.
     pub async fn of(
         ctx: &Context<'_>,
-        activity: &Handle<activity::Model>,
+        activity: &BatchRow<activity::Model>,
         year: i32,
     ) -> Result<Arc<Self>> {
         let fetch = async {
@@ -572,9 +572,9 @@ impl RevenueQuery {
             look_ahead.field("rows").field("invoices").exists(),
             look_ahead.field("total").field("invoices").exists(),
         );
-        let (mut faults, basis) = (Faults::default(), input.basis);
-        let ask = input.check(counts, &mut faults);
-        let report = revenue::report(database(ctx), viewer(ctx), &ask, faults).await?;
+        let (mut errors, basis) = (ValidationErrors::default(), input.basis);
+        let ask = input.check(counts, &mut errors);
+        let report = revenue::report(database(ctx), viewer(ctx), &ask, errors).await?;
         take_rows(ctx, report.rows.len())?;
         Ok(RevenueReport::new(
             Range { from: ask.from, to: ask.to },

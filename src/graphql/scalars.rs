@@ -9,7 +9,7 @@ use async_graphql::{
 use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
 use entity::{money, number, total::Total};
 
-use domain::error::Faults;
+use domain::error::ValidationErrors;
 
 /// Reads a scalar that is written as a string.
 fn text<T>(value: &Value, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
@@ -29,8 +29,8 @@ impl FromStr for Date {
 
     fn from_str(text: &str) -> Result<Self, String> {
         let shaped = text.len() == 10
-            && text.bytes().enumerate().all(|(place, byte)| {
-                if matches!(place, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
+            && text.bytes().enumerate().all(|(position, byte)| {
+                if matches!(position, 4 | 7) { byte == b'-' } else { byte.is_ascii_digit() }
             });
         let day = shaped
             .then(|| text.parse::<NaiveDate>().ok())
@@ -177,16 +177,16 @@ impl Json {
 }
 
 /// A value as somebody gave it: good, or bad with the reason. It parses always, so that one error
-/// can name every bad field of an input; [`Given::take`] hands the reason to the collector.
+/// can name every bad field of an input; [`Parsed::take`] hands the reason to the collector.
 #[derive(Clone, Debug)]
-pub enum Given<T> {
+pub enum Parsed<T> {
     /// Fit for use.
     Good(T),
     /// What is wrong with it.
     Bad(String),
 }
 
-impl<T: InputType> InputType for Given<T> {
+impl<T: InputType> InputType for Parsed<T> {
     type RawValueType = Self;
 
     fn type_name() -> Cow<'static, str> {
@@ -218,9 +218,9 @@ impl<T: InputType> InputType for Given<T> {
     }
 }
 
-impl<T: Default> Given<T> {
+impl<T: Default> Parsed<T> {
     /// The value, or its fault noted under `path` and a default that nobody will use.
-    pub fn take(self, path: &str, faults: &mut Faults) -> T {
+    pub fn take(self, path: &str, errors: &mut ValidationErrors) -> T {
         match self {
             Self::Good(value) => value,
             Self::Bad(reason) => {
@@ -229,7 +229,7 @@ impl<T: Default> Given<T> {
                     .split_once("\": ")
                     .map_or(reason.as_str(), |(_, words)| words)
                     .to_owned();
-                faults.add(path, words);
+                errors.add(path, words);
                 T::default()
             }
         }
@@ -237,8 +237,12 @@ impl<T: Default> Given<T> {
 }
 
 /// Takes an optional value.
-pub fn take<T: Default>(given: Option<Given<T>>, path: &str, faults: &mut Faults) -> Option<T> {
-    given.map(|given| given.take(path, faults))
+pub fn take<T: Default>(
+    parsed: Option<Parsed<T>>,
+    path: &str,
+    errors: &mut ValidationErrors,
+) -> Option<T> {
+    parsed.map(|parsed| parsed.take(path, errors))
 }
 
 /// An id as clients see it: the noun and the UUID, `member_0193…`.
@@ -281,7 +285,7 @@ pub fn row_id<T: From<uuid::Uuid>>(
     id: &async_graphql::ID,
     noun: &str,
     path: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> T {
     let read = id.parse::<NodeId>().and_then(|read| {
         if read.noun == noun {
@@ -290,27 +294,27 @@ pub fn row_id<T: From<uuid::Uuid>>(
             Err(format!("is the id of a {}, not of a {noun}", read.noun))
         }
     });
-    T::from(faults.take(path, read))
+    T::from(errors.take(path, read))
 }
 
 /// A change of a field: null when it is left out, `Some(None)` when it is to be cleared.
 pub fn change<T: Default>(
-    given: async_graphql::MaybeUndefined<Given<T>>,
+    parsed: async_graphql::MaybeUndefined<Parsed<T>>,
     path: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Option<Option<T>> {
     use async_graphql::MaybeUndefined::{Null, Undefined, Value};
-    match given {
+    match parsed {
         Undefined => None,
         Null => Some(None),
-        Value(given) => Some(Some(given.take(path, faults))),
+        Value(parsed) => Some(Some(parsed.take(path, errors))),
     }
 }
 
 /// A change of a field that needs no check of its own.
-pub fn plain_change<T>(given: async_graphql::MaybeUndefined<T>) -> Option<Option<T>> {
+pub fn plain_change<T>(parsed: async_graphql::MaybeUndefined<T>) -> Option<Option<T>> {
     use async_graphql::MaybeUndefined::{Null, Undefined, Value};
-    match given {
+    match parsed {
         Undefined => None,
         Null => Some(None),
         Value(value) => Some(Some(value)),

@@ -4,15 +4,15 @@ use ::entity::id::MemberId;
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
-    batch::{Handle, take_rows},
+    batch::{BatchRow, take_rows},
     cost::{cost, list_size},
     database,
     members::{AllocationBasis, Member, member_of},
-    scalars::{Given, Money, row_id, take},
+    scalars::{Money, Parsed, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     fees::{
         scenario::{self, Ask, Row, Scenario},
         schedules,
@@ -27,9 +27,9 @@ pub struct ServiceFeeScenarioInput {
     /// The rate, 0 to 1000 with at most three decimals.
     per_mille: f64,
     /// Nobody pays more than this (maxtak); leave out: no cap.
-    cap: Option<Given<Money>>,
+    cap: Option<Parsed<Money>>,
     /// Nobody pays less than this; leave out: no minimum.
-    minimum: Option<Given<Money>>,
+    minimum: Option<Parsed<Money>>,
     /// The allocation that the rate is of; leave out: that of the rule in force, else ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
     /// As if these members had left: they are in no row and no total but `withoutTotal`.
@@ -37,25 +37,25 @@ pub struct ServiceFeeScenarioInput {
 }
 
 impl ServiceFeeScenarioInput {
-    fn check(self, faults: &mut Faults) -> Ask {
-        let money = |given, path: &str, faults: &mut Faults| {
-            take(given, path, faults).map(|sum: Money| sum.0)
+    fn check(self, errors: &mut ValidationErrors) -> Ask {
+        let money = |parsed, path: &str, errors: &mut ValidationErrors| {
+            take(parsed, path, errors).map(|sum: Money| sum.0)
         };
-        let id = |(place, id): (usize, ID), faults: &mut Faults| {
-            row_id(&id, "member", &format!("input.without.{place}"), faults)
+        let id = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
+            row_id(&id, "member", &format!("input.without.{position}"), errors)
         };
         Ask {
             year: self.year,
-            per_mille: faults.take("input.perMille", schedules::rate(self.per_mille)),
-            cap: money(self.cap, "input.cap", faults),
-            minimum: money(self.minimum, "input.minimum", faults),
+            per_mille: errors.take("input.perMille", schedules::rate(self.per_mille)),
+            cap: money(self.cap, "input.cap", errors),
+            minimum: money(self.minimum, "input.minimum", errors),
             allocation_basis: self.allocation_basis.map(Into::into),
             without: self
                 .without
                 .unwrap_or_default()
                 .into_iter()
                 .enumerate()
-                .map(|each| id(each, faults))
+                .map(|each| id(each, errors))
                 .collect(),
         }
     }
@@ -66,8 +66,8 @@ impl ServiceFeeScenarioInput {
 #[derive(Description)]
 pub struct ServiceFeeScenario {
     found: Scenario,
-    rows: Vec<Handle<Row>>,
-    missing: Vec<Handle<MemberId>>,
+    rows: Vec<BatchRow<Row>>,
+    missing: Vec<BatchRow<MemberId>>,
 }
 
 #[Object(use_type_description)]
@@ -118,7 +118,7 @@ impl ServiceFeeScenario {
 
 /// What one member would pay.
 #[derive(Description)]
-pub struct ServiceFeeScenarioRow(Handle<Row>);
+pub struct ServiceFeeScenarioRow(BatchRow<Row>);
 
 #[Object(use_type_description)]
 impl ServiceFeeScenarioRow {
@@ -174,12 +174,12 @@ impl ScenarioQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "The other rules.")] input: ServiceFeeScenarioInput,
     ) -> Result<ServiceFeeScenario> {
-        let mut faults = Faults::default();
-        let ask = input.check(&mut faults);
-        let mut found = scenario::scenario(database(ctx), viewer(ctx), &ask, faults).await?;
+        let mut errors = ValidationErrors::default();
+        let ask = input.check(&mut errors);
+        let mut found = scenario::scenario(database(ctx), viewer(ctx), &ask, errors).await?;
         take_rows(ctx, found.rows.len() + found.missing.len())?;
-        let rows = Handle::each(std::mem::take(&mut found.rows));
-        let missing = Handle::each(std::mem::take(&mut found.missing));
+        let rows = BatchRow::each(std::mem::take(&mut found.rows));
+        let missing = BatchRow::each(std::mem::take(&mut found.missing));
         Ok(ServiceFeeScenario { found, rows, missing })
     }
 }

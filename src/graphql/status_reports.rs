@@ -7,8 +7,10 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 
 use super::{
     activities::{Activity, activity_of, ids},
-    batch::Handle,
-    connection::{self, CONNECTION, Column, Connection, Noun, Pages, asked, every},
+    batch::BatchRow,
+    connection::{
+        self, CONNECTION, Column, Connection, ConnectionNode, Pages, every, selected_columns,
+    },
     database,
     mutation::mutation,
     request::LongText,
@@ -17,7 +19,7 @@ use super::{
 };
 use domain::{
     activities::status_reports,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
 };
 
 /// How an activity is going, in one word.
@@ -34,7 +36,7 @@ pub enum Health {
 
 /// The fixed form for telling the board how an activity is going.
 #[derive(Clone, Description)]
-pub struct StatusReport(pub Handle<status_report::Model>);
+pub struct StatusReport(pub BatchRow<status_report::Model>);
 
 #[Object(use_type_description)]
 impl StatusReport {
@@ -95,21 +97,21 @@ impl StatusReport {
 /// A text of a report. Those of its batch are loaded together, whichever of them are asked for.
 async fn text(
     ctx: &Context<'_>,
-    row: &Handle<status_report::Model>,
+    row: &BatchRow<status_report::Model>,
     of: fn(&status_report_text::Model) -> Option<&String>,
 ) -> Result<Option<String>> {
-    let reports: Vec<_> = row.siblings().iter().map(|row| row.id).collect();
+    let reports: Vec<_> = row.batch_rows().iter().map(|row| row.id).collect();
     let texts = row
         .share("texts".to_owned(), status_reports::texts_of(database(ctx).read(), &reports))
         .await?;
     Ok(texts.get(&row.id).and_then(of).cloned())
 }
 
-impl Noun for StatusReport {
+impl ConnectionNode for StatusReport {
     type Row = status_report::Model;
     const NAME: &'static str = "StatusReport";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -133,12 +135,12 @@ impl Noun for StatusReport {
 /// The same page of the reports on each row of a batch of activities.
 pub(super) async fn reports_of(
     ctx: &Context<'_>,
-    row: &Handle<activity::Model>,
+    row: &BatchRow<activity::Model>,
     args: domain::page::Args,
 ) -> Result<Connection<StatusReport>> {
     let pages = row
         .load(ctx, "pages", async {
-            let columns = asked::<StatusReport>(ctx, CONNECTION);
+            let columns = selected_columns::<StatusReport>(ctx, CONNECTION);
             Ok(Pages::new(
                 status_reports::of_each(database(ctx), viewer(ctx), &ids(row), &args, &columns)
                     .await?,
@@ -166,7 +168,7 @@ pub(super) async fn reports_of(
 pub async fn node(ctx: &Context<'_>, id: StatusReportId) -> Result<Option<StatusReport>> {
     let found =
         status_reports::by_ids(database(ctx), viewer(ctx), &[id], &every::<StatusReport>()).await?;
-    Ok(found.into_iter().next().map(|row| StatusReport(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| StatusReport(BatchRow::single(row))))
 }
 
 /// A report on an activity.
@@ -188,9 +190,9 @@ pub struct StatusReportFileInput {
 
 /// Files a report.
 pub(super) async fn file(ctx: &Context<'_>, input: StatusReportFileInput) -> Result<StatusReport> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let new = status_reports::NewReport {
-        activity: row_id(&input.activity, "activity", "input.activity", &mut faults),
+        activity: row_id(&input.activity, "activity", "input.activity", &mut errors),
         period: input.period,
         health: input.health.into(),
         summary: input.summary,
@@ -199,7 +201,7 @@ pub(super) async fn file(ctx: &Context<'_>, input: StatusReportFileInput) -> Res
     };
     let mutation = mutation(ctx);
     mutation
-        .perform(status_reports::file(mutation.db(), viewer(ctx), new, faults), |id| {
+        .perform(status_reports::file(mutation.db(), viewer(ctx), new, errors), |id| {
             changed(ctx, id)
         })
         .await

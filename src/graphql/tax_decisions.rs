@@ -5,17 +5,17 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleO
 
 use super::{
     activities::{Activity, activity_of},
-    batch::{Handle, listed},
+    batch::{BatchRow, listed},
     cost::list_size,
     database,
     fees::VatRate,
     mutation::mutation,
-    scalars::{Date, Given, node_id, row_id, take},
+    scalars::{Date, Parsed, node_id, row_id, take},
     viewer,
 };
 use domain::{
     activities::tax_decisions::{self, NewTaxDecision},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
 };
 
 /// A kind of fee.
@@ -34,7 +34,7 @@ pub enum FeeKind {
 /// treatment until there is one, unless the treatment is stated with the fee, the agreement or the
 /// line itself.
 #[derive(Clone, Description)]
-pub struct TaxDecision(pub Handle<tax_decision::Model>);
+pub struct TaxDecision(pub BatchRow<tax_decision::Model>);
 
 #[Object(use_type_description)]
 impl TaxDecision {
@@ -95,7 +95,7 @@ impl TaxDecisionQuery {
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn tax_decisions(&self, ctx: &Context<'_>) -> Result<Vec<TaxDecision>> {
         let found = tax_decisions::all(database(ctx).read()).await?;
-        listed(ctx, Some(&Handle::each(found)), TaxDecision)
+        listed(ctx, Some(&BatchRow::each(found)), TaxDecision)
     }
 }
 
@@ -107,7 +107,7 @@ pub struct TaxDecisionRecordInput {
     /// The activity; for SPECIAL_FEE alone.
     activity_id: Option<ID>,
     /// The first day of issue of invoices that it is for; the day of the decision when left out.
-    valid_from: Option<Given<Date>>,
+    valid_from: Option<Parsed<Date>>,
     /// The VAT treatment, not ZERO.
     vat_rate: VatRate,
     /// The reason of the exemption, as invoices say it: needed for EXEMPT, as `Utbildning,
@@ -117,7 +117,7 @@ pub struct TaxDecisionRecordInput {
     /// none applies.
     exemption_code: Option<String>,
     /// Day of the decision, not after today.
-    decided_on: Given<Date>,
+    decided_on: Parsed<Date>,
     /// Where the decision is written, as `Styrelsen 2026-11-20 § 7`.
     reference: String,
 }
@@ -153,24 +153,24 @@ async fn record(
     ctx: &Context<'_>,
     input: TaxDecisionRecordInput,
 ) -> Result<TaxDecisionRecordPayload> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let new = NewTaxDecision {
         fee: input.fee.into(),
         activity: input
             .activity_id
-            .map(|id| row_id(&id, "activity", "input.activityId", &mut faults)),
-        valid_from: take(input.valid_from, "input.validFrom", &mut faults).map(|day| day.0),
+            .map(|id| row_id(&id, "activity", "input.activityId", &mut errors)),
+        valid_from: take(input.valid_from, "input.validFrom", &mut errors).map(|day| day.0),
         vat_rate: input.vat_rate.into(),
         exemption_reason: input.exemption_reason,
         exemption_code: input.exemption_code,
-        decided_on: input.decided_on.take("input.decidedOn", &mut faults).0,
+        decided_on: input.decided_on.take("input.decidedOn", &mut errors).0,
         reference: input.reference,
     };
     let mutation = mutation(ctx);
     let payload = async |id: TaxDecisionId| {
         let found = tax_decisions::by_ids(database(ctx), &[id]).await?.pop();
         let row = found.ok_or_else(|| Error::NotFound("there is no such tax decision".into()))?;
-        Ok(TaxDecisionRecordPayload { tax_decision: TaxDecision(Handle::single(row)) })
+        Ok(TaxDecisionRecordPayload { tax_decision: TaxDecision(BatchRow::single(row)) })
     };
-    mutation.perform(tax_decisions::record(mutation.db(), viewer(ctx), new, faults), payload).await
+    mutation.perform(tax_decisions::record(mutation.db(), viewer(ctx), new, errors), payload).await
 }

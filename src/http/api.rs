@@ -20,14 +20,14 @@ use super::{
     execution::{
         Allowance, Caller, Execution, Ready, cut_off, execute, measure, refused, status_of,
     },
-    graphql_request::{Asked, Body},
+    graphql_request::{Body, GraphqlRequest},
     graphql_response::{self, Written},
     idempotency_key, lanes, query_cost,
 };
 use crate::graphql::{self, errors};
 use domain::{
     auth::viewer::Viewer,
-    error::{Error, Fault, Result},
+    error::{Error, FieldError, Result},
 };
 
 /// Why a request is not answered: the error, with HTTP's status. A fault of GraphQL's own is a 200,
@@ -53,7 +53,7 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
     let viewer = caller.admit(app).await?;
     let parameters = Query::<Vec<(String, String)>>::try_from_uri(&request.uri);
     let Query(parameters) = parameters.map_err(|_| Error::invalid("address", "can't be read"))?;
-    let ready = ready(app, Asked::of_address(parameters)?, &viewer.subject)?;
+    let ready = ready(app, GraphqlRequest::of_address(parameters)?, &viewer.subject)?;
     if ready.operation != OperationType::Query {
         return Err(Refused(
             StatusCode::METHOD_NOT_ALLOWED,
@@ -140,7 +140,7 @@ async fn several(
     app: &App,
     caller: &Caller,
     viewer: &Viewer,
-    batch: Vec<Asked>,
+    batch: Vec<GraphqlRequest>,
     allowance: Allowance,
 ) -> Result<Response, Refused> {
     let batch: Vec<Result<Ready, Refused>> =
@@ -183,16 +183,20 @@ async fn several(
 /// The error of a list whose documents exceed a limit together.
 fn of_all(error: Error) -> Error {
     match error {
-        Error::Limit { reason, fault, exceeded } => {
-            let message = format!("The documents of a list count as one. {}", fault.message);
-            Error::Limit { reason, fault: Fault { path: "body".to_owned(), message }, exceeded }
+        Error::Limit { reason, error, exceeded } => {
+            let message = format!("The documents of a list count as one. {}", error.message);
+            Error::Limit {
+                reason,
+                error: FieldError { path: "body".to_owned(), message },
+                exceeded,
+            }
         }
         other => other,
     }
 }
 
 /// The document that is asked for, measured.
-fn ready(app: &App, asked: Asked, subject: &str) -> Result<Ready, Refused> {
+fn ready(app: &App, asked: GraphqlRequest, subject: &str) -> Result<Ready, Refused> {
     let ready = prepare(app, asked, subject).map_err(|error| match error {
         Error::Throttled { .. } => error.into(),
         error => Refused(StatusCode::OK, error),
@@ -208,7 +212,7 @@ fn ready(app: &App, asked: Asked, subject: &str) -> Result<Ready, Refused> {
 
 /// The document that is asked for, over HTTP or on a socket, measured. One that can't be had or may
 /// not be executed is a fault of GraphQL's, not of HTTP's.
-pub(super) fn prepare(app: &App, asked: Asked, subject: &str) -> Result<Ready> {
+pub(super) fn prepare(app: &App, asked: GraphqlRequest, subject: &str) -> Result<Ready> {
     let (query, digest) = app.documents.find(&asked, subject)?;
     let reports_cost = asked.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
     let mut document = Document::new(query).variables(asked.variables);
@@ -304,8 +308,8 @@ impl Caller {
     /// executed, even when the client goes away.
     pub(super) fn data(&self, viewer: Viewer, document: Document) -> Document {
         let document = document.data(viewer);
-        match self.turn.get() {
-            Some(turn) => document.data(turn.clone()),
+        match self.permit.get() {
+            Some(permit) => document.data(permit.clone()),
             None => document,
         }
     }

@@ -20,7 +20,7 @@ use domain::{
         deadlines::{DEFAULT_DAYS, Window, query},
     },
     auth::viewer::Viewer,
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
 };
 
 /// The deadlines that the token's holder sees. The parameters are the command's options:
@@ -47,40 +47,40 @@ pub async fn expiring(
 
 async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>) -> Result<String> {
     app.db.find()?;
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let (mut within_days, mut from) = (DEFAULT_DAYS, None);
     let mut filter = Filter::default();
     for (name, value) in parameters {
         match name.as_str() {
             "within-days" => {
-                within_days = faults.take(&name, value.parse().map_err(|_| "is not a whole number"))
+                within_days = errors.take(&name, value.parse().map_err(|_| "is not a whole number"))
             }
             "from" => {
                 from = Some(
-                    faults
+                    errors
                         .take(&name, value.parse().map_err(|_| "is not a date; write 2026-11-21")),
                 )
             }
             "activity" => filter
                 .activities
-                .extend(value.split(',').map(|slug| faults.text(&name, slug, LINE))),
+                .extend(value.split(',').map(|slug| errors.text(&name, slug, LINE))),
             "include-acknowledged" => {
                 let given = match value.as_str() {
                     "" | "true" => Ok(true),
                     "false" => Ok(false),
                     _ => Err("is neither true nor false"),
                 };
-                filter.include_acknowledged = Some(faults.take(&name, given));
+                filter.include_acknowledged = Some(errors.take(&name, given));
             }
             // A slip of the pen would else give a calendar of other things than those meant.
-            _ => faults.add(
+            _ => errors.add(
                 name.chars().take(LINE).collect::<String>(),
                 "is none of within-days, from, activity, include-acknowledged",
             ),
         }
     }
-    let window = Window::check(&app.db, within_days, from, "within-days", &mut faults);
-    if faults.is_empty() {
+    let window = Window::check(&app.db, within_days, from, "within-days", &mut errors);
+    if errors.is_empty() {
         let known =
             activities::by_slugs(&app.db, viewer, &filter.activities, &[activity::Column::Slug])
                 .await?;
@@ -89,10 +89,10 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
             .iter()
             .filter(|slug| known.iter().all(|activity| activity.slug != **slug))
         {
-            faults.add("activity", format!("{slug} is no activity's slug"));
+            errors.add("activity", format!("{slug} is no activity's slug"));
         }
     }
-    faults.finish()?;
+    errors.finish()?;
     let found = query::all(&app.db, viewer, window, &filter).await?;
     query::calendar(&app.db, viewer, &found).await
 }

@@ -13,19 +13,19 @@ pub const TOO_MANY: &str = "TOO_MANY_REQUESTS";
 
 /// Number of those that run, by subject.
 #[derive(Debug)]
-pub struct Turns {
+pub struct ConcurrencyLimit {
     most: usize,
     running: Mutex<HashMap<String, usize>>,
 }
 
 /// The right to run of one request, socket or subscription; it ends when it is dropped.
 #[derive(Debug)]
-pub struct Turn {
-    turns: Arc<Turns>,
+pub struct Permit {
+    permits: Arc<ConcurrencyLimit>,
     subject: String,
 }
 
-impl Turns {
+impl ConcurrencyLimit {
     /// Turns of which a subject may have so many.
     #[must_use]
     pub fn new(most: usize) -> Self {
@@ -34,7 +34,7 @@ impl Turns {
 
     /// Takes a turn for a request of the subject. Fails with CONFLICT, [`TOO_MANY`], when it has as
     /// many as it may.
-    pub fn take(self: &Arc<Self>, subject: &str) -> Result<Turn> {
+    pub fn take(self: &Arc<Self>, subject: &str) -> Result<Permit> {
         let too_many = || {
             format!(
                 "{} requests of yours are running, which is as many as may; try again when one of them is answered",
@@ -45,14 +45,14 @@ impl Turns {
     }
 
     /// Takes a turn for the subject; `None` if it has as many as it may.
-    pub fn try_take(self: &Arc<Self>, subject: &str) -> Option<Turn> {
+    pub fn try_take(self: &Arc<Self>, subject: &str) -> Option<Permit> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let own = running.entry(subject.to_owned()).or_default();
         if *own >= self.most {
             return None;
         }
         *own += 1;
-        Some(Turn { turns: Arc::clone(self), subject: subject.to_owned() })
+        Some(Permit { permits: Arc::clone(self), subject: subject.to_owned() })
     }
 
     /// Returns how many a subject may have.
@@ -62,9 +62,9 @@ impl Turns {
     }
 }
 
-impl Drop for Turn {
+impl Drop for Permit {
     fn drop(&mut self) {
-        let mut running = self.turns.running.lock().unwrap_or_else(PoisonError::into_inner);
+        let mut running = self.permits.running.lock().unwrap_or_else(PoisonError::into_inner);
         if let Some(own) = running.get_mut(&self.subject) {
             *own -= 1;
             if *own == 0 {
@@ -80,17 +80,17 @@ mod tests {
 
     #[test]
     fn a_subject_has_its_own_turns_and_gets_them_back() {
-        let turns = Arc::new(Turns::new(2));
-        let own = (turns.take("a"), turns.take("a"));
+        let permits = Arc::new(ConcurrencyLimit::new(2));
+        let own = (permits.take("a"), permits.take("a"));
         assert!(own.0.is_ok() && own.1.is_ok());
-        assert!(matches!(turns.take("a"), Err(Error::Conflict { reason: TOO_MANY, .. })));
-        assert!(turns.try_take("a").is_none());
-        let other = turns.take("b");
+        assert!(matches!(permits.take("a"), Err(Error::Conflict { reason: TOO_MANY, .. })));
+        assert!(permits.try_take("a").is_none());
+        let other = permits.take("b");
         assert!(other.is_ok());
         drop(own);
-        let again = turns.take("a");
+        let again = permits.take("a");
         assert!(again.is_ok());
         drop((again, other));
-        assert!(turns.running.lock().is_ok_and(|running| running.is_empty()));
+        assert!(permits.running.lock().is_ok_and(|running| running.is_empty()));
     }
 }

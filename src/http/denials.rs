@@ -24,7 +24,7 @@ pub struct Denied {
 const CODES: [&str; 2] = ["UNAUTHENTICATED", "FORBIDDEN"];
 /// The most denials of one answer that are logged, so that no client fills the log with one
 /// request.
-const MOST: usize = 5;
+const MAX_LOGGED: usize = 5;
 
 /// A denial of one field or of the whole request.
 #[derive(Clone, Debug)]
@@ -69,7 +69,7 @@ impl Denials {
         let subject = self.subject.as_deref().unwrap_or("unknown");
         for (index, Denial { code, operation, reason }) in self.denials.iter().enumerate() {
             app.metrics.denied.get_or_create(&Denied { code, route: route.to_owned() }).inc();
-            if index < MOST {
+            if index < MAX_LOGGED {
                 let operation = if operation.is_empty() {
                     format!("{method} {route}")
                 } else {
@@ -78,11 +78,11 @@ impl Denials {
                 tracing::warn!(code, subject, address, operation, reason, "access denied");
             }
         }
-        if self.denials.len() > MOST {
+        if self.denials.len() > MAX_LOGGED {
             tracing::warn!(
                 subject,
                 address,
-                more = self.denials.len() - MOST,
+                more = self.denials.len() - MAX_LOGGED,
                 "access denied to more fields of the same request"
             );
         }

@@ -22,7 +22,7 @@ use tower_http::request_id::RequestId;
 
 use super::{
     App,
-    concurrency_limit::{TOO_MANY, Turn},
+    concurrency_limit::{Permit, TOO_MANY},
     content_negotiation::Media,
     graphql_response::Written,
     lanes::DEAR,
@@ -39,7 +39,7 @@ use crate::graphql::{
 use domain::{
     auth::viewer::Viewer,
     database::BUSY,
-    error::{Error, Fault, Faults, Result},
+    error::{Error, FieldError, Result, ValidationErrors},
     idempotency::Mutations,
 };
 
@@ -58,7 +58,7 @@ pub(super) struct Caller {
     /// The media type of the answer; null when the sender takes none that there is.
     pub(super) media: Option<Media>,
     /// What it runs on, as long as it is answered.
-    pub(super) turn: OnceLock<Arc<Turn>>,
+    pub(super) permit: OnceLock<Arc<Permit>>,
     /// The subject of its token, as soon as that is verified, also when it no longer holds.
     subject: OnceLock<String>,
 }
@@ -75,7 +75,7 @@ impl Caller {
             request_id: request_id.to_owned(),
             token: bearer(request.headers()),
             media,
-            turn: OnceLock::new(),
+            permit: OnceLock::new(),
             subject: OnceLock::new(),
         }
     }
@@ -97,8 +97,8 @@ impl Caller {
     /// UNAUTHENTICATED without a good token, CONFLICT when as many requests of theirs run as may.
     pub(super) async fn admit(&self, app: &App) -> Result<Viewer> {
         let viewer = self.viewer(app).await?;
-        let turn = app.turns.take(&viewer.subject)?;
-        self.turn.get_or_init(|| Arc::new(turn));
+        let permit = app.permits.take(&viewer.subject)?;
+        self.permit.get_or_init(|| Arc::new(permit));
         Ok(viewer)
     }
 
@@ -211,21 +211,21 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
             .map_err(refused)?;
     // The library would find it out only as it executes, which is too late for an error of the
     // request.
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
         let (name, type_name) = (&definition.name.node, &definition.var_type.node);
         let path = format!("variables.{name}");
         match document.variables.get(name) {
             Some(Value::Null) if !type_name.nullable => {
-                faults.add(path, format!("must not be null, being of the type {type_name}"))
+                errors.add(path, format!("must not be null, being of the type {type_name}"))
             }
             None if !type_name.nullable && definition.default_value.is_none() => {
-                faults.add(path, format!("is missing; it must be of the type {type_name}"))
+                errors.add(path, format!("is missing; it must be of the type {type_name}"))
             }
             _ => {}
         }
     }
-    faults.finish()?;
+    errors.finish()?;
     document.set_parsed_query(measured.document);
     Ok(Ready {
         document,
@@ -240,7 +240,7 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
     match exceeded {
         Exceeded::Limits(excesses) => Error::Limit {
             reason: excesses.first().map_or("LIMIT", |excess| excess.limit),
-            fault: Fault {
+            error: FieldError {
                 path: "query".to_owned(),
                 message: format!("{message} Ask for less, or in several requests."),
             },

@@ -27,7 +27,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpListener,
-    runtime::{Builder, Handle},
+    runtime::{BatchRow, Builder},
     sync::{oneshot, watch},
 };
 use tower::ServiceExt as _;
@@ -49,7 +49,7 @@ const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
 /// The time in which a client on a connection beyond the limit sends its request.
 const EXTRA_TIME: Duration = Duration::from_secs(1);
 /// How often it is looked, while the server stops, whether a connection is idle.
-const LOOK: Duration = Duration::from_millis(50);
+const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
 /// The thread, which ends when this is dropped.
 pub(super) struct Front {
@@ -72,10 +72,10 @@ impl Front {
             settings.limits.request_time.max(settings.sockets.send_time + websocket::GOODBYE);
         let (most, metrics) = (settings.limits.connections, Arc::clone(&app.metrics));
         let connecting = Connecting {
-            main: Handle::current(),
+            main: BatchRow::current(),
             stopping: app.stopping.clone(),
             header_time: settings.limits.request_time,
-            full: layered(Router::new().fallback(no_room), app.clone(), settings),
+            full: layered(Router::new().fallback(reject_overload), app.clone(), settings),
             routes: router(app, settings),
         };
         let ((started, starts), (quit, quits)) = (oneshot::channel(), oneshot::channel());
@@ -113,7 +113,7 @@ impl Front {
 /// What each connection needs.
 #[derive(Clone)]
 struct Connecting {
-    main: Handle,
+    main: BatchRow,
     stopping: watch::Sender<bool>,
     header_time: Duration,
     routes: Router,
@@ -220,7 +220,7 @@ fn off_thread(response: Response) -> Response {
 }
 
 /// Refuses a request on a connection beyond the limit.
-async fn no_room(request: Request) -> Response {
+async fn reject_overload(request: Request) -> Response {
     let words =
         "as many connections are open as may be (SAMREGISTER_MAX_CONNECTIONS); retry in a second";
     let mut refused = Caller::of(&request).refuse(Error::throttled(
@@ -237,7 +237,7 @@ async fn no_room(request: Request) -> Response {
 async fn idle_after_grace(running: &Arc<()>) {
     tokio::time::sleep(STOP_GRACE).await;
     while Arc::strong_count(running) > 2 {
-        tokio::time::sleep(LOOK).await;
+        tokio::time::sleep(POLL_INTERVAL).await;
     }
 }
 

@@ -6,11 +6,11 @@ use async_graphql::Variables;
 use serde::Deserialize;
 use serde_json::{Map, Value, value::RawValue};
 
-use domain::error::{Error, Faults, Result};
+use domain::error::{Error, Result, ValidationErrors};
 
 /// What one document's request asks. Null and an empty text in an address are as if left out.
 #[derive(Debug, Default)]
-pub struct Asked {
+pub struct GraphqlRequest {
     /// The document.
     pub query: Option<String>,
     /// The id of a document that the server has.
@@ -27,9 +27,9 @@ pub struct Asked {
 #[derive(Debug)]
 pub enum Body {
     /// One document.
-    One(Asked),
+    One(GraphqlRequest),
     /// Several, to be answered in their order.
-    Batch(Vec<Asked>),
+    Batch(Vec<GraphqlRequest>),
 }
 
 /// A request's parts as they stand in its JSON; others are left alone.
@@ -56,13 +56,13 @@ impl Body {
     pub fn read(bytes: &[u8], most: usize) -> Result<Self> {
         let text = str::from_utf8(bytes).map_err(|_| Error::invalid("body", "is not UTF-8"))?;
         if !text.trim_start().starts_with('[') {
-            let mut faults = Faults::default();
-            let asked = Asked::read(
+            let mut errors = ValidationErrors::default();
+            let asked = GraphqlRequest::read(
                 &serde_json::from_str(text).map_err(|error| unreadable(&error))?,
                 "",
-                &mut faults,
+                &mut errors,
             );
-            faults.finish()?;
+            errors.finish()?;
             return Ok(Self::One(asked));
         }
         if most == 0 {
@@ -84,27 +84,29 @@ impl Body {
                 ),
             ));
         }
-        let (mut faults, mut batch) = (Faults::default(), Vec::new());
-        for (place, part) in parts.into_iter().map(RawValue::get).enumerate() {
+        let (mut errors, mut batch) = (ValidationErrors::default(), Vec::new());
+        for (position, part) in parts.into_iter().map(RawValue::get).enumerate() {
             // The reader would take a list for the parts in their order.
             let parts = Some(part)
                 .filter(|part| part.starts_with('{'))
                 .and_then(|part| serde_json::from_str(part).ok());
             match parts {
-                Some(parts) => batch.push(Asked::read(&parts, &format!("{place}."), &mut faults)),
-                None => faults.add(place.to_string(), "must be a JSON object"),
+                Some(parts) => {
+                    batch.push(GraphqlRequest::read(&parts, &format!("{position}."), &mut errors))
+                }
+                None => errors.add(position.to_string(), "must be a JSON object"),
             }
         }
-        faults.finish()?;
+        errors.finish()?;
         Ok(Self::Batch(batch))
     }
 }
 
-impl Asked {
-    fn read(parts: &Parts<'_>, at: &str, faults: &mut Faults) -> Self {
+impl GraphqlRequest {
+    fn read(parts: &Parts<'_>, at: &str, errors: &mut ValidationErrors) -> Self {
         let mut text = |name: &str, part: Option<&RawValue>| -> Option<String> {
             let text = serde_json::from_str(part?.get()).map_err(|_| "must be a text");
-            Some(faults.take(&format!("{at}{name}"), text))
+            Some(errors.take(&format!("{at}{name}"), text))
         };
         let query = text("query", parts.query);
         let document_id = text("documentId", parts.document_id);
@@ -114,7 +116,7 @@ impl Asked {
             parts.variables.map(RawValue::get),
             parts.extensions.map(RawValue::get),
             at,
-            faults,
+            errors,
         )
     }
 
@@ -123,13 +125,13 @@ impl Asked {
     /// # Errors
     /// INVALID naming every part that is wrong.
     pub fn of_payload(payload: &str) -> Result<Self> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let asked = Self::read(
             &serde_json::from_str(payload).map_err(|error| unreadable(&error))?,
             "",
-            &mut faults,
+            &mut errors,
         );
-        faults.finish()?;
+        errors.finish()?;
         Ok(asked)
     }
 
@@ -138,7 +140,7 @@ impl Asked {
     /// # Errors
     /// INVALID naming every part that is wrong.
     pub fn of_address(parameters: Vec<(String, String)>) -> Result<Self> {
-        let (mut faults, mut asked) = (Faults::default(), Self::default());
+        let (mut errors, mut asked) = (ValidationErrors::default(), Self::default());
         let (mut variables, mut extensions) = (None, None);
         for (name, value) in parameters {
             let part = match name.as_str() {
@@ -150,7 +152,7 @@ impl Asked {
                 _ => continue,
             };
             if part.is_some() {
-                faults.add("address", format!("gives {name} twice"));
+                errors.add("address", format!("gives {name} twice"));
             }
             *part = Some(value).filter(|value| !value.is_empty());
         }
@@ -159,8 +161,8 @@ impl Asked {
         };
         let (variables, extensions): (Option<Cow<'_, str>>, Option<Cow<'_, str>>) =
             (given(&variables), given(&extensions));
-        let asked = asked.with(variables.as_deref(), extensions.as_deref(), "", &mut faults);
-        faults.finish()?;
+        let asked = asked.with(variables.as_deref(), extensions.as_deref(), "", &mut errors);
+        errors.finish()?;
         Ok(asked)
     }
 
@@ -170,7 +172,7 @@ impl Asked {
         variables: Option<&str>,
         extensions: Option<&str>,
         at: &str,
-        faults: &mut Faults,
+        errors: &mut ValidationErrors,
     ) -> Self {
         const OBJECT: &str = "must be a JSON object";
         // A list would do for the library, as long as it is empty.
@@ -180,26 +182,26 @@ impl Asked {
                 .filter(object)
                 .and_then(|text| serde_json::from_str(text).ok())
                 .ok_or(OBJECT);
-            self.variables = faults.take(&format!("{at}variables"), read);
+            self.variables = errors.take(&format!("{at}variables"), read);
         }
         if let Some(text) = extensions {
-            self.extensions = faults
+            self.extensions = errors
                 .take(&format!("{at}extensions"), serde_json::from_str(text).map_err(|_| OBJECT));
         }
         let is_named = self.query.is_some()
             || self.document_id.is_some()
             || self.extensions.contains_key("persistedQuery");
-        faults.expect(is_named, &format!("{at}query"), "is missing");
+        errors.expect(is_named, &format!("{at}query"), "is missing");
         self
     }
 }
 
 fn unreadable(error: &serde_json::Error) -> Error {
-    let place = format!("line {}, column {}", error.line(), error.column());
+    let position = format!("line {}, column {}", error.line(), error.column());
     Error::invalid(
         "body",
         format!(
-            "is not a GraphQL request in JSON ({place}); write {{\"query\": \"…\", \"variables\": {{…}}}}"
+            "is not a GraphQL request in JSON ({position}); write {{\"query\": \"…\", \"variables\": {{…}}}}"
         ),
     )
 }

@@ -39,12 +39,12 @@ impl Written {
     pub(super) fn within(mut answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Self {
         name_committed(&mut answer, mutations);
         let mut buffer = Bounded { bytes: Vec::new(), most: size.left() };
-        let is_whole = match never_began(&answer) {
+        let is_complete = match never_began(&answer) {
             true => serde_json::to_writer(&mut buffer, &Refusal { errors: &answer.errors }).is_ok(),
             false => serde_json::to_writer(&mut buffer, &answer).is_ok(),
         };
-        let answer = if is_whole { answer } else { too_large(answer, mutations, size) };
-        let json = if is_whole {
+        let answer = if is_complete { answer } else { too_large(answer, mutations, size) };
+        let json = if is_complete {
             String::from_utf8(buffer.bytes).unwrap_or_default()
         } else {
             json(&answer)

@@ -12,7 +12,7 @@ use super::App;
 use domain::{audit, database::Database, error::Error};
 
 /// The longest that a readiness check waits for the database.
-pub(super) const PATIENCE: Duration = Duration::from_secs(2);
+pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
 /// The program lives.
 pub async fn alive() -> &'static str {
@@ -54,7 +54,7 @@ impl Readiness {
 
 /// Checks that the database is reachable and migrated, and that changes can be written to it.
 async fn check(db: &Database) -> Unready {
-    match tokio::time::timeout(PATIENCE, db.check()).await {
+    match tokio::time::timeout(PROBE_TIMEOUT, db.check()).await {
         Ok(Ok(())) => {}
         // A newer program migrated the register: what to do is for the operator who looks here.
         Ok(Err(Error::Conflict { message, .. })) => {
@@ -66,7 +66,7 @@ async fn check(db: &Database) -> Unready {
             return Some("the database can't be reached or is not migrated".into());
         }
     }
-    match tokio::time::timeout(PATIENCE, db.check_writes()).await {
+    match tokio::time::timeout(PROBE_TIMEOUT, db.check_writes()).await {
         Ok(Ok(())) => {}
         failed => {
             tracing::warn!(?failed, "not ready");
@@ -74,7 +74,7 @@ async fn check(db: &Database) -> Unready {
         }
     }
     // Another program may have replaced the key since this one started.
-    match tokio::time::timeout(PATIENCE, audit::replacement(&db.for_monitoring())).await {
+    match tokio::time::timeout(PROBE_TIMEOUT, audit::replacement(&db.for_monitoring())).await {
         Ok(Ok(None)) => None,
         Ok(Ok(Some(replacement))) => {
             tracing::warn!(

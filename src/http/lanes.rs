@@ -16,7 +16,7 @@ use std::{
 };
 
 use tokio::{
-    runtime::{Builder, Handle, RuntimeFlavor},
+    runtime::{BatchRow, Builder, RuntimeFlavor},
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::{JoinError, JoinHandle},
 };
@@ -54,8 +54,8 @@ impl Default for Lanes {
 /// The threads of both lanes, which end when this is dropped.
 #[derive(Debug)]
 struct Threads {
-    small: Handle,
-    dear: Handle,
+    small: BatchRow,
+    dear: BatchRow,
     _stop: [oneshot::Sender<()>; 2],
 }
 
@@ -83,7 +83,7 @@ impl Lanes {
         F: Future<Output: Send> + Send + 'static,
     {
         let slots = if cost >= DEAR { &self.dear } else { &self.small };
-        Running(self.spawn_in_turn(cost, Some(slots.of(subject)), execution))
+        Running(self.spawn_with_permit(cost, Some(slots.of(subject)), execution))
     }
 
     /// Does work on an answer that is already made, among the expensive documents and without a
@@ -108,10 +108,10 @@ impl Lanes {
         F: Future<Output: Send> + Send + 'static,
     {
         let slot = (cost >= DEAR).then(|| self.dear.of(subject));
-        self.spawn_in_turn(cost, slot, execution)
+        self.spawn_with_permit(cost, slot, execution)
     }
 
-    fn spawn_in_turn<F>(
+    fn spawn_with_permit<F>(
         &self,
         cost: u64,
         slot: Option<Arc<Semaphore>>,
@@ -120,18 +120,18 @@ impl Lanes {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let in_turn = async move {
+        let in_order = async move {
             let _slot = match slot {
                 Some(slot) => slot.acquire_owned().await.ok(),
                 None => None::<OwnedSemaphorePermit>,
             };
             execution.await
         };
-        let in_turn = in_turn.instrument(tracing::Span::current());
+        let in_order = in_order.instrument(tracing::Span::current());
         match &self.threads {
-            Some(threads) if cost >= DEAR => threads.dear.spawn(in_turn),
-            Some(threads) => threads.small.spawn(in_turn),
-            None => tokio::spawn(in_turn),
+            Some(threads) if cost >= DEAR => threads.dear.spawn(in_order),
+            Some(threads) => threads.small.spawn(in_order),
+            None => tokio::spawn(in_order),
         }
     }
 }
@@ -157,7 +157,7 @@ impl<T> Drop for Running<T> {
 /// Does work that takes some milliseconds on a text of so many bytes. When that is long, other
 /// threads take over the tasks of this one meanwhile.
 pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    let may_block = Handle::try_current()
+    let may_block = BatchRow::try_current()
         .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
     if bytes >= LONG && may_block { tokio::task::block_in_place(work) } else { work() }
 }
@@ -190,7 +190,7 @@ fn cores() -> usize {
 
 /// Starts a runtime on threads of its own. It ends when the sender is dropped; what runs on it then
 /// is ended too.
-fn start(lane: &str, threads: usize) -> std::io::Result<(Handle, oneshot::Sender<()>)> {
+fn start(lane: &str, threads: usize) -> std::io::Result<(BatchRow, oneshot::Sender<()>)> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(format!("lane-{lane}"))
@@ -218,12 +218,12 @@ mod tests {
         let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
         // Expensive documents that never yield their thread.
         let dear: Vec<_> = (0..32)
-            .map(|place| {
+            .map(|position| {
                 let say = say.clone();
                 lanes.spawn("hostile", DEAR, async move {
-                    say.send(place).ok();
+                    say.send(position).ok();
                     thread::sleep(Duration::from_millis(500));
-                    place
+                    position
                 })
             })
             .collect();

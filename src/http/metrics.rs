@@ -43,7 +43,7 @@ use domain::{
 /// The numbers of days within which agreements are counted.
 const WITHIN: [i64; 3] = [30, 60, 90];
 /// How long the register's figures are kept, so that many who look cost no more than one.
-const KEPT: Duration = Duration::from_secs(10);
+const CACHE_TIME: Duration = Duration::from_secs(10);
 /// How long figures are shown when newer ones can't be read.
 const MAX_AGE: Duration = Duration::from_secs(300);
 /// How long a request waits for newer figures when there are older ones; the next one shows them.
@@ -237,7 +237,8 @@ impl Metrics {
         let (own, db) = (Arc::clone(self), app.db.for_monitoring());
         let reading = tokio::spawn(async move { own.read_figures(&db).await });
         drop(
-            tokio::time::timeout(if has_figures { GRACE } else { health::PATIENCE }, reading).await,
+            tokio::time::timeout(if has_figures { GRACE } else { health::PROBE_TIMEOUT }, reading)
+                .await,
         );
     }
 
@@ -248,7 +249,7 @@ impl Metrics {
     /// Reads the register's figures again, when the last time is long enough ago.
     async fn read_figures(&self, db: &Database) {
         let _reading = self.reading.lock().await;
-        if self.figures().asked_at.is_some_and(|at| at.elapsed() < KEPT) {
+        if self.figures().asked_at.is_some_and(|at| at.elapsed() < CACHE_TIME) {
             return;
         }
         self.figures().asked_at = Some(Instant::now());

@@ -73,7 +73,7 @@ pub struct App {
     /// The documents that clients name in the place of their text.
     pub documents: Arc<documents::Documents>,
     /// The requests that run, by subject.
-    pub turns: Arc<concurrency_limit::Turns>,
+    pub permits: Arc<concurrency_limit::ConcurrencyLimit>,
     /// The requests with an idempotency key that run.
     pub running_keys: Arc<idempotency_key::RunningKeys>,
     /// The points of cost that each subject may still use.
@@ -144,7 +144,7 @@ impl App {
             }),
             batch: most.batch,
             documents: Arc::default(),
-            turns: Arc::new(concurrency_limit::Turns::new(most.concurrent)),
+            permits: Arc::new(concurrency_limit::ConcurrencyLimit::new(most.concurrent)),
             running_keys: Arc::default(),
             budget: Arc::new(cost_budget::CostBudget::new(most.cost_per_minute)),
             lanes: lanes::Lanes::default(),
@@ -197,8 +197,8 @@ impl App {
             tokio::select! {
                 () = app.db.listen() => {}
                 () = app.revocations.keep(&app.db, read) => {}
-                () = app.keys.keep_fresh() => {}
-                () = app.documents.keep_fresh(&app.limits) => {}
+                () = app.keys.refresh() => {}
+                () = app.documents.refresh(&app.limits) => {}
                 () = stopped(&mut stopping) => {}
             }
         });
@@ -348,7 +348,7 @@ pub async fn serve(
     app.start().await?;
     let (db, stopping) = (app.db.clone(), app.stopping.clone());
     let mut front = Front::start(listener, app, settings).await.map_err(Error::internal)?;
-    let writing = tokio::spawn(reads::keep_writing(db.clone()));
+    let writing = tokio::spawn(reads::write_continuously(db.clone()));
     let ended = tokio::select! {
         () = stop => Ok(()),
         () = front.ended() => Err(Error::internal(std::io::Error::other("the thread that accepts connections ended"))),

@@ -15,12 +15,12 @@ use sha2::{Digest, Sha256};
 use tokio::sync::watch;
 
 use super::{
-    graphql_request::Asked,
+    graphql_request::GraphqlRequest,
     query_cost::{self, Exceeded, Limits},
 };
 use domain::{
     config,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     files,
 };
 
@@ -34,7 +34,7 @@ const SUBJECTS: usize = 100;
 /// The largest file of trusted documents, in bytes.
 const LARGEST_FILE: u64 = 64 << 20;
 /// How often the file of those that are trusted is looked at.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
 /// The documents that the server has.
 #[derive(Debug, Default)]
@@ -97,13 +97,13 @@ impl Documents {
     }
 
     /// Keeps them as the file has them, for as long as it is polled.
-    pub async fn keep_fresh(&self, limits: &Arc<Limits>) {
+    pub async fn refresh(&self, limits: &Arc<Limits>) {
         if self.file.is_none() {
             return std::future::pending().await;
         }
         let mut trouble = None;
         loop {
-            tokio::time::sleep(LOOK).await;
+            tokio::time::sleep(POLL_INTERVAL).await;
             let failed = self.refresh(limits).await.err().map(|cause| cause.to_string());
             if let Some(cause) = failed.as_ref().filter(|_| failed != trouble) {
                 tracing::warn!(
@@ -122,7 +122,7 @@ impl Documents {
     /// NOT_FOUND for one that the server does not have, FORBIDDEN for a text where only trusted
     /// documents are answered, and INVALID for a digest that is not the text's. Where clients of
     /// persisted queries look for a message, it is theirs.
-    pub fn find(&self, asked: &Asked, subject: &str) -> Result<(String, Option<String>)> {
+    pub fn find(&self, asked: &GraphqlRequest, subject: &str) -> Result<(String, Option<String>)> {
         if let Some(id) = &asked.document_id {
             if asked.query.is_some() {
                 return Err(Error::invalid(
@@ -205,9 +205,9 @@ impl Documents {
 
 /// Returns what stands under the key, which becomes the latest used.
 fn latest<'m, T>(map: &'m mut IndexMap<String, T>, key: &str) -> Option<&'m mut T> {
-    let (place, ..) = map.get_full(key)?;
+    let (position, ..) = map.get_full(key)?;
     let last = map.len() - 1;
-    map.move_index(place, last);
+    map.move_index(position, last);
     map.get_mut(key)
 }
 
@@ -225,7 +225,7 @@ fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
     let texts: BTreeMap<String, String> = serde_json::from_str(&text).map_err(|error| {
         unreadable(format!("is not a JSON object of texts by their ids: {error}"))
     })?;
-    let (mut faults, mut wrong) = (Faults::default(), Vec::new());
+    let (mut errors, mut wrong) = (ValidationErrors::default(), Vec::new());
     for (id, text) in &texts {
         // Which of its operations is meant is known only when it is asked.
         match query_cost::measure(text, &async_graphql::Variables::default(), None, limits) {
@@ -235,8 +235,8 @@ fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
             }
         }
     }
-    faults.add_each(config::DOCUMENTS, wrong);
-    faults.finish()?;
+    errors.add_each(config::DOCUMENTS, wrong);
+    errors.finish()?;
     Ok(Some(Trusted { texts, digest }))
 }
 
@@ -266,15 +266,15 @@ mod tests {
     fn what_was_sent_is_stored_within_bounds_and_the_latest_used_stays() {
         let documents = Documents::default();
         let large = "x".repeat(1 << 17);
-        for place in 0..8 {
-            documents.store("a", place.to_string(), &large);
+        for position in 0..8 {
+            documents.store("a", position.to_string(), &large);
         }
         assert!(documents.sent("a", "0").is_some(), "a megabyte is stored");
         documents.store("a", "8".into(), &large);
         let has = |digest| documents.sent("a", digest).is_some();
         assert!(has("0") && !has("1") && has("2"));
-        for place in 10..1_100 {
-            documents.store("a", place.to_string(), "{ a }");
+        for position in 10..1_100 {
+            documents.store("a", position.to_string(), "{ a }");
         }
         let sent = documents.sent.lock().unwrap_or_else(PoisonError::into_inner);
         assert!(
@@ -289,8 +289,8 @@ mod tests {
     fn a_subject_neither_finds_nor_evicts_what_another_sent() {
         let documents = Documents::default();
         documents.store("a", "0".into(), "{ a }");
-        for place in 0..1_000 {
-            documents.store("b", place.to_string(), "{ b }");
+        for position in 0..1_000 {
+            documents.store("b", position.to_string(), "{ b }");
         }
         assert_eq!(documents.sent("a", "0").as_deref(), Some("{ a }"));
         assert!(documents.sent("a", "999").is_none() && documents.sent("c", "0").is_none());

@@ -148,10 +148,10 @@ pub struct Excess {
 impl fmt::Display for Exceeded {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         match self {
-            Self::Limits(excesses) => excesses.iter().enumerate().try_for_each(|(place, Excess { found, most, words, .. })| {
+            Self::Limits(excesses) => excesses.iter().enumerate().try_for_each(|(position, Excess { found, most, words, .. })| {
                 // Doubling reaches figures that nobody reads.
                 let found = if *found > 1_000_000_000 { "over 1000000000".to_owned() } else { found.to_string() };
-                let subject = if place == 0 { "The document" } else { " It" };
+                let subject = if position == 0 { "The document" } else { " It" };
                 write!(f, "{subject} {}; at most {most} are allowed.", words.replace('#', &found))
             }),
             // What is wrong with the field `query`, whose name comes first.
@@ -514,8 +514,8 @@ impl<'a> Measure<'a> {
         if let Some(figures) = self.fragments.get(name) {
             return *figures;
         }
-        if let Some(place) = self.open.iter().position(|open| *open == name) {
-            self.circle = self.open.iter().skip(place).map(|name| (*name).to_owned()).collect();
+        if let Some(position) = self.open.iter().position(|open| *open == name) {
+            self.circle = self.open.iter().skip(position).map(|name| (*name).to_owned()).collect();
             return Figures::default();
         }
         self.open.push(name);

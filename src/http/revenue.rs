@@ -18,7 +18,7 @@ use crate::graphql::scalars::NodeId;
 use domain::{
     auth::viewer::Viewer,
     documents::{Grid, sheet},
-    error::{Error, Fault, Faults, LINE, Result},
+    error::{Error, FieldError, LINE, Result, ValidationErrors},
     revenue::{
         self, Ask, Basis, Period,
         ledger::Grouping,
@@ -52,7 +52,7 @@ enum Format {
 }
 
 /// What is asked for.
-enum Asked {
+enum ReportRequest {
     Revenue(Ask),
     /// Of a calendar year.
     Forecast(i32),
@@ -72,10 +72,10 @@ async fn answer(
         // A file of rows has no place for sentences (RFC 4180), so that they are a file of their
         // own beside it.
         let beside = match asked {
-            Asked::Forecast(year) => Some(format!(
+            ReportRequest::Forecast(year) => Some(format!(
                 "</files/revenue.csv?forecast={year}&sheet=assumptions>; rel=\"describedby\"; type=\"text/csv\""
             )),
-            Asked::Revenue(_) | Asked::Assumptions(_) => None,
+            ReportRequest::Revenue(_) | ReportRequest::Assumptions(_) => None,
         };
         Ok((file(&app, &viewer, asked, format).await.map_err(renamed)?, beside))
     });
@@ -99,21 +99,21 @@ async fn answer(
     }
 }
 
-async fn file(app: &App, viewer: &Viewer, asked: Asked, format: Format) -> Result<Vec<u8>> {
+async fn file(app: &App, viewer: &Viewer, asked: ReportRequest, format: Format) -> Result<Vec<u8>> {
     let db = &app.db;
     match asked {
-        Asked::Revenue(ask) => match format {
+        ReportRequest::Revenue(ask) => match format {
             Format::Csv => {
-                let found = revenue::report(db, viewer, &ask, Faults::default()).await?;
+                let found = revenue::report(db, viewer, &ask, ValidationErrors::default()).await?;
                 csv_of(
                     viewer,
-                    Shown::of(db, viewer, &found, ask.group_by, ask.basis).await?.for_programs(),
+                    Shown::of(db, viewer, &found, ask.group_by, ask.basis).await?.to_data(),
                 )
                 .await
             }
             Format::Xlsx => report_table::workbook(db, viewer, &ask).await,
         },
-        Asked::Forecast(year) => {
+        ReportRequest::Forecast(year) => {
             let forecast = revenue::forecast(db, viewer, year).await?;
             match format {
                 Format::Csv => {
@@ -125,12 +125,12 @@ async fn file(app: &App, viewer: &Viewer, asked: Asked, format: Format) -> Resul
                         Basis::Invoiced,
                     )
                     .await?;
-                    csv_of(viewer, shown.for_programs()).await
+                    csv_of(viewer, shown.to_data()).await
                 }
                 Format::Xlsx => report_table::workbook_of_forecast(db, viewer, &forecast).await,
             }
         }
-        Asked::Assumptions(year) => {
+        ReportRequest::Assumptions(year) => {
             sheet::csv(&report_table::assumptions(&revenue::forecast(db, viewer, year).await?))
         }
     }
@@ -145,73 +145,77 @@ async fn csv_of(viewer: &Viewer, grid: Grid) -> Result<Vec<u8>> {
 /// `activity` (several with commas, or given again); with `member`, ids as the API gives them, and
 /// `forecast`, a year that stands alone. Beside that, `sheet` may ask for the workbook's sheet of
 /// assumptions as CSV.
-fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<Asked> {
-    let mut faults = Faults::default();
+fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<ReportRequest> {
+    let mut errors = ValidationErrors::default();
     let (mut from, mut to, mut basis, mut forecast, mut is_rest) =
         (None, None, Basis::Invoiced, None, false);
     let mut groups: Option<Vec<String>> = None;
     let mut committed = false;
     let (mut activities, mut members): (Option<Vec<String>>, Option<Vec<MemberId>>) = (None, None);
-    let day = |name: &str, value: &str, faults: &mut Faults| -> NaiveDate {
-        faults.take(name, value.parse().map_err(|_| "is not a date; write 2026-11-21"))
+    let day = |name: &str, value: &str, errors: &mut ValidationErrors| -> NaiveDate {
+        errors.take(name, value.parse().map_err(|_| "is not a date; write 2026-11-21"))
     };
     for (name, value) in &parameters {
         match name.as_str() {
-            "from" => from = Some(day(name, value, &mut faults)),
-            "to" => to = Some(day(name, value, &mut faults)),
+            "from" => from = Some(day(name, value, &mut errors)),
+            "to" => to = Some(day(name, value, &mut errors)),
             "basis" => match value.as_str() {
                 "invoiced" => basis = Basis::Invoiced,
                 "paid" => basis = Basis::Paid,
                 "accrued" => basis = Basis::Accrued,
-                _ => faults.add(name, "is none of invoiced, paid, accrued"),
+                _ => errors.add(name, "is none of invoiced, paid, accrued"),
             },
             "group-by" => groups.get_or_insert_default().extend(several(value).map(str::to_owned)),
             "activity" => {
                 let slugs = activities.get_or_insert_default();
-                slugs.extend(several(value).map(|slug| faults.text(name, slug, LINE)));
+                slugs.extend(several(value).map(|slug| errors.text(name, slug, LINE)));
             }
             "member" => {
                 let members = members.get_or_insert_default();
                 for id in several(value) {
                     match id.parse::<NodeId>().ok().filter(|id| id.noun == "member") {
                         Some(id) => members.push(id.id.into()),
-                        None => faults.add(name, "is no member's id"),
+                        None => errors.add(name, "is no member's id"),
                     }
                 }
             }
             "committed" => match value.as_str() {
                 "true" => committed = true,
                 "false" => committed = false,
-                _ => faults.add(name, "is neither true nor false"),
+                _ => errors.add(name, "is neither true nor false"),
             },
-            "forecast" => forecast = Some(faults.take(name, value.parse().map_err(|_| "is not a year"))),
+            "forecast" => forecast = Some(errors.take(name, value.parse().map_err(|_| "is not a year"))),
             "sheet" => {
-                faults.expect(value == "assumptions" && format == Format::Csv, name, "is assumptions, of a forecast as CSV, or left out");
+                errors.expect(value == "assumptions" && format == Format::Csv, name, "is assumptions, of a forecast as CSV, or left out");
                 is_rest = true;
             }
             // A slip of the pen would else give a report of other things than those meant.
-            _ => faults.add(
+            _ => errors.add(
                 name.chars().take(LINE).collect::<String>(),
                 "is none of from, to, basis, group-by, activity, member, committed, forecast, sheet",
             ),
         }
     }
-    let group_by = grouping(groups, &mut faults);
+    let group_by = grouping(groups, &mut errors);
     if let Some(year) = forecast {
-        faults.expect(
+        errors.expect(
             parameters.len() == 1 + usize::from(is_rest),
             "forecast",
             "stands alone, or with sheet",
         );
-        faults.finish()?;
-        return Ok(if is_rest { Asked::Assumptions(year) } else { Asked::Forecast(year) });
+        errors.finish()?;
+        return Ok(if is_rest {
+            ReportRequest::Assumptions(year)
+        } else {
+            ReportRequest::Forecast(year)
+        });
     }
-    faults.expect(!is_rest, "sheet", "is of a forecast");
-    faults.expect(from.is_some(), "from", "must be given");
-    faults.expect(to.is_some(), "to", "must be given");
-    faults.finish()?;
+    errors.expect(!is_rest, "sheet", "is of a forecast");
+    errors.expect(from.is_some(), "from", "must be given");
+    errors.expect(to.is_some(), "to", "must be given");
+    errors.finish()?;
     let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
-    Ok(Asked::Revenue(Ask {
+    Ok(ReportRequest::Revenue(Ask {
         from,
         to,
         basis,
@@ -229,11 +233,11 @@ fn several(value: &str) -> impl Iterator<Item = &str> {
 }
 
 /// What rows are made for: each activity, unless something else is asked for.
-fn grouping(groups: Option<Vec<String>>, faults: &mut Faults) -> Grouping {
+fn grouping(groups: Option<Vec<String>>, errors: &mut ValidationErrors) -> Grouping {
     let Some(groups) = groups else { return Grouping { activity: true, ..Grouping::default() } };
     let known = ["activity", "member", "year", "quarter", "month", "none"];
     let is_known = groups.iter().all(|group| known.contains(&group.as_str()));
-    faults.expect(is_known, "group-by", "is none of activity, member, year, quarter, month, none");
+    errors.expect(is_known, "group-by", "is none of activity, member, year, quarter, month, none");
     let has = |group: &str| groups.iter().any(|asked| asked == group);
     let periods = [("month", Period::Month), ("quarter", Period::Quarter), ("year", Period::Year)];
     let period = periods.into_iter().find(|(group, _)| has(group)).map(|(_, period)| period);
@@ -242,7 +246,7 @@ fn grouping(groups: Option<Vec<String>>, faults: &mut Faults) -> Grouping {
 
 /// Names the parameters where the API's fields are named.
 fn renamed(error: Error) -> Error {
-    let Error::Invalid(faults) = error else { return error };
+    let Error::Invalid(errors) = error else { return error };
     let name = |path: &str| match path
         .trim_start_matches("input.")
         .split('.')
@@ -256,9 +260,9 @@ fn renamed(error: Error) -> Error {
         other => other.to_owned(),
     };
     Error::Invalid(
-        faults
+        errors
             .into_iter()
-            .map(|Fault { path, message }| Fault { path: name(&path), message })
+            .map(|FieldError { path, message }| FieldError { path: name(&path), message })
             .collect(),
     )
 }

@@ -21,14 +21,16 @@ const QUESTION: &str = "{ viewer { subject } }";
 async fn every_limit_is_a_setting_and_says_what_was_found() {
     let sqlite = App::sqlite().await;
     let spread = |count: usize| format!("{{ viewer {{ {} }} }}", "subject ".repeat(count));
-    let included = |place: usize| format!("a{place}: subject @include(if: true) ");
+    let included = |position: usize| format!("a{position}: subject @include(if: true) ");
     let directives = |count: usize| {
         format!("{{ viewer {{ {} }} }}", (0..count).map(included).collect::<String>())
     };
     let aliases = |count: usize| {
         format!(
             "{{ {} }}",
-            (0..count).map(|place| format!("a{place}: viewer {{ subject }} ")).collect::<String>()
+            (0..count)
+                .map(|position| format!("a{position}: viewer {{ subject }} "))
+                .collect::<String>()
         )
     };
     let deep = |count: usize| {
@@ -108,7 +110,7 @@ async fn large_values_are_refused_for_what_they_weigh() {
         (answer.code().to_owned(), answer.error()["extensions"]["reason"].clone())
     };
     let nodes = "query($ids: [ID!]!) { nodes(ids: $ids) { id } }";
-    let ids: Vec<_> = (0..200_000).map(|place| place.to_string()).collect();
+    let ids: Vec<_> = (0..200_000).map(|position| position.to_string()).collect();
     assert_eq!(
         weigh(nodes, json!({ "ids": ids })).await,
         ("INVALID".into(), json!("LIMIT_COMPLEXITY"))
@@ -304,7 +306,7 @@ async fn the_log_tells_no_secrets() {
             .await
             .text(),
     ];
-    let request = app.nobody().request(Method::GET, "/graphql?query=%7Bviewer%7Bsubject%7D%7D");
+    let request = app.no_one().request(Method::GET, "/graphql?query=%7Bviewer%7Bsubject%7D%7D");
     let request =
         request.header(HeaderName::from_static("x-token"), &token).header(header::COOKIE, &token);
     errors.push(app.send(request.body(Body::empty()).unwrap()).await.text());

@@ -71,11 +71,11 @@ pub fn caller<'a>(app: &'a App, alfa: &str, column: &str) -> Caller<'a> {
         "LEAD:bip" => app.lead(&["bip"]),
         "LEAD:indikatorer" => app.lead(&["indikatorer"]),
         "MEMBER" => app.member(alfa),
-        "NOBODY" => app.nobody(),
+        "NOBODY" => app.no_one(),
         scope => app.service(
             &scope
                 .strip_suffix('+')
-                .map_or_else(|| format!("{scope}:read"), |realm| format!("{realm}:write")),
+                .map_or_else(|| format!("{scope}:read"), |resource| format!("{resource}:write")),
         ),
     }
 }
@@ -111,7 +111,7 @@ fn question(schema: &Schema, samples: &Samples, name: &str) -> Question {
                 .ids()
                 .into_iter()
                 .enumerate()
-                .map(|(place, id)| format!("n{place}: {} ", schema.node(id, 1)));
+                .map(|(position, id)| format!("n{position}: {} ", schema.node(id, 1)));
             (
                 format!("{{ {} }}", each.collect::<String>()),
                 &["REF-ALFA"],
@@ -271,7 +271,7 @@ async fn try_cell(
             format!("{:?} {}", question.public, if public { "is missing" } else { "shows" }),
         );
     }
-    for shown in marks::beyond_sight(column, &text) {
+    for shown in marks::out_of_sight(column, &text) {
         expect(false, shown);
     }
     if cell == "empty" {
@@ -378,11 +378,12 @@ on_both!(events_come_as_the_table_says, |app| async move {
                 ));
             }
         }
-        let is_told = |names: &[&str]| names.iter().any(|name| told.contains(samples.id(name)));
+        let is_published =
+            |names: &[&str]| names.iter().any(|name| told.contains(samples.id(name)));
         let shows = (
-            is_told(&["avtal alfa", "faktura alfa", "anna"]),
-            is_told(&["avtal beta", "faktura beta", "berit"]),
-            is_told(&["bip"]),
+            is_published(&["avtal alfa", "faktura alfa", "anna"]),
+            is_published(&["avtal beta", "faktura beta", "berit"]),
+            is_published(&["bip"]),
         );
         let expected = match cell {
             "all" => (true, true, true),
@@ -413,10 +414,10 @@ on_both!(deeds_are_done_for_those_that_the_table_says, |app| async move {
         let mut cells: Vec<_> = table.row(name).collect();
         cells.sort_by_key(|(_, cell)| *cell == "may");
         let mut good = None;
-        for (turn, (column, cell)) in cells.into_iter().enumerate() {
+        for (permit, (column, cell)) in cells.into_iter().enumerate() {
             let input = match &good {
                 Some(good) if cell != "may" => Value::clone(good),
-                _ => input(&app, &samples, name, turn).await,
+                _ => input(&app, &samples, name, permit).await,
             };
             good = Some(input.clone());
             let before = app.revision().await;
@@ -495,8 +496,8 @@ on_both!(who_takes_part_is_told_to_those_who_see_the_agreement, |app| async move
 });
 
 /// A version of a template that can be published or retired, made by the office.
-async fn version(app: &App, name: &str, turn: usize) -> String {
-    let input = json!({ "slug": format!("{}-{turn}", name.to_lowercase()), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] });
+async fn version(app: &App, name: &str, permit: usize) -> String {
+    let input = json!({ "slug": format!("{}-{permit}", name.to_lowercase()), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] });
     let create = "mutation($input: TemplateCreateInput!) { templateCreate(input: $input) { versions { id } } }";
     let created = app.office().ask(create, json!({ "input": input })).await;
     let id = created["templateCreate"]["versions"][0]["id"].as_str().unwrap().to_owned();
@@ -510,29 +511,29 @@ async fn version(app: &App, name: &str, turn: usize) -> String {
 
 /// A good input of each mutation; those of later turns differ where the same again would be refused
 /// or change nothing.
-pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Value {
+pub async fn input(app: &App, samples: &Samples, name: &str, permit: usize) -> Value {
     let id = |name: &str| samples.id(name);
     match name {
         "agreementDraft" => {
             // Its member leaves in the summer.
-            json!({ "template": id("deltagande"), "activity": id("bip"), "counterparty": id("beta"), "startsOn": format!("2027-01-{}", turn + 10),
+            json!({ "template": id("deltagande"), "activity": id("bip"), "counterparty": id("beta"), "startsOn": format!("2027-01-{}", permit + 10),
                 "endsOn": "2027-06-30" })
         }
         "agreementDraftUpdate" => {
-            json!({ "agreement": agreement(app, samples, "DRAFT", name, turn).await.0, "noticeMonths": turn })
+            json!({ "agreement": agreement(app, samples, "DRAFT", name, permit).await.0, "noticeMonths": permit })
         }
         "agreementOffer" | "agreementWithdraw" => {
-            json!({ "agreement": agreement(app, samples, "DRAFT", name, turn).await.0 })
+            json!({ "agreement": agreement(app, samples, "DRAFT", name, permit).await.0 })
         }
         "agreementSign" => {
-            let (agreement, sha256) = agreement(app, samples, "OFFERED", name, turn).await;
+            let (agreement, sha256) = agreement(app, samples, "OFFERED", name, permit).await;
             signature(app, &agreement, "NETWORK", &sha256)
         }
         "agreementGiveNotice" => {
-            json!({ "agreement": agreement(app, samples, "SIGNED", name, turn).await.0, "givenOn": "2026-11-21" })
+            json!({ "agreement": agreement(app, samples, "SIGNED", name, permit).await.0, "givenOn": "2026-11-21" })
         }
         "agreementNoticeWithdraw" => {
-            let id = agreement(app, samples, "SIGNED", name, turn).await.0;
+            let id = agreement(app, samples, "SIGNED", name, permit).await.0;
             deed(
                 &app.office(),
                 "agreementGiveNotice",
@@ -544,27 +545,27 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
             json!({ "agreementId": id })
         }
         "agreementNoticeEndDecide" => {
-            let id = told_by_the_rule_of_before(app, samples, turn).await;
+            let id = told_by_the_rule_of_before(app, samples, permit).await;
             json!({ "agreementId": id, "endsOn": "2027-03-31" })
         }
         "agreementReplace" => {
-            json!({ "agreement": agreement(app, samples, "SIGNED", name, turn).await.0, "startsOn": "2028-01-01" })
+            json!({ "agreement": agreement(app, samples, "SIGNED", name, permit).await.0, "startsOn": "2028-01-01" })
         }
-        "memberAdmit" => json!({ "name": format!("Ny {turn}"), "joinedOn": "2027-01-01" }),
-        "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {turn}") }),
+        "memberAdmit" => json!({ "name": format!("Ny {permit}"), "joinedOn": "2027-01-01" }),
+        "memberUpdate" => json!({ "member": id("beta"), "county": format!("Län {permit}") }),
         "memberLeave" => {
             json!({ "member": id("alfa"), "leftOn": "2027-12-31", "endAgreements": true })
         }
-        "memberReinstate" => json!({ "memberId": left(app, turn).await }),
+        "memberReinstate" => json!({ "memberId": left(app, permit).await }),
         "memberRemove" => {
-            let new = json!({ "name": format!("Fel {turn}"), "joinedOn": "2027-01-01" });
+            let new = json!({ "name": format!("Fel {permit}"), "joinedOn": "2027-01-01" });
             json!({ "memberId": deed(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"] })
         }
         "organisationRemove" => {
             let new = deed(
                 &app.office(),
                 "organisationAdd",
-                json!({ "name": format!("Fel {turn}") }),
+                json!({ "name": format!("Fel {permit}") }),
                 "id",
             )
             .await;
@@ -575,75 +576,75 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
             json!({ "into": id("alfa"), "from": [id("beta")], "leftOn": "2027-06-30", "endAgreements": true })
         }
         "allocationSet" => {
-            json!({ "member": id("alfa"), "year": 2030, "amount": format!("{turn}.00") })
+            json!({ "member": id("alfa"), "year": 2030, "amount": format!("{permit}.00") })
         }
         "contactAdd" => {
-            json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {turn}") })
+            json!({ "member": id("alfa"), "role": "CHAIR", "name": format!("Ny {permit}") })
         }
         "contactUpdate" => {
-            json!({ "contact": id("anna"), "phone": format!("070-174 06 {}", 20 + turn) })
+            json!({ "contact": id("anna"), "phone": format!("070-174 06 {}", 20 + permit) })
         }
         "contactErase" => json!({ "contact": id("berit") }),
         "personErase" => {
-            let billing = json!({ "organisation": id("gamma"), "billing": { "buyerReference": format!("Ref {turn}") } });
+            let billing = json!({ "organisation": id("gamma"), "billing": { "buyerReference": format!("Ref {permit}") } });
             deed(&app.office(), "organisationUpdate", billing, "id").await.data();
             json!({ "billingOfOrganisationId": id("gamma") })
         }
-        "organisationAdd" => json!({ "name": format!("Ny {turn}") }),
+        "organisationAdd" => json!({ "name": format!("Ny {permit}") }),
         "organisationUpdate" => {
-            json!({ "organisation": id("gamma"), "name": format!("Gamma {turn}") })
+            json!({ "organisation": id("gamma"), "name": format!("Gamma {permit}") })
         }
         "activityStart" => {
-            json!({ "slug": format!("ny-{turn}"), "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" })
+            json!({ "slug": format!("ny-{permit}"), "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01" })
         }
-        "activityUpdate" => json!({ "activity": id("bip"), "goal": format!("Mål {turn}") }),
+        "activityUpdate" => json!({ "activity": id("bip"), "goal": format!("Mål {permit}") }),
         "activityClose" => json!({ "activity": id("indikatorer"), "endsOn": "2040-12-31" }),
         "feeScheduleSet" => {
-            json!({ "activity": id("bip"), "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
+            json!({ "activity": id("bip"), "validFrom": format!("{}-01-01", 2030 + permit), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
         }
         "networkFeeSet" => {
-            json!({ "validFrom": format!("{}-01-01", 2030 + turn), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
+            json!({ "validFrom": format!("{}-01-01", 2030 + permit), "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "STANDARD_25" })
         }
         _ if name.starts_with("refund") || name == "invoiceWriteOff" => {
-            crate::payment_samples::input(app, id("faktura beta"), name, turn).await
+            crate::payment_samples::input(app, id("faktura beta"), name, permit).await
         }
         _ if name.starts_with("invoice") && name != "invoiceRemind" => {
-            crate::invoicing_samples::input(app, id("alfa"), name, turn).await
+            crate::invoicing_samples::input(app, id("alfa"), name, permit).await
         }
         _ if name.contains("ayment") || name == "invoiceRemind" => {
-            crate::payment_samples::input(app, id("faktura beta"), name, turn).await
+            crate::payment_samples::input(app, id("faktura beta"), name, permit).await
         }
         "interestInvoiceIssue" => {
             // Late since February, of imported history; each of its own day.
-            json!({ "invoiceId": id("faktura beta"), "until": format!("2026-06-{}", 10 + turn) })
+            json!({ "invoiceId": id("faktura beta"), "until": format!("2026-06-{}", 10 + permit) })
         }
         "requisitionIssue" => {
             let funder = id("gamma");
             crate::requisitions::input(
-                &crate::requisitions::grant(app, &format!("bidrag-{turn}"), funder).await,
+                &crate::requisitions::grant(app, &format!("bidrag-{permit}"), funder).await,
             )
         }
         "requisitionWithdraw" => {
             let new = crate::requisitions::input(
-                &crate::requisitions::grant(app, &format!("atertagen-{turn}"), id("gamma")).await,
+                &crate::requisitions::grant(app, &format!("atertagen-{permit}"), id("gamma")).await,
             );
             let issued = app.finance().does("requisitionIssue", "requisition { id }", new).await;
             json!({ "requisitionId": issued["requisitionIssue"]["requisition"]["id"], "reason": "Fel belopp" })
         }
         "taxDecisionRecord" => {
             json!({ "fee": "MEMBERSHIP_FEE", "validFrom": "2040-01-01", "vatRate": "OUTSIDE_SCOPE", "decidedOn": "2026-11-20",
-                "reference": format!("Styrelsen § {turn}") })
+                "reference": format!("Styrelsen § {permit}") })
         }
         "referenceRateSet" => {
-            json!({ "validFrom": format!("{}-01-01", 2030 + turn), "percent": 2.5, "source": "SFS" })
+            json!({ "validFrom": format!("{}-01-01", 2030 + permit), "percent": 2.5, "source": "SFS" })
         }
-        "periodClose" => json!({ "through": format!("2019-12-{:02}", turn + 1) }),
+        "periodClose" => json!({ "through": format!("2019-12-{:02}", permit + 1) }),
         "periodReopen" => {
             // The day must be closed, and may be already.
             app.office()
                 .does("periodClose", "booksClosedThrough", json!({ "through": "2019-12-31" }))
                 .await;
-            json!({ "from": format!("2019-12-{:02}", 25 - turn), "reason": "x" })
+            json!({ "from": format!("2019-12-{:02}", 25 - permit), "reason": "x" })
         }
         "costRecord" => {
             json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "description": "x" })
@@ -652,36 +653,36 @@ pub async fn input(app: &App, samples: &Samples, name: &str, turn: usize) -> Val
             json!({ "activity": id("bip"), "bookedOn": "2026-06-01", "amount": "1.00", "funder": "x" })
         }
         "costReverse" => {
-            json!({ "costId": booked(app, samples, "cost", "description", turn).await, "reason": "x" })
+            json!({ "costId": booked(app, samples, "cost", "description", permit).await, "reason": "x" })
         }
         "grantReverse" => {
-            json!({ "grantId": booked(app, samples, "grant", "funder", turn).await, "reason": "x" })
+            json!({ "grantId": booked(app, samples, "grant", "funder", permit).await, "reason": "x" })
         }
         "deadlineAcknowledge" => {
-            json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]), "until": "2026-11-30" })
+            json!({ "agreement": id(["avtal alfa", "avtal beta"][permit % 2]), "until": "2026-11-30" })
         }
         "deadlineAcknowledgementWithdraw" => {
-            json!({ "agreement": id(["avtal alfa", "avtal beta"][turn % 2]) })
+            json!({ "agreement": id(["avtal alfa", "avtal beta"][permit % 2]) })
         }
         "statusReportFile" => {
-            json!({ "activity": id("bip"), "period": format!("2026-{turn}"), "health": "GREEN", "summary": "x" })
+            json!({ "activity": id("bip"), "period": format!("2026-{permit}"), "health": "GREEN", "summary": "x" })
         }
         "templateCreate" => {
-            json!({ "slug": format!("ny-{turn}"), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] })
+            json!({ "slug": format!("ny-{permit}"), "title": "Ny", "kind": "COOPERATION", "body": "Ny", "parameters": [] })
         }
         "templateVersionDraft" => {
-            json!({ "template": id("deltagande"), "body": format!("Text {turn}") })
+            json!({ "template": id("deltagande"), "body": format!("Text {permit}") })
         }
         "templateVersionPublish" | "templateVersionRetire" => {
-            json!({ "version": version(app, name, turn).await })
+            json!({ "version": version(app, name, permit).await })
         }
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
 }
 
 /// The id of a cost or a grant that was just booked.
-async fn booked(app: &App, samples: &Samples, noun: &str, text: &str, turn: usize) -> Value {
-    let day = format!("2026-07-{:02}", turn + 1);
+async fn booked(app: &App, samples: &Samples, noun: &str, text: &str, permit: usize) -> Value {
+    let day = format!("2026-07-{:02}", permit + 1);
     let input =
         json!({ "activity": samples.id("bip"), "bookedOn": day, "amount": "1.00", text: "x" });
     app.office().does(&format!("{noun}Record"), "id", input).await.data();
@@ -692,8 +693,8 @@ async fn booked(app: &App, samples: &Samples, noun: &str, text: &str, turn: usiz
 }
 
 /// A member that is to leave.
-async fn left(app: &App, turn: usize) -> Value {
-    let new = json!({ "name": format!("Åter {turn}"), "joinedOn": "2020-01-01" });
+async fn left(app: &App, permit: usize) -> Value {
+    let new = json!({ "name": format!("Åter {permit}"), "joinedOn": "2020-01-01" });
     let member = deed(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"].clone();
     deed(&app.office(), "memberLeave", json!({ "member": member, "leftOn": "2026-12-31" }), "id")
         .await
@@ -703,9 +704,9 @@ async fn left(app: &App, turn: usize) -> Value {
 
 /// An agreement with a notice that ends it on the day that the rule of before gave: a day before
 /// its quarter does.
-async fn told_by_the_rule_of_before(app: &App, samples: &Samples, turn: usize) -> String {
+async fn told_by_the_rule_of_before(app: &App, samples: &Samples, permit: usize) -> String {
     let member =
-        json!({ "name": format!("agreementNoticeEndDecide {turn}"), "joinedOn": "2020-01-01" });
+        json!({ "name": format!("agreementNoticeEndDecide {permit}"), "joinedOn": "2020-01-01" });
     let member =
         deed(&app.office(), "memberAdmit", member, "id").await["memberAdmit"]["id"].clone();
     let input = json!({ "template": samples.id("deltagande"), "activity": samples.id("bip"), "counterparty": member,
@@ -733,9 +734,9 @@ async fn agreement(
     samples: &Samples,
     status: &str,
     name: &str,
-    turn: usize,
+    permit: usize,
 ) -> (String, String) {
-    let member = json!({ "name": format!("{name} {turn}"), "joinedOn": "2020-01-01" });
+    let member = json!({ "name": format!("{name} {permit}"), "joinedOn": "2020-01-01" });
     let member =
         deed(&app.office(), "memberAdmit", member, "id").await["memberAdmit"]["id"].clone();
     let input = json!({ "template": samples.id("deltagande"), "activity": samples.id("bip"), "counterparty": member, "startsOn": "2026-01-01" });

@@ -87,8 +87,8 @@ on_both!(an_activity_is_started, |app| async move {
     let before = app.revision().await;
     let again = app.office().does("activityStart", "id", input).await;
     assert_eq!(again.reason(), "SLUG_TAKEN");
-    let nobody = json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01", "lead": "contact_0197aaaaaaaa7000800000000000000a" });
-    assert_eq!(app.office().does("activityStart", "id", nobody).await.code(), "NOT_FOUND");
+    let no_one = json!({ "slug": "ny", "name": "Ny", "funding": [], "startsOn": "2026-01-01", "lead": "contact_0197aaaaaaaa7000800000000000000a" });
+    assert_eq!(app.office().does("activityStart", "id", no_one).await.code(), "NOT_FOUND");
     for caller in
         [app.finance(), app.board(), app.lead(&["stoppa-valdet"]), app.service("members:read")]
     {
@@ -355,10 +355,10 @@ on_both!(costs_and_grants_make_the_result, |app| async move {
         assert_eq!(caller.does("costRecord", "id", cost.clone()).await.code(), "FORBIDDEN");
         assert_eq!(caller.does("grantRecord", "id", grant.clone()).await.code(), "FORBIDDEN");
     }
-    let nought =
+    let zero =
         json!({ "activity": bip, "bookedOn": "2026-05-01", "amount": "0", "description": "" });
     assert_eq!(
-        app.finance().does("costRecord", "id", nought).await.bad_fields(),
+        app.finance().does("costRecord", "id", zero).await.bad_fields(),
         ["input.amount", "input.description"]
     );
     assert_eq!(app.revision().await, before);

@@ -116,8 +116,8 @@ impl Writer {
         audit::insert(&self.change, row).await.unwrap();
         self.register.keep("template", &format!("mall {slug}"), id);
         let mut versions = Vec::new();
-        for (place, state) in states.iter().enumerate() {
-            let version = i32::try_from(place).unwrap() + 1;
+        for (position, state) in states.iter().enumerate() {
+            let version = i32::try_from(position).unwrap() + 1;
             let published_at =
                 (*state != TemplateState::Draft).then(|| instant("2024-01-01T08:00:00Z"));
             let row = template_version::Model {

@@ -212,15 +212,15 @@ on_both!(orders_have_tie_breakers_and_pages, |app| async move {
     for order in ["NUMBER", "STARTS_ON", "ENDS_ON"] {
         for direction in ["ASC", "DESC"] {
             let order = format!("orderBy: {{ field: {order}, direction: {direction} }}");
-            let whole = listed(&office, &order).await;
+            let aggregate = listed(&office, &order).await;
             assert_eq!(
                 walk(&office, &format!("agreements({order}, "), "agreements", true).await,
-                whole,
+                aggregate,
                 "{order}"
             );
             assert_eq!(
                 walk(&office, &format!("agreements({order}, "), "agreements", false).await,
-                whole,
+                aggregate,
                 "{order}"
             );
         }
@@ -294,11 +294,11 @@ on_both!(what_expires_is_a_window_and_says_why, |app| async move {
         assert_eq!(expiring(&office, arguments).await, found, "{arguments}");
     }
     let list = "expiringAgreements(withinDays: 3000, filter: { includeAcknowledged: true }, ";
-    let whole =
+    let aggregate =
         expiring(&office, "(withinDays: 3000, filter: { includeAcknowledged: true })").await;
-    assert_eq!(whole, ["2025-0001", "2026-0001", "2025-0002", "2026-0003"]);
+    assert_eq!(aggregate, ["2025-0001", "2026-0001", "2025-0002", "2026-0003"]);
     for forward in [true, false] {
-        assert_eq!(walk(&office, list, "expiringAgreements", forward).await, whole);
+        assert_eq!(walk(&office, list, "expiringAgreements", forward).await, aggregate);
     }
 });
 

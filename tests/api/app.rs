@@ -45,7 +45,7 @@ use serde_json::{Value, json};
 use tokio::sync::OnceCell;
 use tower::ServiceExt;
 
-use crate::place::{Home, Place, database_name, on_server, postgres_url};
+use crate::position::{Home, Position, database_name, on_server, postgres_url};
 
 /// What time it is in a register, unless the test says otherwise.
 pub const NOW: &str = "2026-11-21T09:00:00Z";
@@ -114,10 +114,10 @@ impl App {
     }
 
     /// An empty database on the same database system, without a register.
-    pub async fn place(&self) -> Place {
+    pub async fn position(&self) -> Position {
         match &*self.home {
-            Home::Sqlite(_) => Place::sqlite(),
-            Home::Postgres(_) => Place::postgres().await,
+            Home::Sqlite(_) => Position::sqlite(),
+            Home::Postgres(_) => Position::postgres().await,
         }
     }
 
@@ -414,7 +414,7 @@ impl App {
     }
 
     /// Somebody without a token.
-    pub fn nobody(&self) -> Caller<'_> {
+    pub fn no_one(&self) -> Caller<'_> {
         Caller { app: self, authorization: None }
     }
 
@@ -429,7 +429,7 @@ impl App {
 
     /// What the server answers to a GET of this path by nobody.
     pub async fn get(&self, path: &str) -> Answer {
-        self.nobody().get(path).await
+        self.no_one().get(path).await
     }
 }
 

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, on_both},
-    invoicing_samples::{NETWORK, activity, breaches, drafted, fill, member, with_network},
+    invoicing_samples::{NETWORK, activity, drafted, fill, member, violations, with_network},
     life_samples::{deed, raw},
 };
 
@@ -35,10 +35,10 @@ async fn pays(app: &App, invoice: &str, day: &str, amount: &str) -> Value {
 }
 
 /// Credits so much of the line at a place, counted from nought.
-async fn credits(app: &App, invoice: &str, day: &str, place: usize, amount: &str) {
+async fn credits(app: &App, invoice: &str, day: &str, position: usize, amount: &str) {
     let question = "query($id: ID!) { invoice(by: { id: $id }) { lines { id } } }";
     let line = app.finance().ask(question, json!({ "id": invoice })).await["invoice"]["lines"]
-        [place]["id"]
+        [position]["id"]
         .clone();
     let input = json!({ "invoice": invoice, "issuedOn": day, "reason": "Inställt", "lines": [{ "line": line, "amount": amount }] });
     deed(&app.finance(), "invoiceCredit", input, "id").await.data();
@@ -98,7 +98,7 @@ on_both!(what_is_paid_after_a_credit_note_pays_what_is_left, |app| async move {
     );
     assert_eq!(paid(&app, "2026-01-01", "2026-12-31").await, ["bip 800.00 200.00"]);
     assert_eq!(results(&app).await, ["bip 800.00 800.00 0.00", "indikatorer 0.00 0.00 0.00"]);
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_credit_note_moves_what_was_paid_on_its_own_day, |app| async move {
@@ -123,7 +123,7 @@ on_both!(a_credit_note_moves_what_was_paid_on_its_own_day, |app| async move {
         ["bip 400.00 100.00", "indikatorer -400.00 -100.00"]
     );
     assert_eq!(results(&app).await, ["bip 800.00 800.00 0.00", "indikatorer 0.00 0.00 0.00"]);
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
     // Paid whole and credited: what is owed back lies on no line.
     let id = issued(&app, &BOTH).await;
     pays(&app, &id, "2026-09-06", "2000.00").await;
@@ -132,7 +132,7 @@ on_both!(a_credit_note_moves_what_was_paid_on_its_own_day, |app| async move {
         paid(&app, "2026-11-01", "2026-11-30").await,
         ["bip -400.00 -100.00", "- 0.00 0.00 500.00"]
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(part_payments_around_a_credit_note_end_as_in_any_order, |app| async move {
@@ -161,7 +161,7 @@ on_both!(part_payments_around_a_credit_note_end_as_in_any_order, |app| async mov
         paid(&app, "2026-09-01", "2026-10-31").await,
         ["bip 1207.30 301.82", "indikatorer 452.74 113.18"]
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(overpayments_and_rounding_are_nobodys_revenue, |app| async move {
@@ -188,7 +188,7 @@ on_both!(overpayments_and_rounding_are_nobodys_revenue, |app| async move {
         paid(&app, "2026-11-01", "2026-11-20").await,
         ["bip 8648.50 2162.13", "- 0.00 0.00 0.37"]
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
     // A lead sees its activity's revenue alone.
     let input = json!({ "from": "2026-09-01", "to": "2026-11-30", "basis": "PAID" });
     let document =
@@ -227,8 +227,8 @@ on_both!(what_is_attributed_otherwise_is_found, |app| async move {
         ),
     ] {
         raw(&app, harm).await.unwrap();
-        let found = breaches(&app).await;
-        assert!(found.iter().any(|breach| breach.ends_with(words)), "{harm}: {found:#?}");
+        let found = violations(&app).await;
+        assert!(found.iter().any(|violation| violation.ends_with(words)), "{harm}: {found:#?}");
     }
 });
 
@@ -245,7 +245,7 @@ on_both!(imported_history_is_attributed_as_it_would_have_been_here, |app| async 
         paid(&app, "2026-02-10", "2026-02-28").await,
         ["indikatorer -20.00 -5.00", "- 0.00 0.00 25.00"]
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
     // A credit note that comes with a later import moves what was paid before it.
     app.import(&[
         ("invoices.csv", "key,number,kind,buyer,issued_on,due_on,credits\nnote2,2,CREDIT_NOTE,gotland,2026-04-10,,a\n"),
@@ -260,7 +260,7 @@ on_both!(imported_history_is_attributed_as_it_would_have_been_here, |app| async 
         paid(&app, "2026-03-01", "2026-04-30").await,
         ["bip 599.99 6.00", "- 0.00 0.00 394.01"]
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_full_credit_in_steps_leaves_no_vat_of_any_activity, |app| async move {
@@ -279,5 +279,5 @@ on_both!(a_full_credit_in_steps_leaves_no_vat_of_any_activity, |app| async move 
     for row in rows.as_array().unwrap() {
         assert_eq!((&row["net"], &row["vat"]), (&json!("0.00"), &json!("0.00")), "{rows}");
     }
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });

@@ -243,7 +243,7 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
         ("FORBIDDEN", app.board(), "memberUpdate", json!({ "member": member, "name": "Ny" })),
         (
             "UNAUTHENTICATED",
-            app.nobody(),
+            app.no_one(),
             "memberUpdate",
             json!({ "member": member, "name": "Ny" }),
         ),
@@ -279,7 +279,7 @@ on_both!(what_changes_nothing_or_is_refused_leaves_no_entry, |app| async move {
     // Nothing is missing in between, since a deed that was refused took no place.
     admit(&app.office(), "Cea").await;
     assert_eq!(app.revision().await, before + 1);
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 /// Somebody at the database itself, past the program.
@@ -292,7 +292,7 @@ on_both!(the_database_refuses_to_change_the_trail, |app| async move {
         admit(&app.office(), name).await;
     }
     let intruder = intruder(&app).await;
-    let mut ways = vec![
+    let mut paths = vec![
         "UPDATE audit_entry SET actor = 'ingen'",
         "UPDATE audit_entry SET after = NULL WHERE revision = 1",
         "UPDATE audit_entry SET salt = NULL, after = '{}', after_digest = 'x', erased_in = 2 WHERE revision = 1",
@@ -301,21 +301,21 @@ on_both!(the_database_refuses_to_change_the_trail, |app| async move {
         "DELETE FROM audit_entry",
     ];
     if app.db.backend() == DbBackend::Postgres {
-        ways.push("TRUNCATE audit_entry");
+        paths.push("TRUNCATE audit_entry");
     } else {
-        ways.extend([
+        paths.extend([
             "INSERT OR REPLACE INTO audit_entry SELECT * FROM audit_entry WHERE revision = 1",
             "REPLACE INTO audit_entry (revision, at, actor, action, subject_kind, subject_id, version, hash) \
              SELECT revision, at, 'ingen', action, subject_kind, subject_id, version, hash FROM audit_entry WHERE revision = 2",
             "UPDATE OR REPLACE audit_entry SET revision = 1 WHERE revision = 2",
         ]);
     }
-    for way in ways {
-        let refused = intruder.execute_unprepared(way).await.unwrap_err().to_string();
-        assert!(refused.contains("the audit trail never changes"), "{way}: {refused}");
+    for path in paths {
+        let refused = intruder.execute_unprepared(path).await.unwrap_err().to_string();
+        assert!(refused.contains("the audit trail never changes"), "{path}: {refused}");
     }
     assert_eq!(app.revision().await, 2);
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 /// An intruder who has taken the trail's guards away, as whoever owns the database can.
@@ -332,7 +332,7 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
     for name in ["A", "B", "C", "D"] {
         admit(&app.office(), name).await;
     }
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
     let intruder = unguarded(&app).await;
     let is_postgres = app.db.backend() == DbBackend::Postgres;
     let broken = |revision: i64| {
@@ -374,7 +374,7 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
             ))
             .await
             .unwrap();
-        assert_eq!(audit::breaches(&app.db).await.unwrap()[0], broken(2), "{column} = {value}");
+        assert_eq!(audit::violations(&app.db).await.unwrap()[0], broken(2), "{column} = {value}");
         intruder
             .execute_unprepared(&format!(
                 "UPDATE audit_entry SET {column} = (SELECT {column} FROM kept) WHERE revision = 2"
@@ -382,7 +382,7 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
             .await
             .unwrap();
         intruder.execute_unprepared("DROP TABLE kept").await.unwrap();
-        assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new(), "{column}");
+        assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new(), "{column}");
     }
     // A hash that is made to fit its entry no longer fits the next one.
     let entries = audit_entry::Entity::find()
@@ -400,12 +400,12 @@ on_both!(a_trail_that_was_tampered_with_no_longer_holds, |app| async move {
             "audit trail: the signature of revision {last} does not hold for revisions {first} to {last}"
         )
     };
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), [unsigned(2, 2), broken(3)]);
+    assert_eq!(audit::violations(&app.db).await.unwrap(), [unsigned(2, 2), broken(3)]);
     intruder.execute_unprepared("DELETE FROM audit_entry WHERE revision = 2").await.unwrap();
-    let found = audit::breaches(&app.db).await.unwrap();
+    let found = audit::violations(&app.db).await.unwrap();
     assert_eq!(found, ["audit trail: revision 3 follows 1".to_owned(), broken(3), unsigned(2, 3)]);
     intruder.execute_unprepared("DELETE FROM audit_entry WHERE revision = 1").await.unwrap();
-    assert_eq!(audit::breaches(&app.db).await.unwrap()[0], "audit trail: revision 3 follows 0");
+    assert_eq!(audit::violations(&app.db).await.unwrap()[0], "audit trail: revision 3 follows 0");
 });
 
 /// The hash of an entry of before there was salt, reckoned by what was promised then, with its
@@ -467,9 +467,9 @@ on_both!(servers_that_write_at_once_keep_one_chain, |app| async move {
         servers.push(app.by(&app.url()).await);
     }
     let admissions = servers.iter().enumerate().flat_map(|(server, app)| {
-        (0..10).map(move |turn| async move {
+        (0..10).map(move |permit| async move {
             let input =
-                json!({ "name": format!("Medlem {server} {turn}"), "joinedOn": "2015-01-01" });
+                json!({ "name": format!("Medlem {server} {permit}"), "joinedOn": "2015-01-01" });
             // A machine with much else to do may make some of them wait for too long.
             loop {
                 let answer = app.office().does("memberAdmit", "id", input.clone()).await;
@@ -482,7 +482,7 @@ on_both!(servers_that_write_at_once_keep_one_chain, |app| async move {
     assert_eq!(join_all(admissions).await.len(), 40);
     let (revisions, page) = log(&app.auditor(), json!({ "first": 100 })).await;
     assert_eq!((revisions, &page["totalCount"]), ((1..=40).rev().collect(), &json!(40)));
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 /// What the command writes to stdout, and its exit code.
@@ -518,7 +518,7 @@ on_both!(a_checkpoint_shows_that_the_end_was_cut_off, |app| async move {
         .execute_unprepared("DELETE FROM audit_entry WHERE revision = 2")
         .await
         .unwrap();
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
     let (told, code) = verify();
     assert!(
         code == Some(3) && told.starts_with("audit trail: revision 2 of the checkpoint of 20"),
@@ -543,10 +543,10 @@ on_both!(a_checkpoint_shows_that_the_end_was_cut_off, |app| async move {
     std::fs::write(&file, format!("{kept}x\n{}y\n", kept.lines().last().unwrap())).unwrap();
     let (told, code) = verify();
     let name = file.display();
-    let fault = "is no line that `samregister checkpoint` writes";
+    let error = "is no line that `samregister checkpoint` writes";
     assert_eq!(
         (told, code),
-        (format!("error: {name}:6 {fault}\n       {name}:7 {fault}\n"), Some(1))
+        (format!("error: {name}:6 {error}\n       {name}:7 {error}\n"), Some(1))
     );
 });
 

@@ -305,8 +305,8 @@ on_both!(ids_of_nothing_are_not_found_and_other_texts_are_no_ids, |app| async mo
 });
 
 /// A cursor of this order and key that no row has given.
-fn forged(place: &str) -> String {
-    URL_SAFE_NO_PAD.encode(format!("{place}\n{NOTHING}"))
+fn forged(position: &str) -> String {
+    URL_SAFE_NO_PAD.encode(format!("{position}\n{NOTHING}"))
 }
 
 on_both!(bad_arguments_of_queries_are_named_by_their_paths, |app| async move {
@@ -568,7 +568,7 @@ on_both!(amounts_dates_and_numbers_are_read_exactly, |app| async move {
 });
 
 on_both!(texts_of_the_whole_world_come_back_as_they_went, |app| async move {
-    for (place, (text, missing)) in [
+    for (position, (text, missing)) in [
         ("Förbundet 🙂👩‍👩‍👧", Some("🙂 (U+1F642)")),
         ("رابطة التنسيق", Some("U+0631")),
         ("\u{202e}dnubröf", Some("U+202E")),
@@ -587,7 +587,7 @@ on_both!(texts_of_the_whole_world_come_back_as_they_went, |app| async move {
             assert_eq!(refused.bad_fields(), ["input.name"], "{text}");
             assert!(refused.text().contains(missing), "{text}: {}", refused.text());
         }
-        let other = format!("Förbund {place}");
+        let other = format!("Förbund {position}");
         let name = if missing.is_some() { other.as_str() } else { text };
         let answer = deed(&app, "memberAdmit", "id name county municipalities", input(name)).await;
         let member = &answer["memberAdmit"];

@@ -12,7 +12,7 @@ use domain::{
 
 use crate::{
     app::{App, on_both},
-    bank_samples::{CAMT_02, bank_payments, faults, own_network, try_import},
+    bank_samples::{CAMT_02, bank_payments, errors, own_network, try_import},
     payment_samples::LEDGER,
 };
 
@@ -113,7 +113,7 @@ on_both!(another_account_beside_own_ones_is_left, |app| async move {
 on_both!(a_file_without_an_own_account_is_refused, |app| async move {
     app.import(&LEDGER).await;
     let before = app.revision().await;
-    let found = faults(&app, "camt.xml", OTHER_BANKGIRO).await;
+    let found = errors(&app, "camt.xml", OTHER_BANKGIRO).await;
     assert_eq!(
         found,
         [
@@ -123,15 +123,15 @@ on_both!(a_file_without_an_own_account_is_refused, |app| async move {
     );
     let other = CAMT_02.replace("SE4550000000058398257466", "SE3550000000054910000003");
     assert!(
-        faults(&app, "camt.xml", other).await[0]
+        errors(&app, "camt.xml", other).await[0]
             .contains("is of the account SE3550000000054910000003")
     );
-    let found = faults(&app, "bg.txt", PLUSGIRO).await;
+    let found = errors(&app, "bg.txt", PLUSGIRO).await;
     assert!(found[0].starts_with("bg.txt:2: is of plusgiro 2865434, "), "{found:?}");
     // Nor is anything booked of a file of which some part can't be read, whatever the rest is.
     let broken =
         String::from_utf8(TWO_GIROS.to_vec()).unwrap().replace("2026112000106", "2026113100106");
-    assert_eq!(faults(&app, "bg.txt", broken).await.len(), 1);
+    assert_eq!(errors(&app, "bg.txt", broken).await.len(), 1);
     assert_eq!(app.revision().await, before);
     assert!(bank_payments(&app, "").await.is_empty());
 });
@@ -176,7 +176,7 @@ on_both!(statements_and_later_versions_are_read_by_the_same_shapes, |app| async 
         .replace("camt.054.001.10", "camt.054.001.13");
     assert_eq!(taken(&try_import(&app, "camt.xml", typed.clone()).await.unwrap()), ["1024.00"]);
     assert!(
-        faults(&app, "camt.xml", typed.replace(">1024.00</Amt></RmtAmt", ">x</Amt></RmtAmt")).await
+        errors(&app, "camt.xml", typed.replace(">1024.00</Amt></RmtAmt", ">x</Amt></RmtAmt")).await
             [0]
         .contains("which is no amount")
     );

@@ -11,7 +11,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Answer, App, on_both},
     bank_samples::{
-        BGMAX, CAMT_02, CAMT_08, OWN, bank_payments, bgmax, extra, faults, find, import, latin,
+        BGMAX, CAMT_02, CAMT_08, OWN, bank_payments, bgmax, errors, extra, find, import, latin,
         payment, text, try_import, waiting,
     },
     life_samples::raw,
@@ -148,7 +148,7 @@ on_both!(the_same_payments_are_booked_once_however_many_files_tell_of_them, |app
         .replace("000000000000080000", "000000000000080001")
         .replace("000000000000285000", "000000000000285001");
     let revision = app.revision().await;
-    let found = faults(&app, "bg2.txt", latin(&other)).await;
+    let found = errors(&app, "bg2.txt", latin(&other)).await;
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].starts_with("bg2.txt:3: is the payment")
@@ -296,30 +296,30 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
         .replace("2026111800074", "2026113100074")
         .replace("SEK00000003 \r\n05", "SEK00000004 \r\n05")
         .replace("7000000005", "7000000006");
-    let found = faults(&app, "bg.txt", latin(&broken)).await;
-    let lines: Vec<_> = found.iter().map(|fault| fault.split(' ').next().unwrap()).collect();
+    let found = errors(&app, "bg.txt", latin(&broken)).await;
+    let lines: Vec<_> = found.iter().map(|error| error.split(' ').next().unwrap()).collect();
     assert_eq!(
         lines,
         ["bg.txt:1:", "bg.txt:3:", "bg.txt:16:", "bg.txt:16:", "bg.txt:26:"],
         "{found:#?}"
     );
-    for (fault, why) in found.iter().zip([
+    for (error, why) in found.iter().zip([
         "test file",
         "00000000000008000x",
         "20261131",
         "says that the deposit has",
         "says that the file has 6 payments",
     ]) {
-        assert!(fault.contains(why), "{fault}");
+        assert!(error.contains(why), "{error}");
     }
     let text = text();
     let lines: Vec<&str> = text.lines().collect();
-    let without = |place: usize| {
+    let without = |position: usize| {
         latin(
             &lines
                 .iter()
                 .enumerate()
-                .filter(|(at, _)| *at != place)
+                .filter(|(at, _)| *at != position)
                 .map(|(_, line)| format!("{line}\n"))
                 .collect::<String>(),
         )
@@ -397,9 +397,9 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
         (CAMT_02.replace("</Document>", "").into_bytes(), "not all of one"),
         (CAMT_02.replace("</Ntfctn>", "</Ntfct>").into_bytes(), "is no XML"),
     ] {
-        let found = faults(&app, "fil", file).await;
-        assert!(found.iter().any(|fault| fault.contains(why)), "{why}: {found:?}");
-        assert!(found.iter().all(|fault| fault.starts_with("fil:")), "{found:?}");
+        let found = errors(&app, "fil", file).await;
+        assert!(found.iter().any(|error| error.contains(why)), "{why}: {found:?}");
+        assert!(found.iter().all(|error| error.starts_with("fil:")), "{found:?}");
     }
     assert_eq!(app.revision().await, before);
     assert!(bank_payments(&app, "").await.is_empty());
@@ -426,15 +426,15 @@ on_both!(a_hostile_file_is_refused, |app| async move {
         ("<a/>".into(), "is not the beginning"),
         ("<".into(), "no XML"),
     ] {
-        let found = faults(&app, "fil.xml", file).await;
+        let found = errors(&app, "fil.xml", file).await;
         assert!(found[0].contains(why), "{why}: {found:?}");
     }
     let mut bytes = CAMT_02.as_bytes().to_vec();
-    let place = CAMT_02.find("Okänd").unwrap();
-    bytes[place] = 0xff;
+    let position = CAMT_02.find("Okänd").unwrap();
+    bytes[position] = 0xff;
     assert_eq!(
-        faults(&app, "fil.xml", bytes).await,
-        [format!("fil.xml:{}: is not UTF-8", CAMT_02[..place].lines().count())]
+        errors(&app, "fil.xml", bytes).await,
+        [format!("fil.xml:{}: is not UTF-8", CAMT_02[..position].lines().count())]
     );
     assert_eq!(app.revision().await, 0);
 });

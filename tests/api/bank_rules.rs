@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{App, on_both},
     bank_samples::{
-        BGMAX, CAMT_02, SERIAL, bank_payments, bgmax, camt, deduction, entry, extra, faults, find,
+        BGMAX, CAMT_02, SERIAL, bank_payments, bgmax, camt, deduction, entry, errors, extra, find,
         import, latin, payment, text, try_import, waiting,
     },
     life_samples::raw,
@@ -101,7 +101,7 @@ on_both!(a_number_within_a_notification_is_no_reference_of_the_bank, |app| async
         import(&app, "3.xml", of("<Id>20261118-1</Id>")).await,
         ["again NO_REFERENCE 100.00"]
     );
-    let found = faults(&app, "4.xml", of("")).await;
+    let found = errors(&app, "4.xml", of("")).await;
     assert!(found[0].contains("without a reference of the bank"), "{found:?}");
     // What payers call their payments is theirs, and several may call them the same.
     let twice = entry("CRDT", "100.00", "<NtryRef>1</NtryRef>").repeat(2);
@@ -169,7 +169,7 @@ on_both!(a_transaction_says_in_which_direction_it_went, |app| async move {
         &entry("CRDT", "100.00", &details(&[("CRDT", "60.00", "A"), ("DBIT", "40.00", "B")])),
     );
     assert!(
-        faults(&app, "b.xml", wrong).await[0]
+        errors(&app, "b.xml", wrong).await[0]
             .contains("has an entry of 100.00, but its transactions come to 20.00")
     );
 });
@@ -300,7 +300,7 @@ on_both!(a_further_reference_belongs_to_the_payment_before_it, |app| async move 
     for (from, to) in [(2, "0000991234"), (57, "490630179999")] {
         let mut lines: Vec<String> = sample.lines().map(str::to_owned).collect();
         lines[line].replace_range(from..from + to.len(), to);
-        let found = faults(&app, "bg.txt", latin(&(lines.join("\n") + "\n"))).await;
+        let found = errors(&app, "bg.txt", latin(&(lines.join("\n") + "\n"))).await;
         assert_eq!(
             found,
             [format!(

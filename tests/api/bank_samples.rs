@@ -63,10 +63,10 @@ pub async fn import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<Strin
 }
 
 /// The lines of the error that a file is refused with.
-pub async fn faults(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
+pub async fn errors(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
     match try_import(app, name, bytes).await {
-        Err(Error::Invalid(faults)) => {
-            faults.into_iter().map(|fault| format!("{} {}", fault.path, fault.message)).collect()
+        Err(Error::Invalid(errors)) => {
+            errors.into_iter().map(|error| format!("{} {}", error.path, error.message)).collect()
         }
         other => panic!("{other:?}"),
     }

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, on_both},
-    bank_samples::{bank_payments, bgmax, camt, entry, faults, find, import, payment, waiting},
+    bank_samples::{bank_payments, bgmax, camt, entry, errors, find, import, payment, waiting},
     payment_samples::{LEDGER, adds_up, came_in, does, id, invoice, ocr, pays},
 };
 
@@ -167,7 +167,7 @@ on_both!(an_entry_is_told_as_a_total_and_later_payment_by_payment, |app| async m
     import(&other, "2.xml", &parts).await;
     let wrong = camt("<Id>N1</Id>", &entry("CRDT", "801.00", TOTAL));
     assert!(
-        faults(&other, "1.xml", wrong).await[0]
+        errors(&other, "1.xml", wrong).await[0]
             .contains("is of an entry of 801.00, which came in before as 800.00 with 2.xml")
     );
     assert_eq!(import(&other, "1.xml", &total).await, ["again OCR 800.00"]);

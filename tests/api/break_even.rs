@@ -161,14 +161,14 @@ on_both!(so_many_agreements_carry_an_activity, |app| async move {
     let ids =
         app.board().ask(document, json!({ "year": 2026 })).await["activities"]["nodes"].clone();
     let set = "mutation($input: FeeScheduleSetInput!) { feeScheduleSet(input: $input) { slug } }";
-    for (place, price) in [
+    for (position, price) in [
         (0, json!({ "basis": "PER_PARTICIPANT", "amount": "500" })),
         (1, json!({ "basis": "FIXED_PER_YEAR", "amount": "8000" })),
         (2, json!({ "basis": "FIXED_PER_YEAR", "amount": "100" })),
     ] {
         let mut price = price;
         (price["activity"], price["validFrom"], price["vatRate"]) =
-            (ids[place]["id"].clone(), json!("2026-01-01"), json!("STANDARD_25"));
+            (ids[position]["id"].clone(), json!("2026-01-01"), json!("STANDARD_25"));
         app.finance().ask(set, json!({ "input": price })).await.data();
     }
     // Three of 8 000 are the first to cover 20 000, and two have joined; grants cover the third

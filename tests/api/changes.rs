@@ -366,9 +366,9 @@ on_both!(a_commit_is_read_once_for_all_who_see_alike, |app| async move {
     let server = Served::start(&app).await;
     let kinds = "kinds: [ORGANISATION, ACTIVITY]";
     let mut followers = Vec::new();
-    for place in 0..30 {
+    for position in 0..30 {
         let viewer = Viewer {
-            subject: format!("board{place}@example.se"),
+            subject: format!("board{position}@example.se"),
             roles: vec![Role::Board],
             ..Viewer::default()
         };
@@ -466,12 +466,12 @@ on_both!(following_from_long_ago_costs_its_subject_and_delays_no_other, |app| as
     let server = Served::start(&app.with(&[("SAMREGISTER_SOCKET_OPERATIONS", "200")])).await;
     let mut office = follow(&server, &app.office(), "after: \"2000\"").await;
     let mut client = server.client(&member).await;
-    for place in 0..200 {
+    for position in 0..200 {
         client
             .subscribe(
-                &place.to_string(),
+                &position.to_string(),
                 &format!(
-                    "subscription {{ changes(after: \"{place}\", kinds: [MEMBER]) {{ revision }} }}"
+                    "subscription {{ changes(after: \"{position}\", kinds: [MEMBER]) {{ revision }} }}"
                 ),
             )
             .await;

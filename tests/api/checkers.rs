@@ -38,7 +38,7 @@ on_both!(others_find_nothing_wrong_with_any_agreement_of_the_box, |app| async mo
     let limited = json!({ "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "cap": "100000.00", "minimum": "5000.00", "vatRate": "EXEMPT" });
     let folder = tempfile::tempdir().unwrap();
     let mut files = Vec::new();
-    for (place, (slug, counterparty, changes)) in [
+    for (position, (slug, counterparty, changes)) in [
         ("deltagande-bip", member, json!({ "fee": fee })),
         (
             "deltagande-indikatorer",
@@ -96,9 +96,9 @@ on_both!(others_find_nothing_wrong_with_any_agreement_of_the_box, |app| async mo
             std::fs::write(&file, &served.bytes).unwrap();
             files.push(file);
         };
-        keep(format!("{place}-{slug}-utkast.pdf")).await;
+        keep(format!("{position}-{slug}-utkast.pdf")).await;
         offered(&app, &id).await;
-        keep(format!("{place}-{slug}.pdf")).await;
+        keep(format!("{position}-{slug}.pdf")).await;
     }
     assert_eq!(files.len(), 16);
     judges::are_sound(&files);

@@ -182,7 +182,7 @@ on_both!(a_clock_behind_the_trail_refuses_changes_until_an_operator_accepts_it, 
         order_of_days(&app).await,
         (Vec::<String>::new(), vec![HISTORY.to_owned(), explained])
     );
-    assert_eq!(domain::audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(domain::audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 on_both!(an_operator_sees_and_accepts_the_clock, |app| async move {

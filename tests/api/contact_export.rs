@@ -66,10 +66,10 @@ on_both!(everything_that_is_held_about_a_person_is_handed_out, |app| async move 
         ["board@example.se", "office@example.se"].iter().all(|reader| readers.contains(reader)),
         "{readers:?}"
     );
-    let places = export["sameNameOrEmail"].as_array().unwrap();
-    let named: Vec<_> = places
+    let positions = export["sameNameOrEmail"].as_array().unwrap();
+    let named: Vec<_> = positions
         .iter()
-        .map(|place| format!("{}.{}", place["table"], place["column"]).replace('"', ""))
+        .map(|position| format!("{}.{}", position["table"], position["column"]).replace('"', ""))
         .collect();
     assert_eq!(
         named,
@@ -79,7 +79,7 @@ on_both!(everything_that_is_held_about_a_person_is_handed_out, |app| async move 
         uuid::Uuid::try_parse(id.as_str().unwrap().split_once('_').unwrap().1).unwrap().to_string()
     };
     assert_eq!(
-        (&places[1]["ids"], &places[2]["ids"]),
+        (&positions[1]["ids"], &positions[2]["ids"]),
         (&json!([uuid(&namesake)]), &json!([uuid(&ale)]))
     );
 

@@ -91,7 +91,7 @@ on_both!(every_way_to_a_contact_leaves_a_line, |app| async move {
     }
     assert_eq!(log(&app, json!({ "reader": "räknare" })).await, Vec::<Value>::new());
 
-    for (way, document, read) in [
+    for (path, document, read) in [
         ("name", "{ members { nodes { contacts { name } } } }", vec![&anna]),
         ("email", "{ members { nodes { contacts { email } } } }", vec![&anna]),
         ("phone", "{ members { nodes { c: contacts { phone } } } }", vec![&anna]),
@@ -120,11 +120,11 @@ on_both!(every_way_to_a_contact_leaves_a_line, |app| async move {
             vec![&stina],
         ),
     ] {
-        named(&app, way, Role::Auditor).query(document).await.data();
+        named(&app, path, Role::Auditor).query(document).await.data();
         let mut expected: Vec<_> =
-            read.iter().map(|contact| json!([way, contact, "2026-11-21", 1])).collect();
+            read.iter().map(|contact| json!([path, contact, "2026-11-21", 1])).collect();
         expected.sort_by_key(Value::to_string);
-        assert_eq!(log(&app, json!({ "reader": way })).await, expected, "{way}");
+        assert_eq!(log(&app, json!({ "reader": path })).await, expected, "{path}");
     }
     // The office, too, and whoever is refused has read nothing.
     app.office().query("{ members { nodes { contacts { name } } } }").await.data();

@@ -200,13 +200,13 @@ on_both!(each_sees_the_contacts_of_its_own_association, |app| async move {
     // A member that left is of its area all the same.
     let area = |board: Value, of_ale: Value| json!({ "name": "Södra", "boardContacts": board, "members": [{ "name": "Ale", "contacts": of_ale }, { "name": "Örebro", "contacts": [] }] });
     let none = || json!([null, null, null, null, null]);
-    let whole = || area(json!([named("Stina")]), json!([named("Anna")]));
+    let aggregate = || area(json!([named("Stina")]), json!([named("Anna")]));
     for (who, caller, nodes, node) in [
-        ("office", app.office(), all(), whole()),
-        ("finance", app.finance(), all(), whole()),
-        ("board", app.board(), all(), whole()),
-        ("auditor", app.auditor(), all(), whole()),
-        ("members:read", app.service("members:read"), all(), whole()),
+        ("office", app.office(), all(), aggregate()),
+        ("finance", app.finance(), all(), aggregate()),
+        ("board", app.board(), all(), aggregate()),
+        ("auditor", app.auditor(), all(), aggregate()),
+        ("members:read", app.service("members:read"), all(), aggregate()),
         ("lead", app.lead(&["bip"]), none(), area(json!([]), json!([]))),
         ("agreements:read", app.service("agreements:read"), none(), area(json!([]), json!([]))),
         (
@@ -331,7 +331,7 @@ on_both!(an_erased_person_leaves_a_pseudonym, |app| async move {
     );
     let told = ["name", "email", "phone"].map(|field| &trail[0]["before"][field]);
     assert_eq!((told, &trail[1]["after"]["subject_sha256"]), ([&Value::Null; 3], &Value::Null));
-    assert_eq!([2, 3].map(|place| trail[place]["after"]["key_id"].is_string()), [true; 2]);
+    assert_eq!([2, 3].map(|position| trail[position]["after"]["key_id"].is_string()), [true; 2]);
     assert!(!json!(trail).to_string().contains("anna@"), "{trail:?}");
     assert_eq!(
         (&trail[0]["after"]["name"], &trail[0]["after"]["erased_at"]),

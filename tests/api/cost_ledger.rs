@@ -53,7 +53,7 @@ async fn sound(app: &App) {
         .findings
         .violations;
     assert_eq!(found, [""; 0]);
-    assert_eq!(breaches(&app.db).await.unwrap(), [""; 0]);
+    assert_eq!(violations(&app.db).await.unwrap(), [""; 0]);
 }
 
 on_both!(costs_and_grants_are_listed_and_filtered, |app| async move {

@@ -4,7 +4,7 @@ use std::collections::BTreeMap;
 
 use sea_orm::{ConnectionTrait, DatabaseConnection, DbBackend, Statement};
 
-use crate::place::Place;
+use crate::position::Position;
 
 /// The schema and the rows of a database, without what depends on the time at which it was
 /// migrated.
@@ -33,8 +33,8 @@ const POSTGRES: &str = "
 impl Content {
     /// Reads all of a database. Every row of `seaql_migrations` counts but for its time; statistics
     /// don't.
-    pub async fn of(place: &Place) -> Self {
-        let db = sea_orm::Database::connect(place.url()).await.unwrap();
+    pub async fn of(position: &Position) -> Self {
+        let db = sea_orm::Database::connect(position.url()).await.unwrap();
         let is_sqlite = db.get_database_backend() == DbBackend::Sqlite;
         let schema = if is_sqlite {
             "SELECT type || ' ' || name || ' ' || COALESCE(sql, '-') FROM sqlite_schema WHERE name NOT LIKE 'sqlite_stat%'"

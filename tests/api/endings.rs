@@ -406,10 +406,10 @@ on_both!(what_ends_before_it_begins_never_comes_about, |app| async move {
         json!({ "status": "WITHDRAWN", "endsOn": null, "noticeGivenOn": null, "withdrawnOn": TODAY, "nextDeadline": null })
     );
     // What it was to replace goes on, and its days are free for another successor.
-    let goes_on =
+    let continues =
         told(&app, &old, r#"status(on: "2027-01-01") replacedBy { id } history { action }"#).await;
-    assert_eq!((&goes_on["status"], &goes_on["replacedBy"]), (&json!("ACTIVE"), &Value::Null));
-    let last = goes_on["history"]
+    assert_eq!((&continues["status"], &continues["replacedBy"]), (&json!("ACTIVE"), &Value::Null));
+    let last = continues["history"]
         .as_array()
         .unwrap()
         .iter()

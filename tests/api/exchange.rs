@@ -10,7 +10,7 @@ use domain::{
     interchange::{
         File,
         export::export,
-        import::{FileReport, ImportError, MOST_BAD_ROWS, Report, import},
+        import::{FileReport, ImportError, MAX_BAD_ROWS, Report, import},
     },
     output::OwnFiles,
 };
@@ -324,7 +324,7 @@ on_both!(bad_rows_by_the_thousands_are_counted, |app| async move {
     }
     match app.try_import(&[("organisations.csv", &text)]).await {
         Err(ImportError::Bad { rows, more }) => {
-            assert_eq!((rows.len(), more), (MOST_BAD_ROWS, 2_000));
+            assert_eq!((rows.len(), more), (MAX_BAD_ROWS, 2_000));
             assert_eq!(rows[9_999].to_string(), "organisations.csv:10001: name: must not be empty");
         }
         other => panic!("{other:?}"),

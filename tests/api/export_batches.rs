@@ -6,7 +6,7 @@ use std::{fs, path::Path, process::Output};
 use domain::{
     auth::viewer::Viewer,
     config::Network,
-    error::Faults,
+    error::ValidationErrors,
     interchange::{export::export, import::import},
     output::OwnFiles,
     vouchers::export_batches,
@@ -45,7 +45,7 @@ pub async fn new_batch(app: &App, through: &str) -> Option<Vec<u8>> {
         &Viewer::operator("sie"),
         &network,
         through.parse().unwrap(),
-        Faults::default(),
+        ValidationErrors::default(),
     )
     .await;
     made.unwrap().map(|batch| batch.content)

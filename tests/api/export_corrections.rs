@@ -7,7 +7,7 @@ use std::{collections::BTreeMap, fs, path::Path};
 use domain::{
     auth::viewer::Viewer,
     config::Network,
-    error::Faults,
+    error::ValidationErrors,
     interchange::{export::export, import::import as import_folder},
     output::OwnFiles,
     vouchers::export_batches,
@@ -168,8 +168,8 @@ on_both!(all_batches_come_to_what_all_days_come_to_after_every_step, |app| async
     // Overpaid, paid back by hand and by a row, and each of them reversed.
     import(&app, "3.txt", deposit("20261204", 3, &ocr(&app, a).await, 20_000)).await;
     exports.step(&app, "matched by its reference", 20_000).await;
-    let by_hand = json!({ "invoice": id(&app, a).await, "paidOn": "2026-12-05", "amount": "75.00", "reference": "UT-1" });
-    does(&app, "refundRecord", by_hand, "invoice { id }").await.data();
+    let manual = json!({ "invoice": id(&app, a).await, "paidOn": "2026-12-05", "amount": "75.00", "reference": "UT-1" });
+    does(&app, "refundRecord", manual, "invoice { id }").await.data();
     exports.step(&app, "paid back", -7_500).await;
     let slip = json!({ "refund": last_of(&app, a, "refunds").await, "reason": "Kom tillbaka" });
     does(&app, "refundReverse", slip, "invoice { id }").await.data();
@@ -305,7 +305,7 @@ on_both!(a_correction_is_booked_on_an_open_day, |app| async move {
             &Viewer::operator("sie"),
             &network,
             TODAY.parse().unwrap(),
-            Faults::default(),
+            ValidationErrors::default(),
         )
         .await
     };

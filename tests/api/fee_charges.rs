@@ -5,7 +5,9 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App, on_both},
-    invoicing_samples::{NETWORK, activity, breaches, drafted, fill, issue, member, with_network},
+    invoicing_samples::{
+        NETWORK, activity, drafted, fill, issue, member, violations, with_network,
+    },
     life_samples::{deed, raw, with},
     round_trip::{bad_rows, exported, try_import},
 };
@@ -93,7 +95,7 @@ on_both!(
         .data();
         let again = run(&app, &input).await;
         assert_eq!((problem(&again), &again["invoiceRun"]["alreadyInvoiced"]), (None, &json!(9)));
-        assert_eq!(breaches(&app).await, [""; 0]);
+        assert_eq!(violations(&app).await, [""; 0]);
     }
 );
 
@@ -147,16 +149,16 @@ on_both!(a_draft_that_a_run_overtook_is_not_issued, |app| async move {
         ["input.reason"]
     );
     issue(&app.finance(), &more, "id").await.data();
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_fee_that_was_credited_is_invoiced_again_once, |app| async move {
     let (app, _folder) = fill(&app, 12).await;
     let input = of_2026(&app).await;
-    for turn in 1..=3 {
+    for permit in 1..=3 {
         let done = run(&app, &input).await;
-        assert!(has_invoiced(&done, "2024-0001"), "turn {turn}");
-        assert_eq!(done["invoiceRun"]["count"], if turn == 1 { 9 } else { 1 });
+        assert!(has_invoiced(&done, "2024-0001"), "turn {permit}");
+        assert_eq!(done["invoiceRun"]["count"], if permit == 1 { 9 } else { 1 });
         assert_eq!(run(&app, &input).await["invoiceRun"]["alreadyInvoiced"], 9);
         let of_first = |invoice: &&Value| invoice["lines"][0]["agreement"]["number"] == "2024-0001";
         let id = done["invoiceRun"]["invoices"].as_array().unwrap().iter().find(of_first).unwrap()
@@ -189,7 +191,7 @@ on_both!(a_fee_that_was_credited_is_invoiced_again_once, |app| async move {
         FROM fee_charge WHERE round = 2";
     let refused = raw(&app, twice).await.unwrap_err().to_string();
     assert!(refused.contains("fee_charge__"), "{refused}");
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
@@ -264,7 +266,7 @@ on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
             "{to}: {refused:?}"
         );
     }
-    assert_eq!(breaches(&other).await, [""; 0]);
+    assert_eq!(violations(&other).await, [""; 0]);
 });
 
 on_both!(what_only_some_invoices_lack_stops_only_them, |app| async move {
@@ -286,7 +288,7 @@ on_both!(what_only_some_invoices_lack_stops_only_them, |app| async move {
             .contains("network.vat_number is not set")),
         "{problems:#?}"
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(fees_that_a_run_cant_tell_are_counted_or_named, |app| async move {
@@ -316,7 +318,7 @@ on_both!(fees_that_a_run_cant_tell_are_counted_or_named, |app| async move {
         ),
         (&json!(1), &json!(1), &json!([]))
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_fee_that_was_decided_late_needs_a_confirmation, |app| async move {

@@ -59,15 +59,15 @@ on_both!(an_answer_that_the_client_has_is_not_made_again, |app| async move {
 async fn whatever_the_answer_depends_on_is_in_its_validator() {
     let app = App::sqlite().await;
     let tag = app.office().get(MEMBERS).await.header("etag").to_owned();
-    let gets_anew =
+    let is_repeated =
         async |answer: Answer| assert_eq!(answer.status, StatusCode::OK, "{}", answer.text());
-    gets_anew(get_if_new(&app, &app.board(), MEMBERS, &tag).await).await;
-    gets_anew(
+    is_repeated(get_if_new(&app, &app.board(), MEMBERS, &tag).await).await;
+    is_repeated(
         get_if_new(&app, &app.office(), "/graphql?query=%7Bmembers%7Bnodes%7Bid%7D%7D%7D", &tag)
             .await,
     )
     .await;
-    gets_anew(
+    is_repeated(
         get_if_new(&app, &app.office(), &format!("{MEMBERS}&variables=%7B%22a%22%3A1%7D"), &tag)
             .await,
     )
@@ -79,12 +79,12 @@ async fn whatever_the_answer_depends_on_is_in_its_validator() {
         StatusCode::NOT_MODIFIED
     );
     let tomorrow = app.at("2026-11-21T23:00:00Z");
-    gets_anew(get_if_new(&tomorrow, &tomorrow.office(), MEMBERS, &tag).await).await;
+    is_repeated(get_if_new(&tomorrow, &tomorrow.office(), MEMBERS, &tag).await).await;
     let newer = app
         .office()
         .request(Method::GET, MEMBERS)
         .header(header::ACCEPT, "application/graphql-response+json");
-    gets_anew(
+    is_repeated(
         app.send(newer.header(header::IF_NONE_MATCH, &tag).body(Body::empty()).unwrap()).await,
     )
     .await;
@@ -92,7 +92,7 @@ async fn whatever_the_answer_depends_on_is_in_its_validator() {
     let file = folder.path().join("samregister.toml");
     std::fs::write(&file, "[network]\nname = \"Another network\"\n").unwrap();
     let other = app.with_file(&file);
-    gets_anew(get_if_new(&other, &other.office(), MEMBERS, &tag).await).await;
+    is_repeated(get_if_new(&other, &other.office(), MEMBERS, &tag).await).await;
 }
 
 #[tokio::test]
@@ -137,11 +137,11 @@ async fn only_whole_answers_to_a_get_by_somebody_have_one() {
     }
     // Who may not ask is told so, and not that nothing has changed.
     assert_eq!(
-        get_if_new(&app, &app.nobody(), MEMBERS, &tag).await.status,
+        get_if_new(&app, &app.no_one(), MEMBERS, &tag).await.status,
         StatusCode::UNAUTHORIZED
     );
     assert_eq!(
-        get_if_new(&app, &app.nobody(), MEMBERS, "*").await.status,
+        get_if_new(&app, &app.no_one(), MEMBERS, "*").await.status,
         StatusCode::UNAUTHORIZED
     );
 }

@@ -317,7 +317,7 @@ async fn the_request_id_is_ours_whatever_the_client_calls_it() {
     let long = "x".repeat(5_000);
     let ask = |id: &str| {
         let request = app
-            .nobody()
+            .no_one()
             .request(Method::POST, "/graphql")
             .header(header::CONTENT_TYPE, "application/json");
         let request = if id.is_empty() { request } else { request.header("x-request-id", id) };
@@ -398,12 +398,12 @@ async fn only_a_good_token_opens() {
         assert_eq!(answer.status == StatusCode::OK, opens, "{scheme:?}");
     }
     is_refused(
-        &app.nobody().query("{ __schema { types { name } } }").await,
+        &app.no_one().query("{ __schema { types { name } } }").await,
         StatusCode::UNAUTHORIZED,
         "UNAUTHENTICATED",
     );
     // Who asks is known before what is asked is looked at.
-    is_refused(&app.nobody().post("{").await, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED");
+    is_refused(&app.no_one().post("{").await, StatusCode::UNAUTHORIZED, "UNAUTHENTICATED");
 }
 
 #[tokio::test]
@@ -547,14 +547,20 @@ async fn a_document_beyond_a_limit_is_refused_in_words() {
     let aliases = |number: usize| {
         format!(
             "{{ {} }}",
-            (0..number).map(|place| format!("a{place}: viewer {{ subject }}")).collect::<String>()
+            (0..number)
+                .map(|position| format!("a{position}: viewer {{ subject }}"))
+                .collect::<String>()
         )
     };
     // Each spreads the one before twice: thirty of them are a thousand million fields in some 640
     // bytes.
     let bomb: String = (1..30)
-        .map(|place| {
-            format!("fragment f{place} on Viewer {{ ...f{} ...f{} }} ", place - 1, place - 1)
+        .map(|position| {
+            format!(
+                "fragment f{position} on Viewer {{ ...f{} ...f{} }} ",
+                position - 1,
+                position - 1
+            )
         })
         .collect();
     let bomb = format!("{{ viewer {{ ...f29 }} }} fragment f0 on Viewer {{ subject }} {bomb}");

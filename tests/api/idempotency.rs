@@ -22,7 +22,7 @@ use crate::{
     app::{Answer, App, Caller, on_both, runs},
     cli::Server,
     document::Schema,
-    invoicing_samples::{self, NETWORK, breaches, with_network},
+    invoicing_samples::{self, NETWORK, violations, with_network},
     life_samples::deed,
     samples::Samples,
 };
@@ -126,8 +126,12 @@ on_both!(those_that_come_at_once_are_done_once, |app| async move {
     let other = app.by(&app.url()).await;
     let body = admission("Ale");
     let (one, two) = (app.office(), other.office());
-    let asked = (0..20).map(|place| {
-        if place % 2 == 0 { post(&app, &one, "k", &body) } else { post(&other, &two, "k", &body) }
+    let asked = (0..20).map(|position| {
+        if position % 2 == 0 {
+            post(&app, &one, "k", &body)
+        } else {
+            post(&other, &two, "k", &body)
+        }
     });
     let answers = join_all(asked).await;
     for answer in &answers {
@@ -328,11 +332,11 @@ on_both!(every_mutation_is_rebuilt_from_its_outcome, |app| async move {
         let done = app.revision().await;
         // Its answer was thrown away; the retry goes to another server.
         let again = post(&other, &other.office(), name, &body).await;
-        let is_whole =
+        let is_complete =
             first.errors().is_empty() && first.json["data"][name].is_object() && done > before;
         let is_same =
             (first.text(), "rebuilt") == (again.text(), again.header("idempotency-replayed"));
-        if !is_whole || !is_same || app.revision().await != done {
+        if !is_complete || !is_same || app.revision().await != done {
             wrong.push(format!(
                 "{name}: {} | {} {}",
                 first.text(),
@@ -375,7 +379,7 @@ on_both!(an_invoice_run_is_rebuilt_with_its_problems, |app| async move {
     let revision = app.revision().await;
     is_rebuilt(&post(&app, &app.finance(), "run-all", &body(true)).await, &first);
     assert_eq!(app.revision().await, revision);
-    assert_eq!(breaches(&app).await, Vec::<String>::new());
+    assert_eq!(violations(&app).await, Vec::<String>::new());
 });
 
 async fn member(app: &App) -> Value {
@@ -389,9 +393,9 @@ on_both!(a_key_is_remembered_for_a_day, |app| async move {
     let almost = app.at("2026-11-22T08:59:59Z");
     is_rebuilt(&post(&almost, &almost.office(), "k", &admission("Ale")).await, &first);
     let later = app.at("2026-11-22T09:00:00Z");
-    let anew = post(&later, &later.office(), "k", &admission("Cecilia")).await;
+    let again = post(&later, &later.office(), "k", &admission("Cecilia")).await;
     assert_eq!(
-        (&anew["memberAdmit"]["name"], anew.header("idempotency-replayed")),
+        (&again["memberAdmit"]["name"], again.header("idempotency-replayed")),
         (&json!("Cecilia"), "")
     );
     assert_eq!(app.revision().await, revision + 1);
@@ -591,19 +595,19 @@ async fn kill_and_ask_again(app: &App, kills: usize) {
     };
     // The first that a server does is slow, so that each does one before.
     asks(&server, "first");
-    let (mut whole, mut moment, mut done_before) = (asks(&server, "second"), 0_u32, 0_usize);
-    let keys: Vec<_> = (0..AT_ONCE * kills).map(|place| format!("killed-{place}")).collect();
+    let (mut aggregate, mut moment, mut done_before) = (asks(&server, "second"), 0_u32, 0_usize);
+    let keys: Vec<_> = (0..AT_ONCE * kills).map(|position| format!("killed-{position}")).collect();
     for together in keys.chunks(AT_ONCE) {
         let before = count().await;
         // Without a pattern, from a fixed beginning; how long it takes depends on what else the
         // machine does, so each corrects it.
         moment = moment.wrapping_mul(1_664_525).wrapping_add(1_013_904_223);
         let asked: Vec<_> = together.iter().map(|key| send(&server, authorization, key)).collect();
-        tokio::time::sleep(whole.mul_f64(2.0 * f64::from(moment) / f64::from(u32::MAX))).await;
+        tokio::time::sleep(aggregate.mul_f64(2.0 * f64::from(moment) / f64::from(u32::MAX))).await;
         drop((server, asked));
         let done = usize::try_from(count().await - before).unwrap();
         done_before += done;
-        whole = whole.mul_f64([2.0, 1.3, 1.0, 0.8, 0.6][done]);
+        aggregate = aggregate.mul_f64([2.0, 1.3, 1.0, 0.8, 0.6][done]);
         server = start();
         asks(&server, &format!("after-{}", together[0]));
     }

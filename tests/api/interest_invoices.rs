@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{App, on_both},
-    invoicing_samples::{NETWORK, breaches, drafted, fill, issue, member, with_network},
+    invoicing_samples::{NETWORK, drafted, fill, issue, member, violations, with_network},
     judges,
     life_samples::deed,
     payment_samples::{invoice, pays},
@@ -99,7 +99,7 @@ on_both!(late_interest_is_invoiced_once, |app| async move {
         .await
         .data();
     assert_eq!(claim(&app, &id, None).await["interestInvoiceIssue"]["invoice"]["total"], "60.00");
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move {
@@ -165,7 +165,7 @@ on_both!(a_credit_warns_of_the_interest_that_was_claimed_on_it, |app| async move
     assert_eq!(notes().await, [""; 0]);
     // The day after, on what is left.
     assert_eq!(claim(&app, &id, None).await["interestInvoiceIssue"]["invoice"]["total"], "5.00");
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_reminder_claims_no_interest_that_is_invoiced, |app| async move {

@@ -16,24 +16,24 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, Transact
 use crate::{
     app::{App, on_both, runs},
     database_content::Content,
-    place::Place,
+    position::Position,
 };
 
 /// Runs `migrate` to its end and returns how long that took.
-pub fn migrate(place: &Place) -> Duration {
+pub fn migrate(position: &Position) -> Duration {
     let start = Instant::now();
-    let output = place.program().arg("migrate").output().unwrap();
+    let output = position.program().arg("migrate").output().unwrap();
     assert!(output.status.success(), "{}", String::from_utf8_lossy(&output.stderr));
     start.elapsed()
 }
 
 /// Starts `migrate`, kills it after `delay`, and so on with half the delay until it ends of its own
 /// accord; returns how many were killed.
-pub fn migrate_killed(place: &Place, delay: Duration) -> usize {
+pub fn migrate_killed(position: &Position, delay: Duration) -> usize {
     let mut killed = 0;
     let mut delay = delay;
     loop {
-        let mut child = place.program().arg("migrate").stderr(Stdio::piped()).spawn().unwrap();
+        let mut child = position.program().arg("migrate").stderr(Stdio::piped()).spawn().unwrap();
         if wait_at_most(&mut child, delay) {
             let output = child.wait_with_output().unwrap();
             assert!(
@@ -67,22 +67,22 @@ fn wait_at_most(child: &mut Child, time: Duration) -> bool {
 
 /// The delays of `count` kills: from the start to the end of a migration that takes this long, at
 /// random within equal parts of it.
-pub fn kill_points(count: usize, whole: Duration) -> impl Iterator<Item = Duration> {
-    let part = whole / u32::try_from(count).unwrap();
+pub fn kill_points(count: usize, aggregate: Duration) -> impl Iterator<Item = Duration> {
+    let part = aggregate / u32::try_from(count).unwrap();
     (0..count).map(move |number| {
         part * u32::try_from(number).unwrap() + part.mul_f64(rand::random::<f64>())
     })
 }
 
 on_both!(a_migration_that_was_killed_is_finished_by_the_next_one, |app| async move {
-    let whole = app.place().await;
-    let time = migrate(&whole);
-    let expected = Content::of(&whole).await;
+    let aggregate = app.position().await;
+    let time = migrate(&aggregate);
+    let expected = Content::of(&aggregate).await;
     let mut killed = 0;
     for delay in kill_points(runs(5, 30), time) {
-        let place = app.place().await;
-        killed += migrate_killed(&place, delay);
-        assert_eq!(Content::of(&place).await, expected, "killed after {delay:?} of {time:?}");
+        let position = app.position().await;
+        killed += migrate_killed(&position, delay);
+        assert_eq!(Content::of(&position).await, expected, "killed after {delay:?} of {time:?}");
     }
     assert!(killed > 0, "no kill came before the end");
 });
@@ -90,14 +90,16 @@ on_both!(a_migration_that_was_killed_is_finished_by_the_next_one, |app| async mo
 #[test]
 fn a_full_disk_in_the_midst_of_a_migration_changes_nothing_that_was_not_finished() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let whole = Place::sqlite();
-    migrate(&whole);
-    let (expected, size) =
-        (runtime.block_on(Content::of(&whole)), std::fs::metadata(whole.file()).unwrap().len());
+    let aggregate = Position::sqlite();
+    migrate(&aggregate);
+    let (expected, size) = (
+        runtime.block_on(Content::of(&aggregate)),
+        std::fs::metadata(aggregate.file()).unwrap().len(),
+    );
     let mut failed = 0;
     let count = runs(4, 20);
     for number in 1..=count {
-        let place = Place::sqlite();
+        let position = Position::sqlite();
         // In blocks of 1024 bytes, as the shell counts them: the file and its journal may each
         // become so large.
         let blocks = size * u64::try_from(number).unwrap() / u64::try_from(count).unwrap() / 1024;
@@ -109,7 +111,7 @@ fn a_full_disk_in_the_midst_of_a_migration_changes_nothing_that_was_not_finished
             &blocks.to_string(),
             env!("CARGO_BIN_EXE_samregister"),
         ]);
-        for (name, value) in place.program().get_envs() {
+        for (name, value) in position.program().get_envs() {
             match value {
                 Some(value) => limited.env(name, value),
                 None => limited.env_remove(name),
@@ -121,9 +123,9 @@ fn a_full_disk_in_the_midst_of_a_migration_changes_nothing_that_was_not_finished
             let said = String::from_utf8_lossy(&output.stderr);
             assert!(said.starts_with("error: "), "{said}");
         }
-        migrate(&place);
+        migrate(&position);
         assert_eq!(
-            runtime.block_on(Content::of(&place)),
+            runtime.block_on(Content::of(&position)),
             expected,
             "with a file of {blocks} blocks"
         );
@@ -132,14 +134,14 @@ fn a_full_disk_in_the_midst_of_a_migration_changes_nothing_that_was_not_finished
 }
 
 on_both!(programs_that_start_at_the_same_time_migrate_an_empty_database_once, |app| async move {
-    let whole = app.place().await;
-    migrate(&whole);
-    let expected = Content::of(&whole).await;
+    let aggregate = app.position().await;
+    migrate(&aggregate);
+    let expected = Content::of(&aggregate).await;
     for _ in 0..runs(1, 10) {
-        let place = app.place().await;
+        let position = app.position().await;
         let mut servers: Vec<_> = (0..4)
             .map(|_| {
-                let mut program = place.program();
+                let mut program = position.program();
                 program
                     .args(["serve", "--bind", "127.0.0.1:0"])
                     .stderr(Stdio::piped())
@@ -156,7 +158,7 @@ on_both!(programs_that_start_at_the_same_time_migrate_an_empty_database_once, |a
             server.kill().unwrap();
             server.wait().unwrap();
         }
-        assert_eq!(Content::of(&place).await, expected);
+        assert_eq!(Content::of(&position).await, expected);
     }
 });
 
@@ -201,20 +203,20 @@ fn failing<'a>(
 
 const LAST: &str = "m9999_01_01_01_conversion";
 
-async fn connect(place: &Place) -> Database {
-    Database::connect(&place.url(), Clock::system(), None).await.unwrap()
+async fn connect(position: &Position) -> Database {
+    Database::connect(&position.url(), Clock::system(), None).await.unwrap()
 }
 
-async fn raw(place: &Place, sql: &str) -> std::result::Result<(), sea_orm::DbErr> {
-    let db = sea_orm::Database::connect(place.url()).await?;
+async fn raw(position: &Position, sql: &str) -> std::result::Result<(), sea_orm::DbErr> {
+    let db = sea_orm::Database::connect(position.url()).await?;
     let done = db.execute_unprepared(sql).await.map(drop);
     db.close().await?;
     done
 }
 
 on_both!(a_conversion_that_fails_leaves_nothing_and_is_tried_again, |app| async move {
-    let place = app.place().await;
-    let db = connect(&place).await;
+    let position = app.position().await;
+    let db = connect(&position).await;
     let plan =
         |run| Plan::current().with(Conversion { name: LAST, run }, env!("CARGO_PKG_VERSION"));
     let Err(Error::Internal(cause)) = db.apply(&plan(failing)).await else {
@@ -226,11 +228,11 @@ on_both!(a_conversion_that_fails_leaves_nothing_and_is_tried_again, |app| async 
             "the migration {LAST} failed and changed nothing: the data are not as they should be"
         )
     );
-    raw(&place, "SELECT * FROM converted").await.unwrap_err();
+    raw(&position, "SELECT * FROM converted").await.unwrap_err();
     // Those before it stay.
     assert_eq!(db.migrate().await.unwrap(), Vec::<String>::new());
     assert_eq!(db.apply(&plan(slow)).await.unwrap(), [LAST]);
-    raw(&place, "SELECT * FROM converted").await.unwrap();
+    raw(&position, "SELECT * FROM converted").await.unwrap();
     assert_eq!(
         db.apply(&plan(failing)).await.unwrap(),
         Vec::<String>::new(),
@@ -240,11 +242,11 @@ on_both!(a_conversion_that_fails_leaves_nothing_and_is_tried_again, |app| async 
 });
 
 on_both!(who_migrates_waits_for_another_longer_than_a_change_does, |app| async move {
-    let place = app.place().await;
-    migrate(&place);
+    let position = app.position().await;
+    migrate(&position);
     let plan =
         || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
-    let (one, other) = (connect(&place).await, connect(&place).await);
+    let (one, other) = (connect(&position).await, connect(&position).await);
     let (first, second) = (plan(), plan());
     let (first, second) = tokio::join!(one.apply(&first), other.apply(&second));
     let mut applied = [first.unwrap(), second.unwrap()];
@@ -255,13 +257,13 @@ on_both!(who_migrates_waits_for_another_longer_than_a_change_does, |app| async m
 });
 
 on_both!(a_migration_waits_for_a_writer, |app| async move {
-    let place = app.place().await;
-    let db = connect(&place).await;
+    let position = app.position().await;
+    let db = connect(&position).await;
     db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
-    let connection: DatabaseConnection = sea_orm::Database::connect(place.url()).await.unwrap();
+    let connection: DatabaseConnection = sea_orm::Database::connect(position.url()).await.unwrap();
     let writing = connection.begin().await.unwrap();
     writing.execute_unprepared("UPDATE activity SET name = name").await.unwrap();
-    if place.url().starts_with("sqlite:") {
+    if position.url().starts_with("sqlite:") {
         // A write of no row takes no lock there.
         writing.execute_unprepared("DELETE FROM search_stale").await.unwrap();
     }
@@ -279,8 +281,8 @@ on_both!(a_migration_waits_for_a_writer, |app| async move {
 
 #[tokio::test]
 async fn a_connection_that_breaks_in_the_midst_leaves_nothing() {
-    let place = Place::postgres().await;
-    let db = connect(&place).await;
+    let position = Position::postgres().await;
+    let db = connect(&position).await;
     let plan =
         || Plan::current().with(Conversion { name: LAST, run: slow }, env!("CARGO_PKG_VERSION"));
     let migrating = tokio::spawn({
@@ -289,12 +291,12 @@ async fn a_connection_that_breaks_in_the_midst_leaves_nothing() {
     });
     // Whenever it comes, in any migration or in the conversion that waits.
     tokio::time::sleep(Duration::from_secs(3)).await;
-    raw(&place, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
+    raw(&position, "SELECT pg_terminate_backend(pid) FROM pg_stat_activity WHERE datname = current_database() AND pid <> pg_backend_pid()")
         .await
         .unwrap();
     migrating.await.unwrap().unwrap_err();
-    raw(&place, "SELECT * FROM converted").await.unwrap_err();
-    let again = connect(&place).await;
+    raw(&position, "SELECT * FROM converted").await.unwrap_err();
+    let again = connect(&position).await;
     assert_eq!(again.apply(&plan()).await.unwrap().last().map(String::as_str), Some(LAST));
     again.close().await.unwrap();
     db.close().await.unwrap();
@@ -303,9 +305,9 @@ async fn a_connection_that_breaks_in_the_midst_leaves_nothing() {
 #[test]
 fn what_an_older_program_left_half_made_is_said_with_what_to_do() {
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let place = Place::sqlite();
-    runtime.block_on(raw(&place, "CREATE TABLE contact_area (id BLOB)")).unwrap();
-    let output = place.program().arg("migrate").output().unwrap();
+    let position = Position::sqlite();
+    runtime.block_on(raw(&position, "CREATE TABLE contact_area (id BLOB)")).unwrap();
+    let output = position.program().arg("migrate").output().unwrap();
     let said = String::from_utf8(output.stderr).unwrap();
     assert_eq!(output.status.code(), Some(1));
     assert!(

@@ -86,8 +86,8 @@ fn the_same_invoice_gives_the_same_bytes() {
 #[test]
 fn an_invoice_of_thousands_of_lines_is_a_document_too() {
     let count = runs(1_500, 10_000);
-    let lines = (1..=count).map(|place| {
-        line(&format!("BIP-kurs, deltagare {place}"), 1000, 45_000, VatRate::Standard25)
+    let lines = (1..=count).map(|position| {
+        line(&format!("BIP-kurs, deltagare {position}"), 1000, 45_000, VatRate::Standard25)
     });
     let invoice = document(InvoiceKind::Invoice, lines.collect(), false);
     let xml = peppol::xml(&invoice).unwrap();

@@ -10,7 +10,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{App, on_both},
     invoicing_samples::{
-        NETWORK, activity, breaches, course, drafted, fill, issue, member, with_network,
+        NETWORK, activity, course, drafted, fill, issue, member, violations, with_network,
     },
     life_samples::{deed, raw, sql_id, with},
     samples::Samples,
@@ -25,10 +25,11 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
         { "description": "Kursbok", "activity": bip, "quantity": "3", "unitPrice": "99.95", "vatRate": "REDUCED_6" },
         { "description": "Rabatt", "unitPrice": "-100", "vatRate": "STANDARD_25" },
     ] });
-    let whole =
+    let aggregate =
         "id number state buyer { ... on Member { name } } issuedOn dueOn dueInDays ocr net vat rounding total outstanding pdfUrl peppolUrl
         lines { description activity { slug } quantity unitPrice vatRate net vat account } vatBreakdown { rate net vat }";
-    let draft = deed(&app.finance(), "invoiceDraft", input, whole).await["invoiceDraft"].clone();
+    let draft =
+        deed(&app.finance(), "invoiceDraft", input, aggregate).await["invoiceDraft"].clone();
     let id = draft["id"].as_str().unwrap().to_owned();
     assert_eq!(
         with(draft, json!({ "id": null })),
@@ -57,7 +58,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
     assert_eq!(changed["invoiceDraftUpdate"]["reason"], "Tack för kursen");
     assert_eq!(changed["invoiceDraftUpdate"]["lines"].as_array().unwrap().len(), 3);
 
-    let issued = issue(&app.finance(), &id, whole).await["invoiceIssue"].clone();
+    let issued = issue(&app.finance(), &id, aggregate).await["invoiceIssue"].clone();
     assert_eq!(
         (&issued["number"], &issued["ocr"], &issued["state"]),
         (&json!("20260001"), &json!("2026000105"), &json!("ISSUED"))
@@ -80,7 +81,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
     // A part of a line, then all that is left, then nothing.
     let lines =
         app.finance().query("{ invoice(by: { number: \"20260001\" }) { lines { id } } }").await;
-    let line = |place: usize| lines["invoice"]["lines"][place]["id"].clone();
+    let line = |position: usize| lines["invoice"]["lines"][position]["id"].clone();
     let part = json!({ "invoice": id, "reason": "En deltagare mindre", "lines": [{ "line": line(0), "amount": "2250.00" }] });
     let fields = "kind number ocr dueOn net vat rounding total reason credits { number outstanding credited state } lines { description quantity unitPrice net }";
     let note =
@@ -127,7 +128,7 @@ on_both!(an_invoice_lives_from_draft_to_credit, |app| async move {
         app.finance().query(revenue).await["revenue"]["total"],
         json!({ "net": "0.00", "credited": "6949.85", "invoices": 3 })
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
     let trail = app.auditor().query("{ auditLog { nodes { action } } }").await;
     let mut actions: Vec<_> = trail["auditLog"]["nodes"]
         .as_array()
@@ -196,7 +197,7 @@ on_both!(its_files_are_kept_as_they_were_issued_and_served_to_those_who_see_it, 
         (app.member(&member(&app, 3).await), 404),
         (app.service("invoices:read"), 200),
         (app.service("members:read"), 404),
-        (app.nobody(), 401),
+        (app.no_one(), 401),
     ] {
         assert_eq!(caller.get(&path("pdf")).await.status, status);
         assert_eq!(caller.get(&path("xml")).await.status, status);
@@ -286,7 +287,7 @@ on_both!(all_that_is_lacking_is_named_at_once_and_burns_no_number, |app| async m
         issue(&ready.finance(), &other, "number").await["invoiceIssue"]["number"],
         "20260002"
     );
-    assert_eq!(breaches(&ready).await, [""; 0]);
+    assert_eq!(violations(&ready).await, [""; 0]);
 });
 
 on_both!(bad_drafts_are_told_all_that_is_wrong, |app| async move {
@@ -356,9 +357,9 @@ on_both!(bad_drafts_are_told_all_that_is_wrong, |app| async move {
         expected.sort_unstable();
         assert_eq!(found, expected, "{}", refused.text());
     }
-    let nobody = format!("member_{}", "0".repeat(32));
+    let no_one = format!("member_{}", "0".repeat(32));
     assert_eq!(
-        deed(&app.finance(), "invoiceDraft", json!({ "buyer": nobody, "lines": [line] }), "id")
+        deed(&app.finance(), "invoiceDraft", json!({ "buyer": no_one, "lines": [line] }), "id")
             .await
             .code(),
         "NOT_FOUND"
@@ -425,7 +426,7 @@ on_both!(a_line_is_not_credited_beyond_what_its_rate_comes_to, |app| async move 
         drafted(&app.finance(), json!({ "buyer": member(&app, 1).await, "lines": lines })).await;
     let lines = issue(&app.finance(), &id, "lines { id }").await["invoiceIssue"]["lines"].clone();
     let credit =
-        |place: usize, amount: &str| json!({ "line": lines[place]["id"], "amount": amount });
+        |position: usize, amount: &str| json!({ "line": lines[position]["id"], "amount": amount });
     let asked = |lines: &[Value]| json!({ "invoice": id, "reason": "x", "lines": lines });
     let refused = deed(&app.finance(), "invoiceCredit", asked(&[credit(0, "100")]), "id").await;
     assert_eq!(refused.reason(), "BEYOND_INVOICE");
@@ -445,7 +446,7 @@ on_both!(a_line_is_not_credited_beyond_what_its_rate_comes_to, |app| async move 
         both["invoiceCredit"],
         json!({ "vatBreakdown": [{ "rate": "STANDARD_25", "net": "50.00", "vat": "12.50" }], "total": "62.50" })
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(numbers_follow_days, |app| async move {
@@ -518,9 +519,9 @@ on_both!(a_draft_that_nobody_could_have_drafted_is_not_issued, |app| async move 
     }
     // What rounding makes nothing of is nothing that anybody could pay.
     let id = drafted(&app.finance(), course(&member(&app, 1).await, "0.24")).await;
-    let (whole, _other) =
+    let (aggregate, _other) =
         with_network(&app, &format!("{NETWORK}[network.invoicing]\nwhole_kronor = true\n"));
-    assert_eq!(issue(&whole.finance(), &id, "id").await.bad_fields(), ["invoice.lines"]);
+    assert_eq!(issue(&aggregate.finance(), &id, "id").await.bad_fields(), ["invoice.lines"]);
     assert_eq!(issue(&app.finance(), &id, "number").await["invoiceIssue"]["number"], "20260001");
 });
 
@@ -556,7 +557,7 @@ on_both!(settings_decide_on_rounding_and_references, |app| async move {
             .await["invoiceCredit"],
         json!({ "vat": "2162.12", "rounding": "0.37", "total": "10810.97", "credits": { "state": "CREDITED" } })
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_reminder_costs_what_was_agreed_when_the_invoice_was_issued, |app| async move {
@@ -609,7 +610,7 @@ on_both!(numbers_go_on_where_history_ends, |app| async move {
     let next = drafted(&app.finance(), course(&member(&app, 1).await, "100.00")).await;
     let issued = issue(&app.at("2027-01-02T09:00:00Z").finance(), &next, "number").await;
     assert_eq!(issued["invoiceIssue"]["number"], "2027-0001");
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(sixty_four_issuers_at_once_leave_no_gap, |app| async move {
@@ -622,8 +623,8 @@ on_both!(sixty_four_issuers_at_once_leave_no_gap, |app| async move {
     // Each by a server of its own with connections of its own, four of them.
     let url = app.url();
     let servers = [app.clone(), app.by(&url).await, app.by(&url).await, app.by(&url).await];
-    let tasks = drafts.into_iter().enumerate().map(|(place, id)| {
-        let app = servers[place % servers.len()].clone();
+    let tasks = drafts.into_iter().enumerate().map(|(position, id)| {
+        let app = servers[position % servers.len()].clone();
         tokio::spawn(async move {
             loop {
                 let answer = issue(&app.finance(), &id, "number").await;
@@ -636,7 +637,7 @@ on_both!(sixty_four_issuers_at_once_leave_no_gap, |app| async move {
     });
     let numbers: BTreeSet<String> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
     assert_eq!(numbers, (1..=64).map(|n| format!("2026{n:04}")).collect());
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(two_credits_at_once_never_take_more_than_there_is, |app| async move {
@@ -658,7 +659,7 @@ on_both!(two_credits_at_once_never_take_more_than_there_is, |app| async move {
             .filter(|answer| !answer.errors().is_empty())
             .all(|answer| answer.reason() == "BEYOND_INVOICE")
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(what_was_issued_never_changes_in_the_database_either, |app| async move {
@@ -785,7 +786,7 @@ on_both!(what_was_issued_never_changes_in_the_database_either, |app| async move 
     }
     // What follows from payments may change.
     assert!(raw(&app, &format!("UPDATE invoice SET paid = 0 WHERE id = {id}")).await.is_ok());
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_line_names_no_agreement_that_its_writer_may_not_see, |app| async move {

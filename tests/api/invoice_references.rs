@@ -9,7 +9,7 @@ use crate::{
     invoicing_samples::{course, drafted, fill, issue, member},
     judges,
     life_samples::{deed, with},
-    personal_data::places,
+    personal_data::positions,
 };
 
 const FIELDS: &str = "id number ourReference buyerReference peppolUrl pdfUrl creditNotes { ourReference buyerReference peppolUrl }";
@@ -144,7 +144,7 @@ on_both!(people_in_references_are_erased_when_the_invoice_is_kept_no_longer, |ap
         (&json!("BUYER"), 2)
     );
     for letters in ["Kajsa Varg", "Olga Ivarsdotter"] {
-        assert_eq!(places(&app, letters).await, [""; 0], "{letters}");
+        assert_eq!(positions(&app, letters).await, [""; 0], "{letters}");
     }
 
     // The trail has those of a discarded draft, until they are erased.
@@ -154,7 +154,7 @@ on_both!(people_in_references_are_erased_when_the_invoice_is_kept_no_longer, |ap
         erase(&app, &discarded).await["personErase"]["revisions"].as_array().unwrap().len(),
         2
     );
-    assert_eq!(places(&app, "Kajsa Varg").await, [""; 0]);
+    assert_eq!(positions(&app, "Kajsa Varg").await, [""; 0]);
     assert_eq!(erase(&app, "invoice_0197aaaaaaaa7000800000000000000a").await.code(), "NOT_FOUND");
 
     let id = drafted(&app.finance(), input).await;
@@ -181,7 +181,7 @@ on_both!(people_in_references_are_erased_when_the_invoice_is_kept_no_longer, |ap
     // What was issued stays byte for byte, and the trail holds.
     assert!(xml(&later, &left).await.contains("Olga Ivarsdotter"));
     assert!(later.trail(last).await.iter().all(|entry| !entry.to_string().contains("Varg")));
-    assert_eq!(audit::breaches(&later.db).await.unwrap(), [""; 0]);
+    assert_eq!(audit::violations(&later.db).await.unwrap(), [""; 0]);
     assert_eq!(
         integrity::verify(&later.db, integrity::Request::default())
             .await

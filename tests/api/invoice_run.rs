@@ -18,7 +18,7 @@ use serde_json::{Value, json};
 use crate::{
     app::{Answer, App, on_both, runs},
     invoicing_samples::{
-        NETWORK, activity, breaches, course, drafted, files, fill, issue, member, with_network,
+        NETWORK, activity, course, drafted, files, fill, issue, member, violations, with_network,
     },
     life_samples::{deed, with},
 };
@@ -107,8 +107,8 @@ on_both!(a_years_special_fees_are_invoiced_once, |app| async move {
         .map(|invoice| invoice["number"].as_str().unwrap())
         .collect();
     assert_eq!(numbers, (1..=9).map(|n| format!("2026{n:04}")).collect::<Vec<_>>());
-    let line = |place: usize| {
-        let invoice = &done["invoices"][place];
+    let line = |position: usize| {
+        let invoice = &done["invoices"][position];
         let line = &invoice["lines"][0];
         format!(
             "{} {} {}--{} {} {}",
@@ -157,7 +157,7 @@ on_both!(a_years_special_fees_are_invoiced_once, |app| async move {
     let next =
         preview(&app, &with(input, json!({ "year": 2025 }))).await["invoiceRunPreview"].clone();
     assert_eq!((&next["count"], &next["alreadyInvoiced"]), (&json!(6), &json!(0)), "{next:#}");
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(members_fees_are_invoiced_by_the_rule_of_the_year, |app| async move {
@@ -220,7 +220,7 @@ on_both!(members_fees_are_invoiced_by_the_rule_of_the_year, |app| async move {
             .bad_fields()
             .contains(&"network.bankgiro")
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(what_history_or_an_invoice_by_hand_has_invoiced_is_left_alone, |app| async move {
@@ -266,9 +266,9 @@ on_both!(two_runs_at_once_invoice_each_fee_once, |app| async move {
     let (app, _folder) = fill(&app, 30).await;
     let input = json!({ "activity": activity(&app, "indikatorer").await, "year": 2026, "skipProblems": true });
     let other = app.by(&app.url()).await;
-    let tasks = (0..6).map(|place| {
+    let tasks = (0..6).map(|position| {
         let (app, input) =
-            (if place % 2 == 0 { app.clone() } else { other.clone() }, input.clone());
+            (if position % 2 == 0 { app.clone() } else { other.clone() }, input.clone());
         tokio::spawn(async move { run(&app, &input).await })
     });
     let answers: Vec<_> = join_all(tasks).await.into_iter().map(Result::unwrap).collect();
@@ -284,7 +284,7 @@ on_both!(two_runs_at_once_invoice_each_fee_once, |app| async move {
             .filter(|answer| !answer.errors().is_empty())
             .all(|answer| answer.reason() == "BUSY")
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 /// An agreement of a random register: its member, first day, length, fee and rate.
@@ -317,7 +317,7 @@ on_both!(a_run_issues_what_its_preview_shows_on_random_registers, |app| async mo
         // A member takes part by one agreement at a time.
         let mut taken = BTreeSet::new();
         let mut rows = String::new();
-        for (place, (member, start, length, basis, amount, rate)) in
+        for (position, (member, start, length, basis, amount, rate)) in
             random_agreements(seed).into_iter().enumerate()
         {
             if !taken.insert(member) {
@@ -335,7 +335,7 @@ on_both!(a_run_issues_what_its_preview_shows_on_random_registers, |app| async mo
             };
             let rate = ["STANDARD_25", "REDUCED_6", "EXEMPT", "OUTSIDE_SCOPE"][rate];
             rows += &format!(
-                "r{place},2024-1{place:03},PARTICIPATION,INCOME,ind,m{},,,{starts},{ends},0,,2024-11-01T08:00:00Z,2024-12-01,,{fee},{rate}\n",
+                "r{position},2024-1{position:03},PARTICIPATION,INCOME,ind,m{},,,{starts},{ends},0,,2024-11-01T08:00:00Z,2024-12-01,,{fee},{rate}\n",
                 member + 1
             );
         }
@@ -365,7 +365,7 @@ on_both!(a_run_issues_what_its_preview_shows_on_random_registers, |app| async mo
                 .sum();
             assert_eq!(ore(&done["net"]), sum, "seed {seed}, {year}");
         }
-        assert_eq!(breaches(&app).await, [""; 0], "seed {seed}");
+        assert_eq!(violations(&app).await, [""; 0], "seed {seed}");
     }
 });
 
@@ -408,7 +408,7 @@ on_both!(the_command_shows_and_issues, |app| async move {
     assert_eq!(call(&["--activity", "nej", "--year", "2026"]).0, Some(1));
     let (code, _, said) = call(&["--membership-fee", "--year", "2026", "--skip-problems"]);
     assert!(code == Some(0) && said.contains("issued 11 invoices"), "{said}");
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 // A run that is killed has issued nothing or all, wherever it was: many times, at moments spread
@@ -431,7 +431,7 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
     };
     let began = Instant::now();
     assert!(start(2020).wait().unwrap().success());
-    let mut whole = began.elapsed();
+    let mut aggregate = began.elapsed();
     let (mut moment, mut year) = (0_u64, 2021);
     let (mut killed, mut done) = (0, 0);
     for _ in 0..runs(40, 200) {
@@ -439,8 +439,8 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
         // program starts in the first. How long that is depends on what else the machine does
         // meanwhile, so each run corrects it.
         moment = (moment * 48_271 + 11) % 2_147_483_647;
-        let wait =
-            whole.mul_f64(0.4 + 0.7 * f64::from(u32::try_from(moment).unwrap()) / 2_147_483_647.0);
+        let wait = aggregate
+            .mul_f64(0.4 + 0.7 * f64::from(u32::try_from(moment).unwrap()) / 2_147_483_647.0);
         let mut child = start(year);
         tokio::time::sleep(wait).await;
         child.kill().unwrap();
@@ -455,16 +455,16 @@ on_both!(a_killed_run_leaves_nothing_half_done, |app| async move {
         if count == (years + 1) * each {
             done += 1;
             year += 1;
-            whole = whole.mul_f64(0.95);
+            aggregate = aggregate.mul_f64(0.95);
         } else {
             killed += 1;
-            whole = whole.mul_f64(1.05);
+            aggregate = aggregate.mul_f64(1.05);
         }
-        assert_eq!(breaches(&app).await, [""; 0], "in the {year} run");
+        assert_eq!(violations(&app).await, [""; 0], "in the {year} run");
     }
     assert!(killed > 4 && done > 0, "{killed} were killed before their end and {done} after it");
     assert!(start(year).wait().unwrap().success());
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
     // The next number follows the last one.
     let id = drafted(&app.finance(), course(&member(&app, 1).await, "1.00")).await;
     let count = i64::from(year - 2020 + 1) * each;

@@ -367,10 +367,10 @@ pub fn named() -> Vec<(&'static str, Invoice)> {
             "long",
             invoice(
                 (1..=120)
-                    .map(|place| {
+                    .map(|position| {
                         line(
-                            &format!("BIP-kurs, tillfälle {place}"),
-                            1000 * place,
+                            &format!("BIP-kurs, tillfälle {position}"),
+                            1000 * position,
                             45_000,
                             Standard25,
                         )

@@ -232,10 +232,10 @@ on_both!(pages_follow_each_other_in_every_order, |app| async move {
     for field in ["NUMBER", "ISSUED_ON", "DUE_ON", "TOTAL"] {
         for direction in ["ASC", "DESC"] {
             let order = json!({ "field": field, "direction": direction });
-            let whole =
+            let aggregate =
                 finance.ask(document, json!({ "order": order, "first": 200 })).await["invoices"]
                     .clone();
-            assert_eq!(whole["totalCount"], ids(&whole).len());
+            assert_eq!(aggregate["totalCount"], ids(&aggregate).len());
             let (mut forward, mut backward) = (Vec::new(), Vec::new());
             let (mut after, mut before) = (Value::Null, Value::Null);
             loop {
@@ -260,7 +260,11 @@ on_both!(pages_follow_each_other_in_every_order, |app| async move {
                     break;
                 }
             }
-            assert_eq!((&forward, &backward), (&ids(&whole), &ids(&whole)), "{field} {direction}");
+            assert_eq!(
+                (&forward, &backward),
+                (&ids(&aggregate), &ids(&aggregate)),
+                "{field} {direction}"
+            );
         }
     }
 });
@@ -587,7 +591,7 @@ on_both!(balances_are_what_the_invoices_say, |app| async move {
             sum("overpaid", &|_| true),
         ];
         assert_eq!(balance, expected, "{member}");
-        all = std::array::from_fn(|place| all[place] + balance[place]);
+        all = std::array::from_fn(|position| all[position] + balance[position]);
     }
     assert!(all.iter().all(|sum| *sum > 0), "there is something of each: {all:?}");
 });

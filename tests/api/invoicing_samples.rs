@@ -152,19 +152,19 @@ pub async fn issue(caller: &Caller<'_>, id: &str, selection: &str) -> Answer {
 }
 
 /// Everything that is not as it must be, as `verify` finds it.
-pub async fn breaches(app: &App) -> Vec<String> {
+pub async fn violations(app: &App) -> Vec<String> {
     let mut found = domain::revenue::integrity(&app.db).await.unwrap();
-    found.extend(domain::audit::breaches(&app.db).await.unwrap());
+    found.extend(domain::audit::violations(&app.db).await.unwrap());
     found
 }
 
 /// A good input of each deed on invoices, of which `buyer` can be invoiced; those of later turns
 /// differ.
-pub async fn input(app: &App, buyer: &str, name: &str, turn: usize) -> Value {
+pub async fn input(app: &App, buyer: &str, name: &str, permit: usize) -> Value {
     let draft = async || drafted(&app.finance(), course(buyer, "100.00")).await;
     match name {
-        "invoiceDraft" => course(buyer, &format!("{turn}.00")),
-        "invoiceDraftUpdate" => json!({ "invoice": draft().await, "reason": format!("{turn}") }),
+        "invoiceDraft" => course(buyer, &format!("{permit}.00")),
+        "invoiceDraftUpdate" => json!({ "invoice": draft().await, "reason": format!("{permit}") }),
         "invoiceDraftDiscard" | "invoiceIssue" => json!({ "invoice": draft().await }),
         "invoiceCredit" => {
             let id = draft().await;
@@ -172,19 +172,19 @@ pub async fn input(app: &App, buyer: &str, name: &str, turn: usize) -> Value {
             json!({ "invoice": id, "reason": "x" })
         }
         "invoiceRun" => {
-            json!({ "membershipFee": true, "year": 2200, "members": [payer(app, turn).await] })
+            json!({ "membershipFee": true, "year": 2200, "members": [payer(app, permit).await] })
         }
         _ => panic!("nobody knows how to do {name}: add it to input()"),
     }
 }
 
 /// A member that can be invoiced for its membership in 2200.
-async fn payer(app: &App, turn: usize) -> String {
+async fn payer(app: &App, permit: usize) -> String {
     let rule = json!({ "validFrom": "2200-01-01", "basis": "FIXED_PER_YEAR", "amount": "1", "vatRate": "OUTSIDE_SCOPE" });
     deed(&app.office(), "networkFeeSet", rule, "id").await;
     let billing =
         json!({ "buyerReference": "R", "addressLine": "G 1", "postalCode": "111 11", "city": "S" });
-    let new = json!({ "name": format!("Betalare {turn}"), "joinedOn": "2030-01-01", "orgNumber": org_number(turn + 1), "billing": billing });
+    let new = json!({ "name": format!("Betalare {permit}"), "joinedOn": "2030-01-01", "orgNumber": org_number(permit + 1), "billing": billing });
     deed(&app.office(), "memberAdmit", new, "id").await["memberAdmit"]["id"]
         .as_str()
         .unwrap()

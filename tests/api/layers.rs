@@ -39,12 +39,12 @@ struct Source {
 }
 
 /// A breach of a rule, as `file:line: what`.
-type Breach = String;
+type Violation = String;
 
 impl Source {
     /// The lines with their numbers, without comments.
     fn code(&self) -> impl Iterator<Item = (usize, &str)> {
-        self.text.lines().enumerate().map(|(place, line)| (place + 1, without_comment(line)))
+        self.text.lines().enumerate().map(|(position, line)| (position + 1, without_comment(line)))
     }
 
     fn is_in(&self, folder: &str) -> bool {
@@ -57,12 +57,12 @@ impl Source {
         ["domain/src/", "src/"].iter().find_map(|folder| self.path.strip_prefix(folder))
     }
 
-    fn at(&self, line: usize, what: &str) -> Breach {
+    fn at(&self, line: usize, what: &str) -> Violation {
         format!("{}:{line}: {what}", self.path)
     }
 
     /// A breach for each line of code that has one of these words.
-    fn naming(&self, words: &[&str], what: &str) -> Vec<Breach> {
+    fn naming(&self, words: &[&str], what: &str) -> Vec<Violation> {
         let named = self.code().flat_map(|(line, code)| {
             words.iter().filter(move |word| has_word(code, word)).map(move |word| (line, word))
         });
@@ -88,9 +88,9 @@ impl Source {
         let mut named = Vec::new();
         for root in roots {
             for (start, _) in code.match_indices(&root) {
-                let goes_on =
+                let continues =
                     |before: char| before.is_alphanumeric() || before == '_' || before == ':';
-                if code[..start].chars().next_back().is_some_and(goes_on) {
+                if code[..start].chars().next_back().is_some_and(continues) {
                     continue;
                 }
                 let line = code[..start].matches('\n').count();
@@ -119,7 +119,7 @@ fn word(text: &str) -> String {
 /// before it.
 fn first_words(group: &str) -> Vec<(usize, String)> {
     let (mut words, mut depth, mut lines, mut is_first) = (Vec::new(), 0, 0, true);
-    for (place, char) in group.char_indices() {
+    for (position, char) in group.char_indices() {
         match char {
             '{' => depth += 1,
             '}' if depth == 0 => break,
@@ -127,7 +127,7 @@ fn first_words(group: &str) -> Vec<(usize, String)> {
             ',' if depth == 0 => is_first = true,
             '\n' => lines += 1,
             char if is_first && !char.is_whitespace() => {
-                words.push((lines, word(&group[place..])));
+                words.push((lines, word(&group[position..])));
                 is_first = false;
             }
             _ => {}
@@ -138,8 +138,8 @@ fn first_words(group: &str) -> Vec<(usize, String)> {
 
 /// The line up to a comment. What stands after `//` in a string would be lost, but for addresses.
 fn without_comment(line: &str) -> &str {
-    let comment = line.match_indices("//").find(|(place, _)| !line[..*place].ends_with(':'));
-    comment.map_or(line, |(place, _)| &line[..place])
+    let comment = line.match_indices("//").find(|(position, _)| !line[..*position].ends_with(':'));
+    comment.map_or(line, |(position, _)| &line[..position])
 }
 
 /// Whether the code has the word, not as a part of another; a word may hold any characters.
@@ -196,13 +196,13 @@ fn sources() -> Vec<Source> {
 }
 
 #[track_caller]
-fn holds(breaches: impl IntoIterator<Item = Breach>) {
-    let breaches: Vec<_> = breaches.into_iter().collect();
-    assert!(breaches.is_empty(), "\n{}\n", breaches.join("\n"));
+fn holds(violations: impl IntoIterator<Item = Violation>) {
+    let violations: Vec<_> = violations.into_iter().collect();
+    assert!(violations.is_empty(), "\n{}\n", violations.join("\n"));
 }
 
 /// A breach for each naming of these words in the sources that `may_not`.
-fn nobody_names(words: &[&str], what: &str, may_not: impl Fn(&Source) -> bool) -> Vec<Breach> {
+fn nobody_names(words: &[&str], what: &str, may_not: impl Fn(&Source) -> bool) -> Vec<Violation> {
     sources()
         .iter()
         .filter(|source| may_not(source))
@@ -245,13 +245,13 @@ fn the_history_of_the_schema_knows_not_even_the_tables() {
 /// The dependencies of a manifest, by name with their lines.
 fn dependencies(manifest: &str) -> impl Iterator<Item = (usize, &str)> {
     let mut is_within = false;
-    manifest.lines().enumerate().filter_map(move |(place, line)| {
+    manifest.lines().enumerate().filter_map(move |(position, line)| {
         if line.starts_with('[') {
             is_within = line.ends_with("dependencies]");
         }
         let name = line.split(['=', '.', ' ']).next()?;
         (is_within && !name.is_empty() && !name.starts_with(['[', '#']))
-            .then_some((place + 1, name))
+            .then_some((position + 1, name))
     })
 }
 
@@ -331,7 +331,7 @@ fn rules_know_nothing_of_what_is_built_on_them() {
             .filter(strange)
             .map(|source| source.at(1, "is none of the ways in; the rules are in domain/src")),
     );
-    let breaches =
+    let violations =
         sources.iter().filter(|source| source.module() == "graphql").flat_map(|source| {
             let named = source
                 .modules_named()
@@ -341,14 +341,14 @@ fn rules_know_nothing_of_what_is_built_on_them() {
                 source.at(line, &format!("uses {name}, which is built on the API"))
             })
         });
-    holds(breaches);
+    holds(violations);
 }
 
 #[test]
 fn rules_use_only_those_to_their_left() {
-    let place = |name: &str| RULES.iter().position(|rule| *rule == name);
+    let position = |name: &str| RULES.iter().position(|rule| *rule == name);
     let sources = sources();
-    let breaches = sources.iter().filter(|source| source.within().is_some()).flat_map(|source| {
+    let violations = sources.iter().filter(|source| source.within().is_some()).flat_map(|source| {
         // What is no rule is either below all of them, and may use none, or above.
         let below_all = [
             "audit",
@@ -367,9 +367,9 @@ fn rules_use_only_those_to_their_left() {
             "swedish",
         ]
         .contains(&source.module());
-        let most = place(source.module()).or(below_all.then_some(0)).unwrap_or(RULES.len());
+        let most = position(source.module()).or(below_all.then_some(0)).unwrap_or(RULES.len());
         let named = source.modules_named().into_iter().filter(move |(_, name)| {
-            name != source.module() && place(name).is_some_and(|used| used >= most)
+            name != source.module() && position(name).is_some_and(|used| used >= most)
         });
         named.map(|(line, name)| {
             source.at(
@@ -378,7 +378,7 @@ fn rules_use_only_those_to_their_left() {
             )
         })
     });
-    holds(breaches);
+    holds(violations);
 }
 
 #[test]
@@ -525,18 +525,18 @@ fn lints_are_expected_and_never_allowed() {
 #[test]
 fn no_file_tells_of_the_machine_it_was_written_on() {
     // Put together here, so that this file doesn't name them.
-    let places = ["work", "root", "home", "Users", "tmp"].map(|folder| format!("/{folder}/"));
+    let positions = ["work", "root", "home", "Users", "tmp"].map(|folder| format!("/{folder}/"));
     holds(texts().iter().flat_map(|source| {
         let lines = source
             .text
             .lines()
             .enumerate()
-            .filter(|(_, line)| places.iter().any(|place| line.contains(place)));
+            .filter(|(_, line)| positions.iter().any(|position| line.contains(position)));
         // The licences of others are theirs.
         let lines = lines.filter(|_| !source.path.ends_with("LICENSES.txt"));
         lines
-            .map(|(place, line)| {
-                source.at(place + 1, &format!("names a place on a machine: {}", line.trim()))
+            .map(|(position, line)| {
+                source.at(position + 1, &format!("names a place on a machine: {}", line.trim()))
             })
             .collect::<Vec<_>>()
     }));

@@ -23,9 +23,10 @@ on_both!(an_agreement_lives_from_draft_to_end, |app| async move {
         "noticeMonths": 3, "renewalMonths": 12, "parameters": { "days": 7, "place": "Örebro" },
         "decision": { "body": "BOARD", "on": "2026-10-01", "paragraph": "§ 12" },
     });
-    let whole = "id number status kind direction activity { slug } counterparty { ... on Member { name } } template { version } parameters startsOn endsOn
+    let aggregate = "id number status kind direction activity { slug } counterparty { ... on Member { name } } template { version } parameters startsOn endsOn
         noticeMonths renewalMonths fee { basis amount vatRate } decision { body paragraph } offeredAt signedOn document { sha256 } preview { html }";
-    let draft = deed(&app.office(), "agreementDraft", input, whole).await["agreementDraft"].clone();
+    let draft =
+        deed(&app.office(), "agreementDraft", input, aggregate).await["agreementDraft"].clone();
     let id = draft["id"].as_str().unwrap().to_owned();
     assert_eq!(
         with(draft.clone(), json!({ "id": null, "preview": null })),
@@ -165,7 +166,7 @@ async fn of_each_status(app: &App, register: &Register) -> Vec<(&'static str, St
     let offer = drafted(app, register.draft(1, "bip", "2026-01-01")).await;
     let (_, of_offer) = offered(app, &offer).await;
     let mut stages = vec![("DRAFT", draft, "0".repeat(64)), ("OFFERED", offer, of_offer)];
-    for (place, (status, starts_on, changes)) in [
+    for (position, (status, starts_on, changes)) in [
         ("SIGNED", "2027-01-01", json!({})),
         ("ACTIVE", "2025-02-01", json!({})),
         ("NOTICE_GIVEN", "2025-02-01", json!({})),
@@ -174,7 +175,8 @@ async fn of_each_status(app: &App, register: &Register) -> Vec<(&'static str, St
     .into_iter()
     .enumerate()
     {
-        let id = drafted(&past, with(register.draft(place + 2, "bip", starts_on), changes)).await;
+        let id =
+            drafted(&past, with(register.draft(position + 2, "bip", starts_on), changes)).await;
         let (_, sha256) = offered(&past, &id).await;
         signed(&past, &id, &sha256).await;
         if status == "NOTICE_GIVEN" {
@@ -621,12 +623,13 @@ on_both!(two_that_are_signed_at_the_same_moment_never_hold_both, |app| async mov
     assert_eq!(told(&app, &fourth, "number").await["number"], "UTKAST");
 
     // The database holds it by itself, without the register's turn to write.
-    let id = |place: usize| sql_id(&app, &offers[place].0);
-    let unsigned: Vec<_> = (0..3).filter(|place| !answers[*place].errors().is_empty()).collect();
-    for place in &unsigned {
+    let id = |position: usize| sql_id(&app, &offers[position].0);
+    let unsigned: Vec<_> =
+        (0..3).filter(|position| !answers[*position].errors().is_empty()).collect();
+    for position in &unsigned {
         let refused = raw(
             &app,
-            &format!("UPDATE agreement SET signed_on = '2026-11-21' WHERE id = {}", id(*place)),
+            &format!("UPDATE agreement SET signed_on = '2026-11-21' WHERE id = {}", id(*position)),
         )
         .await
         .unwrap_err();
@@ -893,7 +896,7 @@ on_both!(the_pdf_is_served_as_it_was_frozen_to_those_who_see_the_agreement, |app
         (app.service("agreements:read"), 200),
         (app.service("agreements:write"), 200),
         (app.service("members:read"), 404),
-        (app.nobody(), 401),
+        (app.no_one(), 401),
     ] {
         assert_eq!(caller.get(&path).await.status, status);
     }

@@ -22,10 +22,10 @@ const BUYERS: [&str; 8] = ["m0", "m1", "m2", "m3", "m4", "m5", "o0", "o1"];
 /// A line at a third of its price, at least an öre.
 fn a_third_of(line: &str) -> String {
     let mut cells: Vec<String> = line.split(',').map(str::to_owned).collect();
-    let place = cells.len() - 2;
-    let ore: u64 = cells[place].replace('.', "").parse().unwrap();
+    let position = cells.len() - 2;
+    let ore: u64 = cells[position].replace('.', "").parse().unwrap();
     let third = (ore / 3).max(1);
-    cells[place] = format!("{}.{:02}", third / 100, third % 100);
+    cells[position] = format!("{}.{:02}", third / 100, third % 100);
     cells.join(",")
 }
 
@@ -47,13 +47,13 @@ impl Lot {
             booked: ["activity,booked_on,amount,description\n".into(), "activity,booked_on,amount,funder\n".into()],
         };
         let mut numbers = [1000, 0];
-        for place in 1..=invoices {
-            lot.invoice(place, &mut numbers);
+        for position in 1..=invoices {
+            lot.invoice(position, &mut numbers);
         }
-        for place in 0..40 {
+        for position in 0..40 {
             let (day, amount) = (lot.day(), lot.amount());
             let activity = lot.one_of(&ACTIVITIES);
-            lot.booked[place % 2] += &format!("{activity},{day},{amount},x{place}\n");
+            lot.booked[position % 2] += &format!("{activity},{day},{amount},x{position}\n");
         }
         let mut members = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n".to_owned();
         for member in &BUYERS[..6] {
@@ -107,18 +107,18 @@ impl Lot {
         format!("{}.{:02}", ore / 100, ore % 100)
     }
 
-    fn invoice(&mut self, place: usize, numbers: &mut [u32; 2]) {
+    fn invoice(&mut self, position: usize, numbers: &mut [u32; 2]) {
         let buyer = self.one_of(&BUYERS);
         if self.chance(5) {
-            self.invoices += &format!("i{place},,INVOICE,{buyer},,,\n");
-            self.line(&format!("i{place}"), "STANDARD_25");
+            self.invoices += &format!("i{position},,INVOICE,{buyer},,,\n");
+            self.line(&format!("i{position}"), "STANDARD_25");
             return;
         }
         let issued_on = self.day();
         numbers[0] += 1;
         let due_on = issued_on + Days::new(self.random.random_range(0..45));
         self.invoices +=
-            &format!("i{place},{},INVOICE,{buyer},{issued_on},{due_on},\n", numbers[0]);
+            &format!("i{position},{},INVOICE,{buyer},{issued_on},{due_on},\n", numbers[0]);
         let is_outside = self.chance(10);
         let lines: Vec<_> = (0..self.random.random_range(1..=4))
             .map(|_| {
@@ -134,25 +134,27 @@ impl Lot {
                         "EXEMPT",
                     ])
                 };
-                self.line(&format!("i{place}"), rate)
+                self.line(&format!("i{position}"), rate)
             })
             .collect();
         if self.chance(25) {
             // All of it, or one line of it, or a third of that: never beyond what it was.
             numbers[1] += 1;
             let credited_on = self.day_after(issued_on);
-            self.invoices +=
-                &format!("c{place},{},CREDIT_NOTE,{buyer},{credited_on},,i{place}\n", numbers[1]);
+            self.invoices += &format!(
+                "c{position},{},CREDIT_NOTE,{buyer},{credited_on},,i{position}\n",
+                numbers[1]
+            );
             let some = if self.chance(50) { lines.len() } else { 1 };
             let is_part = some == 1 && self.chance(50);
             for line in &lines[..some] {
                 let line = if is_part { a_third_of(line) } else { line.clone() };
-                self.lines += &format!("c{place},{line}\n");
+                self.lines += &format!("c{position},{line}\n");
             }
         }
         for nth in 0..self.random.random_range(0..3) {
             let (received_on, amount) = (self.day_after(issued_on), self.amount());
-            self.payments += &format!("i{place},{received_on},{amount},b{place}-{nth}\n");
+            self.payments += &format!("i{position},{received_on},{amount},b{position}-{nth}\n");
         }
     }
 

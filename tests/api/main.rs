@@ -15,7 +15,7 @@ mod life_samples;
 mod lot;
 mod marks;
 mod payment_samples;
-mod place;
+mod position;
 mod questions;
 mod samples;
 mod secrets;

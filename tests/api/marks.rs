@@ -132,7 +132,7 @@ pub fn may_see(column: &str, of: Of, whose: Whose) -> bool {
 }
 
 /// What a text shows that nobody of this column may see.
-pub fn beyond_sight<'a>(column: &'a str, text: &'a str) -> impl Iterator<Item = String> + 'a {
+pub fn out_of_sight<'a>(column: &'a str, text: &'a str) -> impl Iterator<Item = String> + 'a {
     let shown = MARKS
         .iter()
         .filter(move |(mark, of, whose)| !may_see(column, *of, *whose) && text.contains(mark));

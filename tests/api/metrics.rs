@@ -65,7 +65,7 @@ on_both!(what_expires_is_measured_by_activity_and_kind, |app| async move {
 
 on_both!(requests_are_counted_and_timed, |app| async move {
     app.office().query("{ viewer { subject } }").await.data();
-    app.nobody().query("{ viewer { subject } }").await;
+    app.no_one().query("{ viewer { subject } }").await;
     app.get("/nowhere/at-all").await;
     let text = metrics(&app).await;
     for line in [
@@ -101,7 +101,7 @@ on_both!(results_are_counted_by_operation_and_error, |app| async move {
     );
     office.query("{ nothing }").await.error();
     office.query("{").await.error();
-    app.nobody().query("{ viewer { subject } }").await.error();
+    app.no_one().query("{ viewer { subject } }").await.error();
     office.post("[]").await.error();
     let text = metrics(&app).await;
     let line = |operation: &str, code: &str, reason: &str, count: u32| {
@@ -150,7 +150,7 @@ async fn they_are_for_peers_on_the_same_machine_and_for_a_token_of_their_own() {
         app.office(),
         app.auditor(),
         app.service("audit:read"),
-        app.nobody(),
+        app.no_one(),
         app.bearer("x"),
         app.bearer(""),
     ] {
@@ -176,7 +176,7 @@ async fn they_are_for_peers_on_the_same_machine_and_for_a_token_of_their_own() {
     assert_eq!(answer.status, 401);
     let message = answer.error()["message"].as_str().unwrap();
     assert!(message.contains("no token is set") && !message.contains("Bearer"), "{message}");
-    assert_eq!(open.nobody().get("/metrics").await.status, 200);
+    assert_eq!(open.no_one().get("/metrics").await.status, 200);
     // Over a connection from the same machine, unless a proxy forwards it.
     let server = Served::start(&app).await;
     let bearer = format!("Bearer {TOKEN}");

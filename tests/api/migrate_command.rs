@@ -15,12 +15,12 @@ use serde_json::Value;
 
 use crate::{
     app::{App, on_both, trail_key_file},
-    place::Place,
+    position::Position,
 };
 
-fn run(place: &Place, line: &str) -> (Option<i32>, String, String) {
+fn run(position: &Position, line: &str) -> (Option<i32>, String, String) {
     let Output { status, stdout, stderr } =
-        place.program().args(line.split_whitespace()).output().unwrap();
+        position.program().args(line.split_whitespace()).output().unwrap();
     let text = |bytes| String::from_utf8(bytes).unwrap();
     (status.code(), text(stdout), text(stderr))
 }
@@ -46,23 +46,23 @@ const OWN: &str = env!("CARGO_PKG_VERSION");
 
 on_both!(what_is_to_be_migrated_is_listed_and_nothing_is_changed, |app| async move {
     let all = Plan::current().names().count();
-    let place = app.place().await;
+    let position = app.position().await;
     for line in ["migrate --dry-run --check", "migrate --status --check"] {
-        let (code, out, err) = run(&place, line);
+        let (code, out, err) = run(&position, line);
         assert_eq!(code, Some(3), "{err}");
         // Under a header and its rule.
         assert_eq!(out.lines().count(), all + 2, "{out}");
         assert!(out.lines().skip(2).all(|row| row.contains(" PENDING ")), "{out}");
     }
-    if place.url().starts_with("sqlite:") {
-        assert!(!place.file().exists(), "a register was made by looking for it");
+    if position.url().starts_with("sqlite:") {
+        assert!(!position.file().exists(), "a register was made by looking for it");
     }
 
-    let db = Database::connect(&place.url(), Clock::system(), None).await.unwrap();
+    let db = Database::connect(&position.url(), Clock::system(), None).await.unwrap();
     db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
     db.close().await.unwrap();
     let pending = Plan::current().names().filter(|name| *name >= "m2026_11_24_01_texts").count();
-    let (code, out, err) = run(&place, "migrate --dry-run --format json");
+    let (code, out, err) = run(&position, "migrate --dry-run --format json");
     let listed: Vec<Value> = serde_json::from_str(&out).unwrap();
     assert_eq!((code, listed.len()), (Some(0), pending), "{err}");
     assert_eq!(
@@ -70,7 +70,7 @@ on_both!(what_is_to_be_migrated_is_listed_and_nothing_is_changed, |app| async mo
         (&"m2026_11_24_01_texts".into(), &"PENDING".into())
     );
     assert!(err.contains("nothing was changed: a dry run"), "{err}");
-    let (_, out, err) = run(&place, "migrate --status --format csv");
+    let (_, out, err) = run(&position, "migrate --status --format csv");
     assert_eq!(out.lines().next(), Some("name,status,applied_at,applied_by,oldest_program"));
     let first = out.lines().nth(1).unwrap();
     assert!(
@@ -83,27 +83,27 @@ on_both!(what_is_to_be_migrated_is_listed_and_nothing_is_changed, |app| async mo
         "{err}"
     );
 
-    let (code, out, err) = run(&place, "migrate");
+    let (code, out, err) = run(&position, "migrate");
     assert_eq!((code, out.as_str()), (Some(0), ""));
     assert!(err.ends_with("applied; the register is up to date\n"), "{err}");
     assert_eq!(
-        run(&place, "migrate"),
+        run(&position, "migrate"),
         (Some(0), String::new(), "the register is up to date\n".into())
     );
     assert_eq!(
-        run(&place, "migrate --dry-run --check"),
+        run(&position, "migrate --dry-run --check"),
         (Some(0), String::new(), "the register is up to date\n".into())
     );
     for wrong in ["migrate --check", "migrate --status --dry-run", "migrate --format json"] {
-        assert_eq!(run(&place, wrong).0, Some(2), "{wrong}");
+        assert_eq!(run(&position, wrong).0, Some(2), "{wrong}");
     }
 });
 
 on_both!(a_server_that_may_not_migrate_does_not_start_on_an_old_schema, |app| async move {
-    let place = app.place().await;
-    let db = Database::connect(&place.url(), Clock::system(), None).await.unwrap();
+    let position = app.position().await;
+    let db = Database::connect(&position.url(), Clock::system(), None).await.unwrap();
     db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
-    let (code, _, err) = run(&place, "serve --no-migrate --bind 127.0.0.1:0");
+    let (code, _, err) = run(&position, "serve --no-migrate --bind 127.0.0.1:0");
     assert_eq!(code, Some(1), "{err}");
     assert!(
         err.contains(
@@ -120,13 +120,13 @@ on_both!(a_server_that_may_not_migrate_does_not_start_on_an_old_schema, |app| as
         "it was migrated"
     );
     db.close().await.unwrap();
-    assert_eq!(run(&place, "migrate").0, Some(0));
-    drop(crate::cli::Server::start(place.program(), "serve --no-migrate --bind 127.0.0.1:0"));
+    assert_eq!(run(&position, "migrate").0, Some(0));
+    drop(crate::cli::Server::start(position.program(), "serve --no-migrate --bind 127.0.0.1:0"));
 });
 
 on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| async move {
-    let place = app.place().await;
-    migrate_as(&place.url(), "99.1.0").await;
+    let position = app.position().await;
+    migrate_as(&position.url(), "99.1.0").await;
     let why = format!(
         "error: this program is Samregister {OWN}, but a newer one migrated the register, which now needs 99.1.0 or later; nothing was \
          changed; install Samregister 99.1.0 or later\n"
@@ -156,7 +156,7 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
         "contact export contact_0198c2f07e6b7000b3a2f1d4c5e6a7b8",
         "payments import nothing",
     ] {
-        let (code, out, err) = run(&place, line);
+        let (code, out, err) = run(&position, line);
         assert_eq!((code, out.as_str()), (Some(1), ""), "{line}: {err}");
         assert_eq!(err, why, "{line}");
     }
@@ -164,7 +164,7 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
     assert!(!trail_key_file().with_extension("pem.next").exists());
     // A token of which the trail knows nothing is minted where no register can be reached, and
     // nowhere else.
-    let older = app.place().await;
+    let older = app.position().await;
     let db = Database::connect(&older.url(), Clock::system(), None).await.unwrap();
     db.apply(&Plan::current().before("m2026_11_24_01_texts")).await.unwrap();
     db.close().await.unwrap();
@@ -172,7 +172,7 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
     assert_eq!((code, out.as_str()), (Some(1), ""), "{err}");
     assert!(err.contains("run `samregister migrate`"), "{err}");
 
-    let (code, out, err) = run(&place, "migrate --status --format csv");
+    let (code, out, err) = run(&position, "migrate --status --format csv");
     assert_eq!(code, Some(0), "{err}");
     assert!(
         out.lines().last().unwrap().starts_with("m9999_01_01_01_newer,APPLIED_BY_NEWER,"),
@@ -188,21 +188,21 @@ on_both!(a_program_that_is_too_old_refuses_the_register_and_says_why, |app| asyn
     for line in
         ["migrate --dry-run", "migrate --dry-run --check", "migrate --dry-run --format json"]
     {
-        assert_eq!(run(&place, line), (Some(1), String::new(), why.clone()), "{line}");
+        assert_eq!(run(&position, line), (Some(1), String::new(), why.clone()), "{line}");
     }
 });
 
 on_both!(
     a_newer_program_that_changes_nothing_of_importance_leaves_older_ones_running,
     |app| async move {
-        let place = app.place().await;
-        migrate_as(&place.url(), OWN).await;
-        assert_eq!(run(&place, "verify").0, Some(0));
+        let position = app.position().await;
+        migrate_as(&position.url(), OWN).await;
+        assert_eq!(run(&position, "verify").0, Some(0));
         assert_eq!(
-            run(&place, "migrate"),
+            run(&position, "migrate"),
             (Some(0), String::new(), "the register is up to date\n".into())
         );
-        drop(crate::cli::Server::start(place.program(), "serve --bind 127.0.0.1:0"));
+        drop(crate::cli::Server::start(position.program(), "serve --bind 127.0.0.1:0"));
     }
 );
 

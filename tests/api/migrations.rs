@@ -6,16 +6,16 @@ use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::{
     app::{App, on_both},
-    place::Place,
+    position::Position,
 };
 
 /// A register as it was before this change of the schema, and a connection to it.
-async fn before(app: &App, change: &str) -> (Place, Database, DatabaseConnection) {
-    let place = app.place().await;
-    let db = Database::connect(&place.url(), app.db.clock, None).await.unwrap();
+async fn before(app: &App, change: &str) -> (Position, Database, DatabaseConnection) {
+    let position = app.position().await;
+    let db = Database::connect(&position.url(), app.db.clock, None).await.unwrap();
     db.apply(&Plan::current().before(change)).await.unwrap();
-    let connection = sea_orm::Database::connect(place.url()).await.unwrap();
-    (place, db, connection)
+    let connection = sea_orm::Database::connect(position.url()).await.unwrap();
+    (position, db, connection)
 }
 
 /// A statement with ids as `{1}` the way that the database writes them.
@@ -31,14 +31,14 @@ fn with_ids(db: &DatabaseConnection, sql: &str) -> String {
 async fn texts<const COLUMNS: usize>(db: &DatabaseConnection, sql: &str) -> Vec<[String; COLUMNS]> {
     let rows =
         db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
-    let text = |row: &sea_orm::QueryResult, place| {
-        row.try_get_by_index::<Option<String>>(place).unwrap().unwrap_or_else(|| "-".to_owned())
+    let text = |row: &sea_orm::QueryResult, position| {
+        row.try_get_by_index::<Option<String>>(position).unwrap().unwrap_or_else(|| "-".to_owned())
     };
-    rows.iter().map(|row| std::array::from_fn(|place| text(row, place))).collect()
+    rows.iter().map(|row| std::array::from_fn(|position| text(row, position))).collect()
 }
 
 on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
-    let (_place, register, db) = before(&app, "m2026_11_24_01_texts").await;
+    let (_position, register, db) = before(&app, "m2026_11_24_01_texts").await;
     // Longer than a page of either database.
     let long = "Å".repeat(20_000);
     let fill = format!(
@@ -67,9 +67,12 @@ on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
     let of_reports =
         "SELECT period, health, summary, deviations, next_steps, reported_by FROM status_report
         JOIN status_report_text ON status_report_id = id ORDER BY period";
-    let [short, whole] = texts::<6>(&db, of_reports).await.try_into().unwrap();
+    let [short, aggregate] = texts::<6>(&db, of_reports).await.try_into().unwrap();
     assert_eq!(short, ["2026-T1", "GREEN", "Bra", "-", "-", "Lena"]);
-    assert!(whole == ["2026-T2", "RED", &long, "Sent", &long, "Lena"], "the long texts are others");
+    assert!(
+        aggregate == ["2026-T2", "RED", &long, "Sent", &long, "Lena"],
+        "the long texts are others"
+    );
 
     for (table, column) in [
         ("activity", "purpose"),

@@ -18,9 +18,9 @@ const HEADING: &str = "key,number,kind,direction,activity,counterparty,template,
 /// A register with agreements of these rows:
 /// `activity,counterparty,starts_on,ends_on,notice_months,renewal_months,replaces`.
 async fn fill(app: &App, rows: &[&str]) -> (App, tempfile::TempDir) {
-    let agreement = |(place, row): (usize, &&str)| {
+    let agreement = |(position, row): (usize, &&str)| {
         let cells: Vec<_> = row.split(',').collect();
-        let n = place + 1;
+        let n = position + 1;
         format!(
             "a{n},2026-{n:04},PARTICIPATION,INCOME,{},{},,,{},{},{},{},2025-11-01T08:00:00Z,2025-12-01,,FIXED_PER_YEAR,12000.00,,STANDARD_25,{}\n",
             cells[0], cells[1], cells[2], cells[3], cells[4], cells[5], cells[6]
@@ -327,7 +327,7 @@ on_both!(
             assert_eq!(fourth[field], json!([]), "{field}");
         }
         assert_eq!(fourth["alreadyInvoiced"], 2);
-        assert_eq!(crate::invoicing_samples::breaches(&app).await, [""; 0]);
+        assert_eq!(crate::invoicing_samples::violations(&app).await, [""; 0]);
     }
 );
 
@@ -384,5 +384,5 @@ on_both!(months_that_come_back_are_billed_by_the_next_run_or_named, |app| async 
         said.contains("Förbund 1: nobody pays 2026-07, since what was invoiced of it was credited"),
         "{said}"
     );
-    assert_eq!(crate::invoicing_samples::breaches(&app).await, [""; 0]);
+    assert_eq!(crate::invoicing_samples::violations(&app).await, [""; 0]);
 });

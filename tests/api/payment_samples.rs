@@ -131,20 +131,20 @@ pub async fn bank_payment(app: &App, payer: &str, serial: usize) -> String {
 
 /// A good input of a refund of an invoice, of which so much is paid that there is something to pay
 /// back.
-async fn refundable(app: &App, invoice: &str, turn: usize) -> Value {
-    let paid = json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "30000.00", "reference": format!("Ö{turn}") });
+async fn refundable(app: &App, invoice: &str, permit: usize) -> Value {
+    let paid = json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "30000.00", "reference": format!("Ö{permit}") });
     app.office().does("paymentRecord", "id", paid).await.data();
-    json!({ "invoice": invoice, "paidOn": "2026-11-02", "amount": "1.00", "reference": format!("UT{turn}") })
+    json!({ "invoice": invoice, "paidOn": "2026-11-02", "amount": "1.00", "reference": format!("UT{permit}") })
 }
 
 /// A good input of each deed on what comes in, for an invoice that is overdue; each turn's is
 /// another.
-pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
+pub async fn input(app: &App, invoice: &str, name: &str, permit: usize) -> Value {
     let payment = |reference: &str| json!({ "invoice": invoice, "receivedOn": "2026-11-01", "amount": "1.00", "reference": reference });
     match name {
-        "paymentRecord" => payment(&format!("B{turn}")),
+        "paymentRecord" => payment(&format!("B{permit}")),
         "paymentReverse" => {
-            let reference = format!("R{turn}");
+            let reference = format!("R{permit}");
             let recorded = app
                 .office()
                 .does("paymentRecord", "payments { id reference }", payment(&reference))
@@ -152,33 +152,33 @@ pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
             let payments = recorded["paymentRecord"]["payments"].as_array().unwrap().clone();
             json!({ "payment": payments.iter().find(|payment| payment["reference"] == reference).unwrap()["id"], "reason": "Fel" })
         }
-        "refundRecord" => refundable(app, invoice, turn).await,
+        "refundRecord" => refundable(app, invoice, permit).await,
         "refundReverse" => {
-            let (turn, input) = (40 + turn, refundable(app, invoice, 40 + turn).await);
+            let (permit, input) = (40 + permit, refundable(app, invoice, 40 + permit).await);
             let recorded = app
                 .office()
                 .does("refundRecord", "invoice { refunds { id reference } }", input)
                 .await;
             let refunds =
                 recorded["refundRecord"]["invoice"]["refunds"].as_array().unwrap().clone();
-            let reference = format!("UT{turn}");
+            let reference = format!("UT{permit}");
             json!({ "refund": refunds.iter().find(|refund| refund["reference"] == reference).unwrap()["id"], "reason": "Fel" })
         }
         "invoiceWriteOff" => {
             // Nothing was paid of it, so that no setting writes it off.
-            let number = 99_000 + turn;
+            let number = 99_000 + permit;
             let files = [
                 (
                     "invoices.csv",
                     format!(
-                        "key,number,kind,buyer,issued_on,due_on,credits\nliten-{turn},{number},INVOICE,beta,2026-03-02,2026-04-01,\n"
+                        "key,number,kind,buyer,issued_on,due_on,credits\nliten-{permit},{number},INVOICE,beta,2026-03-02,2026-04-01,\n"
                     ),
                 ),
                 (
                     "invoice_lines.csv",
                     format!(
                         "invoice,description,activity,agreement,period_from,period_to,quantity,unit_price,vat_rate\n\
-                         liten-{turn},Avgift,,,,,1,0.50,OUTSIDE_SCOPE\n"
+                         liten-{permit},Avgift,,,,,1,0.50,OUTSIDE_SCOPE\n"
                     ),
                 ),
             ];
@@ -189,20 +189,20 @@ pub async fn input(app: &App, invoice: &str, name: &str, turn: usize) -> Value {
             json!({ "invoice": id(app, &number.to_string()).await, "reason": "Ören" })
         }
         "invoiceRemind" => {
-            json!({ "invoice": invoice, "sentOn": format!("2026-08-{}", 10 + turn) })
+            json!({ "invoice": invoice, "sentOn": format!("2026-08-{}", 10 + permit) })
         }
         "bankPaymentMatch" => {
-            json!({ "payment": bank_payment(app, "Betalare", 10 + turn).await, "invoice": invoice })
+            json!({ "payment": bank_payment(app, "Betalare", 10 + permit).await, "invoice": invoice })
         }
         "bankPaymentMarkDuplicate" => json!({
-            "payment": bank_payment(app, "Betalare", 130 + turn).await,
-            "duplicateOf": bank_payment(app, "Betalare", 160 + turn).await,
+            "payment": bank_payment(app, "Betalare", 130 + permit).await,
+            "duplicateOf": bank_payment(app, "Betalare", 160 + permit).await,
         }),
         "bankPaymentSetAside" => {
-            json!({ "payment": bank_payment(app, "Betalare", 40 + turn).await, "reason": "Annat" })
+            json!({ "payment": bank_payment(app, "Betalare", 40 + permit).await, "reason": "Annat" })
         }
         _ => {
-            let payment = bank_payment(app, "Betalare", 70 + turn).await;
+            let payment = bank_payment(app, "Betalare", 70 + permit).await;
             app.office()
                 .does("bankPaymentSetAside", "id", json!({ "payment": payment, "reason": "Annat" }))
                 .await

@@ -15,7 +15,7 @@ use crate::{
     app::{App, on_both},
     invoice_samples::{HOSTILE, day, document, line, named},
     invoicing_samples::{
-        NETWORK, activity, breaches, course, drafted, fill, issue, member, with_network,
+        NETWORK, activity, course, drafted, fill, issue, member, violations, with_network,
     },
     judges,
     life_samples::{deed, raw, sql_id, with},
@@ -44,7 +44,7 @@ fn any_invoice() -> impl Strategy<Value = Invoice> {
     );
     let kind = prop_oneof![Just(InvoiceKind::Invoice), Just(InvoiceKind::CreditNote)];
     (kind, rates, proptest::collection::vec(one, 1..9), any::<bool>(), text, 0_u8..8).prop_map(
-        |(kind, rates, lines, whole, words, giros)| {
+        |(kind, rates, lines, aggregate, words, giros)| {
             let lines =
                 lines.into_iter().map(|(text, quantity, price, rate, from, length, about)| {
                     let from = day("2025-01-01") + chrono::Days::new(from.unsigned_abs());
@@ -55,7 +55,7 @@ fn any_invoice() -> impl Strategy<Value = Invoice> {
                         ..line(&text, quantity, price, rates[rate % rates.len()])
                     }
                 });
-            let mut invoice = document(kind, lines.collect(), whole);
+            let mut invoice = document(kind, lines.collect(), aggregate);
             invoice.seller.bankgiro = invoice.seller.bankgiro.filter(|_| giros & 1 == 1);
             invoice.seller.plusgiro = (giros & 2 == 2).then(|| "28 65 43-4".to_owned());
             invoice.seller.f_tax = giros & 4 == 4;
@@ -94,8 +94,8 @@ fn validate(folder: &Path) -> BTreeMap<String, Vec<String>> {
 fn the_validator_takes_every_invoice_and_credit_note() {
     let folder = tempfile::tempdir().unwrap();
     let mut runner = TestRunner::deterministic();
-    let made_up = (0..MADE_UP).map(|place| {
-        (format!("made-up-{place:02}"), any_invoice().new_tree(&mut runner).unwrap().current())
+    let made_up = (0..MADE_UP).map(|position| {
+        (format!("made-up-{position:02}"), any_invoice().new_tree(&mut runner).unwrap().current())
     });
     let documents: BTreeMap<String, Invoice> = named()
         .into_iter()
@@ -149,11 +149,11 @@ fn the_validator_takes_every_invoice_and_credit_note() {
 
     let found = validate(folder.path());
     assert_eq!(found.len(), documents.len() + spoiled.len());
-    let faults: Vec<_> = found
+    let errors: Vec<_> = found
         .iter()
         .filter(|(name, findings)| !name.starts_with("spoiled") && !findings.is_empty())
         .collect();
-    assert!(faults.is_empty(), "{faults:#?}");
+    assert!(errors.is_empty(), "{errors:#?}");
     for (rule, _) in spoiled {
         let findings = &found[&format!("spoiled {rule}.xml")];
         assert!(
@@ -310,7 +310,7 @@ async fn claimed_interest(app: &App) {
 /// files.
 async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
     let (plain, _plain) = fill(app, 12).await;
-    let (whole, _whole) = with_network(
+    let (aggregate, _whole) = with_network(
         app,
         &format!("{NETWORK}plusgiro = '28 65 43-4'\n[network.invoicing]\nwhole_kronor = true\n"),
     );
@@ -348,10 +348,10 @@ async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
     let exempt = json!({ "buyer": gln, "lines": [price("EXEMPT", "1234.50")] });
     for (app, input, rate) in [
         (&plain, every_rate, "REDUCED_12"),
-        (&whole, rounded, "STANDARD_25"),
+        (&aggregate, rounded, "STANDARD_25"),
         (&unregistered, outside, "OUTSIDE_SCOPE"),
         (&plain, exempt.clone(), "EXEMPT"),
-        (&whole, exempt, "EXEMPT"),
+        (&aggregate, exempt, "EXEMPT"),
     ] {
         let id = drafted(&app.finance(), input.clone()).await;
         issue(&app.finance(), &id, "id").await.data();
@@ -380,10 +380,10 @@ async fn issued(app: &App) -> BTreeMap<String, Vec<u8>> {
     }
     let fees = json!({ "activity": activity(&plain, "indikatorer").await, "year": 2026, "skipProblems": true });
     let network = json!({ "serviceFee": true, "year": 2026, "skipProblems": true });
-    for (app, input) in [(&plain, fees), (&whole, network)] {
+    for (app, input) in [(&plain, fees), (&aggregate, network)] {
         deed(&app.finance(), "invoiceRun", input, "count").await.data();
     }
-    assert_eq!(breaches(app).await, [""; 0]);
+    assert_eq!(violations(app).await, [""; 0]);
 
     let kept =
         plain.finance().query("{ invoices(first: 200) { nodes { number peppolUrl } } }").await;
@@ -418,8 +418,8 @@ async fn the_validator_takes_what_the_register_issues() {
     assert_eq!(sqlite.len(), postgres.len());
     let found = validate(folder.path());
     assert_eq!(found.len(), sqlite.len());
-    let faults: Vec<_> = found.iter().filter(|(_, findings)| !findings.is_empty()).collect();
-    assert!(faults.is_empty(), "{faults:#?}");
+    let errors: Vec<_> = found.iter().filter(|(_, findings)| !findings.is_empty()).collect();
+    assert!(errors.is_empty(), "{errors:#?}");
 
     // All that was to be judged is there.
     let all: String = sqlite.values().map(|xml| String::from_utf8_lossy(xml)).collect();
@@ -453,7 +453,7 @@ on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
     let (app, _folder) = fill(&app, 3).await;
     let (buyer, before) = (member(&app, 1).await, app.revision().await);
     let office = app.office();
-    for (bad, fault) in [
+    for (bad, error) in [
         (
             "0007:2220001835",
             "must have a valid organisation number of ten digits after 0007, as 0007:2220001834",
@@ -474,7 +474,7 @@ on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
         ("2220001834", "is not a Peppol participant; write scheme and number as 0007:2220001834"),
     ] {
         let billing = json!({ "peppolId": bad });
-        let field = json!([{ "path": "input.billing.peppolId", "message": fault }]);
+        let field = json!([{ "path": "input.billing.peppolId", "message": error }]);
         for (name, input) in [
             ("memberUpdate", json!({ "member": buyer, "billing": billing })),
             ("memberAdmit", json!({ "name": "Ny", "joinedOn": "2026-01-01", "billing": billing })),
@@ -497,7 +497,7 @@ on_both!(no_e_invoice_names_a_participant_that_is_none, |app| async move {
             ("organisations.csv", format!("key,name,org_number,{columns}\nny,Ny,,,{bad},,,,\n")),
         ] {
             let told = format!("{:?}", app.try_import(&[(file, text.as_str())]).await);
-            assert!(told.contains("peppol_id") && told.contains(fault), "{bad} in {file}: {told}");
+            assert!(told.contains("peppol_id") && told.contains(error), "{bad} in {file}: {told}");
         }
     }
     assert_eq!(app.revision().await, before);

@@ -49,7 +49,7 @@ async fn a_document_that_was_sent_before_is_known_by_its_digest() {
     }
     // Whoever may not ask may not leave anything either.
     let body = json!({ "query": QUESTION, "extensions": persisted(&digest) });
-    assert_eq!(app.nobody().post(body.to_string()).await.code(), "UNAUTHENTICATED");
+    assert_eq!(app.no_one().post(body.to_string()).await.code(), "UNAUTHENTICATED");
     assert_eq!(get_by_digest(&app, &digest).await.code(), "NOT_FOUND");
     ask(&app, body).await.data();
     let known = get_by_digest(&app, &digest).await;

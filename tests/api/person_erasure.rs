@@ -15,7 +15,7 @@ use crate::{
     app::{Answer, App, on_both},
     bank_samples::{self, CAMT_02, bank_payments},
     life_samples::{Register, agreed, deed, told},
-    personal_data::{keys, places},
+    personal_data::{keys, positions},
     round_trip,
 };
 
@@ -47,7 +47,7 @@ async fn is_retained(app: &App, input: Value, may_go_from: Value) {
 }
 
 async fn holds(app: &App) {
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), [""; 0]);
+    assert_eq!(audit::violations(&app.db).await.unwrap(), [""; 0]);
     assert_eq!(
         integrity::verify(&app.db, Request::default()).await.unwrap().findings.violations,
         [""; 0]
@@ -116,7 +116,7 @@ on_both!(
             told(&later, &agreement, "decision { body paragraph }").await["decision"],
             json!({ "body": "BOARD", "paragraph": null })
         );
-        assert_eq!(places(&later, "Kajsa Varg").await, [""; 0]);
+        assert_eq!(positions(&later, "Kajsa Varg").await, [""; 0]);
         holds(&later).await;
         is_retained(&later, signatory(&endless, "COUNTERPARTY"), json!(null)).await;
         // The database lets no other name replace that of a signatory.
@@ -151,12 +151,12 @@ on_both!(payers_are_erased_when_the_payment_is_kept_no_longer, |app| async move 
     assert!(erased(&later, json!({ "bankPaymentId": id }), "PAYER").await >= 2);
     // What was exported before does not bring the person back.
     let refused = round_trip::bad_rows(&later, &exported).await;
-    let is_told = |column: &str| {
+    let is_published = |column: &str| {
         refused.iter().any(|row| {
             row.contains(&format!("{column}: is empty in the register, as after the erasure"))
         })
     };
-    assert!(is_told("payer_name") && is_told("set_aside_reason"), "{refused:?}");
+    assert!(is_published("payer_name") && is_published("set_aside_reason"), "{refused:?}");
     let now =
         bank_payments(&later, "").await.into_iter().find(|payment| payment["id"] == id).unwrap();
     for field in ["reference", "message", "payerName", "payerOrgNumber"] {
@@ -167,9 +167,9 @@ on_both!(payers_are_erased_when_the_payment_is_kept_no_longer, |app| async move 
         (&payment["amount"], &payment["bankReference"])
     );
     if !found.iter().any(|other| other["id"] != id && other.to_string().contains(&payer)) {
-        assert_eq!(places(&later, &payer).await, [""; 0]);
+        assert_eq!(positions(&later, &payer).await, [""; 0]);
     }
-    assert_eq!(places(&later, "Kajsa Varg").await, [""; 0]);
+    assert_eq!(positions(&later, "Kajsa Varg").await, [""; 0]);
     holds(&later).await;
     // The key is gone from the disk as well.
     if later.db.backend() == DbBackend::Sqlite {
@@ -205,7 +205,7 @@ on_both!(persons_in_billing_details_and_subjects_of_tokens_are_erased_at_once, |
     assert_eq!(erased(&app, json!({ "billingOfOrganisationId": organisation }), "BUYER").await, 2);
     assert_eq!(erased(&app, json!({ "billingOfMemberId": member }), "BUYER").await, 2);
     for letters in ["ajsa@example", "Kajsa Varg"] {
-        assert_eq!(places(&app, letters).await, [""; 0], "{letters}");
+        assert_eq!(positions(&app, letters).await, [""; 0], "{letters}");
     }
     holds(&app).await;
 

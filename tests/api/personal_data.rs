@@ -35,7 +35,7 @@ async fn trail(app: &App) -> Vec<Value> {
 
 /// Where these letters stand in the database: the tables on PostgreSQL, the files on SQLite, byte
 /// by byte.
-pub async fn places(app: &App, letters: &str) -> Vec<String> {
+pub async fn positions(app: &App, letters: &str) -> Vec<String> {
     if app.db.backend() == DbBackend::Sqlite {
         let file = app.url().strip_prefix("sqlite://").unwrap().to_owned();
         let files = ["", "-wal"].map(|end| format!("{file}{end}"));
@@ -112,10 +112,10 @@ on_both!(an_erased_person_is_gone_from_the_trail_which_holds, |app| async move {
     assert_eq!(stored(&app).await[..4], before[..], "no entry is rewritten");
     let after = trail(&app).await;
     assert_eq!(after[1], shown[1], "nobody else is erased");
-    for place in [0, 2, 3] {
-        assert_eq!(after[place]["erasedIn"], "6", "{place}");
+    for position in [0, 2, 3] {
+        assert_eq!(after[position]["erasedIn"], "6", "{position}");
         for text in ["before", "after"]
-            .map(|name| &after[place][name])
+            .map(|name| &after[position][name])
             .into_iter()
             .filter(|text| !text.is_null())
         {
@@ -133,9 +133,9 @@ on_both!(an_erased_person_is_gone_from_the_trail_which_holds, |app| async move {
         after[5]["after"],
         json!({ "key_id": key.id, "person": "CONTACT", "revisions": [1, 3, 4, 5] })
     );
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
     for letters in ["nnabella", "070-174 06 05"] {
-        assert_eq!(places(&app, letters).await, Vec::<String>::new(), "{letters}");
+        assert_eq!(positions(&app, letters).await, Vec::<String>::new(), "{letters}");
     }
     // The key is gone from the disk as well.
     assert!(keys(&app).await.iter().all(|left| left.id != key.id));
@@ -154,8 +154,8 @@ on_both!(an_erased_person_is_gone_from_the_trail_which_holds, |app| async move {
     erase(&app, &id).await;
     assert_eq!(app.revision().await, last);
     erase(&app, &other).await;
-    assert_eq!(places(&app, "ertil").await, Vec::<String>::new());
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(positions(&app, "ertil").await, Vec::<String>::new());
+    assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 on_both!(what_stood_in_a_trail_of_before_can_be_erased, |app| async move {
@@ -183,9 +183,9 @@ on_both!(what_stood_in_a_trail_of_before_can_be_erased, |app| async move {
         shown[0]["after"],
         json!({ "name": null, "name_key": null, "email": null, "phone": null })
     );
-    assert_eq!(audit::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(audit::violations(&app.db).await.unwrap(), Vec::<String>::new());
     // On PostgreSQL what the migration replaced goes with the next VACUUM.
-    assert_eq!(places(&app, "nnabella").await, Vec::<String>::new());
+    assert_eq!(positions(&app, "nnabella").await, Vec::<String>::new());
 });
 
 on_both!(other_persons_have_keys_of_their_own, |app| async move {

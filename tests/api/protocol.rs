@@ -371,7 +371,7 @@ async fn no_web_page_can_ask_in_somebodys_name() {
         ["text/plain", "application/x-www-form-urlencoded", "multipart/form-data; boundary=x"]
     {
         let request = app
-            .nobody()
+            .no_one()
             .request(Method::POST, "/graphql")
             .header(header::CONTENT_TYPE, kind)
             .header(header::COOKIE, format!("authorization={token}"));
@@ -385,7 +385,7 @@ async fn no_web_page_can_ask_in_somebodys_name() {
         "/graphql?query=%7Bviewer%7Bsubject%7D%7D".into(),
     ] {
         let request = app
-            .nobody()
+            .no_one()
             .request(Method::GET, &path)
             .header(header::COOKIE, format!("token={bare}"));
         assert_eq!(
@@ -396,7 +396,7 @@ async fn no_web_page_can_ask_in_somebodys_name() {
     assert_eq!(app.revision().await, 0);
     // A page of another host is given no leave to send more.
     let request = app
-        .nobody()
+        .no_one()
         .request(Method::OPTIONS, "/graphql")
         .header(header::ORIGIN, "https://evil.example");
     let request = request
@@ -407,7 +407,7 @@ async fn no_web_page_can_ask_in_somebodys_name() {
 
     let app = app.with(&[("SAMREGISTER_CORS_ORIGINS", "https://register.example.se")]);
     let request = app
-        .nobody()
+        .no_one()
         .request(Method::OPTIONS, "/graphql")
         .header(header::ORIGIN, "https://register.example.se");
     let wanted = "authorization,content-type,idempotency-key,if-none-match,apollo-require-preflight,x-apollo-operation-name";

@@ -76,7 +76,7 @@ on_both!(a_budget_is_used_up_and_others_keep_theirs, |app| async move {
     assert!(refused.text().contains("your budget of 1000 points a minute"), "{}", refused.text());
     // Nothing is done of what is refused, and others have their own budget.
     let revision = app.revision().await;
-    let ids: String = (0..190).map(|place| format!("a{place}: id ")).collect();
+    let ids: String = (0..190).map(|position| format!("a{position}: id ")).collect();
     let refused = app.office().query(&admission("Åre", &ids)).await;
     assert_eq!((refused.status, app.revision().await), (StatusCode::TOO_MANY_REQUESTS, revision));
     app.board().query("{ members(first: 100) { totalCount nodes { id } } }").await.data();
@@ -86,7 +86,7 @@ on_both!(an_answer_that_is_too_large_is_not_made, |app| async move {
     app.office().query(&admission("Ale", "id")).await.data();
     let app = app.with(&[("SAMREGISTER_MAX_ANSWER_BYTES", "2000")]);
     let names =
-        |count: usize| (0..count).map(|place| format!("a{place}: name ")).collect::<String>();
+        |count: usize| (0..count).map(|position| format!("a{position}: name ")).collect::<String>();
     let refused =
         app.office().query(&format!("{{ members {{ nodes {{ {} }} }} }}", names(190))).await;
     assert_eq!(
@@ -101,8 +101,9 @@ on_both!(an_answer_that_is_too_large_is_not_made, |app| async move {
     let purpose = "x".repeat(1_500);
     let long = json!({ "slug": "ny", "name": "Ny", "funding": ["VOLUNTEER"], "startsOn": "2027-01-01", "purpose": purpose });
     app.office().does("activityStart", "id", long).await.data();
-    let purposes =
-        |count: usize| (0..count).map(|place| format!("a{place}: purpose ")).collect::<String>();
+    let purposes = |count: usize| {
+        (0..count).map(|position| format!("a{position}: purpose ")).collect::<String>()
+    };
     app.office().query(&format!("{{ activities {{ nodes {{ {} }} }} }}", purposes(1))).await.data();
     let refused =
         app.office().query(&format!("{{ activities {{ nodes {{ {} }} }} }}", purposes(150))).await;
@@ -133,7 +134,7 @@ on_both!(an_id_is_loaded_once_and_answers_every_position, |app| async move {
         samples.ids().into_iter().filter(|id| id.starts_with("member_")).take(2).collect();
     let asked: Vec<&str> = ids.iter().copied().cycle().take(100).collect();
     let fields: String = (0..40)
-        .map(|place| format!("a{place}: nodes(ids: $ids) {{ id ... on Member {{ name }} }} "))
+        .map(|position| format!("a{position}: nodes(ids: $ids) {{ id ... on Member {{ name }} }} "))
         .collect();
     app.statements();
     let answer = app
@@ -144,8 +145,8 @@ on_both!(an_id_is_loaded_once_and_answers_every_position, |app| async move {
         )
         .await;
     let statements = app.statements();
-    for place in 0..40 {
-        let nodes = answer[&format!("a{place}")].as_array().unwrap();
+    for position in 0..40 {
+        let nodes = answer[&format!("a{position}")].as_array().unwrap();
         assert!(
             nodes.len() == 100
                 && nodes
@@ -201,7 +202,7 @@ async fn documents_of_a_list_share_every_limit() {
         sqlite.with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_MAX_ANSWER_BYTES", "1500")]);
     let wide = format!(
         "{{ viewer {{ {} }} }}",
-        (0..30).map(|place| format!("a{place}: subject ")).collect::<String>()
+        (0..30).map(|position| format!("a{position}: subject ")).collect::<String>()
     );
     let answers = batch(&app, &[&wide, &wide]).await;
     assert!(answers.json[0]["data"]["viewer"]["a0"].is_string(), "{}", answers.text());
@@ -218,8 +219,9 @@ async fn a_list_says_when_to_retry_what_was_refused_of_it() {
     assert_eq!((all.status, all.header("retry-after")), (StatusCode::OK, ""), "{}", all.text());
     app.office().post(json!([page(200), page(100)]).to_string()).await;
     let some = app.office().post(json!([page(1), page(200), page(100)]).to_string()).await;
-    let seconds =
-        |place: usize| some.json[place]["errors"][0]["extensions"]["retryAfterSeconds"].as_u64();
+    let seconds = |position: usize| {
+        some.json[position]["errors"][0]["extensions"]["retryAfterSeconds"].as_u64()
+    };
     assert!(seconds(1) > seconds(2) && seconds(1).is_some(), "{}", some.text());
     assert_eq!(Some(some.header("retry-after").parse().unwrap()), seconds(1), "{}", some.text());
 }

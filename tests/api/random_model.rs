@@ -16,7 +16,7 @@ use tokio::{net::TcpListener, sync::mpsc, task::JoinHandle};
 use crate::{
     app::{App, Caller},
     bank_samples,
-    invoicing_samples::{NETWORK, breaches, with_network},
+    invoicing_samples::{NETWORK, violations, with_network},
     round_trip::{exported, try_import},
 };
 
@@ -202,7 +202,7 @@ async fn serve(flow: &mut Flow, registers: &[Register; 2], is_whole_kronor: bool
             ("verify", _) => {
                 let mut found = Vec::new();
                 for register in registers.iter().chain(&copies) {
-                    found.extend(breaches(&register.app()).await);
+                    found.extend(violations(&register.app()).await);
                 }
                 if found.is_empty() {
                     "ok".to_owned()

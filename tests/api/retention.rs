@@ -240,7 +240,7 @@ on_both!(payers_go_when_their_time_is_over, |app| async move {
         !told.contains("Kalle") && told.contains("Lisa Betalare") && told.contains("personErase"),
         "{told}"
     );
-    assert_eq!(domain::audit::breaches(&app.db).await.unwrap(), [""; 0]);
+    assert_eq!(domain::audit::violations(&app.db).await.unwrap(), [""; 0]);
     assert_eq!(
         held(&app.office(), "PAYERS", None).await,
         json!([1, "2019-01-01", "2027-01-01", 0])

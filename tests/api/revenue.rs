@@ -451,13 +451,13 @@ on_both!(every_bad_field_is_named_at_once, |app| async move {
     };
     assert_eq!(ask(json!({ "from": "2026-12-31", "to": "2026-01-01" })).await, ["input.to"]);
     assert_eq!(ask(json!({ "from": "1950-01-01", "to": "2050-01-01" })).await, ["input.to"]);
-    let nobody = "member_00000000000000000000000000000000";
-    let unread = json!({ "from": "2026-02-30", "to": "x", "activities": ["bip", "a\u{0}"], "members": ["x", "invoice_00000000000000000000000000000000", nobody] });
+    let no_one = "member_00000000000000000000000000000000";
+    let unread = json!({ "from": "2026-02-30", "to": "x", "activities": ["bip", "a\u{0}"], "members": ["x", "invoice_00000000000000000000000000000000", no_one] });
     assert_eq!(
         ask(unread).await,
         ["input.activities.1", "input.from", "input.members.0", "input.members.1", "input.to"]
     );
-    let unknown = json!({ "from": "2026-01-01", "to": "2026-12-31", "activities": ["bip", "nej"], "members": [nobody] });
+    let unknown = json!({ "from": "2026-01-01", "to": "2026-12-31", "activities": ["bip", "nej"], "members": [no_one] });
     assert_eq!(ask(unknown).await, ["input.activities.1", "input.members.0"]);
     let answer = report(&app.finance(), json!({ "from": "1950-01-01", "to": "2049-12-31" })).await;
     assert_eq!(answer["revenue"]["total"]["net"], "21768.67");
@@ -469,8 +469,9 @@ fn day(text: &str) -> NaiveDate {
 
 /// The sums of rows, in the order of [`SUMS`].
 fn add_up<'a>(rows: impl IntoIterator<Item = &'a Value>) -> [i64; 8] {
-    rows.into_iter()
-        .fold([0; 8], |sums, row| std::array::from_fn(|place| sums[place] + ore(&row[SUMS[place]])))
+    rows.into_iter().fold([0; 8], |sums, row| {
+        std::array::from_fn(|position| sums[position] + ore(&row[SUMS[position]]))
+    })
 }
 
 /// The sums of rows and their invoices by what `key` reads of each, without those that have no
@@ -480,7 +481,7 @@ fn fold_by(rows: &Value, key: impl Fn(&Value) -> String) -> BTreeMap<String, ([i
     for row in rows.as_array().unwrap() {
         let own = add_up([row]);
         let (sums, invoices) = folded.entry(key(row)).or_default();
-        *sums = std::array::from_fn(|place| sums[place] + own[place]);
+        *sums = std::array::from_fn(|position| sums[position] + own[position]);
         *invoices += row["invoices"].as_i64().unwrap();
     }
     folded.retain(|_, (sums, _)| sums.iter().any(|sum| *sum != 0));
@@ -517,7 +518,7 @@ on_both!(however_rows_are_made_they_add_up, |app| async move {
                 .await;
                 answer["revenue"].clone()
             };
-            let whole = ask(vec![]).await;
+            let aggregate = ask(vec![]).await;
             for time in &times {
                 let with = |group: &'static [&str]| {
                     time.iter().copied().chain(group.iter().copied()).collect::<Vec<_>>()
@@ -534,7 +535,7 @@ on_both!(however_rows_are_made_they_add_up, |app| async move {
                         add_up([&found["total"]]),
                         "{what}"
                     );
-                    assert_eq!(found["total"], whole["total"], "{what}");
+                    assert_eq!(found["total"], aggregate["total"], "{what}");
                 }
                 let of_activity =
                     |row: &Value| format!("{} {}", row["period"], row["activity"]["slug"]);
@@ -618,10 +619,10 @@ on_both!(reports_tell_what_the_invoices_say, |app| async move {
                         .div_euclid(2 * i128::from(days)) as i64
                 };
                 let sums = accrued.entry(slug).or_default();
-                *sums = std::array::from_fn(|place| {
-                    let part = so_far(amounts[place], day(to))
-                        - so_far(amounts[place], day(from) - Days::new(1));
-                    sums[place] + sign * part
+                *sums = std::array::from_fn(|position| {
+                    let part = so_far(amounts[position], day(to))
+                        - so_far(amounts[position], day(from) - Days::new(1));
+                    sums[position] + sign * part
                 });
             }
             let payments = invoice["payments"]
@@ -732,7 +733,7 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
     ] {
         raw.execute_unprepared(&harm).await.unwrap();
         let found = revenue::integrity(&app.db).await.unwrap();
-        assert!(found.iter().any(|breach| breach.contains(sentence)), "{harm}: {found:#?}");
+        assert!(found.iter().any(|violation| violation.contains(sentence)), "{harm}: {found:#?}");
     }
     // Below a number that came with an import a gap is a note; that the number is another one, the
     // trail says.

@@ -35,8 +35,8 @@ async fn nets(caller: &Caller<'_>, url: &str) -> Vec<String> {
     );
     let text = answer.text();
     let mut lines = text.lines();
-    let place = lines.next().unwrap().split(',').position(|name| name == "net").unwrap();
-    lines.map(|line| line.split(',').nth(place).unwrap().to_owned()).collect()
+    let position = lines.next().unwrap().split(',').position(|name| name == "net").unwrap();
+    lines.map(|line| line.split(',').nth(position).unwrap().to_owned()).collect()
 }
 
 on_both!(files_have_the_rows_of_the_query, |app| async move {
@@ -123,7 +123,8 @@ impl Sheet {
         let part = |tag: &str| {
             between(cell, &format!("<{tag}>"), &format!("</{tag}>")).unwrap_or_default().to_owned()
         };
-        let style: usize = between(cell, "s=\"", "\"").map_or(0, |place| place.parse().unwrap());
+        let style: usize =
+            between(cell, "s=\"", "\"").map_or(0, |position| position.parse().unwrap());
         let formats = between(&self.styles, "<cellXfs", "</cellXfs>").unwrap();
         let format =
             between(formats.split("<xf ").nth(style + 1).unwrap(), "numFmtId=\"", "\"").unwrap();
@@ -184,9 +185,9 @@ on_both!(a_workbook_has_sums_and_a_chart, |app| async move {
         .into_iter()
         .zip(["net", "vat", "gross", "credited", "cost", "grants", "result"])
     {
-        for (place, row) in rows.iter().enumerate() {
+        for (position, row) in rows.iter().enumerate() {
             assert_eq!(
-                sheet.cell(&format!("{column}{}", place + 2)),
+                sheet.cell(&format!("{column}{}", position + 2)),
                 is(&row[name], String::new()),
                 "{name} {row}"
             );
@@ -218,23 +219,23 @@ on_both!(a_workbook_has_sums_and_a_chart, |app| async move {
     assert!(names.len() > 3, "{names:?}");
     let ore = |amount: &Value| amount.as_str().unwrap().replace('.', "").parse::<i64>().unwrap();
     for (column, year) in ["B", "C"].into_iter().zip(years) {
-        let mut whole = 0;
-        for (place, name) in names.iter().enumerate() {
+        let mut aggregate = 0;
+        for (position, name) in names.iter().enumerate() {
             let is_it = |row: &&Value| {
                 row["period"] == year
                     && row["activity"]["name"].as_str().unwrap_or("(no activity)") == *name
             };
             let net = rows.iter().find(is_it).map_or(json!("0.00"), |row| row["net"].clone());
-            whole += ore(&net);
+            aggregate += ore(&net);
             assert_eq!(
-                table.cell(&format!("{column}{}", place + 2)),
+                table.cell(&format!("{column}{}", position + 2)),
                 is(&net, String::new()),
                 "{name} {year}"
             );
         }
         let total = table.cell(&format!("{column}{}", last + 1));
         let expected = is(
-            &json!(format!("{}.{:02}", whole / 100, whole % 100)),
+            &json!(format!("{}.{:02}", aggregate / 100, aggregate % 100)),
             format!("SUM({column}2:{column}{last})"),
         );
         assert_eq!(total, expected, "{year}");

@@ -97,13 +97,13 @@ async fn documents(app: &App) -> Vec<Document> {
     }
 }
 
-/// `amount × part ⁄ whole`, half up.
-fn rounded(amount: i64, part: i64, whole: i64) -> i64 {
-    if whole == 0 {
+/// `amount × part ⁄ aggregate`, half up.
+fn rounded(amount: i64, part: i64, aggregate: i64) -> i64 {
+    if aggregate == 0 {
         return 0;
     }
-    let (product, whole) = (i128::from(amount) * i128::from(part), i128::from(whole));
-    ((product.abs() * 2 + whole) / (whole * 2) * product.signum()) as i64
+    let (product, aggregate) = (i128::from(amount) * i128::from(part), i128::from(aggregate));
+    ((product.abs() * 2 + aggregate) / (aggregate * 2) * product.signum()) as i64
 }
 
 fn invoiced(documents: &[Document]) -> Vec<Entry> {
@@ -155,9 +155,9 @@ fn left<'a>(invoice: &Document, notes: impl Iterator<Item = &'a Document>) -> Ve
     let mut left: Vec<[i64; 2]> = invoice.lines.iter().map(|line| line.amounts).collect();
     for credit in notes.flat_map(|note| &note.lines) {
         let mut taken = 0;
-        for is_own_turn in [true, false] {
+        for is_own_permit in [true, false] {
             for (line, left) in invoice.lines.iter().zip(&mut left) {
-                if line.rate != credit.rate || (line.activity == credit.activity) != is_own_turn {
+                if line.rate != credit.rate || (line.activity == credit.activity) != is_own_permit {
                     continue;
                 }
                 let net = (credit.amounts[0] - taken).min(left[0]).max(0);
@@ -184,12 +184,12 @@ fn lies(paid: i64, left: &[[i64; 2]]) -> Vec<[i64; 2]> {
     let mut parts: Vec<i64> = gross.iter().map(|gross| rounded(paid, *gross, all)).collect();
     let mut rest = paid - parts.iter().sum::<i64>();
     let mut order: Vec<usize> = (0..parts.len()).collect();
-    order.sort_by_key(|&place| (-gross[place].abs(), place));
-    for place in order {
-        let (least, most) = (gross[place].min(0), gross[place].max(0));
-        let part = (parts[place] + rest).clamp(least, most);
-        rest -= part - parts[place];
-        parts[place] = part;
+    order.sort_by_key(|&position| (-gross[position].abs(), position));
+    for position in order {
+        let (least, most) = (gross[position].min(0), gross[position].max(0));
+        let part = (parts[position] + rest).clamp(least, most);
+        rest -= part - parts[position];
+        parts[position] = part;
     }
     let divided = |(part, [net, vat]): (i64, &[i64; 2])| {
         let vat = if net + vat > 0 {
@@ -260,7 +260,7 @@ fn sum(
     let mut sums = Sums::new();
     for (key, own) in entries {
         let of_key = sums.entry(key).or_default();
-        *of_key = std::array::from_fn(|place| of_key[place] + own[place]);
+        *of_key = std::array::from_fn(|position| of_key[position] + own[position]);
     }
     sums.retain(|_, sums| *sums != [0; 4]);
     sums

@@ -508,10 +508,10 @@ on_both!(a_membership_ends_on_its_day_and_reads_on_for_as_long_as_is_set, |app| 
     .unwrap();
     let members = std::fs::read_to_string(exported.path().join("members.csv")).unwrap();
     let mut lines: Vec<String> = members.lines().map(str::to_owned).collect();
-    let place = lines[0].split(',').position(|column| column == "left_on").unwrap();
+    let position = lines[0].split(',').position(|column| column == "left_on").unwrap();
     let line = lines.iter_mut().find(|line| line.contains("Samordningsförbundet Alfa")).unwrap();
     let mut cells: Vec<&str> = line.split(',').collect();
-    cells[place] = "2026-11-21";
+    cells[position] = "2026-11-21";
     *line = cells.join(",");
     app.import(&[("members.csv", &lines.join("\n"))]).await;
     let day = |days: &str, now: &str| app.with(&[("SAMREGISTER_FORMER_MEMBER_DAYS", days)]).at(now);

@@ -21,7 +21,7 @@ use tempfile::TempDir;
 
 use crate::{
     app::{App, on_both},
-    invoicing_samples::{NETWORK, activity, breaches, drafted, fill, member, with_network},
+    invoicing_samples::{NETWORK, activity, drafted, fill, member, violations, with_network},
     life_samples::{Register, deed, raw, with},
     payment_samples::bank_payment,
 };
@@ -189,9 +189,9 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     .await
     .data();
     let open = issued(&app, priced(&buyer, "300.00"), "2026-11-01").await;
-    let by_hand = bank_payment(&app, "Förbundet", 3).await;
+    let manual = bank_payment(&app, "Förbundet", 3).await;
     for amount in ["0.40", "0.35"] {
-        let input = json!({ "payment": by_hand, "invoice": open, "amount": amount });
+        let input = json!({ "payment": manual, "invoice": open, "amount": amount });
         let done =
             deed(&app.finance(), "bankPaymentMatch", input, "matches { payment { id amount } }")
                 .await;
@@ -212,7 +212,7 @@ pub async fn lived(app: &App) -> (App, TempDir) {
     }
     let rate = json!({ "validFrom": "2027-01-01", "percent": -0.25, "source": "SFS 2026:1" });
     deed(&app.finance(), "referenceRateSet", rate, "percent").await.data();
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
     (app, folder)
 }
 
@@ -255,23 +255,23 @@ on_both!(a_life_of_invoices_goes_out_and_comes_back_the_same, |app| async move {
             String::from_utf8_lossy(&second[name])
         );
     }
-    assert_eq!(breaches(&other).await, [""; 0]);
+    assert_eq!(violations(&other).await, [""; 0]);
     assert_eq!(
-        agreements::integrity::breaches(&other.db).await.unwrap(),
-        agreements::integrity::breaches(&app.db).await.unwrap()
+        agreements::integrity::violations(&other.db).await.unwrap(),
+        agreements::integrity::violations(&app.db).await.unwrap()
     );
     assert_eq!(told(&other).await, told(&app).await);
 
     // The bank's files again book nothing, and what waits is matched as it would have been.
     let waiting = bank_payment(&other, "Okänd", 1).await;
-    let by_hand = bank_payment(&other, "Förbundet", 3).await;
+    let manual = bank_payment(&other, "Förbundet", 3).await;
     assert_eq!(told(&other).await, told(&app).await);
     let open = other
         .finance()
         .query("{ invoice(by: { number: \"20260006\" }) { id number } }")
         .await["invoice"]["id"]
         .clone();
-    for (payment, left) in [(waiting, "0.00"), (by_hand, "0.00")] {
+    for (payment, left) in [(waiting, "0.00"), (manual, "0.00")] {
         let done = deed(
             &other.finance(),
             "bankPaymentMatch",
@@ -296,7 +296,7 @@ on_both!(a_life_of_invoices_goes_out_and_comes_back_the_same, |app| async move {
         credited(&other, &id(&other).await, None).await,
         credited(&app, &id(&app).await, None).await
     );
-    assert_eq!(breaches(&other).await, [""; 0]);
+    assert_eq!(violations(&other).await, [""; 0]);
     for ending in ["pdf", "xml"] {
         let bytes = async |app: &App| {
             let id = app.finance().query("{ invoice(by: { number: \"20260001\" }) { id } }").await
@@ -611,8 +611,8 @@ on_both!(agreements_without_parameters_go_out_as_they_came, |app| async move {
         "m1,,,2026-01-01,2026-12-31,3,,2025-12-01T09:00:00Z,2025-12-02,,,,,,{}",
         "m2,,,2026-01-01,2026-12-31,3,,2025-12-01T09:00:00Z,2025-12-02,,,,,,",
     ];
-    let row = |(place, row): (usize, &&str)| {
-        format!("y{place},2026-{:04},PARTICIPATION,NONE,bip,{row}\n", place + 1)
+    let row = |(position, row): (usize, &&str)| {
+        format!("y{position},2026-{:04},PARTICIPATION,NONE,bip,{row}\n", position + 1)
     };
     let agreements = format!("{heading}\n{}", rows.iter().enumerate().map(row).collect::<String>());
     app.import(&[("agreements.csv", &agreements)]).await;

@@ -279,7 +279,7 @@ async fn try_cell(
     }
     // A document says to whom it was issued, whoever may read it.
     if !fetched.mark.is_empty() {
-        wrong.extend(marks::beyond_sight(column, &text));
+        wrong.extend(marks::out_of_sight(column, &text));
     }
     wrong.into_iter().map(|wrong| format!("{} for {column}: {wrong}", fetched.path)).collect()
 }

@@ -193,7 +193,7 @@ on_both!(the_index_follows_every_change, |app| async move {
         (agreements(&app, "epsilon").await, agreements(&app, "delta").await),
         (vec!["2026-7003".to_owned()], vec![])
     );
-    assert_eq!(search::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(search::violations(&app.db).await.unwrap(), Vec::<String>::new());
 });
 
 on_both!(parameters_of_agreements_are_searched, |app| async move {
@@ -258,7 +258,7 @@ on_both!(a_register_from_before_is_searched_after_it_is_migrated, |app| async mo
 
 on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     let samples = Samples::fill(&app).await;
-    assert_eq!(search::breaches(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(search::violations(&app.db).await.unwrap(), Vec::<String>::new());
     past_the_program(
         &app,
         &[
@@ -267,7 +267,7 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
         ],
     )
     .await;
-    let mut found = search::breaches(&app.db).await.unwrap();
+    let mut found = search::violations(&app.db).await.unwrap();
     found.sort();
     assert_eq!(found.len(), 4, "{found:#?}");
     let program = app.program().arg("verify").output().unwrap();
@@ -285,14 +285,14 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();
     assert_eq!(members(&app, "omdöpt").await, ["Omdöpt"]);
-    assert_eq!(search::breaches(&app.db).await.unwrap().len(), 1);
+    assert_eq!(search::violations(&app.db).await.unwrap().len(), 1);
     past_the_program(
         &app,
         &["INSERT INTO search_document (subject_id, words) SELECT id, 'x' FROM organisation"],
     )
     .await;
     assert!(
-        search::breaches(&app.db)
+        search::violations(&app.db)
             .await
             .unwrap()
             .contains(&"the search finds 1 things that are not there".to_owned())
@@ -324,7 +324,8 @@ on_both!(the_search_goes_by_its_index, |app| async move {
     }
     let statement = Statement { sql: format!("{explain} {sql}"), values, db_backend: backend };
     let rows = snapshot.query_all_raw(statement).await.unwrap();
-    let place = if backend == DbBackend::Postgres { 0 } else { 3 };
-    let plan: Vec<String> = rows.iter().map(|row| row.try_get_by_index(place).unwrap()).collect();
+    let position = if backend == DbBackend::Postgres { 0 } else { 3 };
+    let plan: Vec<String> =
+        rows.iter().map(|row| row.try_get_by_index(position).unwrap()).collect();
     assert!(plan.iter().any(|line| line.contains(index)), "{plan:#?}");
 });

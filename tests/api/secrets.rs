@@ -72,7 +72,7 @@ struct Owner {
     led: bool,
 }
 
-const NOBODY: Owner = Owner { alfa: false, led: false };
+const NO_ONE: Owner = Owner { alfa: false, led: false };
 
 /// A member or organisation that agreements and invoices are with.
 #[derive(Clone)]
@@ -135,7 +135,7 @@ impl Draw {
 
     /// Whether the column sees what tells of any of this: by one of its roles, which add to each
     /// other.
-    fn sees(&self, of: &[Of], owner: Owner) -> bool {
+    fn visibility(&self, of: &[Of], owner: Owner) -> bool {
         self.column.split(' ').any(|role| {
             // The marks speak of the samples, in which what is of Indikatorer is Beta's.
             let own = if role == "LEAD:indikatorer" { Whose::Beta } else { Whose::Alfa };
@@ -199,12 +199,12 @@ impl Draw {
 
     fn parties(&mut self) -> Vec<Party> {
         let mut parties = Vec::new();
-        let knows = self.sees(&[Of::Name], NOBODY);
+        let knows = self.visibility(&[Of::Name], NO_ONE);
         for n in 0..=self.up_to(knows, 3) + 1 {
             let is_alfa = n == 0;
             let owner = Owner { alfa: is_alfa, led: false };
-            let is_seen = self.sees(&[Of::Name], owner);
-            let is_open = self.sees(&[Of::Affairs], owner);
+            let is_seen = self.visibility(&[Of::Name], owner);
+            let is_open = self.visibility(&[Of::Affairs], owner);
             let key = if is_alfa { "alfa".to_owned() } else { format!("m{n}") };
             let name = self.one_of(is_seen, &["Samordningsförbundet", "Finsam", "Förbundet"]);
             let name = format!(
@@ -269,7 +269,7 @@ impl Draw {
             let key = format!("o{n}");
             // A lead knows those alone that its activities have agreements with.
             let is_seen = knows && (!self.is_lead() || led);
-            let is_open = self.sees(&[Of::Affairs], NOBODY);
+            let is_open = self.visibility(&[Of::Affairs], NO_ONE);
             let who = format!(
                 "{key},{} {n} AB,{}",
                 self.one_of(is_seen, &["Konsult", "Råd"]),
@@ -284,7 +284,7 @@ impl Draw {
             self.contacts_of(is_open, "", &key, "");
             parties.push(Party { key, is_alfa: false, is_member: false, is_seen });
         }
-        let is_open = self.sees(&[Of::Affairs], NOBODY);
+        let is_open = self.visibility(&[Of::Affairs], NO_ONE);
         self.contacts_of(is_open, "", "", "Södra");
         parties
     }
@@ -345,7 +345,7 @@ impl Draw {
             )
         };
         let mut versions = vec![(true, version("deltagande", 1, "PUBLISHED", "Öppen text"))];
-        let is_seen = self.sees(&[Of::Draft], NOBODY);
+        let is_seen = self.visibility(&[Of::Draft], NO_ONE);
         for n in 0..self.up_to(is_seen, 2) {
             let body = format!("Hemlig text {}", self.number(is_seen));
             versions.push((is_seen, version(&format!("utkast-{n}"), 1, "DRAFT", &body)));
@@ -370,7 +370,8 @@ impl Draw {
                 .collect::<Vec<_>>()
             {
                 let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
-                let is_seen = party.is_seen && self.sees(&[Of::Agreement, Of::Forecast], owner);
+                let is_seen =
+                    party.is_seen && self.visibility(&[Of::Agreement, Of::Forecast], owner);
                 // An organisation is known by its agreement.
                 let is_due = if party.is_member {
                     self.chance(is_seen, 65)
@@ -386,7 +387,7 @@ impl Draw {
                     self.agreement(is_seen, &row, true, party.is_member);
                     self.agreements.insert((party.key.clone(), activity), (key, is_seen));
                 }
-                let is_seen = party.is_seen && self.sees(&[Of::DraftAgreement], owner);
+                let is_seen = party.is_seen && self.visibility(&[Of::DraftAgreement], owner);
                 if self.chance(is_seen, 30) {
                     let row = format!(
                         "d-{}-{activity},,COOPERATION,INCOME,{activity},{}",
@@ -436,14 +437,14 @@ impl Draw {
                 .collect::<Vec<_>>()
             {
                 let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
-                let is_seen = party.is_seen && self.sees(&[Of::Invoice, Of::Revenue], owner);
+                let is_seen = party.is_seen && self.visibility(&[Of::Invoice, Of::Revenue], owner);
                 for _ in 0..self.up_to(is_seen, 2) {
                     self.invoice(is_seen, party, activity);
                 }
                 // Nobody but those who make them sees drafts.
                 let is_seen = is_seen
                     && !self.column.starts_with("MEMBER")
-                    && self.sees(&[Of::Invoice], owner);
+                    && self.visibility(&[Of::Invoice], owner);
                 if self.chance(is_seen, 15) {
                     let key = format!("i-draft-{}-{activity}", party.key);
                     self.row(is_seen, "invoices.csv", &format!("{key},,INVOICE,{},,,,", party.key));
@@ -451,7 +452,7 @@ impl Draw {
                 }
             }
         }
-        let is_seen = self.sees(&[Of::Invoice], NOBODY);
+        let is_seen = self.visibility(&[Of::Invoice], NO_ONE);
         for _ in 0..self.up_to(is_seen, 2) {
             let (n, amount) = (self.number(is_seen), self.amount(is_seen));
             let row = format!(
@@ -493,7 +494,7 @@ impl Draw {
             }
         }
         let owner = Owner { alfa: party.is_alfa, led: activity == self.led() };
-        let is_seen = is_seen && self.sees(&[Of::Invoice], owner);
+        let is_seen = is_seen && self.visibility(&[Of::Invoice], owner);
         // Nobody is reminded before the last day to pay.
         if self.chance(is_seen, 20) && month < 10 {
             self.row(
@@ -524,8 +525,8 @@ impl Draw {
 
     fn accounts(&mut self) {
         for activity in ACTIVITIES {
-            let is_seen =
-                self.sees(&[Of::Activity], Owner { alfa: false, led: activity == self.led() });
+            let is_seen = self
+                .visibility(&[Of::Activity], Owner { alfa: false, led: activity == self.led() });
             for (file, about) in [("costs.csv", "Lokal"), ("grants.csv", "Myndighet")] {
                 for n in 0..self.up_to(is_seen, 2) {
                     let amount = self.amount(is_seen);

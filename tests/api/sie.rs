@@ -8,7 +8,7 @@ use domain::{
     auth::viewer::Viewer,
     config::Network,
     documents::sie::{self, Journal, Transaction, Voucher},
-    error::Faults,
+    error::ValidationErrors,
     revenue::{self, Ask, Basis, ledger::Grouping},
 };
 use entity::money::Money;
@@ -236,7 +236,7 @@ async fn the_demos_years_can_be_booked() {
             counts: (false, false),
             committed: false,
         };
-        let total = revenue::report(&demo.db, &viewer, &ask, Faults::default())
+        let total = revenue::report(&demo.db, &viewer, &ask, ValidationErrors::default())
             .await
             .unwrap()
             .total
@@ -319,8 +319,8 @@ fn hostile_texts_and_every_letter_are_taken() {
     // What is out of balance is found, by the checker too.
     let mut bytes = fs::read(&file).unwrap();
     let amount = b"{} 92233720368547758.07";
-    let place = bytes.windows(amount.len()).position(|window| window == amount).unwrap();
-    bytes[place + amount.len() - 1] = b'8';
+    let position = bytes.windows(amount.len()).position(|window| window == amount).unwrap();
+    bytes[position + amount.len() - 1] = b'8';
     fs::write(&file, bytes).unwrap();
     let output = judges::judge("sie/check_sie.py").arg(&file).output().unwrap();
     let told = String::from_utf8(output.stdout).unwrap();

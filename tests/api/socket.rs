@@ -554,10 +554,10 @@ async fn silent_clients_of_one_address_leave_room_for_others() {
     let upgrade =
         async |address: &str| server.upgrade(&[PROTOCOL, ("x-forwarded-for", address)]).await;
     let mut silent = Vec::new();
-    for place in 0..20 {
+    for position in 0..20 {
         // A client has a network of IPv6 to itself.
         silent.push(
-            upgrade(&format!("2001:db8::{place}"))
+            upgrade(&format!("2001:db8::{position}"))
                 .await
                 .unwrap_or_else(|answer| panic!("{answer:?}")),
         );
@@ -602,7 +602,7 @@ async fn a_large_answer_comes_as_over_http() {
     let document = format!(
         "{{ {} }}",
         (0..20)
-            .map(|place| format!("a{place}: __schema {{ types {{ name description }} }} "))
+            .map(|position| format!("a{position}: __schema {{ types {{ name description }} }} "))
             .collect::<String>()
     );
     let over_http = app.office().query(&document).await;
@@ -627,8 +627,8 @@ on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
             "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}"
         )
     };
-    for (place, client) in clients.iter_mut().enumerate() {
-        client.subscribe("waits", &admission(&format!("N{place}"))).await;
+    for (position, client) in clients.iter_mut().enumerate() {
+        client.subscribe("waits", &admission(&format!("N{position}"))).await;
     }
     tokio::time::sleep(Duration::from_millis(300)).await;
     clients[0].subscribe("more", VIEWER).await;
@@ -654,10 +654,10 @@ on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
         assert_eq!(client.hear().await["type"], "complete");
     }
     // A subscription takes no request's turn, but of those there are so many too.
-    for (place, client) in clients.iter_mut().enumerate() {
+    for (position, client) in clients.iter_mut().enumerate() {
         client.subscribe("s", "subscription { changes(after: \"0\") { revision } }").await;
-        assert_eq!(client.data("s").await["changes"]["revision"], "1", "{place}");
-        assert_eq!(client.data("s").await["changes"]["revision"], "2", "{place}");
+        assert_eq!(client.data("s").await["changes"]["revision"], "1", "{position}");
+        assert_eq!(client.data("s").await["changes"]["revision"], "2", "{position}");
     }
     clients[0].subscribe("third", "subscription { changes { revision } }").await;
     let refused = clients[0].hear().await;

@@ -212,17 +212,17 @@ const WAYS: [&str; 4] = [
 on_both!(nouns_within_nouns_take_no_more, |app| async move {
     let app = generous(&app);
     fill(&app).await;
-    for way in WAYS {
-        let document = |size: &str| format!("{{ {} }}", way.replace("SIZE", size));
+    for path in WAYS {
+        let document = |size: &str| format!("{{ {} }}", path.replace("SIZE", size));
         let one = cost(&app, &document("1")).await;
         assert!(
             is_bounded(one.values().sum(), Schema::relations(&document("1"))),
-            "{way}: {}",
+            "{path}: {}",
             difference(&one, &BTreeMap::new())
         );
         for size in ["25", "200"] {
             let many = cost(&app, &document(size)).await;
-            assert!(many == one, "{size} of {way}: {}", difference(&many, &one));
+            assert!(many == one, "{size} of {path}: {}", difference(&many, &one));
         }
     }
 });
@@ -234,7 +234,7 @@ on_both!(requests_at_a_time_make_what_each_makes_alone, |app| async move {
     let widest = lists(&schema).into_iter().map(|(name, arguments)| {
         schema.widest("Query", name, &format!("(first: 3{arguments})"), 1)
     });
-    for question in widest.chain(WAYS.map(|way| way.replace("SIZE", "5"))) {
+    for question in widest.chain(WAYS.map(|path| path.replace("SIZE", "5"))) {
         let document = format!("{{ {question} }}");
         let alone = cost(&app, &document).await;
         let callers = (0..CALLERS).map(|_| {
@@ -402,7 +402,7 @@ async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
         for field in fields {
             for (direction, size, cursor) in ["ASC", "DESC"]
                 .into_iter()
-                .flat_map(|way| [(way, "first", "after"), (way, "last", "before")])
+                .flat_map(|path| [(path, "first", "after"), (path, "last", "before")])
             {
                 let page = |arguments: &str| {
                     format!(
@@ -411,10 +411,10 @@ async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
                 };
                 let edge = if cursor == "after" { "endCursor" } else { "startCursor" };
                 let answer = app.office().query(&page(&format!(", {size}: 9"))).await;
-                let place = answer[list]["pageInfo"][edge].as_str().unwrap().to_owned();
+                let position = answer[list]["pageInfo"][edge].as_str().unwrap().to_owned();
                 app.statements();
                 app.office()
-                    .query(&page(&format!(", {size}: 9, {cursor}: \"{place}\"")))
+                    .query(&page(&format!(", {size}: 9, {cursor}: \"{position}\"")))
                     .await
                     .data();
                 let statements = app.statements();

@@ -6,7 +6,7 @@ use serde_json::{Value, json};
 
 use crate::{
     app::{Answer, App, Caller, on_both},
-    invoicing_samples::{activity, breaches, course, drafted, fill, issue, member},
+    invoicing_samples::{activity, course, drafted, fill, issue, member, violations},
     life_samples::{Register, deed, with},
 };
 
@@ -91,7 +91,7 @@ on_both!(a_members_fee_is_not_invoiced_until_its_vat_is_decided, |app| async mov
         run["invoiceRun"]["invoices"][0]["lines"],
         json!([{ "vatRate": "STANDARD_25", "vat": "1500.00" }])
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(a_tax_decision_is_recorded_with_its_reason, |app| async move {
@@ -198,11 +198,11 @@ on_both!(a_line_that_says_no_treatment_has_that_of_its_fee, |app| async move {
     // A text that names both fees says of neither which one it is.
     let both = json!({ "description": "Medlemsavgift 2026 (utom serviceavgift)" });
     assert_eq!(of(line(both.clone())).await.reason(), "VAT_UNDECIDED");
-    let misfit =
+    let ineligibility =
         of(line(json!({ "vatRate": "STANDARD_25", "exemptionReason": "x", "exemptionCode": "y" })))
             .await;
     assert_eq!(
-        misfit.bad_fields(),
+        ineligibility.bad_fields(),
         ["input.lines.0.exemptionCode", "input.lines.0.exemptionReason"]
     );
     assert_eq!(app.revision().await, before);
@@ -260,7 +260,7 @@ on_both!(lines_that_are_exempt_for_two_reasons_are_told_apart, |app| async move 
         found["invoice"]["lines"],
         json!([{ "exemptionReason": "Gammal grund", "exemptionCode": "VATEX-EU-132" }])
     );
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });
 
 on_both!(every_line_that_charges_vat_says_when_it_was_supplied, |app| async move {
@@ -426,5 +426,5 @@ on_both!(a_draft_from_before_a_decision_is_issued_with_a_warning, |app| async mo
         issue(&app.finance(), &id, "lines { vatRate } warnings { code }").await["invoiceIssue"]
             .clone();
     assert_eq!(issued, json!({ "lines": [{ "vatRate": "EXEMPT" }], "warnings": [] }));
-    assert_eq!(breaches(&app).await, [""; 0]);
+    assert_eq!(violations(&app).await, [""; 0]);
 });

@@ -303,8 +303,8 @@ on_both!(the_database_keeps_what_was_published, |app| async move {
 on_both!(an_import_checks_texts_and_keeps_history, |app| async move {
     let head = "slug,title,kind,activity,version,state,language,body_file,parameters_file\n";
     let rows = |states: &[&str]| {
-        let rows = states.iter().enumerate().map(|(place, state)| {
-            format!("prov,Prov,COOPERATION,,{},{state},sv,t/a.md,t/a.json\n", place + 1)
+        let rows = states.iter().enumerate().map(|(position, state)| {
+            format!("prov,Prov,COOPERATION,,{},{state},sv,t/a.md,t/a.json\n", position + 1)
         });
         format!("{head}{}", rows.collect::<String>())
     };
@@ -316,7 +316,7 @@ on_both!(an_import_checks_texts_and_keeps_history, |app| async move {
             ("t/a.json", parameters.to_owned()),
         ]
     };
-    let faults = async |states: &[&str], body: &str| {
+    let errors = async |states: &[&str], body: &str| {
         let files = files(states, body);
         let files: Vec<_> = files.iter().map(|(name, text)| (*name, text.as_str())).collect();
         match app.try_import(&files).await {
@@ -331,22 +331,22 @@ on_both!(an_import_checks_texts_and_keeps_history, |app| async move {
     // it.
     let old = "Inom «DAGAR» dagar {{";
     assert_eq!(
-        faults(&["RETIRED", "PUBLISHED"], old).await,
+        errors(&["RETIRED", "PUBLISHED"], old).await,
         [
             "templates.csv:3: body_file: line 1: can't be read: unexpected end of input, expected expression"
         ]
     );
     assert_eq!(
-        faults(&["DRAFT"], "\n{{ dagar }}").await,
+        errors(&["DRAFT"], "\n{{ dagar }}").await,
         [
             "templates.csv:2: body_file: line 2: dagar is neither declared nor built in",
             "templates.csv:2: parameters_file: 0.name is not used in the text: days"
         ]
     );
-    assert_eq!(faults(&["RETIRED"], old).await, [""; 0]);
-    assert_eq!(faults(&["RETIRED", "DRAFT"], old).await.len(), 1);
+    assert_eq!(errors(&["RETIRED"], old).await, [""; 0]);
+    assert_eq!(errors(&["RETIRED", "DRAFT"], old).await.len(), 1);
     assert_eq!(
-        faults(&["RETIRED"], "Inom {{ days }} dagar").await,
+        errors(&["RETIRED"], "Inom {{ days }} dagar").await,
         [
             "templates.csv:2: body_file: differs from the published version, which never changes; add a new version"
         ]

@@ -28,7 +28,7 @@ async fn created(app: &App, slug: &str, body: &str, parameters: Value) -> String
 }
 
 /// What is wrong with the body, as the error names it.
-async fn faults(app: &App, body: &str) -> Vec<String> {
+async fn errors(app: &App, body: &str) -> Vec<String> {
     let answer = create(app, "prov", body, json!([])).await;
     assert_eq!(answer.code(), "INVALID", "{body}: {}", answer.text());
     let fields = answer.error()["extensions"]["fields"].as_array().unwrap();
@@ -137,9 +137,9 @@ on_both!(hostile_texts_are_refused_at_once, |app| async move {
         ("a\u{7}b\n\u{e000}".into(), "line 1: has the invisible character U+0007"),
         (" \n".into(), "must not be empty"),
     ] {
-        let found = faults(&app, &body).await;
-        assert!(found.iter().any(|fault| fault.starts_with(says)), "{:.80}: {found:?}", body);
-        assert!(found.iter().all(|fault| fault.len() < 500), "{:.80}: {found:?}", body);
+        let found = errors(&app, &body).await;
+        assert!(found.iter().any(|error| error.starts_with(says)), "{:.80}: {found:?}", body);
+        assert!(found.iter().all(|error| error.len() < 500), "{:.80}: {found:?}", body);
     }
     assert!(started.elapsed() < Duration::from_secs(20), "{:?}", started.elapsed());
     assert_eq!(app.revision().await, 0);
@@ -255,7 +255,7 @@ on_both!(a_previews_pdf_has_the_rights_of_its_version, |app| async move {
         (answer.status.as_u16(), answer.code().to_owned())
     };
     let not_found = (404, "NOT_FOUND".to_owned());
-    assert_eq!(refused(app.nobody(), url).await, (401, "UNAUTHENTICATED".to_owned()));
+    assert_eq!(refused(app.no_one(), url).await, (401, "UNAUTHENTICATED".to_owned()));
     assert_eq!(refused(app.lead(&["bip"]), url).await, not_found);
     for path in [
         "x.pdf",
@@ -437,7 +437,7 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
         "## 1. Tid\n\nInom {{ days }} dagar{% if cap %}, högst {{ cap | kronor }}{% endif %}.\n";
     let new = |parameters: Value| json!({ "slug": "granser", "title": "Gränser", "kind": "COOPERATION", "body": body, "parameters": parameters });
     // The declaration itself.
-    for (place, changes, fields) in [
+    for (position, changes, fields) in [
         (
             0,
             json!({ "minimum": 31, "maximum": 30 }),
@@ -451,7 +451,7 @@ on_both!(values_stay_within_the_bounds_that_a_text_declares, |app| async move {
     ] {
         let mut bad = parameters.clone();
         for (name, value) in changes.as_object().unwrap() {
-            bad[place][name] = value.clone();
+            bad[position][name] = value.clone();
         }
         assert_eq!(
             deed(&office, "templateCreate", new(bad), "id").await.bad_fields(),

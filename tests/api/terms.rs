@@ -138,8 +138,8 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
     let mut change = audit::begin(db, &Viewer::operator("test"), "fill").await.unwrap();
     let members: Vec<MemberId> = (0..MEMBERS).map(|_| MemberId::new()).collect();
     let activities: Vec<ActivityId> = (0..5).map(|_| ActivityId::new()).collect();
-    for (place, id) in members.iter().enumerate() {
-        let name = format!("Förbund {place}");
+    for (position, id) in members.iter().enumerate() {
+        let name = format!("Förbund {position}");
         let row = member::Model {
             id: *id,
             name_key: swedish::key(&name),
@@ -149,8 +149,8 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
         };
         audit::insert(&change, row).await.unwrap();
     }
-    for (place, id) in activities.iter().enumerate() {
-        let slug = format!("verksamhet-{place}");
+    for (position, id) in activities.iter().enumerate() {
+        let slug = format!("verksamhet-{position}");
         let row = activity::Model {
             id: *id,
             name: slug.clone(),
@@ -163,25 +163,25 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
     }
     let mut agreements: Vec<agreement::Model> = Vec::new();
     let mut taken: HashMap<_, Vec<Term>> = HashMap::new();
-    for place in 0..AGREEMENTS {
+    for position in 0..AGREEMENTS {
         let mut row = facts.term();
         for _ in 0..20 {
             row.member_id = members.choose(&mut facts.random).copied();
             row.activity_id = activities.choose(&mut facts.random).copied();
             let beside = taken
                 .get(&(row.member_id, row.activity_id))
-                .is_some_and(|others| is_beside(&row, others));
+                .is_some_and(|others| is_next_to(&row, others));
             if !beside {
                 break;
             }
         }
         let own = taken.entry((row.member_id, row.activity_id)).or_default();
-        if is_beside(&row, own) {
+        if is_next_to(&row, own) {
             row.kind = AgreementKind::Cooperation;
         } else if row.kind == AgreementKind::Participation && row.signed_on.is_some() {
             own.push(term_sql::of(&row));
         }
-        row.number = row.offered_at.map(|_| format!("2020-{place}"));
+        row.number = row.offered_at.map(|_| format!("2020-{position}"));
         row.number_key = row.number.as_deref().map(swedish::number_key).unwrap_or_default();
         (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
         agreements.push(row);
@@ -196,7 +196,7 @@ async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
 }
 
 /// Whether a member would take part by it beside one of these.
-fn is_beside(row: &agreement::Model, others: &[Term]) -> bool {
+fn is_next_to(row: &agreement::Model, others: &[Term]) -> bool {
     let is_signed = row.kind == AgreementKind::Participation && row.signed_on.is_some();
     is_signed && others.iter().any(|other| other.overlaps(&term_sql::of(row)))
 }
@@ -354,8 +354,8 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
         if pair.iter().any(|row| row.signed_on.is_none()) && !facts.chance(20) {
             continue;
         }
-        let of_rust = is_beside(&pair[1], &[term_sql::of(&pair[0])])
-            && is_beside(&pair[0], &[term_sql::of(&pair[1])]);
+        let of_rust = is_next_to(&pair[1], &[term_sql::of(&pair[0])])
+            && is_next_to(&pair[0], &[term_sql::of(&pair[1])]);
         let change = audit::begin(&app.db, &Viewer::operator("test"), "pair").await.unwrap();
         let [one, other] = pair.clone();
         audit::insert(&change, one).await.unwrap();

@@ -112,7 +112,9 @@ async fn a_document_that_never_yields_its_thread_is_answered_in_time() {
         .with_lanes();
     // What is asked about the schema waits for nothing.
     let asked: String = (0..60)
-        .map(|place| format!("a{place}: __schema {{ types {{ fields {{ args {{ name }} }} }} }} "))
+        .map(|position| {
+            format!("a{position}: __schema {{ types {{ fields {{ args {{ name }} }} }} }} ")
+        })
         .collect();
     let (office, document, began) = (app.office(), format!("{{ {asked} }}"), Instant::now());
     let hostile = futures_util::future::join_all((0..8).map(|_| office.query(&document)));
@@ -208,7 +210,7 @@ async fn small_queries_of_one_subject_leave_connections_to_others() {
     writing.tx().execute_unprepared("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE").await.unwrap();
     // Each holds its connection until the lock is released: more than there are, and none of them
     // expensive.
-    let names: String = (0..8).map(|place| format!("a{place}: name ")).collect();
+    let names: String = (0..8).map(|position| format!("a{position}: name ")).collect();
     let query = format!("{{ activities(first: 200) {{ nodes {{ {names} }} }} }}");
     let mut hostile: Vec<_> = (0..32)
         .map(|_| {

@@ -54,7 +54,7 @@ async fn entries(db: &DatabaseConnection) -> Vec<Model> {
 }
 
 async fn found(app: &App) -> Vec<String> {
-    audit::breaches(&app.db).await.unwrap()
+    audit::violations(&app.db).await.unwrap()
 }
 
 /// Makes every hash follow from its entry and the one before, as an attacker would who rewrites the
@@ -146,11 +146,11 @@ on_both!(an_entry_that_was_forged_is_found_and_nothing_is_written_after_it, |app
     );
     let refused = intruder.execute_unprepared(&changed).await.unwrap_err().to_string();
     assert!(refused.contains(CHANGED), "{refused}");
-    let nobody = format!(
+    let no_one = format!(
         "audit trail: no signature covers revisions {0} to {0}: this program did not write them",
         last + 1
     );
-    assert_eq!(found(&app).await, std::slice::from_ref(&nobody));
+    assert_eq!(found(&app).await, std::slice::from_ref(&no_one));
     // No later signature covers it, of this program or another.
     for app in [app.clone(), app.by(&app.url()).await] {
         let refused = app
@@ -163,7 +163,7 @@ on_both!(an_entry_that_was_forged_is_found_and_nothing_is_written_after_it, |app
     // It says why at the machine, and the check exits with 3.
     let output = app.program().args(["verify"]).output().unwrap();
     assert_eq!(
-        (output.status.code(), String::from_utf8_lossy(&output.stdout).contains(&nobody)),
+        (output.status.code(), String::from_utf8_lossy(&output.stdout).contains(&no_one)),
         (Some(3), true)
     );
     let output =
@@ -188,7 +188,7 @@ on_both!(a_signature_holds_for_one_end_of_one_trail, |app| async move {
         commits < all.len() && all.last().unwrap().signature.is_some(),
         "one signature a commit"
     );
-    let nobody = |first: i64, last: i64| {
+    let no_one = |first: i64, last: i64| {
         format!(
             "audit trail: no signature covers revisions {first} to {last}: this program did not write them"
         )
@@ -205,7 +205,7 @@ on_both!(a_signature_holds_for_one_end_of_one_trail, |app| async move {
         (entry.signature, entry.signed_from, entry.key_id) = (None, None, None);
     }
     replace(&owner, &rewritten).await;
-    assert_eq!(found(&app).await, [nobody(1, last)]);
+    assert_eq!(found(&app).await, [no_one(1, last)]);
     // Signed with a key of the forger's own.
     let own = TrailKey::generate();
     let head = rewritten.last_mut().unwrap();
@@ -309,7 +309,7 @@ on_both!(keys_of_persons_do_not_change_and_go_with_an_entry_alone, |app| async m
         }
     };
     let [one, other] = [&keys[0], &keys[1]].map(|key| literal(&key.id));
-    for (way, reason) in [
+    for (path, reason) in [
         (
             format!(
                 "UPDATE person_key SET key = (SELECT key FROM person_key WHERE id = {other}) WHERE id = {one}"
@@ -322,8 +322,8 @@ on_both!(keys_of_persons_do_not_change_and_go_with_an_entry_alone, |app| async m
             "no entry of the audit trail erases this person",
         ),
     ] {
-        let refused = intruder.execute_unprepared(&way).await.unwrap_err().to_string();
-        assert!(refused.contains(reason), "{way}: {refused}");
+        let refused = intruder.execute_unprepared(&path).await.unwrap_err().to_string();
+        assert!(refused.contains(reason), "{path}: {refused}");
     }
     assert_eq!(found(&app).await, Vec::<String>::new());
 

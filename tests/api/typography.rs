@@ -18,8 +18,8 @@ fn set(invoice: &Invoice) -> Vec<u8> {
 }
 
 fn of_lines(count: usize) -> Invoice {
-    let lines = (1..=count).map(|place| {
-        line(&format!("BIP-kurs, tillfälle {place}"), 1000, 45_000, VatRate::Standard25)
+    let lines = (1..=count).map(|position| {
+        line(&format!("BIP-kurs, tillfälle {position}"), 1000, 45_000, VatRate::Standard25)
     });
     document(InvoiceKind::Invoice, lines.collect(), false)
 }
@@ -126,21 +126,21 @@ fn each_page_of_an_invoice_carries_the_sum_of_the_lines_so_far() {
             pages.iter().map(|page| page.split_whitespace().collect()).collect();
         assert!(plain.len() > 1, "{count} lines");
         let mut lines = 0;
-        for (place, page) in plain.iter().enumerate() {
+        for (position, page) in plain.iter().enumerate() {
             // Each line is 450 kr. Words and sums stand apart in the text of a page.
             let has = |words: &str, lines: usize| {
                 page.contains(words) && page.contains(&format!("{},00kr", lines * 450))
             };
             assert_eq!(
                 has("Transportfrånföregåendesida", lines),
-                place > 0 && lines < count,
-                "{count} lines, page {place}: {page}"
+                position > 0 && lines < count,
+                "{count} lines, page {position}: {page}"
             );
             lines += page.matches("BIP-kurs").count();
             assert_eq!(
                 has("Attföraövertillnästasida", lines),
                 lines < count,
-                "{count} lines, page {place}: {page}"
+                "{count} lines, page {position}: {page}"
             );
         }
         assert_eq!(lines, count);

@@ -19,7 +19,7 @@ use crate::{
     database_content::Content,
     interruptions::{kill_points, migrate, migrate_killed},
     migration_files::numbers,
-    place::Place,
+    position::Position,
     verify_rows::past_triggers_of,
 };
 
@@ -93,27 +93,27 @@ fn unpacked(file: &Path) -> Vec<u8> {
 }
 
 /// The register of a release with its own key, if it has one, and the file with its checkpoint.
-async fn restored(app: &App, release: &Path) -> (Place, PathBuf) {
-    let place = app.place().await;
+async fn restored(app: &App, release: &Path) -> (Position, PathBuf) {
+    let position = app.position().await;
     let [of_sqlite, of_postgres] = KEYS.map(|key| release.join(key));
-    let key = if place.url().starts_with("sqlite:") { of_sqlite } else { of_postgres };
-    let place = if key.is_file() { place.with_key(key) } else { place };
-    if place.url().starts_with("sqlite:") {
-        fs::write(place.file(), unpacked(&release.join("register.db.gz"))).unwrap();
-        return (place, release.join("register.db.checkpoint"));
+    let key = if position.url().starts_with("sqlite:") { of_sqlite } else { of_postgres };
+    let position = if key.is_file() { position.with_key(key) } else { position };
+    if position.url().starts_with("sqlite:") {
+        fs::write(position.file(), unpacked(&release.join("register.db.gz"))).unwrap();
+        return (position, release.join("register.db.checkpoint"));
     }
     let sql = String::from_utf8(unpacked(&release.join("register.sql.gz"))).unwrap();
-    let db = sea_orm::Database::connect(place.url()).await.unwrap();
+    let db = sea_orm::Database::connect(position.url()).await.unwrap();
     db.execute_unprepared(&sql).await.unwrap();
     db.close().await.unwrap();
-    (place, release.join("register.sql.checkpoint"))
+    (position, release.join("register.sql.checkpoint"))
 }
 
 /// Checks the register with `verify`, against the checkpoint of the release too.
 #[track_caller]
-fn verify(place: &Place, checkpoint: &Path) {
+fn verify(position: &Position, checkpoint: &Path) {
     let output =
-        place.program().args(["verify", "--checkpoints"]).arg(checkpoint).output().unwrap();
+        position.program().args(["verify", "--checkpoints"]).arg(checkpoint).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
@@ -123,10 +123,10 @@ fn verify(place: &Place, checkpoint: &Path) {
 /// Checks what was written since the checkpoint of the release, which includes the trail's
 /// migration.
 #[track_caller]
-fn verify_since(place: &Place, checkpoint: &Path) {
+fn verify_since(position: &Position, checkpoint: &Path) {
     let text = fs::read_to_string(checkpoint).unwrap();
     let line = text.lines().rfind(|line| !line.starts_with('#') && !line.starts_with('+')).unwrap();
-    let output = place.program().args(["verify", "--since", line]).output().unwrap();
+    let output = position.program().args(["verify", "--since", line]).output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned()
         + &String::from_utf8_lossy(&output.stderr);
     assert!(output.status.success(), "{said}");
@@ -143,20 +143,20 @@ fn comparable(mut content: Content) -> Content {
 }
 
 on_both!(a_register_of_each_release_is_migrated, |app| async move {
-    let fresh = app.place().await;
+    let fresh = app.position().await;
     migrate(&fresh);
     let fresh = Content::of(&fresh).await;
     for release in releases() {
-        let (place, checkpoint) = restored(&app, &release).await;
-        let before = Content::of(&place).await;
+        let (position, checkpoint) = restored(&app, &release).await;
+        let before = Content::of(&position).await;
         let empty = before.empty_tables();
         assert!(
             empty.iter().all(|table| TRANSIENT.contains(table)),
             "{}: no row in {empty:?}",
             release.display()
         );
-        migrate(&place);
-        let after = Content::of(&place).await;
+        migrate(&position);
+        let after = Content::of(&position).await;
         // A released migration that was changed gives a new register another schema than an old
         // one.
         assert_eq!(after.schema, fresh.schema, "{}", release.display());
@@ -173,10 +173,10 @@ on_both!(a_register_of_each_release_is_migrated, |app| async move {
                 rows.len()
             );
         }
-        verify(&place, &checkpoint);
-        verify_since(&place, &checkpoint);
-        migrate(&place);
-        assert_eq!(Content::of(&place).await, after, "{}: migrated again", release.display());
+        verify(&position, &checkpoint);
+        verify_since(&position, &checkpoint);
+        migrate(&position);
+        assert_eq!(Content::of(&position).await, after, "{}: migrated again", release.display());
     }
 });
 
@@ -185,19 +185,19 @@ on_both!(
     |app| async move {
         for release in releases() {
             let (old, checkpoint) = restored(&app, &release).await;
-            let whole = old.copy().await;
-            let time = migrate(&whole);
-            let expected = comparable(Content::of(&whole).await);
+            let aggregate = old.copy().await;
+            let time = migrate(&aggregate);
+            let expected = comparable(Content::of(&aggregate).await);
             for delay in kill_points(runs(3, 30), time) {
-                let place = old.copy().await;
-                migrate_killed(&place, delay);
+                let position = old.copy().await;
+                migrate_killed(&position, delay);
                 assert_eq!(
-                    comparable(Content::of(&place).await),
+                    comparable(Content::of(&position).await),
                     expected,
                     "{}: killed after {delay:?}",
                     release.display()
                 );
-                verify(&place, &checkpoint);
+                verify(&position, &checkpoint);
             }
         }
     }
@@ -245,13 +245,13 @@ const OF_ONE_BYTE: &str = "6e340b9cffb37a989ca544e6bb780a2c78901d3fb33738768511a
 on_both!(
     rows_that_an_older_trail_did_not_tell_of_are_checked_when_it_is_migrated,
     |app| async move {
-        let (place, _) = restored(&app, &fixtures().join("0.1")).await;
-        migrate(&place);
-        for (table, statement, found) in tampering(place.url().starts_with("sqlite:")) {
-            let place = place.copy().await;
-            let db = sea_orm::Database::connect(place.url()).await.unwrap();
+        let (position, _) = restored(&app, &fixtures().join("0.1")).await;
+        migrate(&position);
+        for (table, statement, found) in tampering(position.url().starts_with("sqlite:")) {
+            let position = position.copy().await;
+            let db = sea_orm::Database::connect(position.url()).await.unwrap();
             assert!(past_triggers_of(db, table, &statement).await > 0, "{statement}");
-            let output = place.program().arg("verify").output().unwrap();
+            let output = position.program().arg("verify").output().unwrap();
             let said = String::from_utf8_lossy(&output.stdout).into_owned();
             assert!(output.status.code() == Some(3) && said.contains(found), "{statement}: {said}");
         }
@@ -259,8 +259,8 @@ on_both!(
 );
 
 on_both!(a_row_that_was_changed_before_the_migration_is_found_after_it, |app| async move {
-    let (place, _) = restored(&app, &fixtures().join("0.1")).await;
-    let db = sea_orm::Database::connect(place.url()).await.unwrap();
+    let (position, _) = restored(&app, &fixtures().join("0.1")).await;
+    let db = sea_orm::Database::connect(position.url()).await.unwrap();
     assert!(
         past_triggers_of(
             db,
@@ -270,8 +270,8 @@ on_both!(a_row_that_was_changed_before_the_migration_is_found_after_it, |app| as
         .await
             > 0
     );
-    migrate(&place);
-    let output = place.program().arg("verify").output().unwrap();
+    migrate(&position);
+    let output = position.program().arg("verify").output().unwrap();
     let said = String::from_utf8_lossy(&output.stdout).into_owned();
     assert!(
         output.status.code() == Some(3) && said.contains("allocation ") && said.contains("amount"),

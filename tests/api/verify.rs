@@ -5,7 +5,7 @@ use sea_orm::DbBackend;
 
 use crate::{
     app::{App, on_both},
-    invoicing_samples::breaches,
+    invoicing_samples::violations,
     life_samples::{Register, agreed, raw},
     round_trip::lived,
 };
@@ -33,7 +33,7 @@ on_both!(verify_finds_documents_that_are_not_what_was_kept, |app| async move {
     };
     let (byte, total) =
         if postgres { ("'\\x00'::bytea", "\"total\":12500") } else { ("x'00'", "\"total\":12500") };
-    for (statement, breach) in [
+    for (statement, violation) in [
         (
             format!("UPDATE invoice_file SET bytes = {byte} {} AND format = 'PDF'", of("20260001")),
             "invoice 20260001 has other bytes in its PDF than the SHA-256 says: ",
@@ -66,10 +66,10 @@ on_both!(verify_finds_documents_that_are_not_what_was_kept, |app| async move {
         ),
     ] {
         assert_eq!(raw(&app, &statement).await.unwrap(), 1, "{statement}");
-        let found = breaches(&app).await;
-        assert!(found.iter().any(|found| found.starts_with(breach)), "{breach}: {found:?}");
+        let found = violations(&app).await;
+        assert!(found.iter().any(|found| found.starts_with(violation)), "{violation}: {found:?}");
     }
-    assert_eq!(breaches(&app).await.len(), 6);
+    assert_eq!(violations(&app).await.len(), 6);
 });
 
 on_both!(verify_finds_texts_of_agreements_that_are_not_what_was_kept, |app| async move {
@@ -77,7 +77,7 @@ on_both!(verify_finds_texts_of_agreements_that_are_not_what_was_kept, |app| asyn
     for member in [1, 2, 3] {
         agreed(&app, register.draft(member, "bip", "2027-01-01")).await;
     }
-    let found = async || agreements::integrity::breaches(&app.db).await.unwrap();
+    let found = async || agreements::integrity::violations(&app.db).await.unwrap();
     assert_eq!(found().await, [""; 0]);
     let postgres = app.db.backend() == DbBackend::Postgres;
     for table in ["agreement_document", "agreement_signature"] {
@@ -92,7 +92,7 @@ on_both!(verify_finds_texts_of_agreements_that_are_not_what_was_kept, |app| asyn
     let of = |number: &str| {
         format!("WHERE agreement_id = (SELECT id FROM agreement WHERE number = '{number}')")
     };
-    for (statement, breach) in [
+    for (statement, violation) in [
         (
             format!("UPDATE agreement_document SET pdf = {byte} {}", of("2026-0001")),
             "agreement 2026-0001 has other bytes in its PDF than the SHA-256 says: ",
@@ -107,8 +107,8 @@ on_both!(verify_finds_texts_of_agreements_that_are_not_what_was_kept, |app| asyn
     ] {
         assert_eq!(raw(&app, &statement).await.unwrap(), 1, "{statement}");
         assert!(
-            found().await.iter().any(|found| found.starts_with(breach)),
-            "{breach}: {:?}",
+            found().await.iter().any(|found| found.starts_with(violation)),
+            "{violation}: {:?}",
             found().await
         );
     }

@@ -34,14 +34,14 @@ on_both!(a_register_that_others_write_to_is_checked_in_one_state, |app| async mo
                 // What the search knows, what agreements store of their dates, and entries of the
                 // trail change in every turn.
                 let id = deed(&app.office(), "agreementDraft", draft.clone(), "id").await["agreementDraft"]["id"].clone();
-                for turn in 0.. {
+                for permit in 0.. {
                     if stop.load(Ordering::Relaxed) {
                         break;
                     }
-                    let name = format!("Förbund {writer} {turn}");
+                    let name = format!("Förbund {writer} {permit}");
                     deed(&app.office(), "memberAdmit", json!({ "name": name, "joinedOn": "2026-01-01" }), "id").await.data();
                     let mut draft = draft.clone();
-                    (draft["agreement"], draft["endsOn"]) = (id.clone(), json!(format!("{}-12-31", 2027 + turn % 60)));
+                    (draft["agreement"], draft["endsOn"]) = (id.clone(), json!(format!("{}-12-31", 2027 + permit % 60)));
                     deed(&app.office(), "agreementDraftUpdate", draft, "id").await.data();
                     written.fetch_add(1, Ordering::Relaxed);
                 }

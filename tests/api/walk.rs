@@ -143,8 +143,8 @@ impl Walk {
             .iter()
             .filter(|row| row.kind == AgreementKind::Participation && row.signed_on.is_some())
             .collect();
-        for (place, one) in signed.iter().enumerate() {
-            for other in &signed[place + 1..] {
+        for (position, one) in signed.iter().enumerate() {
+            for other in &signed[position + 1..] {
                 let same = (one.member_id, one.activity_id) == (other.member_id, other.activity_id);
                 assert!(
                     !same || !term_sql::of(one).overlaps(&term_sql::of(other)),

@@ -299,40 +299,40 @@ pub fn joints(word: &[char]) -> Vec<usize> {
 /// Returns the positions, in characters, before which a word may break: its joints, or else those
 /// of its known beginning and before syllables as far as no more than `longest` characters are
 /// between them. Nothing but joints unless it is longer.
-pub fn places(word: &[char], longest: usize) -> Vec<usize> {
+pub fn positions(word: &[char], longest: usize) -> Vec<usize> {
     let joints = joints(word);
     if word.len() <= longest {
         return joints;
     }
     let known = if joints.is_empty() { known_beginning(word) } else { joints };
-    let (mut places, mut from) = (Vec::new(), 0);
+    let (mut positions, mut from) = (Vec::new(), 0);
     for end in known.into_iter().chain([word.len()]) {
         while end - from > longest {
             from = syllable(word, from, longest);
-            places.push(from);
+            positions.push(from);
         }
         if end < word.len() {
-            places.push(end);
+            positions.push(end);
         }
         from = end;
     }
-    places
+    positions
 }
 
 /// The joints of the known parts that a word begins with.
 fn known_beginning(word: &[char]) -> Vec<usize> {
     let lower: String = word.iter().take(LONGEST).flat_map(|char| char.to_lowercase()).collect();
-    let (mut rest, mut position, mut places) = (lower.as_str(), 0, Vec::new());
+    let (mut rest, mut position, mut positions) = (lower.as_str(), 0, Vec::new());
     loop {
         let longest =
             BEFORE.iter().filter(|part| rest.starts_with(**part)).max_by_key(|part| part.len());
-        let Some(part) = longest else { return places };
+        let Some(part) = longest else { return positions };
         position += part.chars().count();
         rest = rest.get(part.len()..).unwrap_or_default();
         if word.len() < position + LEAST {
-            return places;
+            return positions;
         }
-        places.push(position);
+        positions.push(position);
     }
 }
 
@@ -340,14 +340,14 @@ fn known_beginning(word: &[char]) -> Vec<usize> {
 /// before it; else just so many.
 fn syllable(word: &[char], from: usize, longest: usize) -> usize {
     let is_vowel = |char: &char| "aeiouyåäöéüæøAEIOUYÅÄÖÉÜÆØ".contains(*char);
-    let begins_syllable = |place: &usize| {
-        let next = word.get(place + 1);
-        word.get(*place).is_some_and(|char| char.is_alphabetic() && !is_vowel(char))
+    let begins_syllable = |position: &usize| {
+        let next = word.get(position + 1);
+        word.get(*position).is_some_and(|char| char.is_alphabetic() && !is_vowel(char))
             && next.is_some_and(is_vowel)
     };
     (from + LEAST..=from + longest)
         .rev()
-        .find(|place| begins_syllable(place) && place + LEAST <= word.len())
+        .find(|position| begins_syllable(position) && position + LEAST <= word.len())
         .unwrap_or(from + longest)
 }
 
@@ -385,8 +385,8 @@ mod tests {
         chars
             .iter()
             .enumerate()
-            .flat_map(|(place, char)| {
-                joints.contains(&place).then_some('-').into_iter().chain([*char])
+            .flat_map(|(position, char)| {
+                joints.contains(&position).then_some('-').into_iter().chain([*char])
             })
             .collect()
     }

@@ -100,14 +100,15 @@ fn break_token(token: &str, between_letters: char, result: &mut String) {
             continue;
         }
         let joints = if between_letters == SOFT_HYPHEN {
-            joints::places(&word, LONGEST_WORD)
+            joints::positions(&word, LONGEST_WORD)
         } else {
             Vec::new()
         };
-        for (place, letter) in word.drain(..).enumerate() {
-            if (joints.binary_search(&place).is_ok() || length >= LONGEST_WORD) && !is_mark(letter)
+        for (position, letter) in word.drain(..).enumerate() {
+            if (joints.binary_search(&position).is_ok() || length >= LONGEST_WORD)
+                && !is_mark(letter)
             {
-                result.push(if place > 0 { between_letters } else { MAY_BREAK });
+                result.push(if position > 0 { between_letters } else { MAY_BREAK });
                 length = 0;
             }
             result.push(letter);

@@ -155,8 +155,8 @@ pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     // What Typst remembers of a document is of no use for the next, and grows without end.
     typst::comemo::evict(0);
     match set {
-        Ok(set) => set.map_err(|faults| Error::Layout {
-            messages: faults.iter().map(|fault| message(&desk, fault)).collect(),
+        Ok(set) => set.map_err(|errors| Error::Layout {
+            messages: errors.iter().map(|error| message(&desk, error)).collect(),
         }),
         Err(cause) if cause.is::<OutOfTime>() => Err(Error::TimedOut),
         Err(cause) => resume_unwind(cause),
@@ -179,15 +179,15 @@ static OPTIONS: LazyLock<PdfOptions> = LazyLock::new(|| PdfOptions {
 });
 
 /// The fault as `layout.typ:12: what (what to do)`.
-fn message(desk: &Desk, fault: &SourceDiagnostic) -> String {
-    let place = fault.span.id().map_or_else(String::new, |id| {
+fn message(desk: &Desk, error: &SourceDiagnostic) -> String {
+    let position = error.span.id().map_or_else(String::new, |id| {
         let source = typst::World::source(desk, id).ok();
         let line = source
-            .zip(desk.range(fault.span))
+            .zip(desk.range(error.span))
             .and_then(|(source, range)| source.lines().byte_to_line(range.start));
         format!("{}:{}: ", id.vpath().get_without_slash(), line.map_or(0, |line| line + 1))
     });
-    let hints: Vec<&str> = fault.hints.iter().map(|hint| hint.v.as_str()).collect();
+    let hints: Vec<&str> = error.hints.iter().map(|hint| hint.v.as_str()).collect();
     let hints = if hints.is_empty() { String::new() } else { format!(" ({})", hints.join("; ")) };
-    format!("{place}{}{hints}", fault.message)
+    format!("{position}{}{hints}", error.message)
 }

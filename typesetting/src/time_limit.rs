@@ -73,10 +73,10 @@ mod tests {
         let limit = TimeLimit::start(Duration::from_millis(100));
         thread::sleep(Duration::from_millis(200));
         assert!(!limit.is_exceeded());
-        let mut turns = 0_u64;
+        let mut permits = 0_u64;
         while !limit.is_exceeded() {
-            turns = turns.wrapping_add(1);
-            assert!(limit.begun.elapsed() < Duration::from_secs(60), "{turns} turns");
+            permits = permits.wrapping_add(1);
+            assert!(limit.begun.elapsed() < Duration::from_secs(60), "{permits} turns");
         }
         // Not by the clock.
         assert!(limit.begun.elapsed() >= Duration::from_millis(290), "{:?}", limit.begun.elapsed());

@@ -42,8 +42,8 @@ impl Desk {
         attachments: &[Attachment],
         limit: Option<TimeLimit>,
     ) -> Self {
-        let attached = attachments.iter().enumerate().map(|(place, file)| {
-            (file_id(&format!("attachments/{place}")), Bytes::new(file.bytes.clone()))
+        let attached = attachments.iter().enumerate().map(|(position, file)| {
+            (file_id(&format!("attachments/{position}")), Bytes::new(file.bytes.clone()))
         });
         let given = [("about.json", about), ("data.json", data)]
             .map(|(path, value)| (file_id(path), Bytes::from_string(value.to_string())));

@@ -15,10 +15,10 @@ use super::{
 };
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -50,9 +50,9 @@ pub struct CostDetails {
 }
 
 impl NewBooking {
-    fn check(&self, text: &str, faults: &mut Faults) -> String {
-        faults.expect(self.amount != Money::ZERO, "input.amount", "must not be zero");
-        faults.text(text, &self.text, LINE)
+    fn check(&self, text: &str, errors: &mut ValidationErrors) -> String {
+        errors.expect(self.amount != Money::ZERO, "input.amount", "must not be zero");
+        errors.text(text, &self.text, LINE)
     }
 }
 
@@ -67,7 +67,7 @@ pub fn unfit_vat(amount: Money, vat: Money) -> Option<&'static str> {
         .then_some("must not be more than the amount, which is without VAT")
 }
 
-/// Books a cost. `faults` are those that reading the input has found already.
+/// Books a cost. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every
@@ -77,19 +77,19 @@ pub async fn record_cost(
     viewer: &Viewer,
     new: NewBooking,
     details: CostDetails,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAccounts)?;
-    let description = new.check("input.description", &mut faults);
-    let reference = faults.optional_text("input.reference", details.reference.as_deref(), LINE);
+    viewer.require(Permission::ManageAccounts)?;
+    let description = new.check("input.description", &mut errors);
+    let reference = errors.optional_text("input.reference", details.reference.as_deref(), LINE);
     if let Some(reason) = details.vat.and_then(|vat| unfit_vat(new.amount, vat)) {
-        faults.add("input.vat", reason);
+        errors.add("input.vat", reason);
     }
     let mut change = audit::begin(db, viewer, "costRecord").await?;
     let supplier =
-        check_cost(change.tx(), new.activity, (new.agreement, details.supplier), &mut faults)
+        check_cost(change.tx(), new.activity, (new.agreement, details.supplier), &mut errors)
             .await?;
-    faults.finish()?;
+    errors.finish()?;
     Closing::load(change.tx()).await?.require_open(new.booked_on)?;
     find(change.tx(), new.activity).await?;
     let (member_id, organisation_id) = Supplier::columns(supplier);
@@ -113,7 +113,7 @@ pub async fn record_cost(
     change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
 }
 
-/// Books a grant. `faults` are those that reading the input has found already.
+/// Books a grant. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every
@@ -122,13 +122,13 @@ pub async fn record_grant(
     db: &Database,
     viewer: &Viewer,
     new: NewBooking,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAccounts)?;
-    let funder = new.check("input.funder", &mut faults);
+    viewer.require(Permission::ManageAccounts)?;
+    let funder = new.check("input.funder", &mut errors);
     let mut change = audit::begin(db, viewer, "grantRecord").await?;
-    check_grant(change.tx(), new.activity, new.agreement, &mut faults).await?;
-    faults.finish()?;
+    check_grant(change.tx(), new.activity, new.agreement, &mut errors).await?;
+    errors.finish()?;
     Closing::load(change.tx()).await?.require_open(new.booked_on)?;
     find(change.tx(), new.activity).await?;
     let row = grant::Model {

@@ -8,7 +8,7 @@ use ::entity::{
 };
 use sea_orm::{ConnectionTrait, EntityTrait};
 
-use crate::error::{Faults, Result};
+use crate::error::{Result, ValidationErrors};
 
 /// The supplier of a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -77,7 +77,7 @@ pub(super) async fn check_cost(
     db: &impl ConnectionTrait,
     activity: ActivityId,
     (agreement, supplier): (Option<AgreementId>, Option<Supplier>),
-    errors: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<Option<Supplier>> {
     let counterparty = match find(db, agreement, unfit_for_cost, activity, errors).await? {
         Some(found) => Supplier::of(found.member_id, found.organisation_id),
@@ -100,7 +100,7 @@ pub(super) async fn check_grant(
     db: &impl ConnectionTrait,
     activity: ActivityId,
     agreement: Option<AgreementId>,
-    errors: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<()> {
     find(db, agreement, unfit_for_grant, activity, errors).await.map(drop)
 }
@@ -111,7 +111,7 @@ async fn find(
     agreement: Option<AgreementId>,
     unfit: fn(&agreement::Model, ActivityId) -> Option<&'static str>,
     activity: ActivityId,
-    errors: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<Option<agreement::Model>> {
     let Some(id) = agreement else { return Ok(None) };
     let found = agreement::Entity::find_by_id(id).one(db).await?;

@@ -4,12 +4,12 @@ use ::entity::{activity, agreement::Column, id::ActivityId};
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, Condition};
 
-use super::start::{snapshot, snapshot_or_faults};
+use super::start::{snapshot, snapshot_or_errors};
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     term_sql,
 };
 
@@ -54,7 +54,7 @@ fn participations(row: &activity::Model) -> Condition {
     Condition::all().add(Column::ActivityId.eq(row.id)).add(term_sql::is_participation())
 }
 
-/// Closes an activity: `ends_on` is its last day. `faults` are those that reading the input has
+/// Closes an activity: `ends_on` is its last day. `errors` are those that reading the input has
 /// found already.
 ///
 /// # Errors
@@ -66,17 +66,17 @@ pub async fn close(
     viewer: &Viewer,
     id: ActivityId,
     ends_on: NaiveDate,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let mut change = audit::begin(db, viewer, "activityClose").await?;
-    let before = snapshot_or_faults(&change, id, &mut faults).await?;
-    faults.expect(
+    let before = snapshot_or_errors(&change, id, &mut errors).await?;
+    errors.expect(
         ends_on >= before.row.starts_on,
         "input.endsOn",
         "must not be before the first day",
     );
-    faults.finish()?;
+    errors.finish()?;
     if before.row.ends_on == Some(ends_on) {
         return change.commit_with(id).await;
     }

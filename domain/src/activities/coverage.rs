@@ -18,7 +18,7 @@ use sea_orm::{
 
 use super::with_slugs;
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among},
     error::Result,
     members::{self, Status},
@@ -37,17 +37,18 @@ pub fn present(on: NaiveDate) -> members::Filter {
 
 /// The agreements in force that the viewer sees; drafts are never among them.
 fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
-    let sight = viewer.sees(Realm::Agreements);
-    if sight.all {
+    let visibility = viewer.visibility(Resource::Agreements);
+    if visibility.all {
         return Condition::all();
     }
     let mut any = Condition::any();
-    if let Some(own) = sight.member {
+    if let Some(own) = visibility.member {
         any = any.add(column(Column::MemberId).eq(own));
     }
-    if !sight.activities.is_empty() {
-        any =
-            any.add(column(Column::ActivityId).in_subquery(with_slugs(backend, &sight.activities)));
+    if !visibility.activities.is_empty() {
+        any = any.add(
+            column(Column::ActivityId).in_subquery(with_slugs(backend, &visibility.activities)),
+        );
     }
     if any.is_empty() { any.add(Expr::cust("1 = 0")) } else { any }
 }
@@ -154,7 +155,7 @@ pub struct Missing {
     pub connected: HashMap<ActivityId, i64>,
     /// The places in the list of those that have not; none for an activity that needs no
     /// agreements.
-    pub places: HashMap<ActivityId, Vec<usize>>,
+    pub positions: HashMap<ActivityId, Vec<usize>>,
 }
 
 /// Who has not joined each of these activities, by two statements. What volunteers alone carry
@@ -187,12 +188,12 @@ pub async fn missing(
     let mut missing = Missing { members, ..Missing::default() };
     for activity in activities {
         let lacking = (0..missing.members.len())
-            .filter(|place| !joined.contains(&(*activity, missing.members[*place].id)));
+            .filter(|position| !joined.contains(&(*activity, missing.members[*position].id)));
         let lacking: Vec<_> = lacking.collect();
         let connected = i64::try_from(missing.members.len() - lacking.len()).unwrap_or(i64::MAX);
         missing.connected.insert(*activity, connected);
         missing
-            .places
+            .positions
             .insert(*activity, if needs_none.contains(activity) { Vec::new() } else { lacking });
     }
     Ok(missing)

@@ -14,7 +14,7 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use crate::{
     audit::{self, Change},
     database::among,
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
 };
 
 /// A decision, as somebody writes it.
@@ -32,17 +32,17 @@ pub struct NewDecision {
 
 impl NewDecision {
     /// The row, with every bad field noted under `path`.
-    pub fn check(&self, path: &str, faults: &mut Faults) -> Model {
+    pub fn check(&self, path: &str, errors: &mut ValidationErrors) -> Model {
         Model {
             id: DecisionId::new(),
             body: self.body,
             decided_on: self.on,
-            paragraph: faults.optional_text(
+            paragraph: errors.optional_text(
                 &format!("{path}.paragraph"),
                 self.paragraph.as_deref(),
                 LINE,
             ),
-            document: faults.optional_text(
+            document: errors.optional_text(
                 &format!("{path}.document"),
                 self.document.as_deref(),
                 LINE,

@@ -27,9 +27,9 @@ use sea_orm::{
 };
 
 use crate::{
-    auth::viewer::{Sight, Viewer},
+    auth::viewer::{Viewer, Visibility},
     database::{Database, among, among_words, rows},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
     search::{self, Noun},
 };
@@ -79,15 +79,15 @@ pub(crate) fn with_slugs(backend: DbBackend, slugs: &[String]) -> SelectStatemen
 /// What the viewer sees of a table whose rows belong to an activity and to no member.
 pub(crate) fn of_visible_activity(
     backend: DbBackend,
-    sight: &Sight,
+    visibility: &Visibility,
     activity: SimpleExpr,
 ) -> Condition {
-    if sight.all {
+    if visibility.all {
         Condition::all()
-    } else if sight.activities.is_empty() {
+    } else if visibility.activities.is_empty() {
         Condition::all().add(Expr::cust("1 = 0"))
     } else {
-        Condition::all().add(activity.in_subquery(with_slugs(backend, &sight.activities)))
+        Condition::all().add(activity.in_subquery(with_slugs(backend, &visibility.activities)))
     }
 }
 
@@ -128,9 +128,9 @@ pub async fn list(
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    let (order, mut faults) = (by_name(), Faults::default());
-    let page = page::Page::check(args, &order, &mut faults);
-    faults.finish()?;
+    let (order, mut errors) = (by_name(), ValidationErrors::default());
+    let page = page::Page::check(args, &order, &mut errors);
+    errors.finish()?;
     page::fetch(db.read(), matching(db, viewer, filter), columns, &order, &page).await
 }
 

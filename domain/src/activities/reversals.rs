@@ -11,11 +11,11 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 use super::accounts::{next_cost, next_grant};
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     clock::day_of,
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -40,9 +40,9 @@ pub async fn reverse_cost(
     db: &Database,
     viewer: &Viewer,
     new: NewReversal<CostId>,
-    mut errors: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<CostId> {
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageAccounts)?;
     let reason = errors.text("input.reason", &new.reason, LINE);
     let mut change = audit::begin(db, viewer, "costReverse").await?;
     let found = cost::Entity::find_by_id(new.id).one(change.tx()).await?;
@@ -86,9 +86,9 @@ pub async fn reverse_grant(
     db: &Database,
     viewer: &Viewer,
     new: NewReversal<GrantId>,
-    mut errors: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<GrantId> {
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageAccounts)?;
     let reason = errors.text("input.reason", &new.reason, LINE);
     let mut change = audit::begin(db, viewer, "grantReverse").await?;
     let found = grant::Entity::find_by_id(new.id).one(change.tx()).await?;
@@ -129,7 +129,7 @@ fn day_of_reversal(
     closing: Closing,
     booked_on: NaiveDate,
     reversed_on: Option<NaiveDate>,
-    errors: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> NaiveDate {
     // What is booked on a day ahead is reversed on that day, not before it.
     let last = day_of(change.at()).max(booked_on);

@@ -17,9 +17,9 @@ use crate::{
         self, Change,
         forms::{Activity, activities},
     },
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Faults, LINE, Result, TEXT},
+    error::{Error, LINE, Result, TEXT, ValidationErrors},
     swedish,
 };
 
@@ -90,14 +90,14 @@ pub async fn snapshot(db: &impl ConnectionTrait, id: ActivityId) -> Result<Activ
 ///
 /// # Errors
 /// INVALID when there are faults, NOT_FOUND when there is no such activity.
-pub(super) async fn snapshot_or_faults(
+pub(super) async fn snapshot_or_errors(
     change: &Change,
     id: ActivityId,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<Activity> {
     let found = snapshot(change.tx(), id).await;
     if found.is_err() {
-        std::mem::take(faults).finish()?;
+        std::mem::take(errors).finish()?;
     }
     found
 }
@@ -126,36 +126,36 @@ fn check(
     row: &mut activity::Model,
     texts: &mut activity_text::Model,
     before: Option<&Activity>,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) {
-    row.name = faults.text("input.name", &row.name, LINE);
+    row.name = errors.text("input.name", &row.name, LINE);
     row.name_key = swedish::key(&row.name);
-    texts.purpose = faults.optional_text("input.purpose", texts.purpose.as_deref(), TEXT);
-    texts.goal = faults.optional_text("input.goal", texts.goal.as_deref(), TEXT);
-    faults.settable_change(
+    texts.purpose = errors.optional_text("input.purpose", texts.purpose.as_deref(), TEXT);
+    texts.goal = errors.optional_text("input.goal", texts.goal.as_deref(), TEXT);
+    errors.settable_change(
         "input.name",
         before.map(|before| before.row.name.as_str()),
         Some(row.name.as_str()),
     );
-    faults.settable_change(
+    errors.settable_change(
         "input.purpose",
         before.and_then(|before| before.texts.purpose.as_deref()),
         texts.purpose.as_deref(),
     );
-    faults.settable_change(
+    errors.settable_change(
         "input.goal",
         before.and_then(|before| before.texts.goal.as_deref()),
         texts.goal.as_deref(),
     );
     let in_order = row.ends_on.is_none_or(|ends_on| row.starts_on <= ends_on);
-    faults.expect(in_order, "input.endsOn", "must not be before the first day");
+    errors.expect(in_order, "input.endsOn", "must not be before the first day");
 }
 
 impl NewActivity {
     /// The activity as it will be, but for its decision, which may be there already.
-    fn check(&self, faults: &mut Faults) -> Activity {
-        let slug = faults.text("input.slug", &self.slug, SLUG);
-        faults.expect(
+    fn check(&self, errors: &mut ValidationErrors) -> Activity {
+        let slug = errors.text("input.slug", &self.slug, SLUG);
+        errors.expect(
             is_slug(&slug),
             "input.slug",
             "must have small letters a to z, digits and hyphens between them only, as stoppa-valdet",
@@ -175,9 +175,9 @@ impl NewActivity {
             purpose: self.purpose.clone(),
             goal: self.goal.clone(),
         };
-        check(&mut row, &mut texts, None, faults);
+        check(&mut row, &mut texts, None, errors);
         let decision =
-            self.decision.as_ref().map(|decision| decision.check("input.decision", faults));
+            self.decision.as_ref().map(|decision| decision.check("input.decision", errors));
         Activity { row, texts, funding: distinct(&self.funding), decision }
     }
 }
@@ -215,7 +215,7 @@ async fn expect_contacts(change: &Change, contacts: [Option<ContactId>; 2]) -> R
     Ok(())
 }
 
-/// Starts an activity. `faults` are those that reading the input has found already.
+/// Starts an activity. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, NOT_FOUND for a
@@ -224,11 +224,11 @@ pub async fn start(
     db: &Database,
     viewer: &Viewer,
     new: NewActivity,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<ActivityId> {
-    viewer.require(Deed::KeepRegister)?;
-    let Activity { mut row, texts, funding, decision } = new.check(&mut faults);
-    faults.finish()?;
+    viewer.require(Permission::ManageRegister)?;
+    let Activity { mut row, texts, funding, decision } = new.check(&mut errors);
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "activityStart").await?;
     expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
@@ -251,7 +251,7 @@ pub async fn start(
     Ok(id)
 }
 
-/// Changes what is known of an activity. `faults` are those that reading the input has found
+/// Changes what is known of an activity. `errors` are those that reading the input has found
 /// already.
 ///
 /// # Errors
@@ -263,11 +263,11 @@ pub async fn update(
     viewer: &Viewer,
     id: ActivityId,
     changes: ActivityChanges,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let mut change = audit::begin(db, viewer, "activityUpdate").await?;
-    let before = snapshot_or_faults(&change, id, &mut faults).await?;
+    let before = snapshot_or_errors(&change, id, &mut errors).await?;
     let (mut row, mut texts) = (before.row.clone(), before.texts.clone());
     row.name = changes.name.unwrap_or(row.name);
     texts.purpose = changes.purpose.unwrap_or(texts.purpose);
@@ -276,11 +276,11 @@ pub async fn update(
     row.ends_on = changes.ends_on.unwrap_or(row.ends_on);
     row.board_contact_id = changes.board_contact.unwrap_or(row.board_contact_id);
     row.lead_contact_id = changes.lead.unwrap_or(row.lead_contact_id);
-    check(&mut row, &mut texts, Some(&before), &mut faults);
+    check(&mut row, &mut texts, Some(&before), &mut errors);
     let decision = changes
         .decision
-        .map(|decision| decision.map(|decision| decision.check("input.decision", &mut faults)));
-    faults.finish()?;
+        .map(|decision| decision.map(|decision| decision.check("input.decision", &mut errors)));
+    errors.finish()?;
 
     if let Some(ends_on) = row.ends_on.filter(|_| row.ends_on != before.row.ends_on) {
         close::expect_no_agreements_after(&change, &row, ends_on).await?;
@@ -334,9 +334,9 @@ mod tests {
             }),
             ..NewActivity::default()
         };
-        let mut faults = Faults::default();
-        new.check(&mut faults);
-        let paths: Vec<_> = faults.into_inner().into_iter().map(|fault| fault.path).collect();
+        let mut errors = ValidationErrors::default();
+        new.check(&mut errors);
+        let paths: Vec<_> = errors.into_inner().into_iter().map(|error| error.path).collect();
         assert_eq!(
             paths,
             ["input.slug", "input.name", "input.goal", "input.endsOn", "input.decision.paragraph"]

@@ -17,9 +17,9 @@ use uuid::Uuid;
 use super::{of_visible_activity, start::find};
 use crate::{
     audit,
-    auth::viewer::{Deed, Realm, Role, Viewer},
+    auth::viewer::{Permission, Resource, Role, Viewer},
     database::{Database, among, rows},
-    error::{Error, Faults, LINE, Result, TEXT},
+    error::{Error, LINE, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
     page::{self, KeyType, Order, Slice},
 };
@@ -51,8 +51,11 @@ fn latest_first(backend: DbBackend) -> Order {
 }
 
 fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
-    let visible =
-        of_visible_activity(db.backend(), &viewer.sees(Realm::Revenue), column(Column::ActivityId));
+    let visible = of_visible_activity(
+        db.backend(),
+        &viewer.visibility(Resource::Revenue),
+        column(Column::ActivityId),
+    );
     Query::select().from(Entity).cond_where(visible).take()
 }
 
@@ -75,9 +78,9 @@ pub async fn of_each(
     columns: &[Column],
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
     let order = latest_first(db.backend());
-    let mut faults = Faults::default();
-    let page = page::Page::check(args, &order, &mut faults);
-    faults.finish()?;
+    let mut errors = ValidationErrors::default();
+    let page = page::Page::check(args, &order, &mut errors);
+    errors.finish()?;
     page::fetch_each(
         db.read(),
         of(db, viewer, activities),
@@ -151,7 +154,7 @@ pub struct NewReport {
     pub next_steps: Option<String>,
 }
 
-/// Files a report in the viewer's name. `faults` are those that reading the input has found
+/// Files a report in the viewer's name. `errors` are those that reading the input has found
 /// already.
 ///
 /// # Errors
@@ -161,14 +164,14 @@ pub async fn file(
     db: &Database,
     viewer: &Viewer,
     new: NewReport,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<StatusReportId> {
-    viewer.require(Deed::Report)?;
-    let period = faults.text("input.period", &new.period, LINE);
-    let summary = faults.text("input.summary", &new.summary, TEXT);
-    let deviations = faults.optional_text("input.deviations", new.deviations.as_deref(), TEXT);
-    let next_steps = faults.optional_text("input.nextSteps", new.next_steps.as_deref(), TEXT);
-    faults.finish()?;
+    viewer.require(Permission::Report)?;
+    let period = errors.text("input.period", &new.period, LINE);
+    let summary = errors.text("input.summary", &new.summary, TEXT);
+    let deviations = errors.optional_text("input.deviations", new.deviations.as_deref(), TEXT);
+    let next_steps = errors.optional_text("input.nextSteps", new.next_steps.as_deref(), TEXT);
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "statusReportFile").await?;
     let activity = find(change.tx(), new.activity).await?;

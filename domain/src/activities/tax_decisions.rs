@@ -20,10 +20,10 @@ use sea_orm::{
 use super::start;
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::{Database, among},
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -49,24 +49,24 @@ pub fn checked_exemption(
     rate: VatRate,
     (reason, code): (Option<&str>, Option<&str>),
     path: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> (Option<String>, Option<String>) {
     let (of_reason, of_code) = (format!("{path}.exemptionReason"), format!("{path}.exemptionCode"));
-    let reason = faults.optional_text(&of_reason, reason, LINE);
-    let code = faults.optional_text(&of_code, code, LINE).map(|code| code.to_uppercase());
+    let reason = errors.optional_text(&of_reason, reason, LINE);
+    let code = errors.optional_text(&of_code, code, LINE).map(|code| code.to_uppercase());
     if let Some(reason) = &reason {
-        faults.settable(&of_reason, reason);
+        errors.settable(&of_reason, reason);
     }
     let is_exempt = rate == VatRate::Exempt;
-    faults.expect(is_exempt || reason.is_none(), &of_reason, "is for EXEMPT alone");
-    faults.expect(is_exempt || code.is_none(), &of_code, "is for EXEMPT alone");
+    errors.expect(is_exempt || reason.is_none(), &of_reason, "is for EXEMPT alone");
+    errors.expect(is_exempt || code.is_none(), &of_code, "is for EXEMPT alone");
     let is_known = code.as_deref().is_none_or(is_exemption_code);
-    faults.expect(
+    errors.expect(
         is_known,
         &of_code,
         "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I",
     );
-    faults.expect(code.is_none() || reason.is_some(), &of_reason, "is needed with exemptionCode");
+    errors.expect(code.is_none() || reason.is_some(), &of_reason, "is needed with exemptionCode");
     (reason, code)
 }
 
@@ -92,26 +92,26 @@ pub struct NewTaxDecision {
 }
 
 impl NewTaxDecision {
-    fn check(&self, today: NaiveDate, faults: &mut Faults) -> Model {
+    fn check(&self, today: NaiveDate, errors: &mut ValidationErrors) -> Model {
         let is_special = self.fee == ChargeKind::SpecialFee;
-        faults.expect(
+        errors.expect(
             !is_special || self.activity.is_some(),
             "input.activityId",
             "is needed for SPECIAL_FEE",
         );
-        faults.expect(
+        errors.expect(
             is_special || self.activity.is_none(),
             "input.activityId",
             "is for SPECIAL_FEE alone",
         );
-        faults.expect(self.vat_rate != VatRate::Zero, "input.vatRate", NO_RATE_OF_ZERO);
-        faults.expect(self.decided_on <= today, "input.decidedOn", "must not be after today");
+        errors.expect(self.vat_rate != VatRate::Zero, "input.vatRate", NO_RATE_OF_ZERO);
+        errors.expect(self.decided_on <= today, "input.decidedOn", "must not be after today");
         let stated = (self.exemption_reason.as_deref(), self.exemption_code.as_deref());
         let (exemption_reason, exemption_code) =
-            checked_exemption(self.vat_rate, stated, "input", faults);
+            checked_exemption(self.vat_rate, stated, "input", errors);
         let is_reasoned = self.vat_rate != VatRate::Exempt || exemption_reason.is_some();
         let message = "is needed for EXEMPT: an invoice says why it has no VAT (mervärdesskattelag 2023:200, 17 kap. 24 §)";
-        faults.expect(is_reasoned, "input.exemptionReason", message);
+        errors.expect(is_reasoned, "input.exemptionReason", message);
         Model {
             id: TaxDecisionId::new(),
             fee: self.fee,
@@ -121,13 +121,13 @@ impl NewTaxDecision {
             exemption_reason,
             exemption_code,
             decided_on: self.decided_on,
-            reference: faults.text("input.reference", &self.reference, LINE),
+            reference: errors.text("input.reference", &self.reference, LINE),
         }
     }
 }
 
 /// Records a tax decision. It takes the place of one about the same fee that is valid from the same
-/// day. `faults` are those that reading the input has found already.
+/// day. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, NOT_FOUND for
@@ -136,12 +136,12 @@ pub async fn record(
     db: &Database,
     viewer: &Viewer,
     new: NewTaxDecision,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<TaxDecisionId> {
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageAccounts)?;
     let mut change = audit::begin(db, viewer, "taxDecisionRecord").await?;
-    let after = new.check(day_of(change.at()), &mut faults);
-    faults.finish()?;
+    let after = new.check(day_of(change.at()), &mut errors);
+    errors.finish()?;
     let of_same = match after.activity_id {
         Some(activity) => Column::ActivityId.eq(start::find(change.tx(), activity).await?.id),
         None => Column::ActivityId.is_null(),
@@ -413,9 +413,9 @@ mod tests {
     #[test]
     fn a_decision_says_all_that_an_invoice_needs() {
         let bad = |new: NewTaxDecision| {
-            let mut faults = Faults::default();
-            new.check(day("2026-11-21"), &mut faults);
-            faults.into_inner().into_iter().map(|fault| fault.path).collect::<Vec<_>>()
+            let mut errors = ValidationErrors::default();
+            new.check(day("2026-11-21"), &mut errors);
+            errors.into_inner().into_iter().map(|error| error.path).collect::<Vec<_>>()
         };
         let service = NewTaxDecision {
             fee: ChargeKind::ServiceFee,

@@ -296,7 +296,7 @@ pub async fn previews(
     network: &Network,
     ids: &[AgreementId],
 ) -> Result<HashMap<AgreementId, Result<document::Agreement>>> {
-    use ::entity::sparse::Sparse;
+    use ::entity::partial::PartialRow;
     let rows = super::by_ids(db, viewer, ids, &Model::every_column()).await?;
     let drafts = rows
         .into_iter()

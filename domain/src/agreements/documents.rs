@@ -118,7 +118,8 @@ pub async fn pdf_of(
         let rendered = layout::render(viewer, document).await?;
         return Ok(Some(Pdf { number: None, sha256: rendered.sha256, bytes: rendered.pdf }));
     }
-    let kept = agreement_document::Entity::find_by_id(id).one(db.read()).await?;
-    Ok(kept
-        .and_then(|kept| Some(Pdf { number: row.number, sha256: kept.sha256, bytes: kept.pdf? })))
+    let stored = agreement_document::Entity::find_by_id(id).one(db.read()).await?;
+    Ok(stored.and_then(|stored| {
+        Some(Pdf { number: row.number, sha256: stored.sha256, bytes: stored.pdf? })
+    }))
 }

@@ -20,7 +20,7 @@ use super::{
     Counterparty, document_source,
     draft_text::CheckedText,
     eligibility::{self, Surroundings},
-    lifecycle::{self, Move, snapshot},
+    lifecycle::{self, Transition, snapshot},
 };
 use crate::{
     activities::{
@@ -29,18 +29,18 @@ use crate::{
         tax_decisions::{NO_RATE_OF_ZERO, TaxDecisions, undecided},
     },
     audit::{self, Change},
-    auth::viewer::{Deed, Realm, Viewer},
+    auth::viewer::{Permission, Resource, Viewer},
     clock::day_of,
     config::Network,
     database::{Database, busy},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     term_sql,
 };
 
 /// Months of notice when nobody says how many, of what somebody must give notice to end.
 const NOTICE_MONTHS: i32 = 3;
 /// Parameters whose texts are named when documents can't show them, at most.
-pub(super) const MOST_PARAMETERS: usize = 100;
+pub(super) const MAX_PARAMETERS: usize = 100;
 
 /// The longest parameters as JSON, in bytes.
 const PARAMETERS: usize = 200_000;
@@ -100,7 +100,7 @@ impl Fee {
         }
     }
 
-    fn check(&self, faults: &mut Faults) {
+    fn check(&self, errors: &mut ValidationErrors) {
         let is_rate = self.basis == FeeBasis::PerMilleOfAllocation;
         let (needed, other) = if is_rate {
             ("input.fee.perMille", "input.fee.amount")
@@ -112,26 +112,26 @@ impl Fee {
         } else {
             (self.amount.is_some(), self.per_mille.is_some())
         };
-        faults.expect(has_needed, needed, "is needed for this basis");
-        faults.expect(!has_other, other, "does not fit this basis");
+        errors.expect(has_needed, needed, "is needed for this basis");
+        errors.expect(!has_other, other, "does not fit this basis");
         for (path, sum) in [
             ("input.fee.amount", self.amount),
             ("input.fee.cap", self.cap),
             ("input.fee.minimum", self.minimum),
         ] {
-            faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
+            errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
         }
         for (path, limit) in [("input.fee.cap", self.cap), ("input.fee.minimum", self.minimum)] {
-            faults.expect(is_rate || limit.is_none(), path, "is for PER_MILLE_OF_ALLOCATION alone");
+            errors.expect(is_rate || limit.is_none(), path, "is for PER_MILLE_OF_ALLOCATION alone");
         }
-        faults.expect(
+        errors.expect(
             is_rate || self.allocation_basis.is_none(),
             "input.fee.allocationBasis",
             "is for PER_MILLE_OF_ALLOCATION alone",
         );
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-        faults.expect(in_order, "input.fee.cap", "must not be below the minimum");
-        faults.expect(self.vat_rate != VatRate::Zero, "input.fee.vatRate", NO_RATE_OF_ZERO);
+        errors.expect(in_order, "input.fee.cap", "must not be below the minimum");
+        errors.expect(self.vat_rate != VatRate::Zero, "input.fee.vatRate", NO_RATE_OF_ZERO);
     }
 }
 
@@ -214,7 +214,7 @@ pub struct DraftChanges {
 /// Most times that a text is filled in again because its source has changed meanwhile.
 pub(super) const ATTEMPTS: usize = 5;
 
-/// Drafts an agreement. `faults` are those that reading the input has found already.
+/// Drafts an agreement. `errors` are those that reading the input has found already.
 ///
 /// The text is filled in before the transaction. When what it is made of has changed meanwhile, it
 /// is filled in again, before another transaction.
@@ -229,16 +229,16 @@ pub async fn draft(
     viewer: &Viewer,
     network: &Network,
     new: NewAgreement,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<AgreementId> {
-    viewer.require(Deed::KeepAgreements)?;
-    faults.settable_values("input.parameters", &new.parameters, MOST_PARAMETERS);
+    viewer.require(Permission::ManageAgreements)?;
+    errors.settable_values("input.parameters", &new.parameters, MAX_PARAMETERS);
     let row = Model { id: AgreementId::new(), ..Model::default() };
     for _ in 0..ATTEMPTS {
         let text = check_text(db, viewer, network, Ok((new.clone(), row.clone()))).await?;
         let mut change = audit::begin(db, viewer, "agreementDraft").await?;
         if let Some(id) =
-            write(&mut change, viewer, &new, row.clone(), None, &text, faults.clone()).await?
+            write(&mut change, viewer, &new, row.clone(), None, &text, errors.clone()).await?
         {
             change.commit_with(id).await?;
             return Ok(id);
@@ -257,22 +257,22 @@ pub async fn update(
     network: &Network,
     id: AgreementId,
     changes: DraftChanges,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
+    viewer.require(Permission::ManageAgreements)?;
     if let Some(given) = &changes.parameters {
-        faults.settable_values("input.parameters", given, MOST_PARAMETERS);
+        errors.settable_values("input.parameters", given, MAX_PARAMETERS);
     }
     for _ in 0..ATTEMPTS {
         let foreseen =
-            changed(db.read(), id, changes.clone(), db.clock.today(), &mut faults.clone()).await;
+            changed(db.read(), id, changes.clone(), db.clock.today(), &mut errors.clone()).await;
         let text = check_text(db, viewer, network, foreseen).await?;
         let mut change = audit::begin(db, viewer, "agreementDraftUpdate").await?;
-        let mut faults = faults.clone();
+        let mut errors = errors.clone();
         let (new, row) =
-            changed(change.tx(), id, changes.clone(), db.clock.today(), &mut faults).await?;
+            changed(change.tx(), id, changes.clone(), db.clock.today(), &mut errors).await?;
         let before = Some(row.clone());
-        if write(&mut change, viewer, &new, row, before, &text, faults).await?.is_some() {
+        if write(&mut change, viewer, &new, row, before, &text, errors).await?.is_some() {
             return change.commit_with(id).await;
         }
     }
@@ -289,16 +289,16 @@ async fn changed(
     id: AgreementId,
     changes: DraftChanges,
     today: NaiveDate,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<(NewAgreement, Model)> {
-    let row = found_or_faults(lifecycle::find(db, id).await, faults)?;
-    lifecycle::allow(Move::Update, &row, today)?;
+    let row = found_or_errors(lifecycle::find(db, id).await, errors)?;
+    lifecycle::allow(Transition::Update, &row, today)?;
     let own = match row.template_version_id {
         Some(version) => template_version::Entity::find_by_id(version).one(db).await?,
         None => None,
     };
     let own_template = own.as_ref().map(|version| version.template_id);
-    faults.expect(
+    errors.expect(
         changes.template.is_some() || own_template.is_some(),
         "input.template",
         "is needed, since the draft was made from none",
@@ -341,31 +341,31 @@ async fn changed(
     };
     if let Some(replaced) = row.replaces_id {
         let replaced = lifecycle::find(db, replaced).await?;
-        expect_later(&replaced, new.starts_on, faults);
+        expect_later(&replaced, new.starts_on, errors);
         let message = "must stay that of the agreement that it replaces";
-        faults.expect(Some(new.counterparty) == counterparty, "input.counterparty", message);
-        faults.expect(new.activity == row.activity_id, "input.activity", message);
+        errors.expect(Some(new.counterparty) == counterparty, "input.counterparty", message);
+        errors.expect(new.activity == row.activity_id, "input.activity", message);
     }
     Ok((new, row))
 }
 
 /// Returns what was found by an id; an id that was bad itself is told together with all that is
 /// wrong with the input.
-pub(super) fn found_or_faults<T>(found: Result<T>, faults: &mut Faults) -> Result<T> {
+pub(super) fn found_or_errors<T>(found: Result<T>, errors: &mut ValidationErrors) -> Result<T> {
     if found.is_err() {
-        std::mem::take(faults).finish()?;
+        std::mem::take(errors).finish()?;
     }
     found
 }
 
 /// A successor begins after what it replaces, which is in force until the day before.
-pub(super) fn expect_later(replaced: &Model, starts_on: NaiveDate, faults: &mut Faults) {
+pub(super) fn expect_later(replaced: &Model, starts_on: NaiveDate, errors: &mut ValidationErrors) {
     let message = format!(
         "must be after {}, the first day of {}, which is in force until the day before",
         replaced.starts_on,
         lifecycle::name(replaced)
     );
-    faults.expect(starts_on > replaced.starts_on, "input.startsOn", &message);
+    errors.expect(starts_on > replaced.starts_on, "input.startsOn", &message);
 }
 
 /// What the text of an agreement is filled in with.
@@ -390,8 +390,15 @@ pub(super) async fn check_text(
 ) -> Result<CheckedText> {
     let source = match wanted {
         Ok((new, row)) => {
-            match build(db.read(), viewer, &new, row, db.clock.today(), &mut Faults::default())
-                .await
+            match build(
+                db.read(),
+                viewer,
+                &new,
+                row,
+                db.clock.today(),
+                &mut ValidationErrors::default(),
+            )
+            .await
             {
                 Ok(row) => source(db.read(), &row, &new).await.unwrap_or_default(),
                 Err(_) => None,
@@ -421,23 +428,23 @@ pub(super) async fn write(
     row: Model,
     before: Option<Model>,
     text: &CheckedText,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Option<AgreementId>> {
     let before = match before {
         Some(before) => Some(snapshot(change.tx(), before).await?),
         None => None,
     };
     let decision =
-        new.decision.as_ref().map(|decision| decision.check("input.decision", &mut faults));
+        new.decision.as_ref().map(|decision| decision.check("input.decision", &mut errors));
     let today = day_of(change.at());
-    let mut row = match build(change.tx(), viewer, new, row, today, &mut faults).await {
+    let mut row = match build(change.tx(), viewer, new, row, today, &mut errors).await {
         // An id was bad and so nothing was found by it: all that is wrong with the input is told
         // together.
-        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish().map(|()| None),
+        Err(Error::NotFound(_)) if !errors.is_empty() => return errors.finish().map(|()| None),
         built => built?,
     };
     let parameters = Value::Object(new.parameters.clone()).to_string();
-    faults.expect(
+    errors.expect(
         parameters.len() <= PARAMETERS,
         "input.parameters",
         "must not be longer than 200000 bytes of JSON",
@@ -445,8 +452,8 @@ pub(super) async fn write(
     if !text.is_of(source(change.tx(), &row, new).await?.as_ref()) {
         return Ok(None);
     }
-    text.report(&mut faults)?;
-    faults.finish()?;
+    text.report(&mut errors)?;
+    errors.finish()?;
 
     if let Some(decision) = decision {
         let old = match row.decision_id {
@@ -476,23 +483,23 @@ pub(super) async fn write(
     Ok(Some(id))
 }
 
-/// Returns the row that says all of this on `today`, and adds what is wrong with it to `faults`.
+/// Returns the row that says all of this on `today`, and adds what is wrong with it to `errors`.
 async fn build(
     db: &impl ConnectionTrait,
     viewer: &Viewer,
     new: &NewAgreement,
     row: Model,
     today: NaiveDate,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<Model> {
-    check_term(new, faults);
+    check_term(new, errors);
     if let FeeOf::Given(Some(fee)) = &new.fee {
-        fee.check(faults);
+        fee.check(errors);
     }
-    let (template, version) = form(db, viewer, new, faults).await?;
+    let (template, version) = form(db, viewer, new, errors).await?;
     if let Some(of_template) = template.activity_id {
         let message = "must be left out: the template is for another activity";
-        faults.expect(
+        errors.expect(
             new.activity.is_none_or(|given| given == of_template),
             "input.activity",
             message,
@@ -520,7 +527,7 @@ async fn build(
         (FeeOf::Schedule(otherwise), Some(activity))
             if template.kind == AgreementKind::Participation =>
         {
-            scheduled(db, activity, new.starts_on, today, faults).await?.or(otherwise)
+            scheduled(db, activity, new.starts_on, today, errors).await?.or(otherwise)
         }
         (FeeOf::Schedule(otherwise), _) => otherwise,
     };
@@ -557,8 +564,8 @@ async fn build(
         ..row
     };
     let surroundings = Surroundings { member, activity, funding };
-    eligibility::check(&row, &surroundings, faults);
-    expect_price(new, &row, &surroundings, faults);
+    eligibility::check(&row, &surroundings, errors);
+    expect_price(new, &row, &surroundings, errors);
     Ok(row)
 }
 
@@ -567,7 +574,7 @@ fn expect_price(
     new: &NewAgreement,
     row: &Model,
     Surroundings { activity, funding, .. }: &Surroundings,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) {
     let is_silent = row.kind == AgreementKind::Participation
         && row.fee_basis.is_none()
@@ -579,7 +586,7 @@ fn expect_price(
             "is needed: {} lives on special fees and has no price on {}; null says that there is none",
             activity.name, new.starts_on
         );
-        faults.add("input.fee", message);
+        errors.add("input.fee", message);
     }
 }
 
@@ -594,7 +601,7 @@ pub(super) async fn is_template_visible(
     id: TemplateId,
 ) -> Result<bool> {
     use template_version::Column;
-    if viewer.sees(Realm::Templates).all {
+    if viewer.visibility(Resource::Templates).all {
         return Ok(true);
     }
     let published = template_version::Entity::find()
@@ -610,12 +617,12 @@ async fn form(
     db: &impl ConnectionTrait,
     viewer: &Viewer,
     new: &NewAgreement,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<(template::Model, template_version::Model)> {
     use template_version::Column;
     // A template that was never published is not there for those who may not see it.
     let is_seen = |version: &template_version::Model| {
-        version.state != TemplateState::Draft || viewer.sees(Realm::Templates).all
+        version.state != TemplateState::Draft || viewer.visibility(Resource::Templates).all
     };
     let none = || Error::NotFound("there is no such template".into());
     let template = template::Entity::find_by_id(new.template).one(db).await?.ok_or_else(none)?;
@@ -635,31 +642,31 @@ async fn form(
         ));
     };
     let Some(version) = seen.find(|version| version.id == wanted) else {
-        faults.add("input.templateVersion", "is no version of the template");
+        errors.add("input.templateVersion", "is no version of the template");
         return Err(none());
     };
     document_source::require_published(&template, &version)?;
     Ok((template, version))
 }
 
-fn check_term(new: &NewAgreement, faults: &mut Faults) {
-    faults.expect(
+fn check_term(new: &NewAgreement, errors: &mut ValidationErrors) {
+    errors.expect(
         new.ends_on.is_none_or(|last| last >= new.starts_on),
         "input.endsOn",
         "must not be before startsOn",
     );
-    faults.expect(
+    errors.expect(
         new.notice_months.is_none_or(|months| (0..=120).contains(&months)),
         "input.noticeMonths",
         "must be 0 to 120",
     );
-    faults.expect(
+    errors.expect(
         new.renewal_months.is_none_or(|months| (1..=600).contains(&months)),
         "input.renewalMonths",
         "must be 1 to 600",
     );
     let has_term = new.renewal_months.is_none() || new.ends_on.is_some();
-    faults.expect(has_term, "input.renewalMonths", "needs endsOn, the end of the first term");
+    errors.expect(has_term, "input.renewalMonths", "needs endsOn, the end of the first term");
 }
 
 /// Returns the activity's price on a day; `None` if it has none. Its VAT treatment is that of the
@@ -673,7 +680,7 @@ async fn scheduled(
     activity: &activity::Model,
     on: NaiveDate,
     today: NaiveDate,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<Option<Fee>> {
     use fee_schedule::Column;
     let found = fee_schedule::Entity::find()
@@ -685,7 +692,7 @@ async fn scheduled(
         .await?;
     if found.len() > 1 {
         let bases: Vec<_> = found.iter().map(|price| price.basis.word()).collect();
-        faults.add(
+        errors.add(
             "input.fee",
             format!(
                 "is needed, since the activity has several prices on {on}: {}",
@@ -696,12 +703,12 @@ async fn scheduled(
     let Some(price) = found.first() else { return Ok(None) };
     match TaxDecisions::on(db, on.max(today)).await?.rate_of(price) {
         Some(VatRate::Zero) => {
-            faults.add("input.fee", format!("is needed, since the activity's price on {on} has a VAT treatment that {NO_RATE_OF_ZERO}"));
+            errors.add("input.fee", format!("is needed, since the activity's price on {on} has a VAT treatment that {NO_RATE_OF_ZERO}"));
             Ok(None)
         }
         Some(rate) => Ok(Some(Fee::priced(price, rate))),
         // What is wrong with the input is told before.
-        None if !faults.is_empty() => Ok(None),
+        None if !errors.is_empty() => Ok(None),
         None => {
             Err(undecided(&format!("the price of {} from {}", activity.name, price.valid_from)))
         }

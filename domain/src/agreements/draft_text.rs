@@ -6,7 +6,7 @@ use crate::{
     auth::viewer::Viewer,
     config::Network,
     documents::agreement as document,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     worker_pool,
 };
 
@@ -50,16 +50,16 @@ impl CheckedText {
     /// # Errors
     /// The conflict of a text that can't be filled in, if nothing else is wrong with the input: the
     /// text may lack a fact because of that.
-    pub fn report(&self, faults: &mut Faults) -> Result<()> {
+    pub fn report(&self, errors: &mut ValidationErrors) -> Result<()> {
         match &self.error {
             Some(Error::Invalid(found)) => {
-                found.iter().for_each(|fault| faults.add(fault.path.clone(), fault.message.clone()))
+                found.iter().for_each(|error| errors.add(error.path.clone(), error.message.clone()))
             }
-            Some(error) if faults.is_empty() => return Err(error.clone()),
+            Some(error) if errors.is_empty() => return Err(error.clone()),
             _ => {}
         }
         if let Some(problem) = &self.problem {
-            faults.add("input.parameters", format!("make a text that can't be set: it {problem}"));
+            errors.add("input.parameters", format!("make a text that can't be set: it {problem}"));
         }
         Ok(())
     }

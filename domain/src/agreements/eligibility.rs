@@ -13,7 +13,7 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 use super::lifecycle::name;
 use crate::{
     activities,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     term_sql,
 };
 
@@ -24,7 +24,7 @@ const ACTIVITY_ENDED: &str = "ACTIVITY_ENDED";
 
 /// Something that an agreement does not fit.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Misfit {
+pub(super) struct Ineligibility {
     /// A stable word for programs.
     pub reason: &'static str,
     /// The field of the input that is at fault.
@@ -64,7 +64,7 @@ impl Surroundings {
 }
 
 /// All that an agreement does not fit.
-pub(super) fn misfits(row: &Model, surroundings: &Surroundings) -> Vec<Misfit> {
+pub(super) fn misfits(row: &Model, surroundings: &Surroundings) -> Vec<Ineligibility> {
     let mut found = Found { reason: "", misfits: Vec::new() };
     check_days(row, surroundings, &mut found);
     found.reason = "DOES_NOT_FIT";
@@ -76,9 +76,9 @@ pub(super) fn misfits(row: &Model, surroundings: &Surroundings) -> Vec<Misfit> {
 }
 
 /// Notes whatever a draft does not fit with the fields of its input.
-pub(super) fn check(row: &Model, surroundings: &Surroundings, faults: &mut Faults) {
-    for misfit in misfits(row, surroundings) {
-        faults.add(format!("input.{}", misfit.field), misfit.message);
+pub(super) fn check(row: &Model, surroundings: &Surroundings, errors: &mut ValidationErrors) {
+    for ineligibility in misfits(row, surroundings) {
+        errors.add(format!("input.{}", ineligibility.field), ineligibility.message);
     }
 }
 
@@ -97,7 +97,7 @@ pub(super) async fn require(db: &impl ConnectionTrait, row: &Model) -> Result<()
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
 pub(super) async fn require_days(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
     let mut misfits = misfits(row, &Surroundings::of(db, row).await?);
-    misfits.retain(|misfit| [NOT_A_MEMBER, ACTIVITY_ENDED].contains(&misfit.reason));
+    misfits.retain(|ineligibility| [NOT_A_MEMBER, ACTIVITY_ENDED].contains(&ineligibility.reason));
     refuse(row, misfits, "withdraw it")
 }
 
@@ -108,12 +108,14 @@ pub(super) async fn require_days(db: &impl ConnectionTrait, row: &Model) -> Resu
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
 pub(super) async fn require_days_still(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
     let mut misfits = misfits(row, &Surroundings::of(db, row).await?);
-    misfits.retain(|misfit| [NOT_A_MEMBER, ACTIVITY_ENDED].contains(&misfit.reason));
+    misfits.retain(|ineligibility| [NOT_A_MEMBER, ACTIVITY_ENDED].contains(&ineligibility.reason));
     refuse(row, misfits, "it keeps its end")
 }
 
-fn refuse(row: &Model, misfits: Vec<Misfit>, advice: &str) -> Result<()> {
-    let Some(Misfit { reason, field, message }) = misfits.into_iter().next() else { return Ok(()) };
+fn refuse(row: &Model, misfits: Vec<Ineligibility>, advice: &str) -> Result<()> {
+    let Some(Ineligibility { reason, field, message }) = misfits.into_iter().next() else {
+        return Ok(());
+    };
     Err(Error::conflict(
         reason,
         format!("{} does not fit any longer, its {field} {message}; {advice}", name(row)),
@@ -123,13 +125,13 @@ fn refuse(row: &Model, misfits: Vec<Misfit>, advice: &str) -> Result<()> {
 /// What was found so far.
 struct Found {
     reason: &'static str,
-    misfits: Vec<Misfit>,
+    misfits: Vec<Ineligibility>,
 }
 
 impl Found {
     fn expect(&mut self, holds: bool, field: &'static str, message: impl FnOnce() -> String) {
         if !holds {
-            self.misfits.push(Misfit { reason: self.reason, field, message: message() });
+            self.misfits.push(Ineligibility { reason: self.reason, field, message: message() });
         }
     }
 }
@@ -288,7 +290,10 @@ mod tests {
     }
 
     fn found(row: &Model, surroundings: &Surroundings) -> Vec<(&'static str, &'static str)> {
-        misfits(row, surroundings).into_iter().map(|misfit| (misfit.reason, misfit.field)).collect()
+        misfits(row, surroundings)
+            .into_iter()
+            .map(|ineligibility| (ineligibility.reason, ineligibility.field))
+            .collect()
     }
 
     #[test]

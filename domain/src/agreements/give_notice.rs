@@ -6,15 +6,15 @@ use chrono::NaiveDate;
 
 use super::{
     deadlines::snooze::take_away,
-    lifecycle::{self, Move, name, snapshot},
+    lifecycle::{self, Transition, name, snapshot},
     overlaps,
 };
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     members::ended_agreements,
     term_sql,
 };
@@ -51,27 +51,28 @@ pub async fn give(
     db: &Database,
     viewer: &Viewer,
     new: NewNotice,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
-    let reason = faults.optional_text("input.reason", new.reason.as_deref(), LINE);
+    viewer.require(Permission::ManageAgreements)?;
+    let reason = errors.optional_text("input.reason", new.reason.as_deref(), LINE);
     let says_why = new.ends_on.is_none() || reason.is_some();
-    faults.expect(
+    errors.expect(
         says_why,
         "input.reason",
         "is needed with endsOn: what lets the agreement end sooner than by its months of notice",
     );
-    faults.expect(new.given_on <= db.clock.today(), "input.givenOn", "must not be after today");
-    faults.expect(
+    errors.expect(new.given_on <= db.clock.today(), "input.givenOn", "must not be after today");
+    errors.expect(
         new.ends_on.is_none_or(|last| last >= new.given_on),
         "input.endsOn",
         "must not be before givenOn",
     );
-    faults.finish()?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "agreementGiveNotice").await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
-    let deed = if new.ends_on.is_some() { Move::EndEarly } else { Move::GiveNotice };
-    lifecycle::allow(deed, &row, day_of(change.at()))?;
+    let transition =
+        if new.ends_on.is_some() { Transition::EndEarly } else { Transition::GiveNotice };
+    lifecycle::allow(transition, &row, day_of(change.at()))?;
     let ends_on = end(&row, new.given_on, new.ends_on)?;
     let before = snapshot(change.tx(), row.clone()).await?;
     let replaced = row.replaces_id;
@@ -85,7 +86,7 @@ pub async fn give(
     (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
     audit::replace(&change, row.clone()).await?;
     if let Some(replaced) = replaced.filter(|_| !begins) {
-        ended_agreements::release(&mut change, replaced).await.map_err(overlaps::in_words)?;
+        ended_agreements::release(&mut change, replaced).await.map_err(overlaps::describe)?;
     }
     let id = row.id;
     // It was of another deadline than the one that there is now, which must not pass unseen.
@@ -94,7 +95,7 @@ pub async fn give(
     }
     let after = snapshot(change.tx(), row).await?;
     change.record(Some(&before), Some(&after))?;
-    change.commit_with(id).await.map_err(overlaps::in_words)
+    change.commit_with(id).await.map_err(overlaps::describe)
 }
 
 /// The last day in force after notice on a day; `early`: the one that somebody says.

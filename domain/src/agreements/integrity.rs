@@ -36,7 +36,7 @@ const DOCUMENTS: u64 = 20;
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches(db: &Database) -> Result<Vec<String>> {
+pub async fn violations(db: &Database) -> Result<Vec<String>> {
     Ok(findings(&db.snapshot().await?).await?.violations)
 }
 
@@ -70,7 +70,7 @@ pub async fn findings_of(
             ids.iter().copied(),
         );
         let documents = agreement_document::Entity::find().filter(theirs).all(db).await?;
-        look_at_documents(db, &documents, &mut found.violations).await?;
+        check_documents(db, &documents, &mut found.violations).await?;
     }
     Ok(found)
 }
@@ -110,8 +110,8 @@ async fn of_rows(db: &impl ConnectionTrait, found: &mut Findings) -> Result<()> 
             .order_by(Column::Id, Order::Asc)
             .limit(CHUNK);
         for row in rows::<Model>(db, &select, &columns).await? {
-            look_at(&row, &mut found.violations);
-            last = look_at_number(&row, last, &mut gaps);
+            check(&row, &mut found.violations);
+            last = check_number(&row, last, &mut gaps);
             replaced.extend(row.replaced_from.map(|from| (row.id, (name(&row), from))));
             if let Some(predecessor) =
                 row.replaces_id.filter(|_| row.signed_on.is_some() && row.withdrawn_on.is_none())
@@ -161,11 +161,11 @@ async fn of_documents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
             .await?;
         let Some(end) = documents.last() else { return Ok(found) };
         last = end.agreement_id;
-        look_at_documents(db, &documents, &mut found).await?;
+        check_documents(db, &documents, &mut found).await?;
     }
 }
 
-async fn look_at_documents(
+async fn check_documents(
     db: &impl ConnectionTrait,
     documents: &[agreement_document::Model],
     found: &mut Vec<String>,
@@ -213,18 +213,18 @@ fn name(row: &Model) -> String {
     }
 }
 
-fn look_at(row: &Model, breaches: &mut Vec<String>) {
+fn check(row: &Model, violations: &mut Vec<String>) {
     if (row.deadline_on, row.deadline_month) != term_sql::deadline_columns(&term_sql::of(row)) {
-        breaches.push(format!("{} stores another deadline than its dates give", name(row)));
+        violations.push(format!("{} stores another deadline than its dates give", name(row)));
     }
     if row.number_key != row.number.as_deref().map(swedish::number_key).unwrap_or_default() {
-        breaches.push(format!("{} is not found by its number", name(row)));
+        violations.push(format!("{} is not found by its number", name(row)));
     }
 }
 
 /// Whether the number follows the last one of its year; answers its year and serial number, when it
 /// has them.
-fn look_at_number(row: &Model, last: Option<(i32, u32)>, gaps: &mut Gaps) -> Option<(i32, u32)> {
+fn check_number(row: &Model, last: Option<(i32, u32)>, gaps: &mut Gaps) -> Option<(i32, u32)> {
     let numbered = row.number.as_deref().and_then(|number| number.split_once('-')).and_then(
         |(year, serial)| {
             let is_plain = year.len() == 4 && serial.bytes().all(|byte| byte.is_ascii_digit());
@@ -269,7 +269,7 @@ mod tests {
             "A-7",
             "2026-0005",
         ] {
-            last = look_at_number(
+            last = check_number(
                 &Model { number: Some(number.into()), ..Model::default() },
                 last,
                 &mut gaps,

@@ -24,7 +24,7 @@ use crate::{
 
 /// What may be done with an agreement that is there.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Move {
+pub enum Transition {
     /// Change the draft.
     Update,
     /// Offer it to the counterparty.
@@ -68,40 +68,40 @@ pub(super) fn name(row: &Model) -> String {
 /// # Errors
 /// CONFLICT `WITHDRAWN`, `NOT_OFFERED`, `ALREADY_OFFERED`, `NOT_SIGNED`, `ALREADY_SIGNED`,
 /// `NOT_STARTED`, `NOTICE_GIVEN` or `ENDED`.
-pub(super) fn allow(deed: Move, row: &Model, today: NaiveDate) -> Result<()> {
+pub(super) fn allow(transition: Transition, row: &Model, today: NaiveDate) -> Result<()> {
     use Status::{Active, Draft, Ended, NoticeGiven, Offered, Signed, Withdrawn};
     let day = |day: Option<NaiveDate>| day.map(|day| day.to_string()).unwrap_or_default();
-    let (reason, words) = match (deed, stage(row, today)) {
-        (Move::Update | Move::Offer | Move::Withdraw, Draft)
-        | (Move::Withdraw | Move::Sign, Offered)
-        | (Move::GiveNotice, Active)
-        | (Move::EndEarly, Signed | Active)
-        | (Move::Replace, Signed | Active | NoticeGiven) => return Ok(()),
+    let (reason, words) = match (transition, stage(row, today)) {
+        (Transition::Update | Transition::Offer | Transition::Withdraw, Draft)
+        | (Transition::Withdraw | Transition::Sign, Offered)
+        | (Transition::GiveNotice, Active)
+        | (Transition::EndEarly, Signed | Active)
+        | (Transition::Replace, Signed | Active | NoticeGiven) => return Ok(()),
         (_, Withdrawn) => ("WITHDRAWN", format!("was withdrawn on {}; draft a new one", day(row.withdrawn_on))),
-        (Move::Sign, Draft) => ("NOT_OFFERED", "has not been offered; offer it first".to_owned()),
-        (Move::Update | Move::Offer, Offered | Signed | Active | NoticeGiven | Ended) => (
+        (Transition::Sign, Draft) => ("NOT_OFFERED", "has not been offered; offer it first".to_owned()),
+        (Transition::Update | Transition::Offer, Offered | Signed | Active | NoticeGiven | Ended) => (
             "ALREADY_OFFERED",
             "has been offered already, and what was offered never changes; withdraw it, or replace it when it is signed".to_owned(),
         ),
-        (Move::Withdraw | Move::Sign, Signed | Active | NoticeGiven | Ended) => {
+        (Transition::Withdraw | Transition::Sign, Signed | Active | NoticeGiven | Ended) => {
             let advice = "to end it, give notice (agreementGiveNotice) or replace it (agreementReplace)";
             ("ALREADY_SIGNED", format!("was signed by both on {}; {advice}", day(row.signed_on)))
         }
-        (Move::GiveNotice | Move::EndEarly | Move::Replace, Draft | Offered) => {
+        (Transition::GiveNotice | Transition::EndEarly | Transition::Replace, Draft | Offered) => {
             ("NOT_SIGNED", "has not been signed by both; withdraw it, or change it while it is a draft".to_owned())
         }
-        (Move::GiveNotice, Signed) => (
+        (Transition::GiveNotice, Signed) => (
             "NOT_STARTED",
             format!("is in force from {}; notice can be given from that day, and before it with endsOn alone", row.starts_on),
         ),
-        (Move::GiveNotice | Move::EndEarly, NoticeGiven) => {
+        (Transition::GiveNotice | Transition::EndEarly, NoticeGiven) => {
             let advice = "to end it on another day, take that notice back (agreementNoticeWithdraw) and give notice again";
             (
                 "NOTICE_GIVEN",
                 format!("was given notice on {} already, and ends on {}; {advice}", day(row.notice_given_on), day(row.ends_on)),
             )
         }
-        (Move::GiveNotice | Move::EndEarly | Move::Replace, Ended) => ("ENDED", "has ended; draft a new one".to_owned()),
+        (Transition::GiveNotice | Transition::EndEarly | Transition::Replace, Ended) => ("ENDED", "has ended; draft a new one".to_owned()),
     };
     Err(Error::conflict(reason, format!("{} {words}", name(row))))
 }

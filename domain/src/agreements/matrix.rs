@@ -13,9 +13,9 @@ use sea_orm::Order;
 use super::{column, select};
 use crate::{
     activities::{self, coverage},
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, rows},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     members, page, term_sql,
 };
 
@@ -52,11 +52,11 @@ pub async fn columns(
     let (by_volunteers, mut activities): (Vec<_>, Vec<_>) =
         running.into_iter().partition(is_by_volunteers);
     // A column whose agreements are another's would look as if nobody took part.
-    let sight = viewer.sees(Realm::Agreements);
+    let visibility = viewer.visibility(Resource::Agreements);
     activities.retain(|activity| {
-        sight.all
-            || sight.activities.contains(&activity.slug)
-            || (sight.activities.is_empty() && sight.member.is_some())
+        visibility.all
+            || visibility.activities.contains(&activity.slug)
+            || (visibility.activities.is_empty() && visibility.member.is_some())
     });
     Ok(Columns { activities, by_volunteers })
 }
@@ -92,8 +92,8 @@ pub async fn count(db: &Database, viewer: &Viewer, on: NaiveDate) -> Result<i64>
 }
 
 /// Checks the days of a comparison: the earlier must be before the later.
-pub fn check(from: Option<NaiveDate>, to: NaiveDate, faults: &mut Faults) {
-    faults.expect(from.is_none_or(|from| from < to), "comparedTo", "must be before asOf");
+pub fn check(from: Option<NaiveDate>, to: NaiveDate, errors: &mut ValidationErrors) {
+    errors.expect(from.is_none_or(|from| from < to), "comparedTo", "must be before asOf");
 }
 
 /// The cells: the participation agreements in force on `on` between these members and in these

@@ -41,9 +41,9 @@ use uuid::Uuid;
 
 use crate::{
     activities,
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, among_words, rows},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     members::succession,
     page::{self, KeyType, Order, Slice},
     search::{self, Noun},
@@ -129,20 +129,20 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
 /// offered, and those about its own activities.
 #[must_use]
 pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
-    let sight = viewer.sees(Realm::Agreements);
-    if sight.all {
+    let visibility = viewer.visibility(Resource::Agreements);
+    if visibility.all {
         return Condition::all();
     }
     let mut seen = Condition::any();
-    if let Some(own) = sight.member {
+    if let Some(own) = visibility.member {
         seen = seen.add(
             Condition::all()
-                .add(succession::is_own(&sight, own, column(Column::MemberId)))
+                .add(succession::is_own(&visibility, own, column(Column::MemberId)))
                 .add(column(Column::OfferedAt).is_not_null()),
         );
     }
-    if !sight.activities.is_empty() {
-        seen = seen.add(about(backend, &sight.activities));
+    if !visibility.activities.is_empty() {
+        seen = seen.add(about(backend, &visibility.activities));
     }
     if seen.is_empty() { seen.add(Expr::cust("1 = 0")) } else { seen }
 }
@@ -241,7 +241,7 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     narrow(db, viewer, select(db, viewer), filter)
 }
 
-/// A page of the agreements that the viewer sees and the filter lets through. `faults` are those
+/// A page of the agreements that the viewer sees and the filter lets through. `errors` are those
 /// that reading the arguments has found; the page's own come to them.
 ///
 /// # Errors
@@ -253,9 +253,9 @@ pub async fn list(
     order: &Order,
     args: &page::Args,
     columns: &[Column],
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
-    page::asked(db.read(), matching(db, viewer, filter), columns, order, args, faults).await
+    page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
 }
 
 /// How many there are.
@@ -357,7 +357,7 @@ impl Of {
     }
 }
 
-/// The same page of the agreements of each of these parents; `faults` as for [`list`].
+/// The same page of the agreements of each of these parents; `errors` as for [`list`].
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -371,10 +371,10 @@ pub async fn of_each(
     order: &Order,
     args: &page::Args,
     columns: &[Column],
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    let page = page::Page::check(args, order, &mut faults);
-    faults.finish()?;
+    let page = page::Page::check(args, order, &mut errors);
+    errors.finish()?;
     page::fetch_each(
         db.read(),
         of.select(db, viewer, parents, filter),

@@ -21,10 +21,10 @@ use crate::{
         self,
         past::{self, PastChange},
     },
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     term_sql,
 };
 
@@ -115,7 +115,7 @@ pub async fn undecided(db: &impl ConnectionTrait, today: NaiveDate) -> Result<Ve
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the agreements.
 pub async fn list(db: &Database, viewer: &Viewer) -> Result<Vec<NoticeEnd>> {
-    viewer.require(Deed::KeepAgreements)?;
+    viewer.require(Permission::ManageAgreements)?;
     undecided(db.read(), db.clock.today()).await
 }
 
@@ -144,10 +144,10 @@ pub async fn decide(
     viewer: &Viewer,
     id: AgreementId,
     ends_on: NaiveDate,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
-    faults.finish()?;
+    viewer.require(Permission::ManageAgreements)?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, DECIDE).await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let Some(end) = of(change.tx(), &row, day_of(change.at())).await? else {
@@ -170,10 +170,10 @@ pub async fn decide(
         eligibility::require_days_still(change.tx(), &row).await?;
         overlaps::refuse(change.tx(), &row).await?;
     }
-    audit::replace(&change, row.clone()).await.map_err(overlaps::in_words)?;
+    audit::replace(&change, row.clone()).await.map_err(overlaps::describe)?;
     let after = snapshot(change.tx(), row).await?;
     change.record(Some(&before), Some(&after))?;
-    change.commit_with(id).await.map_err(overlaps::in_words)
+    change.commit_with(id).await.map_err(overlaps::describe)
 }
 
 #[cfg(test)]

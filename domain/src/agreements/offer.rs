@@ -7,12 +7,12 @@ use tokio::sync::Mutex;
 
 use super::{
     document_source, eligibility,
-    lifecycle::{self, Move, snapshot},
+    lifecycle::{self, Transition, snapshot},
     numbers, overlaps,
 };
 use crate::{
     audit::{self, Change, forms::AgreementHtml},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
     database::{Database, busy},
@@ -20,7 +20,7 @@ use crate::{
         agreement::{self as document, Rendered},
         sha256,
     },
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     swedish, worker_pool,
 };
 
@@ -44,11 +44,11 @@ pub async fn offer(
     viewer: &Viewer,
     network: &Network,
     id: AgreementId,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
-    faults.finish()?;
-    let _turn = TURN.lock().await;
+    viewer.require(Permission::ManageAgreements)?;
+    errors.finish()?;
+    let _permit = TURN.lock().await;
     for _ in 0..ATTEMPTS {
         let foreseen = Facts::of(db.read(), id, db.clock.now()).await?;
         let rendered = foreseen.clone().render(viewer, network).await?;
@@ -77,13 +77,13 @@ async fn freeze(mut change: Change, facts: Facts, rendered: Rendered) -> Result<
     };
     audit::replace(&change, row.clone()).await?;
     let html = AgreementHtml { agreement_id: id, sha256: sha256(rendered.html.as_bytes()) };
-    let kept = agreement_document::Model {
+    let stored = agreement_document::Model {
         agreement_id: id,
         sha256: rendered.sha256,
         html: rendered.html,
         pdf: Some(rendered.pdf),
     };
-    audit::insert(&change, kept).await?;
+    audit::insert(&change, stored).await?;
     let after = snapshot(change.tx(), row).await?;
     change.record(Some(&before), Some(&after))?;
     change.record(None, Some(&html))?;
@@ -102,7 +102,7 @@ impl Facts {
     /// Reads those of a draft that may be offered at this instant.
     async fn of(db: &impl ConnectionTrait, id: AgreementId, at: DateTime<Utc>) -> Result<Self> {
         let (row, dated) = (lifecycle::find(db, id).await?, day_of(at));
-        lifecycle::allow(Move::Offer, &row, dated)?;
+        lifecycle::allow(Transition::Offer, &row, dated)?;
         eligibility::require(db, &row).await?;
         overlaps::refuse(db, &row).await?;
         let source = document_source::sources(db, vec![row]).await?.pop();

@@ -37,14 +37,14 @@ pub(super) async fn refuse(db: &impl ConnectionTrait, row: &Model) -> Result<()>
         .all(db)
         .await?;
     let own = term_sql::of(row);
-    let is_beside = |other: &&Model| {
+    let is_next_to = |other: &&Model| {
         let mut term = term_sql::of(other);
         if row.replaces_id == Some(other.id) {
             term.replaced_from = Some(row.starts_on);
         }
         own.overlaps(&term)
     };
-    let Some(other) = others.iter().find(is_beside) else { return Ok(()) };
+    let Some(other) = others.iter().find(is_next_to) else { return Ok(()) };
     let last = |day: Option<NaiveDate>| {
         day.map_or_else(|| "until further notice".to_owned(), |day| format!("to {day}"))
     };
@@ -59,7 +59,7 @@ pub(super) async fn refuse(db: &impl ConnectionTrait, row: &Model) -> Result<()>
 
 /// The error in the register's words, when the database has refused it because of this rule.
 #[must_use]
-pub(super) fn in_words(error: Error) -> Error {
+pub(super) fn describe(error: Error) -> Error {
     let message = "the member takes part in the activity by another agreement on some of its days; replace that one, give notice, or choose days that it leaves free";
     error.on_constraint(CONSTRAINT, Error::conflict("OVERLAPS", message))
 }
@@ -87,6 +87,6 @@ pub async fn check_now(tx: &impl ConnectionTrait) -> Result<()> {
         DbBackend::Postgres => "SET CONSTRAINTS agreement__in_force IMMEDIATE",
         _ => "DELETE FROM agreement_in_force_later",
     };
-    tx.execute_unprepared(statement).await.map_err(|error| in_words(error.into()))?;
+    tx.execute_unprepared(statement).await.map_err(|error| describe(error.into()))?;
     Ok(())
 }

@@ -185,7 +185,7 @@ mod tests {
 
     #[test]
     fn every_text_of_the_box_agrees_on_interest_and_the_fee() {
-        for template in library::shelf().unwrap() {
+        for template in library::bundled_templates().unwrap() {
             let terms = PaymentTerms::read(&template.parameters, &Map::new());
             let expected = PaymentTerms {
                 days: Some(30),

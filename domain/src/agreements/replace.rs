@@ -13,15 +13,15 @@ use serde_json::{Map, Value};
 use super::{
     Counterparty,
     draft::{self, Fee, FeeOf, NewAgreement},
-    lifecycle::{self, Move},
+    lifecycle::{self, Transition},
 };
 use crate::{
     activities::decisions::NewDecision,
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     config::Network,
     database::{Database, busy},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -65,23 +65,23 @@ pub async fn replace(
     viewer: &Viewer,
     network: &Network,
     new: Successor,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<AgreementId> {
-    viewer.require(Deed::KeepAgreements)?;
+    viewer.require(Permission::ManageAgreements)?;
     if let Some(given) = &new.parameters {
-        faults.settable_values("input.parameters", given, draft::MOST_PARAMETERS);
+        errors.settable_values("input.parameters", given, draft::MAX_PARAMETERS);
     }
     let id = AgreementId::new();
     for _ in 0..drafting::ATTEMPTS {
         let foreseen =
-            planned(db.read(), viewer, id, new.clone(), db.clock.today(), &mut faults.clone())
+            planned(db.read(), viewer, id, new.clone(), db.clock.today(), &mut errors.clone())
                 .await;
         let text = draft::check_text(db, viewer, network, foreseen).await?;
         let mut change = audit::begin(db, viewer, "agreementReplace").await?;
-        let mut faults = faults.clone();
+        let mut errors = errors.clone();
         let (wanted, row) =
-            planned(change.tx(), viewer, id, new.clone(), db.clock.today(), &mut faults).await?;
-        if draft::write(&mut change, viewer, &wanted, row, None, &text, faults).await?.is_some() {
+            planned(change.tx(), viewer, id, new.clone(), db.clock.today(), &mut errors).await?;
+        if draft::write(&mut change, viewer, &wanted, row, None, &text, errors).await?.is_some() {
             change.commit_with(Outcome::of(id).with(new.agreement)).await?;
             return Ok(id);
         }
@@ -100,11 +100,11 @@ async fn planned(
     id: AgreementId,
     new: Successor,
     today: NaiveDate,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<(NewAgreement, Model)> {
-    let old = draft::found_or_faults(lifecycle::find(db, new.agreement).await, faults)?;
-    lifecycle::allow(Move::Replace, &old, today)?;
-    draft::expect_later(&old, new.starts_on, faults);
+    let old = draft::found_or_errors(lifecycle::find(db, new.agreement).await, errors)?;
+    lifecycle::allow(Transition::Replace, &old, today)?;
+    draft::expect_later(&old, new.starts_on, errors);
     let own = match old.template_version_id {
         Some(version) => template_version::Entity::find_by_id(version)
             .one(db)
@@ -112,7 +112,7 @@ async fn planned(
             .map(|version| version.template_id),
         None => None,
     };
-    faults.expect(
+    errors.expect(
         new.template.is_some() || own.is_some(),
         "input.template",
         "is needed, since the agreement was made from none",
@@ -125,7 +125,7 @@ async fn planned(
             .await?
             .filter(|found| found.kind != old.kind)
     {
-        faults.add(
+        errors.add(
             "input.template",
             format!("is for {}, and {} is {}", found.kind, lifecycle::name(&old), old.kind),
         );

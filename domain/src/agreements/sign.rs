@@ -10,16 +10,16 @@ use chrono::NaiveDate;
 
 use super::{
     eligibility,
-    lifecycle::{self, Move, name, snapshot},
+    lifecycle::{self, Transition, name, snapshot},
     overlaps,
 };
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Signatory,
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::Outcome,
     swedish,
 };
@@ -58,25 +58,25 @@ pub async fn sign(
     viewer: &Viewer,
     signatories: &[Signatory],
     new: NewSignature,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
-    let signed_by = faults.document_line("input.name", &new.name);
-    let title = faults.optional_document_line("input.title", new.title.as_deref());
+    viewer.require(Permission::ManageAgreements)?;
+    let signed_by = errors.document_line("input.name", &new.name);
+    let title = errors.optional_document_line("input.title", new.title.as_deref());
     let sha256 = new.document_sha256.trim().to_lowercase();
     let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
-    faults.expect(
+    errors.expect(
         is_digest,
         "input.documentSha256",
         "is not a SHA-256 in hexadecimal; see Agreement.document",
     );
-    faults.expect(new.signed_on <= db.clock.today(), "input.signedOn", "must not be after today");
-    faults.finish()?;
+    errors.expect(new.signed_on <= db.clock.today(), "input.signedOn", "must not be after today");
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "agreementSign").await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
     let today = day_of(change.at());
-    lifecycle::allow(Move::Sign, &row, today)?;
+    lifecycle::allow(Transition::Sign, &row, today)?;
     let before = snapshot(change.tx(), row.clone()).await?;
     let signed = lifecycle::signatures(change.tx(), row.id).await?;
     if let Some(earlier) = signed.iter().find(|signature| signature.party == new.party) {
@@ -131,7 +131,7 @@ pub async fn sign(
     }
     let (id, after) = (after.id, snapshot(change.tx(), after).await?);
     change.record(Some(&before), Some(&after))?;
-    change.commit_with(Outcome::of(id).with(signature.id)).await.map_err(overlaps::in_words)
+    change.commit_with(Outcome::of(id).with(signature.id)).await.map_err(overlaps::describe)
 }
 
 /// Writes an agreement that both have signed, and from when on it replaces another one.
@@ -149,7 +149,7 @@ async fn bring_into_force(change: &mut Change, row: &Model) -> Result<()> {
         let after = snapshot(change.tx(), after).await?;
         change.record(Some(&before), Some(&after))?;
     }
-    audit::replace(change, row.clone()).await.map_err(overlaps::in_words)
+    audit::replace(change, row.clone()).await.map_err(overlaps::describe)
 }
 
 fn already_signed(row: &Model, earlier: &signature::Model) -> Error {

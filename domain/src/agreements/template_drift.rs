@@ -21,7 +21,7 @@ use super::{Filter, documents, matching, order};
 use crate::{
     auth::viewer::Viewer,
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     page::{self, Slice},
     templates::{self, Parameter},
     term_sql, worker_pool,
@@ -149,7 +149,7 @@ fn deviating(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement
 }
 
 /// A page of the agreements that the viewer sees, that are in force on the filter's day and are not
-/// what the library would make today; by number. `faults` are those that reading the arguments has
+/// what the library would make today; by number. `errors` are those that reading the arguments has
 /// found. `columns` must have the id and the template version.
 ///
 /// # Errors
@@ -160,10 +160,10 @@ pub async fn list(
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
     let order = order(db, super::Field::Number, false);
-    page::asked(db.read(), deviating(db, viewer, filter), columns, &order, args, faults).await
+    page::select_rows(db.read(), deviating(db, viewer, filter), columns, &order, args, errors).await
 }
 
 /// How many there are.
@@ -279,7 +279,7 @@ fn reasons(found: &Deviation) -> Vec<Reason> {
 }
 
 /// How long two texts are compared line by line before larger pieces will do.
-const PATIENCE: Duration = Duration::from_millis(200);
+const TIME_LIMIT: Duration = Duration::from_millis(200);
 
 /// Two versions of a template and what their texts differ in, in the unified format.
 pub type Diffs = BTreeMap<(TemplateVersionId, TemplateVersionId), String>;
@@ -308,7 +308,7 @@ pub async fn diffs(
         let [old_body, new_body] =
             [old, new].map(|id| texts.get(&id).map(|text| text.body.clone()).unwrap_or_default());
         let diff = move || {
-            let diff = TextDiff::configure().timeout(PATIENCE).diff_lines(&old_body, &new_body);
+            let diff = TextDiff::configure().timeout(TIME_LIMIT).diff_lines(&old_body, &new_body);
             Ok(diff
                 .unified_diff()
                 .header(&format!("version {from}"), &format!("version {to}"))

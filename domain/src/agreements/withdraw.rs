@@ -2,13 +2,13 @@
 
 use ::entity::{agreement::Model, id::AgreementId};
 
-use super::lifecycle::{self, Move, snapshot};
+use super::lifecycle::{self, Transition, snapshot};
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
 };
 
 /// Takes back a draft, or an offer that not both have signed. An offer keeps its number; a
@@ -22,15 +22,15 @@ pub async fn withdraw(
     viewer: &Viewer,
     id: AgreementId,
     reason: Option<&str>,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
-    let reason = faults.optional_text("input.reason", reason, LINE);
-    faults.finish()?;
+    viewer.require(Permission::ManageAgreements)?;
+    let reason = errors.optional_text("input.reason", reason, LINE);
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "agreementWithdraw").await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let today = day_of(change.at());
-    lifecycle::allow(Move::Withdraw, &row, today)?;
+    lifecycle::allow(Transition::Withdraw, &row, today)?;
     let before = snapshot(change.tx(), row.clone()).await?;
     let row =
         Model { withdrawn_on: Some(today), termination_reason: reason, replaces_id: None, ..row };

@@ -15,10 +15,10 @@ use crate::{
         self,
         past::{self, PastChange},
     },
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     term_sql,
 };
 
@@ -44,10 +44,10 @@ pub async fn withdraw_notice(
     db: &Database,
     viewer: &Viewer,
     withdrawal: NoticeWithdrawal,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
-    faults.finish()?;
+    viewer.require(Permission::ManageAgreements)?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "agreementNoticeWithdraw").await?;
     let row = lifecycle::find(change.tx(), withdrawal.agreement_id).await?;
     let today = day_of(change.at());
@@ -76,7 +76,7 @@ pub async fn withdraw_notice(
     eligibility::require_days_still(change.tx(), &row).await?;
     overlaps::refuse(change.tx(), &row).await?;
     (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
-    audit::replace(&change, row.clone()).await.map_err(overlaps::in_words)?;
+    audit::replace(&change, row.clone()).await.map_err(overlaps::describe)?;
     let id = row.id;
     // It was of the end that the notice gave.
     if let Some(acknowledged) = take_away(&mut change, id, today).await? {
@@ -84,7 +84,7 @@ pub async fn withdraw_notice(
     }
     let after = snapshot(change.tx(), row).await?;
     change.record(Some(&before), Some(&after))?;
-    change.commit_with(id).await.map_err(overlaps::in_words)
+    change.commit_with(id).await.map_err(overlaps::describe)
 }
 
 /// The last day that was agreed before the notice, from the trail or, where that does not say it,
@@ -113,18 +113,18 @@ async fn agreed_end(
             return Err(Error::conflict("AGREED_END_UNKNOWN", message));
         }
     };
-    let mut faults = Faults::default();
-    faults.expect(
+    let mut errors = ValidationErrors::default();
+    errors.expect(
         ends_on.is_none_or(|last| last >= row.starts_on),
         "input.endsOn",
         "must not be before the first day in force",
     );
-    faults.expect(
+    errors.expect(
         ends_on.is_some() || row.renewal_months.is_none(),
         "input.endsOn",
         "is needed: the agreement is prolonged automatically",
     );
-    faults.finish()?;
+    errors.finish()?;
     Ok(ends_on)
 }
 

@@ -31,7 +31,7 @@ use crate::{database::Database, error::Result};
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches(db: &Database) -> Result<Vec<String>> {
+pub async fn violations(db: &Database) -> Result<Vec<String>> {
     let check = TrailCheck {
         trusted: db.trail_key().map(super::TrailKey::trusted),
         is_ordered: db.clock.is_ordered(),
@@ -89,11 +89,14 @@ pub async fn violations(
             break;
         }
         if check.from > 0 {
-            check.continuity.load(db, entries.iter().filter_map(Entry::whole), check.from).await?;
+            check
+                .continuity
+                .load(db, entries.iter().filter_map(Entry::aggregate), check.from)
+                .await?;
         }
         for entry in &entries {
             match entry {
-                Entry::Whole(entry) => check.entry(entry),
+                Entry::InvoiceAggregate(entry) => check.entry(entry),
                 Entry::Unreadable { revision, hash, cause } => {
                     check.unreadable(*revision, hash, cause)
                 }

@@ -86,12 +86,12 @@ impl Checkpoint {
         if !bad.is_empty() {
             return Err(bad);
         }
-        let whole = |(checkpoint, token): (Self, String)| {
+        let aggregate = |(checkpoint, token): (Self, String)| {
             // A token that is no base64 is one that does not hold.
             let timestamp = (!token.is_empty()).then(|| STANDARD.decode(token).unwrap_or_default());
             Self { timestamp, ..checkpoint }
         };
-        Ok(found.into_iter().map(whole).collect())
+        Ok(found.into_iter().map(aggregate).collect())
     }
 }
 

@@ -7,7 +7,7 @@ use uuid::Uuid;
 
 use super::{fields, head::last_entry, recorded::Recorded, start};
 use crate::{
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::Clock,
     database::Database,
     error::{Error, Result},
@@ -83,7 +83,7 @@ pub async fn compare(db: &Database) -> Result<ClockOrder> {
 /// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write
 /// for too long.
 pub async fn accept(db: &Database, viewer: &Viewer) -> Result<bool> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let order = compare(db).await?;
     if !order.is_behind() {
         return Ok(false);

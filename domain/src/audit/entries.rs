@@ -16,7 +16,7 @@ const CHUNK: u64 = 1000;
 #[derive(Debug)]
 pub(super) enum Entry {
     /// All of it.
-    Whole(Box<Model>),
+    InvoiceAggregate(Box<Model>),
     /// Some value of it is none that this program writes.
     Unreadable {
         /// The revision.
@@ -30,9 +30,9 @@ pub(super) enum Entry {
 
 impl Entry {
     /// The entry, if it could be read.
-    pub fn whole(&self) -> Option<&Model> {
+    pub fn aggregate(&self) -> Option<&Model> {
         match self {
-            Self::Whole(entry) => Some(entry),
+            Self::InvoiceAggregate(entry) => Some(entry),
             Self::Unreadable { .. } => None,
         }
     }
@@ -45,7 +45,9 @@ pub(super) async fn after(db: &impl ConnectionTrait, revision: i64) -> Result<Ve
         .order_by_asc(Column::Revision)
         .limit(CHUNK);
     match next.all(db).await.map_err(Error::from) {
-        Ok(entries) => Ok(entries.into_iter().map(|entry| Entry::Whole(Box::new(entry))).collect()),
+        Ok(entries) => {
+            Ok(entries.into_iter().map(|entry| Entry::InvoiceAggregate(Box::new(entry))).collect())
+        }
         Err(error) if error.is_unreadable_value() => one_by_one(db, revision).await,
         Err(error) => Err(error),
     }
@@ -64,7 +66,9 @@ async fn one_by_one(db: &impl ConnectionTrait, revision: i64) -> Result<Vec<Entr
     for row in db.query_all(&select).await? {
         let revision: i64 = row.try_get_by_index(0)?;
         match Entity::find_by_id(revision).one(db).await.map_err(Error::from) {
-            Ok(entry) => entries.extend(entry.map(|entry| Entry::Whole(Box::new(entry)))),
+            Ok(entry) => {
+                entries.extend(entry.map(|entry| Entry::InvoiceAggregate(Box::new(entry))))
+            }
             Err(error) if error.is_unreadable_value() => {
                 let hash = row.try_get_by_index(1).unwrap_or_default();
                 entries.push(Entry::Unreadable { revision, hash, cause: error.cause() });

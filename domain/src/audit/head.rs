@@ -23,7 +23,7 @@ use super::{
 };
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     config::{TRAIL_KEY, TRAIL_PUBLIC_KEYS},
     database::Database,
     error::{Error, Result},
@@ -198,7 +198,7 @@ async fn has_signatures(db: &Database) -> Result<bool> {
 /// # Errors
 /// FORBIDDEN unless it is done at the machine, and the errors of [`audit::begin`].
 pub async fn replace_key(db: &Database, viewer: &Viewer, new: &TrailKey) -> Result<()> {
-    viewer.require(Deed::KeepKeys)?;
+    viewer.require(Permission::ManageKeys)?;
     let mut change = audit::begin(db, viewer, "trailKeyReplace").await?;
     let replaces = db.trail_key().map(|key| key.id().to_owned()).unwrap_or_default();
     let appointed =

@@ -34,7 +34,7 @@ pub(crate) use self::{
     appending::Appender, head::trusted, migration::TRAIL_MIGRATE, reading::opened, recorded::fields,
 };
 pub use self::{
-    chain::{TrailCheck, TrailChecked, breaches, hash, violations},
+    chain::{TrailCheck, TrailChecked, hash, violations},
     checkpoints::{Checkpoint, checkpoint, departures},
     continuity::{Link, RecordHead, TextDigest},
     entries::readable,

@@ -3,7 +3,7 @@
 use ::entity::{
     audit_entry::{self, Column, Entity},
     kind::{Form, SubjectKind},
-    sparse::Sparse,
+    partial::PartialRow,
 };
 use chrono::{DateTime, Utc};
 use sea_orm::{
@@ -14,9 +14,9 @@ use uuid::Uuid;
 
 use super::{migration::TRAIL_MIGRATE, reads, sealing};
 use crate::{
-    auth::viewer::{TrailSight, Viewer},
+    auth::viewer::{TrailVisibility, Viewer},
     database::{Database, among, rows},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
 };
 
@@ -74,12 +74,12 @@ const ACCOUNTS: [Form; 19] = [
 fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
     match viewer.trail() {
-        TrailSight::All => {}
-        TrailSight::Accounts => {
+        TrailVisibility::All => {}
+        TrailVisibility::Accounts => {
             let words = ACCOUNTS.map(Form::word).join("', '");
             select.and_where(Expr::cust(format!("\"audit_entry\".\"form\" IN ('{words}')")));
         }
-        TrailSight::Nothing => {
+        TrailVisibility::Nothing => {
             select.and_where(Expr::cust("1 = 0"));
         }
     }
@@ -134,10 +134,10 @@ pub async fn list(
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<audit_entry::Model>> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let order = order();
-    let page = page::Page::check(args, &order, &mut faults);
-    faults.finish()?;
+    let page = page::Page::check(args, &order, &mut errors);
+    errors.finish()?;
     let mut slice =
         page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await?;
     open_in_place(db, slice.rows.iter_mut().map(|(_, entry)| entry)).await?;

@@ -21,10 +21,10 @@ use sea_orm::{
 use super::{BATCH, forms::ContactReadsRemoval};
 use crate::{
     audit,
-    auth::viewer::{Deed, Realm, Viewer},
+    auth::viewer::{Permission, Resource, Viewer},
     clock::day_of,
     database::{Database, busy},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
 };
 
@@ -47,7 +47,7 @@ struct Times {
 }
 
 /// What is noted at most while it can't be written; whoever reads more is told to come back.
-const MOST: usize = 100_000;
+const MAX_UNWRITTEN: usize = 100_000;
 
 /// How long what was noted waits for more, to be written with it.
 const DELAY: Duration = Duration::from_secs(2);
@@ -72,15 +72,15 @@ pub fn note(
     let (now, reader) = (db.clock.now(), Arc::<str>::from(viewer.subject.as_str()));
     let mut noted = db.reads.lock();
     for contact in contacts {
-        let is_full = noted.len() >= MOST;
+        let is_full = noted.len() >= MAX_UNWRITTEN;
         match noted.entry((Arc::clone(&reader), contact, day_of(now))) {
             Entry::Occupied(mut known) => {
                 let times = known.get_mut();
                 (times.last_at, times.count) = (latest(times.last_at, now), times.count + 1);
             }
             Entry::Vacant(_) if is_full => return Err(busy()),
-            Entry::Vacant(place) => {
-                _ = place.insert(Times { first_at: now, last_at: now, count: 1 })
+            Entry::Vacant(position) => {
+                _ = position.insert(Times { first_at: now, last_at: now, count: 1 })
             }
         }
     }
@@ -142,7 +142,7 @@ async fn add(db: &Database, noted: &HashMap<Key, Times>) -> Result<()> {
 }
 
 /// Writes what is noted every other second, for as long as a server runs.
-pub async fn keep_writing(db: Database) {
+pub async fn write_continuously(db: Database) {
     loop {
         tokio::time::sleep(DELAY).await;
         if let Err(error) = write(&db).await {
@@ -157,8 +157,8 @@ pub async fn keep_writing(db: Database) {
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write
 /// for too long.
-pub async fn forget_before(db: &Database, viewer: &Viewer, day: NaiveDate) -> Result<u64> {
-    viewer.require(Deed::KeepRegister)?;
+pub async fn delete_before(db: &Database, viewer: &Viewer, day: NaiveDate) -> Result<u64> {
+    viewer.require(Permission::ManageRegister)?;
     let mut change = audit::begin(db, viewer, "contactReadsForget").await?;
     let lines =
         Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected;
@@ -197,7 +197,7 @@ pub fn order() -> Order {
 
 fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
-    if !viewer.sees(Realm::Audit).all {
+    if !viewer.visibility(Resource::Audit).all {
         select.and_where(Expr::cust("1 = 0"));
     }
     if let Some(contact) = filter.contact {
@@ -227,8 +227,15 @@ pub async fn list(
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    page::asked(db.read(), matching(viewer, filter), columns, &order(), args, Faults::default())
-        .await
+    page::select_rows(
+        db.read(),
+        matching(viewer, filter),
+        columns,
+        &order(),
+        args,
+        ValidationErrors::default(),
+    )
+    .await
 }
 
 /// How many lines there are.

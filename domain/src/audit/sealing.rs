@@ -88,9 +88,9 @@ pub(super) fn seal(
                         else {
                             continue;
                         };
-                        let place = (*person, pointer.to_string());
+                        let position = (*person, pointer.to_string());
                         if let Some((_, sealed)) =
-                            known.get(&place).filter(|(clear, _)| clear == field)
+                            known.get(&position).filter(|(clear, _)| clear == field)
                         {
                             *field = sealed.clone();
                             continue;
@@ -101,7 +101,7 @@ pub(super) fn seal(
                             format!("{}.{}", key.id.simple(), URL_SAFE_NO_PAD.encode(sealed));
                         let clear =
                             std::mem::replace(field, serde_json::json!({ "sealed": sealed }));
-                        known.insert(place, (clear, field.clone()));
+                        known.insert(position, (clear, field.clone()));
                     }
                 }
                 Ok(Some(value.to_string()))

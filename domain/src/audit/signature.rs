@@ -57,9 +57,9 @@ impl TrustedKeys {
     /// INVALID naming the setting and what is wrong with its file.
     pub fn of_settings(settings: &Settings) -> Result<Option<Self>> {
         let Some(file) = &settings.trail.public_keys else { return Ok(None) };
-        let place = file.display();
+        let position = file.display();
         let bad = |reason: String| {
-            Error::invalid(TRAIL_PUBLIC_KEYS, format!("names {place}, which {reason}"))
+            Error::invalid(TRAIL_PUBLIC_KEYS, format!("names {position}, which {reason}"))
         };
         let text = files::read_text(file, LARGEST_FILE)
             .map_err(|error| bad(format!("can't be read: {error}")))?;
@@ -86,7 +86,7 @@ impl TrustedKeys {
     /// is no key.
     pub(super) fn add_hex(&mut self, text: &str) -> bool {
         let bytes: Option<Vec<u8>> = (0..32)
-            .map(|place| u8::from_str_radix(text.get(2 * place..2 * place + 2)?, 16).ok())
+            .map(|position| u8::from_str_radix(text.get(2 * position..2 * position + 2)?, 16).ok())
             .collect();
         let key = bytes.and_then(|bytes| VerifyingKey::try_from(bytes.as_slice()).ok());
         text.len() == 64 && key.is_some_and(|key| self.add(key).is_ok())
@@ -168,17 +168,17 @@ impl TrailKey {
     /// # Errors
     /// INVALID naming the setting and what is wrong with the file.
     pub fn read(setting: &str, file: &Path) -> Result<Self> {
-        let place = file.display();
+        let position = file.display();
         let text = files::read_text(file, LARGEST_FILE).map_err(|error| {
-            Error::invalid(setting, format!("names {place}, which can't be read: {error}"))
+            Error::invalid(setting, format!("names {position}, which can't be read: {error}"))
         })?;
         if let Some(mode) = files::mode_for_others(file) {
             tracing::warn!(
-                "other users of this machine can read the private key in {place} (its mode is {mode:03o}); run `chmod 600` on it"
+                "other users of this machine can read the private key in {position} (its mode is {mode:03o}); run `chmod 600` on it"
             );
         }
         Self::from_pem(&text)
-            .map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
+            .map_err(|reason| Error::invalid(setting, format!("names {position}, which {reason}")))
     }
 
     /// The key that the settings name; `None` when they name none and there is none in its usual

@@ -61,7 +61,7 @@ pub(super) struct KeySet {
 }
 
 /// How often a file is looked at.
-const LOOK: Duration = Duration::from_secs(5);
+const POLL_INTERVAL: Duration = Duration::from_secs(5);
 /// How long the issuer is left in peace after a key was sought there, however many tokens name keys
 /// that nobody knows.
 const PEACE: Duration = Duration::from_secs(30);
@@ -100,12 +100,12 @@ impl KeySet {
     /// # Errors
     /// INVALID naming the setting and the file.
     pub(super) fn of_file(file: &Path) -> Result<Arc<Self>> {
-        let fault = |reason: String| {
+        let error = |reason: String| {
             Error::invalid(config::JWT_JWKS, format!("names {}, which {reason}", file.display()))
         };
         let text = files::read_text(file, LARGEST.0 as u64)
-            .map_err(|cause| fault(format!("can't be read: {cause}")))?;
-        Ok(Self::new(Source::File(file.to_owned()), of_set(&text).map_err(fault)?))
+            .map_err(|cause| error(format!("can't be read: {cause}")))?;
+        Ok(Self::new(Source::File(file.to_owned()), of_set(&text).map_err(error)?))
     }
 
     /// The keys of an issuer, when it has answered.
@@ -164,10 +164,10 @@ impl KeySet {
     }
 
     /// Keeps the keys fresh, for as long as it is polled.
-    pub(super) async fn keep_fresh(&self) {
+    pub(super) async fn refresh(&self) {
         let every = match self.source {
             Source::Fixed => return std::future::pending().await,
-            Source::Pem(_) | Source::File(_) => LOOK,
+            Source::Pem(_) | Source::File(_) => POLL_INTERVAL,
             Source::Issuer(_, every) => every,
         };
         let mut trouble = None;
@@ -181,7 +181,8 @@ impl KeySet {
             }
             trouble = failed;
             // An issuer that never answered is asked again before long.
-            tokio::time::sleep(if self.keys.borrow().is_empty() { LOOK } else { every }).await;
+            tokio::time::sleep(if self.keys.borrow().is_empty() { POLL_INTERVAL } else { every })
+                .await;
         }
     }
 
@@ -298,9 +299,9 @@ fn of_jwk(jwk: &Jwk) -> Option<Key> {
         && common.key_operations.as_ref().is_none_or(|its| its.contains(&KeyOperations::Verify))
         && common.key_algorithm.is_none_or(|its| its.to_string() == format!("{algorithm:?}"));
     let decoding = is_for_signatures.then(|| DecodingKey::from_jwk(jwk).ok())??;
-    let is_whole = algorithm != Algorithm::EdDSA
+    let is_complete = algorithm != Algorithm::EdDSA
         || decoding.try_get_as_bytes().is_ok_and(pem::is_sound_ed25519);
-    let is_usable = is_whole && crypto::verify("", b"", &decoding, algorithm).is_ok();
+    let is_usable = is_complete && crypto::verify("", b"", &decoding, algorithm).is_ok();
     is_usable.then(|| Key { id: common.key_id.clone(), algorithm, decoding })
 }
 

@@ -11,7 +11,7 @@ use uuid::Uuid;
 use super::{
     revocations,
     token::Minted,
-    viewer::{Deed, Viewer},
+    viewer::{Permission, Viewer},
 };
 use crate::{
     audit::{self, Person, Personal, Recorded, fields},
@@ -65,7 +65,7 @@ pub async fn record(
     bearer: &Viewer,
     minted: &Minted,
 ) -> Result<()> {
-    viewer.require(Deed::KeepKeys)?;
+    viewer.require(Permission::ManageKeys)?;
     let record = Record {
         id: minted.id,
         token_id: minted.id.to_string(),

@@ -24,10 +24,10 @@ pub(super) fn read<T>(
     file: &Path,
     read: impl FnOnce(&str, &[u8]) -> Result<T, String>,
 ) -> Result<T> {
-    let place = file.display();
+    let position = file.display();
     let text = files::read_text(file, LARGEST);
     let text = text.map_err(|error| {
-        Error::invalid(setting, format!("names {place}, which can't be read: {error}"))
+        Error::invalid(setting, format!("names {position}, which can't be read: {error}"))
     })?;
     let labels: Vec<_> = text
         .lines()
@@ -39,7 +39,7 @@ pub(super) fn read<T>(
         [] => Err("is not PEM".to_owned()),
         _ => Err("holds more than one key".to_owned()),
     };
-    key.map_err(|reason| Error::invalid(setting, format!("names {place}, which {reason}")))
+    key.map_err(|reason| Error::invalid(setting, format!("names {position}, which {reason}")))
 }
 
 /// The algorithm of a public key follows from its kind, never from a token.

@@ -25,13 +25,13 @@ use uuid::Uuid;
 
 use super::{
     token::Verified,
-    viewer::{Deed, Role, Viewer},
+    viewer::{Permission, Role, Viewer},
 };
 use crate::{
     audit::{self, Change},
     clock::{day_of, start_of},
     database::{Database, among},
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
 };
 
 /// The action in the audit trail when tokens are revoked by command.
@@ -57,14 +57,14 @@ pub async fn revoke(
     which: &Which,
     reason: Option<&str>,
 ) -> Result<()> {
-    viewer.require(Deed::KeepKeys)?;
-    let mut faults = Faults::default();
-    let reason = faults.optional_text("reason", reason, LINE);
+    viewer.require(Permission::ManageKeys)?;
+    let mut errors = ValidationErrors::default();
+    let reason = errors.optional_text("reason", reason, LINE);
     let (subject, token) = match which {
-        Which::Subject(subject) => (Some(faults.text("subject", subject, LINE)), None),
-        Which::Token(id) => (None, Some(faults.text("id", id, LINE))),
+        Which::Subject(subject) => (Some(errors.text("subject", subject, LINE)), None),
+        Which::Token(id) => (None, Some(errors.text("id", id, LINE))),
     };
-    faults.finish()?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, REVOKE).await?;
     let subject_sha256 = subject.as_deref().map(address);
     note(&mut change, Model { subject_sha256, token_id: token, reason, ..Model::default() })

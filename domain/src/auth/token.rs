@@ -17,7 +17,7 @@ use super::{
     viewer::{Role, Viewer},
 };
 use crate::config::{self, Settings, VerificationKey};
-use crate::error::{Error, Faults, Result};
+use crate::error::{Error, Result, ValidationErrors};
 
 /// Every scope that a [`Role::Service`] can have, with a blank between.
 pub const SCOPES: &str = "members:read agreements:read agreements:write invoices:read invoices:write \
@@ -72,7 +72,7 @@ struct Signing {
 
 impl Keys {
     /// The keys that are set. Those of an issuer elsewhere are read later: see
-    /// [`Keys::keep_fresh`].
+    /// [`Keys::refresh`].
     ///
     /// # Errors
     /// [`Error::Invalid`] naming the setting, when there is not exactly one kind of verification
@@ -139,8 +139,8 @@ impl Keys {
 
     /// Reads the keys anew, now and again and when others have changed them, for as long as it is
     /// polled.
-    pub async fn keep_fresh(&self) {
-        self.verifying.keep_fresh().await;
+    pub async fn refresh(&self) {
+        self.verifying.refresh().await;
     }
 
     /// Whether any key is known: those of an issuer are not before it has answered.
@@ -250,26 +250,26 @@ impl Keys {
     pub fn issue(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<Minted> {
         let unset = || Error::invalid(config::JWT_SIGNING_KEY, "must be set to mint tokens");
         let signing = self.signing.as_ref().ok_or_else(unset)?;
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let most = self.most_days;
-        faults.expect((1..=most).contains(&days), "days", &format!("must be from 1 to {most}"));
+        errors.expect((1..=most).contains(&days), "days", &format!("must be from 1 to {most}"));
         for (role, claim, is_given) in [
             (Role::Member, "member", viewer.member.is_some()),
             (Role::ActivityLead, "activities", !viewer.activities.is_empty()),
             (Role::Service, "scope", !viewer.scopes.is_empty()),
         ] {
-            faults.expect(
+            errors.expect(
                 is_given || !viewer.is(role),
                 claim,
                 &format!("must be given for the role {}", role.word()),
             );
-            faults.expect(
+            errors.expect(
                 !is_given || viewer.is(role),
                 claim,
                 &format!("is for the role {} only", role.word()),
             );
         }
-        faults.finish()?;
+        errors.finish()?;
 
         // By which it can be revoked alone.
         let id = Uuid::now_v7();
@@ -343,14 +343,14 @@ fn viewer_of(claims: &Value) -> Result<Viewer> {
 
 /// A claim that is a list of texts, none of them blank; no claim is an empty list.
 fn texts<'c>(claim: &'c Value, name: &str) -> Result<Vec<&'c str>> {
-    let fault = || refused(format!("has {name} that are not a list of texts"));
+    let error = || refused(format!("has {name} that are not a list of texts"));
     match claim {
         Value::Null => Ok(Vec::new()),
         Value::Array(list) => list
             .iter()
-            .map(|text| text.as_str().filter(|text| !text.trim().is_empty()).ok_or_else(fault))
+            .map(|text| text.as_str().filter(|text| !text.trim().is_empty()).ok_or_else(error))
             .collect(),
-        _ => Err(fault()),
+        _ => Err(error()),
     }
 }
 

@@ -58,7 +58,7 @@ impl std::str::FromStr for Role {
 
 /// A part of the register that can be read by itself.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Realm {
+pub enum Resource {
     /// Who the members and organisations are: public facts of public bodies.
     Members,
     /// Allocations, billing details and contacts.
@@ -77,27 +77,27 @@ pub enum Realm {
 
 /// A deed, by what one must be to do it.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
-pub enum Deed {
+pub enum Permission {
     /// Change members, contacts, organisations and activities.
-    KeepRegister,
+    ManageRegister,
     /// Change allocations, fees, costs and grants.
-    KeepAccounts,
+    ManageAccounts,
     /// Draft, publish and retire templates.
-    KeepTemplates,
+    ManageTemplates,
     /// Draft, offer, sign and end agreements, and acknowledge their deadlines.
-    KeepAgreements,
+    ManageAgreements,
     /// Draft, issue and credit invoices, remind of them, and record their payments.
-    KeepInvoices,
+    ManageInvoices,
     /// Report on an activity, named by its slug in the rule.
     Report,
     /// Call tokens back, which is done at the machine.
-    KeepKeys,
+    ManageKeys,
 }
 
 /// How much of a realm a viewer sees: all of it, or what belongs to the member or the activities
 /// named. Nothing, when all three are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Sight {
+pub struct Visibility {
     /// Everything.
     pub all: bool,
     /// What belongs to this member.
@@ -111,7 +111,7 @@ pub struct Sight {
 
 /// The part of the audit trail that a viewer reads.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum TrailSight {
+pub enum TrailVisibility {
     /// None of it.
     Nothing,
     /// The entries about what finance may change: costs, grants, allocations, fees, invoices,
@@ -233,12 +233,12 @@ impl Viewer {
 
     /// How much of the realm the viewer sees.
     #[must_use]
-    pub fn sees(&self, realm: Realm) -> Sight {
+    pub fn visibility(&self, resource: Resource) -> Visibility {
         let readers = [Role::Office, Role::Finance, Role::Board, Role::Auditor];
-        let all = match realm {
+        let all = match resource {
             // A lead must see who has not joined, so every member's public facts; an agreement or
             // invoice without its counterparty would say nothing.
-            Realm::Members => {
+            Resource::Members => {
                 readers.iter().any(|role| self.is(*role))
                     || self.is(Role::ActivityLead)
                     || self.has_scope(&[
@@ -250,42 +250,43 @@ impl Viewer {
                         "revenue:read",
                     ])
             }
-            Realm::MemberAffairs => {
+            Resource::MemberAffairs => {
                 readers.iter().any(|role| self.is(*role)) || self.has_scope(&["members:read"])
             }
-            Realm::Agreements => {
+            Resource::Agreements => {
                 readers.iter().any(|role| self.is(*role))
                     || self.has_scope(&["agreements:read", "agreements:write"])
             }
-            Realm::Invoices => {
+            Resource::Invoices => {
                 readers.iter().any(|role| self.is(*role))
                     || self.has_scope(&["invoices:read", "invoices:write"])
             }
-            Realm::Revenue => {
+            Resource::Revenue => {
                 readers.iter().any(|role| self.is(*role)) || self.has_scope(&["revenue:read"])
             }
-            Realm::Templates => {
+            Resource::Templates => {
                 readers.iter().any(|role| self.is(*role))
                     || self.has_scope(&["templates:read", "templates:write"])
             }
-            Realm::Audit => {
+            Resource::Audit => {
                 self.is(Role::Office) || self.is(Role::Auditor) || self.has_scope(&["audit:read"])
             }
         };
         let of_own = self.is(Role::Member)
-            && match realm {
+            && match resource {
                 // Without its own name on them, agreements and invoices would say nothing.
-                Realm::Members | Realm::Agreements | Realm::Invoices => true,
-                Realm::MemberAffairs | Realm::Revenue => !self.is_former_member,
-                Realm::Templates | Realm::Audit => false,
+                Resource::Members | Resource::Agreements | Resource::Invoices => true,
+                Resource::MemberAffairs | Resource::Revenue => !self.is_former_member,
+                Resource::Templates | Resource::Audit => false,
             };
-        let of_activities =
-            self.is(Role::ActivityLead) && matches!(realm, Realm::Agreements | Realm::Revenue);
+        let of_activities = self.is(Role::ActivityLead)
+            && matches!(resource, Resource::Agreements | Resource::Revenue);
         let member = self.member.filter(|_| of_own && !all);
         // What a merged member agreed and owes is its successor's now; what only its own people
         // were told is not.
-        let of_predecessors = matches!(realm, Realm::Members | Realm::Agreements | Realm::Invoices);
-        Sight {
+        let of_predecessors =
+            matches!(resource, Resource::Members | Resource::Agreements | Resource::Invoices);
+        Visibility {
             all,
             member,
             predecessors_left_before: self
@@ -297,32 +298,32 @@ impl Viewer {
 
     /// Returns the part of the audit trail that the viewer reads.
     #[must_use]
-    pub fn trail(&self) -> TrailSight {
-        if self.sees(Realm::Audit).all {
-            TrailSight::All
+    pub fn trail(&self) -> TrailVisibility {
+        if self.visibility(Resource::Audit).all {
+            TrailVisibility::All
         } else if self.is(Role::Finance) {
-            TrailSight::Accounts
+            TrailVisibility::Accounts
         } else {
-            TrailSight::Nothing
+            TrailVisibility::Nothing
         }
     }
 
     /// # Errors
     /// [`Error::Forbidden`] when the viewer may not do the deed at all.
-    pub fn require(&self, deed: Deed) -> Result<()> {
-        let (allowed, scope): (&[Role], Option<&str>) = match deed {
-            Deed::KeepKeys if self.subject.starts_with(OPERATOR) => return Ok(()),
-            Deed::KeepKeys => {
+    pub fn require(&self, permission: Permission) -> Result<()> {
+        let (allowed, scope): (&[Role], Option<&str>) = match permission {
+            Permission::ManageKeys if self.subject.starts_with(OPERATOR) => return Ok(()),
+            Permission::ManageKeys => {
                 return Err(Error::Forbidden(
                     "this is done at the machine, by samregister token".into(),
                 ));
             }
-            Deed::KeepRegister => (&[Role::Office], None),
-            Deed::KeepAccounts => (&[Role::Office, Role::Finance], None),
-            Deed::KeepTemplates => (&[Role::Office], Some("templates:write")),
-            Deed::KeepAgreements => (&[Role::Office], Some("agreements:write")),
-            Deed::KeepInvoices => (&[Role::Office, Role::Finance], Some("invoices:write")),
-            Deed::Report => (&[Role::Office, Role::ActivityLead], None),
+            Permission::ManageRegister => (&[Role::Office], None),
+            Permission::ManageAccounts => (&[Role::Office, Role::Finance], None),
+            Permission::ManageTemplates => (&[Role::Office], Some("templates:write")),
+            Permission::ManageAgreements => (&[Role::Office], Some("agreements:write")),
+            Permission::ManageInvoices => (&[Role::Office, Role::Finance], Some("invoices:write")),
+            Permission::Report => (&[Role::Office, Role::ActivityLead], None),
         };
         if allowed.iter().any(|role| self.is(*role))
             || scope.is_some_and(|scope| self.has_scope(&[scope]))

@@ -8,7 +8,7 @@ use ::entity::{
     id::ExportBatchId,
     kind::VoucherSource,
     money::Money,
-    sparse::Sparse,
+    partial::PartialRow,
     voucher::{Entity, Model},
 };
 use chrono::Datelike;

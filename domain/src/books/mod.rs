@@ -13,9 +13,9 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
 };
 
 /// The id of the only row.
@@ -110,7 +110,7 @@ impl Begun {
     }
 }
 
-/// Begins to close the books through a day. `faults` are those that reading the input has found
+/// Begins to close the books through a day. `errors` are those that reading the input has found
 /// already.
 ///
 /// # Errors
@@ -120,15 +120,15 @@ pub(crate) async fn begin(
     db: &Database,
     viewer: &Viewer,
     through: NaiveDate,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Begun> {
-    viewer.require(Deed::KeepAccounts)?;
-    faults.expect(
+    viewer.require(Permission::ManageAccounts)?;
+    errors.expect(
         through < db.clock.today(),
         "input.through",
         "must be before today: a day is closed when it is over",
     );
-    faults.finish()?;
+    errors.finish()?;
     let change = audit::begin(db, viewer, "periodClose").await?;
     let before = Entity::find_by_id(id()).one(change.tx()).await?;
     if let Some(closed) =
@@ -140,7 +140,7 @@ pub(crate) async fn begin(
     Ok(Begun { change, before })
 }
 
-/// Opens the books again from a day. `faults` are those that reading the input has found already.
+/// Opens the books again from a day. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, CONFLICT
@@ -150,11 +150,11 @@ pub async fn reopen(
     viewer: &Viewer,
     from: NaiveDate,
     reason: &str,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<BooksClosingId> {
-    viewer.require(Deed::KeepAccounts)?;
-    let reason = faults.text("input.reason", reason, LINE);
-    faults.finish()?;
+    viewer.require(Permission::ManageAccounts)?;
+    let reason = errors.text("input.reason", reason, LINE);
+    errors.finish()?;
     let change = audit::begin(db, viewer, "periodReopen").await?;
     let before = Entity::find_by_id(id()).one(change.tx()).await?;
     let closing = Closing { through: before.as_ref().and_then(|row| row.closed_through) };

@@ -31,7 +31,7 @@ use crate::{
     activities::of_visible_activity,
     agreements::{self, deadlines::is_no_acknowledgement},
     audit,
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, rows},
     error::{Error, Result},
     invoices,
@@ -79,90 +79,90 @@ pub struct Event {
 
 /// Who is told of a deed, among those who see what it changed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Told {
+pub enum Audience {
     /// All of them.
-    Whoever,
+    Everyone,
     /// Who saw the thing already when it was a draft, so that nobody learns afterwards how it came
     /// about.
-    Drafts,
+    DraftReaders,
     /// Nobody: it changes no thing of the register, and stands in the trail alone.
-    Nobody,
+    NotPublished,
 }
 
 /// Every deed of the trail, and who is told of it.
-pub const DEEDS: [(&str, Told); 72] = [
-    ("activityClose", Told::Whoever),
-    ("activityStart", Told::Whoever),
-    ("activityUpdate", Told::Whoever),
-    ("agreementDraft", Told::Drafts),
-    ("agreementDraftUpdate", Told::Drafts),
-    ("agreementGiveNotice", Told::Whoever),
-    ("agreementNoticeEndDecide", Told::Whoever),
-    ("agreementNoticeWithdraw", Told::Whoever),
-    ("agreementOffer", Told::Whoever),
-    ("agreementReplace", Told::Drafts),
-    ("agreementSign", Told::Whoever),
-    ("agreementWithdraw", Told::Whoever),
-    ("allocationSet", Told::Whoever),
-    ("bankFileImport", Told::Whoever),
-    ("bankPaymentMarkDuplicate", Told::Whoever),
-    ("bankPaymentMatch", Told::Whoever),
-    ("bankPaymentSetAside", Told::Whoever),
-    ("bankPaymentTakeUp", Told::Whoever),
-    ("clockAccept", Told::Nobody),
-    ("contactAdd", Told::Whoever),
-    ("contactErase", Told::Whoever),
-    ("contactReadsForget", Told::Nobody),
-    ("contactUpdate", Told::Whoever),
-    ("costRecord", Told::Whoever),
-    ("costReverse", Told::Whoever),
-    ("deadlineAcknowledge", Told::Drafts),
-    ("deadlineAcknowledgementWithdraw", Told::Drafts),
-    ("feeScheduleSet", Told::Whoever),
-    ("grantRecord", Told::Whoever),
-    ("grantReverse", Told::Whoever),
-    ("import", Told::Whoever),
-    ("interestInvoiceIssue", Told::Whoever),
-    ("invoiceCredit", Told::Whoever),
-    ("invoiceDraft", Told::Drafts),
-    ("invoiceDraftDiscard", Told::Drafts),
-    ("invoiceDraftUpdate", Told::Drafts),
-    ("invoiceIssue", Told::Whoever),
-    ("invoicePdfKeep", Told::Drafts),
-    ("invoiceRemind", Told::Whoever),
-    ("invoiceRun", Told::Whoever),
-    ("invoiceWriteOff", Told::Whoever),
-    ("memberAdmit", Told::Whoever),
-    ("memberLeave", Told::Whoever),
-    ("memberMerge", Told::Whoever),
-    ("memberReinstate", Told::Whoever),
-    ("memberRemove", Told::Whoever),
-    ("memberUpdate", Told::Whoever),
-    ("organisationAdd", Told::Whoever),
-    ("organisationRemove", Told::Whoever),
-    ("organisationUpdate", Told::Whoever),
-    ("paymentRecord", Told::Whoever),
-    ("paymentReverse", Told::Whoever),
-    ("periodClose", Told::Nobody),
-    ("periodReopen", Told::Nobody),
-    ("personErase", Told::Whoever),
-    ("referenceRateSet", Told::Whoever),
-    ("refundRecord", Told::Whoever),
-    ("refundReverse", Told::Whoever),
-    ("requisitionIssue", Told::Drafts),
-    ("requisitionWithdraw", Told::Drafts),
-    ("statusReportFile", Told::Whoever),
-    ("taxDecisionRecord", Told::Nobody),
-    ("templateCreate", Told::Drafts),
-    ("templateVersionDraft", Told::Drafts),
-    ("templateVersionPublish", Told::Whoever),
-    ("templateVersionRetire", Told::Whoever),
-    ("templatesLoad", Told::Drafts),
-    ("tokenMint", Told::Nobody),
-    ("tokenRevoke", Told::Nobody),
-    ("trailKeyReplace", Told::Nobody),
-    (audit::TRAIL_MIGRATE, Told::Nobody),
-    ("voucherExport", Told::Nobody),
+pub const AUDIENCES: [(&str, Audience); 72] = [
+    ("activityClose", Audience::Everyone),
+    ("activityStart", Audience::Everyone),
+    ("activityUpdate", Audience::Everyone),
+    ("agreementDraft", Audience::DraftReaders),
+    ("agreementDraftUpdate", Audience::DraftReaders),
+    ("agreementGiveNotice", Audience::Everyone),
+    ("agreementNoticeEndDecide", Audience::Everyone),
+    ("agreementNoticeWithdraw", Audience::Everyone),
+    ("agreementOffer", Audience::Everyone),
+    ("agreementReplace", Audience::DraftReaders),
+    ("agreementSign", Audience::Everyone),
+    ("agreementWithdraw", Audience::Everyone),
+    ("allocationSet", Audience::Everyone),
+    ("bankFileImport", Audience::Everyone),
+    ("bankPaymentMarkDuplicate", Audience::Everyone),
+    ("bankPaymentMatch", Audience::Everyone),
+    ("bankPaymentSetAside", Audience::Everyone),
+    ("bankPaymentTakeUp", Audience::Everyone),
+    ("clockAccept", Audience::NotPublished),
+    ("contactAdd", Audience::Everyone),
+    ("contactErase", Audience::Everyone),
+    ("contactReadsForget", Audience::NotPublished),
+    ("contactUpdate", Audience::Everyone),
+    ("costRecord", Audience::Everyone),
+    ("costReverse", Audience::Everyone),
+    ("deadlineAcknowledge", Audience::DraftReaders),
+    ("deadlineAcknowledgementWithdraw", Audience::DraftReaders),
+    ("feeScheduleSet", Audience::Everyone),
+    ("grantRecord", Audience::Everyone),
+    ("grantReverse", Audience::Everyone),
+    ("import", Audience::Everyone),
+    ("interestInvoiceIssue", Audience::Everyone),
+    ("invoiceCredit", Audience::Everyone),
+    ("invoiceDraft", Audience::DraftReaders),
+    ("invoiceDraftDiscard", Audience::DraftReaders),
+    ("invoiceDraftUpdate", Audience::DraftReaders),
+    ("invoiceIssue", Audience::Everyone),
+    ("invoicePdfKeep", Audience::DraftReaders),
+    ("invoiceRemind", Audience::Everyone),
+    ("invoiceRun", Audience::Everyone),
+    ("invoiceWriteOff", Audience::Everyone),
+    ("memberAdmit", Audience::Everyone),
+    ("memberLeave", Audience::Everyone),
+    ("memberMerge", Audience::Everyone),
+    ("memberReinstate", Audience::Everyone),
+    ("memberRemove", Audience::Everyone),
+    ("memberUpdate", Audience::Everyone),
+    ("organisationAdd", Audience::Everyone),
+    ("organisationRemove", Audience::Everyone),
+    ("organisationUpdate", Audience::Everyone),
+    ("paymentRecord", Audience::Everyone),
+    ("paymentReverse", Audience::Everyone),
+    ("periodClose", Audience::NotPublished),
+    ("periodReopen", Audience::NotPublished),
+    ("personErase", Audience::Everyone),
+    ("referenceRateSet", Audience::Everyone),
+    ("refundRecord", Audience::Everyone),
+    ("refundReverse", Audience::Everyone),
+    ("requisitionIssue", Audience::DraftReaders),
+    ("requisitionWithdraw", Audience::DraftReaders),
+    ("statusReportFile", Audience::Everyone),
+    ("taxDecisionRecord", Audience::NotPublished),
+    ("templateCreate", Audience::DraftReaders),
+    ("templateVersionDraft", Audience::DraftReaders),
+    ("templateVersionPublish", Audience::Everyone),
+    ("templateVersionRetire", Audience::Everyone),
+    ("templatesLoad", Audience::DraftReaders),
+    ("tokenMint", Audience::NotPublished),
+    ("tokenRevoke", Audience::NotPublished),
+    ("trailKeyReplace", Audience::NotPublished),
+    (audit::TRAIL_MIGRATE, Audience::NotPublished),
+    ("voucherExport", Audience::NotPublished),
 ];
 
 /// The deeds by which something is paid of an invoice, or no longer is.
@@ -237,7 +237,7 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
             about(
                 contact::Entity,
                 contact::Column::Id,
-                of_visible_member(&viewer.sees(Realm::MemberAffairs), owner),
+                of_visible_member(&viewer.visibility(Resource::MemberAffairs), owner),
             )
         }
         SubjectKind::Organisation => about(
@@ -250,10 +250,10 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
             about(
                 status_report::Entity,
                 status_report::Column::Id,
-                of_visible_activity(backend, &viewer.sees(Realm::Revenue), activity),
+                of_visible_activity(backend, &viewer.visibility(Resource::Revenue), activity),
             )
         }
-        SubjectKind::Template if viewer.sees(Realm::Templates).all => Condition::all(),
+        SubjectKind::Template if viewer.visibility(Resource::Templates).all => Condition::all(),
         SubjectKind::Template => Condition::any()
             .add(about(template::Entity, template::Column::Id, templates::visible(viewer)))
             .add(about(
@@ -268,7 +268,7 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
             about(invoice::Entity, invoice::Column::Id, invoices::visible(viewer))
         }
         // One that is not matched is nobody's.
-        SubjectKind::BankPayment if viewer.sees(Realm::Invoices).all => Condition::all(),
+        SubjectKind::BankPayment if viewer.visibility(Resource::Invoices).all => Condition::all(),
         SubjectKind::BankPayment
         | SubjectKind::Books
         | SubjectKind::Token
@@ -281,9 +281,9 @@ fn seen(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
 /// Of the entries about things of this kind that the viewer sees, those that tell of more than what
 /// it does not see of them: an event says nothing of what changed, but that something did is told
 /// by it.
-fn told(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
+fn reported(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
     let backend = db.backend();
-    let affairs = viewer.sees(Realm::MemberAffairs);
+    let affairs = viewer.visibility(Resource::MemberAffairs);
     match kind {
         SubjectKind::Member if !affairs.all => {
             let facts = Condition::all()
@@ -295,16 +295,17 @@ fn told(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
             Condition::all().add(differs_without(backend, &BILLING))
         }
         SubjectKind::Activity => {
-            let accounts = of_visible_activity(backend, &viewer.sees(Realm::Revenue), subject());
+            let accounts =
+                of_visible_activity(backend, &viewer.visibility(Resource::Revenue), subject());
             let plan = Condition::any().add(accounts).add(is_no_part(backend, "booked_on"));
-            let people = Condition::any().add(differs_without(backend, &PEOPLE));
+            let people = Condition::any().add(differs_without(backend, &CONTACT_FIELDS));
             let people = affairs
                 .member
                 .into_iter()
-                .flat_map(|own| PEOPLE.map(|field| changes_own(backend, own, field)))
+                .flat_map(|own| CONTACT_FIELDS.map(|field| changes_own(backend, own, field)))
                 .fold(people, Condition::add);
             Condition::all()
-                .add_option((!viewer.sees(Realm::Revenue).all).then_some(plan))
+                .add_option((!viewer.visibility(Resource::Revenue).all).then_some(plan))
                 .add_option((!affairs.all).then_some(people))
         }
         SubjectKind::Agreement => drafts_apart(db, viewer, kind, "offered_at"),
@@ -318,7 +319,7 @@ fn told(db: &Database, viewer: &Viewer, kind: SubjectKind) -> Condition {
 /// which has no day in this field.
 fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) -> Condition {
     let drafts = match kind {
-        SubjectKind::Template if !viewer.sees(Realm::Templates).all => none(),
+        SubjectKind::Template if !viewer.visibility(Resource::Templates).all => none(),
         // A member sees its agreements when they are offered, and its invoices when they are
         // issued.
         _ => seen(db, &Viewer { member: None, ..viewer.clone() }, kind),
@@ -326,7 +327,10 @@ fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) ->
     if drafts.is_empty() {
         return drafts;
     }
-    let deeds = DEEDS.iter().filter(|(_, told)| *told == Told::Drafts).map(|(action, _)| *action);
+    let deeds = AUDIENCES
+        .iter()
+        .filter(|(_, reported)| *reported == Audience::DraftReaders)
+        .map(|(action, _)| *action);
     let left = match db.backend() {
         DbBackend::Postgres => format!("(\"after\"::jsonb -> '{day}' = 'null'::jsonb) IS NOT TRUE"),
         _ => format!("json_type(\"after\", '$.{day}') IS NOT 'null'"),
@@ -342,7 +346,7 @@ fn drafts_apart(db: &Database, viewer: &Viewer, kind: SubjectKind, day: &str) ->
 const BILLING: [&str; 6] =
     ["billing_email", "peppol_id", "buyer_reference", "address_line", "postal_code", "city"];
 /// The contacts that an activity's entries name.
-const PEOPLE: [&str; 2] = ["board_contact_id", "lead_contact_id"];
+const CONTACT_FIELDS: [&str; 2] = ["board_contact_id", "lead_contact_id"];
 
 /// The entries that change more than these fields.
 fn differs_without(backend: DbBackend, fields: &[&str]) -> SimpleExpr {
@@ -402,7 +406,7 @@ fn matching(db: &Database, viewer: &Viewer, kinds: &[Kind]) -> Condition {
             (false, true) => entries = entries.add(Column::Action.is_in(PAYMENTS)),
             (true, true) => {}
         }
-        any = any.add(entries.add(seen(db, viewer, kind)).add(told(db, viewer, kind)));
+        any = any.add(entries.add(seen(db, viewer, kind)).add(reported(db, viewer, kind)));
     }
     any
 }
@@ -483,24 +487,24 @@ pub type Toll = Arc<dyn Fn(u64) -> BoxFuture<'static, ()> + Send + Sync>;
 #[derive(Debug, Default)]
 pub struct Followers {
     groups: Mutex<HashMap<String, Weak<Group>>>,
-    readers: Arc<Readers>,
+    read_limit: Arc<ReadLimit>,
 }
 
 /// Limits the followers that read the trail at a time: one of each subject, so that no subject's
 /// many keep another's one waiting.
 #[derive(Debug)]
-struct Readers {
+struct ReadLimit {
     all: Arc<Semaphore>,
     by_subject: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
 
-impl Default for Readers {
+impl Default for ReadLimit {
     fn default() -> Self {
         Self { all: Arc::new(Semaphore::new(MAX_READING)), by_subject: Mutex::default() }
     }
 }
 
-impl Readers {
+impl ReadLimit {
     /// Waits until a follower of the subject may read.
     async fn acquire(&self, subject: &str) -> Result<[OwnedSemaphorePermit; 2]> {
         let own = {
@@ -594,7 +598,7 @@ struct Follower {
     viewer: Viewer,
     kinds: Vec<Kind>,
     group: Arc<Group>,
-    readers: Arc<Readers>,
+    read_limit: Arc<ReadLimit>,
     toll: Toll,
     /// The revisions that the last part looked through, or as many as one may: what the next one is
     /// expected to.
@@ -630,7 +634,7 @@ impl Follower {
         if revisions > PAGE.0 {
             (self.toll)(Ord::min(revisions, self.stride)).await;
         }
-        let _reading = self.readers.acquire(&viewer.subject).await?;
+        let _reading = self.read_limit.acquire(&viewer.subject).await?;
         group.after(db, viewer, kinds, after, upto).await
     }
 }
@@ -665,9 +669,9 @@ pub async fn follow(
     let last = check_after(db, after).await?;
     let (group, changed, after) =
         (followers.of(viewer, &kinds), db.changed(), after.unwrap_or(last));
-    let readers = Arc::clone(&followers.readers);
+    let read_limit = Arc::clone(&followers.read_limit);
     let (db, viewer, stride) = (db.clone(), viewer.clone(), PAGE.1.unsigned_abs());
-    let follower = Follower { db, viewer, kinds, group, readers, toll, stride, changed, after };
+    let follower = Follower { db, viewer, kinds, group, read_limit, toll, stride, changed, after };
     let pages = stream::try_unfold(follower, |mut follower| async move {
         let events = follower.next().await?;
         Ok::<_, Error>(Some((stream::iter(events.into_iter().map(Ok)), follower)))
@@ -685,18 +689,18 @@ mod tests {
 
     #[tokio::test]
     async fn many_followers_of_one_subject_keep_no_other_waiting() {
-        let readers = Readers::default();
-        let reading = readers.acquire("a").await.unwrap_or_else(|error| panic!("{error}"));
+        let read_limit = ReadLimit::default();
+        let reading = read_limit.acquire("a").await.unwrap_or_else(|error| panic!("{error}"));
         let soon = Duration::from_millis(20);
         let others =
-            join_all((0..200).map(|_| tokio::time::timeout(soon, readers.acquire("a")))).await;
+            join_all((0..200).map(|_| tokio::time::timeout(soon, read_limit.acquire("a")))).await;
         assert!(others.iter().all(Result::is_err), "a subject reads one part at a time");
-        let mut all: Vec<_> = (0..200).map(|_| Box::pin(readers.acquire("a"))).collect();
+        let mut all: Vec<_> = (0..200).map(|_| Box::pin(read_limit.acquire("a"))).collect();
         for one in &mut all {
             assert!(tokio::time::timeout(Duration::ZERO, one).await.is_err());
         }
         assert!(
-            tokio::time::timeout(soon, readers.acquire("b"))
+            tokio::time::timeout(soon, read_limit.acquire("b"))
                 .await
                 .is_ok_and(|reading| reading.is_ok())
         );
@@ -705,7 +709,7 @@ mod tests {
             assert!(one.await.is_ok());
         }
         assert!(
-            readers
+            read_limit
                 .by_subject
                 .lock()
                 .is_ok_and(|by_subject| by_subject.values().all(|own| own.strong_count() == 0))

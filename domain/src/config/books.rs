@@ -132,10 +132,10 @@ impl fmt::Display for VatBox {
 impl Given {
     /// Returns where the first of these settings that is given was given, as errors name it; the
     /// first name if none is.
-    pub(super) fn place_of<const N: usize>(&self, names: [&str; N]) -> String {
+    pub(super) fn position_of<const N: usize>(&self, names: [&str; N]) -> String {
         let given = names.iter().find_map(|name| self.values.get(*name));
         given
-            .map(|(place, _)| place.clone())
+            .map(|(position, _)| position.clone())
             .or_else(|| names.first().map(|name| (*name).to_owned()))
             .unwrap_or_default()
     }
@@ -150,8 +150,10 @@ impl Given {
         let mut projects: BTreeMap<String, String> = BTreeMap::new();
         for name in names {
             let Some((slug, key)) = name[prefix.len()..].rsplit_once('.') else { continue };
-            let place =
-                self.values.get(&name).map_or_else(|| name.clone(), |(place, _)| place.clone());
+            let position = self
+                .values
+                .get(&name)
+                .map_or_else(|| name.clone(), |(position, _)| position.clone());
             let mut own = books.remove(slug).unwrap_or_default();
             let account = |text: &str| number(text, 1000..=9999).map(Some);
             match key {
@@ -167,7 +169,7 @@ impl Given {
                 && let Some(number) = &own.project
                 && let Some(other) = projects.insert(number.clone(), slug.to_owned())
             {
-                self.faults.add(place, format!("is the project of {other} too"));
+                self.errors.add(position, format!("is the project of {other} too"));
             }
             books.insert(slug.to_owned(), own);
         }

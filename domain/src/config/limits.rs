@@ -96,7 +96,7 @@ impl Given {
                 .take("SAMREGISTER_HSTS_SECONDS", 0, |text| number(text, 0..=63_072_000)),
         };
         if exposure.only_documents && exposure.documents.is_none() {
-            self.faults.add(
+            self.errors.add(
                 DOCUMENTS_ONLY,
                 format!(
                     "goes with {DOCUMENTS}, which names the file of the documents that are answered"

@@ -37,7 +37,7 @@ pub use self::secrets::Secret;
 pub use self::sockets::Sockets;
 pub use self::trail::Trail;
 pub(crate) use self::trail::{TRAIL_KEY, TRAIL_PUBLIC_KEYS};
-use crate::error::{Faults, LINE, Result, unprintable};
+use crate::error::{LINE, Result, ValidationErrors, unprintable};
 use crate::files;
 
 /// The largest file of settings, or of a secret, in bytes.
@@ -134,7 +134,7 @@ impl Settings {
         env: impl IntoIterator<Item = (String, String)>,
         file: Option<&Path>,
     ) -> Result<Self> {
-        Self::read(Given::default(), env, file)
+        Self::read(Environment::default(), env, file)
     }
 
     /// The same for a demo, which shows its schema and has an explorer unless that is set
@@ -143,11 +143,11 @@ impl Settings {
         env: impl IntoIterator<Item = (String, String)>,
         file: Option<&Path>,
     ) -> Result<Self> {
-        Self::read(Given { is_demo: true, ..Given::default() }, env, file)
+        Self::read(Environment { is_demo: true, ..Environment::default() }, env, file)
     }
 
     fn read(
-        mut given: Given,
+        mut given: Environment,
         env: impl IntoIterator<Item = (String, String)>,
         file: Option<&Path>,
     ) -> Result<Self> {
@@ -219,7 +219,7 @@ impl Settings {
 
 /// What was given, what of it was asked for, and what is wrong with it.
 #[derive(Default)]
-struct Given {
+struct Environment {
     /// By setting, those in tables with a dot: where it was given, as errors say it, and its text;
     /// no text when it is something else.
     values: BTreeMap<String, (String, Option<String>)>,
@@ -230,10 +230,10 @@ struct Given {
     is_demo: bool,
     /// The files that settings were read from.
     secret_files: Vec<PathBuf>,
-    faults: Faults,
+    errors: ValidationErrors,
 }
 
-impl Given {
+impl Environment {
     /// Reads the environment, which wins over the file. A blank setting counts as not set.
     fn read_env(&mut self, env: impl Iterator<Item = (String, String)>) {
         let is_ours = |name: &str| {
@@ -259,11 +259,11 @@ impl Given {
     }
 
     fn read_file(&mut self, file: &Path) {
-        let place = file.display().to_string();
+        let position = file.display().to_string();
         let text = match files::read_text(file, LARGEST_FILE) {
             Ok(text) => text,
             Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(error) => return self.faults.add(place, format!("can't be read: {error}")),
+            Err(error) => return self.errors.add(position, format!("can't be read: {error}")),
         };
         let table = match text.parse::<toml::Table>() {
             Ok(table) => table,
@@ -273,19 +273,19 @@ impl Given {
                     .span()
                     .and_then(|span| text.get(..span.start))
                     .map_or(1, |before| before.matches('\n').count() + 1);
-                return self.faults.add(
-                    place,
+                return self.errors.add(
+                    position,
                     format!("is not TOML, in line {line}: {}", error.message().replace('\n', ", ")),
                 );
             }
         };
-        self.read_table(&place, "", table);
+        self.read_table(&position, "", table);
     }
 
     fn read_table(&mut self, file: &str, prefix: &str, table: toml::Table) {
         for (key, value) in table {
             let name = format!("{prefix}{key}");
-            let place = format!("{file}: {name}");
+            let position = format!("{file}: {name}");
             let text = match value {
                 toml::Value::Table(inner)
                     if [
@@ -305,10 +305,10 @@ impl Given {
                     if name == SIGNATORIES && tables.iter().all(toml::Value::is_table) =>
                 {
                     self.signatories = tables.len();
-                    for (place, table) in tables.into_iter().enumerate() {
+                    for (position, table) in tables.into_iter().enumerate() {
                         self.read_table(
                             file,
-                            &format!("{name}.{place}."),
+                            &format!("{name}.{position}."),
                             table.try_into().unwrap_or_default(),
                         );
                     }
@@ -326,7 +326,7 @@ impl Given {
                 toml::Value::Boolean(yes) => Some(yes.to_string()),
                 _ => None,
             };
-            self.values.insert(name, (place, text));
+            self.values.insert(name, (position, text));
         }
     }
 
@@ -348,7 +348,7 @@ impl Given {
         default: T,
         read: impl FnOnce(&str) -> Result<T, String>,
     ) -> T {
-        let Some((place, text)) = self.values.remove(name) else { return default };
+        let Some((position, text)) = self.values.remove(name) else { return default };
         let value = match text {
             None => Err("must be a text, a whole number, true or false".to_owned()),
             Some(text) if text.trim().is_empty() => return default,
@@ -361,7 +361,7 @@ impl Given {
             Some(text) => read(if name == JWT_SECRET { &text } else { text.trim() }),
         };
         value.unwrap_or_else(|reason| {
-            self.faults.add(place, reason);
+            self.errors.add(position, reason);
             default
         })
     }
@@ -377,12 +377,12 @@ impl Given {
     /// Fails with every fault; whatever was not taken is none of the settings.
     fn finish(mut self) -> Result<()> {
         self.refuse_unknown();
-        self.faults.finish()
+        self.errors.finish()
     }
 }
 
-fn checked(text: &str, holds: bool, fault: &str) -> Result<String, String> {
-    if holds { Ok(text.to_owned()) } else { Err(fault.to_owned()) }
+fn checked(text: &str, holds: bool, error: &str) -> Result<String, String> {
+    if holds { Ok(text.to_owned()) } else { Err(error.to_owned()) }
 }
 
 fn pem_file(text: &str) -> Result<PathBuf, String> {

@@ -266,7 +266,7 @@ impl Default for Retention {
 impl Given {
     pub(super) fn network(&mut self) -> Network {
         let defaults = Accounts::default();
-        let place = self.place_of(["network.accounts.observation", "network.accounts.bank"]);
+        let position = self.position_of(["network.accounts.observation", "network.accounts.bank"]);
         let mut account =
             |name, default| self.take(name, default, |text| number(text, 1000..=9999));
         let accounts = Accounts {
@@ -299,7 +299,7 @@ impl Given {
                 "must not be {}, the account of both bank and observation: unmatched payments need an account of their own",
                 accounts.bank
             );
-            self.faults.add(place, message);
+            self.errors.add(position, message);
         }
         let activities = self.activity_books();
         let vat_boxes = self.vat_boxes(accounts.vat_boxes(&activities));
@@ -403,16 +403,20 @@ impl Given {
 
     fn signatories(&mut self) -> Vec<Signatory> {
         self.known.push(SIGNATORIES);
-        if let Some((place, _)) = self.values.remove(SIGNATORIES) {
-            self.faults.add(place, format!("must be tables, each under a line [[{SIGNATORIES}]]"));
+        if let Some((position, _)) = self.values.remove(SIGNATORIES) {
+            self.errors
+                .add(position, format!("must be tables, each under a line [[{SIGNATORIES}]]"));
         }
         let mut signatories = Vec::new();
         for number in 0..self.signatories {
             let name = |key: &str| format!("{SIGNATORIES}.{number}.{key}");
-            let place = |given: &Self, key: &str| {
-                given.values.get(&name(key)).map_or_else(|| name(key), |(place, _)| place.clone())
+            let position = |given: &Self, key: &str| {
+                given
+                    .values
+                    .get(&name(key))
+                    .map_or_else(|| name(key), |(position, _)| position.clone())
             };
-            let (of_name, of_end) = (place(self, "name"), place(self, "to"));
+            let (of_name, of_end) = (position(self, "name"), position(self, "to"));
             let some = |text: &str| line(text).map(Some);
             let day = |text: &str| {
                 text.parse().map(Some).map_err(|_| "is not a day, as 2026-11-21".to_owned())
@@ -423,9 +427,9 @@ impl Given {
                 from: self.value(&name("from"), None, day),
                 to: self.value(&name("to"), None, day),
             };
-            self.faults.expect(!signatory.name.is_empty(), &of_name, "must be set: who may sign");
+            self.errors.expect(!signatory.name.is_empty(), &of_name, "must be set: who may sign");
             let in_order = signatory.from.zip(signatory.to).is_none_or(|(from, to)| from <= to);
-            self.faults.expect(in_order, &of_end, "must not be before from");
+            self.errors.expect(in_order, &of_end, "must not be before from");
             signatories.push(signatory);
         }
         signatories
@@ -453,10 +457,10 @@ fn postal_code(text: &str) -> Result<String, String> {
 pub(super) fn giro(
     text: &str,
     lengths: RangeInclusive<usize>,
-    fault: &str,
+    error: &str,
 ) -> Result<String, String> {
     let digits = text.replace([' ', '-'], "");
-    checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), fault)
+    checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), error)
 }
 
 #[cfg(test)]

@@ -29,7 +29,7 @@ impl fmt::Debug for Secret {
 }
 
 /// The most secrets that tokens are verified with: each is tried in turn.
-const MOST_SECRETS: usize = 10;
+const MAX_SECRETS: usize = 10;
 /// The least bytes of a secret: as long as what HS256 makes (RFC 7518, 3.2).
 const LEAST_BYTES: usize = 32;
 
@@ -44,8 +44,10 @@ impl Given {
     /// The same of one setting: what its file holds, without the line break at its end.
     fn take_file(&mut self, name: &'static str, name_of_file: &'static str) {
         self.known.push(name_of_file);
-        let Some((place, path)) = self.values.remove(name_of_file) else { return };
-        let Some(path) = path else { return self.faults.add(place, "must be the name of a file") };
+        let Some((position, path)) = self.values.remove(name_of_file) else { return };
+        let Some(path) = path else {
+            return self.errors.add(position, "must be the name of a file");
+        };
         if path.trim().is_empty() {
             return;
         }
@@ -54,7 +56,9 @@ impl Given {
             .get(name)
             .is_some_and(|(_, text)| text.as_deref().is_none_or(|text| !text.trim().is_empty()))
         {
-            return self.faults.add(place, format!("and {name} are both set; remove one of them"));
+            return self
+                .errors
+                .add(position, format!("and {name} are both set; remove one of them"));
         }
         self.secret_files.push(path.trim().into());
         // A user may have put the secret itself here, so the path is not shown.
@@ -63,14 +67,14 @@ impl Given {
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 let text = text.strip_suffix('\r').unwrap_or(text);
                 match text.trim().is_empty() {
-                    true => self.faults.add(place, "names a file that is empty"),
+                    true => self.errors.add(position, "names a file that is empty"),
                     false => {
-                        drop(self.values.insert(name.to_owned(), (place, Some(text.to_owned()))))
+                        drop(self.values.insert(name.to_owned(), (position, Some(text.to_owned()))))
                     }
                 }
             }
             Err(cause) => {
-                self.faults.add(place, format!("names a file that can't be read: {cause}"))
+                self.errors.add(position, format!("names a file that can't be read: {cause}"))
             }
         }
     }
@@ -98,7 +102,7 @@ pub(super) fn list(text: &str) -> Result<Vec<Secret>, String> {
         .collect();
     checked(
         text,
-        lines.len() <= MOST_SECRETS,
+        lines.len() <= MAX_SECRETS,
         &format!("must have at most {MOST_SECRETS} secrets, one a line"),
     )?;
     for (index, line) in lines.iter().enumerate() {

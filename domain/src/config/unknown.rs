@@ -23,9 +23,9 @@ const REMOVED: &[(&str, &str)] = &[
 impl Given {
     /// Notes every setting that was given and not read.
     pub(super) fn refuse_unknown(&mut self) {
-        for (name, (place, _)) in std::mem::take(&mut self.values) {
+        for (name, (position, _)) in std::mem::take(&mut self.values) {
             let reason = describe(&name, &self.known);
-            self.faults.add(place, reason);
+            self.errors.add(position, reason);
         }
     }
 }

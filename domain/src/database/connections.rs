@@ -12,7 +12,7 @@ use sea_orm::{
 };
 
 use super::{
-    PATIENCE,
+    WRITE_LOCK_TIMEOUT,
     sqlite_file::SqliteFile,
     transaction::{WriterState, is_locked},
 };
@@ -28,7 +28,7 @@ const ROW_BUFFER: usize = 1000;
 /// Connects, and tries again while another program that starts at the same time sets the journal of
 /// a new file: SQLite's busy timeout doesn't wait for that lock.
 pub(super) async fn open(options: ConnectOptions) -> Result<DatabaseConnection, DbErr> {
-    let give_up_at = Instant::now() + PATIENCE;
+    let give_up_at = Instant::now() + WRITE_LOCK_TIMEOUT;
     loop {
         match sea_orm::Database::connect(options.clone()).await {
             Err(cause) if is_locked(&cause) && Instant::now() < give_up_at => {
@@ -77,7 +77,7 @@ pub(super) fn sqlite(
             // slower.
             .synchronous(SqliteSynchronous::Full)
             .foreign_keys(true)
-            .busy_timeout(PATIENCE)
+            .busy_timeout(WRITE_LOCK_TIMEOUT)
             .statement_cache_capacity(200);
         if is_writer {
             // Deleted or replaced rows are overwritten in the file, since they may be data that a

@@ -6,7 +6,7 @@ use std::sync::{Arc, atomic::Ordering::SeqCst};
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
-use super::{Database, PATIENCE, busy};
+use super::{Database, WRITE_LOCK_TIMEOUT, busy};
 use crate::error::{Error, Result};
 
 /// Truncates the log, and waits for readers for a tenth of a second: changes wait meanwhile.
@@ -33,8 +33,8 @@ impl Database {
     /// Waits for the changes before it: no change waits for the connection meanwhile, which would
     /// take that for a failure.
     async fn maintenance(&self) -> Result<OwnedSemaphorePermit> {
-        let turn = timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
-        turn.map_err(|_| busy())?.map_err(Error::internal)
+        let permit = timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.permit).acquire_owned()).await;
+        permit.map_err(|_| busy())?.map_err(Error::internal)
     }
 
     /// Brings up to date what the database knows of its tables' contents, by which it chooses among
@@ -44,7 +44,7 @@ impl Database {
     /// CONFLICT with the reason BUSY when others write for too long; INTERNAL when the database
     /// fails.
     pub async fn analyze(&self) -> Result<()> {
-        let _turn = self.maintenance().await?;
+        let _permit = self.maintenance().await?;
         // SQLite looks only at tables that have changed much.
         let statement =
             if self.backend() == DbBackend::Sqlite { "PRAGMA optimize=0x10002" } else { "ANALYZE" };
@@ -54,7 +54,7 @@ impl Database {
 
     /// Rewrites the file of a register on SQLite, so that nothing is left in its free space.
     pub(super) async fn vacuum(&self) -> Result<()> {
-        let _turn = self.maintenance().await?;
+        let _permit = self.maintenance().await?;
         self.writer.execute_unprepared("VACUUM").await?;
         Ok(())
     }
@@ -66,21 +66,21 @@ impl Database {
     /// # Errors
     /// CONFLICT with the reason BUSY when others write for too long; INTERNAL when the database
     /// fails.
-    pub async fn forget(&self) -> Result<()> {
+    pub async fn truncate_wal(&self) -> Result<()> {
         let is_sqlite = self.backend() == DbBackend::Sqlite;
         if is_sqlite {
             self.is_truncation_due.store(true, SeqCst);
         }
-        let turn = self.maintenance().await?;
-        if let Err(error) = self.forget_samples().await {
+        let permit = self.maintenance().await?;
+        if let Err(error) = self.truncate_samples().await {
             tracing::warn!(%error, "the database's statistics may still hold the name of somebody who was erased; run ANALYZE on it");
         }
-        if is_sqlite { self.truncate(turn).await } else { Ok(()) }
+        if is_sqlite { self.truncate(permit).await } else { Ok(()) }
     }
 
     /// Removes the samples of tables with persons that the database chooses among indexes by: they
     /// hold names and e-mail addresses.
-    async fn forget_samples(&self) -> Result<()> {
+    async fn truncate_samples(&self) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
             self.writer.execute_unprepared(&format!("ANALYZE {}", WITH_PERSONS.join(", "))).await?;
             return Ok(());
@@ -103,8 +103,8 @@ impl Database {
         if !self.is_truncation_due.load(SeqCst) {
             return;
         }
-        let Ok(turn) = Arc::clone(&self.turn).try_acquire_owned() else { return };
-        if let Err(error) = self.truncate(turn).await {
+        let Ok(permit) = Arc::clone(&self.permit).try_acquire_owned() else { return };
+        if let Err(error) = self.truncate(permit).await {
             tracing::warn!(
                 ?error,
                 "the database's log may still hold what was erased; trying again"
@@ -112,14 +112,14 @@ impl Database {
         }
     }
 
-    async fn truncate(&self, turn: OwnedSemaphorePermit) -> Result<()> {
+    async fn truncate(&self, permit: OwnedSemaphorePermit) -> Result<()> {
         let writer = self.writer.clone();
         // In a task of its own, so that a caller who stops waiting does not leave the connection
         // impatient.
         let truncated = tokio::spawn(async move {
             let rows =
                 writer.query_all_raw(Statement::from_string(DbBackend::Sqlite, TRUNCATE)).await;
-            drop(turn);
+            drop(permit);
             let is_busy: i64 =
                 rows?.get(CHECKPOINT).map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or(1);
             Ok::<_, DbErr>(is_busy == 0)

@@ -92,7 +92,7 @@ pub const PROGRAM_TOO_OLD: &str = "PROGRAM_TOO_OLD";
 pub struct Plan {
     steps: Vec<Step>,
     /// `false` if the result is a schema of the past, which the rest of this program doesn't fit.
-    is_whole: bool,
+    is_complete: bool,
 }
 
 struct Step {
@@ -141,7 +141,7 @@ impl Plan {
         steps.sort_by(|one, other| one.name.cmp(&other.name));
         steps.push(step(TRAIL_ROWS, Work::RecordRows));
         steps.push(step(WITHDRAWN_SUCCESSORS.name, Work::Conversion(WITHDRAWN_SUCCESSORS)));
-        Self { steps, is_whole: true }
+        Self { steps, is_complete: true }
     }
 
     /// Returns the plan without the step `name` and what comes after it.
@@ -149,7 +149,7 @@ impl Plan {
     pub fn before(mut self, name: &str) -> Self {
         let end = self.steps.iter().position(|step| step.name.as_str() >= name);
         self.steps.truncate(end.unwrap_or(self.steps.len()));
-        self.is_whole = false;
+        self.is_complete = false;
         self
     }
 
@@ -260,7 +260,7 @@ impl Database {
             self.analyze().await?;
             if !applied.is_empty() {
                 // The former versions of rows that a step rewrote leave the disk as well.
-                self.forget().await?;
+                self.truncate_wal().await?;
             }
         }
         Ok(applied)
@@ -275,7 +275,7 @@ impl Database {
     /// # Errors
     /// As [`Database::migrate`].
     pub async fn apply(&self, plan: &Plan) -> Result<Vec<String>> {
-        let _turn = self.turn.acquire().await.map_err(Error::internal)?;
+        let _permit = self.permit.acquire().await.map_err(Error::internal)?;
         let give_up_at = Instant::now() + MIGRATION_TIMEOUT;
         let (mut applied, mut has_waited) = (Vec::new(), false);
         loop {
@@ -344,14 +344,14 @@ impl Database {
         ensure_supported(history.iter().filter_map(|row| row.oldest_program.as_deref()))?;
         let mut pending = plan.pending(&history);
         let Some(step) = pending.next() else {
-            if plan.is_whole {
+            if plan.is_complete {
                 // What was noted as stale is searched for as well.
                 search::refresh(tx).await?;
             }
             return Ok(None);
         };
         let is_last = pending.next().is_none();
-        self.apply_step(tx, step, plan.is_whole && is_last)
+        self.apply_step(tx, step, plan.is_complete && is_last)
             .await
             .map_err(|error| failed(error, &step.name))?;
         Ok(Some(step.name.clone()))

@@ -14,7 +14,7 @@ use std::{
     time::Duration,
 };
 
-use ::entity::sparse::{Column, Sparse};
+use ::entity::partial::{Column, PartialRow};
 use sea_orm::{
     AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
     IsolationLevel, RuntimeErr, Statement, TransactionTrait, Value,
@@ -68,7 +68,7 @@ pub struct Database {
     server: Option<Arc<Mutex<PgConnectOptions>>>,
     /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait
     /// for that can't be told from a database that is away.
-    turn: Arc<Semaphore>,
+    permit: Arc<Semaphore>,
     /// State of the connection that writes: fit to be used or not.
     writer_state: Arc<WriterState>,
     /// Outcome of the last changes.
@@ -103,32 +103,32 @@ impl std::fmt::Debug for Database {
 }
 
 /// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
-const READERS: (u32, u32) = (8, 16);
+const READ_POOL_SIZE: (u32, u32) = (8, 16);
 
 /// Connections that read for expensive documents, on SQLite and on PostgreSQL; opened when they are
 /// needed.
-const DEAR_READERS: (u32, u32) = (4, 8);
+const COSTLY_READ_POOL_SIZE: (u32, u32) = (4, 8);
 
 /// Connections that read for readiness checks and metrics: one for each.
 const MONITORS: u32 = 2;
 
 /// How long a question waits for one of them: much longer than its request may take by default, so
 /// that under load that limit decides.
-const LOAD: Duration = Duration::from_secs(60);
+const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 
 /// How long a change waits for those before it in this program, and then for those of other
 /// programs, before the register is called busy.
-const PATIENCE: Duration = Duration::from_secs(5);
+const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// How long whoever asks whether the database is ready waits for a connection to it.
-const REACH: Duration = Duration::from_secs(5);
+const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
 /// The channel on which writers on PostgreSQL wake those who follow the trail on other servers.
 const CHANNEL: &str = "samregister";
 
 /// How often the last revision is asked for: on SQLite, which tells nobody what other programs
 /// write, and on PostgreSQL, where a wake-up may be lost on the way.
-const ASKED: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+const POLL_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
 
 impl Database {
     /// Connects to `url` (`sqlite://…` or `postgres://…`) without changing anything there.
@@ -143,15 +143,22 @@ impl Database {
             let by = |connections, patience, access| {
                 sqlite(url, connections, patience, access, file.as_ref())
             };
-            let (writer, reader) =
-                (by(1, PATIENCE, Access::Write(&writer_state)), by(READERS.0, LOAD, Access::Read));
-            (writer, reader, by(1, REACH, Access::Probe), by(MONITORS, REACH, Access::Read))
+            let (writer, reader) = (
+                by(1, WRITE_LOCK_TIMEOUT, Access::Write(&writer_state)),
+                by(READ_POOL_SIZE.0, ACQUIRE_TIMEOUT, Access::Read),
+            );
+            (
+                writer,
+                reader,
+                by(1, CONNECT_TIMEOUT, Access::Probe),
+                by(MONITORS, CONNECT_TIMEOUT, Access::Read),
+            )
         } else {
             (
-                options(url, 1, PATIENCE),
-                options(url, READERS.1, LOAD),
-                options(url, 1, REACH),
-                options(url, MONITORS, REACH),
+                options(url, 1, WRITE_LOCK_TIMEOUT),
+                options(url, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
+                options(url, 1, CONNECT_TIMEOUT),
+                options(url, MONITORS, CONNECT_TIMEOUT),
             )
         };
         writer_state.guard(&mut writer);
@@ -164,7 +171,11 @@ impl Database {
         let mut writer = open(writer).await?;
         let mut dear_reader = reader.clone();
         dear_reader
-            .max_connections(if is_sqlite { DEAR_READERS.0 } else { DEAR_READERS.1 })
+            .max_connections(if is_sqlite {
+                COSTLY_READ_POOL_SIZE.0
+            } else {
+                COSTLY_READ_POOL_SIZE.1
+            })
             .connect_lazy(true);
         let mut reader = open(reader).await?;
         let mut dear_reader = open(dear_reader).await?;
@@ -191,7 +202,7 @@ impl Database {
             probe,
             monitor,
             server,
-            turn: Arc::new(Semaphore::new(1)),
+            permit: Arc::new(Semaphore::new(1)),
             writer_state,
             health: Arc::default(),
             file,
@@ -251,7 +262,7 @@ impl Database {
     ///
     /// # Errors
     /// INTERNAL when nobody listens there, or the file is gone.
-    pub async fn reach(&self) -> Result<()> {
+    pub async fn ping(&self) -> Result<()> {
         self.find()?;
         let Some(server) = &self.server else { return Ok(()) };
         match server.lock().await.connect().await {
@@ -338,7 +349,7 @@ impl Database {
 
     /// Lets everybody know who follows the trail in this program that it was committed as far as
     /// this.
-    pub(crate) fn tell(&self, revision: i64) {
+    pub(crate) fn notify_local(&self, revision: i64) {
         self.changed.send_if_modified(|last| {
             let is_later = revision > *last;
             *last = Ord::max(revision, *last);
@@ -347,7 +358,7 @@ impl Database {
     }
 
     /// Lets other servers know of a revision when, and only if, it is committed.
-    pub(crate) async fn announce(&self, tx: &Transaction, revision: i64) -> Result<()> {
+    pub(crate) async fn notify_remote(&self, tx: &Transaction, revision: i64) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
             tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '{revision}')")).await?;
         }
@@ -358,13 +369,13 @@ impl Database {
     /// programs at the same file on SQLite.
     pub async fn listen(&self) {
         loop {
-            let Err(cause) = self.hear().await;
+            let Err(cause) = self.listen().await;
             tracing::warn!(%cause, "changes of others are not heard of; trying again");
-            tokio::time::sleep(ASKED.0).await;
+            tokio::time::sleep(POLL_INTERVALS.0).await;
         }
     }
 
-    async fn hear(&self) -> std::result::Result<std::convert::Infallible, DbErr> {
+    async fn listen(&self) -> std::result::Result<std::convert::Infallible, DbErr> {
         let Some(server) = &self.server else {
             loop {
                 // Noticed soon, as long as no other program can have begun another log.
@@ -373,7 +384,7 @@ impl Database {
                 }
                 self.truncate_if_due().await;
                 self.catch_up().await?;
-                tokio::time::sleep(ASKED.0).await;
+                tokio::time::sleep(POLL_INTERVALS.0).await;
             }
         };
         let lost = |cause| DbErr::Conn(RuntimeErr::SqlxError(Arc::new(cause)));
@@ -384,9 +395,10 @@ impl Database {
         loop {
             // Nobody was told of what was written before, or while the connection was lost.
             self.catch_up().await?;
-            while let Ok(heard) = tokio::time::timeout(ASKED.1, listener.try_recv()).await {
+            while let Ok(heard) = tokio::time::timeout(POLL_INTERVALS.1, listener.try_recv()).await
+            {
                 let Some(heard) = heard.map_err(lost)? else { break };
-                self.tell(heard.payload().parse().unwrap_or_default());
+                self.notify_local(heard.payload().parse().unwrap_or_default());
             }
         }
     }
@@ -397,7 +409,7 @@ impl Database {
             "SELECT COALESCE(MAX(revision), 0) FROM audit_entry",
         );
         if let Some(last) = self.probe.query_one_raw(last).await? {
-            self.tell(last.try_get_by_index(0)?);
+            self.notify_local(last.try_get_by_index(0)?);
         }
         Ok(())
     }
@@ -423,7 +435,7 @@ impl Database {
 ///
 /// # Errors
 /// INTERNAL when the statement fails.
-pub async fn rows<M: Sparse>(
+pub async fn rows<M: PartialRow>(
     db: &impl ConnectionTrait,
     select: &SelectStatement,
     columns: &[Column<M>],
@@ -437,7 +449,7 @@ pub async fn rows<M: Sparse>(
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn look_at(tx: &impl ConnectionTrait, table: &str) -> Result<()> {
+pub async fn analyze(tx: &impl ConnectionTrait, table: &str) -> Result<()> {
     if tx.get_database_backend() == DbBackend::Postgres {
         tx.execute_unprepared(&format!("ANALYZE {table}")).await?;
     }

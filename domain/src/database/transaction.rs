@@ -136,7 +136,7 @@ pub struct Transaction {
     watch: Watch,
     tx: DatabaseTransaction,
     /// Held as long as the transaction runs: there is one connection to wait for.
-    turn: OwnedSemaphorePermit,
+    permit: OwnedSemaphorePermit,
 }
 
 /// Outcome of the statements of one transaction.
@@ -159,7 +159,7 @@ pub(super) enum Failure {
     /// The statement could not be run, for a reason of its own.
     Statement = 2,
     /// The database, its disk or the connection failed.
-    Fault = 3,
+    FieldError = 3,
 }
 
 /// The reason why a transaction was not committed.
@@ -175,7 +175,7 @@ impl Transaction {
     /// Takes over a transaction that has just begun.
     pub(super) fn new(
         tx: DatabaseTransaction,
-        turn: OwnedSemaphorePermit,
+        permit: OwnedSemaphorePermit,
         state: &Arc<WriterState>,
         health: &Arc<WriteHealth>,
     ) -> Self {
@@ -186,7 +186,7 @@ impl Transaction {
             running: AtomicUsize::new(0),
             worst: AtomicU8::new(0),
         };
-        Self { watch, tx, turn }
+        Self { watch, tx, permit }
     }
 
     /// Commits, and answers when that is confirmed.
@@ -196,7 +196,7 @@ impl Transaction {
     /// transaction is refused here.
     pub(super) async fn commit(self) -> Result<(), Uncommitted> {
         // The last is dropped first, as in `Transaction`.
-        let Self { turn: _turn, tx, watch } = self;
+        let Self { permit: _permit, tx, watch } = self;
         if watch.worst.load(SeqCst) != 0 {
             return Err(Uncommitted::RolledBack(DbErr::Custom(
                 "a statement of the transaction failed before its COMMIT".to_owned(),
@@ -228,7 +228,7 @@ impl Transaction {
     /// Rolls back.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
         // The last is dropped first, as in `Transaction`.
-        let Self { turn: _turn, tx, watch } = self;
+        let Self { permit: _permit, tx, watch } = self;
         // After a failure there may be nothing to roll back; the connection is closed.
         if watch.worst.load(SeqCst) >= Failure::Statement as u8 {
             Ok(())
@@ -259,7 +259,7 @@ impl Watch {
         if let Err(cause) = &result {
             let failure = failure(cause);
             let worst = self.worst.fetch_max(failure as u8, SeqCst);
-            if failure == Failure::Fault && worst < Failure::Fault as u8 {
+            if failure == Failure::FieldError && worst < Failure::FieldError as u8 {
                 self.health.fail(cause);
             }
         }
@@ -304,12 +304,12 @@ pub(super) fn failure(cause: &DbErr) -> Failure {
     | DbErr::Exec(RuntimeErr::SqlxError(error))
     | DbErr::Query(RuntimeErr::SqlxError(error))) = cause
     else {
-        return Failure::Fault;
+        return Failure::FieldError;
     };
     match &**error {
         sqlx::Error::Database(error) => failure_of(&**error),
         sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => Failure::Statement,
-        _ => Failure::Fault,
+        _ => Failure::FieldError,
     }
 }
 
@@ -319,14 +319,14 @@ fn failure_of(error: &dyn DatabaseError) -> Failure {
         // The lowest byte is the kind; the others say more of it. SQLITE_CONSTRAINT_COMMITHOOK: a
         // statement would have committed automatically, since SQLite had rolled back before.
         if code == "531" {
-            return Failure::Fault;
+            return Failure::FieldError;
         }
         return match code.parse::<u32>().map(|code| code & 0xff) {
             // SQLITE_BUSY and SQLITE_CONSTRAINT.
             Ok(5 | 19) => Failure::Refused,
             // SQLITE_ERROR, _INTERRUPT, _TOOBIG, _MISMATCH and _RANGE.
             Ok(1 | 9 | 18 | 20 | 25) => Failure::Statement,
-            _ => Failure::Fault,
+            _ => Failure::FieldError,
         };
     }
     match code.get(..2) {
@@ -334,10 +334,10 @@ fn failure_of(error: &dyn DatabaseError) -> Failure {
         Some("23" | "P0") => Failure::Refused,
         _ if code == "55P03" => Failure::Refused,
         // A server that takes no changes, as a standby.
-        _ if code == "25006" => Failure::Fault,
+        _ if code == "25006" => Failure::FieldError,
         // Data, transactions, syntax, programs' limits and prerequisites.
         Some("21" | "22" | "25" | "40" | "42" | "54" | "55") => Failure::Statement,
-        _ => Failure::Fault,
+        _ => Failure::FieldError,
     }
 }
 
@@ -373,8 +373,8 @@ mod tests {
     async fn begin(state: &Arc<WriterState>) -> Transaction {
         let db = sea_orm::Database::connect("sqlite::memory:").await.unwrap();
         db.execute_unprepared("CREATE TABLE t (a INTEGER)").await.unwrap();
-        let turn = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
-        Transaction::new(db.begin().await.unwrap(), turn, state, &Arc::default())
+        let permit = Arc::new(Semaphore::new(1)).acquire_owned().await.unwrap();
+        Transaction::new(db.begin().await.unwrap(), permit, state, &Arc::default())
     }
 
     #[tokio::test]

@@ -12,7 +12,7 @@ use sea_orm::{
 use tokio::time::Instant;
 
 use super::{
-    Database, PATIENCE,
+    Database, WRITE_LOCK_TIMEOUT,
     transaction::{Transaction, Uncommitted, is_locked},
 };
 use crate::error::{Error, Result};
@@ -49,8 +49,10 @@ impl Database {
     /// CONFLICT with the reason BUSY when others write for too long, or `PROGRAM_TOO_OLD` when a
     /// newer program has migrated the register; INTERNAL when the database fails.
     pub(crate) async fn write(&self) -> Result<Transaction> {
-        let turn = tokio::time::timeout(PATIENCE, Arc::clone(&self.turn).acquire_owned()).await;
-        let turn = turn.map_err(|_| busy())?.map_err(Error::internal)?;
+        let permit =
+            tokio::time::timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.permit).acquire_owned())
+                .await;
+        let permit = permit.map_err(|_| busy())?.map_err(Error::internal)?;
         self.check_files().await?;
         let options = TransactionOptions {
             sqlite_transaction_mode: Some(SqliteTransactionMode::Immediate),
@@ -64,9 +66,9 @@ impl Database {
             self.health.fail(&cause);
             cause.into()
         })?;
-        let tx = Transaction::new(tx, turn, &self.writer_state, &self.health);
+        let tx = Transaction::new(tx, permit, &self.writer_state, &self.health);
         if self.backend() == DbBackend::Postgres {
-            let wait = PATIENCE.as_millis();
+            let wait = WRITE_LOCK_TIMEOUT.as_millis();
             let lock = format!(
                 "SET LOCAL lock_timeout = {wait}; SELECT pg_advisory_xact_lock({WRITERS_LOCK})"
             );

@@ -48,8 +48,8 @@ fn is_passed_over(char: char) -> bool {
 /// With a plus it is more likely a phone number, which would lose it.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let (whole, decimals) = digits.split_once(['.', ',']).unwrap_or((digits, "0"));
-    [whole, decimals]
+    let (aggregate, decimals) = digits.split_once(['.', ',']).unwrap_or((digits, "0"));
+    [aggregate, decimals]
         .iter()
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }

@@ -57,20 +57,20 @@ fn table(
     header: &[Vec<Inline>],
     rows: &[Vec<Vec<Inline>>],
 ) -> fmt::Result {
-    let class = |place: usize| match alignments.get(place) {
+    let class = |position: usize| match alignments.get(position) {
         Some(Side::Center) => " class=\"center\"",
         Some(Side::Right) => " class=\"right\"",
         Some(Side::Left) | None => "",
     };
     f.write_str("<table>\n<thead>\n<tr>")?;
-    for (place, cell) in header.iter().enumerate() {
-        write!(f, "<th scope=\"col\"{}>{}</th>", class(place), Line(cell))?;
+    for (position, cell) in header.iter().enumerate() {
+        write!(f, "<th scope=\"col\"{}>{}</th>", class(position), Line(cell))?;
     }
     f.write_str("</tr>\n</thead>\n<tbody>\n")?;
     for row in rows {
         f.write_str("<tr>")?;
-        for (place, cell) in row.iter().enumerate() {
-            write!(f, "<td{}>{}</td>", class(place), Line(cell))?;
+        for (position, cell) in row.iter().enumerate() {
+            write!(f, "<td{}>{}</td>", class(position), Line(cell))?;
         }
         f.write_str("</tr>\n")?;
     }

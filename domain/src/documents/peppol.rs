@@ -75,7 +75,7 @@ impl Ubl<'_> {
                 ubl.payment(invoice)?;
             }
             ubl.sums(invoice)?;
-            (1..).zip(&invoice.lines).try_for_each(|(place, line)| ubl.line(place, line))
+            (1..).zip(&invoice.lines).try_for_each(|(position, line)| ubl.line(position, line))
         })
     }
 
@@ -269,13 +269,13 @@ impl Ubl<'_> {
         })
     }
 
-    fn line(&mut self, place: usize, line: &Line) -> io::Result<()> {
+    fn line(&mut self, position: usize, line: &Line) -> io::Result<()> {
         let (element, quantity) = match self.kind {
             InvoiceKind::Invoice => ("cac:InvoiceLine", "cbc:InvoicedQuantity"),
             InvoiceKind::CreditNote => ("cac:CreditNoteLine", "cbc:CreditedQuantity"),
         };
         self.group(element, |ubl| {
-            ubl.text("cbc:ID", &place.to_string())?;
+            ubl.text("cbc:ID", &position.to_string())?;
             ubl.attributed(quantity, ("unitCode", line.unit.code()), &signed(line))?;
             ubl.amount("cbc:LineExtensionAmount", line.net)?;
             ubl.period(line.period)?;

@@ -314,8 +314,8 @@ fn is_inline(event: &Event<'_>) -> bool {
 
 /// Adds text to a line: a break within a value, or in code, ends the line.
 fn push(parts: &mut Vec<Inline>, text: &str) {
-    for (place, text) in text.split([BREAK, '\n']).enumerate() {
-        if place > 0 {
+    for (position, text) in text.split([BREAK, '\n']).enumerate() {
+        if position > 0 {
             parts.push(Inline::Break);
         }
         match parts.last_mut() {

@@ -141,16 +141,16 @@ fn workbook(
 /// Writes a grid onto a sheet.
 fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError> {
     sheet.set_name(name)?.set_landscape().set_print_fit_to_pages(1, 0).set_repeat_rows(0, 0)?;
-    for (place, column) in (0..).zip(&grid.columns) {
+    for (position, column) in (0..).zip(&grid.columns) {
         let align = if column.kind.is_number() { FormatAlign::Right } else { FormatAlign::Left };
         let header =
             Format::new().set_bold().set_border_bottom(FormatBorder::Thin).set_align(align);
-        sheet.write_string_with_format(0, place, column.heading(), &header)?;
-        sheet.set_column_width(place, width(grid, usize::from(place)))?;
+        sheet.write_string_with_format(0, position, column.heading(), &header)?;
+        sheet.set_column_width(position, width(grid, usize::from(position)))?;
         let format = format_of(column.kind);
         for (row, cells) in (1..).zip(&grid.rows) {
-            if let Some(cell) = cells.get(usize::from(place)) {
-                write(sheet, row, place, cell, &format)?;
+            if let Some(cell) = cells.get(usize::from(position)) {
+                write(sheet, row, position, cell, &format)?;
             }
         }
     }
@@ -271,18 +271,18 @@ fn write(
 
 fn write_total(sheet: &mut Worksheet, grid: &Grid, total: &[Cell]) -> Result<(), XlsxError> {
     let last = RowNum::try_from(grid.rows.len()).unwrap_or(RowNum::MAX);
-    for ((place, column), cell) in (0..).zip(&grid.columns).zip(total) {
+    for ((position, column), cell) in (0..).zip(&grid.columns).zip(total) {
         let format = format_of(column.kind).set_bold().set_border_top(FormatBorder::Thin);
         let can_be_added = matches!(column.kind, Kind::Number | Kind::Money) && last > 0;
         match cell {
             Cell::Money(_) | Cell::Sum(_) | Cell::Number(_) if can_be_added => {
-                let letters = rust_xlsxwriter::utility::column_number_to_name(place);
+                let letters = rust_xlsxwriter::utility::column_number_to_name(position);
                 let formula = Formula::new(format!("=SUM({letters}2:{letters}{})", last + 1))
                     .set_result(cell.plain());
-                sheet.write_formula_with_format(last + 1, place, formula, &format)?;
+                sheet.write_formula_with_format(last + 1, position, formula, &format)?;
             }
-            Cell::Empty => _ = sheet.write_blank(last + 1, place, &format)?,
-            _ => write(sheet, last + 1, place, cell, &format)?,
+            Cell::Empty => _ = sheet.write_blank(last + 1, position, &format)?,
+            _ => write(sheet, last + 1, position, cell, &format)?,
         }
     }
     Ok(())
@@ -302,19 +302,20 @@ fn kronor(amount: Total) -> f64 {
     amount.0 as f64 / 100.0
 }
 
-fn width(grid: &Grid, place: usize) -> f64 {
+fn width(grid: &Grid, position: usize) -> f64 {
     let cells =
-        grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(
-            |cell| match cell {
+        grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(position)).map(|cell| {
+            match cell {
                 // Room for the spaces between groups of three.
                 Cell::Money(_) | Cell::Sum(_) | Cell::Number(_) => {
                     cell.plain().len() + cell.plain().len() / 3
                 }
                 other => other.plain().chars().count(),
-            },
-        );
+            }
+        });
     // Room for the button of the filter.
-    let heading = grid.columns.get(place).map_or(0, |column| column.heading().chars().count() + 3);
+    let heading =
+        grid.columns.get(position).map_or(0, |column| column.heading().chars().count() + 3);
     (cells.fold(heading, usize::max).min(WIDEST) + 2) as f64
 }
 

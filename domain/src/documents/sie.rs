@@ -94,9 +94,9 @@ pub fn file(journal: &Journal) -> Result<Vec<u8>> {
         file.line(&format!("#ORGNR {org_number}"));
     }
     file.line(&format!("#FNAMN {}", quoted(company)));
-    for (place, (from, to)) in years.iter().enumerate() {
-        let place = if place == 0 { "0".to_owned() } else { format!("-{place}") };
-        file.line(&format!("#RAR {place} {} {}", day(*from), day(*to)));
+    for (position, (from, to)) in years.iter().enumerate() {
+        let position = if position == 0 { "0".to_owned() } else { format!("-{position}") };
+        file.line(&format!("#RAR {position} {} {}", day(*from), day(*to)));
     }
     file.line("#KPTYP EUBAS97");
     for (account, name) in accounts {
@@ -169,9 +169,9 @@ fn quoted(text: &str) -> String {
 /// A text between quotation marks of at most [`MAX_TEXT`] characters, those before other signs
 /// counted as well.
 fn shortened(text: &str) -> String {
-    let whole = quoted(text);
+    let aggregate = quoted(text);
     let mut end = 1;
-    let inner = &whole[1..whole.len() - 1];
+    let inner = &aggregate[1..aggregate.len() - 1];
     let mut count = 0;
     let mut chars = inner.char_indices().peekable();
     while let Some((at, char)) = chars.next() {
@@ -189,7 +189,7 @@ fn shortened(text: &str) -> String {
         }
         end = 1 + last;
     }
-    format!("\"{}\"", whole[1..end].trim_end())
+    format!("\"{}\"", aggregate[1..end].trim_end())
 }
 
 /// What a character is written as: itself where the code page has it, else what is most like it.
@@ -225,7 +225,10 @@ fn byte(char: char) -> Option<u8> {
     if char.is_ascii() {
         return u8::try_from(char).ok();
     }
-    UPPER.chars().position(|known| known == char).and_then(|place| u8::try_from(place + 128).ok())
+    UPPER
+        .chars()
+        .position(|known| known == char)
+        .and_then(|position| u8::try_from(position + 128).ok())
 }
 
 /// Returns the character that a byte of a file stands for.

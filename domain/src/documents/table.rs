@@ -25,8 +25,8 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
     for row in grid.rows.iter().chain(&grid.total) {
         table.add_row(row.iter().map(shown));
     }
-    for (place, column) in grid.columns.iter().enumerate() {
-        let Some(shown) = table.column_mut(place) else { continue };
+    for (position, column) in grid.columns.iter().enumerate() {
+        let Some(shown) = table.column_mut(position) else { continue };
         // With the blank between columns that makes two.
         shown.set_padding((0, 1));
         if column.kind.is_number() {
@@ -34,7 +34,9 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
         }
         // Half a number or half a word is worse than a long line.
         shown.set_constraint(match column.kind {
-            Kind::Text => ColumnConstraint::LowerBoundary(Width::Fixed(longest_word(grid, place))),
+            Kind::Text => {
+                ColumnConstraint::LowerBoundary(Width::Fixed(longest_word(grid, position)))
+            }
             _ => ColumnConstraint::ContentWidth,
         });
     }
@@ -50,9 +52,9 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
 }
 
 /// The width of the longest word in a column, and of its end.
-fn longest_word(grid: &Grid, place: usize) -> u16 {
-    let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(place)).map(shown);
-    let title = grid.columns.get(place).map(|column| heading(column).to_owned());
+fn longest_word(grid: &Grid, position: usize) -> u16 {
+    let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(position)).map(shown);
+    let title = grid.columns.get(position).map(|column| heading(column).to_owned());
     let length =
         |text: String| text.split(' ').map(|word| word.chars().count()).max().unwrap_or_default();
     u16::try_from(cells.chain(title).map(length).max().unwrap_or_default() + 1).unwrap_or(u16::MAX)

@@ -18,9 +18,9 @@ use sea_orm::{
 
 use super::{Quote, allocations, amounts, basis_of, quote, rule};
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, rows},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     members,
 };
 
@@ -80,7 +80,7 @@ pub struct Scenario {
 
 /// What every member of the year whose affairs the viewer sees would pay. A member of the year is
 /// one on some day of it, as those are whom the membership fee is for. Changes nothing, and takes
-/// the same few statements whatever the number of members. `faults` are those that reading the
+/// the same few statements whatever the number of members. `errors` are those that reading the
 /// question has found already.
 ///
 /// # Errors
@@ -90,26 +90,26 @@ pub async fn scenario(
     db: &Database,
     viewer: &Viewer,
     ask: &Ask,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Scenario> {
-    faults.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
+    errors.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
     for (path, sum) in [("input.cap", ask.cap), ("input.minimum", ask.minimum)] {
-        faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
+        errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
     }
     let in_order = ask.minimum.zip(ask.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-    faults.expect(in_order, "input.cap", "must not be below the minimum");
-    if !faults.is_empty() {
-        return Err(Error::Invalid(faults.into_inner()));
+    errors.expect(in_order, "input.cap", "must not be below the minimum");
+    if !errors.is_empty() {
+        return Err(Error::Invalid(errors.into_inner()));
     }
     let members = of_year(db, viewer, ask.year).await?;
-    for (place, id) in ask.without.iter().enumerate() {
-        faults.expect(
+    for (position, id) in ask.without.iter().enumerate() {
+        errors.expect(
             members.contains(id),
-            &format!("input.without.{place}"),
+            &format!("input.without.{position}"),
             "is not the id of a member in that year",
         );
     }
-    faults.finish()?;
+    errors.finish()?;
     let current = rule(db, FeeBasis::PerMilleOfAllocation, ask.year).await?;
     let of_current = current.as_ref().map(basis_of);
     let basis = ask.allocation_basis.or(of_current).unwrap_or_default();
@@ -136,7 +136,10 @@ pub(crate) async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result
         .column((Entity, Column::Id))
         .from(Entity)
         .cond_where(members::visible(viewer))
-        .cond_where(members::of_visible_member(&viewer.sees(Realm::MemberAffairs), id.clone()))
+        .cond_where(members::of_visible_member(
+            &viewer.visibility(Resource::MemberAffairs),
+            id.clone(),
+        ))
         .and_where(Column::JoinedOn.lte(last))
         .cond_where(Condition::any().add(Column::LeftOn.is_null()).add(Column::LeftOn.gte(first)))
         .order_by((Entity, Column::NameKey), Order::Asc)
@@ -203,7 +206,7 @@ mod tests {
     use super::*;
 
     fn ids(count: u128) -> Vec<MemberId> {
-        (1..=count).map(|place| MemberId(uuid::Uuid::from_u128(place))).collect()
+        (1..=count).map(|position| MemberId(uuid::Uuid::from_u128(position))).collect()
     }
 
     #[test]

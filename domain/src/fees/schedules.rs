@@ -23,9 +23,9 @@ use crate::{
         self,
         forms::{self, FeeSchedule},
     },
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::{Database, among, rows},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -109,24 +109,24 @@ pub struct NewSchedule {
 }
 
 impl NewSchedule {
-    fn check(&self, faults: &mut Faults) -> (Model, Option<decision::Model>) {
+    fn check(&self, errors: &mut ValidationErrors) -> (Model, Option<decision::Model>) {
         let in_order = self.valid_to.is_none_or(|last| self.valid_from <= last);
-        faults.expect(in_order, "input.validTo", "must not be before validFrom");
+        errors.expect(in_order, "input.validTo", "must not be before validFrom");
         if self.basis == FeeBasis::PerMilleOfAllocation {
-            faults.expect(self.per_mille.is_some(), "input.perMille", "is needed for this basis");
-            faults.expect(
+            errors.expect(self.per_mille.is_some(), "input.perMille", "is needed for this basis");
+            errors.expect(
                 self.amount.is_none(),
                 "input.amount",
                 "does not fit this basis; give perMille alone",
             );
         } else {
-            faults.expect(self.amount.is_some(), "input.amount", "is needed for this basis");
-            faults.expect(
+            errors.expect(self.amount.is_some(), "input.amount", "is needed for this basis");
+            errors.expect(
                 self.per_mille.is_none(),
                 "input.perMille",
                 "does not fit this basis; give amount alone",
             );
-            faults.expect(
+            errors.expect(
                 self.allocation_basis.is_none(),
                 "input.allocationBasis",
                 "is for PER_MILLE_OF_ALLOCATION alone",
@@ -137,11 +137,11 @@ impl NewSchedule {
             ("input.cap", self.cap),
             ("input.minimum", self.minimum),
         ] {
-            faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
+            errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
         }
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-        faults.expect(in_order, "input.cap", "must not be below the minimum");
-        faults.expect(self.vat_rate != Some(VatRate::Zero), "input.vatRate", NO_RATE_OF_ZERO);
+        errors.expect(in_order, "input.cap", "must not be below the minimum");
+        errors.expect(self.vat_rate != Some(VatRate::Zero), "input.vatRate", NO_RATE_OF_ZERO);
         let row = Model {
             id: FeeScheduleId::new(),
             activity_id: self.activity,
@@ -157,7 +157,7 @@ impl NewSchedule {
             vat_rate: self.vat_rate,
             decision_id: None,
         };
-        (row, self.decision.as_ref().map(|decision| decision.check("input.decision", faults)))
+        (row, self.decision.as_ref().map(|decision| decision.check("input.decision", errors)))
     }
 }
 
@@ -166,7 +166,7 @@ impl NewSchedule {
 ///
 /// # Errors
 /// CONFLICT `OVERLAPS` when it holds on a day that another one holds on.
-fn make_room(others: &[Model], new: &Model) -> Result<Option<Model>> {
+fn end_overlapped(others: &[Model], new: &Model) -> Result<Option<Model>> {
     let ends = |row: &Model| row.valid_to.unwrap_or(NaiveDate::MAX);
     let mut closed = None;
     for other in others.iter().filter(|other| other.valid_from != new.valid_from) {
@@ -208,7 +208,7 @@ async fn refuse_contradiction(db: &impl ConnectionTrait, row: &Model) -> Result<
 }
 
 /// Sets a price. It takes the place of one that begins on the same day with the same basis; an
-/// open-ended one that it begins in ends the day before. `faults` are those that reading the input
+/// open-ended one that it begins in ends the day before. `errors` are those that reading the input
 /// has found already.
 ///
 /// # Errors
@@ -218,11 +218,11 @@ pub async fn set(
     db: &Database,
     viewer: &Viewer,
     new: NewSchedule,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<FeeScheduleId> {
-    viewer.require(Deed::KeepAccounts)?;
-    let (mut row, decision) = new.check(&mut faults);
-    faults.finish()?;
+    viewer.require(Permission::ManageAccounts)?;
+    let (mut row, decision) = new.check(&mut errors);
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "feeScheduleSet").await?;
     let of_same = match new.activity {
@@ -232,7 +232,7 @@ pub async fn set(
     refuse_contradiction(change.tx(), &row).await?;
     let others =
         Entity::find().filter(of_same).filter(Column::Basis.eq(row.basis)).all(change.tx()).await?;
-    let closed = make_room(&others, &row)?;
+    let closed = end_overlapped(&others, &row)?;
     let before = match others.iter().find(|other| other.valid_from == row.valid_from) {
         Some(same) => Some(snapshot(change.tx(), same.clone()).await?),
         None => None,
@@ -322,18 +322,22 @@ mod tests {
             ("2024-01-01", Some("2024-06-30"), "fits"),
             ("2024-01-01", Some("2025-01-01"), "OVERLAPS"),
         ] {
-            assert_eq!(reason(make_room(&others, &price(from, to))), expected, "{from} {to:?}");
+            assert_eq!(
+                reason(end_overlapped(&others, &price(from, to))),
+                expected,
+                "{from} {to:?}"
+            );
         }
-        let closed = make_room(&others, &price("2026-01-01", None)).unwrap().unwrap();
+        let closed = end_overlapped(&others, &price("2026-01-01", None)).unwrap().unwrap();
         assert_eq!((closed.id, closed.valid_to), (others[1].id, Some(day("2025-12-31"))));
     }
 
     #[test]
     fn the_sum_must_fit_the_basis() {
         let paths = |new: NewSchedule| {
-            let mut faults = Faults::default();
-            new.check(&mut faults);
-            faults.into_inner().into_iter().map(|fault| fault.path).collect::<Vec<_>>()
+            let mut errors = ValidationErrors::default();
+            new.check(&mut errors);
+            errors.into_inner().into_iter().map(|error| error.path).collect::<Vec<_>>()
         };
         let per_mille = NewSchedule {
             basis: FeeBasis::PerMilleOfAllocation,

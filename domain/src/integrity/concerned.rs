@@ -88,12 +88,14 @@ impl Concerned {
         invoices.extend(credited);
         let mut found = Findings::from(invoices::integrity::sums_of(db, &invoices).await?);
         found.extend(invoices::integrity::series(db).await?);
-        found.violations.extend(invoices::integrity::documents::breaches_of(db, &invoices).await?);
+        found
+            .violations
+            .extend(invoices::integrity::documents::violations_of(db, &invoices).await?);
         let payments: Vec<BankPaymentId> =
             self.of(SubjectKind::BankPayment).map(BankPaymentId).collect();
         found
             .violations
-            .extend(crate::payments::bank::integrity::breaches_of(db, &payments).await?);
+            .extend(crate::payments::bank::integrity::violations_of(db, &payments).await?);
         found.violations.extend(revenue::of_months_with(db, days).await?);
         Ok(found)
     }

@@ -30,7 +30,7 @@ use crate::{
     database::Database,
     error::{Error, Result},
     findings::Findings,
-    invoices::{self, aggregate::Whole},
+    invoices::{self, aggregate::InvoiceAggregate},
     revenue, search,
 };
 
@@ -240,7 +240,7 @@ async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
     checked.add("the search", search::violations(&tx).await);
     checked.add("numbers of invoices", invoices::integrity::series(&tx).await);
     checked.add("interest invoices", of_interest(&tx, db.clock.today()).await);
-    checked.add("bank payments", crate::payments::bank::integrity::breaches(&tx).await);
+    checked.add("bank payments", crate::payments::bank::integrity::violations(&tx).await);
     checked.add("the totals by month", revenue::of_months(&tx).await);
     checked.add("costs and grants", activities::ledger_integrity::violations(&tx).await);
     tx.rollback().await.ok();
@@ -281,7 +281,7 @@ impl Half {
         let (mut checked, mut digests) = (Checked::default(), HashMap::new());
         let (after, last) = (self.after, self.last);
         // Invoices are what a register has most of: they are read once.
-        let read = |invoice: &Whole| {
+        let read = |invoice: &InvoiceAggregate| {
             digests.extend(TextDigest::of(invoice).ok().map(|digest| (invoice.row.id.0, digest)));
         };
         checked.add("invoices", invoices::integrity::sums(&self.tx, after, last, read).await);
@@ -318,7 +318,7 @@ impl Half {
 
 async fn of_documents(tx: DatabaseTransaction) -> Checked {
     let mut checked = Checked::default();
-    checked.add("documents", invoices::integrity::documents::breaches(&tx).await);
+    checked.add("documents", invoices::integrity::documents::violations(&tx).await);
     tx.rollback().await.ok();
     checked
 }

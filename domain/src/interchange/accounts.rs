@@ -167,7 +167,7 @@ fn read<M: Booking>(cells: &mut Cells<'_>) -> Option<Draft> {
         occurrence: 1,
         details: DetailsDraft::read(cells),
     };
-    cells.check(|faults| faults.expect(draft.amount != Money::ZERO, "amount", "must not be zero"));
+    cells.check(|errors| errors.expect(draft.amount != Money::ZERO, "amount", "must not be zero"));
     Some(draft)
 }
 
@@ -192,7 +192,7 @@ where
     while let Some(mut lines) = import.chunk(&mut table, read::<M>)? {
         let activities = key_resolution::activities(
             import,
-            key_resolution::given(lines.iter().map(|line| Some(line.draft.activity.as_str()))),
+            key_resolution::present(lines.iter().map(|line| Some(line.draft.activity.as_str()))),
         )
         .await?;
         for line in &mut lines {
@@ -241,7 +241,7 @@ where
     let mut rows = Rows::<M>::load(import, &lines).await?;
     let mut batch = Batch::default();
     for mut line in lines {
-        let given = std::mem::take(&mut line.draft.details);
+        let present = std::mem::take(&mut line.draft.details);
         let draft = &line.draft;
         let (amount, activity) = (draft.amount, draft.activity_id);
         let before = activity.and_then(|id| {
@@ -251,22 +251,22 @@ where
         if let Some(through) =
             import.closing.through.filter(|through| is_new && line.draft.booked_on <= *through)
         {
-            line.fault(
+            line.error(
                 "booked_on",
                 format!("is in a closed period: the books are closed through {through}"),
             );
         }
-        let reverses = given.reverses;
+        let reverses = present.reverses;
         let former = before.as_ref().map(M::details);
         let mut details = former.clone().unwrap_or_default();
-        details.apply(&mut line, given, &known, (M::FILE, activity));
+        details.apply(&mut line, present, &known, (M::FILE, activity));
         rows.check_reversal(&mut line, reverses, before.as_ref(), &mut details);
         details.check_vat(&mut line, amount);
         if let (Some(row), Some(former)) = (&before, &former) {
             let is_fixed = former.reverses.is_some() || rows.reversed.contains_key(&row.id());
             let differs = is_new || details.vat != former.vat;
             if is_fixed && differs || details.reverses != former.reverses {
-                line.fault(
+                line.error(
                     "amount",
                     format!(
                         "is of a {} that was reversed or reverses another, and never changes",
@@ -353,7 +353,7 @@ where
         details.reverses = None;
         let Some((day, occurrence)) = reverses else {
             if details.reason.is_some() {
-                line.fault("reason", "must be empty for what reverses nothing");
+                line.error("reason", "must be empty for what reverses nothing");
             }
             return;
         };
@@ -365,7 +365,7 @@ where
                 // What it reverses is bad itself, and was named.
                 line.follows = true;
             } else {
-                line.fault(
+                line.error(
                     "reverses",
                     format!(
                         "is the day of no {} with the same activity and {} before it",
@@ -382,26 +382,26 @@ where
         details.vat = details.vat.or(vat);
         details.reverses = Some(original.id());
         if line.draft.amount != -amount {
-            line.fault("amount", format!("must be {}, all of what it reverses", -amount));
+            line.error("amount", format!("must be {}, all of what it reverses", -amount));
         }
         if details.vat != vat {
-            line.fault("vat", "must be the negative of what it reverses");
+            line.error("vat", "must be the negative of what it reverses");
         }
         if line.draft.booked_on < booked_on {
-            line.fault(
+            line.error(
                 "booked_on",
                 format!("must not be before {booked_on}, when what it reverses was booked"),
             );
         }
         if details.reason.is_none() {
-            line.fault("reason", "must not be empty");
+            line.error("reason", "must not be empty");
         }
         let is_by_another = self
             .reversed
             .get(&original.id())
             .is_some_and(|by| Some(*by) != before.map(Identified::id));
         if theirs.reverses.is_some() || is_by_another {
-            line.fault(
+            line.error(
                 "reverses",
                 "is the day of what is a reversal itself, or was reversed already",
             );
@@ -499,7 +499,7 @@ where
             );
             let agreement = export::key_in(&agreements, own.agreement);
             let reverses =
-                own.reverses.and_then(|id| originals.get(&id)).map(place).unwrap_or_default();
+                own.reverses.and_then(|id| originals.get(&id)).map(position).unwrap_or_default();
             let reason = own.reason.unwrap_or_default();
             if M::FILE == File::Costs {
                 let (member, organisation) = Party::columns(own.supplier);
@@ -521,7 +521,7 @@ where
 
 /// The day of a row, with its number among those like it unless it is the first: what a reversal
 /// names it by.
-fn place<M: Booking>(row: &M) -> String {
+fn position<M: Booking>(row: &M) -> String {
     match row.parts() {
         (_, day, _, 1, _) => day.to_string(),
         (_, day, _, occurrence, _) => format!("{day} {occurrence}"),

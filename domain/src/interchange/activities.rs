@@ -6,7 +6,7 @@ use ::entity::{
     activity, activity_funding, activity_text, contact,
     id::{ActivityId, ContactId, StatusReportId},
     kind::{FundingKind, Health},
-    sparse::Sparse,
+    partial::PartialRow,
     status_report, status_report_text,
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -22,7 +22,7 @@ use super::{
 };
 use crate::{
     activities::{status_reports, texts_of},
-    audit::forms::{self, Activity as Whole},
+    audit::forms::{self, Activity as Aggregate},
     database::among,
     error::{LINE, Result, TEXT},
     swedish,
@@ -52,12 +52,12 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         funding: funding(cells),
         starts_on: cells.day("starts_on"),
         ends_on: cells.optional_day("ends_on"),
-        board_contact: cells.given("board_contact").then(|| cells.optional_key("board_contact")),
-        lead: cells.given("lead").then(|| cells.optional_key("lead")),
+        board_contact: cells.present("board_contact").then(|| cells.optional_key("board_contact")),
+        lead: cells.present("lead").then(|| cells.optional_key("lead")),
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         let in_order = draft.ends_on.is_none_or(|ends_on| ends_on >= draft.starts_on);
-        faults.expect(in_order, "ends_on", "must not be before starts_on");
+        errors.expect(in_order, "ends_on", "must not be before starts_on");
     });
     Some(draft)
 }
@@ -65,7 +65,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
 fn funding(cells: &mut Cells<'_>) -> Vec<FundingKind> {
     let words = cells.list("funding");
     let mut kinds: Vec<FundingKind> =
-        words.iter().map(|word| cells.faults.take("funding", word.parse())).collect();
+        words.iter().map(|word| cells.errors.take("funding", word.parse())).collect();
     kinds.sort();
     kinds.dedup();
     kinds
@@ -84,16 +84,16 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let own = key_resolution::present(lines.iter().map(|line| Some(line.draft.key.as_str())));
     let existing = key_resolution::existing::<activity::Model>(
         import.tx(),
         &own,
         &activity::Model::every_column(),
     )
     .await?;
-    let existing = whole(import.tx(), existing).await?;
+    let existing = integer(import.tx(), existing).await?;
     let contacts = lines.iter().flat_map(|line| [&line.draft.board_contact, &line.draft.lead]);
-    let contacts = key_resolution::given(contacts.map(|key| key.as_ref()?.as_deref()));
+    let contacts = key_resolution::present(contacts.map(|key| key.as_ref()?.as_deref()));
     let contacts = key_resolution::references::<contact::Model, ContactId>(
         import,
         "contact",
@@ -113,12 +113,12 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let id = old.map_or_else(ActivityId::new, |old| old.id);
         let slug = line.draft.slug.clone();
         if let Some(old) = old.filter(|old| old.slug != slug) {
-            line.fault(
+            line.error(
                 "slug",
                 format!("must stay {}, since tokens and scripts rely on it", old.slug),
             );
         } else if !slugs.take(id.0, None, Some(&slug).filter(|slug| !slug.is_empty())) {
-            line.fault("slug", "is that of another activity too");
+            line.error("slug", "is that of another activity too");
         }
         let board_contact_id = match line.draft.board_contact.clone() {
             Some(key) => contacts.find(&mut line, "board_contact", key.as_deref()),
@@ -149,7 +149,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         import.put(
             File::Activities,
             before,
-            Whole { row, texts, funding: draft.funding, decision },
+            Aggregate { row, texts, funding: draft.funding, decision },
             &mut batch,
         )?;
     }
@@ -158,16 +158,16 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
 }
 
 /// The activities with what belongs to each.
-async fn whole(
+async fn integer(
     tx: &impl ConnectionTrait,
     rows: HashMap<String, activity::Model>,
-) -> Result<HashMap<String, Whole>> {
+) -> Result<HashMap<String, Aggregate>> {
     let keys: HashMap<ActivityId, String> =
         rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
     let wholes = forms::activities(tx, rows.into_values().collect()).await?;
     Ok(wholes
         .into_iter()
-        .filter_map(|whole| Some((keys.get(&whole.row.id)?.clone(), whole)))
+        .filter_map(|integer| Some((keys.get(&integer.row.id)?.clone(), integer)))
         .collect())
 }
 
@@ -185,8 +185,8 @@ async fn funding_of(
     Ok(of)
 }
 
-async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
-    let changed = batch.changed.iter().map(|whole| whole.row.id).collect::<Vec<_>>();
+async fn write(tx: &impl ConnectionTrait, batch: Batch<Aggregate>) -> Result<()> {
+    let changed = batch.changed.iter().map(|integer| integer.row.id).collect::<Vec<_>>();
     if !changed.is_empty() {
         let theirs = among(
             tx.get_database_backend(),
@@ -195,16 +195,18 @@ async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
         );
         activity_funding::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
-    let funding = batch.changed.iter().chain(&batch.added).flat_map(|whole| {
-        let way =
-            |kind: &FundingKind| activity_funding::Model { activity_id: whole.row.id, kind: *kind };
-        whole.funding.iter().map(way)
+    let funding = batch.changed.iter().chain(&batch.added).flat_map(|integer| {
+        let path = |kind: &FundingKind| activity_funding::Model {
+            activity_id: integer.row.id,
+            kind: *kind,
+        };
+        integer.funding.iter().map(path)
     });
     let funding: Vec<_> = funding.collect();
     let texts: Vec<_> =
-        batch.changed.iter().chain(&batch.added).map(|whole| whole.texts.clone()).collect();
-    replace(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
-    insert(tx, batch.added.into_iter().map(|whole| whole.row).collect()).await?;
+        batch.changed.iter().chain(&batch.added).map(|integer| integer.texts.clone()).collect();
+    replace(tx, batch.changed.into_iter().map(|integer| integer.row).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|integer| integer.row).collect()).await?;
     replace(tx, texts).await?;
     insert(tx, funding).await
 }
@@ -255,7 +257,7 @@ pub(super) async fn import_status_reports(import: &mut Import<'_>) -> Result<()>
     while let Some(mut lines) = import.chunk(&mut table, read_report)? {
         let activities = key_resolution::activities(
             import,
-            key_resolution::given(lines.iter().map(|line| Some(line.draft.activity.as_str()))),
+            key_resolution::present(lines.iter().map(|line| Some(line.draft.activity.as_str()))),
         )
         .await?;
         for line in &mut lines {
@@ -286,15 +288,15 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
         &existing.iter().map(|(_, row)| row.id).collect::<Vec<_>>(),
     )
     .await?;
-    let whole = |(name, row): (String, status_report::Model)| {
+    let integer = |(name, row): (String, status_report::Model)| {
         let texts = status_report_text::Model {
             status_report_id: row.id,
             ..texts.remove(&row.id).unwrap_or_default()
         };
-        (name, status_reports::Whole { row, texts })
+        (name, status_reports::Aggregate { row, texts })
     };
-    let existing: HashMap<String, status_reports::Whole> =
-        existing.into_iter().map(whole).collect();
+    let existing: HashMap<String, status_reports::Aggregate> =
+        existing.into_iter().map(integer).collect();
     let mut batch = Batch::default();
     for line in lines {
         let Some(draft) = import.accept(File::StatusReports, |_| String::new(), line) else {
@@ -320,7 +322,7 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
         import.put(
             File::StatusReports,
             before,
-            status_reports::Whole { row, texts },
+            status_reports::Aggregate { row, texts },
             &mut batch,
         )?;
     }
@@ -330,10 +332,10 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
 
 async fn write_reports(
     tx: &impl ConnectionTrait,
-    batch: Batch<status_reports::Whole>,
+    batch: Batch<status_reports::Aggregate>,
 ) -> Result<()> {
-    let apart = |wholes: Vec<status_reports::Whole>| {
-        wholes.into_iter().map(|whole| (whole.row, whole.texts)).unzip()
+    let apart = |wholes: Vec<status_reports::Aggregate>| {
+        wholes.into_iter().map(|integer| (integer.row, integer.texts)).unzip()
     };
     let (added, added_texts) = apart(batch.added);
     let (changed, changed_texts) = apart(batch.changed);

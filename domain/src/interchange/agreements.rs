@@ -7,7 +7,7 @@ use ::entity::{
     id::{ActivityId, AgreementId, TemplateVersionId},
     kind::{AgreementKind, AllocationBasis, Direction, FeeBasis, VatRate},
     money::{Money, PerMille},
-    sparse::Sparse,
+    partial::PartialRow,
     template, template_version,
 };
 use chrono::{DateTime, NaiveDate, Utc};
@@ -29,10 +29,10 @@ use super::{
 use crate::{
     activities::tax_decisions::NO_RATE_OF_ZERO,
     agreements::{lifecycle, overlaps},
-    audit::forms::{self, Agreement as Whole},
+    audit::forms::{self, Agreement as Aggregate},
     clock::{day_of, start_of},
-    database::{among, look_at},
-    error::{Faults, Result, TEXT, unprintable},
+    database::{among, check},
+    error::{Result, TEXT, ValidationErrors, unprintable},
     swedish, term_sql,
 };
 
@@ -82,11 +82,11 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         activity: cells.optional_key("activity"),
         counterparty: cells.key("counterparty"),
         template: cells.optional_key("template"),
-        template_version: cells.optional_whole("template_version", 1, 1_000_000),
+        template_version: cells.optional_integer("template_version", 1, 1_000_000),
         starts_on: cells.day("starts_on"),
         ends_on: cells.optional_day("ends_on"),
-        notice_months: cells.whole("notice_months", 0, 120),
-        renewal_months: cells.optional_whole("renewal_months", 1, 600),
+        notice_months: cells.integer("notice_months", 0, 120),
+        renewal_months: cells.optional_integer("renewal_months", 1, 600),
         offered_at: cells.optional_instant("offered_at"),
         signed_on: cells.optional_day("signed_on"),
         notice_given_on: cells.optional_day("notice_given_on"),
@@ -94,21 +94,21 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         fee_amount: cells.optional_decimal("fee_amount"),
         fee_per_mille: cells.optional_decimal("fee_per_mille"),
         vat_rate: cells.optional("vat_rate"),
-        withdrawn_on: cells.given("withdrawn_on").then(|| cells.optional_day("withdrawn_on")),
+        withdrawn_on: cells.present("withdrawn_on").then(|| cells.optional_day("withdrawn_on")),
         termination_reason: cells
-            .given("termination_reason")
+            .present("termination_reason")
             .then(|| cells.optional_text("termination_reason", TEXT)),
-        replaces: cells.given("replaces").then(|| cells.optional_key("replaces")),
+        replaces: cells.present("replaces").then(|| cells.optional_key("replaces")),
         parameters: cells
-            .given("parameters")
+            .present("parameters")
             .then(|| cells.optional_text("parameters", PARAMETERS)),
-        fee_cap: cells.given("fee_cap").then(|| cells.optional_decimal("fee_cap")),
-        fee_minimum: cells.given("fee_minimum").then(|| cells.optional_decimal("fee_minimum")),
+        fee_cap: cells.present("fee_cap").then(|| cells.optional_decimal("fee_cap")),
+        fee_minimum: cells.present("fee_minimum").then(|| cells.optional_decimal("fee_minimum")),
         fee_allocation_basis: cells
-            .given("fee_allocation_basis")
+            .present("fee_allocation_basis")
             .then(|| cells.optional("fee_allocation_basis")),
         notice_end_decided_on: cells
-            .given("notice_end_decided_on")
+            .present("notice_end_decided_on")
             .then(|| cells.optional_day("notice_end_decided_on")),
     };
     // Nobody noted when an old contract was offered: at the latest on the day that it was signed.
@@ -116,33 +116,33 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         .offered_at
         .or_else(|| draft.signed_on.filter(|_| draft.number.is_some()).map(start_of));
     let draft = Draft { offered_at, ..draft };
-    cells.check(|faults| check(&draft, faults));
+    cells.check(|errors| check(&draft, errors));
     Some(draft)
 }
 
 /// What the cells together can't say, but for what hangs on the row that is there already: see
 /// [`check_days`].
-fn check(draft: &Draft, faults: &mut Faults) {
+fn check(draft: &Draft, errors: &mut ValidationErrors) {
     if draft.kind == AgreementKind::Participation {
-        faults.expect(
+        errors.expect(
             draft.activity.is_some(),
             "activity",
             "must not be empty: one takes part in an activity",
         );
-        faults.expect(
+        errors.expect(
             draft.direction != Direction::Cost,
             "direction",
             "must not be COST: who takes part is not paid for it",
         );
     }
-    let is_whole = draft.template.is_some() == draft.template_version.is_some();
-    faults.expect(is_whole, "template_version", "must be given together with template");
-    faults.expect(
+    let is_complete = draft.template.is_some() == draft.template_version.is_some();
+    errors.expect(is_complete, "template_version", "must be given together with template");
+    errors.expect(
         draft.offered_at.is_some() == draft.number.is_some(),
         "number",
         "must be given together with offered_at or signed_on: a draft has none of them",
     );
-    faults.expect(
+    errors.expect(
         draft.renewal_months.is_none() || draft.ends_on.is_some(),
         "renewal_months",
         "needs ends_on, the end of the first term",
@@ -150,18 +150,18 @@ fn check(draft: &Draft, faults: &mut Faults) {
     match draft.fee_basis {
         Some(basis) => {
             check_sums(
-                faults,
+                errors,
                 basis,
                 ("fee_amount", draft.fee_amount),
                 ("fee_per_mille", draft.fee_per_mille),
             );
-            faults.expect(
+            errors.expect(
                 draft.vat_rate.is_some(),
                 "vat_rate",
                 "must not be empty where there is a fee",
             );
             // What was offered once is history.
-            faults.expect(
+            errors.expect(
                 draft.number.is_some() || draft.vat_rate != Some(VatRate::Zero),
                 "vat_rate",
                 NO_RATE_OF_ZERO,
@@ -174,94 +174,95 @@ fn check(draft: &Draft, faults: &mut Faults) {
                 ("vat_rate", draft.vat_rate.is_some()),
             ];
             for (column, is_given) in columns {
-                faults.expect(!is_given, column, "must be empty where there is no fee_basis");
+                errors.expect(!is_given, column, "must be empty where there is no fee_basis");
             }
         }
     }
     let (cap, minimum) = (draft.fee_cap.flatten(), draft.fee_minimum.flatten());
     for (column, limit) in [("fee_cap", cap), ("fee_minimum", minimum)] {
         let has_rate = draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation);
-        faults.expect(
+        errors.expect(
             has_rate || limit.is_none(),
             column,
             "must be empty but for PER_MILLE_OF_ALLOCATION",
         );
-        faults.expect(
+        errors.expect(
             limit.is_none_or(|limit| limit >= Money::ZERO),
             column,
             "must not be negative",
         );
     }
-    faults.expect(
+    errors.expect(
         minimum.zip(cap).is_none_or(|(minimum, cap)| minimum <= cap),
         "fee_cap",
         "must not be below fee_minimum",
     );
     let fits = draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation)
         || draft.fee_allocation_basis.flatten().is_none();
-    faults.expect(fits, "fee_allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
+    errors.expect(fits, "fee_allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
     let is_decided = draft.notice_end_decided_on.flatten().is_some();
-    faults.expect(
+    errors.expect(
         !is_decided || draft.notice_given_on.is_some(),
         "notice_end_decided_on",
         "must be empty where no notice was given",
     );
     if let Some(Some(parameters)) = &draft.parameters {
         match serde_json::from_str::<serde_json::Map<String, serde_json::Value>>(parameters) {
-            Ok(given) => {
-                let texts = given.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+            Ok(present) => {
+                let texts =
+                    present.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
                 let problem = texts
                     .into_iter()
                     .find_map(|(name, text)| Some(format!("{name} {}", unprintable(text.trim())?)));
-                faults.expect(
+                errors.expect(
                     problem.is_none(),
                     "parameters",
                     problem.as_deref().unwrap_or_default(),
                 );
             }
-            Err(_) => faults.add("parameters", "is not a JSON object"),
+            Err(_) => errors.add("parameters", "is not a JSON object"),
         }
     }
 }
 
 /// The order of an agreement's days.
-fn check_days(row: &agreement::Model, faults: &mut Faults) {
+fn check_days(row: &agreement::Model, errors: &mut ValidationErrors) {
     let offered_on = row.offered_at.map(day_of);
     let not_before = |later: Option<NaiveDate>, earlier: Option<NaiveDate>| {
         later.zip(earlier).is_none_or(|(later, earlier)| later >= earlier)
     };
-    faults.expect(
+    errors.expect(
         not_before(row.ends_on, Some(row.starts_on)),
         "ends_on",
         "must not be before starts_on",
     );
-    faults.expect(
+    errors.expect(
         row.signed_on.is_none() || offered_on.is_some(),
         "signed_on",
         "must be empty for what was not offered",
     );
-    faults.expect(
+    errors.expect(
         not_before(row.signed_on, offered_on),
         "signed_on",
         "must not be before the day of offered_at",
     );
-    faults.expect(
+    errors.expect(
         not_before(row.withdrawn_on, offered_on),
         "withdrawn_on",
         "must not be before the day of offered_at",
     );
     if row.notice_given_on.is_some() {
-        faults.expect(
+        errors.expect(
             row.signed_on.is_some(),
             "notice_given_on",
             "must be empty for what was not signed",
         );
-        faults.expect(
+        errors.expect(
             row.ends_on.is_some(),
             "notice_given_on",
             "needs ends_on, the last day in force",
         );
-        faults.expect(
+        errors.expect(
             not_before(row.notice_given_on, row.signed_on),
             "notice_given_on",
             "must not be before signed_on",
@@ -304,7 +305,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 /// What a chunk's rows refer to.
 struct Known {
-    existing: HashMap<String, Whole>,
+    existing: HashMap<String, Aggregate>,
     /// Those whose text is kept.
     frozen: BTreeSet<AgreementId>,
     activities: References<ActivityId>,
@@ -321,7 +322,7 @@ async fn merge(
     has_changed: &mut bool,
 ) -> Result<Vec<Line<Draft>>> {
     let replaced =
-        key_resolution::given(lines.iter().map(|line| line.draft.replaces.as_ref()?.as_deref()));
+        key_resolution::present(lines.iter().map(|line| line.draft.replaces.as_ref()?.as_deref()));
     let replaced = key_resolution::references::<agreement::Model, AgreementId>(
         import,
         "agreement",
@@ -335,7 +336,7 @@ async fn merge(
     };
     let (postponed, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(waits);
 
-    let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let own = key_resolution::present(lines.iter().map(|line| Some(line.draft.key.as_str())));
     let existing = key_resolution::existing::<agreement::Model>(
         import.tx(),
         &own,
@@ -352,15 +353,17 @@ async fn merge(
             existing.values().map(|row| row.id).collect(),
         )
         .await?,
-        existing: whole(import.tx(), existing).await?,
+        existing: integer(import.tx(), existing).await?,
         activities: key_resolution::activities(
             import,
-            key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+            key_resolution::present(lines.iter().map(|line| line.draft.activity.as_deref())),
         )
         .await?,
         parties: key_resolution::parties(
             import,
-            key_resolution::given(lines.iter().map(|line| Some(line.draft.counterparty.as_str()))),
+            key_resolution::present(
+                lines.iter().map(|line| Some(line.draft.counterparty.as_str())),
+            ),
         )
         .await?,
         versions: key_resolution::template_versions(import, versions).await?,
@@ -392,7 +395,7 @@ async fn merge(
             .flatten()
             .any(|key| *key == line.draft.key || circle.contains(key))
         {
-            line.fault("replaces", "leads back to the agreement itself");
+            line.error("replaces", "leads back to the agreement itself");
             line.draft.replaces = None;
         }
         let before = known.existing.get(&line.draft.key);
@@ -406,20 +409,21 @@ async fn merge(
             old.and_then(|old| old.number.as_ref()),
             after.row.number.as_ref(),
         ) {
-            line.fault("number", "is that of another agreement too");
+            line.error("number", "is that of another agreement too");
         }
         if !successors.take(
             after.row.id.0,
             old.and_then(|old| old.replaces_id.as_ref()),
             after.row.replaces_id.as_ref(),
         ) {
-            line.fault("replaces", "is replaced by another agreement already");
+            line.error("replaces", "is replaced by another agreement already");
         }
         if import.accept(File::Agreements, |draft| draft.key.clone(), line).is_none() {
             continue;
         }
-        let relation =
-            |whole: &Whole| (whole.row.replaces_id, whole.row.signed_on, whole.row.starts_on);
+        let relation = |integer: &Aggregate| {
+            (integer.row.replaces_id, integer.row.signed_on, integer.row.starts_on)
+        };
         if before.map(relation) != Some(relation(&after)) {
             predecessors.extend(before.and_then(|before| before.row.replaces_id));
             predecessors.extend(after.row.replaces_id);
@@ -428,23 +432,23 @@ async fn merge(
     }
     *has_changed |= !batch.added.is_empty() || !batch.changed.is_empty();
     write(import.tx(), batch).await?;
-    tell_predecessors(import, predecessors).await?;
+    link_predecessors(import, predecessors).await?;
     import.settle().await?;
     Ok(postponed)
 }
 
 /// What was offered here, with a text that the register keeps, never changes.
-fn refuse_changes(line: &mut Line<Draft>, before: &Whole, after: &Whole) {
+fn refuse_changes(line: &mut Line<Draft>, before: &Aggregate, after: &Aggregate) {
     let mut columns = lifecycle::frozen_changes(&before.row, &after.row);
     if before.parameters != after.parameters {
         columns.push("parameters");
     }
     for column in columns {
-        line.fault(column, "must stay as it is: the agreement was offered, and its text is kept");
+        line.error(column, "must stay as it is: the agreement was offered, and its text is kept");
     }
 }
 
-fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole {
+fn build(line: &mut Line<Draft>, before: Option<&Aggregate>, known: &Known) -> Aggregate {
     let old = before.map(|before| &before.row);
     let (activity, counterparty, replaces) =
         (line.draft.activity.clone(), line.draft.counterparty.clone(), line.draft.replaces.clone());
@@ -468,7 +472,7 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
     let replaces_id = replaces_id.filter(|_| withdrawn_on.is_none());
     // What a file without the columns says nothing about stays, as long as there is a rate that it
     // is of.
-    let kept = old.filter(|_| draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
+    let stored = old.filter(|_| draft.fee_basis == Some(FeeBasis::PerMilleOfAllocation));
     let mut row = agreement::Model {
         id: old.map_or_else(AgreementId::new, |old| old.id),
         import_key: old.map_or_else(|| Some(draft.key.clone()), |old| old.import_key.clone()),
@@ -499,11 +503,11 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
         fee_basis: draft.fee_basis,
         fee_amount: draft.fee_amount,
         fee_per_mille: draft.fee_per_mille,
-        fee_cap: draft.fee_cap.unwrap_or_else(|| kept?.fee_cap),
-        fee_minimum: draft.fee_minimum.unwrap_or_else(|| kept?.fee_minimum),
+        fee_cap: draft.fee_cap.unwrap_or_else(|| stored?.fee_cap),
+        fee_minimum: draft.fee_minimum.unwrap_or_else(|| stored?.fee_minimum),
         fee_allocation_basis: draft
             .fee_allocation_basis
-            .unwrap_or_else(|| kept?.fee_allocation_basis),
+            .unwrap_or_else(|| stored?.fee_allocation_basis),
         vat_rate: draft.vat_rate,
         decision_id: old.and_then(|old| old.decision_id),
         notice_end_decided_on: draft
@@ -524,11 +528,11 @@ fn build(line: &mut Line<Draft>, before: Option<&Whole>, known: &Known) -> Whole
     };
     // Only of a term that could be read: no months stand where they could not, and no term is
     // prolonged by none.
-    if line.faults.is_empty() {
-        check_days(&row, &mut line.faults);
+    if line.errors.is_empty() {
+        check_days(&row, &mut line.errors);
         (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
     }
-    Whole { row, parameters, ..before.cloned().unwrap_or_default() }
+    Aggregate { row, parameters, ..before.cloned().unwrap_or_default() }
 }
 
 /// Whether two texts say the same; nothing is as good as no parameters.
@@ -539,16 +543,16 @@ fn is_same_json(one: Option<&str>, other: Option<&str>) -> bool {
 }
 
 /// The agreements with their parameters.
-async fn whole(
+async fn integer(
     tx: &impl ConnectionTrait,
     rows: HashMap<String, agreement::Model>,
-) -> Result<HashMap<String, Whole>> {
+) -> Result<HashMap<String, Aggregate>> {
     let keys: HashMap<AgreementId, String> =
         rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
     let wholes = forms::agreements(tx, rows.into_values().collect()).await?;
     Ok(wholes
         .into_iter()
-        .filter_map(|whole| Some((keys.get(&whole.row.id)?.clone(), whole)))
+        .filter_map(|integer| Some((keys.get(&integer.row.id)?.clone(), integer)))
         .collect())
 }
 
@@ -581,20 +585,20 @@ async fn successors_of(
     Ok(found.into_iter().filter_map(|row| Some((row.replaces_id?, row.id.0))).collect())
 }
 
-async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
+async fn write(tx: &impl ConnectionTrait, batch: Batch<Aggregate>) -> Result<()> {
     let all = || batch.changed.iter().chain(&batch.added);
-    let row = |whole: &Whole| {
+    let row = |integer: &Aggregate| {
         Some(agreement_parameters::Model {
-            agreement_id: whole.row.id,
-            parameters: whole.parameters.clone()?,
+            agreement_id: integer.row.id,
+            parameters: integer.parameters.clone()?,
         })
     };
     let parameters: Vec<_> = all().filter_map(row).collect();
     let without: Vec<AgreementId> = batch
         .changed
         .iter()
-        .filter(|whole| whole.parameters.is_none())
-        .map(|whole| whole.row.id)
+        .filter(|integer| integer.parameters.is_none())
+        .map(|integer| integer.row.id)
         .collect();
     if !without.is_empty() {
         let theirs = among(
@@ -604,8 +608,8 @@ async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
         );
         agreement_parameters::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
-    rewrite(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
-    insert(tx, batch.added.into_iter().map(|whole| whole.row).collect()).await?;
+    rewrite(tx, batch.changed.into_iter().map(|integer| integer.row).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|integer| integer.row).collect()).await?;
     replace(tx, parameters).await
 }
 
@@ -613,16 +617,16 @@ async fn write(tx: &impl ConnectionTrait, batch: Batch<Whole>) -> Result<()> {
 /// nothing but an UPDATE near them.
 async fn rewrite(tx: &impl ConnectionTrait, rows: Vec<agreement::Model>) -> Result<()> {
     let frozen = lifecycle::with_document(tx, rows.iter().map(|row| row.id).collect()).await?;
-    let (kept, others): (Vec<_>, Vec<_>) =
+    let (stored, others): (Vec<_>, Vec<_>) =
         rows.into_iter().partition(|row| frozen.contains(&row.id));
-    for row in kept {
+    for row in stored {
         agreement::Entity::update(row.into_active_model().reset_all()).validate()?.exec(tx).await?;
     }
     replace(tx, others).await
 }
 
 /// Writes into agreements from when on a signed successor replaces them.
-async fn tell_predecessors(
+async fn link_predecessors(
     import: &mut Import<'_>,
     predecessors: BTreeSet<AgreementId>,
 ) -> Result<()> {
@@ -654,7 +658,7 @@ async fn tell_predecessors(
             replaced_from: replaced_from.get(&before.row.id).copied(),
             ..before.row.clone()
         };
-        let after = Whole { row, ..before.clone() };
+        let after = Aggregate { row, ..before.clone() };
         import.change.record(Some(&before), Some(&after))?;
         changed.push(after.row);
     }
@@ -665,7 +669,7 @@ async fn tell_predecessors(
 /// there, since one may make room for another. Answers whether there were any that do not.
 async fn refuse_overlaps(import: &mut Import<'_>) -> Result<bool> {
     // Otherwise each is compared with all others of its activity.
-    look_at(import.tx(), "agreement").await?;
+    check(import.tx(), "agreement").await?;
     let sql = "SELECT own.import_key, own.id, other.number FROM agreement_participation own \
                JOIN agreement_participation other \
                ON other.member_id = own.member_id AND other.activity_id = own.activity_id AND other.id <> own.id \

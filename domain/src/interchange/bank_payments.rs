@@ -75,24 +75,24 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         set_aside_on: cells.optional_day("set_aside_on"),
         set_aside_reason: cells.optional_text("set_aside_reason", LINE),
         entry_reference: cells
-            .given("entry_reference")
+            .present("entry_reference")
             .then(|| cells.optional_text("entry_reference", LINE)),
-        duplicate_of: cells.given("duplicate_of").then(|| cells.optional_key("duplicate_of")),
-        posted_on: cells.given("posted_on").then(|| cells.optional_day("posted_on")),
+        duplicate_of: cells.present("duplicate_of").then(|| cells.optional_key("duplicate_of")),
+        posted_on: cells.present("posted_on").then(|| cells.optional_day("posted_on")),
     };
-    cells.check(|faults| {
-        faults.expect(draft.amount != Money::ZERO, "amount", "must not be zero");
+    cells.check(|errors| {
+        errors.expect(draft.amount != Money::ZERO, "amount", "must not be zero");
         let has_both = draft.set_aside_on.is_some() == draft.set_aside_reason.is_some();
-        faults.expect(has_both, "set_aside_reason", "must be given together with set_aside_on");
+        errors.expect(has_both, "set_aside_reason", "must be given together with set_aside_on");
         let is_duplicate = draft.duplicate_of.as_ref().is_some_and(Option::is_some);
-        faults.expect(
+        errors.expect(
             !is_duplicate || draft.set_aside_on.is_some(),
             "duplicate_of",
             "must be given together with set_aside_on",
         );
         let is_in_order =
             draft.posted_on.flatten().is_none_or(|posted_on| posted_on > draft.booked_on);
-        faults.expect(is_in_order, "posted_on", "must be after booked_on, or empty");
+        errors.expect(is_in_order, "posted_on", "must be after booked_on, or empty");
     });
     Some(draft)
 }
@@ -220,14 +220,14 @@ async fn merge(
                     && was != is
                     && was.min(is) <= through
                 {
-                    line.fault(
+                    line.error(
                         "set_aside_on",
                         format!("is in a closed period: the books are closed through {through}"),
                     );
                 }
             }
             (None, Some(through)) if after.day_in_books() <= through => {
-                line.fault(
+                line.error(
                     "posted_on",
                     format!("is in a closed period: the books are closed through {through}"),
                 );
@@ -315,7 +315,7 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
             column,
             "reference" | "message" | "payer_name" | "payer_org_number" | "set_aside_reason"
         );
-        line.fault(
+        line.error(
             column,
             if is_personal && is_erased {
                 "is empty in the register, as after the erasure of the payer; what an older file says of a person must not come back"

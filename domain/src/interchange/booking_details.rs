@@ -48,12 +48,12 @@ impl DetailsDraft {
     /// Reads the columns that the file has.
     pub fn read(cells: &mut Cells<'_>) -> Self {
         Self {
-            vat: cells.given("vat").then(|| cells.optional_decimal("vat")),
-            supplier: cells.given("supplier").then(|| cells.optional_key("supplier")),
-            reference: cells.given("reference").then(|| cells.optional_text("reference", LINE)),
-            agreement: cells.given("agreement").then(|| cells.optional_key("agreement")),
-            reverses: cells.given("reverses").then(|| reverses(cells)),
-            reason: cells.given("reason").then(|| cells.optional_text("reason", LINE)),
+            vat: cells.present("vat").then(|| cells.optional_decimal("vat")),
+            supplier: cells.present("supplier").then(|| cells.optional_key("supplier")),
+            reference: cells.present("reference").then(|| cells.optional_text("reference", LINE)),
+            agreement: cells.present("agreement").then(|| cells.optional_key("agreement")),
+            reverses: cells.present("reverses").then(|| reverses(cells)),
+            reason: cells.present("reason").then(|| cells.optional_text("reason", LINE)),
         }
     }
 }
@@ -63,17 +63,17 @@ fn reverses(cells: &mut Cells<'_>) -> Option<(NaiveDate, i32)> {
     if text.is_empty() {
         return None;
     }
-    match place(text) {
-        Ok(place) => Some(place),
+    match position(text) {
+        Ok(position) => Some(position),
         Err(reason) => {
-            cells.faults.add("reverses", reason);
+            cells.errors.add("reverses", reason);
             None
         }
     }
 }
 
 /// Reads `2026-04-01`, or `2026-04-01 2` for the second of several like bookings of a day.
-fn place(text: &str) -> Result<(NaiveDate, i32), &'static str> {
+fn position(text: &str) -> Result<(NaiveDate, i32), &'static str> {
     let (day, occurrence) = match text.split_once(' ') {
         Some((day, occurrence)) => {
             let number = occurrence.parse().ok().filter(|number| *number > 0);
@@ -137,23 +137,23 @@ impl Details {
     pub fn apply<D>(
         &mut self,
         line: &mut Line<D>,
-        given: DetailsDraft,
+        present: DetailsDraft,
         known: &Known,
         (file, activity): (File, Option<ActivityId>),
     ) {
-        if let Some(vat) = given.vat {
+        if let Some(vat) = present.vat {
             self.vat = vat;
         }
-        if let Some(key) = given.supplier {
+        if let Some(key) = present.supplier {
             self.supplier = known.parties.find(line, "supplier", key.as_deref());
         }
-        if let Some(reference) = given.reference {
+        if let Some(reference) = present.reference {
             self.reference = reference;
         }
-        if let Some(reason) = given.reason {
+        if let Some(reason) = present.reason {
             self.reason = reason;
         }
-        let Some(key) = given.agreement else { return };
+        let Some(key) = present.agreement else { return };
         self.agreement = known.agreements.find(line, "agreement", key.as_deref());
         let (Some(agreement), Some(activity)) =
             (self.agreement.and_then(|id| known.rows.get(&id.0)), activity)
@@ -164,13 +164,13 @@ impl Details {
         // A signed agreement may have been withdrawn after the booking.
         let as_signed = agreement::Model { withdrawn_on: None, ..agreement.clone() };
         if let Some(reason) = unfit(&as_signed, activity) {
-            line.fault("agreement", reason);
+            line.error("agreement", reason);
         }
         if file == File::Costs {
             let counterparty = Party::of(agreement.member_id, agreement.organisation_id);
             self.supplier = self.supplier.or(counterparty);
             if self.supplier != counterparty {
-                line.fault("supplier", "must be the counterparty of the agreement");
+                line.error("supplier", "must be the counterparty of the agreement");
             }
         }
     }
@@ -178,7 +178,7 @@ impl Details {
     /// Notes VAT that does not fit the amount.
     pub fn check_vat<D>(&self, line: &mut Line<D>, amount: Money) {
         if let Some(reason) = self.vat.and_then(|vat| unfit_vat(amount, vat)) {
-            line.fault("vat", reason);
+            line.error("vat", reason);
         }
     }
 }
@@ -190,10 +190,10 @@ mod tests {
     #[test]
     fn a_reversed_booking_is_named_by_its_day_and_number() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
-        assert_eq!(place("2026-04-01"), Ok((day("2026-04-01"), 1)));
-        assert_eq!(place("2026-04-01 12"), Ok((day("2026-04-01"), 12)));
+        assert_eq!(position("2026-04-01"), Ok((day("2026-04-01"), 1)));
+        assert_eq!(position("2026-04-01 12"), Ok((day("2026-04-01"), 12)));
         for bad in ["2026-04-31", "2026-04-01 0", "2026-04-01 x", "2026-04-01 -1", "första"] {
-            assert!(place(bad).is_err(), "{bad}");
+            assert!(position(bad).is_err(), "{bad}");
         }
     }
 }

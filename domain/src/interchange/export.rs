@@ -24,7 +24,7 @@ use super::{
     vouchers,
 };
 use crate::{
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::{Database, among, rows},
     error::Result,
     output::{self, OwnFiles},
@@ -60,8 +60,8 @@ pub async fn export(
     to: &Path,
     watcher: Watcher<'_>,
 ) -> Result<Vec<Exported>> {
-    viewer.require(Deed::KeepRegister)?;
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageRegister)?;
+    viewer.require(Permission::ManageAccounts)?;
     let unwritable = |cause: io::Error| unusable(to, "write", &cause);
     fs::create_dir_all(to).map_err(unwritable)?;
     for file in File::ALL {

@@ -25,7 +25,7 @@ use crate::{
     activities::decisions,
     audit::forms,
     database::among,
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
 };
 
 /// A row of fee_schedules.csv.
@@ -69,28 +69,28 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         minimum: cells.optional_decimal("minimum"),
         vat_rate: cells.optional("vat_rate"),
         allocation_basis: cells
-            .given("allocation_basis")
+            .present("allocation_basis")
             .then(|| cells.optional("allocation_basis")),
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         let in_order = draft.valid_to.is_none_or(|valid_to| valid_to >= draft.valid_from);
-        faults.expect(in_order, "valid_to", "must not be before valid_from");
-        check_sums(faults, draft.basis, ("amount", draft.amount), ("per_mille", draft.per_mille));
+        errors.expect(in_order, "valid_to", "must not be before valid_from");
+        check_sums(errors, draft.basis, ("amount", draft.amount), ("per_mille", draft.per_mille));
         for (column, sum) in [("cap", draft.cap), ("minimum", draft.minimum)] {
-            faults.expect(sum.is_none_or(|sum| sum >= Money::ZERO), column, "must not be negative");
+            errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), column, "must not be negative");
         }
         let in_order = draft.minimum.zip(draft.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-        faults.expect(in_order, "cap", "must not be below minimum");
+        errors.expect(in_order, "cap", "must not be below minimum");
         let fits = draft.basis == FeeBasis::PerMilleOfAllocation
             || draft.allocation_basis.flatten().is_none();
-        faults.expect(fits, "allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
+        errors.expect(fits, "allocation_basis", "must be empty but for PER_MILLE_OF_ALLOCATION");
     });
     Some(draft)
 }
 
 /// The sum or the rate that a basis needs, and nothing else.
 pub(super) fn check_sums(
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
     basis: FeeBasis,
     (amount_column, amount): (&str, Option<Money>),
     (rate_column, rate): (&str, Option<PerMille>),
@@ -103,9 +103,9 @@ pub(super) fn check_sums(
     } else {
         (amount.is_some(), rate.is_some())
     };
-    faults.expect(has_needed, needed, &format!("is needed for {basis}"));
-    faults.expect(!has_other, other, &format!("must be empty for {basis}"));
-    faults.expect(
+    errors.expect(has_needed, needed, &format!("is needed for {basis}"));
+    errors.expect(!has_other, other, &format!("must be empty for {basis}"));
+    errors.expect(
         amount.is_none_or(|amount| amount >= Money::ZERO),
         amount_column,
         "must not be negative",
@@ -119,7 +119,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     while let Some(mut lines) = import.chunk(&mut table, read)? {
         let activities = key_resolution::activities(
             import,
-            key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+            key_resolution::present(lines.iter().map(|line| line.draft.activity.as_deref())),
         )
         .await?;
         for line in &mut lines {

@@ -34,16 +34,16 @@ pub fn rows(folder: &Path, file: File) -> Result<Rows> {
                     let columns = file.columns().iter().chain(file.extra_columns());
                     let texts = columns
                         .enumerate()
-                        .map(|(place, column)| text(&mut cells, place, column))
+                        .map(|(position, column)| text(&mut cells, position, column))
                         .collect();
-                    let faults = cells.faults.into_inner();
-                    if faults.is_empty() {
+                    let errors = cells.errors.into_inner();
+                    if errors.is_empty() {
                         rows.push((line, texts));
                     }
                     bad.extend(
-                        faults
+                        errors
                             .into_iter()
-                            .map(|fault| BadRow::new(file, line, &fault.path, fault.message)),
+                            .map(|error| BadRow::new(file, line, &error.path, error.message)),
                     );
                 }
                 Next::Bad(row) => bad.push(row),
@@ -54,14 +54,14 @@ pub fn rows(folder: &Path, file: File) -> Result<Rows> {
     Ok((rows, bad.into_iter().map(|row| (row.line, row.to_string())).collect()))
 }
 
-fn text(cells: &mut Cells<'_>, place: usize, column: &str) -> String {
-    match place % 9 {
+fn text(cells: &mut Cells<'_>, position: usize, column: &str) -> String {
+    match position % 9 {
         0 => cells.optional_text(column, TEXT).unwrap_or_default(),
         1 => export::optional(cells.optional_decimal::<Money>(column)),
         2 => export::optional(cells.optional_day(column)),
         3 => cells.optional_instant(column).map(export::instant).unwrap_or_default(),
         4 => cells.list(column).join("|"),
-        5 => export::optional(cells.optional_whole(column, -1000, 1000)),
+        5 => export::optional(cells.optional_integer(column, -1000, 1000)),
         6 => export::optional(cells.optional_decimal::<PerMille>(column)),
         7 => export::optional(cells.optional_decimal::<Quantity>(column)),
         _ => export::optional(cells.optional::<OrgNumber>(column)),

@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     audit::{self, Change, Recorded},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     config::Network,
     database::{Database, Transaction},
@@ -32,7 +32,7 @@ use crate::{
 pub(super) const CHUNK: usize = 500;
 
 /// How many bad rows are told; the others are only counted.
-pub const MOST_BAD_ROWS: usize = 10_000;
+pub const MAX_BAD_ROWS: usize = 10_000;
 
 /// A row that can't be imported.
 #[derive(Clone, Debug, PartialEq, Eq)]
@@ -68,7 +68,7 @@ impl fmt::Display for BadRow {
 pub enum ImportError {
     /// Rows are bad: these, by file and line, and so many more.
     Bad {
-        /// The first [`MOST_BAD_ROWS`] that were found.
+        /// The first [`MAX_BAD_ROWS`] that were found.
         rows: Vec<BadRow>,
         /// How many were found besides.
         more: u64,
@@ -154,8 +154,8 @@ pub async fn import(
     dry_run: bool,
     watcher: Watcher<'_>,
 ) -> Result<Report, ImportError> {
-    viewer.require(Deed::KeepRegister)?;
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageRegister)?;
+    viewer.require(Permission::ManageAccounts)?;
     let ignored = other_files(from)?;
     let change = audit::begin(db, viewer, "import").await?;
     staging::prepare(change.tx()).await?;
@@ -292,7 +292,7 @@ impl Import<'_> {
                         lines.push(Line {
                             number: cells.line,
                             draft,
-                            faults: cells.faults,
+                            errors: cells.errors,
                             follows: false,
                         });
                     }
@@ -317,7 +317,7 @@ impl Import<'_> {
 
     /// Notes a bad row.
     pub fn reject(&mut self, row: BadRow) {
-        if self.bad.len() < MOST_BAD_ROWS { self.bad.push(row) } else { self.more += 1 }
+        if self.bad.len() < MAX_BAD_ROWS { self.bad.push(row) } else { self.more += 1 }
     }
 
     /// Notes that the row of this key is bad, so that what refers to it isn't told as bad too.
@@ -339,8 +339,8 @@ impl Import<'_> {
         }
         let key = key(&line.draft);
         self.shun(file, &key);
-        for fault in line.faults.into_inner() {
-            self.reject(BadRow::new(file, line.number, &fault.path, fault.message));
+        for error in line.errors.into_inner() {
+            self.reject(BadRow::new(file, line.number, &error.path, error.message));
         }
         None
     }
@@ -359,7 +359,7 @@ impl Import<'_> {
     ) -> Result<(), Error> {
         // A row that is known by its id may have a key as well.
         let by_id =
-            key_resolution::given(lines.iter().map(|line| {
+            key_resolution::present(lines.iter().map(|line| {
                 Some(key(&line.draft)).filter(|key| key_resolution::as_id(key).is_some())
             }));
         let by_id =
@@ -391,7 +391,7 @@ impl Import<'_> {
             }
             if let Some(first) = seen.get(&name) {
                 let reason = if column.is_empty() { "is about the same as" } else { "is that of" };
-                line.fault(column, format!("{reason} line {first}"));
+                line.error(column, format!("{reason} line {first}"));
             } else {
                 seen.insert(name.clone(), line.number);
                 new.push((name, line.number));

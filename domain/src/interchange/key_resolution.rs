@@ -12,9 +12,9 @@ use ::entity::{
     activity, agreement, allocation, bank_payment, books_closing, contact, cost, export_batch,
     fee_schedule, grant,
     id::{ActivityId, MemberId, OrganisationId, TemplateVersionId},
-    invoice, member, organisation, reference_rate, requisition,
-    sparse::Sparse,
-    status_report, tax_decision, template, template_version,
+    invoice, member, organisation,
+    partial::PartialRow,
+    reference_rate, requisition, status_report, tax_decision, template, template_version,
 };
 use sea_orm::{
     ConnectionTrait, EntityTrait, ExprTrait,
@@ -28,10 +28,10 @@ use crate::{
     error::Result,
 };
 
-type Column<M> = <<M as Sparse>::Entity as EntityTrait>::Column;
+type Column<M> = <<M as PartialRow>::Entity as EntityTrait>::Column;
 
 /// A row with an id of its own.
-pub(super) trait Identified: Sparse + Clone + Send {
+pub(super) trait Identified: PartialRow + Clone + Send {
     /// The column of its id.
     const ID: Column<Self>;
     /// Its id.
@@ -208,7 +208,7 @@ impl<T: Clone> References<T> {
             if self.bad.contains(key) {
                 line.follows = true;
             } else {
-                line.fault(column, format!("there is no {} {key}", self.noun));
+                line.error(column, format!("there is no {} {key}", self.noun));
             }
         }
         found
@@ -227,7 +227,7 @@ impl<T: Clone> References<T> {
 
 /// The keys that are given at all. Statements take them as a set, since an iterator over rows could
 /// not be lent across threads.
-pub(super) fn given<'k>(keys: impl IntoIterator<Item = Option<&'k str>>) -> BTreeSet<String> {
+pub(super) fn present<'k>(keys: impl IntoIterator<Item = Option<&'k str>>) -> BTreeSet<String> {
     keys.into_iter().flatten().filter(|key| !key.is_empty()).map(str::to_owned).collect()
 }
 

@@ -26,7 +26,7 @@ use crate::{
     audit::forms,
     clock::day_of,
     database::{among, among_words},
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     members::{
         admit::{self, NewBilling},
         former_names_of, in_order, municipalities_of,
@@ -52,14 +52,14 @@ struct Draft {
 
 /// A member with all that the file tells of it, as its audit entries show it.
 #[derive(Clone, Debug, PartialEq)]
-struct Whole {
+struct Aggregate {
     row: member::Model,
     municipalities: Vec<String>,
     billing: member_billing::Model,
     former_names: BTreeMap<String, NaiveDate>,
 }
 
-impl Whole {
+impl Aggregate {
     /// Returns the form of its audit entries.
     fn recorded(&self) -> forms::Member {
         let Self { row, municipalities, billing, former_names } = self.clone();
@@ -78,28 +78,28 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         joined_on: cells.day("joined_on"),
         left_on: cells.optional_day("left_on"),
         billing: billing(cells),
-        successor: cells.given("successor").then(|| cells.optional_key("successor")),
+        successor: cells.present("successor").then(|| cells.optional_key("successor")),
         leaving_reason: cells
-            .given("leaving_reason")
+            .present("leaving_reason")
             .then(|| cells.optional_text("leaving_reason", LINE)),
-        former_names: cells.given("former_names").then(|| former_names(cells)),
+        former_names: cells.present("former_names").then(|| former_names(cells)),
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         let in_order = draft.left_on.is_none_or(|left_on| left_on >= draft.joined_on);
-        faults.expect(in_order, "left_on", "must not be before joined_on");
-        admit::expect_no_bar("name", &draft.name, faults);
-        check_billing(&draft.billing, faults);
+        errors.expect(in_order, "left_on", "must not be before joined_on");
+        admit::expect_no_bar("name", &draft.name, errors);
+        check_billing(&draft.billing, errors);
     });
     Some(draft)
 }
 
 /// Notes bad billing details; the rules of the two that have any are those of admission.
-pub(super) fn check_billing(billing: &NewBilling, faults: &mut Faults) {
-    let mut broken = Faults::default();
+pub(super) fn check_billing(billing: &NewBilling, errors: &mut ValidationErrors) {
+    let mut broken = ValidationErrors::default();
     billing.readable("", &mut broken);
-    for fault in broken.into_inner() {
-        faults
-            .add(if fault.path == "email" { "billing_email" } else { "peppol_id" }, fault.message);
+    for error in broken.into_inner() {
+        errors
+            .add(if error.path == "email" { "billing_email" } else { "peppol_id" }, error.message);
     }
 }
 
@@ -125,7 +125,7 @@ fn former_names(cells: &mut Cells<'_>) -> BTreeMap<String, NaiveDate> {
             Some((name, until)) if !name.is_empty() => {
                 names.insert(name, until);
             }
-            _ => cells.faults.add(
+            _ => cells.errors.add(
                 "former_names",
                 "must be names with the day that each ended, as Gamla namnet@2024-01-01",
             ),
@@ -166,7 +166,7 @@ async fn merge(
     is_last: bool,
 ) -> Result<Vec<Line<Draft>>> {
     let successors =
-        key_resolution::given(lines.iter().map(|line| line.draft.successor.as_ref()?.as_deref()));
+        key_resolution::present(lines.iter().map(|line| line.draft.successor.as_ref()?.as_deref()));
     let successors = key_resolution::references::<member::Model, MemberId>(
         import,
         "member",
@@ -181,10 +181,10 @@ async fn merge(
     };
     let (postponed, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(waits);
 
-    let columns = <member::Model as ::entity::sparse::Sparse>::every_column();
-    let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let columns = <member::Model as ::entity::partial::PartialRow>::every_column();
+    let own = key_resolution::present(lines.iter().map(|line| Some(line.draft.key.as_str())));
     let existing =
-        whole(import.tx(), key_resolution::existing(import.tx(), &own, &columns).await?).await?;
+        integer(import.tx(), key_resolution::existing(import.tx(), &own, &columns).await?).await?;
     let organisations = key_resolution::existing::<organisation::Model>(
         import.tx(),
         &own,
@@ -193,7 +193,7 @@ async fn merge(
     .await?;
     let areas = contact_areas(
         import,
-        key_resolution::given(lines.iter().map(|line| line.draft.contact_area.as_deref())),
+        key_resolution::present(lines.iter().map(|line| line.draft.contact_area.as_deref())),
     )
     .await?;
     let numbers = lines
@@ -215,7 +215,7 @@ async fn merge(
         let before = existing.get(&line.draft.key);
         let id = before.map_or_else(MemberId::new, |before| before.row.id);
         if organisations.contains_key(&line.draft.key) {
-            line.fault("key", "is an organisation's too; each needs a key of its own");
+            line.error("key", "is an organisation's too; each needs a key of its own");
         }
         if line
             .draft
@@ -224,7 +224,7 @@ async fn merge(
             .flatten()
             .any(|key| *key == line.draft.key || circle.contains(key))
         {
-            line.fault("successor", "leads back to the member itself");
+            line.error("successor", "leads back to the member itself");
             line.draft.successor = None;
         }
         let successor = line
@@ -236,7 +236,7 @@ async fn merge(
         let old_number =
             before.and_then(|before| before.row.org_number.as_ref()).map(ToString::to_string);
         if !numbers.take(id.0, old_number.as_ref(), number.as_ref()) {
-            line.fault("org_number", "is that of another member too");
+            line.error("org_number", "is that of another member too");
         }
         let Some(draft) = import.accept(File::Members, |draft| draft.key.clone(), line) else {
             continue;
@@ -251,7 +251,7 @@ async fn merge(
                 .entry(before.row.name.clone())
                 .or_insert_with(|| day_of(import.change.at()));
         }
-        import.put_as(File::Members, before, after, Whole::recorded, &mut batch)?;
+        import.put_as(File::Members, before, after, Aggregate::recorded, &mut batch)?;
     }
     write(import, batch, &existing).await?;
     import.settle().await?;
@@ -261,12 +261,12 @@ async fn merge(
 fn build(
     draft: Draft,
     id: MemberId,
-    before: Option<&Whole>,
+    before: Option<&Aggregate>,
     area: Option<ContactAreaId>,
     successor: Option<Option<MemberId>>,
-) -> Whole {
+) -> Aggregate {
     let old = before.map(|before| &before.row);
-    Whole {
+    Aggregate {
         row: member::Model {
             id,
             import_key: old.map_or(Some(draft.key), |old| old.import_key.clone()),
@@ -283,7 +283,7 @@ fn build(
             successor_id: successor.unwrap_or_else(|| old.and_then(|old| old.successor_id)),
         },
         municipalities: draft.municipalities,
-        billing: draft.billing.check(id, "", &mut Faults::default()),
+        billing: draft.billing.check(id, "", &mut ValidationErrors::default()),
         former_names: draft.former_names.unwrap_or_else(|| {
             before.map(|before| before.former_names.clone()).unwrap_or_default()
         }),
@@ -291,10 +291,10 @@ fn build(
 }
 
 /// The members with their parts.
-async fn whole(
+async fn integer(
     tx: &impl ConnectionTrait,
     rows: HashMap<String, member::Model>,
-) -> Result<HashMap<String, Whole>> {
+) -> Result<HashMap<String, Aggregate>> {
     let ids: Vec<MemberId> = rows.values().map(|row| row.id).collect();
     let mut municipalities = municipalities_of(tx, &ids).await?;
     let mut billing = billing_of(tx, &ids).await?;
@@ -302,9 +302,9 @@ async fn whole(
     for name in former_names_of(tx, &ids).await? {
         former_names.entry(name.member_id).or_default().insert(name.name, name.until);
     }
-    let whole = |(key, row): (String, member::Model)| {
+    let integer = |(key, row): (String, member::Model)| {
         let id = row.id;
-        let whole = Whole {
+        let integer = Aggregate {
             row,
             municipalities: municipalities.remove(&id).unwrap_or_default(),
             billing: billing
@@ -312,9 +312,9 @@ async fn whole(
                 .unwrap_or_else(|| member_billing::Model { member_id: id, ..Default::default() }),
             former_names: former_names.remove(&id).unwrap_or_default(),
         };
-        (key, whole)
+        (key, integer)
     };
-    Ok(rows.into_iter().map(whole).collect())
+    Ok(rows.into_iter().map(integer).collect())
 }
 
 async fn billing_of(
@@ -332,14 +332,14 @@ async fn billing_of(
 
 async fn write(
     import: &Import<'_>,
-    batch: Batch<Whole>,
-    existing: &HashMap<String, Whole>,
+    batch: Batch<Aggregate>,
+    existing: &HashMap<String, Aggregate>,
 ) -> Result<()> {
     let tx = import.tx();
     let backend = tx.get_database_backend();
-    let before: HashMap<MemberId, &Whole> =
-        existing.values().map(|whole| (whole.row.id, whole)).collect();
-    let changed = |differs: fn(&Whole, &Whole) -> bool| -> Vec<&Whole> {
+    let before: HashMap<MemberId, &Aggregate> =
+        existing.values().map(|integer| (integer.row.id, integer)).collect();
+    let changed = |differs: fn(&Aggregate, &Aggregate) -> bool| -> Vec<&Aggregate> {
         batch
             .changed
             .iter()
@@ -348,7 +348,8 @@ async fn write(
     };
     let moved = changed(|before, after| before.municipalities != after.municipalities);
     let renamed = changed(|before, after| before.former_names != after.former_names);
-    let of = |wholes: &[&Whole]| wholes.iter().map(|whole| whole.row.id).collect::<Vec<_>>();
+    let of =
+        |wholes: &[&Aggregate]| wholes.iter().map(|integer| integer.row.id).collect::<Vec<_>>();
     if !moved.is_empty() {
         let theirs = among(backend, Expr::col(member_municipality::Column::MemberId), of(&moved));
         member_municipality::Entity::delete_many().filter(theirs).exec(tx).await?;
@@ -357,27 +358,27 @@ async fn write(
         let theirs = among(backend, Expr::col(member_former_name::Column::MemberId), of(&renamed));
         member_former_name::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
-    let municipalities = moved.iter().copied().chain(&batch.added).flat_map(|whole| {
+    let municipalities = moved.iter().copied().chain(&batch.added).flat_map(|integer| {
         let municipality = |name: &String| member_municipality::Model {
-            member_id: whole.row.id,
+            member_id: integer.row.id,
             municipality: name.clone(),
         };
-        whole.municipalities.iter().map(municipality)
+        integer.municipalities.iter().map(municipality)
     });
     let municipalities: Vec<_> = municipalities.collect();
-    let former_names = renamed.iter().copied().chain(&batch.added).flat_map(|whole| {
+    let former_names = renamed.iter().copied().chain(&batch.added).flat_map(|integer| {
         let former = |(name, until): (&String, &NaiveDate)| member_former_name::Model {
-            member_id: whole.row.id,
+            member_id: integer.row.id,
             name: name.clone(),
             until: *until,
         };
-        whole.former_names.iter().map(former)
+        integer.former_names.iter().map(former)
     });
     let former_names: Vec<_> = former_names.collect();
     let billing: Vec<_> =
-        batch.changed.iter().chain(&batch.added).map(|whole| whole.billing.clone()).collect();
-    replace(tx, batch.changed.into_iter().map(|whole| whole.row).collect()).await?;
-    insert(tx, batch.added.into_iter().map(|whole| whole.row).collect()).await?;
+        batch.changed.iter().chain(&batch.added).map(|integer| integer.billing.clone()).collect();
+    replace(tx, batch.changed.into_iter().map(|integer| integer.row).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|integer| integer.row).collect()).await?;
     replace(tx, billing).await?;
     insert(tx, municipalities).await?;
     insert(tx, former_names).await
@@ -400,14 +401,14 @@ pub(super) async fn contact_areas(
         found.into_iter().map(|area| (area.name_key, area.id)).collect();
     let mut added = Vec::new();
     for (key, name) in names {
-        if let Entry::Vacant(place) = areas.entry(key) {
+        if let Entry::Vacant(position) = areas.entry(key) {
             let area = contact_area::Model {
                 id: ContactAreaId::new(),
                 name,
-                name_key: place.key().clone(),
+                name_key: position.key().clone(),
             };
             import.change.record(None, Some(&area))?;
-            place.insert(area.id);
+            position.insert(area.id);
             added.push(area);
         }
     }
@@ -429,13 +430,13 @@ fn read_allocation(cells: &mut Cells<'_>) -> Option<AllocationDraft> {
     let draft = AllocationDraft {
         member: cells.key("member"),
         member_id: None,
-        year: cells.whole("year", 1900, 2999),
+        year: cells.integer("year", 1900, 2999),
         basis: cells.value("basis"),
         amount: cells.decimal("amount"),
         source: cells.optional_text("source", LINE),
     };
-    cells.check(|faults| {
-        faults.expect(draft.amount >= Money::ZERO, "amount", "must not be negative")
+    cells.check(|errors| {
+        errors.expect(draft.amount >= Money::ZERO, "amount", "must not be negative")
     });
     Some(draft)
 }
@@ -445,7 +446,7 @@ pub(super) async fn import_allocations(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Allocations)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read_allocation)? {
         let members =
-            key_resolution::given(lines.iter().map(|line| Some(line.draft.member.as_str())));
+            key_resolution::present(lines.iter().map(|line| Some(line.draft.member.as_str())));
         let members = key_resolution::references::<member::Model, MemberId>(
             import,
             "member",
@@ -521,8 +522,8 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         )
         .await?;
         let mut wholes =
-            whole(&export.tx, rows.iter().map(|row| (row.key(), row.clone())).collect()).await?;
-        for Whole { row, municipalities, billing, former_names } in
+            integer(&export.tx, rows.iter().map(|row| (row.key(), row.clone())).collect()).await?;
+        for Aggregate { row, municipalities, billing, former_names } in
             rows.iter().filter_map(|row| wholes.remove(&row.key()))
         {
             let former_names: Vec<_> =

@@ -384,8 +384,8 @@ pub type Watcher<'a> = &'a mut (dyn FnMut(Progress) + Send);
 /// What to say when a file of the exchange can't be read or written.
 fn unusable(
     path: &std::path::Path,
-    deed: &str,
+    action: &str,
     cause: &impl std::fmt::Display,
 ) -> crate::error::Error {
-    crate::error::Error::conflict("FILE", format!("cannot {deed} {}: {cause}", path.display()))
+    crate::error::Error::conflict("FILE", format!("cannot {action} {}: {cause}", path.display()))
 }

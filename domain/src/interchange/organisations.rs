@@ -9,7 +9,7 @@ use ::entity::{
     member,
     number::OrgNumber,
     organisation,
-    sparse::Sparse,
+    partial::PartialRow,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 
@@ -45,16 +45,16 @@ struct Draft {
 }
 
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
-    let billing = cells.given("billing_email").then(|| billing(cells));
+    let billing = cells.present("billing_email").then(|| billing(cells));
     let draft = Draft {
         key: cells.key("key"),
         name: cells.text("name", LINE),
         org_number: cells.optional("org_number"),
         billing,
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         if let Some(billing) = &draft.billing {
-            check_billing(billing, faults);
+            check_billing(billing, errors);
         }
     });
     Some(draft)
@@ -75,7 +75,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let own = key_resolution::present(lines.iter().map(|line| Some(line.draft.key.as_str())));
     let existing = key_resolution::existing::<organisation::Model>(
         import.tx(),
         &own,
@@ -105,13 +105,13 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let before = existing.get(&line.draft.key);
         let id = before.map_or_else(OrganisationId::new, |before| before.id);
         if members.contains_key(&line.draft.key) {
-            line.fault("key", "is a member's too; each needs a key of its own");
+            line.error("key", "is a member's too; each needs a key of its own");
         }
         let number = line.draft.org_number.as_ref().map(ToString::to_string);
         let old_number =
             before.and_then(|before| before.org_number.as_ref()).map(ToString::to_string);
         if !numbers.take(id.0, old_number.as_ref(), number.as_ref()) {
-            line.fault("org_number", "is that of another organisation too");
+            line.error("org_number", "is that of another organisation too");
         }
         let Some(draft) = import.accept(File::Organisations, |draft| draft.key.clone(), line)
         else {
@@ -160,20 +160,20 @@ fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
         phone: cells.optional_text("phone", LINE),
         valid_from: cells.optional_day("valid_from"),
         valid_to: cells.optional_day("valid_to"),
-        organisation: cells.given("organisation").then(|| cells.optional_key("organisation")),
+        organisation: cells.present("organisation").then(|| cells.optional_key("organisation")),
         contact_area: cells
-            .given("contact_area")
+            .present("contact_area")
             .then(|| cells.optional_text("contact_area", LINE)),
-        erased_at: cells.given("erased_at").then(|| cells.optional_instant("erased_at")),
+        erased_at: cells.present("erased_at").then(|| cells.optional_instant("erased_at")),
     };
-    cells.check(|faults| {
-        faults.expect(
+    cells.check(|errors| {
+        errors.expect(
             draft.email.as_deref().is_none_or(is_email),
             "email",
             "is not an e-mail address",
         );
         let in_order = draft.valid_from.zip(draft.valid_to).is_none_or(|(from, to)| from <= to);
-        faults.expect(in_order, "valid_to", "must not be before valid_from");
+        errors.expect(in_order, "valid_to", "must not be before valid_from");
     });
     Some(draft)
 }
@@ -203,18 +203,18 @@ async fn merge_contacts(
     ended: &mut BTreeSet<(String, MemberId)>,
 ) -> Result<()> {
     let today = day_of(import.change.at());
-    let own = key_resolution::given(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let own = key_resolution::present(lines.iter().map(|line| Some(line.draft.key.as_str())));
     let existing = key_resolution::existing::<contact::Model>(
         import.tx(),
         &own,
         &contact::Model::every_column(),
     )
     .await?;
-    let members = key_resolution::given(lines.iter().map(|line| line.draft.member.as_deref()));
+    let members = key_resolution::present(lines.iter().map(|line| line.draft.member.as_deref()));
     let members =
         key_resolution::references::<member::Model, _>(import, "member", File::Members, members)
             .await?;
-    let organisations = key_resolution::given(
+    let organisations = key_resolution::present(
         lines.iter().map(|line| line.draft.organisation.as_ref()?.as_deref()),
     );
     let organisations = key_resolution::references::<organisation::Model, OrganisationId>(
@@ -226,7 +226,7 @@ async fn merge_contacts(
     .await?;
     let areas = contact_areas(
         import,
-        key_resolution::given(
+        key_resolution::present(
             lines.iter().map(|line| line.draft.contact_area.as_ref()?.as_deref()),
         ),
     )
@@ -246,8 +246,8 @@ async fn merge_contacts(
             None => before.and_then(|before| before.contact_area_id),
         };
         let owners = [member_id.is_some(), organisation_id.is_some(), contact_area_id.is_some()];
-        if owners.into_iter().filter(|given| *given).count() > 1 {
-            line.fault("", "must name at most one of member, organisation and contact_area");
+        if owners.into_iter().filter(|present| *present).count() > 1 {
+            line.error("", "must name at most one of member, organisation and contact_area");
         }
         let draft = &line.draft;
         let after = contact::Model {
@@ -270,11 +270,11 @@ async fn merge_contacts(
         };
         match before {
             Some(before) if before.erased_at.is_some() && *before != after => {
-                line.fault("", "is a contact that was erased; what an older file says of it must not come back");
+                line.error("", "is a contact that was erased; what an older file says of it must not come back");
             }
             // Erasing also takes care of what else knows the person.
             Some(before) if before.erased_at != after.erased_at => {
-                line.fault("erased_at", "is not so in the register; erase the contact there")
+                line.error("erased_at", "is not so in the register; erase the contact there")
             }
             _ => {}
         }

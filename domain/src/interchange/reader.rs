@@ -43,7 +43,7 @@ pub(super) struct Table {
 pub(super) struct Header(Vec<String>);
 
 impl Header {
-    pub fn place(&self, column: &str) -> Option<usize> {
+    pub fn position(&self, column: &str) -> Option<usize> {
         self.0.iter().position(|name| name == column)
     }
 }
@@ -81,19 +81,19 @@ impl Table {
             .buffer_capacity(1 << 16)
             .from_reader(Lines::new(input));
         let mut record = ByteRecord::new();
-        let mut fault = |column: &str, reason: &str| bad.push(BadRow::new(file, 1, column, reason));
+        let mut error = |column: &str, reason: &str| bad.push(BadRow::new(file, 1, column, reason));
         match reader.read_byte_record(&mut record) {
             Ok(true) => {}
             Ok(false) => {
-                fault("", &format!("has no header line; write {}", file.columns().join(",")));
+                error("", &format!("has no header line; write {}", file.columns().join(",")));
                 return Ok(None);
             }
             Err(cause) => {
-                fault("", &in_words(cause, &path)?);
+                error("", &describe(cause, &path)?);
                 return Ok(None);
             }
         }
-        let Some(header) = header(file, &record, &mut fault) else { return Ok(None) };
+        let Some(header) = header(file, &record, &mut error) else { return Ok(None) };
         let separator = char::from(separator);
         Ok(Some(Self {
             file,
@@ -132,7 +132,7 @@ impl Table {
                 }
                 Err(cause) => {
                     self.finished = true;
-                    let reason = in_words(cause, Path::new(self.file.name()))?;
+                    let reason = describe(cause, Path::new(self.file.name()))?;
                     return Ok(Next::Bad(BadRow::new(self.file, line, "", reason)));
                 }
             }
@@ -176,11 +176,11 @@ fn separator(head: &[u8]) -> u8 {
     if semicolons > commas { b';' } else { b',' }
 }
 
-fn header(file: File, record: &ByteRecord, fault: &mut impl FnMut(&str, &str)) -> Option<Header> {
+fn header(file: File, record: &ByteRecord, error: &mut impl FnMut(&str, &str)) -> Option<Header> {
     let mut names: Vec<String> = Vec::new();
     let mut is_good = true;
     let mut bad = |column: &str, reason: &str| {
-        fault(column, reason);
+        error(column, reason);
         is_good = false;
     };
     for field in record {
@@ -217,7 +217,7 @@ fn header(file: File, record: &ByteRecord, fault: &mut impl FnMut(&str, &str)) -
 }
 
 /// What went wrong, when it was the text; what the disk says is an error of its own.
-fn in_words(cause: csv::Error, path: &Path) -> Result<String> {
+fn describe(cause: csv::Error, path: &Path) -> Result<String> {
     match cause.into_kind() {
         csv::ErrorKind::Io(cause) if cause.get_ref().is_some_and(|inner| inner.is::<TooLong>()) => {
             Ok(TooLong.to_string())
@@ -328,7 +328,7 @@ mod tests {
                         rows.push((cells.line, texts.join("/")));
                         let line = cells.line;
                         bad.extend(
-                            cells.faults.into_inner().into_iter().map(|f| {
+                            cells.errors.into_inner().into_iter().map(|f| {
                                 BadRow::new(File::Organisations, line, &f.path, f.message)
                             }),
                         );

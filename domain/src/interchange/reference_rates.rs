@@ -36,14 +36,14 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         rate: cells.decimal("rate"),
         source: cells.text("source", LINE),
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         let is_first = half_year(draft.valid_from) == draft.valid_from;
-        faults.expect(
+        errors.expect(
             is_first,
             "valid_from",
             "must be 1 January or 1 July, the first day of a half-year",
         );
-        faults.expect(
+        errors.expect(
             draft.rate.0.abs() <= 10_000,
             "rate",
             "must be -100 to 100 with at most two decimals",

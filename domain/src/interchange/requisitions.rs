@@ -57,18 +57,18 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         withdrawn_on: cells.optional_day("withdrawn_on"),
         withdrawal_reason: cells.optional_text("withdrawal_reason", LINE),
     };
-    cells.check(|faults| {
-        faults.expect(draft.amount > Money::ZERO, "amount", "must be above 0.00");
-        faults.expect(draft.due_on >= draft.issued_on, "due_on", "must not be before issued_on");
+    cells.check(|errors| {
+        errors.expect(draft.amount > Money::ZERO, "amount", "must be above 0.00");
+        errors.expect(draft.due_on >= draft.issued_on, "due_on", "must not be before issued_on");
         let is_withdrawn = draft.withdrawn_on.is_some();
-        faults.expect(
+        errors.expect(
             is_withdrawn == draft.withdrawal_reason.is_some(),
             "withdrawal_reason",
             "must be given with withdrawn_on, and only then",
         );
         let is_in_order = draft.withdrawn_on.is_none_or(|day| day >= draft.issued_on);
-        faults.expect(is_in_order, "withdrawn_on", "must not be before issued_on");
-        faults.expect(
+        errors.expect(is_in_order, "withdrawn_on", "must not be before issued_on");
+        errors.expect(
             draft.period.0 <= draft.period.1,
             "period_to",
             "must not be before period_from",
@@ -80,7 +80,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
                 && document.issued_on == draft.issued_on
         };
         let message = "must be the document of this number, day and amount, as an export writes it";
-        faults.expect(document.as_ref().is_some_and(is_same), "content", message);
+        errors.expect(document.as_ref().is_some_and(is_same), "content", message);
     });
     Some(draft)
 }
@@ -100,7 +100,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let wanted =
-        key_resolution::given(lines.iter().map(|line| Some(line.draft.agreement.as_str())));
+        key_resolution::present(lines.iter().map(|line| Some(line.draft.agreement.as_str())));
     let agreements = key_resolution::references::<agreement::Model, AgreementId>(
         import,
         "agreement",
@@ -153,13 +153,13 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
                 .withdrawn_on
                 .is_some_and(|day| before.withdrawn_on.is_some_and(|own| own != day));
             if !is_same {
-                line.fault(
+                line.error(
                     "number",
                     "differs from the requisition that the register has; it never changes",
                 );
             }
             if is_other {
-                line.fault(
+                line.error(
                     "withdrawn_on",
                     "differs from the day on which the requisition was withdrawn",
                 );

@@ -8,7 +8,7 @@ use csv::ByteRecord;
 use super::reader::Header;
 use crate::{
     clock,
-    error::{Faults, LINE},
+    error::{LINE, ValidationErrors},
 };
 
 /// The row in hand.
@@ -18,7 +18,7 @@ pub(super) struct Cells<'a> {
     /// The line that it begins on; the header's is 1.
     pub line: u64,
     /// What is bad about it.
-    pub faults: Faults,
+    pub errors: ValidationErrors,
 }
 
 /// A row that was read: what it says, and what is bad about it so far.
@@ -27,46 +27,52 @@ pub(super) struct Line<D> {
     /// The line that it begins on.
     pub number: u64,
     pub draft: D,
-    pub faults: Faults,
+    pub errors: ValidationErrors,
     /// Whether it refers to a row that is bad itself: it is bad too, but nobody needs to be told.
     pub follows: bool,
 }
 
 impl<D> Line<D> {
     pub fn is_good(&self) -> bool {
-        self.faults.is_empty() && !self.follows
+        self.errors.is_empty() && !self.follows
     }
 
-    pub fn fault(&mut self, column: &str, reason: impl Into<String>) {
-        self.faults.add(column, reason);
+    pub fn error(&mut self, column: &str, reason: impl Into<String>) {
+        self.errors.add(column, reason);
     }
 }
 
 impl<'a> Cells<'a> {
     pub fn new(header: &'a Header, record: &'a ByteRecord, line: u64) -> Self {
-        Self { header, record, line, faults: Faults::default() }
+        Self { header, record, line, errors: ValidationErrors::default() }
     }
 
     /// Whether the file has the column at all.
-    pub fn given(&self, column: &str) -> bool {
-        self.header.place(column).is_some()
+    pub fn present(&self, column: &str) -> bool {
+        self.header.position(column).is_some()
     }
 
     /// Whether the cell says just this.
     pub fn says(&self, column: &str, text: &str) -> bool {
-        let field =
-            self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
+        let field = self
+            .header
+            .position(column)
+            .and_then(|position| self.record.get(position))
+            .unwrap_or_default();
         field.trim_ascii() == text.as_bytes()
     }
 
     /// The text without blanks around it; empty when it is bad, or the file hasn't the column.
     pub fn raw(&mut self, column: &str) -> &'a str {
-        let field =
-            self.header.place(column).and_then(|place| self.record.get(place)).unwrap_or_default();
+        let field = self
+            .header
+            .position(column)
+            .and_then(|position| self.record.get(position))
+            .unwrap_or_default();
         match std::str::from_utf8(field) {
             Ok(text) => text.trim(),
             Err(_) => {
-                self.faults.add(column, "is not in UTF-8");
+                self.errors.add(column, "is not in UTF-8");
                 ""
             }
         }
@@ -75,8 +81,8 @@ impl<'a> Cells<'a> {
     /// Whether the cell can't be read; it is then noted already.
     fn is_unreadable(&self, column: &str) -> bool {
         self.header
-            .place(column)
-            .and_then(|place| self.record.get(place))
+            .position(column)
+            .and_then(|position| self.record.get(position))
             .is_some_and(|field| std::str::from_utf8(field).is_err())
     }
 
@@ -86,24 +92,24 @@ impl<'a> Cells<'a> {
         if text.is_empty() && self.is_unreadable(column) {
             return String::new();
         }
-        self.good(|faults| faults.text(column, text, most))
+        self.good(|errors| errors.text(column, text, most))
     }
 
     pub fn optional_text(&mut self, column: &str, most: usize) -> Option<String> {
         let text = self.raw(column);
-        self.good(|faults| faults.optional_text(column, Some(text), most))
+        self.good(|errors| errors.optional_text(column, Some(text), most))
     }
 
     /// What was read when nothing is bad about it. What is bad must go nowhere: PostgreSQL fails on
     /// a NUL even in a question.
-    fn good<T: Default>(&mut self, read: impl FnOnce(&mut Faults) -> T) -> T {
-        let mut faults = Faults::default();
-        let value = read(&mut faults);
-        let is_good = faults.is_empty();
-        faults
+    fn good<T: Default>(&mut self, read: impl FnOnce(&mut ValidationErrors) -> T) -> T {
+        let mut errors = ValidationErrors::default();
+        let value = read(&mut errors);
+        let is_good = errors.is_empty();
+        errors
             .into_inner()
             .into_iter()
-            .for_each(|fault| self.faults.add(fault.path, fault.message));
+            .for_each(|error| self.errors.add(error.path, error.message));
         if is_good { value } else { T::default() }
     }
 
@@ -122,7 +128,7 @@ impl<'a> Cells<'a> {
         let is_slug = slug
             .bytes()
             .all(|byte| byte.is_ascii_lowercase() || byte.is_ascii_digit() || byte == b'-');
-        self.faults.expect(is_slug, column, "must be small letters a to z, digits and hyphens");
+        self.errors.expect(is_slug, column, "must be small letters a to z, digits and hyphens");
         slug
     }
 
@@ -131,14 +137,14 @@ impl<'a> Cells<'a> {
         let text = self.text(column, LINE).to_ascii_lowercase();
         let is_digest = text.is_empty()
             || text.len() == 64 && text.bytes().all(|byte| byte.is_ascii_hexdigit());
-        self.faults.expect(is_digest, column, "is not a SHA-256: 64 hexadecimal digits");
+        self.errors.expect(is_digest, column, "is not a SHA-256: 64 hexadecimal digits");
         text
     }
 
     /// A list, its parts apart by `|`.
     pub fn list(&mut self, column: &str) -> Vec<String> {
         let parts = self.raw(column).split('|').map(str::trim).filter(|part| !part.is_empty());
-        parts.map(|part| self.good(|faults| faults.text(column, part, LINE))).collect()
+        parts.map(|part| self.good(|errors| errors.text(column, part, LINE))).collect()
     }
 
     /// A value that must be there.
@@ -148,7 +154,7 @@ impl<'a> Cells<'a> {
 
     pub fn optional<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> Option<T> {
         let text = self.raw(column);
-        (!text.is_empty()).then(|| self.faults.take(column, text.parse()))
+        (!text.is_empty()).then(|| self.errors.take(column, text.parse()))
     }
 
     /// A decimal number that must be there, with a point or, as Swedish spreadsheets write it, a
@@ -164,22 +170,22 @@ impl<'a> Cells<'a> {
         // Spreadsheets write a typographic minus in some languages, Swedish among them.
         let text = self.raw(column).replace('\u{2212}', "-");
         let text = if text.contains('.') { text } else { text.replacen(',', ".", 1) };
-        (!text.is_empty()).then(|| self.faults.take(column, text.parse()))
+        (!text.is_empty()).then(|| self.errors.take(column, text.parse()))
     }
 
     /// A whole number that must be there.
-    pub fn whole(&mut self, column: &str, least: i32, most: i32) -> i32 {
-        self.required(column, |cells, column| cells.optional_whole(column, least, most))
+    pub fn integer(&mut self, column: &str, least: i32, most: i32) -> i32 {
+        self.required(column, |cells, column| cells.optional_integer(column, least, most))
     }
 
-    pub fn optional_whole(&mut self, column: &str, least: i32, most: i32) -> Option<i32> {
+    pub fn optional_integer(&mut self, column: &str, least: i32, most: i32) -> Option<i32> {
         let text = self.raw(column);
         if text.is_empty() {
             return None;
         }
         let digits = text.bytes().all(|byte| byte.is_ascii_digit());
         let number = text.parse().ok().filter(|number| digits && (least..=most).contains(number));
-        self.faults.expect(
+        self.errors.expect(
             number.is_some(),
             column,
             &format!("must be a whole number from {least} to {most}"),
@@ -194,7 +200,7 @@ impl<'a> Cells<'a> {
 
     pub fn optional_day(&mut self, column: &str) -> Option<NaiveDate> {
         let text = self.raw(column);
-        (!text.is_empty()).then(|| self.faults.take(column, day(text)))
+        (!text.is_empty()).then(|| self.errors.take(column, day(text)))
     }
 
     /// An instant that must be there.
@@ -205,14 +211,14 @@ impl<'a> Cells<'a> {
     /// An instant; a day alone is its beginning in Sweden.
     pub fn optional_instant(&mut self, column: &str) -> Option<DateTime<Utc>> {
         let text = self.raw(column);
-        (!text.is_empty()).then(|| self.faults.take(column, instant(text)))
+        (!text.is_empty()).then(|| self.errors.take(column, instant(text)))
     }
 
     /// Checks what each cell by itself can't be: only when all of them could be read, since
     /// anything may stand for one that could not.
-    pub fn check(&mut self, check: impl FnOnce(&mut Faults)) {
-        if self.faults.is_empty() {
-            check(&mut self.faults);
+    pub fn check(&mut self, check: impl FnOnce(&mut ValidationErrors)) {
+        if self.errors.is_empty() {
+            check(&mut self.errors);
         }
     }
 
@@ -223,7 +229,7 @@ impl<'a> Cells<'a> {
     ) -> T {
         let value = read(self, column);
         if value.is_none() && !self.is_unreadable(column) {
-            self.faults.add(column, "must not be empty");
+            self.errors.add(column, "must not be empty");
         }
         value.unwrap_or_default()
     }
@@ -236,7 +242,7 @@ const NOT_IN_YEARS: &str = "must be in the years 1900 to 2999";
 pub(super) fn day(text: &str) -> Result<NaiveDate, &'static str> {
     // The parser itself is content with `2026-1-5`.
     let is_iso = text.len() == 10
-        && text.bytes().enumerate().all(|(place, byte)| match place {
+        && text.bytes().enumerate().all(|(position, byte)| match position {
             4 | 7 => byte == b'-',
             _ => byte.is_ascii_digit(),
         });

@@ -61,23 +61,23 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         decided_on: cells.day("decided_on"),
         reference: cells.text("reference", LINE),
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         let is_special = draft.fee == ChargeKind::SpecialFee;
-        faults.expect(
+        errors.expect(
             is_special == draft.activity.is_some(),
             "activity",
             "must be given for SPECIAL_FEE, and for no other fee",
         );
-        faults.expect(draft.vat_rate != VatRate::Zero, "vat_rate", NO_RATE_OF_ZERO);
+        errors.expect(draft.vat_rate != VatRate::Zero, "vat_rate", NO_RATE_OF_ZERO);
         let is_exempt = draft.vat_rate == VatRate::Exempt;
         let is_fit = is_exempt == draft.exemption_reason.is_some();
-        faults.expect(is_fit, "exemption_reason", "must be given for EXEMPT, and for nothing else");
+        errors.expect(is_fit, "exemption_reason", "must be given for EXEMPT, and for nothing else");
         if let Some(problem) = draft.exemption_reason.as_deref().and_then(undisplayable) {
-            faults.add("exemption_reason", problem);
+            errors.add("exemption_reason", problem);
         }
         let is_known =
             draft.exemption_code.as_deref().is_none_or(|code| is_exempt && is_exemption_code(code));
-        faults.expect(
+        errors.expect(
             is_known,
             "exemption_code",
             "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I",
@@ -92,7 +92,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     while let Some(mut lines) = import.chunk(&mut table, read)? {
         let activities = key_resolution::activities(
             import,
-            key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+            key_resolution::present(lines.iter().map(|line| line.draft.activity.as_deref())),
         )
         .await?;
         for line in &mut lines {

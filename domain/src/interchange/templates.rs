@@ -24,7 +24,7 @@ use super::{
 };
 use crate::{
     database::{among, among_words},
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     swedish,
     templates::{
         Parameter, rendering,
@@ -59,29 +59,29 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
         title: cells.text("title", LINE),
         kind: cells.value("kind"),
         activity: cells.optional_key("activity"),
-        version: cells.whole("version", 1, 1_000_000),
+        version: cells.integer("version", 1, 1_000_000),
         state: cells.value("state"),
         language: cells.text("language", 35),
         body: text(folder, cells, "body_file").unwrap_or_default(),
         parameters: text(folder, cells, "parameters_file").unwrap_or_else(|| "[]".to_owned()),
-        published_at: cells.given("published_at").then(|| cells.optional_instant("published_at")),
+        published_at: cells.present("published_at").then(|| cells.optional_instant("published_at")),
     };
-    cells.check(|faults| {
-        faults.expect(!draft.body.trim().is_empty(), "body_file", "must name a file with the text");
+    cells.check(|errors| {
+        errors.expect(!draft.body.trim().is_empty(), "body_file", "must name a file with the text");
         match serde_json::from_str::<Vec<Parameter>>(&draft.parameters) {
             // What is retired is history: nothing is made from it, and whatever its text was, it
             // was so.
-            Ok(declared) if draft.state != TemplateState::Retired => check_text(&draft.body, &declared, faults),
+            Ok(declared) if draft.state != TemplateState::Retired => check_text(&draft.body, &declared, errors),
             Ok(_) => {}
             Err(cause) => {
                 let reason = format!("is not a list of parameters with name, label, type, required, default, minimum and maximum: {cause}");
-                faults.add("parameters_file", reason);
+                errors.add("parameters_file", reason);
             }
         }
         let is_swedish = draft.state == TemplateState::Retired || draft.language == LANGUAGE;
-        faults.expect(is_swedish, "language", NOT_SWEDISH);
+        errors.expect(is_swedish, "language", NOT_SWEDISH);
         let is_fitting = draft.state != TemplateState::Draft || draft.published_at.flatten().is_none();
-        faults.expect(is_fitting, "published_at", "must be empty for a draft");
+        errors.expect(is_fitting, "published_at", "must be empty for a draft");
     });
     Some(draft)
 }
@@ -93,7 +93,7 @@ fn text(folder: &Path, cells: &mut Cells<'_>, column: &str) -> Option<String> {
     match read_text(folder, &name) {
         Ok(text) => Some(text),
         Err(reason) => {
-            cells.faults.add(column, reason);
+            cells.errors.add(column, reason);
             None
         }
     }
@@ -110,19 +110,19 @@ fn read_text(folder: &Path, name: &str) -> Result<String, String> {
 
 /// Notes what is wrong with a text by the same rules as the API, in the columns that name its
 /// files.
-fn check_text(body: &str, declared: &[Parameter], faults: &mut Faults) {
-    let mut found = Faults::default();
+fn check_text(body: &str, declared: &[Parameter], errors: &mut ValidationErrors) {
+    let mut found = ValidationErrors::default();
     rendering::check_at("", body, declared, &mut found);
     let (of_body, of_parameters): (Vec<_>, Vec<_>) =
-        found.into_inner().into_iter().partition(|fault| fault.path == "body");
+        found.into_inner().into_iter().partition(|error| error.path == "body");
     for (column, found) in [("body_file", of_body), ("parameters_file", of_parameters)] {
         let messages =
-            found.into_iter().map(|fault| match fault.path.strip_prefix("parameters.") {
-                Some(path) => format!("{path} {}", fault.message),
-                None => fault.message,
+            found.into_iter().map(|error| match error.path.strip_prefix("parameters.") {
+                Some(path) => format!("{path} {}", error.message),
+                None => error.message,
             });
         let messages: Vec<_> = messages.collect();
-        faults.expect(messages.is_empty(), column, &messages.join("; "));
+        errors.expect(messages.is_empty(), column, &messages.join("; "));
     }
 }
 
@@ -141,7 +141,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let activities = key_resolution::activities(
         import,
-        key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+        key_resolution::present(lines.iter().map(|line| line.draft.activity.as_deref())),
     )
     .await?;
     let slugs: BTreeSet<String> = lines.iter().map(|line| line.draft.slug.clone()).collect();
@@ -169,7 +169,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             ];
             let was_good = line.is_good();
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs && was_good) {
-                line.fault(
+                line.error(
                     column,
                     format!("must be that of line {first}, which is of the same template"),
                 );
@@ -235,11 +235,11 @@ fn keep(line: &mut Line<Draft>, before: &Snapshot) {
     let old = &before.version;
     if old.state == TemplateState::Draft {
         if draft.state == TemplateState::Retired && line.is_good() {
-            line.fault("state", "must be PUBLISHED first; a version is drafted, published and retired in this order");
+            line.error("state", "must be PUBLISHED first; a version is drafted, published and retired in this order");
         }
         return;
     }
-    let faults = [
+    let errors = [
         ("body_file", draft.body != before.body, NEVER),
         ("parameters_file", !is_same_json(&draft.parameters, &before.parameters), NEVER),
         ("language", draft.language != old.language, NEVER),
@@ -255,8 +255,8 @@ fn keep(line: &mut Line<Draft>, before: &Snapshot) {
         ),
     ];
     let was_good = line.is_good();
-    for (column, _, reason) in faults.into_iter().filter(|(_, differs, _)| *differs && was_good) {
-        line.fault(column, reason);
+    for (column, _, reason) in errors.into_iter().filter(|(_, differs, _)| *differs && was_good) {
+        line.error(column, reason);
     }
 }
 
@@ -344,8 +344,8 @@ async fn texts(
 
 async fn write(tx: &impl ConnectionTrait, batch: Batch<Snapshot>) -> Result<()> {
     let texts: Vec<_> = batch.changed.iter().chain(&batch.added).map(Snapshot::text).collect();
-    replace(tx, batch.changed.into_iter().map(|whole| whole.version).collect()).await?;
-    insert(tx, batch.added.into_iter().map(|whole| whole.version).collect()).await?;
+    replace(tx, batch.changed.into_iter().map(|integer| integer.version).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|integer| integer.version).collect()).await?;
     replace(tx, texts).await
 }
 
@@ -450,20 +450,20 @@ mod tests {
             r#"[{"name":"a","label":"A","type":"TEXT","required":true,"default":null}]"#,
         )
         .unwrap();
-        let faults = |body: &str, declared: &[Parameter]| {
-            let mut faults = Faults::default();
-            check_text(body, declared, &mut faults);
-            faults
+        let errors = |body: &str, declared: &[Parameter]| {
+            let mut errors = ValidationErrors::default();
+            check_text(body, declared, &mut errors);
+            errors
                 .into_inner()
                 .into_iter()
-                .map(|fault| format!("{} {}", fault.path, fault.message))
+                .map(|error| format!("{} {}", error.path, error.message))
                 .collect::<Vec<_>>()
         };
-        assert_eq!(faults("{{ a }}", &declared), [""; 0]);
+        assert_eq!(errors("{{ a }}", &declared), [""; 0]);
         let twice = [declared[0].clone(), declared[0].clone()];
-        assert_eq!(faults("{{ a }}", &twice), ["parameters_file 1.name is declared twice: a"]);
+        assert_eq!(errors("{{ a }}", &twice), ["parameters_file 1.name is declared twice: a"]);
         assert_eq!(
-            faults("\n{{ b }}\n{{ c }}", &declared),
+            errors("\n{{ b }}\n{{ c }}", &declared),
             [
                 "body_file line 2: b is neither declared nor built in; line 3: c is neither declared nor built in",
                 "parameters_file 0.name is not used in the text: a"

@@ -11,9 +11,8 @@ use ::entity::{
     id::{ExportBatchId, InvoiceId},
     invoice,
     kind::VoucherSource,
-    payment, reminder,
-    sparse::Sparse,
-    voucher,
+    partial::PartialRow,
+    payment, reminder, voucher,
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::{
@@ -182,9 +181,12 @@ async fn import_batches(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::ExportBatches)? else { return Ok(()) };
     let folder = import.folder;
     let read = |cells: &mut Cells<'_>| {
-        let (number, made_at, through_on) =
-            (cells.whole("number", 1, i32::MAX), cells.instant("made_at"), cells.day("through_on"));
-        let vouchers = cells.whole("vouchers", 1, i32::MAX);
+        let (number, made_at, through_on) = (
+            cells.integer("number", 1, i32::MAX),
+            cells.instant("made_at"),
+            cells.day("through_on"),
+        );
+        let vouchers = cells.integer("vouchers", 1, i32::MAX);
         let (vouchers_sha256, file_sha256) =
             (cells.digest("vouchers_sha256"), cells.digest("sha256"));
         let name = cells.text("file", LINE);
@@ -193,7 +195,7 @@ async fn import_batches(import: &mut Import<'_>) -> Result<()> {
         } else {
             attachments::read(folder, &name, LONGEST)
         };
-        let content = cells.faults.take("file", content);
+        let content = cells.errors.take("file", content);
         let draft = BatchDraft {
             number,
             made_at,
@@ -203,8 +205,8 @@ async fn import_batches(import: &mut Import<'_>) -> Result<()> {
             file_sha256,
             content,
         };
-        cells.check(|faults| {
-            faults.expect(
+        cells.check(|errors| {
+            errors.expect(
                 sha256(&draft.content) == draft.file_sha256,
                 "sha256",
                 "is not that of the file",
@@ -228,7 +230,7 @@ async fn import_batches(import: &mut Import<'_>) -> Result<()> {
         for mut line in lines {
             let before = known.get(&line.draft.number);
             if before.is_some_and(|before| before.file_sha256 != line.draft.file_sha256) {
-                line.fault(
+                line.error(
                     "sha256",
                     "differs from the batch that was exported, which never changes",
                 );
@@ -276,32 +278,33 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         invoice: cells.optional_key("invoice").unwrap_or_default(),
         // The kind of an adjustment comes before its reference.
         reference: cells.optional_text("reference", LINE + 20).unwrap_or_default(),
-        part: cells.optional_whole("part", 1, i32::MAX).unwrap_or(1),
+        part: cells.optional_integer("part", 1, i32::MAX).unwrap_or(1),
         series: cells.optional_text("series", 10),
-        year: cells.optional_whole("year", 1900, 2999),
-        number: cells.optional_whole("number", 1, i32::MAX),
-        batch: cells.optional_whole("batch", 1, i32::MAX),
+        year: cells.optional_integer("year", 1900, 2999),
+        number: cells.optional_integer("number", 1, i32::MAX),
+        batch: cells.optional_integer("batch", 1, i32::MAX),
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         if draft.source == VoucherSource::BankPayment {
-            faults.expect(draft.invoice.is_empty(), "invoice", "must be empty for a bank payment");
-            faults.expect(!draft.reference.is_empty(), "reference", "must not be empty");
+            errors.expect(draft.invoice.is_empty(), "invoice", "must be empty for a bank payment");
+            errors.expect(!draft.reference.is_empty(), "reference", "must not be empty");
         } else {
-            faults.expect(!draft.invoice.is_empty(), "invoice", "must not be empty");
+            errors.expect(!draft.invoice.is_empty(), "invoice", "must not be empty");
         }
-        let given = [
+        let present = [
             draft.series.is_some(),
             draft.year.is_some(),
             draft.number.is_some(),
             draft.batch.is_some(),
         ];
-        let is_whole = given.iter().all(|given| *given) || given.iter().all(|given| !given);
-        faults.expect(
-            is_whole,
+        let is_complete =
+            present.iter().all(|present| *present) || present.iter().all(|present| !present);
+        errors.expect(
+            is_complete,
             "batch",
             "must be given together with series, year and number, or none of them",
         );
-        faults.expect(
+        errors.expect(
             draft.part == 1 || draft.batch.is_some(),
             "part",
             "must be 1 for what was booked elsewhere",
@@ -315,7 +318,8 @@ async fn merge(
     lines: Vec<Line<Draft>>,
     added_up: &mut Added,
 ) -> Result<()> {
-    let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
+    let wanted =
+        key_resolution::present(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
     let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
         import,
         "invoice",
@@ -340,7 +344,7 @@ async fn merge(
         let id = if source == VoucherSource::BankPayment {
             let id = bank_payments.get(&reference).map(|row| row.id.0);
             if id.is_none() {
-                line.fault("reference", format!("there is no bank payment {reference}"));
+                line.error("reference", format!("there is no bank payment {reference}"));
             }
             id
         } else {
@@ -348,10 +352,10 @@ async fn merge(
         };
         let batch_id = line.draft.batch.and_then(|number| batches.get(&number).copied());
         if invoice.is_some() && id.is_none() {
-            line.fault("reference", "names nothing of this invoice");
+            line.error("reference", "names nothing of this invoice");
         }
         if line.draft.batch.is_some() && batch_id.is_none() {
-            line.fault("batch", "is no batch of export_batches.csv");
+            line.error("batch", "is no batch of export_batches.csv");
         }
         let (Some(draft), Some(source_id)) =
             (import.accept(File::Vouchers, |_| String::new(), line), id)

@@ -16,7 +16,7 @@ use crate::{
     audit,
     auth::viewer::{Deed, Viewer},
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
 };
 
 /// The rates that were published when the program was made: first day of the half-year, per cent,
@@ -98,9 +98,10 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
 /// What is wrong with it, in words.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be at most 10000 first")]
 pub fn hundredths(percent: f64) -> Result<i64, &'static str> {
-    let whole = (percent * 100.0).round();
-    let is_it = (-10_000.0..=10_000.0).contains(&whole) && (percent * 100.0 - whole).abs() < 1e-6;
-    if is_it { Ok(whole as i64) } else { Err("must be -100 to 100 with at most two decimals") }
+    let aggregate = (percent * 100.0).round();
+    let is_it =
+        (-10_000.0..=10_000.0).contains(&aggregate) && (percent * 100.0 - aggregate).abs() < 1e-6;
+    if is_it { Ok(aggregate as i64) } else { Err("must be -100 to 100 with at most two decimals") }
 }
 
 /// The number of per cent of hundredths, for the API.
@@ -119,7 +120,7 @@ pub fn percent_in_words(hundredths: i64) -> String {
     format!("{plain}\u{a0}%")
 }
 
-/// Says what the rate of a half-year is, in the place of what was known. `faults` are those that
+/// Says what the rate of a half-year is, in the place of what was known. `errors` are those that
 /// reading the input has found already.
 ///
 /// # Errors
@@ -130,16 +131,16 @@ pub async fn set(
     valid_from: NaiveDate,
     hundredths: i64,
     source: &str,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<ReferenceRateId> {
-    viewer.require(Deed::KeepAccounts)?;
-    faults.expect(
+    viewer.require(Deed::ManageAccounts)?;
+    errors.expect(
         half_year(valid_from) == valid_from,
         "input.validFrom",
         "must be 1 January or 1 July, the first day of a half-year",
     );
-    let source = faults.text("input.source", source, LINE);
-    faults.finish()?;
+    let source = errors.text("input.source", source, LINE);
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "referenceRateSet").await?;
     let before = Entity::find().filter(Column::ValidFrom.eq(valid_from)).one(change.tx()).await?;

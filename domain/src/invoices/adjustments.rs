@@ -10,7 +10,7 @@ use ::entity::{
     id::{AdjustmentId, InvoiceId},
     kind::AdjustmentKind,
     money::Money,
-    sparse::Sparse,
+    partial::PartialRow,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -19,7 +19,7 @@ use sea_orm::{
 };
 
 use super::{
-    aggregate::Whole,
+    aggregate::InvoiceAggregate,
     amounts::{Settlement, covered_on},
 };
 use crate::payments::record::counted;
@@ -60,41 +60,49 @@ pub fn covers(adjustment: &Model) -> Money {
 /// Returns the part of an invoice's total that is not covered: above zero what is owed, below zero
 /// what is overpaid. `credited` is the sum of its credit notes.
 #[must_use]
-pub fn uncovered(whole: &Whole, credited: Money) -> Money {
-    let paid: Money = whole.payments.iter().map(|payment| payment.amount).sum();
-    whole.row.total - credited - paid - whole.adjustments.iter().map(covers).sum()
+pub fn uncovered(aggregate: &InvoiceAggregate, credited: Money) -> Money {
+    let paid: Money = aggregate.payments.iter().map(|payment| payment.amount).sum();
+    aggregate.row.total - credited - paid - aggregate.adjustments.iter().map(covers).sum()
 }
 
 /// Returns what of an invoice's total was not covered on a day, by the own days of payments, credit
 /// notes and adjustments: above zero what was owed, below zero what was overpaid. What was reversed
 /// since never was.
 #[must_use]
-pub fn uncovered_on(whole: &Whole, credits: &[(NaiveDate, Money)], day: NaiveDate) -> Money {
-    let paid: Money = counted(&whole.payments)
+pub fn uncovered_on(
+    aggregate: &InvoiceAggregate,
+    credits: &[(NaiveDate, Money)],
+    day: NaiveDate,
+) -> Money {
+    let paid: Money = counted(&aggregate.payments)
         .filter(|payment| payment.received_on <= day)
         .map(|payment| payment.amount)
         .sum();
     let credited: Money =
         credits.iter().filter(|(on, _)| *on <= day).map(|(_, amount)| *amount).sum();
     let others: Money =
-        in_force(&whole.adjustments).filter(|own| own.dated_on <= day).map(covers).sum();
-    whole.row.total - paid - credited - others
+        in_force(&aggregate.adjustments).filter(|own| own.dated_on <= day).map(covers).sum();
+    aggregate.row.total - paid - credited - others
 }
 
 /// Adds what its adjustments make of the settlement of an issued invoice.
-pub(super) fn adjust(settlement: &mut Settlement, whole: &Whole, credits: &[(NaiveDate, Money)]) {
-    if whole.adjustments.is_empty() {
+pub(super) fn adjust(
+    settlement: &mut Settlement,
+    aggregate: &InvoiceAggregate,
+    credits: &[(NaiveDate, Money)],
+) {
+    if aggregate.adjustments.is_empty() {
         return;
     }
-    settlement.paid = settlement.paid - sum(&whole.adjustments, AdjustmentKind::Refund);
-    settlement.written_off = sum(&whole.adjustments, AdjustmentKind::WriteOff);
-    if whole.row.total > Money::ZERO {
+    settlement.paid = settlement.paid - sum(&aggregate.adjustments, AdjustmentKind::Refund);
+    settlement.written_off = sum(&aggregate.adjustments, AdjustmentKind::WriteOff);
+    if aggregate.row.total > Money::ZERO {
         let payments =
-            counted(&whole.payments).map(|payment| (payment.received_on, payment.amount));
-        let others = in_force(&whole.adjustments)
+            counted(&aggregate.payments).map(|payment| (payment.received_on, payment.amount));
+        let others = in_force(&aggregate.adjustments)
             .map(|adjustment| (adjustment.dated_on, covers(adjustment)));
         settlement.settled_on = covered_on(
-            whole.row.total,
+            aggregate.row.total,
             payments.chain(credits.iter().copied()).chain(others).collect(),
         );
     }
@@ -135,7 +143,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn paid(total: i64, payments: &[(&str, i64)]) -> Whole {
+    fn paid(total: i64, payments: &[(&str, i64)]) -> InvoiceAggregate {
         let row = invoice::Model {
             total: Money(total),
             issued_on: Some(day("2026-10-01")),
@@ -147,7 +155,11 @@ mod tests {
             amount: Money(*amount),
             ..payment::Model::default()
         };
-        Whole { row, payments: payments.iter().map(payment).collect(), ..Whole::default() }
+        InvoiceAggregate {
+            row,
+            payments: payments.iter().map(payment).collect(),
+            ..InvoiceAggregate::default()
+        }
     }
 
     fn adjustment(kind: AdjustmentKind, on: &str, amount: i64) -> Model {
@@ -162,12 +174,12 @@ mod tests {
 
     #[test]
     fn a_refund_ends_an_overpayment_and_changes_nothing_earlier() {
-        let mut whole = paid(12_500, &[("2026-10-20", 20_000)]);
-        assert_eq!(uncovered(&whole, Money::ZERO), Money(-7_500));
-        whole.adjustments.push(adjustment(AdjustmentKind::Refund, "2026-11-30", 7_500));
-        whole.settle(&[]);
+        let mut aggregate = paid(12_500, &[("2026-10-20", 20_000)]);
+        assert_eq!(uncovered(&aggregate, Money::ZERO), Money(-7_500));
+        aggregate.adjustments.push(adjustment(AdjustmentKind::Refund, "2026-11-30", 7_500));
+        aggregate.settle(&[]);
         assert_eq!(
-            (whole.row.paid, whole.row.settled_on, uncovered(&whole, Money::ZERO)),
+            (aggregate.row.paid, aggregate.row.settled_on, uncovered(&aggregate, Money::ZERO)),
             (Money(12_500), Some(day("2026-10-20")), Money::ZERO)
         );
         // A credited invoice that was paid.
@@ -214,8 +226,8 @@ mod tests {
 
     #[test]
     fn what_is_uncovered_counts_by_days() {
-        let mut whole = paid(12_500, &[("2026-10-05", 10_000), ("2026-10-09", 10_000)]);
-        whole.adjustments = vec![adjustment(AdjustmentKind::Refund, "2026-10-12", 7_500)];
+        let mut aggregate = paid(12_500, &[("2026-10-05", 10_000), ("2026-10-09", 10_000)]);
+        aggregate.adjustments = vec![adjustment(AdjustmentKind::Refund, "2026-10-12", 7_500)];
         let credits = [(day("2026-10-07"), Money(500))];
         for (on, left) in [
             ("2026-10-04", 12_500),
@@ -224,7 +236,7 @@ mod tests {
             ("2026-10-09", -8_000),
             ("2026-10-12", -500),
         ] {
-            assert_eq!(uncovered_on(&whole, &credits, day(on)), Money(left), "{on}");
+            assert_eq!(uncovered_on(&aggregate, &credits, day(on)), Money(left), "{on}");
         }
     }
 }

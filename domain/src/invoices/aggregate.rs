@@ -8,8 +8,8 @@ use ::entity::{
     invoice, invoice_line,
     kind::{Form, InvoiceKind, SubjectKind},
     money::Money,
+    partial::PartialRow,
     payment,
-    sparse::Sparse,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -34,7 +34,7 @@ use crate::{
 
 /// An invoice with its lines and payments, as its audit entries show it.
 #[derive(Clone, Debug, Default, PartialEq)]
-pub struct Whole {
+pub struct InvoiceAggregate {
     /// Its row.
     pub row: invoice::Model,
     /// Its lines, in order.
@@ -54,15 +54,23 @@ pub(super) struct Deleted {
 }
 
 impl Deleted {
-    pub(super) fn of(draft: &Whole) -> Result<Self> {
-        Ok(Self { version: Whole::VERSION, record: to_value(draft).map_err(Error::internal)? })
+    pub(super) fn of(draft: &InvoiceAggregate) -> Result<Self> {
+        Ok(Self {
+            version: InvoiceAggregate::VERSION,
+            record: to_value(draft).map_err(Error::internal)?,
+        })
     }
 
-    fn read(self) -> serde_json::Result<Whole> {
-        let mut record = forms::current::<Whole>(self.version, self.record)?;
+    fn read(self) -> serde_json::Result<InvoiceAggregate> {
+        let mut record = forms::current::<InvoiceAggregate>(self.version, self.record)?;
         let mut take = |name| record.get_mut(name).map(Value::take).unwrap_or_default();
         let (lines, payments) = (read_all(take("lines"))?, read_all(take("payments"))?);
-        Ok(Whole { row: serde_json::from_value(record)?, lines, payments, adjustments: Vec::new() })
+        Ok(InvoiceAggregate {
+            row: serde_json::from_value(record)?,
+            lines,
+            payments,
+            adjustments: Vec::new(),
+        })
     }
 }
 
@@ -77,13 +85,13 @@ fn read_all<R: Fields + Default + DeserializeOwned>(parts: Value) -> serde_json:
 }
 
 /// Restores a draft that a mutation deleted, as it was then.
-impl FromOutcome for Whole {
+impl FromOutcome for InvoiceAggregate {
     fn from_outcome(outcome: &Outcome) -> Option<Self> {
         Deleted::deserialize(&outcome.details).ok()?.read().ok()
     }
 }
 
-impl Fields for Whole {
+impl Fields for InvoiceAggregate {
     fn write<M: SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {
         let Self { row, lines, payments, adjustments: _ } = self;
         row.write(map)?;
@@ -92,7 +100,7 @@ impl Fields for Whole {
     }
 }
 
-impl Recorded for Whole {
+impl Recorded for InvoiceAggregate {
     const FORM: Form = Form::Invoice;
 
     fn subject(&self) -> (SubjectKind, Uuid) {
@@ -109,7 +117,7 @@ impl Recorded for Whole {
     }
 }
 
-impl Whole {
+impl InvoiceAggregate {
     /// Whether it is no draft.
     #[must_use]
     pub fn is_issued(&self) -> bool {
@@ -132,7 +140,7 @@ impl Whole {
     /// Works out the sums of the document and of its lines, rounded by what `rounding` makes of net
     /// and VAT together. Answers whether they stay within what the register can count.
     #[must_use]
-    pub fn reckon(&mut self, rounding: impl FnOnce(Money) -> Money) -> bool {
+    pub fn calculate(&mut self, rounding: impl FnOnce(Money) -> Money) -> bool {
         let priced: Vec<Priced> = self
             .lines
             .iter()
@@ -197,7 +205,7 @@ impl Whole {
 pub async fn by_ids(
     db: &impl ConnectionTrait,
     ids: &BTreeSet<InvoiceId>,
-) -> Result<HashMap<InvoiceId, Whole>> {
+) -> Result<HashMap<InvoiceId, InvoiceAggregate>> {
     if ids.is_empty() {
         return Ok(HashMap::new());
     }
@@ -212,11 +220,11 @@ pub async fn by_ids(
         ))
         .take();
     let mut parts = parts_of(db, ids.clone()).await?;
-    let whole = |row: invoice::Model| {
+    let aggregate = |row: invoice::Model| {
         let (lines, payments, adjustments) = parts.remove(&row.id).unwrap_or_default();
-        (row.id, Whole { row, lines, payments, adjustments })
+        (row.id, InvoiceAggregate { row, lines, payments, adjustments })
     };
-    Ok(rows(db, &select, &columns).await?.into_iter().map(whole).collect())
+    Ok(rows(db, &select, &columns).await?.into_iter().map(aggregate).collect())
 }
 
 type Parts = (Vec<invoice_line::Model>, Vec<payment::Model>, Vec<adjustment::Model>);
@@ -312,10 +320,10 @@ mod tests {
         };
         let row =
             invoice::Model { id: InvoiceId::new(), net: Money(100), ..invoice::Model::default() };
-        let draft = Whole { row, lines: vec![line], ..Whole::default() };
+        let draft = InvoiceAggregate { row, lines: vec![line], ..InvoiceAggregate::default() };
         let mut outcome = Outcome::default().detailed(&Deleted::of(&draft).unwrap()).unwrap();
         assert_eq!(outcome.details["version"], 1);
-        assert_eq!(Whole::from_outcome(&outcome).as_ref(), Some(&draft));
+        assert_eq!(InvoiceAggregate::from_outcome(&outcome).as_ref(), Some(&draft));
         // As if a version of the program without these fields had stored it.
         for (pointer, field) in [
             ("/record", "credited_on"),
@@ -331,7 +339,7 @@ mod tests {
                 .remove(field)
                 .unwrap();
         }
-        assert_eq!(Whole::from_outcome(&outcome), Some(draft));
-        assert_eq!(Whole::from_outcome(&Outcome::default()), None);
+        assert_eq!(InvoiceAggregate::from_outcome(&outcome), Some(draft));
+        assert_eq!(InvoiceAggregate::from_outcome(&Outcome::default()), None);
     }
 }

@@ -80,12 +80,12 @@ pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
     }
     let mut shares: Vec<Share> = nets.iter().map(|&net| Share { net, vat: Money::ZERO }).collect();
     let mut rates: Vec<RateSum> = Vec::new();
-    for (place, line) in lines.iter().enumerate() {
-        if lines[..place].iter().any(|earlier| earlier.rate == line.rate) {
+    for (position, line) in lines.iter().enumerate() {
+        if lines[..position].iter().any(|earlier| earlier.rate == line.rate) {
             continue;
         }
         let of_rate: Vec<usize> =
-            (place..lines.len()).filter(|&other| lines[other].rate == line.rate).collect();
+            (position..lines.len()).filter(|&other| lines[other].rate == line.rate).collect();
         let net: Money = of_rate.iter().map(|&other| nets[other]).sum();
         let vat = net.times(line.rate.percent(), 100)?;
         // By the rate and not by their share of the sum, which may be next to nothing when lines
@@ -136,8 +136,8 @@ pub fn by_rate(lines: &[invoice_line::Model]) -> Vec<RateSum> {
 /// What must be added to a sum to make it whole kronor, half up (öresavrundning).
 #[must_use]
 pub fn rounding_to_krona(sum: Money) -> Money {
-    let whole = sum.times(1, 100).unwrap_or_default();
-    Money(whole.0 * 100 - sum.0)
+    let aggregate = sum.times(1, 100).unwrap_or_default();
+    Money(aggregate.0 * 100 - sum.0)
 }
 
 /// Whether the rates may stand on one document: what is outside the scope of VAT stands alone.

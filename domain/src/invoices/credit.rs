@@ -13,21 +13,21 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
-    aggregate::{self, Whole},
+    aggregate::{self, InvoiceAggregate},
     amounts::{RateSum, Share, by_rate, rounding_to_krona},
     draft,
-    issue::{self, Press},
+    issue::{self, IssueRenderer},
     payment_allocation,
     posting::insert,
     write_off,
 };
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
     database::{Database, among},
-    error::{Error, Faults, Result, TEXT},
+    error::{Error, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -58,24 +58,24 @@ pub async fn credit(
     viewer: &Viewer,
     network: &Network,
     new: NewCredit,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceCredit").await?;
     let issued_on = issue::day_of_issue(
         change.tx(),
         InvoiceKind::CreditNote,
         new.issued_on,
         day_of(change.at()),
-        &mut faults,
+        &mut errors,
     )
     .await?;
-    let reason = faults.text("input.reason", &new.reason, TEXT);
-    faults.settable("input.reason", &reason);
+    let reason = errors.text("input.reason", &new.reason, TEXT);
+    errors.settable("input.reason", &reason);
     let original = match draft::find(change.tx(), new.invoice).await {
         // The id itself was bad: all that is wrong with the input is told together.
-        Err(Error::NotFound(_)) if !faults.is_empty() => {
-            return faults.finish().map(|()| InvoiceId::default());
+        Err(Error::NotFound(_)) if !errors.is_empty() => {
+            return errors.finish().map(|()| InvoiceId::default());
         }
         found => found?,
     };
@@ -92,7 +92,7 @@ pub async fn credit(
         ));
     }
     if issued_on < first_day {
-        faults.add(
+        errors.add(
             "input.issuedOn",
             format!("must not be before {first_day}, when the invoice was issued"),
         );
@@ -102,10 +102,10 @@ pub async fn credit(
         .remove(&original.row.id)
         .unwrap_or_default();
     let left = Left::of(&original, &earlier);
-    let wanted = left.take(&original, new.lines.as_deref(), &mut faults)?;
-    faults.finish()?;
+    let wanted = left.take(&original, new.lines.as_deref(), &mut errors)?;
+    errors.finish()?;
 
-    let mut note = Whole {
+    let mut note = InvoiceAggregate {
         row: invoice::Model {
             id: InvoiceId::new(),
             kind: InvoiceKind::CreditNote,
@@ -118,14 +118,14 @@ pub async fn credit(
             buyer_reference: original.row.buyer_reference.clone(),
             ..invoice::Model::default()
         },
-        ..Whole::default()
+        ..InvoiceAggregate::default()
     };
     note.lines = lines(&original, &note, &left, &wanted);
-    left.reckon(&mut note, has_whole_kronor(&original, network.invoicing.whole_kronor));
+    left.calculate(&mut note, has_whole_kronor(&original, network.invoicing.whole_kronor));
     if note.row.total <= Money::ZERO {
         return Err(Error::invalid("input.lines", "must add up to more than zero"));
     }
-    let too_much = left.beyond(&note);
+    let too_much = left.exceeding(&note);
     if !too_much.is_empty() {
         return Err(Error::conflict(
             "BEYOND_INVOICE",
@@ -133,9 +133,9 @@ pub async fn credit(
         ));
     }
     if note.row.total > left.total {
-        return Err(beyond(&original, left.total));
+        return Err(exceeding(&original, left.total));
     }
-    let mut press = Press::load(
+    let mut renderer = IssueRenderer::load(
         &change,
         network,
         InvoiceKind::CreditNote,
@@ -143,8 +143,8 @@ pub async fn credit(
         std::slice::from_ref(&note),
     )
     .await?;
-    let issued = press.issue(note)?;
-    let (id, total) = (issued.whole.row.id, issued.whole.row.total);
+    let issued = renderer.issue(note)?;
+    let (id, total) = (issued.aggregate.row.id, issued.aggregate.row.total);
     issue::write_new(&mut change, vec![issued], Vec::new()).await?;
 
     let mut settled = original.clone();
@@ -172,11 +172,11 @@ pub async fn credit(
 
 /// Returns `true` if an invoice was rounded to whole kronor, so that its credit notes are too: its
 /// rounding shows it, or it came out even where the settings round.
-fn has_whole_kronor(original: &Whole, rounds: bool) -> bool {
+fn has_whole_kronor(original: &InvoiceAggregate, rounds: bool) -> bool {
     original.row.rounding != Money::ZERO || rounds && original.row.total.0 % 100 == 0
 }
 
-fn beyond(original: &Whole, left: Money) -> Error {
+fn exceeding(original: &InvoiceAggregate, left: Money) -> Error {
     Error::conflict(
         "BEYOND_INVOICE",
         format!("{} has {left} left to credit, VAT included", original.name()),
@@ -187,7 +187,7 @@ fn beyond(original: &Whole, left: Money) -> Error {
 pub(super) async fn notes_of(
     db: &impl ConnectionTrait,
     invoices: BTreeSet<InvoiceId>,
-) -> Result<HashMap<InvoiceId, Vec<Whole>>> {
+) -> Result<HashMap<InvoiceId, Vec<InvoiceAggregate>>> {
     use invoice::Column;
     let theirs = among(db.get_database_backend(), Expr::col(Column::CreditsId), invoices);
     // Sorted here: SQLite would rather go through every invoice in this order than look these up.
@@ -198,14 +198,19 @@ pub(super) async fn notes_of(
         .await?;
     rows.sort_by(|one, other| (&one.number_key, one.id).cmp(&(&other.number_key, other.id)));
     let mut parts = aggregate::parts_of(db, rows.iter().map(|row| row.id).collect()).await?;
-    let mut notes: HashMap<InvoiceId, Vec<Whole>> = HashMap::new();
+    let mut notes: HashMap<InvoiceId, Vec<InvoiceAggregate>> = HashMap::new();
     for row in rows {
         let (Some(credited), (lines, payments, adjustments)) =
             (row.credits_id, parts.remove(&row.id).unwrap_or_default())
         else {
             continue;
         };
-        notes.entry(credited).or_default().push(Whole { row, lines, payments, adjustments });
+        notes.entry(credited).or_default().push(InvoiceAggregate {
+            row,
+            lines,
+            payments,
+            adjustments,
+        });
     }
     Ok(notes)
 }
@@ -228,7 +233,7 @@ pub(super) struct Left {
 
 impl Left {
     /// What these credit notes have left of an invoice.
-    pub(super) fn of(original: &Whole, notes: &[Whole]) -> Self {
+    pub(super) fn of(original: &InvoiceAggregate, notes: &[InvoiceAggregate]) -> Self {
         let mut shares = original.shares();
         let mut rates: HashMap<_, _> = by_rate(&original.lines)
             .into_iter()
@@ -253,9 +258,9 @@ impl Left {
     /// How much of each line is to be credited: what is asked for, or all.
     fn take(
         &self,
-        original: &Whole,
+        original: &InvoiceAggregate,
         asked: Option<&[(InvoiceLineId, Money)]>,
-        faults: &mut Faults,
+        errors: &mut ValidationErrors,
     ) -> Result<Vec<Money>> {
         if self.total <= Money::ZERO {
             return Err(Error::conflict(
@@ -264,37 +269,37 @@ impl Left {
             ));
         }
         let Some(asked) = asked else { return Ok(self.lines.clone()) };
-        faults.expect(
+        errors.expect(
             !asked.is_empty(),
             "input.lines",
             "must not be empty; leave it out to credit all that is left",
         );
         let mut wanted = vec![Money::ZERO; self.lines.len()];
-        let mut beyond = Vec::new();
-        for (place, (id, amount)) in asked.iter().enumerate() {
-            let path = |field: &str| format!("input.lines.{place}.{field}");
+        let mut exceeding = Vec::new();
+        for (position, (id, amount)) in asked.iter().enumerate() {
+            let path = |field: &str| format!("input.lines.{position}.{field}");
             let Some(own) = original.lines.iter().position(|line| line.id == *id) else {
-                faults.add(path("line"), "is no line of the invoice");
+                errors.add(path("line"), "is no line of the invoice");
                 continue;
             };
             let (net, left) = (original.lines[own].net, self.lines[own]);
             if wanted[own] != Money::ZERO {
-                faults.add(path("line"), "is named twice");
+                errors.add(path("line"), "is named twice");
             } else if *amount == Money::ZERO || amount.0.signum() != net.0.signum() {
-                faults.add(
+                errors.add(
                     path("amount"),
                     format!("must have the sign of the line's {net}, and not be zero"),
                 );
             } else if amount.0.abs() > left.0.abs() || left.0.signum() != net.0.signum() {
-                beyond.push(format!("line {} has {left} left, without VAT", own + 1));
+                exceeding.push(format!("line {} has {left} left, without VAT", own + 1));
             } else {
                 wanted[own] = *amount;
             }
         }
-        if !beyond.is_empty() && faults.is_empty() {
+        if !exceeding.is_empty() && errors.is_empty() {
             return Err(Error::conflict(
                 "BEYOND_INVOICE",
-                format!("{}: {}", original.name(), beyond.join("; ")),
+                format!("{}: {}", original.name(), exceeding.join("; ")),
             ));
         }
         Ok(wanted)
@@ -303,8 +308,8 @@ impl Left {
     /// At which rates a credit note takes more than is left, or the other way: a line and a
     /// deduction from it at the same rate have one VAT together, so that neither can be credited
     /// beyond what both come to.
-    fn beyond(&self, note: &Whole) -> Vec<String> {
-        let beyond = |sum: RateSum| {
+    fn exceeding(&self, note: &InvoiceAggregate) -> Vec<String> {
+        let exceeding = |sum: RateSum| {
             let (left, _) = self.rates.get(&sum.rate).copied().unwrap_or_default();
             let within = Money::ZERO.min(left)..=Money::ZERO.max(left);
             (!within.contains(&sum.net)).then(|| {
@@ -315,7 +320,7 @@ impl Left {
                 )
             })
         };
-        by_rate(&note.lines).into_iter().filter_map(beyond).collect()
+        by_rate(&note.lines).into_iter().filter_map(exceeding).collect()
     }
 
     /// Works out the sums of a credit note: VAT per rate as on any document, but never more than is
@@ -324,9 +329,9 @@ impl Left {
     /// so that nothing is left of the line's activity. In whole kronor, what is credited so far is
     /// rounded as the invoice was, so that no credit note is rounded by a krona or more, and the
     /// last leaves nothing.
-    pub(super) fn reckon(&self, note: &mut Whole, in_whole_kronor: bool) {
+    pub(super) fn calculate(&self, note: &mut InvoiceAggregate, in_whole_kronor: bool) {
         // Whatever it comes to is less than the invoice, which was within bounds.
-        let _is_small = note.reckon(|_| Money::ZERO);
+        let _is_small = note.calculate(|_| Money::ZERO);
         for sum in by_rate(&note.lines) {
             self.share_vat(note, sum);
         }
@@ -334,7 +339,7 @@ impl Left {
     }
 
     /// Puts the VAT of a rate on the lines of a credit note.
-    fn share_vat(&self, note: &mut Whole, sum: RateSum) {
+    fn share_vat(&self, note: &mut InvoiceAggregate, sum: RateSum) {
         let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
         let mut of_rate: Vec<_> =
             note.lines.iter_mut().filter(|line| line.vat_rate == sum.rate).collect();
@@ -372,8 +377,8 @@ impl Left {
 
     /// Works out the sums of a credit note as earlier versions did: each line has VAT by its net
     /// sum.
-    fn compute_by_rates(&self, note: &mut Whole, in_whole_kronor: bool) {
-        let _is_small = note.reckon(|_| Money::ZERO);
+    fn compute_by_rates(&self, note: &mut InvoiceAggregate, in_whole_kronor: bool) {
+        let _is_small = note.calculate(|_| Money::ZERO);
         for sum in by_rate(&note.lines) {
             let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
             let right = if sum.net == net { vat } else { sum.vat.min(vat.max(Money::ZERO)) };
@@ -387,7 +392,7 @@ impl Left {
         self.add_up(note, in_whole_kronor);
     }
 
-    fn add_up(&self, note: &mut Whole, in_whole_kronor: bool) {
+    fn add_up(&self, note: &mut InvoiceAggregate, in_whole_kronor: bool) {
         note.row.vat = note.lines.iter().map(|line| line.vat).sum();
         let exact = note.row.net + note.row.vat;
         let takes_all = exact + self.rounding == self.total;
@@ -414,27 +419,31 @@ impl Left {
 
 /// What is wrong with the issued credit notes of an invoice that say which of its lines they
 /// credit, in order of number: which note, and what of it.
-pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, String)> {
+pub(super) fn violations(
+    original: &InvoiceAggregate,
+    notes: &[InvoiceAggregate],
+) -> Vec<(InvoiceId, String)> {
     let mut found = Vec::new();
-    for (place, note) in notes.iter().enumerate() {
+    for (position, note) in notes.iter().enumerate() {
         if note.lines.iter().all(|line| line.credits_line_id.is_none()) {
             continue;
         }
-        let left = Left::of(original, &notes[..place]);
+        let left = Left::of(original, &notes[..position]);
         // The invoice's rounding does not tell whether its credit notes are rounded: those of
         // earlier versions are not. Nor does anything tell which version shared out their VAT.
-        let computed = |compute: fn(&Left, &mut Whole, bool), in_whole_kronor: bool| {
+        let computed = |compute: fn(&Left, &mut InvoiceAggregate, bool), in_whole_kronor: bool| {
             let mut computed = note.clone();
             compute(&left, &mut computed, in_whole_kronor);
             computed
         };
-        let expected = computed(Left::reckon, false);
-        let rules: [fn(&Left, &mut Whole, bool); 2] = [Left::reckon, Left::compute_by_rates];
-        let is_right = rules
-            .into_iter()
-            .any(|rule| [false, true].into_iter().any(|whole| computed(rule, whole) == *note));
+        let expected = computed(Left::calculate, false);
+        let rules: [fn(&Left, &mut InvoiceAggregate, bool); 2] =
+            [Left::calculate, Left::compute_by_rates];
+        let is_right = rules.into_iter().any(|rule| {
+            [false, true].into_iter().any(|aggregate| computed(rule, aggregate) == *note)
+        });
         if !is_right {
-            let words = |note: &Whole| {
+            let words = |note: &InvoiceAggregate| {
                 format!(
                     "net {}, VAT {}, rounding {}",
                     note.row.net, note.row.vat, note.row.rounding
@@ -450,14 +459,14 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, Str
                 ),
             ));
         }
-        for words in left.beyond(note) {
+        for words in left.exceeding(note) {
             found.push((note.row.id, format!("has {} beyond what was left: {words}", note.name())));
         }
-        let after = Left::of(original, &notes[..=place]);
-        let is_beyond = |(left, line): (&Money, &invoice_line::Model)| {
+        let after = Left::of(original, &notes[..=position]);
+        let exceeds = |(left, line): (&Money, &invoice_line::Model)| {
             left.0 != 0 && left.0.signum() != line.net.0.signum()
         };
-        if after.lines.iter().zip(&original.lines).any(is_beyond) {
+        if after.lines.iter().zip(&original.lines).any(exceeds) {
             found.push((
                 note.row.id,
                 format!("has {} that credits a line beyond what it came to", note.name()),
@@ -469,7 +478,7 @@ pub(super) fn breaches(original: &Whole, notes: &[Whole]) -> Vec<(InvoiceId, Str
 
 /// What is wrong with a credit note.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Breach {
+pub struct Violation {
     /// The invoice.
     pub credited: InvoiceId,
     /// The credit note.
@@ -483,39 +492,39 @@ pub struct Breach {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches_of(
+pub async fn violations_of(
     db: &impl ConnectionTrait,
     invoices: BTreeSet<InvoiceId>,
-) -> Result<Vec<Breach>> {
+) -> Result<Vec<Violation>> {
     let originals = aggregate::by_ids(db, &invoices).await?;
     let notes = notes_of(db, invoices).await?;
     let mut found = Vec::new();
     for (credited, notes) in notes {
         let Some(original) = originals.get(&credited) else { continue };
-        let breach = |(note, words)| Breach {
+        let violation = |(note, words)| Violation {
             credited,
             note,
             words: format!("{} {words}", original.name()),
         };
-        found.extend(breaches(original, &notes).into_iter().map(breach));
+        found.extend(violations(original, &notes).into_iter().map(violation));
     }
     Ok(found)
 }
 
 /// The lines of a credit note. A line that is credited whole keeps its quantity and price.
 fn lines(
-    original: &Whole,
-    note: &Whole,
+    original: &InvoiceAggregate,
+    note: &InvoiceAggregate,
     left: &Left,
     wanted: &[Money],
 ) -> Vec<invoice_line::Model> {
     let taken = original.lines.iter().zip(wanted).filter(|(_, amount)| **amount != Money::ZERO);
     let line = |(position, (own, amount)): (i32, (&invoice_line::Model, &Money))| {
-        let is_whole = *amount == own.net
+        let is_complete = *amount == own.net
             && left.lines.get(usize::try_from(own.position - 1).unwrap_or_default())
                 == Some(&own.net);
         let (quantity, unit_price) =
-            if is_whole { (own.quantity, own.unit_price) } else { (Quantity(1000), *amount) };
+            if is_complete { (own.quantity, own.unit_price) } else { (Quantity(1000), *amount) };
         invoice_line::Model {
             id: InvoiceLineId::new(),
             invoice_id: note.row.id,
@@ -533,7 +542,7 @@ fn lines(
 mod tests {
     use super::*;
 
-    fn invoice(lines: &[(i64, VatRate)], rounding: i64) -> Whole {
+    fn invoice(lines: &[(i64, VatRate)], rounding: i64) -> InvoiceAggregate {
         let line = |(position, (net, vat_rate)): (i32, &(i64, VatRate))| invoice_line::Model {
             id: InvoiceLineId::new(),
             position,
@@ -542,18 +551,25 @@ mod tests {
             vat_rate: *vat_rate,
             ..invoice_line::Model::default()
         };
-        let mut whole = Whole { lines: (1..).zip(lines).map(line).collect(), ..Whole::default() };
-        assert!(whole.reckon(|_| Money(rounding)));
-        whole
+        let mut aggregate = InvoiceAggregate {
+            lines: (1..).zip(lines).map(line).collect(),
+            ..InvoiceAggregate::default()
+        };
+        assert!(aggregate.calculate(|_| Money(rounding)));
+        aggregate
     }
 
-    fn note(original: &Whole, notes: &[Whole], wanted: Option<Vec<i64>>) -> Whole {
+    fn note(
+        original: &InvoiceAggregate,
+        notes: &[InvoiceAggregate],
+        wanted: Option<Vec<i64>>,
+    ) -> InvoiceAggregate {
         let left = Left::of(original, notes);
         let wanted = wanted
             .map_or_else(|| left.lines.clone(), |wanted| wanted.into_iter().map(Money).collect());
-        let mut note = Whole::default();
+        let mut note = InvoiceAggregate::default();
         note.lines = lines(original, &note, &left, &wanted);
-        left.reckon(&mut note, false);
+        left.calculate(&mut note, false);
         note
     }
 
@@ -561,11 +577,11 @@ mod tests {
     fn part_credits_of_whole_kronor_are_whole_kronor() {
         // 1 000.41 and 0.07 with VAT: 1 250.58, rounded to 1 251.
         let mut original = invoice(&[(100_041, VatRate::Standard25), (7, VatRate::Reduced6)], 0);
-        assert!(original.reckon(rounding_to_krona));
+        assert!(original.calculate(rounding_to_krona));
         assert_eq!((original.row.rounding, original.row.total), (Money(42), Money(125_100)));
         assert!(has_whole_kronor(&original, false));
         for part in [[3_337, 0], [4_100, 0], [50_000, 7], [333, 0], [10_001, 1]] {
-            let mut notes: Vec<Whole> = Vec::new();
+            let mut notes: Vec<InvoiceAggregate> = Vec::new();
             for step in 0.. {
                 let left = Left::of(&original, &notes);
                 let fits = (0..2).all(|line| left.lines[line].0 >= part[line]);
@@ -574,14 +590,14 @@ mod tests {
                 } else {
                     left.lines.clone()
                 };
-                let mut next = Whole::default();
+                let mut next = InvoiceAggregate::default();
                 next.lines = lines(&original, &next, &left, &wanted);
-                left.reckon(&mut next, true);
+                left.calculate(&mut next, true);
                 assert!(next.row.rounding.0.abs() < 100, "{part:?} {step}: {}", next.row.rounding);
-                let is_whole = next.row.total.0 % 100 == 0;
+                let is_complete = next.row.total.0 % 100 == 0;
                 let was_too_small = next.row.rounding == Money::ZERO && next.row.total < Money(100);
                 assert!(
-                    is_whole
+                    is_complete
                         || was_too_small
                         || notes.iter().any(|note| note.row.total.0 % 100 != 0),
                     "{part:?} {step}: {}",
@@ -597,7 +613,7 @@ mod tests {
                 original.row.total,
                 "{part:?}"
             );
-            assert_eq!(breaches(&original, &notes), [], "{part:?}");
+            assert_eq!(violations(&original, &notes), [], "{part:?}");
         }
     }
 
@@ -622,7 +638,7 @@ mod tests {
             let mut notes = Vec::new();
             for part in parts {
                 let next = note(&original, &notes, Some(part));
-                assert_eq!(Left::of(&original, &notes).beyond(&next), [""; 0]);
+                assert_eq!(Left::of(&original, &notes).exceeding(&next), [""; 0]);
                 for sum in by_rate(&next.lines) {
                     let exact = sum.net.times(sum.rate.percent(), 100).unwrap();
                     assert!(
@@ -634,7 +650,7 @@ mod tests {
             }
             let last = note(&original, &notes, None);
             notes.push(last);
-            let sum = |of: fn(&Whole) -> Money| notes.iter().map(of).sum::<Money>();
+            let sum = |of: fn(&InvoiceAggregate) -> Money| notes.iter().map(of).sum::<Money>();
             assert_eq!(sum(|note| note.row.net), original.row.net);
             assert_eq!(sum(|note| note.row.vat), original.row.vat);
             assert_eq!(sum(|note| note.row.rounding), original.row.rounding);
@@ -668,14 +684,14 @@ mod tests {
             vec![vec![1, 1, 1], vec![0, 3_334, 0], vec![3_333, 0, 3_330]],
             vec![vec![3_334, 0, 3_331]],
         ] {
-            let mut notes: Vec<Whole> = Vec::new();
+            let mut notes: Vec<InvoiceAggregate> = Vec::new();
             for part in parts.into_iter().map(Some).chain([None]) {
                 notes.push(note(&original, &notes, part));
             }
             let left = Left::of(&original, &notes);
             assert!(left.shares.values().all(|share| *share == Share::default()), "{left:?}");
             assert_eq!(notes.iter().map(|note| note.row.total).sum::<Money>(), original.row.total);
-            assert_eq!(breaches(&original, &notes), []);
+            assert_eq!(violations(&original, &notes), []);
         }
     }
 
@@ -690,12 +706,12 @@ mod tests {
             0,
         );
         let left = Left::of(&original, &[]);
-        let mut first = Whole::default();
+        let mut first = InvoiceAggregate::default();
         first.lines = lines(&original, &first, &left, &[Money(3_335), Money(0), Money(0)]);
         left.compute_by_rates(&mut first, false);
         assert_eq!(first.row.vat, Money(834));
         let last = note(&original, std::slice::from_ref(&first), None);
-        assert_eq!(breaches(&original, &[first, last]), []);
+        assert_eq!(violations(&original, &[first, last]), []);
     }
 
     #[test]
@@ -713,7 +729,7 @@ mod tests {
             (vec![7_500, -2_500, 1], true),
         ] {
             let next = note(&original, &[], Some(wanted.clone()));
-            assert_eq!(Left::of(&original, &[]).beyond(&next).is_empty(), fits, "{wanted:?}");
+            assert_eq!(Left::of(&original, &[]).exceeding(&next).is_empty(), fits, "{wanted:?}");
             if fits {
                 assert!(
                     by_rate(&next.lines)

@@ -11,7 +11,7 @@ use sea_orm::{Condition, sea_query::Expr};
 
 use super::{
     adjustments::{sum, uncovered},
-    aggregate::Whole,
+    aggregate::InvoiceAggregate,
 };
 use crate::payments::record::counted;
 
@@ -76,10 +76,10 @@ impl Difference {
 /// The difference of an invoice as it stands; null when there is none, or a krona or more is still
 /// to be paid.
 #[must_use]
-pub fn difference(whole: &Whole) -> Option<Difference> {
-    let paid = whole.payments.iter().map(|payment| payment.amount).sum::<Money>()
-        - sum(&whole.adjustments, AdjustmentKind::Refund);
-    of(&whole.row, uncovered(whole, whole.row.credited), paid, &whole.payments)
+pub fn difference(aggregate: &InvoiceAggregate) -> Option<Difference> {
+    let paid = aggregate.payments.iter().map(|payment| payment.amount).sum::<Money>()
+        - sum(&aggregate.adjustments, AdjustmentKind::Refund);
+    of(&aggregate.row, uncovered(aggregate, aggregate.row.credited), paid, &aggregate.payments)
 }
 
 /// The difference of a stored invoice with these payments.

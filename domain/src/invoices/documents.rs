@@ -29,7 +29,7 @@ use tokio::{
 use tracing::Instrument;
 
 use super::{
-    aggregate::Whole,
+    aggregate::InvoiceAggregate,
     amounts,
     interest_rows::{REASON_WITHOUT_VAT, is_interest},
 };
@@ -58,14 +58,17 @@ impl Names {
     ///
     /// # Errors
     /// INTERNAL when the database fails.
-    pub(super) async fn load(db: &impl ConnectionTrait, wholes: &[Whole]) -> Result<Self> {
+    pub(super) async fn load(
+        db: &impl ConnectionTrait,
+        wholes: &[InvoiceAggregate],
+    ) -> Result<Self> {
         let (backend, mut names) = (db.get_database_backend(), Self::default());
-        let lines = || wholes.iter().flat_map(|whole| &whole.lines);
+        let lines = || wholes.iter().flat_map(|aggregate| &aggregate.lines);
         let activities: BTreeSet<_> = lines().filter_map(|line| line.activity_id).collect();
         let agreements: BTreeSet<_> = lines().filter_map(|line| line.agreement_id).collect();
         let invoices: BTreeSet<_> = wholes
             .iter()
-            .filter_map(|whole| whole.row.credits_id.or(whole.row.corrects_id))
+            .filter_map(|aggregate| aggregate.row.credits_id.or(aggregate.row.corrects_id))
             .collect();
         if !activities.is_empty() {
             let columns = [activity::Column::Id, activity::Column::Name];
@@ -101,7 +104,7 @@ impl Names {
 
 /// What an issued invoice says as a document.
 pub(super) fn document(
-    whole: &Whole,
+    aggregate: &InvoiceAggregate,
     seller: document::Seller,
     buyer: document::Buyer,
     mut terms: document::Terms,
@@ -120,8 +123,8 @@ pub(super) fn document(
         exemption_code: line.exemption_code.clone(),
         net: line.net,
     };
-    let row = &whole.row;
-    let is_interest = is_interest(&whole.lines);
+    let row = &aggregate.row;
+    let is_interest = is_interest(&aggregate.lines);
     if is_interest {
         REASON_WITHOUT_VAT.clone_into(&mut terms.outside_scope_reason);
     }
@@ -133,8 +136,8 @@ pub(super) fn document(
         due_on: row.due_on,
         seller,
         buyer,
-        lines: whole.lines.iter().map(line).collect(),
-        rates: amounts::by_rate(&whole.lines)
+        lines: aggregate.lines.iter().map(line).collect(),
+        rates: amounts::by_rate(&aggregate.lines)
             .into_iter()
             .map(|sum| RateSum { rate: sum.rate, net: sum.net, vat: sum.vat })
             .collect(),
@@ -275,7 +278,7 @@ pub(crate) fn record(
 /// Those that set PDFs for the first time take turns, so that each is set once however many ask for
 /// it. Every invoice has one of these turns by its id: there are never more of them, and two
 /// invoices that share one merely wait for each other.
-static TURNS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
+static LOCKS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
 
 /// A file of an issued invoice that the viewer sees; null when there is no such invoice, or the
 /// register has no document of it. Its e-invoice was kept when it was issued. Its PDF is set when
@@ -298,8 +301,8 @@ pub async fn file(
 ) -> Result<Option<File>> {
     let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?.pop();
     let Some(number) = found.and_then(|row| row.number) else { return Ok(None) };
-    if let Some(kept) = kept(db.read(), id, format).await? {
-        return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
+    if let Some(stored) = stored(db.read(), id, format).await? {
+        return Ok(Some(File { number, sha256: stored.sha256, bytes: stored.bytes }));
     }
     if format != FileFormat::Pdf {
         return Ok(None);
@@ -335,14 +338,14 @@ async fn make(
     is_begun: Arc<AtomicBool>,
 ) -> Result<Option<File>> {
     const FORMAT: FileFormat = FileFormat::Pdf;
-    let turn = TURNS[usize::from(id.0.as_bytes()[15]) % TURNS.len()].lock();
-    let _turn = timeout(time, turn).await.map_err(|_| busy())?;
+    let permit = LOCKS[usize::from(id.0.as_bytes()[15]) % LOCKS.len()].lock();
+    let _permit = timeout(time, permit).await.map_err(|_| busy())?;
     // Whoever had the turn before may have set it.
-    if let Some(kept) = kept(db.read(), id, FORMAT).await? {
-        return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
+    if let Some(stored) = stored(db.read(), id, FORMAT).await? {
+        return Ok(Some(File { number, sha256: stored.sha256, bytes: stored.bytes }));
     }
     let (Some(content), Some(xml)) =
-        (content(db.read(), id).await?, kept(db.read(), id, FileFormat::Xml).await?)
+        (content(db.read(), id).await?, stored(db.read(), id, FileFormat::Xml).await?)
     else {
         return Ok(None);
     };
@@ -356,8 +359,8 @@ async fn make(
         }
     };
     // Another program over the same register may have been faster.
-    if let Some(kept) = kept(change.tx(), id, FORMAT).await? {
-        return Ok(Some(File { number, sha256: kept.sha256, bytes: kept.bytes }));
+    if let Some(stored) = stored(change.tx(), id, FORMAT).await? {
+        return Ok(Some(File { number, sha256: stored.sha256, bytes: stored.bytes }));
     }
     let row = invoice_file::Model {
         invoice_id: id,
@@ -398,7 +401,7 @@ async fn set(
     worker_pool::run_long(subject, work(document::TIME_LIMIT)).await
 }
 
-async fn kept(
+async fn stored(
     db: &impl ConnectionTrait,
     id: InvoiceId,
     format: FileFormat,

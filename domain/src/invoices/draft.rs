@@ -17,7 +17,7 @@ use sea_orm::{
 
 use super::{
     Buyer,
-    aggregate::{self, Whole},
+    aggregate::{self, InvoiceAggregate},
     amounts, line_taxes,
     parties::{Buyers, buyer_of},
     revenue_accounts::LineAccounts,
@@ -27,12 +27,12 @@ use crate::{
     activities::tax_decisions::{NO_RATE_OF_ZERO, TaxDecisions, checked_exemption, undecided},
     agreements,
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
     database::{Database, among},
     documents::invoice::{MAX_TIME_OF_LINES, time_of_lines},
-    error::{Error, Faults, LINE, Result, TEXT, undisplayable, unprintable},
+    error::{Error, LINE, Result, TEXT, ValidationErrors, undisplayable, unprintable},
     idempotency::Outcome,
 };
 
@@ -123,7 +123,7 @@ pub struct DraftChanges {
     pub supplied: Supplied,
 }
 
-/// Drafts an invoice. `faults` are those that reading the input has found already.
+/// Drafts an invoice. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for what it refers to, INVALID naming
@@ -133,35 +133,35 @@ pub async fn draft(
     viewer: &Viewer,
     network: &Network,
     new: NewInvoice,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceDraft").await?;
-    let mut after = Whole {
+    let mut after = InvoiceAggregate {
         row: invoice::Model { id: InvoiceId::new(), ..invoice::Model::default() },
-        ..Whole::default()
+        ..InvoiceAggregate::default()
     };
     after.row.due_in_days = new.due_in_days;
-    after.row.reason = faults.optional_text("input.reason", new.reason.as_deref(), TEXT);
+    after.row.reason = errors.optional_text("input.reason", new.reason.as_deref(), TEXT);
     after.row.order_reference =
-        faults.optional_text("input.orderReference", new.order_reference.as_deref(), LINE);
+        errors.optional_text("input.orderReference", new.order_reference.as_deref(), LINE);
     after.row.our_reference =
-        faults.optional_text("input.ourReference", new.our_reference.as_deref(), LINE);
+        errors.optional_text("input.ourReference", new.our_reference.as_deref(), LINE);
     after.row.buyer_reference =
-        faults.optional_text("input.buyerReference", new.buyer_reference.as_deref(), LINE);
-    set_buyer(change.tx(), &mut after, new.buyer, &mut faults).await?;
+        errors.optional_text("input.buyerReference", new.buyer_reference.as_deref(), LINE);
+    set_buyer(change.tx(), &mut after, new.buyer, &mut errors).await?;
     if let Some(corrected) = new.corrects {
         after.row.corrects_id = Some(corrected);
-        correct(change.tx(), "input", &after, corrected, &mut faults).await?;
+        correct(change.tx(), "input", &after, corrected, &mut errors).await?;
     }
     let seen = agreements::visible(db.backend(), viewer);
-    let given = spread(new.lines, new.supplied.check("input", &mut faults));
+    let given = spread(new.lines, new.supplied.check("input", &mut errors));
     let decisions = decisions_for(&change, &given).await?;
     after.lines =
-        lines(change.tx(), network, &after, &given, seen, &decisions, &mut faults).await?;
-    check_characters(&after, None, &mut faults);
-    check(network, "input", &mut after, &mut faults);
-    faults.finish()?;
+        lines(change.tx(), network, &after, &given, seen, &decisions, &mut errors).await?;
+    check_characters(&after, None, &mut errors);
+    check(network, "input", &mut after, &mut errors);
+    errors.finish()?;
     audit::insert(&change, after.row.clone()).await?;
     insert_lines(&change, &after.lines).await?;
     change.record(None, Some(&after))?;
@@ -179,13 +179,13 @@ pub async fn update(
     network: &Network,
     id: InvoiceId,
     changes: DraftChanges,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceDraftUpdate").await?;
     let before = match find_draft(change.tx(), id).await {
         // The id itself was bad: all that is wrong with the input is told together.
-        Err(Error::NotFound(_)) if !faults.is_empty() => return faults.finish(),
+        Err(Error::NotFound(_)) if !errors.is_empty() => return errors.finish(),
         found => found?,
     };
     let mut after = before.clone();
@@ -193,36 +193,36 @@ pub async fn update(
         after.row.due_in_days = days;
     }
     if let Some(reason) = changes.reason {
-        after.row.reason = faults.optional_text("input.reason", reason.as_deref(), TEXT);
+        after.row.reason = errors.optional_text("input.reason", reason.as_deref(), TEXT);
     }
     if let Some(reference) = changes.order_reference {
         after.row.order_reference =
-            faults.optional_text("input.orderReference", reference.as_deref(), LINE);
+            errors.optional_text("input.orderReference", reference.as_deref(), LINE);
     }
     if let Some(reference) = changes.our_reference {
         after.row.our_reference =
-            faults.optional_text("input.ourReference", reference.as_deref(), LINE);
+            errors.optional_text("input.ourReference", reference.as_deref(), LINE);
     }
     if let Some(reference) = changes.buyer_reference {
         after.row.buyer_reference =
-            faults.optional_text("input.buyerReference", reference.as_deref(), LINE);
+            errors.optional_text("input.buyerReference", reference.as_deref(), LINE);
     }
     if let Some(buyer) = changes.buyer {
-        set_buyer(change.tx(), &mut after, buyer, &mut faults).await?;
+        set_buyer(change.tx(), &mut after, buyer, &mut errors).await?;
     }
     if let Some(corrected) = after.row.corrects_id {
-        correct(change.tx(), "input", &after, corrected, &mut faults).await?;
+        correct(change.tx(), "input", &after, corrected, &mut errors).await?;
     }
     let (new, seen): (Vec<NewLine>, _) = match &changes.lines {
         Some(lines) => (lines.clone(), agreements::visible(db.backend(), viewer)),
         // What stands in the draft stays, also for those who may not see what it names.
         None => (before.lines.iter().map(as_new).collect(), Condition::all()),
     };
-    let supplied = changes.supplied.check("input", &mut faults);
+    let supplied = changes.supplied.check("input", &mut errors);
     if let Some(days) = supplied.filter(|_| changes.lines.is_none()) {
         let field =
             if changes.supplied.on.is_some() { "input.suppliedOn" } else { "input.periodFrom" };
-        faults.expect(
+        errors.expect(
             has_line_for(&new, days),
             field,
             "changes no line, since each has days of its own; give the lines with their days",
@@ -233,11 +233,11 @@ pub async fn update(
         let new = spread(new, supplied);
         let decisions = decisions_for(&change, &new).await?;
         after.lines =
-            lines(change.tx(), network, &after, &new, seen, &decisions, &mut faults).await?;
+            lines(change.tx(), network, &after, &new, seen, &decisions, &mut errors).await?;
     }
-    check_characters(&after, Some(&before), &mut faults);
-    check(network, "input", &mut after, &mut faults);
-    faults.finish()?;
+    check_characters(&after, Some(&before), &mut errors);
+    check(network, "input", &mut after, &mut errors);
+    errors.finish()?;
     if after != before {
         if is_touched {
             delete_lines(&change, id).await?;
@@ -257,10 +257,10 @@ pub async fn discard(
     db: &Database,
     viewer: &Viewer,
     id: InvoiceId,
-    faults: Faults,
-) -> Result<Whole> {
-    viewer.require(Deed::KeepInvoices)?;
-    faults.finish()?;
+    errors: ValidationErrors,
+) -> Result<InvoiceAggregate> {
+    viewer.require(Permission::ManageInvoices)?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "invoiceDraftDiscard").await?;
     let before = find_draft(change.tx(), id).await?;
     delete_lines(&change, id).await?;
@@ -273,13 +273,16 @@ pub async fn discard(
 }
 
 /// An invoice or credit note with what belongs to it.
-pub(super) async fn find(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Whole> {
+pub(super) async fn find(db: &impl ConnectionTrait, id: InvoiceId) -> Result<InvoiceAggregate> {
     let found = aggregate::by_ids(db, &BTreeSet::from([id])).await?.remove(&id);
     found.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
 }
 
 /// The draft with this id.
-pub(super) async fn find_draft(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Whole> {
+pub(super) async fn find_draft(
+    db: &impl ConnectionTrait,
+    id: InvoiceId,
+) -> Result<InvoiceAggregate> {
     let found = find(db, id).await?;
     if found.is_issued() {
         let message = format!(
@@ -293,16 +296,16 @@ pub(super) async fn find_draft(db: &impl ConnectionTrait, id: InvoiceId) -> Resu
 
 async fn set_buyer(
     db: &impl ConnectionTrait,
-    after: &mut Whole,
+    after: &mut InvoiceAggregate,
     buyer: Buyer,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<()> {
     (after.row.member_id, after.row.organisation_id) = match buyer {
         Buyer::Member(id) => (Some(id), None),
         Buyer::Organisation(id) => (None, Some(id)),
     };
     // A bad id is told with all else that is bad.
-    if faults.is_empty() && !Buyers::load(db, [buyer]).await?.has(buyer) {
+    if errors.is_empty() && !Buyers::load(db, [buyer]).await?.has(buyer) {
         return Err(Error::NotFound("there is no such buyer".into()));
     }
     Ok(())
@@ -312,22 +315,22 @@ async fn set_buyer(
 pub(super) async fn correct(
     db: &impl ConnectionTrait,
     name: &str,
-    after: &Whole,
+    after: &InvoiceAggregate,
     corrected: InvoiceId,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<()> {
     let found = match find(db, corrected).await {
-        Err(Error::NotFound(_)) if !faults.is_empty() => return Ok(()),
+        Err(Error::NotFound(_)) if !errors.is_empty() => return Ok(()),
         found => found?,
     };
     let is_fit = found.row.kind == InvoiceKind::Invoice && found.is_issued();
-    faults.expect(is_fit, &format!("{name}.corrects"), "must be an issued invoice");
-    faults.expect(
+    errors.expect(is_fit, &format!("{name}.corrects"), "must be an issued invoice");
+    errors.expect(
         buyer_of(&found.row) == buyer_of(&after.row),
         &format!("{name}.buyer"),
         "must be that of the invoice that it corrects",
     );
-    faults.expect(
+    errors.expect(
         after.row.reason.is_some(),
         &format!("{name}.reason"),
         "is needed: what is corrected, and why",
@@ -374,25 +377,25 @@ impl Known<'_> {
     /// The row of a line at this index, or `None` if nothing says how it is taxed.
     fn row(
         &self,
-        place: usize,
+        position: usize,
         line: &NewLine,
-        faults: &mut Faults,
+        errors: &mut ValidationErrors,
     ) -> Option<invoice_line::Model> {
-        let path = |field: &str| format!("input.lines.{place}.{field}");
+        let path = |field: &str| format!("input.lines.{position}.{field}");
         let agreement = line.agreement.and_then(|id| self.agreements.get(&id));
-        self.check_references(place, line, faults);
+        self.check_references(position, line, errors);
         let activity_id = line.activity.or(agreement.and_then(|agreement| agreement.activity_id));
         let (period_from, period_to) =
-            line.supplied().check(&format!("input.lines.{place}"), faults).unzip();
-        faults.expect(line.quantity.0 > 0, &path("quantity"), "must be above zero");
+            line.supplied().check(&format!("input.lines.{position}"), errors).unzip();
+        errors.expect(line.quantity.0 > 0, &path("quantity"), "must be above zero");
         let is_small = line.quantity.at(line.unit_price).is_some();
-        faults.expect(
+        errors.expect(
             is_small,
             &path("unitPrice"),
             "times quantity is beyond 10000000000.00 kronor",
         );
         if let Some(account) = &line.account {
-            faults.expect(is_account(account), &path("account"), "must be four digits");
+            errors.expect(is_account(account), &path("account"), "must be four digits");
         }
         let taxed = line_taxes::taxed(
             matches!(self.buyer, Some(Buyer::Member(_))),
@@ -405,14 +408,14 @@ impl Known<'_> {
         let (exemption_reason, exemption_code) = checked_exemption(
             vat_rate.unwrap_or(VatRate::Exempt),
             stated,
-            &format!("input.lines.{place}"),
-            faults,
+            &format!("input.lines.{position}"),
+            errors,
         );
-        let description = faults.text(&path("description"), &line.description, LINE);
+        let description = errors.text(&path("description"), &line.description, LINE);
         let vat_rate = vat_rate?;
         let mut row = invoice_line::Model {
             id: InvoiceLineId::new(),
-            position: i32::try_from(place + 1).unwrap_or(i32::MAX),
+            position: i32::try_from(position + 1).unwrap_or(i32::MAX),
             description,
             activity_id,
             agreement_id: line.agreement,
@@ -435,10 +438,10 @@ impl Known<'_> {
     }
 
     /// Checks the activity and the agreement that a line names.
-    fn check_references(&self, place: usize, line: &NewLine, faults: &mut Faults) {
-        let path = |field: &str| format!("input.lines.{place}.{field}");
+    fn check_references(&self, position: usize, line: &NewLine, errors: &mut ValidationErrors) {
+        let path = |field: &str| format!("input.lines.{position}.{field}");
         if let Some(id) = line.activity {
-            faults.expect(
+            errors.expect(
                 self.activities.contains(&id),
                 &path("activity"),
                 "is no activity of the register",
@@ -446,18 +449,18 @@ impl Known<'_> {
         }
         match line.agreement.map(|id| self.agreements.get(&id)) {
             None => {}
-            Some(None) => faults.add(path("agreement"), "is no agreement of the register"),
+            Some(None) => errors.add(path("agreement"), "is no agreement of the register"),
             Some(Some(agreement)) => {
                 let theirs = agreement
                     .member_id
                     .map(Buyer::Member)
                     .or(agreement.organisation_id.map(Buyer::Organisation));
-                faults.expect(
+                errors.expect(
                     self.buyer.is_none() || theirs == self.buyer,
                     &path("agreement"),
                     "is not with the buyer; give an agreement of the buyer, or none",
                 );
-                faults.expect(
+                errors.expect(
                     agreement.number.is_some(),
                     &path("agreement"),
                     "is a draft; offer it first",
@@ -465,7 +468,7 @@ impl Known<'_> {
                 let fits = line.activity.is_none()
                     || agreement.activity_id.is_none()
                     || line.activity == agreement.activity_id;
-                faults.expect(fits, &path("activity"), "is not the agreement's");
+                errors.expect(fits, &path("activity"), "is not the agreement's");
             }
         }
     }
@@ -479,15 +482,15 @@ impl Known<'_> {
 async fn lines(
     db: &impl ConnectionTrait,
     network: &Network,
-    after: &Whole,
+    after: &InvoiceAggregate,
     new: &[NewLine],
     seen: Condition,
     decisions: &TaxDecisions,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<Vec<invoice_line::Model>> {
-    faults.expect(!new.is_empty(), "input.lines", "must not be empty");
+    errors.expect(!new.is_empty(), "input.lines", "must not be empty");
     if new.len() > LINES {
-        faults.add(
+        errors.add(
             "input.lines",
             format!("must not be more than {LINES}; split it into several invoices"),
         );
@@ -511,13 +514,13 @@ async fn lines(
     let accounts = LineAccounts::load(db, network).await?;
     let known = Known { agreements, activities, accounts, decisions, buyer: buyer_of(&after.row) };
     let (mut rows, mut open) = (Vec::with_capacity(new.len()), Vec::new());
-    for (place, line) in new.iter().enumerate() {
-        match known.row(place, line, faults) {
+    for (position, line) in new.iter().enumerate() {
+        match known.row(position, line, errors) {
             Some(row) => rows.push(invoice_line::Model { invoice_id: after.row.id, ..row }),
-            None => open.push(format!("line {} ({})", place + 1, line.description.trim())),
+            None => open.push(format!("line {} ({})", position + 1, line.description.trim())),
         }
     }
-    if !open.is_empty() && faults.is_empty() {
+    if !open.is_empty() && errors.is_empty() {
         return Err(undecided(&open.join(", ")));
     }
     Ok(rows)
@@ -534,17 +537,22 @@ fn texts(row: &invoice::Model) -> [(&'static str, Option<&str>); 4] {
 }
 
 /// Notes the texts that documents can't show, of a draft that was not so before.
-fn check_characters(after: &Whole, before: Option<&Whole>, faults: &mut Faults) {
+fn check_characters(
+    after: &InvoiceAggregate,
+    before: Option<&InvoiceAggregate>,
+    errors: &mut ValidationErrors,
+) {
     let earlier = before.map(|before| texts(&before.row));
-    for (place, (field, text)) in texts(&after.row).into_iter().enumerate() {
-        let before = earlier.and_then(|texts| texts.get(place)?.1);
-        faults.settable_change(&format!("input.{field}"), before, text);
+    for (position, (field, text)) in texts(&after.row).into_iter().enumerate() {
+        let before = earlier.and_then(|texts| texts.get(position)?.1);
+        errors.settable_change(&format!("input.{field}"), before, text);
     }
-    for (place, line) in after.lines.iter().enumerate() {
-        let before =
-            before.and_then(|before| before.lines.get(place)).map(|line| line.description.as_str());
-        faults.settable_change(
-            &format!("input.lines.{place}.description"),
+    for (position, line) in after.lines.iter().enumerate() {
+        let before = before
+            .and_then(|before| before.lines.get(position))
+            .map(|line| line.description.as_str());
+        errors.settable_change(
+            &format!("input.lines.{position}.description"),
             before,
             Some(line.description.as_str()),
         );
@@ -589,65 +597,70 @@ async fn decisions_for(change: &Change, new: &[NewLine]) -> Result<TaxDecisions>
 }
 
 /// Checks a draft, which the caller calls `name`, as a whole, and works out its sums.
-pub(super) fn check(network: &Network, name: &str, after: &mut Whole, faults: &mut Faults) {
+pub(super) fn check(
+    network: &Network,
+    name: &str,
+    after: &mut InvoiceAggregate,
+    errors: &mut ValidationErrors,
+) {
     let days_fit = after.row.due_in_days.is_none_or(|days| (0..=DUE_IN_DAYS).contains(&days));
     let message = "must be 0 to 30: a public body may not be given longer (räntelagen 2 a §)";
-    faults.expect(days_fit, &format!("{name}.dueInDays"), message);
+    errors.expect(days_fit, &format!("{name}.dueInDays"), message);
     let lines = format!("{name}.lines");
-    for (place, _) in
+    for (position, _) in
         after.lines.iter().enumerate().filter(|(_, line)| line.vat_rate == VatRate::Zero)
     {
-        faults.add(format!("{lines}.{place}.vatRate"), NO_RATE_OF_ZERO);
+        errors.add(format!("{lines}.{position}.vatRate"), NO_RATE_OF_ZERO);
     }
-    for (place, line) in after.lines.iter().enumerate() {
+    for (position, line) in after.lines.iter().enumerate() {
         if let Some(key) = network.accounts.reserved_for(&line.account) {
             let message = format!(
                 "must not be {}, which the settings use as `{key}`; give a revenue account",
                 line.account
             );
-            faults.add(format!("{lines}.{place}.account"), message);
+            errors.add(format!("{lines}.{position}.account"), message);
         }
     }
     let fit = amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate));
-    faults.expect(
+    errors.expect(
         fit,
         &lines,
         "has lines outside the scope of VAT beside others, which need an invoice of their own",
     );
     // A draft may be older than the check of what is drafted.
-    for (place, line) in after.lines.iter().enumerate() {
+    for (position, line) in after.lines.iter().enumerate() {
         let problem = unprintable(&line.description)
             .map(str::to_owned)
             .or_else(|| undisplayable(&line.description));
         if let Some(problem) = problem {
-            faults.add(format!("{lines}.{place}.description"), problem);
+            errors.add(format!("{lines}.{position}.description"), problem);
         }
     }
     for (field, text) in texts(&after.row) {
         if let Some(problem) = text.and_then(undisplayable) {
-            faults.add(format!("{name}.{field}"), problem);
+            errors.add(format!("{name}.{field}"), problem);
         }
     }
-    if !faults.is_empty() {
+    if !errors.is_empty() {
         return;
     }
     let is_settable = time_of_lines(after.lines.iter().map(|line| line.description.as_str()))
         <= MAX_TIME_OF_LINES;
-    faults.expect(
+    errors.expect(
         is_settable,
         &lines,
         "has more text than a PDF of an invoice can have; split it into several invoices",
     );
-    let is_small = reckon(network, after);
-    faults.expect(is_small, &lines, "adds up to more than 10000000000.00 kronor");
+    let is_small = calculate(network, after);
+    errors.expect(is_small, &lines, "adds up to more than 10000000000.00 kronor");
     let message = "must add up to more than zero; to give money back, credit the invoice";
-    faults.expect(!is_small || after.row.total > Money::ZERO, &lines, message);
+    errors.expect(!is_small || after.row.total > Money::ZERO, &lines, message);
 }
 
 /// Works out the sums, in whole kronor when the settings say so.
-pub(super) fn reckon(network: &Network, after: &mut Whole) -> bool {
+pub(super) fn calculate(network: &Network, after: &mut InvoiceAggregate) -> bool {
     let whole_kronor = network.invoicing.whole_kronor;
-    after.reckon(|sum| if whole_kronor { amounts::rounding_to_krona(sum) } else { Money::ZERO })
+    after.calculate(|sum| if whole_kronor { amounts::rounding_to_krona(sum) } else { Money::ZERO })
 }
 
 /// Writes lines.

@@ -24,7 +24,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::aggregate::Whole;
+use super::aggregate::InvoiceAggregate;
 use crate::{
     audit::{Change, forms::FeeCharge},
     auth::viewer::Viewer,
@@ -254,14 +254,14 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub(super) async fn asked_twice(
+pub(super) async fn charged_twice(
     db: &Database,
     tx: &impl ConnectionTrait,
-    whole: &Whole,
+    aggregate: &InvoiceAggregate,
 ) -> Result<Vec<String>> {
     let mut asked: BTreeMap<(ChargeKind, i32), BTreeMap<Uuid, Money>> = BTreeMap::new();
-    for line in &whole.lines {
-        let Some((kind, whose)) = fee_of(whole, line) else { continue };
+    for line in &aggregate.lines {
+        let Some((kind, whose)) = fee_of(aggregate, line) else { continue };
         let Some((from, _)) =
             line.period_from.zip(line.period_to).filter(|(from, to)| from.year() == to.year())
         else {
@@ -294,14 +294,14 @@ pub(super) async fn asked_twice(
 }
 
 /// The fee that a line of an invoice is of, as its facts tell, and whose.
-fn fee_of(whole: &Whole, line: &invoice_line::Model) -> Option<(ChargeKind, Uuid)> {
+fn fee_of(aggregate: &InvoiceAggregate, line: &invoice_line::Model) -> Option<(ChargeKind, Uuid)> {
     if line.net <= Money::ZERO {
         return None;
     }
     if let Some(agreement) = line.agreement_id {
         return Some((ChargeKind::SpecialFee, agreement.0));
     }
-    let member = whole.row.member_id.filter(|_| line.activity_id.is_none())?;
+    let member = aggregate.row.member_id.filter(|_| line.activity_id.is_none())?;
     Some((fee_by_words(&line.description)?, member.0))
 }
 

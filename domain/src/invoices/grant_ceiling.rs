@@ -9,7 +9,7 @@ use chrono::{Datelike, NaiveDate};
 use crate::{
     auth::viewer::Viewer,
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     fees, term_sql,
 };
 
@@ -17,7 +17,11 @@ use crate::{
 type Period = (NaiveDate, NaiveDate);
 
 /// Adds an error for each day of a period on which the agreement is not in force.
-pub(super) fn check_period(agreement: &agreement::Model, (from, to): Period, errors: &mut Faults) {
+pub(super) fn check_period(
+    agreement: &agreement::Model,
+    (from, to): Period,
+    errors: &mut ValidationErrors,
+) {
     let term = term_sql::of(agreement);
     if from < term.starts_on {
         errors.add(

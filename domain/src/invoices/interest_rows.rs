@@ -95,8 +95,8 @@ pub fn rows(
     claimed: &[Days],
 ) -> Result<Rows, NaiveDate> {
     let (mut found, mut exact) = (Rows::default(), 0_i128);
-    for whole in segments(spans, rates, points)? {
-        for (segment, is_claimed) in cut(whole, claimed) {
+    for aggregate in segments(spans, rates, points)? {
+        for (segment, is_claimed) in cut(aggregate, claimed) {
             let before = rounded(exact);
             exact += segment.exact();
             let row = Row { segment, sum: rounded(exact) - before };
@@ -109,9 +109,9 @@ pub fn rows(
 }
 
 /// The parts of a segment whose days are claimed, and of those that are not.
-fn cut(whole: Segment, claimed: &[Days]) -> Vec<(Segment, bool)> {
-    let (mut parts, mut from) = (Vec::new(), whole.span.from);
-    while from <= whole.span.to {
+fn cut(aggregate: Segment, claimed: &[Days]) -> Vec<(Segment, bool)> {
+    let (mut parts, mut from) = (Vec::new(), aggregate.span.from);
+    while from <= aggregate.span.to {
         let within = claimed
             .iter()
             .filter(|(first, last)| (*first..=*last).contains(&from))
@@ -125,8 +125,11 @@ fn cut(whole: Segment, claimed: &[Days]) -> Vec<(Segment, bool)> {
                 .min()
                 .and_then(|first| first.pred_opt())
         };
-        let to = min(whole.span.to, within.or_else(next_claim).unwrap_or(whole.span.to));
-        parts.push((Segment { span: Span { from, to, ..whole.span }, ..whole }, within.is_some()));
+        let to = min(aggregate.span.to, within.or_else(next_claim).unwrap_or(aggregate.span.to));
+        parts.push((
+            Segment { span: Span { from, to, ..aggregate.span }, ..aggregate },
+            within.is_some(),
+        ));
         let Some(next) = to.succ_opt() else { break };
         from = next;
     }

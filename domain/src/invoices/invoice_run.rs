@@ -21,12 +21,12 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     Buyer,
-    aggregate::Whole,
+    aggregate::InvoiceAggregate,
     claim_terms::{Agreed, ClaimTerms},
     draft,
     fee_charges::{self, Standing, Whose},
     fee_decision,
-    issue::{self, Press},
+    issue::{self, IssueRenderer},
     line_taxes,
     parties::{self, Buyers, buyer_of},
     revenue_accounts::LineAccounts,
@@ -36,11 +36,11 @@ use super::{
 use crate::{
     activities::tax_decisions::{TaxDecisions, undecided},
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
-    database::{Database, among, look_at, rows},
-    error::{Error, Faults, Result},
+    database::{Database, among, check, rows},
+    error::{Error, Result, ValidationErrors},
     fees::{self, amounts},
     idempotency::{FromOutcome, Outcome},
     swedish,
@@ -115,7 +115,7 @@ pub struct UnpaidMonth {
 #[derive(Debug, Default)]
 pub struct Plan {
     /// The invoices, without numbers.
-    pub invoices: Vec<Whole>,
+    pub invoices: Vec<InvoiceAggregate>,
     /// The fee that each line is of.
     charges: HashMap<InvoiceLineId, fee_charge::Model>,
     /// Sum of their lines, öre.
@@ -125,7 +125,7 @@ pub struct Plan {
     /// How many fees have been invoiced already.
     pub already: i64,
     /// How many agreements have a fee per participant.
-    pub by_hand: i64,
+    pub manual: i64,
     /// Who can't be invoiced.
     pub problems: Vec<Problem>,
     /// Months of participations that no agreement pays.
@@ -152,7 +152,7 @@ pub struct Done {
     /// How many fees had been invoiced already.
     pub already: i64,
     /// How many agreements have a fee per participant, which is invoiced by hand.
-    pub by_hand: i64,
+    pub manual: i64,
     /// Who can't be invoiced.
     pub problems: Vec<Problem>,
     /// Months of participations that no agreement pays.
@@ -191,14 +191,14 @@ pub async fn preview(
     viewer: &Viewer,
     network: &Network,
     ask: &Ask,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Plan> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let issued_on =
-        issue::day_of_issue(db.read(), InvoiceKind::Invoice, ask.issued_on, today, &mut faults)
+        issue::day_of_issue(db.read(), InvoiceKind::Invoice, ask.issued_on, today, &mut errors)
             .await?;
-    plan(db, network, ask, issued_on, faults).await
+    plan(db, network, ask, issued_on, errors).await
 }
 
 /// Issues what [`preview`] shows: all of it or, when somebody can't be invoiced and nobody said to
@@ -216,10 +216,10 @@ pub async fn run(
     viewer: &Viewer,
     network: &Network,
     ask: &Ask,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
     mut tell: impl FnMut(usize, usize) + Send,
 ) -> Result<Done> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     // Nobody writes while this is open, so that what is planned from what readers see still holds
     // when it is written.
     let mut change = audit::begin(db, viewer, "invoiceRun").await?;
@@ -228,7 +228,7 @@ pub async fn run(
         InvoiceKind::Invoice,
         ask.issued_on,
         day_of(change.at()),
-        &mut faults,
+        &mut errors,
     )
     .await?;
     let Plan {
@@ -237,13 +237,13 @@ pub async fn run(
         net,
         total,
         already,
-        by_hand,
+        manual,
         problems,
         warnings,
         unpaid,
         invoiced_months,
         to_credit,
-    } = plan(db, network, ask, issued_on, faults).await?;
+    } = plan(db, network, ask, issued_on, errors).await?;
     if !warnings.is_empty() && !ask.confirm_decision {
         return Err(Error::conflict(
             "DECIDED_LATE",
@@ -258,7 +258,7 @@ pub async fn run(
         change.undo().await?;
         return Ok(Done {
             already,
-            by_hand,
+            manual,
             problems,
             warnings,
             unpaid,
@@ -271,7 +271,7 @@ pub async fn run(
         net,
         total,
         already,
-        by_hand,
+        manual,
         problems,
         warnings,
         unpaid,
@@ -279,25 +279,28 @@ pub async fn run(
         to_credit,
         ..Done::default()
     };
-    let mut press =
-        Press::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
+    let mut renderer =
+        IssueRenderer::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
     let count = invoices.len();
     let mut waiting = invoices.into_iter();
     loop {
-        let issued: Vec<_> =
-            waiting.by_ref().take(CHUNK).map(|whole| press.issue(whole)).collect::<Result<_>>()?;
+        let issued: Vec<_> = waiting
+            .by_ref()
+            .take(CHUNK)
+            .map(|aggregate| renderer.issue(aggregate))
+            .collect::<Result<_>>()?;
         if issued.is_empty() {
             break;
         }
         let mut theirs = Vec::new();
-        for whole in issued.iter().map(|issued| &issued.whole) {
-            done.invoices.push(whole.row.id);
-            theirs.extend(whole.lines.iter().filter_map(|line| charges.remove(&line.id)));
+        for aggregate in issued.iter().map(|issued| &issued.aggregate) {
+            done.invoices.push(aggregate.row.id);
+            theirs.extend(aggregate.lines.iter().filter_map(|line| charges.remove(&line.id)));
         }
         issue::write_new(&mut change, issued, theirs).await.map_err(already_invoiced)?;
         if done.invoices.len() == CHUNK && count > CHUNK {
             // Each further line looks for its invoice, and this may be the first run of all.
-            look_at(change.tx(), "invoice").await?;
+            check(change.tx(), "invoice").await?;
         }
         tell(done.invoices.len(), count);
     }
@@ -335,9 +338,9 @@ async fn plan(
     network: &Network,
     ask: &Ask,
     issued_on: NaiveDate,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Plan> {
-    faults.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
+    errors.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
     if let Some(members) = &ask.members {
         let select = Query::select()
             .column(member::Column::Id)
@@ -345,19 +348,19 @@ async fn plan(
             .and_where(among(db.backend(), Expr::col(member::Column::Id), members.iter().copied()))
             .take();
         let found: Vec<member::Model> = rows(db.read(), &select, &[member::Column::Id]).await?;
-        faults.expect(
+        errors.expect(
             found.len() == members.len(),
             "input.members",
             "has an id that is no member's",
         );
-        faults.expect(
+        errors.expect(
             !members.is_empty(),
             "input.members",
             "must not be empty; leave it out to invoice all",
         );
     }
-    let references = References::check(ask, &mut faults);
-    faults.finish()?;
+    let references = References::check(ask, &mut errors);
+    errors.finish()?;
     let mut plan = Plan::default();
     let items = match ask.fees {
         Fees::Special(activity) => {
@@ -372,28 +375,30 @@ async fn plan(
     };
     let agreed = Agreed::load(db.read(), items.iter().map(|item| &item.line)).await?;
     gather(network, issued_on, &agreed, items, &mut plan);
-    for whole in &mut plan.invoices {
-        (whole.row.our_reference, whole.row.buyer_reference) =
+    for aggregate in &mut plan.invoices {
+        (aggregate.row.our_reference, aggregate.row.buyer_reference) =
             (references.our.clone(), references.buyers.clone());
     }
 
     // What every invoice needs. What only taxed ones do is a problem of theirs.
-    let mut lacks = Faults::default();
+    let mut lacks = ValidationErrors::default();
     if !plan.invoices.is_empty() {
         parties::seller(network, false, &mut lacks);
     }
     lacks.finish()?;
-    let buyers =
-        Buyers::load(db.read(), plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row)))
-            .await?;
+    let buyers = Buyers::load(
+        db.read(),
+        plan.invoices.iter().filter_map(|aggregate| buyer_of(&aggregate.row)),
+    )
+    .await?;
     let mut told = BTreeSet::new();
     let Plan { invoices, problems, .. } = &mut plan;
-    invoices.retain(|whole| {
-        let Some(buyer) = buyer_of(&whole.row) else { return false };
-        let mut lacks = Faults::default();
-        issue::parties_of(network, &buyers, whole, &mut lacks);
-        vat_rates::check(whole, issued_on, &mut lacks);
-        draft::check(network, "invoice", &mut whole.clone(), &mut lacks);
+    invoices.retain(|aggregate| {
+        let Some(buyer) = buyer_of(&aggregate.row) else { return false };
+        let mut lacks = ValidationErrors::default();
+        issue::parties_of(network, &buyers, aggregate, &mut lacks);
+        vat_rates::check(aggregate, issued_on, &mut lacks);
+        draft::check(network, "invoice", &mut aggregate.clone(), &mut lacks);
         let Err(error) = lacks.finish() else { return true };
         if told.insert(buyer) {
             problems.push(Problem { buyer, agreement: None, reason: error.to_string() });
@@ -404,7 +409,7 @@ async fn plan(
         let sum = plan
             .invoices
             .iter()
-            .try_fold(0_i64, |sum, whole| sum.checked_add(of(&whole.row).0))
+            .try_fold(0_i64, |sum, aggregate| sum.checked_add(of(&aggregate.row).0))
             .filter(|sum| *sum <= Money::MAX.0);
         sum.map(Money).ok_or_else(|| {
             Error::conflict(
@@ -424,9 +429,9 @@ struct References {
 }
 
 impl References {
-    fn check(ask: &Ask, faults: &mut Faults) -> Self {
+    fn check(ask: &Ask, errors: &mut ValidationErrors) -> Self {
         let mut text = |path: &str, text: Option<&String>| {
-            faults.optional_document_line(path, text.map(String::as_str))
+            errors.optional_document_line(path, text.map(String::as_str))
         };
         let (our, buyers) = (
             text("input.ourReference", ask.our_reference.as_ref()),
@@ -434,7 +439,7 @@ impl References {
         );
         let is_of_one = ask.members.as_ref().is_some_and(|members| members.len() == 1);
         let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
-        faults.expect(buyers.is_none() || is_of_one, "input.buyerReference", message);
+        errors.expect(buyers.is_none() || is_of_one, "input.buyerReference", message);
         Self { our, buyers }
     }
 }
@@ -593,14 +598,14 @@ fn gather(
     items: Vec<Item>,
     plan: &mut Plan,
 ) {
-    let mut places: BTreeMap<(Buyer, bool, ClaimTerms), usize> = BTreeMap::new();
+    let mut positions: BTreeMap<(Buyer, bool, ClaimTerms), usize> = BTreeMap::new();
     for Item { buyer, agreement, mut line, charge } in items {
         let is_member = matches!(buyer, Buyer::Member(_));
         let terms = agreed.terms(&network.invoicing, is_member, std::slice::from_ref(&line));
-        let place = *places
+        let position = *positions
             .entry((buyer, line.vat_rate == VatRate::OutsideScope, terms))
             .or_insert(plan.invoices.len());
-        if place == plan.invoices.len() {
+        if position == plan.invoices.len() {
             let (member_id, organisation_id) = match buyer {
                 Buyer::Member(id) => (Some(id), None),
                 Buyer::Organisation(id) => (None, Some(id)),
@@ -613,17 +618,17 @@ fn gather(
                 due_on,
                 ..invoice::Model::default()
             };
-            plan.invoices.push(Whole { row, ..Whole::default() });
+            plan.invoices.push(InvoiceAggregate { row, ..InvoiceAggregate::default() });
         }
-        let whole = &mut plan.invoices[place];
-        line.invoice_id = whole.row.id;
-        line.position = i32::try_from(whole.lines.len() + 1).unwrap_or(i32::MAX);
+        let aggregate = &mut plan.invoices[position];
+        line.invoice_id = aggregate.row.id;
+        line.position = i32::try_from(aggregate.lines.len() + 1).unwrap_or(i32::MAX);
         let id = line.id;
-        whole.lines.push(line);
-        if draft::reckon(network, whole) {
+        aggregate.lines.push(line);
+        if draft::calculate(network, aggregate) {
             plan.charges.insert(id, charge);
         } else {
-            whole.lines.pop();
+            aggregate.lines.pop();
             plan.problems.push(Problem {
                 buyer,
                 agreement,
@@ -631,5 +636,7 @@ fn gather(
             });
         }
     }
-    plan.invoices.retain_mut(|whole| !whole.lines.is_empty() && draft::reckon(network, whole));
+    plan.invoices.retain_mut(|aggregate| {
+        !aggregate.lines.is_empty() && draft::calculate(network, aggregate)
+    });
 }

@@ -15,24 +15,24 @@ use sea_orm::{
 };
 
 use super::{
-    aggregate::Whole,
+    aggregate::InvoiceAggregate,
     claim_terms::{Agreed, ClaimTerms},
     documents::{self, Names},
     draft, fee_charges, integrity, line_taxes,
-    monthly_totals::Growth,
+    monthly_totals::TotalsDelta,
     numbers::{self, Numbers},
     parties::{self, Buyers, buyer_of},
     supply_date, vat_rates,
 };
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     clock::day_of,
     config::Network,
     database::Database,
     documents::{invoice as document, peppol},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::{Outcome, Warnings},
     swedish,
 };
@@ -52,22 +52,22 @@ pub async fn issue(
     network: &Network,
     id: InvoiceId,
     issued_on: Option<NaiveDate>,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Warnings> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, "invoiceIssue").await?;
     let issued_on = day_of_issue(
         change.tx(),
         InvoiceKind::Invoice,
         issued_on,
         day_of(change.at()),
-        &mut faults,
+        &mut errors,
     )
     .await?;
     let before = match draft::find_draft(change.tx(), id).await {
         // The id itself was bad: all that is wrong with the input is told together.
-        Err(Error::NotFound(_)) if !faults.is_empty() => {
-            return faults.finish().map(|()| Warnings::default());
+        Err(Error::NotFound(_)) if !errors.is_empty() => {
+            return errors.finish().map(|()| Warnings::default());
         }
         found => found?,
     };
@@ -77,7 +77,7 @@ pub async fn issue(
             "a credit note is not issued from a draft; credit its invoice instead",
         ));
     }
-    let mut press = Press::load(
+    let mut renderer = IssueRenderer::load(
         &change,
         network,
         InvoiceKind::Invoice,
@@ -85,30 +85,30 @@ pub async fn issue(
         std::slice::from_ref(&before),
     )
     .await?;
-    let mut whole = before.clone();
-    whole.row.due_on = Some(press.due_on(&before));
+    let mut aggregate = before.clone();
+    aggregate.row.due_on = Some(renderer.due_on(&before));
     // An import may have brought what nobody could have drafted, and the settings may be others
     // than they were.
-    press.parties(&whole, &mut faults);
-    vat_rates::check(&whole, issued_on, &mut faults);
-    let mut warnings = supply_date::complete(&mut whole, issued_on);
-    warnings.extend(line_taxes::complete_all(change.tx(), &mut whole, issued_on).await?);
-    match whole.row.corrects_id {
+    renderer.parties(&aggregate, &mut errors);
+    vat_rates::check(&aggregate, issued_on, &mut errors);
+    let mut warnings = supply_date::complete(&mut aggregate, issued_on);
+    warnings.extend(line_taxes::complete_all(change.tx(), &mut aggregate, issued_on).await?);
+    match aggregate.row.corrects_id {
         Some(corrected) => {
-            draft::correct(change.tx(), "invoice", &whole, corrected, &mut faults).await?
+            draft::correct(change.tx(), "invoice", &aggregate, corrected, &mut errors).await?
         }
-        None => refuse_twice(db, &change, &whole).await?,
+        None => refuse_twice(db, &change, &aggregate).await?,
     }
-    draft::check(network, "invoice", &mut whole, &mut faults);
-    faults.finish()?;
-    let issued = press.issue(whole)?;
+    draft::check(network, "invoice", &mut aggregate, &mut errors);
+    errors.finish()?;
+    let issued = renderer.issue(aggregate)?;
     for (line, _) in
-        issued.whole.lines.iter().zip(&before.lines).filter(|(line, drafted)| line != drafted)
+        issued.aggregate.lines.iter().zip(&before.lines).filter(|(line, drafted)| line != drafted)
     {
         audit::replace(&change, line.clone()).await?;
     }
-    audit::replace(&change, issued.whole.row.clone()).await.map_err(taken)?;
-    change.record(Some(&before), Some(&issued.whole))?;
+    audit::replace(&change, issued.aggregate.row.clone()).await.map_err(taken)?;
+    change.record(Some(&before), Some(&issued.aggregate))?;
     keep(&mut change, vec![issued]).await?;
     let outcome = warnings.iter().fold(Outcome::of(id), |outcome, warning| {
         outcome.warning(&warning.code, warning.message.clone())
@@ -118,8 +118,8 @@ pub async fn issue(
 }
 
 /// Refuses an invoice of fees that have been invoiced since it was drafted, as by a run.
-async fn refuse_twice(db: &Database, change: &Change, whole: &Whole) -> Result<()> {
-    let twice = fee_charges::asked_twice(db, change.tx(), whole).await?;
+async fn refuse_twice(db: &Database, change: &Change, aggregate: &InvoiceAggregate) -> Result<()> {
+    let twice = fee_charges::charged_twice(db, change.tx(), aggregate).await?;
     if twice.is_empty() {
         return Ok(());
     }
@@ -141,13 +141,13 @@ pub(super) async fn day_of_issue(
     kind: InvoiceKind,
     given: Option<NaiveDate>,
     today: NaiveDate,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<NaiveDate> {
     let Some(day) = given else {
         refuse_after_future(db, kind, today).await?;
         return Ok(today);
     };
-    check_day(db, kind, day, today, faults).await?;
+    check_day(db, kind, day, today, errors).await?;
     Ok(day)
 }
 
@@ -184,12 +184,12 @@ pub(super) async fn check_day(
     kind: InvoiceKind,
     day: NaiveDate,
     today: NaiveDate,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<()> {
     Closing::load(db).await?.require_open(day)?;
-    faults.expect(day <= today, "input.issuedOn", "must not be after today");
+    errors.expect(day <= today, "input.issuedOn", "must not be after today");
     let in_known_year = u16::try_from(day.year()).is_ok_and(|year| numbers::YEARS.contains(&year));
-    faults.expect(
+    errors.expect(
         in_known_year,
         "input.issuedOn",
         "must not be before 1990, when the series of numbers begin",
@@ -206,7 +206,7 @@ pub(super) async fn check_day(
         .take();
     if let Some(row) = db.query_one(&latest).await? {
         let latest: NaiveDate = row.try_get_by_index(0)?;
-        faults.add(
+        errors.add(
             "input.issuedOn",
             format!("must not be before {latest}, the day of the latest one: numbers follow days"),
         );
@@ -227,14 +227,14 @@ pub(super) fn taken(error: Error) -> Error {
 /// An issued document with all that is kept of it.
 #[derive(Debug)]
 pub(super) struct Issued {
-    pub whole: Whole,
+    pub aggregate: InvoiceAggregate,
     content: String,
     xml: Vec<u8>,
 }
 
 /// Turns drafts into issued documents of one kind and day, one after the other, without asking the
 /// database for each.
-pub(super) struct Press<'n> {
+pub(super) struct IssueRenderer<'n> {
     network: &'n Network,
     issued_on: NaiveDate,
     numbers: Numbers,
@@ -243,7 +243,7 @@ pub(super) struct Press<'n> {
     agreed: Agreed,
 }
 
-impl<'n> Press<'n> {
+impl<'n> IssueRenderer<'n> {
     /// With all that it takes for these, by a handful of statements.
     ///
     /// # Errors
@@ -253,7 +253,7 @@ impl<'n> Press<'n> {
         network: &'n Network,
         kind: InvoiceKind,
         issued_on: NaiveDate,
-        drafts: &[Whole],
+        drafts: &[InvoiceAggregate],
     ) -> Result<Self> {
         let tx = change.tx();
         let buyers: BTreeSet<_> = drafts.iter().filter_map(|draft| buyer_of(&draft.row)).collect();
@@ -273,40 +273,48 @@ impl<'n> Press<'n> {
     /// # Errors
     /// INVALID naming all that it needs and the register lacks, CONFLICT `DOCUMENT_TOO_LONG` when
     /// its PDF could not be made.
-    pub(super) fn issue(&mut self, mut whole: Whole) -> Result<Issued> {
-        let mut lacks = Faults::default();
-        let (seller, buyer) = self.parties(&whole, &mut lacks);
+    pub(super) fn issue(&mut self, mut aggregate: InvoiceAggregate) -> Result<Issued> {
+        let mut lacks = ValidationErrors::default();
+        let (seller, buyer) = self.parties(&aggregate, &mut lacks);
         lacks.finish()?;
         let number = self.numbers.take();
-        let row = &mut whole.row;
+        let row = &mut aggregate.row;
         row.number_key = swedish::number_key(&number);
         if row.kind == InvoiceKind::Invoice {
             row.ocr = numbers::reference(&number, self.network.invoicing.ocr_length_digit);
         }
         row.number = Some(number);
         row.issued_on = Some(self.issued_on);
-        row.line_count = i32::try_from(whole.lines.len()).ok();
-        whole.settle(&[]);
-        let terms = parties::terms(self.network, self.claim_terms(&whole));
-        let document = documents::document(&whole, seller, buyer, terms, &self.names);
+        row.line_count = i32::try_from(aggregate.lines.len()).ok();
+        aggregate.settle(&[]);
+        let terms = parties::terms(self.network, self.claim_terms(&aggregate));
+        let document = documents::document(&aggregate, seller, buyer, terms, &self.names);
         document.require_settable()?;
         let content = serde_json::to_string(&document).map_err(Error::internal)?;
-        Ok(Issued { xml: peppol::xml(&document)?, whole, content })
+        Ok(Issued { xml: peppol::xml(&document)?, aggregate, content })
     }
 
     /// The last day to pay of a draft: as it says itself, else as its agreements have it, else as
     /// the settings do.
-    fn due_on(&self, draft: &Whole) -> NaiveDate {
+    fn due_on(&self, draft: &InvoiceAggregate) -> NaiveDate {
         let own = draft.row.due_in_days.and_then(|days| u16::try_from(days).ok());
         due_on(self.issued_on, own.unwrap_or_else(|| self.claim_terms(draft).days))
     }
 
-    fn claim_terms(&self, whole: &Whole) -> ClaimTerms {
-        self.agreed.terms(&self.network.invoicing, whole.row.member_id.is_some(), &whole.lines)
+    fn claim_terms(&self, aggregate: &InvoiceAggregate) -> ClaimTerms {
+        self.agreed.terms(
+            &self.network.invoicing,
+            aggregate.row.member_id.is_some(),
+            &aggregate.lines,
+        )
     }
 
-    fn parties(&self, whole: &Whole, lacks: &mut Faults) -> (document::Seller, document::Buyer) {
-        parties_of(self.network, &self.buyers, whole, lacks)
+    fn parties(
+        &self,
+        aggregate: &InvoiceAggregate,
+        lacks: &mut ValidationErrors,
+    ) -> (document::Seller, document::Buyer) {
+        parties_of(self.network, &self.buyers, aggregate, lacks)
     }
 }
 
@@ -314,17 +322,17 @@ impl<'n> Press<'n> {
 pub(super) fn parties_of(
     network: &Network,
     buyers: &Buyers,
-    whole: &Whole,
-    lacks: &mut Faults,
+    aggregate: &InvoiceAggregate,
+    lacks: &mut ValidationErrors,
 ) -> (document::Seller, document::Buyer) {
     // Outside the scope of VAT stands alone, so that one line tells for all.
-    let is_taxed = whole.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope);
+    let is_taxed = aggregate.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope);
     let seller = document::Seller {
-        reference: whole.row.our_reference.clone(),
+        reference: aggregate.row.our_reference.clone(),
         ..parties::seller(network, is_taxed, lacks)
     };
-    let buyer = buyer_of(&whole.row)
-        .map(|buyer| buyers.buyer(buyer, &whole.row, lacks))
+    let buyer = buyer_of(&aggregate.row)
+        .map(|buyer| buyers.buyer(buyer, &aggregate.row, lacks))
         .unwrap_or_default();
     (seller, buyer)
 }
@@ -332,18 +340,22 @@ pub(super) fn parties_of(
 /// Keeps what issued documents say and their e-invoices, and adds them to the totals. Their rows
 /// and lines must be written.
 pub(super) async fn keep(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
-    let mut growth = Growth::default();
+    let mut delta = TotalsDelta::default();
     let (mut contents, mut files) = (Vec::new(), Vec::new());
-    for Issued { whole, content, xml } in issued {
-        growth.issue(whole.row.kind, whole.row.issued_on.unwrap_or_default(), &whole.lines);
-        let number = whole.row.number.as_deref();
+    for Issued { aggregate, content, xml } in issued {
+        delta.issue(
+            aggregate.row.kind,
+            aggregate.row.issued_on.unwrap_or_default(),
+            &aggregate.lines,
+        );
+        let number = aggregate.row.number.as_deref();
         let sha256 = crate::documents::sha256(content.as_bytes());
-        documents::record(change, whole.row.id, number, None, &sha256)?;
-        contents.push(invoice_content::Model { invoice_id: whole.row.id, content });
+        documents::record(change, aggregate.row.id, number, None, &sha256)?;
+        contents.push(invoice_content::Model { invoice_id: aggregate.row.id, content });
         let sha256 = crate::documents::sha256(&xml);
-        documents::record(change, whole.row.id, number, Some(FileFormat::Xml), &sha256)?;
+        documents::record(change, aggregate.row.id, number, Some(FileFormat::Xml), &sha256)?;
         files.push(invoice_file::Model {
-            invoice_id: whole.row.id,
+            invoice_id: aggregate.row.id,
             format: FileFormat::Xml,
             sha256,
             bytes: xml,
@@ -353,7 +365,7 @@ pub(super) async fn keep(change: &mut Change, issued: Vec<Issued>) -> Result<()>
     invoice_content::Entity::insert_many(contents).exec_without_returning(change.tx()).await?;
     let files = files.into_iter().map(IntoActiveModel::into_active_model);
     invoice_file::Entity::insert_many(files).exec_without_returning(change.tx()).await?;
-    growth.write(change).await
+    delta.write(change).await
 }
 
 /// Writes documents that were no drafts before, with their audit entries and the fees that they are
@@ -363,16 +375,16 @@ pub(super) async fn write_new(
     issued: Vec<Issued>,
     charges: Vec<fee_charge::Model>,
 ) -> Result<()> {
-    let rows = issued.iter().map(|issued| issued.whole.row.clone().into_active_model());
+    let rows = issued.iter().map(|issued| issued.aggregate.row.clone().into_active_model());
     invoice::Entity::insert_many(rows)
         .exec_without_returning(change.tx())
         .await
         .map_err(|error| taken(error.into()))?;
     let lines: Vec<_> =
-        issued.iter().flat_map(|issued| issued.whole.lines.iter().cloned()).collect();
+        issued.iter().flat_map(|issued| issued.aggregate.lines.iter().cloned()).collect();
     draft::insert_lines(change, &lines).await?;
     for issued in &issued {
-        change.record(None, Some(&issued.whole))?;
+        change.record(None, Some(&issued.aggregate))?;
     }
     change.flush().await?;
     keep(change, issued).await?;

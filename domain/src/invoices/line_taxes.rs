@@ -9,7 +9,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
-use super::{aggregate::Whole, fee_charges};
+use super::{aggregate::InvoiceAggregate, fee_charges};
 use crate::{
     activities::tax_decisions::{TaxDecisions, Taxed},
     error::Result,
@@ -62,11 +62,11 @@ pub(super) fn complete(
 /// INTERNAL when the database fails.
 pub(super) async fn complete_all(
     db: &impl ConnectionTrait,
-    whole: &mut Whole,
+    aggregate: &mut InvoiceAggregate,
     issued_on: NaiveDate,
 ) -> Result<Vec<Warning>> {
-    let is_of_member = whole.row.member_id.is_some();
-    if !whole
+    let is_of_member = aggregate.row.member_id.is_some();
+    if !aggregate
         .lines
         .iter()
         .any(|line| taxed(is_of_member, line.activity_id, &line.description).is_some())
@@ -75,7 +75,7 @@ pub(super) async fn complete_all(
     }
     let decisions = TaxDecisions::on(db, issued_on).await?;
     let mut warnings = Vec::new();
-    for line in &mut whole.lines {
+    for line in &mut aggregate.lines {
         let taxed = taxed(is_of_member, line.activity_id, &line.description);
         complete(line, taxed, &decisions);
         warnings.extend(difference(line, taxed, &decisions));

@@ -42,7 +42,7 @@ use ::entity::{
     invoice_line,
     kind::InvoiceKind,
     money::Money,
-    sparse::Sparse,
+    partial::PartialRow,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -54,9 +54,9 @@ use uuid::Uuid;
 
 use self::{amounts::State, differences::Difference};
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, among_words, rows},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     members::succession,
     page::{self, KeyType, Order, Slice},
 };
@@ -138,11 +138,11 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
 /// The invoices that the viewer sees: all, or those issued to its own member.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Condition {
-    let sight = viewer.sees(Realm::Invoices);
-    match (sight.all, sight.member) {
+    let visibility = viewer.visibility(Resource::Invoices);
+    match (visibility.all, visibility.member) {
         (true, _) => Condition::all(),
         (false, Some(own)) => Condition::all()
-            .add(succession::is_own(&sight, own, column(Column::MemberId)))
+            .add(succession::is_own(&visibility, own, column(Column::MemberId)))
             .add(column(Column::IssuedOn).is_not_null()),
         (false, None) => Condition::all().add(Expr::cust("1 = 0")),
     }
@@ -216,9 +216,9 @@ pub async fn list(
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    let mut faults = Faults::default();
-    let page = page::Page::check(args, order, &mut faults);
-    faults.finish()?;
+    let mut errors = ValidationErrors::default();
+    let page = page::Page::check(args, order, &mut errors);
+    errors.finish()?;
     page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
 }
 
@@ -382,9 +382,9 @@ pub async fn of_each(
     args: &page::Args,
     columns: &[Column],
 ) -> Result<HashMap<Uuid, Slice<Model>>> {
-    let mut faults = Faults::default();
-    let page = page::Page::check(args, order, &mut faults);
-    faults.finish()?;
+    let mut errors = ValidationErrors::default();
+    let page = page::Page::check(args, order, &mut errors);
+    errors.finish()?;
     let (select, parent) = of.select(db, viewer, parents);
     page::fetch_each(db.read(), narrow(db, select, filter), columns, order, &page, parent).await
 }

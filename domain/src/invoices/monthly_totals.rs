@@ -7,8 +7,8 @@ use ::entity::{
     id::ActivityId,
     invoice_line,
     kind::InvoiceKind,
+    partial::PartialRow,
     revenue_month::{Column, Entity, Model},
-    sparse::Sparse,
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
@@ -99,9 +99,9 @@ fn select(backend: DbBackend, months: Months) -> String {
 
 /// What a change adds to the totals.
 #[derive(Debug, Default)]
-pub struct Growth(BTreeMap<(NaiveDate, Uuid), Model>);
+pub struct TotalsDelta(BTreeMap<(NaiveDate, Uuid), Model>);
 
-impl Growth {
+impl TotalsDelta {
     fn of(&mut self, day: NaiveDate, activity: Option<ActivityId>) -> &mut Model {
         let (month, activity_id) =
             (month_of(day), activity.map_or(Uuid::nil(), |activity| activity.0));
@@ -142,11 +142,11 @@ impl Growth {
         share: Share,
     ) {
         // Lines come in their order.
-        let Ok(place) = lines.binary_search_by_key(&position, |line| line.position) else {
+        let Ok(position) = lines.binary_search_by_key(&position, |line| line.position) else {
             self.of(day, None).unattributed += share.gross();
             return;
         };
-        let row = self.of(day, lines[place].activity_id);
+        let row = self.of(day, lines[position].activity_id);
         row.paid_net += share.net;
         row.paid_vat += share.vat;
     }

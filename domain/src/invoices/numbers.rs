@@ -137,7 +137,7 @@ async fn last_in(
     let select = Query::select().expr(Func::coalesce(any)).take();
     let row = db.query_one(&select).await?;
     let number: Option<String> = row.map(|row| row.try_get_by_index(0)).transpose()?.flatten();
-    Ok(number.as_deref().and_then(split).map(|(_, place)| place))
+    Ok(number.as_deref().and_then(split).map(|(_, position)| position))
 }
 
 /// Leaves out `2027-0001`, whose key lies among those of plain numbers, unless the series has a
@@ -257,10 +257,10 @@ mod tests {
             ("K20260099", 2026, "K20260100"),
             ("009", 2026, "010"),
         ] {
-            let (series, place) = split(number).unwrap();
+            let (series, position) = split(number).unwrap();
             let mut numbers = Numbers {
                 series: of_year(series, year),
-                next: place + 1,
+                next: position + 1,
                 width: number.len() - series.len(),
             };
             assert_eq!(numbers.take(), next);

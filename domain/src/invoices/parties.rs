@@ -16,7 +16,7 @@ use crate::{
     config::Network,
     database::{Database, among},
     documents::{invoice as document, requisition},
-    error::{Faults, Result, undisplayable},
+    error::{Result, ValidationErrors, undisplayable},
 };
 
 /// The buyer of an invoice; null of a row that has none.
@@ -125,7 +125,7 @@ impl Buyers {
         &self,
         buyer: Buyer,
         row: &invoice::Model,
-        lacks: &mut Faults,
+        lacks: &mut ValidationErrors,
     ) -> document::Buyer {
         let known = self.0.get(&buyer).cloned().unwrap_or_default();
         let change = match buyer {
@@ -169,10 +169,10 @@ impl Buyers {
             }
         }
         // The register has taken others in its time, and what is issued stands for ever.
-        if let Some(Err(fault)) = known.peppol_id.as_deref().map(check_peppol_id) {
+        if let Some(Err(error)) = known.peppol_id.as_deref().map(check_peppol_id) {
             lacks.add(
                 "buyer.billing.peppolId",
-                format!("{fault}; correct that of {} with {change}", known.name),
+                format!("{error}; correct that of {} with {change}", known.name),
             );
         }
         document::Buyer {
@@ -219,7 +219,11 @@ fn participant(org_number: &str) -> String {
 
 /// The network as the seller, with what its settings lack noted. `is_taxed` says that the invoice
 /// has lines within the scope of VAT, which takes a seller that is registered for it.
-pub(super) fn seller(network: &Network, is_taxed: bool, lacks: &mut Faults) -> document::Seller {
+pub(super) fn seller(
+    network: &Network,
+    is_taxed: bool,
+    lacks: &mut ValidationErrors,
+) -> document::Seller {
     let mut need = |value: Option<&String>, name: &str| {
         value.cloned().unwrap_or_else(|| {
             lacks.add(

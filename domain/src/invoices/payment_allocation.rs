@@ -25,8 +25,8 @@ use ::entity::{
     invoice_line,
     kind::AdjustmentKind,
     money::Money,
+    partial::PartialRow,
     payment,
-    sparse::Sparse,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -35,10 +35,10 @@ use sea_orm::{
 };
 
 use super::{
-    aggregate::{self, Whole},
+    aggregate::{self, InvoiceAggregate},
     amounts::Share,
     credit,
-    monthly_totals::Growth,
+    monthly_totals::TotalsDelta,
     posting::insert,
 };
 use crate::{
@@ -60,12 +60,12 @@ pub type Moves = BTreeMap<(NaiveDate, i32), Share>;
 
 /// What payments and credit notes, those that are issued, move between the lines of an invoice.
 #[must_use]
-pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
+pub fn moves(invoice: &InvoiceAggregate, notes: &[InvoiceAggregate]) -> Moves {
     let mut moves = Moves::new();
     if invoice.payments.is_empty() {
         return moves;
     }
-    let mut notes: Vec<&Whole> = notes.iter().filter(|note| note.is_issued()).collect();
+    let mut notes: Vec<&InvoiceAggregate> = notes.iter().filter(|note| note.is_issued()).collect();
     notes.sort_by(|one, other| order(one).cmp(&order(other)));
     let days = notes.iter().filter_map(|note| note.row.issued_on);
     let days: BTreeSet<NaiveDate> = days
@@ -73,7 +73,7 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
         .chain(refunds(invoice).map(adjustment::Model::day_in_books))
         .collect();
     let (mut left, mut rounding, mut paid) = (invoice.shares(), invoice.row.rounding, Money::ZERO);
-    let (mut lie, mut beyond) = (vec![Share::default(); left.len()], Money::ZERO);
+    let (mut lie, mut exceeding) = (vec![Share::default(); left.len()], Money::ZERO);
     for day in days {
         for note in notes.iter().filter(|note| note.row.issued_on == Some(day)) {
             take(&invoice.lines, &mut left, &note.lines);
@@ -99,19 +99,19 @@ pub fn moves(invoice: &Whole, notes: &[Whole]) -> Moves {
         for ((line, now), before) in invoice.lines.iter().zip(&now).zip(&lie) {
             note(line.position, now.net - before.net, now.vat - before.vat);
         }
-        note(NO_LINE, beyond_now - beyond, Money::ZERO);
-        (lie, beyond) = (now, beyond_now);
+        note(NO_LINE, beyond_now - exceeding, Money::ZERO);
+        (lie, exceeding) = (now, beyond_now);
     }
     moves
 }
 
 /// Returns the refunds of an invoice and their reversals.
-fn refunds(invoice: &Whole) -> impl Iterator<Item = &adjustment::Model> {
+fn refunds(invoice: &InvoiceAggregate) -> impl Iterator<Item = &adjustment::Model> {
     invoice.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund)
 }
 
 /// The order in which credit notes take from their invoice.
-fn order(note: &Whole) -> (Option<NaiveDate>, &str, InvoiceId) {
+fn order(note: &InvoiceAggregate) -> (Option<NaiveDate>, &str, InvoiceId) {
     (note.row.issued_on, &note.row.number_key, note.row.id)
 }
 
@@ -121,9 +121,11 @@ fn order(note: &Whole) -> (Option<NaiveDate>, &str, InvoiceId) {
 pub fn take(lines: &[invoice_line::Model], left: &mut [Share], credits: &[invoice_line::Model]) {
     for credit in credits {
         match lines.iter().position(|own| Some(own.id) == credit.credits_line_id) {
-            Some(place) => {
-                left[place] =
-                    Share { net: left[place].net - credit.net, vat: left[place].vat - credit.vat }
+            Some(position) => {
+                left[position] = Share {
+                    net: left[position].net - credit.net,
+                    vat: left[position].vat - credit.vat,
+                }
             }
             None => take_from_alike(lines, left, credit),
         }
@@ -138,17 +140,17 @@ fn take_from_alike(
     let is_alike = |own: &invoice_line::Model| {
         (own.activity_id, own.agreement_id) == (credit.activity_id, credit.agreement_id)
     };
-    let order = (0..lines.len()).filter(|&place| lines[place].vat_rate == credit.vat_rate);
-    let (alike, others): (Vec<_>, Vec<_>) = order.partition(|&place| is_alike(&lines[place]));
+    let order = (0..lines.len()).filter(|&position| lines[position].vat_rate == credit.vat_rate);
+    let (alike, others): (Vec<_>, Vec<_>) = order.partition(|&position| is_alike(&lines[position]));
     let mut taken = Money::ZERO;
-    for place in alike.into_iter().chain(others) {
+    for position in alike.into_iter().chain(others) {
         let rest = credit.net - taken;
-        if left[place].net.0.signum() == rest.0.signum() {
-            let net = Money(min(rest.0.abs(), left[place].net.0.abs()) * rest.0.signum());
+        if left[position].net.0.signum() == rest.0.signum() {
+            let net = Money(min(rest.0.abs(), left[position].net.0.abs()) * rest.0.signum());
             // The steps of the running sum, so that the parts add up to the credit's own VAT.
             let vat_of = |net: Money| credit.vat.times(net.0, credit.net.0).unwrap_or_default();
             let vat = vat_of(taken + net) - vat_of(taken);
-            left[place] = Share { net: left[place].net - net, vat: left[place].vat - vat };
+            left[position] = Share { net: left[position].net - net, vat: left[position].vat - vat };
             taken += net;
         }
     }
@@ -179,16 +181,18 @@ fn pro_rata(sum: Money, all: Money, left: &[Share]) -> Vec<Money> {
     let mut parts: Vec<Money> =
         left.iter().map(|share| sum.times(share.gross().0, all.0).unwrap_or_default()).collect();
     let mut rest = sum - parts.iter().copied().sum();
-    let mut places: Vec<usize> = (0..left.len()).collect();
-    places.sort_by_key(|&place| (std::cmp::Reverse(left[place].gross().0.abs()), place));
-    for place in places {
+    let mut positions: Vec<usize> = (0..left.len()).collect();
+    positions
+        .sort_by_key(|&position| (std::cmp::Reverse(left[position].gross().0.abs()), position));
+    for position in positions {
         if rest == Money::ZERO {
             break;
         }
-        let whole = left[place].gross();
-        let part = (parts[place] + rest).clamp(min(whole, Money::ZERO), max(whole, Money::ZERO));
-        rest = rest - (part - parts[place]);
-        parts[place] = part;
+        let aggregate = left[position].gross();
+        let part = (parts[position] + rest)
+            .clamp(min(aggregate, Money::ZERO), max(aggregate, Money::ZERO));
+        rest = rest - (part - parts[position]);
+        parts[position] = part;
     }
     parts
 }
@@ -198,8 +202,8 @@ fn pro_rata(sum: Money, all: Money, left: &[Share]) -> Vec<Money> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Growth> {
-    let (tx, mut growth) = (change.tx(), Growth::default());
+pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<TotalsDelta> {
+    let (tx, mut delta) = (change.tx(), TotalsDelta::default());
     let backend = tx.get_database_backend();
     let all: Vec<InvoiceId> = invoices.iter().copied().collect();
     for ids in all.chunks(CHUNK) {
@@ -224,10 +228,10 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Gr
             (aggregate::by_ids(tx, &paid).await?, credit::notes_of(tx, paid.clone()).await?);
         let mut stored = stored(tx, paid.iter().copied()).await?;
         let (mut outdated, mut rows) = (Vec::new(), Vec::new());
-        for (id, whole) in &wholes {
+        for (id, aggregate) in &wholes {
             let (old, new) = (
                 stored.remove(id).unwrap_or_default(),
-                moves(whole, notes.get(id).map(Vec::as_slice).unwrap_or_default()),
+                moves(aggregate, notes.get(id).map(Vec::as_slice).unwrap_or_default()),
             );
             let differs = |key: &&(NaiveDate, i32)| old.get(*key) != new.get(*key);
             let Some(since) =
@@ -239,10 +243,10 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Gr
                 outdated.push((*id, since));
             }
             for (key, share) in old.range((since, i32::MIN)..) {
-                growth.attribute(*key, &whole.lines, Share { net: -share.net, vat: -share.vat });
+                delta.attribute(*key, &aggregate.lines, Share { net: -share.net, vat: -share.vat });
             }
             for (key @ (counted_on, position), share) in new.range((since, i32::MIN)..) {
-                growth.attribute(*key, &whole.lines, *share);
+                delta.attribute(*key, &aggregate.lines, *share);
                 rows.push(Model {
                     invoice_id: *id,
                     counted_on: *counted_on,
@@ -261,7 +265,7 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<Gr
         }
         insert(change, rows).await?;
     }
-    Ok(growth)
+    Ok(delta)
 }
 
 /// The attribution of these invoices as it is stored.
@@ -306,7 +310,7 @@ mod tests {
         Share { net: Money(net), vat: Money(vat) }
     }
 
-    fn invoice(lines: &[(i64, VatRate)], rounding: i64) -> Whole {
+    fn invoice(lines: &[(i64, VatRate)], rounding: i64) -> InvoiceAggregate {
         let line = |(position, (net, vat_rate)): (i32, &(i64, VatRate))| invoice_line::Model {
             id: InvoiceLineId::new(),
             position,
@@ -316,12 +320,15 @@ mod tests {
             activity_id: Some(ActivityId::new()),
             ..invoice_line::Model::default()
         };
-        let mut whole = Whole { lines: (1..).zip(lines).map(line).collect(), ..Whole::default() };
-        assert!(whole.reckon(|_| Money(rounding)));
-        whole
+        let mut aggregate = InvoiceAggregate {
+            lines: (1..).zip(lines).map(line).collect(),
+            ..InvoiceAggregate::default()
+        };
+        assert!(aggregate.calculate(|_| Money(rounding)));
+        aggregate
     }
 
-    fn pay(invoice: &mut Whole, on: &str, amount: i64) {
+    fn pay(invoice: &mut InvoiceAggregate, on: &str, amount: i64) {
         let payment = payment::Model {
             received_on: day(on),
             amount: Money(amount),
@@ -331,7 +338,7 @@ mod tests {
     }
 
     /// A credit note that takes so much of each line, VAT by its rate.
-    fn note(original: &Whole, on: &str, nets: &[i64]) -> Whole {
+    fn note(original: &InvoiceAggregate, on: &str, nets: &[i64]) -> InvoiceAggregate {
         let taken = original.lines.iter().zip(nets).filter(|(_, net)| **net != 0);
         let line = |(own, net): (&invoice_line::Model, &i64)| invoice_line::Model {
             credits_line_id: Some(own.id),
@@ -348,11 +355,11 @@ mod tests {
             issued_on: Some(day(on)),
             ..invoice::Model::default()
         };
-        Whole { row, lines: taken.map(line).collect(), ..Whole::default() }
+        InvoiceAggregate { row, lines: taken.map(line).collect(), ..InvoiceAggregate::default() }
     }
 
     /// What lies on each line, and on none first, after these moves up to a day.
-    fn lies(invoice: &Whole, moves: &Moves, until: &str) -> Vec<Share> {
+    fn lies(invoice: &InvoiceAggregate, moves: &Moves, until: &str) -> Vec<Share> {
         let mut lies = vec![Share::default(); invoice.lines.len() + 1];
         for ((_, position), share) in moves.iter().filter(|((on, _), _)| *on <= day(until)) {
             let own = &mut lies[usize::try_from(*position).unwrap()];
@@ -375,8 +382,9 @@ mod tests {
             [share(0, 0), share(48_193, 12_048), share(24_096, 6_024), share(9_639, 0)]
         );
         pay(&mut invoice, "2026-01-02", 1_975_000);
-        let whole: Vec<Share> = [Share::default()].into_iter().chain(invoice.shares()).collect();
-        assert_eq!(lies(&invoice, &moves(&invoice, &[]), END), whole);
+        let aggregate: Vec<Share> =
+            [Share::default()].into_iter().chain(invoice.shares()).collect();
+        assert_eq!(lies(&invoice, &moves(&invoice, &[]), END), aggregate);
     }
 
     #[test]
@@ -418,11 +426,11 @@ mod tests {
         );
         assert_eq!(lies(&half, &found, END), [share(0, 0), share(80_000, 20_000), share(0, 0)]);
         // Paid whole, then credited: it is owed back.
-        let mut whole = invoice(&lines, 0);
-        pay(&mut whole, "2026-01-15", 200_000);
-        let credit = note(&whole, "2026-02-01", &[0, 80_000]);
+        let mut aggregate = invoice(&lines, 0);
+        pay(&mut aggregate, "2026-01-15", 200_000);
+        let credit = note(&aggregate, "2026-02-01", &[0, 80_000]);
         assert_eq!(
-            lies(&whole, &moves(&whole, &[credit]), END),
+            lies(&aggregate, &moves(&aggregate, &[credit]), END),
             [share(100_000, 0), share(80_000, 20_000), share(0, 0)]
         );
     }

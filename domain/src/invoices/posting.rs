@@ -21,7 +21,7 @@ use sea_orm::{
 
 use super::{
     adjustments::uncovered,
-    aggregate::{Whole, by_ids, credits_of},
+    aggregate::{InvoiceAggregate, by_ids, credits_of},
     payment_allocation, write_off,
 };
 use crate::payments::record::order;
@@ -33,7 +33,7 @@ const ROWS: usize = 250;
 
 /// Why a payment can't be booked on an invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum Obstacle {
+pub(crate) enum Rejection {
     /// It is a credit note.
     CreditNote,
     /// It is not issued.
@@ -46,8 +46,8 @@ pub(crate) enum Obstacle {
 
 /// Invoices on which payments are being booked.
 pub(crate) struct Booking {
-    before: BTreeMap<InvoiceId, Whole>,
-    after: HashMap<InvoiceId, Whole>,
+    before: BTreeMap<InvoiceId, InvoiceAggregate>,
+    after: HashMap<InvoiceId, InvoiceAggregate>,
     credits: HashMap<InvoiceId, Vec<(NaiveDate, Money)>>,
     closing: Closing,
     /// The largest difference that is written off automatically.
@@ -58,7 +58,7 @@ impl Booking {
     /// Takes these invoices in hand; those that aren't there are left out.
     pub async fn open(change: &Change, invoices: BTreeSet<InvoiceId>) -> Result<Self> {
         let after = by_ids(change.tx(), &invoices).await?;
-        let before = after.iter().map(|(id, whole)| (*id, whole.clone())).collect();
+        let before = after.iter().map(|(id, aggregate)| (*id, aggregate.clone())).collect();
         let closing = Closing::load(change.tx()).await?;
         Ok(Self {
             before,
@@ -80,7 +80,7 @@ impl Booking {
     }
 
     /// An invoice as it is with what has been booked so far.
-    pub fn invoice(&self, id: InvoiceId) -> Option<&Whole> {
+    pub fn invoice(&self, id: InvoiceId) -> Option<&InvoiceAggregate> {
         self.after.get(&id)
     }
 
@@ -91,31 +91,36 @@ impl Booking {
 
     /// What is still to be paid of an invoice with what has been booked so far.
     pub fn outstanding(&self, id: InvoiceId) -> Money {
-        let Some(whole) = self.after.get(&id) else { return Money::ZERO };
-        uncovered(whole, whole.row.credited)
+        let Some(aggregate) = self.after.get(&id) else { return Money::ZERO };
+        uncovered(aggregate, aggregate.row.credited)
     }
 
     /// What hinders a payment of that day and sum.
-    pub fn obstacles(&self, id: InvoiceId, received_on: NaiveDate, amount: Money) -> Vec<Obstacle> {
-        let Some(whole) = self.after.get(&id) else { return Vec::new() };
+    pub fn rejections(
+        &self,
+        id: InvoiceId,
+        received_on: NaiveDate,
+        amount: Money,
+    ) -> Vec<Rejection> {
+        let Some(aggregate) = self.after.get(&id) else { return Vec::new() };
         let mut found = Vec::new();
-        match (whole.row.kind, whole.row.issued_on) {
-            (InvoiceKind::CreditNote, _) => found.push(Obstacle::CreditNote),
-            (InvoiceKind::Invoice, None) => found.push(Obstacle::Draft),
+        match (aggregate.row.kind, aggregate.row.issued_on) {
+            (InvoiceKind::CreditNote, _) => found.push(Rejection::CreditNote),
+            (InvoiceKind::Invoice, None) => found.push(Rejection::Draft),
             (InvoiceKind::Invoice, Some(issued_on)) if received_on < issued_on => {
-                found.push(Obstacle::IssuedOn(issued_on))
+                found.push(Rejection::IssuedOn(issued_on))
             }
             (InvoiceKind::Invoice, Some(_)) => {}
         }
         // All that ever came in, reversed or not, so that no sum on the way can be too large
         // either.
-        let came_in = whole
+        let came_in = aggregate
             .payments
             .iter()
             .filter(|payment| payment.amount > Money::ZERO)
             .try_fold(amount.0, |sum, payment| sum.checked_add(payment.amount.0));
         if came_in.is_none_or(|sum| sum > Money::MAX.0) {
-            found.push(Obstacle::TooMuch);
+            found.push(Rejection::TooMuch);
         }
         found
     }
@@ -124,8 +129,8 @@ impl Booking {
     /// books and stays what it is otherwise.
     pub fn add(&mut self, mut payment: payment::Model) {
         payment.booked_on = self.closing.booked_on(payment.day_in_books()).or(payment.booked_on);
-        if let Some(whole) = self.after.get_mut(&payment.invoice_id) {
-            whole.payments.push(payment);
+        if let Some(aggregate) = self.after.get_mut(&payment.invoice_id) {
+            aggregate.payments.push(payment);
         }
     }
 
@@ -134,8 +139,8 @@ impl Booking {
     pub fn adjust(&mut self, mut adjustment: adjustment::Model) {
         adjustment.booked_on =
             self.closing.booked_on(adjustment.day_in_books()).or(adjustment.booked_on);
-        if let Some(whole) = self.after.get_mut(&adjustment.invoice_id) {
-            whole.adjustments.push(adjustment);
+        if let Some(aggregate) = self.after.get_mut(&adjustment.invoice_id) {
+            aggregate.adjustments.push(adjustment);
         }
     }
 
@@ -144,7 +149,9 @@ impl Booking {
         let (mut added, mut adjusted, mut booked) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (id, before) in &self.before {
             let Some(mut after) = self.after.remove(id) else { continue };
-            let size = |whole: &Whole| whole.payments.len() + whole.adjustments.len();
+            let size = |aggregate: &InvoiceAggregate| {
+                aggregate.payments.len() + aggregate.adjustments.len()
+            };
             if size(&after) == size(before) {
                 continue;
             }

@@ -21,7 +21,7 @@ use super::{
 use crate::{
     agreements::payment_terms,
     audit,
-    auth::viewer::{Deed, Realm, Viewer},
+    auth::viewer::{Permission, Resource, Viewer},
     clock::day_of,
     config::Network,
     database::{Database, among, rows},
@@ -30,7 +30,7 @@ use crate::{
         invoice::Pdf,
         requisition::{Requisition, rendered},
     },
-    error::{Error, Faults, LINE, Result, TEXT},
+    error::{Error, LINE, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
     worker_pool,
 };
@@ -62,9 +62,9 @@ fn column(column: Column) -> SimpleExpr {
 /// others.
 fn select(viewer: &Viewer) -> SelectStatement {
     let mut select = Query::select();
-    select
-        .from(Entity)
-        .and_where_option((!viewer.sees(Realm::Invoices).all).then(|| Expr::cust("1 = 0")));
+    select.from(Entity).and_where_option(
+        (!viewer.visibility(Resource::Invoices).all).then(|| Expr::cust("1 = 0")),
+    );
     select
 }
 
@@ -121,10 +121,10 @@ pub async fn issue(
     viewer: &Viewer,
     network: &Network,
     new: NewRequisition,
-    mut errors: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<RequisitionId> {
     // By the agreement, which who writes invoices alone may not see.
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageAccounts)?;
     errors.expect(new.amount > Money::ZERO, "input.amount", "must be above 0.00");
     errors.expect(
         new.period_from <= new.period_to,
@@ -239,9 +239,9 @@ pub async fn withdraw(
     viewer: &Viewer,
     id: RequisitionId,
     reason: &str,
-    mut errors: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<RequisitionId> {
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageAccounts)?;
     let reason = errors.text("input.reason", reason, LINE);
     errors.finish()?;
     let mut change = audit::begin(db, viewer, "requisitionWithdraw").await?;
@@ -334,7 +334,7 @@ async fn check_day(
     tx: &impl ConnectionTrait,
     issued_on: NaiveDate,
     today: NaiveDate,
-    errors: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<()> {
     errors.expect(issued_on <= today, "input.issuedOn", "must not be after today");
     let later = Entity::find()

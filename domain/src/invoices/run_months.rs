@@ -72,7 +72,7 @@ pub(super) struct Due {
 
 impl Due {
     /// Returns `true` if it is all that the agreement pays in the year.
-    pub fn is_whole(&self) -> bool {
+    pub fn is_complete(&self) -> bool {
         self.before == 0 && self.by_others.is_empty()
     }
 
@@ -368,9 +368,9 @@ mod tests {
 
         // Two months' shares are credited, and are billed to the successor.
         let due = months.due(second, true);
-        assert_eq!((numbers(&due.months), due.before, due.is_whole()), (vec![11, 12], 0, false));
+        assert_eq!((numbers(&due.months), due.before, due.is_complete()), (vec![11, 12], 0, false));
         assert_eq!(numbers(due.by_others.iter().map(|billed| &billed.month)), [7, 8, 9, 10]);
-        assert!(months.due(other, true).is_whole());
+        assert!(months.due(other, true).is_complete());
         let due = months.due(first, false);
         assert_eq!((due.months, due.before, due.credited), (vec![], 6, vec![]));
         let found = months.to_credit(|_| true);

@@ -143,7 +143,7 @@ impl Special<'_> {
         };
         // The number of participants is unknown: such fees are invoiced manually, course by course.
         if basis == FeeBasis::PerParticipant {
-            plan.by_hand += 1;
+            plan.manual += 1;
             return Vec::new();
         }
         if sum == Money::ZERO {
@@ -165,7 +165,7 @@ impl Special<'_> {
             (basis != FeeBasis::OneOff).then(|| self.billed.due(row.id, first_round.is_some()));
         let (due, first_round) = match (due, first_round) {
             (None, Some(round)) => return vec![self.item(row, buyer, (period, 12), sum, round)],
-            (Some(due), Some(round)) if due.is_whole() => {
+            (Some(due), Some(round)) if due.is_complete() => {
                 let months = amounts::months(&term_sql::of(row), self.year);
                 return vec![self.item(row, buyer, (period, months), sum, round)];
             }

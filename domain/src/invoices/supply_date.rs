@@ -6,8 +6,8 @@
 
 use chrono::NaiveDate;
 
-use super::aggregate::Whole;
-use crate::{error::Faults, idempotency::Warning};
+use super::aggregate::InvoiceAggregate;
+use crate::{error::ValidationErrors, idempotency::Warning};
 
 /// The code of the warning about a line that has the day of issue since no one gave another.
 const ASSUMED: &str = "SUPPLY_DATE_ASSUMED";
@@ -26,21 +26,25 @@ pub struct Supplied {
 impl Supplied {
     /// Returns the first and the last day; the fields `suppliedOn`, `periodFrom` and `periodTo`
     /// below `path` are checked.
-    pub(super) fn check(self, path: &str, faults: &mut Faults) -> Option<(NaiveDate, NaiveDate)> {
+    pub(super) fn check(
+        self,
+        path: &str,
+        errors: &mut ValidationErrors,
+    ) -> Option<(NaiveDate, NaiveDate)> {
         let Self { on, from, to } = self;
         let is_one = on.is_none() || from.is_none() && to.is_none();
-        faults.expect(
+        errors.expect(
             is_one,
             &format!("{path}.suppliedOn"),
             "does not fit with periodFrom and periodTo; give the day or the period",
         );
         let of_end = format!("{path}.periodTo");
-        faults.expect(
+        errors.expect(
             from.is_some() == to.is_some(),
             &of_end,
             "must be given together with periodFrom",
         );
-        faults.expect(
+        errors.expect(
             from.zip(to).is_none_or(|(from, to)| from <= to),
             &of_end,
             "must not be before periodFrom",
@@ -52,9 +56,9 @@ impl Supplied {
 /// Gives each taxed line of an invoice without the days that it covers the day of issue, with a
 /// warning for each. One day is a period from it to itself; of a period with one end, as a draft of
 /// an import may have it, that end is the day.
-pub(super) fn complete(whole: &mut Whole, issued_on: NaiveDate) -> Vec<Warning> {
+pub(super) fn complete(aggregate: &mut InvoiceAggregate, issued_on: NaiveDate) -> Vec<Warning> {
     let mut warnings = Vec::new();
-    for line in whole.lines.iter_mut().filter(|line| line.vat_rate.percent() > 0) {
+    for line in aggregate.lines.iter_mut().filter(|line| line.vat_rate.percent() > 0) {
         if line.period_from.is_none() && line.period_to.is_none() {
             let message = format!(
                 "line {} says that it was supplied on {issued_on}, the day of issue, since no other day was given; if it was supplied on another day, \
@@ -110,10 +114,13 @@ mod tests {
             (vec![line(VatRate::Exempt, None)], vec![None], 0),
             (vec![line(VatRate::OutsideScope, None)], vec![None], 0),
         ] {
-            let mut whole = Whole { lines, ..Whole::default() };
-            assert_eq!(complete(&mut whole, issued_on).len(), assumed);
-            assert_eq!(whole.lines.iter().map(|line| line.period_from).collect::<Vec<_>>(), days);
-            assert!(whole.lines.iter().all(|line| line.period_from == line.period_to));
+            let mut aggregate = InvoiceAggregate { lines, ..InvoiceAggregate::default() };
+            assert_eq!(complete(&mut aggregate, issued_on).len(), assumed);
+            assert_eq!(
+                aggregate.lines.iter().map(|line| line.period_from).collect::<Vec<_>>(),
+                days
+            );
+            assert!(aggregate.lines.iter().all(|line| line.period_from == line.period_to));
         }
     }
 
@@ -128,10 +135,10 @@ mod tests {
             (None, one, None, Err("input.periodTo")),
             (one, one, two, Err("input.suppliedOn")),
         ] {
-            let mut faults = Faults::default();
-            let days = Supplied { on, from, to }.check("input", &mut faults);
+            let mut errors = ValidationErrors::default();
+            let days = Supplied { on, from, to }.check("input", &mut errors);
             let paths: Vec<String> =
-                faults.into_inner().into_iter().map(|fault| fault.path).collect();
+                errors.into_inner().into_iter().map(|error| error.path).collect();
             match expected {
                 Ok(expected) => assert_eq!((days, paths.len()), (expected, 0)),
                 Err(path) => assert_eq!(paths, [path]),

@@ -6,8 +6,8 @@ use ::entity::kind::VatRate;
 use chrono::NaiveDate;
 use sea_orm::ActiveEnum;
 
-use super::aggregate::Whole;
-use crate::error::Faults;
+use super::aggregate::InvoiceAggregate;
+use crate::error::ValidationErrors;
 
 /// The rates that are law: which, first and last day, where it stands. A rate that is raised ends
 /// here, and begins anew under its own name.
@@ -46,13 +46,13 @@ fn holds(law: &[Validity], rate: VatRate, day: NaiveDate) -> bool {
 }
 
 /// Notes the rates of an invoice that are not in force on its day of issue.
-pub(super) fn check(whole: &Whole, day: NaiveDate, faults: &mut Faults) {
-    for (place, line) in whole.lines.iter().enumerate() {
+pub(super) fn check(aggregate: &InvoiceAggregate, day: NaiveDate, errors: &mut ValidationErrors) {
+    for (position, line) in aggregate.lines.iter().enumerate() {
         let message =
             format!("is of {} %, which is no rate of VAT on {day}", line.vat_rate.percent());
-        faults.expect(
+        errors.expect(
             in_force(line.vat_rate, day),
-            &format!("invoice.lines.{place}.vatRate"),
+            &format!("invoice.lines.{position}.vatRate"),
             &message,
         );
     }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::{
     adjustments::{in_force, uncovered},
-    aggregate::Whole,
+    aggregate::InvoiceAggregate,
 };
 use crate::payments::record::counted;
 
@@ -15,14 +15,18 @@ use crate::payments::record::counted;
 /// reversed when it is no longer the difference. They count from the last day of what covers the
 /// invoice.
 #[must_use]
-pub fn due(whole: &Whole, credits: &[(NaiveDate, Money)], limit: Money) -> Vec<Model> {
+pub fn due(
+    aggregate: &InvoiceAggregate,
+    credits: &[(NaiveDate, Money)],
+    limit: Money,
+) -> Vec<Model> {
     let credited = credits.iter().map(|(_, amount)| *amount).sum();
-    let written: Vec<&Model> = in_force(&whole.adjustments)
+    let written: Vec<&Model> = in_force(&aggregate.adjustments)
         .filter(|adjustment| adjustment.kind == AdjustmentKind::WriteOff)
         .collect();
     let sum: Money = written.iter().map(|adjustment| adjustment.amount).sum();
-    let difference = uncovered(whole, credited) + sum;
-    let paid: Money = counted(&whole.payments).map(|payment| payment.amount).sum();
+    let difference = uncovered(aggregate, credited) + sum;
+    let paid: Money = counted(&aggregate.payments).map(|payment| payment.amount).sum();
     // Of a claim of a few öre a difference is most of it.
     let is_small =
         difference != Money::ZERO && difference.0.abs() <= limit.0 && difference.0.abs() < paid.0;
@@ -30,10 +34,10 @@ pub fn due(whole: &Whole, credits: &[(NaiveDate, Money)], limit: Money) -> Vec<M
     if wanted == sum {
         return Vec::new();
     }
-    let (dated_on, booked_on) = last_days(whole, credits);
+    let (dated_on, booked_on) = last_days(aggregate, credits);
     let new = |amount: Money| Model {
         id: AdjustmentId::new(),
-        invoice_id: whole.row.id,
+        invoice_id: aggregate.row.id,
         kind: AdjustmentKind::WriteOff,
         dated_on,
         amount,
@@ -47,13 +51,13 @@ pub fn due(whole: &Whole, credits: &[(NaiveDate, Money)], limit: Money) -> Vec<M
     });
     let mut due: Vec<Model> =
         reversals.chain((wanted != Money::ZERO).then(|| new(wanted))).collect();
-    number(whole, &mut due);
+    number(aggregate, &mut due);
     due
 }
 
 /// Gives new write-offs of an invoice their numbers, which name them.
-pub(crate) fn number(whole: &Whole, new: &mut [Model]) {
-    let known = whole
+pub(crate) fn number(aggregate: &InvoiceAggregate, new: &mut [Model]) {
+    let known = aggregate
         .adjustments
         .iter()
         .filter(|adjustment| adjustment.kind == AdjustmentKind::WriteOff)
@@ -64,17 +68,21 @@ pub(crate) fn number(whole: &Whole, new: &mut [Model]) {
 }
 
 /// The last day of what covers an invoice, and the last of their days in the books.
-fn last_days(whole: &Whole, credits: &[(NaiveDate, Money)]) -> (NaiveDate, NaiveDate) {
-    let notes = credits.iter().map(|(day, _)| *day).chain(whole.row.issued_on);
-    let refunds =
-        || whole.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund);
-    let own = whole
+fn last_days(
+    aggregate: &InvoiceAggregate,
+    credits: &[(NaiveDate, Money)],
+) -> (NaiveDate, NaiveDate) {
+    let notes = credits.iter().map(|(day, _)| *day).chain(aggregate.row.issued_on);
+    let refunds = || {
+        aggregate.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund)
+    };
+    let own = aggregate
         .payments
         .iter()
         .map(|payment| payment.received_on)
         .chain(refunds().map(|refund| refund.dated_on));
-    let books = whole.payments.iter().map(::entity::payment::Model::day_in_books);
-    let books = books.chain(whole.adjustments.iter().map(Model::day_in_books));
+    let books = aggregate.payments.iter().map(::entity::payment::Model::day_in_books);
+    let books = books.chain(aggregate.adjustments.iter().map(Model::day_in_books));
     let dated_on = own.chain(notes.clone()).max().unwrap_or_default();
     (dated_on, books.chain(notes).max().unwrap_or_default().max(dated_on))
 }
@@ -89,23 +97,23 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn pay(whole: &mut Whole, on: &str, amount: i64) {
+    fn pay(aggregate: &mut InvoiceAggregate, on: &str, amount: i64) {
         let payment = payment::Model {
             id: PaymentId::new(),
             received_on: day(on),
             amount: Money(amount),
             ..payment::Model::default()
         };
-        whole.payments.push(payment);
+        aggregate.payments.push(payment);
     }
 
-    fn invoice(total: i64) -> Whole {
+    fn invoice(total: i64) -> InvoiceAggregate {
         let row = invoice::Model {
             total: Money(total),
             issued_on: Some(day("2026-10-01")),
             ..invoice::Model::default()
         };
-        Whole { row, ..Whole::default() }
+        InvoiceAggregate { row, ..InvoiceAggregate::default() }
     }
 
     const LIMIT: Money = Money(99);
@@ -126,19 +134,19 @@ mod tests {
             (10_000, 10_000, vec![]),
             (80, 30, vec![]),
         ] {
-            let mut whole = invoice(total);
-            pay(&mut whole, "2026-10-26", paid);
-            let due = due(&whole, &[], LIMIT);
+            let mut aggregate = invoice(total);
+            pay(&mut aggregate, "2026-10-26", paid);
+            let due = due(&aggregate, &[], LIMIT);
             assert_eq!(amounts(&due), expected, "{paid} of {total}");
             assert!(due.iter().all(|adjustment| adjustment.dated_on == day("2026-10-26")
                 && adjustment.booked_on.is_none()));
         }
         assert_eq!(amounts(&due(&invoice(50), &[], LIMIT)), Vec::<i64>::new(), "nothing was paid");
-        let mut whole = invoice(10_050);
-        pay(&mut whole, "2026-10-26", 5_000);
-        assert_eq!(amounts(&due(&whole, &[(day("2026-11-02"), Money(5_000))], LIMIT)), [50]);
+        let mut aggregate = invoice(10_050);
+        pay(&mut aggregate, "2026-10-26", 5_000);
+        assert_eq!(amounts(&due(&aggregate, &[(day("2026-11-02"), Money(5_000))], LIMIT)), [50]);
         assert_eq!(
-            amounts(&due(&whole, &[(day("2026-11-02"), Money(5_000))], Money::ZERO)),
+            amounts(&due(&aggregate, &[(day("2026-11-02"), Money(5_000))], Money::ZERO)),
             Vec::<i64>::new(),
             "switched off"
         );
@@ -146,17 +154,17 @@ mod tests {
 
     #[test]
     fn what_is_no_longer_the_difference_is_reversed() {
-        let mut whole = invoice(972_956);
-        pay(&mut whole, "2026-10-26", 972_900);
-        whole.adjustments = due(&whole, &[], LIMIT);
-        assert_eq!(amounts(&due(&whole, &[], LIMIT)), Vec::<i64>::new(), "once is enough");
+        let mut aggregate = invoice(972_956);
+        pay(&mut aggregate, "2026-10-26", 972_900);
+        aggregate.adjustments = due(&aggregate, &[], LIMIT);
+        assert_eq!(amounts(&due(&aggregate, &[], LIMIT)), Vec::<i64>::new(), "once is enough");
         assert_eq!(
-            amounts(&due(&whole, &[], Money::ZERO)),
+            amounts(&due(&aggregate, &[], Money::ZERO)),
             Vec::<i64>::new(),
             "a lower limit changes nothing that was done"
         );
         // The missing öre come after all.
-        let mut later = whole.clone();
+        let mut later = aggregate.clone();
         pay(&mut later, "2026-11-05", 56);
         let found = due(&later, &[], LIMIT);
         assert_eq!(
@@ -167,14 +175,14 @@ mod tests {
         assert_eq!(uncovered(&later, Money::ZERO), Money::ZERO);
         assert_eq!(amounts(&due(&later, &[], LIMIT)), Vec::<i64>::new());
         // The payment is taken back.
-        let payment = whole.payments[0].clone();
-        whole.payments.push(payment::Model {
+        let payment = aggregate.payments[0].clone();
+        aggregate.payments.push(payment::Model {
             id: PaymentId::new(),
             received_on: day("2026-11-10"),
             amount: -payment.amount,
             reverses_id: Some(payment.id),
             ..payment::Model::default()
         });
-        assert_eq!(amounts(&due(&whole, &[], LIMIT)), [-56]);
+        assert_eq!(amounts(&due(&aggregate, &[], LIMIT)), [-56]);
     }
 }

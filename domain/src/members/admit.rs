@@ -15,9 +15,9 @@ use crate::{
         self, Change,
         forms::{Member, members},
     },
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     swedish, term_sql,
 };
 
@@ -40,9 +40,9 @@ pub struct NewBilling {
 
 impl NewBilling {
     /// The same without blanks around it, with every bad field noted under `path`.
-    pub fn readable(&self, path: &str, faults: &mut Faults) -> Self {
+    pub fn readable(&self, path: &str, errors: &mut ValidationErrors) -> Self {
         let mut line = |name: &str, text: Option<&String>| {
-            faults.optional_text(&format!("{path}{name}"), text.map(String::as_str), LINE)
+            errors.optional_text(&format!("{path}{name}"), text.map(String::as_str), LINE)
         };
         let row = Self {
             email: line("email", self.email.as_ref()),
@@ -53,17 +53,17 @@ impl NewBilling {
             city: line("city", self.city.as_ref()),
         };
         if let Some(email) = &row.email {
-            faults.expect(is_email(email), &format!("{path}email"), "is not an e-mail address");
+            errors.expect(is_email(email), &format!("{path}email"), "is not an e-mail address");
         }
         if let Some(peppol) = &row.peppol_id {
-            faults.take(&format!("{path}peppolId"), check_peppol_id(peppol));
+            errors.take(&format!("{path}peppolId"), check_peppol_id(peppol));
         }
         row
     }
 
     /// The same as somebody writes it: also what documents can't show is noted.
-    pub fn written(&self, path: &str, faults: &mut Faults) -> Self {
-        let row = self.readable(path, faults);
+    pub fn written(&self, path: &str, errors: &mut ValidationErrors) -> Self {
+        let row = self.readable(path, errors);
         let texts = [
             ("buyerReference", &row.buyer_reference),
             ("addressLine", &row.address_line),
@@ -72,7 +72,7 @@ impl NewBilling {
         for (name, text) in
             texts.into_iter().chain([("postalCode", &row.postal_code), ("email", &row.email)])
         {
-            faults.settable_change(&format!("{path}{name}"), None, text.as_deref());
+            errors.settable_change(&format!("{path}{name}"), None, text.as_deref());
         }
         row
     }
@@ -82,10 +82,10 @@ impl NewBilling {
         &self,
         member: MemberId,
         path: &str,
-        faults: &mut Faults,
+        errors: &mut ValidationErrors,
     ) -> member_billing::Model {
         let Self { email, peppol_id, buyer_reference, address_line, postal_code, city } =
-            self.written(path, faults);
+            self.written(path, errors);
         member_billing::Model {
             member_id: member,
             email,
@@ -197,15 +197,15 @@ pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactArea
 
 /// Notes a name with a bar in it: names stand in lists, which the CSV files of the exchange write
 /// with bars between.
-pub fn expect_no_bar(path: &str, name: &str, faults: &mut Faults) {
-    faults.expect(!name.contains('|'), path, "must not have the character |");
+pub fn expect_no_bar(path: &str, name: &str, errors: &mut ValidationErrors) {
+    errors.expect(!name.contains('|'), path, "must not have the character |");
 }
 
-fn municipalities(names: &[String], faults: &mut Faults) -> Vec<String> {
-    let mut read = |(place, name): (usize, &String)| {
-        let path = format!("input.municipalities.{place}");
-        let name = faults.text(&path, name, LINE);
-        expect_no_bar(&path, &name, faults);
+fn municipalities(names: &[String], errors: &mut ValidationErrors) -> Vec<String> {
+    let mut read = |(position, name): (usize, &String)| {
+        let path = format!("input.municipalities.{position}");
+        let name = errors.text(&path, name, LINE);
+        expect_no_bar(&path, &name, errors);
         name
     };
     in_order(names.iter().enumerate().map(&mut read).collect())
@@ -234,7 +234,7 @@ fn taken(number: Option<&OrgNumber>) -> Error {
     )
 }
 
-/// Admits a member. `faults` are those that reading the input has found already.
+/// Admits a member. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, CONFLICT
@@ -243,17 +243,17 @@ pub async fn admit(
     db: &Database,
     viewer: &Viewer,
     new: NewMember,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<MemberId> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let id = MemberId::new();
-    let name = faults.document_line("input.name", &new.name);
-    expect_no_bar("input.name", &name, &mut faults);
-    let county = faults.optional_text("input.county", new.county.as_deref(), LINE);
-    let area = faults.optional_text("input.contactArea", new.contact_area.as_deref(), LINE);
-    let municipalities = municipalities(&new.municipalities, &mut faults);
-    let billing = new.billing.check(id, "input.billing.", &mut faults);
-    faults.finish()?;
+    let name = errors.document_line("input.name", &new.name);
+    expect_no_bar("input.name", &name, &mut errors);
+    let county = errors.optional_text("input.county", new.county.as_deref(), LINE);
+    let area = errors.optional_text("input.contactArea", new.contact_area.as_deref(), LINE);
+    let municipalities = municipalities(&new.municipalities, &mut errors);
+    let billing = new.billing.check(id, "input.billing.", &mut errors);
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "memberAdmit").await?;
     let contact_area_id = match &area {
@@ -292,36 +292,36 @@ pub async fn update(
     viewer: &Viewer,
     id: MemberId,
     changes: MemberChanges,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let mut change = audit::begin(db, viewer, "memberUpdate").await?;
     let before = match snapshot(change.tx(), id).await {
         // The id itself was bad: the other fields are checked all the same, so that all faults are
         // named.
-        Err(_) if !faults.is_empty() => Member::default(),
+        Err(_) if !errors.is_empty() => Member::default(),
         found => found?,
     };
     let mut row = before.row.clone();
     if let Some(name) = &changes.name {
-        row.name = faults.text("input.name", name, LINE);
-        faults.settable_change(
+        row.name = errors.text("input.name", name, LINE);
+        errors.settable_change(
             "input.name",
             Some(before.row.name.as_str()),
             Some(row.name.as_str()),
         );
-        expect_no_bar("input.name", &row.name, &mut faults);
+        expect_no_bar("input.name", &row.name, &mut errors);
         row.name_key = swedish::key(&row.name);
     }
     if let Some(number) = changes.org_number {
         row.org_number = number;
     }
     if let Some(county) = &changes.county {
-        row.county = faults.optional_text("input.county", county.as_deref(), LINE);
+        row.county = errors.optional_text("input.county", county.as_deref(), LINE);
     }
     if let Some(joined_on) = changes.joined_on {
         row.joined_on = joined_on;
-        faults.expect(
+        errors.expect(
             row.left_on.is_none_or(|left_on| joined_on <= left_on),
             "input.joinedOn",
             "must not be after the last day of membership",
@@ -330,11 +330,11 @@ pub async fn update(
     let area = changes
         .contact_area
         .as_ref()
-        .map(|area| faults.optional_text("input.contactArea", area.as_deref(), LINE));
-    let names = changes.municipalities.as_ref().map(|names| municipalities(names, &mut faults));
+        .map(|area| errors.optional_text("input.contactArea", area.as_deref(), LINE));
+    let names = changes.municipalities.as_ref().map(|names| municipalities(names, &mut errors));
     let billing =
-        changes.billing.as_ref().map(|billing| billing.check(id, "input.billing.", &mut faults));
-    faults.finish()?;
+        changes.billing.as_ref().map(|billing| billing.check(id, "input.billing.", &mut errors));
+    errors.finish()?;
 
     if row.joined_on > before.row.joined_on {
         expect_no_agreements_before(&change, &row).await?;
@@ -346,7 +346,7 @@ pub async fn update(
         };
     }
     if row.name != before.row.name {
-        keep_former_name(&change, id, &before.row.name, db.clock.today()).await?;
+        store_former_name(&change, id, &before.row.name, db.clock.today()).await?;
     }
     let number = row.org_number.clone();
     audit::replace(&change, row)
@@ -381,7 +381,7 @@ async fn expect_no_agreements_before(change: &Change, row: &member::Model) -> Re
     term_sql::refuse_agreements(change.tx(), own, words).await
 }
 
-async fn keep_former_name(
+async fn store_former_name(
     change: &Change,
     member: MemberId,
     name: &str,

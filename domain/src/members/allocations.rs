@@ -11,9 +11,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr
 use super::of_visible_member;
 use crate::{
     audit,
-    auth::viewer::{Deed, Realm, Viewer},
+    auth::viewer::{Permission, Resource, Viewer},
     database::{Database, among},
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -29,7 +29,10 @@ pub async fn of_members(
     year: Option<i32>,
 ) -> Result<Vec<Model>> {
     let mut find = Entity::find()
-        .filter(of_visible_member(&viewer.sees(Realm::MemberAffairs), Expr::col(Column::MemberId)))
+        .filter(of_visible_member(
+            &viewer.visibility(Resource::MemberAffairs),
+            Expr::col(Column::MemberId),
+        ))
         .filter(among(db.backend(), Expr::col(Column::MemberId), members.iter().copied()))
         .order_by_desc(Column::Year)
         // ALL_PARTIES sorts before STATE_SHARE, and is the one that fees are reckoned on.
@@ -64,13 +67,13 @@ pub async fn set(
     db: &Database,
     viewer: &Viewer,
     new: NewAllocation,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAccounts)?;
-    faults.expect((1900..=2999).contains(&new.year), "input.year", "must be 1900 to 2999");
-    faults.expect(new.amount >= Money::ZERO, "input.amount", "must not be negative");
-    let source = faults.optional_text("input.source", new.source.as_deref(), LINE);
-    faults.finish()?;
+    viewer.require(Permission::ManageAccounts)?;
+    errors.expect((1900..=2999).contains(&new.year), "input.year", "must be 1900 to 2999");
+    errors.expect(new.amount >= Money::ZERO, "input.amount", "must not be negative");
+    let source = errors.optional_text("input.source", new.source.as_deref(), LINE);
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "allocationSet").await?;
     let member = ::entity::member::Entity::find_by_id(new.member).one(change.tx()).await?;

@@ -19,10 +19,10 @@ use crate::{
     audit::{self, Change, Person, reads},
     auth::{
         revocations,
-        viewer::{Deed, Realm, Viewer},
+        viewer::{Permission, Resource, Viewer},
     },
     database::{Database, among, rows},
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     swedish,
 };
 
@@ -49,7 +49,10 @@ fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
     Query::select()
         .from(Entity)
         .columns(columns.iter().map(|column| (Entity, *column)))
-        .cond_where(of_visible_member(&viewer.sees(Realm::MemberAffairs), column(Column::MemberId)))
+        .cond_where(of_visible_member(
+            &viewer.visibility(Resource::MemberAffairs),
+            column(Column::MemberId),
+        ))
         .order_by_expr(column(Column::NameKey), sea_orm::Order::Asc)
         .order_by_expr(column(Column::Id), sea_orm::Order::Asc)
         .take()
@@ -160,23 +163,23 @@ pub struct ContactChanges {
     pub valid_to: Option<Option<NaiveDate>>,
 }
 
-fn check(row: &mut Model, before: Option<&Model>, faults: &mut Faults) {
-    row.name = faults.text("input.name", &row.name, LINE);
-    faults.settable_change(
+fn check(row: &mut Model, before: Option<&Model>, errors: &mut ValidationErrors) {
+    row.name = errors.text("input.name", &row.name, LINE);
+    errors.settable_change(
         "input.name",
         before.map(|before| before.name.as_str()),
         Some(row.name.as_str()),
     );
     row.name_key = swedish::key(&row.name);
-    row.email = faults.optional_text("input.email", row.email.as_deref(), LINE);
-    row.phone = faults.optional_text("input.phone", row.phone.as_deref(), LINE);
-    faults.expect(
+    row.email = errors.optional_text("input.email", row.email.as_deref(), LINE);
+    row.phone = errors.optional_text("input.phone", row.phone.as_deref(), LINE);
+    errors.expect(
         row.email.as_deref().is_none_or(is_email),
         "input.email",
         "is not an e-mail address",
     );
     let in_order = row.valid_from.zip(row.valid_to).is_none_or(|(from, to)| from <= to);
-    faults.expect(in_order, "input.validTo", "must not be before validFrom");
+    errors.expect(in_order, "input.validTo", "must not be before validFrom");
 }
 
 /// Adds a contact.
@@ -188,14 +191,14 @@ pub async fn add(
     db: &Database,
     viewer: &Viewer,
     new: NewContact,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<ContactId> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let owners = [new.member.is_some(), new.organisation.is_some(), new.contact_area.is_some()]
         .into_iter()
         .filter(|given| *given)
         .count();
-    faults.expect(
+    errors.expect(
         owners <= 1,
         "input",
         "must name at most one of member, organisation and contactArea",
@@ -213,8 +216,8 @@ pub async fn add(
         valid_to: new.valid_to,
         ..Model::default()
     };
-    check(&mut row, None, &mut faults);
-    faults.finish()?;
+    check(&mut row, None, &mut errors);
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "contactAdd").await?;
     let there = match (row.member_id, row.organisation_id, row.contact_area_id) {
         (Some(id), _, _) => {
@@ -266,12 +269,12 @@ pub(crate) async fn call_back(
     email: &str,
     member: MemberId,
 ) -> Result<()> {
-    let goes_on = Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(today));
+    let continues = Condition::any().add(Column::ValidTo.is_null()).add(Column::ValidTo.gte(today));
     let others =
         Entity::find().select_only().column(Column::Email).filter(Column::Email.is_not_null());
     let others: Vec<String> = others
         .filter(Column::MemberId.eq(member))
-        .filter(goes_on)
+        .filter(continues)
         .into_tuple()
         .all(change.tx())
         .await?;
@@ -316,14 +319,14 @@ pub async fn update(
     viewer: &Viewer,
     id: ContactId,
     changes: ContactChanges,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let mut change = audit::begin(db, viewer, "contactUpdate").await?;
     let before = match find(&change, id).await {
         // The id itself was bad: the other fields are checked all the same, so that all faults are
         // named, and those alone.
-        Err(_) if !faults.is_empty() => {
+        Err(_) if !errors.is_empty() => {
             Model { name: "a name that is good".into(), ..Model::default() }
         }
         found => found?,
@@ -338,8 +341,8 @@ pub async fn update(
     after.phone = changes.phone.unwrap_or(after.phone);
     after.valid_from = changes.valid_from.unwrap_or(after.valid_from);
     after.valid_to = changes.valid_to.unwrap_or(after.valid_to);
-    check(&mut after, Some(&before), &mut faults);
-    faults.finish()?;
+    check(&mut after, Some(&before), &mut errors);
+    errors.finish()?;
     if after != before {
         audit::replace(&change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
@@ -359,7 +362,7 @@ pub async fn update(
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
 pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let mut change = audit::begin(db, viewer, "contactErase").await?;
     let before = find(&change, id).await?;
     let persons = persons(&change, &before).await?;

@@ -7,10 +7,10 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use super::{admit::snapshot, ended_agreements};
 use crate::{
     audit::{self, Change, forms},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock,
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     term_sql,
 };
@@ -44,27 +44,31 @@ pub async fn leave(
     db: &Database,
     viewer: &Viewer,
     departure: Departure,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepRegister)?;
-    let reason = faults.optional_text("input.reason", departure.reason.as_deref(), LINE);
+    viewer.require(Permission::ManageRegister)?;
+    let reason = errors.optional_text("input.reason", departure.reason.as_deref(), LINE);
     let mut change = audit::begin(db, viewer, LEAVE).await?;
-    let row = find(&change, departure.member, &mut faults).await?;
-    faults.expect(
+    let row = find(&change, departure.member, &mut errors).await?;
+    errors.expect(
         departure.left_on >= row.joined_on,
         "input.leftOn",
         "must not be before the first day of membership",
     );
-    faults.finish()?;
+    errors.finish()?;
     depart(&mut change, row, departure.left_on, reason, None, departure.end_agreements).await?;
     change.commit_with(departure.member).await
 }
 
 /// The member's row; without one the faults found so far are told, or else that there is none.
-async fn find(change: &Change, id: MemberId, faults: &mut Faults) -> Result<member::Model> {
+async fn find(
+    change: &Change,
+    id: MemberId,
+    errors: &mut ValidationErrors,
+) -> Result<member::Model> {
     let found = member::Entity::find_by_id(id).one(change.tx()).await?;
     if found.is_none() {
-        std::mem::take(faults).finish()?;
+        std::mem::take(errors).finish()?;
     }
     found.ok_or_else(|| Error::NotFound("there is no such member".into()))
 }
@@ -181,29 +185,29 @@ pub async fn merge(
     db: &Database,
     viewer: &Viewer,
     merger: Merger,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepRegister)?;
-    let reason = faults.optional_text("input.reason", merger.reason.as_deref(), LINE);
-    faults.expect(!merger.from.is_empty(), "input.from", "must name a member");
-    for (place, id) in merger.from.iter().enumerate() {
-        let path = format!("input.from.{place}");
-        faults.expect(*id != merger.into, &path, "is the member that goes on");
-        faults.expect(!merger.from[..place].contains(id), &path, "is named twice");
+    viewer.require(Permission::ManageRegister)?;
+    let reason = errors.optional_text("input.reason", merger.reason.as_deref(), LINE);
+    errors.expect(!merger.from.is_empty(), "input.from", "must name a member");
+    for (position, id) in merger.from.iter().enumerate() {
+        let path = format!("input.from.{position}");
+        errors.expect(*id != merger.into, &path, "is the member that goes on");
+        errors.expect(!merger.from[..position].contains(id), &path, "is named twice");
     }
     let mut change = audit::begin(db, viewer, MERGE).await?;
-    let into = find(&change, merger.into, &mut faults).await?;
+    let into = find(&change, merger.into, &mut errors).await?;
     let mut leaving = Vec::new();
     for id in &merger.from {
-        let row = find(&change, *id, &mut faults).await?;
-        faults.expect(
+        let row = find(&change, *id, &mut errors).await?;
+        errors.expect(
             merger.left_on >= row.joined_on,
             "input.leftOn",
             "must not be before the first day of membership",
         );
         leaving.push(row);
     }
-    faults.finish()?;
+    errors.finish()?;
     if into.left_on.is_some_and(|last| last <= merger.left_on) {
         let last = into.left_on.unwrap_or_default();
         let message = format!(

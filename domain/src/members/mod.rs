@@ -26,9 +26,9 @@ use sea_orm::{
 };
 
 use crate::{
-    auth::viewer::{Realm, Sight, Viewer},
+    auth::viewer::{Resource, Viewer, Visibility},
     database::{Database, among, rows},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
     search::{self, Noun},
     swedish, term_sql,
@@ -112,10 +112,13 @@ pub fn order(field: Field, descending: bool) -> Order {
 }
 
 /// What the viewer sees of a table whose rows belong to a member.
-pub(crate) fn of_visible_member(sight: &Sight, member: impl Into<SimpleExpr>) -> Condition {
-    match (sight.all, sight.member) {
+pub(crate) fn of_visible_member(
+    visibility: &Visibility,
+    member: impl Into<SimpleExpr>,
+) -> Condition {
+    match (visibility.all, visibility.member) {
         (true, _) => Condition::all(),
-        (false, Some(own)) => Condition::all().add(succession::is_own(sight, own, member)),
+        (false, Some(own)) => Condition::all().add(succession::is_own(visibility, own, member)),
         (false, None) => Condition::all().add(Expr::cust("1 = 0")),
     }
 }
@@ -123,7 +126,7 @@ pub(crate) fn of_visible_member(sight: &Sight, member: impl Into<SimpleExpr>) ->
 /// The members that the viewer sees.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Condition {
-    of_visible_member(&viewer.sees(Realm::Members), column(Column::Id))
+    of_visible_member(&viewer.visibility(Resource::Members), column(Column::Id))
 }
 
 fn select(viewer: &Viewer) -> SelectStatement {
@@ -162,11 +165,11 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 /// A member takes part in the activity by an agreement that the viewer sees: a filter tells no more
 /// than the agreements would.
 fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
-    let sight = viewer.sees(Realm::Agreements);
+    let visibility = viewer.visibility(Resource::Agreements);
     let found = term_sql::takes_part(slug, on);
-    match sight.member {
-        _ if sight.all || sight.activities.iter().any(|own| own == slug) => found,
-        Some(own) => found.and(succession::is_own(&sight, own, column(Column::Id))),
+    match visibility.member {
+        _ if visibility.all || visibility.activities.iter().any(|own| own == slug) => found,
+        Some(own) => found.and(succession::is_own(&visibility, own, column(Column::Id))),
         None => Expr::cust("1 = 0"),
     }
 }
@@ -183,9 +186,9 @@ pub async fn list(
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    let mut faults = Faults::default();
-    let page = page::Page::check(args, order, &mut faults);
-    faults.finish()?;
+    let mut errors = ValidationErrors::default();
+    let page = page::Page::check(args, order, &mut errors);
+    errors.finish()?;
     page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
 }
 
@@ -363,7 +366,7 @@ pub async fn billing_of(
 ) -> Result<HashMap<MemberId, member_billing::Model>> {
     let found = member_billing::Entity::find()
         .filter(of_visible_member(
-            &viewer.sees(Realm::MemberAffairs),
+            &viewer.visibility(Resource::MemberAffairs),
             Expr::col(member_billing::Column::MemberId),
         ))
         .filter(among(

@@ -18,9 +18,9 @@ use crate::{
         self, Change,
         past::{self, PastChange},
     },
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
 };
 
@@ -50,10 +50,10 @@ pub async fn reinstate(
     db: &Database,
     viewer: &Viewer,
     id: MemberId,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<Reinstated> {
-    viewer.require(Deed::KeepRegister)?;
-    faults.finish()?;
+    viewer.require(Permission::ManageRegister)?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "memberReinstate").await?;
     let row = member::Entity::find_by_id(id).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;

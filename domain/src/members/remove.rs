@@ -11,9 +11,9 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFi
 use super::admit::snapshot;
 use crate::{
     audit::{self, Person},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
 };
 
@@ -40,10 +40,10 @@ pub async fn remove(
     db: &Database,
     viewer: &Viewer,
     id: MemberId,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<Removed> {
-    viewer.require(Deed::KeepRegister)?;
-    faults.finish()?;
+    viewer.require(Permission::ManageRegister)?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "memberRemove").await?;
     let before = snapshot(change.tx(), id).await?;
     let references = references(change.tx(), id).await?;

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use crate::{
     audit::{self, reads},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
     error::{Error, Result},
 };
@@ -36,7 +36,7 @@ pub const MENTIONS: [(&str, &str, &str); 12] = [
 
 /// Rows that are told of each place at most: a subject may have done more deeds than an answer can
 /// hold.
-const MOST: usize = 1000;
+const MAX_ROWS: usize = 1000;
 
 /// Everything that is held about a contact: its row, what it belongs to, the activities that name
 /// it, what the trail tells of it, who read it, and where the same name or e-mail stands, which may
@@ -46,7 +46,7 @@ const MOST: usize = 1000;
 /// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, CONFLICT with the reason BUSY when
 /// others write for too long.
 pub async fn export(db: &Database, viewer: &Viewer, id: ContactId) -> Result<Value> {
-    viewer.require(Deed::KeepRegister)?;
+    viewer.require(Permission::ManageRegister)?;
     let found = contact::Entity::find_by_id(id).one(db.read()).await?;
     found.ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
     // Who hands it out reads it, and so stands in it.
@@ -141,7 +141,7 @@ async fn mentions(db: &impl ConnectionTrait, person: &contact::Model) -> Result<
             .and_where(Expr::col(Alias::new(column)).is_in(words.clone()))
             .and_where(Expr::col(of_column.clone()).ne(person.id.0))
             .order_by(of_column, sea_orm::Order::Asc)
-            .limit(MOST as u64)
+            .limit(MAX_ROWS as u64)
             .take();
         let rows = db.query_all(&select).await?;
         let ids: Vec<Uuid> = rows
@@ -149,7 +149,7 @@ async fn mentions(db: &impl ConnectionTrait, person: &contact::Model) -> Result<
             .map(|row| row.try_get_by_index(0))
             .collect::<std::result::Result<_, _>>()?;
         if !ids.is_empty() {
-            found.push(json!({ "table": table, "column": column, "of": of, "ids": ids, "more": ids.len() == MOST }));
+            found.push(json!({ "table": table, "column": column, "of": of, "ids": ids, "more": ids.len() == MAX_ROWS }));
         }
     }
     Ok(found)

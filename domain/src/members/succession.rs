@@ -17,15 +17,19 @@ use sea_orm::{
 };
 
 use crate::{
-    auth::viewer::Sight,
+    auth::viewer::Visibility,
     database::{Database, among},
     error::Result,
 };
 
 /// The column holds the member of the viewer or, where its sight says so, one that was merged into
 /// it before the day, directly or through others.
-pub(crate) fn is_own(sight: &Sight, own: MemberId, column: impl Into<SimpleExpr>) -> SimpleExpr {
-    match sight.predecessors_left_before {
+pub(crate) fn is_own(
+    visibility: &Visibility,
+    own: MemberId,
+    column: impl Into<SimpleExpr>,
+) -> SimpleExpr {
+    match visibility.predecessors_left_before {
         Some(day) => column.into().in_subquery(with_predecessors(own, day)),
         None => column.into().eq(own),
     }

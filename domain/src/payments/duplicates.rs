@@ -7,8 +7,8 @@ use ::entity::{
     bank_payment_part,
     id::{BankPaymentId, PaymentId},
     money::Money,
+    partial::PartialRow,
     payment,
-    sparse::Sparse,
 };
 use chrono::Days;
 use sea_orm::{
@@ -19,10 +19,10 @@ use sea_orm::{
 use super::twins;
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     database::{Database, among, rows},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     payments::bank::{
         self, State, bookkeeping, import::stand_for, manual_payments::DAYS_APART, state,
     },
@@ -41,22 +41,22 @@ pub async fn mark(
     viewer: &Viewer,
     id: BankPaymentId,
     of: BankPaymentId,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let change = audit::begin(db, viewer, "bankPaymentMarkDuplicate").await?;
-    if !faults.is_empty() {
-        return faults.finish();
+    if !errors.is_empty() {
+        return errors.finish();
     }
     let (before, other) = (bank::find(change.tx(), id).await?, bank::find(change.tx(), of).await?);
-    faults.expect(id != of, "input.duplicateOf", "must be another bank payment");
+    errors.expect(id != of, "input.duplicateOf", "must be another bank payment");
     if before.amount != other.amount {
-        faults.add(
+        errors.add(
             "input.duplicateOf",
             format!("must be of the same amount, {}: it is of {}", before.amount, other.amount),
         );
     }
-    faults.finish()?;
+    errors.finish()?;
     if before.matched != Money::ZERO {
         return Err(Error::conflict(
             "ALREADY_MATCHED",

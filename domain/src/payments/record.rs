@@ -15,13 +15,13 @@ use super::bank::{
     self,
     manual_payments::{DAYS_APART, Recorded, shows},
 };
-use crate::invoices::posting::{Booking, Obstacle};
+use crate::invoices::posting::{Booking, Rejection};
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     database::{Database, among},
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -50,7 +50,7 @@ pub struct NewPayment {
 /// Records a payment of an invoice, whole, in part or beyond what was to be paid. The same
 /// reference on the same invoice is the same payment: again, it changes nothing. A difference up to
 /// `limit` is written off. So is what a file of the bank told of that day and sum with the
-/// reference that a statement shows. `faults` are those that reading the input has found already.
+/// reference that a statement shows. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, also for a draft
@@ -61,22 +61,22 @@ pub async fn record(
     viewer: &Viewer,
     limit: Money,
     new: NewPayment,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
-    faults.expect(new.amount > Money::ZERO, "input.amount", "must be above zero");
-    faults.expect(
+    viewer.require(Permission::ManageInvoices)?;
+    errors.expect(new.amount > Money::ZERO, "input.amount", "must be above zero");
+    errors.expect(
         new.received_on <= db.clock.today(),
         "input.receivedOn",
         "must not be in the future",
     );
-    let reference = faults.text("input.reference", &new.reference, LONGEST);
+    let reference = errors.text("input.reference", &new.reference, LONGEST);
 
     let mut change = audit::begin(db, viewer, "paymentRecord").await?;
     let mut booking =
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
-        faults.finish()?;
+        errors.finish()?;
         return Err(Error::NotFound("there is no such invoice".into()));
     };
     let is_of_bank = |payment: &&payment::Model| {
@@ -92,12 +92,12 @@ pub async fn record(
     // The same again adds nothing to what has come in.
     let added = if same.is_some() { Money::ZERO } else { new.amount };
     refuse(
-        &booking.obstacles(new.invoice, new.received_on, added),
+        &booking.rejections(new.invoice, new.received_on, added),
         "input.receivedOn",
-        &mut faults,
+        &mut errors,
     );
     let (name, payments) = (invoice.name(), invoice.payments.clone());
-    faults.finish()?;
+    errors.finish()?;
     if let Some(same) = same {
         if (same.received_on, same.amount) != (new.received_on, new.amount) {
             let words = format!(
@@ -116,7 +116,7 @@ pub async fn record(
     }
     if !new.is_another {
         require_another(
-            &Recorded::look_for(&change, &booking, [new.invoice]).await?,
+            &Recorded::load(&change, &booking, [new.invoice]).await?,
             &new,
             &name,
             &payments,
@@ -157,16 +157,18 @@ fn require_another(
 }
 
 /// Notes what hinders a payment; its day is read from the field `day`.
-pub(super) fn refuse(obstacles: &[Obstacle], day: &str, faults: &mut Faults) {
-    for obstacle in obstacles {
-        match obstacle {
-            Obstacle::CreditNote => {
-                faults.add("input.invoice", "must be an invoice: a credit note is never paid")
+pub(super) fn refuse(rejections: &[Rejection], day: &str, errors: &mut ValidationErrors) {
+    for rejection in rejections {
+        match rejection {
+            Rejection::CreditNote => {
+                errors.add("input.invoice", "must be an invoice: a credit note is never paid")
             }
-            Obstacle::Draft => faults.add("input.invoice", "must be issued: a draft can't be paid"),
-            Obstacle::IssuedOn(issued_on) => faults
+            Rejection::Draft => {
+                errors.add("input.invoice", "must be issued: a draft can't be paid")
+            }
+            Rejection::IssuedOn(issued_on) => errors
                 .add(day, format!("must not be before {issued_on}, when the invoice was issued")),
-            Obstacle::TooMuch => faults.add(
+            Rejection::TooMuch => errors.add(
                 "input.amount",
                 format!("makes the invoice's payments come to more than {} kronor", Money::MAX),
             ),
@@ -198,26 +200,26 @@ pub async fn reverse(
     viewer: &Viewer,
     limit: Money,
     new: Reversal,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
-    faults.expect(day <= today, "input.reversedOn", "must not be in the future");
-    let reason = faults.text("input.reason", &new.reason, LINE);
+    errors.expect(day <= today, "input.reversedOn", "must not be in the future");
+    let reason = errors.text("input.reason", &new.reason, LINE);
 
     let mut change = audit::begin(db, viewer, "paymentReverse").await?;
     let Some(payment) = payment::Entity::find_by_id(new.payment).one(change.tx()).await? else {
-        faults.finish()?;
+        errors.finish()?;
         return Err(Error::NotFound("there is no such payment".into()));
     };
     if day < payment.received_on {
-        faults.add(
+        errors.add(
             "input.reversedOn",
             format!("must not be before {}, when the payment came in", payment.received_on),
         );
     }
-    faults.finish()?;
+    errors.finish()?;
     if payment.reverses_id.is_some() {
         return Err(Error::conflict(
             "IS_REVERSAL",

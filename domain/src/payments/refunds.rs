@@ -19,14 +19,14 @@ use sea_orm::{
 
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::{
         adjustments::{uncovered, uncovered_on},
-        aggregate::Whole,
+        aggregate::InvoiceAggregate,
         posting::Booking,
     },
     payments::{
@@ -69,12 +69,12 @@ pub async fn record(
     viewer: &Viewer,
     limit: Money,
     new: NewRefund,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, "refundRecord").await?;
-    if new.bank_payment.is_some() && !faults.is_empty() {
-        return faults.finish();
+    if new.bank_payment.is_some() && !errors.is_empty() {
+        return errors.finish();
     }
     let row = match new.bank_payment {
         Some(id) => Some(bank::find(change.tx(), id).await?),
@@ -89,50 +89,50 @@ pub async fn record(
         ("reference", new.reference.is_some()),
     ] {
         let field = format!("input.{field}");
-        faults.expect(row.is_some() || is_given, &field, "must be given, unless bankPayment is");
-        faults.expect(
+        errors.expect(row.is_some() || is_given, &field, "must be given, unless bankPayment is");
+        errors.expect(
             row.is_none() || !is_given,
             &field,
             "must be left out together with bankPayment, which says it",
         );
     }
     let (day, amount) = (new.paid_on.unwrap_or(day), new.amount.unwrap_or(amount));
-    faults.expect(
+    errors.expect(
         row.is_some() || new.amount.is_none() || amount > Money::ZERO,
         "input.amount",
         "must be above zero",
     );
-    faults.expect(day <= db.clock.today(), "input.paidOn", "must not be in the future");
+    errors.expect(day <= db.clock.today(), "input.paidOn", "must not be in the future");
     let reference = match &new.reference {
-        Some(reference) => faults.text("input.reference", reference, LONGEST),
+        Some(reference) => errors.text("input.reference", reference, LONGEST),
         None => reference,
     };
     let mut booking =
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
-    let Some(whole) = booking.invoice(new.invoice).cloned() else {
-        faults.finish()?;
+    let Some(aggregate) = booking.invoice(new.invoice).cloned() else {
+        errors.finish()?;
         return Err(Error::NotFound("there is no such invoice".into()));
     };
-    let is_issued = whole.row.kind == InvoiceKind::Invoice && whole.is_issued();
-    faults.expect(
+    let is_issued = aggregate.row.kind == InvoiceKind::Invoice && aggregate.is_issued();
+    errors.expect(
         is_issued,
         "input.invoice",
         "must be an issued invoice: nothing is paid of a draft or a credit note",
     );
-    faults.finish()?;
+    errors.finish()?;
     if let Some(row) = &row {
         require_outgoing(row)?;
     }
     // A row that waits was given back by every refund that it was.
-    let reference = if row.is_some() { free_reference(&whole, &reference) } else { reference };
-    if let Some(same) = whole
+    let reference = if row.is_some() { free_reference(&aggregate, &reference) } else { reference };
+    if let Some(same) = aggregate
         .adjustments
         .iter()
         .find(|own| own.kind == AdjustmentKind::Refund && own.reference == reference)
     {
-        return repeated(change, &whole, same, (day, amount)).await;
+        return repeated(change, &aggregate, same, (day, amount)).await;
     }
-    check(&whole, booking.credits(new.invoice), (day, amount))?;
+    check(&aggregate, booking.credits(new.invoice), (day, amount))?;
     let booked_on = match &row {
         Some(row) => day_in_books(&change, row, db.clock.today()).await?,
         None => None,
@@ -152,7 +152,7 @@ pub async fn record(
     booking.adjust(refund);
     booking.close(&mut change).await?;
     if let Some(row) = row {
-        set_aside(&mut change, &row, &whole, db.clock.today()).await?;
+        set_aside(&mut change, &row, &aggregate, db.clock.today()).await?;
     }
     change.commit_with(Outcome::of(new.invoice).with(id)).await
 }
@@ -160,38 +160,38 @@ pub async fn record(
 /// Ends the mutation when the refund is there already.
 async fn repeated(
     change: Change,
-    whole: &Whole,
+    aggregate: &InvoiceAggregate,
     same: &Model,
     (day, amount): (NaiveDate, Money),
 ) -> Result<()> {
     if (same.dated_on, same.amount) != (day, amount) {
         let words = format!(
             "{} has a refund {:?} of {} on {} already, and the same reference is the same refund",
-            whole.name(),
+            aggregate.name(),
             same.reference,
             same.amount,
             same.dated_on
         );
         return Err(Error::conflict("REFUND_DIFFERS", words));
     }
-    if whole.adjustments.iter().any(|other| other.reverses_id == Some(same.id)) {
+    if aggregate.adjustments.iter().any(|other| other.reverses_id == Some(same.id)) {
         let words = format!(
             "the refund {:?} of {} was reversed; record it with a reference of its own",
             same.reference,
-            whole.name()
+            aggregate.name()
         );
         return Err(Error::conflict("REFUND_REVERSED", words));
     }
-    change.commit_with(Outcome::of(whole.row.id).with(same.id)).await
+    change.commit_with(Outcome::of(aggregate.row.id).with(same.id)).await
 }
 
 /// Returns the reference of a row on an invoice: with a count when refunds that were reversed have
 /// it.
-fn free_reference(whole: &Whole, bank_reference: &str) -> String {
+fn free_reference(aggregate: &InvoiceAggregate, bank_reference: &str) -> String {
     let is_reversed =
-        |own: &Model| whole.adjustments.iter().any(|other| other.reverses_id == Some(own.id));
+        |own: &Model| aggregate.adjustments.iter().any(|other| other.reverses_id == Some(own.id));
     let is_taken = |reference: &str| {
-        whole.adjustments.iter().any(|own| own.reference == reference && is_reversed(own))
+        aggregate.adjustments.iter().any(|own| own.reference == reference && is_reversed(own))
     };
     let counted = (2..).map(|count| format!("{bank_reference} nr {count}"));
     std::iter::once(bank_reference.to_owned())
@@ -241,41 +241,41 @@ fn require_outgoing(row: &bank_payment::Model) -> Result<()> {
 /// # Errors
 /// CONFLICT `NOT_OVERPAID`, INVALID.
 fn check(
-    whole: &Whole,
+    aggregate: &InvoiceAggregate,
     credits: &[(NaiveDate, Money)],
     (day, amount): (NaiveDate, Money),
 ) -> Result<()> {
     let credited = credits.iter().map(|(_, amount)| *amount).sum();
-    let overpaid = -uncovered(whole, credited);
+    let overpaid = -uncovered(aggregate, credited);
     if overpaid <= Money::ZERO {
         return Err(Error::conflict(
             "NOT_OVERPAID",
-            format!("{} is not overpaid, and nothing can be paid back", whole.name()),
+            format!("{} is not overpaid, and nothing can be paid back", aggregate.name()),
         ));
     }
-    let by_then = -uncovered_on(whole, credits, day);
-    let mut faults = Faults::default();
+    let by_then = -uncovered_on(aggregate, credits, day);
+    let mut errors = ValidationErrors::default();
     if amount > overpaid {
-        faults
+        errors
             .add("input.amount", format!("must be at most {overpaid}, which is what is overpaid"));
     } else if amount > by_then {
         let by_then = by_then.max(Money::ZERO);
-        faults.add(
+        errors.add(
             "input.paidOn",
             format!("must not be before {amount} was overpaid: by {day} it was {by_then}"),
         );
     }
-    faults.finish()
+    errors.finish()
 }
 
 /// Notes in an outgoing row of the bank's file which invoice it is a refund of.
 async fn set_aside(
     change: &mut Change,
     row: &bank_payment::Model,
-    whole: &Whole,
+    aggregate: &InvoiceAggregate,
     today: NaiveDate,
 ) -> Result<bank_payment::Model> {
-    let number = whole.row.number.as_deref().unwrap_or_default();
+    let number = aggregate.row.number.as_deref().unwrap_or_default();
     let reason: String = format!("Återbetalning: faktura {number}").chars().take(LINE).collect();
     let after = bank_payment::Model {
         set_aside_on: Some(today),
@@ -311,26 +311,26 @@ pub async fn reverse(
     viewer: &Viewer,
     limit: Money,
     new: Reversal,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
-    faults.expect(day <= today, "input.reversedOn", "must not be in the future");
-    let reason = faults.text("input.reason", &new.reason, LINE);
+    errors.expect(day <= today, "input.reversedOn", "must not be in the future");
+    let reason = errors.text("input.reason", &new.reason, LINE);
     let mut change = audit::begin(db, viewer, "refundReverse").await?;
     let found = adjustment::Entity::find_by_id(new.refund).one(change.tx()).await?;
     let Some(refund) = found.filter(|found| found.kind == AdjustmentKind::Refund) else {
-        faults.finish()?;
+        errors.finish()?;
         return Err(Error::NotFound("there is no such refund".into()));
     };
     if day < refund.dated_on {
-        faults.add(
+        errors.add(
             "input.reversedOn",
             format!("must not be before {}, when it was paid back", refund.dated_on),
         );
     }
-    faults.finish()?;
+    errors.finish()?;
     if refund.reverses_id.is_some() {
         return Err(Error::conflict(
             "IS_REVERSAL",
@@ -471,10 +471,10 @@ pub async fn book(
         let Some(Some(invoice)) = outgoing.get(&taken.row.bank_reference) else { continue };
         let mut booking =
             Booking::open(change, BTreeSet::from([*invoice])).await?.writing_off(limit);
-        let Some(whole) = booking.invoice(*invoice).cloned() else { continue };
+        let Some(aggregate) = booking.invoice(*invoice).cloned() else { continue };
         let (day, amount) = (taken.row.booked_on, -taken.row.amount);
         // An earlier row of the file may have paid it back already, or the money came later.
-        if check(&whole, booking.credits(*invoice), (day, amount)).is_err() {
+        if check(&aggregate, booking.credits(*invoice), (day, amount)).is_err() {
             continue;
         }
         booking.adjust(Model {
@@ -490,8 +490,8 @@ pub async fn book(
         });
         booking.close(change).await?;
         let today = crate::clock::day_of(change.at());
-        taken.row = set_aside(change, &taken.row, &whole, today).await?;
-        taken.refunded = whole.row.number.clone();
+        taken.row = set_aside(change, &taken.row, &aggregate, today).await?;
+        taken.refunded = aggregate.row.number.clone();
     }
     Ok(())
 }
@@ -508,18 +508,18 @@ mod tests {
             reference: reference.into(),
             ..Model::default()
         };
-        let mut whole = Whole::default();
+        let mut aggregate = InvoiceAggregate::default();
         for (reference, next) in [("CAMT 1", "CAMT 1 nr 2"), ("CAMT 1 nr 2", "CAMT 1 nr 3")] {
-            assert_eq!(free_reference(&whole, "CAMT 1"), reference);
+            assert_eq!(free_reference(&aggregate, "CAMT 1"), reference);
             let own = refund(reference);
-            whole.adjustments.push(own.clone());
+            aggregate.adjustments.push(own.clone());
             assert_eq!(
-                free_reference(&whole, "CAMT 1"),
+                free_reference(&aggregate, "CAMT 1"),
                 reference,
                 "until it is reversed, it is the same refund"
             );
-            whole.adjustments.push(Model { reverses_id: Some(own.id), ..refund("x") });
-            assert_eq!(free_reference(&whole, "CAMT 1"), next);
+            aggregate.adjustments.push(Model { reverses_id: Some(own.id), ..refund("x") });
+            assert_eq!(free_reference(&aggregate, "CAMT 1"), next);
         }
     }
 

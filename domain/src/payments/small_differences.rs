@@ -13,10 +13,10 @@ use chrono::NaiveDate;
 
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::{adjustments::uncovered, posting::Booking, write_off},
 };
@@ -46,46 +46,50 @@ pub async fn write_off(
     db: &Database,
     viewer: &Viewer,
     new: NewWriteOff,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = new.written_off_on.unwrap_or(today);
-    faults.expect(day <= today, "input.writtenOffOn", "must not be in the future");
-    let reason = faults.text("input.reason", &new.reason, LINE);
+    errors.expect(day <= today, "input.writtenOffOn", "must not be in the future");
+    let reason = errors.text("input.reason", &new.reason, LINE);
     let mut change = audit::begin(db, viewer, "invoiceWriteOff").await?;
     let mut booking = Booking::open(&change, BTreeSet::from([new.invoice])).await?;
-    let Some(whole) = booking.invoice(new.invoice).cloned() else {
-        faults.finish()?;
+    let Some(aggregate) = booking.invoice(new.invoice).cloned() else {
+        errors.finish()?;
         return Err(Error::NotFound("there is no such invoice".into()));
     };
-    let is_issued = whole.row.kind == InvoiceKind::Invoice && whole.is_issued();
-    faults.expect(
+    let is_issued = aggregate.row.kind == InvoiceKind::Invoice && aggregate.is_issued();
+    errors.expect(
         is_issued,
         "input.invoice",
         "must be an issued invoice: nobody owes a draft or a credit note",
     );
-    let last =
-        whole.payments.iter().map(|payment| payment.received_on).chain(whole.row.issued_on).max();
+    let last = aggregate
+        .payments
+        .iter()
+        .map(|payment| payment.received_on)
+        .chain(aggregate.row.issued_on)
+        .max();
     if let Some(last) = last.filter(|last| day < *last) {
-        faults.add(
+        errors.add(
             "input.writtenOffOn",
             format!("must not be before {last}, when the difference arose"),
         );
     }
-    faults.finish()?;
+    errors.finish()?;
     let credited = booking.credits(new.invoice).iter().map(|(_, amount)| *amount).sum();
-    let difference = uncovered(&whole, credited);
+    let difference = uncovered(&aggregate, credited);
     if difference == Money::ZERO {
         return Err(Error::conflict(
             "NOTHING_TO_WRITE_OFF",
-            format!("{} is settled to the öre", whole.name()),
+            format!("{} is settled to the öre", aggregate.name()),
         ));
     }
     if difference.0.abs() > MAX_WRITE_OFF.0 {
         let words = format!(
             "{} has a difference of {difference}, and at most {MAX_WRITE_OFF} can be written off: credit it or pay it back instead",
-            whole.name()
+            aggregate.name()
         );
         return Err(Error::conflict("BEYOND_LIMIT", words));
     }
@@ -99,7 +103,7 @@ pub async fn write_off(
         reason: Some(reason),
         ..Model::default()
     }];
-    write_off::number(&whole, &mut written);
+    write_off::number(&aggregate, &mut written);
     let [written] = written;
     let id = written.id;
     booking.adjust(written);

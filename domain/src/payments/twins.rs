@@ -11,7 +11,7 @@ use ::entity::{
     id::BankPaymentId,
     kind::VoucherSource,
     money::Money,
-    sparse::Sparse,
+    partial::PartialRow,
 };
 use chrono::{Days, NaiveDate};
 use sea_orm::{
@@ -23,7 +23,7 @@ use crate::{
     audit::Change,
     books::Closing,
     database::{among_words, rows},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     payments::bank::{
         bookkeeping,
         import::Source,
@@ -147,7 +147,7 @@ pub async fn recognize(
     source: &Source,
     chunk: &mut [Incoming],
     of_file: &HashSet<String>,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<()> {
     let known = by(
         change,
@@ -166,7 +166,7 @@ pub async fn recognize(
     for incoming in chunk.iter_mut().filter(|incoming| !known.contains(&incoming.bank_reference)) {
         match entries.twin(incoming) {
             Err(reason) => {
-                faults.add(format!("{}:{}:", source.file_name, incoming.line), reason);
+                errors.add(format!("{}:{}:", source.file_name, incoming.line), reason);
                 continue;
             }
             Ok(twin) => incoming.twin = twin,

@@ -17,7 +17,7 @@ use sea_orm::{
 
 use super::overdue::{self, Bearing};
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, among_words, rows},
     error::Result,
 };
@@ -253,7 +253,7 @@ pub async fn warnings(
     ids: BTreeSet<InvoiceId>,
     (today, points): (NaiveDate, u16),
 ) -> Result<HashMap<InvoiceId, Vec<String>>> {
-    if !viewer.sees(Realm::Invoices).all {
+    if !viewer.visibility(Resource::Invoices).all {
         return Ok(HashMap::new());
     }
     let among_ids =

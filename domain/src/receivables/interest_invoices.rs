@@ -20,20 +20,20 @@ use super::{
 };
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::Outcome,
 };
 use crate::{
     interest::reference_rates::{self, Rates},
     invoices::{
-        aggregate::Whole,
+        aggregate::InvoiceAggregate,
         draft,
         interest_rows::{self, Days, Row},
-        issue::{self, Press},
+        issue::{self, IssueRenderer},
     },
 };
 
@@ -51,9 +51,9 @@ pub async fn issue(
     network: &Network,
     id: InvoiceId,
     until: Option<NaiveDate>,
-    mut errors: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, "interestInvoiceIssue").await?;
     let today = day_of(change.at());
     errors.expect(
@@ -74,27 +74,27 @@ pub async fn issue(
         original.row.settled_on.map_or(today, |settled_on| settled_on.min(today))
     });
     let rows = unclaimed(change.tx(), network, &original, (until, today)).await?;
-    let mut whole = draft(network, &original, &rows);
-    whole.row.due_on = Some(issue::due_on(issued_on, network.invoicing.due_days));
-    draft::check(network, "invoice", &mut whole, &mut errors);
+    let mut aggregate = draft(network, &original, &rows);
+    aggregate.row.due_on = Some(issue::due_on(issued_on, network.invoicing.due_days));
+    draft::check(network, "invoice", &mut aggregate, &mut errors);
     errors.finish()?;
-    let mut press = Press::load(
+    let mut renderer = IssueRenderer::load(
         &change,
         network,
         InvoiceKind::Invoice,
         issued_on,
-        std::slice::from_ref(&whole),
+        std::slice::from_ref(&aggregate),
     )
     .await?;
-    let issued = press.issue(whole)?;
-    let new = issued.whole.row.id;
+    let issued = renderer.issue(aggregate)?;
+    let new = issued.aggregate.row.id;
     issue::write_new(&mut change, vec![issued], Vec::new()).await?;
     change.commit_with(Outcome::of(new).with(id)).await?;
     Ok(new)
 }
 
 /// Refuses what no one owes interest on.
-fn require_owed(original: &Whole) -> Result<()> {
+fn require_owed(original: &InvoiceAggregate) -> Result<()> {
     if original.row.kind == InvoiceKind::CreditNote {
         return Err(Error::conflict(
             "CREDIT_NOTE",
@@ -115,7 +115,7 @@ fn require_owed(original: &Whole) -> Result<()> {
 async fn unclaimed(
     tx: &impl ConnectionTrait,
     network: &Network,
-    original: &Whole,
+    original: &InvoiceAggregate,
     (until, today): (NaiveDate, NaiveDate),
 ) -> Result<Vec<Row>> {
     let invoices = std::slice::from_ref(&original.row);
@@ -163,7 +163,7 @@ async fn unclaimed(
 }
 
 /// The interest invoice: a line for each row, with the references of the late invoice.
-fn draft(network: &Network, original: &Whole, rows: &[Row]) -> Whole {
+fn draft(network: &Network, original: &InvoiceAggregate, rows: &[Row]) -> InvoiceAggregate {
     let id = InvoiceId::new();
     let line = |(position, row): (i32, &Row)| invoice_line::Model {
         id: InvoiceLineId::new(),
@@ -195,5 +195,9 @@ fn draft(network: &Network, original: &Whole, rows: &[Row]) -> Whole {
         buyer_reference: original.row.buyer_reference.clone(),
         ..invoice::Model::default()
     };
-    Whole { row, lines: (1..).zip(rows).map(line).collect(), ..Whole::default() }
+    InvoiceAggregate {
+        row,
+        lines: (1..).zip(rows).map(line).collect(),
+        ..InvoiceAggregate::default()
+    }
 }

@@ -17,7 +17,7 @@ use sea_orm::{
 
 use crate::invoices::visible;
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, total},
     error::Result,
     members::succession,
@@ -54,15 +54,15 @@ pub(crate) async fn seen(
     viewer: &Viewer,
     members: &[MemberId],
 ) -> Result<Vec<MemberId>> {
-    let sight = viewer.sees(Realm::Invoices);
-    let Some(own) = sight.member.filter(|_| !members.is_empty()) else {
-        return Ok(if sight.all { members.to_vec() } else { Vec::new() });
+    let visibility = viewer.visibility(Resource::Invoices);
+    let Some(own) = visibility.member.filter(|_| !members.is_empty()) else {
+        return Ok(if visibility.all { members.to_vec() } else { Vec::new() });
     };
     let id = || Expr::col((member::Entity, member::Column::Id));
     let select = Query::select()
         .expr(id())
         .from(member::Entity)
-        .and_where(succession::is_own(&sight, own, id()))
+        .and_where(succession::is_own(&visibility, own, id()))
         .and_where(among(db.backend(), id(), members.iter().copied()))
         .take();
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()

@@ -15,17 +15,17 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder
 
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
     documents::invoice::Terms,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::Outcome,
 };
 use crate::{
     invoices::{
         adjustments::uncovered_on,
-        aggregate::{Whole, by_ids, credits_of},
+        aggregate::{InvoiceAggregate, by_ids, credits_of},
         amounts::{State, state},
         claim_terms::{LATE_COMPENSATION, MAX_REMINDER_FEE, payable_until},
         differences::is_small_rest,
@@ -86,13 +86,13 @@ pub async fn remind(
     viewer: &Viewer,
     id: InvoiceId,
     sent_on: Option<NaiveDate>,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = sent_on.unwrap_or(today);
-    faults.expect(day <= today, "input.sentOn", "must not be in the future");
-    faults.finish()?;
+    errors.expect(day <= today, "input.sentOn", "must not be in the future");
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "invoiceRemind").await?;
     let row = invoice::Entity::find_by_id(id).one(change.tx()).await?;
@@ -132,7 +132,7 @@ pub async fn remind(
 }
 
 fn name(row: &invoice::Model) -> String {
-    Whole { row: row.clone(), ..Whole::default() }.name()
+    InvoiceAggregate { row: row.clone(), ..InvoiceAggregate::default() }.name()
 }
 
 fn require_overdue(row: &invoice::Model, day: NaiveDate) -> Result<()> {
@@ -164,10 +164,10 @@ async fn refuse_small_rest(
     day: NaiveDate,
 ) -> Result<()> {
     let ids = BTreeSet::from([row.id]);
-    let Some(whole) = by_ids(tx, &ids).await?.remove(&row.id) else { return Ok(()) };
+    let Some(aggregate) = by_ids(tx, &ids).await?.remove(&row.id) else { return Ok(()) };
     let credits = credits_of(tx, ids).await?.remove(&row.id).unwrap_or_default();
-    let unpaid = uncovered_on(&whole, &credits, day);
-    let is_paid = counted(&whole.payments).any(|payment| payment.received_on <= day);
+    let unpaid = uncovered_on(&aggregate, &credits, day);
+    let is_paid = counted(&aggregate.payments).any(|payment| payment.received_on <= day);
     if is_small_rest(unpaid, is_paid) {
         let words = format!(
             "{} had {unpaid} left to pay on {day}: write it off with invoiceWriteOff instead",

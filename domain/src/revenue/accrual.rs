@@ -64,8 +64,8 @@ pub(super) async fn sums(
     while let Some(row) = found.try_next().await? {
         spread.add(&read(&row)?)?;
     }
-    for ((activity, member, place), (sums, _)) in spread.sums {
-        let period = group_by.period.map(|period| period.name(stretches[place].from));
+    for ((activity, member, position), (sums, _)) in spread.sums {
+        let period = group_by.period.map(|period| period.name(stretches[position].from));
         groups.of(Group { activity, member, period })?.add(&sums);
     }
     Ok(spread.invoices)
@@ -173,7 +173,7 @@ impl Spread<'_> {
         let activity = line.activity.filter(|_| self.group_by.activity);
         let member = line.member.filter(|_| self.group_by.member);
         let first = self.stretches.partition_point(|stretch| stretch.to < line.covers.from);
-        for (place, stretch) in self
+        for (position, stretch) in self
             .stretches
             .iter()
             .enumerate()
@@ -188,7 +188,7 @@ impl Spread<'_> {
                 to: min(stretch.to, line.covers.to),
             };
             let (net, vat) = (part(line.net, line.covers, days), part(line.vat, line.covers, days));
-            let (sums, last) = self.sums.entry((activity, member, place)).or_default();
+            let (sums, last) = self.sums.entry((activity, member, position)).or_default();
             match line.kind {
                 InvoiceKind::Invoice => {
                     sums.net += net;
@@ -293,7 +293,7 @@ mod tests {
 
     #[test]
     fn whole_months_leave_the_edges() {
-        for (days, whole, rest) in [
+        for (days, aggregate, rest) in [
             (range("2026-01-01", "2026-12-31"), Some(range("2026-01-01", "2026-12-31")), vec![]),
             (
                 range("2026-01-02", "2026-03-31"),
@@ -309,9 +309,9 @@ mod tests {
             (range("2026-02-01", "2026-02-28"), Some(range("2026-02-01", "2026-02-28")), vec![]),
             (range("2026-02-28", "2026-02-28"), None, vec![]),
         ] {
-            assert_eq!(days.whole_months(), whole, "{days:?}");
-            if let Some(whole) = whole {
-                assert_eq!(days.without(whole), rest, "{days:?}");
+            assert_eq!(days.whole_months(), aggregate, "{days:?}");
+            if let Some(aggregate) = aggregate {
+                assert_eq!(days.without(aggregate), rest, "{days:?}");
             }
         }
     }

@@ -7,7 +7,7 @@ use ::entity::{
     agreement, cost, grant,
     id::{ActivityId, AgreementId},
     member, organisation,
-    sparse::{Column, Sparse},
+    partial::{Column, PartialRow},
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -19,9 +19,9 @@ use uuid::Uuid;
 use crate::{
     activities::{accounts::Supplier, of_visible_activity},
     agreements,
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, rows},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     members, organisations,
     page::{self, KeyType, Order, Slice},
 };
@@ -102,7 +102,7 @@ pub struct LedgerColumns<C> {
 }
 
 /// A row of the ledger: a cost or a grant.
-pub trait Booked: Sparse + Clone + Send + Sync + 'static {
+pub trait Booked: PartialRow + Clone + Send + Sync + 'static {
     /// Columns of its table.
     const COLUMNS: LedgerColumns<Column<Self>>;
     /// The condition that a row is of this supplier.
@@ -181,7 +181,7 @@ pub fn latest_first<M: Booked>() -> Order {
 fn visible<M: Booked>(db: &Database, viewer: &Viewer) -> SelectStatement {
     let visible = of_visible_activity(
         db.backend(),
-        &viewer.sees(Realm::Revenue),
+        &viewer.visibility(Resource::Revenue),
         column::<M>(M::COLUMNS.activity),
     );
     Query::select().from(M::Entity::default()).cond_where(visible).take()
@@ -292,13 +292,13 @@ pub async fn list<M: Booked>(
     args: &page::Args,
     columns: &[Column<M>],
 ) -> Result<Slice<M>> {
-    page::asked(
+    page::select_rows(
         db.read(),
         matching::<M>(db, viewer, filter),
         columns,
         &latest_first::<M>(),
         args,
-        Faults::default(),
+        ValidationErrors::default(),
     )
     .await
 }
@@ -349,7 +349,7 @@ pub async fn of_each<M: Booked>(
     args: &page::Args,
     columns: &[Column<M>],
 ) -> Result<HashMap<Uuid, Slice<M>>> {
-    let (order, mut errors) = (latest_first::<M>(), Faults::default());
+    let (order, mut errors) = (latest_first::<M>(), ValidationErrors::default());
     let page = page::Page::check(args, &order, &mut errors);
     errors.finish()?;
     page::fetch_each(

@@ -26,7 +26,7 @@ use super::{
     report_filter::Scope,
 };
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among},
     error::{Error, Result},
     fees::{self, quote, scenario, schedules},
@@ -103,12 +103,12 @@ pub async fn break_even_of(
         .ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
     let scope = Scope::of_activities(db, viewer, activities).await?;
     let seen: Vec<ActivityId> =
-        activities.iter().copied().filter(|activity| scope.sees_costs_of(*activity)).collect();
+        activities.iter().copied().filter(|activity| scope.can_read_costs_of(*activity)).collect();
     if seen.is_empty() {
         return Ok(HashMap::new());
     }
     let mut rules = rules(db, &seen).await?;
-    if !viewer.sees(Realm::MemberAffairs).all {
+    if !viewer.visibility(Resource::MemberAffairs).all {
         rules.retain(|(_, rule)| rule.basis != FeeBasis::PerMilleOfAllocation);
     }
     let is_per_mille = rules.iter().any(|(_, rule)| rule.basis == FeeBasis::PerMilleOfAllocation);
@@ -354,7 +354,7 @@ mod tests {
     /// Members with these allocations of 2026 in kronor, nought for none.
     fn members(kronor: &[i64]) -> Members {
         let ids: Vec<_> = (1..=kronor.len())
-            .map(|place| MemberId(uuid::Uuid::from_u128(place as u128)))
+            .map(|position| MemberId(uuid::Uuid::from_u128(position as u128)))
             .collect();
         let known = ids.iter().zip(kronor).filter(|(_, kronor)| **kronor > 0);
         let allocations = known.map(|(id, kronor)| (*id, (2026, Money(kronor * 100)))).collect();
@@ -385,7 +385,7 @@ mod tests {
         let ask = |rule: &fee_schedule::Model, need: i128, joined: &[usize]| {
             let joined = Joined {
                 agreements: 7,
-                members: joined.iter().map(|place| members.ids[*place]).collect(),
+                members: joined.iter().map(|position| members.ids[*position]).collect(),
             };
             by_fee(rule, Total(need * 100), &joined, &members, 2026)
         };

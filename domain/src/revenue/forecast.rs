@@ -22,9 +22,9 @@ use super::{
     report_filter::Scope,
 };
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, rows},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     fees::{
         self,
         amounts::{Fee, amount_for},
@@ -118,9 +118,9 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
     let range = Range::year(year)
         .filter(|_| (1900..=2999).contains(&year))
         .ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
-    let scope = Scope::asked(db, viewer, None, None, &mut Faults::default()).await?;
+    let scope = Scope::asked(db, viewer, None, None, &mut ValidationErrors::default()).await?;
     let tx = db.snapshot().await?;
-    let affairs = viewer.sees(Realm::MemberAffairs);
+    let affairs = viewer.visibility(Resource::MemberAffairs);
     let (mut groups, mut last, mut assumed) = (Groups::default(), None, Assumed::default());
     while !scope.is_empty() {
         let chunk = chunk(&tx, db.clock.today(), &scope, range, last).await?;
@@ -197,7 +197,7 @@ async fn chunk(
         [Column::ActivityId, Column::VatRate].into_iter().chain(fees::columns()).collect();
     // What the term covers exactly is for the fee to say; here only what ended for good before the
     // year is left out.
-    let goes_on = Condition::any()
+    let continues = Condition::any()
         .add(column(Column::EndsOn).is_null())
         .add(column(Column::EndsOn).gte(year.from))
         .add(
@@ -218,7 +218,7 @@ async fn chunk(
                 .add(column(Column::ReplacedFrom).is_null())
                 .add(column(Column::ReplacedFrom).gt(year.from)),
         )
-        .cond_where(goes_on)
+        .cond_where(continues)
         // What has ended by now brings nothing any more, in the running year either.
         .cond_where(term_sql::outlives(today.pred_opt().unwrap_or(today)))
         .cond_where(scope.of_agreements(tx.get_database_backend()))

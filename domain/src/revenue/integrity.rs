@@ -21,7 +21,7 @@ use crate::{
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches(db: &Database) -> Result<Vec<String>> {
+pub async fn violations(db: &Database) -> Result<Vec<String>> {
     // What somebody writes meanwhile must not look broken.
     Ok(findings(&db.snapshot().await?).await?.violations)
 }

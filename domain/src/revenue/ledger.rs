@@ -72,10 +72,10 @@ impl Grouping {
 
     /// The group of a row, and the place of what follows it.
     fn read(self, row: &QueryResult) -> Result<(Group, usize)> {
-        let mut place = 0;
+        let mut position = 0;
         let mut next = || {
-            place += 1;
-            place - 1
+            position += 1;
+            position - 1
         };
         let activity =
             if self.activity { row.try_get_by_index::<Option<Uuid>>(next())? } else { None };
@@ -83,7 +83,7 @@ impl Grouping {
         let period = if self.period.is_some() { row.try_get_by_index(next())? } else { None };
         Ok((
             Group { activity: activity.filter(|id| !id.is_nil()).map(ActivityId), member, period },
-            place,
+            position,
         ))
     }
 }
@@ -182,7 +182,7 @@ fn line(column: invoice_line::Column) -> SimpleExpr {
 }
 
 /// A column of totals that are zero.
-fn nought() -> SimpleExpr {
+fn zero() -> SimpleExpr {
     Expr::cust("CAST('0' AS text)")
 }
 
@@ -263,9 +263,9 @@ pub(super) async fn sums(
         let if_line = Expr::case(pays_no_line(), Expr::cust("0")).finally(net());
         select
             .expr(total(if_line.into()))
-            .expr(nought())
+            .expr(zero())
             .expr(total(attributed(attribution::Column::Vat)))
-            .expr(nought());
+            .expr(zero());
         select.expr(total(Expr::case(pays_no_line(), net()).finally(Expr::cust("0")).into()));
     } else {
         let amounts = if group_by.activity || scope.is_by_activity() {
@@ -279,20 +279,20 @@ pub(super) async fn sums(
                 .expr(total(if_kind(InvoiceKind::Invoice, amount.clone())))
                 .expr(total(if_kind(InvoiceKind::CreditNote, amount)));
         }
-        select.expr(nought());
+        select.expr(zero());
     }
     for row in &tx.query_all(&select).await? {
-        let (group, place) = group_by.read(row)?;
-        add_sums(groups, group, row, place)?;
+        let (group, position) = group_by.read(row)?;
+        add_sums(groups, group, row, position)?;
     }
     Ok(())
 }
 
 /// Adds net, credited net, VAT, credited VAT and what pays no line, which stand in a row from
-/// `place` on.
-fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, place: usize) -> Result<()> {
+/// `position` on.
+fn add_sums(groups: &mut Groups, group: Group, row: &QueryResult, position: usize) -> Result<()> {
     let sums = groups.of(group)?;
-    let amount = |after: usize| row.try_get_by_index::<Total>(place + after);
+    let amount = |after: usize| row.try_get_by_index::<Total>(position + after);
     sums.net += amount(0)? - amount(1)?;
     sums.credited += amount(1)?;
     sums.vat += amount(2)? - amount(3)?;
@@ -333,22 +333,22 @@ pub(super) async fn stored(
     if basis == Basis::Paid {
         select
             .expr(total(column(C::PaidNet)))
-            .expr(nought())
+            .expr(zero())
             .expr(total(column(C::PaidVat)))
-            .expr(nought());
+            .expr(zero());
         select.expr(total(column(C::Unattributed)));
     } else {
         for amount in [C::InvoicedNet, C::CreditedNet, C::InvoicedVat, C::CreditedVat] {
             select.expr(total(column(amount)));
         }
-        select.expr(nought()).expr(sum(column(C::Invoices)));
+        select.expr(zero()).expr(sum(column(C::Invoices)));
     }
     for row in &tx.query_all(&select).await? {
-        let (group, place) = group_by.read(row)?;
+        let (group, position) = group_by.read(row)?;
         if basis != Basis::Paid {
-            groups.of(group.clone())?.invoices += row.try_get_by_index::<i64>(place + 5)?;
+            groups.of(group.clone())?.invoices += row.try_get_by_index::<i64>(position + 5)?;
         }
-        add_sums(groups, group, row, place)?;
+        add_sums(groups, group, row, position)?;
     }
     Ok(())
 }
@@ -377,8 +377,8 @@ pub(super) async fn counts(
     let mut select = entries(tx.get_database_backend(), scope, basis, group_by, range);
     select.expr(distinct_invoices(basis, group_by.activity || scope.is_by_activity()));
     for row in &tx.query_all(&select).await? {
-        let (group, place) = group_by.read(row)?;
-        groups.of(group)?.invoices += row.try_get_by_index::<i64>(place)?;
+        let (group, position) = group_by.read(row)?;
+        groups.of(group)?.invoices += row.try_get_by_index::<i64>(position)?;
     }
     Ok(())
 }
@@ -393,9 +393,9 @@ pub(super) async fn count(
     basis: Basis,
     range: Range,
 ) -> Result<i64> {
-    let mut whole = Groups::default();
-    counts(tx, scope, basis, Grouping::default(), range, &mut whole).await?;
-    Ok(whole.0.into_values().map(|sums| sums.invoices).sum())
+    let mut aggregate = Groups::default();
+    counts(tx, scope, basis, Grouping::default(), range, &mut aggregate).await?;
+    Ok(aggregate.0.into_values().map(|sums| sums.invoices).sum())
 }
 
 /// Adds the costs and grants that were booked in a range. They belong to no member.
@@ -423,10 +423,10 @@ pub(super) async fn costs(
     };
     let both = of(costs).union(UnionType::All, of(grants)).take();
     for row in &tx.query_all(&both).await? {
-        let (group, place) = group_by.read(row)?;
-        let amount: Total = row.try_get_by_index(place)?;
+        let (group, position) = group_by.read(row)?;
+        let amount: Total = row.try_get_by_index(position)?;
         let sums = groups.of(group)?;
-        if row.try_get_by_index::<i32>(place + 1)? == 0 {
+        if row.try_get_by_index::<i32>(position + 1)? == 0 {
             sums.cost += amount
         } else {
             sums.grants += amount
@@ -459,9 +459,9 @@ pub(super) async fn booked_for_agreements(
     );
     let select = select_booked(tx, scope, group_by, range, (cost::Entity, Some(is_for_agreement)));
     for row in &tx.query_all(&select).await? {
-        let (group, place) = group_by.read(row)?;
+        let (group, position) = group_by.read(row)?;
         groups.of(group)?.committed.get_or_insert_default().booked +=
-            row.try_get_by_index::<Total>(place)?;
+            row.try_get_by_index::<Total>(position)?;
     }
     Ok(())
 }

@@ -27,7 +27,7 @@ use uuid::Uuid;
 pub use self::{
     break_even::{BreakEven, ByFee, break_even_of},
     forecast::{Forecast, forecast},
-    integrity::{breaches, findings, of_months, of_months_with},
+    integrity::{findings, of_months, of_months_with, violations},
     result::{ActivityResult, result_of},
 };
 use self::{
@@ -37,7 +37,7 @@ use self::{
 use crate::{
     auth::viewer::Viewer,
     database::{Database, among},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
 };
 
 /// What counts, and on which day.
@@ -89,9 +89,9 @@ const LONGEST: i32 = 1200;
 
 impl Ask {
     /// Notes what is wrong with its period.
-    fn check(&self, faults: &mut Faults) {
-        faults.expect(self.from <= self.to, "input.to", "must not be before from");
-        faults.expect(
+    fn check(&self, errors: &mut ValidationErrors) {
+        errors.expect(self.from <= self.to, "input.to", "must not be before from");
+        errors.expect(
             self.to < add_months(self.from, LONGEST),
             "input.to",
             "must be less than 100 years after from",
@@ -205,7 +205,7 @@ pub struct Report {
 }
 
 /// Rows that a report has at most: more would be nobody's reading, and take the server's memory.
-const MOST: usize = 100_000;
+const MAX_GROUPS: usize = 100_000;
 
 fn too_many() -> Error {
     Error::invalid(
@@ -223,7 +223,7 @@ struct Groups(HashMap<Group, Sums>);
 impl Groups {
     /// The sums of a group.
     fn of(&mut self, group: Group) -> Result<&mut Sums> {
-        if self.0.len() >= MOST && !self.0.contains_key(&group) {
+        if self.0.len() >= MAX_GROUPS && !self.0.contains_key(&group) {
             return Err(too_many());
         }
         Ok(self.0.entry(group).or_default())
@@ -233,13 +233,18 @@ impl Groups {
 /// The revenue that the viewer sees. A member sees what it was invoiced, and no costs and grants,
 /// which belong to no member; a lead sees its activities.
 ///
-/// `faults` are those that reading the question has found already.
+/// `errors` are those that reading the question has found already.
 ///
 /// # Errors
 /// INVALID for a bad period, an activity or a member that is not there, naming every one, and for
 /// more than 100 000 rows.
-pub async fn report(db: &Database, viewer: &Viewer, ask: &Ask, faults: Faults) -> Result<Report> {
-    let mut reports = reports(db, viewer, ask, &[(ask.group_by, ask.counts)], faults).await?;
+pub async fn report(
+    db: &Database,
+    viewer: &Viewer,
+    ask: &Ask,
+    errors: ValidationErrors,
+) -> Result<Report> {
+    let mut reports = reports(db, viewer, ask, &[(ask.group_by, ask.counts)], errors).await?;
     Ok(reports.pop().unwrap_or_default())
 }
 
@@ -249,17 +254,17 @@ async fn reports(
     viewer: &Viewer,
     ask: &Ask,
     kinds: &[(Grouping, (bool, bool))],
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Vec<Report>> {
-    ask.check(&mut faults);
-    if !faults.is_empty() {
+    ask.check(&mut errors);
+    if !errors.is_empty() {
         // What can't be read can't be looked up.
-        return Err(Error::Invalid(faults.into_inner()));
+        return Err(Error::Invalid(errors.into_inner()));
     }
     let scope =
-        Scope::asked(db, viewer, ask.activities.as_deref(), ask.members.as_deref(), &mut faults)
+        Scope::asked(db, viewer, ask.activities.as_deref(), ask.members.as_deref(), &mut errors)
             .await?;
-    faults.finish()?;
+    errors.finish()?;
     // A report takes several statements, which must fit together whatever is written meanwhile.
     let tx = db.snapshot().await?;
     let mut reports = Vec::new();

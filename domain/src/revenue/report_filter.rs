@@ -11,9 +11,9 @@ use sea_orm::{
 };
 
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, among_words},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     members,
 };
 
@@ -47,23 +47,23 @@ impl Scope {
         viewer: &Viewer,
         activities: Option<&[String]>,
         members: Option<&[MemberId]>,
-        faults: &mut Faults,
+        errors: &mut ValidationErrors,
     ) -> Result<Self> {
-        let sight = viewer.sees(Realm::Revenue);
+        let visibility = viewer.visibility(Resource::Revenue);
         let mut slugs: Vec<&String> = activities.unwrap_or_default().iter().collect();
-        slugs.extend(&sight.activities);
+        slugs.extend(&visibility.activities);
         let known = by_slug(db, &slugs).await?;
         let id = |slug: &String| known.iter().find(|(known, _)| known == slug).map(|(_, id)| *id);
         let asked = activities.map(|slugs| {
             slugs
                 .iter()
                 .enumerate()
-                .filter_map(|(place, slug)| {
+                .filter_map(|(position, slug)| {
                     let id = id(slug);
                     if id.is_none() {
                         let slug: String = slug.chars().take(100).collect();
-                        faults.add(
-                            format!("input.activities.{place}"),
+                        errors.add(
+                            format!("input.activities.{position}"),
                             format!("is not the slug of an activity: {slug:?}"),
                         );
                     }
@@ -73,22 +73,22 @@ impl Scope {
         });
         if let Some(ids) = members.filter(|ids| !ids.is_empty()) {
             let found = members::by_ids(db, viewer, ids, &[member::Column::Id]).await?;
-            for (place, id) in ids.iter().enumerate() {
-                faults.expect(
+            for (position, id) in ids.iter().enumerate() {
+                errors.expect(
                     found.iter().any(|row| row.id == *id),
-                    &format!("input.members.{place}"),
+                    &format!("input.members.{position}"),
                     "is not the id of a member",
                 );
             }
         }
         let seen = Seen {
-            member: sight.member,
-            activities: sight.activities.iter().filter_map(id).collect(),
+            member: visibility.member,
+            activities: visibility.activities.iter().filter_map(id).collect(),
         };
         Ok(Self {
             activities: asked,
             members: members.map(<[_]>::to_vec),
-            seen: (!sight.all).then_some(seen),
+            seen: (!visibility.all).then_some(seen),
         })
     }
 
@@ -101,7 +101,7 @@ impl Scope {
         viewer: &Viewer,
         activities: &[ActivityId],
     ) -> Result<Self> {
-        let scope = Self::asked(db, viewer, None, None, &mut Faults::default()).await?;
+        let scope = Self::asked(db, viewer, None, None, &mut ValidationErrors::default()).await?;
         Ok(Self { activities: Some(activities.to_vec()), ..scope })
     }
 
@@ -138,7 +138,7 @@ impl Scope {
 
     /// Whether the costs and grants of an activity in it are.
     #[must_use]
-    pub fn sees_costs_of(&self, activity: ActivityId) -> bool {
+    pub fn can_read_costs_of(&self, activity: ActivityId) -> bool {
         self.seen.as_ref().is_none_or(|seen| seen.activities.contains(&activity))
     }
 

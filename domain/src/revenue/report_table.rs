@@ -23,7 +23,7 @@ use crate::{
         Cell, Column, Grid, Kind,
         sheet::{self, About, Chart},
     },
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     members, worker_pool,
 };
 
@@ -65,7 +65,7 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u
         viewer,
         ask,
         &[(ask.group_by, ask.counts), (by_year, (false, false))],
-        Faults::default(),
+        ValidationErrors::default(),
     )
     .await?;
     let [found, of_years] = reports.as_slice() else { return Ok(Vec::new()) };
@@ -142,12 +142,12 @@ fn by_activity(report: &Report, names: &Names) -> Chart {
         else {
             continue;
         };
-        let place = rows.iter().position(|(activity, _)| *activity == row.group.activity);
-        let place = place.unwrap_or_else(|| {
+        let position = rows.iter().position(|(activity, _)| *activity == row.group.activity);
+        let position = position.unwrap_or_else(|| {
             rows.push((row.group.activity, vec![Total::ZERO; years.len()]));
             rows.len() - 1
         });
-        rows[place].1[year] += row.sums.net;
+        rows[position].1[year] += row.sums.net;
     }
     // What belongs to no activity stands last, whatever year it is first in.
     rows.sort_by_cached_key(|(activity, _)| {
@@ -254,17 +254,17 @@ impl<'r> Shown<'r> {
 
     /// With names, and a row of totals.
     #[must_use]
-    pub fn for_people(&self) -> Grid {
-        self.in_words(ENGLISH)
+    pub fn to_swedish_table(&self) -> Grid {
+        self.describe(ENGLISH)
     }
 
     /// With names and a row of totals, in Swedish.
     #[must_use]
     pub fn for_workbook(&self) -> Grid {
-        self.in_words(SWEDISH)
+        self.describe(SWEDISH)
     }
 
-    fn in_words(&self, words: Words) -> Grid {
+    fn describe(&self, words: Words) -> Grid {
         let mut columns = Vec::new();
         columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
         columns.extend(
@@ -315,7 +315,7 @@ impl<'r> Shown<'r> {
 
     /// With names and what the API calls them by.
     #[must_use]
-    pub fn for_programs(&self) -> Grid {
+    pub fn to_data(&self) -> Grid {
         let mut columns = Vec::new();
         columns.extend(self.grouping.period.map(|_| Column::new("period", "Period", Kind::Text)));
         if self.grouping.activity {
@@ -405,8 +405,9 @@ impl<'r> Shown<'r> {
         };
         let rows =
             self.report.rows.iter().map(|row| with_sums(groups(&row.group), &row.sums)).collect();
-        let heading =
-            (0..before).map(|place| if place == 0 { total.clone() } else { Cell::Empty }).collect();
+        let heading = (0..before)
+            .map(|position| if position == 0 { total.clone() } else { Cell::Empty })
+            .collect();
         let total = self.report.total.as_ref().map(|sums| with_sums(heading, sums));
         Grid { columns, rows, total }
     }

@@ -61,7 +61,7 @@ pub const ALL: &[Filter] = &[
         shows: "tre",
         write: |datum, option| match datum {
             Datum::Integer(number) => {
-                let words = swedish::in_words(
+                let words = swedish::describe(
                     number.unsigned_abs(),
                     if option == "en" { Gender::Common } else { Gender::Neuter },
                 );

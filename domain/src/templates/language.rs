@@ -68,7 +68,7 @@ pub struct Reading {
     /// The parameters and placeholders that it calculates with, as `weeks` and `fee.vat_percent`.
     pub calculated: BTreeSet<String>,
     /// Whether it was read to its end, so that what is not in `used` is not used.
-    pub is_whole: bool,
+    pub is_complete: bool,
 }
 
 /// Reads a text that may use these parameters.
@@ -122,7 +122,7 @@ impl<'b> Reader<'b> {
         match parse(self.body, "text", Default::default()) {
             Ok(tree) => {
                 self.statement(&tree);
-                self.reading.is_whole = true;
+                self.reading.is_complete = true;
             }
             Err(error) => self.syntax(&error),
         }
@@ -160,20 +160,20 @@ impl<'b> Reader<'b> {
             let is_strange = |char: char| {
                 char.is_control() && !matches!(char, '\n' | '\r' | '\t') || char == BREAK
             };
-            for (place, line) in
+            for (position, line) in
                 body.lines().enumerate().filter(|(_, line)| line.contains(is_strange))
             {
                 let char = line.chars().find(|char| is_strange(*char)).unwrap_or(BREAK);
                 self.find(
-                    place + 1,
+                    position + 1,
                     format!("has the control character U+{:04X}", u32::from(char)),
                 );
             }
-            for (place, _) in
+            for (position, _) in
                 body.lines().enumerate().filter(|(_, line)| typesetting::stacks_marks(line))
             {
                 self.find(
-                    place + 1,
+                    position + 1,
                     format!("has more than {} combining marks in a row", typesetting::MAX_MARKS),
                 );
             }
@@ -288,7 +288,7 @@ impl<'b> Reader<'b> {
                 match operation.op {
                     UnaryOpKind::Not => Some(Shape::One(ParameterType::Boolean)),
                     UnaryOpKind::Neg => {
-                        self.whole_numbers(&[(&operation.expr, shape)], operation.span())
+                        self.integers(&[(&operation.expr, shape)], operation.span())
                     }
                 }
             }
@@ -296,7 +296,7 @@ impl<'b> Reader<'b> {
                 let (left, right) = (self.shape(&operation.left), self.shape(&operation.right));
                 match operation.op {
                     BinOpKind::ScAnd | BinOpKind::ScOr => Some(either(left?, right?)),
-                    BinOpKind::Add | BinOpKind::Sub | BinOpKind::Mul => self.whole_numbers(
+                    BinOpKind::Add | BinOpKind::Sub | BinOpKind::Mul => self.integers(
                         &[(&operation.left, left), (&operation.right, right)],
                         operation.span(),
                     ),
@@ -538,11 +538,7 @@ impl<'b> Reader<'b> {
         }
     }
 
-    fn whole_numbers(
-        &mut self,
-        operands: &[(&Expr<'b>, Option<Shape>)],
-        span: Span,
-    ) -> Option<Shape> {
+    fn integers(&mut self, operands: &[(&Expr<'b>, Option<Shape>)], span: Span) -> Option<Shape> {
         if operands
             .iter()
             .filter_map(|(_, shape)| *shape)

@@ -18,7 +18,7 @@ use super::{
 };
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
     error::{Error, Result},
     swedish,
@@ -27,7 +27,7 @@ use crate::{
 /// A template that comes with the program.
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
-pub struct Shelved {
+pub struct BundledTemplate {
     /// Short name, unique.
     pub slug: String,
     /// Its title.
@@ -61,18 +61,18 @@ const FILES: [&str; 6] = [
 ///
 /// # Errors
 /// INTERNAL when one of them is broken, which a test rules out.
-pub fn shelf() -> Result<&'static [Shelved]> {
-    static SHELF: LazyLock<Result<Vec<Shelved>, String>> =
+pub fn bundled_templates() -> Result<&'static [BundledTemplate]> {
+    static BUNDLED: LazyLock<Result<Vec<BundledTemplate>, String>> =
         LazyLock::new(|| FILES.iter().map(|file| unpack(file)).collect());
-    SHELF.as_deref().map_err(|reason| Error::internal(std::io::Error::other(reason.clone())))
+    BUNDLED.as_deref().map_err(|reason| Error::internal(std::io::Error::other(reason.clone())))
 }
 
-fn unpack(file: &str) -> Result<Shelved, String> {
+fn unpack(file: &str) -> Result<BundledTemplate, String> {
     let parts = file.strip_prefix("+++\n").and_then(|rest| rest.split_once("\n+++\n"));
     let (heading, body) = parts.ok_or("a template of the box has no heading")?;
-    let shelved: Shelved = toml::from_str(heading)
+    let bundled: BundledTemplate = toml::from_str(heading)
         .map_err(|cause| format!("a template of the box is broken: {cause}"))?;
-    Ok(Shelved { body: body.trim_start().to_owned(), ..shelved })
+    Ok(BundledTemplate { body: body.trim_start().to_owned(), ..bundled })
 }
 
 /// What became of a template.
@@ -112,30 +112,34 @@ pub struct Loaded {
 /// # Errors
 /// FORBIDDEN unless the viewer keeps templates.
 pub async fn load(db: &Database, viewer: &Viewer, publish: bool) -> Result<Vec<Loaded>> {
-    viewer.require(Deed::KeepTemplates)?;
+    viewer.require(Permission::ManageTemplates)?;
     let mut change = audit::begin(db, viewer, LOAD).await?;
     let mut loaded = Vec::new();
-    for shelved in shelf()? {
-        loaded.push(take_in(&mut change, shelved, publish).await?);
+    for bundled in bundled_templates()? {
+        loaded.push(take_in(&mut change, bundled, publish).await?);
     }
     change.commit().await?;
     Ok(loaded)
 }
 
-async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) -> Result<Loaded> {
-    let activity = activity_of(change, shelved).await?;
+async fn take_in(
+    change: &mut Change,
+    bundled: &'static BundledTemplate,
+    publish: bool,
+) -> Result<Loaded> {
+    let activity = activity_of(change, bundled).await?;
     let row = template::Entity::find()
-        .filter(template::Column::Slug.eq(&shelved.slug))
+        .filter(template::Column::Slug.eq(&bundled.slug))
         .one(change.tx())
         .await?;
     let (version, mut fate) = match row {
         None => {
             let row = template::Model {
                 id: TemplateId::new(),
-                slug: shelved.slug.clone(),
-                title_key: swedish::key(&shelved.title),
-                title: shelved.title.clone(),
-                kind: shelved.kind,
+                slug: bundled.slug.clone(),
+                title_key: swedish::key(&bundled.title),
+                title: bundled.title.clone(),
+                kind: bundled.kind,
                 activity_id: activity,
             };
             (
@@ -143,8 +147,8 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
                     change,
                     row,
                     versions::LANGUAGE.to_owned(),
-                    shelved.body.clone(),
-                    &shelved.parameters,
+                    bundled.body.clone(),
+                    &bundled.parameters,
                 )
                 .await?,
                 Fate::Added,
@@ -153,9 +157,9 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
         Some(row) => {
             let known = versions::all_of(change.tx(), row.id).await?;
             let is_same = |version: &Snapshot| {
-                version.body == shelved.body
+                version.body == bundled.body
                     && parse(&version.parameters)
-                        .is_ok_and(|declared| declared == shelved.parameters)
+                        .is_ok_and(|declared| declared == bundled.parameters)
             };
             let same = known.iter().rev().find(|version| is_same(version)).cloned();
             let fate = assign_activity(change, row, activity).await?;
@@ -167,8 +171,8 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
                         change,
                         last,
                         None,
-                        shelved.body.clone(),
-                        &shelved.parameters,
+                        bundled.body.clone(),
+                        &bundled.parameters,
                     )
                     .await?;
                     (draft, Fate::Changed)
@@ -176,7 +180,7 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
                 (None, None) => {
                     return Err(Error::conflict(
                         "NO_VERSION",
-                        format!("the template {} has no version", shelved.slug),
+                        format!("the template {} has no version", bundled.slug),
                     ));
                 }
             }
@@ -192,7 +196,7 @@ async fn take_in(change: &mut Change, shelved: &'static Shelved, publish: bool) 
         version
     };
     Ok(Loaded {
-        slug: &shelved.slug,
+        slug: &bundled.slug,
         version: version.version.version,
         state: version.version.state,
         fate,
@@ -207,8 +211,8 @@ async fn is_unfinished(change: &Change, last: &Snapshot) -> Result<bool> {
     Ok(audit::last_action(change.tx(), last.version.id).await?.as_deref() != Some(LOAD))
 }
 
-async fn activity_of(change: &Change, shelved: &Shelved) -> Result<Option<ActivityId>> {
-    let Some(slug) = &shelved.activity else { return Ok(None) };
+async fn activity_of(change: &Change, bundled: &BundledTemplate) -> Result<Option<ActivityId>> {
+    let Some(slug) = &bundled.activity else { return Ok(None) };
     let found =
         activity::Entity::find().filter(activity::Column::Slug.eq(slug)).one(change.tx()).await?;
     Ok(found.map(|row| row.id))
@@ -232,24 +236,24 @@ async fn assign_activity(
 #[cfg(test)]
 mod tests {
     use super::*;
-    use crate::{error::Faults, templates::rendering};
+    use crate::{error::ValidationErrors, templates::rendering};
 
     #[test]
     fn every_text_of_the_box_is_fit_to_be_published() {
-        let shelf = shelf().unwrap();
-        assert_eq!(shelf.len(), FILES.len());
-        for shelved in shelf {
-            let mut faults = Faults::default();
-            rendering::check(&shelved.body, &shelved.parameters, &mut faults);
-            assert_eq!(faults.into_inner(), [], "{}", shelved.slug);
+        let bundled_templates = bundled_templates().unwrap();
+        assert_eq!(bundled_templates.len(), FILES.len());
+        for bundled in bundled_templates {
+            let mut errors = ValidationErrors::default();
+            rendering::check(&bundled.body, &bundled.parameters, &mut errors);
+            assert_eq!(errors.into_inner(), [], "{}", bundled.slug);
         }
     }
 
     #[test]
     fn texts_of_the_box_say_how_an_agreement_ends() {
         let last = chrono::NaiveDate::from_ymd_opt(2027, 12, 31);
-        for shelved in shelf().unwrap() {
-            let given = shelved
+        for bundled in bundled_templates().unwrap() {
+            let given = bundled
                 .parameters
                 .iter()
                 .filter(|parameter| parameter.required && parameter.default.is_none());
@@ -286,8 +290,8 @@ mod tests {
                     ..facts.agreement
                 };
                 let text = rendering::text(
-                    &shelved.body,
-                    &shelved.parameters,
+                    &bundled.body,
+                    &bundled.parameters,
                     &given,
                     &facts,
                     "parameters",
@@ -298,7 +302,7 @@ mod tests {
                 assert!(
                     text.contains(&says),
                     "{} {ends_on:?} {notice_months} {renewal_months:?}: {text}",
-                    shelved.slug
+                    bundled.slug
                 );
             }
         }

@@ -28,9 +28,9 @@ use serde::{Deserialize, Serialize};
 
 use crate::{
     activities,
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among, rows},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
     search::{self, Noun},
 };
@@ -116,7 +116,7 @@ pub fn by_title() -> Order {
 
 /// The versions that the viewer sees: those that were published, or all.
 pub(crate) fn visible_version(viewer: &Viewer) -> Condition {
-    if viewer.sees(Realm::Templates).all {
+    if viewer.visibility(Resource::Templates).all {
         return Condition::all();
     }
     Condition::all().add(version_column(template_version::Column::State).ne(TemplateState::Draft))
@@ -124,7 +124,7 @@ pub(crate) fn visible_version(viewer: &Viewer) -> Condition {
 
 /// The templates that the viewer sees: those with a version that was published, or all.
 pub(crate) fn visible(viewer: &Viewer) -> Condition {
-    if viewer.sees(Realm::Templates).all {
+    if viewer.visibility(Resource::Templates).all {
         return Condition::all();
     }
     let seen = Query::select()
@@ -158,7 +158,7 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
 }
 
 /// A page of the templates that the viewer sees and the filter lets through, in order of title.
-/// `faults` are those that reading the arguments has found; the page's own come to them.
+/// `errors` are those that reading the arguments has found; the page's own come to them.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -168,10 +168,10 @@ pub async fn list(
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
     let order = by_title();
-    page::asked(db.read(), matching(db, viewer, filter), columns, &order, args, faults).await
+    page::select_rows(db.read(), matching(db, viewer, filter), columns, &order, args, errors).await
 }
 
 /// How many there are.
@@ -287,12 +287,12 @@ pub async fn current_of(
         .and_where(template_version::Column::State.eq(TemplateState::Published))
         .add_group_by([version_column(template_version::Column::TemplateId)])
         .take();
-    let place = [
+    let position = [
         version_column(template_version::Column::TemplateId),
         version_column(template_version::Column::Version),
     ];
     let mut select = select_versions(viewer, columns);
-    select.and_where(Expr::tuple(place).in_subquery(newest));
+    select.and_where(Expr::tuple(position).in_subquery(newest));
     rows(db.read(), &select, columns).await
 }
 

@@ -7,10 +7,10 @@ use chrono::{Datelike, NaiveDate};
 use serde_json::{Map, Value};
 
 use super::{Parameter, ParameterType, placeholders};
-use crate::error::{Faults, LINE, TEXT, unprintable};
+use crate::error::{LINE, TEXT, ValidationErrors, unprintable};
 
 /// The most parameters that a version declares.
-const MOST: usize = 100;
+const MAX_PARAMETERS: usize = 100;
 /// The longest name of one, in characters.
 const NAME: usize = 60;
 /// The largest whole number, which has no more digits than anybody would read.
@@ -49,42 +49,42 @@ impl Datum {
 pub type Filled<'d> = (&'d Parameter, Option<Datum>);
 
 /// Notes whatever is wrong with the declared parameters, as `<path>.2.name`.
-pub fn check(declared: &[Parameter], path: &str, faults: &mut Faults) {
-    faults.expect(declared.len() <= MOST, path, &format!("must be at most {MOST}"));
+pub fn check(declared: &[Parameter], path: &str, errors: &mut ValidationErrors) {
+    errors.expect(declared.len() <= MAX_PARAMETERS, path, &format!("must be at most {MOST}"));
     let mut names = BTreeSet::new();
-    for (place, parameter) in declared.iter().take(MOST).enumerate() {
-        let path = |field: &str| format!("{path}.{place}.{field}");
+    for (position, parameter) in declared.iter().take(MAX_PARAMETERS).enumerate() {
+        let path = |field: &str| format!("{path}.{position}.{field}");
         match check_name(&parameter.name) {
-            Err(reason) => faults.add(path("name"), reason),
+            Err(reason) => errors.add(path("name"), reason),
             Ok(()) if !names.insert(parameter.name.as_str()) => {
-                faults.add(path("name"), format!("is declared twice: {}", parameter.name))
+                errors.add(path("name"), format!("is declared twice: {}", parameter.name))
             }
             Ok(()) => {}
         }
-        faults.text(&path("label"), &parameter.label, LINE);
+        errors.text(&path("label"), &parameter.label, LINE);
         let bounds = [("minimum", &parameter.minimum), ("maximum", &parameter.maximum)];
         for (field, bound) in bounds {
             let Some(bound) = bound.as_ref().filter(|bound| !bound.is_null()) else { continue };
             if !has_bounds(parameter.kind) {
-                faults.add(path(field), "is for INTEGER and MONEY alone");
+                errors.add(path(field), "is for INTEGER and MONEY alone");
             } else if let Err(reason) = read(parameter.kind, bound) {
-                faults.add(path(field), reason);
+                errors.add(path(field), reason);
             }
         }
         let in_order = bound(parameter, &parameter.minimum)
             .zip(bound(parameter, &parameter.maximum))
             .is_none_or(|(least, most)| least <= most);
-        faults.expect(in_order, &path("maximum"), "must not be below minimum");
+        errors.expect(in_order, &path("maximum"), "must not be below minimum");
         match parameter
             .default
             .as_ref()
             .filter(|default| !default.is_null())
             .map(|default| take(parameter, default))
         {
-            Some(Err(reason)) => faults.add(path("default"), reason),
+            Some(Err(reason)) => errors.add(path("default"), reason),
             Some(Ok(Datum::Text(text))) => {
                 if let Some(problem) = unprintable(&text) {
-                    faults.add(path("default"), problem);
+                    errors.add(path("default"), problem);
                 }
             }
             Some(Ok(_)) | None => {}
@@ -149,7 +149,7 @@ pub fn fits(parameter: &Parameter, value: &Value) -> bool {
 }
 
 /// Words that the template language keeps for itself.
-const KEPT: [&str; 30] = [
+const RESERVED: [&str; 30] = [
     "and", "or", "not", "in", "is", "if", "elif", "else", "endif", "for", "endfor", "set", "with",
     "do", "raw", "endraw", "block", "macro", "call", "filter", "import", "include", "extends",
     "true", "false", "none", "True", "False", "None", "loop",
@@ -164,7 +164,7 @@ fn check_name(name: &str) -> Result<(), String> {
             "is no name for a parameter; begin with a letter and go on with letters a to z, digits and underscores, at most {NAME}"
         ));
     }
-    if KEPT.contains(&name) {
+    if RESERVED.contains(&name) {
         return Err(format!("must not be {name}, which is a word of the template language"));
     }
     if placeholders::is_group(name) {
@@ -179,17 +179,17 @@ pub fn fill<'d>(
     declared: &'d [Parameter],
     given: &Map<String, Value>,
     path: &str,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Vec<Filled<'d>> {
     let known: BTreeSet<&str> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
-    for name in given.keys().filter(|name| !known.contains(name.as_str())).take(MOST) {
+    for name in given.keys().filter(|name| !known.contains(name.as_str())).take(MAX_PARAMETERS) {
         let names: Vec<_> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
         let known = if names.is_empty() {
             "there are none".to_owned()
         } else {
             format!("there are {}", names.join(", "))
         };
-        faults.add(
+        errors.add(
             format!("{path}.{}", name.chars().take(NAME).collect::<String>()),
             format!("is no parameter of this text; {known}"),
         );
@@ -208,18 +208,18 @@ pub fn fill<'d>(
                 Some(Ok(Datum::Text(text))) if text.is_empty() => None,
                 Some(Ok(Datum::Text(text))) => match unprintable(&text) {
                     Some(problem) => {
-                        faults.add(path.as_str(), problem);
+                        errors.add(path.as_str(), problem);
                         return (parameter, None);
                     }
                     None => Some(Datum::Text(text)),
                 },
                 Some(Ok(datum)) => Some(datum),
                 Some(Err(reason)) => {
-                    faults.add(path.as_str(), reason);
+                    errors.add(path.as_str(), reason);
                     return (parameter, None);
                 }
             };
-            faults.expect(datum.is_some() || !parameter.required, &path, "is missing");
+            errors.expect(datum.is_some() || !parameter.required, &path, "is missing");
             (parameter, datum)
         })
         .collect()
@@ -313,13 +313,13 @@ mod tests {
         }
     }
 
-    fn faults(found: impl FnOnce(&mut Faults)) -> Vec<String> {
-        let mut faults = Faults::default();
-        found(&mut faults);
-        faults
+    fn errors(found: impl FnOnce(&mut ValidationErrors)) -> Vec<String> {
+        let mut errors = ValidationErrors::default();
+        found(&mut errors);
+        errors
             .into_inner()
             .into_iter()
-            .map(|fault| format!("{} {}", fault.path, fault.message))
+            .map(|error| format!("{} {}", error.path, error.message))
             .collect()
     }
 
@@ -339,10 +339,10 @@ mod tests {
             silent,
             parameter("d", ParameterType::Date, false, Some(Value::Null)),
         ];
-        let found = faults(|faults| check(&declared, "input.parameters", faults));
+        let found = errors(|errors| check(&declared, "input.parameters", errors));
         let paths: Vec<_> =
-            found.iter().map(|fault| fault.split(' ').next().unwrap_or_default()).collect();
-        let at = |place: usize, field: &str| format!("input.parameters.{place}.{field}");
+            found.iter().map(|error| error.split(' ').next().unwrap_or_default()).collect();
+        let at = |position: usize, field: &str| format!("input.parameters.{position}.{field}");
         assert_eq!(
             paths,
             [
@@ -367,11 +367,11 @@ mod tests {
             parameter("cap", Kronor, true, None),
             parameter("material", Boolean, true, None),
         ];
-        let take = |given: Value, faults: &mut Faults| {
-            let filled = fill(&declared, given.as_object().unwrap(), "parameters", faults);
+        let take = |given: Value, errors: &mut ValidationErrors| {
+            let filled = fill(&declared, given.as_object().unwrap(), "parameters", errors);
             filled.into_iter().map(|(_, datum)| datum).collect::<Vec<_>>()
         };
-        let mut none = Faults::default();
+        let mut none = ValidationErrors::default();
         let filled = take(
             json!({ "from": "2027-01-31", "cap": "5000", "material": false, "note": null, "days": null }),
             &mut none,
@@ -379,10 +379,10 @@ mod tests {
         assert!(none.is_empty());
         assert_eq!(filled[..2], [Some(Datum::Integer(14)), None]);
         assert_eq!(filled[3..], [Some(Datum::Money(Money(500_000))), Some(Datum::Boolean(false))]);
-        let found = faults(|faults| {
+        let found = errors(|errors| {
             take(
                 json!({ "days": 1.5, "note": 7, "from": "2027-02-30", "cap": 5000, "extra": 1 }),
-                faults,
+                errors,
             );
         });
         insta::assert_snapshot!(found.join("\n"), @r#"
@@ -408,10 +408,10 @@ mod tests {
             (bounded(Kronor, json!("1"), json!(1), json!("2")), &["minimum"]),
             (bounded(Text, json!("x"), json!(1), Value::Null), &["minimum"]),
         ] {
-            let found = faults(|faults| check(std::slice::from_ref(&declared), "p", faults));
+            let found = errors(|errors| check(std::slice::from_ref(&declared), "p", errors));
             let paths: Vec<_> = found
                 .iter()
-                .map(|fault| fault.split(' ').next().unwrap_or_default().trim_start_matches("p.0."))
+                .map(|error| error.split(' ').next().unwrap_or_default().trim_start_matches("p.0."))
                 .collect();
             assert_eq!(paths, fields, "{declared:?}");
         }

@@ -7,7 +7,7 @@ use ::entity::{
     activity,
     id::{ActivityId, TemplateId, TemplateVersionId},
     kind::{AgreementKind, Direction},
-    sparse::Sparse,
+    partial::PartialRow,
     template, template_text, template_version,
 };
 use chrono::NaiveDate;

@@ -26,7 +26,7 @@ use super::{
 };
 use crate::{
     documents::agreement as document,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     swedish,
 };
 
@@ -51,9 +51,9 @@ pub fn text(
     facts: &Facts,
     path: &str,
 ) -> Result<String> {
-    let mut faults = Faults::default();
-    let filled = parameters::fill(declared, given, path, &mut faults);
-    faults.finish()?;
+    let mut errors = ValidationErrors::default();
+    let filled = parameters::fill(declared, given, path, &mut errors);
+    errors.finish()?;
     let reading = language::read(body, declared);
     if !reading.findings.is_empty() {
         return Err(unusable(&reading.findings));
@@ -63,28 +63,28 @@ pub fn text(
 
 /// Notes all that is wrong with a text and its declared parameters, as `input.body`, with line
 /// numbers, and `input.parameters.2.name`.
-pub fn check(body: &str, declared: &[Parameter], faults: &mut Faults) {
-    check_at("input.", body, declared, faults);
+pub fn check(body: &str, declared: &[Parameter], errors: &mut ValidationErrors) {
+    check_at("input.", body, declared, errors);
 }
 
 /// Like [`check`], with something else than `input.` before the paths.
-pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], faults: &mut Faults) {
+pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], errors: &mut ValidationErrors) {
     let path = format!("{prefix}parameters");
-    let mut declared_faults = Faults::default();
-    parameters::check(declared, &path, &mut declared_faults);
-    let is_declared_well = declared_faults.is_empty();
-    for fault in declared_faults.into_inner() {
-        faults.add(fault.path, fault.message);
+    let mut declared_errors = ValidationErrors::default();
+    parameters::check(declared, &path, &mut declared_errors);
+    let is_declared_well = declared_errors.is_empty();
+    for error in declared_errors.into_inner() {
+        errors.add(error.path, error.message);
     }
     let reading = language::read(body, declared);
-    if reading.is_whole {
-        for (place, parameter) in declared
+    if reading.is_complete {
+        for (position, parameter) in declared
             .iter()
             .enumerate()
             .filter(|(_, parameter)| !reading.used.contains(&parameter.name))
         {
-            faults.add(
-                format!("{path}.{place}.name"),
+            errors.add(
+                format!("{path}.{position}.name"),
                 format!("is not used in the text: {}", parameter.name),
             );
         }
@@ -101,7 +101,7 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], faults: &mut F
             Err(Trouble::Broken(finding)) => findings.push(finding),
         }
     }
-    faults.add_each(&format!("{prefix}body"), findings.iter().map(ToString::to_string));
+    errors.add_each(&format!("{prefix}body"), findings.iter().map(ToString::to_string));
 }
 
 fn unusable(findings: &[Finding]) -> Error {
@@ -478,17 +478,17 @@ mod tests {
     #[test]
     fn what_is_left_out_shows_nothing_and_what_is_unknown_is_named() {
         let given = || json!({ "subject": "x" });
-        let nobody = Facts {
+        let no_one = Facts {
             counterparty: Party { name: "Förbundet".into(), ..Party::default() },
             ..Facts::default()
         };
         let asks = "{{ subject }}{{ weeks }}{{ cap | kronor }}{{ from | datum }}{% if weeks is defined or cap is defined or fee or activity is defined or member.city or agreement.ends_on is not none %}!{% endif %}";
-        assert_eq!(shows(asks, given(), &nobody), "x");
-        assert_eq!(shows("{{ subject }} {{ agreement.number }}", given(), &nobody), "x UTKAST");
+        assert_eq!(shows(asks, given(), &no_one), "x");
+        assert_eq!(shows("{{ subject }} {{ agreement.number }}", given(), &no_one), "x UTKAST");
         let shown = shows(
             "{{ subject }}{{ member.city }}{{ fee.amount | kronor }}{{ activity.name }}{{ member.city }}",
             given(),
-            &nobody,
+            &no_one,
         );
         assert_eq!(
             shown,
@@ -499,27 +499,27 @@ mod tests {
     #[test]
     fn what_is_calculated_with_and_unknown_is_named() {
         let given = || json!({ "subject": "x" });
-        let nobody = Facts {
+        let no_one = Facts {
             counterparty: Party { name: "Förbundet".into(), ..Party::default() },
             ..Facts::default()
         };
         let body = "{{ subject }}{{ weeks + 1 }}{{ -(agreement.renewal_months if subject == \"x\" else 2) }}";
         assert_eq!(
-            shows(body, given(), &nobody),
+            shows(body, given(), &no_one),
             "FACTS_MISSING: the text shows what is not known: agreement.renewal_months, weeks; fill it in, or choose a text that does without"
         );
         assert_eq!(
             shows(
                 "{{ subject }}{% if weeks is defined %}{{ weeks + 1 }}{% endif %}",
                 given(),
-                &nobody
+                &no_one
             ),
             "x"
         );
         let shown = shows(
             "{{ subject }}\n{{ 1 + (weeks if subject == \"y\") }}",
             json!({ "subject": "x", "weeks": 1 }),
-            &nobody,
+            &no_one,
         );
         assert!(shown.ends_with("line 2: calculates with an if that has no else, and so may have no value; add an else"), "{shown}");
     }

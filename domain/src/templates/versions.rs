@@ -18,9 +18,9 @@ use super::{Parameter, parameters, rendering};
 use crate::{
     activities::start,
     audit::{self, Change, Fields, Recorded},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::{Database, busy},
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     swedish, worker_pool,
 };
@@ -105,7 +105,7 @@ impl Snapshot {
     }
 }
 
-/// Puts a template into the library, with a first version to be published. `faults` are those that
+/// Puts a template into the library, with a first version to be published. `errors` are those that
 /// reading the input has found already.
 ///
 /// # Errors
@@ -115,20 +115,20 @@ pub async fn create(
     db: &Database,
     viewer: &Viewer,
     new: NewTemplate,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<TemplateId> {
-    viewer.require(Deed::KeepTemplates)?;
-    let slug = faults.text("input.slug", &new.slug, start::SLUG);
-    faults.expect(
+    viewer.require(Permission::ManageTemplates)?;
+    let slug = errors.text("input.slug", &new.slug, start::SLUG);
+    errors.expect(
         start::is_slug(&slug),
         "input.slug",
         "must have small letters a to z, digits and hyphens between them only, as deltagande-bip",
     );
-    let title = faults.document_line("input.title", &new.title);
-    let language = check_language(&new.language, &mut faults);
+    let title = errors.document_line("input.title", &new.title);
+    let language = check_language(&new.language, &mut errors);
     let text = Text { body: with_plain_breaks(&new.body), declared: new.parameters };
-    text.check_characters(None, &mut faults);
-    let text = text.checked(viewer, "input.", faults).await?;
+    text.check_characters(None, &mut errors);
+    let text = text.checked(viewer, "input.", errors).await?;
 
     let mut change = audit::begin(db, viewer, "templateCreate").await?;
     if let Some(activity) = new.activity {
@@ -180,7 +180,7 @@ pub(super) async fn add(
     Ok(first)
 }
 
-/// Drafts the next version from the last one; a draft that there is already is changed. `faults` as
+/// Drafts the next version from the last one; a draft that there is already is changed. `errors` as
 /// for [`create`].
 ///
 /// # Errors
@@ -191,20 +191,20 @@ pub async fn draft(
     viewer: &Viewer,
     template: TemplateId,
     new: NewVersion,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<TemplateVersionId> {
-    viewer.require(Deed::KeepTemplates)?;
-    let language = new.language.as_deref().map(|language| check_language(language, &mut faults));
+    viewer.require(Permission::ManageTemplates)?;
+    let language = new.language.as_deref().map(|language| check_language(language, &mut errors));
     let missing = || Error::NotFound("there is no such template".into());
     for _ in 0..ATTEMPTS {
         let Some(last) = last_of(db.read(), template).await? else {
-            faults.finish()?;
+            errors.finish()?;
             return Err(missing());
         };
         // Before the transaction, so that others write meanwhile.
         let text = Text::after(&last, &new)?;
-        text.check_characters(Some(&Text::of(&last)?), &mut faults);
-        let text = text.checked(viewer, "input.", std::mem::take(&mut faults)).await?;
+        text.check_characters(Some(&Text::of(&last)?), &mut errors);
+        let text = text.checked(viewer, "input.", std::mem::take(&mut errors)).await?;
         let mut change = audit::begin(db, viewer, "templateVersionDraft").await?;
         let last = last_of(change.tx(), template).await?.ok_or_else(missing)?;
         if Text::after(&last, &new)? == text {
@@ -234,15 +234,19 @@ impl Text {
     }
 
     /// Notes what of a text, if it is another than before, documents can't show.
-    fn check_characters(&self, before: Option<&Self>, faults: &mut Faults) {
+    fn check_characters(&self, before: Option<&Self>, errors: &mut ValidationErrors) {
         if before.is_none_or(|before| before.body != self.body) {
-            faults.settable_lines("input.body", &self.body);
+            errors.settable_lines("input.body", &self.body);
         }
         if before.is_none_or(|before| before.declared != self.declared) {
-            for (place, parameter) in self.declared.iter().enumerate() {
-                faults.settable(&format!("input.parameters.{place}.label"), &parameter.label);
+            for (position, parameter) in self.declared.iter().enumerate() {
+                errors.settable(&format!("input.parameters.{position}.label"), &parameter.label);
                 let default = parameter.default.as_ref().and_then(serde_json::Value::as_str);
-                faults.settable_change(&format!("input.parameters.{place}.default"), None, default);
+                errors.settable_change(
+                    &format!("input.parameters.{position}.default"),
+                    None,
+                    default,
+                );
             }
         }
     }
@@ -260,13 +264,18 @@ impl Text {
     }
 
     /// Returns the text if nothing is wrong with it, checked when it is the viewer's turn in the
-    /// worker pool. `faults` are those that reading the input has found, `prefix` stands before the
+    /// worker pool. `errors` are those that reading the input has found, `prefix` stands before the
     /// paths of others.
-    async fn checked(self, viewer: &Viewer, prefix: &'static str, faults: Faults) -> Result<Self> {
+    async fn checked(
+        self,
+        viewer: &Viewer,
+        prefix: &'static str,
+        errors: ValidationErrors,
+    ) -> Result<Self> {
         worker_pool::run(&viewer.subject, move || {
-            let mut faults = faults;
-            rendering::check_at(prefix, &self.body, &self.declared, &mut faults);
-            faults.finish().map(|()| self)
+            let mut errors = errors;
+            rendering::check_at(prefix, &self.body, &self.declared, &mut errors);
+            errors.finish().map(|()| self)
         })
         .await
     }
@@ -309,7 +318,7 @@ pub(super) async fn put_draft(
 }
 
 /// Publishes a draft, whose text never changes after that; those published before stay in use.
-/// `faults` as for [`create`].
+/// `errors` as for [`create`].
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `ALREADY_PUBLISHED` or
@@ -319,17 +328,17 @@ pub async fn publish(
     db: &Database,
     viewer: &Viewer,
     version: TemplateVersionId,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepTemplates)?;
+    viewer.require(Permission::ManageTemplates)?;
     for _ in 0..ATTEMPTS {
-        let draft = found(db.read(), version, &mut faults).await?;
+        let draft = found(db.read(), version, &mut errors).await?;
         require_draft(&draft)?;
         // Before the transaction, so that others write meanwhile.
         let text = Text { body: draft.body.clone(), declared: parameters(&draft.parameters)? };
-        text.checked(viewer, "input.version.", std::mem::take(&mut faults)).await?;
+        text.checked(viewer, "input.version.", std::mem::take(&mut errors)).await?;
         let mut change = audit::begin(db, viewer, "templateVersionPublish").await?;
-        let before = found(change.tx(), version, &mut faults).await?;
+        let before = found(change.tx(), version, &mut errors).await?;
         require_draft(&before)?;
         if before.text() == draft.text() {
             set_published(&mut change, before).await?;
@@ -370,7 +379,7 @@ pub(super) async fn set_published(change: &mut Change, before: Snapshot) -> Resu
     Ok(after)
 }
 
-/// Retires a published version: no new agreement gets it, and those made from it go on. `faults` as
+/// Retires a published version: no new agreement gets it, and those made from it go on. `errors` as
 /// for [`create`].
 ///
 /// # Errors
@@ -380,11 +389,11 @@ pub async fn retire(
     db: &Database,
     viewer: &Viewer,
     version: TemplateVersionId,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepTemplates)?;
+    viewer.require(Permission::ManageTemplates)?;
     let mut change = audit::begin(db, viewer, "templateVersionRetire").await?;
-    let before = found(change.tx(), version, &mut faults).await?;
+    let before = found(change.tx(), version, &mut errors).await?;
     let named = format!("version {}", before.version.version);
     match before.version.state {
         TemplateState::Published => {}
@@ -412,11 +421,11 @@ pub async fn retire(
 async fn found(
     db: &impl ConnectionTrait,
     id: TemplateVersionId,
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<Snapshot> {
     let version = template_version::Entity::find_by_id(id).one(db).await?;
     let Some(version) = version else {
-        std::mem::take(faults).finish()?;
+        std::mem::take(errors).finish()?;
         return Err(Error::NotFound("there is no such template version".into()));
     };
     with_text(db, version).await
@@ -490,8 +499,8 @@ fn with_plain_breaks(body: &str) -> String {
 
 /// The language of a text. There is one: the words around a text, and those that placeholders and
 /// filters write into it, are Swedish.
-fn check_language(language: &str, faults: &mut Faults) -> String {
-    let language = faults.text("input.language", language, LINE);
-    faults.expect(language == LANGUAGE, "input.language", NOT_SWEDISH);
+fn check_language(language: &str, errors: &mut ValidationErrors) -> String {
+    let language = errors.text("input.language", language, LINE);
+    errors.expect(language == LANGUAGE, "input.language", NOT_SWEDISH);
     language
 }

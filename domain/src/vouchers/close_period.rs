@@ -12,10 +12,10 @@ use crate::{
     books::{self, Closing},
     config::Accounts,
     database::Database,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
 };
 
-/// Closes the books through a day. `faults` are those that reading the input has found already.
+/// Closes the books through a day. `errors` are those that reading the input has found already.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT
@@ -26,9 +26,9 @@ pub async fn close(
     viewer: &Viewer,
     through: NaiveDate,
     accounts: &Accounts,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<BooksClosingId> {
-    let begun = books::begin(db, viewer, through, faults).await?;
+    let begun = books::begin(db, viewer, through, errors).await?;
     require_exported(begun.change.tx(), begun.closing(), through, accounts).await?;
     begun.finish(through).await
 }

@@ -12,7 +12,7 @@ use ::entity::{
     id::{AdjustmentId, BankPaymentId, PaymentId},
     kind::{AdjustmentKind, VoucherSource},
     money::Money,
-    sparse::Sparse,
+    partial::PartialRow,
 };
 use sea_orm::{
     ConnectionTrait, ExprTrait,

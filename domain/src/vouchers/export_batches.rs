@@ -22,11 +22,11 @@ use super::{Booked, Range};
 use crate::vouchers;
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     config::Network,
     database::{Database, rows},
     documents::{sha256, sie},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
 };
 
 /// Vouchers that are written together.
@@ -44,7 +44,7 @@ pub const LISTED: [Column; 7] = [
 ];
 
 /// Exports every voucher up to and including a day that was not exported before, and what corrects
-/// those that were, in a new batch. `faults` are those that reading the input has found already.
+/// those that were, in a new batch. `errors` are those that reading the input has found already.
 /// Returns the batch, or `None` if there is nothing new.
 ///
 /// # Errors
@@ -55,12 +55,12 @@ pub async fn export(
     viewer: &Viewer,
     network: &Network,
     through: NaiveDate,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<Option<Model>> {
-    viewer.require(Deed::KeepAccounts)?;
-    viewer.require(Deed::KeepInvoices)?;
-    faults.expect(through <= db.clock.today(), "through", "must not be in the future");
-    faults.finish()?;
+    viewer.require(Permission::ManageAccounts)?;
+    viewer.require(Permission::ManageInvoices)?;
+    errors.expect(through <= db.clock.today(), "through", "must not be in the future");
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "voucherExport").await?;
     let mut booked = vouchers::booked(change.tx(), network, Range::NewThrough(through)).await?;
     if booked.vouchers.is_empty() {
@@ -111,7 +111,7 @@ pub async fn export(
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts.
 pub async fn list(db: &Database, viewer: &Viewer) -> Result<Vec<Model>> {
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageAccounts)?;
     let select =
         Query::select().columns(LISTED).from(Entity).order_by(Column::Number, Order::Asc).take();
     rows(db.read(), &select, &LISTED).await
@@ -122,7 +122,7 @@ pub async fn list(db: &Database, viewer: &Viewer) -> Result<Vec<Model>> {
 /// # Errors
 /// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND.
 pub async fn by_number(db: &Database, viewer: &Viewer, number: i32) -> Result<Model> {
-    viewer.require(Deed::KeepAccounts)?;
+    viewer.require(Permission::ManageAccounts)?;
     let found = Entity::find().filter(Column::Number.eq(number)).one(db.read()).await?;
     found.ok_or_else(|| Error::not_found("export batch", number))
 }

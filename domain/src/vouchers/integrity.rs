@@ -10,9 +10,8 @@ use ::entity::{
     invoice,
     kind::{AdjustmentKind, InvoiceKind, VoucherSource},
     money::Money,
-    payment, reminder,
-    sparse::{self, Sparse},
-    voucher,
+    partial::{self, PartialRow},
+    payment, reminder, voucher,
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
@@ -233,10 +232,10 @@ async fn said(
 }
 
 /// The rows of a table with these ids.
-async fn by_id<M: Sparse>(
+async fn by_id<M: PartialRow>(
     db: &impl ConnectionTrait,
-    id: sparse::Column<M>,
-    columns: &[sparse::Column<M>],
+    id: partial::Column<M>,
+    columns: &[partial::Column<M>],
     ids: &[Uuid],
 ) -> Result<Vec<M>> {
     let theirs = among(db.get_database_backend(), Expr::col(id), ids.iter().copied());

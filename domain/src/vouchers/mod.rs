@@ -15,9 +15,9 @@ use ::entity::{
     kind::{AdjustmentKind, InvoiceKind, VatRate, VoucherSource},
     member,
     money::Money,
-    organisation, payment, reminder,
-    sparse::{self, Sparse},
-    voucher,
+    organisation,
+    partial::{self, PartialRow},
+    payment, reminder, voucher,
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
@@ -33,12 +33,12 @@ use super::{
     vouchers::corrections,
 };
 use crate::{
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     books::Closing,
     config::{Accounts, Network},
     database::{Database, among, rows},
     documents::sie::{Journal, MAX_TEXT, Transaction, Voucher},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
 };
 
 /// Documents and payments that are looked at together.
@@ -119,13 +119,13 @@ impl Bookings {
     /// # Errors
     /// INVALID when the network has no name.
     pub fn journal(self, db: &Database, network: &Network) -> Result<Journal> {
-        let mut faults = Faults::default();
-        faults.expect(
+        let mut errors = ValidationErrors::default();
+        errors.expect(
             network.name.is_some(),
             "network.name",
             "must be set in samregister.toml: a bookkeeping file says whose it is",
         );
-        faults.finish()?;
+        errors.finish()?;
         let Self { vouchers, mut projects, accounts: known, range } = self;
         let vouchers: Vec<Voucher> = vouchers.into_iter().map(|booked| booked.voucher).collect();
         let used = || vouchers.iter().flat_map(|voucher| &voucher.transactions);
@@ -177,15 +177,15 @@ pub async fn journal(
     from: NaiveDate,
     to: NaiveDate,
 ) -> Result<Journal> {
-    viewer.require(Deed::KeepInvoices)?;
-    let mut faults = Faults::default();
-    faults.expect(from <= to, "to", "must not be before from");
-    faults.expect(
+    viewer.require(Permission::ManageInvoices)?;
+    let mut errors = ValidationErrors::default();
+    errors.expect(from <= to, "to", "must not be before from");
+    errors.expect(
         network.name.is_some(),
         "network.name",
         "must be set in samregister.toml: a bookkeeping file says whose it is",
     );
-    faults.finish()?;
+    errors.finish()?;
     // Everything is read in one transaction, so that it fits together whatever is written
     // meanwhile.
     let tx = db.snapshot().await?;
@@ -266,7 +266,7 @@ fn name_of(account: u32, accounts: &Accounts) -> Option<&'static str> {
 
 /// The order of vouchers: by day, documents before payments, these before adjustments and these
 /// before reminders, then by number or reference.
-type Place = (NaiveDate, u8, String, Uuid);
+type Position = (NaiveDate, u8, String, Uuid);
 
 /// Returns the transactions that move an amount from an account, in credit, to another, in debit.
 fn transfer(to: u16, from: u16, amount: Money) -> Vec<Transaction> {
@@ -294,7 +294,7 @@ struct Books<'c, C> {
     projects: HashMap<Uuid, (String, String)>,
     exported: Exported,
     closing: Closing,
-    booked: Vec<(Place, Booked)>,
+    booked: Vec<(Position, Booked)>,
 }
 
 impl<'c, C: ConnectionTrait> Books<'c, C> {
@@ -704,10 +704,10 @@ impl<'c, C: ConnectionTrait> Books<'c, C> {
     }
 
     /// The rows with these ids.
-    async fn of<M: Sparse>(
+    async fn of<M: PartialRow>(
         &self,
-        columns: &[sparse::Column<M>],
-        id: sparse::Column<M>,
+        columns: &[partial::Column<M>],
+        id: partial::Column<M>,
         ids: &[Uuid],
     ) -> Result<Vec<M>> {
         let theirs = among(self.tx.get_database_backend(), Expr::col(id), ids.iter().copied());

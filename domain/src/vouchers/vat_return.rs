@@ -16,7 +16,7 @@ use sea_orm::{
 
 use crate::vouchers;
 use crate::{
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     config::{Network, VatBox},
     database::{Database, total},
     documents::sie::Voucher,
@@ -89,7 +89,7 @@ pub async fn vat_return(
     network: &Network,
     (from, to): (NaiveDate, NaiveDate),
 ) -> Result<VatReturn> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let journal = vouchers::journal(db, viewer, network, from, to).await?;
     let booked = of_vouchers(network, &journal.vouchers);
     let boxes = boxes(network);

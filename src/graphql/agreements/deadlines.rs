@@ -6,12 +6,12 @@ use async_graphql::{Context, ID, InputObject, Object};
 use super::{Agreement, node};
 use crate::graphql::{
     mutation::mutation,
-    scalars::{Date, Given, row_id},
+    scalars::{Date, Parsed, row_id},
     viewer,
 };
 use domain::{
     agreements::deadlines::snooze::{self, NewAcknowledgement},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
 };
 
 /// A deadline that somebody has seen.
@@ -21,7 +21,7 @@ pub struct DeadlineAcknowledgeInput {
     agreement: ID,
     /// Last quiet day: today or later and, for a NOTICE, not after the deadline itself, so that the
     /// next one is heard of again.
-    until: Given<Date>,
+    until: Parsed<Date>,
     /// Why.
     note: Option<String>,
 }
@@ -47,16 +47,16 @@ impl DeadlineMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is acknowledged")] input: DeadlineAcknowledgeInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = NewAcknowledgement {
-            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut faults),
-            until: input.until.take("input.until", &mut faults).0,
+            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut errors),
+            until: input.until.take("input.until", &mut errors).0,
             note: input.note,
         };
         let id = new.agreement;
         let mutation = mutation(ctx);
         mutation
-            .perform(snooze::acknowledge(mutation.db(), viewer(ctx), new, faults), |()| {
+            .perform(snooze::acknowledge(mutation.db(), viewer(ctx), new, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -69,11 +69,11 @@ impl DeadlineMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is taken back")] input: DeadlineAcknowledgementWithdrawInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut errors);
         let mutation = mutation(ctx);
         mutation
-            .perform(snooze::withdraw(mutation.db(), viewer(ctx), id, faults), |()| {
+            .perform(snooze::withdraw(mutation.db(), viewer(ctx), id, errors), |()| {
                 changed(ctx, id)
             })
             .await

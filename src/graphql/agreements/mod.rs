@@ -30,8 +30,8 @@ pub use self::{
 use super::{
     activities::{Activity, Decision, activity_of, decision_of},
     audit::{AuditEntry, history_of},
-    batch::{Handle, distinct, grouped, listed},
-    connection::{self, Column, Connection, DIRECT, Noun, and, asked, every},
+    batch::{BatchRow, distinct, grouped, listed},
+    connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size},
     database,
     documents::{self, AgreementDocument, AgreementPreview},
@@ -40,13 +40,13 @@ use super::{
     organisations::Organisation,
     request::{LongText, take_bytes},
     requisitions::Requisition,
-    scalars::{Date, DateTime, Given, Json, node_id, take},
+    scalars::{Date, DateTime, Json, Parsed, node_id, take},
     templates::{AgreementTemplateVersion, version_of},
     viewer,
 };
 use domain::{
     agreements::{self, documents as rules},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     invoices::{self, requisitions},
     members, organisations, term_sql,
 };
@@ -106,7 +106,7 @@ pub enum Counterparty {
 
 /// A contract between the network and a member or another organisation, made from a template.
 #[derive(Clone, Description)]
-pub struct Agreement(pub Handle<agreement::Model>);
+pub struct Agreement(pub BatchRow<agreement::Model>);
 
 #[Object(use_type_description)]
 impl Agreement {
@@ -131,7 +131,7 @@ impl Agreement {
     async fn status(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
     ) -> Result<AgreementStatus> {
         Ok(term_sql::of(&self.0).status(day(ctx, on)?).into())
     }
@@ -182,7 +182,7 @@ impl Agreement {
     async fn term_ends_on(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The day; today when left out.")] on: Option<Given<Date>>,
+        #[graphql(desc = "The day; today when left out.")] on: Option<Parsed<Date>>,
     ) -> Option<Result<Date>> {
         day(ctx, on).map(|on| term_sql::of(&self.0).last_day(on).map(Date)).transpose()
     }
@@ -232,7 +232,7 @@ impl Agreement {
         #[graphql(
             desc = "On this day or after it; today when left out. Give the window's first day in `expiringAgreements`."
         )]
-        on: Option<Given<Date>>,
+        on: Option<Parsed<Date>>,
     ) -> Option<Result<AgreementDeadline>> {
         let deadline = day(ctx, on).map(|on| AgreementDeadline::of(&self.0, on));
         deadline.transpose()
@@ -280,12 +280,13 @@ impl Agreement {
     /// The agreement that replaced this one, or is drafted or offered to do so; null when there is
     /// none.
     async fn replaced_by(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
-        let columns = and(asked::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
+        let columns =
+            and(selected_columns::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
         let found = self.0.load(ctx, "", async {
             let rows =
                 agreements::successors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                     .await?;
-            Ok(grouped(Handle::each(rows), |row| row.replaces_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.replaces_id))
         });
         match found.await {
             Ok(found) => found.get(&Some(self.0.id))?.first().cloned().map(Agreement).map(Ok),
@@ -324,12 +325,13 @@ impl Agreement {
     /// invoices.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn requisitions(&self, ctx: &Context<'_>) -> Result<Vec<Requisition>> {
-        let columns = and(asked::<Requisition>(ctx, DIRECT), requisition::Column::AgreementId);
+        let columns =
+            and(selected_columns::<Requisition>(ctx, DIRECT), requisition::Column::AgreementId);
         let found = self.0.load(ctx, "", async {
             let rows =
                 requisitions::of_agreements(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                     .await?;
-            Ok(grouped(Handle::each(rows), |row| row.agreement_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.agreement_id))
         });
         listed(ctx, found.await?.get(&self.0.id), Requisition)
     }
@@ -342,22 +344,22 @@ impl Agreement {
 }
 
 /// The day that somebody asks about: today unless they say so.
-fn day(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<NaiveDate> {
-    let mut faults = Faults::default();
-    let on = take(on, "on", &mut faults);
-    faults.finish()?;
+fn day(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<NaiveDate> {
+    let mut errors = ValidationErrors::default();
+    let on = take(on, "on", &mut errors);
+    errors.finish()?;
     Ok(on.map_or_else(|| database(ctx).clock.today(), |on| on.0))
 }
 
-fn ids(row: &Handle<agreement::Model>) -> Vec<AgreementId> {
-    row.siblings().iter().map(|row| row.id).collect()
+fn ids(row: &BatchRow<agreement::Model>) -> Vec<AgreementId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
 }
 
-impl Noun for Agreement {
+impl ConnectionNode for Agreement {
     type Row = agreement::Model;
     const NAME: &'static str = "Agreement";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -396,21 +398,21 @@ impl Noun for Agreement {
 /// The agreement that each row of a batch names, if the viewer sees it.
 pub async fn agreement_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Option<AgreementId>,
 ) -> Result<Option<Agreement>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "agreement", async {
-            let ids = distinct(row.siblings().iter().filter_map(id));
+            let ids = distinct(row.batch_rows().iter().filter_map(id));
             let rows = agreements::by_ids(
                 database(ctx),
                 viewer(ctx),
                 &ids,
-                &asked::<Agreement>(ctx, DIRECT),
+                &selected_columns::<Agreement>(ctx, DIRECT),
             )
             .await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Agreement))
@@ -423,33 +425,38 @@ type Counterparties = (HashMap<MemberId, Vec<Member>>, HashMap<OrganisationId, V
 /// statement for the members and one for the others at most.
 pub async fn counterparty_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     ids: fn(&M) -> (Option<MemberId>, Option<OrganisationId>),
 ) -> Result<Counterparty> {
     let found: Arc<Counterparties> = row
         .load(ctx, "counterparty", async {
             let (db, viewer) = (database(ctx), viewer(ctx));
-            let of_members = distinct(row.siblings().iter().filter_map(|row| ids(row).0));
-            let of_others = distinct(row.siblings().iter().filter_map(|row| ids(row).1));
+            let of_members = distinct(row.batch_rows().iter().filter_map(|row| ids(row).0));
+            let of_others = distinct(row.batch_rows().iter().filter_map(|row| ids(row).1));
             let (mut members, mut others) = (Vec::new(), Vec::new());
             if !of_members.is_empty() {
-                members =
-                    members::by_ids(db, viewer, &of_members, &asked::<Member>(ctx, DIRECT)).await?;
+                members = members::by_ids(
+                    db,
+                    viewer,
+                    &of_members,
+                    &selected_columns::<Member>(ctx, DIRECT),
+                )
+                .await?;
             }
             if !of_others.is_empty() {
                 others = organisations::by_ids(
                     db,
                     viewer,
                     &of_others,
-                    &asked::<Organisation>(ctx, DIRECT),
+                    &selected_columns::<Organisation>(ctx, DIRECT),
                 )
                 .await?;
             }
             let members =
-                grouped(Handle::each(members).into_iter().map(Member), |member| member.0.id);
+                grouped(BatchRow::each(members).into_iter().map(Member), |member| member.0.id);
             Ok((
                 members,
-                grouped(Handle::each(others).into_iter().map(Organisation), |other| other.0.id),
+                grouped(BatchRow::each(others).into_iter().map(Organisation), |other| other.0.id),
             ))
         })
         .await?;
@@ -464,5 +471,5 @@ pub async fn counterparty_of<M: Send + Sync>(
 pub async fn node(ctx: &Context<'_>, id: AgreementId) -> Result<Option<Agreement>> {
     let found =
         agreements::by_ids(database(ctx), viewer(ctx), &[id], &every::<Agreement>()).await?;
-    Ok(found.into_iter().next().map(|row| Agreement(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| Agreement(BatchRow::single(row))))
 }

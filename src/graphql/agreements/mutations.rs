@@ -16,7 +16,7 @@ use crate::graphql::{
     members::AllocationBasis,
     mutation::mutation,
     network,
-    scalars::{Date, Given, Json, Money, change, plain_change, row_id, take},
+    scalars::{Date, Json, Money, Parsed, change, plain_change, row_id, take},
     viewer,
 };
 use domain::{
@@ -28,7 +28,7 @@ use domain::{
         sign::{self, NewSignature},
         withdraw,
     },
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     fees::schedules,
 };
 
@@ -42,13 +42,13 @@ pub struct AgreementFeeInput {
     /// What it is reckoned on.
     basis: FeeBasis,
     /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
-    amount: Option<Given<Money>>,
+    amount: Option<Parsed<Money>>,
     /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
     per_mille: Option<f64>,
     /// Never more than this in a whole year (maxtak); for PER_MILLE_OF_ALLOCATION.
-    cap: Option<Given<Money>>,
+    cap: Option<Parsed<Money>>,
     /// Never less than this in a whole year; for PER_MILLE_OF_ALLOCATION, and not above the cap.
-    minimum: Option<Given<Money>>,
+    minimum: Option<Parsed<Money>>,
     /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
     /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
@@ -57,15 +57,15 @@ pub struct AgreementFeeInput {
 }
 
 impl AgreementFeeInput {
-    fn check(self, faults: &mut Faults) -> Fee {
+    fn check(self, errors: &mut ValidationErrors) -> Fee {
         Fee {
             basis: self.basis.into(),
-            amount: take(self.amount, "input.fee.amount", faults).map(|sum| sum.0),
+            amount: take(self.amount, "input.fee.amount", errors).map(|sum| sum.0),
             per_mille: self
                 .per_mille
-                .map(|rate| faults.take("input.fee.perMille", schedules::rate(rate))),
-            cap: take(self.cap, "input.fee.cap", faults).map(|sum| sum.0),
-            minimum: take(self.minimum, "input.fee.minimum", faults).map(|sum| sum.0),
+                .map(|rate| errors.take("input.fee.perMille", schedules::rate(rate))),
+            cap: take(self.cap, "input.fee.cap", errors).map(|sum| sum.0),
+            minimum: take(self.minimum, "input.fee.minimum", errors).map(|sum| sum.0),
             allocation_basis: self.allocation_basis.map(Into::into),
             vat_rate: self.vat_rate.into(),
         }
@@ -73,16 +73,19 @@ impl AgreementFeeInput {
 }
 
 /// A fee that is left out, none, or this.
-fn fee(given: MaybeUndefined<AgreementFeeInput>, faults: &mut Faults) -> Option<Option<Fee>> {
-    plain_change(given).map(|given| given.map(|given| given.check(faults)))
+fn fee(
+    parsed: MaybeUndefined<AgreementFeeInput>,
+    errors: &mut ValidationErrors,
+) -> Option<Option<Fee>> {
+    plain_change(parsed).map(|parsed| parsed.map(|parsed| parsed.check(errors)))
 }
 
 /// The parameters of a text, which are a JSON object.
-fn parameters(given: Option<Json>, faults: &mut Faults) -> Option<Map<String, Value>> {
-    match given?.0 {
+fn parameters(parsed: Option<Json>, errors: &mut ValidationErrors) -> Option<Map<String, Value>> {
+    match parsed?.0 {
         Value::Object(parameters) => Some(parameters),
         _ => {
-            faults.add("input.parameters", "must be an object: a value for each parameter's name");
+            errors.add("input.parameters", "must be an object: a value for each parameter's name");
             Some(Map::new())
         }
     }
@@ -107,9 +110,9 @@ pub struct AgreementDraftInput {
     /// declares.
     parameters: Option<Json>,
     /// First day in force.
-    starts_on: Given<Date>,
+    starts_on: Parsed<Date>,
     /// Last day of the term; leave out: until further notice.
-    ends_on: Option<Given<Date>>,
+    ends_on: Option<Parsed<Date>>,
     /// Months of notice (uppsägningstid), 0 to 120. Left out, 3 when it runs until further notice
     /// or is prolonged by itself, else 0.
     notice_months: Option<i32>,
@@ -124,23 +127,23 @@ pub struct AgreementDraftInput {
 }
 
 impl AgreementDraftInput {
-    fn check(self, faults: &mut Faults) -> NewAgreement {
+    fn check(self, errors: &mut ValidationErrors) -> NewAgreement {
         NewAgreement {
-            template: row_id(&self.template, "template", "input.template", faults),
+            template: row_id(&self.template, "template", "input.template", errors),
             version: self
                 .template_version
-                .map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
-            activity: self.activity.map(|id| row_id(&id, "activity", "input.activity", faults)),
-            counterparty: counterparty(&self.counterparty, "input.counterparty", faults)
+                .map(|id| row_id(&id, "template_version", "input.templateVersion", errors)),
+            activity: self.activity.map(|id| row_id(&id, "activity", "input.activity", errors)),
+            counterparty: counterparty(&self.counterparty, "input.counterparty", errors)
                 .unwrap_or(Counterparty::Member(Default::default())),
             direction: self.direction.map(Into::into),
-            parameters: parameters(self.parameters, faults).unwrap_or_default(),
-            starts_on: self.starts_on.take("input.startsOn", faults).0,
-            ends_on: take(self.ends_on, "input.endsOn", faults).map(|day| day.0),
+            parameters: parameters(self.parameters, errors).unwrap_or_default(),
+            starts_on: self.starts_on.take("input.startsOn", errors).0,
+            ends_on: take(self.ends_on, "input.endsOn", errors).map(|day| day.0),
             notice_months: self.notice_months,
             renewal_months: self.renewal_months,
-            fee: fee(self.fee, faults).map_or(FeeOf::Schedule(None), FeeOf::Given),
-            decision: self.decision.map(|decision| decision.check("input.decision", faults)),
+            fee: fee(self.fee, errors).map_or(FeeOf::Schedule(None), FeeOf::Parsed),
+            decision: self.decision.map(|decision| decision.check("input.decision", errors)),
         }
     }
 }
@@ -163,9 +166,9 @@ pub struct AgreementDraftUpdateInput {
     /// All of its parameters.
     parameters: Option<Json>,
     /// First day in force.
-    starts_on: Option<Given<Date>>,
+    starts_on: Option<Parsed<Date>>,
     /// Last day of the term; null: until further notice.
-    ends_on: MaybeUndefined<Given<Date>>,
+    ends_on: MaybeUndefined<Parsed<Date>>,
     /// Months of notice, 0 to 120.
     notice_months: Option<i32>,
     /// Months that it is prolonged by, 1 to 600; null: it just ends.
@@ -177,25 +180,25 @@ pub struct AgreementDraftUpdateInput {
 }
 
 impl AgreementDraftUpdateInput {
-    fn check(self, faults: &mut Faults) -> DraftChanges {
+    fn check(self, errors: &mut ValidationErrors) -> DraftChanges {
         DraftChanges {
-            template: self.template.map(|id| row_id(&id, "template", "input.template", faults)),
+            template: self.template.map(|id| row_id(&id, "template", "input.template", errors)),
             version: self
                 .template_version
-                .map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
+                .map(|id| row_id(&id, "template_version", "input.templateVersion", errors)),
             activity: plain_change(self.activity)
-                .map(|id| id.map(|id| row_id(&id, "activity", "input.activity", faults))),
+                .map(|id| id.map(|id| row_id(&id, "activity", "input.activity", errors))),
             counterparty: self
                 .counterparty
-                .and_then(|id| counterparty(&id, "input.counterparty", faults)),
+                .and_then(|id| counterparty(&id, "input.counterparty", errors)),
             direction: self.direction.map(Into::into),
-            parameters: parameters(self.parameters, faults),
-            starts_on: take(self.starts_on, "input.startsOn", faults).map(|day| day.0),
-            ends_on: change(self.ends_on, "input.endsOn", faults).map(|day| day.map(|day| day.0)),
+            parameters: parameters(self.parameters, errors),
+            starts_on: take(self.starts_on, "input.startsOn", errors).map(|day| day.0),
+            ends_on: change(self.ends_on, "input.endsOn", errors).map(|day| day.map(|day| day.0)),
             notice_months: self.notice_months,
             renewal_months: plain_change(self.renewal_months),
-            fee: fee(self.fee, faults),
-            decision: self.decision.map(|decision| decision.check("input.decision", faults)),
+            fee: fee(self.fee, errors),
+            decision: self.decision.map(|decision| decision.check("input.decision", errors)),
         }
     }
 }
@@ -229,7 +232,7 @@ pub struct AgreementSignInput {
     /// As what; left out for NETWORK, as the settings have it.
     title: Option<String>,
     /// When; from the day of the offer to today.
-    signed_on: Given<Date>,
+    signed_on: Parsed<Date>,
     /// How.
     method: SignatureMethod,
     /// SHA-256 of the PDF that was signed, in hexadecimal; must be that of `Agreement.document`.
@@ -243,12 +246,12 @@ pub struct AgreementGiveNoticeInput {
     agreement: ID,
     /// The day that notice was given; from the first day in force to today, and with `endsOn` from
     /// the day that both had signed.
-    given_on: Given<Date>,
+    given_on: Parsed<Date>,
     /// Last day in force, when the contract lets it end sooner than by its months of notice
     /// (förtida upphörande), as upon breach or when a grant ceases: from `givenOn` to the day that
     /// it would end on by notice. Before `startsOn` it never comes into force, and is WITHDRAWN on
     /// `givenOn`. Leave out: as its months of notice have it.
-    ends_on: Option<Given<Date>>,
+    ends_on: Option<Parsed<Date>>,
     /// Why; needed with `endsOn`.
     reason: Option<String>,
 }
@@ -260,7 +263,7 @@ pub struct AgreementReplaceInput {
     agreement: ID,
     /// First day of the successor; what it replaces is in force until the day before. Must be after
     /// the first day of that.
-    starts_on: Given<Date>,
+    starts_on: Parsed<Date>,
     /// Another template of the same kind; left out, the same one.
     template: Option<ID>,
     /// A published version of the template, in place of its current one.
@@ -270,7 +273,7 @@ pub struct AgreementReplaceInput {
     /// What the text is filled in with; left out, as before when the template is the same.
     parameters: Option<Json>,
     /// Last day of the term; leave out: until further notice.
-    ends_on: Option<Given<Date>>,
+    ends_on: Option<Parsed<Date>>,
     /// Months of notice, 0 to 120; left out, as before.
     notice_months: Option<i32>,
     /// Months that it is prolonged by, 1 to 600; left out, as before when there is a last day;
@@ -284,21 +287,21 @@ pub struct AgreementReplaceInput {
 }
 
 impl AgreementReplaceInput {
-    fn check(self, faults: &mut Faults) -> replace::Successor {
+    fn check(self, errors: &mut ValidationErrors) -> replace::Successor {
         replace::Successor {
-            agreement: row_id(&self.agreement, "agreement", "input.agreement", faults),
-            template: self.template.map(|id| row_id(&id, "template", "input.template", faults)),
+            agreement: row_id(&self.agreement, "agreement", "input.agreement", errors),
+            template: self.template.map(|id| row_id(&id, "template", "input.template", errors)),
             version: self
                 .template_version
-                .map(|id| row_id(&id, "template_version", "input.templateVersion", faults)),
+                .map(|id| row_id(&id, "template_version", "input.templateVersion", errors)),
             direction: self.direction.map(Into::into),
-            parameters: parameters(self.parameters, faults),
-            starts_on: self.starts_on.take("input.startsOn", faults).0,
-            ends_on: take(self.ends_on, "input.endsOn", faults).map(|day| day.0),
+            parameters: parameters(self.parameters, errors),
+            starts_on: self.starts_on.take("input.startsOn", errors).0,
+            ends_on: take(self.ends_on, "input.endsOn", errors).map(|day| day.0),
             notice_months: self.notice_months,
             renewal_months: plain_change(self.renewal_months),
-            fee: fee(self.fee, faults),
-            decision: self.decision.map(|decision| decision.check("input.decision", faults)),
+            fee: fee(self.fee, errors),
+            decision: self.decision.map(|decision| decision.check("input.decision", errors)),
         }
     }
 }
@@ -325,11 +328,11 @@ impl AgreementMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AgreementDraftInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
-        let new = input.check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let new = input.check(&mut errors);
         let mutation = mutation(ctx);
         mutation
-            .perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| {
+            .perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, errors), |id| {
                 changed(ctx, id)
             })
             .await
@@ -342,13 +345,13 @@ impl AgreementMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AgreementDraftUpdateInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
-        let changes = input.check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut errors);
+        let changes = input.check(&mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(
-                draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults),
+                draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, errors),
                 |()| changed(ctx, id),
             )
             .await
@@ -369,11 +372,11 @@ impl AgreementMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AgreementOfferInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut errors);
         let mutation = mutation(ctx);
         mutation
-            .perform(offer::offer(mutation.db(), viewer(ctx), network(ctx), id, faults), |()| {
+            .perform(offer::offer(mutation.db(), viewer(ctx), network(ctx), id, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -386,12 +389,12 @@ impl AgreementMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AgreementWithdrawInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(
-                withdraw::withdraw(mutation.db(), viewer(ctx), id, input.reason.as_deref(), faults),
+                withdraw::withdraw(mutation.db(), viewer(ctx), id, input.reason.as_deref(), errors),
                 |()| changed(ctx, id),
             )
             .await
@@ -407,13 +410,13 @@ impl AgreementMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AgreementSignInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = NewSignature {
-            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut faults),
+            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut errors),
             party: kind::SignatureParty::from(input.party),
             name: input.name,
             title: input.title,
-            signed_on: input.signed_on.take("input.signedOn", &mut faults).0,
+            signed_on: input.signed_on.take("input.signedOn", &mut errors).0,
             method: input.method.into(),
             document_sha256: input.document_sha256,
         };
@@ -421,7 +424,7 @@ impl AgreementMutation {
         let mutation = mutation(ctx);
         mutation
             .perform(
-                sign::sign(mutation.db(), viewer(ctx), &network(ctx).signatories, new, faults),
+                sign::sign(mutation.db(), viewer(ctx), &network(ctx).signatories, new, errors),
                 |()| changed(ctx, id),
             )
             .await
@@ -440,17 +443,17 @@ impl AgreementMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AgreementGiveNoticeInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = NewNotice {
-            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut faults),
-            given_on: input.given_on.take("input.givenOn", &mut faults).0,
-            ends_on: take(input.ends_on, "input.endsOn", &mut faults).map(|day| day.0),
+            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut errors),
+            given_on: input.given_on.take("input.givenOn", &mut errors).0,
+            ends_on: take(input.ends_on, "input.endsOn", &mut errors).map(|day| day.0),
             reason: input.reason,
         };
         let id = new.agreement;
         let mutation = mutation(ctx);
         mutation
-            .perform(give_notice::give(mutation.db(), viewer(ctx), new, faults), |()| {
+            .perform(give_notice::give(mutation.db(), viewer(ctx), new, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -465,12 +468,12 @@ impl AgreementMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AgreementReplaceInput,
     ) -> Result<Agreement> {
-        let mut faults = Faults::default();
-        let new = input.check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let new = input.check(&mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(
-                replace::replace(mutation.db(), viewer(ctx), network(ctx), new, faults),
+                replace::replace(mutation.db(), viewer(ctx), network(ctx), new, errors),
                 |id| changed(ctx, id),
             )
             .await

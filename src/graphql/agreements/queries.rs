@@ -9,11 +9,11 @@ use uuid::Uuid;
 use super::{Agreement, AgreementKind, AgreementStatus, Direction};
 use crate::graphql::{
     OrderDirection,
-    batch::{Handle, distinct},
-    connection::{self, CONNECTION, Connection, DIRECT, Pages, asked},
+    batch::{BatchRow, distinct},
+    connection::{self, CONNECTION, Connection, DIRECT, Pages, selected_columns},
     cost::cost,
     database,
-    scalars::{Date, Given, NodeId, row_id, take},
+    scalars::{Date, NodeId, Parsed, row_id, take},
     viewer,
 };
 use domain::{
@@ -21,7 +21,7 @@ use domain::{
         self, Counterparty, Filter, Of,
         deadlines::{self, Window},
     },
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     page::{Args, Order},
 };
 
@@ -32,7 +32,7 @@ pub struct AgreementFilter {
     status: Option<Vec<AgreementStatus>>,
     /// The day that the status is reckoned on; when left out today, or the window's first day among
     /// those that expire.
-    as_of: Option<Given<Date>>,
+    as_of: Option<Parsed<Date>>,
     /// Of one of these kinds.
     kind: Option<Vec<AgreementKind>>,
     /// With the money going this way.
@@ -46,9 +46,9 @@ pub struct AgreementFilter {
     /// With a member in this county (län).
     county: Option<String>,
     /// With `endsOn` on this day or later; those until further notice are left out.
-    ends_from: Option<Given<Date>>,
+    ends_from: Option<Parsed<Date>>,
     /// With `endsOn` on this day or earlier.
-    ends_to: Option<Given<Date>>,
+    ends_to: Option<Parsed<Date>>,
     /// Made from this version of a template.
     template_version: Option<ID>,
     /// With all of these words in its number, its counterparty's name (now or before), its activity
@@ -62,51 +62,53 @@ pub struct AgreementFilter {
 }
 
 impl AgreementFilter {
-    pub(super) fn check(self, faults: &mut Faults) -> Filter {
+    pub(super) fn check(self, errors: &mut ValidationErrors) -> Filter {
         let slugs = self.activity.unwrap_or_default();
         Filter {
             statuses: self.status.into_iter().flatten().map(Into::into).collect(),
-            as_of: take(self.as_of, "filter.asOf", faults).map(|day| day.0),
+            as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
             kinds: self.kind.into_iter().flatten().map(Into::into).collect(),
             direction: self.direction.map(Into::into),
             activities: slugs
                 .iter()
                 .enumerate()
-                .map(|(place, slug)| faults.text(&format!("filter.activity.{place}"), slug, LINE))
+                .map(|(position, slug)| {
+                    errors.text(&format!("filter.activity.{position}"), slug, LINE)
+                })
                 .collect(),
             counterparty: self
                 .counterparty
-                .and_then(|id| counterparty(&id, "filter.counterparty", faults)),
-            contact_area: faults.optional_text(
+                .and_then(|id| counterparty(&id, "filter.counterparty", errors)),
+            contact_area: errors.optional_text(
                 "filter.contactArea",
                 self.contact_area.as_deref(),
                 LINE,
             ),
-            county: faults.optional_text("filter.county", self.county.as_deref(), LINE),
-            ends_from: take(self.ends_from, "filter.endsFrom", faults).map(|day| day.0),
-            ends_to: take(self.ends_to, "filter.endsTo", faults).map(|day| day.0),
+            county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
+            ends_from: take(self.ends_from, "filter.endsFrom", errors).map(|day| day.0),
+            ends_to: take(self.ends_to, "filter.endsTo", errors).map(|day| day.0),
             template_version: self.template_version.map(|id| {
                 row_id::<TemplateVersionId>(
                     &id,
                     "template_version",
                     "filter.templateVersion",
-                    faults,
+                    errors,
                 )
             }),
-            search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
             include_acknowledged: self.include_acknowledged,
         }
     }
 }
 
 /// The member or the organisation that an id means, or its fault noted.
-pub fn counterparty(id: &ID, path: &str, faults: &mut Faults) -> Option<Counterparty> {
+pub fn counterparty(id: &ID, path: &str, errors: &mut ValidationErrors) -> Option<Counterparty> {
     let read = id.parse::<NodeId>().and_then(|read| match read.noun.as_str() {
         "member" => Ok(Counterparty::Member(read.id.into())),
         "organisation" => Ok(Counterparty::Organisation(read.id.into())),
         other => Err(format!("is the id of a {other}, not of a member or an organisation")),
     });
-    read.map_err(|reason| faults.add(path, reason)).ok()
+    read.map_err(|reason| errors.add(path, reason)).ok()
 }
 
 /// What agreements can be ordered by.
@@ -131,8 +133,8 @@ pub struct AgreementOrder {
     direction: OrderDirection,
 }
 
-fn order(ctx: &Context<'_>, given: Option<AgreementOrder>) -> Order {
-    let (field, descending) = given.map_or((agreements::Field::Number, false), |order| {
+fn order(ctx: &Context<'_>, parsed: Option<AgreementOrder>) -> Order {
+    let (field, descending) = parsed.map_or((agreements::Field::Number, false), |order| {
         (order.field.into(), order.direction.is_descending())
     });
     agreements::order(database(ctx), field, descending)
@@ -141,18 +143,18 @@ fn order(ctx: &Context<'_>, given: Option<AgreementOrder>) -> Order {
 /// The agreements of each row of a batch, by one statement for all of them.
 pub async fn agreements_of<M: Send + Sync + 'static>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     of: Of,
     id: fn(&M) -> Uuid,
     filter: Option<AgreementFilter>,
     order_by: Option<AgreementOrder>,
     args: Args,
 ) -> Result<Connection<Agreement>> {
-    let mut faults = Faults::default();
-    let filter = filter.unwrap_or_default().check(&mut faults);
-    let (order, columns) = (order(ctx, order_by), asked::<Agreement>(ctx, CONNECTION));
+    let mut errors = ValidationErrors::default();
+    let filter = filter.unwrap_or_default().check(&mut errors);
+    let (order, columns) = (order(ctx, order_by), selected_columns::<Agreement>(ctx, CONNECTION));
     let pages = row.load(ctx, "agreements", async {
-        let parents = distinct(row.siblings().iter().map(id));
+        let parents = distinct(row.batch_rows().iter().map(id));
         let slices = agreements::of_each(
             database(ctx),
             viewer(ctx),
@@ -162,7 +164,7 @@ pub async fn agreements_of<M: Send + Sync + 'static>(
             &order,
             &args,
             &columns,
-            faults,
+            errors,
         )
         .await?;
         Ok(Pages::new(slices))
@@ -172,7 +174,7 @@ pub async fn agreements_of<M: Send + Sync + 'static>(
     let count: connection::Count = Arc::new(move |ctx| {
         let (row, filter) = (row.clone(), filter.clone());
         Box::pin(async move {
-            let parents = distinct(row.siblings().iter().map(id));
+            let parents = distinct(row.batch_rows().iter().map(id));
             let counts = row
                 .load(
                     ctx,
@@ -218,12 +220,12 @@ impl AgreementQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let (order, args) = (order(ctx, order_by), connection::args(first, after, last, before));
-        let columns = asked::<Agreement>(ctx, CONNECTION);
+        let columns = selected_columns::<Agreement>(ctx, CONNECTION);
         let slice =
-            agreements::list(database(ctx), viewer(ctx), &filter, &order, &args, &columns, faults)
+            agreements::list(database(ctx), viewer(ctx), &filter, &order, &args, &columns, errors)
                 .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
@@ -255,7 +257,9 @@ impl AgreementQuery {
             desc = "Days after `from`, 0 to 3660."
         )]
         within_days: i64,
-        #[graphql(desc = "The window's first day; today when left out.")] from: Option<Given<Date>>,
+        #[graphql(desc = "The window's first day; today when left out.")] from: Option<
+            Parsed<Date>,
+        >,
         #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
         #[graphql(
             desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
@@ -265,14 +269,16 @@ impl AgreementQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
-        let mut faults = Faults::default();
-        let from = take(from, "from", &mut faults).map(|day| day.0);
-        let window = Window::check(database(ctx), within_days, from, "withinDays", &mut faults);
-        let filter = filter.unwrap_or_default().check(&mut faults);
-        let (args, columns) =
-            (connection::args(first, after, last, before), asked::<Agreement>(ctx, CONNECTION));
+        let mut errors = ValidationErrors::default();
+        let from = take(from, "from", &mut errors).map(|day| day.0);
+        let window = Window::check(database(ctx), within_days, from, "withinDays", &mut errors);
+        let filter = filter.unwrap_or_default().check(&mut errors);
+        let (args, columns) = (
+            connection::args(first, after, last, before),
+            selected_columns::<Agreement>(ctx, CONNECTION),
+        );
         let slice =
-            deadlines::list(database(ctx), viewer(ctx), window, &filter, &args, &columns, faults)
+            deadlines::list(database(ctx), viewer(ctx), window, &filter, &args, &columns, errors)
                 .await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
@@ -285,19 +291,19 @@ impl AgreementQuery {
 }
 
 async fn find(ctx: &Context<'_>, by: AgreementBy) -> Result<Option<Agreement>> {
-    let columns = asked::<Agreement>(ctx, DIRECT);
-    let mut faults = Faults::default();
+    let columns = selected_columns::<Agreement>(ctx, DIRECT);
+    let mut errors = ValidationErrors::default();
     let found = match by {
         AgreementBy::Id(id) => {
-            let id = row_id(&id, "agreement", "by.id", &mut faults);
-            faults.finish()?;
+            let id = row_id(&id, "agreement", "by.id", &mut errors);
+            errors.finish()?;
             agreements::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
         }
         AgreementBy::Number(number) => {
-            let number = faults.text("by.number", &number, LINE);
-            faults.finish()?;
+            let number = errors.text("by.number", &number, LINE);
+            errors.finish()?;
             agreements::by_number(database(ctx), viewer(ctx), &number, &columns).await?
         }
     };
-    Ok(found.map(|row| Agreement(Handle::single(row))))
+    Ok(found.map(|row| Agreement(BatchRow::single(row))))
 }

@@ -4,11 +4,11 @@ use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Objec
 
 use super::{Agreement, agreement_of, node};
 use crate::graphql::{
-    batch::{Handle, take_rows},
+    batch::{BatchRow, take_rows},
     cost::list_size,
     database,
     mutation::mutation,
-    scalars::{Date, Given, change, row_id},
+    scalars::{Date, Parsed, change, row_id},
     viewer,
 };
 use ::entity::id::AgreementId;
@@ -17,7 +17,7 @@ use domain::{
         notice_ends,
         withdraw_notice::{self, NoticeWithdrawal},
     },
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
 };
 
 async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
@@ -31,7 +31,7 @@ pub struct AgreementNoticeWithdrawInput {
     agreement_id: ID,
     /// The agreed last day of an agreement whose notice came with imported history, of which the
     /// register does not know it; null: until further notice. Leave it out for any other.
-    ends_on: MaybeUndefined<Given<Date>>,
+    ends_on: MaybeUndefined<Parsed<Date>>,
 }
 
 /// An agreement whose notice was withdrawn.
@@ -47,7 +47,7 @@ pub struct AgreementNoticeEndDecideInput {
     /// The agreement.
     agreement_id: ID,
     /// Its last day in force: `endsOn` or `ruleEndsOn` of its `AgreementNoticeEnd`.
-    ends_on: Given<Date>,
+    ends_on: Parsed<Date>,
 }
 
 /// An agreement whose end by notice was decided on.
@@ -60,7 +60,7 @@ pub struct AgreementNoticeEndDecidePayload {
 /// An end by notice that was computed by the rule of before, and is another day by the present one.
 /// The counterparty was told the former.
 #[derive(Clone, Description)]
-pub struct AgreementNoticeEnd(Handle<notice_ends::NoticeEnd>);
+pub struct AgreementNoticeEnd(BatchRow<notice_ends::NoticeEnd>);
 
 #[Object(use_type_description)]
 impl AgreementNoticeEnd {
@@ -98,7 +98,7 @@ impl NoticeEndQuery {
     async fn agreement_notice_ends(&self, ctx: &Context<'_>) -> Result<Vec<AgreementNoticeEnd>> {
         let found = notice_ends::list(database(ctx), viewer(ctx)).await?;
         take_rows(ctx, found.len())?;
-        Ok(Handle::each(found).into_iter().map(AgreementNoticeEnd).collect())
+        Ok(BatchRow::each(found).into_iter().map(AgreementNoticeEnd).collect())
     }
 }
 
@@ -139,10 +139,10 @@ async fn withdraw(
     ctx: &Context<'_>,
     input: AgreementNoticeWithdrawInput,
 ) -> Result<AgreementNoticeWithdrawPayload> {
-    let mut faults = Faults::default();
-    let agreement_id = row_id(&input.agreement_id, "agreement", "input.agreementId", &mut faults);
+    let mut errors = ValidationErrors::default();
+    let agreement_id = row_id(&input.agreement_id, "agreement", "input.agreementId", &mut errors);
     let ends_on =
-        change(input.ends_on, "input.endsOn", &mut faults).map(|day| day.map(|day| day.0));
+        change(input.ends_on, "input.endsOn", &mut errors).map(|day| day.map(|day| day.0));
     let withdrawal = NoticeWithdrawal { agreement_id, ends_on };
     let mutation = mutation(ctx);
     let payload = async |()| {
@@ -150,7 +150,7 @@ async fn withdraw(
     };
     mutation
         .perform(
-            withdraw_notice::withdraw_notice(mutation.db(), viewer(ctx), withdrawal, faults),
+            withdraw_notice::withdraw_notice(mutation.db(), viewer(ctx), withdrawal, errors),
             payload,
         )
         .await
@@ -160,13 +160,13 @@ async fn decide(
     ctx: &Context<'_>,
     input: AgreementNoticeEndDecideInput,
 ) -> Result<AgreementNoticeEndDecidePayload> {
-    let mut faults = Faults::default();
-    let id = row_id(&input.agreement_id, "agreement", "input.agreementId", &mut faults);
-    let ends_on = input.ends_on.take("input.endsOn", &mut faults).0;
+    let mut errors = ValidationErrors::default();
+    let id = row_id(&input.agreement_id, "agreement", "input.agreementId", &mut errors);
+    let ends_on = input.ends_on.take("input.endsOn", &mut errors).0;
     let mutation = mutation(ctx);
     let payload =
         async |()| Ok(AgreementNoticeEndDecidePayload { agreement: changed(ctx, id).await? });
     mutation
-        .perform(notice_ends::decide(mutation.db(), viewer(ctx), id, ends_on, faults), payload)
+        .perform(notice_ends::decide(mutation.db(), viewer(ctx), id, ends_on, errors), payload)
         .await
 }

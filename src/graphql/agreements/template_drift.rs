@@ -11,8 +11,8 @@ use async_graphql::{Context, Description, Enum, Object};
 
 use super::{Agreement, AgreementFilter};
 use crate::graphql::{
-    batch::Handle,
-    connection::{self, Column, Connection, Noun, and, asked},
+    batch::BatchRow,
+    connection::{self, Column, Connection, ConnectionNode, and, selected_columns},
     cost::cost,
     database,
     templates::AgreementTemplateVersion,
@@ -20,7 +20,7 @@ use crate::graphql::{
 };
 use domain::{
     agreements::template_drift::{self, Deviation},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
 };
 
 /// Why an agreement is not what the template library would make today.
@@ -40,17 +40,17 @@ pub enum TemplateDeviationReason {
 
 /// An agreement in force that is not what the template library would make today.
 #[derive(Description)]
-pub struct TemplateDeviation(Handle<agreement::Model>);
+pub struct TemplateDeviation(BatchRow<agreement::Model>);
 
 /// What was found out about the agreements of a page.
 struct Found {
     deviations: HashMap<AgreementId, Deviation>,
-    versions: HashMap<TemplateVersionId, Handle<template_version::Model>>,
+    versions: HashMap<TemplateVersionId, BatchRow<template_version::Model>>,
 }
 
 impl TemplateDeviation {
     fn found(&self) -> Option<(&Found, &Deviation)> {
-        let found: &Found = self.0.told()?;
+        let found: &Found = self.0.extra()?;
         Some((found, found.deviations.get(&self.0.id)?))
     }
 
@@ -136,11 +136,11 @@ impl TemplateDeviation {
     }
 }
 
-impl Noun for TemplateDeviation {
+impl ConnectionNode for TemplateDeviation {
     type Row = agreement::Model;
     const NAME: &'static str = "TemplateDeviation";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -175,22 +175,24 @@ impl ConsistencyQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<TemplateDeviation>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let (db, viewer_, args) =
             (database(ctx), viewer(ctx), connection::args(first, after, last, before));
-        let columns =
-            asked::<Agreement>(ctx, &[&["edges", "node", "agreement"], &["nodes", "agreement"]]);
+        let columns = selected_columns::<Agreement>(
+            ctx,
+            &[&["edges", "node", "agreement"], &["nodes", "agreement"]],
+        );
         let columns = and(columns, agreement::Column::TemplateVersionId);
-        let slice = template_drift::list(db, viewer_, &filter, &args, &columns, faults).await?;
+        let slice = template_drift::list(db, viewer_, &filter, &args, &columns, errors).await?;
 
-        let ways: [&[&str]; 4] = [
+        let paths: [&[&str]; 4] = [
             &["edges", "node", "version"],
             &["edges", "node", "current"],
             &["nodes", "version"],
             &["nodes", "current"],
         ];
-        let columns = asked::<AgreementTemplateVersion>(ctx, &ways);
+        let columns = selected_columns::<AgreementTemplateVersion>(ctx, &paths);
         let columns = and(
             and(columns, template_version::Column::TemplateId),
             template_version::Column::Version,
@@ -203,7 +205,7 @@ impl ConsistencyQuery {
             .flat_map(|deviation| [&deviation.version, &deviation.current])
             .flatten();
         let versions: HashMap<_, _> = each.map(|version| (version.id, version.clone())).collect();
-        let versions = Handle::each(versions.into_values().collect())
+        let versions = BatchRow::each(versions.into_values().collect())
             .into_iter()
             .map(|version| (version.id, version))
             .collect();
@@ -214,6 +216,6 @@ impl ConsistencyQuery {
                 async move { template_drift::count(database(ctx), viewer(ctx), &filter).await },
             )
         });
-        Ok(Connection::telling(slice, Found { deviations, versions }, count))
+        Ok(Connection::with_extra(slice, Found { deviations, versions }, count))
     }
 }

@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 
 use super::ids;
 use crate::graphql::{
-    batch::{Handle, grouped},
+    batch::{BatchRow, grouped},
     connection::Column,
     database,
     fees::{FeeBasis, VatRate},
@@ -17,7 +17,7 @@ use crate::graphql::{
 };
 use domain::{
     agreements::deadlines::{self, Reason},
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     fees, term_sql,
 };
 
@@ -45,14 +45,14 @@ pub enum DeadlineReason {
 /// The next day on which something must be decided about an agreement.
 #[derive(Description)]
 pub struct AgreementDeadline {
-    agreement: Handle<agreement::Model>,
+    agreement: BatchRow<agreement::Model>,
     deadline: Deadline,
     as_of: NaiveDate,
 }
 
 impl AgreementDeadline {
     /// The agreement's next deadline on or after a day.
-    pub(super) fn of(agreement: &Handle<agreement::Model>, as_of: NaiveDate) -> Option<Self> {
+    pub(super) fn of(agreement: &BatchRow<agreement::Model>, as_of: NaiveDate) -> Option<Self> {
         let deadline = term_sql::of(agreement).next_deadline(as_of)?;
         Some(Self { agreement: agreement.clone(), deadline, as_of })
     }
@@ -136,7 +136,7 @@ impl Acknowledgement {
 /// What an agreement costs.
 #[derive(Description)]
 pub struct AgreementFee {
-    agreement: Handle<agreement::Model>,
+    agreement: BatchRow<agreement::Model>,
     basis: FeeBasis,
     vat_rate: VatRate,
 }
@@ -167,7 +167,7 @@ impl AgreementFee {
     };
 
     /// The agreement's fee; null when it says none.
-    pub(super) fn of(agreement: &Handle<agreement::Model>) -> Option<Self> {
+    pub(super) fn of(agreement: &BatchRow<agreement::Model>) -> Option<Self> {
         let (basis, vat_rate) = (agreement.fee_basis?.into(), agreement.vat_rate?.into());
         Some(Self { agreement: agreement.clone(), basis, vat_rate })
     }
@@ -224,15 +224,15 @@ impl AgreementFee {
         ctx: &Context<'_>,
         #[graphql(desc = "Calendar year")] year: i32,
     ) -> Result<Money> {
-        let mut faults = Faults::default();
-        faults.expect(fees::amounts::YEARS.contains(&year), "year", "must be 1900 to 2999");
-        faults.finish()?;
+        let mut errors = ValidationErrors::default();
+        errors.expect(fees::amounts::YEARS.contains(&year), "year", "must be 1900 to 2999");
+        errors.finish()?;
         let amounts = self
             .agreement
             .load(
                 ctx,
                 "",
-                fees::amounts_of(database(ctx), viewer(ctx), self.agreement.siblings(), year),
+                fees::amounts_of(database(ctx), viewer(ctx), self.agreement.batch_rows(), year),
             )
             .await?;
         let amount = amounts.get(&self.agreement.id).copied().map(Money);

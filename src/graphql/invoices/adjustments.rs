@@ -8,11 +8,11 @@ use crate::graphql::{
     mutation::mutation,
     network,
     request::LongText,
-    scalars::{Date, Given, Money, node_id, row_id, take},
+    scalars::{Date, Money, Parsed, node_id, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     invoices::differences,
     payments::{
         refunds::{self, NewRefund, Reversal},
@@ -128,10 +128,10 @@ pub struct RefundRecordInput {
     /// The invoice; overpaid.
     invoice: ID,
     /// Day in the bank, on which it was overpaid already; left out together with `bankPayment`.
-    paid_on: Option<Given<Date>>,
+    paid_on: Option<Parsed<Date>>,
     /// Amount paid back, above zero and at most what is overpaid; left out together with
     /// `bankPayment`.
-    amount: Option<Given<Money>>,
+    amount: Option<Parsed<Money>>,
     /// The bank's own reference: the same one twice on an invoice is the same refund; left out
     /// together with `bankPayment`.
     reference: Option<String>,
@@ -154,7 +154,7 @@ pub struct RefundReverseInput {
     refund: ID,
     /// The day that it counts from; from the day of the refund to today, which it is when left out,
     /// and none of a closed period.
-    reversed_on: Option<Given<Date>>,
+    reversed_on: Option<Parsed<Date>>,
     /// Reason, in one line.
     reason: String,
 }
@@ -173,7 +173,7 @@ pub struct InvoiceWriteOffInput {
     invoice: ID,
     /// The day that it counts from; from that of the last payment to today, which it is when left
     /// out, and none of a closed period.
-    written_off_on: Option<Given<Date>>,
+    written_off_on: Option<Parsed<Date>>,
     /// Reason, in one line.
     reason: String,
 }
@@ -236,34 +236,34 @@ impl AdjustmentMutation {
 }
 
 async fn record(ctx: &Context<'_>, input: RefundRecordInput) -> Result<RefundRecordPayload> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let new = NewRefund {
-        invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-        paid_on: take(input.paid_on, "input.paidOn", &mut faults).map(|day| day.0),
-        amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
+        invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut errors),
+        paid_on: take(input.paid_on, "input.paidOn", &mut errors).map(|day| day.0),
+        amount: take(input.amount, "input.amount", &mut errors).map(|amount| amount.0),
         reference: input.reference,
         bank_payment: input
             .bank_payment
-            .map(|id| row_id(&id, "bank_payment", "input.bankPayment", &mut faults)),
+            .map(|id| row_id(&id, "bank_payment", "input.bankPayment", &mut errors)),
     };
     let (id, limit) = (new.invoice, network(ctx).payments.write_off_limit);
     let mutation = mutation(ctx);
     let payload = async |()| Ok(RefundRecordPayload { invoice: changed(ctx, id).await? });
-    mutation.perform(refunds::record(mutation.db(), viewer(ctx), limit, new, faults), payload).await
+    mutation.perform(refunds::record(mutation.db(), viewer(ctx), limit, new, errors), payload).await
 }
 
 async fn reverse(ctx: &Context<'_>, input: RefundReverseInput) -> Result<RefundReversePayload> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let new = Reversal {
-        refund: row_id(&input.refund, "adjustment", "input.refund", &mut faults),
-        reversed_on: take(input.reversed_on, "input.reversedOn", &mut faults).map(|day| day.0),
+        refund: row_id(&input.refund, "adjustment", "input.refund", &mut errors),
+        reversed_on: take(input.reversed_on, "input.reversedOn", &mut errors).map(|day| day.0),
         reason: input.reason,
     };
     let limit = network(ctx).payments.write_off_limit;
     let mutation = mutation(ctx);
     let payload = async |id| Ok(RefundReversePayload { invoice: changed(ctx, id).await? });
     mutation
-        .perform(refunds::reverse(mutation.db(), viewer(ctx), limit, new, faults), payload)
+        .perform(refunds::reverse(mutation.db(), viewer(ctx), limit, new, errors), payload)
         .await
 }
 
@@ -271,10 +271,10 @@ async fn write_off(
     ctx: &Context<'_>,
     input: InvoiceWriteOffInput,
 ) -> Result<InvoiceWriteOffPayload> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let new = NewWriteOff {
-        invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-        written_off_on: take(input.written_off_on, "input.writtenOffOn", &mut faults)
+        invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut errors),
+        written_off_on: take(input.written_off_on, "input.writtenOffOn", &mut errors)
             .map(|day| day.0),
         reason: input.reason,
     };
@@ -282,6 +282,6 @@ async fn write_off(
     let mutation = mutation(ctx);
     let payload = async |()| Ok(InvoiceWriteOffPayload { invoice: changed(ctx, id).await? });
     mutation
-        .perform(small_differences::write_off(mutation.db(), viewer(ctx), new, faults), payload)
+        .perform(small_differences::write_off(mutation.db(), viewer(ctx), new, errors), payload)
         .await
 }

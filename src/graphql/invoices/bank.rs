@@ -12,17 +12,19 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleO
 
 use super::{Invoice, Payment, payments::limit};
 use crate::graphql::{
-    batch::{Handle, distinct, grouped, listed},
-    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, asked, every},
+    batch::{BatchRow, distinct, grouped, listed},
+    connection::{
+        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, every, selected_columns,
+    },
     cost::list_size,
     database,
     mutation::mutation,
     request::LongText,
-    scalars::{Date, DateTime, Given, Money, node_id, row_id, take},
+    scalars::{Date, DateTime, Money, Parsed, node_id, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     invoices::{self},
     payments::{
         bank::{self, Filter, Match},
@@ -81,7 +83,7 @@ pub enum BankFinding {
 /// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an
 /// invoice or not.
 #[derive(Clone, Description)]
-pub struct BankPayment(pub Handle<bank_payment::Model>);
+pub struct BankPayment(pub BatchRow<bank_payment::Model>);
 
 #[Object(use_type_description)]
 impl BankPayment {
@@ -186,11 +188,15 @@ impl BankPayment {
     async fn duplicate_of(&self, ctx: &Context<'_>) -> Option<Result<BankPayment>> {
         let own = self.0.duplicate_of_id?;
         let found = self.0.load(ctx, "", async {
-            let ids = distinct(self.0.siblings().iter().filter_map(|row| row.duplicate_of_id));
-            let rows =
-                bank::by_ids(database(ctx), viewer(ctx), &ids, &asked::<BankPayment>(ctx, DIRECT))
-                    .await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
+            let ids = distinct(self.0.batch_rows().iter().filter_map(|row| row.duplicate_of_id));
+            let rows = bank::by_ids(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &selected_columns::<BankPayment>(ctx, DIRECT),
+            )
+            .await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
         });
         match found.await {
             Ok(found) => found.get(&own)?.first().cloned().map(BankPayment).map(Ok),
@@ -204,7 +210,7 @@ impl BankPayment {
     async fn duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
         let found = self.0.load(ctx, "", async {
             let rows = duplicates::of(database(ctx), &ids(&self.0)).await?;
-            Ok(grouped(Handle::each(rows), |row| row.duplicate_of_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.duplicate_of_id))
         });
         listed(ctx, found.await?.get(&Some(self.0.id)), BankPayment)
     }
@@ -215,8 +221,9 @@ impl BankPayment {
     async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
         let found = self.0.load(ctx, "", async {
             let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
-            let of_each =
-                found.into_iter().map(|(id, possible)| (id, Handle::each(possible.bank_payments)));
+            let of_each = found
+                .into_iter()
+                .map(|(id, possible)| (id, BatchRow::each(possible.bank_payments)));
             Ok(of_each.collect::<HashMap<_, _>>())
         });
         listed(ctx, found.await?.get(&self.0.id), BankPayment)
@@ -227,7 +234,7 @@ impl BankPayment {
     /// without if it is another payment.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_payments(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
-        let columns = asked::<Invoice>(ctx, &[&["invoice"]]);
+        let columns = selected_columns::<Invoice>(ctx, &[&["invoice"]]);
         let found = self.0.load(ctx, "", async {
             let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
             with_invoices(
@@ -244,7 +251,7 @@ impl BankPayment {
     /// the first one first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn matches(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
-        let columns = asked::<Invoice>(ctx, &[&["invoice"]]);
+        let columns = selected_columns::<Invoice>(ctx, &[&["invoice"]]);
         let found = self.0.load(ctx, "", async {
             with_invoices(ctx, bank::payments_of(database(ctx), &ids(&self.0)).await?, &columns)
                 .await
@@ -254,8 +261,8 @@ impl BankPayment {
 }
 
 /// The ids of a row and of all that came with it.
-fn ids(row: &Handle<bank_payment::Model>) -> Vec<BankPaymentId> {
-    row.siblings().iter().map(|row| row.id).collect()
+fn ids(row: &BatchRow<bank_payment::Model>) -> Vec<BankPaymentId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
 }
 
 /// These payments of each bank payment with their invoices.
@@ -266,7 +273,8 @@ async fn with_invoices(
 ) -> Result<HashMap<BankPaymentId, Vec<BankPaymentMatch>>> {
     let invoices = distinct(payments.values().flatten().map(|payment| payment.invoice_id));
     let rows = invoices::by_ids(database(ctx), viewer(ctx), &invoices, columns).await?;
-    let invoices: HashMap<InvoiceId, Vec<Handle<_>>> = grouped(Handle::each(rows), |row| row.id);
+    let invoices: HashMap<InvoiceId, Vec<BatchRow<_>>> =
+        grouped(BatchRow::each(rows), |row| row.id);
     let matched = |payment: payment::Model| {
         let invoice = invoices.get(&payment.invoice_id)?.first()?.clone();
         Some(BankPaymentMatch { payment: Payment(payment), invoice: Invoice(invoice) })
@@ -297,11 +305,11 @@ impl BankPaymentMatch {
     }
 }
 
-impl Noun for BankPayment {
+impl ConnectionNode for BankPayment {
     type Row = bank_payment::Model;
     const NAME: &'static str = "BankPayment";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -345,18 +353,18 @@ pub struct BankPaymentFilter {
     /// for somebody.
     set_aside: Option<bool>,
     /// In the bank on this day or later.
-    from: Option<Given<Date>>,
+    from: Option<Parsed<Date>>,
     /// In the bank on this day or earlier.
-    to: Option<Given<Date>>,
+    to: Option<Parsed<Date>>,
 }
 
 impl BankPaymentFilter {
-    fn check(self, faults: &mut Faults) -> Filter {
+    fn check(self, errors: &mut ValidationErrors) -> Filter {
         Filter {
             matched: self.matched,
             set_aside: self.set_aside,
-            from: take(self.from, "filter.from", faults).map(|day| day.0),
-            to: take(self.to, "filter.to", faults).map(|day| day.0),
+            from: take(self.from, "filter.from", errors).map(|day| day.0),
+            to: take(self.to, "filter.to", errors).map(|day| day.0),
         }
     }
 }
@@ -381,17 +389,17 @@ impl BankPaymentQuery {
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<BankPayment>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &bank::order(), &mut faults);
-        faults.finish()?;
+        domain::page::Page::check(&args, &bank::order(), &mut errors);
+        errors.finish()?;
         let slice = bank::list(
             database(ctx),
             viewer(ctx),
             &filter,
             &args,
-            &asked::<BankPayment>(ctx, CONNECTION),
+            &selected_columns::<BankPayment>(ctx, CONNECTION),
         )
         .await?;
         let count: connection::Count = Arc::new(move |ctx| {
@@ -411,11 +419,11 @@ pub struct BankPaymentMatchInput {
     invoice: ID,
     /// How much of it; all that is left when left out. Match the rest with another invoice by
     /// another deed.
-    amount: Option<Given<Money>>,
+    amount: Option<Parsed<Money>>,
     /// Day in the books, from the bank's day to today. When left out it is the bank's day, or today
     /// for money that came in an earlier month or that was given back by a reversal in one, so that
     /// what was reported of that month stays true. No day of a closed period.
-    booked_on: Option<Given<Date>>,
+    booked_on: Option<Parsed<Date>>,
     /// The payment of the invoice that somebody recorded manually of the same money: nothing is
     /// booked again. Left out, a payment of the same day and sum is taken for it.
     recorded_payment: Option<ID>,
@@ -459,7 +467,7 @@ async fn changed(ctx: &Context<'_>, id: BankPaymentId) -> Result<BankPayment> {
         .into_iter()
         .next()
         .ok_or_else(|| Error::NotFound("there is no such bank payment".into()))?;
-    Ok(BankPayment(Handle::single(row)))
+    Ok(BankPayment(BatchRow::single(row)))
 }
 
 /// Deeds on the bank's payments.
@@ -484,20 +492,20 @@ impl BankPaymentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: BankPaymentMatchInput,
     ) -> Result<BankPayment> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = Match {
-            payment: row_id(&input.payment, "bank_payment", "input.payment", &mut faults),
-            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-            amount: take(input.amount, "input.amount", &mut faults).map(|amount| amount.0),
-            booked_on: take(input.booked_on, "input.bookedOn", &mut faults).map(|day| day.0),
+            payment: row_id(&input.payment, "bank_payment", "input.payment", &mut errors),
+            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut errors),
+            amount: take(input.amount, "input.amount", &mut errors).map(|amount| amount.0),
+            booked_on: take(input.booked_on, "input.bookedOn", &mut errors).map(|day| day.0),
             recorded: input
                 .recorded_payment
-                .map(|id| row_id(&id, "payment", "input.recordedPayment", &mut faults)),
+                .map(|id| row_id(&id, "payment", "input.recordedPayment", &mut errors)),
         };
         let id = new.payment;
         let mutation = mutation(ctx);
         mutation
-            .perform(bank::match_with(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| {
+            .perform(bank::match_with(mutation.db(), viewer(ctx), limit(ctx), new, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -511,11 +519,11 @@ impl BankPaymentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: BankPaymentSetAsideInput,
     ) -> Result<BankPayment> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut errors);
         let mutation = mutation(ctx);
         mutation
-            .perform(bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, faults), |()| {
+            .perform(bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -545,11 +553,11 @@ impl BankPaymentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: BankPaymentTakeUpInput,
     ) -> Result<BankPayment> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut errors);
         let mutation = mutation(ctx);
         mutation
-            .perform(bank::take_up(mutation.db(), viewer(ctx), id, faults), |()| changed(ctx, id))
+            .perform(bank::take_up(mutation.db(), viewer(ctx), id, errors), |()| changed(ctx, id))
             .await
     }
 }
@@ -558,11 +566,11 @@ async fn mark_duplicate(
     ctx: &Context<'_>,
     input: BankPaymentMarkDuplicateInput,
 ) -> Result<BankPaymentMarkDuplicatePayload> {
-    let mut faults = Faults::default();
-    let id = row_id(&input.payment, "bank_payment", "input.payment", &mut faults);
-    let of = row_id(&input.duplicate_of, "bank_payment", "input.duplicateOf", &mut faults);
+    let mut errors = ValidationErrors::default();
+    let id = row_id(&input.payment, "bank_payment", "input.payment", &mut errors);
+    let of = row_id(&input.duplicate_of, "bank_payment", "input.duplicateOf", &mut errors);
     let mutation = mutation(ctx);
     let payload =
         async |()| Ok(BankPaymentMarkDuplicatePayload { bank_payment: changed(ctx, id).await? });
-    mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, faults), payload).await
+    mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, errors), payload).await
 }

@@ -6,11 +6,11 @@ use super::{Invoice, payments::changed};
 use crate::graphql::{
     mutation::mutation,
     network,
-    scalars::{Date, Given, row_id, take},
+    scalars::{Date, Parsed, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     receivables::interest_invoices,
 };
 
@@ -21,7 +21,7 @@ pub struct InterestInvoiceIssueInput {
     invoice_id: ID,
     /// The last day to claim interest of, not after today; left out: the day on which it was
     /// settled, or today.
-    until: Option<Given<Date>>,
+    until: Option<Parsed<Date>>,
 }
 
 /// The result of `interestInvoiceIssue`.
@@ -56,7 +56,7 @@ async fn issue(
     ctx: &Context<'_>,
     input: InterestInvoiceIssueInput,
 ) -> Result<InterestInvoiceIssuePayload> {
-    let mut errors = Faults::default();
+    let mut errors = ValidationErrors::default();
     let id = row_id(&input.invoice_id, "invoice", "input.invoiceId", &mut errors);
     let until = take(input.until, "input.until", &mut errors).map(|day| day.0);
     let mutation = mutation(ctx);

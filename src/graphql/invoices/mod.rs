@@ -25,16 +25,16 @@ pub use self::{
 };
 use super::{
     agreements::{Counterparty, counterparty_of},
-    batch::{Handle, distinct, grouped, listed},
-    connection::{Column, DIRECT, Noun, and, asked, every},
+    batch::{BatchRow, distinct, grouped, listed},
+    connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::list_size,
     database, network,
     request::LongText,
-    scalars::{Date, Given, Money, node_id, take},
+    scalars::{Date, Money, Parsed, node_id, take},
     viewer,
 };
 use domain::{
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     idempotency::{Warning, Warnings},
     invoices::{
         self, adjustments as paid_back, amounts, claim_terms, differences, documents, lines,
@@ -86,7 +86,7 @@ pub struct InvoiceWarning {
 
 /// An invoice (faktura) or credit note (kreditfaktura); once issued its content never changes.
 #[derive(Clone, Description)]
-pub struct Invoice(pub Handle<invoice::Model>);
+pub struct Invoice(pub BatchRow<invoice::Model>);
 
 #[Object(use_type_description)]
 impl Invoice {
@@ -116,7 +116,7 @@ impl Invoice {
     async fn state(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
     ) -> Result<InvoiceState> {
         Ok(amounts::state(&self.0, as_of(ctx, on)?).into())
     }
@@ -146,13 +146,13 @@ impl Invoice {
     /// What it is for, in its own order.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceLine>> {
-        let columns = asked::<InvoiceLine>(ctx, DIRECT);
+        let columns = selected_columns::<InvoiceLine>(ctx, DIRECT);
         let found = self.0.load(ctx, "", async {
-            let rows = match self.0.told::<run::Planned>() {
+            let rows = match self.0.extra::<run::Planned>() {
                 Some(planned) => planned.lines().cloned().collect(),
                 None => lines::of_invoices(database(ctx), &ids(&self.0), &columns).await?,
             };
-            Ok(grouped(Handle::each(rows), |row| row.invoice_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.invoice_id))
         });
         listed(ctx, found.await?.get(&self.0.id), InvoiceLine)
     }
@@ -170,7 +170,7 @@ impl Invoice {
     /// Net and VAT at each rate that occurs, the highest first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn vat_breakdown(&self, ctx: &Context<'_>) -> Result<Vec<VatAmount>> {
-        if let Some(planned) = self.0.told::<run::Planned>() {
+        if let Some(planned) = self.0.extra::<run::Planned>() {
             return Ok(amounts::by_rate(planned.of(self.0.id))
                 .into_iter()
                 .map(VatAmount)
@@ -197,7 +197,7 @@ impl Invoice {
         #[graphql(
             desc = "Only those with a day in the books up to and including this day; all when left out."
         )]
-        as_of: Option<Given<Date>>,
+        as_of: Option<Parsed<Date>>,
     ) -> Result<Money> {
         let standing = self.standing(ctx, as_of).await?;
         Ok(standing.map_or(self.0.paid, |standing| standing.paid).into())
@@ -208,7 +208,7 @@ impl Invoice {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "Only those issued on this day or before; all when left out.")]
-        as_of: Option<Given<Date>>,
+        as_of: Option<Parsed<Date>>,
     ) -> Result<Money> {
         let standing = self.standing(ctx, as_of).await?;
         Ok(standing.map_or(self.0.credited, |standing| standing.credited).into())
@@ -225,7 +225,7 @@ impl Invoice {
     async fn outstanding(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day in the books; by all that is known when left out.")] as_of: Option<Given<Date>>,
+        #[graphql(desc = "As of this day in the books; by all that is known when left out.")] as_of: Option<Parsed<Date>>,
     ) -> Result<Money> {
         let standing = self.standing(ctx, as_of).await?;
         Ok(standing
@@ -240,10 +240,10 @@ impl Invoice {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "As of this day in the books; today when left out.")] as_of: Option<
-            Given<Date>,
+            Parsed<Date>,
         >,
     ) -> Result<Money> {
-        let today = Given::Good(Date(database(ctx).clock.today()));
+        let today = Parsed::Good(Date(database(ctx).clock.today()));
         let standing = self.standing(ctx, Some(as_of.unwrap_or(today))).await?.unwrap_or_default();
         Ok(standing.balance().into())
     }
@@ -283,7 +283,7 @@ impl Invoice {
     async fn days_late(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
     ) -> Result<i64> {
         Ok(overdue::days_late(&self.0, as_of(ctx, on)?))
     }
@@ -299,12 +299,12 @@ impl Invoice {
     async fn interest(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Given<Date>>,
+        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
     ) -> Option<Result<Money>> {
         let found = async {
             let (on, points) = (as_of(ctx, on)?, network(ctx).invoicing.interest_points);
             self.0
-                .load(ctx, "", overdue::interest_of(database(ctx), self.0.siblings(), on, points))
+                .load(ctx, "", overdue::interest_of(database(ctx), self.0.batch_rows(), on, points))
                 .await
         };
         let sum =
@@ -385,7 +385,7 @@ impl Invoice {
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceWarning>> {
         let of_issue =
-            self.0.told::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
+            self.0.extra::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
         let found = self.0.share("warnings".to_owned(), async {
             let as_of = (database(ctx).clock.today(), network(ctx).invoicing.interest_points);
             interest_claims::warnings(
@@ -427,12 +427,12 @@ impl Invoice {
     /// The credit notes of this invoice, in order of number.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
-        let columns = and(asked::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
+        let columns = and(selected_columns::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
         let found = self.0.load(ctx, "", async {
             let rows =
                 invoices::credit_notes_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                     .await?;
-            Ok(grouped(Handle::each(rows), |row| row.credits_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.credits_id))
         });
         listed(ctx, found.await?.get(&Some(self.0.id)), Invoice)
     }
@@ -444,11 +444,11 @@ impl Invoice {
     async fn standing(
         &self,
         ctx: &Context<'_>,
-        as_of: Option<Given<Date>>,
+        as_of: Option<Parsed<Date>>,
     ) -> Result<Option<Standing>> {
-        let mut faults = Faults::default();
-        let as_of = take(as_of, "asOf", &mut faults);
-        faults.finish()?;
+        let mut errors = ValidationErrors::default();
+        let as_of = take(as_of, "asOf", &mut errors);
+        errors.finish()?;
         let Some(Date(as_of)) = as_of else { return Ok(None) };
         let found = self
             .0
@@ -483,11 +483,15 @@ impl Invoice {
     ) -> Option<Result<Self>> {
         let own = of(&self.0)?;
         let found = self.0.load(ctx, "", async {
-            let ids = distinct(self.0.siblings().iter().filter_map(of));
-            let rows =
-                invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Self>(ctx, DIRECT))
-                    .await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
+            let ids = distinct(self.0.batch_rows().iter().filter_map(of));
+            let rows = invoices::by_ids(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &selected_columns::<Self>(ctx, DIRECT),
+            )
+            .await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
         });
         match found.await {
             Ok(found) => found.get(&own)?.first().cloned().map(Self).map(Ok),
@@ -506,23 +510,23 @@ impl Invoice {
 }
 
 /// The day that something is reckoned on.
-fn as_of(ctx: &Context<'_>, on: Option<Given<Date>>) -> Result<chrono::NaiveDate> {
-    let mut faults = Faults::default();
-    let on = take(on, "on", &mut faults).map_or_else(|| database(ctx).clock.today(), |day| day.0);
-    faults.finish()?;
+fn as_of(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<chrono::NaiveDate> {
+    let mut errors = ValidationErrors::default();
+    let on = take(on, "on", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
+    errors.finish()?;
     Ok(on)
 }
 
 /// The ids of a row and of all that came with it.
-fn ids(row: &Handle<invoice::Model>) -> Vec<InvoiceId> {
-    row.siblings().iter().map(|row| row.id).collect()
+fn ids(row: &BatchRow<invoice::Model>) -> Vec<InvoiceId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
 }
 
-impl Noun for Invoice {
+impl ConnectionNode for Invoice {
     type Row = invoice::Model;
     const NAME: &'static str = "Invoice";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -566,5 +570,5 @@ impl Noun for Invoice {
 /// The invoice with this id, if you may see it.
 pub async fn node(ctx: &Context<'_>, id: InvoiceId) -> Result<Option<Invoice>> {
     let found = invoices::by_ids(database(ctx), viewer(ctx), &[id], &every::<Invoice>()).await?;
-    Ok(found.into_iter().next().map(|row| Invoice(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| Invoice(BatchRow::single(row))))
 }

@@ -6,16 +6,16 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use super::{Invoice, Unit, node, run};
 use crate::graphql::{
     agreements::counterparty,
-    batch::{Batch, Handle},
+    batch::{Batch, BatchRow},
     cost::cost,
     fees::VatRate,
     mutation::mutation,
     network,
-    scalars::{Date, Given, Money, plain_change, row_id, take},
+    scalars::{Date, Money, Parsed, plain_change, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     idempotency::Warnings,
     invoices::{
         Buyer,
@@ -33,7 +33,10 @@ async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
 /// The invoice that was issued, with the warnings about it.
 async fn issued(ctx: &Context<'_>, id: InvoiceId, warnings: Warnings) -> Result<Invoice> {
     let invoice = changed(ctx, id).await?;
-    Ok(Invoice(Handle::at(&Batch::telling(vec![invoice::Model::clone(&invoice.0)], warnings), 0)))
+    Ok(Invoice(BatchRow::at(
+        &Batch::with_extra(vec![invoice::Model::clone(&invoice.0)], warnings),
+        0,
+    )))
 }
 
 /// A line of an invoice to be drafted.
@@ -48,12 +51,12 @@ pub struct InvoiceLineInput {
     /// The day of supply, when it was one day; not together with a period. A line that charges VAT
     /// and has neither, nor has the invoice, gets the day of issue when it is issued, with a
     /// warning.
-    supplied_on: Option<Given<Date>>,
+    supplied_on: Option<Parsed<Date>>,
     /// First day that it covers. A line that names an agreement and a period within one year is
     /// that year's special fee: an invoice run does not invoice it again.
-    period_from: Option<Given<Date>>,
+    period_from: Option<Parsed<Date>>,
     /// Last day that it covers; given together with `periodFrom`.
-    period_to: Option<Given<Date>>,
+    period_to: Option<Parsed<Date>>,
     /// How many: a decimal number above 0 with at most three decimals.
     #[graphql(default_with = "\"1\".to_owned()")]
     quantity: String,
@@ -61,7 +64,7 @@ pub struct InvoiceLineInput {
     #[graphql(default_with = "Unit::Piece")]
     unit: Unit,
     /// The price of one, without VAT; negative for a deduction.
-    unit_price: Given<Money>,
+    unit_price: Parsed<Money>,
     /// How it is taxed, not ZERO. OUTSIDE_SCOPE can't stand on the same invoice as the others. Left
     /// out: as the agreement says, else as the network's tax decision (`taxDecisionRecord`) or the
     /// prices of the activity do, or those of the member's fee that the description names; CONFLICT
@@ -78,33 +81,33 @@ pub struct InvoiceLineInput {
     account: Option<String>,
 }
 
-fn lines(given: Vec<InvoiceLineInput>, faults: &mut Faults) -> Vec<NewLine> {
-    let line = |(place, line): (usize, InvoiceLineInput)| {
-        let path = |field: &str| format!("input.lines.{place}.{field}");
+fn lines(parsed: Vec<InvoiceLineInput>, errors: &mut ValidationErrors) -> Vec<NewLine> {
+    let line = |(position, line): (usize, InvoiceLineInput)| {
+        let path = |field: &str| format!("input.lines.{position}.{field}");
         NewLine {
             description: line.description,
-            activity: line.activity.map(|id| row_id(&id, "activity", &path("activity"), faults)),
+            activity: line.activity.map(|id| row_id(&id, "activity", &path("activity"), errors)),
             agreement: line
                 .agreement
-                .map(|id| row_id(&id, "agreement", &path("agreement"), faults)),
-            supplied_on: take(line.supplied_on, &path("suppliedOn"), faults).map(|day| day.0),
-            period_from: take(line.period_from, &path("periodFrom"), faults).map(|day| day.0),
-            period_to: take(line.period_to, &path("periodTo"), faults).map(|day| day.0),
-            quantity: faults.take(&path("quantity"), line.quantity.parse::<money::Quantity>()),
+                .map(|id| row_id(&id, "agreement", &path("agreement"), errors)),
+            supplied_on: take(line.supplied_on, &path("suppliedOn"), errors).map(|day| day.0),
+            period_from: take(line.period_from, &path("periodFrom"), errors).map(|day| day.0),
+            period_to: take(line.period_to, &path("periodTo"), errors).map(|day| day.0),
+            quantity: errors.take(&path("quantity"), line.quantity.parse::<money::Quantity>()),
             unit: line.unit.into(),
-            unit_price: line.unit_price.take(&path("unitPrice"), faults).0,
+            unit_price: line.unit_price.take(&path("unitPrice"), errors).0,
             vat_rate: line.vat_rate.map(Into::into),
             exemption_reason: line.exemption_reason,
             exemption_code: line.exemption_code,
             account: line.account,
         }
     };
-    given.into_iter().enumerate().map(line).collect()
+    parsed.into_iter().enumerate().map(line).collect()
 }
 
 /// The member or organisation that an id means.
-fn buyer(id: &ID, faults: &mut Faults) -> Buyer {
-    match counterparty(id, "input.buyer", faults) {
+fn buyer(id: &ID, errors: &mut ValidationErrors) -> Buyer {
+    match counterparty(id, "input.buyer", errors) {
         Some(domain::agreements::Counterparty::Organisation(id)) => Buyer::Organisation(id),
         Some(domain::agreements::Counterparty::Member(id)) => Buyer::Member(id),
         None => Buyer::Member(Default::default()),
@@ -135,11 +138,11 @@ pub struct InvoiceDraftInput {
     /// the buyer's billing details on the day of issue.
     buyer_reference: Option<String>,
     /// The day of supply of the lines that have neither one nor a period.
-    supplied_on: Option<Given<Date>>,
+    supplied_on: Option<Parsed<Date>>,
     /// First day that those lines cover, when it was not one day.
-    period_from: Option<Given<Date>>,
+    period_from: Option<Parsed<Date>>,
     /// Last day that those lines cover; given together with `periodFrom`.
-    period_to: Option<Given<Date>>,
+    period_to: Option<Parsed<Date>>,
 }
 
 /// What changes about a draft; what is left out stays as it is.
@@ -162,16 +165,16 @@ pub struct InvoiceDraftUpdateInput {
     /// Null: that of the buyer's billing details on the day of issue.
     buyer_reference: MaybeUndefined<String>,
     /// The day of supply of the lines that have neither one nor a period.
-    supplied_on: Option<Given<Date>>,
+    supplied_on: Option<Parsed<Date>>,
     /// First day that those lines cover, when it was not one day.
-    period_from: Option<Given<Date>>,
+    period_from: Option<Parsed<Date>>,
     /// Last day that those lines cover; given together with `periodFrom`.
-    period_to: Option<Given<Date>>,
+    period_to: Option<Parsed<Date>>,
 }
 
 /// When an invoice's lines were supplied that say nothing of it.
-fn supplied([on, from, to]: [Option<Given<Date>>; 3], faults: &mut Faults) -> Supplied {
-    let mut day = |given, path: &str| take(given, path, faults).map(|day: Date| day.0);
+fn supplied([on, from, to]: [Option<Parsed<Date>>; 3], errors: &mut ValidationErrors) -> Supplied {
+    let mut day = |parsed, path: &str| take(parsed, path, errors).map(|day: Date| day.0);
     Supplied {
         on: day(on, "input.suppliedOn"),
         from: day(from, "input.periodFrom"),
@@ -192,7 +195,7 @@ pub struct InvoiceIssueInput {
     /// Which.
     invoice: ID,
     /// Day of issue; left out today, and never a day to come.
-    issued_on: Option<Given<Date>>,
+    issued_on: Option<Parsed<Date>>,
 }
 
 /// A credit to be given.
@@ -205,7 +208,7 @@ pub struct InvoiceCreditInput {
     /// Why, as the buyer reads it.
     reason: String,
     /// Day of issue of the credit note; left out today.
-    issued_on: Option<Given<Date>>,
+    issued_on: Option<Parsed<Date>>,
 }
 
 /// What is credited of a line.
@@ -214,7 +217,7 @@ pub struct InvoiceCreditLineInput {
     /// The line.
     line: ID,
     /// How much, without VAT: up to what is left of the line, and of its sign.
-    amount: Given<Money>,
+    amount: Parsed<Money>,
 }
 
 /// Deeds on invoices.
@@ -229,26 +232,26 @@ impl InvoiceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: InvoiceDraftInput,
     ) -> Result<Invoice> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = NewInvoice {
-            buyer: buyer(&input.buyer, &mut faults),
-            lines: lines(input.lines, &mut faults),
+            buyer: buyer(&input.buyer, &mut errors),
+            lines: lines(input.lines, &mut errors),
             due_in_days: input.due_in_days,
             corrects: input
                 .corrects
-                .map(|id| row_id(&id, "invoice", "input.corrects", &mut faults)),
+                .map(|id| row_id(&id, "invoice", "input.corrects", &mut errors)),
             reason: input.reason,
             order_reference: input.order_reference,
             our_reference: input.our_reference,
             buyer_reference: input.buyer_reference,
             supplied: supplied(
                 [input.supplied_on, input.period_from, input.period_to],
-                &mut faults,
+                &mut errors,
             ),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| {
+            .perform(draft::draft(mutation.db(), viewer(ctx), network(ctx), new, errors), |id| {
                 changed(ctx, id)
             })
             .await
@@ -260,11 +263,11 @@ impl InvoiceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: InvoiceDraftUpdateInput,
     ) -> Result<Invoice> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut errors);
         let changes = DraftChanges {
-            buyer: input.buyer.map(|id| buyer(&id, &mut faults)),
-            lines: input.lines.map(|given| lines(given, &mut faults)),
+            buyer: input.buyer.map(|id| buyer(&id, &mut errors)),
+            lines: input.lines.map(|parsed| lines(parsed, &mut errors)),
             due_in_days: plain_change(input.due_in_days),
             reason: plain_change(input.reason),
             order_reference: plain_change(input.order_reference),
@@ -272,13 +275,13 @@ impl InvoiceMutation {
             buyer_reference: plain_change(input.buyer_reference),
             supplied: supplied(
                 [input.supplied_on, input.period_from, input.period_to],
-                &mut faults,
+                &mut errors,
             ),
         };
         let mutation = mutation(ctx);
         mutation
             .perform(
-                draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, faults),
+                draft::update(mutation.db(), viewer(ctx), network(ctx), id, changes, errors),
                 |()| changed(ctx, id),
             )
             .await
@@ -291,11 +294,11 @@ impl InvoiceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: InvoiceDraftDiscardInput,
     ) -> Result<Invoice> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut errors);
         let mutation = mutation(ctx);
         let payload = |was| async { Ok(run::planned(vec![was]).remove(0)) };
-        mutation.perform(draft::discard(mutation.db(), viewer(ctx), id, faults), payload).await
+        mutation.perform(draft::discard(mutation.db(), viewer(ctx), id, errors), payload).await
     }
 
     /// Issues a draft: it gets the next number of its series and the reference that it is paid with
@@ -308,13 +311,13 @@ impl InvoiceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: InvoiceIssueInput,
     ) -> Result<Invoice> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
-        let issued_on = take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut errors);
+        let issued_on = take(input.issued_on, "input.issuedOn", &mut errors).map(|day| day.0);
         let mutation = mutation(ctx);
         mutation
             .perform(
-                issue::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, faults),
+                issue::issue(mutation.db(), viewer(ctx), network(ctx), id, issued_on, errors),
                 |warnings| issued(ctx, id, warnings),
             )
             .await
@@ -329,25 +332,26 @@ impl InvoiceMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: InvoiceCreditInput,
     ) -> Result<Invoice> {
-        let mut faults = Faults::default();
-        let line = |(place, line): (usize, InvoiceCreditLineInput), faults: &mut Faults| {
-            let path = |field: &str| format!("input.lines.{place}.{field}");
+        let mut errors = ValidationErrors::default();
+        let line = |(position, line): (usize, InvoiceCreditLineInput),
+                    errors: &mut ValidationErrors| {
+            let path = |field: &str| format!("input.lines.{position}.{field}");
             (
-                row_id(&line.line, "invoice_line", &path("line"), faults),
-                line.amount.take(&path("amount"), faults).0,
+                row_id(&line.line, "invoice_line", &path("line"), errors),
+                line.amount.take(&path("amount"), errors).0,
             )
         };
         let new = NewCredit {
-            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-            lines: input.lines.map(|given| {
-                given.into_iter().enumerate().map(|given| line(given, &mut faults)).collect()
+            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut errors),
+            lines: input.lines.map(|parsed| {
+                parsed.into_iter().enumerate().map(|parsed| line(parsed, &mut errors)).collect()
             }),
             reason: input.reason,
-            issued_on: take(input.issued_on, "input.issuedOn", &mut faults).map(|day| day.0),
+            issued_on: take(input.issued_on, "input.issuedOn", &mut errors).map(|day| day.0),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(credit::credit(mutation.db(), viewer(ctx), network(ctx), new, faults), |id| {
+            .perform(credit::credit(mutation.db(), viewer(ctx), network(ctx), new, errors), |id| {
                 changed(ctx, id)
             })
             .await

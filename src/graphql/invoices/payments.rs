@@ -8,11 +8,11 @@ use super::{Invoice, node};
 use crate::graphql::{
     mutation::mutation,
     network,
-    scalars::{Date, Given, Money, row_id, take},
+    scalars::{Date, Money, Parsed, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     payments::record::{self, NewPayment, Reversal},
     receivables::reminders,
 };
@@ -32,9 +32,9 @@ pub struct PaymentRecordInput {
     /// The invoice; issued, and no credit note.
     invoice: ID,
     /// Day in the bank; from the day of issue to today.
-    received_on: Given<Date>,
+    received_on: Parsed<Date>,
     /// What came in, above zero. It may be less than what is to be paid, or more.
-    amount: Given<Money>,
+    amount: Parsed<Money>,
     /// The bank's own reference: the same one twice on an invoice is the same payment, and so is
     /// one of this day and sum that a file of the bank told of with it.
     reference: String,
@@ -51,7 +51,7 @@ pub struct PaymentReverseInput {
     payment: ID,
     /// The day that it counts from; from the day of the payment to today, which it is when left
     /// out, and none of a closed period.
-    reversed_on: Option<Given<Date>>,
+    reversed_on: Option<Parsed<Date>>,
     /// Why.
     reason: String,
 }
@@ -62,7 +62,7 @@ pub struct InvoiceRemindInput {
     /// The invoice; overdue on that day.
     invoice: ID,
     /// When; today when left out.
-    sent_on: Option<Given<Date>>,
+    sent_on: Option<Parsed<Date>>,
 }
 
 /// Deeds on what comes in on invoices.
@@ -84,18 +84,18 @@ impl PaymentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: PaymentRecordInput,
     ) -> Result<Invoice> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = NewPayment {
-            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut faults),
-            received_on: input.received_on.take("input.receivedOn", &mut faults).0,
-            amount: input.amount.take("input.amount", &mut faults).0,
+            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut errors),
+            received_on: input.received_on.take("input.receivedOn", &mut errors).0,
+            amount: input.amount.take("input.amount", &mut errors).0,
             reference: input.reference,
             is_another: input.is_another,
         };
         let id = new.invoice;
         let mutation = mutation(ctx);
         mutation
-            .perform(record::record(mutation.db(), viewer(ctx), limit(ctx), new, faults), |()| {
+            .perform(record::record(mutation.db(), viewer(ctx), limit(ctx), new, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -113,15 +113,15 @@ impl PaymentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: PaymentReverseInput,
     ) -> Result<Invoice> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = Reversal {
-            payment: row_id(&input.payment, "payment", "input.payment", &mut faults),
-            reversed_on: take(input.reversed_on, "input.reversedOn", &mut faults).map(|day| day.0),
+            payment: row_id(&input.payment, "payment", "input.payment", &mut errors),
+            reversed_on: take(input.reversed_on, "input.reversedOn", &mut errors).map(|day| day.0),
             reason: input.reason,
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(record::reverse(mutation.db(), viewer(ctx), limit(ctx), new, faults), |id| {
+            .perform(record::reverse(mutation.db(), viewer(ctx), limit(ctx), new, errors), |id| {
                 changed(ctx, id)
             })
             .await
@@ -142,12 +142,12 @@ impl PaymentMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: InvoiceRemindInput,
     ) -> Result<Invoice> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut faults);
-        let sent_on = take(input.sent_on, "input.sentOn", &mut faults).map(|day| day.0);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut errors);
+        let sent_on = take(input.sent_on, "input.sentOn", &mut errors).map(|day| day.0);
         let mutation = mutation(ctx);
         mutation
-            .perform(reminders::remind(mutation.db(), viewer(ctx), id, sent_on, faults), |()| {
+            .perform(reminders::remind(mutation.db(), viewer(ctx), id, sent_on, errors), |()| {
                 changed(ctx, id)
             })
             .await

@@ -8,14 +8,14 @@ use uuid::Uuid;
 use super::{Invoice, InvoiceDifference, InvoiceKind, InvoiceState};
 use crate::graphql::{
     OrderDirection,
-    batch::{Handle, distinct},
-    connection::{self, CONNECTION, Connection, DIRECT, Pages, asked},
+    batch::{BatchRow, distinct},
+    connection::{self, CONNECTION, Connection, DIRECT, Pages, selected_columns},
     database,
-    scalars::{Date, Given, NodeId, row_id, take},
+    scalars::{Date, NodeId, Parsed, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     invoices::{self, Buyer, Filter, Of},
     page::{Args, Order, Page},
 };
@@ -26,7 +26,7 @@ pub struct InvoiceFilter {
     /// In one of these states on `asOf`.
     state: Option<Vec<InvoiceState>>,
     /// The day that the state is reckoned on; today when left out.
-    as_of: Option<Given<Date>>,
+    as_of: Option<Parsed<Date>>,
     /// Invoices or credit notes alone.
     kind: Option<InvoiceKind>,
     /// Slugs: with a line of one of these activities.
@@ -34,11 +34,11 @@ pub struct InvoiceFilter {
     /// To this member or organisation.
     buyer: Option<ID>,
     /// Issued on this day or later.
-    issued_from: Option<Given<Date>>,
+    issued_from: Option<Parsed<Date>>,
     /// Issued on this day or earlier.
-    issued_to: Option<Given<Date>>,
+    issued_to: Option<Parsed<Date>>,
     /// With a last day to pay before this day.
-    due_before: Option<Given<Date>>,
+    due_before: Option<Parsed<Date>>,
     /// `true` for invoices that are overpaid, and so to be paid back; `false` for the others.
     overpaid: Option<bool>,
     /// With one of these differences between what is paid and what it is over.
@@ -46,21 +46,23 @@ pub struct InvoiceFilter {
 }
 
 impl InvoiceFilter {
-    fn check(self, faults: &mut Faults) -> Filter {
+    fn check(self, errors: &mut ValidationErrors) -> Filter {
         let slugs = self.activity.unwrap_or_default();
         Filter {
             states: self.state.into_iter().flatten().map(Into::into).collect(),
-            as_of: take(self.as_of, "filter.asOf", faults).map(|day| day.0),
+            as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
             kind: self.kind.map(Into::into),
             activities: slugs
                 .iter()
                 .enumerate()
-                .map(|(place, slug)| faults.text(&format!("filter.activity.{place}"), slug, LINE))
+                .map(|(position, slug)| {
+                    errors.text(&format!("filter.activity.{position}"), slug, LINE)
+                })
                 .collect(),
-            buyer: self.buyer.and_then(|id| buyer(&id, faults)),
-            issued_from: take(self.issued_from, "filter.issuedFrom", faults).map(|day| day.0),
-            issued_to: take(self.issued_to, "filter.issuedTo", faults).map(|day| day.0),
-            due_before: take(self.due_before, "filter.dueBefore", faults).map(|day| day.0),
+            buyer: self.buyer.and_then(|id| buyer(&id, errors)),
+            issued_from: take(self.issued_from, "filter.issuedFrom", errors).map(|day| day.0),
+            issued_to: take(self.issued_to, "filter.issuedTo", errors).map(|day| day.0),
+            due_before: take(self.due_before, "filter.dueBefore", errors).map(|day| day.0),
             overpaid: self.overpaid,
             differences: self.difference.into_iter().flatten().map(Into::into).collect(),
         }
@@ -68,13 +70,13 @@ impl InvoiceFilter {
 }
 
 /// The member or the organisation that an id means, or its fault noted.
-fn buyer(id: &ID, faults: &mut Faults) -> Option<Buyer> {
+fn buyer(id: &ID, errors: &mut ValidationErrors) -> Option<Buyer> {
     let read = id.parse::<NodeId>().and_then(|read| match read.noun.as_str() {
         "member" => Ok(Buyer::Member(read.id.into())),
         "organisation" => Ok(Buyer::Organisation(read.id.into())),
         other => Err(format!("is the id of a {other}, not of a member or an organisation")),
     });
-    read.map_err(|reason| faults.add("filter.buyer", reason)).ok()
+    read.map_err(|reason| errors.add("filter.buyer", reason)).ok()
 }
 
 /// What invoices can be ordered by.
@@ -101,8 +103,8 @@ pub struct InvoiceOrder {
     direction: OrderDirection,
 }
 
-fn order(ctx: &Context<'_>, given: Option<InvoiceOrder>) -> Order {
-    let (field, descending) = given.map_or((invoices::Field::Number, false), |order| {
+fn order(ctx: &Context<'_>, parsed: Option<InvoiceOrder>) -> Order {
+    let (field, descending) = parsed.map_or((invoices::Field::Number, false), |order| {
         (order.field.into(), order.direction.is_descending())
     });
     invoices::order(database(ctx), field, descending)
@@ -111,21 +113,21 @@ fn order(ctx: &Context<'_>, given: Option<InvoiceOrder>) -> Order {
 /// The invoices of each row of a batch, by one statement for all of them.
 pub async fn invoices_of<M: Send + Sync + 'static>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     of: Of,
     id: fn(&M) -> Uuid,
     filter: Option<InvoiceFilter>,
     order_by: Option<InvoiceOrder>,
     args: Args,
 ) -> Result<Connection<Invoice>> {
-    let mut faults = Faults::default();
-    let filter = filter.unwrap_or_default().check(&mut faults);
+    let mut errors = ValidationErrors::default();
+    let filter = filter.unwrap_or_default().check(&mut errors);
     let order = order(ctx, order_by);
-    Page::check(&args, &order, &mut faults);
-    faults.finish()?;
+    Page::check(&args, &order, &mut errors);
+    errors.finish()?;
     let pages = row.load(ctx, "invoices", async {
-        let parents = distinct(row.siblings().iter().map(id));
-        let columns = asked::<Invoice>(ctx, CONNECTION);
+        let parents = distinct(row.batch_rows().iter().map(id));
+        let columns = selected_columns::<Invoice>(ctx, CONNECTION);
         let slices = invoices::of_each(
             database(ctx),
             viewer(ctx),
@@ -144,7 +146,7 @@ pub async fn invoices_of<M: Send + Sync + 'static>(
     let count: connection::Count = Arc::new(move |ctx| {
         let (row, filter) = (row.clone(), filter.clone());
         Box::pin(async move {
-            let parents = distinct(row.siblings().iter().map(id));
+            let parents = distinct(row.batch_rows().iter().map(id));
             let counts = row
                 .load(
                     ctx,
@@ -191,18 +193,18 @@ impl InvoiceQuery {
         #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let (order, args) = (order(ctx, order_by), connection::args(first, after, last, before));
-        Page::check(&args, &order, &mut faults);
-        faults.finish()?;
+        Page::check(&args, &order, &mut errors);
+        errors.finish()?;
         let slice = invoices::list(
             database(ctx),
             viewer(ctx),
             &filter,
             &order,
             &args,
-            &asked::<Invoice>(ctx, CONNECTION),
+            &selected_columns::<Invoice>(ctx, CONNECTION),
         )
         .await?;
         let count: connection::Count = Arc::new(move |ctx| {
@@ -223,24 +225,25 @@ impl InvoiceQuery {
 }
 
 async fn find(ctx: &Context<'_>, by: InvoiceBy) -> Result<Option<Invoice>> {
-    let (db, viewer, columns) = (database(ctx), viewer(ctx), asked::<Invoice>(ctx, DIRECT));
-    let mut faults = Faults::default();
+    let (db, viewer, columns) =
+        (database(ctx), viewer(ctx), selected_columns::<Invoice>(ctx, DIRECT));
+    let mut errors = ValidationErrors::default();
     let found = match by {
         InvoiceBy::Id(id) => {
-            let id = row_id(&id, "invoice", "by.id", &mut faults);
-            faults.finish()?;
+            let id = row_id(&id, "invoice", "by.id", &mut errors);
+            errors.finish()?;
             invoices::by_ids(db, viewer, &[id], &columns).await?.into_iter().next()
         }
         InvoiceBy::Number(number) => {
-            let number = faults.text("by.number", &number, LINE);
-            faults.finish()?;
+            let number = errors.text("by.number", &number, LINE);
+            errors.finish()?;
             invoices::by_number(db, viewer, &number, &columns).await?
         }
         InvoiceBy::Ocr(ocr) => {
-            let ocr = faults.text("by.ocr", &ocr, LINE);
-            faults.finish()?;
+            let ocr = errors.text("by.ocr", &ocr, LINE);
+            errors.finish()?;
             invoices::by_ocr(db, viewer, &ocr, &columns).await?
         }
     };
-    Ok(found.map(|row| Invoice(Handle::single(row))))
+    Ok(found.map(|row| Invoice(BatchRow::single(row))))
 }

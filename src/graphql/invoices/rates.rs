@@ -8,11 +8,11 @@ use crate::graphql::{
     cost::list_size,
     database,
     mutation::mutation,
-    scalars::{Date, Given, node_id},
+    scalars::{Date, Parsed, node_id},
     viewer,
 };
 use domain::{
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     interest::reference_rates::{self, last_day},
 };
 
@@ -66,7 +66,7 @@ impl RateQuery {
 #[derive(InputObject)]
 pub struct ReferenceRateSetInput {
     /// First day of the half-year: 1 January or 1 July.
-    valid_from: Given<Date>,
+    valid_from: Parsed<Date>,
     /// Per cent a year, -100 to 100 with at most two decimals.
     percent: f64,
     /// Where it is published, as `SFS 2025:809`.
@@ -86,9 +86,9 @@ impl RateMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "The rate.")] input: ReferenceRateSetInput,
     ) -> Result<ReferenceRate> {
-        let mut faults = Faults::default();
-        let valid_from = input.valid_from.take("input.validFrom", &mut faults).0;
-        let hundredths = faults.take("input.percent", reference_rates::hundredths(input.percent));
+        let mut errors = ValidationErrors::default();
+        let valid_from = input.valid_from.take("input.validFrom", &mut errors).0;
+        let hundredths = errors.take("input.percent", reference_rates::hundredths(input.percent));
         let mutation = mutation(ctx);
         let rule = reference_rates::set(
             mutation.db(),
@@ -96,7 +96,7 @@ impl RateMutation {
             valid_from,
             hundredths,
             &input.source,
-            faults,
+            errors,
         );
         mutation
             .perform(rule, |id| async move {

@@ -14,17 +14,17 @@ use super::{
 };
 use crate::graphql::{
     agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
-    batch::{Batch, Handle, take_rows},
+    batch::{Batch, BatchRow, take_rows},
     connection::every,
     cost::{cost, list_size},
     database,
     mutation::mutation,
     network,
-    scalars::{Date, Given, Money, row_id, take},
+    scalars::{Date, Money, Parsed, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     invoices::{
         self, Buyer,
         aggregate::Whole,
@@ -45,7 +45,7 @@ pub struct InvoiceRunInput {
     /// the months on whose first day it is.
     year: i32,
     /// Day of issue; left out today, and never a day to come.
-    issued_on: Option<Given<Date>>,
+    issued_on: Option<Parsed<Date>>,
     /// Only these members; left out all, and organisations too.
     members: Option<Vec<ID>>,
     /// Whether those who can't be invoiced are left out; otherwise they hold up the rest.
@@ -64,31 +64,31 @@ pub struct InvoiceRunInput {
 }
 
 impl InvoiceRunInput {
-    fn check(self, faults: &mut Faults) -> Ask {
+    fn check(self, errors: &mut ValidationErrors) -> Ask {
         let (service, membership) =
             (self.service_fee == Some(true), self.membership_fee == Some(true));
         let count =
             usize::from(self.activity.is_some()) + usize::from(service) + usize::from(membership);
-        faults.expect(
+        errors.expect(
             count == 1,
             "input",
             "must have one of activity, serviceFee and membershipFee",
         );
         let fees = match self.activity {
-            Some(id) => Fees::Special(row_id(&id, "activity", "input.activity", faults)),
+            Some(id) => Fees::Special(row_id(&id, "activity", "input.activity", errors)),
             None if membership => Fees::Membership,
             None => Fees::Service,
         };
-        let member = |(place, id): (usize, ID), faults: &mut Faults| {
-            row_id(&id, "member", &format!("input.members.{place}"), faults)
+        let member = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
+            row_id(&id, "member", &format!("input.members.{position}"), errors)
         };
         Ask {
             fees,
             year: self.year,
-            issued_on: take(self.issued_on, "input.issuedOn", faults).map(|day| day.0),
+            issued_on: take(self.issued_on, "input.issuedOn", errors).map(|day| day.0),
             members: self
                 .members
-                .map(|ids| ids.into_iter().enumerate().map(|id| member(id, faults)).collect()),
+                .map(|ids| ids.into_iter().enumerate().map(|id| member(id, errors)).collect()),
             skip_problems: self.skip_problems,
             confirm_decision: self.confirm_decision,
             our_reference: self.our_reference,
@@ -116,8 +116,8 @@ impl Planned {
 pub(super) fn planned(wholes: Vec<Whole>) -> Vec<Invoice> {
     let (rows, lines): (Vec<invoice::Model>, HashMap<_, _>) =
         wholes.into_iter().map(|whole| (whole.row.clone(), (whole.row.id, whole.lines))).unzip();
-    let batch = Batch::telling(rows, Planned(lines));
-    (0..batch.rows.len()).map(|place| Invoice(Handle::at(&batch, place))).collect()
+    let batch = Batch::with_extra(rows, Planned(lines));
+    (0..batch.rows.len()).map(|position| Invoice(BatchRow::at(&batch, position))).collect()
 }
 
 /// What a run issued, or would: the same code makes both.
@@ -127,7 +127,7 @@ pub struct InvoiceRun {
     net: money::Money,
     total: money::Money,
     already: i64,
-    by_hand: i64,
+    manual: i64,
     problems: Vec<InvoiceRunProblem>,
     unpaid: Vec<InvoiceRunUnpaidMonth>,
     invoiced_months: Vec<InvoiceRunInvoicedMonth>,
@@ -168,7 +168,7 @@ impl InvoiceRun {
     /// How many agreements have a fee per participant. Nobody knows how many take part, so that
     /// such fees are invoiced by hand.
     async fn invoiced_by_hand(&self) -> i32 {
-        i32::try_from(self.by_hand).unwrap_or(i32::MAX)
+        i32::try_from(self.manual).unwrap_or(i32::MAX)
     }
 
     /// What needs a confirmation, a sentence each: a fee that was decided after the day of issue or
@@ -213,7 +213,7 @@ impl InvoiceRun {
 
 /// A month of a participation that no agreement pays.
 #[derive(Clone, Description)]
-pub struct InvoiceRunUnpaidMonth(Handle<invoice_run::UnpaidMonth>);
+pub struct InvoiceRunUnpaidMonth(BatchRow<invoice_run::UnpaidMonth>);
 
 #[Object(use_type_description)]
 impl InvoiceRunUnpaidMonth {
@@ -241,12 +241,12 @@ impl InvoiceRunUnpaidMonth {
 }
 
 fn unpaid_months(found: Vec<invoice_run::UnpaidMonth>) -> Vec<InvoiceRunUnpaidMonth> {
-    Handle::each(found).into_iter().map(InvoiceRunUnpaidMonth).collect()
+    BatchRow::each(found).into_iter().map(InvoiceRunUnpaidMonth).collect()
 }
 
 /// Somebody who can't be invoiced.
 #[derive(Clone, Description)]
-pub struct InvoiceRunProblem(Handle<invoice_run::Problem>);
+pub struct InvoiceRunProblem(BatchRow<invoice_run::Problem>);
 
 type Party = (Option<MemberId>, Option<OrganisationId>);
 
@@ -280,17 +280,17 @@ impl InvoiceRunProblem {
 }
 
 fn problems(found: Vec<invoice_run::Problem>) -> Vec<InvoiceRunProblem> {
-    Handle::each(found).into_iter().map(InvoiceRunProblem).collect()
+    BatchRow::each(found).into_iter().map(InvoiceRunProblem).collect()
 }
 
 /// Runs.
 pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<InvoiceRun> {
-    let mut faults = Faults::default();
-    let ask = input.check(&mut faults);
+    let mut errors = ValidationErrors::default();
+    let ask = input.check(&mut errors);
     let mutation = mutation(ctx);
     mutation
         .perform(
-            invoice_run::run(mutation.db(), viewer(ctx), network(ctx), &ask, faults, |_, _| {}),
+            invoice_run::run(mutation.db(), viewer(ctx), network(ctx), &ask, errors, |_, _| {}),
             |done| payload(ctx, done),
         )
         .await
@@ -302,7 +302,7 @@ async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
         net,
         total,
         already,
-        by_hand,
+        manual,
         problems: found,
         unpaid,
         invoiced_months: billed,
@@ -316,7 +316,7 @@ async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
             .map(|row| (row.id, row))
             .collect();
     let in_order: Vec<_> = ids.iter().filter_map(|id| rows.remove(id)).collect();
-    let invoices = Handle::each(in_order).into_iter().map(Invoice).collect();
+    let invoices = BatchRow::each(in_order).into_iter().map(Invoice).collect();
     let (problems, unpaid) = (problems(found), unpaid_months(unpaid));
     let (invoiced_months, to_credit) = (invoiced_months(billed), to_credit(credits));
     Ok(InvoiceRun {
@@ -324,7 +324,7 @@ async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
         net,
         total,
         already,
-        by_hand,
+        manual,
         problems,
         unpaid,
         invoiced_months,
@@ -347,16 +347,16 @@ impl InvoiceRunQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "What the run would be told")] input: InvoiceRunInput,
     ) -> Result<InvoiceRun> {
-        let mut faults = Faults::default();
-        let ask = input.check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let ask = input.check(&mut errors);
         let plan =
-            invoice_run::preview(database(ctx), viewer(ctx), network(ctx), &ask, faults).await?;
+            invoice_run::preview(database(ctx), viewer(ctx), network(ctx), &ask, errors).await?;
         let Plan {
             invoices,
             net,
             total,
             already,
-            by_hand,
+            manual,
             problems: found,
             unpaid,
             invoiced_months: billed,
@@ -372,7 +372,7 @@ impl InvoiceRunQuery {
             net,
             total,
             already,
-            by_hand,
+            manual,
             problems,
             unpaid,
             invoiced_months,

@@ -6,8 +6,8 @@ use async_graphql::{Context, Description, Object};
 use super::{Invoice, run::party};
 use crate::graphql::{
     agreements::{Agreement, Counterparty, agreement_of, counterparty_of},
-    batch::{Handle, distinct, grouped},
-    connection::{DIRECT, asked},
+    batch::{BatchRow, distinct, grouped},
+    connection::{DIRECT, selected_columns},
     database,
     scalars::{Date, Money},
     viewer,
@@ -23,7 +23,7 @@ use domain::{
 /// A month that a run leaves out, since an invoice for an earlier agreement of the same
 /// participation has billed it.
 #[derive(Clone, Description)]
-pub struct InvoiceRunInvoicedMonth(Handle<InvoicedMonth>);
+pub struct InvoiceRunInvoicedMonth(BatchRow<InvoicedMonth>);
 
 #[Object(use_type_description)]
 impl InvoiceRunInvoicedMonth {
@@ -51,7 +51,7 @@ impl InvoiceRunInvoicedMonth {
 /// Months that an invoice has billed after the end of an agreement, which ended or was replaced
 /// after the invoice: they are to be credited.
 #[derive(Clone, Description)]
-pub struct InvoiceRunToCredit(Handle<ToCredit>);
+pub struct InvoiceRunToCredit(BatchRow<ToCredit>);
 
 #[Object(use_type_description)]
 impl InvoiceRunToCredit {
@@ -85,16 +85,20 @@ impl InvoiceRunToCredit {
 /// it.
 async fn invoice_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> InvoiceId,
 ) -> Result<Option<Invoice>> {
     let found = row
         .load(ctx, "invoice", async {
-            let ids = distinct(row.siblings().iter().map(id));
-            let rows =
-                invoices::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Invoice>(ctx, DIRECT))
-                    .await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
+            let ids = distinct(row.batch_rows().iter().map(id));
+            let rows = invoices::by_ids(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &selected_columns::<Invoice>(ctx, DIRECT),
+            )
+            .await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
     Ok(found.get(&id(row)).and_then(|rows| rows.first()).cloned().map(Invoice))
@@ -102,10 +106,10 @@ async fn invoice_of<M: Send + Sync>(
 
 /// Returns the months that are left out, as one batch.
 pub(super) fn invoiced_months(found: Vec<InvoicedMonth>) -> Vec<InvoiceRunInvoicedMonth> {
-    Handle::each(found).into_iter().map(InvoiceRunInvoicedMonth).collect()
+    BatchRow::each(found).into_iter().map(InvoiceRunInvoicedMonth).collect()
 }
 
 /// Returns what is to be credited, as one batch.
 pub(super) fn to_credit(found: Vec<ToCredit>) -> Vec<InvoiceRunToCredit> {
-    Handle::each(found).into_iter().map(InvoiceRunToCredit).collect()
+    BatchRow::each(found).into_iter().map(InvoiceRunToCredit).collect()
 }

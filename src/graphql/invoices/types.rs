@@ -6,8 +6,8 @@ use async_graphql::{Context, Description, Enum, ID, Object};
 use crate::graphql::{
     activities::{Activity, activity_of},
     agreements::{Agreement, agreement_of},
-    batch::Handle,
-    connection::{Column, Noun},
+    batch::BatchRow,
+    connection::{Column, ConnectionNode},
     fees::VatRate,
     request::LongText,
     scalars::{Date, Money, node_id},
@@ -38,7 +38,7 @@ pub enum Unit {
 
 /// A line of an invoice.
 #[derive(Clone, Description)]
-pub struct InvoiceLine(pub Handle<invoice_line::Model>);
+pub struct InvoiceLine(pub BatchRow<invoice_line::Model>);
 
 #[Object(use_type_description)]
 impl InvoiceLine {
@@ -119,11 +119,11 @@ impl InvoiceLine {
     }
 }
 
-impl Noun for InvoiceLine {
+impl ConnectionNode for InvoiceLine {
     type Row = invoice_line::Model;
     const NAME: &'static str = "InvoiceLine";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 

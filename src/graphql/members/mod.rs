@@ -16,19 +16,21 @@ use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofOb
 
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
-    batch::{Handle, distinct, grouped, listed},
-    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
+    batch::{BatchRow, distinct, grouped, listed},
+    connection::{
+        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns,
+    },
     contacts::{Contact, ContactArea, contact_area_of},
     cost::{cost, list_size},
     database,
     fees::{FeeQuote, Quotes},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
-    scalars::{Date, Given, Money, OrgNumber, node_id, row_id, take},
+    scalars::{Date, Money, OrgNumber, Parsed, node_id, row_id, take},
     viewer,
 };
 use domain::{
     agreements,
-    error::{Faults, LINE, Result},
+    error::{LINE, Result, ValidationErrors},
     fees, invoices,
     members::{self, admit::NewBilling, allocations, contacts},
     receivables::{self, balances},
@@ -58,7 +60,7 @@ pub enum AllocationBasis {
 
 /// A samordningsförbund that is, was or will be a member of the network.
 #[derive(Clone, Description)]
-pub struct Member(pub Handle<member::Model>);
+pub struct Member(pub BatchRow<member::Model>);
 
 #[Object(use_type_description)]
 impl Member {
@@ -132,14 +134,14 @@ impl Member {
     /// The members that were merged into this one.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn predecessors(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let columns = and(asked::<Member>(ctx, DIRECT), member::Column::SuccessorId);
+        let columns = and(selected_columns::<Member>(ctx, DIRECT), member::Column::SuccessorId);
         let found = self
             .0
             .load(ctx, "", async {
                 let rows =
                     members::predecessors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                         .await?;
-                Ok(grouped(Handle::each(rows), |row| row.successor_id))
+                Ok(grouped(BatchRow::each(rows), |row| row.successor_id))
             })
             .await?;
         listed(ctx, found.get(&Some(self.0.id)), Member)
@@ -191,14 +193,14 @@ impl Member {
     /// Its present contacts. Personal data: see the GDPR rules.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
-        let columns = and(asked::<Contact>(ctx, DIRECT), contact::Column::MemberId);
+        let columns = and(selected_columns::<Contact>(ctx, DIRECT), contact::Column::MemberId);
         let rows = self
             .0
             .load(ctx, "", async {
                 let rows =
                     contacts::of_members(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                         .await?;
-                Ok(grouped(Handle::each(rows), |row| row.member_id))
+                Ok(grouped(BatchRow::each(rows), |row| row.member_id))
             })
             .await?;
         listed(ctx, rows.get(&Some(self.0.id)), Contact)
@@ -279,7 +281,7 @@ impl Member {
     ) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
             let quotes =
-                fees::service_fees(database(ctx), viewer(ctx), self.0.siblings(), year).await?;
+                fees::service_fees(database(ctx), viewer(ctx), self.0.batch_rows(), year).await?;
             Ok(Quotes::from(quotes))
         });
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
@@ -291,7 +293,7 @@ impl Member {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At the end of this day in the books; as of now when left out.")]
-        as_of: Option<Given<Date>>,
+        as_of: Option<Parsed<Date>>,
     ) -> Option<Result<Balance>> {
         let found = async {
             let day = sums::day_in_books(as_of)?;
@@ -309,7 +311,7 @@ impl Member {
         &self,
         ctx: &Context<'_>,
         #[graphql(desc = "At the end of this day in the books; as of now when left out.")]
-        as_of: Option<Given<Date>>,
+        as_of: Option<Parsed<Date>>,
     ) -> Option<Result<Balance>> {
         let found = async {
             let day = sums::day_in_books(as_of)?;
@@ -328,13 +330,13 @@ impl Member {
     async fn receivables(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] as_of: Option<Given<Date>>,
+        #[graphql(desc = "As of this day; today when left out.")] as_of: Option<Parsed<Date>>,
     ) -> Option<Result<Receivables>> {
         let found = async {
-            let mut faults = Faults::default();
-            let as_of = take(as_of, "asOf", &mut faults)
+            let mut errors = ValidationErrors::default();
+            let as_of = take(as_of, "asOf", &mut errors)
                 .map_or_else(|| database(ctx).clock.today(), |day| day.0);
-            faults.finish()?;
+            errors.finish()?;
             self.0
                 .load(
                     ctx,
@@ -355,22 +357,22 @@ impl Member {
         #[graphql(desc = "Calendar year")] year: i32,
     ) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
-            let quotes = fees::membership_fees(database(ctx), self.0.siblings(), year).await?;
+            let quotes = fees::membership_fees(database(ctx), self.0.batch_rows(), year).await?;
             Ok(Quotes::from(quotes))
         });
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
     }
 }
 
-fn ids(row: &Handle<member::Model>) -> Vec<MemberId> {
-    row.siblings().iter().map(|row| row.id).collect()
+fn ids(row: &BatchRow<member::Model>) -> Vec<MemberId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
 }
 
-impl Noun for Member {
+impl ConnectionNode for Member {
     type Row = member::Model;
     const NAME: &'static str = "Member";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -398,17 +400,21 @@ impl Noun for Member {
 /// The member that each row of a batch names, if the viewer sees it.
 pub async fn member_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Option<MemberId>,
 ) -> Result<Option<Member>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "member", async {
-            let ids = distinct(row.siblings().iter().filter_map(id));
-            let rows =
-                members::by_ids(database(ctx), viewer(ctx), &ids, &asked::<Member>(ctx, DIRECT))
-                    .await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
+            let ids = distinct(row.batch_rows().iter().filter_map(id));
+            let rows = members::by_ids(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &selected_columns::<Member>(ctx, DIRECT),
+            )
+            .await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Member))
@@ -486,7 +492,7 @@ pub enum MemberBy {
     /// By its id.
     Id(ID),
     /// By its organisation number (organisationsnummer).
-    OrgNumber(Given<OrgNumber>),
+    OrgNumber(Parsed<OrgNumber>),
 }
 
 /// Which members; every part narrows the others.
@@ -495,7 +501,7 @@ pub struct MemberFilter {
     /// With this status on `asOf`.
     status: Option<MemberStatus>,
     /// The day that status and participation are reckoned on; today when left out.
-    as_of: Option<Given<Date>>,
+    as_of: Option<Parsed<Date>>,
     /// In the contact area of this name.
     contact_area: Option<String>,
     /// In this county (län).
@@ -514,31 +520,31 @@ pub struct MemberFilter {
 }
 
 impl MemberFilter {
-    fn check(self, faults: &mut Faults) -> members::Filter {
+    fn check(self, errors: &mut ValidationErrors) -> members::Filter {
         members::Filter {
             status: self.status.map(Into::into),
-            as_of: take(self.as_of, "filter.asOf", faults).map(|day| day.0),
-            contact_area: faults.optional_text(
+            as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
+            contact_area: errors.optional_text(
                 "filter.contactArea",
                 self.contact_area.as_deref(),
                 LINE,
             ),
-            county: faults.optional_text("filter.county", self.county.as_deref(), LINE),
-            search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
-            in_activity: slugs(self.in_activity, "filter.inActivity", faults),
-            not_in_activity: slugs(self.not_in_activity, "filter.notInActivity", faults),
+            county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
+            in_activity: slugs(self.in_activity, "filter.inActivity", errors),
+            not_in_activity: slugs(self.not_in_activity, "filter.notInActivity", errors),
         }
     }
 }
 
-fn slugs(given: Option<Vec<String>>, path: &str, faults: &mut Faults) -> Vec<String> {
-    let given = given.unwrap_or_default();
+fn slugs(parsed: Option<Vec<String>>, path: &str, errors: &mut ValidationErrors) -> Vec<String> {
+    let parsed = parsed.unwrap_or_default();
     // Each is a condition of its own in the statement.
-    faults.expect(given.len() <= 20, path, "must be at most 20");
-    given
+    errors.expect(parsed.len() <= 20, path, "must be at most 20");
+    parsed
         .iter()
         .enumerate()
-        .map(|(place, slug)| faults.text(&format!("{path}.{place}"), slug, LINE))
+        .map(|(position, slug)| errors.text(&format!("{path}.{position}"), slug, LINE))
         .collect()
 }
 
@@ -583,22 +589,22 @@ impl MemberQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<Member>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let order = order_by.map_or_else(
             || members::order(members::Field::Name, false),
             |order| members::order(order.field.into(), order.direction.is_descending()),
         );
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &order, &mut faults);
-        faults.finish()?;
+        domain::page::Page::check(&args, &order, &mut errors);
+        errors.finish()?;
         let slice = members::list(
             database(ctx),
             viewer(ctx),
             &filter,
             &order,
             &args,
-            &asked::<Member>(ctx, CONNECTION),
+            &selected_columns::<Member>(ctx, CONNECTION),
         )
         .await?;
         let count: connection::Count = Arc::new(move |ctx| {
@@ -619,25 +625,25 @@ impl MemberQuery {
 }
 
 async fn find(ctx: &Context<'_>, by: MemberBy) -> Result<Option<Member>> {
-    let columns = asked::<Member>(ctx, DIRECT);
-    let mut faults = Faults::default();
+    let columns = selected_columns::<Member>(ctx, DIRECT);
+    let mut errors = ValidationErrors::default();
     let found = match by {
         MemberBy::Id(id) => {
-            let id = row_id(&id, "member", "by.id", &mut faults);
-            faults.finish()?;
+            let id = row_id(&id, "member", "by.id", &mut errors);
+            errors.finish()?;
             members::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.into_iter().next()
         }
         MemberBy::OrgNumber(number) => {
-            let number = number.take("by.orgNumber", &mut faults);
-            faults.finish()?;
+            let number = number.take("by.orgNumber", &mut errors);
+            errors.finish()?;
             members::by_org_number(database(ctx), viewer(ctx), &number.0, &columns).await?
         }
     };
-    Ok(found.map(|row| Member(Handle::single(row))))
+    Ok(found.map(|row| Member(BatchRow::single(row))))
 }
 
 /// The member with this id, if you may see it.
 pub async fn node(ctx: &Context<'_>, id: MemberId) -> Result<Option<Member>> {
     let found = members::by_ids(database(ctx), viewer(ctx), &[id], &every::<Member>()).await?;
-    Ok(found.into_iter().next().map(|row| Member(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| Member(BatchRow::single(row))))
 }

@@ -6,11 +6,11 @@ use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
 use super::{AllocationBasis, Member, node};
 use crate::graphql::{
     mutation::mutation,
-    scalars::{Date, Given, Money, OrgNumber, change, plain_change, row_id, take},
+    scalars::{Date, Money, OrgNumber, Parsed, change, plain_change, row_id, take},
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     members::{admit, allocations, leave},
 };
 
@@ -55,7 +55,7 @@ pub struct MemberAdmitInput {
     /// Its name.
     name: String,
     /// Its organisation number (organisationsnummer); leave out when not known.
-    org_number: Option<Given<OrgNumber>>,
+    org_number: Option<Parsed<OrgNumber>>,
     /// Its county (län).
     county: Option<String>,
     /// Its municipalities (kommuner).
@@ -63,7 +63,7 @@ pub struct MemberAdmitInput {
     /// The contact area's name; a new one is made.
     contact_area: Option<String>,
     /// First day of membership.
-    joined_on: Given<Date>,
+    joined_on: Parsed<Date>,
     /// Where its invoices go.
     billing: Option<BillingDetailsInput>,
 }
@@ -76,7 +76,7 @@ pub struct MemberUpdateInput {
     /// A new name; the old one is kept among its former names.
     name: Option<String>,
     /// Null: no longer known.
-    org_number: MaybeUndefined<Given<OrgNumber>>,
+    org_number: MaybeUndefined<Parsed<OrgNumber>>,
     /// Null: no longer known.
     county: MaybeUndefined<String>,
     /// All of its municipalities.
@@ -84,7 +84,7 @@ pub struct MemberUpdateInput {
     /// The contact area's name; null: none.
     contact_area: MaybeUndefined<String>,
     /// First day of membership.
-    joined_on: Option<Given<Date>>,
+    joined_on: Option<Parsed<Date>>,
     /// All of its billing details.
     billing: Option<BillingDetailsInput>,
 }
@@ -95,7 +95,7 @@ pub struct MemberLeaveInput {
     /// Which.
     member: ID,
     /// Last day of membership.
-    left_on: Given<Date>,
+    left_on: Parsed<Date>,
     /// Why.
     reason: Option<String>,
     /// Whether agreements that are still in force end with the membership; unless they do, leaving
@@ -112,7 +112,7 @@ pub struct MemberMergeInput {
     /// The members that leave into it.
     from: Vec<ID>,
     /// Their last day of membership.
-    left_on: Given<Date>,
+    left_on: Parsed<Date>,
     /// Why.
     reason: Option<String>,
     /// Whether their agreements that are still in force end with the membership; unless they do,
@@ -129,7 +129,7 @@ pub struct AllocationSetInput {
     /// Calendar year.
     year: i32,
     /// The money, for the whole year.
-    amount: Given<Money>,
+    amount: Parsed<Money>,
     /// What it counts.
     #[graphql(default_with = "AllocationBasis::AllParties")]
     basis: AllocationBasis,
@@ -149,20 +149,20 @@ impl MemberMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: MemberAdmitInput,
     ) -> Result<Member> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = admit::NewMember {
             name: input.name,
-            org_number: take(input.org_number, "input.orgNumber", &mut faults)
+            org_number: take(input.org_number, "input.orgNumber", &mut errors)
                 .map(|number| number.0),
             county: input.county,
             municipalities: input.municipalities.unwrap_or_default(),
             contact_area: input.contact_area,
-            joined_on: input.joined_on.take("input.joinedOn", &mut faults).0,
+            joined_on: input.joined_on.take("input.joinedOn", &mut errors).0,
             billing: input.billing.unwrap_or_default().into(),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(admit::admit(mutation.db(), viewer(ctx), new, faults), |id| changed(ctx, id))
+            .perform(admit::admit(mutation.db(), viewer(ctx), new, errors), |id| changed(ctx, id))
             .await
     }
 
@@ -172,21 +172,21 @@ impl MemberMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: MemberUpdateInput,
     ) -> Result<Member> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.member, "member", "input.member", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.member, "member", "input.member", &mut errors);
         let changes = admit::MemberChanges {
             name: input.name,
-            org_number: change(input.org_number, "input.orgNumber", &mut faults)
+            org_number: change(input.org_number, "input.orgNumber", &mut errors)
                 .map(|number| number.map(|number| number.0)),
             county: plain_change(input.county),
             municipalities: input.municipalities,
             contact_area: plain_change(input.contact_area),
-            joined_on: take(input.joined_on, "input.joinedOn", &mut faults).map(|day| day.0),
+            joined_on: take(input.joined_on, "input.joinedOn", &mut errors).map(|day| day.0),
             billing: input.billing.map(Into::into),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(admit::update(mutation.db(), viewer(ctx), id, changes, faults), |()| {
+            .perform(admit::update(mutation.db(), viewer(ctx), id, changes, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -199,17 +199,17 @@ impl MemberMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: MemberLeaveInput,
     ) -> Result<Member> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let departure = leave::Departure {
-            member: row_id(&input.member, "member", "input.member", &mut faults),
-            left_on: input.left_on.take("input.leftOn", &mut faults).0,
+            member: row_id(&input.member, "member", "input.member", &mut errors),
+            left_on: input.left_on.take("input.leftOn", &mut errors).0,
             reason: input.reason,
             end_agreements: input.end_agreements,
         };
         let id = departure.member;
         let mutation = mutation(ctx);
         mutation
-            .perform(leave::leave(mutation.db(), viewer(ctx), departure, faults), |()| {
+            .perform(leave::leave(mutation.db(), viewer(ctx), departure, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -222,25 +222,25 @@ impl MemberMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: MemberMergeInput,
     ) -> Result<Member> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let merger = leave::Merger {
-            into: row_id(&input.into, "member", "input.into", &mut faults),
+            into: row_id(&input.into, "member", "input.into", &mut errors),
             from: input
                 .from
                 .iter()
                 .enumerate()
-                .map(|(place, id)| {
-                    row_id(id, "member", &format!("input.from.{place}"), &mut faults)
+                .map(|(position, id)| {
+                    row_id(id, "member", &format!("input.from.{position}"), &mut errors)
                 })
                 .collect(),
-            left_on: input.left_on.take("input.leftOn", &mut faults).0,
+            left_on: input.left_on.take("input.leftOn", &mut errors).0,
             reason: input.reason,
             end_agreements: input.end_agreements,
         };
         let id = merger.into;
         let mutation = mutation(ctx);
         mutation
-            .perform(leave::merge(mutation.db(), viewer(ctx), merger, faults), |()| {
+            .perform(leave::merge(mutation.db(), viewer(ctx), merger, errors), |()| {
                 changed(ctx, id)
             })
             .await
@@ -252,18 +252,18 @@ impl MemberMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to do")] input: AllocationSetInput,
     ) -> Result<Member> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = allocations::NewAllocation {
-            member: row_id(&input.member, "member", "input.member", &mut faults),
+            member: row_id(&input.member, "member", "input.member", &mut errors),
             year: input.year,
-            amount: input.amount.take("input.amount", &mut faults).0,
+            amount: input.amount.take("input.amount", &mut errors).0,
             basis: input.basis.into(),
             source: input.source,
         };
         let id = new.member;
         let mutation = mutation(ctx);
         mutation
-            .perform(allocations::set(mutation.db(), viewer(ctx), new, faults), |()| {
+            .perform(allocations::set(mutation.db(), viewer(ctx), new, errors), |()| {
                 changed(ctx, id)
             })
             .await

@@ -6,12 +6,12 @@ use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
 use super::{Member, node};
 use crate::graphql::{
-    agreements::Agreement, batch::Handle, connection::every, cost::list_size, database,
+    agreements::Agreement, batch::BatchRow, connection::every, cost::list_size, database,
     mutation::mutation, scalars::row_id, viewer,
 };
 use domain::{
     agreements,
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     members::{
         reinstate::{self, Reinstated},
         remove::{self, Removed},
@@ -108,8 +108,8 @@ async fn reinstate(
     ctx: &Context<'_>,
     input: MemberReinstateInput,
 ) -> Result<MemberReinstatePayload> {
-    let mut faults = Faults::default();
-    let id: MemberId = row_id(&input.member_id, "member", "input.memberId", &mut faults);
+    let mut errors = ValidationErrors::default();
+    let id: MemberId = row_id(&input.member_id, "member", "input.memberId", &mut errors);
     let mutation = mutation(ctx);
     let payload = async |done: Reinstated| {
         let member = node(ctx, done.member)
@@ -120,31 +120,31 @@ async fn reinstate(
                 .await?;
         Ok(MemberReinstatePayload {
             member,
-            agreements: Handle::each(rows).into_iter().map(Agreement).collect(),
+            agreements: BatchRow::each(rows).into_iter().map(Agreement).collect(),
         })
     };
-    mutation.perform(reinstate::reinstate(mutation.db(), viewer(ctx), id, faults), payload).await
+    mutation.perform(reinstate::reinstate(mutation.db(), viewer(ctx), id, errors), payload).await
 }
 
 async fn remove_member(ctx: &Context<'_>, input: MemberRemoveInput) -> Result<MemberRemovePayload> {
-    let mut faults = Faults::default();
-    let id: MemberId = row_id(&input.member_id, "member", "input.memberId", &mut faults);
+    let mut errors = ValidationErrors::default();
+    let id: MemberId = row_id(&input.member_id, "member", "input.memberId", &mut errors);
     let mutation = mutation(ctx);
     let payload =
         async |removed: Removed| Ok(MemberRemovePayload { member_id: ID(removed.api_id) });
-    mutation.perform(remove::remove(mutation.db(), viewer(ctx), id, faults), payload).await
+    mutation.perform(remove::remove(mutation.db(), viewer(ctx), id, errors), payload).await
 }
 
 async fn remove_organisation(
     ctx: &Context<'_>,
     input: OrganisationRemoveInput,
 ) -> Result<OrganisationRemovePayload> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let id: OrganisationId =
-        row_id(&input.organisation_id, "organisation", "input.organisationId", &mut faults);
+        row_id(&input.organisation_id, "organisation", "input.organisationId", &mut errors);
     let mutation = mutation(ctx);
     let payload = async |removed: Removed| {
         Ok(OrganisationRemovePayload { organisation_id: ID(removed.api_id) })
     };
-    mutation.perform(organisations::remove(mutation.db(), viewer(ctx), id, faults), payload).await
+    mutation.perform(organisations::remove(mutation.db(), viewer(ctx), id, errors), payload).await
 }

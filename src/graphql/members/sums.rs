@@ -3,17 +3,17 @@
 use async_graphql::{Description, Object};
 use chrono::NaiveDate;
 
-use crate::graphql::scalars::{Date, Given, Sum, take};
+use crate::graphql::scalars::{Date, Parsed, Sum, take};
 use domain::{
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     receivables::{Aged, Bucket, open_items},
 };
 
 /// Reads the day of a balance.
-pub(super) fn day_in_books(as_of: Option<Given<Date>>) -> Result<Option<NaiveDate>> {
-    let mut faults = Faults::default();
-    let day = take(as_of, "asOf", &mut faults).map(|day| day.0);
-    faults.finish()?;
+pub(super) fn day_in_books(as_of: Option<Parsed<Date>>) -> Result<Option<NaiveDate>> {
+    let mut errors = ValidationErrors::default();
+    let day = take(as_of, "asOf", &mut errors).map(|day| day.0);
+    errors.finish()?;
     Ok(day)
 }
 

@@ -15,8 +15,10 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use super::{
     activities::{Activity, activity_of},
     agreements::AgreementKind,
-    batch::{Handle, distinct, grouped, listed},
-    connection::{self, CONNECTION, Column, Connection, DIRECT, Noun, and, asked, every},
+    batch::{BatchRow, distinct, grouped, listed},
+    connection::{
+        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns,
+    },
     cost::{cost, list_size},
     database,
     documents::AgreementPreview,
@@ -28,7 +30,7 @@ use super::{
 use domain::{
     agreements,
     documents::sha256,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     templates::{self, preview},
 };
 
@@ -62,7 +64,7 @@ pub enum ParameterType {
 
 /// An entry of the template library (mallbibliotek).
 #[derive(Clone, Description)]
-pub struct AgreementTemplate(pub Handle<template::Model>);
+pub struct AgreementTemplate(pub BatchRow<template::Model>);
 
 #[Object(use_type_description)]
 impl AgreementTemplate {
@@ -96,7 +98,7 @@ impl AgreementTemplate {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn versions(&self, ctx: &Context<'_>) -> Result<Vec<AgreementTemplateVersion>> {
         let columns = and(
-            asked::<AgreementTemplateVersion>(ctx, DIRECT),
+            selected_columns::<AgreementTemplateVersion>(ctx, DIRECT),
             template_version::Column::TemplateId,
         );
         let found = self
@@ -105,7 +107,7 @@ impl AgreementTemplate {
                 let rows =
                     templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                         .await?;
-                Ok(grouped(Handle::each(rows), |row| row.template_id))
+                Ok(grouped(BatchRow::each(rows), |row| row.template_id))
             })
             .await?;
         listed(ctx, found.get(&self.0.id), AgreementTemplateVersion)
@@ -115,13 +117,13 @@ impl AgreementTemplate {
     /// or all are retired.
     async fn current(&self, ctx: &Context<'_>) -> Option<Result<AgreementTemplateVersion>> {
         let columns = and(
-            asked::<AgreementTemplateVersion>(ctx, DIRECT),
+            selected_columns::<AgreementTemplateVersion>(ctx, DIRECT),
             template_version::Column::TemplateId,
         );
         let found = self.0.load(ctx, "", async {
             let rows =
                 templates::current_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
-            Ok(grouped(Handle::each(rows), |row| row.template_id))
+            Ok(grouped(BatchRow::each(rows), |row| row.template_id))
         });
         match found.await {
             Ok(found) => {
@@ -136,7 +138,7 @@ impl AgreementTemplate {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn usage(&self, ctx: &Context<'_>) -> Result<Vec<TemplateUsage>> {
         let columns = and(
-            asked::<AgreementTemplateVersion>(ctx, &[&["version"]]),
+            selected_columns::<AgreementTemplateVersion>(ctx, &[&["version"]]),
             template_version::Column::TemplateId,
         );
         let found = self
@@ -147,11 +149,11 @@ impl AgreementTemplate {
                         .await?;
                 let versions: Vec<_> = rows.iter().map(|row| row.id).collect();
                 let usage = agreements::usage_of(database(ctx), viewer(ctx), &versions).await?;
-                Ok((grouped(Handle::each(rows), |row| row.template_id), usage))
+                Ok((grouped(BatchRow::each(rows), |row| row.template_id), usage))
             })
             .await?;
         let (versions, usage) = &*found;
-        let of = |version: Handle<template_version::Model>| TemplateUsage {
+        let of = |version: BatchRow<template_version::Model>| TemplateUsage {
             usage: usage.get(&version.id).copied().unwrap_or_default(),
             version,
         };
@@ -159,15 +161,15 @@ impl AgreementTemplate {
     }
 }
 
-fn ids(row: &Handle<template::Model>) -> Vec<TemplateId> {
-    row.siblings().iter().map(|row| row.id).collect()
+fn ids(row: &BatchRow<template::Model>) -> Vec<TemplateId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
 }
 
-impl Noun for AgreementTemplate {
+impl ConnectionNode for AgreementTemplate {
     type Row = template::Model;
     const NAME: &'static str = "AgreementTemplate";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -189,7 +191,7 @@ impl Noun for AgreementTemplate {
 
 /// A version of a template. Published versions never change.
 #[derive(Clone, Description)]
-pub struct AgreementTemplateVersion(pub Handle<template_version::Model>);
+pub struct AgreementTemplateVersion(pub BatchRow<template_version::Model>);
 
 #[Object(use_type_description)]
 impl AgreementTemplateVersion {
@@ -203,15 +205,15 @@ impl AgreementTemplateVersion {
         let found = self
             .0
             .load(ctx, "", async {
-                let ids = distinct(self.0.siblings().iter().map(|row| row.template_id));
+                let ids = distinct(self.0.batch_rows().iter().map(|row| row.template_id));
                 let rows = templates::by_ids(
                     database(ctx),
                     viewer(ctx),
                     &ids,
-                    &asked::<AgreementTemplate>(ctx, DIRECT),
+                    &selected_columns::<AgreementTemplate>(ctx, DIRECT),
                 )
                 .await?;
-                Ok(grouped(Handle::each(rows), |row| row.id))
+                Ok(grouped(BatchRow::each(rows), |row| row.id))
             })
             .await?;
         let template = found.get(&self.0.template_id).and_then(|rows| rows.first()).cloned();
@@ -269,18 +271,19 @@ impl AgreementTemplateVersion {
         )]
         parameters: Json,
     ) -> Result<AgreementPreview> {
-        let ids: Vec<_> = self.0.siblings().iter().map(|row| row.id).collect();
+        let ids: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
         let sources =
             self.0.load(ctx, "", preview::sources(database(ctx), viewer(ctx), &ids)).await?;
         let source = sources
             .get(&self.0.id)
             .ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
-        let given = parameters.0.to_string();
+        let parsed = parameters.0.to_string();
         // By a digest, since each field's parameters may be long.
-        let name = format!("template {} {}", self.0.id.0, sha256(given.as_bytes()));
+        let name = format!("template {} {}", self.0.id.0, sha256(parsed.as_bytes()));
         let id = node_id("template_version", self.0.id);
-        let url =
-            || format!("/files/templates/{}.pdf?parameters={}", *id, URL_SAFE_NO_PAD.encode(given));
+        let url = || {
+            format!("/files/templates/{}.pdf?parameters={}", *id, URL_SAFE_NO_PAD.encode(parsed))
+        };
         AgreementPreview::of(ctx, name, url, || {
             source.document(database(ctx), viewer(ctx), network(ctx), parameters.0)
         })
@@ -291,10 +294,10 @@ impl AgreementTemplateVersion {
 /// The texts of a batch of versions, with this column of theirs alone.
 async fn texts(
     ctx: &Context<'_>,
-    row: &Handle<template_version::Model>,
+    row: &BatchRow<template_version::Model>,
     column: template_text::Column,
 ) -> Result<Arc<HashMap<TemplateVersionId, template_text::Model>>> {
-    let versions: Vec<_> = row.siblings().iter().map(|row| row.id).collect();
+    let versions: Vec<_> = row.batch_rows().iter().map(|row| row.id).collect();
     row.load(
         ctx,
         "",
@@ -303,11 +306,11 @@ async fn texts(
     .await
 }
 
-impl Noun for AgreementTemplateVersion {
+impl ConnectionNode for AgreementTemplateVersion {
     type Row = template_version::Model;
     const NAME: &'static str = "AgreementTemplateVersion";
 
-    fn of(row: Handle<Self::Row>) -> Self {
+    fn of(row: BatchRow<Self::Row>) -> Self {
         Self(row)
     }
 
@@ -331,17 +334,17 @@ impl Noun for AgreementTemplateVersion {
 /// The template version that each row of a batch names, if the viewer sees it.
 pub async fn version_of<M: Send + Sync>(
     ctx: &Context<'_>,
-    row: &Handle<M>,
+    row: &BatchRow<M>,
     id: fn(&M) -> Option<TemplateVersionId>,
 ) -> Result<Option<AgreementTemplateVersion>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
         .load(ctx, "template_version", async {
-            let ids = distinct(row.siblings().iter().filter_map(id));
-            let columns = asked::<AgreementTemplateVersion>(ctx, DIRECT);
+            let ids = distinct(row.batch_rows().iter().filter_map(id));
+            let columns = selected_columns::<AgreementTemplateVersion>(ctx, DIRECT);
             let rows =
                 templates::versions_by_ids(database(ctx), viewer(ctx), &ids, &columns).await?;
-            Ok(grouped(Handle::each(rows), |row| row.id))
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
         })
         .await?;
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(AgreementTemplateVersion))
@@ -393,7 +396,7 @@ impl TemplateParameter {
 /// How many agreements are made from a version.
 #[derive(Description)]
 pub struct TemplateUsage {
-    version: Handle<template_version::Model>,
+    version: BatchRow<template_version::Model>,
     usage: agreements::Usage,
 }
 
@@ -438,11 +441,11 @@ pub struct TemplateFilter {
 }
 
 impl TemplateFilter {
-    fn check(self, faults: &mut Faults) -> templates::Filter {
+    fn check(self, errors: &mut ValidationErrors) -> templates::Filter {
         templates::Filter {
             kind: self.kind.map(Into::into),
-            activity: self.activity.map(|slug| faults.text("filter.activity", &slug, LINE)),
-            search: faults.optional_text("filter.search", self.search.as_deref(), LINE),
+            activity: self.activity.map(|slug| errors.text("filter.activity", &slug, LINE)),
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
         }
     }
 }
@@ -467,14 +470,14 @@ impl TemplateQuery {
         #[graphql(desc = "That many rows from the back")] last: Option<i32>,
         #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
     ) -> Result<Connection<AgreementTemplate>> {
-        let mut faults = Faults::default();
-        let filter = filter.unwrap_or_default().check(&mut faults);
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
         let (args, columns) = (
             connection::args(first, after, last, before),
-            asked::<AgreementTemplate>(ctx, CONNECTION),
+            selected_columns::<AgreementTemplate>(ctx, CONNECTION),
         );
         let slice =
-            templates::list(database(ctx), viewer(ctx), &filter, &args, &columns, faults).await?;
+            templates::list(database(ctx), viewer(ctx), &filter, &args, &columns, errors).await?;
         let count: connection::Count = Arc::new(move |ctx| {
             let filter = filter.clone();
             Box::pin(async move { templates::count(database(ctx), viewer(ctx), &filter).await })
@@ -493,28 +496,28 @@ impl TemplateQuery {
 }
 
 async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTemplate>> {
-    let columns = asked::<AgreementTemplate>(ctx, DIRECT);
-    let mut faults = Faults::default();
+    let columns = selected_columns::<AgreementTemplate>(ctx, DIRECT);
+    let mut errors = ValidationErrors::default();
     let found = match by {
         TemplateBy::Id(id) => {
-            let id = row_id(&id, "template", "by.id", &mut faults);
-            faults.finish()?;
+            let id = row_id(&id, "template", "by.id", &mut errors);
+            errors.finish()?;
             templates::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
         }
         TemplateBy::Slug(slug) => {
-            let slug = faults.text("by.slug", &slug, LINE);
-            faults.finish()?;
+            let slug = errors.text("by.slug", &slug, LINE);
+            errors.finish()?;
             templates::by_slug(database(ctx), viewer(ctx), &slug, &columns).await?
         }
     };
-    Ok(found.map(|row| AgreementTemplate(Handle::single(row))))
+    Ok(found.map(|row| AgreementTemplate(BatchRow::single(row))))
 }
 
 /// The template with this id, if you may see it.
 pub async fn node(ctx: &Context<'_>, id: TemplateId) -> Result<Option<AgreementTemplate>> {
     let found =
         templates::by_ids(database(ctx), viewer(ctx), &[id], &every::<AgreementTemplate>()).await?;
-    Ok(found.into_iter().next().map(|row| AgreementTemplate(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| AgreementTemplate(BatchRow::single(row))))
 }
 
 /// The template version with this id, if you may see it.
@@ -529,5 +532,5 @@ pub async fn version_node(
         &every::<AgreementTemplateVersion>(),
     )
     .await?;
-    Ok(found.into_iter().next().map(|row| AgreementTemplateVersion(Handle::single(row))))
+    Ok(found.into_iter().next().map(|row| AgreementTemplateVersion(BatchRow::single(row))))
 }

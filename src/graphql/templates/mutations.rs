@@ -11,7 +11,7 @@ use crate::graphql::{
     viewer,
 };
 use domain::{
-    error::{Error, Faults, Result},
+    error::{Error, Result, ValidationErrors},
     templates::{self, versions},
 };
 
@@ -51,16 +51,16 @@ pub struct TemplateParameterInput {
 
 impl From<TemplateParameterInput> for templates::Parameter {
     fn from(input: TemplateParameterInput) -> Self {
-        let given =
+        let parsed =
             |value: Option<Json>| value.map(|value| value.0).filter(|value| !value.is_null());
         Self {
             name: input.name,
             label: input.label,
             kind: input.kind.into(),
             required: input.required,
-            default: given(input.default),
-            minimum: given(input.minimum),
-            maximum: given(input.maximum),
+            default: parsed(input.default),
+            minimum: parsed(input.minimum),
+            maximum: parsed(input.maximum),
         }
     }
 }
@@ -133,21 +133,21 @@ impl TemplateMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What to put there")] input: TemplateCreateInput,
     ) -> Result<AgreementTemplate> {
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         let new = versions::NewTemplate {
             slug: input.slug,
             title: input.title,
             kind: input.kind.into(),
             activity: input
                 .activity
-                .map(|id| row_id(&id, "activity", "input.activity", &mut faults)),
+                .map(|id| row_id(&id, "activity", "input.activity", &mut errors)),
             language: input.language,
             body: input.body,
             parameters: declared(input.parameters),
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(versions::create(mutation.db(), viewer(ctx), new, faults), |id| {
+            .perform(versions::create(mutation.db(), viewer(ctx), new, errors), |id| {
                 changed(ctx, id)
             })
             .await
@@ -161,8 +161,8 @@ impl TemplateMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "What is new")] input: TemplateVersionDraftInput,
     ) -> Result<AgreementTemplateVersion> {
-        let mut faults = Faults::default();
-        let template = row_id(&input.template, "template", "input.template", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let template = row_id(&input.template, "template", "input.template", &mut errors);
         let new = versions::NewVersion {
             language: input.language,
             body: input.body,
@@ -170,7 +170,7 @@ impl TemplateMutation {
         };
         let mutation = mutation(ctx);
         mutation
-            .perform(versions::draft(mutation.db(), viewer(ctx), template, new, faults), |id| {
+            .perform(versions::draft(mutation.db(), viewer(ctx), template, new, errors), |id| {
                 changed_version(ctx, id)
             })
             .await
@@ -184,11 +184,11 @@ impl TemplateMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which")] input: TemplateVersionPublishInput,
     ) -> Result<AgreementTemplateVersion> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.version, "template_version", "input.version", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.version, "template_version", "input.version", &mut errors);
         let mutation = mutation(ctx);
         mutation
-            .perform(versions::publish(mutation.db(), viewer(ctx), id, faults), |()| {
+            .perform(versions::publish(mutation.db(), viewer(ctx), id, errors), |()| {
                 changed_version(ctx, id)
             })
             .await
@@ -202,11 +202,11 @@ impl TemplateMutation {
         ctx: &Context<'_>,
         #[graphql(desc = "Which")] input: TemplateVersionRetireInput,
     ) -> Result<AgreementTemplateVersion> {
-        let mut faults = Faults::default();
-        let id = row_id(&input.version, "template_version", "input.version", &mut faults);
+        let mut errors = ValidationErrors::default();
+        let id = row_id(&input.version, "template_version", "input.version", &mut errors);
         let mutation = mutation(ctx);
         mutation
-            .perform(versions::retire(mutation.db(), viewer(ctx), id, faults), |()| {
+            .perform(versions::retire(mutation.db(), viewer(ctx), id, errors), |()| {
                 changed_version(ctx, id)
             })
             .await

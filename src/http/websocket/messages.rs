@@ -6,7 +6,7 @@ use async_graphql::ServerError;
 use serde::{Deserialize, Serialize};
 use serde_json::{Map, Value, value::RawValue};
 
-use crate::http::graphql_request::Asked;
+use crate::http::graphql_request::GraphqlRequest;
 
 /// What a client says.
 #[derive(Debug)]
@@ -67,8 +67,8 @@ impl<'m> Incoming<'m> {
 
 /// Returns the request in an operation's payload, as over HTTP; `None` if the payload is not a
 /// request.
-pub(super) fn asked(payload: &RawValue) -> Option<Asked> {
-    Asked::of_payload(payload.get()).ok()
+pub(super) fn asked(payload: &RawValue) -> Option<GraphqlRequest> {
+    GraphqlRequest::of_payload(payload.get()).ok()
 }
 
 /// Returns the message with an answer to an operation. The answer is JSON, which is not read again.

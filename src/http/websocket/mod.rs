@@ -36,7 +36,7 @@ use self::{
 };
 use super::{
     App,
-    concurrency_limit::{Turn, Turns},
+    concurrency_limit::{ConcurrencyLimit, Permit},
     denials::Denials,
     execution::{Caller, bearer},
     lanes, peers, stopped,
@@ -51,7 +51,7 @@ use domain::{
 /// Reads a message for a fuzz target: `None` if it is none of the protocol, otherwise what it asks,
 /// if it is `subscribe`.
 #[cfg(fuzzing)]
-pub fn fuzz(text: &str) -> Option<Option<super::graphql_request::Asked>> {
+pub fn fuzz(text: &str) -> Option<Option<super::graphql_request::GraphqlRequest>> {
     match Incoming::read(text)? {
         Incoming::Subscribe { payload, .. } => Some(messages::asked(payload)),
         _ => Some(None),
@@ -91,11 +91,11 @@ pub struct Sockets {
     /// with one.
     pending: Arc<Semaphore>,
     /// Those of each address whose client has not.
-    pending_by_client: Arc<Turns>,
+    pending_by_client: Arc<ConcurrencyLimit>,
     /// The sockets of each subject.
-    by_subject: Arc<Turns>,
+    by_subject: Arc<ConcurrencyLimit>,
     /// The subscriptions of each subject, on all its sockets.
-    subscriptions: Arc<Turns>,
+    subscriptions: Arc<ConcurrencyLimit>,
     /// The followers of the trail.
     followers: change_feed::Followers,
     /// The answers to events, shared by those who see alike.
@@ -111,11 +111,11 @@ impl Sockets {
         Self {
             free: Arc::new(Semaphore::new(settings.most)),
             pending: Arc::new(Semaphore::new(settings.pending)),
-            pending_by_client: Arc::new(Turns::new(
+            pending_by_client: Arc::new(ConcurrencyLimit::new(
                 (settings.pending / PENDING_SHARE).max(PENDING_LEAST),
             )),
-            by_subject: Arc::new(Turns::new(settings.per_subject)),
-            subscriptions: Arc::new(Turns::new(settings.subscriptions)),
+            by_subject: Arc::new(ConcurrencyLimit::new(settings.per_subject)),
+            subscriptions: Arc::new(ConcurrencyLimit::new(settings.subscriptions)),
             followers: change_feed::Followers::default(),
             answers: SharedAnswers::default(),
             settings,
@@ -174,7 +174,7 @@ pub async fn open(
         // The client may yet say who it is, and is told then what is wrong.
         Err(_) => None,
     };
-    let Some(place) = known.or_else(|| app.sockets.pending(address)) else {
+    let Some(position) = known.or_else(|| app.sockets.pending(address)) else {
         let mut refused = refuse(
             StatusCode::SERVICE_UNAVAILABLE,
             Error::conflict("TOO_MANY_SOCKETS", "too many sockets are open; try again in a while"),
@@ -197,7 +197,7 @@ pub async fn open(
             token,
             address,
             stopping,
-            place,
+            position,
             verified: None,
             operations,
             running,
@@ -208,16 +208,16 @@ pub async fn open(
 }
 
 /// The permit of a socket among those that may be open.
-enum Place {
+enum Position {
     /// Of a client that has not said who it is, among all and among its address's.
     Pending(
         #[expect(dead_code, reason = "permits are held until they are dropped")]
-        (OwnedSemaphorePermit, Option<Turn>),
+        (OwnedSemaphorePermit, Option<Permit>),
     ),
     /// Of one that has, among all and among its subject's.
     Known(
         #[expect(dead_code, reason = "permits are held until they are dropped")]
-        (OwnedSemaphorePermit, Turn),
+        (OwnedSemaphorePermit, Permit),
         String,
     ),
 }
@@ -225,17 +225,17 @@ enum Place {
 impl Sockets {
     /// Takes the permits of a client that has not said who it is; `None` if there is no room for it
     /// now or afterwards.
-    fn pending(&self, address: Option<IpAddr>) -> Option<Place> {
+    fn pending(&self, address: Option<IpAddr>) -> Option<Position> {
         if self.free.available_permits() == 0 {
             return None;
         }
         let own = address.map(|address| self.pending_by_client.try_take(&network_of(address)));
         let own = own.map_or(Some(None), |own| own.map(Some))?;
-        Some(Place::Pending((Arc::clone(&self.pending).try_acquire_owned().ok()?, own)))
+        Some(Position::Pending((Arc::clone(&self.pending).try_acquire_owned().ok()?, own)))
     }
 
     /// Takes the permits of a client of this subject, or says why the socket is closed.
-    fn known(&self, subject: &str) -> Result<Place, End> {
+    fn known(&self, subject: &str) -> Result<Position, End> {
         let free = Arc::clone(&self.free).try_acquire_owned();
         let free =
             free.map_err(|_| close(1013, "Too many sockets are open; try again in a while"))?;
@@ -244,7 +244,7 @@ impl Sockets {
         let own = own.ok_or_else(|| {
             close(4429, format!("Too many sockets: {most} of yours are open, which is the maximum"))
         })?;
-        Ok(Place::Known((free, own), subject.to_owned()))
+        Ok(Position::Known((free, own), subject.to_owned()))
     }
 }
 
@@ -289,7 +289,7 @@ struct Session {
     /// The client's address, when it is known.
     address: Option<IpAddr>,
     stopping: watch::Receiver<bool>,
-    place: Place,
+    position: Position,
     /// Who it is, when that is known.
     verified: Option<Verified>,
     /// The operations that run, each with its end.
@@ -424,9 +424,9 @@ impl Session {
                     close(4403, format!("Forbidden: {error}"))
                 })?;
                 // The token that came with the request has its permits already.
-                if !matches!(&self.place, Place::Known(_, subject) if *subject == verified.viewer.subject)
+                if !matches!(&self.position, Position::Known(_, subject) if *subject == verified.viewer.subject)
                 {
-                    self.place = self.app.sockets.known(&verified.viewer.subject)?;
+                    self.position = self.app.sockets.known(&verified.viewer.subject)?;
                 }
                 self.verified = Some(verified);
                 self.hold(deadline);

@@ -35,10 +35,10 @@ use crate::{
     },
     http::{
         App, api,
-        concurrency_limit::Turn,
+        concurrency_limit::Permit,
         denials::Denials,
         execution::{Allowance, Caller, Execution, Ready, execute},
-        graphql_request::Asked,
+        graphql_request::GraphqlRequest,
         graphql_response::Written,
         lanes, panic_message,
     },
@@ -59,7 +59,7 @@ const REMEMBERED: usize = 64;
 pub(super) fn steps(
     app: &App,
     id: Arc<str>,
-    asked: Asked,
+    asked: GraphqlRequest,
     viewer: &Viewer,
     address: Option<IpAddr>,
 ) -> Steps {
@@ -159,7 +159,7 @@ fn is_refused(answer: &Answer, levels: usize) -> bool {
 }
 
 /// Finds and measures the document, and takes its cost from the sender's budget.
-fn prepare(app: &App, asked: Asked, viewer: &Viewer) -> Result<(Ready, Option<Value>)> {
+fn prepare(app: &App, asked: GraphqlRequest, viewer: &Viewer) -> Result<(Ready, Option<Value>)> {
     let mut ready = api::prepare(app, asked, &viewer.subject)?;
     if ready.operation == OperationType::Subscription {
         let name = ready.document.operation_name.clone();
@@ -183,12 +183,12 @@ async fn answer(
     cost: Option<Value>,
     request_id: &str,
 ) -> Said {
-    let turn = match app.turns.take(&viewer.subject) {
-        Ok(turn) => Arc::new(turn),
+    let permit = match app.permits.take(&viewer.subject) {
+        Ok(permit) => Arc::new(permit),
         Err(error) => return Said::Refused(errors::refused(error, request_id)),
     };
     let subject = viewer.subject.clone();
-    let ready = Ready { document: ready.document.data(viewer).data(turn), ..ready };
+    let ready = Ready { document: ready.document.data(viewer).data(permit), ..ready };
     let execution = Execution {
         ready,
         subject,
@@ -209,7 +209,7 @@ struct Subscription {
     points: u64,
     cost: Option<Value>,
     /// It counts among the subject's subscriptions as long as it is followed.
-    turn: Turn,
+    permit: Permit,
 }
 
 impl Subscription {
@@ -223,7 +223,7 @@ impl Subscription {
         request_id: &str,
     ) -> Result<Self, Answer> {
         let refuse = |error| errors::refused(error, request_id);
-        let turn = app.sockets.subscriptions.try_take(&viewer.subject).ok_or_else(|| {
+        let permit = app.sockets.subscriptions.try_take(&viewer.subject).ok_or_else(|| {
             let most = app.sockets.subscriptions.most();
             let words = format!("you have {most} subscriptions on all your sockets, which is the maximum; complete one");
             refuse(Error::conflict("LIMIT_SUBSCRIPTIONS", words))
@@ -264,12 +264,12 @@ impl Subscription {
             ))));
         };
         let group = app.sockets.answers.group(template);
-        Ok(Self { app, viewer, plan, group, points: figures.complexity, cost, turn })
+        Ok(Self { app, viewer, plan, group, points: figures.complexity, cost, permit })
     }
 
     /// Says an answer for each event, until there is one that can't be given.
     fn steps(self) -> stream::BoxStream<'static, Said> {
-        let Self { app, viewer, plan, group, points, mut cost, turn } = self;
+        let Self { app, viewer, plan, group, points, mut cost, permit } = self;
         let following = async move {
             let toll = toll(&app, &viewer);
             let following = change_feed::follow(
@@ -285,7 +285,7 @@ impl Subscription {
                 Ok(Err(error)) => stream::iter([Err(error)]).boxed(),
                 Err(_) => stream::iter([Err(late(&app, "to begin"))]).boxed(),
             };
-            let shared = Arc::new((app, viewer, turn));
+            let shared = Arc::new((app, viewer, permit));
             events.then(move |event| {
                 let (shared, group, cost) = (Arc::clone(&shared), Arc::clone(&group), cost.take());
                 async move {

@@ -126,8 +126,8 @@ on_both!(members_are_found_by_every_filter, |app| async move {
     }
 
     // Each part narrows the others.
-    let whole = json!({ "status": "ACTIVE", "asOf": "2026-11-30", "contactArea": "norra", "county": "Alfa län", "search": "zo", "inActivity": ["bip"], "notInActivity": ["jgl"] });
-    assert_eq!(all(&list(&app.office(), json!({ "filter": whole })).await, "name"), ["Zorn"]);
+    let aggregate = json!({ "status": "ACTIVE", "asOf": "2026-11-30", "contactArea": "norra", "county": "Alfa län", "search": "zo", "inActivity": ["bip"], "notInActivity": ["jgl"] });
+    assert_eq!(all(&list(&app.office(), json!({ "filter": aggregate })).await, "name"), ["Zorn"]);
     for (part, other) in [
         ("status", json!("LEFT")),
         ("asOf", json!("2014-12-31")),
@@ -137,7 +137,7 @@ on_both!(members_are_found_by_every_filter, |app| async move {
         ("inActivity", json!(["jgl"])),
         ("notInActivity", json!(["bip"])),
     ] {
-        let mut filter = whole.clone();
+        let mut filter = aggregate.clone();
         filter[part] = other;
         assert_eq!(
             list(&app.office(), json!({ "filter": filter })).await["totalCount"],
@@ -224,7 +224,7 @@ on_both!(members_stand_in_either_order_and_are_paged_both_ways, |app| async move
     // follows.
     let day = list(&app.office(), json!({ "orderBy": { "field": "JOINED_ON" } })).await;
     assert_eq!(all(&day, "name"), by_day);
-    let cursor = |place: usize| day["edges"][place]["cursor"].clone();
+    let cursor = |position: usize| day["edges"][position]["cursor"].clone();
     let order = json!({ "field": "JOINED_ON" });
     let between =
         list(&app.office(), json!({ "orderBy": order, "after": cursor(1), "before": cursor(4) }))

@@ -221,7 +221,7 @@ impl Site {
 
     /// Stops the server, if it runs, and checks every answer against the register. Prints how many
     /// there were.
-    pub async fn check(&self, faults: usize) {
+    pub async fn check(&self, errors: usize) {
         if self.server.lock().unwrap().is_some() {
             self.stop();
         }
@@ -237,7 +237,7 @@ impl Site {
         let lost: Vec<_> = answered.iter().filter(|cost| !there.contains(cost)).collect();
         let refused = self.tally.refused.lock().unwrap().clone();
         println!(
-            "{faults} faults, {} changes sent, {} answered, {} refused {:?}, {} unanswered, {} stored, {} answered and lost",
+            "{errors} faults, {} changes sent, {} answered, {} refused {:?}, {} unanswered, {} stored, {} answered and lost",
             self.tally.sent.load(SeqCst),
             answered.len(),
             refused.values().sum::<u64>(),

@@ -57,7 +57,7 @@ fn write_until_refused(site: &Site) {
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn each_fault_alone_loses_no_answered_change() {
     let (cluster, proxy, site) = begin().await;
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = tokio::runtime::BatchRow::current();
     let (cluster, proxy, site) = tokio::task::spawn_blocking(move || {
         // What became of the COMMIT is found out: the change is answered as made when it was, and
         // only then.
@@ -126,14 +126,14 @@ async fn strike(cluster: &Cluster, proxy: &Proxy, site: &Site, kind: usize) {
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn faults_under_load_lose_no_answered_change() {
-    let faults = app::runs(10, 200);
+    let errors = app::runs(10, 200);
     let (cluster, proxy, site) = begin().await;
-    let runtime = tokio::runtime::Handle::current();
+    let runtime = tokio::runtime::BatchRow::current();
     let (cluster, proxy, site) = tokio::task::spawn_blocking(move || {
         site.under_writers(WRITERS, || {
             pause(200);
-            for fault in 0..faults {
-                let kind = if fault < 20 { fault * 7 % 20 } else { rand::random_range(0..20) };
+            for error in 0..errors {
+                let kind = if error < 20 { error * 7 % 20 } else { rand::random_range(0..20) };
                 // A server can't be started that finds no database.
                 if kind == 17 {
                     site.wait_until_ready();
@@ -149,6 +149,6 @@ async fn faults_under_load_lose_no_answered_change() {
     })
     .await
     .unwrap();
-    site.check(faults).await;
+    site.check(errors).await;
     drop((cluster, proxy));
 }

@@ -16,12 +16,12 @@ use super::{
 use crate::app;
 
 /// A register on a file system of its own; where the test may not mount one, in a folder.
-struct Place {
+struct Position {
     volume: Option<Volume>,
     folder: tempfile::TempDir,
 }
 
-impl Place {
+impl Position {
     fn new(megabytes: u32) -> Self {
         Self { volume: Volume::mount(megabytes), folder: tempfile::tempdir().unwrap() }
     }
@@ -117,28 +117,29 @@ async fn outlive(site: &Site, url: &str, begin: impl AsyncFnOnce(), end: impl Fn
 
 #[tokio::test]
 async fn a_full_disk_loses_no_answered_change() {
-    let place = Place::new(24);
-    let site = Site::start(place.url());
-    outlive(&site, &place.url(), async || place.fill(&site).await, || place.free(&site)).await;
+    let position = Position::new(24);
+    let site = Site::start(position.url());
+    outlive(&site, &position.url(), async || position.fill(&site).await, || position.free(&site))
+        .await;
 }
 
 #[tokio::test]
 async fn an_input_output_error_loses_no_answered_change() {
-    let place = Place { volume: None, folder: tempfile::tempdir().unwrap() };
-    let site = Site::start(place.url());
-    outlive(&site, &place.url(), async || limit(&site, Some(4096)), || limit(&site, None)).await;
+    let position = Position { volume: None, folder: tempfile::tempdir().unwrap() };
+    let site = Site::start(position.url());
+    outlive(&site, &position.url(), async || limit(&site, Some(4096)), || limit(&site, None)).await;
 }
 
 #[tokio::test]
 async fn a_log_that_was_removed_stops_the_server_and_loses_no_answered_change() {
     for suffixes in [["-wal", "-shm"].as_slice(), &["-wal"], &["-shm"]] {
-        let place = Place { volume: None, folder: tempfile::tempdir().unwrap() };
-        let site = Site::start(place.url());
+        let position = Position { volume: None, folder: tempfile::tempdir().unwrap() };
+        let site = Site::start(position.url());
         for _ in 0..3 {
             assert_eq!(site.write(), Outcome::Answered);
         }
         for suffix in suffixes {
-            fs::remove_file(beside(&place.file(), suffix)).unwrap();
+            fs::remove_file(beside(&position.file(), suffix)).unwrap();
         }
         for _ in 0..3 {
             assert_eq!(site.write(), Outcome::Refused("INTERNAL".to_owned()), "{suffixes:?}");
@@ -158,31 +159,31 @@ async fn a_log_that_was_removed_stops_the_server_and_loses_no_answered_change() 
 
 #[tokio::test]
 async fn a_large_change_leaves_no_large_log() {
-    let place = Place { volume: None, folder: tempfile::tempdir().unwrap() };
-    let site = Site::start(place.url());
+    let position = Position { volume: None, folder: tempfile::tempdir().unwrap() };
+    let site = Site::start(position.url());
     // Another program writes much at once, as an import does next to the server.
-    let import = other(&place.url()).await;
+    let import = other(&position.url()).await;
     import
         .execute_unprepared("INSERT OR REPLACE INTO write_probe VALUES (1, randomblob(40000000))")
         .await
         .unwrap();
     import.close().await.unwrap();
-    assert!(fs::metadata(beside(&place.file(), "-wal")).unwrap().len() > 30_000_000);
+    assert!(fs::metadata(beside(&position.file(), "-wal")).unwrap().len() > 30_000_000);
     for _ in 0..2 {
         assert_eq!(site.write(), Outcome::Answered);
     }
-    let length = fs::metadata(beside(&place.file(), "-wal")).unwrap().len();
+    let length = fs::metadata(beside(&position.file(), "-wal")).unwrap().len();
     assert!(length <= 17 << 20, "the log has {length} bytes");
     site.check(0).await;
 }
 
 /// One fault of the series.
-async fn strike(place: &Place, site: &Site, kind: usize) {
+async fn strike(position: &Position, site: &Site, kind: usize) {
     match kind {
         0..=6 => {
-            place.fill(site).await;
+            position.fill(site).await;
             pause(80);
-            place.free(site);
+            position.free(site);
         }
         7..=13 => {
             limit(site, Some(4096));
@@ -191,7 +192,7 @@ async fn strike(place: &Place, site: &Site, kind: usize) {
         }
         // Another program holds the lock for a while.
         14..=16 => {
-            let other = other(&place.url()).await;
+            let other = other(&position.url()).await;
             if other.execute_unprepared("BEGIN IMMEDIATE").await.is_ok() {
                 pause(60);
                 other.execute_unprepared("ROLLBACK").await.unwrap();
@@ -202,7 +203,7 @@ async fn strike(place: &Place, site: &Site, kind: usize) {
             // A log that no program has open is lost with its content, whoever removes it.
             site.wait_until_ready();
             for suffix in ["-wal", "-shm"] {
-                fs::remove_file(beside(&place.file(), suffix)).ok();
+                fs::remove_file(beside(&position.file(), suffix)).ok();
             }
             // Noticed, and what the log held is saved.
             while site.status("/readyz") == 200 {
@@ -218,22 +219,22 @@ async fn strike(place: &Place, site: &Site, kind: usize) {
 
 #[tokio::test]
 async fn faults_under_load_lose_no_answered_change() {
-    let faults = app::runs(14, 1000);
-    let place = Place::new(64);
-    let site = Site::start(place.url());
-    let runtime = tokio::runtime::Handle::current();
+    let errors = app::runs(14, 1000);
+    let position = Position::new(64);
+    let site = Site::start(position.url());
+    let runtime = tokio::runtime::BatchRow::current();
     tokio::task::spawn_blocking(move || {
         site.under_writers(WRITERS, || {
             pause(200);
-            for fault in 0..faults {
+            for error in 0..errors {
                 // Each kind comes in the short form too.
-                let kind = if fault < 20 { fault * 3 % 20 } else { rand::random_range(0..20) };
-                runtime.block_on(strike(&place, &site, kind));
+                let kind = if error < 20 { error * 3 % 20 } else { rand::random_range(0..20) };
+                runtime.block_on(strike(&position, &site, kind));
             }
             site.wait_until_ready();
             pause(200);
         });
-        runtime.block_on(site.check(faults));
+        runtime.block_on(site.check(errors));
     })
     .await
     .unwrap();

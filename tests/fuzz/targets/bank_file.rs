@@ -4,21 +4,21 @@
 
 use entity::money::Money;
 use libfuzzer_sys::fuzz_target;
-use domain::{error::{Faults, LINE, TEXT}, interchange::bank};
+use domain::{error::{ValidationErrors, LINE, TEXT}, interchange::bank};
 
 /// The most faults of a file that are listed.
 const FAULTS: usize = 1000;
 
 fuzz_target!(|bytes: &[u8]| {
-    let Ok((payments, faults)) = bank::fuzz(bytes) else { return };
+    let Ok((payments, errors)) = bank::fuzz(bytes) else { return };
     let ends = |end: u8| bytes.iter().filter(|byte| **byte == end).count();
     // Without line ends a record of 80 columns counts as a line.
     let lines = 1 + ends(b'\n').max(ends(b'\r')).max(bytes.len() / 80) as u64;
-    assert!(faults.len() <= FAULTS, "{} faults", faults.len());
-    for (line, reason) in &faults {
+    assert!(errors.len() <= FAULTS, "{} faults", errors.len());
+    for (line, reason) in &errors {
         assert!(*line <= lines, "{line}: {reason}, of {lines} lines");
     }
-    if !faults.is_empty() {
+    if !errors.is_empty() {
         return;
     }
     for payment in &payments {
@@ -26,9 +26,9 @@ fuzz_target!(|bytes: &[u8]| {
         assert!(payment.amount != Money::ZERO && payment.amount.0.abs() <= Money::MAX.0, "{payment:?}");
         // Every text is one that an import of the register's own CSV files takes and leaves as it
         // is.
-        let mut faults = Faults::default();
+        let mut errors = ValidationErrors::default();
         for text in [&payment.account, &payment.bank_reference] {
-            assert_eq!(faults.text("text", text, LINE), *text);
+            assert_eq!(errors.text("text", text, LINE), *text);
         }
         for text in [&payment.message, &payment.payer_name]
             .into_iter()
@@ -36,9 +36,9 @@ fuzz_target!(|bytes: &[u8]| {
             .chain(payment.references.iter().map(|own| &own.text))
             .filter(|text| !text.is_empty())
         {
-            assert_eq!(faults.optional_text("text", Some(text), TEXT).as_ref(), Some(text));
+            assert_eq!(errors.optional_text("text", Some(text), TEXT).as_ref(), Some(text));
         }
-        assert!(faults.is_empty(), "{faults:?} in {payment:?}");
+        assert!(errors.is_empty(), "{errors:?} in {payment:?}");
     }
     // Whatever ends a line.
     if !bytes.contains(&b'\r') {
@@ -48,6 +48,6 @@ fuzz_target!(|bytes: &[u8]| {
             .copied()
             .collect();
         let again = bank::fuzz(&other).unwrap_or_else(|error| panic!("{error}"));
-        assert_eq!(again, (payments, faults));
+        assert_eq!(again, (payments, errors));
     }
 });

@@ -25,8 +25,8 @@ fn check(folder: &Path, bytes: &[u8]) {
         assert!(last < *line && *line <= lines, "a row on line {line} after {last}, of {lines}");
         last = *line;
     }
-    for (line, fault) in &bad {
-        assert!((1..=lines).contains(line) && fault.starts_with(&format!("{}:{line}: ", file.name())), "{fault}, of {lines} lines");
+    for (line, error) in &bad {
+        assert!((1..=lines).contains(line) && error.starts_with(&format!("{}:{line}: ", file.name())), "{error}, of {lines} lines");
     }
     let mut writer = csv::Writer::from_writer(Vec::new());
     let columns = file.columns().iter().chain(file.extra_columns());

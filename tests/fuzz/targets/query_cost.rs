@@ -31,15 +31,15 @@ fuzz_target!(|input: &str| {
                 set(limits, found);
                 let again = measure(document, &variables, None, limits).expect("what is at each limit is within them");
                 assert_eq!(again.figures, figures);
-                for place in 0..found.len() {
-                    let Some(less) = found[place].checked_sub(1) else { continue };
+                for position in 0..found.len() {
+                    let Some(less) = found[position].checked_sub(1) else { continue };
                     let mut tight = found;
-                    tight[place] = less;
+                    tight[position] = less;
                     set(limits, tight);
                     let Err(Exceeded::Limits(excesses)) = measure(document, &variables, None, limits) else {
-                        panic!("{} is not over {less}, in place {place}", found[place]);
+                        panic!("{} is not over {less}, in place {position}", found[position]);
                     };
-                    assert!(excesses.iter().any(|excess| (excess.found, excess.most) == (found[place], less)), "{excesses:?}");
+                    assert!(excesses.iter().any(|excess| (excess.found, excess.most) == (found[position], less)), "{excesses:?}");
                 }
             }
             Err(Exceeded::Limits(excesses)) => {

@@ -33,11 +33,11 @@ fuzz_target!(|input: &str| {
                 let shown = format!("{settings:?}");
                 assert!(is_marked || !shown.contains(MARK), "{shown}");
             }
-            Err(Error::Invalid(faults)) => {
-                assert!(!faults.is_empty());
-                let shown = format!("{faults:?}");
+            Err(Error::Invalid(errors)) => {
+                assert!(!errors.is_empty());
+                let shown = format!("{errors:?}");
                 assert!(is_marked || !shown.contains(MARK), "{shown}");
-                assert!(faults.iter().all(|fault| !fault.path.is_empty() && !fault.message.is_empty()), "{shown}");
+                assert!(errors.iter().all(|error| !error.path.is_empty() && !error.message.is_empty()), "{shown}");
             }
             Err(error) => panic!("{error:?}"),
         }

@@ -44,7 +44,7 @@ fuzz_target!(|input: &str| {
     if !reading.findings.is_empty() {
         return;
     }
-    assert!(reading.is_whole, "a text without findings was read to its end");
+    assert!(reading.is_complete, "a text without findings was read to its end");
     let all =
         json!({"note": note, "place": "Å", "day": "2027-01-31", "amount": "10000000000.00", "count": 1_000_000_000_000_i64, "yes": true});
     let required = json!({"place": "Å", "day": "2027-01-31", "amount": "0.00", "count": -1});
@@ -60,7 +60,7 @@ fuzz_target!(|input: &str| {
                 assert!(is_known, "accepted, and can't be rendered: {message}");
             }
             // The value of `note` shows nothing, or too many combining marks.
-            Err(Error::Invalid(faults)) => assert!(faults.iter().all(|fault| fault.path == "parameters.note"), "{faults:?}"),
+            Err(Error::Invalid(errors)) => assert!(errors.iter().all(|error| error.path == "parameters.note"), "{errors:?}"),
             Err(error) => panic!("{error:?}"),
         }
     }

@@ -21,15 +21,15 @@ use sea_orm::{
 
 use super::{Filter, by_ids, column, matching, visible};
 use crate::{
-    auth::viewer::{Realm, Viewer},
+    auth::viewer::{Resource, Viewer},
     database::{Database, among},
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
     swedish, term_sql,
 };
 
 /// The longest window, in days: ten years.
-pub const MOST_DAYS: i64 = 3660;
+pub const MAX_DAYS: i64 = 3660;
 /// The window when nobody says how long, in days.
 pub const DEFAULT_DAYS: i64 = 90;
 
@@ -44,18 +44,18 @@ pub struct Window {
 
 impl Window {
     /// The window of so many days after `from`, which is today unless somebody says otherwise;
-    /// faulty unless they are 0 to [`MOST_DAYS`].
+    /// faulty unless they are 0 to [`MAX_DAYS`].
     #[must_use]
     pub fn check(
         db: &Database,
         within_days: i64,
         from: Option<NaiveDate>,
         path: &str,
-        faults: &mut Faults,
+        errors: &mut ValidationErrors,
     ) -> Self {
         let from = from.unwrap_or_else(|| db.clock.today());
-        let days = u64::try_from(within_days).ok().filter(|_| within_days <= MOST_DAYS);
-        faults.expect(days.is_some(), path, &format!("must be 0 to {MOST_DAYS}"));
+        let days = u64::try_from(within_days).ok().filter(|_| within_days <= MAX_DAYS);
+        errors.expect(days.is_some(), path, &format!("must be 0 to {MOST_DAYS}"));
         let to = days.and_then(|days| from.checked_add_days(Days::new(days)));
         Self { from, to: to.unwrap_or(from) }
     }
@@ -160,7 +160,7 @@ pub(super) fn expiring(
 
 /// A page of the agreements that the viewer sees, whose next deadline falls in the window: the
 /// soonest first, without those that have a signed successor and, unless the filter says so, those
-/// that somebody has acknowledged. `faults` are those that reading the arguments has found; the
+/// that somebody has acknowledged. `errors` are those that reading the arguments has found; the
 /// page's own come to them.
 ///
 /// # Errors
@@ -172,11 +172,18 @@ pub async fn list(
     filter: &Filter,
     args: &page::Args,
     columns: &[Column],
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<Slice<Model>> {
     let order = soonest_first(db, window);
-    page::asked(db.read(), expiring(db, viewer, window, filter), columns, &order, args, faults)
-        .await
+    page::select_rows(
+        db.read(),
+        expiring(db, viewer, window, filter),
+        columns,
+        &order,
+        args,
+        errors,
+    )
+    .await
 }
 
 /// How many there are.
@@ -244,7 +251,7 @@ pub async fn acknowledgements_of(
         .order_by_desc(Column::Id)
         .all(db.read())
         .await?;
-    if !rows.is_empty() && viewer.sees(Realm::Agreements).member.is_some() {
+    if !rows.is_empty() && viewer.visibility(Resource::Agreements).member.is_some() {
         let viewer = without_member(viewer);
         let ids: Vec<AgreementId> = rows.iter().map(|row| row.agreement_id).collect();
         let seen: HashSet<AgreementId> = by_ids(db, &viewer, &ids, &[super::Column::Id])

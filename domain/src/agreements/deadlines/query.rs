@@ -25,7 +25,7 @@ use crate::{
     auth::viewer::Viewer,
     database::{Database, among},
     documents::calendar,
-    error::{Faults, Result},
+    error::{Result, ValidationErrors},
     members, organisations, page, term_sql,
 };
 
@@ -87,11 +87,22 @@ pub async fn all(
     let mut found = Vec::new();
     let mut after = None;
     loop {
-        let args =
-            page::Args { first: i64::try_from(page::MOST).ok(), after, ..page::Args::default() };
-        let page =
-            deadlines::list(db, viewer, window, filter, &args, &columns, Faults::default()).await?;
-        after = page.rows.last().map(|(place, _)| place.encode());
+        let args = page::Args {
+            first: i64::try_from(page::MAX_PAGE).ok(),
+            after,
+            ..page::Args::default()
+        };
+        let page = deadlines::list(
+            db,
+            viewer,
+            window,
+            filter,
+            &args,
+            &columns,
+            ValidationErrors::default(),
+        )
+        .await?;
+        after = page.rows.last().map(|(position, _)| position.encode());
         found.extend(page.rows.into_iter().map(|(_, row)| row));
         if !page.has_next {
             break;
@@ -281,13 +292,13 @@ pub struct Tally {
 /// # Errors
 /// INTERNAL when the database fails.
 pub async fn tally(db: &Database, viewer: &Viewer, within: &[i64]) -> Result<Vec<Tally>> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let mut windows = within
         .iter()
-        .map(|days| Window::check(db, *days, None, "within", &mut faults))
+        .map(|days| Window::check(db, *days, None, "within", &mut errors))
         .collect::<Vec<_>>();
     windows.sort_by_key(|window| window.to);
-    faults.finish()?;
+    errors.finish()?;
     let Some(widest) = windows.last().copied() else { return Ok(Vec::new()) };
     let (slug, kind) =
         (Expr::col((activity::Entity, activity::Column::Slug)), column(Column::Kind));
@@ -304,7 +315,7 @@ pub async fn tally(db: &Database, viewer: &Viewer, within: &[i64]) -> Result<Vec
     let found = db.read().query_all(&select).await?;
     let row = |row: &sea_orm::QueryResult| -> Result<_> {
         let counts = (0..windows.len())
-            .map(|place| row.try_get_by_index(place + 2))
+            .map(|position| row.try_get_by_index(position + 2))
             .collect::<std::result::Result<_, _>>()?;
         Ok(Tally { activity: row.try_get_by_index(0)?, kind: row.try_get_by_index(1)?, counts })
     };

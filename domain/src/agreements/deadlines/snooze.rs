@@ -12,9 +12,9 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 use crate::agreements::lifecycle::{self, name};
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     term_sql,
 };
@@ -54,7 +54,7 @@ pub(super) async fn take_away(
 }
 
 /// Quietens an agreement's deadline until a day, in the place of whoever did so before: until it
-/// passes at the latest, so that the next one is heard of. `faults` are those that reading the
+/// passes at the latest, so that the next one is heard of. `errors` are those that reading the
 /// input has found already.
 ///
 /// # Errors
@@ -64,13 +64,13 @@ pub async fn acknowledge(
     db: &Database,
     viewer: &Viewer,
     new: NewAcknowledgement,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
+    viewer.require(Permission::ManageAgreements)?;
     let today = db.clock.today();
-    faults.expect(new.until >= today, "input.until", "must not be in the past");
-    let note = faults.optional_text("input.note", new.note.as_deref(), LINE);
-    faults.finish()?;
+    errors.expect(new.until >= today, "input.until", "must not be in the past");
+    let note = errors.optional_text("input.note", new.note.as_deref(), LINE);
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "deadlineAcknowledge").await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
@@ -121,10 +121,10 @@ pub async fn withdraw(
     db: &Database,
     viewer: &Viewer,
     id: AgreementId,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepAgreements)?;
-    faults.finish()?;
+    viewer.require(Permission::ManageAgreements)?;
+    errors.finish()?;
     let mut change = audit::begin(db, viewer, "deadlineAcknowledgementWithdraw").await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let before = take_away(&mut change, id, db.clock.today()).await?;

@@ -160,7 +160,7 @@ pub async fn activities(
     }
     funding.values_mut().for_each(|kinds| kinds.sort());
     let decisions = decisions(db, rows.iter().filter_map(|row| row.decision_id)).await?;
-    let whole = |row: activity::Model| {
+    let aggregate = |row: activity::Model| {
         let texts = texts.remove(&row.id).unwrap_or_default();
         let decision = row.decision_id.and_then(|id| decisions.get(&id).cloned());
         let (id, funding) = (row.id, funding.remove(&row.id).unwrap_or_default());
@@ -171,7 +171,7 @@ pub async fn activities(
             decision,
         }
     };
-    Ok(rows.into_iter().map(whole).collect())
+    Ok(rows.into_iter().map(aggregate).collect())
 }
 
 /// Fee schedules with the decision of each.
@@ -183,11 +183,11 @@ pub async fn fee_schedules(
     rows: Vec<fee_schedule::Model>,
 ) -> Result<Vec<FeeSchedule>> {
     let decisions = decisions(db, rows.iter().filter_map(|row| row.decision_id)).await?;
-    let whole = |row: fee_schedule::Model| {
+    let aggregate = |row: fee_schedule::Model| {
         let decision = row.decision_id.and_then(|id| decisions.get(&id).cloned());
         FeeSchedule { row, decision }
     };
-    Ok(rows.into_iter().map(whole).collect())
+    Ok(rows.into_iter().map(aggregate).collect())
 }
 
 /// Status reports with the texts of each.
@@ -206,11 +206,11 @@ pub async fn status_reports(
     let found = status_report_text::Entity::find().filter(theirs).all(db).await?;
     let mut texts: HashMap<_, _> =
         found.into_iter().map(|row| (row.status_report_id, row)).collect();
-    let whole = |row: status_report::Model| {
+    let aggregate = |row: status_report::Model| {
         let texts = texts.remove(&row.id).unwrap_or_default();
         StatusReport { texts: status_report_text::Model { status_report_id: row.id, ..texts }, row }
     };
-    Ok(rows.into_iter().map(whole).collect())
+    Ok(rows.into_iter().map(aggregate).collect())
 }
 
 /// These decisions.

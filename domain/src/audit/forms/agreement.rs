@@ -156,7 +156,7 @@ pub async fn agreements(
         signatures.entry(row.agreement_id).or_default().push(row);
     }
     let decisions = decisions(db, rows.iter().filter_map(|row| row.decision_id)).await?;
-    let whole = |row: agreement::Model| {
+    let aggregate = |row: agreement::Model| {
         let id = row.id;
         Agreement {
             parameters: parameters.remove(&id),
@@ -166,7 +166,7 @@ pub async fn agreements(
             row,
         }
     };
-    Ok(rows.into_iter().map(whole).collect())
+    Ok(rows.into_iter().map(aggregate).collect())
 }
 
 /// An agreement with what belongs to it.

@@ -88,7 +88,7 @@ pub async fn members(db: &impl ConnectionTrait, rows: Vec<member::Model>) -> Res
     for row in member_former_name::Entity::find().filter(theirs).all(db).await? {
         names.entry(row.member_id).or_default().insert(row.name, row.until);
     }
-    let whole = |row: member::Model| {
+    let aggregate = |row: member::Model| {
         let id = row.id;
         let mut municipalities = municipalities.remove(&id).unwrap_or_default();
         municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
@@ -99,5 +99,5 @@ pub async fn members(db: &impl ConnectionTrait, rows: Vec<member::Model>) -> Res
             former_names: names.remove(&id).unwrap_or_default(),
         }
     };
-    Ok(rows.into_iter().map(whole).collect())
+    Ok(rows.into_iter().map(aggregate).collect())
 }

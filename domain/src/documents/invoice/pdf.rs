@@ -301,10 +301,10 @@ impl<'i> ShownLine<'i> {
 /// A quantity with the decimals that it has, as `1` or `2,125`.
 fn quantity(quantity: Quantity) -> String {
     let plain = Quantity(quantity.0.saturating_abs()).to_string();
-    let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
+    let (aggregate, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
     let sign = if quantity.0 < 0 { "\u{2212}" } else { "" };
     let comma = if decimals.is_empty() { "" } else { "," };
-    format!("{sign}{}{comma}{decimals}", thousands(whole))
+    format!("{sign}{}{comma}{decimals}", thousands(aggregate))
 }
 
 impl ShownRate {

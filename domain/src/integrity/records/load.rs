@@ -32,7 +32,7 @@ use crate::{
     database::among,
     documents::sha256,
     error::{Error, Result},
-    invoices::aggregate::{self, Whole},
+    invoices::aggregate::{self, InvoiceAggregate},
     templates::versions,
 };
 
@@ -172,7 +172,7 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
         Form::Agreement => forms::current::<Agreement>(version, text),
         Form::AgreementHtml => forms::current::<AgreementHtml>(version, text),
         Form::Acknowledgement => forms::current::<acknowledgement::Model>(version, text),
-        Form::Invoice => forms::current::<Whole>(version, text),
+        Form::Invoice => forms::current::<InvoiceAggregate>(version, text),
         Form::FeeCharge => forms::current::<FeeCharge>(version, text),
         Form::Reminder => forms::current::<reminder::Model>(version, text),
         Form::Adjustment => forms::current::<adjustment::Model>(version, text),
@@ -217,12 +217,12 @@ async fn template_versions(
     );
     let texts = template_text::Entity::find().filter(theirs).all(db).await?;
     let mut texts: HashMap<_, _> = texts.into_iter().map(|text| (text.version_id, text)).collect();
-    let whole = |version: template_version::Model| {
+    let aggregate = |version: template_version::Model| {
         let (body, parameters) =
             texts.remove(&version.id).map(|text| (text.body, text.parameters)).unwrap_or_default();
         versions::Snapshot { version, body, parameters }
     };
-    Ok(rows::<template_version::Entity>(db, ids).await?.into_iter().map(whole).collect())
+    Ok(rows::<template_version::Entity>(db, ids).await?.into_iter().map(aggregate).collect())
 }
 
 async fn fee_charges(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<FeeCharge>> {

@@ -355,9 +355,11 @@ async fn recorded(
     let mut recorded: HashMap<Uuid, Recorded> = HashMap::new();
     for entry in &entries {
         let Some(record) = entry.record_id else { continue };
-        let whole = recorded.entry(record).or_default();
-        if let Err(cause) = opened(&keyring, entry).and_then(|text| whole.add(form, entry, text)) {
-            whole.unreadable = Some(cause.to_string());
+        let aggregate = recorded.entry(record).or_default();
+        if let Err(cause) =
+            opened(&keyring, entry).and_then(|text| aggregate.add(form, entry, text))
+        {
+            aggregate.unreadable = Some(cause.to_string());
         }
     }
     Ok(recorded)
@@ -392,7 +394,7 @@ trait Add {
 impl Add for Opened {
     fn add(&mut self, later: Self) {
         if let (Value::Object(fields), Value::Object(new)) = (&mut self.value, later.value) {
-            forget_what_changed(fields, &new);
+            drop_changed_fields(fields, &new);
             fields.extend(new);
         }
         self.erased.extend(later.erased);
@@ -400,7 +402,7 @@ impl Add for Opened {
 }
 
 /// A member that got another name has its former one in a table that entries did not cover then.
-fn forget_what_changed(fields: &mut Map<String, Value>, new: &Map<String, Value>) {
+fn drop_changed_fields(fields: &mut Map<String, Value>, new: &Map<String, Value>) {
     if fields.get("name") != new.get("name") {
         fields.remove("former_names");
     }

@@ -43,7 +43,7 @@ pub(super) fn read(bytes: &[u8], own: &OwnAccounts) -> Reading {
     }
     if !file.has_end {
         file.reading
-            .fault(last, "is the last line, but no end record (70): some of the file is missing");
+            .error(last, "is the last line, but no end record (70): some of the file is missing");
     }
     file.reading
 }
@@ -175,18 +175,18 @@ impl File<'_> {
         let line = Line { number, columns: &columns };
         let code = line.text(1, 2);
         if columns.iter().any(|char| char.is_control() && *char != '\t') {
-            self.reading.fault(number, "has control characters");
+            self.reading.error(number, "has control characters");
         } else if code.len() != 2 || !code.bytes().all(|byte| byte.is_ascii_digit()) {
-            self.reading.fault(number, "does not begin with a transaction code of two digits");
+            self.reading.error(number, "does not begin with a transaction code of two digits");
         } else if columns.len() > WIDTH {
-            self.reading.fault(
+            self.reading.error(
                 number,
                 format!("is {} columns long, where {WIDTH} is the most", columns.len()),
             );
         } else if self.has_end {
-            self.reading.fault(number, "stands after the end record (70)");
+            self.reading.error(number, "stands after the end record (70)");
         } else if !self.has_start && code != "01" {
-            self.reading.fault(number, "stands before the start record (01)");
+            self.reading.error(number, "stands before the start record (01)");
         } else {
             self.record(&code, &line);
         }
@@ -207,20 +207,20 @@ impl File<'_> {
 
     fn start(&mut self, line: &Line<'_>) {
         if std::mem::replace(&mut self.has_start, true) {
-            self.reading.fault(line.number, "is a second start record (01)");
+            self.reading.error(line.number, "is a second start record (01)");
         }
         if line.text(3, 22) != "BGMAX" || line.text(23, 24) != "01" {
-            self.reading.fault(line.number, "is not the start of BgMax in version 01");
+            self.reading.error(line.number, "is not the start of BgMax in version 01");
         }
         if line.text(45, 45) == "T" {
-            self.reading.fault(line.number, "says that it is a test file (T in column 45)");
+            self.reading.error(line.number, "says that it is a test file (T in column 45)");
         }
     }
 
     fn open(&mut self, line: &Line<'_>) {
         if self.section.is_some() {
             self.reading
-                .fault(line.number, "opens a deposit (05), but the one before has no sum (15)");
+                .error(line.number, "opens a deposit (05), but the one before has no sum (15)");
         }
         let (bankgiro, plusgiro, currency) =
             (line.text(3, 12), line.text(13, 22), line.text(23, 25));
@@ -230,7 +230,7 @@ impl File<'_> {
             .find(|giro| !giro.is_empty())
             .unwrap_or_default();
         if account.is_empty() {
-            self.reading.fault(line.number, "names no bankgiro or plusgiro");
+            self.reading.error(line.number, "names no bankgiro or plusgiro");
         }
         let (kind, is_own) = if bankgiro.trim_start_matches('0').is_empty() {
             ("plusgiro", self.own.has_plusgiro(&plusgiro))
@@ -258,14 +258,14 @@ impl File<'_> {
         }
         let (amount, sender, serial) = (line.amount(38, 55), line.text(3, 12), line.text(58, 69));
         let Some(section) = &mut self.section else {
-            self.reading.fault(
+            self.reading.error(
                 line.number,
                 "is a payment outside of a deposit: no opening (05) goes before",
             );
             return;
         };
         let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
-            self.reading.fault(
+            self.reading.error(
                 line.number,
                 format!("has the amount {:?}, which must be öre above zero", line.text(38, 55)),
             );
@@ -297,11 +297,11 @@ impl File<'_> {
         self.counts.references += 1;
         let Some(pending) = self.section.as_mut().and_then(|section| section.payments.last_mut())
         else {
-            self.reading.fault(line.number, "is a reference without a payment before it");
+            self.reading.error(line.number, "is a reference without a payment before it");
             return;
         };
         if (&pending.sender, &pending.serial) != (&line.text(3, 12), &line.text(58, 69)) {
-            self.reading.fault(line.number, "is a reference of another payment than the one before it: sender or serial number differ");
+            self.reading.error(line.number, "is a reference of another payment than the one before it: sender or serial number differ");
             return;
         }
         // Nought, or nothing, says that the payer has not said how much is for it.
@@ -310,7 +310,7 @@ impl File<'_> {
             (if stated.is_empty() { Some(Money::ZERO) } else { line.amount(38, 55) })
         else {
             self.reading
-                .fault(line.number, format!("has the amount {stated:?}, which must be öre"));
+                .error(line.number, format!("has the amount {stated:?}, which must be öre"));
             return;
         };
         if std::mem::take(&mut pending.is_digest) {
@@ -324,7 +324,7 @@ impl File<'_> {
     fn detail(&mut self, code: &str, line: &Line<'_>) {
         let Some(pending) = self.section.as_mut().and_then(|section| section.payments.last_mut())
         else {
-            self.reading.fault(line.number, "belongs to a payment, but none goes before it");
+            self.reading.error(line.number, "belongs to a payment, but none goes before it");
             return;
         };
         let incoming = &mut pending.incoming;
@@ -353,19 +353,19 @@ impl File<'_> {
         self.counts.deposits += 1;
         let Some(section) = self.section.take() else {
             self.reading
-                .fault(line.number, "is the sum of a deposit (15) that was not opened (05)");
+                .error(line.number, "is the sum of a deposit (15) that was not opened (05)");
             return;
         };
         let (day, serial, currency) = (line.text(38, 45), line.text(46, 50), line.text(69, 71));
         let booked_on = NaiveDate::parse_from_str(&day, "%Y%m%d").ok().filter(|_| day.len() == 8);
         if booked_on.is_none() {
-            self.reading.fault(
+            self.reading.error(
                 line.number,
                 format!("has the day {day:?}, which is no day of the calendar"),
             );
         }
         if currency != section.currency {
-            self.reading.fault(
+            self.reading.error(
                 line.number,
                 format!(
                     "is in {currency:?}, but the deposit was opened (05) in {:?}",
@@ -383,7 +383,7 @@ impl File<'_> {
                 || "more than an amount can hold".to_owned(),
                 |sum| Money(sum).to_string(),
             );
-            self.reading.fault(
+            self.reading.error(
                 line.number,
                 format!(
                     "says that the deposit is {:?} öre, but its payments come to {sum} kronor",
@@ -393,7 +393,7 @@ impl File<'_> {
         }
         let count = i64::try_from(section.payments.len()).unwrap_or(i64::MAX);
         if line.number(72, 79) != Some(count) {
-            self.reading.fault(
+            self.reading.error(
                 line.number,
                 format!(
                     "says that the deposit has {:?} payments, but it has {count}",
@@ -426,15 +426,16 @@ impl File<'_> {
         for Pending { mut incoming, sender, serial: own, .. } in section.payments {
             if let Some(first) = together.get_mut(&sender) {
                 *first = if *first == 0 { incoming.line } else { *first };
-                incoming.goes_with = Some(*first);
+                incoming.belongs_with = Some(*first);
             }
             let nth = seen.entry(own.clone()).or_insert(0);
             *nth += 1;
             // A deposit comes whole and in one order, in whatever file: a payment without a number
             // of its own is known by its place.
             let own = own.trim_start_matches('0');
-            let place = if *nth > 1 || own.is_empty() { format!("/{nth}") } else { String::new() };
-            incoming.bank_reference = format!("{deposit} {own}{place}");
+            let position =
+                if *nth > 1 || own.is_empty() { format!("/{nth}") } else { String::new() };
+            incoming.bank_reference = format!("{deposit} {own}{position}");
             incoming.entry_reference = Some(deposit.clone());
             incoming.booked_on = booked_on.unwrap_or_default();
             self.reading.payments.push(incoming);
@@ -445,7 +446,7 @@ impl File<'_> {
         self.has_end = true;
         if self.section.take().is_some() {
             self.reading
-                .fault(line.number, "ends the file within a deposit, which has no sum (15)");
+                .error(line.number, "ends the file within a deposit, which has no sum (15)");
         }
         let number = |from, to| line.number(from, to).unwrap_or(-1);
         let stated = Counts {
@@ -463,9 +464,9 @@ impl File<'_> {
         ] {
             if stated < 0 {
                 self.reading
-                    .fault(line.number, format!("does not say how many {what} the file has"));
+                    .error(line.number, format!("does not say how many {what} the file has"));
             } else if stated != found {
-                self.reading.fault(
+                self.reading.error(
                     line.number,
                     format!("says that the file has {stated} {what}, but it has {found}"),
                 );
@@ -508,7 +509,7 @@ mod tests {
     fn records_are_read_without_line_ends_and_with_old_ones() {
         let expected = read(FILE.as_bytes(), &own());
         assert_eq!(
-            (expected.payments.len(), expected.left.len(), &expected.faults),
+            (expected.payments.len(), expected.left.len(), &expected.errors),
             (1, 1, &Vec::new())
         );
         let joined: String = FILE.lines().map(|line| format!("{line:<80}")).collect();
@@ -525,17 +526,17 @@ mod tests {
             format!("{}\u{1a}", FILE.replace('\n', "\r\n") + "\r\n").into_bytes(),
         ] {
             let reading = read(&bytes, &own());
-            assert_eq!((reading.faults, reading.payments), (Vec::new(), expected.payments.clone()));
+            assert_eq!((reading.errors, reading.payments), (Vec::new(), expected.payments.clone()));
         }
         let cut = read(&joined.as_bytes()[..joined.len() - 85], &own());
-        assert!(!cut.faults.is_empty());
+        assert!(!cut.errors.is_empty());
     }
 
     #[test]
     fn a_deposit_on_an_own_plusgiro_is_the_networks() {
         let text = FILE.replacen("050050501055          SEK", "0500000000000002865434SEK", 1);
         let reading = read(text.as_bytes(), &own());
-        assert_eq!((reading.payments[0].account.as_str(), reading.faults), ("2865434", Vec::new()));
+        assert_eq!((reading.payments[0].account.as_str(), reading.errors), ("2865434", Vec::new()));
         // The digits of an own plusgiro are no own bankgiro.
         let text = FILE.replace("050050501055", "050002865434");
         let reading = read(text.as_bytes(), &own());

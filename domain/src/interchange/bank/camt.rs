@@ -38,7 +38,7 @@ const DEEPEST: usize = 30;
 /// looked at at its end, so that long names would take time that grows with the square of the file.
 const LONGEST_NAME: usize = 100;
 /// Signs that are kept of a reference for which of several it is.
-const PLACE: usize = 10;
+const POSITION: usize = 10;
 /// The root of what is read, below which paths begin.
 const ROOT: &str = "Document/BkToCstmrDbtCdtNtfctn";
 
@@ -55,7 +55,7 @@ fn read_as(bytes: &[u8], own: &OwnAccounts, layout: &mut Layout) -> Reading {
         Ok(text) => text,
         Err(error) => {
             let line = line_at(&bytes[..error.valid_up_to()]);
-            reading.fault(line, "is not UTF-8");
+            reading.error(line, "is not UTF-8");
             return reading;
         }
     };
@@ -79,12 +79,12 @@ fn read_as(bytes: &[u8], own: &OwnAccounts, layout: &mut Layout) -> Reading {
             Ok(Event::Eof) => break,
             Ok(event) => {
                 if let Err(reason) = document.event(line, &event) {
-                    document.reading.fault(line, reason);
+                    document.reading.error(line, reason);
                     return document.reading;
                 }
             }
             Err(error) => {
-                document.reading.fault(line, format!("is no XML: {error}"));
+                document.reading.error(line, format!("is no XML: {error}"));
                 return document.reading;
             }
         }
@@ -94,7 +94,7 @@ fn read_as(bytes: &[u8], own: &OwnAccounts, layout: &mut Layout) -> Reading {
     }
     document
         .reading
-        .fault(line, "is the end, but no camt.053 or camt.054 was found in it, or not all of one");
+        .error(line, "is the end, but no camt.053 or camt.054 was found in it, or not all of one");
     document.reading
 }
 
@@ -356,7 +356,7 @@ impl Document<'_> {
                 Some(day) => entry.booked_on = Some(day),
                 None => self
                     .reading
-                    .fault(line, format!("has the day {text:?}, which is no day of the calendar")),
+                    .error(line, format!("has the day {text:?}, which is no day of the calendar")),
             },
             "ValDt/Dt" | "ValDt/DtTm" => entry.value_on = day(&text),
             "AcctSvcrRef" => entry.references.of_bank = Some(text),
@@ -461,7 +461,7 @@ impl Document<'_> {
             [("entries", stated_entries, entries), ("credit entries", stated_credits, credits)]
         {
             if let Some(stated) = stated.filter(|stated| stated.parse() != Ok(found)) {
-                self.reading.fault(line, format!("ends a notification that says that it has {stated:?} {what}, but it has {found}"));
+                self.reading.error(line, format!("ends a notification that says that it has {stated:?} {what}, but it has {found}"));
             }
         }
         let Some(credit_sum) = credit_sum else { return };
@@ -470,7 +470,7 @@ impl Document<'_> {
         {
             let found = Money(credit_sum);
             self.reading
-                .fault(line, format!("ends a notification that says that its credit entries come to {stated:?}, but they come to {found}"));
+                .error(line, format!("ends a notification that says that its credit entries come to {stated:?}, but they come to {found}"));
         }
     }
 
@@ -478,7 +478,7 @@ impl Document<'_> {
         let entry = std::mem::take(&mut self.entry);
         self.account.entries += 1;
         let Some(is_credit) = entry.is_credit else {
-            self.reading.fault(entry.line, "has an entry that says neither CRDT nor DBIT");
+            self.reading.error(entry.line, "has an entry that says neither CRDT nor DBIT");
             return;
         };
         let is_payment_in = is_credit || entry.is_reversal || entry.is_mixed();
@@ -515,7 +515,7 @@ impl Document<'_> {
         };
         match payments_of(&mut self.account, entry, amount, is_credit) {
             Ok(payments) => self.reading.payments.extend(payments),
-            Err((line, reason)) => self.reading.fault(line, reason),
+            Err((line, reason)) => self.reading.error(line, reason),
         }
     }
 
@@ -553,7 +553,7 @@ impl Document<'_> {
         } else {
             format!("has an entry of {:?}, which must be an amount above zero", amount.text)
         };
-        self.reading.fault(line, reason);
+        self.reading.error(line, reason);
         None
     }
 }
@@ -693,7 +693,7 @@ impl Account {
                 words.push(word.to_owned());
             }
         }
-        let reference: String = words.join(" ").chars().take(LINE - PLACE).collect();
+        let reference: String = words.join(" ").chars().take(LINE - POSITION).collect();
         reference.trim_end().to_owned()
     }
 }

@@ -66,9 +66,9 @@ pub(super) struct Structured {
 
 /// Kronor with a point and any number of decimals, of which those beyond öre must be noughts.
 pub(super) fn kronor(text: &str) -> Option<Money> {
-    let (whole, part) = text.split_once('.').unwrap_or((text, ""));
+    let (integer, part) = text.split_once('.').unwrap_or((text, ""));
     let part = if part.len() > 2 { part.trim_end_matches('0') } else { part };
-    if part.is_empty() { whole.parse().ok() } else { format!("{whole}.{part}").parse().ok() }
+    if part.is_empty() { integer.parse().ok() } else { format!("{integer}.{part}").parse().ok() }
 }
 
 /// A day, or the one that it is in Sweden at an instant. A time without an offset is the bank's

@@ -21,10 +21,10 @@ use unicode_normalization::UnicodeNormalization;
 use super::unusable;
 use crate::{
     audit,
-    auth::viewer::{Deed, Viewer},
+    auth::viewer::{Permission, Viewer},
     config::{Network, OwnAccounts},
     database::Database,
-    error::{Error, Faults, LINE, Result, TEXT},
+    error::{Error, LINE, Result, TEXT, ValidationErrors},
     files,
     payments::{
         bank::{
@@ -38,7 +38,7 @@ use crate::{
 /// The largest file that is read, in bytes: some hundred thousand payments.
 const LARGEST: u64 = 64 << 20;
 /// How many faults of a file are told; more say nothing that these don't.
-const MOST_FAULTS: usize = 1000;
+const MAX_ERRORS: usize = 1000;
 
 /// What a file is.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
@@ -115,13 +115,13 @@ struct Reading {
     /// Entries that are no payments in: payments out, and what the bank has not booked.
     passed_over: usize,
     /// What is bad, by line.
-    faults: Vec<(u64, String)>,
+    errors: Vec<(u64, String)>,
 }
 
 impl Reading {
-    fn fault(&mut self, line: u64, reason: impl Into<String>) {
-        if self.faults.len() < MOST_FAULTS {
-            self.faults.push((line, reason.into()));
+    fn error(&mut self, line: u64, reason: impl Into<String>) {
+        if self.errors.len() < MAX_ERRORS {
+            self.errors.push((line, reason.into()));
         }
     }
 
@@ -140,7 +140,7 @@ impl Reading {
             return;
         }
         for (line, called) in std::mem::take(&mut self.foreign) {
-            self.fault(line, format!("is of {called}, {}", own.describe()));
+            self.error(line, format!("is of {called}, {}", own.describe()));
         }
     }
 
@@ -149,17 +149,17 @@ impl Reading {
     fn make_readable(&mut self) {
         let mut payments = std::mem::take(&mut self.payments);
         // A line that can't be read may be the one that names the account.
-        let is_sound = self.faults.is_empty();
+        let is_sound = self.errors.is_empty();
         for payment in &mut payments {
-            let mut faults = Faults::default();
+            let mut errors = ValidationErrors::default();
             if is_sound || !payment.account.is_empty() {
-                faults.text("account", &payment.account, LINE);
+                errors.text("account", &payment.account, LINE);
             }
-            faults.text("bank reference", &payment.bank_reference, LINE);
-            for fault in faults.into_inner() {
-                self.fault(
+            errors.text("bank reference", &payment.bank_reference, LINE);
+            for error in errors.into_inner() {
+                self.error(
                     payment.line,
-                    format!("has a payment whose {} {}", fault.path, fault.message),
+                    format!("has a payment whose {} {}", error.path, error.message),
                 );
             }
             payment.message = payment.message.take().and_then(|text| readable(&text));
@@ -171,10 +171,10 @@ impl Reading {
         self.payments = payments;
         // Of a payment out that the register can't store, nothing is a refund.
         let can_be_stored = |payment: &Incoming| {
-            let mut faults = Faults::default();
-            faults.text("account", &payment.account, LINE);
-            faults.text("bank reference", &payment.bank_reference, LINE);
-            faults.is_empty()
+            let mut errors = ValidationErrors::default();
+            errors.text("account", &payment.account, LINE);
+            errors.text("bank reference", &payment.bank_reference, LINE);
+            errors.is_empty()
         };
         let count = self.outgoing.len();
         self.outgoing.retain(can_be_stored);
@@ -255,24 +255,24 @@ pub async fn import(
     dry_run: bool,
     watcher: &mut (dyn FnMut(usize, usize) + Send),
 ) -> Result<Report> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let bytes = bytes_of(file)?;
     let file_name =
         file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
     let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
     let (layout, mut reading) = read(&bytes, network, &file_name)?;
-    reading.faults.sort_by_key(|(line, _)| *line);
+    reading.errors.sort_by_key(|(line, _)| *line);
     let source = Source { file_name, file_sha256: sha256 };
-    let mut faults = Faults::default();
-    for of_line in reading.faults.chunk_by(|one, other| one.0 == other.0) {
+    let mut errors = ValidationErrors::default();
+    for of_line in reading.errors.chunk_by(|one, other| one.0 == other.0) {
         let path = format!("{}:{}:", source.file_name, of_line[0].0);
-        faults.add_each(&path, of_line.iter().map(|(_, reason)| reason.clone()));
+        errors.add_each(&path, of_line.iter().map(|(_, reason)| reason.clone()));
     }
-    faults.finish()?;
+    errors.finish()?;
 
     let mut change = audit::begin(db, viewer, "bankFileImport").await?;
-    let (mut outcomes, mut faults) =
-        (Vec::with_capacity(reading.payments.len()), Faults::default());
+    let (mut outcomes, mut errors) =
+        (Vec::with_capacity(reading.payments.len()), ValidationErrors::default());
     let outgoing = refunds::possible(&change, &reading.outgoing).await?;
     reading.passed_over += reading.outgoing.len() - outgoing.len();
     reading.payments.extend(
@@ -282,7 +282,7 @@ pub async fn import(
     );
     reading
         .payments
-        .sort_by_key(|payment| (payment.goes_with.unwrap_or(payment.line), payment.line));
+        .sort_by_key(|payment| (payment.belongs_with.unwrap_or(payment.line), payment.line));
     let limit = network.payments.write_off_limit;
     let of_file: HashSet<String> =
         reading.payments.iter().map(|payment| payment.bank_reference.clone()).collect();
@@ -292,14 +292,14 @@ pub async fn import(
         let all = std::mem::take(&mut rest);
         let size = chunk_of(all);
         let (chunk, later) = all.split_at_mut(size);
-        twins::recognize(&change, &source, chunk, &of_file, &mut faults).await?;
-        let mut taken = import::take(&mut change, &source, limit, chunk, &mut faults).await?;
+        twins::recognize(&change, &source, chunk, &of_file, &mut errors).await?;
+        let mut taken = import::take(&mut change, &source, limit, chunk, &mut errors).await?;
         refunds::book(&mut change, &outgoing, limit, &mut taken).await?;
         outcomes.extend(taken);
         watcher(outcomes.len(), count);
         rest = later;
     }
-    faults.finish()?;
+    errors.finish()?;
     if dry_run {
         change.undo().await?
     } else {
@@ -315,7 +315,7 @@ fn chunk_of(payments: &[Incoming]) -> usize {
     let joined = payments
         .windows(2)
         .skip(CHUNK - 1)
-        .take_while(|pair| pair[0].goes_together_with(&pair[1]))
+        .take_while(|pair| pair[0].belongs_together_with(&pair[1]))
         .count();
     payments.len().min(CHUNK + joined)
 }
@@ -363,7 +363,7 @@ pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, Vec<(u64, String)>)> {
     let network =
         Network { bankgiro: Some("5050-1055".to_owned()), payments, ..Network::default() };
     let (_, reading) = read(bytes, &network, "file")?;
-    Ok((reading.payments, reading.faults))
+    Ok((reading.payments, reading.errors))
 }
 
 /// An amount, unless it is more than an amount can hold.
@@ -396,7 +396,7 @@ mod tests {
         for (sample, payments) in SAMPLES.iter().zip([6, 4, 1]) {
             let (_, reading) =
                 read(sample, &network(), "x").unwrap_or_else(|error| panic!("{error}"));
-            assert_eq!((reading.payments.len(), reading.faults), (payments, Vec::new()));
+            assert_eq!((reading.payments.len(), reading.errors), (payments, Vec::new()));
         }
     }
 
@@ -408,22 +408,22 @@ mod tests {
             reading.payments.iter().map(|payment| payment.amount.0.max(0)).sum()
         };
         let told = |bytes: &[u8]| read(bytes, &network(), "x").map(|(_, reading)| reading);
-        let whole = SAMPLES.map(|sample| told(sample).unwrap_or_else(|error| panic!("{error}")));
+        let integer = SAMPLES.map(|sample| told(sample).unwrap_or_else(|error| panic!("{error}")));
         let (mut random, mut bad) = (StdRng::seed_from_u64(1), 0);
         for round in 0..6000 {
             let mut bytes = SAMPLES[round % SAMPLES.len()].to_vec();
             for _ in 0..random.random_range(1..4) {
-                let place = random.random_range(0..bytes.len());
+                let position = random.random_range(0..bytes.len());
                 match random.random_range(0..4) {
-                    0 => bytes[place] = random.random(),
-                    1 => drop(bytes.remove(place)),
-                    2 => bytes.truncate(place.max(30)),
-                    _ => bytes.insert(place, b"0<>&9 \n"[random.random_range(0..7)]),
+                    0 => bytes[position] = random.random(),
+                    1 => drop(bytes.remove(position)),
+                    2 => bytes.truncate(position.max(30)),
+                    _ => bytes.insert(position, b"0<>&9 \n"[random.random_range(0..7)]),
                 }
             }
             match told(&bytes) {
-                Ok(reading) if reading.faults.is_empty() => {
-                    let sample = &whole[round % SAMPLES.len()];
+                Ok(reading) if reading.errors.is_empty() => {
+                    let sample = &integer[round % SAMPLES.len()];
                     let is_same = came_in(&reading) == came_in(sample)
                         || reading.passed_over > sample.passed_over
                         || reading.left.len() > sample.left.len();
@@ -468,7 +468,7 @@ mod tests {
             .unwrap_or_default();
         let invisible = told(sample.replace(name, "&#x200b;").as_bytes());
         assert!(
-            invisible.faults.is_empty()
+            invisible.errors.is_empty()
                 && invisible.payments.iter().any(|payment| payment.payer_name.is_none())
         );
     }

@@ -22,7 +22,7 @@ use super::super::{
 use crate::{
     error::{LINE, Result},
     invoices::{
-        aggregate::{self, Whole, credits_of},
+        aggregate::{self, InvoiceAggregate, credits_of},
         payment_allocation,
     },
 };
@@ -54,22 +54,22 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         reason: cells.optional_text("reason", LINE),
         booked_on: cells.optional_day("booked_on"),
     };
-    cells.check(|faults| {
-        faults.expect(draft.amount != Money::ZERO, "amount", "must not be zero");
+    cells.check(|errors| {
+        errors.expect(draft.amount != Money::ZERO, "amount", "must not be zero");
         let is_refund = draft.kind == AdjustmentKind::Refund;
         let has_sign = !is_refund || (draft.amount < Money::ZERO) == draft.reverses.is_some();
-        faults.expect(
+        errors.expect(
             has_sign,
             "amount",
             "of a refund must be above zero, and of the reversal of one below zero",
         );
-        faults.expect(
+        errors.expect(
             is_refund || draft.bank_payment.is_none(),
             "bank_payment",
             "must be empty but for a refund",
         );
         let is_in_order = draft.booked_on.is_none_or(|booked_on| booked_on >= draft.dated_on);
-        faults.expect(is_in_order, "booked_on", "must not be before dated_on");
+        errors.expect(is_in_order, "booked_on", "must not be before dated_on");
     });
     Some(draft)
 }
@@ -86,7 +86,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
+    let wanted =
+        key_resolution::present(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
     let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
         import,
         "invoice",
@@ -96,36 +97,38 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     .await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
     let before = aggregate::by_ids(import.tx(), &ids).await?;
-    let mut after: BTreeMap<InvoiceId, Whole> =
-        before.iter().map(|(id, whole)| (*id, whole.clone())).collect();
-    let told = key_resolution::given(lines.iter().map(|line| line.draft.bank_payment.as_deref()));
+    let mut after: BTreeMap<InvoiceId, InvoiceAggregate> =
+        before.iter().map(|(id, integer)| (*id, integer.clone())).collect();
+    let told = key_resolution::present(lines.iter().map(|line| line.draft.bank_payment.as_deref()));
     let bank_payments = key_resolution::bank_payments(import.tx(), &told).await?;
     let mut batch = Batch::default();
     for mut line in lines {
         let key = line.draft.invoice.clone();
-        let whole =
+        let integer =
             invoices.find(&mut line, "invoice", Some(&key)).and_then(|id| after.get_mut(&id));
-        let row = whole.as_ref().and_then(|whole| build(&mut line, whole, &bank_payments));
+        let row = integer.as_ref().and_then(|integer| build(&mut line, integer, &bank_payments));
         let is_new = |row: &Model| {
-            whole.as_ref().is_some_and(|whole| whole.adjustments.iter().all(|own| own.id != row.id))
+            integer
+                .as_ref()
+                .is_some_and(|integer| integer.adjustments.iter().all(|own| own.id != row.id))
         };
         let new_day = row.as_ref().filter(|row| is_new(row)).map(Model::day_in_books);
         if let Some(through) =
             import.closing.through.filter(|through| new_day.is_some_and(|day| day <= *through))
         {
-            line.fault(
+            line.error(
                 "booked_on",
                 format!("is in a closed period: the books are closed through {through}"),
             );
         }
-        let (Some(_), Some(whole), Some(row)) =
-            (import.accept(File::Adjustments, |_| String::new(), line), whole, row)
+        let (Some(_), Some(integer), Some(row)) =
+            (import.accept(File::Adjustments, |_| String::new(), line), integer, row)
         else {
             continue;
         };
-        let old = whole.adjustments.iter().find(|own| own.id == row.id).cloned();
+        let old = integer.adjustments.iter().find(|own| own.id == row.id).cloned();
         if old.is_none() {
-            whole.adjustments.push(row.clone());
+            integer.adjustments.push(row.clone());
         }
         import.put(File::Adjustments, old.as_ref(), row, &mut batch)?;
     }
@@ -138,27 +141,31 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
 /// never changes.
 fn build(
     line: &mut Line<Draft>,
-    whole: &Whole,
+    integer: &InvoiceAggregate,
     bank_payments: &HashMap<String, ::entity::bank_payment::Model>,
 ) -> Option<Model> {
-    let is_issued = whole.row.kind == InvoiceKind::Invoice && whole.is_issued();
+    let is_issued = integer.row.kind == InvoiceKind::Invoice && integer.is_issued();
     if !is_issued {
-        line.fault("invoice", "must be an issued invoice");
+        line.error("invoice", "must be an issued invoice");
     }
     let of_kind = |reference: &str| {
         let kind = line.draft.kind;
-        whole.adjustments.iter().find(|own| own.kind == kind && own.reference == reference).cloned()
+        integer
+            .adjustments
+            .iter()
+            .find(|own| own.kind == kind && own.reference == reference)
+            .cloned()
     };
     let (old, reversed) =
         (of_kind(&line.draft.reference), line.draft.reverses.as_deref().map(of_kind));
     if let Some(reversed) = &reversed {
         match reversed {
-            None => line.fault(
+            None => line.error(
                 "reverses",
                 "is the reference of no adjustment before it of this invoice and kind",
             ),
             Some(reversed) if reversed.amount != -line.draft.amount => {
-                line.fault(
+                line.error(
                     "amount",
                     format!("must be {}, all of what it reverses", -reversed.amount),
                 );
@@ -169,12 +176,12 @@ fn build(
     let bank_payment =
         line.draft.bank_payment.as_ref().map(|reference| bank_payments.get(reference));
     if let Some(None) = bank_payment {
-        line.fault("bank_payment", "is the reference of no bank payment");
+        line.error("bank_payment", "is the reference of no bank payment");
     }
     let draft = &line.draft;
     let row = Model {
         id: old.as_ref().map_or_else(AdjustmentId::new, |old| old.id),
-        invoice_id: whole.row.id,
+        invoice_id: integer.row.id,
         kind: draft.kind,
         dated_on: draft.dated_on,
         amount: draft.amount,
@@ -185,7 +192,7 @@ fn build(
         booked_on: draft.booked_on.filter(|booked_on| *booked_on != draft.dated_on),
     };
     if old.is_some_and(|old| old != row) {
-        line.fault("reference", "is that of an adjustment that is there already and says something else: it never changes");
+        line.error("reference", "is that of an adjustment that is there already and says something else: it never changes");
     }
     Some(row)
 }
@@ -193,29 +200,29 @@ fn build(
 /// Writes into the invoices what their new adjustments make of them.
 async fn settle(
     import: &mut Import<'_>,
-    before: &HashMap<InvoiceId, Whole>,
-    after: BTreeMap<InvoiceId, Whole>,
+    before: &HashMap<InvoiceId, InvoiceAggregate>,
+    after: BTreeMap<InvoiceId, InvoiceAggregate>,
 ) -> Result<()> {
-    let is_changed = |id: &InvoiceId, whole: &Whole| {
-        before.get(id).is_some_and(|old| old.adjustments.len() != whole.adjustments.len())
+    let is_changed = |id: &InvoiceId, integer: &InvoiceAggregate| {
+        before.get(id).is_some_and(|old| old.adjustments.len() != integer.adjustments.len())
     };
     let after: BTreeMap<_, _> =
-        after.into_iter().filter(|(id, whole)| is_changed(id, whole)).collect();
+        after.into_iter().filter(|(id, integer)| is_changed(id, integer)).collect();
     if after.is_empty() || !import.is_good() {
         return Ok(());
     }
     let credits = credits_of(import.tx(), after.keys().copied().collect()).await?;
     let (touched, mut rows): (BTreeSet<InvoiceId>, _) =
         (after.keys().copied().collect(), Vec::new());
-    for (id, mut whole) in after {
-        whole.settle(credits.get(&id).map(Vec::as_slice).unwrap_or_default());
-        let Some(old) = before.get(&id).filter(|old| old.row != whole.row) else { continue };
-        import.change.record(Some(old), Some(&whole))?;
-        rows.push(whole.row);
+    for (id, mut integer) in after {
+        integer.settle(credits.get(&id).map(Vec::as_slice).unwrap_or_default());
+        let Some(old) = before.get(&id).filter(|old| old.row != integer.row) else { continue };
+        import.change.record(Some(old), Some(&integer))?;
+        rows.push(integer.row);
     }
     replace(import.tx(), rows).await?;
-    let growth = payment_allocation::renew(&import.change, &touched).await?;
-    growth.months().for_each(|month| import.earned_on(month));
+    let delta = payment_allocation::renew(&import.change, &touched).await?;
+    delta.months().for_each(|month| import.earned_on(month));
     Ok(())
 }
 

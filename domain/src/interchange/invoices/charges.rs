@@ -42,10 +42,10 @@ struct Draft {
 fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(Draft {
         invoice: cells.key("invoice"),
-        line: cells.whole("line", 1, 100_000),
+        line: cells.integer("line", 1, 100_000),
         kind: cells.value("kind"),
-        year: cells.whole("year", *YEARS.start(), *YEARS.end()),
-        round: cells.whole("round", 1, 10_000),
+        year: cells.integer("year", *YEARS.start(), *YEARS.end()),
+        round: cells.integer("round", 1, 10_000),
     })
 }
 
@@ -68,7 +68,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
+    let wanted =
+        key_resolution::present(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
     let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
         import,
         "invoice",
@@ -98,10 +99,10 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let before = row.as_ref().and_then(|row| existing.get(&row.line_id));
         match (&row, before) {
             (Some(row), Some(before)) if row != before => {
-                line.fault("", "differs from the fee that the line invoices, which never changes")
+                line.error("", "differs from the fee that the line invoices, which never changes")
             }
             (Some(row), None) if !taken.insert(round_of(row)) => {
-                line.fault("round", "is that of another line of the same fee")
+                line.error("round", "is that of another line of the same fee")
             }
             _ => {}
         }
@@ -125,11 +126,11 @@ fn build(
     own: Option<&invoice_line::Model>,
 ) -> Option<Model> {
     if document.kind != InvoiceKind::Invoice || document.issued_on.is_none() {
-        line.fault("invoice", "must be an issued invoice");
+        line.error("invoice", "must be an issued invoice");
         return None;
     }
     let Some(own) = own else {
-        line.fault("line", "is no line of the invoice");
+        line.error("line", "is no line of the invoice");
         return None;
     };
     let Draft { kind, year, round, .. } = line.draft;
@@ -142,7 +143,7 @@ fn build(
         } else {
             "buyer's, which is no member"
         };
-        line.fault("kind", format!("is a fee of the {whose}"));
+        line.error("kind", format!("is a fee of the {whose}"));
         return None;
     }
     Some(Model { line_id: own.id, kind, year, round, agreement_id, member_id })

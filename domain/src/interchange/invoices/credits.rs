@@ -31,7 +31,7 @@ use crate::{
     database::{among, rows},
     error::Result,
     invoices::{
-        aggregate::{Whole, credits_of, parts_of},
+        aggregate::{InvoiceAggregate, credits_of, parts_of},
         credit,
     },
 };
@@ -56,11 +56,11 @@ pub(super) struct Credits {
 pub(super) async fn load(
     import: &Import<'_>,
     incoming: &[Incoming],
-    existing: &HashMap<String, Whole>,
+    existing: &HashMap<String, InvoiceAggregate>,
 ) -> Result<Credits> {
     let heads =
         || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
-    let mut keys = key_resolution::given(heads().map(|head| head.credits.as_deref()));
+    let mut keys = key_resolution::present(heads().map(|head| head.credits.as_deref()));
     keys.extend(heads().filter_map(|head| head.corrects.clone().flatten()));
     let references = key_resolution::references::<invoice::Model, InvoiceId>(
         import,
@@ -70,7 +70,7 @@ pub(super) async fn load(
     )
     .await?;
     let credited = keys.iter().filter_map(|key| references.get(key));
-    let credited = credited.chain(existing.values().filter_map(|whole| whole.row.credits_id));
+    let credited = credited.chain(existing.values().filter_map(|integer| integer.row.credits_id));
     let credited: HashMap<InvoiceId, invoice::Model> =
         key_resolution::by_ids::<invoice::Model>(import.tx(), credited.map(Into::into).collect())
             .await?
@@ -79,8 +79,8 @@ pub(super) async fn load(
             .collect();
     let own = existing
         .values()
-        .filter(|whole| whole.row.kind == InvoiceKind::Invoice)
-        .map(|whole| whole.row.id)
+        .filter(|integer| integer.row.kind == InvoiceKind::Invoice)
+        .map(|integer| integer.row.id)
         .collect();
     let left = credited.values().map(|row| (row.id, row.total - row.credited)).collect();
     let names_lines = incoming
@@ -146,11 +146,11 @@ impl Credits {
         let is_fit = corrected.kind == InvoiceKind::Invoice
             && corrected.issued_on.is_some()
             && corrected.id != document.id;
-        line.faults.expect(is_fit, "corrects", "must be an issued invoice");
+        line.errors.expect(is_fit, "corrects", "must be an issued invoice");
         let is_theirs = (corrected.member_id, corrected.organisation_id)
             == (document.member_id, document.organisation_id);
-        line.faults.expect(is_theirs, "buyer", "must be that of the invoice that it corrects");
-        line.faults.expect(
+        line.errors.expect(is_theirs, "buyer", "must be that of the invoice that it corrects");
+        line.errors.expect(
             document.reason.is_some(),
             "reason",
             "is needed: what is corrected, and why",
@@ -167,14 +167,14 @@ impl Credits {
     pub fn line(
         &self,
         incoming: &mut Incoming,
-        place: usize,
+        position: usize,
         document: &invoice::Model,
     ) -> Option<InvoiceLineId> {
-        let (_, line) = incoming.lines.get(place)?;
+        let (_, line) = incoming.lines.get(position)?;
         let (position, vat_rate) = (line.credits_line?, line.vat_rate);
         if document.kind != InvoiceKind::CreditNote {
-            incoming.fault_line(
-                place,
+            incoming.error_line(
+                position,
                 "credits_line",
                 "must be empty but for a line of a credit note",
             );
@@ -185,16 +185,16 @@ impl Credits {
         match self.lines.get(&(credited.id, position)) {
             None => {
                 let number = number_of(credited.number.as_deref().unwrap_or_default());
-                incoming.fault_line(
-                    place,
+                incoming.error_line(
+                    position,
                     "credits_line",
                     format!("is no line of {number}, which has no line {position}"),
                 );
                 None
             }
             Some(own) if own.vat_rate != vat_rate => {
-                incoming.fault_line(
-                    place,
+                incoming.error_line(
+                    position,
                     "vat_rate",
                     format!("must be {}, that of the line that it credits", own.vat_rate),
                 );
@@ -206,7 +206,12 @@ impl Credits {
 
     /// Checks a credit note against its invoice, and takes what it credits from what is left of
     /// that.
-    pub fn take(&mut self, incoming: &mut Incoming, before: Option<&Whole>, after: &Whole) {
+    pub fn take(
+        &mut self,
+        incoming: &mut Incoming,
+        before: Option<&InvoiceAggregate>,
+        after: &InvoiceAggregate,
+    ) {
         let is_old = before.is_some_and(|before| before.row.issued_on.is_some());
         let (note, Some(credited)) =
             (&after.row, after.row.credits_id.and_then(|id| self.credited.get(&id)))
@@ -217,17 +222,17 @@ impl Credits {
             return;
         }
         if credited.kind != InvoiceKind::Invoice {
-            incoming.fault("credits", "must be an invoice, not a credit note");
+            incoming.error("credits", "must be an invoice, not a credit note");
             return;
         }
         if (credited.member_id, credited.organisation_id) != (note.member_id, note.organisation_id)
         {
-            incoming.fault("buyer", "must be that of the invoice that it credits");
+            incoming.error("buyer", "must be that of the invoice that it credits");
         }
         let Some(issued_on) = note.issued_on else { return };
         match credited.issued_on {
-            None => incoming.fault("credits", "must be an issued invoice, not a draft"),
-            Some(day) if issued_on < day => incoming.fault(
+            None => incoming.error("credits", "must be an issued invoice, not a draft"),
+            Some(day) if issued_on < day => incoming.error(
                 "issued_on",
                 format!("must not be before {day}, when the invoice was issued"),
             ),
@@ -235,10 +240,10 @@ impl Credits {
         }
         let left = self.left.entry(credited.id).or_default();
         if note.total <= Money::ZERO {
-            incoming.fault("", "must credit more than zero");
+            incoming.error("", "must credit more than zero");
         } else if note.total > *left {
             let number = credited.number.as_deref().unwrap_or_default();
-            incoming.fault(
+            incoming.error(
                 "credits",
                 format!(
                     "has {left} left of {} to credit, and this credits {}",
@@ -273,7 +278,7 @@ impl Credits {
         for &id in &touched {
             let Some(row) = rows.get(&id.0).cloned() else { continue };
             let (lines, payments, adjustments) = parts.remove(&id).unwrap_or_default();
-            let before = Whole { row, lines, payments, adjustments };
+            let before = InvoiceAggregate { row, lines, payments, adjustments };
             let mut after = before.clone();
             after.settle(notes.get(&id).map(Vec::as_slice).unwrap_or_default());
             if after != before {
@@ -300,16 +305,16 @@ pub(super) async fn check(import: &mut Import<'_>) -> Result<()> {
         for new in &new {
             credited_of.entry(new.credited).or_insert(new.line);
         }
-        for breach in
-            credit::breaches_of(import.tx(), credited_of.keys().copied().collect()).await?
+        for violation in
+            credit::violations_of(import.tx(), credited_of.keys().copied().collect()).await?
         {
             // One that was there before may be wrong now by a new one with a lower number.
             let line = lines
-                .get(&breach.note)
-                .or_else(|| credited_of.get(&breach.credited))
+                .get(&violation.note)
+                .or_else(|| credited_of.get(&violation.credited))
                 .copied()
                 .unwrap_or_default();
-            import.reject(BadRow::new(File::Invoices, line, "", breach.words));
+            import.reject(BadRow::new(File::Invoices, line, "", violation.words));
         }
     }
     Ok(())

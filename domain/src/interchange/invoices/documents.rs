@@ -90,10 +90,10 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     let name = cells.text("file", LINE);
     let bytes =
         if name.is_empty() { Ok(Vec::new()) } else { attachments::read(folder, &name, LONGEST) };
-    let bytes = cells.faults.take("file", bytes);
+    let bytes = cells.errors.take("file", bytes);
     let draft = Draft { invoice, document, sha256: digest, bytes };
-    cells.check(|faults| {
-        faults.expect(sha256(&draft.bytes) == draft.sha256, "sha256", "is not that of the file")
+    cells.check(|errors| {
+        errors.expect(sha256(&draft.bytes) == draft.sha256, "sha256", "is not that of the file")
     });
     Some(draft)
 }
@@ -117,7 +117,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
+    let wanted =
+        key_resolution::present(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
     let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
         import,
         "invoice",
@@ -182,16 +183,16 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
 /// is kept.
 fn check(line: &mut Line<Draft>, row: &invoice::Model, before: Option<&String>) {
     if row.issued_on.is_none() {
-        line.fault("invoice", "is a draft, which has no documents");
+        line.error("invoice", "is a draft, which has no documents");
     } else if before.is_some_and(|before| *before != line.draft.sha256) {
-        line.fault("sha256", "differs from the document that is kept, which never changes");
+        line.error("sha256", "differs from the document that is kept, which never changes");
     } else if line.draft.document == Document::Content && line.is_good() {
-        let breach = match std::str::from_utf8(&line.draft.bytes) {
+        let violation = match std::str::from_utf8(&line.draft.bytes) {
             Ok(content) => documents::of_content(row, content),
             Err(_) => Some("is not in UTF-8".to_owned()),
         };
-        if let Some(reason) = breach {
-            line.fault("file", reason);
+        if let Some(reason) = violation {
+            line.error("file", reason);
         }
     }
 }

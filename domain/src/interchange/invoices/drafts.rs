@@ -20,7 +20,7 @@ use super::super::{
 };
 use crate::{
     activities::tax_decisions::is_exemption_code,
-    error::{Error, Faults, LINE, Result, TEXT, undisplayable},
+    error::{Error, LINE, Result, TEXT, ValidationErrors, undisplayable},
     invoices::draft::{DUE_IN_DAYS, is_account},
 };
 
@@ -132,17 +132,17 @@ impl Incoming {
     }
 
     /// Notes what is bad about one of its lines, by its place among them.
-    pub fn fault_line(&mut self, place: usize, column: &str, reason: impl Into<String>) {
-        if let Some((line, _)) = self.lines.get(place) {
+    pub fn error_line(&mut self, position: usize, column: &str, reason: impl Into<String>) {
+        if let Some((line, _)) = self.lines.get(position) {
             self.bad.push(BadRow::new(File::InvoiceLines, *line, column, reason));
         }
     }
 
     /// Notes what is bad about the invoice itself: at its row of invoices.csv, or else at its first
     /// line or payment.
-    pub fn fault(&mut self, column: &str, reason: impl Into<String>) {
+    pub fn error(&mut self, column: &str, reason: impl Into<String>) {
         if let Some(head) = &mut self.head {
-            head.fault(column, reason);
+            head.error(column, reason);
         } else if let Some((line, _)) = self.lines.first() {
             self.bad.push(BadRow::new(File::InvoiceLines, *line, "invoice", reason));
         } else if let Some((line, _)) = self.payments.first() {
@@ -166,85 +166,85 @@ pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
         issued_on: cells.optional_day("issued_on"),
         due_on: cells.optional_day("due_on"),
         credits: cells.optional_key("credits"),
-        ocr: cells.given("ocr").then(|| cells.optional_text("ocr", 25)),
+        ocr: cells.present("ocr").then(|| cells.optional_text("ocr", 25)),
         rounding: cells
-            .given("rounding")
+            .present("rounding")
             .then(|| cells.optional_decimal("rounding").unwrap_or_default()),
-        corrects: cells.given("corrects").then(|| cells.optional_key("corrects")),
-        reason: cells.given("reason").then(|| cells.optional_text("reason", TEXT)),
+        corrects: cells.present("corrects").then(|| cells.optional_key("corrects")),
+        reason: cells.present("reason").then(|| cells.optional_text("reason", TEXT)),
         due_in_days: cells
-            .given("due_in_days")
-            .then(|| cells.optional_whole("due_in_days", 0, DUE_IN_DAYS)),
+            .present("due_in_days")
+            .then(|| cells.optional_integer("due_in_days", 0, DUE_IN_DAYS)),
         order_reference: cells
-            .given("order_reference")
+            .present("order_reference")
             .then(|| cells.optional_text("order_reference", LINE)),
         our_reference: cells
-            .given("our_reference")
+            .present("our_reference")
             .then(|| cells.optional_text("our_reference", LINE)),
         buyer_reference: cells
-            .given("buyer_reference")
+            .present("buyer_reference")
             .then(|| cells.optional_text("buyer_reference", LINE)),
     };
-    cells.check(|faults| check(&head, faults));
+    cells.check(|errors| check(&head, errors));
     Some(head)
 }
 
-fn check(head: &Head, faults: &mut Faults) {
+fn check(head: &Head, errors: &mut ValidationErrors) {
     let is_issued = head.issued_on.is_some();
     let is_credit_note = head.kind == InvoiceKind::CreditNote;
-    faults.expect(
+    errors.expect(
         is_issued == head.number.is_some(),
         "number",
         "must be given together with issued_on: a draft has neither",
     );
     if is_credit_note {
-        faults.expect(head.credits.is_some(), "credits", "must name the invoice that it credits");
-        faults.expect(head.due_on.is_none(), "due_on", "must be empty for a credit note");
-        faults.expect(
+        errors.expect(head.credits.is_some(), "credits", "must name the invoice that it credits");
+        errors.expect(head.due_on.is_none(), "due_on", "must be empty for a credit note");
+        errors.expect(
             head.corrects.iter().flatten().next().is_none(),
             "corrects",
             "must be empty for a credit note",
         );
-        faults.expect(
+        errors.expect(
             head.due_in_days.flatten().is_none(),
             "due_in_days",
             "must be empty for a credit note",
         );
     } else {
-        faults.expect(head.credits.is_none(), "credits", "must be empty but for a credit note");
-        faults.expect(is_issued || head.due_on.is_none(), "due_on", "must be empty for a draft");
-        faults.expect(
+        errors.expect(head.credits.is_none(), "credits", "must be empty but for a credit note");
+        errors.expect(is_issued || head.due_on.is_none(), "due_on", "must be empty for a draft");
+        errors.expect(
             !is_issued || head.due_on.is_some(),
             "due_on",
             "must not be empty for what is issued",
         );
         let in_order =
             head.due_on.zip(head.issued_on).is_none_or(|(due_on, issued_on)| due_on >= issued_on);
-        faults.expect(in_order, "due_on", "must not be before issued_on");
+        errors.expect(in_order, "due_on", "must not be before issued_on");
     }
     if let Some(Some(ocr)) = &head.ocr {
-        faults.expect(
+        errors.expect(
             ocr.len() >= 2 && luhn_holds(ocr),
             "ocr",
             "is not an OCR reference: 2 to 25 digits, the last one their check digit",
         );
     }
     let is_small = head.rounding.is_none_or(|rounding| rounding.0.abs() < 100);
-    faults.expect(is_small, "rounding", "must be less than a krona");
+    errors.expect(is_small, "rounding", "must be less than a krona");
 }
 
-fn check_exemption(line: &LineDraft, faults: &mut Faults) {
+fn check_exemption(line: &LineDraft, errors: &mut ValidationErrors) {
     let (reason, code) = (line.exemption_reason.as_deref(), line.exemption_code.as_deref());
-    faults.expect(
+    errors.expect(
         reason.is_none() || line.vat_rate == VatRate::Exempt,
         "exemption_reason",
         "must be empty but for EXEMPT",
     );
     if let Some(problem) = reason.and_then(undisplayable) {
-        faults.add("exemption_reason", problem);
+        errors.add("exemption_reason", problem);
     }
     let is_fit = code.is_none_or(|code| reason.is_some() && is_exemption_code(code));
-    faults.expect(
+    errors.expect(
         is_fit,
         "exemption_code",
         "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I, with its reason",
@@ -274,28 +274,28 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
             unit_price: cells.decimal("unit_price"),
             vat_rate: cells.value("vat_rate"),
             account: cells.optional_text("account", 10),
-            credits_line: cells.optional_whole("credits_line", 1, i32::MAX),
+            credits_line: cells.optional_integer("credits_line", 1, i32::MAX),
             vat: cells.optional_decimal("vat"),
             unit: cells.optional("unit"),
             exemption_reason: cells.optional_text("exemption_reason", LINE),
             exemption_code: cells.optional_text("exemption_code", LINE),
         },
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         let line = &part.draft;
         let in_order = line.period_from.zip(line.period_to).is_none_or(|(from, to)| from <= to);
-        faults.expect(in_order, "period_to", "must not be before period_from");
-        faults.expect(
+        errors.expect(in_order, "period_to", "must not be before period_from");
+        errors.expect(
             line.quantity.at(line.unit_price).is_some(),
             "unit_price",
             "times quantity is beyond 10000000000.00 kronor",
         );
-        faults.expect(
+        errors.expect(
             line.account.as_deref().is_none_or(is_account),
             "account",
             "must be four digits",
         );
-        check_exemption(line, faults);
+        check_exemption(line, errors);
     });
     Some(part)
 }
@@ -315,20 +315,20 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
             booked_on: cells.optional_day("booked_on"),
         },
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         let draft = &part.draft;
         match draft.reverses {
             None => {
-                faults.expect(draft.amount > Money::ZERO, "amount", "must be above zero");
-                faults.expect(draft.reason.is_none(), "reason", "must be empty but for a reversal");
+                errors.expect(draft.amount > Money::ZERO, "amount", "must be above zero");
+                errors.expect(draft.reason.is_none(), "reason", "must be empty but for a reversal");
             }
             Some(_) => {
-                faults.expect(
+                errors.expect(
                     draft.amount < Money::ZERO,
                     "amount",
                     "must be below zero for a reversal: all of what it reverses",
                 );
-                faults.expect(
+                errors.expect(
                     draft.reason.is_some(),
                     "reason",
                     "must say why the payment was reversed",
@@ -345,11 +345,11 @@ pub(super) async fn put_lines_aside(import: &mut Import<'_>) -> Result<()> {
     while let Some(mut lines) = import.chunk(&mut table, read_line)? {
         let activities = key_resolution::activities(
             import,
-            key_resolution::given(lines.iter().map(|line| line.draft.activity.as_deref())),
+            key_resolution::present(lines.iter().map(|line| line.draft.activity.as_deref())),
         )
         .await?;
         let agreements =
-            key_resolution::given(lines.iter().map(|line| line.draft.agreement.as_deref()));
+            key_resolution::present(lines.iter().map(|line| line.draft.agreement.as_deref()));
         let agreements = key_resolution::references::<agreement::Model, _>(
             import,
             "agreement",

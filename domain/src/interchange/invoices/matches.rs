@@ -8,8 +8,8 @@ use ::entity::{
     bank_payment_part,
     id::{BankPaymentId, PaymentId},
     money::Money,
+    partial::PartialRow,
     payment,
-    sparse::Sparse,
 };
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryFilter,
@@ -61,7 +61,7 @@ pub(super) async fn load(
     payments: BTreeSet<PaymentId>,
 ) -> Result<Matches> {
     let tx = import.tx();
-    let named = key_resolution::given(
+    let named = key_resolution::present(
         incoming
             .iter()
             .flat_map(|incoming| &incoming.payments)
@@ -187,12 +187,12 @@ impl Matches {
 
     /// What these parts would match beyond what there is of a bank payment: the line of the first,
     /// and why.
-    pub fn beyond(&self, parts: &[Part]) -> Vec<(u64, String)> {
+    pub fn exceeding(&self, parts: &[Part]) -> Vec<(u64, String)> {
         let mut sums: BTreeMap<BankPaymentId, (u64, Money)> = BTreeMap::new();
         for part in parts {
             sums.entry(part.bank_payment).or_insert((part.line, Money::ZERO)).1 += part.amount;
         }
-        let is_beyond = |(id, (line, sum)): (BankPaymentId, (u64, Money))| {
+        let exceeds = |(id, (line, sum)): (BankPaymentId, (u64, Money))| {
             let row = self.after.get(&id)?;
             let matched = row.matched.0.checked_add(sum.0);
             let holds = matched
@@ -200,7 +200,7 @@ impl Matches {
             (!holds)
                 .then(|| (line, format!("has {} left, and {sum} of it is matched here", left(row))))
         };
-        sums.into_iter().filter_map(is_beyond).collect()
+        sums.into_iter().filter_map(exceeds).collect()
     }
 
     /// Takes what was found good.

@@ -8,8 +8,9 @@ use ::entity::{
     invoice, invoice_line,
     kind::{InvoiceKind, VatRate},
     money::Money,
-    number, payment,
-    sparse::Sparse,
+    number,
+    partial::PartialRow,
+    payment,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -37,7 +38,7 @@ use crate::{
     database::{among, among_words},
     error::Result,
     invoices::{
-        aggregate::{Whole, parts_of},
+        aggregate::{InvoiceAggregate, parts_of},
         amounts, payment_allocation,
         revenue_accounts::LineAccounts,
     },
@@ -46,7 +47,7 @@ use crate::{
 
 /// What a chunk's invoices refer to, and the values that they may take.
 struct Known {
-    existing: HashMap<String, Whole>,
+    existing: HashMap<String, InvoiceAggregate>,
     /// Keys with bad rows among their lines, or that are bad themselves.
     shunned: HashSet<String>,
     parties: References<Party>,
@@ -111,8 +112,8 @@ pub(super) async fn merge(import: &mut Import<'_>, incoming: Vec<Incoming>) -> R
     writes.payments.write(tx).await?;
     known.matches.write(import).await?;
     writes.paid.extend(known.credits.settle(import).await?);
-    let growth = payment_allocation::renew(&import.change, &writes.paid).await?;
-    growth.months().for_each(|month| import.earned_on(month));
+    let delta = payment_allocation::renew(&import.change, &writes.paid).await?;
+    delta.months().for_each(|month| import.earned_on(month));
     import.settle().await
 }
 
@@ -121,16 +122,16 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
     let tx = import.tx();
     let heads =
         || incoming.iter().filter_map(|incoming| incoming.head.as_ref()).map(|line| &line.draft);
-    let own = key_resolution::given(incoming.iter().map(|incoming| Some(incoming.key.as_str())));
+    let own = key_resolution::present(incoming.iter().map(|incoming| Some(incoming.key.as_str())));
     let rows =
         key_resolution::existing::<invoice::Model>(tx, &own, &invoice::Model::every_column())
             .await?;
     let mut parts = parts_of(tx, rows.values().map(|row| row.id).collect()).await?;
-    let existing: HashMap<String, Whole> = rows
+    let existing: HashMap<String, InvoiceAggregate> = rows
         .into_iter()
         .map(|(key, row)| {
             let (lines, payments, adjustments) = parts.remove(&row.id).unwrap_or_default();
-            (key, Whole { row, lines, payments, adjustments })
+            (key, InvoiceAggregate { row, lines, payments, adjustments })
         })
         .collect();
     let shunned = if import.is_good() {
@@ -148,12 +149,16 @@ async fn known(import: &Import<'_>, incoming: &[Incoming]) -> Result<Known> {
         matches: matches::load(
             import,
             incoming,
-            existing.values().flat_map(|whole| &whole.payments).map(|payment| payment.id).collect(),
+            existing
+                .values()
+                .flat_map(|integer| &integer.payments)
+                .map(|payment| payment.id)
+                .collect(),
         )
         .await?,
         parties: key_resolution::parties(
             import,
-            key_resolution::given(heads().map(|head| Some(head.buyer.as_str()))),
+            key_resolution::present(heads().map(|head| Some(head.buyer.as_str()))),
         )
         .await?,
         credits: credits::load(import, incoming, &existing).await?,
@@ -221,14 +226,14 @@ fn reject(import: &mut Import<'_>, incoming: Incoming) {
         import.reject(row);
     }
     if let Some(head) = incoming.head {
-        for fault in head.faults.into_inner() {
-            import.reject(BadRow::new(File::Invoices, head.number, &fault.path, fault.message));
+        for error in head.errors.into_inner() {
+            import.reject(BadRow::new(File::Invoices, head.number, &error.path, error.message));
         }
     }
 }
 
 /// An issued invoice as it was: the files must say the same of it.
-fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
+fn keep(incoming: &mut Incoming, before: &InvoiceAggregate, known: &mut Known) -> InvoiceAggregate {
     let mut after = before.clone();
     let never = format!(
         "differs from {}, which is issued and never changes; credit it instead",
@@ -273,25 +278,25 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
         ];
         if line.is_good() {
             for (column, _) in differing.into_iter().filter(|(_, differs)| *differs) {
-                line.fault(column, never.clone());
+                line.error(column, never.clone());
             }
             if !known.ocrs.take(before.row.id.0, None, ocr.as_ref()) {
-                line.fault("ocr", "is that of another invoice too");
+                line.error("ocr", "is that of another invoice too");
             }
         }
         after.row.ocr = ocr;
         incoming.head = Some(line);
     }
     if !incoming.lines.is_empty() && !incoming.lacks_lines {
-        for place in 0..incoming.lines.len() {
-            let credits_line = known.credits.line(incoming, place, &before.row);
-            let (_, line) = &incoming.lines[place];
+        for position in 0..incoming.lines.len() {
+            let credits_line = known.credits.line(incoming, position, &before.row);
+            let (_, line) = &incoming.lines[position];
             let is_same = |old: &invoice_line::Model| {
                 is_same_line(line, old)
                     && (line.credits_line.is_none() || credits_line == old.credits_line_id)
             };
-            if !before.lines.get(place).is_some_and(is_same) {
-                incoming.fault_line(place, "", never.clone());
+            if !before.lines.get(position).is_some_and(is_same) {
+                incoming.error_line(position, "", never.clone());
             }
         }
         if incoming.lines.len() < before.lines.len() {
@@ -301,7 +306,7 @@ fn keep(incoming: &mut Incoming, before: &Whole, known: &mut Known) -> Whole {
                 before.lines.len(),
                 before.name()
             );
-            incoming.fault("", reason);
+            incoming.error("", reason);
         }
     }
     after
@@ -321,7 +326,12 @@ fn is_same_line(line: &LineDraft, old: &invoice_line::Model) -> bool {
 }
 
 /// Refuses what is issued or paid for the first time on a day of a closed period.
-fn refuse_closed(closing: Closing, incoming: &mut Incoming, before: Option<&Whole>, after: &Whole) {
+fn refuse_closed(
+    closing: Closing,
+    incoming: &mut Incoming,
+    before: Option<&InvoiceAggregate>,
+    after: &InvoiceAggregate,
+) {
     let Some(through) = closing.through else { return };
     let words = |day: NaiveDate| {
         format!("is in a closed period with {day}: the books are closed through {through}")
@@ -331,7 +341,7 @@ fn refuse_closed(closing: Closing, incoming: &mut Incoming, before: Option<&Whol
         .issued_on
         .filter(|day| *day <= through && before.is_none_or(|before| !before.is_issued()))
     {
-        incoming.fault("issued_on", words(issued_on));
+        incoming.error("issued_on", words(issued_on));
     }
     let is_new =
         |payment: &payment::Model| before.is_none_or(|before| !before.payments.contains(payment));
@@ -353,7 +363,11 @@ fn refuse_closed(closing: Closing, incoming: &mut Incoming, before: Option<&Whol
 }
 
 /// A new invoice, or a draft as it becomes.
-fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> Whole {
+fn make(
+    incoming: &mut Incoming,
+    before: Option<&InvoiceAggregate>,
+    known: &mut Known,
+) -> InvoiceAggregate {
     let mut after = before.cloned().unwrap_or_default();
     if before.is_none() {
         after.row.id = InvoiceId::new();
@@ -388,12 +402,12 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         let name = head.number.as_ref().map(|number| format!("{} {number}", head.kind));
         let (id, derived, ocr) = (row.id.0, derived_ocr(head), head.ocr.clone());
         if !known.numbers.take(id, None, name.as_ref()) {
-            line.fault("number", "is that of another one too");
+            line.error("number", "is that of another one too");
         }
         after.row.ocr = match ocr {
             Some(ocr) => {
                 if !known.ocrs.take(id, None, ocr.as_ref()) {
-                    line.fault("ocr", "is that of another invoice too");
+                    line.error("ocr", "is that of another invoice too");
                 }
                 ocr
             }
@@ -407,10 +421,10 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
         }
         after.lines = lines_of(incoming, &after, &known.credits, &known.accounts);
     } else if after.lines.is_empty() && after.is_issued() && !incoming.lacks_lines {
-        incoming.fault("", "has no lines in invoice_lines.csv");
+        incoming.error("", "has no lines in invoice_lines.csv");
     }
     if !incoming.lacks_lines {
-        reckon(incoming, &mut after);
+        calculate(incoming, &mut after);
     }
     after
 }
@@ -418,14 +432,14 @@ fn make(incoming: &mut Incoming, before: Option<&Whole>, known: &mut Known) -> W
 /// The lines that the file says; a draft's keep their ids by their place.
 fn lines_of(
     incoming: &mut Incoming,
-    before: &Whole,
+    before: &InvoiceAggregate,
     credits: &Credits,
     accounts: &LineAccounts,
 ) -> Vec<invoice_line::Model> {
     let mut lines = Vec::with_capacity(incoming.lines.len());
-    for (place, position) in (0..incoming.lines.len()).zip(1..) {
-        let credits_line = credits.line(incoming, place, &before.row);
-        let (old, (_, line)) = (before.lines.get(place), &incoming.lines[place]);
+    for (position, position) in (0..incoming.lines.len()).zip(1..) {
+        let credits_line = credits.line(incoming, position, &before.row);
+        let (old, (_, line)) = (before.lines.get(position), &incoming.lines[position]);
         let account = || accounts.of_line(line.activity_id, line.vat_rate);
         let (exemption_reason, exemption_code) = exemption(line, old);
         lines.push(invoice_line::Model {
@@ -472,23 +486,26 @@ fn exemption(
 }
 
 /// Refuses lines of a draft that have come to the rate of zero: no invoice with it can be issued.
-fn refuse_zero(incoming: &mut Incoming, before: &Whole) {
-    let is_new =
-        |place: usize| before.lines.get(place).is_none_or(|old| old.vat_rate != VatRate::Zero);
+fn refuse_zero(incoming: &mut Incoming, before: &InvoiceAggregate) {
+    let is_new = |position: usize| {
+        before.lines.get(position).is_none_or(|old| old.vat_rate != VatRate::Zero)
+    };
     let zero: Vec<usize> = (0..incoming.lines.len())
-        .filter(|place| incoming.lines[*place].1.vat_rate == VatRate::Zero && is_new(*place))
+        .filter(|position| {
+            incoming.lines[*position].1.vat_rate == VatRate::Zero && is_new(*position)
+        })
         .collect();
-    for place in zero {
-        incoming.fault_line(place, "vat_rate", NO_RATE_OF_ZERO);
+    for position in zero {
+        incoming.error_line(position, "vat_rate", NO_RATE_OF_ZERO);
     }
 }
 
 /// Works out the sums of a document and of its lines. What a credit note takes of the VAT of the
 /// lines that it names is what the file says: it is looked at when all of the invoice's credit
 /// notes are there.
-fn reckon(incoming: &mut Incoming, after: &mut Whole) {
+fn calculate(incoming: &mut Incoming, after: &mut InvoiceAggregate) {
     if !amounts::rates_fit_together(after.lines.iter().map(|line| line.vat_rate)) {
-        incoming.fault(
+        incoming.error(
             "",
             "has lines outside the scope of VAT beside others; they need an invoice of their own",
         );
@@ -498,13 +515,13 @@ fn reckon(incoming: &mut Incoming, after: &mut Whole) {
     let names_lines = after.lines.iter().any(|line| line.credits_line_id.is_some())
         || incoming.lines.iter().any(|(_, line)| line.credits_line.is_some());
     // A draft of which the file brings no lines keeps what was said of them before.
-    let said = |(place, line): (usize, &invoice_line::Model)| {
-        incoming.lines.get(place).map_or(Some(line.vat), |(_, line)| line.vat)
+    let said = |(position, line): (usize, &invoice_line::Model)| {
+        incoming.lines.get(position).map_or(Some(line.vat), |(_, line)| line.vat)
     };
     let said: Vec<Option<Money>> = after.lines.iter().enumerate().map(said).collect();
-    let mut is_small = after.reckon(|_| rounding);
-    for (place, vat) in said.into_iter().enumerate() {
-        let (Some(vat), line) = (vat, &mut after.lines[place]) else { continue };
+    let mut is_small = after.calculate(|_| rounding);
+    for (position, vat) in said.into_iter().enumerate() {
+        let (Some(vat), line) = (vat, &mut after.lines[position]) else { continue };
         if names_lines {
             line.vat = vat;
         } else if line.vat != vat && is_small {
@@ -512,14 +529,14 @@ fn reckon(incoming: &mut Incoming, after: &mut Whole) {
                 "must be {}: the VAT of each rate is reckoned on its net sum and shared out over its lines",
                 line.vat
             );
-            incoming.fault_line(place, "vat", reason);
+            incoming.error_line(position, "vat", reason);
         }
     }
     if names_lines {
         is_small &= after.add_up();
     }
     if !is_small {
-        incoming.fault("", "adds up to more than 10000000000.00 kronor");
+        incoming.error("", "adds up to more than 10000000000.00 kronor");
     }
     after.row.line_count = after.row.issued_on.and(i32::try_from(after.lines.len()).ok());
 }
@@ -528,8 +545,8 @@ fn reckon(incoming: &mut Incoming, after: &mut Whole) {
 fn write(
     import: &mut Import<'_>,
     incoming: &Incoming,
-    before: Option<Whole>,
-    after: Whole,
+    before: Option<InvoiceAggregate>,
+    after: InvoiceAggregate,
     matched: &[Part],
     writes: &mut Writes,
 ) -> Result<()> {
@@ -552,8 +569,8 @@ fn write(
         writes.paid.insert(payment.invoice_id);
     }
     writes.removed_lines.extend(before.lines.iter().skip(after.lines.len()).map(|line| line.id));
-    for (place, line) in after.lines.into_iter().enumerate() {
-        match before.lines.get(place) {
+    for (position, line) in after.lines.into_iter().enumerate() {
+        match before.lines.get(position) {
             Some(old) if *old == line => {}
             Some(_) => writes.lines.changed.push(line),
             None => writes.lines.added.push(line),
@@ -571,8 +588,8 @@ fn write(
 fn count(
     import: &mut Import<'_>,
     incoming: &Incoming,
-    before: Option<&Whole>,
-    after: &Whole,
+    before: Option<&InvoiceAggregate>,
+    after: &InvoiceAggregate,
     matched: &[Part],
 ) {
     let fate = |is_there: bool, is_same: bool| match (is_there, is_same) {
@@ -597,13 +614,13 @@ fn count(
         let is_same = before.is_some_and(|before| said(&before.row) == said(&after.row));
         import.count(File::Invoices, fate(before.is_some(), is_same));
     }
-    for (place, line) in after.lines.iter().enumerate().take(incoming.lines.len()) {
-        let old = before.and_then(|before| before.lines.get(place));
+    for (position, line) in after.lines.iter().enumerate().take(incoming.lines.len()) {
+        let old = before.and_then(|before| before.lines.get(position));
         import.count(File::InvoiceLines, fate(old.is_some(), old == Some(line)));
     }
     for (line, draft) in &incoming.payments {
-        let find = |whole: &Whole| {
-            whole.payments.iter().find(|payment| payment.reference == draft.reference).cloned()
+        let find = |integer: &InvoiceAggregate| {
+            integer.payments.iter().find(|payment| payment.reference == draft.reference).cloned()
         };
         let old = before.and_then(find);
         import.count(

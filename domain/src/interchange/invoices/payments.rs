@@ -10,34 +10,34 @@ use super::{
     drafts::Incoming,
     matches::{Matches, Part},
 };
-use crate::{invoices::aggregate::Whole, payments::record::order};
+use crate::{invoices::aggregate::InvoiceAggregate, payments::record::order};
 
 /// Takes the payments that the file brings, and works out the settlement of the invoice.
 ///
 /// Answers which of them are to be matched with payments of the bank.
 pub(super) fn take(
     incoming: &mut Incoming,
-    after: &mut Whole,
+    after: &mut InvoiceAggregate,
     credits: &Credits,
     matches: &Matches,
 ) -> Vec<Part> {
     let mut parts: Vec<Part> = Vec::new();
     let mut firsts: HashMap<&str, u64> = HashMap::new();
-    let mut places: HashMap<String, usize> = after
+    let mut positions: HashMap<String, usize> = after
         .payments
         .iter()
         .enumerate()
-        .map(|(place, payment)| (payment.reference.clone(), place))
+        .map(|(position, payment)| (payment.reference.clone(), position))
         .collect();
     // What a reversal reverses may stand after it.
     let (payments, reversals): (Vec<_>, Vec<_>) =
         incoming.payments.iter().partition(|(_, draft)| draft.reverses.is_none());
     for (line, draft) in payments.into_iter().chain(reversals) {
-        let mut fault = |column: &str, reason: String| {
+        let mut error = |column: &str, reason: String| {
             incoming.bad.push(BadRow::new(File::Payments, *line, column, reason))
         };
         if let Some(first) = firsts.get(draft.reference.as_str()) {
-            fault(
+            error(
                 "reference",
                 format!("is that of line {first} too, of the same invoice: the same payment"),
             );
@@ -46,13 +46,13 @@ pub(super) fn take(
         firsts.insert(&draft.reference, *line);
         match (after.row.kind, after.row.issued_on) {
             (InvoiceKind::CreditNote, _) => {
-                fault("invoice", "is a credit note; payments are of invoices".to_owned())
+                error("invoice", "is a credit note; payments are of invoices".to_owned())
             }
             (_, None) => {
-                fault("invoice", "is a draft, and can't be paid before it is issued".to_owned())
+                error("invoice", "is a draft, and can't be paid before it is issued".to_owned())
             }
             (_, Some(issued_on)) if draft.received_on < issued_on => {
-                fault(
+                error(
                     "received_on",
                     format!("must not be before {issued_on}, when the invoice was issued"),
                 );
@@ -60,7 +60,7 @@ pub(super) fn take(
             _ => {}
         }
         if draft.booked_on.is_some_and(|booked_on| booked_on < draft.received_on) {
-            fault(
+            error(
                 "booked_on",
                 format!("must not be before {}, when it came in", draft.received_on),
             );
@@ -68,16 +68,16 @@ pub(super) fn take(
         let reversed = draft
             .reverses
             .as_ref()
-            .map(|reference| places.get(reference).map(|place| &after.payments[*place]));
+            .map(|reference| positions.get(reference).map(|position| &after.payments[*position]));
         match reversed {
             Some(None) => {
-                fault("reverses", "is the reference of no payment of this invoice".to_owned())
+                error("reverses", "is the reference of no payment of this invoice".to_owned())
             }
             Some(Some(reversed)) if reversed.amount != -draft.amount => {
-                fault("amount", format!("must be {}, all of what it reverses", -reversed.amount));
+                error("amount", format!("must be {}, all of what it reverses", -reversed.amount));
             }
             Some(Some(reversed)) if reversed.received_on > draft.received_on => {
-                fault(
+                error(
                     "received_on",
                     format!(
                         "must not be before {}, when what it reverses came in",
@@ -97,14 +97,14 @@ pub(super) fn take(
             reason: draft.reason.clone(),
             booked_on: draft.booked_on.filter(|booked_on| *booked_on != draft.received_on),
         };
-        if let Some(place) = places.get(&draft.reference) {
-            let old = &after.payments[*place];
+        if let Some(position) = positions.get(&draft.reference) {
+            let old = &after.payments[*position];
             let differs = *old != payment::Model { id: old.id, ..payment.clone() };
             let is_fixed = matches.has(old.id)
                 || old.reverses_id.is_some()
                 || after.payments.iter().any(|other| other.reverses_id == Some(old.id));
             if differs && is_fixed {
-                fault("reference", "is that of a payment that came from the bank or was reversed, and never changes".to_owned());
+                error("reference", "is that of a payment that came from the bank or was reversed, and never changes".to_owned());
                 continue;
             }
         }
@@ -114,22 +114,22 @@ pub(super) fn take(
                 .iter()
                 .any(|other| other.reverses_id == Some(id) && other.reference != payment.reference)
         }) {
-            fault("reverses", "is the reference of a payment that is reversed already".to_owned());
+            error("reverses", "is the reference of a payment that is reversed already".to_owned());
             continue;
         }
-        let place = match places.get(&draft.reference) {
-            Some(place) => {
-                after.payments[*place] =
-                    payment::Model { id: after.payments[*place].id, ..payment };
-                *place
+        let position = match positions.get(&draft.reference) {
+            Some(position) => {
+                after.payments[*position] =
+                    payment::Model { id: after.payments[*position].id, ..payment };
+                *position
             }
             None => {
-                places.insert(draft.reference.clone(), after.payments.len());
+                positions.insert(draft.reference.clone(), after.payments.len());
                 after.payments.push(payment::Model { id: PaymentId::new(), ..payment });
                 after.payments.len() - 1
             }
         };
-        let payment = &after.payments[place];
+        let payment = &after.payments[position];
         match matches.find(draft, payment, &parts) {
             Ok(Some(bank_payment)) => parts.push(Part {
                 line: *line,
@@ -138,13 +138,14 @@ pub(super) fn take(
                 amount: payment.amount,
             }),
             Ok(None) => {}
-            Err((column, reason)) => fault(column, reason),
+            Err((column, reason)) => error(column, reason),
         }
     }
     if incoming.bad.is_empty() {
-        let beyond = matches.beyond(&parts).into_iter();
+        let exceeding = matches.exceeding(&parts).into_iter();
         incoming.bad.extend(
-            beyond.map(|(line, reason)| BadRow::new(File::Payments, line, "bank_payment", reason)),
+            exceeding
+                .map(|(line, reason)| BadRow::new(File::Payments, line, "bank_payment", reason)),
         );
     }
     let size = after
@@ -152,7 +153,7 @@ pub(super) fn take(
         .iter()
         .try_fold(0_i64, |size, payment| size.checked_add(payment.amount.0.max(0)));
     if size.is_none_or(|size| size > ::entity::money::Money::MAX.0) {
-        incoming.fault("", "is paid with more than 10000000000.00 kronor");
+        incoming.error("", "is paid with more than 10000000000.00 kronor");
         return parts;
     }
     after.payments.sort_by(|one, other| order(one).cmp(&order(other)));

@@ -39,10 +39,10 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         sent_on: cells.day("sent_on"),
         fee: cells.decimal("fee"),
     };
-    cells.check(|faults| {
+    cells.check(|errors| {
         let is_lawful = (Money::ZERO..=MAX_REMINDER_FEE).contains(&draft.fee) || draft.fee == LATE_COMPENSATION;
         let message = "must be 0 to 60.00, the most that a reminder may cost, or 450.00 for the delay (lag 1981:739 4 and 4 a §§)";
-        faults.expect(is_lawful, "fee", message);
+        errors.expect(is_lawful, "fee", message);
     });
     Some(draft)
 }
@@ -59,7 +59,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    let wanted = key_resolution::given(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
+    let wanted =
+        key_resolution::present(lines.iter().map(|line| Some(line.draft.invoice.as_str())));
     let invoices = key_resolution::references::<invoice::Model, InvoiceId>(
         import,
         "invoice",
@@ -105,22 +106,22 @@ fn check(line: &mut Line<Draft>, row: &invoice::Model, sent: &[Model]) {
     let Draft { sent_on, fee, .. } = line.draft;
     match (row.kind, row.due_on) {
         (InvoiceKind::CreditNote, _) => {
-            line.fault("invoice", "is a credit note, which nobody pays")
+            line.error("invoice", "is a credit note, which nobody pays")
         }
-        (InvoiceKind::Invoice, None) => line.fault("invoice", "is a draft, which nobody owes"),
+        (InvoiceKind::Invoice, None) => line.error("invoice", "is a draft, which nobody owes"),
         (InvoiceKind::Invoice, Some(due_on)) if sent_on <= due_on => {
-            line.fault("sent_on", format!("must be after {due_on}, the last day to pay"));
+            line.error("sent_on", format!("must be after {due_on}, the last day to pay"));
         }
         (InvoiceKind::Invoice, Some(_)) => {}
     }
     match sent.iter().find(|reminder| reminder.sent_on == sent_on) {
-        Some(same) if same.fee != fee => line.fault(
+        Some(same) if same.fee != fee => line.error(
             "fee",
             format!("differs from the reminder that was sent, which cost {}", same.fee),
         ),
         Some(_) => {}
         None if fee > Money::ZERO && sent.iter().any(|reminder| reminder.fee > Money::ZERO) => {
-            line.fault("fee", "must be 0: the fee is taken once for an invoice, and was");
+            line.error("fee", "must be 0: the fee is taken once for an invoice, and was");
         }
         None => {}
     }

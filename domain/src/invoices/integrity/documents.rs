@@ -34,7 +34,7 @@ const WITHOUT_XML: &str = "has a document but no e-invoice";
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = of_contents(db).await?;
     found.extend(of_files(db).await?);
     Ok(found)
@@ -44,7 +44,7 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches_of(
+pub async fn violations_of(
     db: &impl ConnectionTrait,
     invoices: &BTreeSet<InvoiceId>,
 ) -> Result<Vec<String>> {
@@ -57,10 +57,10 @@ pub async fn breaches_of(
             .filter(theirs(Alias::new("invoice_id")))
             .all(db)
             .await?;
-        look_at_contents(db, &contents, &mut found).await?;
+        check_contents(db, &contents, &mut found).await?;
         let files =
             invoice_file::Entity::find().filter(theirs(Alias::new("invoice_id"))).all(db).await?;
-        look_at_files(db, &files, &mut found).await?;
+        check_files(db, &files, &mut found).await?;
     }
     Ok(found)
 }
@@ -82,11 +82,11 @@ pub async fn of_contents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
             .await?;
         let Some(end) = contents.last() else { return Ok(found) };
         last = end.invoice_id;
-        look_at_contents(db, &contents, &mut found).await?;
+        check_contents(db, &contents, &mut found).await?;
     }
 }
 
-async fn look_at_contents(
+async fn check_contents(
     db: &impl ConnectionTrait,
     contents: &[invoice_content::Model],
     found: &mut Vec<String>,
@@ -96,8 +96,8 @@ async fn look_at_contents(
     let with_xml = with_xml(db, ids).await?;
     for content in contents {
         let Some(row) = invoices.get(&content.invoice_id) else { continue };
-        if let Some(breach) = of_content(row, &content.content) {
-            found.push(format!("{} {breach}", name(row)));
+        if let Some(violation) = of_content(row, &content.content) {
+            found.push(format!("{} {violation}", name(row)));
         }
         if !with_xml.contains(&row.id) {
             found.push(format!("{} {WITHOUT_XML}", name(row)));
@@ -170,17 +170,17 @@ pub async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let mut find =
             invoice_file::Entity::find().order_by_asc(Id).order_by_asc(Format).limit(FILES);
         if let Some((id, format)) = last {
-            let place = Expr::tuple([Expr::col(Id), Expr::col(Format)]);
-            find = find.filter(place.gt(Expr::tuple([Expr::val(id), Expr::val(format)])));
+            let position = Expr::tuple([Expr::col(Id), Expr::col(Format)]);
+            find = find.filter(position.gt(Expr::tuple([Expr::val(id), Expr::val(format)])));
         }
         let files = find.all(db).await?;
         let Some(end) = files.last() else { return Ok(found) };
         last = Some((end.invoice_id, end.format));
-        look_at_files(db, &files, &mut found).await?;
+        check_files(db, &files, &mut found).await?;
     }
 }
 
-async fn look_at_files(
+async fn check_files(
     db: &impl ConnectionTrait,
     files: &[invoice_file::Model],
     found: &mut Vec<String>,

@@ -14,8 +14,8 @@ use ::entity::{
     invoice_line,
     kind::{AdjustmentKind, InvoiceKind},
     money::Money,
+    partial::PartialRow,
     payment,
-    sparse::Sparse,
 };
 use sea_orm::{
     ColumnTrait, ConnectionTrait, Order,
@@ -24,7 +24,7 @@ use sea_orm::{
 
 use super::{
     adjustments::{self, sum},
-    aggregate::Whole,
+    aggregate::InvoiceAggregate,
     amounts::{Priced, Settlement, Share, rates_fit_together, totals},
     credit, date_order,
     integrity::documents,
@@ -54,8 +54,8 @@ const CHUNK: u64 = 500;
 pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = Findings::from(sums(db, None, None, |_| {}).await?);
     found.extend(series(db).await?);
-    found.violations.extend(documents::breaches(db).await?);
-    found.violations.extend(bank::integrity::breaches(db).await?);
+    found.violations.extend(documents::violations(db).await?);
+    found.violations.extend(bank::integrity::violations(db).await?);
     Ok(found)
 }
 
@@ -69,7 +69,7 @@ pub async fn sums(
     db: &impl ConnectionTrait,
     mut after: Option<InvoiceId>,
     last: Option<InvoiceId>,
-    mut each: impl FnMut(&Whole),
+    mut each: impl FnMut(&InvoiceAggregate),
 ) -> Result<Vec<String>> {
     let mut found = Vec::new();
     let columns = Model::every_column();
@@ -85,7 +85,7 @@ pub async fn sums(
         let invoices = rows::<Model>(db, &select, &columns).await?;
         let Some(end) = invoices.last() else { return Ok(found) };
         after = Some(end.id);
-        look_at(db, invoices, &mut found, &mut each).await?;
+        check(db, invoices, &mut found, &mut each).await?;
     }
 }
 
@@ -103,7 +103,7 @@ pub async fn sums_of(
         let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
         let select =
             Query::select().columns(columns.iter().copied()).from(Entity).and_where(theirs).take();
-        look_at(db, rows::<Model>(db, &select, &columns).await?, &mut found, &mut |_| {}).await?;
+        check(db, rows::<Model>(db, &select, &columns).await?, &mut found, &mut |_| {}).await?;
     }
     Ok(found)
 }
@@ -131,11 +131,11 @@ pub async fn middle(db: &impl ConnectionTrait) -> Result<Option<InvoiceId>> {
     Ok(db.query_one(&select).await?.map(|row| row.try_get_by_index(0)).transpose()?)
 }
 
-async fn look_at(
+async fn check(
     db: &impl ConnectionTrait,
     invoices: Vec<Model>,
     found: &mut Vec<String>,
-    each: &mut impl FnMut(&Whole),
+    each: &mut impl FnMut(&InvoiceAggregate),
 ) -> Result<()> {
     let mut parts = Parts::of(db, &invoices).await?;
     for invoice in invoices {
@@ -145,11 +145,11 @@ async fn look_at(
             parts.payments.remove(&id).unwrap_or_default(),
         );
         let adjustments = parts.adjustments.remove(&id).unwrap_or_default();
-        let whole = Whole { row: invoice, lines, payments, adjustments };
-        each(&whole);
-        let violations = parts.look_at(&whole);
+        let aggregate = InvoiceAggregate { row: invoice, lines, payments, adjustments };
+        each(&aggregate);
+        let violations = parts.check(&aggregate);
         if !violations.is_empty() {
-            let name = name(&whole.row);
+            let name = name(&aggregate.row);
             found.extend(violations.into_iter().map(|violation| format!("{name} {violation}")));
         }
     }
@@ -201,7 +201,7 @@ struct Parts {
     adjustments: HashMap<InvoiceId, Vec<adjustment::Model>>,
     /// What lies on which line, as it is stored.
     stored: HashMap<InvoiceId, Moves>,
-    credit_notes: HashMap<InvoiceId, Vec<Whole>>,
+    credit_notes: HashMap<InvoiceId, Vec<InvoiceAggregate>>,
 }
 
 impl Parts {
@@ -238,9 +238,9 @@ impl Parts {
     }
 
     /// What is wrong with one.
-    fn look_at(&self, whole: &Whole) -> Vec<String> {
+    fn check(&self, aggregate: &InvoiceAggregate) -> Vec<String> {
         let mut found = Vec::new();
-        let Whole { row: invoice, lines, payments, .. } = whole;
+        let InvoiceAggregate { row: invoice, lines, payments, .. } = aggregate;
         let credit_notes =
             self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
         // What a credit note may take depends on those before it, and is looked at with its
@@ -248,8 +248,10 @@ impl Parts {
         if lines.iter().all(|line| line.credits_line_id.is_none()) {
             add_up(invoice, lines, &mut found);
         }
-        found.extend(credit::breaches(whole, credit_notes).into_iter().map(|(_, words)| words));
-        self.attribution(whole, credit_notes, &mut found);
+        found.extend(
+            credit::violations(aggregate, credit_notes).into_iter().map(|(_, words)| words),
+        );
+        self.attribution(aggregate, credit_notes, &mut found);
         for payment in payments {
             if invoice.issued_on.is_none_or(|issued_on| payment.received_on < issued_on) {
                 found.push(format!(
@@ -263,7 +265,7 @@ impl Parts {
             .filter_map(|note| Some((note.row.issued_on?, note.row.total)))
             .collect();
         // A credit note, and what is not issued yet, is not there to be settled.
-        let mut settled = whole.clone();
+        let mut settled = aggregate.clone();
         Settlement::default().write(&mut settled.row);
         settled.settle(&credits);
         let settled = settled.row;
@@ -294,7 +296,12 @@ impl Parts {
 
     /// Notes what is attributed to other lines, or on other days, than payments and credit notes
     /// make it.
-    fn attribution(&self, invoice: &Whole, notes: &[Whole], found: &mut Vec<String>) {
+    fn attribution(
+        &self,
+        invoice: &InvoiceAggregate,
+        notes: &[InvoiceAggregate],
+        found: &mut Vec<String>,
+    ) {
         let nothing = Moves::new();
         let (stored, expected) = (
             self.stored.get(&invoice.row.id).unwrap_or(&nothing),

@@ -15,9 +15,8 @@ use ::entity::{
     id::{AdjustmentId, BankPaymentId, PaymentId},
     kind::{AdjustmentKind, VoucherSource},
     money::Money,
-    payment,
-    sparse::Sparse,
-    voucher,
+    partial::PartialRow,
+    payment, voucher,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -440,12 +439,12 @@ mod tests {
             ..payment("2026-02-12", 0)
         };
         let parts = vec![Part::of_payment(&paid), Part::of_payment(&reversal)];
-        let whole = Observed { row: row(800), parts };
-        assert_eq!(whole.left(&nothing), Money(300));
+        let aggregate = Observed { row: row(800), parts };
+        assert_eq!(aggregate.left(&nothing), Money(300));
         // Of a duplicate nothing counts, not even what was matched of it and taken back.
         let duplicate = Observed {
-            row: Model { duplicate_of_id: Some(BankPaymentId::new()), ..whole.row.clone() },
-            ..whole
+            row: Model { duplicate_of_id: Some(BankPaymentId::new()), ..aggregate.row.clone() },
+            ..aggregate
         };
         assert_eq!(duplicate.left(&nothing), Money(-500));
         // A refund is below zero, and what reverses it stands on the observation account.

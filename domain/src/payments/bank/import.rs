@@ -7,7 +7,7 @@ use ::entity::{
     bank_payment::{Column, Entity, Model},
     id::{BankPaymentId, InvoiceId},
     money::Money,
-    sparse::Sparse,
+    partial::PartialRow,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -29,7 +29,7 @@ use crate::{
     books::Closing,
     clock::day_of,
     database::{among, among_words, rows},
-    error::{Faults, LINE, Result, TEXT},
+    error::{LINE, Result, TEXT, ValidationErrors},
 };
 
 /// Payments that are looked up, matched and written together.
@@ -71,7 +71,7 @@ pub struct Booked {
 }
 
 /// Takes a chunk of a file's payments into the register, within the change that takes them all.
-/// What can't be is noted in `faults`, under the file's name and line; nothing of the file may be
+/// What can't be is noted in `errors`, under the file's name and line; nothing of the file may be
 /// committed then.
 ///
 /// # Errors
@@ -81,7 +81,7 @@ pub async fn take(
     source: &Source,
     limit: Money,
     chunk: &[Incoming],
-    faults: &mut Faults,
+    errors: &mut ValidationErrors,
 ) -> Result<Vec<Outcome>> {
     let mut known_rows = existing(change, chunk).await?;
     let today = day_of(change.at());
@@ -89,21 +89,21 @@ pub async fn take(
     let mut news: Vec<&Incoming> = Vec::new();
     let mut repeated = BTreeSet::new();
     let mut twins = Twins::load(change, chunk).await?;
-    for (place, incoming) in chunk.iter().enumerate() {
+    for (position, incoming) in chunk.iter().enumerate() {
         let at = || format!("{}:{}:", source.file_name, incoming.line);
         if incoming.booked_on > today {
-            faults.add(at(), format!("is of {}, which is in the future", incoming.booked_on));
+            errors.add(at(), format!("is of {}, which is in the future", incoming.booked_on));
         }
         match known_rows.get(&incoming.bank_reference) {
             Some(row) if (row.amount, row.booked_on) == (incoming.amount, incoming.booked_on) => {
-                drop(repeated.insert(place))
+                drop(repeated.insert(position))
             }
-            Some(row) => faults.add(at(), says_else(row, incoming)),
+            Some(row) => errors.add(at(), says_else(row, incoming)),
             None => {
                 let mut row = row_of(change, source, incoming);
                 row.posted_on = closing.booked_on(row.booked_on);
                 if twins.take(incoming, &mut row, today) {
-                    repeated.insert(place);
+                    repeated.insert(position);
                 } else {
                     news.push(incoming);
                 }
@@ -111,15 +111,15 @@ pub async fn take(
             }
         }
     }
-    if !faults.is_empty() {
+    if !errors.is_empty() {
         return Ok(Vec::new());
     }
 
-    let known = Known::look_for(change, &news).await?;
+    let known = Known::load(change, &news).await?;
     let mut booking = Booking::open(change, known.invoices()).await?.writing_off(limit);
-    let mut recorded = Recorded::look_for(change, &booking, known.invoices()).await?;
+    let mut recorded = Recorded::load(change, &booking, known.invoices()).await?;
     let (mut parts, mut booked) = (Vec::new(), HashMap::new());
-    for together in news.chunk_by(|one, other| one.goes_together_with(other)) {
+    for together in news.chunk_by(|one, other| one.belongs_together_with(other)) {
         let verdicts = decide(together, &known, &booking, &recorded);
         for (incoming, Verdict { finding, parts: sums, deducted }) in together.iter().zip(verdicts)
         {
@@ -165,9 +165,9 @@ pub async fn take(
         change.record(Some(&before), Some(&after))?;
     }
     change.flush().await?;
-    let outcome = |(place, incoming): (usize, &Incoming)| {
+    let outcome = |(position, incoming): (usize, &Incoming)| {
         let (row, was_known) =
-            (known_rows.get(&incoming.bank_reference)?.clone(), repeated.contains(&place));
+            (known_rows.get(&incoming.bank_reference)?.clone(), repeated.contains(&position));
         let booked = booked.get(&row.id).filter(|_| !was_known).cloned().unwrap_or_default();
         Some(Outcome { row, was_known, booked, refunded: None })
     };
@@ -304,5 +304,5 @@ fn row_of(change: &Change, source: &Source, incoming: &Incoming) -> Model {
 }
 
 fn number(booking: &Booking, invoice: InvoiceId) -> String {
-    booking.invoice(invoice).and_then(|whole| whole.row.number.clone()).unwrap_or_default()
+    booking.invoice(invoice).and_then(|aggregate| aggregate.row.number.clone()).unwrap_or_default()
 }

@@ -30,7 +30,7 @@ const COLUMNS: [Column; 4] = [Column::Id, Column::BankReference, Column::Amount,
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
+pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let (mut found, mut last) = (Vec::new(), None::<BankPaymentId>);
     loop {
         let select = Query::select()
@@ -51,7 +51,7 @@ pub async fn breaches(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 ///
 /// # Errors
 /// INTERNAL when the database fails.
-pub async fn breaches_of(
+pub async fn violations_of(
     db: &impl ConnectionTrait,
     payments: &[BankPaymentId],
 ) -> Result<Vec<String>> {

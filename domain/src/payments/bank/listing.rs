@@ -8,7 +8,7 @@ use ::entity::{
     id::{BankPaymentId, InvoiceId},
     invoice,
     money::Money,
-    sparse::Sparse,
+    partial::PartialRow,
 };
 use sea_orm::Order;
 

@@ -16,7 +16,7 @@ use sea_orm::{
 };
 
 use super::super::record::counted;
-use crate::invoices::{aggregate::Whole, posting::Booking};
+use crate::invoices::{aggregate::InvoiceAggregate, posting::Booking};
 use crate::{audit::Change, database::among, error::Result};
 
 /// A payment that was recorded by hand with another day than the bank's may be the same within so
@@ -35,7 +35,7 @@ pub(crate) struct Part<'r> {
 
 /// What somebody recorded by hand of a part of a bank payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(crate) enum ByHand {
+pub(crate) enum ManualMatch {
     /// Nothing.
     Nothing,
     /// This payment.
@@ -53,14 +53,14 @@ pub(crate) struct Recorded {
 
 impl Recorded {
     /// Looks for those of these invoices, by one statement.
-    pub async fn look_for(
+    pub async fn load(
         change: &Change,
         booking: &Booking,
         invoices: impl IntoIterator<Item = InvoiceId>,
     ) -> Result<Self> {
         let wholes = invoices.into_iter().filter_map(|invoice| booking.invoice(invoice));
         let payments: Vec<PaymentId> =
-            wholes.flat_map(|whole| &whole.payments).map(|payment| payment.id).collect();
+            wholes.flat_map(|aggregate| &aggregate.payments).map(|payment| payment.id).collect();
         if payments.is_empty() {
             return Ok(Self::default());
         }
@@ -92,19 +92,19 @@ impl Recorded {
 
     /// What somebody recorded by hand of this part on its invoice: the payment of that day and sum,
     /// and when there are several, the one that has the bank's own reference.
-    pub fn of(&self, invoice: &Whole, part: Part<'_>) -> ByHand {
-        let by_hand =
+    pub fn of(&self, invoice: &InvoiceAggregate, part: Part<'_>) -> ManualMatch {
+        let manual =
             || counted(&invoice.payments).filter(|payment| !self.of_bank.contains(&payment.id));
         let is_named = |payment: &&payment::Model| shows(part.bank_reference, &payment.reference);
-        let (same, others): (Vec<_>, Vec<_>) = by_hand()
+        let (same, others): (Vec<_>, Vec<_>) = manual()
             .partition(|payment| (payment.received_on, payment.amount) == (part.day, part.amount));
         let named: Vec<_> = same.iter().copied().filter(is_named).collect();
         match (&named[..], &same[..]) {
-            ([one], _) | ([], [one]) => ByHand::Payment(one.id),
+            ([one], _) | ([], [one]) => ManualMatch::Payment(one.id),
             ([], []) if !others.iter().any(|other| is_named(other) || is_near(other, part)) => {
-                ByHand::Nothing
+                ManualMatch::Nothing
             }
-            _ => ByHand::Unclear(same.first().map(|payment| payment.id)),
+            _ => ManualMatch::Unclear(same.first().map(|payment| payment.id)),
         }
     }
 }

@@ -21,7 +21,7 @@ use sea_orm::{
     sea_query::{Expr, Func, Query},
 };
 
-use super::manual_payments::{ByHand, Part, Recorded};
+use super::manual_payments::{ManualMatch, Part, Recorded};
 use crate::invoices::posting::Booking;
 use crate::{
     audit::Change,
@@ -58,7 +58,7 @@ pub struct Incoming {
     pub is_deduction: bool,
     /// The line of the first of those payments that this one must be looked at together with; null:
     /// it stands alone.
-    pub goes_with: Option<u64>,
+    pub belongs_with: Option<u64>,
     /// The bank's reference of the entry or deposit that it is one of the payments of; null: the
     /// bank gives none, or it is a total.
     pub entry_reference: Option<String>,
@@ -87,8 +87,8 @@ pub enum Twin {
 impl Incoming {
     /// Whether the two must be looked at together.
     #[must_use]
-    pub fn goes_together_with(&self, other: &Self) -> bool {
-        self.goes_with.is_some() && self.goes_with == other.goes_with
+    pub fn belongs_together_with(&self, other: &Self) -> bool {
+        self.belongs_with.is_some() && self.belongs_with == other.belongs_with
     }
 }
 
@@ -168,7 +168,7 @@ pub(super) struct Known {
 
 impl Known {
     /// Looks for what the payments say, in a handful of statements.
-    pub async fn look_for(change: &Change, incoming: &[&Incoming]) -> Result<Self> {
+    pub async fn load(change: &Change, incoming: &[&Incoming]) -> Result<Self> {
         let texts = |incoming: &Incoming| -> Vec<String> {
             incoming
                 .references
@@ -336,10 +336,12 @@ impl Standing<'_> {
     }
 
     /// What somebody recorded by hand of a part of a payment.
-    fn recorded(&self, incoming: &Incoming, invoice: InvoiceId, amount: Money) -> ByHand {
+    fn recorded(&self, incoming: &Incoming, invoice: InvoiceId, amount: Money) -> ManualMatch {
         let part =
             Part { bank_reference: &incoming.bank_reference, day: incoming.booked_on, amount };
-        self.booking.invoice(invoice).map_or(ByHand::Nothing, |whole| self.recorded.of(whole, part))
+        self.booking
+            .invoice(invoice)
+            .map_or(ManualMatch::Nothing, |aggregate| self.recorded.of(aggregate, part))
     }
 }
 
@@ -391,7 +393,7 @@ pub(super) fn decide(
     }
     let is_unclear = |incoming: &Incoming, parts: &BTreeMap<InvoiceId, Money>| {
         parts.iter().any(|(invoice, sum)| {
-            matches!(standing.recorded(incoming, *invoice, *sum), ByHand::Unclear(_))
+            matches!(standing.recorded(incoming, *invoice, *sum), ManualMatch::Unclear(_))
         })
     };
     for (incoming, verdict) in together.iter().zip(&mut verdicts) {
@@ -422,7 +424,7 @@ fn decide_one(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Ve
     let verdict = by_references(incoming, known, standing)
         .unwrap_or_else(|| by_text(incoming, known, standing));
     let hinders = |(id, amount): (&InvoiceId, &Money)| {
-        !standing.booking.obstacles(*id, incoming.booked_on, *amount).is_empty()
+        !standing.booking.rejections(*id, incoming.booked_on, *amount).is_empty()
     };
     if verdict.parts.iter().any(hinders) {
         Verdict::waits(BankFinding::BeforeIssue)
@@ -551,7 +553,7 @@ fn by_text(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Verdi
     if is_other && finding == BankFinding::Number {
         return Verdict::waits(BankFinding::Ambiguous);
     }
-    let is_recorded = || standing.recorded(incoming, one, incoming.amount) != ByHand::Nothing;
+    let is_recorded = || standing.recorded(incoming, one, incoming.amount) != ManualMatch::Nothing;
     if standing.outstanding(one) != incoming.amount && !is_recorded() {
         return Verdict::waits(BankFinding::AmountDiffers);
     }

@@ -19,8 +19,8 @@ use ::entity::{
     id::{BankPaymentId, InvoiceId, PaymentId},
     kind::VoucherSource,
     money::Money,
+    partial::PartialRow,
     payment,
-    sparse::Sparse,
 };
 use chrono::{Datelike, NaiveDate};
 use sea_orm::{
@@ -28,15 +28,15 @@ use sea_orm::{
     sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 
-use self::manual_payments::{ByHand, Part, Recorded};
+use self::manual_payments::{ManualMatch, Part, Recorded};
 use super::record;
 use crate::invoices::posting::Booking;
 use crate::{
     audit::{self, Change},
-    auth::viewer::{Deed, Realm, Viewer},
+    auth::viewer::{Permission, Resource, Viewer},
     books::Closing,
     database::{Database, among, rows},
-    error::{Error, Faults, LINE, Result},
+    error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     page::{self, KeyType, Order, Slice},
 };
@@ -107,7 +107,7 @@ pub fn order() -> Order {
 /// one that is not matched is nobody's.
 fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
-    if !viewer.sees(Realm::Invoices).all {
+    if !viewer.visibility(Resource::Invoices).all {
         select.and_where(Expr::cust("1 = 0"));
     }
     // In the words of the partial indexes.
@@ -134,10 +134,10 @@ pub async fn list(
     args: &page::Args,
     columns: &[Column],
 ) -> Result<Slice<Model>> {
-    let mut faults = Faults::default();
+    let mut errors = ValidationErrors::default();
     let order = order();
-    let page = page::Page::check(args, &order, &mut faults);
-    faults.finish()?;
+    let page = page::Page::check(args, &order, &mut errors);
+    errors.finish()?;
     page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await
 }
 
@@ -243,12 +243,12 @@ pub async fn match_with(
     viewer: &Viewer,
     limit: Money,
     new: Match,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
+    viewer.require(Permission::ManageInvoices)?;
     let mut change = audit::begin(db, viewer, "bankPaymentMatch").await?;
-    if !faults.is_empty() {
-        return faults.finish();
+    if !errors.is_empty() {
+        return errors.finish();
     }
     let before = find(change.tx(), new.payment).await?;
     if before.amount < Money::ZERO {
@@ -284,21 +284,23 @@ pub async fn match_with(
         .map_or(before.booked_on, |issued_on| max(issued_on, before.booked_on));
     let left = left(&before);
     let amount = new.amount.unwrap_or(left);
-    faults.expect(amount > Money::ZERO, "input.amount", "must be above zero");
+    errors.expect(amount > Money::ZERO, "input.amount", "must be above zero");
     if amount > left {
-        faults.add("input.amount", format!("must be at most {left}, which is what is left of it"));
+        errors.add("input.amount", format!("must be at most {left}, which is what is left of it"));
     }
-    let mut recorded = Recorded::look_for(&change, &booking, [new.invoice]).await?;
+    let mut recorded = Recorded::load(&change, &booking, [new.invoice]).await?;
     // What was recorded already adds nothing to what has come in.
     let added = if new.recorded.is_some() { Money::ZERO } else { amount };
-    record::refuse(&booking.obstacles(new.invoice, day, added), "input.invoice", &mut faults);
+    record::refuse(&booking.rejections(new.invoice, day, added), "input.invoice", &mut errors);
     if let Some(id) = new.recorded {
-        let whole =
-            booking.invoice(new.invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
-        let own = record::counted(whole).find(|payment| payment.id == id);
+        let aggregate = booking
+            .invoice(new.invoice)
+            .map(|aggregate| &aggregate.payments[..])
+            .unwrap_or_default();
+        let own = record::counted(aggregate).find(|payment| payment.id == id);
         let is_free =
             own.is_some_and(|payment| !recorded.is_of_bank(id) && payment.amount == amount);
-        faults.expect(
+        errors.expect(
             is_free,
             "input.recordedPayment",
             "must be a payment of the invoice with the same amount that no file of the bank told of",
@@ -310,21 +312,21 @@ pub async fn match_with(
         free_from(&change, &before).await?.map_or(earliest, |freed| max(earliest, freed));
     let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
     let booked_on = new.booked_on.unwrap_or(if is_late { today } else { earliest });
-    faults.expect(booked_on <= today, "input.bookedOn", "must not be in the future");
+    errors.expect(booked_on <= today, "input.bookedOn", "must not be in the future");
     let closing = Closing::load(change.tx()).await?;
     let is_closed = new.booked_on.is_some_and(|day| closing.is_closed(day));
     if booked_on < earliest && !is_closed {
-        faults.add(
+        errors.add(
             "input.bookedOn",
             format!("must not be before {earliest}, since when there is this to be matched"),
         );
     }
-    faults.finish()?;
+    errors.finish()?;
     if is_closed {
         closing.require_open(booked_on)?;
     }
     let linked =
-        new.recorded.or_else(|| by_hand(&booking, &recorded, &before, new.invoice, (day, amount)));
+        new.recorded.or_else(|| manual(&booking, &recorded, &before, new.invoice, (day, amount)));
     if let Some(own) = linked.and_then(|id| booking.payment(new.invoice, id)) {
         require_linkable(&change, closing, &before, own).await?;
     }
@@ -393,7 +395,7 @@ async fn free_from(change: &Change, row: &Model) -> Result<Option<NaiveDate>> {
 
 /// Returns the payment that was recorded manually of so much of a bank payment on a day; `None`
 /// when none was.
-fn by_hand(
+fn manual(
     booking: &Booking,
     recorded: &Recorded,
     row: &Model,
@@ -401,8 +403,8 @@ fn by_hand(
     (day, amount): (NaiveDate, Money),
 ) -> Option<PaymentId> {
     let part = Part { bank_reference: &row.bank_reference, day, amount };
-    match booking.invoice(invoice).map(|whole| recorded.of(whole, part)) {
-        Some(ByHand::Payment(id) | ByHand::Unclear(Some(id))) => Some(id),
+    match booking.invoice(invoice).map(|aggregate| recorded.of(aggregate, part)) {
+        Some(ManualMatch::Payment(id) | ManualMatch::Unclear(Some(id))) => Some(id),
         _ => None,
     }
 }
@@ -418,13 +420,14 @@ fn book(
     amount: Money,
     (day, booked_on): (NaiveDate, NaiveDate),
 ) -> bank_payment_part::Model {
-    let payments = booking.invoice(invoice).map(|whole| &whole.payments[..]).unwrap_or_default();
-    let by_hand = by_hand(booking, recorded, row, invoice, (day, amount));
+    let payments =
+        booking.invoice(invoice).map(|aggregate| &aggregate.payments[..]).unwrap_or_default();
+    let manual = manual(booking, recorded, row, invoice, (day, amount));
     // Not the default id, which is that of nothing.
     #[expect(clippy::unwrap_or_default, reason = "`new` draws an id")]
-    let id = by_hand.unwrap_or_else(PaymentId::new);
+    let id = manual.unwrap_or_else(PaymentId::new);
     recorded.add(id);
-    if by_hand.is_none() {
+    if manual.is_none() {
         let taken = |reference: &str| payments.iter().any(|payment| payment.reference == reference);
         let mut reference = row.bank_reference.clone();
         let mut count = 1;
@@ -456,11 +459,11 @@ pub async fn set_aside(
     viewer: &Viewer,
     id: BankPaymentId,
     reason: &str,
-    mut faults: Faults,
+    mut errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
-    let reason = faults.text("input.reason", reason, LINE);
-    faults.finish()?;
+    viewer.require(Permission::ManageInvoices)?;
+    let reason = errors.text("input.reason", reason, LINE);
+    errors.finish()?;
     let change = audit::begin(db, viewer, "bankPaymentSetAside").await?;
     let before = find(change.tx(), id).await?;
     match state(&before) {
@@ -496,10 +499,10 @@ pub async fn take_up(
     db: &Database,
     viewer: &Viewer,
     id: BankPaymentId,
-    faults: Faults,
+    errors: ValidationErrors,
 ) -> Result<()> {
-    viewer.require(Deed::KeepInvoices)?;
-    faults.finish()?;
+    viewer.require(Permission::ManageInvoices)?;
+    errors.finish()?;
     let change = audit::begin(db, viewer, "bankPaymentTakeUp").await?;
     let before = find(change.tx(), id).await?;
     if before.set_aside_on.is_none() {

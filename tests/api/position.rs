@@ -18,7 +18,7 @@ const SERVER: &str = "SAMREGISTER_TEST_POSTGRES";
 
 /// A database for the program to make a register in, or with a register of another version; it is
 /// gone when this is dropped.
-pub struct Place {
+pub struct Position {
     home: Home,
     /// The file with the key that signs its trail; none: that of the tests.
     key: Option<PathBuf>,
@@ -32,7 +32,7 @@ pub enum Home {
     Postgres(String),
 }
 
-impl Place {
+impl Position {
     /// An empty file of SQLite that isn't there yet.
     pub fn sqlite() -> Self {
         Self { home: Home::Sqlite(tempfile::tempdir().unwrap()), key: None }

@@ -4,7 +4,7 @@
 use sea_orm::{DbErr, EntityTrait, QueryResult};
 
 /// A row that can be read from a statement that selects some of its columns.
-pub trait Sparse: Sized {
+pub trait PartialRow: Sized {
     /// The table's entity.
     type Entity: EntityTrait;
 
@@ -23,19 +23,19 @@ pub trait Sparse: Sized {
 }
 
 /// A column of a row's table.
-pub type Column<M> = <<M as Sparse>::Entity as EntityTrait>::Column;
+pub type Column<M> = <<M as PartialRow>::Entity as EntityTrait>::Column;
 
-/// Implements [`Sparse`] for the `Model` of the file that calls it: each field with its column.
-macro_rules! sparse {
+/// Implements [`PartialRow`] for the `Model` of the file that calls it: each field with its column.
+macro_rules! partial {
     ($($field:ident: $column:ident),* $(,)?) => {
-        impl crate::sparse::Sparse for Model {
+        impl crate::partial::PartialRow for Model {
             type Entity = Entity;
 
             fn read(row: &sea_orm::QueryResult, columns: &[Column]) -> Result<Self, sea_orm::DbErr> {
                 let mut model = Self::default();
-                for (place, column) in columns.iter().enumerate() {
+                for (position, column) in columns.iter().enumerate() {
                     match column {
-                        $(Column::$column => model.$field = row.try_get_by_index(place)?,)*
+                        $(Column::$column => model.$field = row.try_get_by_index(position)?,)*
                     }
                 }
                 Ok(model)
@@ -47,4 +47,4 @@ macro_rules! sparse {
         }
     };
 }
-pub(crate) use sparse;
+pub(crate) use partial;
