@@ -179,6 +179,28 @@ on_both!(a_departure_is_reversed_with_all_that_it_ended, |app| async move {
     verified(&app);
 });
 
+on_both!(an_agreement_ends_with_the_membership_when_its_successor_never_begins, |app| async move {
+    let register = Register::fill(&app).await;
+    let terms = json!({ "endsOn": "2027-12-31" });
+    let first = agreed(&app, with(register.draft(0, "bip", "2026-01-01"), terms)).await;
+    let successor = replaced(&app, &first, "2027-07-01").await;
+    let before = [told(&app, &first, LIFE).await, told(&app, &successor, LIFE).await];
+    // The successor would begin on the day after: the first, which ended on this day because of
+    // it, must not continue for it.
+    let member = register.id("Förbund 00");
+    let leave = json!({ "member": member, "leftOn": "2027-06-30", "endAgreements": true });
+    deed(&app.office(), "memberLeave", leave, "id").await.data();
+    let after = told(&app, &first, LIFE).await;
+    assert_eq!((&after["endsOn"], &after["replacedBy"]), (&json!("2027-06-30"), &Value::Null));
+    assert_eq!(told(&app, &successor, "status").await["status"], "WITHDRAWN");
+    verified(&app);
+    let reinstate = json!({ "memberId": member });
+    deed(&app.office(), "memberReinstate", reinstate, "member { id }").await.data();
+    let restored = [told(&app, &first, LIFE).await, told(&app, &successor, LIFE).await];
+    assert_eq!(restored, before);
+    verified(&app);
+});
+
 on_both!(a_merger_is_reversed, |app| async move {
     let register = Register::fill(&app).await;
     let (old, into) = (register.id("Förbund 01"), register.id("Förbund 02"));

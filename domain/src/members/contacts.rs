@@ -387,7 +387,7 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
     change.erase(&persons, (SubjectKind::Contact, id.0)).await?;
     change.commit_with(id).await?;
     // The person is erased all the same.
-    if let Err(error) = db.forget().await {
+    if let Err(error) = db.truncate_wal().await {
         tracing::warn!(%error, "the database's log could not be emptied after the erasure");
     }
     Ok(())

@@ -8,7 +8,7 @@ use ::entity::{
     kind::{AgreementKind, Form},
 };
 use chrono::NaiveDate;
-use sea_orm::EntityTrait;
+use sea_orm::{EntityTrait, QueryFilter};
 
 use crate::{
     audit::{
@@ -52,6 +52,22 @@ pub(super) async fn end(
         [forms::Agreement { row: before, ..with.clone() }, forms::Agreement { row: after, ..with }];
     change.record(Some(&before), Some(&after))?;
     Ok(replaced)
+}
+
+/// Ends an agreement on the last day of a membership if it would continue after it, as one does
+/// whose successor was withdrawn with the membership.
+pub(super) async fn end_if_longer(
+    change: &mut Change,
+    id: AgreementId,
+    on: NaiveDate,
+    reason: Option<&str>,
+) -> Result<()> {
+    let longer =
+        agreement::Entity::find_by_id(id).filter(term_sql::outlives(on)).one(change.tx()).await?;
+    if let Some(row) = longer {
+        end(change, row, on, reason).await?;
+    }
+    Ok(())
 }
 
 /// Lets an agreement continue whose signed successor never comes into force.

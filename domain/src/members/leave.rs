@@ -143,6 +143,7 @@ async fn depart(
     }
     for agreement in replaced {
         ended_agreements::release(change, agreement).await?;
+        ended_agreements::end_if_longer(change, agreement, left_on, reason.as_deref()).await?;
     }
     let before = snapshot(change.tx(), row.id).await?;
     let id = row.id;

@@ -30,7 +30,7 @@ use crate::{
     database::{Database, among, rows},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
-    search::{self, Noun},
+    search::{self, EntityType},
     swedish, term_sql,
 };
 
@@ -151,7 +151,7 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
         select.and_where(Column::County.eq(county.as_str()));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        select.and_where(search::found(db.backend(), Noun::Member, column(Column::Id), text));
+        select.and_where(search::found(db.backend(), EntityType::Member, column(Column::Id), text));
     }
     for slug in &filter.in_activity {
         select.and_where(takes_part(viewer, slug, on));
