@@ -142,7 +142,7 @@ class Books:
     def receive(self, number, on, amount):
         """Books a row of the bank's file on the observation account, from which matching moves it the same day or later. What comes
         after its day was closed is booked on the first open one."""
-        row = Record(on=on, posted=self.open_day(on), amount=amount, parts=[], is_duplicate=False)
+        row = Record(on=on, posted=self.open_day(on), amount=amount, parts=[], moved=[], is_duplicate=False)
         self.post(row.posted, BANK, amount)
         self.post(row.posted, OBSERVATION, -amount)
         self.rows[number] = row
@@ -155,8 +155,10 @@ class Books:
         self.postings.remove((row.posted, OBSERVATION, -row.amount, None, None))
 
     def link(self, row, payment):
-        """Takes a recorded payment for the money of a row: it comes from the observation account now."""
-        self.transfer(payment.booked, OBSERVATION, BANK, payment.amount, None)
+        """Takes an imported payment for the money of a row. It was booked elsewhere, on the bank's account and on its own day: the row
+        adds nothing to that."""
+        self.transfer(row.posted, OBSERVATION, BANK, payment.amount, None)
+        row.moved.append((row.posted, payment.booked, payment.amount))
         payment.row = row
         row.parts.append((payment.booked, payment.amount))
 

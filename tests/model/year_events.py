@@ -160,7 +160,7 @@ class Events:
         if claim is None:
             return
         payment = self.random.choice([p for p in claim.payments if not p.reverses and not p.is_reversed])
-        on = self.year.day(payment.on, self.year.last)
+        on = self.year.day(self.books.open_day(payment.on), self.year.last)
         self.mutate("paymentReverse", {"payment": self.payment_id(payment), "reversedOn": str(on), "reason": "Fel faktura"})
         self.books.reverse(payment, on)
         self.books.settle(claim)
@@ -171,7 +171,7 @@ class Events:
         if claim is None:
             return
         left = -self.books.left(claim)
-        on, amount = self.year.day(max(claim.days), self.year.last), left if self.random.random() < 0.7 else self.random.randint(1, left - 100)
+        on, amount = self.year.day(self.books.open_day(max(claim.days)), self.year.last), left if self.random.random() < 0.7 else self.random.randint(1, left - 100)
         given = {"invoice": self.id_of(claim), "paidOn": str(on), "amount": kronor(amount), "reference": self.year.reference()}
         node = self.mutate("refundRecord", given, "invoice { refunds { id reference } }")["invoice"]
         self.books.refund(claim, on, amount)
@@ -188,7 +188,7 @@ class Events:
         claim = self.any_claim(lambda claim: 0 < abs(self.books.left(claim)) <= 99)
         if claim is None:
             return
-        on = self.year.day(max(claim.days), self.year.last)
+        on = self.year.day(self.books.open_day(max(claim.days)), self.year.last)
         self.mutate("invoiceWriteOff", {"invoice": self.id_of(claim), "writtenOffOn": str(on), "reason": "Ören"}, "invoice { id }")
         self.books.write_off(claim, self.books.open_day(on), self.books.left(claim))
 

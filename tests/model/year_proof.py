@@ -74,7 +74,9 @@ class Proof:
         recorded = sum(p.amount for claim in self.books.claims.values() for p in claim.payments if not p.row and p.booked <= end)
         # What stands on the observation account: what had come by then, less what was matched of it by then.
         matched = sum(amount for row in self.books.rows.values() for booked, amount in row.parts if booked <= end)
-        came = sum(row.amount for row in rows)
+        # Money of a payment that was booked elsewhere came on that payment's day.
+        moved = [moved for row in self.books.rows.values() for moved in row.moved]
+        came = sum(row.amount for row in rows) + sum(amount for _, booked, amount in moved if booked <= end) - sum(amount for posted, _, amount in moved if posted <= end)
         bank = came + recorded - sum(amount for booked, amount in self.books.paid_back if booked <= end)
         waits = came - matched
         self.compare(f"{title}: the bank's rows", {BANK: bank, OBSERVATION: -waits}, {key: file.get(key, 0) for key in (BANK, OBSERVATION)})
