@@ -16,7 +16,10 @@ use domain::{
     database::Database,
     error::ValidationErrors,
     interchange,
-    invoices::invoice_run::{self, Ask, Fees},
+    invoices::{
+        invoice_run::{self},
+        run_plan::{Fees, RunInput},
+    },
 };
 use entity::{id::ActivityId, number::luhn_digit};
 
@@ -55,7 +58,7 @@ fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
     let (network, viewer, next_year) = (network(), Viewer::operator("bench"), AtomicI32::new(2027));
     bencher.bench_local(|| {
         let year = next_year.fetch_add(1, Ordering::Relaxed);
-        let ask = Ask {
+        let input = RunInput {
             fees: Fees::Special(activity),
             year,
             issued_on: None,
@@ -70,7 +73,7 @@ fn invoice_run(bencher: Bencher<'_, '_>, on: On) {
                 &db,
                 &viewer,
                 &network,
-                &ask,
+                &input,
                 ValidationErrors::default(),
                 |_, _| {},
             ))

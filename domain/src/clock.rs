@@ -1,59 +1,59 @@
-//! The only place that asks what time it is, and what a day is in Sweden.
+//! The clock of the register, and days in Sweden. No other file reads the system time.
 
 use chrono::{
     DateTime, Days, NaiveDate, NaiveTime, Offset, SubsecRound, TimeZone, Utc, offset::LocalResult,
 };
 use chrono_tz::Europe::Stockholm;
 
-/// Where the time comes from: the machine, or a test that holds it still.
+/// Source of the time: the system clock, or a fixed time in tests.
 #[derive(Clone, Copy, Debug)]
 pub struct Clock {
-    /// The instant that it stands at; null: it runs.
+    /// Fixed instant; null: the system clock.
     fixed: Option<DateTime<Utc>>,
-    /// `true` when nothing may be written at a time before the last entry of the trail.
+    /// `true` if no entry may be dated before the last entry of the audit trail.
     is_ordered: bool,
 }
 
 impl Clock {
-    /// The machine's clock.
+    /// Returns the system clock.
     #[must_use]
     pub fn system() -> Self {
         Self { fixed: None, is_ordered: true }
     }
 
-    /// A clock that stands at `instant`. A test may set it back.
+    /// Returns a clock that stands at `instant`. A test may set it back.
     #[must_use]
     pub fn fixed(instant: DateTime<Utc>) -> Self {
         Self { fixed: Some(instant), is_ordered: false }
     }
 
-    /// The same clock, which may not go back behind the trail.
+    /// Returns the same clock, which may not go back behind the audit trail.
     #[must_use]
     pub fn ordered(self) -> Self {
         Self { is_ordered: true, ..self }
     }
 
-    /// `true` when nothing may be written at a time before the last entry of the trail.
+    /// Returns `true` if no entry may be dated before the last entry of the audit trail.
     #[must_use]
     pub fn is_ordered(&self) -> bool {
         self.is_ordered
     }
 
-    /// The instant, rounded down to whole microseconds: SQLite would keep nine digits and
-    /// PostgreSQL six, and what was stored must equal what is read.
+    /// Returns the current instant, rounded down to whole microseconds: SQLite would store nine
+    /// digits and PostgreSQL six, and a stored value must equal the value that is read.
     #[must_use]
     pub fn now(&self) -> DateTime<Utc> {
         self.fixed.unwrap_or_else(Utc::now).trunc_subsecs(6)
     }
 
-    /// The day that it is in Sweden.
+    /// Returns the current day in Sweden.
     #[must_use]
     pub fn today(&self) -> NaiveDate {
         day_of(self.now())
     }
 }
 
-/// The day that it is in Sweden (Europe/Stockholm) at `instant`.
+/// Returns the day in Sweden (Europe/Stockholm) at `instant`.
 #[must_use]
 pub fn day_of(instant: DateTime<Utc>) -> NaiveDate {
     // Not `with_timezone(…).date_naive()`, which panics at the ends of the calendar.
@@ -64,16 +64,16 @@ pub fn day_of(instant: DateTime<Utc>) -> NaiveDate {
         .map_or(instant.naive_utc().date(), |local| local.date())
 }
 
-/// The first instant of `day` in Sweden (Europe/Stockholm): the day's last is the one before the
-/// next day's first.
+/// Returns the first instant of `day` in Sweden (Europe/Stockholm). A day ends just before the
+/// first instant of the next.
 #[must_use]
 pub fn start_of(day: NaiveDate) -> DateTime<Utc> {
     let midnight = day.and_time(NaiveTime::MIN);
     let offset = match Stockholm.offset_from_local_datetime(&midnight) {
-        // Midnight strikes twice when the clocks go back over it: the day begins at the first.
+        // Midnight occurs twice when the clocks go back over it: the day begins at the first.
         LocalResult::Single(offset) | LocalResult::Ambiguous(offset, _) => offset.fix(),
         // Midnight is skipped when the clocks go forward over it: the day begins at that jump,
-        // where the day before ends.
+        // where the previous day ends.
         LocalResult::None => {
             let before = midnight.checked_sub_days(Days::new(1)).unwrap_or(midnight);
             Stockholm.offset_from_utc_datetime(&before).fix()
@@ -160,7 +160,7 @@ mod tests {
 
     #[test]
     fn every_day_begins_when_the_one_before_ends() {
-        // Since 1879, through the summer time of 1916, which came and went at midnight.
+        // Since 1879, through the summer time of 1916, which began and ended at midnight.
         let mut day = on("1879-01-02");
         while day < on("2101-01-01") {
             let first = start_of(day);
@@ -175,7 +175,7 @@ mod tests {
     }
 
     #[test]
-    fn the_ends_of_the_calendar_do_no_harm() {
+    fn the_ends_of_the_calendar_do_not_panic() {
         for day in [NaiveDate::MIN, NaiveDate::MAX] {
             let _ = day_of(start_of(day));
         }

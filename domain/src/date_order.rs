@@ -1,5 +1,5 @@
 //! Order of numbers and days: reads the documents of a table in the order of their numbers, and
-//! finds those dated before the one before them.
+//! finds documents with an earlier date than the one before them.
 
 use std::collections::HashMap;
 
@@ -26,27 +26,24 @@ pub(crate) struct Document<D> {
     pub series: String,
     /// Its name.
     pub name: String,
-    /// When it got its number.
+    /// Date of its number.
     pub dated: D,
 }
 
 /// A table of numbered documents.
 pub(crate) struct Table<M: PartialRow, D> {
-    /// The columns of the number as it sorts and of the id, and those that `read` needs.
+    /// The sort column of the number, the id column, and the columns that `read` needs.
     pub columns: [Column<M>; 4],
     /// Reads a row.
     pub read: fn(M) -> Read<D>,
-    /// Says that a document follows another one that is dated later.
+    /// Returns the sentence that a document follows another one with a later date.
     pub sentence: fn(&Document<D>, &Document<D>) -> String,
 }
 
 impl<M: PartialRow, D: PartialOrd> Table<M, D> {
-    /// Lists the documents within a condition that are dated before the one with the number before
-    /// theirs in their series. Calls `each` with every row in the order of the numbers, so that
-    /// another check of the same rows does not read them again.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Lists the documents within a condition that have an earlier date than the one with the
+    /// preceding number in their series. Calls `each` with every row in the order of the numbers,
+    /// so that another check of the same rows does not read them again.
     pub async fn inversions(
         &self,
         db: &impl ConnectionTrait,

@@ -1,15 +1,15 @@
-//! Texts that reach a document, checked where they are written: what the fonts lack, or what hides,
-//! is refused with its field and character.
+//! Checks of texts for documents at input: a character that the fonts lack, or that is hidden, is
+//! refused with its field.
 //!
-//! What was stored before, or comes in with an import, is set as it is: the typesetter shows «□»
-//! for what it lacks.
+//! Stored and imported texts are typeset unchecked: the typesetter shows «□» for a missing
+//! character.
 
 use serde_json::{Map, Value};
 
 use crate::error::{LINE, ValidationErrors};
 
-/// Says which character of a text a document can't show as it is, if there is one: the fonts lack
-/// it, or it hides or turns the direction of writing.
+/// Returns a description of the first character of a text that a document can't show: the fonts
+/// lack it, or it is hidden or changes the direction of writing.
 #[must_use]
 pub fn problem(text: &str) -> Option<String> {
     let char = typesetting::unsettable(text)?;
@@ -26,21 +26,21 @@ pub fn problem(text: &str) -> Option<String> {
 }
 
 impl ValidationErrors {
-    /// Notes a text that a document can't show as it is.
+    /// Adds an error if a document can't show the text.
     pub fn settable(&mut self, path: &str, text: &str) {
         if let Some(problem) = problem(text) {
             self.add(path, problem);
         }
     }
 
-    /// Notes a text that a document can't show as it is, if it is another than before.
+    /// Adds an error if a document can't show the text and it differs from the former one.
     pub fn settable_change(&mut self, path: &str, before: Option<&str>, text: Option<&str>) {
         if let Some(text) = text.filter(|text| before != Some(text)) {
             self.settable(path, text);
         }
     }
 
-    /// Reads a line that stands in documents: like [`ValidationErrors::text`], and documents must be able to
+    /// Reads a line for documents: like [`ValidationErrors::text`], and documents must be able to
     /// show it.
     pub fn document_line(&mut self, path: &str, text: &str) -> String {
         let text = self.text(path, text, LINE);
@@ -55,20 +55,20 @@ impl ValidationErrors {
         Some(text)
     }
 
-    /// Notes the texts among given values that a document can't show, as `<path>.<name>`; of the
-    /// first `most` alone.
-    pub fn settable_values(&mut self, path: &str, given: &Map<String, Value>, most: usize) {
-        let texts = given.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
+    /// Adds an error, as `<path>[<name>]`, for each value with a text that a document can't show;
+    /// at most `max` errors.
+    pub fn settable_values(&mut self, path: &str, values: &Map<String, Value>, max: usize) {
+        let texts = values.iter().filter_map(|(name, value)| Some((name, value.as_str()?)));
         let found: Vec<(String, String)> = texts
             .filter_map(|(name, text)| Some((name.clone(), problem(text)?)))
-            .take(most)
+            .take(max)
             .collect();
         for (name, problem) in found {
-            self.add(format!("{path}.{}", name.chars().take(most).collect::<String>()), problem);
+            self.add(format!("{path}[{}]", name.chars().take(max).collect::<String>()), problem);
         }
     }
 
-    /// Notes each line of a longer text that a document can't show, with its number.
+    /// Adds an error for each line of a longer text that a document can't show, with its number.
     pub fn settable_lines(&mut self, path: &str, text: &str) {
         let lines = (1..)
             .zip(text.lines())
@@ -112,16 +112,16 @@ mod tests {
     }
 
     #[test]
-    fn what_is_not_changed_is_not_refused() {
+    fn unchanged_texts_are_not_refused() {
         let mut errors = ValidationErrors::default();
-        errors.settable_change("input.name", Some("漢"), Some("漢"));
-        errors.settable_change("input.goal", None, None);
+        errors.settable_change("name", Some("漢"), Some("漢"));
+        errors.settable_change("goal", None, None);
         errors.settable_values(
-            "input.parameters",
+            "parameters",
             &Map::from_iter([("a".into(), json!("漢")), ("b".into(), json!(1))]),
             50,
         );
-        errors.settable_lines("input.body", "ett\ntvå 漢\n\u{200b}");
+        errors.settable_lines("body", "ett\ntvå 漢\n\u{200b}");
         let found: Vec<_> = errors
             .into_inner()
             .into_iter()
@@ -130,9 +130,9 @@ mod tests {
         assert_eq!(
             found,
             [
-                "input.parameters.a has the character 漢 ",
-                "input.body line 2: has the char",
-                "input.body line 3: has the invi"
+                "parameters[a] has the character 漢 ",
+                "body line 2: has the char",
+                "body line 3: has the invi"
             ]
         );
     }

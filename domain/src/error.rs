@@ -1,113 +1,160 @@
-//! The one error of the register, in the register's own words; its code is a promise to clients.
+//! The error type of the domain. Its codes are part of the API's contract.
 
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use chrono::NaiveDate;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
-/// What rules answer.
+pub use crate::conflict_reason::ConflictReason;
+
+/// Result of a rule.
 pub type Result<T, E = Error> = std::result::Result<T, E>;
 
-/// Why something was not done. Nothing has changed when a deed answers with one.
+/// Reason why an operation failed. A mutation that fails has changed nothing.
+///
+/// Every function that reads or writes the database can fail with [`Error::Internal`]; error
+/// sections do not repeat that.
 #[derive(Clone, Debug)]
 pub enum Error {
-    /// Nobody knows who asks.
+    /// The caller is not authenticated.
     Unauthenticated(String),
-    /// The viewer may not do this.
+    /// The viewer lacks the permission.
     Forbidden(String),
-    /// There is no such thing, or none that the viewer may see.
+    /// The object does not exist, or the viewer may not see it.
     NotFound(String),
-    /// The input is wrong; every bad field is named at once.
+    /// The input is invalid; all bad fields are reported together.
     Invalid(Vec<FieldError>),
-    /// A request asks for more than one may, or for what the server does not answer; to clients it
-    /// is INVALID, with the reason beside it.
+    /// A request exceeds a limit, or asks for something that the server does not answer. Clients
+    /// get INVALID with the reason.
     Limit {
-        /// A stable word for programs, of the first limit: LIMIT_DEPTH.
+        /// Stable code of the first limit, as LIMIT_DEPTH.
         reason: &'static str,
-        /// The part of the request, and what is wrong with it in whole sentences.
+        /// The part of the request, and the description of the error in whole sentences.
         error: FieldError,
-        /// The limits by their words, with what was found and what may be at most; none where
-        /// nothing is counted.
+        /// The exceeded limits by code, with the actual and the maximum value; empty if nothing is
+        /// counted.
         exceeded: Vec<(&'static str, u64, u64)>,
     },
-    /// A rule of the register forbids it, or somebody was faster.
+    /// A business rule forbids it, or a concurrent change won.
     Conflict {
-        /// A stable word for programs.
-        reason: &'static str,
-        /// The rule in words for people.
+        /// Stable code for programs.
+        reason: ConflictReason,
+        /// Message for people.
         message: String,
     },
-    /// A law keeps what was to be erased; clients get CONFLICT with the reason RETAINED and
-    /// `mayGoFrom`.
+    /// A law requires retention of the data to erase. Clients get CONFLICT with the reason RETAINED
+    /// and `mayGoFrom`.
     Retained {
         /// Message for people: the retained data, and the day until which it is retained.
         message: String,
-        /// The first day on which it may go; null: that is not known yet.
+        /// First day on which it may be erased; null: not known yet.
         may_go_from: Option<NaiveDate>,
     },
-    /// The sender asks too often or too much in a short time; clients get CONFLICT with the reason
-    /// and `retryAfterSeconds`.
+    /// The sender exceeds a rate limit. Clients get CONFLICT with the reason and
+    /// `retryAfterSeconds`.
     Throttled {
-        /// A stable word for programs.
-        reason: &'static str,
-        /// The limit in words for people.
+        /// Stable code for programs.
+        reason: ConflictReason,
+        /// Message for people: the limit.
         message: String,
         /// Time after which the same request will be accepted.
         retry_after: Duration,
     },
-    /// Something of ours failed; the cause is for the log and never leaves the server.
+    /// An internal failure. The cause is logged and never sent to a client.
     Internal(Arc<dyn std::error::Error + Send + Sync>),
 }
 
-/// One bad field of an input.
+/// One bad field of an input, a stored object or the settings.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct FieldError {
-    /// Where it stands, as `input.orgNumber`.
+    /// Kind of object that has the field.
+    pub origin: Origin,
+    /// The path of the field: the names of the Rust fields with dots between them, an index or a
+    /// key in brackets, as `lines[2].unit_price`.
     pub path: String,
-    /// What is wrong with it and what to write instead, after the field's name.
+    /// Description of the error and of valid values, to follow the field's name.
     pub message: String,
 }
 
+impl FieldError {
+    /// Returns the error of a field of the rule's input.
+    pub fn of_input(path: impl Into<String>, message: impl Into<String>) -> Self {
+        Self { origin: Origin::Input, path: path.into(), message: message.into() }
+    }
+}
+
+/// Origin of a bad field. An interface translates the paths of
+/// [`Origin::Input`] and [`Origin::Record`] into its own names; the others have the names that the
+/// user knows.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub enum Origin {
+    /// The struct of values that the rule takes, or one of its arguments.
+    #[default]
+    Input,
+    /// A stored object, whose name opens the path: `invoice.lines[2].vat_rate`.
+    Record,
+    /// A setting.
+    Setting,
+    /// A header, a query parameter or a variable of the request.
+    Request,
+}
+
 impl Error {
-    /// One bad field.
+    /// Returns the error for one bad field.
     pub fn invalid(path: impl Into<String>, message: impl Into<String>) -> Self {
-        Self::Invalid(vec![FieldError { path: path.into(), message: message.into() }])
+        Self::Invalid(vec![FieldError::of_input(path, message)])
     }
 
-    /// A thing that isn't there.
+    /// Returns the error for one bad field of another origin than the rule's input.
+    pub fn invalid_of(origin: Origin, path: &str, message: impl Into<String>) -> Self {
+        Self::Invalid(vec![FieldError { origin, path: path.to_owned(), message: message.into() }])
+    }
+
+    /// Translates each bad field into the names of an interface; returns other errors unchanged.
+    #[must_use]
+    pub fn map_fields(self, translate: impl Fn(FieldError) -> FieldError) -> Self {
+        match self {
+            Self::Invalid(errors) => Self::Invalid(errors.into_iter().map(translate).collect()),
+            other => other,
+        }
+    }
+
+    /// Returns the error with fields of `origin`.
+    #[must_use]
+    pub fn about(self, origin: Origin) -> Self {
+        self.map_fields(|field| FieldError { origin, ..field })
+    }
+
+    /// Returns the error for an object that does not exist.
     pub fn not_found(noun: &str, name: impl fmt::Display) -> Self {
         Self::NotFound(format!("there is no {noun} {name}"))
     }
 
-    /// A broken rule.
-    pub fn conflict(reason: &'static str, message: impl Into<String>) -> Self {
+    /// Returns the error for a violated rule.
+    pub fn conflict(reason: ConflictReason, message: impl Into<String>) -> Self {
         Self::Conflict { reason, message: message.into() }
     }
 
-    /// A limit without figures; the message is one or more whole sentences.
+    /// Returns the error for a limit without figures; the message is one or more whole sentences.
     pub fn limit(reason: &'static str, path: &str, message: impl Into<String>) -> Self {
-        Self::Limit {
-            reason,
-            error: FieldError { path: path.to_owned(), message: message.into() },
-            exceeded: Vec::new(),
-        }
+        Self::Limit { reason, error: FieldError::of_input(path, message), exceeded: Vec::new() }
     }
 
-    /// Returns the error for a request that succeeds when it is sent again after a while.
+    /// Returns the error for a request that succeeds when it is sent again later.
     pub fn throttled(
-        reason: &'static str,
+        reason: ConflictReason,
         message: impl Into<String>,
         retry_after: Duration,
     ) -> Self {
         Self::Throttled { reason, message: message.into(), retry_after }
     }
 
-    /// A failure of ours, kept for the log.
+    /// Returns the error for an internal failure, whose cause is logged.
     pub fn internal(cause: impl std::error::Error + Send + Sync + 'static) -> Self {
         Self::Internal(Arc::new(cause))
     }
 
-    /// The code that clients rely on.
+    /// Returns the code that clients rely on.
     #[must_use]
     pub fn code(&self) -> &'static str {
         match self {
@@ -120,13 +167,14 @@ impl Error {
         }
     }
 
-    /// Returns after how many seconds a retry is worth while, when time alone may help.
+    /// Returns the number of seconds after which a retry may succeed; `None` if waiting does not
+    /// help.
     #[must_use]
     pub fn retry_after_seconds(&self) -> Option<u32> {
         match self {
-            // As long as a writer waits for those before it.
-            Self::Conflict { reason: "BUSY", .. } => Some(5),
-            Self::Conflict { reason: "TOO_MANY_REQUESTS", .. } => Some(1),
+            // As long as a writer waits for earlier ones.
+            Self::Conflict { reason: ConflictReason::Busy, .. } => Some(5),
+            Self::Conflict { reason: ConflictReason::TooManyRequests, .. } => Some(1),
             Self::Throttled { retry_after, .. } => {
                 Some(u32::try_from(retry_after.as_secs()).unwrap_or(u32::MAX).saturating_add(1))
             }
@@ -134,8 +182,8 @@ impl Error {
         }
     }
 
-    /// `true` if a value that the database holds is none that this program writes: it was changed
-    /// past the program.
+    /// Returns `true` if the database holds a value that this program never writes: it was changed
+    /// by other means.
     #[must_use]
     pub fn is_unreadable_value(&self) -> bool {
         let Self::Internal(cause) = self else { return false };
@@ -148,8 +196,8 @@ impl Error {
         }
     }
 
-    /// What went wrong, with the cause of an internal error: for the log, and for commands at the
-    /// machine.
+    /// Returns the description with the cause of an internal error, for the log and for commands on
+    /// the server.
     #[must_use]
     pub fn cause(&self) -> String {
         match self {
@@ -158,28 +206,28 @@ impl Error {
         }
     }
 
-    /// The error unless it breaks the constraint, index or trigger `name`, which then becomes
-    /// `word`.
+    /// Returns the error `replacement` if this one violates the constraint, index or trigger
+    /// `name`, else this one.
     #[must_use]
-    pub fn on_constraint(self, name: &str, word: Self) -> Self {
+    pub fn on_constraint(self, name: &str, replacement: Self) -> Self {
         let Self::Internal(cause) = &self else { return self };
         let Some(cause) = cause.downcast_ref::<DbErr>() else { return self };
         match cause.sql_err() {
-            // PostgreSQL names the constraint; SQLite names the columns, or the index when it is on
+            // PostgreSQL names the constraint; SQLite names the columns, or the index if it is on
             // an expression.
             Some(SqlErr::UniqueConstraintViolation(text))
                 if text.contains(name) || text.contains(&columns_of(name)) =>
             {
-                word
+                replacement
             }
-            // Neither tells a trigger or an exclusion apart, but both say its name.
-            None if cause.to_string().contains(name) => word,
+            // Neither distinguishes triggers or exclusions, but both name them in the message.
+            None if cause.to_string().contains(name) => replacement,
             _ => self,
         }
     }
 }
 
-/// SQLite's way to name a unique index: `member.org_number` for `member__org_number`.
+/// Returns SQLite's name for a unique index: `member.org_number` for `member__org_number`.
 fn columns_of(constraint: &str) -> String {
     let (table, columns) = constraint.split_once("__").unwrap_or((constraint, ""));
     columns.split("__").map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ")
@@ -203,7 +251,7 @@ impl fmt::Display for Error {
             }
             Self::Limit { error, .. } => f.write_str(&error.message),
             Self::Internal(_) => {
-                f.write_str("something failed on the server; the request id finds it in the log")
+                f.write_str("internal server error; look up the request id in the server log")
             }
         }
     }
@@ -217,44 +265,67 @@ impl From<DbErr> for Error {
     }
 }
 
-/// Collects every bad field of an input, so that one error names them all.
+/// Collects every bad field of an input, so that one error reports them all.
 #[derive(Clone, Debug, Default)]
 pub struct ValidationErrors {
+    /// Origin of the fields that are being checked.
+    origin: Origin,
     found: Vec<FieldError>,
-    /// The paths of `found`: an input may have more bad fields than could be compared with each
-    /// other.
+    /// The paths of `found`. A set, because an input may have more bad fields than could be
+    /// compared with each other.
     paths: HashSet<String>,
 }
 
 impl ValidationErrors {
-    /// Notes a bad field. What was found wrong first stands: later checks see a default in the
-    /// place of a value that could not be read.
+    /// Returns an empty collection for fields of `origin`.
+    #[must_use]
+    pub fn of(origin: Origin) -> Self {
+        Self { origin, ..Self::default() }
+    }
+
+    /// Sets the origin of the fields of later errors.
+    pub fn set_origin(&mut self, origin: Origin) {
+        self.origin = origin;
+    }
+
+    /// Adds the error of a setting, under the name that it has in the settings file.
+    pub fn add_setting(&mut self, name: &str, message: impl Into<String>) {
+        let origin = std::mem::replace(&mut self.origin, Origin::Setting);
+        self.add(name, message);
+        self.origin = origin;
+    }
+
+    /// Adds a bad field. Only the first error of a field is retained: later checks see a default
+    /// value in place of an invalid one.
     pub fn add(&mut self, path: impl Into<String>, message: impl Into<String>) {
         let path = path.into();
         if self.paths.insert(path.clone()) {
-            self.found.push(FieldError { path, message: message.into() });
+            self.found.push(FieldError { origin: self.origin, path, message: message.into() });
         }
     }
 
-    /// Notes all that is wrong with one field, each by itself; nothing when something was found
-    /// wrong with it before.
+    /// Adds several errors of one field; none if the field already has an error.
     pub fn add_each(&mut self, path: &str, messages: impl IntoIterator<Item = String>) {
         let mut messages = messages.into_iter().peekable();
         if messages.peek().is_some() && self.paths.insert(path.to_owned()) {
-            self.found
-                .extend(messages.map(|message| FieldError { path: path.to_owned(), message }));
+            let origin = self.origin;
+            self.found.extend(messages.map(|message| FieldError {
+                origin,
+                path: path.to_owned(),
+                message,
+            }));
         }
     }
 
-    /// Notes a bad field unless `holds`.
+    /// Adds an error of a field unless `holds`.
     pub fn expect(&mut self, holds: bool, path: &str, message: &str) {
         if !holds {
             self.add(path, message);
         }
     }
 
-    /// The value, or its fault noted and the type's default in its place: it is never used, since
-    /// [`ValidationErrors::finish`] fails.
+    /// Returns the value; or adds its error and returns the type's default, which is never used
+    /// because [`ValidationErrors::finish`] fails.
     pub fn take<T: Default, E: fmt::Display>(
         &mut self,
         path: &str,
@@ -266,31 +337,40 @@ impl ValidationErrors {
         })
     }
 
-    /// Whether nothing bad was found so far.
+    /// Returns `true` if no bad field was found so far.
     #[must_use]
     pub fn is_empty(&self) -> bool {
         self.found.is_empty()
     }
 
+    /// Succeeds if no bad field was found.
+    ///
     /// # Errors
-    /// [`Error::Invalid`] with every fault, when there is one.
+    /// [`Error::Invalid`] with every bad field, if there is one.
     pub fn finish(self) -> Result<()> {
         if self.found.is_empty() { Ok(()) } else { Err(Error::Invalid(self.found)) }
     }
 
-    /// The faults found.
+    /// Returns the errors found.
     #[must_use]
     pub fn into_inner(self) -> Vec<FieldError> {
         self.found
     }
 }
 
-/// The longest text of one line that the register takes, in characters.
+/// Returns the path of `field` within `parent`, which is empty for the rule's own input.
+#[must_use]
+pub fn field_path(parent: &str, field: &str) -> String {
+    if parent.is_empty() { field.to_owned() } else { format!("{parent}.{field}") }
+}
+
+/// Maximum length of a text of one line, in characters.
 pub const LINE: usize = 300;
-/// The longest text of several lines that the register takes, in characters.
+/// Maximum length of a text of several lines, in characters.
 pub const TEXT: usize = 20_000;
 
-/// Says why no document could show the text, if that is so. An empty text is no problem here.
+/// Returns the reason why no document could show the text; `None` if it can. An empty text is valid
+/// here.
 #[must_use]
 pub fn unprintable(text: &str) -> Option<&'static str> {
     if text.is_empty() || text.is_ascii() {
@@ -306,8 +386,8 @@ pub fn unprintable(text: &str) -> Option<&'static str> {
     )
 }
 
-/// Says which character of a text a document could not show, if that is so: its PDF would have
-/// another text than its e-invoice.
+/// Returns a description of the first character of a text that a document could not show: the text
+/// of its PDF would differ from that of its e-invoice.
 #[must_use]
 pub fn undisplayable(text: &str) -> Option<String> {
     let missing = typesetting::missing(text)?;
@@ -319,27 +399,33 @@ pub fn undisplayable(text: &str) -> Option<String> {
 }
 
 impl ValidationErrors {
-    /// A text without blanks around it; faulty when empty, longer than `most` characters, or with
-    /// control characters (but for line breaks and tabs in a long one).
-    pub fn text(&mut self, path: &str, text: &str, most: usize) -> String {
+    /// Returns a text without surrounding blanks; adds an error if it is empty, longer than
+    /// `max_length` characters, or has control characters (line breaks and tabs are allowed in a
+    /// long text).
+    pub fn text(&mut self, path: &str, text: &str, max_length: usize) -> String {
         let text = text.trim();
         self.expect(!text.is_empty(), path, "must not be empty");
-        self.readable(path, text, most);
+        self.readable(path, text, max_length);
         text.to_owned()
     }
 
-    /// Like [`ValidationErrors::text`], but an empty text is none.
-    pub fn optional_text(&mut self, path: &str, text: Option<&str>, most: usize) -> Option<String> {
+    /// Like [`ValidationErrors::text`], but returns `None` for an empty text.
+    pub fn optional_text(
+        &mut self,
+        path: &str,
+        text: Option<&str>,
+        max_length: usize,
+    ) -> Option<String> {
         let text = text.map(str::trim).filter(|text| !text.is_empty())?;
-        self.readable(path, text, most);
+        self.readable(path, text, max_length);
         Some(text.to_owned())
     }
 
-    fn readable(&mut self, path: &str, text: &str, most: usize) {
-        if text.chars().count() > most {
-            self.add(path, format!("must not be longer than {most} characters"));
+    fn readable(&mut self, path: &str, text: &str, max_length: usize) {
+        if text.chars().count() > max_length {
+            self.add(path, format!("must not be longer than {max_length} characters"));
         }
-        let is_break = |char: char| most > LINE && matches!(char, '\n' | '\r' | '\t');
+        let is_break = |char: char| max_length > LINE && matches!(char, '\n' | '\r' | '\t');
         if text.chars().any(|char| char.is_control() && !is_break(char)) {
             self.add(path, "must not have control characters");
         }

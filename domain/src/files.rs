@@ -1,23 +1,23 @@
-//! Files on the machine's disk: only regular ones are opened for reading, and a register's file is
-//! created for its owner alone.
+//! Files on disk: only regular files are opened for reading, and a register's file is created for
+//! its owner only.
 //!
-//! Opening a FIFO waits for its other end, and reading a device may never end. Either would stop
-//! the program, and its end too, since a thread that waits in the kernel is waited for.
+//! Opening a FIFO waits for its other end, and reading a device may never end. Either would block
+//! the program, including its exit, which waits for a thread that is blocked in the kernel.
 
 use std::{
     fs::{self, OpenOptions},
     io::{self, Read},
-    path::Path,
+    path::{Path, PathBuf},
 };
 
-/// Opens a regular file for reading, whatever path leads to it.
+/// Opens a regular file for reading; follows links.
 ///
 /// # Errors
 /// [`io::ErrorKind::InvalidInput`] for a folder, a FIFO, a device and a socket, without waiting for
 /// any.
 pub fn open(path: &Path) -> io::Result<fs::File> {
-    // Opening a device may do something, so the path is looked at first; and the opened file again,
-    // since the path may lead elsewhere by then.
+    // Opening a device may have side effects, so the path is checked first. The opened file is
+    // checked again, because the path may lead elsewhere by then.
     is_regular(&fs::metadata(path)?)?;
     let mut options = OpenOptions::new();
     options.read(true);
@@ -39,32 +39,32 @@ fn is_regular(found: &fs::Metadata) -> io::Result<()> {
     }
 }
 
-/// Reads a regular file of at most `most` bytes.
+/// Reads a regular file of at most `max_bytes` bytes.
 ///
 /// # Errors
-/// As [`open`]; [`io::ErrorKind::FileTooLarge`] when it has more.
-pub fn read(path: &Path, most: u64) -> io::Result<Vec<u8>> {
+/// As [`open`]; [`io::ErrorKind::FileTooLarge`] if it has more.
+pub fn read(path: &Path, max_bytes: u64) -> io::Result<Vec<u8>> {
     let mut bytes = Vec::new();
-    open(path)?.take(most.saturating_add(1)).read_to_end(&mut bytes)?;
-    if bytes.len() as u64 > most {
+    open(path)?.take(max_bytes.saturating_add(1)).read_to_end(&mut bytes)?;
+    if bytes.len() as u64 > max_bytes {
         return Err(io::Error::new(
             io::ErrorKind::FileTooLarge,
-            format!("it has more than {most} bytes"),
+            format!("it has more than {max_bytes} bytes"),
         ));
     }
     Ok(bytes)
 }
 
-/// Reads a regular file of at most `most` bytes, which must be UTF-8.
+/// Reads a regular file of at most `max_bytes` bytes, which must be UTF-8.
 ///
 /// # Errors
-/// As [`read`]; [`io::ErrorKind::InvalidData`] when it is not UTF-8.
-pub fn read_text(path: &Path, most: u64) -> io::Result<String> {
-    String::from_utf8(read(path, most)?)
+/// As [`read`]; [`io::ErrorKind::InvalidData`] if it is not UTF-8.
+pub fn read_text(path: &Path, max_bytes: u64) -> io::Result<String> {
+    String::from_utf8(read(path, max_bytes)?)
         .map_err(|_| io::Error::new(io::ErrorKind::InvalidData, "it is not UTF-8"))
 }
 
-/// Creates an empty file that its owner alone may read and write, unless there is one already.
+/// Creates an empty file that only its owner may read and write, unless it exists already.
 ///
 /// # Errors
 /// Fails if it can't be created.
@@ -79,7 +79,7 @@ pub fn create_unless_there(path: &Path) -> io::Result<()> {
     }
 }
 
-/// Returns the rights of a file if others than its owner have any.
+/// Returns the mode of a file if others than its owner have rights on it.
 #[must_use]
 pub fn mode_for_others(path: &Path) -> Option<u32> {
     #[cfg(unix)]
@@ -95,9 +95,29 @@ pub fn mode_for_others(path: &Path) -> Option<u32> {
     }
 }
 
-/// The rights of what the program writes: to read and write for the owner, none for others.
+/// Mode of files that the program writes: the owner may read and write, others have no rights.
 #[cfg(unix)]
 const OWNER_ONLY: u32 = 0o600;
+
+/// Flushes the folder of a file, so that a rename or removal of the file reaches the disk.
+///
+/// # Errors
+/// Fails if the folder can't be opened or flushed.
+pub fn sync_folder_of(file: &Path) -> io::Result<()> {
+    sync_folder(&folder_of(file))
+}
+
+/// Flushes a folder, so that new names in it reach the disk.
+pub(crate) fn sync_folder(folder: &Path) -> io::Result<()> {
+    if cfg!(unix) { fs::File::open(folder)?.sync_all() } else { Ok(()) }
+}
+
+/// Returns the folder of a path; `.` for a bare name.
+pub(crate) fn folder_of(path: &Path) -> PathBuf {
+    path.parent()
+        .filter(|folder| !folder.as_os_str().is_empty())
+        .map_or_else(|| PathBuf::from("."), Path::to_owned)
+}
 
 #[cfg(all(test, unix))]
 mod tests {
@@ -105,7 +125,7 @@ mod tests {
 
     use super::*;
 
-    /// Runs this on a thread of its own, which must come to an end within seconds.
+    /// Runs `run` on a thread of its own, and requires it to end within seconds.
     fn in_time<T: Send + 'static>(run: impl FnOnce() -> T + Send + 'static) -> T {
         let (done, result) = mpsc::channel();
         std::thread::spawn(move || drop(done.send(run())));
@@ -113,7 +133,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_regular_file_is_refused_at_once() {
+    fn irregular_files_are_refused_without_waiting() {
         let folder = tempfile::tempdir().unwrap();
         let fifo = folder.path().join("fifo");
         assert!(Command::new("mkfifo").arg(&fifo).status().unwrap().success());
@@ -153,7 +173,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_created_is_its_owners_alone() {
+    fn created_files_belong_to_their_owner_only() {
         let folder = tempfile::tempdir().unwrap();
         let [new, there] = ["new", "there"].map(|name| folder.path().join(name));
         fs::write(&there, "before").unwrap();

@@ -1,5 +1,5 @@
-//! Findings of a check of the register: violations of invariants, and notes about what is worth
-//! knowing and breaks nothing.
+//! Findings of a check of the register: violations of invariants, and notes about harmless
+//! oddities.
 
 /// The result of a check, a sentence each.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -11,7 +11,7 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Adds what another check found.
+    /// Adds the findings of another check.
     pub fn extend(&mut self, other: Self) {
         self.violations.extend(other.violations);
         self.notes.extend(other.notes);

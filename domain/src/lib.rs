@@ -1,13 +1,14 @@
-//! The rules of Samregister, the membership and contracts register of NNS, the network of Sweden's
-//! samordningsförbund: what it holds, who may see and do what, and what leaves it as a file. It
-//! knows neither GraphQL nor HTTP nor a terminal.
+//! The business rules of Samregister, the membership and contracts register of NNS, the network of
+//! Sweden's samordningsförbund: its data, its permissions, and the documents and files it produces.
+//! This crate depends on neither GraphQL nor HTTP nor a terminal.
 //!
-//! Read the modules in this order: what the register stands on, who asks, the rules noun by noun
-//! (each knows only those before it), and what leaves as a file.
+//! Read the modules in this order: the foundation, authentication, the rules by noun (each depends
+//! only on those before it), and documents.
 
-// What it stands on
+// Foundation
 pub mod clock;
 pub mod config;
+mod conflict_reason;
 pub mod error;
 mod document_text;
 pub mod files;
@@ -22,10 +23,10 @@ mod date_order;
 pub mod output;
 pub mod worker_pool;
 
-// Who asks
+// Authentication and authorization
 pub mod auth;
 
-// The rules
+// Rules by noun
 pub mod term_sql;
 pub mod books;
 pub mod members;
@@ -46,5 +47,5 @@ pub mod retention;
 pub mod persons;
 pub mod integrity;
 
-// What leaves as a file
+// Documents and files
 pub mod documents;

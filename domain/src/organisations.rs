@@ -1,4 +1,4 @@
-//! Organisations: counterparties that are no members.
+//! Organisations: counterparties that are not members.
 
 use std::collections::BTreeSet;
 
@@ -16,10 +16,10 @@ use sea_orm::{
 };
 
 use crate::{
-    audit::{self, Person},
+    audit::{self, Action, Person},
     auth::viewer::{Permission, Resource, Viewer},
     database::{Database, among, among_words, rows},
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
     members::{
         admit::NewBilling,
@@ -32,11 +32,11 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The organisations that the viewer sees: all, or for a lead those that its activities have
-/// agreements with.
+/// Selects the organisations that the viewer can read: all of them, or, for an activity lead, those
+/// that have agreements about its activities.
 pub(crate) fn visible(db: &Database, viewer: &Viewer) -> Condition {
     let visibility = viewer.visibility(Resource::Agreements);
-    // Members see their own agreements, and their own counterparty is the network.
+    // Members read their own agreements, and the counterparty in those is the network.
     if visibility.all
         || (viewer.visibility(Resource::Members).all && visibility.activities.is_empty())
     {
@@ -65,10 +65,7 @@ fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
     Query::select().from(Entity).cond_where(visible(db, viewer)).take()
 }
 
-/// Those of these organisations that the viewer sees.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these organisations that the viewer can read.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -84,8 +81,8 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// Where an organisation's invoices go, for those who see the affairs of members too; nothing for
-/// others.
+/// Returns the billing details of an organisation. They are empty for a viewer who cannot read the
+/// affairs of all members.
 #[must_use]
 pub fn billing(viewer: &Viewer, row: &Model) -> NewBilling {
     if !viewer.visibility(Resource::MemberAffairs).all {
@@ -101,7 +98,7 @@ pub fn billing(viewer: &Viewer, row: &Model) -> NewBilling {
     }
 }
 
-/// Writes all of the billing details into a row.
+/// Replaces all billing details of a row.
 pub fn set_billing(row: &mut Model, billing: &NewBilling) {
     row.billing_email.clone_from(&billing.email);
     row.peppol_id.clone_from(&billing.peppol_id);
@@ -114,15 +111,15 @@ pub fn set_billing(row: &mut Model, billing: &NewBilling) {
 fn taken(number: Option<&OrgNumber>) -> Error {
     let number = number.map(ToString::to_string).unwrap_or_default();
     Error::conflict(
-        "ORG_NUMBER_TAKEN",
+        ConflictReason::OrgNumberTaken,
         format!("another organisation has the organisation number {number}"),
     )
 }
 
-/// Adds an organisation. `errors` are those that reading the input has found already.
+/// Adds an organisation. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, INVALID for a bad field, CONFLICT
+/// FORBIDDEN without `Permission::ManageRegister`, INVALID for a bad field, CONFLICT
 /// `ORG_NUMBER_TAKEN`.
 pub async fn add(
     db: &Database,
@@ -133,10 +130,10 @@ pub async fn add(
     mut errors: ValidationErrors,
 ) -> Result<OrganisationId> {
     viewer.require(Permission::ManageRegister)?;
-    let name = errors.document_line("input.name", name);
-    let billing = &billing.written("input.billing.", &mut errors);
+    let name = errors.document_line("name", name);
+    let billing = &billing.written("billing.", &mut errors);
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "organisationAdd").await?;
+    let mut change = audit::begin(db, viewer, Action::OrganisationAdd).await?;
     let mut row = Model {
         id: OrganisationId::new(),
         name_key: swedish::key(&name),
@@ -153,10 +150,10 @@ pub async fn add(
     Ok(row.id)
 }
 
-/// Changes what is known of an organisation; what is null stays as it is.
+/// Updates an organisation; fields that are `None` stay unchanged.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad field, CONFLICT
 /// `ORG_NUMBER_TAKEN`.
 pub async fn update(
     db: &Database,
@@ -168,10 +165,10 @@ pub async fn update(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
-    let name = name.map(|name| errors.document_line("input.name", name));
-    let billing = billing.map(|billing| billing.written("input.billing.", &mut errors));
+    let name = name.map(|name| errors.document_line("name", name));
+    let billing = billing.map(|billing| billing.written("billing.", &mut errors));
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "organisationUpdate").await?;
+    let mut change = audit::begin(db, viewer, Action::OrganisationUpdate).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
     let mut after = before.clone();
@@ -192,12 +189,12 @@ pub async fn update(
     change.commit_with(id).await
 }
 
-/// Removes an organisation that was added by mistake. The audit log keeps it, without what its
-/// billing details said of persons.
+/// Removes an organisation that was added by mistake. The audit log retains it, without the
+/// personal data of its billing details.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT
-/// `IN_USE` with what refers to it.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad id, CONFLICT
+/// `IN_USE` with the number of records that refer to it.
 pub async fn remove(
     db: &Database,
     viewer: &Viewer,
@@ -206,7 +203,7 @@ pub async fn remove(
 ) -> Result<Removed> {
     viewer.require(Permission::ManageRegister)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "organisationRemove").await?;
+    let mut change = audit::begin(db, viewer, Action::OrganisationRemove).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such organisation".into()))?;
     let counts = [
@@ -246,8 +243,8 @@ pub async fn remove(
         .collect();
     if !references.is_empty() {
         return Err(Error::conflict(
-            "IN_USE",
-            format!("{} has {}; it stays", before.name, references.join(", ")),
+            ConflictReason::InUse,
+            format!("{} has {} and cannot be removed", before.name, references.join(", ")),
         ));
     }
     Entity::delete_by_id(id).exec(change.tx()).await?;

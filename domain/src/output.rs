@@ -10,13 +10,14 @@ use std::{
 use crate::{
     config::Settings,
     database::Database,
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
+    files::{folder_of, sync_folder},
 };
 
 /// Files that SQLite writes next to a database, by the suffix of their names.
 const DATABASE_FILE_SUFFIXES: [&str; 4] = ["", "-wal", "-shm", "-journal"];
 
-/// The files of the register itself, which no command writes over.
+/// The files of the register itself, which no command may overwrite.
 #[derive(Clone, Debug, Default)]
 pub struct OwnFiles {
     /// The file of a register on SQLite.
@@ -26,21 +27,21 @@ pub struct OwnFiles {
 }
 
 impl OwnFiles {
-    /// Returns those of a register with these settings.
+    /// Returns the files of a register with these settings.
     #[must_use]
     pub fn new(db: &Database, settings: &Settings) -> Self {
         Self { database: db.path(), settings: settings.own_files() }
     }
 
-    /// Refuses a path that names one of them, or a file that SQLite stores next to the database, by
-    /// whatever name.
+    /// Refuses a path to one of these files, or to a file that SQLite writes next to the database,
+    /// including through links.
     ///
     /// # Errors
     /// CONFLICT `FILE`, naming the path.
     pub fn refuse(&self, path: &Path) -> Result<()> {
         let refused = |what: &str| {
             Err(Error::conflict(
-                "FILE",
+                ConflictReason::File,
                 format!("cannot write {}: it is {what}; choose another file", path.display()),
             ))
         };
@@ -62,11 +63,11 @@ impl OwnFiles {
         Ok(())
     }
 
-    /// Refuses each path in a folder that has the name of a file in another one, with all folders
-    /// below.
+    /// Refuses every file in `to` that a file of the same name in `from` would overwrite, including
+    /// subfolders.
     ///
     /// # Errors
-    /// As [`OwnFiles::refuse`]; INTERNAL when the folder can't be read.
+    /// As [`OwnFiles::refuse`]; INTERNAL if the folder can't be read.
     pub(crate) fn refuse_files(&self, from: &Path, to: &Path) -> Result<()> {
         for entry in fs::read_dir(from).map_err(Error::internal)? {
             let entry = entry.map_err(Error::internal)?;
@@ -81,8 +82,8 @@ impl OwnFiles {
     }
 }
 
-/// `true` if the path is a key that replaces this one, or that this one has replaced: `….next` and
-/// `….former-<id>`.
+/// Returns `true` if the path is a key that replaces this one, or that this one has replaced:
+/// `….next` and `….former-<id>`.
 fn is_replaced_key(path: &Path, key: &Path) -> bool {
     let name = |path: &Path| {
         path.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default()
@@ -93,21 +94,20 @@ fn is_replaced_key(path: &Path, key: &Path) -> bool {
         && is_same_file(&folder_of(&target), &folder_of(key))
 }
 
-/// Writes a file that is either the old one or the new one, whatever happens meanwhile: the bytes
-/// go to a temporary file next to it, reach the disk, and take its name. Only the owner may read
-/// it. A device or a pipe is written to as it is.
+/// Writes a file atomically: the bytes go to a temporary file next to it, are flushed to the disk,
+/// and replace the file. Only the owner may read it. A device or a pipe is written directly.
 ///
 /// # Errors
-/// CONFLICT `FILE` when the path names a file of the register itself, or can't be written.
+/// CONFLICT `FILE` if the path names a file of the register itself, or can't be written.
 pub fn write(path: &Path, bytes: &[u8], own: &OwnFiles) -> Result<()> {
     own.refuse(path)?;
     replace(path, bytes).map_err(|cause| {
-        Error::conflict("FILE", format!("cannot write {}: {cause}", path.display()))
+        Error::conflict(ConflictReason::File, format!("cannot write {}: {cause}", path.display()))
     })
 }
 
 fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
-    // What a link points to is replaced, not the link.
+    // The target of a link is replaced, not the link.
     let target = fs::canonicalize(path).unwrap_or_else(|_| path.to_owned());
     match fs::metadata(&target) {
         Ok(found) if found.is_dir() => {
@@ -119,7 +119,7 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
         _ => {}
     }
     let folder = folder_of(&target);
-    // Readable for its owner alone, as temporary files are.
+    // Readable for its owner only, as temporary files are.
     let mut file =
         tempfile::Builder::new().prefix(".samregister-").suffix(".tmp").tempfile_in(&folder)?;
     file.write_all(bytes)?;
@@ -128,10 +128,10 @@ fn replace(path: &Path, bytes: &[u8]) -> io::Result<()> {
     sync_folder(&folder)
 }
 
-/// Moves files that are complete into another folder, where each replaces the one of its name.
+/// Moves complete files into another folder, where each replaces the file of the same name.
 ///
 /// # Errors
-/// Fails if a file can't be moved; those moved before stay moved.
+/// Fails if a file can't be moved; files moved before that remain moved.
 pub(crate) fn move_files(from: &Path, to: &Path) -> io::Result<()> {
     for entry in fs::read_dir(from)? {
         let entry = entry?;
@@ -146,8 +146,7 @@ pub(crate) fn move_files(from: &Path, to: &Path) -> io::Result<()> {
     sync_folder(to)
 }
 
-/// Makes the files of a folder, and of those in it, reach the disk, and lets only the owner read
-/// them.
+/// Flushes the files of a folder and its subfolders to the disk, and lets only the owner read them.
 pub(crate) fn finish_files(folder: &Path) -> io::Result<()> {
     for entry in fs::read_dir(folder)? {
         let entry = entry?;
@@ -173,26 +172,7 @@ fn restrict(_: &File) -> io::Result<()> {
     Ok(())
 }
 
-/// Makes a new name of a file, or one that it has no longer, reach the disk.
-///
-/// # Errors
-/// Fails if its folder can't be opened or flushed.
-pub fn sync_folder_of(file: &Path) -> io::Result<()> {
-    sync_folder(&folder_of(file))
-}
-
-fn folder_of(path: &Path) -> PathBuf {
-    path.parent()
-        .filter(|folder| !folder.as_os_str().is_empty())
-        .map_or_else(|| PathBuf::from("."), Path::to_owned)
-}
-
-/// Makes a new name in a folder reach the disk.
-fn sync_folder(folder: &Path) -> io::Result<()> {
-    if cfg!(unix) { File::open(folder)?.sync_all() } else { Ok(()) }
-}
-
-/// Returns `true` if both paths name one file, through links too, or would when it is made.
+/// Returns `true` if both paths name one file, also through links, or would when it is created.
 fn is_same_file(one: &Path, other: &Path) -> bool {
     if let (Ok(one), Ok(other)) = (fs::metadata(one), fs::metadata(other)) {
         return is_same(&one, &other);
@@ -245,7 +225,7 @@ mod tests {
             assert!(error.to_string().contains("the register's own database"), "{name}: {error}");
         }
         assert_eq!(fs::read_to_string(&database).unwrap(), "register");
-        // Whether they are there or not.
+        // Existing or not.
         fs::write(&key, "key").unwrap();
         fs::hard_link(&key, folder.path().join("key.csv")).unwrap();
         for name in ["key.pem", "reports/../key.pem", "key.csv", "samregister.toml"] {

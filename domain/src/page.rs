@@ -1,5 +1,5 @@
-//! Paging by key, once for every noun: a page at the end of a list costs what the first one costs,
-//! and rows that come or go in between move nobody's place.
+//! Keyset pagination for every noun: a page at the end of a list costs the same as the first one,
+//! and concurrent inserts and deletes shift no rows between pages.
 
 use std::collections::HashMap;
 
@@ -17,25 +17,25 @@ use uuid::Uuid;
 
 use crate::error::{Result, ValidationErrors};
 
-/// Rows on a page when nobody says how many.
+/// Default page size, in rows.
 pub const DEFAULT: u64 = 25;
-/// Rows on a page at most.
+/// Maximum page size, in rows.
 pub const MAX_PAGE: u64 = 200;
 
-/// Where a page begins and how long it is, as the API's four arguments say it.
+/// Pagination arguments of the API (Relay).
 #[derive(Clone, Debug, Default)]
 pub struct Args {
-    /// That many rows from the front.
+    /// Number of rows from the start.
     pub first: Option<i64>,
-    /// After the row of this cursor.
+    /// Cursor: rows after its row.
     pub after: Option<String>,
-    /// That many rows from the back.
+    /// Number of rows from the end.
     pub last: Option<i64>,
-    /// Before the row of this cursor.
+    /// Cursor: rows before its row.
     pub before: Option<String>,
 }
 
-/// A checked page.
+/// Validated pagination arguments.
 #[derive(Clone, Debug)]
 pub struct Page {
     limit: u64,
@@ -44,7 +44,7 @@ pub struct Page {
     before: Option<Cursor>,
 }
 
-/// What rows are ordered by before their id; one of three types, so that a cursor can carry it.
+/// Sort key of a row, before its id. One of three types, so that a cursor can encode it.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Key {
     /// Text, in byte order.
@@ -66,22 +66,22 @@ pub enum KeyType {
     Number,
 }
 
-/// An order: an expression that is never null, then the id.
+/// A sort order: an expression that is never null, then the id.
 #[derive(Clone, Debug)]
 pub struct Order {
-    /// Names the order in cursors, so that one of another order is refused.
+    /// Name of the order in cursors, so that a cursor of another order is refused.
     pub name: &'static str,
-    /// What comes first.
+    /// The sort expression.
     pub key: SimpleExpr,
     /// Its type.
     pub key_type: KeyType,
     /// The tie-breaker: the table's id.
     pub id: SimpleExpr,
-    /// Largest first.
+    /// `true` if the largest comes first.
     pub descending: bool,
 }
 
-/// The place of a row in an order.
+/// The position of a row in an order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Cursor {
     order: String,
@@ -90,7 +90,7 @@ pub struct Cursor {
 }
 
 impl Cursor {
-    /// The cursor as clients see it.
+    /// Encodes the cursor for clients.
     #[must_use]
     pub fn encode(&self) -> String {
         let (kind, key) = match &self.key {
@@ -101,8 +101,8 @@ impl Cursor {
         URL_SAFE_NO_PAD.encode(format!("{}\n{kind}{key}\n{}", self.order, self.id.simple()))
     }
 
-    /// None for what no row of ours has given; a key that the database could not even compare, as a
-    /// text with NUL, must not reach it.
+    /// Returns `None` for a text that this program has not encoded. A key that the database can't
+    /// compare, as a text with NUL, must not reach it.
     fn decode(text: &str) -> Option<Self> {
         let decoded = String::from_utf8(URL_SAFE_NO_PAD.decode(text).ok()?).ok()?;
         let (order, rest) = decoded.split_once('\n')?;
@@ -120,21 +120,17 @@ impl Cursor {
 }
 
 impl Page {
-    /// Checks the four arguments against an order; every bad one is noted in `errors`.
+    /// Validates the four arguments against an order; adds an error for every bad one.
     pub fn check(args: &Args, order: &Order, errors: &mut ValidationErrors) -> Self {
         let mut size = |name: &str, value: Option<i64>| {
             value.map(|size| {
                 let fits = u64::try_from(size).ok().filter(|size| *size <= MAX_PAGE);
-                errors.expect(fits.is_some(), name, &format!("must be 0 to {MOST}"));
+                errors.expect(fits.is_some(), name, &format!("must be 0 to {MAX_PAGE}"));
                 fits.unwrap_or_default()
             })
         };
         let (first, last) = (size("first", args.first), size("last", args.last));
-        errors.expect(
-            first.is_none() || last.is_none(),
-            "last",
-            "must not be given together with first",
-        );
+        errors.expect(first.is_none() || last.is_none(), "last", "must not be combined with first");
         let mut cursor = |name: &str, text: Option<&String>| {
             let text = text?;
             let found = Cursor::decode(text).filter(|cursor| {
@@ -151,7 +147,7 @@ impl Page {
         }
     }
 
-    /// The first rows, for those who want no paging.
+    /// Returns the first rows, without pagination.
     #[must_use]
     pub fn first(limit: u64) -> Self {
         Self { limit, backward: false, after: None, before: None }
@@ -184,14 +180,14 @@ impl Key {
     }
 }
 
-/// A page of rows, in their order.
+/// A page of rows, in order.
 #[derive(Clone, Debug)]
 pub struct Slice<M> {
-    /// The rows, each with its place.
+    /// The rows, each with its cursor.
     pub rows: Vec<(Cursor, M)>,
-    /// Whether rows follow.
+    /// `true` if rows follow.
     pub has_next: bool,
-    /// Whether rows go before.
+    /// `true` if rows precede.
     pub has_previous: bool,
 }
 
@@ -208,9 +204,9 @@ impl<M> Slice<M> {
     }
 }
 
-/// Bounds a page by its cursors. The key is bounded by itself too, though the tuple says it
-/// already: SQLite searches an index on an expression by that expression alone, and would else read
-/// a deep page from the list's beginning.
+/// Restricts a page by its cursors. The key is also restricted separately, although the tuple
+/// implies it: SQLite searches an index on an expression by that expression only, and would else
+/// read a deep page from the start of the list.
 fn bound(select: &mut SelectStatement, order: &Order, page: &Page) -> Direction {
     let position = || Expr::tuple([order.key.clone(), order.id.clone()]);
     let at = |cursor: &Cursor| Expr::tuple([cursor.key.expr(), Expr::val(cursor.id)]);
@@ -236,8 +232,8 @@ fn select_with_position<M: PartialRow>(
         select.expr(Expr::col((M::Entity::default(), *column)));
     }
     select
-        .expr_as(order.key.clone(), Alias::new("place_key"))
-        .expr_as(order.id.clone(), Alias::new("place_id"));
+        .expr_as(order.key.clone(), Alias::new("page_key"))
+        .expr_as(order.id.clone(), Alias::new("page_id"));
 }
 
 fn read<M: PartialRow>(
@@ -250,10 +246,7 @@ fn read<M: PartialRow>(
     Ok((Cursor { order: order.name.to_owned(), key, id }, M::read(row, columns)?))
 }
 
-/// A page of what `select` finds (its FROM and WHERE), with these columns.
-///
-/// # Errors
-/// INTERNAL when the statement fails.
+/// Returns a page of the rows of `select` (its FROM and WHERE), with these columns.
 pub async fn fetch<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
@@ -262,10 +255,10 @@ pub async fn fetch<M: PartialRow>(
     page: &Page,
 ) -> Result<Slice<M>> {
     select_with_position::<M>(&mut select, columns, order);
-    let path = bound(&mut select, order, page);
+    let direction = bound(&mut select, order, page);
     select
-        .order_by_expr(order.key.clone(), path.clone())
-        .order_by_expr(order.id.clone(), path)
+        .order_by_expr(order.key.clone(), direction.clone())
+        .order_by_expr(order.id.clone(), direction)
         .limit(page.limit + 1);
     let rows = db.query_all(&select).await?;
     Ok(Slice::cut(
@@ -274,11 +267,11 @@ pub async fn fetch<M: PartialRow>(
     ))
 }
 
-/// The page that somebody asks for of what `select` finds. `errors` are those that reading the
-/// other arguments has found; the page's own come to them.
+/// Returns the requested page of the rows of `select`. `errors` holds the errors found so far in
+/// the other arguments; errors of the page are added.
 ///
 /// # Errors
-/// INVALID naming every bad argument, INTERNAL when the statement fails.
+/// INVALID naming every bad argument.
 pub async fn select_rows<M: PartialRow>(
     db: &impl ConnectionTrait,
     select: SelectStatement,
@@ -292,11 +285,8 @@ pub async fn select_rows<M: PartialRow>(
     fetch(db, select, columns, order, &page).await
 }
 
-/// The same page for each of many parents in one statement: `parent` is the column that names a
+/// Returns the same page for each of many parents in one statement: `parent` is the column with a
 /// row's parent.
-///
-/// # Errors
-/// INTERNAL when the statement fails.
 pub async fn fetch_each<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
@@ -307,16 +297,18 @@ pub async fn fetch_each<M: PartialRow>(
 ) -> Result<HashMap<Uuid, Slice<M>>> {
     let parent = Expr::col((M::Entity::default(), parent));
     select_with_position::<M>(&mut select, columns, order);
-    let path = bound(&mut select, order, page);
+    let direction = bound(&mut select, order, page);
     let mut window = WindowStatement::new();
     window.add_partition_by(parent.clone());
-    window.order_by_expr(order.key.clone(), path.clone()).order_by_expr(order.id.clone(), path);
-    let (position, of) = (Alias::new("place"), Alias::new("of"));
+    window
+        .order_by_expr(order.key.clone(), direction.clone())
+        .order_by_expr(order.id.clone(), direction);
+    let (position, of) = (Alias::new("page_row"), Alias::new("of"));
     select
         .expr_window_as(Func::cust("ROW_NUMBER"), window, position.clone())
         .expr_as(parent, of.clone());
 
-    // The outer statement only cuts: its columns stand in the inner one's order.
+    // The outer statement only limits: its columns are in the inner one's order.
     let mut outer = Query::select();
     outer.expr(Expr::cust("*")).from_subquery(select, Alias::new("ranked").into_iden());
     outer
@@ -331,20 +323,14 @@ pub async fn fetch_each<M: PartialRow>(
     Ok(by_parent.into_iter().map(|(parent, rows)| (parent, Slice::cut(rows, page))).collect())
 }
 
-/// How many rows `select` (its FROM and WHERE) finds.
-///
-/// # Errors
-/// INTERNAL when the statement fails.
+/// Returns the number of rows of `select` (its FROM and WHERE).
 pub async fn count(db: &impl ConnectionTrait, mut select: SelectStatement) -> Result<i64> {
     select.expr(Expr::cust("COUNT(*)"));
     let row = db.query_one(&select).await?;
     Ok(row.map(|row| row.try_get_by_index(0)).transpose()?.unwrap_or_default())
 }
 
-/// How many rows `select` finds for each parent that has any.
-///
-/// # Errors
-/// INTERNAL when the statement fails.
+/// Returns the number of rows of `select` for each parent that has any.
 pub async fn count_each(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
@@ -361,7 +347,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn cursors_come_back_as_they_went() {
+    fn cursors_round_trip() {
         let cursor = |key| Cursor { order: "NAME".into(), key, id: Uuid::now_v7() };
         for key in [Key::Text("å\nä|{".into()), Key::Day(NaiveDate::default()), Key::Number(-7)] {
             let cursor = cursor(key);

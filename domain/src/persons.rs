@@ -1,9 +1,9 @@
-//! Erasure of persons who are no contacts (GDPR art. 17): signatories, payers, and people whom
-//! billing details, references of invoices, decisions or subjects of tokens name.
+//! Erasure of persons who are not contacts (GDPR art. 17): signatories, payers, and people named in
+//! billing details, invoice references, decisions or token subjects.
 //!
-//! The key of the person's data in the audit trail is deleted, and the register's own rows lose the
-//! name, in one transaction. What the law on bookkeeping keeps (bokföringslagen 7 kap. 2 §) stays
-//! until its time is over.
+//! One transaction deletes the key of the person's data in the audit trail and removes the name
+//! from the rows of the register. Data that must be preserved under bokföringslagen 7 kap. 2 §
+//! stays until the retention period is over.
 
 use std::collections::BTreeSet;
 
@@ -22,47 +22,46 @@ use serde::{Deserialize, Serialize};
 use uuid::Uuid;
 
 use crate::{
-    audit::{self, Change, Person, forms},
+    audit::{self, Action, Change, Person, forms},
     auth::viewer::{Permission, Viewer},
     config::Retention,
     database::Database,
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     idempotency::{FromOutcome, Outcome},
-    invoices::aggregate,
+    invoices::loading,
     members::contacts,
     retention, term_sql,
 };
 
-/// A person, by what names it.
+/// Identifies a person by the record that names them.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Named {
-    /// The signatory of an agreement for this side.
+    /// The signatory of an agreement for this party.
     Signatory(AgreementId, SignatureParty),
-    /// The payer of a payment in a bank's file, with its reference and message.
+    /// The payer of a payment in a bank file, with its reference and message.
     Payer(BankPaymentId),
     /// The person in a member's billing details.
     MemberBuyer(MemberId),
     /// The person in an organisation's billing details.
     OrganisationBuyer(OrganisationId),
-    /// The people in the references of an invoice, of both sides.
+    /// The people in the references of an invoice, of both parties.
     InvoiceReferences(InvoiceId),
-    /// The person in the decisions on an agreement.
+    /// The person in the decisions about an agreement.
     AgreementDecision(AgreementId),
-    /// The person in the decisions on an activity.
+    /// The person in the decisions about an activity.
     ActivityDecision(ActivityId),
-    /// The person in the decision on a fee.
+    /// The person in the decision about a fee.
     FeeDecision(FeeScheduleId),
-    /// The subject of tokens, whatever its capitals, that is no contact's e-mail address.
+    /// The subject of tokens, compared without case, that is not the e-mail address of a contact.
     Subject(String),
 }
 
 /// The result of an erasure.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Erased {
-    /// Kind of the person.
+    /// The kind of person.
     pub kind: PersonKind,
-    /// The revisions of the audit trail whose fields about the person can no longer be read, in
-    /// order.
+    /// The audit trail revisions whose personal fields can no longer be read, in ascending order.
     pub revisions: Vec<i64>,
 }
 
@@ -72,17 +71,17 @@ impl FromOutcome for Erased {
     }
 }
 
-/// The persons to erase, and the object whose history says so.
+/// The persons to erase, and the object whose history records the erasure.
 type Found = (BTreeSet<Person>, (SubjectKind, Uuid));
 
-/// Erases a person who is no contact. To erase again a person who was erased changes nothing.
+/// Erases a person who is not a contact. Erasing the same person again changes nothing.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, CONFLICT `RETAINED` with the day from
-/// which the law lets the data go, or `IS_CONTACT`.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, CONFLICT `RETAINED` with the first
+/// day on which the law permits the erasure, or `IS_CONTACT`.
 pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Erased> {
     viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, "personErase").await?;
+    let mut change = audit::begin(db, viewer, Action::PersonErase).await?;
     let today = db.clock.today();
     let (kind, (persons, of)) = match named {
         Named::Signatory(id, party) => {
@@ -126,19 +125,19 @@ pub async fn erase(db: &Database, viewer: &Viewer, named: &Named) -> Result<Eras
     };
     let erased = Erased { kind, revisions: change.erase(&persons, of).await? };
     change.commit_with(Outcome::default().detailed(&erased)?).await?;
-    // The person is erased all the same.
-    if let Err(error) = db.forget().await {
+    // A failure here does not undo the erasure.
+    if let Err(error) = db.truncate_wal().await {
         tracing::warn!(%error, "the database's log could not be emptied after the erasure");
     }
     Ok(erased)
 }
 
-/// Erases the payers of bank payments whose time is over by the network's decision: their names,
-/// references and messages, and their keys in the audit trail, whose entries keep the proof.
-/// Returns their number.
+/// Erases the payers of bank payments whose retention period, as the network decided it, is over:
+/// their names, references and messages, and their keys in the audit trail, whose entries remain
+/// verifiable. Returns the number of payments.
 ///
 /// # Errors
-/// As [`erase`]; those erased until then stay erased.
+/// As [`erase`]; payers that were erased before the error stay erased.
 pub async fn erase_due_payers(db: &Database, viewer: &Viewer, decided: &Retention) -> Result<u64> {
     let mut erased = 0;
     loop {
@@ -164,8 +163,8 @@ where
     E::find_by_id(id).one(change.tx()).await?.map(drop).ok_or_else(|| missing(noun))
 }
 
-/// Fails with `RETAINED` until the law on bookkeeping lets go of what ended on `last`; `None`: it
-/// has no end yet.
+/// Fails with `RETAINED` until the retention period of bokföringslagen is over for a record that
+/// ended on `last`; `None` if it has no end yet.
 fn ensure_over(what: &str, last: Option<NaiveDate>, today: NaiveDate) -> Result<()> {
     let may_go_from = last.and_then(retention::may_go_from);
     if may_go_from.is_some_and(|first| first <= today) {
@@ -181,7 +180,7 @@ fn ensure_over(what: &str, last: Option<NaiveDate>, today: NaiveDate) -> Result<
     })
 }
 
-/// The same for what belongs to an agreement.
+/// Fails with `RETAINED` like [`ensure_over`], for the data of an agreement.
 fn ensure_ended(row: &agreement::Model, today: NaiveDate) -> Result<()> {
     let last = row.withdrawn_on.or_else(|| term_sql::of(row).final_day());
     let name = row
@@ -240,8 +239,8 @@ async fn payer(change: &mut Change, id: BankPaymentId, today: NaiveDate) -> Resu
     Ok((BTreeSet::from([Person::payer(id)]), (SubjectKind::BankPayment, id.0)))
 }
 
-/// Issued invoices say to whom they were sent; the member's own details are needed for the next one
-/// alone.
+/// Erases the person from a member's billing details. They are needed for the next invoice only,
+/// since issued invoices have their own copy of the recipient.
 async fn member_buyer(change: &mut Change, id: MemberId) -> Result<Found> {
     let row =
         member::Entity::find_by_id(id).one(change.tx()).await?.ok_or_else(|| missing("member"))?;
@@ -276,11 +275,12 @@ async fn organisation_buyer(change: &mut Change, id: OrganisationId) -> Result<F
     Ok((BTreeSet::from([Person::buyer(id)]), (SubjectKind::Organisation, id.0)))
 }
 
-/// A draft's references may go at once, also those that the trail has of a discarded one; of an
-/// issued invoice they are part of what the law keeps, and its documents keep them ever after.
+/// Erases the references of an invoice. A draft's references can be erased at any time, also those
+/// of a discarded draft in the audit trail. The references of an issued invoice are part of the
+/// data that bokföringslagen protects, and its documents retain them permanently.
 async fn invoice_references(change: &mut Change, id: InvoiceId, today: NaiveDate) -> Result<Found> {
     let found = (BTreeSet::from([Person::buyer(id)]), (SubjectKind::Invoice, id.0));
-    let Some(before) = aggregate::by_ids(change.tx(), &BTreeSet::from([id])).await?.remove(&id)
+    let Some(before) = loading::by_ids(change.tx(), &BTreeSet::from([id])).await?.remove(&id)
     else {
         let entries = audit_entry::Entity::find().filter(audit_entry::Column::RecordId.eq(id.0));
         let is_discarded = entries
@@ -302,7 +302,7 @@ async fn invoice_references(change: &mut Change, id: InvoiceId, today: NaiveDate
     Ok(found)
 }
 
-/// Erases every decision that a record has or had, with those of its owners that share one.
+/// Erases every decision that a record has or had, and updates all records that share the decision.
 async fn decisions(
     change: &mut Change,
     form: Form,
@@ -353,7 +353,7 @@ async fn decisions(
     Ok((persons, of))
 }
 
-/// What a decision is on.
+/// The records that refer to a decision.
 struct Owners {
     agreements: Vec<agreement::Model>,
     fees: Vec<fee_schedule::Model>,
@@ -373,7 +373,7 @@ impl Owners {
     }
 }
 
-/// The decisions that the entries about a record name.
+/// Returns the decisions named in the audit entries of a record.
 async fn decision_ids(change: &Change, form: Form, record: Uuid) -> Result<BTreeSet<DecisionId>> {
     use audit_entry::Column;
     let entries = audit_entry::Entity::find()
@@ -389,13 +389,13 @@ async fn decision_ids(change: &Change, form: Form, record: Uuid) -> Result<BTree
     Ok(texts.filter_map(id).collect())
 }
 
-/// The register's rows name the subject where it filed a report or acknowledged a deadline. Its
-/// revoked tokens stay revoked, by their digest.
+/// Erases a subject from the rows where it filed a report or acknowledged a deadline. Its revoked
+/// tokens stay revoked, because the revocation stores only a digest.
 async fn of_subject(change: &mut Change, subject: &str, today: NaiveDate) -> Result<Found> {
     let person = Person::subject(subject);
     if contacts::has_email(change.tx(), subject, None).await? {
         return Err(Error::conflict(
-            "IS_CONTACT",
+            ConflictReason::IsContact,
             "the subject is the e-mail address of a contact; erase the contact",
         ));
     }

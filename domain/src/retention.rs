@@ -1,5 +1,5 @@
-//! Retention (gallring): what the register holds, what of it may go and since when, what must stay
-//! until when, and by which law.
+//! Retention (gallring): the kinds of data in the register, their retention periods, and the legal
+//! basis of each.
 
 use ::entity::{
     activity, bank_payment,
@@ -23,22 +23,22 @@ use crate::{
     term_sql,
 };
 
-/// What is held, in the parts that a law or a decision tells apart.
+/// A kind of data with its own retention period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
-    /// People who are no longer in their role and lead no activity.
+    /// People who are no longer in their role and lead no activity that continues.
     FormerContacts,
-    /// Who read contacts.
+    /// The log of viewers who read contacts.
     ContactReads,
     /// Agreements that have ended.
     EndedAgreements,
     /// Issued invoices and credit notes.
     Invoices,
-    /// Payments as they were booked.
+    /// Recorded payments, with adjustments and vouchers.
     Payments,
-    /// Payments as the bank told of them.
+    /// Payments as the bank reported them.
     BankPayments,
-    /// Names, references and messages of payers in them.
+    /// Names, references and messages of payers in bank payments.
     Payers,
     /// Costs of activities.
     Costs,
@@ -46,27 +46,27 @@ pub enum Kind {
     Grants,
     /// Entries of the audit trail.
     AuditTrail,
-    /// Members, and what else the register is about.
+    /// Members, and the other public facts in the register.
     Members,
 }
 
-/// How long something stays.
+/// A retention period.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 enum Term {
-    /// That many months after its day.
+    /// This number of months after the day.
     Months(u16),
-    /// Through that many calendar years after the one of its day, which must be that of the
-    /// financial year.
+    /// Through this number of calendar years after the year of the day. The calendar year must be
+    /// the financial year.
     Years(u16),
-    /// For as long as the register does.
+    /// As long as the register exists.
     Always,
 }
 
-/// Time for which the law on bookkeeping keeps something (bokföringslagen 7 kap. 2 §).
+/// The retention period of bokföringslagen 7 kap. 2 §.
 const SEVEN_YEARS: Term = Term::Years(7);
 
 impl Kind {
-    /// Every kind, in the order of a report.
+    /// Every kind, in the order of the report.
     pub const ALL: [Self; 11] = [
         Self::FormerContacts,
         Self::ContactReads,
@@ -81,7 +81,7 @@ impl Kind {
         Self::Members,
     ];
 
-    /// The word for programs.
+    /// Returns the stable code of the kind, for programs.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -99,7 +99,7 @@ impl Kind {
         }
     }
 
-    /// Why it stays or may go.
+    /// Returns the legal basis for retaining or erasing the kind.
     #[must_use]
     pub fn law(self) -> &'static str {
         match self {
@@ -127,7 +127,7 @@ impl Kind {
         }
     }
 
-    /// The tables that it stands in, the first of which is counted.
+    /// Returns the tables that store the kind. The report counts the rows of the first one.
     #[must_use]
     pub fn tables(self) -> &'static [&'static str] {
         match self {
@@ -182,7 +182,8 @@ impl Kind {
         }
     }
 
-    /// The column of the day that the term runs from; null: there is no term.
+    /// Returns the column of the day on which the retention period starts; `None` if there is no
+    /// period.
     fn day(self) -> Option<&'static str> {
         match self {
             Self::FormerContacts => Some("valid_to"),
@@ -207,8 +208,8 @@ impl Kind {
 }
 
 impl Term {
-    /// The first day that must stay as of a day: what is of a day before it may go. Null:
-    /// everything stays.
+    /// Returns the first day whose data must be retained as of `on`; data of earlier days may be
+    /// erased. `None` if everything is retained.
     fn stays_from(self, on: NaiveDate) -> Option<NaiveDate> {
         match self {
             Self::Months(months) => on.checked_sub_months(Months::new(months.into())),
@@ -217,7 +218,7 @@ impl Term {
         }
     }
 
-    /// The first day on which what is of this day may go.
+    /// Returns the first day on which data of this day may be erased.
     fn may_go_from(self, day: NaiveDate) -> Option<NaiveDate> {
         match self {
             Self::Months(months) => {
@@ -229,43 +230,44 @@ impl Term {
     }
 }
 
-/// Returns the first day on which the law on bookkeeping lets go of what is of this day.
+/// Returns the first day on which bokföringslagen permits erasing data of this day.
 #[must_use]
 pub fn may_go_from(day: NaiveDate) -> Option<NaiveDate> {
     SEVEN_YEARS.may_go_from(day)
 }
 
-/// What is held of one kind as of a day.
+/// The data of one kind as of a day.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Holding {
-    /// Of what.
+    /// The kind of data.
     pub kind: Kind,
-    /// How many there are.
+    /// Number of rows.
     pub count: i64,
-    /// The earliest day that a term runs from; null: none runs.
+    /// The earliest day on which a retention period started; null if there is no period.
     pub oldest: Option<NaiveDate>,
-    /// The first day on which the oldest may go; null: it stays.
+    /// The first day on which the oldest row may be erased; null if it is retained.
     pub may_go_from: Option<NaiveDate>,
-    /// How many may go on the day of the report.
+    /// Number of rows that may be erased on the day of the report.
     pub due: i64,
 }
 
-/// What is held and what of it may go.
+/// The data in the register, and the part of it that may be erased.
 #[derive(Clone, Debug)]
 pub struct Report {
-    /// As of this day.
+    /// The day of the report.
     pub on: NaiveDate,
-    /// Each kind, in order.
+    /// One holding for each kind, in the order of [`Kind::ALL`].
     pub holdings: Vec<Holding>,
-    /// The contacts that may be erased, the longest out of their role first; at most 1000.
+    /// The contacts that may be erased, ordered by the end of their role, the earliest first; at
+    /// most 1000.
     pub contacts: Vec<ContactId>,
 }
 
-/// Contacts that a report names at most.
+/// Maximum number of contacts in a report, and of payers in a batch.
 const MAX_BATCH: u64 = 1000;
 
-/// People who were in a role until a day before this one, are not erased, and whom no activity
-/// names that has not ended.
+/// Selects contacts whose role ended before this day, who are not erased, and whom no continuing
+/// activity names.
 fn former(on: NaiveDate) -> Condition {
     let names_it = [activity::Column::LeadContactId, activity::Column::BoardContactId]
         .into_iter()
@@ -287,7 +289,7 @@ fn former(on: NaiveDate) -> Condition {
         .add(Expr::exists(named).not())
 }
 
-/// Bank payments that say something of their payer.
+/// Selects bank payments with data about their payer.
 fn names_payer() -> Condition {
     use bank_payment::Column;
     [Column::PayerName, Column::PayerOrgNumber, Column::Message, Column::Reference]
@@ -297,11 +299,8 @@ fn names_payer() -> Condition {
         })
 }
 
-/// Returns the bank payments whose payers may go today by the network's decision, the earliest
-/// first; at most a thousand.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the bank payments whose payers may be erased today by the network's decision, the
+/// earliest first; at most 1000.
 pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPaymentId>> {
     use bank_payment::Column;
     let Some(first) = Kind::Payers.term(decided).stays_from(db.clock.today()) else {
@@ -320,7 +319,7 @@ pub async fn due_payers(db: &Database, decided: &Retention) -> Result<Vec<BankPa
     Ok(rows.iter().map(|row| row.try_get_by_index(0)).collect::<std::result::Result<_, _>>()?)
 }
 
-/// What the register holds and what of it may go, as of a day.
+/// Reports the data in the register and the part of it that may be erased, as of a day.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer may read the audit trail.
@@ -332,7 +331,7 @@ pub async fn report(
 ) -> Result<Report> {
     if !viewer.visibility(Resource::Audit).all {
         return Err(Error::Forbidden(
-            "this takes the role OFFICE or AUDITOR, or SERVICE with the scope audit:read".into(),
+            "this requires the role OFFICE or AUDITOR, or SERVICE with the scope audit:read".into(),
         ));
     }
     let tx = db.snapshot().await?;
@@ -392,22 +391,22 @@ async fn holding(
     Ok(Holding { kind, count, oldest, may_go_from, due })
 }
 
-/// What [`erase`] did.
+/// The result of [`erase`].
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Erased {
-    /// Contacts that were erased.
+    /// Number of contacts that were erased.
     pub contacts: u64,
-    /// Lines of the log of who read contacts that are gone.
+    /// Number of rows that were deleted from the log of contact reads.
     pub reads: u64,
 }
 
-/// Erases what may go today: each contact by a deed of its own, and the log of who read contacts.
-/// What the law on bookkeeping is about is never erased by the register: issued documents and the
-/// trail refuse it.
+/// Erases the data that may be erased today: each contact in a mutation of its own, and the log of
+/// contact reads. Data that bokföringslagen protects is never erased here: issued documents and the
+/// audit trail reject it.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write
-/// for too long; what was erased until then stays erased.
+/// FORBIDDEN without `Permission::ManageRegister`, CONFLICT with the reason BUSY when other writers
+/// hold the database for too long. Data erased before the error stays erased.
 pub async fn erase(db: &Database, viewer: &Viewer, decided: &Retention) -> Result<Erased> {
     let on = db.clock.today();
     let mut erased = Erased::default();
@@ -436,7 +435,7 @@ mod tests {
     }
 
     #[test]
-    fn what_may_go_may_go_from_the_day_that_is_said() {
+    fn data_may_be_erased_from_the_reported_day() {
         for (term, of, last, first) in [
             (Term::Months(24), "2024-11-20", "2026-11-20", "2026-11-21"),
             (Term::Months(6), "2025-08-31", "2026-02-28", "2026-03-01"),

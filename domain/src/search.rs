@@ -1,14 +1,15 @@
-//! The search: which members, activities, templates and agreements have all words of a text, by an
-//! index that is written in the transaction of what it tells of.
+//! Full-text search for members, activities, templates and agreements that have all words of a
+//! text. The index is updated in the transaction of each change.
 //!
-//! The words of a thing stand in `search_document`, folded here, since only here it is known that å
-//! is a letter of its own and é is not. Triggers of the database note whose words are stale
-//! whenever a row that they are made of is written, in whatever way; [`refresh`] makes them anew
-//! before the transaction ends. On SQLite an FTS5 table indexes them, on PostgreSQL a text search
-//! vector.
+//! The words of an object are in `search_document`, folded by this module, because the databases do
+//! not know that å is a letter in its own right and é is not. Database triggers mark an object's
+//! words as stale whenever a row that they come from is written, by any program; [`refresh`]
+//! updates them before the transaction ends. On SQLite an FTS5 table indexes them, on PostgreSQL a
+//! text search vector.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
+use ::entity::kind::SubjectKind;
 use sea_orm::{
     ConnectionTrait, DbBackend, ExprTrait, Statement, Value,
     sea_query::{Alias, ArrayType, BinOper, Expr, OnConflict, Query, SimpleExpr},
@@ -16,39 +17,41 @@ use sea_orm::{
 use unicode_normalization::{UnicodeNormalization, char::is_combining_mark};
 use uuid::Uuid;
 
-use crate::{
-    database::{Database, among},
-    error::Result,
-};
+use crate::{database::sql::among, error::Result};
 
-/// What is searched for.
+/// The entity types that can be searched.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum EntityType {
     /// By name and slug.
     Activity,
-    /// By number, by its counterparty's names, by its activity, and by the texts that fill in its
-    /// own.
+    /// By number, the names of its counterparty, its activity, and the values of its parameters.
     Agreement,
-    /// By its names, now and before, its organisation number and its municipalities.
+    /// By current and former names, organisation number and municipalities.
     Member,
     /// By title, slug and activity.
     Template,
 }
 
 impl EntityType {
-    const ALL: [Self; 4] = [Self::Activity, Self::Agreement, Self::Member, Self::Template];
+    pub(crate) const ALL: [Self; 4] =
+        [Self::Activity, Self::Agreement, Self::Member, Self::Template];
 
-    fn word(self) -> &'static str {
+    /// Returns the kind of subject that the audit trail records these entities as.
+    pub(crate) fn subject_kind(self) -> SubjectKind {
         match self {
-            Self::Activity => "ACTIVITY",
-            Self::Agreement => "AGREEMENT",
-            Self::Member => "MEMBER",
-            Self::Template => "TEMPLATE",
+            Self::Activity => SubjectKind::Activity,
+            Self::Agreement => SubjectKind::Agreement,
+            Self::Member => SubjectKind::Member,
+            Self::Template => SubjectKind::Template,
         }
     }
 
-    /// Stands before each word in the index, so that a search among one noun never reads what
-    /// others have.
+    fn word(self) -> &'static str {
+        self.subject_kind().word()
+    }
+
+    /// Returns the prefix of each word in the index, so that a search for one entity type
+    /// never reads the words of others.
     fn code(self) -> char {
         match self {
             Self::Activity => 'v',
@@ -67,8 +70,8 @@ impl EntityType {
         }
     }
 
-    /// Finds the texts of things: an id, a text, and whether it is a JSON value whose texts are
-    /// meant.
+    /// Returns a query for the texts of objects: an id, a text, and a flag that is set if the text
+    /// is a JSON value with texts in it.
     fn texts(self) -> &'static str {
         match self {
             Self::Activity => {
@@ -98,16 +101,16 @@ impl EntityType {
     }
 }
 
-/// The longest word of the index, in characters: of a longer one its beginning counts, on both
-/// sides.
-const LONGEST: usize = 60;
-/// The most words of one thing: more than any name has, and few enough for what PostgreSQL takes.
-const MAX_MATCHES: usize = 4000;
-/// Things whose words are made together.
+/// Maximum length of a word in the index, in characters; longer words are truncated, in the index
+/// and in searches.
+const MAX_WORD_LENGTH: usize = 60;
+/// Maximum number of words of one object: more than any name has, and few enough for PostgreSQL.
+const MAX_WORDS: usize = 4000;
+/// Objects whose words are updated together.
 const CHUNK: usize = 500;
 
-/// Folds a text as people search: small letters, å ä ö letters of their own, every other accent
-/// gone.
+/// Folds a text for search: lower case, å ä ö are letters in their own right, all other accents are
+/// removed.
 fn fold(text: &str) -> Vec<char> {
     let mut folded = Vec::with_capacity(text.len());
     for char in text.nfkc().flat_map(char::to_lowercase) {
@@ -124,8 +127,8 @@ fn fold(text: &str) -> Vec<char> {
     folded
 }
 
-/// The words of a text. A hyphen parts words, but not digits: `2026-0042` is one word, and its end,
-/// `0042`, another one.
+/// Returns the words of a text. A hyphen separates words, but not digits: `2026-0042` is one word,
+/// and its last part, `0042`, another one.
 fn words(text: &str) -> BTreeSet<String> {
     let folded = fold(text);
     let digit = |position: Option<usize>| {
@@ -142,10 +145,10 @@ fn words(text: &str) -> BTreeSet<String> {
     let all = parted
         .split_whitespace()
         .flat_map(|word| std::iter::once(word.to_owned()).chain(ends(word)));
-    all.map(|word| word.chars().take(LONGEST).collect()).collect()
+    all.map(|word| word.chars().take(MAX_WORD_LENGTH).collect()).collect()
 }
 
-/// The texts within a JSON value: of an object its values, not their names.
+/// Collects the texts within a JSON value: of an object its values, not its keys.
 fn texts_within(value: &serde_json::Value, found: &mut Vec<String>) {
     match value {
         serde_json::Value::String(text) => found.push(text.clone()),
@@ -160,11 +163,11 @@ fn texts_within(value: &serde_json::Value, found: &mut Vec<String>) {
     }
 }
 
-/// A thing of this noun has every word of the text, or one that begins with it; `id` is its column.
-/// A blank text narrows nothing, and one that has neither letters nor digits finds nothing.
+/// Returns the condition that an object has every word of the text, or a word with that prefix;
+/// `id` is its column. A blank text matches everything, and a text without letters and digits
+/// nothing.
 ///
-/// Only letters and digits of the text come to the database, and so none of them means anything
-/// there.
+/// Only letters and digits of the text reach the database, so it can't contain query operators.
 #[must_use]
 pub fn found(backend: DbBackend, noun: EntityType, id: SimpleExpr, text: &str) -> SimpleExpr {
     let words = words(text);
@@ -182,19 +185,16 @@ pub fn found(backend: DbBackend, noun: EntityType, id: SimpleExpr, text: &str) -
     } else {
         let all: Vec<_> = words.iter().map(|word| format!("\"{code}{word}\"*")).collect();
         let ids = "SELECT d.subject_id FROM search_index CROSS JOIN search_document AS d ON d.id = search_index.rowid WHERE search_index MATCH ?";
-        // The plus keeps SQLite, which can't guess how many are found, from looking each of them up
-        // to sort them all: it was seen to take twice as long for many, and no less for few, as
-        // going through the list in its order.
+        // The plus prevents SQLite, which can't estimate the number of matches, from looking each
+        // of them up and sorting them. That was measured to take twice as long for many matches,
+        // and no less for few, as going through the list in its order.
         Expr::cust_with_expr("+?", id)
             .binary(BinOper::In, Expr::cust_with_values(ids, [all.join(" ")]))
     }
 }
 
-/// Makes the words of everything anew that was noted as stale; [`crate::audit`] calls it before a
+/// Updates the words of all objects that are marked as stale. [`crate::audit`] calls it before a
 /// change is committed.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {
     let backend = db.get_database_backend();
     let select = Query::select()
@@ -224,8 +224,8 @@ pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {
     }
 }
 
-/// The words of each of these things, as the index holds them; one that is gone, or has none, is
-/// left out.
+/// Returns the words of each of these objects, as the index stores them; missing objects and those
+/// without words are skipped.
 async fn documents(
     db: &impl ConnectionTrait,
     noun: EntityType,
@@ -251,7 +251,7 @@ async fn documents(
         noun.texts().replace("{among}", among),
         [list],
     );
-    // In the order of their ids, so that those that came together stand together.
+    // In the order of their ids, so that rows that were created together are close to each other.
     let mut of: BTreeMap<Uuid, BTreeSet<String>> = BTreeMap::new();
     for row in &db.query_all_raw(statement).await? {
         let (id, text, is_json): (Uuid, String, i32) =
@@ -263,7 +263,7 @@ async fn documents(
         }
         let own = of.entry(id).or_default();
         for word in texts.iter().flat_map(|text| words(text)) {
-            if own.len() < MAX_MATCHES {
+            if own.len() < MAX_WORDS {
                 own.insert(word);
             }
         }
@@ -302,21 +302,10 @@ async fn write(
     Ok(())
 }
 
-/// What is broken in the index: things whose words are not what their rows say, and words of
-/// nothing.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn violations(db: &Database) -> Result<Vec<String>> {
-    violations(&db.snapshot().await?).await
-}
-
-/// The same in a snapshot.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Finds errors in the index: objects whose words differ from their rows, and words of missing
+/// objects.
 pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
-    let (mut violations, mut held) = (Vec::new(), 0_i64);
+    let (mut violations, mut indexed) = (Vec::new(), 0_i64);
     let id = Expr::col(Alias::new("id"));
     for noun in EntityType::ALL {
         let mut last = Uuid::nil();
@@ -335,7 +324,7 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
                 .collect::<std::result::Result<_, _>>()?;
             let Some(end) = ids.last() else { break };
             last = *end;
-            held += compare(db, noun, &ids, &mut violations).await?;
+            indexed += compare(db, noun, &ids, &mut violations).await?;
         }
     }
     let count =
@@ -346,16 +335,14 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         .map(|row| row.try_get_by_index(0))
         .transpose()?
         .unwrap_or_default();
-    if all > held {
-        violations.push(format!("the search finds {} things that are not there", all - held));
+    if all > indexed {
+        violations
+            .push(format!("the search index has {} objects that do not exist", all - indexed));
     }
     Ok(violations)
 }
 
-/// The same of these things alone.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Does the same for these objects only.
 pub async fn violations_of(
     db: &impl ConnectionTrait,
     noun: EntityType,
@@ -368,11 +355,8 @@ pub async fn violations_of(
     Ok(found)
 }
 
-/// Returns those of these ids that are things of this noun.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn things(
+/// Returns the ids among these that belong to objects of this entity type.
+pub async fn ids_of_type(
     db: &impl ConnectionTrait,
     noun: EntityType,
     ids: impl IntoIterator<Item = Uuid>,
@@ -386,8 +370,8 @@ pub async fn things(
     db.query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// Compares the words of these things with those that their rows give, and returns how many things
-/// have words.
+/// Compares the words of these objects with their rows, and returns the number of objects with
+/// words.
 async fn compare(
     db: &impl ConnectionTrait,
     noun: EntityType,
@@ -408,7 +392,7 @@ async fn compare(
     }
     for id in ids.iter().filter(|id| stored.get(id) != documents.get(id)) {
         found.push(format!(
-            "{} {} is searched for by other words than it has",
+            "{} {} has other words in the search index than in its rows",
             noun.word().to_lowercase(),
             id.simple()
         ));
@@ -427,7 +411,8 @@ mod tests {
     #[test]
     fn swedish_letters_are_letters_and_other_accents_are_not() {
         assert_eq!(of("ÖREBRO Åre ÄRLA"), ["ärla", "åre", "örebro"]);
-        // As some keyboards and file systems write them: the letter and its ring or dots apart.
+        // As some keyboards and file systems write them: the letter and its ring or dots as two
+        // characters.
         assert_eq!(of("A\u{30a}re O\u{308}rebro"), ["åre", "örebro"]);
         assert_eq!(
             of("Éva André MÜLLER İzmir Straße"),
@@ -437,7 +422,7 @@ mod tests {
     }
 
     #[test]
-    fn words_are_parted_by_all_but_letters_and_digits() {
+    fn words_are_separated_by_everything_but_letters_and_digits() {
         assert_eq!(
             of("Ö-nätverk (BIP), \"a\" OR b* NEAR:c & 'd' | !e"),
             ["a", "b", "bip", "c", "d", "e", "near", "nätverk", "or", "ö"]
@@ -447,7 +432,7 @@ mod tests {
             ["0042", "1", "1834", "2026", "2026-0042", "222000-1834", "7", "a"]
         );
         assert_eq!(of(" % _ \\ \0 "), Vec::<String>::new());
-        assert_eq!(of(&"å".repeat(1000)), ["å".repeat(LONGEST)]);
+        assert_eq!(of(&"å".repeat(1000)), ["å".repeat(MAX_WORD_LENGTH)]);
     }
 
     #[test]

@@ -1,11 +1,10 @@
-//! Swedish as people read it: the order of names, and days, kronor and numbers in tables and
-//! documents.
+//! Swedish formats: the order of names, and days, kronor and numbers in tables and documents.
 
 use chrono::{Datelike, NaiveDate};
 use entity::{money::Money, total::Total};
 
-/// Folds a name so that a plain byte order is Swedish dictionary order (å, ä, ö last, after z) and
-/// capitals and accents don't count.
+/// Folds a name so that byte order is Swedish dictionary order (å, ä, ö last, after z), ignoring
+/// case and accents.
 #[must_use]
 pub fn key(name: &str) -> String {
     let mut key = String::with_capacity(name.len() + 8);
@@ -31,8 +30,8 @@ pub fn key(name: &str) -> String {
     key
 }
 
-/// A document number so that it sorts as people count: every run of digits padded, `2026-42` before
-/// `2026-0101`.
+/// Returns the sort key of a document number: every run of digits is padded, so that `2026-42`
+/// sorts before `2026-0101`.
 #[must_use]
 pub fn number_key(number: &str) -> String {
     let mut key = String::new();
@@ -72,13 +71,13 @@ pub fn month(day: NaiveDate) -> String {
     format!("{} {}", MONTHS[day.month0() as usize], day.year())
 }
 
-/// A day as contracts write it: `den 1 januari 2027`.
+/// Formats a day as in contracts: `den 1 januari 2027`.
 #[must_use]
 pub fn date(day: NaiveDate) -> String {
     format!("den {} {} {}", day.day(), MONTHS[day.month0() as usize], day.year())
 }
 
-/// Kronor as people write them: `1 467 393,60`, with no-break spaces.
+/// Formats kronor for people: `1 467 393,60`, with no-break spaces.
 #[must_use]
 pub fn kronor(amount: impl Into<Total>) -> String {
     let amount: Total = amount.into();
@@ -88,7 +87,7 @@ pub fn kronor(amount: impl Into<Total>) -> String {
     format!("{sign}{},{ore}", thousands(whole))
 }
 
-/// Digits in groups of three, with no-break spaces.
+/// Groups digits by three, with no-break spaces.
 #[must_use]
 pub fn thousands(digits: &str) -> String {
     let mut grouped = String::new();
@@ -101,7 +100,7 @@ pub fn thousands(digits: &str) -> String {
     grouped
 }
 
-/// The gender of what is counted, by which 1 is *en* or *ett*.
+/// The gender of the counted noun, which decides between *en* and *ett* for 1.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Gender {
     /// En månad, en krona.
@@ -110,8 +109,8 @@ pub enum Gender {
     Neuter,
 }
 
-/// A number in words: `tjugoen`, `ettusenfemhundra`, `två miljoner trehundratusen`. What is below a
-/// million is one word.
+/// Returns a number in words: `tjugoen`, `ettusenfemhundra`, `två miljoner trehundratusen`. A
+/// number below a million is one word.
 #[must_use]
 pub fn describe(number: u64, gender: Gender) -> String {
     const MILLION: u64 = 1_000_000;
@@ -159,7 +158,7 @@ fn below_million(number: u64, gender: Gender) -> String {
     }
 }
 
-/// Kronor in words: `tjugotusen kronor`, `en krona och femtio öre`. The sign is not told.
+/// Returns kronor in words: `tjugotusen kronor`, `en krona och femtio öre`. Ignores the sign.
 #[must_use]
 pub fn kronor_in_words(amount: Money) -> String {
     let (kronor, ore) = (amount.0.unsigned_abs() / 100, amount.0.unsigned_abs() % 100);
@@ -168,7 +167,7 @@ pub fn kronor_in_words(amount: Money) -> String {
     if ore == 0 { words } else { format!("{words} och {} öre", describe(ore, Gender::Neuter)) }
 }
 
-/// Months, counted: `1 månad`, `3 månader`, with a no-break space.
+/// Returns a number of months: `1 månad`, `3 månader`, with a no-break space.
 #[must_use]
 pub fn months(number: i64) -> String {
     format!("{number}\u{a0}{}", if number == 1 { "månad" } else { "månader" })

@@ -1,5 +1,5 @@
-//! The date rules of a term as SQL conditions on the agreement table: the second telling of
-//! `entity::term`, held against the first by a property test.
+//! The date rules of a term as SQL conditions on the agreement table. Must agree with
+//! `entity::term` (property-tested).
 
 use ::entity::{
     activity,
@@ -17,14 +17,14 @@ use sea_orm::{
 
 use crate::{
     clock::{self, day_of},
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
 };
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The term of an agreement; its row must have every date and month column.
+/// Returns the term of an agreement; its row must have every date and month column.
 #[must_use]
 pub fn of(row: &::entity::agreement::Model) -> Term {
     Term {
@@ -40,7 +40,7 @@ pub fn of(row: &::entity::agreement::Model) -> Term {
     }
 }
 
-/// The columns that a term is made of.
+/// The columns that a term is read from.
 pub const COLUMNS: [Column; 9] = [
     Column::StartsOn,
     Column::EndsOn,
@@ -53,8 +53,8 @@ pub const COLUMNS: [Column; 9] = [
     Column::ReplacedFrom,
 ];
 
-/// What `agreement.deadline_on` and `agreement.deadline_month` must be for these facts: written
-/// with every row, so that an index finds what expires.
+/// Returns the values of `agreement.deadline_on` and `agreement.deadline_month` for a term. They
+/// are stored in every row, so that an index finds expiring agreements.
 #[must_use]
 pub fn deadline_columns(term: &Term) -> (Option<NaiveDate>, Option<i32>) {
     let Some(ends_on) = term.ends_on else { return (None, None) };
@@ -71,15 +71,15 @@ fn month_index(day: NaiveDate) -> i32 {
     day.year() * 12 + day.month0().cast_signed()
 }
 
-/// The agreement has one of these statuses on `on`.
+/// Returns the condition that the agreement has one of these statuses on `on`.
 #[must_use]
 pub fn has_status(statuses: &[Status], on: NaiveDate) -> Condition {
     statuses.iter().fold(Condition::any(), |any, status| any.add(is(*status, on)))
 }
 
-/// True of whatever has one of these statuses, when those are few in any register: tells SQLite,
-/// which keeps no statistics, to find them by an index of days rather than to walk through the
-/// register in the list's order. Null: nothing to tell.
+/// Returns a condition that is true of every agreement with one of these statuses, if they are rare
+/// in any register; else `None`. It makes SQLite, which has no statistics, use an index of days
+/// rather than scan the register in the list's order.
 #[must_use]
 pub fn is_rare(backend: DbBackend, statuses: &[Status], on: NaiveDate) -> Option<SimpleExpr> {
     let is_it = backend == DbBackend::Sqlite && statuses == [Status::Signed];
@@ -95,7 +95,7 @@ fn not_by(fact: Column, on: NaiveDate) -> Condition {
 }
 
 fn offered_by(on: NaiveDate) -> SimpleExpr {
-    // Offered before the day after begins, in Stockholm.
+    // Offered before the next day begins in Stockholm.
     column(Column::OfferedAt).lt(clock::start_of(on.succ_opt().unwrap_or(on)))
 }
 
@@ -137,7 +137,8 @@ fn is(status: Status, on: NaiveDate) -> Condition {
     }
 }
 
-/// The agreement is in force on `on`: ACTIVE or NOTICE_GIVEN, said more shortly.
+/// Returns the condition that the agreement is in force on `on`: ACTIVE or NOTICE_GIVEN, in a
+/// shorter form.
 #[must_use]
 pub fn in_force(on: NaiveDate) -> Condition {
     Condition::all()
@@ -147,9 +148,9 @@ pub fn in_force(on: NaiveDate) -> Condition {
         .add(not_ended_by(on))
 }
 
-/// A member has a participation agreement in force on `on` in the activity with this slug; a
-/// condition on the member table. Each member is looked up by itself, so that a page of members
-/// costs the same whatever the register's size.
+/// Returns the condition on the member table that a member has a participation agreement in force
+/// on `on` in the activity with this slug. Each member is looked up separately, so that a page of
+/// members costs the same in a register of any size.
 #[must_use]
 pub fn takes_part(slug: &str, on: NaiveDate) -> SimpleExpr {
     let own = Query::select()
@@ -163,8 +164,8 @@ pub fn takes_part(slug: &str, on: NaiveDate) -> SimpleExpr {
     Expr::exists(own)
 }
 
-/// The identifier of the activity with this slug, as one value: compared with it, an index gives
-/// rows in their order, where several would have to be sorted.
+/// Returns the id of the activity with this slug, as one value: an index then returns rows in
+/// order, where a list of values would require sorting.
 #[must_use]
 pub fn activity_named(slug: &str) -> SimpleExpr {
     let found = Query::select()
@@ -175,15 +176,15 @@ pub fn activity_named(slug: &str) -> SimpleExpr {
     SimpleExpr::SubQuery(None, Box::new(SubQueryStatement::SelectStatement(found)))
 }
 
-/// The agreement lets a member take part in an activity, said so that an index on such agreements
-/// alone can be used: it must stand in the statement's text.
+/// Returns the condition that the agreement lets a member take part in an activity. The kind is
+/// part of the statement's text, so that a partial index on such agreements can be used.
 #[must_use]
 pub fn is_participation() -> SimpleExpr {
     Expr::cust(format!("\"agreement\".\"kind\" = '{}'", AgreementKind::Participation))
 }
 
-/// Months from the month of `day` to the next one in which a term that is prolonged by itself has a
-/// deadline: 0 to its renewal months less one.
+/// Returns the months from the month of `day` to the next one in which an automatically renewed
+/// term has a deadline: 0 to its renewal months less one.
 fn months_ahead(day: NaiveDate) -> String {
     let months = format!(
         "(\"agreement\".\"deadline_month\" - {}) % \"agreement\".\"renewal_months\"",
@@ -192,13 +193,13 @@ fn months_ahead(day: NaiveDate) -> String {
     format!("((({months}) + \"agreement\".\"renewal_months\") % \"agreement\".\"renewal_months\")")
 }
 
-/// The day of the next deadline on or after `on`, whatever the status; meaningful for rows that
-/// [`deadline_within`] lets through.
+/// Returns the day of the next deadline on or after `on`, whatever the status. Valid for rows that
+/// [`deadline_within`] selects.
 #[must_use]
 pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
-    // The deadline that falls {turn} months after the month of `on`: of the term that ends {round}
-    // months after the month of the first end, as `entity::term` has it. Where that term ends with
-    // its month, notice may be given until the end of the deadline's month.
+    // The deadline {ahead} months after the month of `on`: of the term that ends {round} months
+    // after the month of the first end, as in `entity::term`. If that term ends at a month's end,
+    // notice may be given until the end of the deadline's month.
     let falls = if backend == DbBackend::Postgres {
         "CASE WHEN EXTRACT(DAY FROM {e} + 1) = 1 OR EXTRACT(DAY FROM ({e} + make_interval(months => {round}))::date + 1) = 1 \
          THEN (date_trunc('month', {e}::timestamp) + make_interval(months => {round} - {n} + 1))::date - 1 \
@@ -213,9 +214,9 @@ pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
     } else {
         "(CAST(substr({e}, 1, 4) AS INTEGER) * 12 + CAST(substr({e}, 6, 2) AS INTEGER) - 1)"
     };
-    let fill = |permit: &str| {
+    let fill = |ahead: &str| {
         format!("({falls})")
-            .replace("{round}", &format!("({} + {permit} + {{n}} - {first_end})", month_index(on)))
+            .replace("{round}", &format!("({} + {ahead} + {{n}} - {first_end})", month_index(on)))
             .replace("{e}", "\"agreement\".\"ends_on\"")
             .replace("{n}", "\"agreement\".\"notice_months\"")
     };
@@ -228,21 +229,22 @@ pub fn next_deadline(backend: DbBackend, on: NaiveDate) -> SimpleExpr {
     ))
 }
 
-/// The renewal months that agreements have, each with the months of its round that fall within
-/// `months` of the month of `from`: two indexed columns of whatever expires. The renewal months in
-/// use are few and are leapt through in their index.
-fn turns_within(from: NaiveDate, months: i32) -> SimpleExpr {
+/// Returns the condition that the agreement's deadline month is within `months` of the month of
+/// `from`: pairs of two indexed columns, its renewal months and deadline month. There are few
+/// distinct renewal months, and the query skips from one to the next in their index.
+fn deadline_month_within(from: NaiveDate, months: i32) -> SimpleExpr {
     Expr::cust(format!(
         "(\"agreement\".\"renewal_months\", \"agreement\".\"deadline_month\") IN (WITH RECURSIVE \
          \"round\" (\"length\") AS (SELECT MIN(\"renewal_months\") FROM \"agreement\" UNION ALL \
          SELECT (SELECT MIN(\"renewal_months\") FROM \"agreement\" WHERE \"renewal_months\" > \"length\") FROM \"round\" WHERE \"length\" IS NOT NULL), \
-         \"turn\" (\"ahead\") AS (SELECT 0 UNION ALL SELECT \"ahead\" + 1 FROM \"turn\" WHERE \"ahead\" < {months}) \
-         SELECT \"length\", ({} + \"ahead\") % \"length\" FROM \"round\" JOIN \"turn\" ON \"ahead\" < \"length\" WHERE \"length\" IS NOT NULL)",
+         \"step\" (\"ahead\") AS (SELECT 0 UNION ALL SELECT \"ahead\" + 1 FROM \"step\" WHERE \"ahead\" < {months}) \
+         SELECT \"length\", ({} + \"ahead\") % \"length\" FROM \"round\" JOIN \"step\" ON \"ahead\" < \"length\" WHERE \"length\" IS NOT NULL)",
         month_index(from)
     ))
 }
 
-/// The agreement has a deadline, and the next one on or after `from` falls on `to` at the latest.
+/// Returns the condition that the agreement has a deadline, and the next one on or after `from` is
+/// on `to` at the latest.
 #[must_use]
 pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Condition {
     let pending = Condition::all()
@@ -252,8 +254,8 @@ pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Co
     let fixed = Condition::all()
         .add(column(Column::DeadlineMonth).is_null())
         .add(column(Column::DeadlineOn).between(from, to));
-    // A deadline in a month between the first and the last falls within for sure; the others must
-    // be reckoned.
+    // A deadline in a month between the first and the last is certainly within the period; the
+    // others must be calculated.
     let (ahead, months) = (Expr::cust(months_ahead(from)), month_index(to) - month_index(from));
     let falls_within = Condition::any()
         .add(column(Column::DeadlineOn).gte(from))
@@ -262,16 +264,15 @@ pub fn deadline_within(backend: DbBackend, from: NaiveDate, to: NaiveDate) -> Co
     let recurring = Condition::all()
         .add(column(Column::DeadlineMonth).is_not_null())
         .add(column(Column::DeadlineOn).lte(to))
-        .add(turns_within(from, months))
+        .add(deadline_month_within(from, months))
         .add(falls_within);
     pending.add(Condition::any().add(fixed).add(recurring))
 }
 
-/// Refuses a change that agreements stand against, with their numbers in the words of the error.
+/// Refuses a change that conflicts with agreements, with their numbers in the message from `words`.
 ///
 /// # Errors
-/// CONFLICT `AGREEMENTS_IN_FORCE` when the condition lets any agreement through, INTERNAL when the
-/// database fails.
+/// CONFLICT `AGREEMENTS_IN_FORCE` if any agreement meets the condition.
 pub async fn refuse_agreements(
     db: &impl ConnectionTrait,
     condition: Condition,
@@ -287,11 +288,12 @@ pub async fn refuse_agreements(
         return Ok(());
     }
     let numbers: Vec<String> = numbers.into_iter().flatten().collect();
-    Err(Error::conflict("AGREEMENTS_IN_FORCE", words(&numbers.join(", "))))
+    Err(Error::conflict(ConflictReason::AgreementsInForce, words(&numbers.join(", "))))
 }
 
-/// The agreement is signed, whenever that was, and goes on after `last` or begins only then. No
-/// status as of a day says this: what ends as of last year must also see what was signed since.
+/// Returns the condition that the agreement is signed, on any day, and continues after `last` or
+/// begins only then. A status as of a day does not express this: an end as of last year must also
+/// consider later signatures.
 #[must_use]
 pub fn outlives(last: NaiveDate) -> Condition {
     Condition::all()
@@ -300,7 +302,8 @@ pub fn outlives(last: NaiveDate) -> Condition {
         .add(not_ended_by(last.succ_opt().unwrap_or(last)))
 }
 
-/// The agreement is signed, whenever that was, and comes into force before `first`.
+/// Returns the condition that the agreement is signed, on any day, and comes into force before
+/// `first`.
 #[must_use]
 pub fn begins_before(first: NaiveDate) -> Condition {
     let is_replaced_before = column(Column::ReplacedFrom).lte(column(Column::StartsOn));

@@ -14,32 +14,32 @@ use std::{
 
 use tokio::sync::oneshot;
 
-use crate::error::{Error, Result};
+use crate::error::{ConflictReason, Error, Result};
 
-/// The stack of a worker, in bytes: Typst lays out by recursion, deep in an unoptimized build. Only
-/// what is used takes memory.
+/// Stack size of a worker, in bytes: Typst lays out by recursion, deep in an unoptimized build.
+/// Unused stack takes no memory.
 const STACK_SIZE: usize = 16 << 20;
-/// The most jobs of one subject that wait. A request within its limits makes far fewer.
+/// Maximum number of waiting jobs of one subject. A request within its limits makes far fewer.
 const MAX_WAITING: usize = 500;
 
-/// The process's pool. Half of the cores serve it, so that the other half answers requests whatever
+/// The process's pool. It uses half of the cores, so that the other half answers requests whatever
 /// waits here.
 static POOL: LazyLock<Arc<Pool>> = LazyLock::new(|| {
     Pool::start((available_parallelism().map_or(1, usize::from) / 2).max(1), MAX_WAITING)
 });
 
-/// One thread for what may take longer, so that it holds up nothing else.
+/// One thread for longer work, which therefore never blocks short work.
 static LONG: LazyLock<Arc<Pool>> = LazyLock::new(|| Pool::start(1, MAX_WAITING));
 
-/// Runs `work` on a worker thread when it is this subject's turn.
+/// Runs `work` on a worker thread, with round-robin scheduling between subjects.
 ///
-/// Subjects take turns, so that one with many jobs waiting delays another by one job. A job that
-/// waits is dropped with the future. One that runs continues to its end, which `work` must bound:
-/// every caller here ends within two seconds. No thread is waited for when the process ends.
+/// A subject with many waiting jobs delays another by one job at most. A waiting job is dropped
+/// with the future. A running job continues to its end, whose time `work` must bound: every caller
+/// here ends within two seconds. The process exits without waiting for the threads.
 ///
 /// # Errors
-/// CONFLICT `TOO_MANY_REQUESTS` when as many jobs of the subject wait as may; INTERNAL when `work`
-/// panics.
+/// CONFLICT `TOO_MANY_REQUESTS` if the maximum number of jobs of the subject wait; INTERNAL if
+/// `work` panics.
 pub async fn run<T: Send + 'static>(
     subject: &str,
     work: impl FnOnce() -> Result<T> + Send + 'static,
@@ -47,8 +47,8 @@ pub async fn run<T: Send + 'static>(
     POOL.run(subject, work).await
 }
 
-/// Like [`run`], for work that may take longer than two seconds and is done once: the PDF of an
-/// invoice, which is stored.
+/// Like [`run`], for work that may take longer than two seconds and is done only one time: the PDF
+/// of an invoice, which is stored.
 ///
 /// # Errors
 /// As [`run`].
@@ -66,7 +66,7 @@ struct Pool {
     wake: Condvar,
 }
 
-/// The jobs that wait.
+/// The waiting jobs.
 #[derive(Default)]
 struct Queues {
     by_subject: HashMap<String, VecDeque<Job>>,
@@ -80,7 +80,7 @@ struct Job {
     work: Box<dyn FnOnce() + Send>,
 }
 
-/// Takes its job out of the queue when it is dropped before a worker has taken it.
+/// Removes its job from the queue if it is dropped before a worker has taken the job.
 struct Ticket<'p> {
     pool: &'p Pool,
     subject: &'p str,
@@ -108,7 +108,7 @@ impl Queues {
         self.last_id
     }
 
-    /// Takes the oldest job of the subject whose turn it is. Its next job waits until each other
+    /// Removes and returns the oldest job of the next subject. Its next job waits until each other
     /// subject has had one.
     fn pop(&mut self) -> Option<Job> {
         let subject = self.order.pop_front()?;
@@ -124,7 +124,7 @@ impl Queues {
 
     fn remove(&mut self, subject: &str, id: u64) {
         let Some(queue) = self.by_subject.get_mut(subject) else { return };
-        // Ids grow along the queue.
+        // Ids increase along the queue.
         if let Ok(index) = queue.binary_search_by_key(&id, |job| job.id) {
             queue.remove(index);
         }
@@ -140,8 +140,8 @@ impl Queues {
 }
 
 impl Pool {
-    /// Starts a pool with this many threads, of which each subject may have `max_waiting` jobs in
-    /// its queue.
+    /// Starts a pool with this many threads, with at most `max_waiting` waiting jobs of each
+    /// subject.
     fn start(threads: usize, max_waiting: usize) -> Arc<Self> {
         let pool = Arc::new(Self {
             threads: AtomicUsize::new(0),
@@ -184,7 +184,7 @@ impl Pool {
             let done = span.in_scope(|| catch_unwind(AssertUnwindSafe(work)));
             let panicked =
                 |_| Err(Error::internal(io::Error::other("a job of the worker pool panicked")));
-            // No one waits any more when the request is gone.
+            // The receiver is gone if the request was dropped.
             drop(sender.send(done.unwrap_or_else(panicked)));
         };
         let _ticket = self.enqueue(subject, Box::new(work))?;
@@ -202,7 +202,7 @@ impl Pool {
                 "{} documents and reports of yours wait to be made, the maximum; retry when some of them are done, or ask for fewer at a time",
                 self.max_waiting
             );
-            return Err(Error::conflict("TOO_MANY_REQUESTS", message));
+            return Err(Error::conflict(ConflictReason::TooManyRequests, message));
         }
         let id = queues.push(subject, work);
         drop(queues);
@@ -210,7 +210,7 @@ impl Pool {
         Ok(Ticket { pool: self, subject, id })
     }
 
-    /// Runs jobs, one after the other, for ever.
+    /// Runs jobs, one after the other, forever.
     fn work(&self) {
         loop {
             let mut queues = self.lock();
@@ -235,7 +235,7 @@ mod tests {
 
     use super::*;
 
-    /// Keeps the pool's one thread busy until the sender is dropped.
+    /// Keeps the pool's only thread busy until the sender is dropped.
     fn block(pool: &Arc<Pool>) -> mpsc::Sender<()> {
         let (sender, receiver) = mpsc::channel::<()>();
         let (began, begins) = mpsc::channel();
@@ -264,7 +264,7 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn subjects_take_turns() {
+    async fn subjects_are_served_round_robin() {
         let pool = Pool::start(1, 10);
         let blocker = block(&pool);
         let order = Arc::new(Mutex::new(Vec::new()));
@@ -316,7 +316,7 @@ mod tests {
         );
         let refused = one().await.unwrap_err();
         assert!(
-            matches!(&refused, Error::Conflict { reason: "TOO_MANY_REQUESTS", .. }),
+            matches!(&refused, Error::Conflict { reason: ConflictReason::TooManyRequests, .. }),
             "{refused}"
         );
         let other = pool.run("b", || Ok(2));

@@ -1,4 +1,4 @@
-//! Somebody has seen a deadline and wants to hear no more of it until a day.
+//! Acknowledgements of deadlines: a user has seen a deadline and snoozes it until a day.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -9,7 +9,7 @@ use crate::{
     partial::partial,
 };
 
-/// Somebody has seen a deadline and wants to hear no more of it until a day.
+/// An acknowledgement of a deadline, which snoozes it until a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "deadline_acknowledgement")]
 pub struct Model {
@@ -18,17 +18,17 @@ pub struct Model {
     pub id: AcknowledgementId,
     /// The agreement.
     pub agreement_id: AgreementId,
-    /// Who.
+    /// Subject of the token of the user who acknowledged it.
     pub acknowledged_by: String,
-    /// When.
+    /// Time of the acknowledgement.
     pub acknowledged_at: DateTimeUtc,
-    /// Last quiet day.
+    /// Last day of the snooze.
     pub until: NaiveDate,
-    /// Why.
+    /// Note of the user.
     pub note: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

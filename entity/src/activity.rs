@@ -1,4 +1,4 @@
-//! An activity (verksamhet): something that the network runs.
+//! Activities (verksamheter) that the network runs.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -9,7 +9,7 @@ use crate::{
     partial::partial,
 };
 
-/// An activity (verksamhet): something that the network runs.
+/// An activity (verksamhet) that the network runs.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "activity")]
 pub struct Model {
@@ -18,7 +18,7 @@ pub struct Model {
     pub id: ActivityId,
     /// The importer's own identifier.
     pub import_key: Option<String>,
-    /// Short name for addresses and filters, unique.
+    /// Short name for URLs and filters, unique.
     pub slug: String,
     /// Its name.
     pub name: String,
@@ -28,15 +28,15 @@ pub struct Model {
     pub starts_on: NaiveDate,
     /// Last day; null: until further notice.
     pub ends_on: Option<NaiveDate>,
-    /// Who on the board follows it.
+    /// Contact on the board who is responsible for it.
     pub board_contact_id: Option<ContactId>,
-    /// Who leads it.
+    /// Contact who leads it.
     pub lead_contact_id: Option<ContactId>,
-    /// Who decided it.
+    /// Decision to start it.
     pub decision_id: Option<DecisionId>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

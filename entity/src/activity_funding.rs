@@ -1,23 +1,23 @@
-//! A way in which an activity is paid for.
+//! Sources of funding of activities.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{id::ActivityId, kind::FundingKind, partial::partial};
 
-/// A way in which an activity is paid for.
+/// A source of funding of an activity.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "activity_funding")]
 pub struct Model {
     /// The activity.
     #[sea_orm(primary_key, auto_increment = false)]
     pub activity_id: ActivityId,
-    /// The way.
+    /// Kind of funding.
     #[sea_orm(primary_key, auto_increment = false)]
     pub kind: FundingKind,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

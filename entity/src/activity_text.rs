@@ -1,17 +1,15 @@
-//! The long texts of an activity, in a table of their own so that lists of activities never drag
-//! them along.
+//! Long texts of activities, in a separate table so that lists of activities do not load them.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::id::ActivityId;
 
-/// The long texts of an activity, in a table of their own so that lists of activities never drag
-/// them along.
+/// The long texts of an activity, in a separate table so that lists of activities do not load them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "activity_text")]
 pub struct Model {
-    /// The activity. The audit trail tells of it in the activity's own row.
+    /// The activity. The audit trail records these texts with the activity.
     #[sea_orm(primary_key, auto_increment = false)]
     #[serde(skip)]
     pub activity_id: ActivityId,
@@ -21,7 +19,7 @@ pub struct Model {
     pub goal: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,5 +1,4 @@
-//! An adjustment of an invoice: what was paid back of it, or a small difference that was written
-//! off.
+//! Adjustments of invoices: refunds and write-offs.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -12,8 +11,8 @@ use crate::{
     partial::partial,
 };
 
-/// A refund (återbetalning) or a write-off (öresutjämning) of an invoice, or the reversal of one:
-/// none is ever removed.
+/// A refund (återbetalning) or a write-off (öresutjämning) of an invoice, or the reversal of one.
+/// None is ever deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "adjustment")]
 pub struct Model {
@@ -24,22 +23,23 @@ pub struct Model {
     pub invoice_id: InvoiceId,
     /// Refund or write-off.
     pub kind: AdjustmentKind,
-    /// Its own day: of a refund, that in the bank; of a write-off, that on which the difference
-    /// arose.
+    /// Its own day: of a refund, the day in the bank; of a write-off, the day on which the
+    /// difference arose.
     pub dated_on: NaiveDate,
-    /// Öre. Of a refund, what was paid back; of a write-off, what of the claim was given up, below
-    /// zero for an overpayment that is kept. A reversal has the opposite sign of what it reverses.
+    /// Öre. Of a refund, the repaid sum; of a write-off, the written-off part of the claim,
+    /// negative for an overpayment that the network retains. A reversal has the opposite sign of
+    /// the adjustment that it reverses.
     pub amount: Money,
-    /// The bank's own reference of a refund; a number for a write-off. With invoice and kind it
-    /// names the row.
+    /// The bank's own reference of a refund; a number for a write-off. Unique together with invoice
+    /// and kind.
     pub reference: String,
-    /// The row of the bank's file that tells of the refund; null: none does.
+    /// The bank payment that records the refund; null: none.
     pub bank_payment_id: Option<BankPaymentId>,
     /// The adjustment that this one reverses; null: it reverses none.
     pub reverses_id: Option<AdjustmentId>,
-    /// Reason for writing it off manually, or for reversing it; null: none was given.
+    /// Reason for a manual write-off, or for a reversal; null: none was stated.
     pub reason: Option<String>,
-    /// Day in the books, when it is another than `dated_on`; null: the same.
+    /// Day in the books, if different from `dated_on`; null: the same.
     pub booked_on: Option<NaiveDate>,
 }
 
@@ -51,7 +51,7 @@ impl Model {
     }
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

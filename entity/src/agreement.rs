@@ -1,4 +1,4 @@
-//! An agreement (avtal) between the network and a member or another organisation.
+//! Agreements (avtal) between the network and a member or another organisation.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -22,17 +22,17 @@ pub struct Model {
     pub import_key: Option<String>,
     /// `2026-0042`, gapless per year; null: a draft.
     pub number: Option<String>,
-    /// The number so that it sorts as people count; empty for a draft.
+    /// Sort key of the number; empty for a draft.
     pub number_key: String,
-    /// What it is for.
+    /// Kind of agreement.
     pub kind: AgreementKind,
-    /// Which way the money goes.
+    /// Direction of its payments.
     pub direction: Direction,
     /// The activity that it is about.
     pub activity_id: Option<ActivityId>,
-    /// The counterparty, when a member.
+    /// The counterparty, if a member.
     pub member_id: Option<MemberId>,
-    /// The counterparty, when none.
+    /// The counterparty, if an organisation.
     pub organisation_id: Option<OrganisationId>,
     /// The template version that it was made from.
     pub template_version_id: Option<TemplateVersionId>,
@@ -42,59 +42,59 @@ pub struct Model {
     pub ends_on: Option<NaiveDate>,
     /// Months of notice.
     pub notice_months: i32,
-    /// Months that it is prolonged by when nobody gives notice; null: it just ends.
+    /// Months by which it is renewed unless notice is given; null: no automatic renewal.
     pub renewal_months: Option<i32>,
-    /// When it was offered; null: a draft.
+    /// Time of the offer; null: a draft.
     pub offered_at: Option<DateTimeUtc>,
-    /// Day on which both had signed.
+    /// Day on which both parties had signed.
     pub signed_on: Option<NaiveDate>,
     /// Day on which the draft or offer was withdrawn.
     pub withdrawn_on: Option<NaiveDate>,
     /// Day on which notice was given.
     pub notice_given_on: Option<NaiveDate>,
-    /// Why it ends or was withdrawn.
+    /// Reason for its end or withdrawal.
     pub termination_reason: Option<String>,
     /// The agreement that this one replaces.
     pub replaces_id: Option<AgreementId>,
-    /// First day of the signed agreement that replaces this one: the successor's start, kept here
+    /// First day of the signed agreement that replaces this one. A copy of the successor's start,
     /// so that status and deadlines need no second row.
     pub replaced_from: Option<NaiveDate>,
-    /// The term's first deadline, from the facts alone: of notice when it is prolonged by itself,
-    /// else its end; null: none. An index finds the expiring ones by it.
+    /// The term's first deadline, calculated from its facts: last day of notice if it is renewed
+    /// automatically, else its end; null: none. Indexed, to find expiring agreements.
     pub deadline_on: Option<NaiveDate>,
-    /// Month of that deadline within its round of renewal_months, when it is prolonged by itself:
-    /// every later deadline falls on the same one.
+    /// Month of that deadline modulo `renewal_months`, if the term is renewed automatically: the
+    /// same for all later deadlines.
     pub deadline_month: Option<i32>,
-    /// What the fee is reckoned on; null: no fee.
+    /// Basis of the fee; null: no fee.
     pub fee_basis: Option<FeeBasis>,
-    /// Öre.
+    /// Fee, öre.
     pub fee_amount: Option<Money>,
-    /// Rate.
+    /// Rate of the fee.
     pub fee_per_mille: Option<PerMille>,
-    /// The most that a year costs per mille, öre; null: no cap (maxtak).
+    /// Maximum of a per mille fee per year, öre; null: no cap (maxtak).
     pub fee_cap: Option<Money>,
-    /// The least that a year costs per mille, öre; null: no minimum.
+    /// Minimum of a per mille fee per year, öre; null: no minimum.
     pub fee_minimum: Option<Money>,
-    /// The allocation that the rate is of; null: of all parties, or none.
+    /// Allocation to which the rate applies; null: that of all parties, or no rate.
     pub fee_allocation_basis: Option<AllocationBasis>,
     /// VAT treatment of the fee.
     pub vat_rate: Option<VatRate>,
-    /// Who decided it.
+    /// Decision to conclude it.
     pub decision_id: Option<DecisionId>,
-    /// Day on which the office decided on the end that a notice gave by the former rule; null: it
-    /// did not.
+    /// Day on which the office confirmed or corrected the end that a notice caused by the former
+    /// rule; null: not decided.
     pub notice_end_decided_on: Option<NaiveDate>,
 }
 
 impl Model {
-    /// Returns `true` if what it brings in is a grant (bidrag) and no fee.
+    /// Returns `true` if its income is a grant (bidrag) and not a fee.
     #[must_use]
     pub fn is_grant(&self) -> bool {
         self.kind == AgreementKind::Cooperation && self.direction == Direction::Income
     }
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,11 +1,11 @@
-//! What an agreement's text was filled in with.
+//! Values of the template parameters of agreements.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{id::AgreementId, partial::partial};
 
-/// What an agreement's text was filled in with.
+/// The values of the template parameters of an agreement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "agreement_parameters")]
 pub struct Model {
@@ -16,7 +16,7 @@ pub struct Model {
     pub parameters: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

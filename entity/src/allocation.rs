@@ -1,4 +1,4 @@
-//! A member's yearly allocation (tilldelning).
+//! Yearly allocations (tilldelning) of members.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -21,15 +21,15 @@ pub struct Model {
     pub member_id: MemberId,
     /// Calendar year.
     pub year: i32,
-    /// What it counts.
+    /// Parties whose money it includes.
     pub basis: AllocationBasis,
     /// Öre, 0 or more.
     pub amount: Money,
-    /// Where the figure is from.
+    /// Source of the figure.
     pub source: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! One committed change; never updated and never deleted.
+//! Entries of the audit trail: committed changes, never updated and never deleted.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -8,16 +8,16 @@ use crate::{
     partial::partial,
 };
 
-/// One committed change; never updated and never deleted.
+/// An entry of the audit trail: one committed change, never updated and never deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "audit_entry")]
 pub struct Model {
     /// 1, 2, 3 …, without a gap.
     #[sea_orm(primary_key, auto_increment = false)]
     pub revision: i64,
-    /// When.
+    /// Time of the change.
     pub at: DateTimeUtc,
-    /// Who: the token's subject.
+    /// Actor: the token's subject.
     pub actor: String,
     /// The action, as `memberAdmit`.
     pub action: String,
@@ -27,32 +27,32 @@ pub struct Model {
     pub subject_id: Uuid,
     /// The program's version.
     pub version: String,
-    /// SHA-256 over this entry and the hash before it, in hexadecimal; the texts count by their
+    /// SHA-256 over this entry and the previous hash, in hexadecimal. Texts are included as
     /// digests.
     pub hash: String,
     /// The record before, as JSON, with personal data sealed; null: it did not exist.
     pub before: Option<String>,
     /// The record after, as JSON, with personal data sealed; null: it no longer exists.
     pub after: Option<String>,
-    /// Null. Until the trail's migration it stood before each text in its digest.
+    /// Null. Before the trail's migration, it was the prefix of each text in its digest.
     pub salt: Option<Vec<u8>>,
-    /// Of an entry from before the migration: the digest of `before` that its former hash covers.
+    /// For an entry from before the migration: the digest of `before` that its former hash covers.
     pub before_digest: Option<String>,
-    /// Of an entry from before the migration: the digest of `after` that its former hash covers.
+    /// For an entry from before the migration: the digest of `after` that its former hash covers.
     pub after_digest: Option<String>,
-    /// Of an entry from before the migration: the revision that erased the person whom its texts
+    /// For an entry from before the migration: the revision that erased the person whom its texts
     /// named.
     pub erased_in: Option<i64>,
     /// The form of the texts; null only before the trail's migration.
     pub form: Option<Form>,
     /// The version of the form; 0 for entries from before the migration.
     pub form_version: i32,
-    /// The id of the record; with `form` it names one row. Null for entries from before the
-    /// migration that do not say it.
+    /// The id of the record; with `form` it identifies one row. Null for entries from before the
+    /// migration that lack it.
     pub record_id: Option<Uuid>,
     /// The hash that the entry had before the migration; null for later ones.
     pub former_hash: Option<String>,
-    /// Ed25519 over the head, on the last entry of each commit.
+    /// Ed25519 signature over the head, on the last entry of each commit.
     pub signature: Option<Vec<u8>>,
     /// The first revision of the commit, on its last entry.
     pub signed_from: Option<i64>,
@@ -60,7 +60,7 @@ pub struct Model {
     pub key_id: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,5 +1,5 @@
-//! A payment as a file of the bank tells of it: kept for ever, whether it was matched with an
-//! invoice or not.
+//! Payments as the bank's files report them. They are stored forever, matched with an invoice or
+//! not.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::entity::prelude::*;
@@ -7,52 +7,51 @@ use serde::Serialize;
 
 use crate::{id::BankPaymentId, kind::BankFinding, money::Money, partial::partial};
 
-/// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an
-/// invoice or not.
+/// A payment as a bank's file reports it. It is stored forever, matched with an invoice or not.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "bank_payment")]
 pub struct Model {
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: BankPaymentId,
-    /// What the bank knows it by, however many files tell of it.
+    /// The bank's identifier of the payment, the same in every file that reports it.
     pub bank_reference: String,
-    /// The name of the file that first told of it.
+    /// The name of the first file that reported it.
     pub file_name: String,
     /// SHA-256 of that file, in hexadecimal.
     pub file_sha256: String,
-    /// When.
+    /// Time of the import.
     pub imported_at: DateTime<Utc>,
-    /// The account or giro that it came to.
+    /// The account or giro that received it.
     pub account: String,
     /// Day in the bank.
     pub booked_on: NaiveDate,
-    /// Öre; below nought for what the bank took back.
+    /// Öre; negative for money that the bank took back.
     pub amount: Money,
-    /// The payer's references, with blanks between; null: none.
+    /// The payer's references, separated by spaces; null: none.
     pub reference: Option<String>,
-    /// The payer's words; null: none.
+    /// The payer's message; null: none.
     pub message: Option<String>,
-    /// Who paid; null: the bank does not say.
+    /// Name of the payer; null: not in the file.
     pub payer_name: Option<String>,
-    /// Organisationsnummer of who paid; null: the bank does not say, or it is a person.
+    /// Organisationsnummer of the payer; null: not in the file, or the payer is a person.
     pub payer_org_number: Option<String>,
-    /// What was found out about it when it came in.
+    /// Result of the matching at import.
     pub finding: BankFinding,
-    /// What payments were made of it, less what of them was reversed, öre.
+    /// Sum of the invoice payments made of it, less reversals, öre.
     pub matched: Money,
-    /// Day on which it was set aside; null: it was not.
+    /// Day on which it was excluded from matching; null: it was not.
     pub set_aside_on: Option<NaiveDate>,
-    /// Why; null: it was not.
+    /// Reason for the exclusion; null: it was not excluded.
     pub set_aside_reason: Option<String>,
-    /// The bank's reference of the entry or deposit that it is one of several payments of; null:
-    /// the bank gives none, or it is a total.
+    /// The bank's reference of the entry or deposit that contains this and other payments; null:
+    /// the bank states none, or it is a total.
     pub entry_reference: Option<String>,
-    /// The bank payment that stands for the same money, so that this one counts no more; null: it
+    /// The bank payment that stands for the same money, so that this one no longer counts; null: it
     /// counts.
     pub duplicate_of_id: Option<BankPaymentId>,
-    /// Day in the books, when it is another than `booked_on`: the first open day, for one that was
-    /// imported after its own was closed.
+    /// Day in the books, if different from `booked_on`: the first open day, for a payment that was
+    /// imported after its own day was closed.
     pub posted_on: Option<NaiveDate>,
 }
 
@@ -65,7 +64,7 @@ impl Model {
     }
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

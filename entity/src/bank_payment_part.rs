@@ -1,5 +1,5 @@
-//! Which payments were made of a bank payment; the reversal of one counts to it too, so that their
-//! sum is what is matched.
+//! Invoice payments that were made of a bank payment, with their reversals: their sum is the
+//! matched sum.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -20,7 +20,7 @@ pub struct Model {
     pub bank_payment_id: BankPaymentId,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

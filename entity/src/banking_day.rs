@@ -3,7 +3,7 @@
 //! No banking days are Saturdays, Sundays and public holidays (lag 1989:253 om allmänna helgdagar),
 //! and Midsummer's, Christmas and New Year's Eve: skuldebrevslagen (1936:81) 5 § equates Saturdays
 //! and these eves with holidays, and makes the next weekday the due date. It is about promissory
-//! notes and is followed by analogy (`docs/laws.md`).
+//! notes and is applied by analogy (`docs/laws.md`).
 
 use chrono::{Datelike, Days, NaiveDate, Weekday};
 
@@ -13,22 +13,22 @@ pub fn is_banking_day(day: NaiveDate) -> bool {
     !matches!(day.weekday(), Weekday::Sat | Weekday::Sun) && holiday(day).is_none()
 }
 
-/// Returns the day itself if it is a banking day, else the next one: what is due on a day that is
-/// none is due on that.
+/// Returns the day itself if it is a banking day, else the next one. A payment that is due on
+/// another day is due on that day.
 #[must_use]
 pub fn on_or_after(day: NaiveDate) -> NaiveDate {
     day.iter_days().find(|day| is_banking_day(*day)).unwrap_or(day)
 }
 
-/// Returns the latest banking day before a day. What was due by then is late on `day`, and nothing
-/// else is: `due <= last_before(day)` says the same as `on_or_after(due) < day`.
+/// Returns the latest banking day before a day. A payment is late on `day` if and only if it was
+/// due by then: `due <= last_before(day)` is equivalent to `on_or_after(due) < day`.
 #[must_use]
 pub fn last_before(day: NaiveDate) -> NaiveDate {
     day.iter_days().rev().skip(1).find(|day| is_banking_day(*day)).unwrap_or(day)
 }
 
-/// The Swedish name of the holiday or the eve that a day is; `None` on others, whatever day of the
-/// week they are.
+/// Returns the Swedish name of the holiday or eve on a day; `None` on other days, including
+/// Saturdays and Sundays.
 #[must_use]
 pub fn holiday(day: NaiveDate) -> Option<&'static str> {
     let (year, weekday) = (day.year(), day.weekday());
@@ -52,7 +52,7 @@ pub fn holiday(day: NaiveDate) -> Option<&'static str> {
         1 => Some("annandag påsk"),
         39 => Some("Kristi himmelsfärdsdag"),
         49 => Some("pingstdagen"),
-        // Sveriges nationaldag took its place in 2005.
+        // Sveriges nationaldag replaced it in 2005.
         50 if year < 2005 => Some("annandag pingst"),
         _ => None,
     })
@@ -85,7 +85,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    /// Easter Sunday and Midsummer's Eve of the years 2020 to 2040, as almanacs print them.
+    /// Easter Sunday and Midsummer's Eve of the years 2020 to 2040, from almanacs.
     const YEARS: [(&str, &str); 21] = [
         ("2020-04-12", "2020-06-19"),
         ("2021-04-04", "2021-06-25"),
@@ -163,7 +163,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_due_on_no_banking_day_is_due_on_the_next() {
+    fn a_due_date_moves_to_the_next_banking_day() {
         for (due, moved) in [
             // Sunday, Saturday and a weekday.
             ("2026-11-29", "2026-11-30"),
@@ -186,7 +186,7 @@ mod tests {
     }
 
     #[test]
-    fn late_by_the_latest_banking_day_before_is_late_by_the_moved_day() {
+    fn lateness_by_previous_banking_day_equals_lateness_by_moved_due_date() {
         let days: Vec<NaiveDate> =
             day("2019-12-01").iter_days().take_while(|on| *on < day("2022-02-01")).collect();
         for (position, on) in days.iter().enumerate().skip(20) {

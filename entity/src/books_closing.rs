@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{id::BooksClosingId, partial::partial};
 
-/// The closing of the books. There is one row, once they have been closed for the first time.
+/// The closing of the books. There is one row, from the first closing on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "books_closing")]
 pub struct Model {
@@ -15,11 +15,11 @@ pub struct Model {
     pub id: BooksClosingId,
     /// Last day on which nothing is booked any more; null: every day is open.
     pub closed_through: Option<NaiveDate>,
-    /// Reason for the last reopening; null: it was closed since.
+    /// Reason for the last reopening; null if the books were closed since.
     pub reason: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A person at work: name, role, e-mail, phone; personal data.
+//! Contacts: persons at work with name, role, e-mail and phone; personal data.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -10,7 +10,7 @@ use crate::{
     partial::partial,
 };
 
-/// A person at work: name, role, e-mail, phone; personal data.
+/// A contact: a person at work with name, role, e-mail and phone; personal data.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "contact")]
 pub struct Model {
@@ -25,7 +25,7 @@ pub struct Model {
     pub organisation_id: Option<OrganisationId>,
     /// The contact area that it serves on the board.
     pub contact_area_id: Option<ContactAreaId>,
-    /// What it is there.
+    /// Role of the person there.
     pub role: ContactRole,
     /// Name.
     pub name: String,
@@ -37,13 +37,13 @@ pub struct Model {
     pub phone: Option<String>,
     /// First day in the role; null: not known.
     pub valid_from: Option<NaiveDate>,
-    /// Last day in the role; null: still.
+    /// Last day in the role; null: still in it.
     pub valid_to: Option<NaiveDate>,
-    /// When the person was erased; the row then holds a pseudonym.
+    /// Time at which the person was erased; the row then holds a pseudonym.
     pub erased_at: Option<DateTimeUtc>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

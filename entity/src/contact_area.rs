@@ -1,4 +1,4 @@
-//! A contact area (kontaktmannaskap): one of the geographic areas that share board contacts.
+//! Contact areas (kontaktmannaskap): the geographic areas that share board contacts.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -18,7 +18,7 @@ pub struct Model {
     pub name_key: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

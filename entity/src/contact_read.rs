@@ -1,5 +1,5 @@
-//! That somebody read a contact on a day; kept for as long as the settings say, and no part of the
-//! audit trail's chain.
+//! Log of who read contacts, by day. It is stored for as long as the settings say, and is not part
+//! of the audit trail's chain.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -10,28 +10,28 @@ use crate::{
     partial::partial,
 };
 
-/// That somebody read a contact on a day.
+/// A user's reads of a contact on a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "contact_read")]
 pub struct Model {
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: ContactReadId,
-    /// Who: the token's subject.
+    /// Reader: the token's subject.
     pub reader: String,
-    /// Whose name, e-mail or phone was read.
+    /// The contact whose name, e-mail or phone was read.
     pub contact_id: ContactId,
     /// The day in Sweden.
     pub day: NaiveDate,
-    /// The first time that day.
+    /// Time of the first read that day.
     pub first_at: DateTimeUtc,
-    /// The last time that day.
+    /// Time of the last read that day.
     pub last_at: DateTimeUtc,
-    /// How many times that day.
+    /// Number of reads that day.
     pub times: i64,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

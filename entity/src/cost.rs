@@ -1,4 +1,4 @@
-//! A cost of an activity.
+//! Costs of activities.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -21,14 +21,14 @@ pub struct Model {
     pub activity_id: ActivityId,
     /// Day in the books.
     pub booked_on: NaiveDate,
-    /// Öre, without the VAT that is deducted; negative for a reversal or another correction.
+    /// Öre, without deducted VAT; negative for a reversal or another correction.
     pub amount: Money,
-    /// What for.
+    /// Description of the goods or service.
     pub description: String,
-    /// 1 for the first cost with this activity, day and description, 2 for the next: with them it
-    /// names the row to the importer.
+    /// 1 for the first cost with this activity, day and description, 2 for the next. Together they
+    /// identify the row in an import.
     pub occurrence: i32,
-    /// Input VAT that is deducted, öre, beside the amount; null: not known.
+    /// Deducted input VAT, öre, in addition to the amount; null: not known.
     pub vat: Option<Money>,
     /// The supplier, if a member.
     pub member_id: Option<MemberId>,
@@ -36,15 +36,15 @@ pub struct Model {
     pub organisation_id: Option<OrganisationId>,
     /// The supplier's own number of its invoice.
     pub reference: Option<String>,
-    /// The agreement by which the network owes it.
+    /// The agreement under which the network owes it.
     pub agreement_id: Option<AgreementId>,
     /// The cost that this one reverses.
     pub reverses_id: Option<CostId>,
-    /// Reason for the reversal; null for what is none.
+    /// Reason for the reversal; null: it is no reversal.
     pub reason: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

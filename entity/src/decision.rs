@@ -1,4 +1,4 @@
-//! A decision (beslut): who decided, when, which paragraph.
+//! Decisions (beslut): body, day and paragraph.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -6,24 +6,24 @@ use serde::Serialize;
 
 use crate::{id::DecisionId, kind::DecisionBody, partial::partial};
 
-/// A decision (beslut): who decided, when, which paragraph.
+/// A decision (beslut): body, day and paragraph.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "decision")]
 pub struct Model {
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: DecisionId,
-    /// Who decided.
+    /// Body that decided.
     pub body: DecisionBody,
-    /// When; null: not known.
+    /// Day of the decision; null: not known.
     pub decided_on: Option<NaiveDate>,
     /// Paragraph of the minutes.
     pub paragraph: Option<String>,
-    /// Where the minutes are.
+    /// Location of the minutes.
     pub document: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A batch of vouchers that was exported to the bookkeeping program.
+//! Batches of vouchers that were exported to the bookkeeping program.
 
 use chrono::{DateTime, NaiveDate, Utc};
 use sea_orm::entity::prelude::*;
@@ -15,9 +15,9 @@ pub struct Model {
     pub id: ExportBatchId,
     /// 1, 2, 3 …
     pub number: i32,
-    /// When it was made.
+    /// Time of the export.
     pub made_at: DateTime<Utc>,
-    /// It has vouchers of days up to and including this one.
+    /// Last day of its vouchers, inclusive.
     pub through_on: NaiveDate,
     /// Number of vouchers.
     pub vouchers: i32,
@@ -29,7 +29,7 @@ pub struct Model {
     pub content: Vec<u8>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,5 +1,5 @@
-//! That a run has invoiced a year's fee, and by which line; the same fee has one such row at most,
-//! unless it was credited.
+//! Yearly fees that an invoice run has invoiced, by line. A fee has at most one such row, unless it
+//! was credited.
 
 use sea_orm::entity::prelude::*;
 
@@ -8,7 +8,7 @@ use crate::{
     kind::ChargeKind,
 };
 
-/// That a run has invoiced a year's fee, and by which line; the same fee has one such row at most,
+/// A yearly fee that an invoice run has invoiced, with its line. A fee has at most one such row,
 /// unless it was credited.
 #[derive(Clone, Debug, Default, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "fee_charge")]
@@ -16,20 +16,20 @@ pub struct Model {
     /// The line.
     #[sea_orm(primary_key, auto_increment = false)]
     pub line_id: InvoiceLineId,
-    /// Which fee.
+    /// Kind of fee.
     pub kind: ChargeKind,
-    /// The calendar year that it is of.
+    /// Calendar year of the fee.
     pub year: i32,
-    /// The first time that it is invoiced, or the so manyth, after all that was invoiced before was
-    /// credited.
+    /// 1 for the first invoicing of the fee; one more for each time that it is invoiced again,
+    /// after all earlier ones were credited.
     pub round: i32,
     /// The agreement, for a special fee.
     pub agreement_id: Option<AgreementId>,
-    /// The member, for the other two.
+    /// The member, for the other two kinds.
     pub member_id: Option<MemberId>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A price: of taking part in an activity, or of being a member.
+//! Prices of participation in an activity, or of membership.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -11,39 +11,39 @@ use crate::{
     partial::partial,
 };
 
-/// A price: of taking part in an activity, or of being a member.
+/// A price of participation in an activity, or of membership.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "fee_schedule")]
 pub struct Model {
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: FeeScheduleId,
-    /// The activity; null: the network's own fee, its service fee when reckoned per mille and its
-    /// membership fee when fixed.
+    /// The activity; null: the network's own fee, which is its service fee if calculated per mille
+    /// and its membership fee if fixed.
     pub activity_id: Option<ActivityId>,
     /// First day.
     pub valid_from: NaiveDate,
     /// Last day; null: until further notice.
     pub valid_to: Option<NaiveDate>,
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     pub basis: FeeBasis,
     /// Öre, for every basis but per mille.
     pub amount: Option<Money>,
     /// Rate, for per mille.
     pub per_mille: Option<PerMille>,
-    /// Never more than this, öre (maxtak).
+    /// Maximum, öre (maxtak).
     pub cap: Option<Money>,
-    /// Never less than this, öre.
+    /// Minimum, öre.
     pub minimum: Option<Money>,
-    /// The allocation that the rate is of; null: of all parties, or none.
+    /// Allocation to which the rate applies; null: that of all parties, or no rate.
     pub allocation_basis: Option<AllocationBasis>,
-    /// VAT treatment as it was stated with the price; null: that of the network's tax decision.
+    /// VAT treatment as stated with the price; null: that of the network's tax decision.
     pub vat_rate: Option<VatRate>,
-    /// Who decided it.
+    /// Decision on the price.
     pub decision_id: Option<DecisionId>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A grant (bidrag) to an activity.
+//! Grants (bidrag) to activities.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -21,21 +21,21 @@ pub struct Model {
     pub activity_id: ActivityId,
     /// Day in the books.
     pub booked_on: NaiveDate,
-    /// Öre; negative for a reversal, or when a grant is paid back.
+    /// Öre; negative for a reversal, or for a repayment of a grant.
     pub amount: Money,
-    /// Who gives it.
+    /// Name of the funder.
     pub funder: String,
     /// 1 for the first grant with this activity, day and funder, 2 for the next.
     pub occurrence: i32,
-    /// The agreement by which it comes in.
+    /// The agreement under which it is paid.
     pub agreement_id: Option<AgreementId>,
     /// The grant that this one reverses.
     pub reverses_id: Option<GrantId>,
-    /// Reason for the reversal; null for what is none.
+    /// Reason for the reversal; null: it is no reversal.
     pub reason: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,20 +1,19 @@
-//! Identifiers: a type per table, so that a member's id can't be passed where an agreement's is
-//! meant.
+//! Identifiers: a type per table, so that a member's id can't be passed as an agreement's.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Declares the identifier of a table: a UUID of version 7, so that rows made later sort later and
-/// a page of a table lies together on disk.
+/// Declares the identifier of a table: a UUID of version 7, so that later rows sort later and the
+/// rows of a page are adjacent on disk.
 macro_rules! id {
-    ($($(#[$doc:meta])* $name:ident),* $(,)?) => {$(
+    ($($(#[$doc:meta])* $name:ident: $node_type:ident),* $(,)?) => {$(
         $(#[$doc])*
         #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, Serialize, Deserialize, DeriveValueType)]
         #[serde(transparent)]
         pub struct $name(pub Uuid);
 
         impl $name {
-            /// A new identifier, later than all before it.
+            /// Returns a new identifier, which sorts after all earlier ones.
             #[must_use]
             pub fn new() -> Self {
                 Self(Uuid::now_v7())
@@ -22,7 +21,7 @@ macro_rules! id {
         }
 
         impl sea_orm::TryFromU64 for $name {
-            // SeaORM asks every primary key for this, for databases that number rows themselves.
+            // SeaORM requires this of every primary key, for databases that number rows themselves.
             fn try_from_u64(_: u64) -> Result<Self, DbErr> {
                 Err(DbErr::ConvertFromU64(stringify!($name)))
             }
@@ -39,66 +38,136 @@ macro_rules! id {
                 Self(id)
             }
         }
-    )*};
+
+        impl Identifier for $name {
+            const NODE_TYPE: NodeType = NodeType::$node_type;
+        }
+    )*
+
+        /// The type of an object, as its global id begins: `member` in `member_0193…`.
+        ///
+        /// The word is the variant in snake case. Clients store global ids, so it never changes.
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            PartialEq,
+            Eq,
+            PartialOrd,
+            Ord,
+            Hash,
+            strum::Display,
+            strum::EnumString,
+            strum::IntoStaticStr,
+        )]
+        #[strum(serialize_all = "snake_case")]
+        pub enum NodeType {
+            $(#[doc = concat!("The type of a [`", stringify!($name), "`].")] $node_type),*
+        }
+    };
+}
+
+/// An identifier of the objects of one type.
+pub trait Identifier: Copy + From<Uuid> + Into<Uuid> {
+    /// The type of the objects.
+    const NODE_TYPE: NodeType;
+
+    /// Returns the global id: the word of the type and the UUID, as `member_0193…`.
+    fn global_id(self) -> String {
+        let id: Uuid = self.into();
+        format!("{}_{}", Self::NODE_TYPE, id.simple())
+    }
+}
+
+impl NodeType {
+    /// Returns the word with which the global ids of this type begin.
+    #[must_use]
+    pub fn word(self) -> &'static str {
+        self.into()
+    }
 }
 
 id! {
-    /// A member's.
-    MemberId,
-    /// A contact area's.
-    ContactAreaId,
-    /// An allocation's.
-    AllocationId,
-    /// A contact's.
-    ContactId,
-    /// That of a line in the log of who read contacts.
-    ContactReadId,
-    /// An organisation's.
-    OrganisationId,
-    /// A decision's.
-    DecisionId,
-    /// An activity's.
-    ActivityId,
-    /// A fee schedule's.
-    FeeScheduleId,
-    /// A tax decision's.
-    TaxDecisionId,
-    /// A cost's.
-    CostId,
-    /// A grant's.
-    GrantId,
-    /// A status report's.
-    StatusReportId,
-    /// A template's.
-    TemplateId,
-    /// A template version's.
-    TemplateVersionId,
-    /// An agreement's.
-    AgreementId,
-    /// A signature's.
-    SignatureId,
-    /// A deadline acknowledgement's.
-    AcknowledgementId,
-    /// An invoice's.
-    InvoiceId,
-    /// An invoice line's.
-    InvoiceLineId,
-    /// A payment's.
-    PaymentId,
-    /// A reminder's.
-    ReminderId,
-    /// A requisition's.
-    RequisitionId,
-    /// An adjustment's.
-    AdjustmentId,
-    /// A bank payment's.
-    BankPaymentId,
-    /// An export batch's.
-    ExportBatchId,
-    /// The closing of the books'.
-    BooksClosingId,
-    /// A reference rate's.
-    ReferenceRateId,
-    /// A token revocation's.
-    TokenRevocationId,
+    /// Id of a member.
+    MemberId: Member,
+    /// Id of a contact area.
+    ContactAreaId: ContactArea,
+    /// Id of an allocation.
+    AllocationId: Allocation,
+    /// Id of a contact.
+    ContactId: Contact,
+    /// Id of a row in the log of who read contacts.
+    ContactReadId: ContactRead,
+    /// Id of an organisation.
+    OrganisationId: Organisation,
+    /// Id of a decision.
+    DecisionId: Decision,
+    /// Id of an activity.
+    ActivityId: Activity,
+    /// Id of a fee schedule.
+    FeeScheduleId: FeeSchedule,
+    /// Id of a tax decision.
+    TaxDecisionId: TaxDecision,
+    /// Id of a cost.
+    CostId: Cost,
+    /// Id of a grant.
+    GrantId: Grant,
+    /// Id of a status report.
+    StatusReportId: StatusReport,
+    /// Id of a template.
+    TemplateId: Template,
+    /// Id of a template version.
+    TemplateVersionId: TemplateVersion,
+    /// Id of an agreement.
+    AgreementId: Agreement,
+    /// Id of a signature.
+    SignatureId: Signature,
+    /// Id of a deadline acknowledgement.
+    AcknowledgementId: Acknowledgement,
+    /// Id of an invoice.
+    InvoiceId: Invoice,
+    /// Id of an invoice line.
+    InvoiceLineId: InvoiceLine,
+    /// Id of a payment.
+    PaymentId: Payment,
+    /// Id of a reminder.
+    ReminderId: Reminder,
+    /// Id of a requisition.
+    RequisitionId: Requisition,
+    /// Id of an adjustment.
+    AdjustmentId: Adjustment,
+    /// Id of a bank payment.
+    BankPaymentId: BankPayment,
+    /// Id of an export batch.
+    ExportBatchId: ExportBatch,
+    /// Id of the closing of the books.
+    BooksClosingId: BooksClosing,
+    /// Id of a reference rate.
+    ReferenceRateId: ReferenceRate,
+    /// Id of a token revocation.
+    TokenRevocationId: TokenRevocation,
+    /// An audit entry's: its revision in the low half.
+    AuditEntryId: AuditEntry,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    /// The words in global ids, which clients and outcomes of mutations store.
+    const WORDS: &str = "member contact_area allocation contact contact_read organisation decision \
+        activity fee_schedule tax_decision cost grant status_report template template_version \
+        agreement signature acknowledgement invoice invoice_line payment reminder requisition \
+        adjustment bank_payment export_batch books_closing reference_rate token_revocation \
+        audit_entry";
+
+    #[test]
+    fn global_ids_stay_readable() {
+        for word in WORDS.split_whitespace() {
+            let node_type: NodeType = word.parse().unwrap_or_else(|_| panic!("{word} is unknown"));
+            assert_eq!((node_type.word(), node_type.to_string()), (word, word.to_owned()));
+        }
+        let id = MemberId(Uuid::nil());
+        assert_eq!(id.global_id(), "member_00000000000000000000000000000000");
+    }
 }

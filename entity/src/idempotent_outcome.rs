@@ -1,5 +1,5 @@
-//! The outcome of a mutation of an idempotent request, from which a retry is answered; no part of
-//! the register.
+//! Outcomes of mutations of idempotent requests, from which retries are answered; no part of the
+//! register.
 
 use sea_orm::entity::prelude::*;
 
@@ -18,11 +18,12 @@ pub struct Model {
     pub response_key: String,
     /// Last revision of the audit trail when the mutation was committed.
     pub revision: i64,
-    /// Source of its payload, in JSON: ids, deleted ids, warnings and details that no object holds.
+    /// Source of its payload, in JSON: ids, deleted ids, warnings, and details that belong to no
+    /// object.
     pub outcome: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

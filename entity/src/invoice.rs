@@ -1,4 +1,5 @@
-//! An invoice (faktura) or credit note (kreditfaktura); once issued its content never changes.
+//! Invoices (fakturor) and credit notes (kreditfakturor). The content of an issued one never
+//! changes.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -11,7 +12,7 @@ use crate::{
     partial::partial,
 };
 
-/// An invoice (faktura) or credit note (kreditfaktura); once issued its content never changes.
+/// An invoice (faktura) or credit note (kreditfaktura). The content of an issued one never changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "invoice")]
 pub struct Model {
@@ -20,53 +21,53 @@ pub struct Model {
     pub id: InvoiceId,
     /// The importer's own identifier.
     pub import_key: Option<String>,
-    /// Which.
+    /// Invoice or credit note.
     pub kind: InvoiceKind,
     /// Gapless per series; null: a draft.
     pub number: Option<String>,
-    /// The number so that it sorts as people count; empty for a draft.
+    /// Sort key of the number; empty for a draft.
     pub number_key: String,
-    /// The payment's reference.
+    /// Payment reference (OCR-nummer).
     pub ocr: Option<String>,
-    /// The buyer, when a member.
+    /// The buyer, if a member.
     pub member_id: Option<MemberId>,
-    /// The buyer, when none.
+    /// The buyer, if an organisation.
     pub organisation_id: Option<OrganisationId>,
     /// The invoice that this credit note credits.
     pub credits_id: Option<InvoiceId>,
     /// The invoice that this one corrects upwards.
     pub corrects_id: Option<InvoiceId>,
-    /// Why it credits or corrects.
+    /// Reason for the credit or correction.
     pub reason: Option<String>,
     /// The buyer's order that it is for (BT-13).
     pub order_reference: Option<String>,
     /// The network's own reference (Vår referens, BT-41), often a person.
     pub our_reference: Option<String>,
-    /// The buyer's reference (Er referens, BT-10), often a person; null: as the buyer's billing
-    /// details have it.
+    /// The buyer's reference (Er referens, BT-10), often a person; null: that of the buyer's
+    /// billing details.
     pub buyer_reference: Option<String>,
-    /// Days from issue to the last day to pay; null: as the agreements of its lines have it, else
-    /// as the settings do.
+    /// Days from issue to the due date; null: those of the agreements of its lines, else of the
+    /// settings.
     pub due_in_days: Option<i32>,
-    /// How many lines it has; null: a draft.
+    /// Number of its lines; null: a draft.
     pub line_count: Option<i32>,
     /// Day of issue; null: a draft.
     pub issued_on: Option<NaiveDate>,
-    /// Last day to pay; null: a draft or a credit note.
+    /// Due date; null: a draft or a credit note.
     pub due_on: Option<NaiveDate>,
     /// Sum of the lines, öre.
     pub net: Money,
-    /// VAT per rate on the net sum per rate, öre.
+    /// Sum of the VAT of each rate, which is calculated on the net sum of the rate, öre.
     pub vat: Money,
     /// Öresavrundning, öre.
     pub rounding: Money,
-    /// What is to be paid, öre.
+    /// Amount to pay, öre.
     pub total: Money,
-    /// Sum of its payments without what was paid back, öre.
+    /// Sum of its payments less refunds, öre.
     pub paid: Money,
     /// Sum of its credit notes' totals, öre.
     pub credited: Money,
-    /// Sum written off, öre; below zero for an overpayment that is kept.
+    /// Sum written off, öre; negative for an overpayment that the network retains.
     pub written_off: Money,
     /// Day of its first payment.
     pub first_paid_on: Option<NaiveDate>,
@@ -76,7 +77,7 @@ pub struct Model {
     pub credited_on: Option<NaiveDate>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,10 +1,10 @@
-//! What an issued invoice says as a document, kept as it was on the day of issue.
+//! Content of issued invoices as documents, as on the day of issue.
 
 use sea_orm::entity::prelude::*;
 
 use crate::id::InvoiceId;
 
-/// What an issued invoice says as a document, kept as it was on the day of issue.
+/// The content of an issued invoice as a document, as on the day of issue.
 #[derive(Clone, Debug, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "invoice_content")]
 pub struct Model {
@@ -15,7 +15,7 @@ pub struct Model {
     pub content: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

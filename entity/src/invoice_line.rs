@@ -1,4 +1,4 @@
-//! A line of an invoice.
+//! Lines of invoices.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -22,29 +22,29 @@ pub struct Model {
     pub invoice_id: InvoiceId,
     /// 1, 2, 3 …
     pub position: i32,
-    /// What for.
+    /// Description of the goods or service.
     pub description: String,
     /// The activity that earns it.
     pub activity_id: Option<ActivityId>,
-    /// The agreement behind it.
+    /// The agreement that it is based on.
     pub agreement_id: Option<AgreementId>,
-    /// The line that this one of a credit note credits.
+    /// The line that this line of a credit note credits.
     pub credits_line_id: Option<InvoiceLineId>,
-    /// First day that it covers.
+    /// First day of its period.
     pub period_from: Option<NaiveDate>,
-    /// Last day that it covers.
+    /// Last day of its period.
     pub period_to: Option<NaiveDate>,
-    /// How many, in thousandths.
+    /// Quantity, in thousandths.
     pub quantity: Quantity,
-    /// The unit of what is counted.
+    /// Unit of the quantity.
     pub unit: Unit,
-    /// Öre each.
+    /// Price per unit, öre.
     pub unit_price: Money,
     /// VAT treatment.
     pub vat_rate: VatRate,
-    /// The reason of the exemption in words, for what is exempt; null: that of the settings.
+    /// Reason of the exemption as text, for an exempt line; null: that of the settings.
     pub exemption_reason: Option<String>,
-    /// The reason's code of the list VATEX; null: none applies.
+    /// Code of the reason in the list VATEX; null: none applies.
     pub exemption_code: Option<String>,
     /// Quantity × price, öre.
     pub net: Money,
@@ -54,7 +54,7 @@ pub struct Model {
     pub account: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,10 +1,9 @@
-//! The closed sets of words that rows are made of; each is stored under the name that the API gives
-//! it.
+//! Enumerations in rows. Each value is stored under its name in the API.
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Declares a set of words, stored as text.
+/// Declares an enumeration that is stored as text.
 macro_rules! kind {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? })+) => {$(
         $(#[$doc])*
@@ -15,10 +14,10 @@ macro_rules! kind {
         }
 
         impl $name {
-            /// Every word of the set, in order.
+            /// Every value as stored, in order.
             pub const WORDS: &'static [&'static str] = &[$($word),+];
 
-            /// The word as stored, printed and imported.
+            /// Returns the value as stored, printed and imported.
             #[must_use]
             pub fn word(self) -> &'static str {
                 match self {
@@ -47,16 +46,16 @@ macro_rules! kind {
 }
 
 kind! {
-    /// What an allocation (tilldelning) counts.
+    /// Parties whose money an allocation (tilldelning) includes.
     AllocationBasis {
         /// The money of all four parties.
         #[default]
         AllParties = "ALL_PARTIES",
-        /// The state's half alone.
+        /// The state's half only.
         StateShare = "STATE_SHARE",
     }
 
-    /// What a contact is to its member, organisation or contact area.
+    /// Role of a contact in its member, organisation or contact area.
     ContactRole {
         /// Förbundschef.
         #[default]
@@ -69,11 +68,11 @@ kind! {
         BoardMember = "BOARD_MEMBER",
         /// Kontakt för en verksamhet.
         ActivityContact = "ACTIVITY_CONTACT",
-        /// Anything else.
+        /// Any other role.
         Other = "OTHER",
     }
 
-    /// How an activity is paid for.
+    /// Kind of funding of an activity.
     FundingKind {
         /// Särskild avgift, by agreement.
         #[default]
@@ -90,7 +89,7 @@ kind! {
         Volunteer = "VOLUNTEER",
     }
 
-    /// What a fee is reckoned on.
+    /// Basis of the calculation of a fee.
     FeeBasis {
         /// The same sum each year.
         #[default]
@@ -99,11 +98,11 @@ kind! {
         PerMilleOfAllocation = "PER_MILLE_OF_ALLOCATION",
         /// A sum per participant.
         PerParticipant = "PER_PARTICIPANT",
-        /// One sum, once.
+        /// One sum, one time.
         OneOff = "ONE_OFF",
     }
 
-    /// The VAT treatment (momssats) of a line.
+    /// VAT treatment (momssats) of a line.
     VatRate {
         /// 25 %.
         #[default]
@@ -114,13 +113,13 @@ kind! {
         Reduced6 = "REDUCED_6",
         /// 0 %.
         Zero = "ZERO",
-        /// Exempt, with a reason in words.
+        /// Exempt, with a reason.
         Exempt = "EXEMPT",
         /// Outside the scope of VAT; never on an invoice with the others.
         OutsideScope = "OUTSIDE_SCOPE",
     }
 
-    /// The unit (enhet) of what a line counts.
+    /// Unit (enhet) of a line's quantity.
     Unit {
         /// Styck.
         #[default]
@@ -141,7 +140,7 @@ kind! {
         Kilometer = "KILOMETER",
     }
 
-    /// Who took a decision.
+    /// Body that took a decision.
     DecisionBody {
         /// Årsstämma.
         AnnualMeeting = "ANNUAL_MEETING",
@@ -153,43 +152,43 @@ kind! {
         WorkingCommittee = "WORKING_COMMITTEE",
         /// Kansli.
         Office = "OFFICE",
-        /// Nobody knows, which is a legal answer.
+        /// Not known, which is a valid value.
         #[default]
         Unknown = "UNKNOWN",
     }
 
-    /// What an agreement is for.
+    /// Kind of an agreement.
     AgreementKind {
         /// A member takes part in an activity.
         #[default]
         Participation = "PARTICIPATION",
-        /// The network pays somebody to lead or do work.
+        /// The network pays a person or company to lead or do work.
         Assignment = "ASSIGNMENT",
         /// With an authority, a company or a university.
         Cooperation = "COOPERATION",
     }
 
-    /// Which way the money of an agreement goes.
+    /// Direction of the payments of an agreement.
     Direction {
         /// The network is paid.
         Income = "INCOME",
         /// The network pays.
         Cost = "COST",
-        /// No money.
+        /// No payments.
         #[default]
         None = "NONE",
     }
 
-    /// A side of an agreement.
+    /// A party to an agreement.
     SignatureParty {
         /// NNS.
         #[default]
         Network = "NETWORK",
-        /// The other side.
+        /// The other party.
         Counterparty = "COUNTERPARTY",
     }
 
-    /// How somebody signed.
+    /// Method of a signature.
     SignatureMethod {
         /// On paper.
         #[default]
@@ -198,23 +197,23 @@ kind! {
         ESignature = "E_SIGNATURE",
     }
 
-    /// What falls due on a deadline.
+    /// Kind of a deadline.
     DeadlineKind {
-        /// Last day to give notice before the term is prolonged.
+        /// Last day to give notice before the term is renewed.
         Notice = "NOTICE",
         /// Last day in force.
         #[default]
         End = "END",
     }
 
-    /// Where a template version is in its life.
+    /// State of a template version.
     TemplateState {
         /// May still change.
         #[default]
         Draft = "DRAFT",
         /// Never changes.
         Published = "PUBLISHED",
-        /// Never changes, and no new agreement gets it.
+        /// Never changes, and no new agreement uses it.
         Retired = "RETIRED",
     }
 
@@ -242,25 +241,25 @@ kind! {
         BankPayment = "BANK_PAYMENT",
     }
 
-    /// An adjustment of an invoice.
+    /// Kind of an adjustment of an invoice.
     AdjustmentKind {
-        /// Återbetalning: what was paid too much was paid back.
+        /// Återbetalning: an overpayment was repaid.
         #[default]
         Refund = "REFUND",
         /// Öresutjämning: a difference was written off.
         WriteOff = "WRITE_OFF",
     }
 
-    /// A file of an invoice.
+    /// Format of an invoice's file.
     FileFormat {
-        /// For people: PDF/A-3 with the other one in it.
+        /// For people: PDF/A-3 with the XML embedded.
         #[default]
         Pdf = "PDF",
         /// For programs: Peppol BIS Billing 3.
         Xml = "XML",
     }
 
-    /// A fee of a year.
+    /// Kind of a yearly fee.
     ChargeKind {
         /// Särskild avgift, of an agreement.
         #[default]
@@ -271,7 +270,7 @@ kind! {
         MembershipFee = "MEMBERSHIP_FEE",
     }
 
-    /// How an activity is going.
+    /// Health of an activity in a status report.
     Health {
         /// As planned.
         #[default]
@@ -282,7 +281,7 @@ kind! {
         Red = "RED",
     }
 
-    /// Which table a line of the audit trail is about.
+    /// Kind of the object whose history an audit entry belongs to.
     SubjectKind {
         /// A member, with its billing details, municipalities and allocations.
         #[default]
@@ -305,11 +304,11 @@ kind! {
         Agreement = "AGREEMENT",
         /// An invoice, with its lines and payments.
         Invoice = "INVOICE",
-        /// A payment as a file of the bank tells of it.
+        /// A payment in a bank's file.
         BankPayment = "BANK_PAYMENT",
         /// A reference rate.
         ReferenceRate = "REFERENCE_RATE",
-        /// Tokens that were called back.
+        /// Revoked tokens.
         Token = "TOKEN",
         /// The log of who read contacts.
         ContactReads = "CONTACT_READS",
@@ -321,8 +320,8 @@ kind! {
         AuditTrail = "AUDIT_TRAIL",
     }
 
-    /// The form of what an entry of the audit trail records: one record each, under names that stay
-    /// when a table's do not.
+    /// Form of the record in an audit entry. The names are independent of table names and never
+    /// change.
     Form {
         /// A member with its municipalities, billing details and former names.
         #[default]
@@ -355,7 +354,7 @@ kind! {
         TemplateVersion = "TEMPLATE_VERSION",
         /// An agreement with its parameters, decision, document's digests and signatures.
         Agreement = "AGREEMENT",
-        /// The digest of the HTML that an agreement was offered with.
+        /// The digest of an agreement's HTML document, frozen at the offer.
         AgreementHtml = "AGREEMENT_HTML",
         /// An acknowledgement of a deadline.
         Acknowledgement = "ACKNOWLEDGEMENT",
@@ -367,15 +366,15 @@ kind! {
         Reminder = "REMINDER",
         /// A refund or a write-off of an invoice.
         Adjustment = "ADJUSTMENT",
-        /// The digest of what an issued invoice says.
+        /// The digest of an issued invoice's content.
         InvoiceContent = "INVOICE_CONTENT",
         /// The digest of an invoice's PDF.
         InvoicePdf = "INVOICE_PDF",
         /// The digest of an invoice's XML.
         InvoiceXml = "INVOICE_XML",
-        /// A payment as a file of the bank states it.
+        /// A payment in a bank's file.
         BankPayment = "BANK_PAYMENT",
-        /// A payment of an invoice as part of one of the bank.
+        /// A payment of an invoice as part of a bank payment.
         BankPaymentPart = "BANK_PAYMENT_PART",
         /// A reference rate.
         ReferenceRate = "REFERENCE_RATE",
@@ -389,7 +388,7 @@ kind! {
         TokenMinting = "TOKEN_MINTING",
         /// A merger: the successor with its predecessors.
         Merger = "MERGER",
-        /// The removal of lines from the log of who read contacts.
+        /// The removal of rows from the log of who read contacts.
         ContactReadsRemoval = "CONTACT_READS_REMOVAL",
         /// Vouchers that an import added.
         VoucherImport = "VOUCHER_IMPORT",
@@ -403,7 +402,7 @@ kind! {
         TrailKey = "TRAIL_KEY",
     }
 
-    /// Kinds of persons in the audit trail. Each person has a key of their own.
+    /// Kind of a person in the audit trail. Each person has a key of their own.
     PersonKind {
         /// A contact.
         #[default]
@@ -421,40 +420,38 @@ kind! {
         Buyer = "BUYER",
     }
 
-    /// What was found out about a payment of a bank's file when it came in.
+    /// Result of matching a payment of a bank's file at import.
     BankFinding {
-        /// Its OCR reference is that of one invoice; one in its text only when exactly this sum was
-        /// to be paid.
+        /// Its OCR reference is that of one invoice. A reference in its message counts only if
+        /// exactly this sum was unpaid.
         #[default]
         Ocr = "OCR",
-        /// Its text names one invoice by its number, and exactly this sum was to be paid of it.
+        /// Its message names one invoice by its number, and exactly this sum of it was unpaid.
         Number = "NUMBER",
-        /// It has several references, each that of an invoice, and the sums come out.
+        /// It has several references, each of an invoice, and the sums agree.
         References = "REFERENCES",
-        /// It says nothing that could name an invoice.
+        /// It has nothing that could identify an invoice.
         NoReference = "NO_REFERENCE",
-        /// What it says is no invoice's reference or number.
+        /// Its reference or number belongs to no invoice.
         UnknownReference = "UNKNOWN_REFERENCE",
-        /// What it says may mean one invoice or another, or what was recorded by hand may be it or
-        /// not.
+        /// It may be for one invoice or another, or may be the same as a manually recorded payment.
         Ambiguous = "AMBIGUOUS",
-        /// It names invoices, but the sums don't come out.
+        /// It names invoices, but the sums do not agree.
         AmountDiffers = "AMOUNT_DIFFERS",
-        /// It names an invoice that was issued after it came.
+        /// It names an invoice that was issued after the payment.
         BeforeIssue = "BEFORE_ISSUE",
-        /// The bank took money back, or gave back money that was paid out: no payment of an
-        /// invoice.
+        /// The bank took money back, or returned money that was paid out: no payment of an invoice.
         NotIncoming = "NOT_INCOMING",
-        /// The payer makes use of a credit note, which was taken off what it pays of the credited
+        /// The payer uses a credit note, which was deducted from its payment of the credited
         /// invoice.
         CreditNote = "CREDIT_NOTE",
-        /// The payer deducts what is no credit note of an invoice that it pays with it.
+        /// The payer deducts a sum that is no credit note of an invoice in the same payment.
         Deduction = "DEDUCTION",
     }
 }
 
 impl Unit {
-    /// Its code in UN/ECE Recommendation 20, as e-invoices have it.
+    /// Returns its code in UN/ECE Recommendation 20, for e-invoices.
     #[must_use]
     pub fn code(self) -> &'static str {
         match self {
@@ -469,7 +466,7 @@ impl Unit {
         }
     }
 
-    /// Its Swedish abbreviation; `None` for pieces, which need none.
+    /// Returns its Swedish abbreviation; `None` for pieces, which need none.
     #[must_use]
     pub fn abbreviation(self) -> Option<&'static str> {
         match self {
@@ -486,7 +483,7 @@ impl Unit {
 }
 
 impl VatRate {
-    /// The rate in per cent of the net sum (mervärdesskattelag 2023:200, 9 kap.).
+    /// Returns the rate in per cent of the net sum (mervärdesskattelag 2023:200, 9 kap.).
     #[must_use]
     pub fn percent(self) -> i64 {
         match self {

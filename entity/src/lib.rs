@@ -1,7 +1,7 @@
 //! The tables of the register: a row type a file, their identifiers, money and numbers, banking
 //! days, and the date rules of a term.
 //!
-//! Knows SeaORM and nothing above it.
+//! Depends on SeaORM and no other crate of this workspace.
 
 pub mod banking_day;
 pub mod id;

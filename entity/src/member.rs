@@ -1,4 +1,4 @@
-//! A member (medlem): a samordningsförbund that is, was or will be one.
+//! Members (medlemmar): samordningsförbund that are, were or will be members.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -17,13 +17,13 @@ pub struct Model {
     /// Identifier.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: MemberId,
-    /// The importer's own identifier; null when admitted through the API.
+    /// The importer's own identifier; null if admitted through the API.
     pub import_key: Option<String>,
-    /// Its name today.
+    /// Its current name.
     pub name: String,
     /// Its name folded for search and for Swedish order.
     pub name_key: String,
-    /// Null when not known.
+    /// Organisationsnummer; null if not known.
     pub org_number: Option<OrgNumber>,
     /// Län.
     pub county: Option<String>,
@@ -33,13 +33,13 @@ pub struct Model {
     pub joined_on: NaiveDate,
     /// Last day of membership; null: still a member.
     pub left_on: Option<NaiveDate>,
-    /// Why it left.
+    /// Reason for leaving.
     pub leaving_reason: Option<String>,
     /// The member that it was merged into.
     pub successor_id: Option<MemberId>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

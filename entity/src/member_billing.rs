@@ -1,18 +1,18 @@
-//! Where a member's invoices go.
+//! Billing details of members.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{id::MemberId, partial::partial};
 
-/// Where a member's invoices go.
+/// The billing details of a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "member_billing")]
 pub struct Model {
     /// The member.
     #[sea_orm(primary_key, auto_increment = false)]
     pub member_id: MemberId,
-    /// For invoices by e-mail.
+    /// E-mail address for invoices.
     pub email: Option<String>,
     /// Peppol participant, `0007:2220001834`.
     pub peppol_id: Option<String>,
@@ -26,7 +26,7 @@ pub struct Model {
     pub city: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

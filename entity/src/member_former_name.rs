@@ -1,4 +1,4 @@
-//! A name that a member had.
+//! Former names of members.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -6,7 +6,7 @@ use serde::Serialize;
 
 use crate::{id::MemberId, partial::partial};
 
-/// A name that a member had.
+/// A former name of a member.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "member_former_name")]
 pub struct Model {
@@ -16,11 +16,11 @@ pub struct Model {
     /// The name.
     #[sea_orm(primary_key, auto_increment = false)]
     pub name: String,
-    /// First day on which it no longer was the name.
+    /// First day on which it was no longer the name.
     pub until: NaiveDate,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A municipality (kommun) of a member.
+//! Municipalities (kommuner) of members.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -17,7 +17,7 @@ pub struct Model {
     pub municipality: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! Money in integer öre, rates in integer parts, and the two ways to round that the register knows.
+//! Money in integer öre, rates in integer parts, and the rounding rules of the register.
 
 use std::{
     fmt,
@@ -33,16 +33,16 @@ pub struct Money(pub i64);
 impl Money {
     /// No money.
     pub const ZERO: Self = Self(0);
-    /// The largest amount of one booking, price, fee or document that is taken as input: ten
-    /// billion kronor. Sums of thousands stay exact for clients that read numbers as doubles. Rows
-    /// of older registers hold up to 2^53 − 1 öre; sums over rows are [`Total`]s.
+    /// Maximum of a booking, price, fee or document as input: ten billion kronor. Sums of thousands
+    /// of them are exact for clients that read numbers as doubles. Rows of older registers hold up
+    /// to 2^53 − 1 öre; sums over rows are [`Total`]s.
     ///
     /// [`Total`]: crate::total::Total
     pub const MAX: Self = Self(1_000_000_000_000);
 
-    /// `self × numerator ⁄ denominator`, rounded half up (away from zero) to whole öre, once.
-    /// `None` if the result does not fit in 64 bits or the denominator is zero. It may be more than
-    /// [`Money::MAX`]: rows of older registers are.
+    /// Returns `self × numerator ⁄ denominator`, rounded one time, half up (away from zero), to
+    /// whole öre. `None` if the result does not fit in 64 bits or the denominator is zero. The
+    /// result may exceed [`Money::MAX`], as rows of older registers do.
     #[must_use]
     pub fn times(self, numerator: i64, denominator: i64) -> Option<Self> {
         if denominator == 0 {
@@ -56,10 +56,10 @@ impl Money {
         i64::try_from(rounded * product.signum()).ok().map(Self)
     }
 
-    /// Splits the amount over `weights` in proportion, each part rounded half up and what rounding
-    /// leaves over given to the largest weight, so that the parts always add up to the amount.
-    /// Without weights nothing can be split: the answer is empty. When every weight is nought the
-    /// first part takes all.
+    /// Splits the amount in proportion to `weights`. Each part is rounded half up, and the part
+    /// with the largest weight gets the rounding difference, so the parts always add up to the
+    /// amount. Without weights the result is empty. If every weight is zero the first part is the
+    /// whole amount.
     #[must_use]
     pub fn split(self, weights: &[i64]) -> Vec<Self> {
         let total: i64 = weights.iter().sum();
@@ -84,45 +84,45 @@ impl fmt::Display for Money {
     }
 }
 
-const TOO_LARGE: &str = "is beyond 10000000000.00 kronor";
+const TOO_LARGE: &str = "must be from -10000000000.00 to 10000000000.00 kronor";
 
-/// Why a text is not an amount.
+/// Reason why a text is not an amount.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct NotMoney(pub &'static str);
+pub struct ParseMoneyError(pub &'static str);
 
-impl fmt::Display for NotMoney {
+impl fmt::Display for ParseMoneyError {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
         f.write_str(self.0)
     }
 }
 
 impl FromStr for Money {
-    type Err = NotMoney;
+    type Err = ParseMoneyError;
 
-    /// Reads kronor with at most two decimals: `26800`, `26800.5`, `-26800.00`.
-    fn from_str(text: &str) -> Result<Self, NotMoney> {
+    /// Parses kronor with at most two decimals: `26800`, `26800.5`, `-26800.00`.
+    fn from_str(text: &str) -> Result<Self, ParseMoneyError> {
         let thousandths = decimal(text, 2).map_err(|reason| {
-            NotMoney(match reason {
-                NotDecimal::Shape => "is not an amount; write kronor as 26800.00",
-                NotDecimal::Decimals => "has more than two decimals; write kronor as 26800.00",
-                NotDecimal::Size => TOO_LARGE,
+            ParseMoneyError(match reason {
+                DecimalError::Shape => "is not an amount; write kronor as 26800.00",
+                DecimalError::Decimals => "has more than two decimals; write kronor as 26800.00",
+                DecimalError::Size => TOO_LARGE,
             })
         })?;
         if thousandths.abs() > Self::MAX.0 {
-            return Err(NotMoney(TOO_LARGE));
+            return Err(ParseMoneyError(TOO_LARGE));
         }
         Ok(Self(thousandths))
     }
 }
 
-enum NotDecimal {
+enum DecimalError {
     Shape,
     Decimals,
     Size,
 }
 
-/// A decimal text as an integer count of its last place.
-fn decimal(text: &str, positions: usize) -> Result<i64, NotDecimal> {
+/// Parses a decimal text as an integer count of its last decimal position.
+fn decimal(text: &str, positions: usize) -> Result<i64, DecimalError> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -130,17 +130,18 @@ fn decimal(text: &str, positions: usize) -> Result<i64, NotDecimal> {
     let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || !is_digits(part) {
-        return Err(NotDecimal::Shape);
+        return Err(DecimalError::Shape);
     }
     if part.len() > positions {
-        return Err(NotDecimal::Decimals);
+        return Err(DecimalError::Decimals);
     }
-    let value: i64 = format!("{whole}{part:0<places$}").parse().map_err(|_| NotDecimal::Size)?;
+    let value: i64 =
+        format!("{whole}{part:0<positions$}").parse().map_err(|_| DecimalError::Size)?;
     Ok(if negative { -value } else { value })
 }
 
-/// Sums of a document or a fee. Panics in every build if one does not fit in 64 bits, and so fails
-/// the request instead of giving a wrong amount; sums over rows are
+/// For sums of a document or a fee. Panics in every build if the result does not fit in 64 bits, so
+/// that the request fails instead of returning a wrong amount. Sums over rows are
 /// [`Total`](crate::total::Total)s.
 impl Add for Money {
     type Output = Self;
@@ -175,7 +176,7 @@ impl Sum for Money {
     }
 }
 
-/// A rate in thousandths of a per mille, so that 2.125 ‰ is 2125 and nothing is a float.
+/// A rate in thousandths of a per mille: 2.125 ‰ is 2125, without floats.
 #[derive(
     Clone,
     Copy,
@@ -194,14 +195,14 @@ impl Sum for Money {
 pub struct PerMille(pub i64);
 
 impl PerMille {
-    /// The rate of an allocation, rounded half up to öre, once. `None` if it does not fit in 64
-    /// bits.
+    /// Returns the rate applied to an allocation, rounded one time, half up, to öre. `None` if it
+    /// does not fit in 64 bits.
     #[must_use]
     pub fn of(self, allocation: Money) -> Option<Money> {
         allocation.times(self.0, 1_000_000)
     }
 
-    /// The rate as the number of per mille, for the API.
+    /// Returns the rate in per mille, for the API.
     #[must_use]
     #[expect(
         clippy::cast_precision_loss,
@@ -211,7 +212,8 @@ impl PerMille {
         self.0 as f64 / 1000.0
     }
 
-    /// A rate from the API's number; null unless it is 0 to 1000 with at most three decimals.
+    /// Returns a rate from the API's number; `None` unless it is 0 to 1000 with at most three
+    /// decimals.
     #[must_use]
     #[expect(clippy::cast_possible_truncation, reason = "checked to be 0 to 1000000 first")]
     pub fn from_f64(rate: f64) -> Option<Self> {
@@ -237,7 +239,7 @@ impl FromStr for PerMille {
     }
 }
 
-/// A quantity in thousandths, so that 1.5 hours is 1500.
+/// A quantity in thousandths: 1.5 hours is 1500.
 #[derive(
     Clone,
     Copy,
@@ -256,7 +258,8 @@ impl FromStr for PerMille {
 pub struct Quantity(pub i64);
 
 impl Quantity {
-    /// Quantity × unit price, rounded half up to öre, once. Null when it leaves [`Money::MAX`].
+    /// Returns quantity × unit price, rounded one time, half up, to öre. `None` if it exceeds
+    /// [`Money::MAX`].
     #[must_use]
     pub fn at(self, unit_price: Money) -> Option<Money> {
         unit_price
@@ -341,7 +344,7 @@ mod tests {
         assert_eq!(Money(-100).split(&[1, 2]).into_iter().sum::<Money>(), Money(-100));
         assert_eq!(Money(7).split(&[0, 0]), [Money(7), Money(0)]);
         assert!(Money(7).split(&[]).is_empty());
-        // Older registers hold amounts beyond what is taken today.
+        // Older registers hold amounts above the current maximum.
         assert_eq!(Money(1 << 53).split(&[1, 3]), [Money(1 << 51), Money(3 << 51)]);
     }
 }

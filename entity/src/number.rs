@@ -1,12 +1,11 @@
-//! Numbers with check digits: organisation numbers, OCR references, and what Peppol knows its
-//! participants by.
+//! Numbers with check digits: organisation numbers, OCR references, and Peppol participants.
 
 use std::{fmt, str::FromStr};
 
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
-/// Whether the last digit of `digits` is the check digit of those before it.
+/// Returns `true` if the last digit of `digits` is the Luhn check digit of those before it.
 #[must_use]
 pub fn luhn_holds(digits: &str) -> bool {
     !digits.is_empty()
@@ -14,7 +13,7 @@ pub fn luhn_holds(digits: &str) -> bool {
         && luhn_sum(digits, false).is_multiple_of(10)
 }
 
-/// The check digit that makes `digits` followed by it valid.
+/// Returns the Luhn check digit to append to `digits`.
 #[must_use]
 pub fn luhn_digit(digits: &str) -> u32 {
     (10 - luhn_sum(digits, true) % 10) % 10
@@ -33,8 +32,8 @@ fn luhn_sum(digits: &str, mut doubled: bool) -> u32 {
         .sum()
 }
 
-/// The OCR reference of a payment: the base, a length digit and a check digit. Null when `base` is
-/// not digits or the whole would leave 2 to 25 digits.
+/// Returns the OCR reference of a payment: the base, a length digit and a check digit. `None` if
+/// `base` is not digits or the result would not have 2 to 25 digits.
 #[must_use]
 pub fn ocr(base: &str) -> Option<String> {
     let is_digits = !base.is_empty() && base.bytes().all(|byte| byte.is_ascii_digit());
@@ -44,8 +43,8 @@ pub fn ocr(base: &str) -> Option<String> {
     })
 }
 
-/// A Swedish organisation number (organisationsnummer), written `NNNNNN-NNNN`, its third digit at
-/// least 2 and its check digit right.
+/// A Swedish organisation number (organisationsnummer), written `NNNNNN-NNNN`, with a third digit
+/// of at least 2 and a correct check digit.
 #[derive(
     Clone,
     Debug,
@@ -63,7 +62,7 @@ pub fn ocr(base: &str) -> Option<String> {
 pub struct OrgNumber(String);
 
 impl OrgNumber {
-    /// The number as text, with its hyphen.
+    /// Returns the number as text, with its hyphen.
     #[must_use]
     pub fn as_str(&self) -> &str {
         &self.0
@@ -97,10 +96,10 @@ impl FromStr for OrgNumber {
     }
 }
 
-/// Whether a text is a Peppol participant that e-invoices can name: scheme and number, as
-/// `0007:2220001834`. Of the many schemes in the list EAS (Electronic Address Scheme) these are the
-/// ones that Swedish organisations have, with the rules that Peppol's validator and their issuers
-/// set:
+/// Checks that a text is a Peppol participant for e-invoices: scheme and number, as
+/// `0007:2220001834`. Of the many schemes in the list EAS (Electronic Address Scheme) it accepts
+/// those that Swedish organisations have, with the rules of Peppol's validator and of their
+/// issuers:
 ///
 /// | scheme | number |
 /// |---|---|
@@ -109,7 +108,7 @@ impl FromStr for OrgNumber {
 /// | `0060` | D-U-N-S number, nine digits |
 ///
 /// # Errors
-/// What is wrong with it, to be said after its name.
+/// A description of the error, to follow the field's name.
 pub fn check_peppol_id(text: &str) -> Result<(), &'static str> {
     const SHAPE: &str = "is not a Peppol participant; write scheme and number as 0007:2220001834";
     let (scheme, number) = text.split_once(':').ok_or(SHAPE)?;
@@ -135,8 +134,8 @@ pub fn check_peppol_id(text: &str) -> Result<(), &'static str> {
     if holds { Ok(()) } else { Err(error) }
 }
 
-/// Whether the last digit of a GLN makes its digits, weighed 1 and 3 by turns from the end, come to
-/// whole tens.
+/// Returns `true` if the check digit of a GLN is correct: the sum of its digits, weighted 1 and 3
+/// alternately from the end, is divisible by ten.
 fn gln_holds(digits: &str) -> bool {
     let weighed = digits
         .bytes()
@@ -151,7 +150,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn peppol_participants_are_told_apart() {
+    fn peppol_participants_are_checked() {
         for valid in [
             "0007:2220001834",
             "0007:8025550008",
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn organisation_numbers_are_told_apart() {
+    fn organisation_numbers_are_checked() {
         for valid in ["222000-1834", "222000-2568", "802555-0008"] {
             assert!(valid.parse::<OrgNumber>().is_ok(), "{valid}");
         }

@@ -1,11 +1,11 @@
-//! Any counterparty that is no member: authority, company, university, consultant.
+//! Counterparties that are no members: authorities, companies, universities, consultants.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{id::OrganisationId, number::OrgNumber, partial::partial};
 
-/// Any counterparty that is no member: authority, company, university, consultant.
+/// A counterparty that is no member: authority, company, university, consultant.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "organisation")]
 pub struct Model {
@@ -18,9 +18,9 @@ pub struct Model {
     pub name: String,
     /// Its name folded for search and for Swedish order.
     pub name_key: String,
-    /// Null when not known.
+    /// Organisationsnummer; null if not known.
     pub org_number: Option<OrgNumber>,
-    /// For invoices by e-mail.
+    /// E-mail address for invoices.
     pub billing_email: Option<String>,
     /// Peppol participant, `0007:2220001834`.
     pub peppol_id: Option<String>,
@@ -34,7 +34,7 @@ pub struct Model {
     pub city: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,5 +1,5 @@
-//! Rows that are read with only the columns somebody asked for, since decoding the others is the
-//! largest part of a list's cost.
+//! Partial rows: only the selected columns are decoded, because decoding is the largest part of a
+//! list's cost.
 
 use sea_orm::{DbErr, EntityTrait, QueryResult};
 
@@ -8,8 +8,8 @@ pub trait PartialRow: Sized {
     /// The table's entity.
     type Entity: EntityTrait;
 
-    /// The row with the values of `columns`, which stand in the statement in this order from the
-    /// first place on; every other field keeps its default.
+    /// Returns the row with the values of `columns`, which the statement selects first, in this
+    /// order; every other field has its default.
     ///
     /// # Errors
     /// A value that its field can't hold.
@@ -18,7 +18,7 @@ pub trait PartialRow: Sized {
         columns: &[<Self::Entity as EntityTrait>::Column],
     ) -> Result<Self, DbErr>;
 
-    /// Every column, for those who want the whole row.
+    /// Returns every column, to read a complete row.
     fn every_column() -> Vec<<Self::Entity as EntityTrait>::Column>;
 }
 

@@ -1,4 +1,4 @@
-//! A payment of an invoice, or the reversal of one.
+//! Payments of invoices, and their reversals.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -10,7 +10,7 @@ use crate::{
     partial::partial,
 };
 
-/// A payment of an invoice, or the reversal of one (rättelse): a payment is never removed.
+/// A payment of an invoice, or the reversal of one (rättelse). A payment is never deleted.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize, DeriveEntityModel)]
 #[sea_orm(table_name = "payment")]
 pub struct Model {
@@ -19,30 +19,30 @@ pub struct Model {
     pub id: PaymentId,
     /// The invoice.
     pub invoice_id: InvoiceId,
-    /// Day in the bank; of a reversal, the day that it counts from.
+    /// Day in the bank; of a reversal, the day from which it counts.
     pub received_on: NaiveDate,
-    /// Öre; above nought, and of a reversal below nought: all of what it reverses.
+    /// Öre; positive, but of a reversal negative: the whole amount of the payment that it reverses.
     pub amount: Money,
-    /// The bank's own reference: the same one twice is the same payment.
+    /// The bank's own reference: a payment with the same reference is the same payment.
     pub reference: String,
     /// The payment that this one reverses; null: this is a payment.
     pub reverses_id: Option<PaymentId>,
-    /// Why it was reversed; null: this is a payment.
+    /// Reason for the reversal; null: this is a payment.
     pub reason: Option<String>,
-    /// Day in the books, when it is another than `received_on`; null: the same.
+    /// Day in the books, if different from `received_on`; null: the same.
     pub booked_on: Option<NaiveDate>,
 }
 
 impl Model {
-    /// Returns the day in the books: lateness and interest go by `received_on`, revenue and
-    /// vouchers by this day.
+    /// Returns the day in the books. Lateness and interest depend on `received_on`, revenue and
+    /// vouchers on this day.
     #[must_use]
     pub fn day_in_books(&self) -> NaiveDate {
         self.booked_on.unwrap_or(self.received_on)
     }
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

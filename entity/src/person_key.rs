@@ -1,24 +1,24 @@
-//! The key that one person's data in the audit trail is sealed with; deleting it erases the person
-//! from the trail.
+//! Keys that seal the data of persons in the audit trail. Deleting a key erases the person from the
+//! trail.
 
 use sea_orm::entity::prelude::*;
 
 use crate::kind::PersonKind;
 
-/// The key that one person's data in the audit trail is sealed with; deleting it erases the person
-/// from the trail.
+/// The key that seals one person's data in the audit trail. Deleting it erases the person from the
+/// trail.
 #[derive(Clone, PartialEq, Eq, DeriveEntityModel)]
 #[sea_orm(table_name = "person_key")]
 pub struct Model {
     /// The first 16 bytes of the key's SHA-256, by which sealed fields name it: no other key can
-    /// take its place.
+    /// replace it.
     #[sea_orm(primary_key, auto_increment = false)]
     pub id: Uuid,
     /// Kind of the person.
     pub kind: PersonKind,
     /// Id of the person, among those of the kind.
     pub person_id: Uuid,
-    /// 32 bytes.
+    /// The key, 32 bytes.
     pub key: Vec<u8>,
 }
 
@@ -31,7 +31,7 @@ impl std::fmt::Debug for Model {
     }
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A reminder (påminnelse) of an invoice.
+//! Reminders (påminnelser) of invoices.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -19,13 +19,13 @@ pub struct Model {
     pub id: ReminderId,
     /// The invoice.
     pub invoice_id: InvoiceId,
-    /// When.
+    /// Day of the reminder.
     pub sent_on: NaiveDate,
-    /// Öre.
+    /// Fee, öre.
     pub fee: Money,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

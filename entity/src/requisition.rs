@@ -1,5 +1,5 @@
-//! A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation
-//! agreement by which money comes in.
+//! Requisitions (rekvisitioner): requests for the payment of a grant, issued under a cooperation
+//! agreement with income.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -24,13 +24,13 @@ pub struct Model {
     pub agreement_id: AgreementId,
     /// Day of issue.
     pub issued_on: NaiveDate,
-    /// Last day to pay.
+    /// Due date.
     pub due_on: NaiveDate,
-    /// Öre.
+    /// Amount, öre.
     pub amount: Money,
     /// First day of the period that the grant is for.
     pub period_from: NaiveDate,
-    /// Last day of it.
+    /// Last day of that period.
     pub period_to: NaiveDate,
     /// Purpose of the grant.
     pub description: String,
@@ -44,7 +44,7 @@ pub struct Model {
     pub withdrawal_reason: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

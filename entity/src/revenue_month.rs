@@ -1,5 +1,4 @@
-//! What one activity brought in during one month, kept up to date in the transaction that issues,
-//! credits or pays.
+//! Monthly totals of revenue by activity, updated in the transaction that issues, credits or pays.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -7,8 +6,8 @@ use serde::Serialize;
 
 use crate::{money::Money, partial::partial};
 
-/// What one activity brought in during one month, kept up to date in the transaction that issues,
-/// credits or pays.
+/// The revenue of one activity in one month, updated in the transaction that issues, credits or
+/// pays.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "revenue_month")]
 pub struct Model {
@@ -18,25 +17,25 @@ pub struct Model {
     /// The activity; nil for lines without one.
     #[sea_orm(primary_key, auto_increment = false)]
     pub activity_id: Uuid,
-    /// Öre, before credit notes.
+    /// Invoiced net sum before credit notes, öre.
     pub invoiced_net: Money,
-    /// Öre.
+    /// Invoiced VAT before credit notes, öre.
     pub invoiced_vat: Money,
-    /// Öre.
+    /// Credited net sum, öre.
     pub credited_net: Money,
-    /// Öre.
+    /// Credited VAT, öre.
     pub credited_vat: Money,
-    /// Invoices and credit notes with a line of the activity.
+    /// Number of invoices and credit notes with a line of the activity.
     pub invoices: i64,
-    /// Öre.
+    /// Paid net sum, öre.
     pub paid_net: Money,
-    /// Öre.
+    /// Paid VAT, öre.
     pub paid_vat: Money,
-    /// Öre that came in and pay no line, which only the row without an activity has.
+    /// Received sums that pay no line, öre; only in the row without an activity.
     pub unattributed: Money,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,5 +1,5 @@
-//! Entries of the audit trail with fields sealed with a person's key, so that an erasure can name
-//! them.
+//! Entries of the audit trail with fields that are sealed with a person's key, so that an erasure
+//! can list them.
 
 use sea_orm::entity::prelude::*;
 
@@ -15,7 +15,7 @@ pub struct Model {
     pub revision: i64,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

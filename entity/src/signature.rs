@@ -1,4 +1,4 @@
-//! A party's signature under an agreement.
+//! Signatures of agreements.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -10,7 +10,7 @@ use crate::{
     partial::partial,
 };
 
-/// A party's signature under an agreement.
+/// A party's signature on an agreement.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "agreement_signature")]
 pub struct Model {
@@ -19,21 +19,21 @@ pub struct Model {
     pub id: SignatureId,
     /// The agreement.
     pub agreement_id: AgreementId,
-    /// Which side.
+    /// The party that signed.
     pub party: SignatureParty,
-    /// Who signed.
+    /// Name of the signatory.
     pub name: String,
-    /// As what.
+    /// Title of the signatory.
     pub title: Option<String>,
-    /// When.
+    /// Day of the signature.
     pub signed_on: NaiveDate,
-    /// How.
+    /// Method of the signature.
     pub method: SignatureMethod,
-    /// The document that was signed.
+    /// SHA-256 of the document that was signed.
     pub document_sha256: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

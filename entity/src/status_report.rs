@@ -1,4 +1,4 @@
-//! How an activity is going, told to the board in a fixed form.
+//! Status reports on activities, for the board, in a fixed form.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::{
     partial::partial,
 };
 
-/// How an activity is going, told to the board in a fixed form.
+/// A status report on an activity, for the board, in a fixed form.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "status_report")]
 pub struct Model {
@@ -18,17 +18,17 @@ pub struct Model {
     pub id: StatusReportId,
     /// The activity.
     pub activity_id: ActivityId,
-    /// The period told about, as `2026-T2`.
+    /// The reported period, as `2026-T2`.
     pub period: String,
-    /// In one word.
+    /// Health of the activity.
     pub health: Health,
-    /// Who told.
+    /// Author of the report.
     pub reported_by: String,
-    /// When.
+    /// Time of the report.
     pub reported_at: DateTimeUtc,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,29 +1,28 @@
-//! The long texts of a status report, in a table of their own so that lists of reports never drag
-//! them along.
+//! Long texts of status reports, in a separate table so that lists of reports do not load them.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::id::StatusReportId;
 
-/// The long texts of a status report, in a table of their own so that lists of reports never drag
-/// them along.
+/// The long texts of a status report, in a separate table so that lists of reports do not load
+/// them.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "status_report_text")]
 pub struct Model {
-    /// The report. The audit trail tells of it in the report's own row.
+    /// The report. The audit trail records these texts with the report.
     #[sea_orm(primary_key, auto_increment = false)]
     #[serde(skip)]
     pub status_report_id: StatusReportId,
-    /// In a few words.
+    /// Summary.
     pub summary: String,
-    /// What went otherwise.
+    /// Deviations from the plan.
     pub deviations: Option<String>,
-    /// What comes next.
+    /// Next steps.
     pub next_steps: Option<String>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,5 +1,5 @@
-//! A tax decision: how VAT is treated on the special fees of an activity, or on a fee of the
-//! network itself, from a day on.
+//! Tax decisions: the VAT treatment of the special fees of an activity, or of a fee of the network
+//! itself, from a day on.
 
 use chrono::NaiveDate;
 use sea_orm::entity::prelude::*;
@@ -11,8 +11,8 @@ use crate::{
     partial::partial,
 };
 
-/// A tax decision: how VAT is treated on the special fees of an activity, or on a fee of the
-/// network itself, from a day on.
+/// A tax decision: the VAT treatment of the special fees of an activity, or of a fee of the network
+/// itself, from a day on.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "tax_decision")]
 pub struct Model {
@@ -23,21 +23,21 @@ pub struct Model {
     pub fee: ChargeKind,
     /// The activity, for special fees.
     pub activity_id: Option<ActivityId>,
-    /// The first day of issue that it is for.
+    /// The first day of issue to which it applies.
     pub valid_from: NaiveDate,
     /// VAT treatment.
     pub vat_rate: VatRate,
-    /// The reason of the exemption in words, for what is exempt.
+    /// Reason of the exemption as text, for an exempt fee.
     pub exemption_reason: Option<String>,
-    /// The reason's code of the list VATEX; null: none applies.
+    /// Code of the reason in the list VATEX; null: none applies.
     pub exemption_code: Option<String>,
     /// Day of the decision.
     pub decided_on: NaiveDate,
-    /// Where the decision is written.
+    /// Location of the written decision.
     pub reference: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! An entry of the template library (mallbibliotek).
+//! The template library (mallbibliotek).
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::{
     partial::partial,
 };
 
-/// An entry of the template library (mallbibliotek).
+/// A template of the template library (mallbibliotek).
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "agreement_template")]
 pub struct Model {
@@ -22,13 +22,13 @@ pub struct Model {
     pub title: String,
     /// Title folded for search and for Swedish order.
     pub title_key: String,
-    /// What it makes.
+    /// Kind of agreement that it is for.
     pub kind: AgreementKind,
     /// The activity that it is for; null: any.
     pub activity_id: Option<ActivityId>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,11 +1,11 @@
-//! The text of a template version, apart so that lists never drag it along.
+//! Texts of template versions, in a separate table so that lists do not load them.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{id::TemplateVersionId, partial::partial};
 
-/// The text of a template version, apart so that lists never drag it along.
+/// The text of a template version, in a separate table so that lists do not load it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "agreement_template_text")]
 pub struct Model {
@@ -18,7 +18,7 @@ pub struct Model {
     pub parameters: String,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

@@ -1,4 +1,4 @@
-//! A version of a template; once published it never changes.
+//! Versions of templates. A published version never changes.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
@@ -9,7 +9,7 @@ use crate::{
     partial::partial,
 };
 
-/// A version of a template; once published it never changes.
+/// A version of a template. A published version never changes.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "agreement_template_version")]
 pub struct Model {
@@ -20,15 +20,15 @@ pub struct Model {
     pub template_id: TemplateId,
     /// 1, 2, 3 …
     pub version: i32,
-    /// Where it is in its life.
+    /// State of the version.
     pub state: TemplateState,
-    /// BCP 47, as `sv`.
+    /// BCP 47 tag, as `sv`.
     pub language: String,
-    /// When it was published.
+    /// Time of publication.
     pub published_at: Option<DateTimeUtc>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

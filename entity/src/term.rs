@@ -1,14 +1,14 @@
-//! The date rules of a term: when an agreement is in force, what its status is and which deadline
-//! comes next, as of any day.
+//! The date rules of a term: when an agreement is in force, its status and its next deadline, as of
+//! any day.
 //!
-//! End dates are inclusive. Nothing here is stored: every answer follows from the facts and a day,
-//! and the register's `terms` say the same in SQL.
+//! End dates are inclusive. Nothing here is stored: every result follows from the facts and a day.
+//! `domain::term_sql` implements the same rules in SQL.
 
 use chrono::{Datelike, Days, Months, NaiveDate};
 
 use crate::kind::DeadlineKind;
 
-/// The facts that an agreement's status and deadlines follow from.
+/// The facts from which an agreement's status and deadlines follow.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Term {
     /// First day in force.
@@ -17,7 +17,7 @@ pub struct Term {
     pub ends_on: Option<NaiveDate>,
     /// Months of notice.
     pub notice_months: i32,
-    /// Months that the term is prolonged by when nobody gives notice; null: it just ends.
+    /// Months by which the term is renewed unless notice is given; null: no automatic renewal.
     pub renewal_months: Option<i32>,
     /// Day of the offer; null: a draft.
     pub offered_on: Option<NaiveDate>,
@@ -25,13 +25,13 @@ pub struct Term {
     pub signed_on: Option<NaiveDate>,
     /// Day on which a draft or an offer was withdrawn.
     pub withdrawn_on: Option<NaiveDate>,
-    /// Day on which notice was given; `ends_on` then says when it ends.
+    /// Day on which notice was given; `ends_on` is then the resulting end.
     pub notice_given_on: Option<NaiveDate>,
     /// First day of the signed agreement that replaces this one.
     pub replaced_from: Option<NaiveDate>,
 }
 
-/// Where an agreement is in its life, as of a day.
+/// Status of an agreement as of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Status {
     /// Being written.
@@ -42,16 +42,16 @@ pub enum Status {
     Signed,
     /// In force.
     Active,
-    /// In force, and ends on a known day since notice was given.
+    /// In force, with a known end because notice was given.
     NoticeGiven,
-    /// Was in force.
+    /// No longer in force.
     Ended,
-    /// Never came about.
+    /// Withdrawn before it was signed.
     Withdrawn,
 }
 
 impl Status {
-    /// Every status, in the order of a life.
+    /// Every status, in the order of the lifecycle.
     pub const ALL: [Self; 7] = [
         Self::Draft,
         Self::Offered,
@@ -63,23 +63,23 @@ impl Status {
     ];
 }
 
-/// The next day on which something must be decided about an agreement.
+/// The next day on which an agreement requires a decision.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Deadline {
-    /// What falls due.
+    /// Kind of the deadline.
     pub kind: DeadlineKind,
     /// The day.
     pub on: NaiveDate,
 }
 
-/// `months` after `day`, clamped to the month's last day: 31 January and one month is 28 or 29
-/// February. Negative months go back.
+/// Returns the day `months` after `day`, clamped to the month's last day: 31 January and one month
+/// is 28 or 29 February. Negative months go back.
 #[must_use]
 pub fn add_months(day: NaiveDate, months: i32) -> NaiveDate {
     let step = Months::new(months.unsigned_abs());
     let moved =
         if months < 0 { day.checked_sub_months(step) } else { day.checked_add_months(step) };
-    // Beyond the calendar's end (year 262142) there is nothing sensible to say; input is limited to
+    // Beyond the calendar's end (year 262142) there is no meaningful result; input is limited to
     // years 1900 to 2999.
     moved.unwrap_or(day)
 }
@@ -89,7 +89,7 @@ fn month_index(day: NaiveDate) -> i32 {
 }
 
 impl Term {
-    /// Where the agreement is in its life on `on`.
+    /// Returns the status of the agreement on `on`.
     #[must_use]
     pub fn status(&self, on: NaiveDate) -> Status {
         let by = |fact: Option<NaiveDate>| fact.is_some_and(|day| day <= on);
@@ -108,20 +108,21 @@ impl Term {
         }
     }
 
-    /// Whether the agreement is in force on `on`.
+    /// Returns `true` if the agreement is in force on `on`.
     #[must_use]
     pub fn is_in_force(&self, on: NaiveDate) -> bool {
         matches!(self.status(on), Status::Active | Status::NoticeGiven)
     }
 
-    /// Whether the term goes on by itself: as long as nobody gave notice.
+    /// Returns `true` if the term is renewed automatically, and no notice was given.
     #[must_use]
     pub fn renews(&self) -> bool {
         self.renewal_months.is_some() && self.notice_given_on.is_none()
     }
 
-    /// Last day in force, as known on `on`: of the term that runs then when it is prolonged by
-    /// itself, and never later than the day before a successor starts. Null: until further notice.
+    /// Returns the last day in force, as known on `on`: of the term that runs then if it is renewed
+    /// automatically, and never later than the day before a successor starts. `None`: until further
+    /// notice.
     #[must_use]
     pub fn last_day(&self, on: NaiveDate) -> Option<NaiveDate> {
         let own = match (self.ends_on, self.renewal_months) {
@@ -138,8 +139,8 @@ impl Term {
         }
     }
 
-    /// How many times the term has been prolonged when its deadline of `on` comes; 0 for one that
-    /// is not prolonged by itself.
+    /// Returns the number of renewals before the term whose deadline is next on `on`; 0 for a term
+    /// without automatic renewal.
     #[must_use]
     pub fn rounds_before(&self, on: NaiveDate) -> i32 {
         match (self.ends_on, self.renewal_months) {
@@ -151,7 +152,8 @@ impl Term {
         }
     }
 
-    /// Last day in force unless somebody gives notice, whatever day it is. Null: there is none.
+    /// Returns the last day in force unless notice is given, independent of the day. `None`: there
+    /// is none.
     #[must_use]
     pub fn final_day(&self) -> Option<NaiveDate> {
         let own = self.ends_on.filter(|_| !self.renews());
@@ -160,21 +162,21 @@ impl Term {
         own.into_iter().chain(before_successor).min()
     }
 
-    /// Whether both are in force on some day, once they are signed.
+    /// Returns `true` if both are in force on some day when signed.
     #[must_use]
     pub fn overlaps(&self, other: &Self) -> bool {
         let begins_by_the_end = |later: &Self, earlier: &Self| {
             earlier.final_day().is_none_or(|last| later.starts_on <= last)
         };
-        // One that is replaced before it begins is in force on no day.
+        // An agreement that is replaced before it begins is in force on no day.
         [(self, other), (other, self), (self, self), (other, other)]
             .into_iter()
             .all(|(later, earlier)| begins_by_the_end(later, earlier))
     }
 
-    /// Last day in force when notice is given on `given_on`: of the first term whose last day for
-    /// it has not passed, when terms are prolonged by themselves; else when the months of notice
-    /// have passed, but never later than the agreed end.
+    /// Returns the last day in force if notice is given on `given_on`. With automatic renewal: the
+    /// end of the first term whose last day of notice has not passed. Otherwise: the end of the
+    /// months of notice, but never later than the agreed end.
     #[must_use]
     pub fn ends_by_notice(&self, given_on: NaiveDate) -> NaiveDate {
         match (self.ends_on, self.renewal_months) {
@@ -186,8 +188,8 @@ impl Term {
         }
     }
 
-    /// The next deadline on or after `on`: NOTICE for a term that is prolonged by itself, END for
-    /// one that is not. Null when the agreement isn't signed, has ended, has a signed successor or
+    /// Returns the next deadline on or after `on`: NOTICE for a term that is renewed automatically,
+    /// END for others. `None` if the agreement isn't signed, has ended, has a signed successor or
     /// runs until further notice.
     #[must_use]
     pub fn next_deadline(&self, on: NaiveDate) -> Option<Deadline> {
@@ -207,13 +209,13 @@ impl Term {
     }
 }
 
-/// `true` if `day` is the last of its month.
+/// Returns `true` if `day` is the last of its month.
 fn is_month_end(day: NaiveDate) -> bool {
     day.succ_opt().is_some_and(|next| next.day() == 1)
 }
 
 /// Moves a last day by `months`, so that the day after it moves by as many: a month's last day
-/// stays one, and any other is clamped to the month's last day. Negative months go back.
+/// remains one, and any other is clamped to the month's last day. Negative months go back.
 fn move_last_day(day: NaiveDate, months: i32) -> NaiveDate {
     if !is_month_end(day) {
         return add_months(day, months);
@@ -222,34 +224,34 @@ fn move_last_day(day: NaiveDate, months: i32) -> NaiveDate {
     next.and_then(|first| first.pred_opt()).unwrap_or(day)
 }
 
-/// Returns the last day of the `k`-th prolongation of a term whose agreed last day is `ends_on`;
-/// that day itself for 0.
+/// Returns the last day of the `k`-th renewal of a term whose agreed last day is `ends_on`; that
+/// day itself for 0.
 ///
-/// Prolonged terms begin on the day after the one before: the first begins `k` × `renewal` months
-/// after the day after `ends_on`, or on the 1st of the next month if that month lacks the day. Each
-/// is computed from `ends_on`, so nothing drifts.
+/// Each renewed term begins on the day after the previous one: the first begins `k` × `renewal`
+/// months after the day after `ends_on`, or on the 1st of the next month if that month lacks the
+/// day. Each is computed from `ends_on`, so nothing drifts.
 #[must_use]
 pub fn prolonged(ends_on: NaiveDate, renewal: i32, k: i32) -> NaiveDate {
     move_last_day(ends_on, k * renewal)
 }
 
-/// Returns the last day on which notice still ends a term on `last_day`: the latest that is not
-/// after it when `notice` months are added to it by [`add_months`].
+/// Returns the last day on which notice still ends a term on `last_day`: the latest day that, moved
+/// by `notice` months with [`add_months`], is not after it.
 #[must_use]
 pub fn notice_deadline(last_day: NaiveDate, notice: i32) -> NaiveDate {
     move_last_day(last_day, -notice)
 }
 
 /// Returns the first notice deadline of the terms of an agreement that is not before `on`; the last
-/// day of a term when `notice` is 0.
+/// day of a term if `notice` is 0.
 fn occurrence(ends_on: NaiveDate, notice: i32, renewal: i32, on: NaiveDate) -> NaiveDate {
     notice_deadline(prolonged(ends_on, renewal, round(ends_on, notice, renewal, on)), notice)
 }
 
-/// Returns how many times the term of that deadline has been prolonged.
+/// Returns the number of renewals before the term of that deadline.
 fn round(ends_on: NaiveDate, notice: i32, renewal: i32, on: NaiveDate) -> i32 {
     // The k whose month is the month of `on` or the last one before it; the next one's month is
-    // later for sure.
+    // certainly later.
     let k = (month_index(on) + notice - month_index(ends_on)).div_euclid(renewal.max(1)).max(0);
     if notice_deadline(prolonged(ends_on, renewal, k), notice) >= on { k } else { k + 1 }
 }
@@ -320,7 +322,7 @@ mod tests {
     }
 
     #[test]
-    fn notice_turns_the_deadline_into_an_end() {
+    fn notice_changes_the_deadline_to_an_end() {
         let term = Term {
             renewal_months: Some(12),
             notice_months: 3,
@@ -459,8 +461,8 @@ mod tests {
         }
     }
 
-    /// The rule in its own words: the next term begins so many months after the day after
-    /// `ends_on`, or on the 1st of the month after.
+    /// States the rule directly: the next term begins so many months after the day after `ends_on`,
+    /// or on the 1st of the month after.
     fn counted_end(ends_on: NaiveDate, renewal: i32, k: i32) -> NaiveDate {
         let first = ends_on.succ_opt().unwrap();
         let month = month_index(first) + k * renewal;
@@ -474,7 +476,7 @@ mod tests {
         begins(month, first.day()).or_else(|| begins(month + 1, 1)).unwrap().pred_opt().unwrap()
     }
 
-    /// The rule in its own words: of all days, the last on which notice ends the term in time.
+    /// States the rule directly: of all days, the last on which notice ends the term in time.
     fn latest_notice(last_day: NaiveDate, notice: i32) -> NaiveDate {
         let after = add_months(last_day, -notice) + Days::new(4);
         (0..10)
@@ -524,7 +526,7 @@ mod tests {
         }
     }
 
-    /// Every day of five years.
+    /// Returns every day of five years.
     fn every_day() -> impl Iterator<Item = NaiveDate> {
         day("2024-01-01").iter_days().take_while(|day| day.year() < 2029)
     }

@@ -21,7 +21,7 @@ impl Total {
     /// No money.
     pub const ZERO: Self = Self(0);
 
-    /// Reads the text that a database gives.
+    /// Parses the text from a database.
     fn read(text: &str) -> Option<Self> {
         let Some((high, low)) = text.split_once(':') else { return text.parse().ok().map(Self) };
         let (high, low): (i128, i128) = (high.parse().ok()?, low.parse().ok()?);

@@ -1,13 +1,13 @@
-//! A voucher: what was booked of a document, a payment, a reminder, an adjustment or a bank
-//! payment, and in which batch it was exported.
+//! Vouchers of invoices, payments, reminders, adjustments and bank payments, with the batch of
+//! their export.
 
 use sea_orm::entity::prelude::*;
 use serde::Serialize;
 
 use crate::{id::ExportBatchId, kind::VoucherSource, partial::partial};
 
-/// A voucher, or one that corrects it. One of no batch was booked elsewhere, as imported history
-/// was.
+/// A voucher, or a correction of one. A voucher without a batch was booked in another system, as
+/// imported history was.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, DeriveEntityModel)]
 #[sea_orm(table_name = "voucher")]
 pub struct Model {
@@ -17,20 +17,20 @@ pub struct Model {
     /// Id of the invoice, payment, reminder, adjustment or bank payment.
     #[sea_orm(primary_key, auto_increment = false)]
     pub source_id: Uuid,
-    /// 1 for the voucher of the source, 2, 3 … for those that correct it.
+    /// 1 for the voucher of the source; 2, 3 … for its corrections.
     #[sea_orm(primary_key, auto_increment = false)]
     pub part: i32,
-    /// Its series, as `F`; null: it was booked elsewhere.
+    /// Its series, as `F`; null: it was booked in another system.
     pub series: Option<String>,
-    /// The year of its day; null: it was booked elsewhere.
+    /// The year of its day; null: it was booked in another system.
     pub year: Option<i32>,
-    /// 1, 2, 3 … in its series and year; null: it was booked elsewhere.
+    /// 1, 2, 3 … in its series and year; null: it was booked in another system.
     pub number: Option<i32>,
-    /// The batch that it was exported in; null: it was booked elsewhere.
+    /// The batch of its export; null: it was booked in another system.
     pub batch_id: Option<ExportBatchId>,
 }
 
-/// No relations are declared: rules join by what the caller asked for.
+/// No relations are declared: each query joins the tables it needs.
 #[derive(Clone, Copy, Debug, EnumIter, DeriveRelation)]
 pub enum Relation {}
 

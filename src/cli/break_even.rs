@@ -1,9 +1,13 @@
-//! `samregister break-even`: how many must take part for an activity to carry its cost.
+//! `samregister break-even`: number of participants that cover the costs of an activity.
 
 use std::collections::HashMap;
 
 use clap::Args;
-use entity::{activity, id::MemberId, kind::FeeBasis};
+use entity::{
+    activity,
+    id::{Identifier, MemberId},
+    kind::FeeBasis,
+};
 use serde::Serialize;
 
 use super::{
@@ -21,14 +25,14 @@ use domain::{
     revenue::{self, BreakEven, ByFee},
 };
 
-/// Show how many must take part for activities to carry their cost
+/// Show how many participants cover the costs of activities
 ///
-/// A row for each fee of today: the least number that covers the cost of the year less its grants.
-/// Yearly fees count agreements, fees paid once those that begin in the year, fees per participant
-/// the participants, and fees per mille the members that pay the most, each by its own allocation.
-/// Members without a known allocation are listed, and are in no number. Committed cost is what
-/// agreements by which the network pays come to in the year; it stands beside the booked cost, and
-/// the number covers the booked one.
+/// A row for each fee in force today: the least number of payers whose fees cover the costs of the
+/// year less its grants. Yearly fees count agreements, one-off fees the agreements that begin in
+/// the year, fees per participant the participants, and per-mille fees the members that pay most,
+/// each by its own allocation. Members without a known allocation are listed, and are in no number.
+/// Committed cost is the sum of agreements by which the network pays in the year; it is shown next
+/// to the booked cost, and the number covers the booked cost.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -49,7 +53,7 @@ pub struct Options {
 /// Reports break-even.
 ///
 /// # Errors
-/// When an activity is not known, the register can't be opened or the report can't be written.
+/// Fails if an activity is not known, the database can't be opened or the report can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
     let settings = settings()?;
@@ -174,7 +178,7 @@ fn to_table(found: &[Found], names: &Names) -> String {
                     .map(String::as_str)
                     .collect();
                 lines += &format!(
-                    "{}: without a known allocation, in no number: {}\n",
+                    "{}: without a known allocation, not counted: {}\n",
                     activity.slug,
                     missing.join(", ")
                 );
@@ -184,7 +188,7 @@ fn to_table(found: &[Found], names: &Names) -> String {
     lines
 }
 
-/// What programs read; the words are those of the API.
+/// JSON output, with the names of the API.
 #[derive(Serialize)]
 struct Document {
     year: i32,
@@ -226,7 +230,7 @@ struct Missing {
 
 fn to_data(year: i32, found: &[Found], names: &Names) -> Result<String> {
     let missing = |member: &MemberId| Missing {
-        id: format!("member_{}", member.0.simple()),
+        id: member.global_id(),
         name: names.get(member).cloned().unwrap_or_default(),
     };
     let line = |by_fee: &ByFee| Line {

@@ -1,33 +1,33 @@
-//! `samregister checkpoint`: where the audit trail ends, to be stored elsewhere and compared with
-//! it later.
+//! `samregister checkpoint`: prints the end of the audit trail, to be stored elsewhere and compared
+//! with the log later.
 
 use clap::Args;
 
 use super::{Failure, Outcome, Result, open, put, say, settings};
 use domain::audit::{self, timestamp};
 
-/// Print where the audit trail ends, to be compared with it later
+/// Print the end of the audit trail, for a later comparison
 ///
-/// One line with the time, the last revision, its hash and a signature by the trail's key. The
-/// chain of the trail shows that nothing within it was changed; that its end was cut off, or that a
-/// holder of the key rewrote all of it, shows only by copies that others have stored. So send the
-/// line where those who run the register can't reach, such as to the auditor; `samregister verify
+/// Prints one line with the time, the last revision, its hash and a signature by the trail's key.
+/// The hash chain proves that nothing within the trail was changed. Only copies stored elsewhere
+/// prove that its end was not cut off, and that no holder of the key rewrote all of it. So send the
+/// line to someone outside the operation of the register, such as the auditor; `samregister verify
 /// --checkpoints FILE` compares a file of such lines with the trail. With
 /// SAMREGISTER_TIMESTAMP_URL, lines that begin with + follow: a timestamp (RFC 3161) of that
-/// service. The line is printed before the service is asked, so it is there also when the service
-/// is not.
+/// service. The line is printed before the service is asked, so that it is not lost when the
+/// service fails.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  A letter to the auditor from cron, each night:
+  Mail to the auditor, each night from cron:
     samregister checkpoint | mail -s 'Samregister: checkpoint' revisor@example.se")]
 pub struct Options {}
 
 /// Prints a checkpoint.
 ///
 /// # Errors
-/// Fails if the register can't be opened or read, stdout can't be written to, or the timestamp
-/// service gives no timestamp: then the line is printed all the same.
+/// Fails if the database can't be opened or read, stdout can't be written to, or the timestamp
+/// service returns no timestamp: then the line is printed nevertheless.
 pub async fn run(_: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;

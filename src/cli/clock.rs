@@ -1,21 +1,25 @@
-//! `samregister clock`: the machine's clock against the audit trail.
+//! `samregister clock`: compares the machine's clock with the audit trail.
 
 use chrono::{DateTime, SecondsFormat, Utc};
 use clap::Args;
 
 use super::{Outcome, Result, open, put, settings};
 use domain::{
-    audit::clock_order::{self, ClockOrder},
+    audit::{
+        clock_acceptance,
+        clock_order::{self, ClockOrder},
+    },
     auth::viewer::Viewer,
 };
 
-/// Compare the clock with the audit trail, and accept one that was set back
+/// Compare the clock with the audit trail, and accept a clock that was set back
 ///
-/// Entries of the trail follow each other in time. While the clock is more than a minute behind the
-/// last entry, every change is refused (CLOCK_BEHIND): one of the two is wrong. Set the clock right
-/// when it is the one. When it is right, and an earlier change was made by a clock that was ahead,
-/// accept it: an entry of the trail says so, and changes follow on that. Invoices that were dated
-/// ahead keep their days; the next ones need a day of issue.
+/// The times of the entries in the trail never decrease. While the clock is more than a minute
+/// behind the last entry, every change is refused (CLOCK_BEHIND), because one of the two is wrong.
+/// If the clock is wrong, correct it. If it is right, and an earlier change was made with a clock
+/// that was ahead, accept it with --accept: an entry of the trail records this, and changes
+/// continue after it. Invoices that were dated ahead retain their days; the next ones need a day of
+/// issue.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -29,15 +33,15 @@ pub struct Options {
     accept: bool,
 }
 
-/// Compares the clock with the trail.
+/// Compares the clock with the audit trail.
 ///
 /// # Errors
-/// Fails if the register can't be opened, read or written to, or stdout can't be written to.
+/// Fails if the database can't be opened, read or written to, or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let db = open(&settings()?).await?;
     let order = clock_order::compare(&db).await?;
     let was_accepted =
-        options.accept && clock_order::accept(&db, &Viewer::operator("clock")).await?;
+        options.accept && clock_acceptance::accept(&db, &Viewer::operator("clock")).await?;
     db.close().await?;
     put(format!("{}{}\n", describe(&order), if was_accepted { "; accepted" } else { "" }))?;
     Ok(if order.is_behind() && !was_accepted { Outcome::Found } else { Outcome::Done })

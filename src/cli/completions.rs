@@ -1,4 +1,4 @@
-//! `samregister completions`: what a shell needs to complete commands and options.
+//! `samregister completions`: shell completions of commands and options.
 
 use clap::{Args, CommandFactory};
 use clap_complete::Shell;
@@ -13,14 +13,14 @@ Examples:
   samregister completions zsh > ~/.zfunc/_samregister
   samregister completions fish > ~/.config/fish/completions/samregister.fish")]
 pub struct Options {
-    /// The shell
+    /// Shell to complete in
     shell: Shell,
 }
 
 /// Prints the completions.
 ///
 /// # Errors
-/// When stdout can't be written to.
+/// Fails if stdout can't be written to.
 pub fn run(options: Options) -> Result {
     let mut script = Vec::new();
     clap_complete::generate(options.shell, &mut Program::command(), "samregister", &mut script);

@@ -1,5 +1,4 @@
-//! The register of `samregister serve --demo`: example data in a throw-away file, and a token for
-//! each role.
+//! `samregister serve --demo`: example data in a temporary database, and a token for each role.
 
 use std::{fs, net::SocketAddr, path::Path, sync::Arc};
 
@@ -27,13 +26,13 @@ use domain::{
     templates::library,
 };
 
-/// How long the tokens are valid, in days; their key ends with the process anyway.
+/// Validity of the tokens in days; their key ends with the process anyway.
 const DAYS: u32 = 30;
-/// The member whose token is shown: one with several agreements and invoices.
+/// Member whose token is shown: one with several agreements and invoices.
 const MEMBER: &str = "centrala-ostergotland";
-/// The activities of the lead whose token is shown.
+/// Activities of the lead whose token is shown.
 const ACTIVITIES: [&str; 2] = ["bip", "indikatorer"];
-/// The scopes of the program whose token is shown.
+/// Scopes of the service whose token is shown.
 const SCOPES: [&str; 6] = [
     "members:read",
     "agreements:read",
@@ -48,7 +47,7 @@ macro_rules! files {
     ($($name:literal),* $(,)?) => { [$(($name, include_str!(concat!("../../assets/demo/", $name)))),*] };
 }
 
-/// The tables: each is a template, whose days are reckoned from the day that it is loaded.
+/// Files to import: each is a template whose days are relative to the day of the import.
 const TABLES: [(&str, &str); 15] = files![
     "members.csv",
     "organisations.csv",
@@ -67,39 +66,40 @@ const TABLES: [(&str, &str); 15] = files![
     "status_reports.csv",
 ];
 
-/// The settings of the network of the examples.
+/// Settings of the example network.
 const NETWORK: &str = include_str!("../../assets/demo/samregister.toml");
 
-/// A text that agreements were made from before the one in the box.
+/// Template text of agreements from before the present bundled version.
 const HISTORY: [(&str, &str); 2] =
     files!["templates/deltagande-indikatorer-1.json", "templates/deltagande-indikatorer-1.md"];
 
-/// A register of examples.
+/// A database with example data.
 #[derive(Debug)]
 pub struct Demo {
-    /// The register.
+    /// Database.
     pub db: Database,
-    /// What its tokens are signed with.
+    /// Keys that sign its tokens.
     pub keys: Keys,
-    /// A token for each role.
+    /// Token of each role.
     pub tokens: Vec<RoleToken>,
     report: Report,
-    /// Deleted when the demo ends, so it is last to go.
+    /// Temporary folder, the last field since it is deleted when dropped.
     _folder: TempDir,
 }
 
-/// A token with what it is for.
+/// A token with its description.
 #[derive(Debug)]
 pub struct RoleToken {
     /// The role.
     pub role: Role,
-    /// Whom it is narrowed to, in words.
+    /// Member or activities that it is limited to, in English.
     pub of: String,
     /// The token.
     pub token: String,
 }
 
-/// The settings of this process but for its database and its keys, which the demo has of its own.
+/// Returns the settings of this process except its database and keys, for which the demo uses its
+/// own.
 pub fn settings() -> Result<Settings> {
     let is_left =
         |name: &str| !name.starts_with("DATABASE_URL") && !name.starts_with("SAMREGISTER_JWT_");
@@ -116,7 +116,7 @@ pub fn settings() -> Result<Settings> {
     Ok(settings)
 }
 
-/// The network of the examples, for those who have none of their own.
+/// Returns the example network, for users without settings of their own.
 fn network() -> Result<Network> {
     let unwritable =
         |cause: std::io::Error| Failure::new(format!("cannot write the demo's settings: {cause}"));
@@ -126,18 +126,18 @@ fn network() -> Result<Network> {
 }
 
 impl Demo {
-    /// Makes the register in a folder of its own and fills it.
+    /// Creates the database in a temporary folder and imports the data.
     ///
     /// # Errors
-    /// When the folder can't be written to or the data can't be imported.
+    /// Fails if the folder can't be written to or the data can't be imported.
     pub async fn make(network: &Network) -> Result<Self> {
         let unwritable = |cause: std::io::Error| {
-            Failure::new(format!("cannot make a folder for the demo: {cause}"))
+            Failure::new(format!("cannot create a folder for the demo: {cause}"))
         };
         let folder =
             tempfile::Builder::new().prefix("samregister-demo-").tempdir().map_err(unwritable)?;
         let path = folder.path().join("register.db").display().to_string();
-        // What would end the path in an address.
+        // Characters that would end the path in a URL.
         let path = path.replace('%', "%25").replace('?', "%3f").replace('#', "%23");
         let db = Database::connect(&format!("sqlite://{path}?mode=rwc"), Clock::system(), None)
             .await?
@@ -159,7 +159,7 @@ impl Demo {
         Ok(Self { db, keys, tokens, report, _folder: folder })
     }
 
-    /// The token of the office, which sees everything.
+    /// Returns the token of the office, which may read everything.
     #[must_use]
     pub fn office(&self) -> Option<&str> {
         self.tokens
@@ -168,7 +168,7 @@ impl Demo {
             .map(|token| token.token.as_str())
     }
 
-    /// What somebody who starts the demo wants to know.
+    /// Returns the text that is printed at the start of the demo.
     #[must_use]
     pub fn introduction(&self, at: SocketAddr) -> String {
         let rows = |file: File| {
@@ -180,12 +180,12 @@ impl Demo {
             .map(|token| format!("{}{}\n  {}\n\n", token.role.word(), token.of, token.token))
             .collect();
         format!(
-            "A throw-away register with {} members, {} agreements and {} invoices, gone when the server stops.\n\
+            "A temporary register with {} members, {} agreements and {} invoices, deleted when the server stops.\n\
              The members are real; their areas, dates of joining, agreements and invoices are examples: see assets/demo/README.md.\n\n\
              Explorer  http://{at}/graphiql\n\
              API       http://{at}/graphql\n\n\
              A token for each role:\n\n{tokens}\
-             One query to try:\n\n\
+             An example query:\n\n\
              curl -s http://{at}/graphql -H 'Authorization: Bearer {}' -H 'Content-Type: application/json' \\\n  \
              -d '{{\"query\": \"{{ activity(by: {{slug: \\\"indikatorer\\\"}}) {{ name coverage {{ connected members share }} }} }}\"}}'\n\n",
             rows(File::Members),
@@ -196,7 +196,7 @@ impl Demo {
     }
 }
 
-/// Writes the files of an import, as they are on this day.
+/// Writes the files of an import, with their days relative to `today`.
 fn write_files(to: &Path, today: NaiveDate) -> Result<()> {
     let unwritable = |cause: std::io::Error| {
         Failure::new(format!("cannot write the demo data to {}: {cause}", to.display()))
@@ -217,14 +217,15 @@ fn write_files(to: &Path, today: NaiveDate) -> Result<()> {
     for (name, text) in TABLES {
         let rendered = templates.render_named_str(name, text, context! { year => today.year() });
         let rendered = rendered
-            .map_err(|cause| Failure::new(format!("the demo's {name} is broken: {cause}")))?;
+            .map_err(|cause| Failure::new(format!("the demo's {name} is invalid: {cause}")))?;
         fs::write(to.join(name), rendered).map_err(unwritable)?;
     }
     Ok(())
 }
 
-/// What the tables may use, besides `year`: `day(n)`, n days from today, and `month(n, d)`, day d
-/// of the month n months ahead, clamped to the month's length.
+/// Returns an environment with the functions of the templates, in addition to `year`: `day(n)`, n
+/// days from today, and `month(n, d)`, day d of the month n months ahead, limited to the month's
+/// length.
 fn templates(today: NaiveDate) -> Environment<'static> {
     let out_of_calendar = || minijinja::Error::new(ErrorKind::InvalidOperation, "is no day");
     let mut templates = Environment::new();
@@ -285,7 +286,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_reckoned_from_the_day_of_loading() {
+    fn days_are_relative_to_the_day_of_loading() {
         let today = "2026-11-30".parse().unwrap();
         let render =
             |text: &str| templates(today).render_str(text, context! { year => 2026 }).unwrap();
@@ -313,8 +314,8 @@ mod tests {
     }
 
     #[test]
-    fn every_table_of_the_exchange_is_there() {
-        // What only a register that has been at work for a while has.
+    fn every_file_of_the_interchange_exists() {
+        // Files of a database that has been in use for a while.
         let of_work = [
             File::ReferenceRates,
             File::BankPayments,

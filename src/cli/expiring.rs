@@ -1,4 +1,4 @@
-//! `samregister expiring`: the agreements that something must be decided about before long.
+//! `samregister expiring`: agreements with a deadline in the coming days.
 
 use std::path::PathBuf;
 
@@ -32,64 +32,64 @@ use domain::{
 
 /// List agreements that expire or must be given notice of
 ///
-/// An agreement that is prolonged by itself is listed by the last day to give notice, any other by
-/// its last day. Left out are those that have a signed successor and, unless asked for, those whose
-/// deadline somebody has acknowledged.
+/// An agreement with automatic renewal is listed by the last day to give notice, any other by its
+/// last day. Agreements with a signed successor are left out, and so are those whose deadline is
+/// acknowledged, unless --include-acknowledged is set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister expiring --within-days 30 --activity bip indikatorer
   For Excel:
     samregister expiring --within-days 365 --output avtal.xlsx
-  A calendar; read again later, its days move and none is doubled:
+  A calendar; importing it again moves its days without duplicates:
     samregister expiring --within-days 365 --output avtal.ics
-  A letter from cron, only when there are any:
+  Mail from cron, only if the list is not empty:
     samregister expiring --check > list || mail -s Avtal kansli@example.se < list
 
-Exit codes: 0 done, also when there are none; with --check 3 when there are any.")]
+Exit codes: 0 done; with --check 3 if the list is not empty.")]
 pub struct Options {
-    /// How many days ahead
+    /// Length of the window in days
     #[arg(long, value_name = "N", default_value_t = DEFAULT_DAYS, value_parser = clap::value_parser!(i64).range(0..=MAX_DAYS))]
     within_days: i64,
-    /// The first day; today unless given
+    /// First day; defaults to today
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     from: Option<NaiveDate>,
     /// Only agreements about these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
-    /// Also those whose deadline somebody has acknowledged
+    /// Include agreements whose deadline is acknowledged
     #[arg(long)]
     include_acknowledged: bool,
-    /// Format; by the ending of --output (.csv, .json, .xlsx, .ics or .txt for a table) unless
-    /// given, else a table
+    /// Format. Defaults to that of the file name of --output (.csv, .json, .xlsx, .ics, or .txt for
+    /// a table), else a table
     #[arg(long, value_enum)]
     format: Option<Format>,
-    /// Where to write it; stdout unless given
+    /// File to write; defaults to stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
-    /// Exit with 3 when there are any
+    /// Exit with 3 if the list is not empty
     #[arg(long)]
     check: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For the eye
+    /// Table for a terminal
     Table,
-    /// One document for programs
+    /// One JSON document
     Json,
-    /// For programs: RFC 4180, with commas, decimal points and UTF-8 without a byte order mark
+    /// RFC 4180 with commas, decimal points, and UTF-8 without a byte order mark
     Csv,
-    /// For people: an Excel workbook in Swedish
+    /// Excel workbook in Swedish
     Xlsx,
-    /// A calendar with a day for each deadline (iCalendar)
+    /// Calendar with a day for each deadline (iCalendar)
     Ics,
 }
 
-/// Lists what expires.
+/// Lists expiring agreements.
 ///
 /// # Errors
-/// When an activity is not known, the register can't be opened or stdout can't be written to.
+/// Fails if an activity is not known, the database can't be opened or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let format = chosen(options.format, options.output.as_deref(), Format::Table)?;
     let settings = settings()?;
@@ -111,7 +111,7 @@ pub async fn run(options: Options) -> Result {
     let document = match format {
         Format::Table => to_table(&found, window).into_bytes(),
         Format::Json => to_data(&found, window)?.into_bytes(),
-        Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug, WORDS))?,
+        Format::Csv => sheet::csv(&grid(&found, |(slug, _)| slug, CSV_LABELS))?,
         Format::Xlsx => {
             let title = format!("Avtal som löper ut {}–{}", window.from, window.to);
             report::workbook(
@@ -128,8 +128,7 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::of_list(options.check, &found))
 }
 
-/// Names every slug that is no activity's, since a list that is empty for a slip of the pen would
-/// say that all is well.
+/// Fails naming every slug without an activity, since a misspelled one would return an empty list.
 pub(super) async fn check_activities(
     db: &Database,
     viewer: &Viewer,
@@ -146,36 +145,36 @@ pub(super) async fn check_activities(
             .await?;
     let every: Vec<_> = every.into_iter().map(|activity| activity.slug).collect();
     let known = if every.is_empty() { "none at all".to_owned() } else { every.join(", ") };
-    let lines = unknown
-        .iter()
-        .map(|slug| format!("--activity {slug} is no activity's slug; there are {known}"));
+    let lines = unknown.iter().map(|slug| {
+        format!("--activity {slug} is not the slug of an activity; known slugs: {known}")
+    });
     Err(Failure { lines: lines.collect(), code: 1 })
 }
 
-/// Words of an agreement's kind, its deadline and the reason.
-struct Words {
+/// Labels of an agreement's kind, its deadline and the reason.
+struct Labels {
     kind: fn(AgreementKind) -> &'static str,
     deadline: fn(DeadlineKind) -> &'static str,
     reason: fn(&Reason) -> String,
 }
 
-/// Of CSV.
-const WORDS: Words = Words {
+/// Labels of CSV.
+const CSV_LABELS: Labels = Labels {
     kind: AgreementKind::word,
     deadline: DeadlineKind::word,
     reason: |reason| reason.word().to_owned(),
 };
-/// Of the table at the terminal.
-const ENGLISH: Words = Words { reason: ToString::to_string, ..WORDS };
-/// Of the workbook.
-const SWEDISH: Words = Words {
+/// Labels of the table.
+const ENGLISH: Labels = Labels { reason: ToString::to_string, ..CSV_LABELS };
+/// Labels of the workbook.
+const SWEDISH: Labels = Labels {
     kind: labels::agreement_kind,
     deadline: labels::deadline_kind,
     reason: |reason| reason.in_swedish(),
 };
 
-/// The rows; `activity` says which of an activity's slug and name is shown.
-fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, words: Words) -> Grid {
+/// Returns the rows; `activity` selects an activity's slug or name.
+fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, labels: Labels) -> Grid {
     let columns = vec![
         Column::new("number", "Number", Kind::Text).swedish("Avtal"),
         Column::new("counterparty", "Counterparty", Kind::Text).swedish("Motpart"),
@@ -191,11 +190,11 @@ fn grid(found: &[Expiring], activity: fn(&(String, String)) -> &String, words: W
             Cell::Text(row.number.clone()),
             Cell::Text(row.counterparty.clone()),
             Cell::text(row.activity.as_ref().map(activity)),
-            Cell::Text((words.kind)(row.kind).into()),
-            Cell::Text((words.deadline)(row.deadline).into()),
+            Cell::Text((labels.kind)(row.kind).into()),
+            Cell::Text((labels.deadline)(row.deadline).into()),
             Cell::Day(row.on),
             Cell::Number(row.days_left),
-            Cell::Text((words.reason)(&row.reason)),
+            Cell::Text((labels.reason)(&row.reason)),
         ]
     });
     Grid { columns, rows: rows.collect(), total: None }
@@ -214,7 +213,7 @@ fn to_table(found: &[Expiring], window: Window) -> String {
     )
 }
 
-/// What programs read.
+/// JSON output.
 #[derive(Serialize)]
 struct Document<'f> {
     from: NaiveDate,

@@ -1,4 +1,4 @@
-//! `samregister export`: the register as CSV files.
+//! `samregister export`: writes the data as CSV files.
 
 use std::path::PathBuf;
 
@@ -14,14 +14,14 @@ use domain::{
 
 /// Write the register as CSV files
 ///
-/// The same files that `import` reads, as the register is at one moment. Imported into an empty
-/// register and exported again they are the same to the byte. Not in them, and so no backup: the
-/// audit trail, texts and signatures of agreements, decisions, and who has taken notice of
-/// deadlines. Files of the same names are replaced. That contacts were read is logged.
+/// Writes the files that `import` reads, as of one moment. Imported into an empty register and
+/// exported again, they are identical to the byte. They are no backup, since they lack the audit
+/// trail, texts and signatures of agreements, decisions, and acknowledgements of deadlines. Files
+/// of the same names are replaced. Contacts count as read, which is logged.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  samregister export ./csv")]
 pub struct Options {
-    /// The folder to write to; made when it isn't there
+    /// Folder to write to; created if missing
     #[arg(value_name = "DIR")]
     folder: PathBuf,
 }
@@ -29,7 +29,7 @@ pub struct Options {
 /// Exports to a folder.
 ///
 /// # Errors
-/// When a file can't be written or the database fails.
+/// Fails if a file can't be written.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;

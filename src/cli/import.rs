@@ -1,4 +1,4 @@
-//! `samregister import`: CSV files into the register.
+//! `samregister import`: imports CSV files.
 
 use std::{
     collections::BTreeSet,
@@ -15,24 +15,25 @@ use domain::{
     interchange::import::{self, BadRow, ImportError, Report},
 };
 
-/// Load CSV files into the register, all or nothing
+/// Import CSV files into the register, all or nothing
 ///
-/// Reads members.csv, agreements.csv, invoices.csv and so on from a folder; files that aren't there
-/// are left out. Everything is written together or, when a single row is bad, nothing: then every
-/// bad row is named as file:line: column: reason. The same files again change nothing. Commas and
-/// semicolons, decimal points and (between semicolons) decimal commas are understood.
+/// Reads members.csv, agreements.csv, invoices.csv and so on from a folder; missing files are
+/// skipped. All rows are written in one transaction. If a single row is invalid, nothing is
+/// written, and every invalid row is reported as file:line: column: reason. Importing the same
+/// files again changes nothing. Accepts commas and semicolons, decimal points and (between
+/// semicolons) decimal commas.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  Check the files and say what would change:
+  Check the files and report what would change:
     samregister import ./csv --dry-run
-  Keep the errors in a file:
+  Write the errors to a file:
     samregister import ./csv 2> errors.txt")]
 pub struct Options {
-    /// The folder of the files
+    /// Folder of the files
     #[arg(value_name = "DIR")]
     folder: PathBuf,
-    /// Only say what would change
+    /// Only report what would change
     #[arg(long)]
     dry_run: bool,
 }
@@ -40,7 +41,7 @@ pub struct Options {
 /// Imports a folder.
 ///
 /// # Errors
-/// When a row is bad, a file can't be read or the database fails; then nothing has changed.
+/// Fails if a row is invalid or a file can't be read; then nothing has changed.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
@@ -61,7 +62,7 @@ pub async fn run(options: Options) -> Result {
         Ok(report) => {
             put(table(&grid(&report)))?;
             for name in &report.ignored {
-                say(&format!("ignored: {name} is none of the files of an import"));
+                say(&format!("ignored: {name} is not a file of an import"));
             }
             say(if report.dry_run { "nothing was changed: a dry run" } else { "imported" });
             Ok(Outcome::Done)
@@ -72,8 +73,7 @@ pub async fn run(options: Options) -> Result {
 }
 
 fn refused(rows: &[BadRow], more: u64) -> Failure {
-    // There may be thousands; when nobody reads them any more, the summary is all that is left to
-    // say.
+    // There may be thousands; if the reader has gone, only the summary is left to report.
     let mut stderr = BufWriter::new(io::stderr().lock());
     rows.iter().try_for_each(|row| writeln!(stderr, "{row}")).and_then(|()| stderr.flush()).ok();
     let files: BTreeSet<_> = rows.iter().map(|row| row.file).collect();

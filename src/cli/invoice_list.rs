@@ -1,4 +1,4 @@
-//! `samregister invoices list`: invoices and credit notes of a time.
+//! `samregister invoices list`: invoices and credit notes of a period.
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
@@ -25,14 +25,15 @@ use domain::{
 
 /// List invoices and credit notes
 ///
-/// Those issued from the first day to the last one, in order of day and number, with what was paid
-/// and credited by now. Amounts of credit notes are below zero, so that the totals are net of them.
+/// Lists those issued from the first day to the last one, in order of day and number, with the sums
+/// paid and credited until now. Amounts of credit notes are negative, so that the totals are net of
+/// them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister invoices list --from 2026-01-01 --to 2026-12-31
   samregister invoices list --state overdue --output fakturor.xlsx
-  What is to be paid back:
+  Invoices to refund, for Excel:
     samregister invoices list --overpaid --output att-betala-tillbaka.xlsx")]
 pub struct Options {
     /// Issued on this day or later
@@ -41,16 +42,16 @@ pub struct Options {
     /// Issued on this day or earlier
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     to: Option<NaiveDate>,
-    /// In one of these states today
+    /// With one of these statuses today
     #[arg(long = "state", value_enum, num_args = 1.., value_delimiter = ',')]
     states: Vec<StateOption>,
     /// With a line of one of these activities
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
-    /// Only those that are overpaid: what is to be paid back
+    /// Only overpaid invoices, which are to be refunded
     #[arg(long)]
     overpaid: bool,
-    /// With one of these differences between what is paid and what it is over
+    /// With one of these differences between the paid sum and the total
     #[arg(long = "difference", value_enum, num_args = 1.., value_delimiter = ',')]
     differences: Vec<DifferenceOption>,
     #[command(flatten)]
@@ -59,13 +60,13 @@ pub struct Options {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum DifferenceOption {
-    /// Less than a krona too little or too much
+    /// Less than one krona unpaid or overpaid
     OreOnly,
-    /// Too much by just one of two payments of the same amount
+    /// Overpaid by exactly one of two payments of the same amount
     PaidTwice,
-    /// Twice what it is over, or more
+    /// Paid at least twice the total
     FarTooMuch,
-    /// Too much otherwise
+    /// Overpaid by another sum
     Overpaid,
 }
 
@@ -84,15 +85,15 @@ impl From<DifferenceOption> for Difference {
 enum StateOption {
     /// Not issued
     Draft,
-    /// Not due and nothing paid
+    /// Not due, and nothing paid
     Issued,
-    /// Not due and paid in part
+    /// Not due, and paid in part
     PartlyPaid,
-    /// Paid or credited in full
+    /// Covered by payments, or by payments and credit notes
     Paid,
-    /// Not paid in time
+    /// Not covered when due
     Overdue,
-    /// Credited in full
+    /// Covered by credit notes
     Credited,
 }
 
@@ -112,7 +113,7 @@ impl From<StateOption> for State {
 /// Lists invoices.
 ///
 /// # Errors
-/// When an activity is not known, the register can't be opened or the list can't be written.
+/// Fails if an activity is not known, the database can't be opened or the list can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
     let settings = settings()?;
@@ -156,29 +157,29 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Words of a document's kind, state and difference, and of the row of totals.
+/// Labels of a document's kind, status and difference, and of the row of totals.
 #[derive(Clone, Copy)]
-struct Words {
+struct Labels {
     kind: fn(InvoiceKind) -> &'static str,
     state: fn(State) -> &'static str,
     difference: fn(Difference) -> &'static str,
     total: &'static str,
 }
 
-const ENGLISH: Words = Words {
+const ENGLISH: Labels = Labels {
     kind: InvoiceKind::word,
     state: State::word,
     difference: Difference::word,
     total: "Total",
 };
-const SWEDISH: Words = Words {
+const SWEDISH: Labels = Labels {
     kind: labels::invoice_kind,
     state: State::in_swedish,
     difference: Difference::in_swedish,
     total: "Summa",
 };
 
-fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
+fn grid(found: &[Listed], today: NaiveDate, labels: Labels) -> Grid {
     let columns = vec![
         Column::new("number", "Number", Kind::Text).swedish("Nummer"),
         Column::new("kind", "Kind", Kind::Text).swedish("Slag"),
@@ -198,7 +199,7 @@ fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
         Column::new("overpaid", "Overpaid", Kind::Money).swedish("Överbetalt"),
         Column::new("difference", "Difference", Kind::Text).swedish("Avvikelse"),
     ];
-    let rows: Vec<Vec<Cell>> = found.iter().map(|listed| row(listed, today, words)).collect();
+    let rows: Vec<Vec<Cell>> = found.iter().map(|listed| row(listed, today, labels)).collect();
     let sum = |column: usize| {
         let amount = |row: &Vec<Cell>| match row.get(column) {
             Some(Cell::Money(amount)) => *amount,
@@ -208,22 +209,22 @@ fn grid(found: &[Listed], today: NaiveDate, words: Words) -> Grid {
     };
     let total = columns.iter().enumerate().map(|(index, column)| match column.kind {
         Kind::Money => sum(index),
-        _ if index == 0 => Cell::Text(words.total.to_owned()),
+        _ if index == 0 => Cell::Text(labels.total.to_owned()),
         _ => Cell::Empty,
     });
     let total = Some(total.collect()).filter(|_| !rows.is_empty());
     Grid { columns, rows, total }
 }
 
-fn row(listed: &Listed, today: NaiveDate, words: Words) -> Vec<Cell> {
+fn row(listed: &Listed, today: NaiveDate, labels: Labels) -> Vec<Cell> {
     let Listed { row, buyer, difference } = listed;
     let signed = |amount: Money| {
         Cell::Money(if row.kind == InvoiceKind::CreditNote { -amount } else { amount })
     };
     vec![
         Cell::text(row.number.as_ref()),
-        Cell::Text((words.kind)(row.kind).to_owned()),
-        Cell::Text((words.state)(amounts::state(row, today)).to_owned()),
+        Cell::Text((labels.kind)(row.kind).to_owned()),
+        Cell::Text((labels.state)(amounts::state(row, today)).to_owned()),
         Cell::Text(buyer.clone()),
         report::day(row.issued_on),
         report::day(row.due_on),
@@ -238,12 +239,12 @@ fn row(listed: &Listed, today: NaiveDate, words: Words) -> Vec<Cell> {
         Cell::Money(invoices::outstanding(row)),
         Cell::Money(invoices::overpaid(row)),
         difference.map_or(Cell::Empty, |difference| {
-            Cell::Text((words.difference)(difference).to_owned())
+            Cell::Text((labels.difference)(difference).to_owned())
         }),
     ]
 }
 
-/// The list as JSON.
+/// JSON output.
 #[derive(Serialize)]
 struct Document<R> {
     count: usize,

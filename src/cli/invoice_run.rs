@@ -1,4 +1,4 @@
-//! `samregister invoices run`: a year's fees, invoiced all at once.
+//! `samregister invoices run`: invoices the fees of a year in one transaction.
 
 use std::collections::HashMap;
 
@@ -13,52 +13,54 @@ use super::{
 use domain::{
     activities,
     auth::viewer::Viewer,
+    config::Network,
     database::Database,
     documents::{Cell, Column, Grid, Kind},
     error::ValidationErrors,
     invoices::{
         self, Buyer,
-        aggregate::Whole,
-        invoice_run::{self, Ask, Done, Fees, UnpaidMonth},
+        aggregate::InvoiceAggregate,
+        invoice_run::{self, RunResult},
         parties::{self, buyer_of},
         run_months::{InvoicedMonth, ToCredit},
+        run_plan::{Fees, Problem, RunInput, UnpaidMonth},
     },
 };
 
-/// Invoice a year's fees, all at once
+/// Invoice the fees of a year in one transaction
 ///
 /// Invoices the special fees of an activity's agreements, or the service fee or the membership fee
-/// of every member. A fee that has been invoiced is left alone, so that running it again issues
-/// only what is new. When somebody can't be invoiced it says whom and why, and issues nothing
-/// unless --skip-problems is given.
+/// of every member. A fee that has been invoiced is skipped, so that running it again issues only
+/// new invoices. If a buyer can't be invoiced, it reports the buyer and the reason, and issues
+/// nothing unless --skip-problems is set.
 #[derive(Debug, Args)]
 #[command(
-    after_help = "Examples:\n  samregister invoices run --activity indikatorer --year 2027 --dry-run\n  samregister invoices run --service-fee --year 2027 --skip-problems\n\nExit codes: 0 done, 1 failed, or somebody could not be invoiced and nothing was issued"
+    after_help = "Examples:\n  samregister invoices run --activity indikatorer --year 2027 --dry-run\n  samregister invoices run --service-fee --year 2027 --skip-problems\n\nExit codes: 0 done, 1 failed, or a buyer could not be invoiced and nothing was issued"
 )]
 #[command(group = ArgGroup::new("fees").required(true))]
 pub struct Options {
-    /// The special fees of this activity
+    /// Special fees of this activity
     #[arg(long, value_name = "SLUG", group = "fees")]
     activity: Option<String>,
-    /// The service fee (serviceavgift) of every member
+    /// Service fee (serviceavgift) of every member
     #[arg(long, group = "fees")]
     service_fee: bool,
-    /// The membership fee (medlemsavgift) of every member
+    /// Membership fee (medlemsavgift) of every member
     #[arg(long, group = "fees")]
     membership_fee: bool,
-    /// The calendar year that the fees are of
+    /// Calendar year of the fees
     #[arg(long, value_name = "YEAR")]
     year: i32,
-    /// Day of issue; today unless given
+    /// Day of issue; defaults to today
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     issued_on: Option<NaiveDate>,
-    /// Leave out those who can't be invoiced
+    /// Skip buyers that can't be invoiced
     #[arg(long)]
     skip_problems: bool,
     /// Invoice a fee although it was decided after the day of issue, or after its year
     #[arg(long)]
     confirm_decision: bool,
-    /// Whom of the network to ask, on every invoice (Vår referens)
+    /// Contact person of the network on every invoice (Vår referens)
     #[arg(long, value_name = "TEXT")]
     our_reference: Option<String>,
     /// Only show what would be issued
@@ -66,27 +68,17 @@ pub struct Options {
     dry_run: bool,
 }
 
-/// Runs.
+/// Runs an invoice run.
 ///
 /// # Errors
-/// When the register can't be opened, the settings lack what invoices need, or somebody can't be
-/// invoiced.
+/// Fails if the database can't be opened, the settings lack data that invoices need, or a buyer
+/// can't be invoiced.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
     let viewer = Viewer::operator("invoices run");
-    let fees = match &options.activity {
-        Some(slug) => {
-            let slugs = [slug.clone()];
-            check_activities(&db, &viewer, &slugs).await?;
-            let found = activities::by_slugs(&db, &viewer, &slugs, &[activity::Column::Id]).await?;
-            Fees::Special(found.first().map(|activity| activity.id).unwrap_or_default())
-        }
-        None if options.service_fee => Fees::Service,
-        None => Fees::Membership,
-    };
-    let ask = Ask {
-        fees,
+    let input = RunInput {
+        fees: options.fees(&db, &viewer).await?,
         year: options.year,
         issued_on: options.issued_on,
         members: None,
@@ -96,49 +88,20 @@ pub async fn run(options: Options) -> Result {
         buyer_reference: None,
     };
     let (problems, months, manual, outcome) = if options.dry_run {
-        let plan = invoice_run::preview(
-            &db,
-            &viewer,
-            &settings.network,
-            &ask,
-            ValidationErrors::default(),
-        )
-        .await?;
-        let names =
-            parties::names(&db, plan.invoices.iter().filter_map(|whole| buyer_of(&whole.row)))
-                .await?;
-        put(super::table(&grid(&plan.invoices, &names)))?;
-        for warning in plan.warnings.iter().filter(|_| !options.confirm_decision) {
-            say(&format!("{warning}; --confirm-decision is needed to invoice it all the same"));
-        }
-        let said = format!(
-            "would issue {}; {} had been invoiced before",
-            count(plan.invoices.len(), "invoice"),
-            plan.already
-        );
-        (
-            plan.problems,
-            MonthReport {
-                unpaid: plan.unpaid,
-                invoiced: plan.invoiced_months,
-                to_credit: plan.to_credit,
-            },
-            plan.manual,
-            said,
-        )
+        preview(&db, &viewer, &settings.network, &input).await?
     } else {
         let mut bar = Bar::new("invoices");
         let done = invoice_run::run(
             &db,
             &viewer,
             &settings.network,
-            &ask,
+            &input,
             ValidationErrors::default(),
             |done, of| bar.show(done, of),
         )
         .await;
         bar.finish();
-        let Done {
+        let RunResult {
             invoices,
             net,
             total,
@@ -149,7 +112,7 @@ pub async fn run(options: Options) -> Result {
             invoiced_months,
             to_credit,
             ..
-        } = done?;
+        } = done.map_err(Failure::of_options)?;
         let invoices = count(invoices.len(), "invoice");
         (
             problems,
@@ -171,16 +134,63 @@ pub async fn run(options: Options) -> Result {
     }
     lines.iter().for_each(|line| say(line));
     if manual > 0 {
-        say(&format!("{manual} with a fee per participant, to be invoiced by hand"));
+        say(&format!("{manual} with a fee per participant, to be invoiced manually"));
     }
     say(&outcome);
     if problems.is_empty() || options.skip_problems || options.dry_run {
         return Ok(Outcome::Done);
     }
-    Err(Failure::new("nothing was issued; mend what is named above, or give --skip-problems"))
+    Err(Failure::new("nothing was issued; correct the problems above, or set --skip-problems"))
 }
 
-/// Months that a run names.
+/// Prints the invoices that a run would issue. Returns its problems, months and number of manual
+/// fees, and what it would do.
+async fn preview(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    input: &RunInput,
+) -> Result<(Vec<Problem>, MonthReport, i64, String)> {
+    let plan = invoice_run::preview(db, viewer, network, input, ValidationErrors::default())
+        .await
+        .map_err(Failure::of_options)?;
+    let buyers = plan.invoices.iter().filter_map(|aggregate| buyer_of(&aggregate.row));
+    let names = parties::names(db, buyers).await?;
+    put(super::table(&grid(&plan.invoices, &names)))?;
+    for warning in plan.warnings.iter().filter(|_| !input.confirm_decision) {
+        say(&format!("{warning}; set --confirm-decision to invoice it nevertheless"));
+    }
+    let description = format!(
+        "would issue {}; {} had been invoiced before",
+        count(plan.invoices.len(), "invoice"),
+        plan.already
+    );
+    let months = MonthReport {
+        unpaid: plan.unpaid,
+        invoiced: plan.invoiced_months,
+        to_credit: plan.to_credit,
+    };
+    Ok((plan.problems, months, plan.manual, description))
+}
+
+impl Options {
+    /// Returns the fees that the options select.
+    async fn fees(&self, db: &Database, viewer: &Viewer) -> Result<Fees> {
+        match &self.activity {
+            Some(slug) => {
+                let slugs = [slug.clone()];
+                check_activities(db, viewer, &slugs).await?;
+                let found =
+                    activities::by_slugs(db, viewer, &slugs, &[activity::Column::Id]).await?;
+                Ok(Fees::Special(found.first().map(|activity| activity.id).unwrap_or_default()))
+            }
+            None if self.service_fee => Ok(Fees::Service),
+            None => Ok(Fees::Membership),
+        }
+    }
+}
+
+/// Months that a run reports.
 struct MonthReport {
     unpaid: Vec<UnpaidMonth>,
     invoiced: Vec<InvoicedMonth>,
@@ -195,7 +205,7 @@ impl MonthReport {
             .chain(self.to_credit.iter().map(|credit| credit.buyer))
     }
 
-    /// Returns a sentence for each.
+    /// Returns a sentence for each month.
     async fn lines(
         &self,
         db: &Database,
@@ -218,27 +228,34 @@ impl MonthReport {
         let month = |day: &NaiveDate| day.format("%Y-%m").to_string();
         let unpaid = self.unpaid.iter().map(|unpaid| {
             let reason = if unpaid.is_credited {
-                "what was invoiced of it was credited"
+                "its invoice was credited"
             } else {
                 "no agreement is in force on its first day"
             };
-            format!("{}: nobody pays {}, since {reason}", name(&unpaid.buyer), month(&unpaid.month))
+            format!(
+                "{}: no agreement pays {}, since {reason}",
+                name(&unpaid.buyer),
+                month(&unpaid.month)
+            )
         });
         let invoiced = self.invoiced.iter().map(|billed| {
             let (name, number) = (name(&billed.buyer), number(&billed.invoice));
-            format!("{name}: {} is left out, since invoice {number} for an earlier agreement has billed it", month(&billed.month))
+            format!(
+                "{name}: {} is skipped, since invoice {number} of an earlier agreement covers it",
+                month(&billed.month)
+            )
         });
         let to_credit = self.to_credit.iter().map(|credit| {
             let months: Vec<_> = credit.months.iter().map(month).collect();
             let (name, number, net) = (name(&credit.buyer), number(&credit.invoice), credit.net);
-            format!("{name}: invoice {number} has billed {} after the end of the agreement; credit {net} without VAT", months.join(", "))
+            format!("{name}: invoice {number} covers {} after the end of the agreement; credit {net} without VAT", months.join(", "))
         });
         Ok(unpaid.chain(invoiced).chain(to_credit).collect())
     }
 }
 
-/// What would be issued, an invoice a row.
-fn grid(invoices: &[Whole], names: &HashMap<Buyer, String>) -> Grid {
+/// Returns the invoices that would be issued, one per row.
+fn grid(invoices: &[InvoiceAggregate], names: &HashMap<Buyer, String>) -> Grid {
     let columns = vec![
         Column::new("buyer", "Buyer", Kind::Text),
         Column::new("lines", "Lines", Kind::Number),
@@ -246,20 +263,21 @@ fn grid(invoices: &[Whole], names: &HashMap<Buyer, String>) -> Grid {
         Column::new("vat", "VAT", Kind::Money),
         Column::new("total", "Total", Kind::Money),
     ];
-    let lines = |whole: &Whole| i64::try_from(whole.lines.len()).unwrap_or(i64::MAX);
-    let row = |whole: &Whole| {
-        let name = buyer_of(&whole.row).and_then(|buyer| names.get(&buyer).cloned());
-        let row = &whole.row;
+    let lines =
+        |aggregate: &InvoiceAggregate| i64::try_from(aggregate.lines.len()).unwrap_or(i64::MAX);
+    let row = |aggregate: &InvoiceAggregate| {
+        let name = buyer_of(&aggregate.row).and_then(|buyer| names.get(&buyer).cloned());
+        let row = &aggregate.row;
         vec![
             Cell::text(name),
-            Cell::Number(lines(whole)),
+            Cell::Number(lines(aggregate)),
             Cell::Money(row.net),
             Cell::Money(row.vat),
             Cell::Money(row.total),
         ]
     };
     let sum = |of: fn(&invoice::Model) -> Money| {
-        Cell::Money(invoices.iter().map(|whole| of(&whole.row)).sum())
+        Cell::Money(invoices.iter().map(|aggregate| of(&aggregate.row)).sum())
     };
     let total = vec![
         Cell::Text("Total".to_owned()),

@@ -1,4 +1,4 @@
-//! `samregister invoices`: invoices at the terminal.
+//! `samregister invoices`: commands of invoices.
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
@@ -14,13 +14,14 @@ use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
     interest::Interest,
-    receivables::overdue::{self, Late},
+    receivables::overdue::{self, OverdueInvoice},
     swedish,
 };
 
-/// Look after invoices
+/// Issue and list invoices
 ///
-/// A year's fees are invoiced all at once, and what is late is listed with interest to date.
+/// Invoices the fees of a year in one transaction, and lists invoices and overdue ones with
+/// interest to date.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -29,11 +30,11 @@ Examples:
   samregister invoices late")]
 pub struct Options {
     #[command(subcommand)]
-    subcommand: Subcommand,
+    subcommand: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Subcommand {
+enum Command {
     Run(invoice_run::Options),
     List(invoice_list::Options),
     Late(Lateness),
@@ -41,40 +42,40 @@ enum Subcommand {
 
 /// List overdue invoices, with interest to date
 ///
-/// Those that are not covered by payments and credit notes and whose last day to pay has passed,
-/// the longest overdue first. Interest is the reference rate and the points above it that the
-/// invoice was issued with, on what was unpaid each day; it is not shown where a half-year's
-/// reference rate is not known. The fees of reminders are owed beside what is outstanding.
+/// Lists invoices that payments and credit notes don't cover and whose last day to pay has passed,
+/// the longest overdue first. Interest is the reference rate plus the percentage points of the
+/// invoice's terms, on the sum that was unpaid each day; it is left out where the reference rate of
+/// a half-year is not known. Reminder fees are owed in addition to the outstanding sum.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister invoices late
-  As it was at the turn of the year, for Excel:
+  As of the end of the year, for Excel:
     samregister invoices late --on 2026-12-31 --output sena.xlsx
-  A letter from cron, only when there are any:
+  Mail from cron, only if the list is not empty:
     samregister invoices late --check > list || mail -s Fakturor ekonomi@example.se < list
 
-Exit codes: 0 done, also when there are none; with --check 3 when there are any.")]
+Exit codes: 0 done; with --check 3 if the list is not empty.")]
 struct Lateness {
-    /// As of this day; today unless given
+    /// Day of the list; defaults to today
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     on: Option<NaiveDate>,
     #[command(flatten)]
     report: ReportOptions,
-    /// Exit with 3 when there are any
+    /// Exit with 3 if the list is not empty
     #[arg(long)]
     check: bool,
 }
 
-/// Looks after invoices.
+/// Runs the command.
 ///
 /// # Errors
-/// When the register can't be opened or stdout can't be written to.
+/// Fails if the database can't be opened or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     match options.subcommand {
-        Subcommand::Run(options) => invoice_run::run(options).await,
-        Subcommand::List(options) => invoice_list::run(options).await,
-        Subcommand::Late(late) => list_late(late).await,
+        Command::Run(options) => invoice_run::run(options).await,
+        Command::List(options) => invoice_list::run(options).await,
+        Command::Late(late) => list_late(late).await,
     }
 }
 
@@ -106,11 +107,11 @@ async fn list_late(options: Lateness) -> Result {
     Ok(Outcome::of_list(options.check, &found))
 }
 
-fn interest(late: &Late) -> Cell {
+fn interest(late: &OverdueInvoice) -> Cell {
     late.figures.interest.known().map_or(Cell::Empty, Cell::Money)
 }
 
-fn grid(found: &[Late]) -> Grid {
+fn grid(found: &[OverdueInvoice]) -> Grid {
     let columns = vec![
         Column::new("number", "Number", Kind::Text).swedish("Faktura"),
         Column::new("buyer", "Buyer", Kind::Text).swedish("Köpare"),
@@ -138,8 +139,8 @@ fn grid(found: &[Late]) -> Grid {
     Grid { columns, rows: rows.collect(), total: None }
 }
 
-/// The row of totals of the workbook.
-fn total(found: &[Late]) -> Vec<Cell> {
+/// Returns the row of totals of the workbook.
+fn total(found: &[OverdueInvoice]) -> Vec<Cell> {
     let invoiced: Total = found.iter().map(|late| late.total).sum();
     let sums =
         [invoiced, outstanding(found), known_interest(found), reminder_fees(found)].map(Cell::Sum);
@@ -147,26 +148,26 @@ fn total(found: &[Late]) -> Vec<Cell> {
     [Cell::Text("Summa".to_owned())].into_iter().chain(empty).chain(sums).collect()
 }
 
-fn outstanding(found: &[Late]) -> Total {
+fn outstanding(found: &[OverdueInvoice]) -> Total {
     found.iter().map(|late| late.figures.unpaid).sum()
 }
 
-/// What is known of all their interest.
-fn known_interest(found: &[Late]) -> Total {
+/// Returns the sum of the known interest.
+fn known_interest(found: &[OverdueInvoice]) -> Total {
     found.iter().filter_map(|late| late.figures.interest.known()).sum()
 }
 
-fn reminder_fees(found: &[Late]) -> Total {
+fn reminder_fees(found: &[OverdueInvoice]) -> Total {
     found.iter().map(|late| late.reminder_fees).sum()
 }
 
-/// The half-years whose rate is not known, each once.
-fn unknown_rates(found: &[Late]) -> Vec<NaiveDate> {
+/// Returns the half-years whose rate is not known, without duplicates.
+fn unknown_rates(found: &[OverdueInvoice]) -> Vec<NaiveDate> {
     let mut unknown: Vec<_> = found
         .iter()
         .filter_map(|late| match late.figures.interest {
-            Interest::Is(_) => None,
-            Interest::NeedsRateOf(half_year) => Some(half_year),
+            Interest::Amount(_) => None,
+            Interest::MissingRate(half_year) => Some(half_year),
         })
         .collect();
     unknown.sort_unstable();
@@ -174,7 +175,7 @@ fn unknown_rates(found: &[Late]) -> Vec<NaiveDate> {
     unknown
 }
 
-fn to_table(found: &[Late], on: NaiveDate) -> String {
+fn to_table(found: &[OverdueInvoice], on: NaiveDate) -> String {
     if found.is_empty() {
         return format!("no invoice is overdue on {on}\n");
     }
@@ -189,19 +190,19 @@ fn to_table(found: &[Late], on: NaiveDate) -> String {
     );
     for half_year in unknown_rates(found) {
         lines += &format!(
-            "the reference rate from {half_year} is not known, and so not all interest; referenceRateSet in the API says it\n"
+            "the reference rate from {half_year} is not known, so that interest is incomplete; record it with referenceRateSet in the API\n"
         );
     }
     lines
 }
 
-/// What programs read.
+/// JSON output.
 #[derive(Serialize)]
 struct Document<R> {
     on: NaiveDate,
     count: usize,
     outstanding: Cell,
-    /// Of those whose interest is known.
+    /// Sum of the known interest.
     interest: Cell,
     reminder_fees: Cell,
     /// First days of the half-years whose reference rate is needed and not known.
@@ -209,7 +210,7 @@ struct Document<R> {
     invoices: Vec<R>,
 }
 
-fn to_data(found: &[Late], on: NaiveDate) -> Result<String> {
+fn to_data(found: &[OverdueInvoice], on: NaiveDate) -> Result<String> {
     json(&Document {
         on,
         count: found.len(),

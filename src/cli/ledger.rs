@@ -1,4 +1,4 @@
-//! `samregister costs` and `samregister grants`: the ledger of a time as a list.
+//! `samregister costs` and `samregister grants`: costs and grants of a period.
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
@@ -25,9 +25,8 @@ use domain::{
 
 /// List costs of activities
 ///
-/// Costs from the first day to the last one, in order of day, with supplier, agreement and VAT.
-/// Corrections are rows of their own with the negative amount, so that the sum is what counts as
-/// cost.
+/// Lists costs from the first day to the last one, in order of day, with supplier, agreement and
+/// VAT. Corrections are separate rows with the negative amount, so that the sum is the total cost.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -40,8 +39,8 @@ pub struct CostOptions {
 
 /// List grants to activities
 ///
-/// Grants from the first day to the last one, in order of day, with the agreement by which each
-/// comes in. Corrections are rows of their own with the negative amount.
+/// Lists grants from the first day to the last one, in order of day, each with its agreement.
+/// Corrections are separate rows with the negative amount.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -73,7 +72,7 @@ struct ListOptions {
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum StatusOption {
-    /// As it was booked
+    /// Neither reversed nor a reversal
     Standing,
     /// Corrected by a reversal
     Reversed,
@@ -111,7 +110,7 @@ impl ListOptions {
 /// Lists costs.
 ///
 /// # Errors
-/// When an activity is not known, the register can't be opened or the list can't be written.
+/// Fails if an activity is not known, the database can't be opened or the list can't be written.
 pub async fn run_costs(options: CostOptions) -> Result {
     let (list, settings) = (options.list, settings()?);
     let format = list.report.format()?;
@@ -141,7 +140,7 @@ pub async fn run_costs(options: CostOptions) -> Result {
 /// Lists grants.
 ///
 /// # Errors
-/// When an activity is not known, the register can't be opened or the list can't be written.
+/// Fails if an activity is not known, the database can't be opened or the list can't be written.
 pub async fn run_grants(options: GrantOptions) -> Result {
     let (list, settings) = (options.list, settings()?);
     let format = list.report.format()?;
@@ -168,34 +167,34 @@ pub async fn run_grants(options: GrantOptions) -> Result {
     Ok(Outcome::Done)
 }
 
-/// The document of costs for programs.
+/// JSON output of costs.
 #[derive(Serialize)]
 struct Costs<R> {
     count: usize,
     costs: Vec<R>,
 }
 
-/// The document of grants for programs.
+/// JSON output of grants.
 #[derive(Serialize)]
 struct Grants<R> {
     count: usize,
     grants: Vec<R>,
 }
 
-/// Words of a status and of the row of totals.
+/// Labels of a status and of the row of totals.
 #[derive(Clone, Copy)]
-struct Words {
-    /// Of slug and name of an activity, the one to show.
+struct Labels {
+    /// Selects the slug or the name of an activity.
     activity: fn(&(String, String)) -> &str,
     status: fn(Status) -> &'static str,
     total: &'static str,
 }
 
-const ENGLISH: Words = Words { activity: |(slug, _)| slug, status: Status::word, total: "Total" };
-const SWEDISH: Words =
-    Words { activity: |(_, name)| name, status: Status::in_swedish, total: "Summa" };
+const ENGLISH: Labels = Labels { activity: |(slug, _)| slug, status: Status::word, total: "Total" };
+const SWEDISH: Labels =
+    Labels { activity: |(_, name)| name, status: Status::in_swedish, total: "Summa" };
 
-fn of_costs(found: &[Listed<cost::Model>], words: Words) -> Grid {
+fn of_costs(found: &[Listed<cost::Model>], labels: Labels) -> Grid {
     let columns = vec![
         Column::new("booked_on", "Date", Kind::Day).swedish("Datum"),
         Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
@@ -211,21 +210,21 @@ fn of_costs(found: &[Listed<cost::Model>], words: Words) -> Grid {
     let row = |listed: &Listed<cost::Model>| {
         vec![
             Cell::Day(listed.row.booked_on),
-            Cell::Text((words.activity)(&listed.activity).to_owned()),
+            Cell::Text((labels.activity)(&listed.activity).to_owned()),
             Cell::Text(listed.row.description.clone()),
             Cell::text(listed.supplier.as_ref()),
             Cell::text(listed.row.reference.as_ref()),
             Cell::text(listed.agreement.as_ref()),
             Cell::Money(listed.row.amount),
             listed.row.vat.map_or(Cell::Empty, Cell::Money),
-            Cell::Text((words.status)(listed.status).to_owned()),
+            Cell::Text((labels.status)(listed.status).to_owned()),
             Cell::text(listed.row.reason.as_ref()),
         ]
     };
-    with_total(columns, found.iter().map(row).collect(), words)
+    with_total(columns, found.iter().map(row).collect(), labels)
 }
 
-fn of_grants(found: &[Listed<grant::Model>], words: Words) -> Grid {
+fn of_grants(found: &[Listed<grant::Model>], labels: Labels) -> Grid {
     let columns = vec![
         Column::new("booked_on", "Date", Kind::Day).swedish("Datum"),
         Column::new("activity", "Activity", Kind::Text).swedish("Verksamhet"),
@@ -238,19 +237,19 @@ fn of_grants(found: &[Listed<grant::Model>], words: Words) -> Grid {
     let row = |listed: &Listed<grant::Model>| {
         vec![
             Cell::Day(listed.row.booked_on),
-            Cell::Text((words.activity)(&listed.activity).to_owned()),
+            Cell::Text((labels.activity)(&listed.activity).to_owned()),
             Cell::Text(listed.row.funder.clone()),
             Cell::text(listed.agreement.as_ref()),
             Cell::Money(listed.row.amount),
-            Cell::Text((words.status)(listed.status).to_owned()),
+            Cell::Text((labels.status)(listed.status).to_owned()),
             Cell::text(listed.row.reason.as_ref()),
         ]
     };
-    with_total(columns, found.iter().map(row).collect(), words)
+    with_total(columns, found.iter().map(row).collect(), labels)
 }
 
-/// Adds a row of totals, unless there is no row.
-fn with_total(columns: Vec<Column>, rows: Vec<Vec<Cell>>, words: Words) -> Grid {
+/// Adds a row of totals, unless there are no rows.
+fn with_total(columns: Vec<Column>, rows: Vec<Vec<Cell>>, labels: Labels) -> Grid {
     let sum = |column: usize| {
         let amount = |row: &Vec<Cell>| match row.get(column) {
             Some(Cell::Money(amount)) => *amount,
@@ -260,7 +259,7 @@ fn with_total(columns: Vec<Column>, rows: Vec<Vec<Cell>>, words: Words) -> Grid 
     };
     let total = columns.iter().enumerate().map(|(index, column)| match column.kind {
         Kind::Money => sum(index),
-        _ if index == 0 => Cell::Text(words.total.to_owned()),
+        _ if index == 0 => Cell::Text(labels.total.to_owned()),
         _ => Cell::Empty,
     });
     let total = Some(total.collect()).filter(|_| !rows.is_empty());

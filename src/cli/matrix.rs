@@ -1,4 +1,4 @@
-//! `samregister matrix`: which members take part in which activities.
+//! `samregister matrix`: participation of members in activities.
 
 use std::collections::HashMap;
 
@@ -6,7 +6,7 @@ use chrono::NaiveDate;
 use clap::Args;
 use entity::{
     activity, agreement,
-    id::{ActivityId, MemberId},
+    id::{ActivityId, Identifier, MemberId},
     member,
 };
 
@@ -28,16 +28,16 @@ use domain::{
 
 /// Show which members take part in which activities
 ///
-/// A row for each member and a column for each activity that runs on the day and needs agreements,
-/// with the number of the participation agreement in force. In CSV, which has fixed columns, and in
-/// JSON, a row for each member and activity with an agreement.
+/// A row per member and a column per activity that runs on the day and needs agreements, with the
+/// number of the participation agreement in force. CSV, which has fixed columns, and JSON have a
+/// row for each member and activity with an agreement.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister matrix --activity bip indikatorer
   samregister matrix --on 2026-12-31 --output matris.xlsx")]
 pub struct Options {
-    /// As of this day; today unless given
+    /// Day of the matrix; defaults to today
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     on: Option<NaiveDate>,
     /// Only these activities
@@ -50,7 +50,7 @@ pub struct Options {
 /// Shows the matrix.
 ///
 /// # Errors
-/// When an activity is not known, the register can't be opened or the matrix can't be written.
+/// Fails if an activity is not known, the database can't be opened or the matrix can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
     let settings = settings()?;
@@ -120,7 +120,8 @@ impl Matrix {
         self.numbers.get(&(member.id, activity.id))
     }
 
-    /// Members down, activities across, and how many agreements each activity has.
+    /// Returns a row per member and a column per activity, with the number of agreements of each
+    /// activity.
     fn grid(&self, total: &str) -> Grid {
         let mut columns = vec![Column::new("member_name", "Member", Kind::Text).swedish("Medlem")];
         columns.extend(
@@ -148,7 +149,7 @@ impl Matrix {
         Grid { columns, rows: self.members.iter().map(row).collect(), total: Some(total) }
     }
 
-    /// A row for each agreement.
+    /// Returns a row for each agreement.
     fn pairs(&self) -> Grid {
         let columns = vec![
             Column::new("member", "Member", Kind::Text),
@@ -158,7 +159,7 @@ impl Matrix {
         ];
         let of = |member: &member::Model, activity: &activity::Model| {
             Some(vec![
-                Cell::Text(format!("member_{}", member.id.0.simple())),
+                Cell::Text(member.id.global_id()),
                 Cell::Text(member.name.clone()),
                 Cell::Text(activity.slug.clone()),
                 Cell::Text(self.number(member, activity)?.clone()),

@@ -1,4 +1,4 @@
-//! `samregister migrate`: the database as this version wants it, or what that would take.
+//! `samregister migrate`: migrates the database, or lists migrations.
 
 use chrono::DateTime;
 use clap::Args;
@@ -7,43 +7,43 @@ use serde::Serialize;
 use super::{Format, Outcome, Result, connect, count, json, make, put, say, settings, table};
 use domain::{
     config::Settings,
-    database::{self, Plan, StepStatus},
+    database::{self, StepStatus, plan::Plan},
     documents::{Cell, Column, Grid, Kind, sheet},
 };
 
-/// Bring the database up to date
+/// Migrate the database to this version
 ///
-/// Makes the tables of a new register, or changes those of an older version. A SQLite file that
-/// isn't there is made. Each migration is one transaction: interrupted at any point, the command
-/// continues from there when it is run again. Programs that migrate at the same time wait for each
-/// other. `serve` does the same at its start, unless --no-migrate is given.
+/// Creates the tables of a new register, or changes those of an older version. A missing SQLite
+/// file is created. Each migration is one transaction: if the command is interrupted, run it again
+/// and it continues from there. Programs that migrate at the same time wait for each other. `serve`
+/// does the same at its start, unless --no-migrate is set.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister migrate
   DATABASE_URL=postgres://samregister@localhost/samregister samregister migrate
-  What is applied, what is not, and the oldest program that may run on the result:
+  Applied and pending migrations, and the oldest compatible version of the program:
     samregister migrate --status
-  Whether a new version has anything to migrate, before it is installed:
+  Check for pending migrations before a new version is installed:
     samregister migrate --dry-run --check || echo \"back up the register first\"
 
-Exit codes: 0 done; with --check 3 when there is something to migrate.")]
+Exit codes: 0 done; with --check 3 if migrations are pending.")]
 pub struct Options {
     /// List every migration with its state, and change nothing
     #[arg(long, group = "listing")]
     status: bool,
-    /// List the migrations that would be applied, in their order, and change nothing
+    /// List the pending migrations in order, and change nothing
     #[arg(long, group = "listing")]
     dry_run: bool,
     /// Format of the list of --status or --dry-run
     #[arg(long, value_enum, default_value_t = Format::Table, requires = "listing")]
     format: Format,
-    /// With --status or --dry-run: exit with 3 when there is something to migrate
+    /// With --status or --dry-run: exit with 3 if migrations are pending
     #[arg(long, requires = "listing")]
     check: bool,
 }
 
-/// Brings the database up to date, or lists what that takes.
+/// Migrates the database, or lists migrations.
 ///
 /// # Errors
 /// Fails if it can't be reached, a newer program has migrated it, or a migration fails.
@@ -64,8 +64,8 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Lists all migrations or the pending ones. A SQLite file that isn't there is not made: everything
-/// is pending in it. Nothing is pending in a register that is too new for this program.
+/// Lists all migrations or the pending ones. A missing SQLite file is not created: all migrations
+/// are pending in it. Nothing is pending in a database that is too new for this program.
 async fn list(settings: &Settings, options: &Options) -> Result {
     let url = settings.database_url.expose();
     let steps = if super::is_missing(url) {
@@ -78,7 +78,7 @@ async fn list(settings: &Settings, options: &Options) -> Result {
     };
     let is_new_enough = database::ensure_new_enough(&steps);
     if options.dry_run {
-        // `migrate` would refuse the register in the same words.
+        // `migrate` would refuse the database with the same message.
         is_new_enough.clone()?;
     }
     let is_pending = |step: &StepStatus| step.applied.is_none() && is_new_enough.is_ok();
@@ -116,7 +116,7 @@ async fn list(settings: &Settings, options: &Options) -> Result {
     Ok(if options.check && pending > 0 { Outcome::Found } else { Outcome::Done })
 }
 
-/// A migration as JSON writes it.
+/// A migration in JSON.
 #[derive(Serialize)]
 #[serde(rename_all = "camelCase")]
 struct Step<'s> {

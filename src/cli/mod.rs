@@ -1,8 +1,7 @@
-//! The commands of the program, a file each: what the command line says is read, one rule is
-//! called, and the answer is written out.
+//! Command line: a file per command, which parses options, calls a rule and prints the result.
 //!
-//! Data goes to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a check
-//! found something.
+//! Data is written to stdout, everything else to stderr. Exit codes: 0 done, 1 failed, 2 usage, 3 a
+//! check found something.
 
 pub mod break_even;
 pub mod checkpoint;
@@ -60,14 +59,14 @@ use domain::{
     config::{LogFormat, Settings},
     database::Database,
     documents::{Grid, table},
-    error::Error,
+    error::{ConflictReason, Error, FieldError, Origin},
     integrity,
 };
 
 /// The membership and contracts register of a network of samordningsförbund
 ///
-/// Keeps members, activities, agreements, invoices and revenue in SQLite or PostgreSQL, and answers
-/// questions about them over GraphQL.
+/// Stores members, activities, agreements, invoices and revenue in SQLite or PostgreSQL, and serves
+/// them over GraphQL.
 #[derive(Debug, Parser)]
 #[command(name = "samregister", version, max_term_width = 110, after_help = HELP)]
 pub struct Program {
@@ -77,25 +76,25 @@ pub struct Program {
 
 const HELP: &str = "\
 Examples:
-  A throw-away register to try, with a token for each role:
+  A temporary register with example data, and a token for each role:
     samregister serve --demo
   A register of your own, filled from CSV files:
     samregister migrate && samregister import ./csv && samregister serve
-  Which agreements are about to end? Exits with 3 when there are any:
+  Agreements with a deadline in 90 days; exits with 3 if there are any:
     samregister expiring --within-days 90 --check
-  Revenue, cost and result of each activity:
+  Revenue, costs and result of each activity:
     samregister revenue --from 2026-01-01 --to 2026-12-31
 
 Settings, in the environment or in samregister.toml in the working directory:
   DATABASE_URL            sqlite://samregister.db?mode=rwc, or postgres://…
-  SAMREGISTER_BIND        where to listen; 127.0.0.1:8080 unless set
+  SAMREGISTER_BIND        address to listen on; default 127.0.0.1:8080
   SAMREGISTER_JWT_SECRET  signs tokens: at least 32 bytes. Or set
                           SAMREGISTER_JWT_PUBLIC_KEY to a PEM file, or
                           SAMREGISTER_JWT_JWKS to a set of keys
   …_FILE                  of DATABASE_URL, SAMREGISTER_JWT_SECRET and
-                          SAMREGISTER_METRICS_TOKEN: a file that holds
-                          the setting
-  SAMREGISTER_LOG         what is logged, as info or debug
+                          SAMREGISTER_METRICS_TOKEN: a file with
+                          the value
+  SAMREGISTER_LOG         log filter, as info or debug
   SAMREGISTER_LOG_FORMAT  text, or json for machines
 
 Exit codes: 0 done, 1 failed, 2 wrong usage, 3 a check found something";
@@ -132,34 +131,34 @@ enum Command {
     Completions(completions::Options),
 }
 
-/// What became of a command that did not fail.
+/// Result of a command that did not fail.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Outcome {
-    /// It is done.
+    /// The command is done.
     Done,
     /// A check found something.
     Found,
 }
 
 impl Outcome {
-    /// That of a list which somebody may have asked for as a check.
+    /// Returns the outcome of a list, which may be a check.
     fn of_list<T>(is_check: bool, found: &[T]) -> Self {
         if is_check && !found.is_empty() { Self::Found } else { Self::Done }
     }
 }
 
-/// How a list is written.
+/// Format of a list.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For the eye
+    /// Table for a terminal
     Table,
-    /// One document for programs
+    /// One JSON document
     Json,
-    /// For programs (RFC 4180)
+    /// CSV for programs (RFC 4180)
     Csv,
 }
 
-/// Why a command failed: a line for each fault.
+/// Failure of a command: a line for each error.
 #[derive(Debug)]
 pub struct Failure {
     lines: Vec<String>,
@@ -171,22 +170,33 @@ impl Failure {
         Self { lines: vec![line.into()], code: 1 }
     }
 
-    /// Of options that don't go together.
+    /// Creates a failure for incompatible options.
     fn usage(line: impl Into<String>) -> Self {
         Self { lines: vec![line.into()], code: 2 }
     }
 
-    /// Returns an error with the options of a command named where it names the fields of an input.
+    /// Returns the failure of a rule, with the options of the command in the place of the fields of
+    /// the rule's input. Settings and stored objects have their own names.
     fn of_options(error: Error) -> Self {
-        match error {
-            Error::Invalid(errors) => {
-                let lines = errors.iter().map(|error| {
-                    format!("--{} {}", error.path.trim_start_matches("input."), error.message)
-                });
-                Self { lines: lines.collect(), code: 2 }
+        let Error::Invalid(errors) = error else { return error.into() };
+        let line = |error: &FieldError| match error.origin {
+            Origin::Input => format!("--{} {}", option(&error.path), error.message),
+            Origin::Record | Origin::Setting | Origin::Request => {
+                format!("{} {}", error.path, error.message)
             }
-            other => other.into(),
-        }
+        };
+        let is_usage = errors.iter().any(|error| error.origin == Origin::Input);
+        Self { lines: errors.iter().map(line).collect(), code: if is_usage { 2 } else { 1 } }
+    }
+}
+
+/// Returns the name of the option that a field of a rule's input is set by. An option that may be
+/// repeated has its name in the singular.
+fn option(field: &str) -> String {
+    match field.split(['.', '[']).next().unwrap_or_default() {
+        "activities" => "activity".to_owned(),
+        "scopes" => "scope".to_owned(),
+        field => field.replace('_', "-"),
     }
 }
 
@@ -196,13 +206,13 @@ impl From<Error> for Failure {
             Error::Invalid(errors) => {
                 errors.iter().map(|error| format!("{} {}", error.path, error.message)).collect()
             }
-            // The operator of the machine may read causes that clients of the API may not.
+            // The operator of the machine may read causes that are hidden from clients of the API.
             Error::Internal(cause) if cause.is::<DbErr>() => {
                 vec![format!("the database failed: {cause}")]
             }
             Error::Internal(cause) => vec![cause.to_string()],
-            Error::Conflict { reason: "PERIOD_CLOSED", message } => {
-                vec![format!("{message} (`samregister period reopen` opens a closed period again)")]
+            Error::Conflict { reason: ConflictReason::PeriodClosed, message } => {
+                vec![format!("{message} (`samregister period reopen` reopens a closed period)")]
             }
             other => vec![other.to_string()],
         };
@@ -210,30 +220,32 @@ impl From<Error> for Failure {
     }
 }
 
-/// What commands answer.
+/// Result of a command.
 pub type Result<T = Outcome> = std::result::Result<T, Failure>;
 
-/// The stack of a thread that answers requests, in bytes: the deepest document within the limits
-/// needs a few hundred kilobytes in a release build and several megabytes without optimisation.
-/// Only what is used takes memory.
-const STACK: usize = 16 << 20;
+/// Stack size of a thread that executes requests, in bytes: the deepest document within the limits
+/// needs a few hundred kilobytes in a release build and several megabytes without optimization.
+/// Only used pages take memory.
+const STACK_BYTES: usize = 16 << 20;
 
-/// The whole program. Nothing about it is generic, so that it is compiled once, here, and not again
-/// with the binary.
+/// Runs the program. Not generic, so that it is compiled in this crate and not again with the
+/// binary.
 pub fn run(args: ArgsOs) -> ExitCode {
-    // Whatever the program or a library of its creates is its owner's alone.
+    // Files that the program or its libraries create are accessible to their owner only.
     #[cfg(unix)]
     rustix::process::umask(rustix::fs::Mode::RWXG | rustix::fs::Mode::RWXO);
     let program = match Program::try_parse_from(args) {
         Ok(program) => program,
         Err(answer) => {
-            // Help is an answer as well; when nobody reads it, there is nobody to tell.
+            // Help is a successful result; a closed stdout is ignored.
             answer.print().ok();
             return ExitCode::from(if answer.use_stderr() { 2 } else { 0 });
         }
     };
-    let runtime =
-        tokio::runtime::Builder::new_multi_thread().thread_stack_size(STACK).enable_all().build();
+    let runtime = tokio::runtime::Builder::new_multi_thread()
+        .thread_stack_size(STACK_BYTES)
+        .enable_all()
+        .build();
     let done = match runtime {
         Ok(runtime) => runtime.block_on(program.command.run()),
         Err(cause) => Err(Failure::new(format!("cannot start: {cause}"))),
@@ -285,46 +297,45 @@ impl Command {
     }
 }
 
-/// Reads the settings and starts the log, for a command that is no server: it tells only what goes
-/// wrong, unless somebody asked for more.
+/// Reads the settings and starts the log of a command that is not a server: warnings and errors,
+/// unless the settings request more.
 fn settings() -> Result<Settings> {
     let settings = Settings::of_process()?;
     start_log(&settings, "warn");
     Ok(settings)
 }
 
-/// Starts the log, on stderr, with what the settings ask for or else with this filter.
+/// Starts the log on stderr, with the filter of the settings or else `otherwise`.
 fn start_log(settings: &Settings, otherwise: &str) {
-    // The settings don't tell their own default from what somebody wrote, which is the same for a
-    // server and not for others.
-    let is_asked_for = settings.log != "info"
+    // The settings don't distinguish the default from the same value set explicitly, which applies
+    // to servers but not to other commands.
+    let is_explicit = settings.log != "info"
         || std::env::var("SAMREGISTER_LOG").is_ok_and(|filter| !filter.trim().is_empty());
-    let filter = if is_asked_for { &settings.log } else { otherwise };
+    let filter = if is_explicit { &settings.log } else { otherwise };
     let log =
         tracing_subscriber::fmt().with_env_filter(EnvFilter::new(filter)).with_writer(io::stderr);
-    let wants_colour = io::stderr().is_terminal()
+    let use_color = io::stderr().is_terminal()
         && std::env::var_os("NO_COLOR").is_none_or(|value| value.is_empty());
     match settings.log_format {
-        LogFormat::Text => log.with_ansi(wants_colour).try_init(),
+        LogFormat::Text => log.with_ansi(use_color).try_init(),
         LogFormat::Json => log.json().try_init(),
     }
-    // It fails only when one is running already.
+    // It fails only if a log is already running.
     .ok();
 }
 
-/// Connects to the database of this address; makes it when `may_make` and it is a file that isn't
-/// there.
+/// Connects to the database of this URL; creates a missing SQLite file if `may_make`.
 async fn connect(url: &str, may_make: bool) -> Result<Database> {
     if url.contains(":memory:") || url.contains("mode=memory") {
         return Err(Failure::new(
-            "DATABASE_URL names a database in memory, of which every connection would have its own; name a file",
+            "DATABASE_URL names a database in memory, which is separate for every connection; name a file",
         ));
     }
-    // An address of a server may hold a password, and is never shown.
+    // The URL of a server may contain a password, and is never shown.
     let file = file_of(url);
     if let Some(file) = file.filter(|_| !may_make && is_missing(url)) {
         return Err(Failure::new(format!(
-            "there is no register in {file}; `samregister migrate` makes one"
+            "there is no register in {file}; `samregister migrate` creates one"
         )));
     }
     let address = if may_make { url.to_owned() } else { url.replace("mode=rwc", "mode=rw") };
@@ -341,28 +352,28 @@ async fn connect(url: &str, may_make: bool) -> Result<Database> {
     };
     let cause = cause.strip_prefix("Connection Error: ").unwrap_or(&cause);
     Err(Failure::new(match file {
-        Some(file) => format!(
-            "cannot open {file}: {cause}; is there such a folder, and may it be written to?"
-        ),
+        Some(file) => {
+            format!("cannot open {file}: {cause}; check that its folder exists and is writable")
+        }
         None => format!(
-            "cannot reach the PostgreSQL server of DATABASE_URL: {cause}; does it run, and is its address right?"
+            "cannot reach the PostgreSQL server of DATABASE_URL: {cause}; check that it runs, and its address"
         ),
     }))
 }
 
-/// The file of an address of SQLite.
+/// Returns the file of a SQLite URL.
 fn file_of(url: &str) -> Option<&str> {
     let rest = url.strip_prefix("sqlite:")?;
     rest.strip_prefix("//").unwrap_or(rest).split('?').next()
 }
 
-/// Returns `true` if the address names a file that isn't there.
+/// `true` if the URL names a missing file.
 fn is_missing(url: &str) -> bool {
     file_of(url).is_some_and(|file| !file.contains('%') && !Path::new(file).exists())
 }
 
-/// Connects to the register to bring it up to date and to write to it: the key that signs its trail
-/// is made when there is none and nothing was signed yet.
+/// Connects to the database to migrate it and write to it. Creates the key that signs the audit
+/// trail if there is none and nothing was signed yet.
 async fn make(settings: &Settings) -> Result<Database> {
     let db = connect(settings.database_url.expose(), true).await?;
     let key = match TrailKey::of_settings(settings)? {
@@ -372,20 +383,20 @@ async fn make(settings: &Settings) -> Result<Database> {
     Ok(db.with_trail_key(Arc::new(key)).with_row_recorder(integrity::record_rows))
 }
 
-/// Makes the key that signs the trail.
+/// Creates the key that signs the audit trail.
 async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
     let file = settings.trail_key_file();
     let position = file.display();
     if let Some(next) = trail_key::unfinished(settings) {
         let reason = format!(
-            "there is no key in {position}, but {} of a replacement that was interrupted",
+            "there is no key in {position}, but {} of an interrupted replacement",
             next.display()
         );
         return Err(Failure::new(format!("{reason}; `samregister trail-key replace` finishes it")));
     }
     if let Some(name) = audit::last_key(db).await? {
         return Err(Failure::new(format!(
-            "the audit trail was signed with the key {name}, but there is none in {position}; put its file there, or name it in SAMREGISTER_TRAIL_KEY"
+            "the audit trail was signed with the key {name}, but there is none in {position}; copy its file there, or name it in SAMREGISTER_TRAIL_KEY"
         )));
     }
     let key = TrailKey::generate();
@@ -395,7 +406,7 @@ async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
             report_new_key(settings, &file, key.id());
             Ok(key)
         }
-        // Another program was faster.
+        // Another program created it at the same time.
         Err(cause) if cause.kind() == ErrorKind::AlreadyExists => {
             Ok(TrailKey::read("SAMREGISTER_TRAIL_KEY", &file)?)
         }
@@ -405,7 +416,7 @@ async fn new_key(settings: &Settings, db: &Database) -> Result<TrailKey> {
     }
 }
 
-/// Reports that a key was made, where its file is, and that it needs a backup of its own.
+/// Reports that a key was created, its file, and that it needs a separate backup.
 fn report_new_key(settings: &Settings, file: &Path, id: &str) {
     let file = std::path::absolute(file).unwrap_or_else(|_| file.to_owned());
     let message = format!(
@@ -419,20 +430,20 @@ fn report_new_key(settings: &Settings, file: &Path, id: &str) {
     }
 }
 
-/// Opens the register, which must be there and up to date.
+/// Opens the database, which must exist and be up to date.
 async fn open(settings: &Settings) -> Result<Database> {
     up_to_date(settings, connect(settings.database_url.expose(), false).await?).await
 }
 
-/// Returns the register with the key that signs its trail, if there is one; fails unless it is up
-/// to date.
+/// Returns the database with the key that signs its audit trail, if there is one; fails unless it
+/// is up to date.
 async fn up_to_date(settings: &Settings, mut db: Database) -> Result<Database> {
     if let Some(key) = TrailKey::of_settings(settings)? {
         db = db.with_trail_key(Arc::new(key));
     }
     match db.check().await {
         Ok(()) => Ok(db),
-        // It says what to do.
+        // Its message says what to do.
         Err(error @ Error::Conflict { .. }) => Err(error.into()),
         Err(error) => {
             tracing::debug!(?error, "not migrated");
@@ -443,7 +454,7 @@ async fn up_to_date(settings: &Settings, mut db: Database) -> Result<Database> {
     }
 }
 
-/// Writes data to stdout. A reader that has seen enough (`| head`) is no failure.
+/// Writes data to stdout. A closed pipe (`| head`) is not a failure.
 fn put(data: impl AsRef<[u8]>) -> Result<()> {
     let mut stdout = io::stdout().lock();
     match stdout.write_all(data.as_ref()).and_then(|()| stdout.flush()) {
@@ -454,32 +465,32 @@ fn put(data: impl AsRef<[u8]>) -> Result<()> {
     }
 }
 
-/// Writes a line to stderr; when nobody can read it, there is nobody to tell.
+/// Writes a line to stderr, and ignores errors.
 fn say(line: &str) {
     writeln!(io::stderr(), "{line}").ok();
 }
 
-/// The grid for the eye, as wide as the terminal when there is one.
+/// Formats the grid as a table, as wide as the terminal if there is one.
 fn table(grid: &Grid) -> String {
     let width =
         terminal_size().filter(|_| io::stdout().is_terminal()).map(|(Width(width), _)| width);
     table::render(grid, width)
 }
 
-/// A document as JSON, with a line break at its end.
+/// Serializes a document as JSON with a final line break.
 fn json(document: &impl serde::Serialize) -> Result<String> {
     let text = serde_json::to_string_pretty(document)
         .map_err(|cause| Failure::from(Error::internal(cause)))?;
     Ok(format!("{text}\n"))
 }
 
-/// Reads a day of the command line.
+/// Parses a day of the command line.
 fn day(text: &str) -> std::result::Result<NaiveDate, &'static str> {
     let day = text.parse().ok().filter(|day: &NaiveDate| (1900..=2999).contains(&day.year()));
-    day.ok_or("no such day; write it as 2026-12-31")
+    day.ok_or("is not a date; write it as 2026-12-31")
 }
 
-/// A count with its noun: `1 agreement`, `2 agreements`.
+/// Formats a count with its noun: `1 agreement`, `2 agreements`.
 fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
@@ -491,7 +502,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_command_line_makes_sense() {
+    fn the_command_line_is_consistent() {
         Program::command().debug_assert();
     }
 
@@ -513,7 +524,7 @@ mod tests {
     }
 
     #[test]
-    fn each_fault_has_a_line() {
+    fn each_error_has_a_line() {
         let mut errors = domain::error::ValidationErrors::default();
         errors.add("A", "is bad");
         errors.add("B", "is worse");

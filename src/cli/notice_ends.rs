@@ -1,5 +1,4 @@
-//! `samregister notice-ends`: the agreements that end by a notice on another day than the present
-//! rule gives.
+//! `samregister notice-ends`: agreements whose end by notice differs from the present rule.
 
 use clap::{Args, ValueEnum};
 
@@ -10,39 +9,39 @@ use domain::{
     documents::{Cell, Column, Grid, Kind, sheet},
 };
 
-/// List agreements that end by a notice on another day than the present rule gives
+/// List agreements whose end by notice differs from the present rule
 ///
-/// A prolonged term that followed a short month used to end up to three days early. An end that a
-/// notice has told a counterparty stays; the office decides on each with the mutation
-/// agreementNoticeEndDecide, and it is listed no more.
+/// A renewed term that followed a short month used to end up to three days early. The end that the
+/// counterparty was notified of stays in effect; the office decides on each with the mutation
+/// agreementNoticeEndDecide, which removes it from the list.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister notice-ends
   samregister notice-ends --format csv > avtal.csv
 
-Exit codes: 0 done, also when there are none; with --check 3 when there are any.")]
+Exit codes: 0 done; with --check 3 if the list is not empty.")]
 pub struct Options {
-    /// How to write it
+    /// Format of the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Exit with 3 when there are any
+    /// Exit with 3 if the list is not empty
     #[arg(long)]
     check: bool,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum Format {
-    /// For the eye
+    /// Table for a terminal
     Table,
-    /// For programs and spreadsheets (RFC 4180)
+    /// CSV for programs and spreadsheets (RFC 4180)
     Csv,
 }
 
-/// Lists them.
+/// Lists the agreements.
 ///
 /// # Errors
-/// When the register can't be opened or stdout can't be written to.
+/// Fails if the database can't be opened or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let db = open(&settings).await?;
@@ -51,7 +50,7 @@ pub async fn run(options: Options) -> Result {
     put(match options.format {
         Format::Csv => sheet::csv(&grid(&found))?,
         Format::Table if found.is_empty() => {
-            b"no agreement ends by a notice on another day than the rule gives\n".to_vec()
+            b"no end by notice differs from the present rule\n".to_vec()
         }
         Format::Table => {
             format!("{}\n{} to decide on\n", table(&grid(&found)), count(found.len(), "agreement"))

@@ -1,11 +1,11 @@
-//! The limit of files that the program may have open: each connection is one.
+//! Limit of open files of the process: each connection is one.
 
 use crate::http::listener::EXTRA;
 use domain::config::Settings;
 
 /// Files that the server opens in addition to connections: the database's, the log, settings, a few
 /// more.
-const OTHERS: u64 = 100;
+const OTHER_FILES: u64 = 100;
 
 /// Raises the soft limit of open files to the hard one, and warns when that is lower than the
 /// settings need.
@@ -32,8 +32,8 @@ pub(super) fn raise_limit(settings: &Settings) {
 #[cfg(not(unix))]
 pub(super) fn raise_limit(_: &Settings) {}
 
-/// The files that the settings may need.
+/// Returns the number of files that the settings may need.
 #[cfg(unix)]
 fn needed(settings: &Settings) -> u64 {
-    (settings.limits.connections + EXTRA) as u64 + OTHERS
+    (settings.limits.connections + EXTRA) as u64 + OTHER_FILES
 }

@@ -1,4 +1,4 @@
-//! `samregister payments list`: bank payments of a time.
+//! `samregister payments list`: bank payments of a period.
 
 use chrono::NaiveDate;
 use clap::Args;
@@ -21,18 +21,18 @@ use domain::{
 
 /// List bank payments
 ///
-/// What the bank's files stated from the first day to the last one, with the invoices that each
-/// pays, and what is left of it.
+/// Lists payments in the bank's files from the first day to the last one, with the invoices that
+/// each pays and its unmatched remainder.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister payments list --from 2026-01-01 --to 2026-01-31
   samregister payments list --waiting --output inbetalningar.xlsx")]
 pub struct Options {
-    /// In the bank on this day or later
+    /// At the bank on this day or later
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     from: Option<NaiveDate>,
-    /// In the bank on this day or earlier
+    /// At the bank on this day or earlier
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     to: Option<NaiveDate>,
     /// Only those that someone must match or exclude
@@ -45,7 +45,7 @@ pub struct Options {
 /// Lists bank payments.
 ///
 /// # Errors
-/// When the register can't be opened or the list can't be written.
+/// Fails if the database can't be opened or the list can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
     let settings = settings()?;
@@ -77,21 +77,21 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// The list as JSON.
+/// JSON output.
 #[derive(Serialize)]
 struct Document<R> {
     count: usize,
     payments: Vec<R>,
 }
 
-/// Words of a bank payment's state and of the finding about it.
+/// Labels of a bank payment's status and finding.
 #[derive(Clone, Copy)]
-struct Words {
+struct Labels {
     state: fn(State) -> &'static str,
     finding: fn(BankFinding) -> &'static str,
 }
 
-const ENGLISH: Words = Words {
+const ENGLISH: Labels = Labels {
     state: |state| match state {
         State::Matched => "MATCHED",
         State::SetAside => "SET_ASIDE",
@@ -100,7 +100,7 @@ const ENGLISH: Words = Words {
     },
     finding: BankFinding::word,
 };
-const SWEDISH: Words = Words {
+const SWEDISH: Labels = Labels {
     state: |state| match state {
         State::Matched => "Bokad på faktura",
         State::SetAside => "Undantagen",
@@ -110,7 +110,7 @@ const SWEDISH: Words = Words {
     finding: labels::bank_finding,
 };
 
-fn grid(found: &[Listed], words: Words) -> Grid {
+fn grid(found: &[Listed], labels: Labels) -> Grid {
     let columns = vec![
         Column::new("date", "Date", Kind::Day).swedish("Datum"),
         Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
@@ -136,11 +136,11 @@ fn grid(found: &[Listed], words: Words) -> Grid {
             Cell::Day(row.booked_on),
             Cell::Money(row.amount),
             Cell::Money(bank::left(row)),
-            Cell::Text((words.state)(bank::state(row)).to_owned()),
+            Cell::Text((labels.state)(bank::state(row)).to_owned()),
             Cell::text(row.payer_name.as_ref()),
             Cell::text(row.reference.as_ref()),
             Cell::text(row.message.as_ref().map(|message| message.replace('\n', " "))),
-            Cell::Text((words.finding)(row.finding).to_owned()),
+            Cell::Text((labels.finding)(row.finding).to_owned()),
             Cell::Text(invoices.join(", ")),
             Cell::Text(row.account.clone()),
             Cell::Text(row.bank_reference.clone()),

@@ -1,4 +1,4 @@
-//! `samregister payments`: the bank's files of what came in.
+//! `samregister payments`: imports files of the bank.
 
 use std::{
     collections::BTreeSet,
@@ -21,43 +21,44 @@ use super::{
 use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, labels, sheet},
-    interchange::bank::{self, Left, Report, WhyLeft},
+    interchange::bank::{self, Report, SkipReason, SkippedPayment},
     invoices::differences::Difference,
     payments::bank::import::{self, Booked},
 };
 
-/// Take in what the bank tells of payments
+/// Import payments from files of the bank
 ///
-/// Payments that say by their OCR reference which invoice they pay are booked on it; the others are
-/// kept until somebody matches them.
+/// Payments with the OCR reference of an invoice are booked on it; the others are stored until
+/// someone matches them.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister payments import BGMAX-20261121.txt
-  See what a file would do:
+  Preview an import:
     samregister payments import camt054.xml --dry-run
-  What waits for somebody, for Excel:
+  Payments without a match, for Excel:
     samregister payments list --waiting --output inbetalningar.xlsx")]
 pub struct Options {
     #[command(subcommand)]
-    subcommand: Subcommand,
+    subcommand: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Subcommand {
+enum Command {
     Import(Import),
     List(payment_list::Options),
 }
 
 /// Import a file of the bank, all or nothing
 ///
-/// The file is BgMax of Bankgirot, or camt.053 or camt.054 (ISO 20022) in their versions 02 to 13;
-/// what it is, it says itself. A payment is booked on the invoice of its OCR reference, or on the
-/// one whose number stands in its text when exactly its sum is to be paid. What can't be matched is
-/// kept and listed: see `bankPayments` in the API. The same file again, or another that tells of
-/// the same payments, books nothing twice. What came to an account that is not the network's own in
-/// samregister.toml, or in another currency than kronor, is left and named. When a line is bad, or
-/// no account of the file is the network's own, every such line is named and nothing is changed.
+/// Accepts BgMax of Bankgirot, and camt.053 or camt.054 (ISO 20022) in versions 02 to 13; the
+/// format is detected. A payment is booked on the invoice of its OCR reference, or on the one whose
+/// number is in its message if the amount equals the outstanding sum. Payments without a match are
+/// stored and listed: see `bankPayments` in the API. The same file again, or another with the same
+/// payments, books nothing twice. Payments to an account that is not the network's own in
+/// samregister.toml, or in another currency than kronor, are skipped and reported. If a line is
+/// invalid, or no account of the file is the network's own, every such line is reported and nothing
+/// is changed.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -65,10 +66,10 @@ Examples:
   With a report for Excel:
     samregister payments import BGMAX-20261121.txt --output inbetalningar.xlsx")]
 struct Import {
-    /// The file
+    /// File to import
     #[arg(value_name = "FILE")]
     file: PathBuf,
-    /// Only say what would be done
+    /// Only report what would be done
     #[arg(long)]
     dry_run: bool,
     #[command(flatten)]
@@ -78,12 +79,12 @@ struct Import {
 /// Imports a file of the bank.
 ///
 /// # Errors
-/// When the file is bad or can't be read, or the register can't be opened; then nothing has
+/// Fails if the file is invalid or can't be read, or the database can't be opened; then nothing has
 /// changed.
 pub async fn run(options: Options) -> Result {
     match options.subcommand {
-        Subcommand::Import(import) => run_import(import).await,
-        Subcommand::List(list) => payment_list::run(list).await,
+        Command::Import(import) => run_import(import).await,
+        Command::List(list) => payment_list::run(list).await,
     }
 }
 
@@ -101,7 +102,7 @@ async fn run_import(import: Import) -> Result {
     let made_at = db.clock.now();
     db.close().await?;
     let report = done?;
-    for left in &report.left {
+    for left in &report.skipped {
         say(&format!("left: {}:{}: {}", report.source.file_name, left.line, describe(left)));
     }
     say(if report.dry_run { "nothing was changed: a dry run" } else { "imported" });
@@ -118,8 +119,8 @@ async fn run_import(import: Import) -> Result {
     Ok(Outcome::Done)
 }
 
-/// What became of a payment, in a word.
-fn fate(outcome: &import::Outcome) -> &'static str {
+/// Returns the outcome of a payment in one word.
+fn outcome_label(outcome: &import::ImportedPayment) -> &'static str {
     match (outcome.was_known, outcome.booked.is_empty(), outcome.row.set_aside_on) {
         _ if outcome.refunded.is_some() => "REFUND",
         (true, ..) => "KNOWN",
@@ -129,19 +130,19 @@ fn fate(outcome: &import::Outcome) -> &'static str {
     }
 }
 
-/// Words of what became of a payment, and of what was found out about it.
+/// Labels of the outcome of a payment and of the finding about it.
 #[derive(Clone, Copy)]
-struct Words {
+struct Labels {
     fate: fn(&'static str) -> &'static str,
     finding: fn(BankFinding) -> &'static str,
     difference: fn(Difference) -> &'static str,
 }
 
-/// Of the table and CSV.
-const ENGLISH: Words =
-    Words { fate: |word| word, finding: BankFinding::word, difference: Difference::word };
-/// Of the workbook.
-const SWEDISH: Words = Words {
+/// Labels of the table and CSV.
+const ENGLISH: Labels =
+    Labels { fate: |word| word, finding: BankFinding::word, difference: Difference::word };
+/// Labels of the workbook.
+const SWEDISH: Labels = Labels {
     fate: |word| match word {
         "KNOWN" => "Känd sedan tidigare",
         "MATCHED" => "Bokad på faktura",
@@ -153,16 +154,16 @@ const SWEDISH: Words = Words {
     difference: Difference::in_swedish,
 };
 
-/// A payment that is not the network's to book, in words.
-fn describe(left: &Left) -> String {
-    let why = match left.why {
-        WhyLeft::Account => "not an account of the network's own",
-        WhyLeft::Currency => "in another currency than kronor",
+/// Describes a payment that is not the network's to book.
+fn describe(left: &SkippedPayment) -> String {
+    let why = match left.reason {
+        SkipReason::Account => "not an account of the network's own",
+        SkipReason::Currency => "in another currency than kronor",
     };
     format!("{} {} on {}, {why}", left.amount, left.currency, left.account)
 }
 
-fn grid(report: &Report, words: Words) -> Grid {
+fn grid(report: &Report, labels: Labels) -> Grid {
     let columns = vec![
         Column::new("date", "Date", Kind::Day).swedish("Datum"),
         Column::new("amount", "Amount", Kind::Money).swedish("Belopp"),
@@ -188,13 +189,13 @@ fn grid(report: &Report, words: Words) -> Grid {
         let differences: Vec<_> = match &outcome.booked[..] {
             [booked] => booked
                 .difference
-                .map(|difference| (words.difference)(difference).to_owned())
+                .map(|difference| (labels.difference)(difference).to_owned())
                 .into_iter()
                 .collect(),
             several => several
                 .iter()
                 .filter_map(|own| {
-                    Some(format!("{}: {}", own.number, (words.difference)(own.difference?)))
+                    Some(format!("{}: {}", own.number, (labels.difference)(own.difference?)))
                 })
                 .collect(),
         };
@@ -204,8 +205,8 @@ fn grid(report: &Report, words: Words) -> Grid {
             Cell::text(row.payer_name.as_ref()),
             Cell::text(row.reference.as_ref()),
             Cell::text(row.message.as_ref().map(|message| message.replace('\n', " ")).as_ref()),
-            Cell::Text((words.fate)(fate(outcome)).into()),
-            Cell::Text((words.finding)(row.finding).into()),
+            Cell::Text((labels.fate)(outcome_label(outcome)).into()),
+            Cell::Text((labels.finding)(row.finding).into()),
             Cell::Text(invoices.join(", ")),
             Cell::Text(differences.join(", ")),
             Cell::Text(row.bank_reference.clone()),
@@ -216,12 +217,13 @@ fn grid(report: &Report, words: Words) -> Grid {
 
 fn to_table(report: &Report) -> String {
     let mut grid = grid(report, ENGLISH);
-    // The bank's own references are long, and nobody reads them here.
+    // References of the bank are long, and not needed in the table.
     grid.columns.pop();
     grid.rows.iter_mut().for_each(|row| drop(row.pop()));
     let mut text = if grid.rows.is_empty() { String::new() } else { format!("{}\n", table(&grid)) };
-    let of =
-        |word: &'static str| report.outcomes.iter().filter(move |outcome| fate(outcome) == word);
+    let of = |word: &'static str| {
+        report.outcomes.iter().filter(move |outcome| outcome_label(outcome) == word)
+    };
     let sum = |word| of(word).map(|outcome| outcome.row.amount).sum::<Money>();
     text.push_str(&format!(
         "{}, {}: ",
@@ -239,7 +241,7 @@ fn to_table(report: &Report) -> String {
         .iter()
         .filter(|(word, _)| !["SET_ASIDE", "REFUND"].contains(word) || of(word).next().is_some());
     let parts: Vec<_> = parts
-        .map(|(word, words)| format!("{} {words} ({})", of(word).count(), sum(word)))
+        .map(|(word, labels)| format!("{} {labels} ({})", of(word).count(), sum(word)))
         .collect();
     text.push_str(&parts.join(", "));
     for difference in
@@ -262,10 +264,10 @@ fn to_table(report: &Report) -> String {
         ));
     }
     let accounts: Vec<_> = report.accounts.iter().map(String::as_str).collect();
-    if !report.left.is_empty() {
+    if !report.skipped.is_empty() {
         text.push_str(&format!(
-            "; {} left, not the network's to book",
-            count(report.left.len(), "payment")
+            "; {} skipped, not to the network's own accounts or not in kronor",
+            count(report.skipped.len(), "payment")
         ));
     }
     text.push_str(&format!(
@@ -275,13 +277,13 @@ fn to_table(report: &Report) -> String {
     text
 }
 
-/// What programs read.
+/// JSON output.
 #[derive(Serialize)]
 struct Document<'r> {
     file: &'r str,
     sha256: &'r str,
     layout: &'static str,
-    /// The accounts or giros that the file tells of.
+    /// Accounts or giro numbers in the file.
     accounts: Vec<&'r str>,
     dry_run: bool,
     matched: usize,
@@ -315,9 +317,9 @@ struct Entry<'r> {
     fate: &'static str,
     finding: BankFinding,
     invoices: Vec<BookedEntry<'r>>,
-    /// The invoice that it pays back what was overpaid of.
+    /// Invoice whose overpayment it refunds.
     refunded: Option<&'r str>,
-    /// `true` if another bank payment stands for the same money.
+    /// `true` if another bank payment represents the same money.
     is_duplicate: bool,
 }
 
@@ -325,20 +327,21 @@ struct Entry<'r> {
 struct BookedEntry<'r> {
     number: &'r str,
     amount: String,
-    /// Difference of the paid sum from the invoice's total; null: there is none.
+    /// Difference of the paid sum from the invoice's total; `None` if there is none.
     difference: Option<&'static str>,
 }
 
 impl<'r> Document<'r> {
     fn of(report: &'r Report) -> Self {
-        let number =
-            |word: &str| report.outcomes.iter().filter(|outcome| fate(outcome) == word).count();
+        let number = |word: &str| {
+            report.outcomes.iter().filter(|outcome| outcome_label(outcome) == word).count()
+        };
         let booked = |own: &'r Booked| BookedEntry {
             number: &own.number,
             amount: own.amount.to_string(),
             difference: own.difference.map(Difference::word),
         };
-        let entry = |outcome: &'r import::Outcome| {
+        let entry = |outcome: &'r import::ImportedPayment| {
             let row = &outcome.row;
             Entry {
                 bank_reference: &row.bank_reference,
@@ -348,19 +351,19 @@ impl<'r> Document<'r> {
                 payer_org_number: row.payer_org_number.as_deref(),
                 reference: row.reference.as_deref(),
                 message: row.message.as_deref(),
-                fate: fate(outcome),
+                fate: outcome_label(outcome),
                 finding: row.finding,
                 invoices: outcome.booked.iter().map(booked).collect(),
                 refunded: outcome.refunded.as_deref(),
                 is_duplicate: row.duplicate_of_id.is_some(),
             }
         };
-        let left = |left: &'r Left| LeftEntry {
+        let left = |left: &'r SkippedPayment| LeftEntry {
             line: left.line,
             amount: &left.amount,
             currency: &left.currency,
             account: &left.account,
-            reason: left.why.word(),
+            reason: left.reason.word(),
         };
         Self {
             file: &report.source.file_name,
@@ -373,19 +376,19 @@ impl<'r> Document<'r> {
             waiting: number("WAITING"),
             known: number("KNOWN"),
             passed_over: report.passed_over,
-            left: report.left.iter().map(left).collect(),
+            left: report.skipped.iter().map(left).collect(),
             payments: report.outcomes.iter().map(entry).collect(),
         }
     }
 }
 
-/// How often a line is written where there is no bar.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Interval of progress lines where there is no bar.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Shows how many payments are done: a bar on a terminal, plain lines elsewhere.
+/// Shows progress of payments: a bar on a terminal, plain lines elsewhere.
 struct Meter {
     bar: Option<ProgressBar>,
-    told: Instant,
+    reported_at: Instant,
 }
 
 impl Meter {
@@ -396,7 +399,7 @@ impl Meter {
             ProgressBar::no_length()
                 .with_style(style.unwrap_or_else(|_| ProgressStyle::default_bar()))
         });
-        Self { bar, told: Instant::now() }
+        Self { bar, reported_at: Instant::now() }
     }
 
     fn show(&mut self, done: usize, of: usize) {
@@ -405,8 +408,8 @@ impl Meter {
                 bar.set_length(of as u64);
                 bar.set_position(done as u64);
             }
-            None if self.told.elapsed() >= PAUSE => {
-                self.told = Instant::now();
+            None if self.reported_at.elapsed() >= PROGRESS_INTERVAL => {
+                self.reported_at = Instant::now();
                 say(&format!("{done} of {of} payments"));
             }
             None => {}

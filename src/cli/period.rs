@@ -1,4 +1,4 @@
-//! `samregister period`: closes the books through a day, and opens them again.
+//! `samregister period`: closes the books through a day, and reopens them.
 
 use chrono::NaiveDate;
 use clap::{Args, Subcommand};
@@ -7,15 +7,15 @@ use super::{Failure, Outcome, Result, open, put, say, settings};
 use domain::{
     auth::viewer::Viewer,
     books::{self, Closing},
-    error::{Error, ValidationErrors},
+    error::{ConflictReason, Error, ValidationErrors},
     vouchers::close_period,
 };
 
-/// Close the books through a day, or open them again
+/// Close the books through a day, or reopen them
 ///
-/// Nothing is booked on a closed day any more. Payments of such a day that come later are booked on
-/// the first open day and keep their own; costs, grants, invoices, credit notes and reminders of
-/// such a day are refused. Both stand in the audit trail.
+/// Nothing more is booked on a closed day. Payments of such a day that arrive later are booked on
+/// the first open day and retain their own; costs, grants, invoices, credit notes and reminders of
+/// such a day are refused. The audit trail records both actions.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -37,21 +37,21 @@ enum Action {
         #[arg(long, value_name = "DATE", value_parser = super::day)]
         through: NaiveDate,
     },
-    /// Open the books again from a day
+    /// Reopen the books from a day
     Reopen {
-        /// The first open day
+        /// First day to reopen
         #[arg(long, value_name = "DATE", value_parser = super::day)]
         from: NaiveDate,
-        /// Why, in one line
+        /// Reason, in one line
         #[arg(long)]
         reason: String,
     },
 }
 
-/// Closes or opens the books.
+/// Closes or reopens the books.
 ///
 /// # Errors
-/// When the day can't be closed or opened, or the register can't be opened.
+/// Fails if the day can't be closed or reopened, or the database can't be opened.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let viewer = Viewer::operator("period");
@@ -83,8 +83,8 @@ pub async fn run(options: Options) -> Result {
     db.close().await?;
     if let Some(done) = done {
         done.map_err(|error| match error {
-            Error::Conflict { reason: "ALREADY_CLOSED", message } => {
-                Failure::new(format!("{message} (`samregister period reopen` opens them again)"))
+            Error::Conflict { reason: ConflictReason::AlreadyClosed, message } => {
+                Failure::new(format!("{message} (`samregister period reopen` reopens them)"))
             }
             other => Failure::of_options(other),
         })?;

@@ -1,4 +1,4 @@
-//! How long work is shown: a bar on a terminal, plain lines elsewhere.
+//! Progress of long work: a bar on a terminal, plain lines elsewhere.
 
 use std::{
     io::{self, IsTerminal},
@@ -10,25 +10,25 @@ use indicatif::{ProgressBar, ProgressStyle};
 use super::say;
 use domain::interchange::{File, Progress};
 
-/// How often a line is written where there is no bar.
-const PAUSE: Duration = Duration::from_secs(5);
+/// Interval of progress lines where there is no bar.
+const PROGRESS_INTERVAL: Duration = Duration::from_secs(5);
 
-/// Shows how far an import or export has come, on stderr.
+/// Shows the progress of an import or export, on stderr.
 #[derive(Debug)]
 pub struct Meter {
     bar: Option<ProgressBar>,
     file: Option<File>,
-    told: Instant,
+    reported_at: Instant,
 }
 
 impl Meter {
-    /// A meter that shows nothing yet.
+    /// Creates a meter that shows nothing yet.
     #[must_use]
     pub fn new() -> Self {
-        Self { bar: bar(), file: None, told: Instant::now() }
+        Self { bar: bar(), file: None, reported_at: Instant::now() }
     }
 
-    /// Shows how far it is.
+    /// Shows the progress.
     pub fn show(&mut self, progress: Progress) {
         let Progress { file, rows, done, of } = progress;
         let is_new = self.file.replace(file) != Some(file);
@@ -41,8 +41,8 @@ impl Meter {
                 bar.set_prefix(format!("{rows} rows"));
                 bar.set_position(done.min(of));
             }
-            None if is_new || self.told.elapsed() >= PAUSE => {
-                self.told = Instant::now();
+            None if is_new || self.reported_at.elapsed() >= PROGRESS_INTERVAL => {
+                self.reported_at = Instant::now();
                 let percent = done.saturating_mul(100).checked_div(of).unwrap_or(100).min(100);
                 say(&format!("{}: {percent} %, {rows} rows", file.name()));
             }
@@ -50,7 +50,7 @@ impl Meter {
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();
@@ -58,7 +58,7 @@ impl Meter {
     }
 }
 
-/// A bar where there is a terminal.
+/// Returns a bar if stderr is a terminal.
 fn bar() -> Option<ProgressBar> {
     io::stderr().is_terminal().then(|| {
         let style = ProgressStyle::with_template("{msg:>18} {bar:30} {percent:>3} %  {prefix}");
@@ -66,23 +66,23 @@ fn bar() -> Option<ProgressBar> {
     })
 }
 
-/// Shows how many of a known number of things are done, on stderr.
+/// Shows the progress of a known number of items, on stderr.
 #[derive(Debug)]
 pub struct Bar {
     bar: Option<ProgressBar>,
     noun: &'static str,
-    told: Instant,
+    reported_at: Instant,
 }
 
 impl Bar {
-    /// A bar for these things that shows nothing yet.
+    /// Creates a bar that shows nothing yet.
     #[must_use]
     pub fn new(noun: &'static str) -> Self {
         let bar = bar().inspect(|bar| bar.set_message(noun));
-        Self { bar, noun, told: Instant::now() }
+        Self { bar, noun, reported_at: Instant::now() }
     }
 
-    /// Shows how many are done.
+    /// Shows the number of finished items.
     pub fn show(&mut self, done: usize, of: usize) {
         match &self.bar {
             Some(bar) => {
@@ -90,15 +90,15 @@ impl Bar {
                 bar.set_prefix(format!("{done} of {of}"));
                 bar.set_position(u64::try_from(done).unwrap_or(u64::MAX));
             }
-            None if self.told.elapsed() >= PAUSE => {
-                self.told = Instant::now();
+            None if self.reported_at.elapsed() >= PROGRESS_INTERVAL => {
+                self.reported_at = Instant::now();
                 say(&format!("{done} of {of} {}", self.noun));
             }
             None => {}
         }
     }
 
-    /// Takes the bar away.
+    /// Removes the bar.
     pub fn finish(&self) {
         if let Some(bar) = &self.bar {
             bar.finish_and_clear();

@@ -1,5 +1,4 @@
-//! `samregister receivables`: what is owed as of a day, by invoice or by buyer, and for how long it
-//! has been due.
+//! `samregister receivables`: receivables as of a day, by invoice or by buyer, with their age.
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
@@ -14,24 +13,24 @@ use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
     invoices::Buyer,
-    receivables::{self, Aged, Bucket, Standing},
+    receivables::{self, AgedBalance, Bucket, InvoiceBalance},
 };
 
 /// List receivables as of a day (kundreskontra)
 ///
-/// Every invoice with a balance at the end of the day, by the day in the books of its payments, so
-/// that the sum equals the account of receivables in the bookkeeping file. Ages count from the last
-/// day to pay. Overpayments are below zero.
+/// Lists every invoice with a balance at the end of the day, by the day in the books of its
+/// payments, so that the sum equals the account of receivables in the bookkeeping file. Ages count
+/// from the last day to pay. Overpayments are negative.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister receivables --as-of 2026-12-31
   samregister receivables --as-of 2026-12-31 --by buyer --output kundreskontra.xlsx")]
 pub struct Options {
-    /// As of this day; today unless given
+    /// Day of the list; defaults to today
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     as_of: Option<NaiveDate>,
-    /// What each row is for
+    /// Grouping of the rows
     #[arg(long, value_enum, default_value_t = By::Invoice)]
     by: By,
     #[command(flatten)]
@@ -49,7 +48,7 @@ enum By {
 /// Lists receivables.
 ///
 /// # Errors
-/// When the register can't be opened or the list can't be written.
+/// Fails if the database can't be opened or the list can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
     let settings = settings()?;
@@ -78,9 +77,9 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-type Found = (String, Standing);
+type Found = (String, InvoiceBalance);
 
-/// The columns of the ages.
+/// Returns the columns of the ages.
 fn ages() -> Vec<Column> {
     let names = ["not_due", "days_1_to_30", "days_31_to_60", "days_61_to_90", "over_90"];
     let titles = ["Not due", "1-30 days", "31-60 days", "61-90 days", "Over 90 days"];
@@ -90,15 +89,15 @@ fn ages() -> Vec<Column> {
     names.into_iter().zip(titles).zip(Bucket::ALL).map(column).collect()
 }
 
-fn by_age(aged: &Aged) -> impl Iterator<Item = Cell> + '_ {
+fn by_age(aged: &AgedBalance) -> impl Iterator<Item = Cell> + '_ {
     Bucket::ALL.into_iter().map(|bucket| Cell::Sum(aged.of(bucket)))
 }
 
-/// Balances of these invoices by age.
-fn aged<'f>(found: impl Iterator<Item = &'f Standing>, as_of: NaiveDate) -> Aged {
-    let mut aged = Aged::default();
-    for standing in found {
-        aged.add(standing.bucket(as_of), standing.balance());
+/// Returns the balances of these invoices by age.
+fn aged<'f>(found: impl Iterator<Item = &'f InvoiceBalance>, as_of: NaiveDate) -> AgedBalance {
+    let mut aged = AgedBalance::default();
+    for item in found {
+        aged.add(item.bucket(as_of), item.balance());
     }
     aged
 }
@@ -117,31 +116,28 @@ fn by_invoice(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
         Column::new("balance", "Balance", Kind::Money).swedish("Saldo"),
     ];
     columns.extend(ages());
-    let amounts = |standing: &Standing| {
-        let Standing { total, paid, credited, written_off, reminder_fees, .. } = *standing;
-        [total, paid, credited, written_off, reminder_fees, standing.balance()].map(Total::from)
+    let amounts = |item: &InvoiceBalance| {
+        let InvoiceBalance { total, paid, credited, written_off, reminder_fees, .. } = *item;
+        [total, paid, credited, written_off, reminder_fees, item.balance()].map(Total::from)
     };
-    let row = |(buyer, standing): &Found| {
+    let row = |(buyer, item): &Found| {
         let head = [
-            Cell::Text(standing.number.clone()),
+            Cell::Text(item.number.clone()),
             Cell::Text(buyer.clone()),
-            Cell::Day(standing.issued_on),
-            report::day(standing.due_on),
+            Cell::Day(item.issued_on),
+            report::day(item.due_on),
         ];
-        let own = aged(std::iter::once(standing), as_of);
-        head.into_iter()
-            .chain(amounts(standing).map(Cell::Sum))
-            .chain(by_age(&own))
-            .collect::<Vec<_>>()
+        let own = aged(std::iter::once(item), as_of);
+        head.into_iter().chain(amounts(item).map(Cell::Sum)).chain(by_age(&own)).collect::<Vec<_>>()
     };
     let mut sums = [Total::ZERO; 6];
-    for (_, standing) in found {
-        for (sum, amount) in sums.iter_mut().zip(amounts(standing)) {
+    for (_, item) in found {
+        for (sum, amount) in sums.iter_mut().zip(amounts(item)) {
             *sum += amount;
         }
     }
     let head = [Cell::Text(total.to_owned()), Cell::Empty, Cell::Empty, Cell::Empty];
-    let all = aged(found.iter().map(|(_, standing)| standing), as_of);
+    let all = aged(found.iter().map(|(_, item)| item), as_of);
     let total = head.into_iter().chain(sums.map(Cell::Sum)).chain(by_age(&all)).collect();
     Grid { columns, rows: found.iter().map(row).collect(), total: Some(total) }
 }
@@ -152,22 +148,22 @@ fn by_buyer(found: &[Found], as_of: NaiveDate, total: &str) -> Grid {
         Column::new("balance", "Balance", Kind::Money).swedish("Saldo"),
     ];
     columns.extend(ages());
-    let mut buyers: Vec<(&str, Option<Buyer>, Aged)> = Vec::new();
-    for (name, standing) in found {
-        let buyer = standing.buyer();
-        // Those of a buyer come together.
+    let mut buyers: Vec<(&str, Option<Buyer>, AgedBalance)> = Vec::new();
+    for (name, item) in found {
+        let buyer = item.buyer();
+        // Those of a buyer are adjacent.
         if buyers.last().is_none_or(|(_, last, _)| *last != buyer) {
-            buyers.push((name.as_str(), buyer, Aged::default()));
+            buyers.push((name.as_str(), buyer, AgedBalance::default()));
         }
         if let Some((_, _, aged)) = buyers.last_mut() {
-            aged.add(standing.bucket(as_of), standing.balance());
+            aged.add(item.bucket(as_of), item.balance());
         }
     }
-    let row = |name: &str, aged: &Aged| {
+    let row = |name: &str, aged: &AgedBalance| {
         let head = [Cell::Text(name.to_owned()), Cell::Sum(aged.balance())];
         head.into_iter().chain(by_age(aged)).collect::<Vec<_>>()
     };
-    let all = aged(found.iter().map(|(_, standing)| standing), as_of);
+    let all = aged(found.iter().map(|(_, item)| item), as_of);
     Grid {
         columns,
         rows: buyers.iter().map(|(name, _, aged)| row(name, aged)).collect(),

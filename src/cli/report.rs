@@ -1,5 +1,4 @@
-//! Reports of commands: their format, which the ending of a file's name may give, and the file that
-//! they go to.
+//! Reports of commands: format, which the file name may determine, and output file.
 
 use std::{
     ffi::OsStr,
@@ -21,24 +20,24 @@ use domain::{
 /// Formats of a report.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 pub(super) enum ReportFormat {
-    /// For people, at the terminal
+    /// Table for a terminal
     Table,
-    /// One document for programs
+    /// One JSON document
     Json,
-    /// For programs: RFC 4180, with commas, decimal points and UTF-8 without a byte order mark
+    /// RFC 4180 with commas, decimal points, and UTF-8 without a byte order mark
     Csv,
-    /// For people: an Excel workbook in Swedish
+    /// Excel workbook in Swedish
     Xlsx,
 }
 
 // No doc comment: clap would take it for the description of each command that has these options.
 #[derive(Debug, Args)]
 pub(super) struct ReportOptions {
-    /// Format; by the ending of --output (.csv, .json, .xlsx or .txt for a table) unless given,
-    /// else a table
+    /// Format. Defaults to that of the file name of --output (.csv, .json, .xlsx, or .txt for a
+    /// table), else a table
     #[arg(long, value_enum)]
     format: Option<ReportFormat>,
-    /// Where to write it; stdout unless given
+    /// File to write; defaults to stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -49,7 +48,7 @@ impl ReportOptions {
         chosen(self.format, self.output.as_deref(), ReportFormat::Table)
     }
 
-    /// Returns where the report goes. Fails as [`Target::new`] and [`check_ending`].
+    /// Returns the target of the report. Fails as [`Target::new`] and [`check_ending`].
     pub fn target(&self, db: &Database, settings: &Settings) -> Result<Target<'_>> {
         let target = Target::new(self.output.as_deref(), db, settings)?;
         check_ending(self.format, self.output.as_deref())?;
@@ -57,8 +56,8 @@ impl ReportOptions {
     }
 }
 
-/// Returns the given format, or the one that the ending of the file's name gives, or `otherwise`.
-/// Fails if the two differ, or if a workbook would go to a terminal.
+/// Returns the requested format, or that of the file name, or `otherwise`. Fails if the two differ,
+/// or if a workbook would be written to a terminal.
 pub(super) fn chosen<F: ValueEnum + PartialEq>(
     given: Option<F>,
     output: Option<&Path>,
@@ -73,7 +72,7 @@ pub(super) fn chosen<F: ValueEnum + PartialEq>(
         && given != named
     {
         let message = format!(
-            "--format {} does not fit --output: the file's ending says {}",
+            "--format {} does not fit --output: the file's extension says {}",
             name(given),
             name(named)
         );
@@ -88,8 +87,8 @@ pub(super) fn chosen<F: ValueEnum + PartialEq>(
     Ok(format)
 }
 
-/// Fails if no format is given and the ending of the file's name is that of none, so that
-/// `report.pdf` is not a table of text. A name without an ending, or in `.txt`, is for a table.
+/// Fails if no format is requested and the file name has an unknown extension, so that `report.pdf`
+/// is not a table of text. A name without an extension, or with `.txt`, is for a table.
 pub(super) fn check_ending<F: ValueEnum>(given: Option<F>, output: Option<&Path>) -> Result<()> {
     if given.is_some() {
         return Ok(());
@@ -100,7 +99,7 @@ pub(super) fn check_ending<F: ValueEnum>(given: Option<F>, output: Option<&Path>
     require_ending(output, &endings.iter().map(String::as_str).collect::<Vec<_>>())
 }
 
-/// Fails if the name of a file has an ending, and none of these.
+/// Fails if the file name has an extension other than these.
 pub(super) fn require_ending(output: Option<&Path>, endings: &[&str]) -> Result<()> {
     let Some(ending) = output.and_then(Path::extension) else { return Ok(()) };
     if ending
@@ -111,15 +110,15 @@ pub(super) fn require_ending(output: Option<&Path>, endings: &[&str]) -> Result<
     }
     let known: Vec<String> = endings.iter().map(|known| format!(".{known}")).collect();
     let message = format!(
-        "--output has the unknown ending .{}; known are {}",
+        "--output has the unknown extension .{}; known are {}",
         ending.to_string_lossy(),
         known.join(", ")
     );
     Err(Failure::usage(message))
 }
 
-/// Notes on stderr that a report is of a day ahead, of which the register knows only what was
-/// entered before today.
+/// Warns on stderr that a report is of a future day, of which the database has only what was
+/// entered until today.
 pub(super) fn note_future(day: NaiveDate, today: NaiveDate) {
     if day > today {
         say(&format!(
@@ -128,15 +127,15 @@ pub(super) fn note_future(day: NaiveDate, today: NaiveDate) {
     }
 }
 
-/// The file or stdout that a report goes to.
+/// File or stdout for a report.
 pub(super) struct Target<'o> {
     output: Option<&'o Path>,
     own: OwnFiles,
 }
 
 impl<'o> Target<'o> {
-    /// Returns the target. Fails if the path is that of a file of the register itself, before a
-    /// report is made in vain.
+    /// Returns the target. Fails if the path is that of a file of the database, before the report
+    /// is calculated.
     pub fn new(output: Option<&'o Path>, db: &Database, settings: &Settings) -> Result<Self> {
         let own = OwnFiles::new(db, settings);
         if let Some(path) = output {
@@ -173,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_ending_of_a_file_gives_the_format() {
+    fn the_extension_of_a_file_determines_the_format() {
         let format = |given, output: &str| {
             chosen(given, Some(Path::new(output)), ReportFormat::Table)
                 .map_err(|failure| failure.lines)
@@ -184,19 +183,19 @@ mod tests {
         assert_eq!(format(None, "late.txt"), Ok(ReportFormat::Table));
         assert_eq!(format(Some(ReportFormat::Json), "late"), Ok(ReportFormat::Json));
         assert_eq!(format(Some(ReportFormat::Xlsx), "late.xlsx"), Ok(ReportFormat::Xlsx));
-        let message = "--format csv does not fit --output: the file's ending says xlsx";
+        let message = "--format csv does not fit --output: the file's extension says xlsx";
         assert_eq!(format(Some(ReportFormat::Csv), "late.xlsx"), Err(vec![message.to_owned()]));
     }
 
     #[test]
-    fn unknown_endings_are_refused() {
+    fn unknown_extensions_are_refused() {
         let check = |given: Option<ReportFormat>, output: &str| {
             check_ending(given, Some(Path::new(output))).map_err(|failure| failure.lines)
         };
         for output in ["late.xlsx", "LATE.CSV", "late.txt", "late", "/dev/stdout"] {
             assert_eq!(check(None, output), Ok(()), "{output}");
         }
-        let message = "--output has the unknown ending .pdf; known are .txt, .json, .csv, .xlsx";
+        let message = "--output has the unknown extension .pdf; known are .txt, .json, .csv, .xlsx";
         assert_eq!(check(None, "late.pdf"), Err(vec![message.to_owned()]));
         assert_eq!(check(Some(ReportFormat::Json), "late.pdf"), Ok(()));
     }

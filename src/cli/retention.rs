@@ -1,7 +1,8 @@
-//! `samregister retention`: what the register holds and for how long, and erasing what may go.
+//! `samregister retention`: lists stored data with its retention, and erases expired data.
 
 use chrono::NaiveDate;
 use clap::Args;
+use entity::id::{ContactId, Identifier};
 use serde::Serialize;
 
 use super::{Format, Outcome, Result, count, json, open, put, say, settings, table};
@@ -12,40 +13,40 @@ use domain::{
     retention::{self, Report},
 };
 
-/// List what is held, what of it may go, and what must stay by which law
+/// List stored data, with what may be erased and what must be retained by which law
 ///
-/// Three kinds of data may go: contacts that left their role longer ago than `contact_months`,
-/// lines of the log of contact reads that are older than `read_log_months`, both 24 unless
-/// [network.retention] of samregister.toml says otherwise, and names and messages of payers after
+/// Three kinds of data may be erased: contacts that left their role more than `contact_months` ago,
+/// lines of the log of contact reads older than `read_log_months` (both 24 unless
+/// [network.retention] of samregister.toml sets them), and names and messages of payers after
 /// `payer_years`, 7. --erase erases these and nothing else. Agreements, invoices, payments, costs
-/// and grants stay through the seventh year after the calendar year (bokföringslagen 7 kap. 2 §),
-/// the audit trail as long as the register. A single person whom they name is erased by the
-/// mutations `contactErase` and `personErase`.
+/// and grants are retained through the seventh year after the calendar year (bokföringslagen 7 kap.
+/// 2 §), the audit trail as long as the register. The mutations `contactErase` and `personErase`
+/// erase a single person.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister retention
-  What may go at the turn of the year:
+  Data that may be erased from 1 January on:
     samregister retention --on 2027-01-01
   Each month, from cron:
     samregister retention --erase")]
 pub struct Options {
-    /// List what may go on this day; today unless given
+    /// Day of the report; defaults to today
     #[arg(long, value_name = "DATE", value_parser = super::day, conflicts_with = "erase")]
     on: Option<NaiveDate>,
     /// Format of the list
     #[arg(long, value_enum, default_value_t = Format::Table)]
     format: Format,
-    /// Erase the contacts, the payers and the lines of the log that may go today, then list what is
-    /// left; it can't be undone
+    /// Erase the contacts, payers and log lines that may be erased today, then list the remaining
+    /// data; it can't be undone
     #[arg(long)]
     erase: bool,
 }
 
-/// Lists what is held, and erases what may go when asked to.
+/// Lists stored data, and erases expired data if requested.
 ///
 /// # Errors
-/// When the register can't be opened, read or written, or stdout can't be written to.
+/// Fails if the database can't be opened, read or written, or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let decided = settings.network.retention;
@@ -104,17 +105,17 @@ fn grid(report: &Report) -> Grid {
     Grid { columns, rows: rows.collect(), total: None }
 }
 
-/// What programs read.
+/// JSON output.
 #[derive(Serialize)]
 struct Document<R> {
     on: NaiveDate,
     holdings: Vec<R>,
-    /// The contacts that may be erased, by their ids in the API; at most 1000.
+    /// Contacts that may be erased, by their ids in the API; at most 1000.
     contacts: Vec<String>,
 }
 
 fn to_data(report: &Report) -> Result<String> {
-    let id = |id: &entity::id::ContactId| format!("contact_{}", id.0.simple());
+    let id = |id: &ContactId| id.global_id();
     json(&Document {
         on: report.on,
         holdings: grid(report).objects(),

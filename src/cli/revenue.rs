@@ -1,4 +1,4 @@
-//! `samregister revenue`: what came in, what it cost and what is left.
+//! `samregister revenue`: revenue, costs and result.
 
 use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
@@ -17,19 +17,19 @@ use domain::{
     documents::{Grid, sheet},
     error::ValidationErrors,
     revenue::{
-        self, Ask, Period,
-        ledger::Grouping,
-        report_table::{self, Shown},
+        self, Period, ReportQuery,
+        grouping::Grouping,
+        report_table::{self, ReportTable},
     },
 };
 
-/// Report revenue, cost and result
+/// Report revenue, costs and result
 ///
 /// Sums are in kronor. Net is without VAT and after credit notes, whose net sum is shown as
-/// credited; result is net and grants without cost. Costs and grants belong to activities: by
-/// member, they stand in rows without one. Rows without any money are left out. Committed is what
-/// agreements by which the network pays come to, by the months that they pay for; it is in no other
-/// sum.
+/// credited; result is net plus grants less costs. Costs and grants belong to activities: by
+/// member, they are in rows without a member. Rows without any amount are left out. Committed is
+/// the sum of agreements by which the network pays, by the months that they pay for; it is included
+/// in no other sum.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -45,10 +45,10 @@ pub struct Options {
     /// Last day
     #[arg(long, value_name = "DATE", value_parser = super::day)]
     to: NaiveDate,
-    /// What counts, and on which day
+    /// Events that count, and their day
     #[arg(long, value_enum, default_value_t = Basis::Invoiced)]
     basis: Basis,
-    /// What each row is for; of year, quarter and month the shortest counts
+    /// Grouping of the rows; of year, quarter and month the shortest applies
     #[arg(long, value_enum, value_name = "GROUP", num_args = 1.., value_delimiter = ',', default_value = "activity")]
     group_by: Vec<GroupBy>,
     /// Only these activities
@@ -62,25 +62,25 @@ pub struct Options {
 enum Basis {
     /// Invoices and credit notes, on their date
     Invoiced,
-    /// Payments, on the day that they came in
+    /// Payments, on the day at the bank
     Paid,
-    /// Lines, spread by day over the period that they cover
+    /// Lines, accrued by day over the period that they cover
     Accrued,
 }
 
 #[derive(Clone, Copy, Debug, PartialEq, Eq, ValueEnum)]
 enum GroupBy {
-    /// Each activity
+    /// By activity
     Activity,
-    /// Each member
+    /// By member
     Member,
-    /// Each calendar year
+    /// By calendar year
     Year,
-    /// Each quarter
+    /// By quarter
     Quarter,
-    /// Each month
+    /// By month
     Month,
-    /// One row for all
+    /// One row
     None,
 }
 
@@ -96,14 +96,14 @@ impl Options {
         Grouping { activity: has(GroupBy::Activity), member: has(GroupBy::Member), period }
     }
 
-    fn ask(&self) -> Ask {
+    fn ask(&self) -> ReportQuery {
         let basis = match self.basis {
             Basis::Invoiced => revenue::Basis::Invoiced,
             Basis::Paid => revenue::Basis::Paid,
             Basis::Accrued => revenue::Basis::Accrued,
         };
         let activities = (!self.activities.is_empty()).then(|| self.activities.clone());
-        Ask {
+        ReportQuery {
             from: self.from,
             to: self.to,
             basis,
@@ -119,7 +119,7 @@ impl Options {
 /// Reports revenue.
 ///
 /// # Errors
-/// When options don't go together, an activity is not known, the register can't be opened or the
+/// Fails if options are incompatible, an activity is not known, the database can't be opened or the
 /// report can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
@@ -143,7 +143,7 @@ impl Options {
         let report = revenue::report(db, viewer, &ask, ValidationErrors::default())
             .await
             .map_err(Failure::of_options)?;
-        let shown = Shown::of(db, viewer, &report, ask.group_by, ask.basis).await?;
+        let shown = ReportTable::of(db, viewer, &report, ask.group_by, ask.basis).await?;
         Ok(match format {
             Format::Table if report.rows.is_empty() => {
                 format!("no revenue, cost or grant from {} to {}\n", self.from, self.to)
@@ -151,7 +151,7 @@ impl Options {
             }
             Format::Table => format!(
                 "{}\n{}\n",
-                table(&shown.to_swedish_table()),
+                table(&shown.to_table()),
                 report_table::caption(ask.basis, ask.from, ask.to)
             )
             .into_bytes(),
@@ -161,7 +161,7 @@ impl Options {
     }
 
     fn json(&self, grid: &Grid) -> Result<String> {
-        /// What programs read; the words are those of the API.
+        /// JSON output, with the names of the API.
         #[derive(Serialize)]
         struct Document<R, T> {
             from: NaiveDate,

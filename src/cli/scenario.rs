@@ -1,10 +1,10 @@
-//! `samregister scenario`: what every member would pay under other service fees.
+//! `samregister scenario`: fees of every member under other service-fee rules.
 
 use std::collections::HashMap;
 
 use clap::Args;
 use entity::{
-    id::MemberId,
+    id::{Identifier, MemberId},
     money::{Money, PerMille},
 };
 use serde::Serialize;
@@ -17,18 +17,18 @@ use super::{
 use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind, sheet},
-    error::{Error, ValidationErrors},
-    fees::scenario::{self, Ask, Scenario},
+    error::ValidationErrors,
+    fees::scenario::{self, Proposal, Scenario},
     members, swedish,
 };
 
-/// Show what every member would pay under other service fees
+/// Compare service fees of all members under other rules
 ///
-/// A rate of the allocation of all parties, with or without a cap and a minimum, beside what the
-/// rule in force makes of it; nothing is changed. Several rates, and several caps, make a scenario
-/// of each rate with each cap: side by side in the table, one after the other in CSV, each on a
-/// sheet of its own in the workbook. Members whose allocation of the year is not known are listed,
-/// and are in no sum.
+/// Calculates fees at a rate of the allocation of all parties, with or without a cap and a minimum,
+/// next to those of the rule in force; nothing is changed. Several rates, and several caps, make a
+/// scenario of each rate with each cap: next to each other in the table, one after the other in
+/// CSV, each on its own sheet in the workbook. Members whose allocation of the year is not known
+/// are listed, and are in no sum.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -42,23 +42,23 @@ pub struct Options {
     /// Calendar year
     #[arg(long, value_parser = clap::value_parser!(i32).range(1900..=2999))]
     year: i32,
-    /// Rate in per mille; several make several scenarios
+    /// Rate in per mille; may be repeated for several scenarios
     #[arg(long, value_name = "X", required = true, num_args = 1.., value_delimiter = ',')]
     per_mille: Vec<PerMille>,
-    /// Nobody pays more than this, in kronor, or none; several make several scenarios
+    /// Maximum in kronor (maxtak), or none; may be repeated for several scenarios
     #[arg(long, value_name = "KR", num_args = 1.., value_delimiter = ',', value_parser = cap)]
     cap: Vec<Cap>,
-    /// Nobody pays less than this, in kronor
+    /// Minimum in kronor
     #[arg(long, value_name = "KR", value_parser = kronor)]
     minimum: Option<Money>,
-    /// As if these members had left: organisation numbers, ids or import keys
+    /// Leave out these members, as if they had left: organisation numbers, ids or import keys
     #[arg(long, value_name = "ORGNR", num_args = 1.., value_delimiter = ',')]
     without: Vec<String>,
     #[command(flatten)]
     report: ReportOptions,
 }
 
-/// A cap, or that there is none.
+/// A cap, or none.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Cap(Option<Money>);
 
@@ -67,18 +67,18 @@ fn cap(text: &str) -> std::result::Result<Cap, String> {
 }
 
 fn kronor(text: &str) -> std::result::Result<Money, String> {
-    text.parse().map_err(|reason: entity::money::NotMoney| reason.to_string())
+    text.parse().map_err(|reason: entity::money::ParseMoneyError| reason.to_string())
 }
 
-/// The titles of the scenarios' columns; a table of more would not be read.
+/// Titles of the scenarios' columns; more would not fit a table.
 const TITLES: [&str; 6] =
     ["Scenario 1", "Scenario 2", "Scenario 3", "Scenario 4", "Scenario 5", "Scenario 6"];
 
 impl Options {
-    /// Each rate with each cap.
-    fn asks(&self, without: &[MemberId]) -> Result<Vec<Ask>> {
+    /// Returns each rate with each cap.
+    fn asks(&self, without: &[MemberId]) -> Result<Vec<Proposal>> {
         let caps = if self.cap.is_empty() { &[Cap(None)][..] } else { &self.cap };
-        let each = |per_mille: PerMille, cap: Cap| Ask {
+        let each = |per_mille: PerMille, cap: Cap| Proposal {
             year: self.year,
             per_mille,
             cap: cap.0,
@@ -86,7 +86,7 @@ impl Options {
             allocation_basis: None,
             without: without.to_vec(),
         };
-        let asks: Vec<Ask> = self
+        let asks: Vec<Proposal> = self
             .per_mille
             .iter()
             .flat_map(|rate| caps.iter().map(move |cap| each(*rate, *cap)))
@@ -105,7 +105,7 @@ impl Options {
 /// Compares service fees.
 ///
 /// # Errors
-/// When options don't go together, a member is not known or the register can't be opened.
+/// Fails if options are incompatible, a member is not known or the database can't be opened.
 pub async fn run(options: Options) -> Result {
     options.asks(&[])?;
     let format = options.report.format()?;
@@ -126,17 +126,17 @@ pub async fn run(options: Options) -> Result {
     for ask in asks {
         let scenario = scenario::scenario(&db, &viewer, &ask, ValidationErrors::default())
             .await
-            .map_err(refused)?;
+            .map_err(Failure::of_options)?;
         found.push((ask, scenario));
     }
     let document = match format {
         ReportFormat::Table => to_table(&found, &names).into_bytes(),
         ReportFormat::Json => to_data(&found, &names)?.into_bytes(),
-        ReportFormat::Csv => sheet::csv(&one_after_the_other(&found, &names))?,
+        ReportFormat::Csv => sheet::csv(&consecutive_rows(&found, &names))?,
         ReportFormat::Xlsx => sheet::workbook_of(
             &format!("Serviceavgifter {}", options.year),
             db.clock.now(),
-            &one_sheet_each(&found, &names),
+            &sheets(&found, &names),
         )?,
     };
     db.close().await?;
@@ -144,30 +144,15 @@ pub async fn run(options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Names the options where the API's fields are named.
-fn refused(error: Error) -> Failure {
-    match error {
-        Error::Invalid(errors) => {
-            let option = |path: &str| {
-                path.trim_start_matches("input.").split('.').next().unwrap_or_default().to_owned()
-            };
-            let lines =
-                errors.iter().map(|error| format!("--{} {}", option(&error.path), error.message));
-            Failure { lines: lines.collect(), code: 2 }
-        }
-        other => other.into(),
-    }
-}
-
-type Found = (Ask, Scenario);
+type Found = (Proposal, Scenario);
 type Names = HashMap<MemberId, String>;
 
 fn name(names: &Names, member: MemberId) -> String {
     names.get(&member).cloned().unwrap_or_default()
 }
 
-/// A rule in words: `4 ‰, at most 100 000,00`.
-fn describe(ask: &Ask) -> String {
+/// Describes a rule: `4 ‰, at most 100 000,00`.
+fn describe(ask: &Proposal) -> String {
     let cap = ask.cap.map(|cap| format!(", at most {}", swedish::kronor(cap))).unwrap_or_default();
     let minimum = ask
         .minimum
@@ -220,9 +205,9 @@ fn to_table(found: &[Found], names: &Names) -> String {
         lines += &format!("{title}: {}", describe(ask));
         if ask.cap.is_some() {
             lines += &match scenario.capped_members {
-                0 => "; the cap is for nobody".to_owned(),
+                0 => "; the cap reduces no fee".to_owned(),
                 members => format!(
-                    "; the cap is for {} and takes {}",
+                    "; the cap reduces the fees of {} by {}",
                     count(members, "member"),
                     swedish::kronor(scenario.lost_to_cap)
                 ),
@@ -242,7 +227,7 @@ fn to_table(found: &[Found], names: &Names) -> String {
         let missing: Vec<_> = first.missing.iter().map(|member| name(names, *member)).collect();
         let number = count(missing.len(), "member");
         lines += &format!(
-            "{number} without a known allocation for {}, in no sum: {}\n",
+            "{number} without a known allocation for {}, not included: {}\n",
             ask.year,
             missing.join(", ")
         );
@@ -250,8 +235,8 @@ fn to_table(found: &[Found], names: &Names) -> String {
     lines
 }
 
-/// A row for each member of each scenario; those without an allocation have no sums.
-fn one_after_the_other(found: &[Found], names: &Names) -> Grid {
+/// Returns a row for each member of each scenario; members without an allocation have no sums.
+fn consecutive_rows(found: &[Found], names: &Names) -> Grid {
     let columns = vec![
         Column::new("per_mille", "Per mille", Kind::Text),
         Column::new("cap", "Cap", Kind::Money),
@@ -270,7 +255,7 @@ fn one_after_the_other(found: &[Found], names: &Names) -> Grid {
         let of = |member: MemberId, rest: [Cell; 5]| {
             let mut cells =
                 vec![Cell::Text(ask.per_mille.to_string()), money(ask.cap), money(ask.minimum)];
-            cells.extend([Cell::Text(api_id(member)), Cell::Text(name(names, member))]);
+            cells.extend([Cell::Text(member.global_id()), Cell::Text(name(names, member))]);
             cells.extend(rest);
             cells
         };
@@ -288,15 +273,15 @@ fn one_after_the_other(found: &[Found], names: &Names) -> Grid {
     Grid { columns, rows, total: None }
 }
 
-/// A sheet for each scenario with its name, in Swedish; members without an allocation come last and
+/// Returns a named sheet for each scenario, in Swedish; members without an allocation come last and
 /// have no sums.
-fn one_sheet_each(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
+fn sheets(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
     let sheet = |(index, (ask, scenario)): (usize, &Found)| {
         let columns = vec![
             Column::new("member_name", "Member", Kind::Text).swedish("Medlem"),
             Column::new("allocation", "Allocation", Kind::Money).swedish("Tilldelning"),
             Column::new("current", "Current", Kind::Money).swedish("Avgift nu"),
-            Column::new("proposed", "Proposed", Kind::Money).swedish(in_swedish(ask)),
+            Column::new("proposed", "Proposed", Kind::Money).swedish(describe_in_swedish(ask)),
             Column::new("change", "Change", Kind::Money).swedish("Skillnad"),
             Column::new("capped", "Capped", Kind::Text).swedish("Begränsad av taket"),
         ];
@@ -333,8 +318,8 @@ fn one_sheet_each(found: &[Found], names: &Names) -> Vec<(String, Grid)> {
     found.iter().enumerate().map(sheet).collect()
 }
 
-/// A rule in Swedish: `4 ‰, högst 100 000,00`.
-fn in_swedish(ask: &Ask) -> String {
+/// Describes a rule in Swedish: `4 ‰, högst 100 000,00`.
+fn describe_in_swedish(ask: &Proposal) -> String {
     let cap = ask.cap.map(|cap| format!(", högst {}", swedish::kronor(cap))).unwrap_or_default();
     let minimum = ask
         .minimum
@@ -343,11 +328,7 @@ fn in_swedish(ask: &Ask) -> String {
     format!("{} ‰{cap}{minimum}", ask.per_mille.to_string().replace('.', ","))
 }
 
-fn api_id(member: MemberId) -> String {
-    format!("member_{}", member.0.simple())
-}
-
-/// What programs read; the words are those of the API.
+/// JSON output, with the names of the API.
 #[derive(Serialize)]
 struct Document {
     year: i32,
@@ -385,7 +366,7 @@ struct Member {
 }
 
 fn to_data(found: &[Found], names: &Names) -> Result<String> {
-    let member = |member: MemberId| Member { id: api_id(member), name: name(names, member) };
+    let member = |member: MemberId| Member { id: member.global_id(), name: name(names, member) };
     let entry = |(ask, scenario): &Found| Entry {
         per_mille: ask.per_mille.to_string(),
         cap: ask.cap.map(Cell::Money),

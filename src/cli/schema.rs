@@ -1,4 +1,4 @@
-//! `samregister schema`: the API in the schema language.
+//! `samregister schema`: prints the API's schema.
 
 use clap::Args;
 
@@ -7,7 +7,7 @@ use crate::graphql;
 
 /// Print the API's schema (SDL)
 ///
-/// For code generators and editors. A running server gives the same at /schema.graphql. Needs no
+/// For code generators and editors. A running server returns the same at /schema.graphql. Needs no
 /// database.
 #[derive(Debug, Args)]
 #[command(after_help = "Example:\n  samregister schema > schema.graphql")]
@@ -16,7 +16,7 @@ pub struct Options {}
 /// Prints the schema.
 ///
 /// # Errors
-/// When stdout can't be written to.
+/// Fails if stdout can't be written to.
 pub fn run(_: Options) -> Result {
     put(graphql::sdl(&graphql::schema(None)))?;
     Ok(Outcome::Done)

@@ -1,4 +1,4 @@
-//! `samregister serve`: the API over HTTP.
+//! `samregister serve`: serves the API over HTTP.
 
 use std::{io::ErrorKind, net::SocketAddr};
 
@@ -12,12 +12,11 @@ use domain::{
     config::{Exposure, LogFormat, Settings},
 };
 
-/// Serve the API, its explorer and its schema over HTTP
+/// Serve the API, GraphiQL and the schema over HTTP
 ///
-/// Brings the database up to date first, unless --no-migrate says that `samregister migrate` does.
-/// Ctrl-C and SIGTERM stop it when what runs is done. With --demo it needs no setting at all: it
-/// makes a throw-away register with real members and example agreements and invoices, and a token
-/// for each role.
+/// Migrates the database first, unless --no-migrate is set. Ctrl-C and SIGTERM stop the server
+/// after the requests in progress. With --demo it needs no settings: it creates a temporary
+/// register with real members and example agreements and invoices, and a token for each role.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
@@ -28,25 +27,24 @@ Examples:
 Routes:
   /graphql             the API
   /graphql/ws          its subscriptions (graphql-transport-ws)
-  /graphiql            its explorer, for a browser, with --demo or
+  /graphiql            GraphiQL, for a browser, with --demo or
                        SAMREGISTER_EXPLORER=true
   /schema.graphql      its schema, with --demo or
                        SAMREGISTER_INTROSPECTION=true
   /files/agreements/   the agreements' documents
   /files/expiring.ics  the calendar of deadlines
-  /files/revenue.csv   revenue, cost and result; revenue.xlsx is a workbook
-  /healthz, /readyz    whether it lives, whether it can answer
-  /metrics             what is measured, for Prometheus on this machine, or
+  /files/revenue.csv   revenue, costs and result; revenue.xlsx is a workbook
+  /healthz, /readyz    liveness and readiness probes
+  /metrics             metrics, for Prometheus on this machine, or
                        with SAMREGISTER_METRICS_TOKEN")]
 pub struct Options {
-    /// Fill a throw-away register with example data, gone when the server stops
+    /// Create a temporary register with example data, deleted when the server stops
     #[arg(long)]
     demo: bool,
-    /// Where to listen, in place of SAMREGISTER_BIND
+    /// Address to listen on; overrides SAMREGISTER_BIND
     #[arg(long, value_name = "ADDR", value_parser = read_address)]
     bind: Option<SocketAddr>,
-    /// Leave the database as it is, and refuse to start when `samregister migrate` has something to
-    /// do
+    /// Don't migrate the database, and refuse to start if migrations are pending
     #[arg(long, conflicts_with = "demo")]
     no_migrate: bool,
 }
@@ -55,10 +53,11 @@ fn read_address(text: &str) -> std::result::Result<SocketAddr, &'static str> {
     text.parse().map_err(|_| "must be an address and a port, as 127.0.0.1:8080")
 }
 
-/// Serves until it is told to stop.
+/// Serves until a signal stops it.
 ///
 /// # Errors
-/// When a setting is bad, the address is taken, or the database can't be reached or migrated.
+/// Fails if a setting is invalid, the address is in use, or the database can't be reached or
+/// migrated.
 pub async fn run(options: Options) -> Result {
     let mut settings = if options.demo { demo::settings()? } else { Settings::of_process()? };
     start_log(&settings, "info,sea_orm_migration=warn");
@@ -74,7 +73,7 @@ pub async fn run(options: Options) -> Result {
         db.migrate().await?;
     }
     db.warn_of_shared_file();
-    announce(&settings, &listener)?;
+    report_address(&settings, &listener)?;
     let app =
         App::new(db, keys, &settings, graphiql::Settings::default()).with_documents(&settings)?;
     http::serve(listener, app, &settings, stop_requested()).await?;
@@ -91,7 +90,7 @@ async fn serve_demo(settings: &Settings) -> Result {
         .collect();
     let explorer = graphiql::Settings { token: demo.office().map(str::to_owned), tokens };
     put(demo.introduction(address(&listener)?))?;
-    announce(settings, &listener)?;
+    report_address(settings, &listener)?;
     let app = App::new(demo.db.clone(), demo.keys.clone(), settings, explorer)
         .with_documents(settings)?;
     http::serve(listener, app, settings, stop_requested()).await?;
@@ -102,14 +101,14 @@ async fn listen(at: SocketAddr) -> Result<TcpListener> {
     TcpListener::bind(at).await.map_err(|cause| {
         let reason = match cause.kind() {
             ErrorKind::AddrInUse => {
-                "another program listens there; stop it, or choose another address with --bind"
+                "the address is in use by another program; stop it, or choose another address with --bind"
                     .to_owned()
             }
             ErrorKind::AddrNotAvailable => {
                 "this machine does not have that address; choose another with --bind".to_owned()
             }
             ErrorKind::PermissionDenied => {
-                "that takes more rights; choose a port from 1024 on with --bind".to_owned()
+                "permission denied; choose a port from 1024 on with --bind".to_owned()
             }
             _ => cause.to_string(),
         };
@@ -121,8 +120,8 @@ fn address(listener: &TcpListener) -> Result<SocketAddr> {
     listener.local_addr().map_err(|cause| Failure::new(format!("cannot listen: {cause}")))
 }
 
-/// Says where the server is: in a line for people, or in the log for machines.
-fn announce(settings: &Settings, listener: &TcpListener) -> Result<()> {
+/// Reports the server's address: a line on a terminal, else in the log.
+fn report_address(settings: &Settings, listener: &TcpListener) -> Result<()> {
     let at = address(listener)?;
     let Exposure { introspection, suggestions, explorer, .. } = settings.exposure;
     let page =
@@ -147,7 +146,7 @@ fn announce(settings: &Settings, listener: &TcpListener) -> Result<()> {
     Ok(())
 }
 
-/// Ready when the program is told to stop: by SIGTERM or by Ctrl-C.
+/// Completes on SIGTERM or Ctrl-C.
 async fn stop_requested() {
     let interrupt = async {
         if let Err(cause) = tokio::signal::ctrl_c().await {
@@ -160,7 +159,7 @@ async fn stop_requested() {
         match tokio::signal::unix::signal(tokio::signal::unix::SignalKind::terminate()) {
             Ok(mut signal) => _ = signal.recv().await,
             Err(cause) => {
-                tracing::warn!(%cause, "SIGTERM can't be heard");
+                tracing::warn!(%cause, "SIGTERM can't be handled");
                 std::future::pending::<()>().await;
             }
         }

@@ -1,4 +1,4 @@
-//! `samregister sie`: what was invoiced and paid, for the bookkeeper's program.
+//! `samregister sie`: bookkeeping files of invoices and payments.
 
 use std::{
     io::{self, IsTerminal},
@@ -15,35 +15,35 @@ use domain::{
     config::Settings,
     database::Database,
     documents::{Cell, Column, Grid, Kind, sie},
-    error::{Error, ValidationErrors},
+    error::ValidationErrors,
     output::{self, OwnFiles},
     vouchers::{self, export_batches},
 };
 
 /// Write a bookkeeping file (SIE 4I)
 ///
-/// A voucher for each invoice, credit note, payment and reminder with a fee, with the accounts of
-/// [network.accounts] in samregister.toml and revenue told apart by activity (dimension 6). With
-/// --new, those that were not exported before make a new batch: each voucher is exported once, with
-/// a number of its own in its series and year, and the batch can be written again, byte for byte,
-/// with --batch. What has changed since it was exported gets a correcting voucher. If nothing is
-/// new, no batch is made and no file written. Imported history is in no batch. With --from and
+/// Writes a voucher for each invoice, credit note, payment and reminder with a fee, with the
+/// accounts of [network.accounts] in samregister.toml and revenue by activity (dimension 6). With
+/// --new, vouchers that were not exported before make a new batch: each voucher is exported a
+/// single time, with its own number in its series and year, and --batch writes a batch again, byte
+/// for byte. A voucher that has changed since it was exported gets a correcting voucher. If nothing
+/// is new, neither a batch nor a file is made. Imported history is in no batch. With --from and
 /// --to, all vouchers of these days are written: those of a batch as they were exported.
 #[derive(Debug, Args)]
 #[command(group = ArgGroup::new("which").required(true))]
 #[command(after_help = "\
 Examples:
-  What is new since the last time, through the end of January:
+  New vouchers through the end of January:
     samregister sie --new --through 2026-01-31 --output 2026-01.si
   The third batch again:
     samregister sie --batch 3 --output batch-3.si
   All of January, exported or not:
     samregister sie --from 2026-01-01 --to 2026-01-31 --output 2026-01.si")]
 pub struct Options {
-    /// Export what was not exported before, as a new batch
+    /// Export vouchers that were not exported before, as a new batch
     #[arg(long, group = "which")]
     new: bool,
-    /// Last day of a new batch; today unless given
+    /// Last day of a new batch; defaults to today
     #[arg(long, value_name = "DATE", value_parser = super::day, requires = "new")]
     through: Option<NaiveDate>,
     /// Write the batch with this number again
@@ -58,7 +58,7 @@ pub struct Options {
     /// Last day
     #[arg(long, value_name = "DATE", value_parser = super::day, requires = "from")]
     to: Option<NaiveDate>,
-    /// Where to write it; stdout unless given
+    /// File to write; defaults to stdout
     #[arg(long, short, value_name = "FILE")]
     output: Option<PathBuf>,
 }
@@ -66,12 +66,12 @@ pub struct Options {
 /// Writes the file.
 ///
 /// # Errors
-/// When the days are out of order, the network has no name, the register can't be opened or the
+/// Fails if the days are out of order, the network has no name, the database can't be opened or the
 /// file can't be written.
 pub async fn run(options: Options) -> Result {
     if options.output.is_none() && !options.batches && io::stdout().is_terminal() {
         return Err(Failure::usage(
-            "give --output FILE, since a terminal can't show the characters of such a file",
+            "set --output FILE, since a terminal can't show the characters of such a file",
         ));
     }
     let settings = settings()?;
@@ -83,26 +83,26 @@ pub async fn run(options: Options) -> Result {
     report::require_ending(options.output.as_deref(), &["si", "sie", "se"])?;
     let made = file(&options, &db, &settings).await;
     db.close().await?;
-    let Some((said, file)) = made? else { return Ok(Outcome::Done) };
+    let Some((description, file)) = made? else { return Ok(Outcome::Done) };
     match &options.output {
         None => put(file)?,
         Some(path) => {
             output::write(path, &file, &own)?;
-            say(&format!("wrote {said} to {}", path.display()));
+            say(&format!("wrote {description} to {}", path.display()));
         }
     }
     Ok(Outcome::Done)
 }
 
-/// Returns the file, and what it has in words; `None` for a new batch when nothing is new, which is
-/// said.
+/// Returns the file and a description of it; `None` for a new batch if nothing is new, which is
+/// reported.
 async fn file(
     options: &Options,
     db: &Database,
     settings: &Settings,
 ) -> Result<Option<(String, Vec<u8>)>> {
     let viewer = Viewer::operator("sie");
-    let said = |batch: &export_batch::Model| {
+    let description = |batch: &export_batch::Model| {
         let vouchers = count(usize::try_from(batch.vouchers).unwrap_or_default(), "voucher");
         format!("batch {} with {vouchers}", batch.number)
     };
@@ -112,7 +112,7 @@ async fn file(
     }
     if let Some(number) = options.batch {
         let batch = export_batches::by_number(db, &viewer, number).await?;
-        return Ok(Some((said(&batch), batch.content)));
+        return Ok(Some((description(&batch), batch.content)));
     }
     if options.new {
         let through = options.through.unwrap_or_else(|| db.clock.today());
@@ -124,15 +124,16 @@ async fn file(
             ValidationErrors::default(),
         )
         .await
-        .map_err(refused)?;
+        .map_err(Failure::of_options)?;
         if batch.is_none() {
-            say(&format!("there is nothing new through {through}; no batch was made"));
+            say(&format!("nothing is new through {through}; no batch was made"));
         }
-        return Ok(batch.map(|batch| (said(&batch), batch.content)));
+        return Ok(batch.map(|batch| (description(&batch), batch.content)));
     }
     let (from, to) = (options.from.unwrap_or_default(), options.to.unwrap_or_default());
-    let journal =
-        vouchers::journal(db, &viewer, &settings.network, from, to).await.map_err(refused)?;
+    let journal = vouchers::journal(db, &viewer, &settings.network, from, to)
+        .await
+        .map_err(Failure::of_options)?;
     Ok(Some((count(journal.vouchers.len(), "voucher"), sie::file(&journal)?)))
 }
 
@@ -154,24 +155,4 @@ fn grid(found: &[export_batch::Model]) -> Grid {
         ]
     };
     Grid { columns, rows: found.iter().map(row).collect(), total: None }
-}
-
-/// Names the option that a fault is about; what is about the settings is named already.
-pub(super) fn refused(error: Error) -> Failure {
-    match error {
-        Error::Invalid(errors) => {
-            let is_option = |path: &str| ["to", "through"].contains(&path);
-            let is_usage = errors.iter().any(|error| is_option(&error.path));
-            let lines = errors.iter().map(|error| {
-                format!(
-                    "{}{} {}",
-                    if is_option(&error.path) { "--" } else { "" },
-                    error.path,
-                    error.message
-                )
-            });
-            Failure { lines: lines.collect(), code: if is_usage { 2 } else { 1 } }
-        }
-        other => other.into(),
-    }
 }

@@ -1,4 +1,4 @@
-//! `samregister templates`: the templates that come with the program.
+//! `samregister templates`: bundled templates.
 
 use clap::{Args, Subcommand};
 
@@ -6,43 +6,43 @@ use super::{Outcome, Result, open, put, say, settings, table};
 use domain::{
     auth::viewer::Viewer,
     documents::{Cell, Column, Grid, Kind},
-    templates::library::{self, Fate},
+    templates::library::{self, LoadOutcome},
 };
 
-/// Load the templates that come with the program
+/// Load the bundled templates
 ///
 /// Six agreements in Swedish: participation in BIP, in Indikatorer and in Stoppa våldet, leading a
-/// project, consulting, and cooperation. Loading again changes nothing but what is new in the
+/// project, consulting, and cooperation. Loading them again changes only what is new in the
 /// program.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
-  Take them in as drafts, to be read and published through the API:
+  Load them as drafts, to be published through the API:
     samregister templates load
-  Take them in and publish them at once:
+  Load and publish them:
     samregister templates load --publish")]
 pub struct Options {
     #[command(subcommand)]
-    subcommand: Subcommand,
+    subcommand: Command,
 }
 
 #[derive(Debug, Subcommand)]
-enum Subcommand {
+enum Command {
     Load(Load),
 }
 
-/// Take them into the register
+/// Load the templates into the register
 ///
-/// A template that the register lacks is added. One whose text is new in the program gets it as the
-/// draft of a next version. Where some version has the program's text already nothing is changed,
-/// so that what was developed further in the register is left alone. A draft that somebody is
-/// changing in the register is kept, and not published either.
+/// A missing template is added. One whose text is new in the program gets it as the draft of its
+/// next version. If any version already has the program's text, nothing is changed, so that texts
+/// that were edited in the register are preserved. An edited draft is neither changed nor
+/// published.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
   samregister templates load --publish")]
 struct Load {
-    /// Publish them as well, so that new agreements get them
+    /// Publish them as well, so that new agreements use them
     #[arg(long)]
     publish: bool,
 }
@@ -50,9 +50,9 @@ struct Load {
 /// Loads the templates.
 ///
 /// # Errors
-/// When the register can't be opened or the database fails; then nothing has changed.
+/// Fails if the database can't be opened; then nothing has changed.
 pub async fn run(options: Options) -> Result {
-    let Subcommand::Load(load) = options.subcommand;
+    let Command::Load(load) = options.subcommand;
     let settings = settings()?;
     let db = open(&settings).await?;
     let done = library::load(&db, &Viewer::operator("templates load"), load.publish).await;
@@ -65,12 +65,12 @@ pub async fn run(options: Options) -> Result {
         Column::new("change", "Change", Kind::Text),
     ];
     let rows = loaded.iter().map(|loaded| {
-        let fate = match loaded.fate {
-            Fate::Added => "added",
-            Fate::Changed => "changed",
-            Fate::Published => "published",
-            Fate::Kept => "kept",
-            Fate::Unchanged => "none",
+        let fate = match loaded.outcome {
+            LoadOutcome::Added => "added",
+            LoadOutcome::Changed => "changed",
+            LoadOutcome::Published => "published",
+            LoadOutcome::Retained => "kept",
+            LoadOutcome::Unchanged => "none",
         };
         vec![
             Cell::Text(loaded.slug.into()),
@@ -80,8 +80,9 @@ pub async fn run(options: Options) -> Result {
         ]
     });
     put(table(&Grid { columns, rows: rows.collect(), total: None }))?;
-    let is_unchanged =
-        loaded.iter().all(|loaded| matches!(loaded.fate, Fate::Unchanged | Fate::Kept));
+    let is_unchanged = loaded
+        .iter()
+        .all(|loaded| matches!(loaded.outcome, LoadOutcome::Unchanged | LoadOutcome::Retained));
     say(if is_unchanged { "nothing was changed" } else { "loaded" });
     Ok(Outcome::Done)
 }

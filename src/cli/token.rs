@@ -1,4 +1,4 @@
-//! `samregister token`: mints tokens for people and programs.
+//! `samregister token`: mints and revokes tokens.
 
 use clap::{Args, Subcommand, builder::PossibleValuesParser};
 use entity::{
@@ -12,23 +12,21 @@ use super::{Failure, Outcome, Result, connect, open, put, say, settings, up_to_d
 use domain::{
     auth::{
         minting,
-        revocations::{self, Revocations, Which},
+        revocations::{self, RevocationTarget, Revocations},
         token::{Keys, Minted, SCOPES},
         viewer::{Role, Viewer},
     },
     clock::Clock,
     config::Settings,
     database::Database,
-    error::Error,
     members,
 };
 
 /// Mint a token for the API
 ///
 /// Signs with SAMREGISTER_JWT_SECRET, or with SAMREGISTER_JWT_SIGNING_KEY when tokens are verified
-/// with a public key. The token is all that is written to stdout. That it was minted stands in the
-/// audit trail, unless the register's database can't be reached from here. `samregister token
-/// revoke` calls it back.
+/// with a public key. Only the token is written to stdout. The audit trail records it, unless the
+/// register's database can't be reached from here. `samregister token revoke` revokes it.
 #[derive(Debug, Args)]
 #[command(
     args_conflicts_with_subcommands = true,
@@ -43,37 +41,37 @@ Examples:
 )]
 pub struct Options {
     #[command(subcommand)]
-    subcommand: Option<Subcommand>,
-    /// What the bearer is; several roles add up
+    subcommand: Option<Command>,
+    /// Role of the bearer; permissions of several roles add up
     #[arg(long = "role", required = true, num_args = 1.., value_name = "ROLE", value_delimiter = ',', ignore_case = true,
         value_parser = PossibleValuesParser::new(Role::WORDS.map(|(_, word)| word)))]
     roles: Vec<String>,
-    /// The bearer's association, for MEMBER: an organisation number, an id (member_…) or the key
-    /// that it was imported with
+    /// Member of the bearer, for MEMBER: an organisation number, an id (member_…) or the key that
+    /// it was imported with
     #[arg(long, value_name = "ORGNR_OR_ID")]
     member: Option<String>,
-    /// The bearer's activities, for ACTIVITY_LEAD
+    /// Activities of the bearer, for ACTIVITY_LEAD
     #[arg(long = "activity", num_args = 1.., value_name = "SLUG", value_delimiter = ',')]
     activities: Vec<String>,
-    /// What the program may do, for SERVICE
+    /// Scopes of the program, for SERVICE
     #[arg(long = "scope", num_args = 1.., value_name = "SCOPE", value_delimiter = ',', value_parser = PossibleValuesParser::new(SCOPES.split_whitespace()))]
     scopes: Vec<String>,
-    /// How long it is valid
+    /// Validity in days
     #[arg(long, value_name = "N", default_value_t = 30, value_parser = clap::value_parser!(u32).range(1..=3650))]
     days: u32,
-    /// Who the bearer is: stands in the audit trail; the roles in small letters unless given
+    /// Name of the bearer in the audit trail; defaults to the roles in lower case
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
 }
 
-/// What else is done with tokens.
+/// Subcommands of `token`.
 #[derive(Debug, Subcommand)]
-enum Subcommand {
-    /// Call tokens back before they expire
+enum Command {
+    /// Revoke tokens before they expire
     ///
-    /// Every server of the register refuses them from now on, within a second or two, and closes
-    /// the sockets that were opened with them. A new token for the same subject holds when it is
-    /// minted a second later. The register keeps a digest of the subject, and not its name.
+    /// Every server of the register refuses them within a second or two, and closes the sockets
+    /// that were opened with them. A new token for the same subject is valid if it is minted at
+    /// least a second later. The register stores a digest of the subject, and not its name.
     Revoke(Revocation),
 }
 
@@ -81,7 +79,7 @@ enum Subcommand {
 struct Revocation {
     #[command(flatten)]
     which: Revoked,
-    /// Why, for the audit trail
+    /// Reason, for the audit trail
     #[arg(long, value_name = "TEXT")]
     reason: Option<String>,
 }
@@ -89,7 +87,7 @@ struct Revocation {
 #[derive(Debug, Args)]
 #[group(required = true, multiple = false)]
 struct Revoked {
-    /// Every token of this subject (sub) that was issued until now, or does not say when
+    /// Every token of this subject (sub) that was issued until now, or has no time of issue
     #[arg(long, value_name = "NAME")]
     subject: Option<String>,
     /// The token with this id (jti)
@@ -97,20 +95,21 @@ struct Revoked {
     id: Option<String>,
 }
 
-/// Mints a token, or calls some back.
+/// Mints a token, or revokes tokens.
 ///
 /// # Errors
-/// When there is no signing key, the member is not known, or what a role needs is not given.
+/// Fails if there is no signing key, the member is not known, or an option that a role needs is
+/// missing.
 pub async fn run(mut options: Options) -> Result {
     let settings = settings()?;
-    if let Some(Subcommand::Revoke(revocation)) = options.subcommand.take() {
+    if let Some(Command::Revoke(revocation)) = options.subcommand.take() {
         return revoke(&settings, revocation).await;
     }
     let keys = Keys::from_settings(&settings)?;
     let roles: Vec<Role> =
         Role::WORDS.iter().filter(|(_, word)| options.has(word)).map(|(role, _)| *role).collect();
-    // Where no database can be reached, a token is minted all the same; a register that is not up
-    // to date refuses it.
+    // A token is minted even if no database can be reached; a database that is not up to date
+    // refuses it.
     let db = match connect(settings.database_url.expose(), false).await {
         Ok(db) => Ok(up_to_date(&settings, db).await?),
         Err(unreachable) => Err(unreachable),
@@ -131,7 +130,8 @@ pub async fn run(mut options: Options) -> Result {
         scopes: options.scopes,
         ..Viewer::default()
     };
-    let minted = keys.issue(&viewer, options.days, Clock::system().now()).map_err(refused)?;
+    let minted =
+        keys.issue(&viewer, options.days, Clock::system().now()).map_err(Failure::of_options)?;
     match db {
         Ok(db) => {
             let recorded = record(&settings, &db, &keys, &viewer, &minted).await;
@@ -146,7 +146,7 @@ pub async fn run(mut options: Options) -> Result {
     Ok(Outcome::Done)
 }
 
-/// Records that a token was minted, unless the register would refuse it.
+/// Records that a token was minted, unless the database would refuse it.
 async fn record(
     settings: &Settings,
     db: &Database,
@@ -164,38 +164,18 @@ async fn record(
 async fn revoke(settings: &Settings, Revocation { which, reason }: Revocation) -> Result {
     let (which, what) = match (which.subject, which.id) {
         (Some(subject), _) => (
-            Which::Subject(subject),
+            RevocationTarget::Subject(subject),
             "every token of the subject that was issued until now is refused",
         ),
-        (None, id) => (Which::Token(id.unwrap_or_default()), "the token is refused"),
+        (None, id) => (RevocationTarget::Token(id.unwrap_or_default()), "the token is refused"),
     };
     let db = open(settings).await?;
     let done =
         revocations::revoke(&db, &Viewer::operator("token"), &which, reason.as_deref()).await;
     db.close().await?;
-    done?;
+    done.map_err(Failure::of_options)?;
     say(&format!("From now on {what}."));
     Ok(Outcome::Done)
-}
-
-/// Names the options where the claims are named.
-fn refused(error: Error) -> Failure {
-    let option = |claim: &str| match claim {
-        "member" => Some("--member"),
-        "activities" => Some("--activity"),
-        "scope" => Some("--scope"),
-        "days" => Some("--days"),
-        _ => None,
-    };
-    match &error {
-        Error::Invalid(errors) if errors.iter().all(|error| option(&error.path).is_some()) => {
-            let lines = errors.iter().map(|error| {
-                format!("{} {}", option(&error.path).unwrap_or_default(), error.message)
-            });
-            Failure { lines: lines.collect(), code: 2 }
-        }
-        _ => error.into(),
-    }
 }
 
 impl Options {
@@ -204,7 +184,7 @@ impl Options {
     }
 }
 
-/// The member with this id, organisation number or import key. An id is taken as it is.
+/// Returns the member with this id, organisation number or import key. An id is not looked up.
 async fn find_member(db: &Result<Database>, name: &str) -> Result<MemberId> {
     if let Some(id) = name.strip_prefix("member_").and_then(|hex| Uuid::try_parse(hex).ok()) {
         return Ok(id.into());
@@ -220,12 +200,12 @@ async fn find_member(db: &Result<Database>, name: &str) -> Result<MemberId> {
     )
 }
 
-/// What a member is found by.
+/// Columns by which a member is found.
 pub(super) const COLUMNS: [Column; 4] =
     [Column::Id, Column::ImportKey, Column::OrgNumber, Column::Name];
 
-/// The one of these members, whose rows must have [`COLUMNS`], with this id, organisation number or
-/// import key, as `option` names it.
+/// Returns the one of these members, whose rows must have [`COLUMNS`], with this id, organisation
+/// number or import key; errors name it as `option`.
 pub(super) fn find(members: &[Model], name: &str, option: &str) -> Result<MemberId> {
     let number = name.parse::<OrgNumber>().ok();
     let id = name.strip_prefix("member_").and_then(|hex| Uuid::try_parse(hex).ok()).map(MemberId);
@@ -237,7 +217,7 @@ pub(super) fn find(members: &[Model], name: &str, option: &str) -> Result<Member
     members.iter().find(is_it).map(|member| member.id).ok_or_else(|| {
         let reason = match name.parse::<OrgNumber>() {
             Err(reason) if name.starts_with(|char: char| char.is_ascii_digit()) => format!("{name} {reason}"),
-            _ => format!("there is no member {name}; give an organisation number, an id (member_…) or the key that it was imported with"),
+            _ => format!("there is no member {name}; use an organisation number, an id (member_…) or the key that it was imported with"),
         };
         Failure::new(format!("{option}: {reason}"))
     })
@@ -248,7 +228,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn members_are_found_by_number_and_by_key() {
+    fn members_are_found_by_number_or_import_key() {
         let member = Model {
             id: MemberId::new(),
             import_key: Some("umea".into()),

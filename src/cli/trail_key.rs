@@ -15,21 +15,21 @@ use domain::{
     auth::viewer::Viewer,
     config::Settings,
     database::Database,
-    output,
+    files::sync_folder_of,
 };
 
-/// Show, make or replace the key that signs the audit trail
+/// Show, create or replace the key that signs the audit trail
 ///
-/// Each commit of the trail is signed with a key (Ed25519) that is no part of the database. `show`
+/// Each commit of the trail is signed with a key (Ed25519) that is not part of the database. `show`
 /// prints the public keys, with which an auditor verifies; `replace` rotates the key: the old one
-/// signs an entry that appoints the new one. Stop the server first, which reads the key at its
-/// start.
+/// signs an entry that appoints the new one. Stop the server first, since it reads the key only at
+/// its start.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   Public keys for the auditor:
     samregister trail-key show > auditor-keys.pem
-  Rotation, once a year:
+  Rotation, each year:
     samregister trail-key replace")]
 pub struct Options {
     #[command(subcommand)]
@@ -38,19 +38,19 @@ pub struct Options {
 
 #[derive(Debug, Subcommand)]
 enum Command {
-    /// Print the public keys in PEM, the one that signs now first
+    /// Print the public keys in PEM, the current one first
     Show,
-    /// Make a key where there is none; `migrate` and `serve` do the same at their first start
+    /// Create a key if there is none; `migrate` and `serve` do the same at their first start
     New,
     /// Replace the key by a new one
     Replace,
 }
 
-/// Shows, makes or replaces the key.
+/// Shows, creates or replaces the key.
 ///
 /// # Errors
-/// Fails if there is no key, or one where none may be; if a file can't be written or the register
-/// can't be opened.
+/// Fails if there is no key, or there is one and `new` would create it; if a file can't be written
+/// or the database can't be opened.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     match options.command {
@@ -60,7 +60,7 @@ pub async fn run(options: Options) -> Result {
             let text = key.to_pem().map_err(unwritable)?;
             audit::write_private(&file, &text).map_err(|cause| match cause.kind() {
                 ErrorKind::AlreadyExists => Failure::new(format!(
-                    "there is a key in {} already; `samregister trail-key replace` replaces it",
+                    "{} already has a key; `samregister trail-key replace` replaces it",
                     file.display()
                 )),
                 _ => unwritten(&file, &cause),
@@ -80,18 +80,18 @@ fn current(settings: &Settings) -> Result<TrailKey> {
     let file = settings.trail_key_file();
     let missing = || {
         Failure::new(format!(
-            "there is no key in {}; name its file in SAMREGISTER_TRAIL_KEY, or make one with `samregister trail-key new`",
+            "there is no key in {}; name its file in SAMREGISTER_TRAIL_KEY, or create one with `samregister trail-key new`",
             file.display()
         ))
     };
     TrailKey::of_settings(settings)?.ok_or_else(missing)
 }
 
-/// The files of a replacement.
+/// Files of a replacement.
 struct Files {
-    /// The key that signs.
+    /// The current key.
     key: PathBuf,
-    /// The new key, until it signs.
+    /// The new key, until it is the current one.
     next: PathBuf,
 }
 
@@ -102,13 +102,13 @@ impl Files {
         Self { key, next }
     }
 
-    /// The file that the key is saved to when another signs.
+    /// Returns the file that the replaced key is saved to.
     fn former(&self, id: &str) -> PathBuf {
         PathBuf::from(format!("{}.former-{id}", self.key.display()))
     }
 }
 
-/// The file of a new key that an interrupted replacement left, if there is one.
+/// Returns the file of a new key that an interrupted replacement left, if there is one.
 pub(super) fn unfinished(settings: &Settings) -> Option<PathBuf> {
     Some(Files::of(settings).next).filter(|next| next.exists())
 }
@@ -121,15 +121,15 @@ async fn replace(settings: &Settings) -> Result<()> {
     let (old, new) = (current(settings)?, TrailKey::generate());
     let text =
         format!("{}{}", new.to_pem().map_err(unwritable)?, old.trusted_pem().map_err(unwritable)?);
-    // A register that can't be written to leaves no file behind.
+    // A read-only database leaves no file behind.
     let db = open(settings).await?;
-    // The new key is on disk before the trail says that it signs.
+    // The new key is on disk before the audit trail appoints it.
     audit::write_private(&files.next, &text).map_err(|cause| unwritten(&files.next, &cause))?;
     appoint(db, &files, old, &new).await
 }
 
-/// Finishes a replacement that was interrupted. The new key is never removed: if the trail
-/// appointed it, it is the only one that can sign.
+/// Finishes an interrupted replacement. The new key is never removed: if the audit trail appointed
+/// it, it is the only one that can sign.
 async fn resume(settings: &Settings, files: &Files) -> Result<()> {
     let new = TrailKey::read("SAMREGISTER_TRAIL_KEY", &files.next).map_err(|error| {
         Failure::new(format!("{error}; an earlier replacement wrote it, and the audit trail may have appointed it. Restore it from a copy"))
@@ -144,7 +144,7 @@ async fn resume(settings: &Settings, files: &Files) -> Result<()> {
     if !new.trusted().contains(old.id()) {
         let (next, key) = (files.next.display(), files.key.display());
         return Err(Failure::new(format!(
-            "{next} was made to replace another key than the one in {key}; move it away"
+            "{next} is not the replacement of the key in {key}; move it away"
         )));
     }
     appoint(open(settings).await?, files, old, &new).await
@@ -157,9 +157,9 @@ async fn appoint(db: Database, files: &Files, old: TrailKey, new: &TrailKey) -> 
         tracing::warn!(?error, "the database was not closed");
     }
     if let Err(error) = replaced {
-        // The entry may be committed all the same, when the answer to COMMIT was lost.
+        // The entry may be committed although the response to COMMIT was lost.
         say(&format!(
-            "{} stays; `samregister trail-key replace` tries again, or finishes",
+            "{} is retained; run `samregister trail-key replace` again to finish",
             files.next.display()
         ));
         return Err(error.into());
@@ -167,8 +167,8 @@ async fn appoint(db: Database, files: &Files, old: TrailKey, new: &TrailKey) -> 
     finish(files, new.id())
 }
 
-/// Puts the new key, which the trail has appointed, in the place of the old one. There is a key in
-/// its place at any time.
+/// Replaces the old key by the new one, which the audit trail has appointed. There is a key at the
+/// path at any time.
 fn finish(files: &Files, new: &str) -> Result<()> {
     let mut saved = None;
     if files.key.exists() {
@@ -182,8 +182,7 @@ fn finish(files: &Files, new: &str) -> Result<()> {
             _ => saved = Some(former),
         }
     }
-    let renamed =
-        fs::rename(&files.next, &files.key).and_then(|()| output::sync_folder_of(&files.key));
+    let renamed = fs::rename(&files.next, &files.key).and_then(|()| sync_folder_of(&files.key));
     renamed.map_err(|cause| unwritten(&files.key, &cause))?;
     let saved = saved
         .map(|former| format!("; delete {} when a copy of the new key is saved", former.display()));

@@ -1,15 +1,13 @@
-//! `samregister vat-return`: the boxes of the VAT return, added up from the vouchers and from the
+//! `samregister vat-return`: the boxes of the VAT return, calculated from the vouchers and from the
 //! invoices.
 
 use chrono::NaiveDate;
 use clap::Args;
 
 use super::{
-    Outcome, Result, json, open,
+    Failure, Outcome, Result, json, open,
     report::{self, ReportFormat, ReportOptions},
-    say, settings,
-    sie::refused,
-    table,
+    say, settings, table,
 };
 use domain::{
     auth::viewer::Viewer,
@@ -18,19 +16,19 @@ use domain::{
     vouchers::vat_return::{self, VatReturn},
 };
 
-/// Add up the VAT return (momsdeklaration)
+/// Calculate the VAT return (momsdeklaration)
 ///
-/// Boxes 05, 10, 11, 12, 39, 40 and 42 from the vouchers of the SIE file, by account, and from the
-/// lines of invoices and credit notes, by VAT treatment. Both must come to the same; a difference
-/// is that of an account that a line was given. Which account belongs to which box is set in
-/// [network.vat_boxes] of samregister.toml.
+/// Calculates boxes 05, 10, 11, 12, 39, 40 and 42 from the vouchers of the SIE file, by account,
+/// and from the lines of invoices and credit notes, by VAT treatment. Both must be equal; a
+/// difference comes from an account that was set on a line. [network.vat_boxes] of samregister.toml
+/// maps accounts to boxes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Examples:
   samregister vat-return --from 2026-01-01 --to 2026-03-31
   samregister vat-return --from 2026-01-01 --to 2026-03-31 --check --output moms.xlsx
 
-Exit codes: 0 done; with --check 3 when a box differs.")]
+Exit codes: 0 done; with --check 3 if a box differs.")]
 pub struct Options {
     /// First day
     #[arg(long, value_name = "DATE", value_parser = super::day)]
@@ -40,15 +38,15 @@ pub struct Options {
     to: NaiveDate,
     #[command(flatten)]
     report: ReportOptions,
-    /// Exit with 3 when a box differs
+    /// Exit with 3 if a box differs
     #[arg(long)]
     check: bool,
 }
 
-/// Adds up the VAT return.
+/// Calculates the VAT return.
 ///
 /// # Errors
-/// When the days are out of order, the network has no name, the register can't be opened or the
+/// Fails if the days are out of order, the network has no name, the database can't be opened or the
 /// report can't be written.
 pub async fn run(options: Options) -> Result {
     let format = options.report.format()?;
@@ -59,7 +57,7 @@ pub async fn run(options: Options) -> Result {
     let found =
         vat_return::vat_return(&db, &Viewer::operator("vat-return"), &settings.network, (from, to))
             .await
-            .map_err(refused)?;
+            .map_err(Failure::of_options)?;
     let document = match format {
         ReportFormat::Table => table(&grid(&found)).into_bytes(),
         ReportFormat::Json => json(&grid(&found).objects())?.into_bytes(),

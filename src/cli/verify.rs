@@ -1,4 +1,4 @@
-//! `samregister verify`: whether everything that must hold in the register does.
+//! `samregister verify`: checks all invariants of the database.
 
 use std::path::{Path, PathBuf};
 
@@ -15,44 +15,43 @@ use domain::{
     integrity::{self, Report, Request},
 };
 
-/// Check everything that must hold in the register
+/// Check the integrity of the register
 ///
-/// The audit trail's chain, and whether it still is what it was at the checkpoints given; invoices
-/// against their lines, payments and credit notes; their kept documents and the texts of agreements
-/// against their SHA-256; what is matched of the bank's payments; the totals by month; gapless
-/// series of numbers; the deadlines and successors of agreements; the words that the search finds
-/// things by; every table, constraint, index, trigger and function of the schema; with SQLite also
-/// references between rows and the file itself. All checks see the same state of the register, also
-/// while others write to it. Changes nothing. Numbers that are missing from imported history are
-/// listed as notes.
+/// Checks the audit trail's hash chain, and compares it with checkpoints; invoices with their
+/// lines, payments and credit notes; stored documents and the texts of agreements with their
+/// SHA-256; matches of the bank's payments; totals by month; gapless series of numbers; deadlines
+/// and successors of agreements; the search index; every table, constraint, index, trigger and
+/// function of the schema; with SQLite also references between rows and the file itself. All checks
+/// see the same state of the register, even while others write to it. Changes nothing. Missing
+/// numbers of imported history are listed as notes.
 #[derive(Debug, Args)]
 #[command(after_help = "\
 Example:
-  A letter from cron, only when something is broken:
+  Mail from cron, only if an invariant is violated:
     samregister verify > list || mail -s Register kansli@example.se < list
-  Whether the trail is what the auditor has kept of it:
+  Compare the trail with the checkpoints that the auditor stored:
     samregister verify --checkpoints checkpoints.txt
-  What was written since yesterday, each hour; all of it each night:
+  Each hour, only the changes since the last checkpoint:
     samregister verify --since \"$(grep -v '^[+#]' checkpoints.txt | tail -n 1)\"
 
-Exit codes: 0 nothing found but notes; 3 something is broken, each violation on a line.")]
+Exit codes: 0 no violation, possibly notes; 3 violations, one per line.")]
 pub struct Options {
-    /// Lines that `samregister checkpoint` wrote, to be held against the trail; blank lines and
-    /// those that begin with # are passed over
+    /// File of lines that `samregister checkpoint` wrote, to compare with the trail; blank lines
+    /// and those that begin with # are skipped
     #[arg(long, value_name = "FILE")]
     checkpoints: Option<PathBuf>,
-    /// Check only the entries after this checkpoint, a line that `samregister checkpoint` wrote,
-    /// every row and file that they concern, the schema and the series of numbers; its timestamp,
-    /// on other lines, is checked by --checkpoints alone
+    /// Check only the entries after this checkpoint (a line that `samregister checkpoint` wrote),
+    /// the rows and files that they concern, the schema and the series of numbers; only
+    /// --checkpoints checks timestamps
     #[arg(long, value_name = "CHECKPOINT")]
     since: Option<Checkpoint>,
 }
 
-/// Checks the register.
+/// Checks the database.
 ///
 /// # Errors
-/// When the checkpoints can't be read, naming every bad line; when the register can't be opened or
-/// read, or stdout can't be written to.
+/// Fails if the checkpoints can't be read, naming every invalid line; if the database can't be
+/// opened or read, or stdout can't be written to.
 pub async fn run(options: Options) -> Result {
     let settings = settings()?;
     let checkpoints = options.checkpoints.as_deref().map(read).transpose()?;
@@ -76,7 +75,7 @@ pub async fn run(options: Options) -> Result {
         if settings.trail.timestamp_certificates.is_some() && without_timestamp > 0 {
             let number = count(without_timestamp, "checkpoint");
             notes.push(format!(
-                "{number} without a timestamp: only their signatures show when they were noted"
+                "{number} without a timestamp: only their signatures prove their time"
             ));
         }
     }
@@ -105,10 +104,10 @@ pub async fn run(options: Options) -> Result {
     Ok(if violations.is_empty() { Outcome::Done } else { Outcome::Found })
 }
 
-/// The largest file of checkpoints, in bytes.
+/// Maximum size of the file of checkpoints, in bytes.
 const LARGEST_FILE: u64 = 256 << 20;
 
-/// The public keys that the settings trust; `None` when they name none.
+/// Returns the public keys that the settings trust; `None` if they name none.
 fn trusted(settings: &Settings) -> Result<Option<TrustedKeys>> {
     let key = TrailKey::of_settings(settings)?;
     Ok(match key {
@@ -117,8 +116,8 @@ fn trusted(settings: &Settings) -> Result<Option<TrustedKeys>> {
     })
 }
 
-/// Returns what is wrong with the timestamps of checkpoints, if the certificates of a timestamp
-/// service are trusted.
+/// Returns the errors of the timestamps of checkpoints, if the settings trust certificates of a
+/// timestamp service.
 fn undated(settings: &Settings, checkpoints: &[Checkpoint]) -> Result<Vec<String>> {
     let Some(file) = &settings.trail.timestamp_certificates else { return Ok(Vec::new()) };
     let certificates = timestamp::certificates("SAMREGISTER_TIMESTAMP_CERTIFICATES", file)?;
@@ -136,14 +135,14 @@ fn undated(settings: &Settings, checkpoints: &[Checkpoint]) -> Result<Vec<String
             Ok(_) => return None,
         };
         Some(format!(
-            "audit trail: the checkpoint of {} does not hold: {reason}",
+            "audit trail: the checkpoint of {} does not match: {reason}",
             checkpoint.at.to_rfc3339_opts(SecondsFormat::Secs, true)
         ))
     };
     Ok(checkpoints.iter().filter_map(wrong).collect())
 }
 
-/// The checkpoints of a file.
+/// Reads the checkpoints of a file.
 fn read(file: &Path) -> Result<Vec<Checkpoint>> {
     let name = file.display();
     let text = files::read_text(file, LARGEST_FILE)

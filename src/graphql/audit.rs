@@ -1,9 +1,10 @@
-//! The audit trail as the API tells of it.
+//! GraphQL types and query of the audit trail.
 
 use std::sync::Arc;
 
 use ::entity::{
     audit_entry,
+    id::{AuditEntryId, NodeType},
     kind::{Form, SubjectKind},
 };
 use async_graphql::{Context, Description, ID, InputObject, Object};
@@ -24,101 +25,101 @@ use domain::{
     error::{Result, ValidationErrors},
 };
 
-/// One committed change: who, what, when, before and after. `hash` covers the entry and the hash
-/// before it.
+/// A committed change: actor, action, time, and the record before and after. `hash` covers the
+/// entry and the previous entry's hash.
 #[derive(Clone, Description)]
 pub struct AuditEntry(pub BatchRow<audit_entry::Model>);
 
-/// The words of ids, for each kind of subject.
-pub fn noun(kind: SubjectKind) -> &'static str {
-    match kind {
-        SubjectKind::Member => "member",
-        SubjectKind::ContactArea => "contact_area",
-        SubjectKind::Contact => "contact",
-        SubjectKind::Organisation => "organisation",
-        SubjectKind::Activity => "activity",
-        SubjectKind::StatusReport => "status_report",
-        SubjectKind::FeeSchedule => "fee_schedule",
-        SubjectKind::Template => "template",
-        SubjectKind::Agreement => "agreement",
-        SubjectKind::Invoice => "invoice",
-        SubjectKind::BankPayment => "bank_payment",
-        SubjectKind::ReferenceRate => "reference_rate",
-        SubjectKind::Books => "books",
-        SubjectKind::Token => "token",
-        SubjectKind::ContactReads => "contact_reads",
-        SubjectKind::Clock => "clock",
-        SubjectKind::AuditTrail => "audit_trail",
-    }
+/// Returns the node type of a kind of subject; `None` for a kind without nodes.
+pub fn node_type(kind: SubjectKind) -> Option<NodeType> {
+    Some(match kind {
+        SubjectKind::Member => NodeType::Member,
+        SubjectKind::ContactArea => NodeType::ContactArea,
+        SubjectKind::Contact => NodeType::Contact,
+        SubjectKind::Organisation => NodeType::Organisation,
+        SubjectKind::Activity => NodeType::Activity,
+        SubjectKind::StatusReport => NodeType::StatusReport,
+        SubjectKind::FeeSchedule => NodeType::FeeSchedule,
+        SubjectKind::Template => NodeType::Template,
+        SubjectKind::Agreement => NodeType::Agreement,
+        SubjectKind::Invoice => NodeType::Invoice,
+        SubjectKind::BankPayment => NodeType::BankPayment,
+        SubjectKind::ReferenceRate => NodeType::ReferenceRate,
+        SubjectKind::Books
+        | SubjectKind::Token
+        | SubjectKind::ContactReads
+        | SubjectKind::Clock
+        | SubjectKind::AuditTrail => return None,
+    })
 }
 
 #[Object(use_type_description)]
 impl AuditEntry {
-    /// Opaque and globally unique.
+    /// Global id of the entry, opaque.
     pub async fn id(&self) -> ID {
-        node_id("audit_entry", id_of(self.0.revision))
+        node_id(id_of(self.0.revision))
     }
 
-    /// The place in the trail: 1, 2, 3 … without a gap.
+    /// Position in the audit trail: 1, 2, 3 … without a gap.
     async fn revision(&self) -> String {
         self.0.revision.to_string()
     }
 
-    /// When it was committed.
+    /// Time of the commit.
     async fn at(&self) -> DateTime {
         DateTime(self.0.at)
     }
 
-    /// Who did it: the subject of the token, or the command at the machine.
+    /// Actor: the subject of the token, or the command on the server.
     async fn actor(&self) -> &str {
         &self.0.actor
     }
 
-    /// What was done, as the mutation's or command's name.
+    /// Action, as the name of the mutation or command.
     async fn action(&self) -> &str {
         &self.0.action
     }
 
-    /// What it was done to; null when it is of a kind that has no node or is gone.
+    /// Changed object as it is now; null when its type has no node, it was deleted, or you may not
+    /// see it.
     async fn subject(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
-        let key = |row: &audit_entry::Model| NodeId {
-            noun: noun(row.subject_kind).to_owned(),
-            id: row.subject_id,
+        let key = |row: &audit_entry::Model| {
+            node_type(row.subject_kind).map(|node_type| NodeId { node_type, id: row.subject_id })
         };
-        let ids: Vec<_> = self.0.batch_rows().iter().map(key).collect();
+        let ids: Vec<_> = self.0.batch_rows().iter().filter_map(key).collect();
         let found = self.0.load(ctx, "subject", node::by_ids(ctx, &ids)).await;
         match found {
-            Ok(found) => found.get(&key(&self.0)).cloned().map(Ok),
+            Ok(found) => found.get(&key(&self.0)?).cloned().map(Ok),
             Err(error) => Some(Err(error)),
         }
     }
 
-    /// The version of the program that did it.
+    /// Version of the program that wrote the entry.
     async fn version(&self) -> &str {
         &self.0.version
     }
 
-    /// The revision that erased a person whom this entry names: the person's fields in `before` and
+    /// Revision that erased a person named in this entry: the person's fields in `before` and
     /// `after` are then null, or a pseudonym in entries from before the trail was signed. Null when
     /// no one was erased.
     async fn erased_in(&self) -> Option<String> {
         self.0.erased_in.map(|revision| revision.to_string())
     }
 
-    /// The thing before, as it was stored; null when it was not there.
+    /// The record before the change, as it was stored; null when it did not exist.
     #[graphql(directive = cost::apply("3".into()))]
     async fn before(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         stored(ctx, self.0.before.as_deref())
     }
 
-    /// The thing after, as it was stored; null when it is gone.
+    /// The record after the change, as it was stored; null when it was deleted.
     #[graphql(directive = cost::apply("3".into()))]
     async fn after(&self, ctx: &Context<'_>) -> Option<Result<Json>> {
         stored(ctx, self.0.after.as_deref())
     }
 
-    /// SHA-256 over this entry and the hash before it, in hexadecimal. It stays the same when a
-    /// person is erased.
+    /// SHA-256 over this entry and the previous entry's hash, in hexadecimal. It does not change
+    /// when a person is erased.
     async fn hash(&self) -> &str {
         &self.0.hash
     }
@@ -145,13 +146,13 @@ impl ConnectionNode for AuditEntry {
             "actor" => &[C::Actor],
             "action" => &[C::Action],
             "subject" => &[C::SubjectKind],
-            // Whose personal data is shown is logged.
+            // The kind of subject is needed to log reads of personal data.
             "before" => &[C::Before, C::SubjectKind],
             "after" => &[C::After, C::SubjectKind],
             "hash" => &[C::Hash],
             "version" => &[C::Version],
-            // The revision that erased a person stands with the entry whose key it was; what names
-            // one must be read to know.
+            // The erasing revision is stored with the entry whose key was deleted. The records must
+            // be read to find the persons that the entry names.
             "erasedIn" => &[C::ErasedIn, C::Before, C::After],
             _ => &[],
         }
@@ -162,16 +163,16 @@ impl ConnectionNode for AuditEntry {
     }
 }
 
-/// Which entries of the trail; every part narrows the others.
+/// Filter of the audit trail. All conditions must hold.
 #[derive(InputObject, Default)]
 pub struct AuditFilter {
-    /// Done by this subject.
+    /// Written by this actor: the subject of a token, exactly.
     actor: Option<String>,
-    /// Done to this thing.
+    /// Id of the changed object.
     subject: Option<ID>,
-    /// Not before this instant.
+    /// Committed at this time or later.
     from: Option<Parsed<DateTime>>,
-    /// Before this instant.
+    /// Committed before this time.
     to: Option<Parsed<DateTime>>,
 }
 
@@ -188,26 +189,26 @@ impl AuditFilter {
     }
 }
 
-/// The audit trail's queries.
+/// Queries of the audit trail.
 #[derive(Default)]
 pub struct AuditQuery;
 
 #[Object]
 impl AuditQuery {
-    /// Entries of the audit log, the latest first; empty unless you may read the trail. OFFICE and
-    /// AUDITOR read all of it, FINANCE the entries about what it may change: costs, grants,
+    /// Entries of the audit trail, the latest first; empty when you may not read it. OFFICE and
+    /// AUDITOR read all of it. FINANCE reads the entries about what it may change: costs, grants,
     /// allocations, fees, invoices, payments, reference rates and the books.
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<AuditFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AuditFilter>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<AuditEntry>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
@@ -230,7 +231,8 @@ impl AuditQuery {
     }
 }
 
-/// The trail of each row of a batch, the oldest entry first; empty for those who may not read it.
+/// Returns the audit entries of each row of a batch, the oldest first; empty for a viewer who may
+/// not read them.
 pub async fn history_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -249,8 +251,8 @@ pub async fn history_of<M: Send + Sync>(
     Ok(entries.iter().cloned().map(AuditEntry).collect())
 }
 
-/// The entries about each row of a batch, of rows whose history belongs to another object, the
-/// oldest first; empty for those who may not read them.
+/// Returns the audit entries of rows whose history belongs to another object, for a batch, the
+/// oldest first; empty for a viewer who may not read them.
 pub async fn history_of_records<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -274,14 +276,13 @@ pub async fn history_of_records<M: Send + Sync>(
     Ok(entries.iter().cloned().map(AuditEntry).collect())
 }
 
-/// The entries with these ids.
+/// Returns the entries with these ids.
 pub(super) async fn by_ids(ctx: &Context<'_>, ids: &[Uuid]) -> Result<Vec<audit_entry::Model>> {
     let revisions: Vec<_> = ids.iter().filter_map(|id| i64::try_from(id.as_u128()).ok()).collect();
     audit::by_revisions(database(ctx), viewer(ctx), &revisions).await
 }
 
-/// An entry's id. A revision is a number; it stands in a UUID's low half so that every id has one
-/// shape.
-pub(super) fn id_of(revision: i64) -> Uuid {
-    Uuid::from_u128(u128::from(revision.unsigned_abs()))
+/// Returns an entry's id: the revision in the low half of a UUID, so that all ids have one format.
+pub(super) fn id_of(revision: i64) -> AuditEntryId {
+    Uuid::from_u128(u128::from(revision.unsigned_abs())).into()
 }

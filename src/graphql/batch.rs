@@ -1,9 +1,9 @@
-//! One statement a level: rows that were loaded together load what hangs on them together.
+//! Batch loading: one SQL statement per nested field and level, instead of one per row.
 //!
-//! Every row knows the batch that it came with. The first of them to be asked for a nested field
-//! loads it for the whole batch, the others wait for that answer. Nothing is timed, so a request
-//! makes as many statements as its document has nested fields, alone or under load, whatever the
-//! page size.
+//! Every row refers to the batch that it was loaded with. The first row of a batch that resolves a
+//! nested field loads that field for the whole batch; the others wait for the result. No timers are
+//! involved. A request therefore runs as many statements as its document has nested fields,
+//! regardless of load and page size.
 
 use std::{
     any::Any,
@@ -20,23 +20,24 @@ use tokio::sync::{Mutex, OnceCell};
 
 use domain::error::{Error, Result};
 
-/// Rows that were loaded by one statement, with what has been loaded for all of them since.
+/// Rows that were loaded by one statement, with the nested data that was loaded for all of them
+/// since.
 pub struct Batch<M> {
     /// The rows.
     pub rows: Vec<M>,
-    /// What was found out about the rows together, besides themselves.
+    /// Data about the rows as a whole.
     extra: Option<Arc<dyn Any + Send + Sync>>,
     loaded: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
 }
 
 impl<M> Batch<M> {
-    /// A batch of these rows.
+    /// Creates a batch of these rows.
     #[must_use]
     pub fn new(rows: Vec<M>) -> Arc<Self> {
         Arc::new(Self { rows, extra: None, loaded: Mutex::default() })
     }
 
-    /// A batch of these rows with what was found out about them together.
+    /// Creates a batch of these rows, with data about them as a whole.
     #[must_use]
     pub fn with_extra(rows: Vec<M>, extra: impl Any + Send + Sync) -> Arc<Self> {
         Arc::new(Self { rows, extra: Some(Arc::new(extra)), loaded: Mutex::default() })
@@ -64,42 +65,43 @@ impl<M> Deref for BatchRow<M> {
 }
 
 impl<M> BatchRow<M> {
-    /// A row that was loaded alone.
+    /// Creates a batch of one row.
     pub fn single(row: M) -> Self {
         Self { batch: Batch::new(vec![row]), position: 0 }
     }
 
-    /// The row at `position`, which the batch must have.
+    /// Returns the row at `position`.
+    ///
+    /// # Panics
+    /// On use, if the batch has no such position.
     pub fn at(batch: &Arc<Batch<M>>, position: usize) -> Self {
         Self { batch: Arc::clone(batch), position }
     }
 
-    /// A handle for each of these rows, in their order.
+    /// Creates a batch of these rows, and returns each in order.
     pub fn each(rows: Vec<M>) -> Vec<Self> {
         let batch = Batch::new(rows);
         (0..batch.rows.len()).map(|position| Self::at(&batch, position)).collect()
     }
 
-    /// What was found out about this row's batch, when it is this.
+    /// Returns the data about this row's batch if it has type `T`.
     #[must_use]
     pub fn extra<T: Any>(&self) -> Option<&T> {
         let extra: &(dyn Any + Send + Sync) = self.batch.extra.as_deref()?;
         extra.downcast_ref()
     }
 
-    /// All rows that came with this one.
+    /// Returns all rows of the batch.
     #[must_use]
     pub fn batch_rows(&self) -> &[M] {
         &self.batch.rows
     }
 
-    /// What `fetch` gives for the whole batch: the first row that asks runs it, and the others of
-    /// the same field get the same answer.
-    ///
-    /// `part` tells apart several loads of one field.
+    /// Returns the result of `fetch` for the whole batch: the first row runs it, and the others of
+    /// the same field share its result. `part` distinguishes several loads within one field.
     ///
     /// # Errors
-    /// What `fetch` answers.
+    /// The error of `fetch`.
     pub async fn load<T, F>(
         &self,
         ctx: &Context<'_>,
@@ -113,11 +115,11 @@ impl<M> BatchRow<M> {
         self.share(field_key(ctx, part), fetch).await
     }
 
-    /// The same for what several fields are made of: those that give it the same name get the same
-    /// answer. A name stands for one type, and tells what the answer depends on.
+    /// Returns the result of `fetch` for the whole batch, shared by all fields that use the same
+    /// name. A name stands for one type, and must contain all that the result depends on.
     ///
     /// # Errors
-    /// What `fetch` answers.
+    /// The error of `fetch`.
     pub async fn share<T, F>(&self, name: String, fetch: F) -> Result<Arc<T>>
     where
         T: Send + Sync + 'static,
@@ -136,9 +138,9 @@ impl<M> BatchRow<M> {
     }
 }
 
-/// Names a field by where it stands in the document and in the answer, list places aside: its
-/// arguments and its selection are then the same for every row. (The place in the answer alone
-/// would not do: the library executes each occurrence of a field by itself.)
+/// Returns a key for a field: its position in the document and its path in the answer without list
+/// indexes. Rows with the same key have the same arguments and selection. The path alone is not
+/// enough, since the library executes each occurrence of a field separately.
 fn field_key(ctx: &Context<'_>, part: &str) -> String {
     let mut key = format!("{part}@{}:{}", ctx.item.pos.line, ctx.item.pos.column);
     let mut node = ctx.path_node.as_ref();
@@ -152,47 +154,49 @@ fn field_key(ctx: &Context<'_>, part: &str) -> String {
     key
 }
 
-/// How many rows an answer has so far in the lists that are as long as the register makes them. A
-/// document is measured before it is executed, but by the lengths that lists usually have.
+/// Number of rows of an answer in lists without pagination. The cost of a document is calculated
+/// before execution by the usual length of lists; this counter limits the actual length.
 #[derive(Clone, Default)]
 pub struct Rows(Arc<AtomicUsize>);
 
-/// The most of those rows: their fields still fit in the memory of a small machine.
+/// Maximum of such rows in an answer; their fields fit into the memory of a small machine.
 const MAX_ROWS: usize = 100_000;
 
 impl Rows {
-    /// Begins anew, for an answer by itself to a document that is answered many times.
+    /// Resets the counter, for the next event of a subscription.
     pub fn reset(&self) {
         self.0.store(0, Ordering::Relaxed);
     }
 
+    /// Checks the counter.
+    ///
     /// # Errors
-    /// INVALID when there are too many.
+    /// INVALID when there are too many rows.
     pub fn check(&self) -> Result<()> {
         if self.0.load(Ordering::Relaxed) <= MAX_ROWS {
             return Ok(());
         }
         Err(Error::invalid(
             "query",
-            format!("answers more than {MOST_ROWS} rows in lists that have no pages; ask for less"),
+            format!("returns more than {MAX_ROWS} rows in lists without pagination; request fewer"),
         ))
     }
 }
 
-/// Takes so many rows into the answer.
+/// Adds rows to the counter.
 ///
 /// # Errors
-/// INVALID when there are too many.
+/// INVALID when there are too many rows.
 pub fn take_rows(ctx: &Context<'_>, rows: usize) -> Result<()> {
     let taken: &Rows = ctx.data_unchecked();
     taken.0.fetch_add(rows, Ordering::Relaxed);
     taken.check()
 }
 
-/// The objects of a list that has no pages, which count among the rows of the answer.
+/// Converts the rows of a list without pagination to objects, and counts them.
 ///
 /// # Errors
-/// INVALID when the answer has too many.
+/// INVALID when the answer has too many rows.
 pub fn listed<R: Clone, T>(
     ctx: &Context<'_>,
     rows: Option<&Vec<R>>,
@@ -203,7 +207,7 @@ pub fn listed<R: Clone, T>(
     Ok(rows.iter().cloned().map(object).collect())
 }
 
-/// Groups rows by what they belong to.
+/// Groups rows by a key.
 pub fn grouped<K: std::hash::Hash + Eq, T>(
     rows: impl IntoIterator<Item = T>,
     of: impl Fn(&T) -> K,
@@ -215,7 +219,7 @@ pub fn grouped<K: std::hash::Hash + Eq, T>(
     groups
 }
 
-/// Each of these once, in order of first appearance.
+/// Returns the distinct ids, in order of first appearance.
 pub fn distinct<K: std::hash::Hash + Eq + Copy>(ids: impl IntoIterator<Item = K>) -> Vec<K> {
     let mut seen = std::collections::HashSet::new();
     ids.into_iter().filter(|id| seen.insert(*id)).collect()

@@ -1,4 +1,4 @@
-//! Closed periods of the books.
+//! GraphQL query and mutations of closed periods of the books.
 
 use async_graphql::{Context, InputObject, Object, SimpleObject};
 
@@ -15,46 +15,46 @@ use domain::{
     vouchers::close_period,
 };
 
-/// Queries about closed periods.
+/// Queries of closed periods.
 #[derive(Default)]
 pub struct ClosingQuery;
 
 #[Object]
 impl ClosingQuery {
-    /// The last day on which nothing is booked any more: `2026-01-31` when the books are closed
-    /// through January. Null when every day is open.
+    /// Last closed day of the books, on and before which nothing more is booked: `2026-01-31` when
+    /// they are closed through January. Null when no period is closed.
     async fn books_closed_through(&self, ctx: &Context<'_>) -> Result<Option<Date>> {
         Ok(Closing::load(database(ctx).read()).await?.through.map(Date))
     }
 }
 
-/// A period to be closed.
+/// Input of `periodClose`.
 #[derive(InputObject)]
 pub struct PeriodCloseInput {
-    /// Its last day, before today. All days before it are closed too.
+    /// Last day of the period, before today. All earlier days are closed too.
     through: Parsed<Date>,
 }
 
-/// A period to be opened again.
+/// Input of `periodReopen`.
 #[derive(InputObject)]
 pub struct PeriodReopenInput {
-    /// The first day that is open again. Later days are open too.
+    /// First day to reopen. All later days are open too.
     from: Parsed<Date>,
-    /// Why, in one line; the audit trail keeps it.
+    /// Reason, in one line; stored in the audit trail.
     reason: String,
 }
 
 /// Payload of `periodClose`.
 #[derive(SimpleObject)]
 pub struct PeriodClosePayload {
-    /// The last closed day.
+    /// Last closed day.
     books_closed_through: Option<Date>,
 }
 
 /// Payload of `periodReopen`.
 #[derive(SimpleObject)]
 pub struct PeriodReopenPayload {
-    /// The last closed day; null when every day is open.
+    /// Last closed day; null when no period is closed.
     books_closed_through: Option<Date>,
 }
 
@@ -64,19 +64,21 @@ pub struct ClosingMutation;
 
 #[Object]
 impl ClosingMutation {
-    /// Closes the books through a day: nothing is booked on that day or before it any more.
-    /// Payments of such a day that come later are booked on the first open day, and keep their own.
+    /// Closes the books through a day: nothing more is booked on that day or before it. Payments of
+    /// such a day that arrive later are booked on the first open day, and retain their own day.
     /// Costs, grants, invoices, credit notes and reminders of such a day are refused.
     ///
     /// CONFLICT with reason ALREADY_CLOSED when the day is closed, or NOT_EXPORTED when a
-    /// correcting voucher of these days is in no export batch yet.
+    /// correcting voucher of these days is not yet in an export batch.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn period_close(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The period.")] input: PeriodCloseInput,
+        #[graphql(desc = "The period to close.")] input: PeriodCloseInput,
     ) -> Option<Result<PeriodClosePayload>> {
         let mut errors = ValidationErrors::default();
-        let through = input.through.take("input.through", &mut errors).0;
+        let through = input.through.take("through", &mut errors).0;
         let mutation = mutation(ctx);
         let rule = close_period::close(
             mutation.db(),
@@ -92,16 +94,18 @@ impl ClosingMutation {
         Some(mutation.perform(rule, payload).await)
     }
 
-    /// Opens the books again from a day, with the reason in the audit trail.
+    /// Reopens the books from a day, and stores the reason in the audit trail.
     ///
     /// CONFLICT with reason NOT_CLOSED when the day is open.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn period_reopen(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The period.")] input: PeriodReopenInput,
+        #[graphql(desc = "The period to reopen.")] input: PeriodReopenInput,
     ) -> Option<Result<PeriodReopenPayload>> {
         let mut errors = ValidationErrors::default();
-        let from = input.from.take("input.from", &mut errors).0;
+        let from = input.from.take("from", &mut errors).0;
         let mutation = mutation(ctx);
         let rule = books::reopen(mutation.db(), viewer(ctx), from, &input.reason, errors);
         let payload = |_| async move {

@@ -1,4 +1,4 @@
-//! Relay connections, once for every noun, and which columns a selection asks for.
+//! Relay connections, generic over the node type, and the columns that a selection needs.
 
 use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
 
@@ -18,26 +18,26 @@ use domain::{
     page::{Args, Cursor, Slice},
 };
 
-/// A noun of the API that stands for a row.
+/// A GraphQL type that represents a database row.
 pub trait ConnectionNode: OutputType + Sized + 'static {
-    /// The row.
+    /// Row type.
     type Row: PartialRow + Send + Sync + 'static;
-    /// The name of the type in the schema.
+    /// Name of the type in the schema.
     const NAME: &'static str;
 
-    /// The noun of a row.
+    /// Creates the object of a row.
     fn of(row: BatchRow<Self::Row>) -> Self;
 
-    /// The columns that a field of the noun is made of; none for those that have their own
-    /// statement and need only the id.
+    /// Returns the columns that a field needs; empty for a field with its own statement, which
+    /// needs only the id.
     fn columns(field: &str) -> &'static [Column<Self::Row>];
 
-    /// The columns that every statement selects: the id, and what nested fields join by.
+    /// Returns the columns of every statement: the id, and those that nested fields join by.
     fn always() -> &'static [Column<Self::Row>];
 }
 
-/// The columns of `N` that the fields below `ctx`, reached by any of `paths` (each a path of field
-/// names), ask for.
+/// Returns the columns of `N` that are selected below `ctx` at any of `paths`. Each path is a list
+/// of field names.
 pub fn selected_columns<N: ConnectionNode>(
     ctx: &Context<'_>,
     paths: &[&[&str]],
@@ -54,7 +54,7 @@ pub fn selected_columns<N: ConnectionNode>(
     columns
 }
 
-/// The columns and this one, which a nested list is grouped by.
+/// Adds a column, such as the one that groups a nested list.
 pub fn and<C: IdenStatic>(mut columns: Vec<C>, column: C) -> Vec<C> {
     if columns.iter().all(|other| other.as_str() != column.as_str()) {
         columns.push(column);
@@ -62,17 +62,17 @@ pub fn and<C: IdenStatic>(mut columns: Vec<C>, column: C) -> Vec<C> {
     columns
 }
 
-/// The two ways from a connection to its nouns.
+/// Paths from a connection to its nodes.
 pub const CONNECTION: &[&[&str]] = &[&["edges", "node"], &["nodes"]];
-/// The way from a field to itself.
+/// Path from a field to itself.
 pub const DIRECT: &[&[&str]] = &[&[]];
 
-/// Every column of a noun's table.
+/// Returns all columns of the table.
 pub fn every<N: ConnectionNode>() -> Vec<Column<N::Row>> {
     N::Row::every_column()
 }
 
-/// The four arguments of every connection.
+/// Combines the four arguments of a connection.
 pub fn args(
     first: Option<i32>,
     after: Option<String>,
@@ -82,10 +82,10 @@ pub fn args(
     Args { first: first.map(i64::from), after, last: last.map(i64::from), before }
 }
 
-/// Counts all rows of a connection, when somebody asks.
+/// Counts all rows of a connection, when `totalCount` is selected.
 pub type Count = Arc<dyn for<'c> Fn(&'c Context<'_>) -> BoxFuture<'c, Result<i64>> + Send + Sync>;
 
-/// A page of a list, after the Relay cursor connection specification.
+/// A page of a list, as specified by the Relay cursor connection specification.
 pub struct Connection<N: ConnectionNode> {
     batch: Arc<Batch<N::Row>>,
     cursors: Arc<Vec<Cursor>>,
@@ -96,12 +96,13 @@ pub struct Connection<N: ConnectionNode> {
 }
 
 impl<N: ConnectionNode> Connection<N> {
-    /// The connection of a page, and how all rows are counted.
+    /// Creates the connection of a page. `count` counts the whole list.
     pub fn new(slice: Slice<N::Row>, count: Count) -> Self {
         Self::of(slice, count, Batch::new)
     }
 
-    /// The same with what was found out about the rows together: see [`BatchRow::extra`].
+    /// Creates a connection whose batch has data about its rows as a whole: see
+    /// [`BatchRow::extra`].
     pub fn with_extra(
         slice: Slice<N::Row>,
         extra: impl std::any::Any + Send + Sync,
@@ -127,8 +128,7 @@ impl<N: ConnectionNode> Connection<N> {
     }
 }
 
-/// The pages of many parents, in one batch, so that what hangs on their rows is loaded for all of
-/// them at once.
+/// Pages of many parents in one batch, so that nested fields are loaded for all of them together.
 pub struct Pages<M> {
     batch: Arc<Batch<M>>,
     cursors: Arc<Vec<Cursor>>,
@@ -136,7 +136,7 @@ pub struct Pages<M> {
 }
 
 impl<M> Pages<M> {
-    /// The pages of these parents.
+    /// Creates the pages of these parents.
     pub fn new(slices: HashMap<Uuid, Slice<M>>) -> Self {
         let (mut rows, mut cursors, mut of) = (Vec::new(), Vec::new(), HashMap::new());
         for (parent, slice) in slices {
@@ -150,7 +150,7 @@ impl<M> Pages<M> {
         Self { batch: Batch::new(rows), cursors: Arc::new(cursors), of }
     }
 
-    /// The page of one parent.
+    /// Returns the page of one parent; empty when it has none.
     pub fn connection<N: ConnectionNode<Row = M>>(
         &self,
         parent: impl Into<Uuid>,
@@ -169,16 +169,17 @@ impl<M> Pages<M> {
     }
 }
 
-/// Where a page stands in its list.
+/// Position of a page in its list.
 #[derive(SimpleObject)]
 pub struct PageInfo {
-    /// Whether rows follow this page.
+    /// `true` if rows follow this page.
     has_next_page: bool,
-    /// Whether rows go before this page.
+    /// `true` if rows precede this page.
     has_previous_page: bool,
-    /// The first row's cursor; null when the page is empty.
+    /// Cursor of the first row; null when the page is empty.
     start_cursor: Option<String>,
-    /// The last row's cursor: give it as `after` for the next page. Null when the page is empty.
+    /// Cursor of the last row: pass it as `after` to get the next page. Null when the page is
+    /// empty.
     end_cursor: Option<String>,
 }
 
@@ -192,7 +193,7 @@ impl<N: ConnectionNode> TypeName for Connection<N> {
 /// specification](https://relay.dev/graphql/connections.htm).
 #[Object(name_type)]
 impl<N: ConnectionNode> Connection<N> {
-    /// The rows of this page, each with its cursor.
+    /// Rows of this page, each with its cursor.
     async fn edges(&self) -> Vec<Edge<N>> {
         self.rows
             .clone()
@@ -203,12 +204,12 @@ impl<N: ConnectionNode> Connection<N> {
             .collect()
     }
 
-    /// The rows of this page, for those who need no cursors.
+    /// Rows of this page without cursors.
     async fn nodes(&self) -> Vec<N> {
         self.rows.clone().map(|position| N::of(BatchRow::at(&self.batch, position))).collect()
     }
 
-    /// Where this page stands in the list.
+    /// Position of this page in the list.
     async fn page_info(&self) -> PageInfo {
         let cursors = &self.cursors[self.rows.clone()];
         PageInfo {
@@ -219,14 +220,14 @@ impl<N: ConnectionNode> Connection<N> {
         }
     }
 
-    /// How many rows the whole list has; counted only when asked for.
+    /// Number of rows of the whole list, which is counted only when this field is selected.
     #[graphql(directive = cost::apply("20".into()))]
     async fn total_count(&self, ctx: &Context<'_>) -> Result<i64> {
         (self.count)(ctx).await
     }
 }
 
-/// A row with its place in the list.
+/// A row with its cursor.
 pub struct Edge<N: ConnectionNode> {
     cursor: Cursor,
     row: BatchRow<N::Row>,
@@ -241,8 +242,8 @@ impl<N: ConnectionNode> TypeName for Edge<N> {
 /// A row of a list with its cursor.
 #[Object(name_type)]
 impl<N: ConnectionNode> Edge<N> {
-    /// Its place in the list: give it as `after` or `before` to go on from here. It stays right
-    /// when rows come or go.
+    /// Cursor of the row: pass it as `after` or `before` to continue from here. It stays valid when
+    /// rows are added or removed.
     async fn cursor(&self) -> String {
         self.cursor.encode()
     }

@@ -1,4 +1,4 @@
-//! The log of who read contacts as the API tells of it.
+//! GraphQL type and query of the log of reads of contacts.
 
 use std::sync::Arc;
 
@@ -19,39 +19,40 @@ use domain::{
     error::{LINE, Result, ValidationErrors},
 };
 
-/// That somebody read a contact's name, e-mail or phone on a day, in whatever way: also as the
-/// trail tells of it.
+/// Reads of a contact's name, e-mail or phone by one reader on one day, including reads through the
+/// audit trail.
 #[derive(Clone, Description)]
 pub struct ContactRead(pub BatchRow<contact_read::Model>);
 
 #[Object(use_type_description)]
 impl ContactRead {
-    /// Who: the subject of the token, or the command at the machine.
+    /// Reader: the subject of the token, or the command on the server.
     async fn reader(&self) -> &str {
         &self.0.reader
     }
 
-    /// Whose; null when you may not see contacts. To read it here is logged as well.
+    /// Contact that was read; null when you may not see contacts. Reading it here is logged as
+    /// well.
     async fn contact(&self, ctx: &Context<'_>) -> Option<Result<Contact>> {
         contact_of(ctx, &self.0, |row| Some(row.contact_id)).await.transpose()
     }
 
-    /// The day, in Sweden.
+    /// Day of the reads, in Swedish time.
     async fn day(&self) -> Date {
         Date(self.0.day)
     }
 
-    /// The first time that day.
+    /// Time of the first read on that day.
     async fn first_at(&self) -> DateTime {
         DateTime(self.0.first_at)
     }
 
-    /// The last time that day.
+    /// Time of the last read on that day.
     async fn last_at(&self) -> DateTime {
         DateTime(self.0.last_at)
     }
 
-    /// How many times that day, each place of an answer counted.
+    /// Number of reads on that day; each position of an answer counts.
     async fn times(&self) -> i64 {
         self.0.times
     }
@@ -83,23 +84,23 @@ impl ConnectionNode for ContactRead {
     }
 }
 
-/// Which lines of the log; every part narrows the others.
+/// Filter of the log. All conditions must hold.
 #[derive(InputObject, Default)]
 pub struct ContactReadFilter {
-    /// Of this contact.
+    /// Id of the contact that was read.
     contact: Option<ID>,
-    /// By this subject.
+    /// Read by this token subject, exactly.
     reader: Option<String>,
-    /// Not before this day.
+    /// On this day or later.
     from: Option<Parsed<Date>>,
-    /// Not after this day.
+    /// On this day or earlier.
     to: Option<Parsed<Date>>,
 }
 
 impl ContactReadFilter {
     fn check(self, errors: &mut ValidationErrors) -> reads::Filter {
         reads::Filter {
-            contact: self.contact.map(|id| row_id(&id, "contact", "filter.contact", errors)),
+            contact: self.contact.map(|id| row_id(&id, "filter.contact", errors)),
             reader: errors.optional_text("filter.reader", self.reader.as_deref(), LINE),
             from: take(self.from, "filter.from", errors).map(|from| from.0),
             to: take(self.to, "filter.to", errors).map(|to| to.0),
@@ -107,27 +108,27 @@ impl ContactReadFilter {
     }
 }
 
-/// The log's query.
+/// Queries of the log.
 #[derive(Default)]
 pub struct ContactReadQuery;
 
 #[Object]
 impl ContactReadQuery {
-    /// Who read contacts, the latest day first; empty unless you may read the trail (OFFICE,
-    /// AUDITOR). What was read in the last seconds may be missing, and what is older than the
-    /// network keeps it is gone.
+    /// Log of reads of contacts, the latest day first; empty unless you may read it (OFFICE,
+    /// AUDITOR). Reads of the last seconds may be missing, and lines older than the network's
+    /// retention period are deleted.
     #[graphql(directive = unversioned::apply())]
     async fn contact_reads(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<ContactReadFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<ContactReadFilter>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<ContactRead>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);

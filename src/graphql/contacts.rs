@@ -1,4 +1,4 @@
-//! Contacts and contact areas as the API tells of them.
+//! GraphQL types, query and mutations of contacts and contact areas.
 
 use ::entity::{
     contact, contact_area,
@@ -12,7 +12,7 @@ use super::{
     batch::{BatchRow, distinct, grouped, listed, take_rows},
     connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::{cost, list_size, unversioned},
-    database,
+    database, errors,
     members::{Member, member_of},
     mutation::mutation,
     scalars::{Date, Json, Parsed, change, node_id, plain_change, row_id, take},
@@ -23,7 +23,7 @@ use domain::{
     members::{self, contacts, subject_access},
 };
 
-/// What a contact is to its member, organisation or contact area.
+/// Role of a contact at its member, organisation or contact area.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::ContactRole")]
 pub enum ContactRole {
@@ -37,19 +37,19 @@ pub enum ContactRole {
     BoardMember,
     /// Contact for an activity.
     ActivityContact,
-    /// Anything else.
+    /// Any other role.
     Other,
 }
 
-/// A person at work. Personal data: see the GDPR rules.
+/// A contact person. Personal data: see the GDPR rules.
 #[derive(Clone, Description)]
 pub struct Contact(pub BatchRow<contact::Model>);
 
 #[Object(use_type_description)]
 impl Contact {
-    /// Opaque and globally unique.
+    /// Global id of the contact, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
-        node_id("contact", self.0.id)
+        node_id(self.0.id)
     }
 
     /// Name; a pseudonym when the person was erased.
@@ -57,17 +57,17 @@ impl Contact {
         &self.0.name
     }
 
-    /// What the person is there.
+    /// Role of the person.
     async fn role(&self) -> ContactRole {
         self.0.role.into()
     }
 
-    /// E-mail; null when not known.
+    /// E-mail address; null when not known.
     async fn email(&self) -> Option<&str> {
         self.0.email.as_deref()
     }
 
-    /// Phone; null when not known.
+    /// Phone number; null when not known.
     async fn phone(&self) -> Option<&str> {
         self.0.phone.as_deref()
     }
@@ -77,12 +77,12 @@ impl Contact {
         self.0.valid_from.map(Date)
     }
 
-    /// Last day in the role; null while it goes on.
+    /// Last day in the role; null while the person has it.
     async fn valid_to(&self) -> Option<Date> {
         self.0.valid_to.map(Date)
     }
 
-    /// The member that the person works for; null for others.
+    /// Member that the person works for; null for other contacts.
     async fn member(&self, ctx: &Context<'_>) -> Option<Result<Member>> {
         member_of(ctx, &self.0, |row| row.member_id).await.transpose()
     }
@@ -115,7 +115,7 @@ impl ConnectionNode for Contact {
     }
 }
 
-/// The contact that each row of a batch names, if the viewer sees it.
+/// Returns the contact that each row of a batch refers to, if the viewer may see it.
 pub async fn contact_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -144,17 +144,17 @@ pub struct ContactArea(pub BatchRow<contact_area::Model>);
 
 #[Object(use_type_description)]
 impl ContactArea {
-    /// Opaque and globally unique.
+    /// Global id of the contact area, opaque.
     pub async fn id(&self) -> ID {
-        node_id("contact_area", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// Its name.
+    /// Name of the area.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Who on the board is there for its members. Personal data: see the GDPR rules.
+    /// Board contacts of its members. Personal data: see the GDPR rules.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn board_contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
         let columns = and(selected_columns::<Contact>(ctx, DIRECT), contact::Column::ContactAreaId);
@@ -169,7 +169,7 @@ impl ContactArea {
         listed(ctx, rows.get(&Some(self.0.id)), Contact)
     }
 
-    /// The members in the area, present and past, in order of name.
+    /// Present and former members in the area, in order of name.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn members(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let columns = and(selected_columns::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
@@ -187,7 +187,7 @@ impl ContactArea {
     }
 }
 
-/// The contact area that each row of a batch names.
+/// Returns the contact area that each row of a batch refers to.
 pub async fn contact_area_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -204,7 +204,7 @@ pub async fn contact_area_of<M: Send + Sync>(
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(ContactArea))
 }
 
-/// The contact with this id, if you may see it.
+/// Returns the contact with this id, if the viewer may see it.
 async fn node(ctx: &Context<'_>, id: ContactId) -> Result<Option<Contact>> {
     let found = contacts::by_ids(database(ctx), viewer(ctx), &[id], &every::<Contact>()).await?;
     Ok(found.into_iter().next().map(|row| Contact(BatchRow::single(row))))
@@ -214,22 +214,22 @@ async fn changed(ctx: &Context<'_>, id: ContactId) -> Result<Contact> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such contact".into()))
 }
 
-/// A contact to be added; it belongs to at most one of `member`, `organisation` and `contactArea`.
+/// Input of `contactAdd`. Set at most one of `member`, `organisation` and `contactArea`.
 #[derive(InputObject)]
 pub struct ContactAddInput {
-    /// The member that the person works for.
+    /// Id of the member that the person works for.
     member: Option<ID>,
-    /// The organisation that the person works for.
+    /// Id of the organisation that the person works for.
     organisation: Option<ID>,
-    /// The contact area that the person serves on the board.
+    /// Id of the contact area that the person serves on the board.
     contact_area: Option<ID>,
-    /// What the person is there.
+    /// Role of the person.
     role: ContactRole,
     /// Name.
     name: String,
-    /// E-mail.
+    /// E-mail address.
     email: Option<String>,
-    /// Phone.
+    /// Phone number.
     phone: Option<String>,
     /// First day in the role.
     valid_from: Option<Parsed<Date>>,
@@ -237,48 +237,48 @@ pub struct ContactAddInput {
     valid_to: Option<Parsed<Date>>,
 }
 
-/// What changes about a contact; what is left out stays as it is.
+/// Input of `contactUpdate`. Omitted fields stay unchanged.
 #[derive(InputObject)]
 pub struct ContactUpdateInput {
-    /// Which.
+    /// Id of the contact.
     contact: ID,
-    /// What the person is there.
+    /// New role.
     role: Option<ContactRole>,
-    /// Name.
+    /// New name.
     name: Option<String>,
-    /// Null: no longer known.
+    /// New e-mail address; null removes it.
     email: MaybeUndefined<String>,
-    /// Null: no longer known.
+    /// New phone number; null removes it.
     phone: MaybeUndefined<String>,
-    /// Null: not known.
+    /// First day in the role; null: not known.
     valid_from: MaybeUndefined<Parsed<Date>>,
-    /// Null: still in the role.
+    /// Last day in the role; null: the person still has it.
     valid_to: MaybeUndefined<Parsed<Date>>,
 }
 
-/// A contact to be erased.
+/// Input of `contactErase`.
 #[derive(InputObject)]
 pub struct ContactEraseInput {
-    /// Which.
+    /// Id of the contact.
     contact: ID,
 }
 
-/// The contacts' query.
+/// Queries of contacts.
 #[derive(Default)]
 pub struct ContactQuery;
 
 #[Object]
 impl ContactQuery {
-    /// Everything that is held about a contact (registerutdrag, GDPR art. 15), for the OFFICE:
-    /// `contact` is its row, `of` what it belongs to, `activities` those that name it, `trail` what
-    /// the audit trail tells of it, `readBy` who read it and when, and `sameNameOrEmail` the rows
-    /// of other tables with the same name or e-mail, perhaps another person's. Texts are not
-    /// searched. FORBIDDEN to others; NOT_FOUND.
+    /// All stored data about a contact (registerutdrag, GDPR art. 15), for the OFFICE: `contact` is
+    /// its row, `of` the object that it belongs to, `activities` those that name it, `trail` its
+    /// data in the audit trail, `readBy` its readers and the times, and `sameNameOrEmail` rows of
+    /// other tables with the same name or e-mail, which may concern another person. Free texts are
+    /// not searched. FORBIDDEN to other roles; NOT_FOUND.
     #[graphql(directive = cost::apply("500".into()), directive = unversioned::apply())]
     async fn contact_export(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Whose")] contact: ID,
+        #[graphql(desc = "Id of the contact.")] contact: ID,
     ) -> Option<Result<Json>> {
         Some(export(ctx, &contact).await)
     }
@@ -286,38 +286,36 @@ impl ContactQuery {
 
 async fn export(ctx: &Context<'_>, contact: &ID) -> Result<Json> {
     let mut errors = ValidationErrors::default();
-    let id = row_id(contact, "contact", "contact", &mut errors);
+    let id = row_id(contact, "contact", &mut errors);
     errors.finish()?;
     Ok(Json(subject_access::export(database(ctx), viewer(ctx), id).await?))
 }
 
-/// Deeds on contacts.
+/// Mutations of contacts.
 #[derive(Default)]
 pub struct ContactMutation;
 
 #[Object]
 impl ContactMutation {
     /// Adds a contact.
+    ///
+    /// Requires the role OFFICE.
     async fn contact_add(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: ContactAddInput,
+        #[graphql(desc = "The contact to add.")] input: ContactAddInput,
     ) -> Result<Contact> {
         let mut errors = ValidationErrors::default();
         let new = contacts::NewContact {
-            member: input.member.map(|id| row_id(&id, "member", "input.member", &mut errors)),
-            organisation: input
-                .organisation
-                .map(|id| row_id(&id, "organisation", "input.organisation", &mut errors)),
-            contact_area: input
-                .contact_area
-                .map(|id| row_id(&id, "contact_area", "input.contactArea", &mut errors)),
+            member: input.member.map(|id| row_id(&id, "member", &mut errors)),
+            organisation: input.organisation.map(|id| row_id(&id, "organisation", &mut errors)),
+            contact_area: input.contact_area.map(|id| row_id(&id, "contact_area", &mut errors)),
             role: input.role.into(),
             name: input.name,
             email: input.email,
             phone: input.phone,
-            valid_from: day(take(input.valid_from, "input.validFrom", &mut errors)),
-            valid_to: day(take(input.valid_to, "input.validTo", &mut errors)),
+            valid_from: day(take(input.valid_from, "valid_from", &mut errors)),
+            valid_to: day(take(input.valid_to, "valid_to", &mut errors)),
         };
         let mutation = mutation(ctx);
         mutation
@@ -325,21 +323,23 @@ impl ContactMutation {
             .await
     }
 
-    /// Changes what is known of a contact.
+    /// Changes a contact. CONFLICT with reason ERASED when the contact was erased.
+    ///
+    /// Requires the role OFFICE.
     async fn contact_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: ContactUpdateInput,
+        #[graphql(desc = "The changes.")] input: ContactUpdateInput,
     ) -> Result<Contact> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.contact, "contact", "input.contact", &mut errors);
+        let id = row_id(&input.contact, "contact", &mut errors);
         let changes = contacts::ContactChanges {
             role: input.role.map(Into::into),
             name: input.name,
             email: plain_change(input.email),
             phone: plain_change(input.phone),
-            valid_from: change(input.valid_from, "input.validFrom", &mut errors).map(day),
-            valid_to: change(input.valid_to, "input.validTo", &mut errors).map(day),
+            valid_from: change(input.valid_from, "valid_from", &mut errors).map(day),
+            valid_to: change(input.valid_to, "valid_to", &mut errors).map(day),
         };
         let mutation = mutation(ctx);
         mutation
@@ -349,16 +349,18 @@ impl ContactMutation {
             .await
     }
 
-    /// Erases a person (GDPR art. 17): a pseudonym replaces the name, e-mail and phone are gone,
-    /// and the audit trail no longer shows them. Issued documents keep what they say (art. 17.3 b).
+    /// Erases a person (GDPR art. 17): a pseudonym replaces the name, e-mail and phone are deleted,
+    /// and the audit trail no longer shows them. Issued documents retain their text (art. 17.3 b).
+    ///
+    /// Requires the role OFFICE.
     async fn contact_erase(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: ContactEraseInput,
+        #[graphql(desc = "The contact to erase.")] input: ContactEraseInput,
     ) -> Result<Contact> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.contact, "contact", "input.contact", &mut errors);
-        errors.finish()?;
+        let id = row_id(&input.contact, "contact", &mut errors);
+        errors.finish().map_err(errors::within_input)?;
         let mutation = mutation(ctx);
         mutation
             .perform(contacts::erase(mutation.db(), viewer(ctx), id), |()| changed(ctx, id))

@@ -1,9 +1,9 @@
-//! What the server must know of fields: their costs, declared on the fields themselves with the
-//! directives of the GraphQL cost specification, and what their values depend on.
+//! Query costs, declared on the fields with the directives of the GraphQL cost specification, and
+//! field properties for caching and shared events.
 //!
 //! One point is [`POINT`] of one core: measured with `examples/load` on a release build and a
 //! register of 1 000 members. A field without a declaration costs one point, a field of `Query` or
-//! `Mutation` what its root costs.
+//! `Mutation` the default of its root.
 
 use std::{collections::HashMap, sync::Arc, time::Duration};
 
@@ -16,20 +16,20 @@ use async_graphql::{
 use super::{Mutation, Query, node::Node, subscription::Subscription};
 use domain::error::Result;
 
-/// The processor time that one point of cost stands for.
+/// Processor time of one point of cost.
 pub const POINT: Duration = Duration::from_micros(10);
-/// Takes points from the budget of who asks, beyond those that the document's fields declare.
+/// Takes points from the caller's budget in addition to those that the document's fields declare.
 #[derive(Clone)]
 pub struct CostMeter(Arc<dyn Fn(u64) -> Result<()> + Send + Sync>);
 
 impl CostMeter {
-    /// A meter of the budget that `take` takes from.
+    /// Creates a meter. `take` takes points from the budget.
     pub fn new(take: impl Fn(u64) -> Result<()> + Send + Sync + 'static) -> Self {
         Self(Arc::new(take))
     }
 
-    /// Takes what so much processor time costs more than `declared`. Fails with `COST_BUDGET` if
-    /// too little is left.
+    /// Takes the points of `time` that exceed `declared`. Fails with `COST_BUDGET` if too little is
+    /// left.
     pub fn take_beyond(&self, declared: u64, time: Duration) -> Result<()> {
         let points = u64::try_from(time.as_micros() / POINT.as_micros()).unwrap_or(u64::MAX);
         match points.saturating_sub(declared) {
@@ -39,32 +39,32 @@ impl CostMeter {
     }
 }
 
-/// The cost of a field of `Query` that declares none: one or two statements.
+/// Cost of a field of `Query` without a declaration: one or two statements.
 const QUERY: u64 = 20;
-/// The cost of a field of `Mutation` that declares none: a transaction with its audit entry.
+/// Cost of a field of `Mutation` without a declaration: a transaction with its audit entry.
 const MUTATION: u64 = 200;
 
-/// The processor time that the field needs, in points of 10 µs. A field without it costs 1, a field
-/// of `Query` 20, one of `Mutation` 200. The fields below a list count once for each of its rows.
+/// Processor time of the field, in points of 10 µs. A field without it costs 1, a field of `Query`
+/// 20, one of `Mutation` 200. Fields below a list count for each of its rows.
 #[TypeDirective(location = "FieldDefinition", location = "InputFieldDefinition")]
 pub fn cost(weight: String) {}
 
-/// Number of rows that a list other than a connection counts for: `assumedSize`, or the length of
-/// the values of the `slicingArguments`.
+/// Number of rows that the cost calculation assumes for a list without pagination: `assumedSize`,
+/// or the number of values in the `slicingArguments`.
 #[TypeDirective(name = "listSize", location = "FieldDefinition")]
 pub fn list_size(assumed_size: Option<u32>, slicing_arguments: Option<Vec<String>>) {}
 
-/// The value may change without a new revision of the register, so an answer with it has no ETag.
+/// The value may change without a new revision, so that an answer with it has no ETag.
 #[TypeDirective(location = "FieldDefinition")]
 pub fn unversioned() {}
 
-/// The value is the same for all who have the same rights, and no one's reading of it is recorded.
-/// An event of which only such fields are selected is resolved once for all of them. So is the `id`
-/// of every `Node`.
+/// The value is the same for all viewers with the same permissions, and reading it is not logged.
+/// An event that selects only such fields is resolved a single time for all of them. The `id` of
+/// every `Node` is shared too.
 #[TypeDirective(location = "FieldDefinition")]
 pub fn shared() {}
 
-/// The declarations of a whole schema.
+/// Declarations of a schema.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Costs {
     types: HashMap<String, HashMap<String, FieldCost>>,
@@ -72,26 +72,26 @@ pub struct Costs {
     roots: [String; 3],
 }
 
-/// The declaration of one field.
+/// Declaration of one field.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct FieldCost {
-    /// Points of the field itself.
+    /// Points of the field without its children.
     pub weight: u64,
-    /// `true` if the weight stands on the field.
+    /// `true` if the weight is declared on the field.
     pub is_declared: bool,
-    /// Rows that its children count for; `None` for a field that is no list, for a connection, and
-    /// for a list without declaration.
+    /// Number of rows that its children count for; `None` for a field that is no list, for a
+    /// connection, and for a list without a declaration.
     pub rows: Option<u64>,
-    /// Arguments whose length says how many rows it has.
+    /// Arguments whose length is the number of rows.
     pub sliced_by: Vec<String>,
     /// `true` if it returns a list of objects.
     pub is_list: bool,
-    /// The name of the type that it returns.
+    /// Name of the type that it returns.
     pub type_name: String,
     /// `true` if its value may change without a new revision.
     pub is_unversioned: bool,
-    /// `true` if its value is the same for all who have the same rights, and its readers are not
-    /// recorded.
+    /// `true` if its value is the same for all viewers with the same permissions, and its readers
+    /// are not logged.
     pub is_shared: bool,
 }
 
@@ -118,7 +118,7 @@ impl Costs {
                     .map(|field| (field.name.clone(), FieldCost::read(field, default, &registry)));
                 costs.types.insert(name.clone(), fields.collect());
             }
-            // What an interface promises of the objects that are nodes.
+            // The fields of an interface apply to the objects that implement it.
             if let MetaType::Interface { possible_types, fields, .. } = found
                 && name.as_str() == Node::type_name()
             {
@@ -143,7 +143,7 @@ impl Costs {
         costs
     }
 
-    /// The name of the type that operations of this kind start from.
+    /// Returns the name of the root type of operations of this kind.
     #[must_use]
     pub fn root(&self, operation: OperationType) -> &str {
         match operation {
@@ -153,19 +153,19 @@ impl Costs {
         }
     }
 
-    /// The declaration of a field; `None` if the schema doesn't have it.
+    /// Returns the declaration of a field; `None` if the schema has no such field.
     #[must_use]
     pub fn field(&self, type_name: &str, field: &str) -> Option<&FieldCost> {
         self.types.get(type_name)?.get(field)
     }
 
-    /// The points of an input field of this name that is given a value.
+    /// Returns the points of an input field of this name that has a value.
     #[must_use]
     pub fn input(&self, field: &str) -> u64 {
         self.inputs.get(field).copied().unwrap_or_default()
     }
 
-    /// Every field with its type's name.
+    /// Returns all fields with the name of their type.
     pub fn fields(&self) -> impl Iterator<Item = (&str, &str, &FieldCost)> {
         self.types.iter().flat_map(|(type_name, fields)| {
             fields
@@ -210,7 +210,7 @@ impl FieldCost {
     }
 }
 
-/// The weight among a field's directives.
+/// Returns the weight among a field's directives.
 fn weight(directives: &[MetaDirectiveInvocation]) -> Option<u64> {
     match directives.iter().find(|directive| directive.name == "cost")?.args.get("weight") {
         Some(Value::String(weight)) => weight.parse().ok(),

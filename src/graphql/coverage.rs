@@ -1,4 +1,4 @@
-//! The coverage of an activity as the API tells of it.
+//! GraphQL type of the coverage of an activity.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -21,7 +21,7 @@ use domain::{
     error::{Result, ValidationErrors},
 };
 
-/// How many members have joined an activity, as of a day: "40 of 70".
+/// Number of members that take part in an activity as of a day, of all members: "40 of 70".
 #[derive(Clone, Description)]
 pub struct Coverage {
     activity: ActivityId,
@@ -29,7 +29,7 @@ pub struct Coverage {
     calculated: Arc<Calculated>,
 }
 
-/// What was reckoned for a batch of activities; only what somebody asks for.
+/// Coverage of a batch of activities; only the selected parts are calculated.
 #[derive(Default)]
 struct Calculated {
     counts: coverage::Counts,
@@ -45,17 +45,17 @@ impl Coverage {
 
 #[Object(use_type_description)]
 impl Coverage {
-    /// The day that it is reckoned on.
+    /// Day of the coverage.
     async fn on(&self) -> Date {
         Date(self.on)
     }
 
-    /// Members on that day with a participation agreement in force.
+    /// Number of members on that day with a participation agreement in force.
     async fn connected(&self) -> i64 {
         self.count()
     }
 
-    /// Members on that day, connected or not.
+    /// Number of members on that day.
     async fn members(&self) -> i64 {
         self.calculated.counts.members
     }
@@ -65,8 +65,8 @@ impl Coverage {
         coverage::share(self.count(), self.calculated.counts.members)
     }
 
-    /// Members on that day that lack such an agreement, in order of name. Empty for what volunteers
-    /// alone carry: nobody needs one there.
+    /// Members on that day without such an agreement, in order of name. Empty for an activity that
+    /// volunteers alone carry, since it needs no agreements.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn not_connected(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let positions =
@@ -79,7 +79,7 @@ impl Coverage {
     }
 }
 
-/// The coverage of each row of a batch.
+/// Returns the coverage of a row; loads its batch. `on` defaults to today.
 pub(super) async fn coverage_of(
     ctx: &Context<'_>,
     row: &BatchRow<activity::Model>,
@@ -91,7 +91,7 @@ pub(super) async fn coverage_of(
     coverage_on(ctx, row, on).await
 }
 
-/// The coverage of each row of a batch on a day.
+/// Returns the coverage of a row on a day; loads its batch.
 pub(super) async fn coverage_on(
     ctx: &Context<'_>,
     row: &BatchRow<activity::Model>,
@@ -106,8 +106,8 @@ async fn calculate(
     row: &BatchRow<activity::Model>,
     on: NaiveDate,
 ) -> Result<Calculated> {
-    let asks = |field: &str| ctx.look_ahead().field(field).exists();
-    if asks("notConnected") {
+    let is_selected = |field: &str| ctx.look_ahead().field(field).exists();
+    if is_selected("notConnected") {
         // The counts follow from the lists.
         let columns = selected_columns::<Member>(ctx, &[&["notConnected"]]);
         let found = coverage::missing(database(ctx), viewer(ctx), &ids(row), on, &columns).await?;
@@ -121,7 +121,7 @@ async fn calculate(
             missing: found.positions,
         });
     }
-    if asks("connected") || asks("members") || asks("share") {
+    if is_selected("connected") || is_selected("members") || is_selected("share") {
         let counts = coverage::counts(database(ctx), viewer(ctx), &ids(row), on).await?;
         return Ok(Calculated { counts, ..Calculated::default() });
     }

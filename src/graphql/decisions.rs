@@ -1,4 +1,4 @@
-//! Decisions as the API tells of them.
+//! GraphQL types of decisions.
 
 use ::entity::{decision, id::DecisionId};
 use async_graphql::{Context, Description, Enum, InputObject, Object};
@@ -13,7 +13,7 @@ use domain::{
     error::{Result, ValidationErrors},
 };
 
-/// Who took a decision.
+/// Body that took a decision.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::DecisionBody")]
 pub enum DecisionBody {
@@ -27,38 +27,38 @@ pub enum DecisionBody {
     WorkingCommittee,
     /// The office (kansli).
     Office,
-    /// Nobody knows, which is a legal answer.
+    /// Not known, which is an accepted value.
     Unknown,
 }
 
-/// A decision (beslut): who decided, when, and where it is written.
+/// A decision (beslut): body, date and source.
 #[derive(Clone, Description)]
 pub struct Decision(decision::Model);
 
 #[Object(use_type_description)]
 impl Decision {
-    /// Who decided.
+    /// Body that decided.
     async fn body(&self) -> DecisionBody {
         self.0.body.into()
     }
 
-    /// When; null when not known.
+    /// Day of the decision; null when not known.
     async fn on(&self) -> Option<Date> {
         self.0.decided_on.map(Date)
     }
 
-    /// Paragraph of the minutes; null when not known.
+    /// Paragraph of the minutes, as `§ 7`; null when not known.
     async fn paragraph(&self) -> Option<&str> {
         self.0.paragraph.as_deref()
     }
 
-    /// Where the minutes are; null when not known.
+    /// Location of the minutes, as a file name or a link; null when not known.
     async fn document(&self) -> Option<&str> {
         self.0.document.as_deref()
     }
 }
 
-/// The decision that each row of a batch refers to.
+/// Returns the decision that each row of a batch refers to.
 pub async fn decision_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -67,7 +67,7 @@ pub async fn decision_of<M: Send + Sync>(
     Ok(decision_row_of(ctx, row, id).await?.map(Decision))
 }
 
-/// Its row, for fields that follow from it.
+/// Returns the row of that decision, for fields that are derived from it.
 pub(super) async fn decision_row_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -79,21 +79,21 @@ pub(super) async fn decision_row_of<M: Send + Sync>(
     Ok(found.get(&own).cloned())
 }
 
-/// A decision, as somebody writes it.
+/// A decision to record.
 #[derive(InputObject)]
 pub struct DecisionInput {
-    /// Who decided; UNKNOWN is a legal answer.
+    /// Body that decided; UNKNOWN is accepted.
     body: DecisionBody,
-    /// When; leave out when not known.
+    /// Day of the decision; omit when not known.
     on: Option<Parsed<Date>>,
-    /// Paragraph of the minutes.
+    /// Paragraph of the minutes, as `§ 7`.
     paragraph: Option<String>,
-    /// Where the minutes are.
+    /// Location of the minutes, as a file name or a link.
     document: Option<String>,
 }
 
 impl DecisionInput {
-    /// The decision, with what is wrong with it noted under `path`.
+    /// Converts the decision, and records its errors under `path`.
     pub(super) fn check(self, path: &str, errors: &mut ValidationErrors) -> decisions::NewDecision {
         decisions::NewDecision {
             body: self.body.into(),

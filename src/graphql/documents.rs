@@ -1,4 +1,4 @@
-//! Documents: the text of an agreement as people read it, as HTML and as a link to its PDF.
+//! GraphQL types of the documents of agreements: HTML, digest and link to the PDF.
 
 use std::sync::{Arc, OnceLock};
 
@@ -21,7 +21,7 @@ use domain::{
     templates::layout,
 };
 
-/// The text that an agreement was offered with.
+/// Text that an agreement was offered with.
 #[derive(Description)]
 pub struct AgreementDocument {
     row: agreement_document::Model,
@@ -30,44 +30,44 @@ pub struct AgreementDocument {
 
 #[Object(use_type_description)]
 impl AgreementDocument {
-    /// SHA-256 of the PDF's bytes, in hexadecimal: what signatures refer to. An agreement that was
-    /// imported with a text has the text's.
+    /// SHA-256 of the PDF's bytes, in hexadecimal; signatures refer to it. For an imported text,
+    /// the digest of the text.
     async fn sha256(&self) -> &str {
         &self.row.sha256
     }
 
-    /// The text as a page of HTML, in which every value is escaped.
+    /// Text as an HTML page, in which all values are escaped.
     #[graphql(directive = cost::apply("20".into()))]
     async fn html(&self) -> LongText<&str> {
         LongText(&self.row.html)
     }
 
-    /// Path of the PDF, relative to the API's address; it takes the same token as the API.
+    /// Path of the PDF, relative to the API's address; requires the same token as the API.
     async fn pdf_url(&self) -> &str {
         &self.pdf_url
     }
 }
 
-/// The text of an agreement or a template version before any offer, rendered on request.
+/// Text of an agreement or a template version before an offer, rendered on request.
 #[derive(Description)]
 pub struct AgreementPreview {
     rendering: Arc<Rendering>,
     pdf_url: Arc<str>,
 }
 
-/// A document with what was rendered of it, each part once for a whole query.
+/// A document and its renderings, each made at most a single time per request.
 #[derive(Default)]
 pub(super) struct Rendering {
     document: OnceCell<Result<Arc<document::Agreement>>>,
     html: OnceCell<Result<Arc<str>>>,
     pdf_sha256: OnceCell<Result<Arc<str>>>,
-    /// It has the parameters in it, which may be long.
+    /// Contains the parameters, which may be long.
     pdf_url: OnceLock<Arc<str>>,
 }
 
 impl AgreementPreview {
-    /// Returns the preview that `name` stands for in this request; `make` gives its document on
-    /// first use, and `pdf_url` its address.
+    /// Returns the preview of `name` in this request. `make` creates its document on first use, and
+    /// `pdf_url` its address.
     pub(super) async fn of<F>(
         ctx: &Context<'_>,
         name: String,
@@ -99,9 +99,9 @@ impl AgreementPreview {
 
 #[Object(use_type_description)]
 impl AgreementPreview {
-    /// SHA-256 of the PDF's bytes, in hexadecimal. Asking for it renders the PDF. A PDF that takes
-    /// longer than most uses more of your budget, as it is estimated from the document: CONFLICT
-    /// with reason COST_BUDGET when too little is left.
+    /// SHA-256 of the PDF's bytes, in hexadecimal. Selecting it renders the PDF. A PDF that takes
+    /// longer than the declared cost uses more of your budget, as estimated from the document:
+    /// CONFLICT with reason COST_BUDGET when too little is left.
     #[graphql(directive = cost::apply("8000".into()))]
     async fn sha256(&self, ctx: &Context<'_>) -> Result<String> {
         let meter = ctx.data_opt::<CostMeter>().cloned();
@@ -112,7 +112,7 @@ impl AgreementPreview {
         Ok(self.rendering.pdf_sha256.get_or_init(render).await.clone()?.to_string())
     }
 
-    /// The text as a page of HTML, in which every value is escaped.
+    /// Text as an HTML page, in which all values are escaped.
     #[graphql(directive = cost::apply("300".into()))]
     async fn html(&self, ctx: &Context<'_>) -> Result<LongText<Arc<str>>> {
         let render =
@@ -120,22 +120,21 @@ impl AgreementPreview {
         self.rendering.html.get_or_init(render).await.clone().map(LongText)
     }
 
-    /// Path of the PDF, relative to the API's address; it takes the same token as the API.
+    /// Path of the PDF, relative to the API's address; requires the same token as the API.
     async fn pdf_url(&self) -> LongText<Arc<str>> {
         LongText(Arc::clone(&self.pdf_url))
     }
 }
 
-/// The points that `AgreementPreview.sha256` declares.
+/// Points declared by `AgreementPreview.sha256`.
 const PDF_COST: u64 = 8000;
 
-/// Where the PDF of an agreement is.
+/// Returns the path of an agreement's PDF.
 fn pdf_url(id: AgreementId) -> String {
-    format!("/files/agreements/{}.pdf", *node_id("agreement", id))
+    format!("/files/agreements/{}.pdf", *node_id(id))
 }
 
-/// The text that an agreement was offered with, loaded for its batch with the columns that the
-/// selection asks for.
+/// Returns the text that an agreement was offered with; loads the selected columns for its batch.
 pub(super) async fn frozen(
     ctx: &Context<'_>,
     agreement: &BatchRow<agreement::Model>,
@@ -156,8 +155,7 @@ pub(super) async fn frozen(
         .map(|row| AgreementDocument { row, pdf_url: pdf_url(agreement.id) }))
 }
 
-/// What a draft would be offered with today; null for what is no draft, or was made from no
-/// template.
+/// Returns the preview of a draft; `None` unless it is a draft with a template.
 pub(super) async fn preview(
     ctx: &Context<'_>,
     agreement: &BatchRow<agreement::Model>,
@@ -167,7 +165,8 @@ pub(super) async fn preview(
     if !drafts.contains(&agreement.id) {
         return Ok(None);
     }
-    // By one name, so that fields under other names have it too: it depends on nothing of theirs.
+    // A fixed name, so that fields with other response keys share it: the result does not depend on
+    // their arguments.
     let found = agreement
         .share(
             "previews".to_owned(),

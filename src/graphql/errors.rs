@@ -1,5 +1,4 @@
-//! Errors as clients see them: the one place that turns the register's words into GraphQL, over the
-//! finished response.
+//! GraphQL errors: converts the errors of a finished response to messages, codes and extensions.
 
 use std::sync::Arc;
 
@@ -12,18 +11,18 @@ use async_graphql::{
 };
 
 use domain::{
-    error::{Error, FieldError},
+    error::{ConflictReason, Error, FieldError, Origin},
     idempotency::Mutations,
 };
 
-/// Gives every error of a response to the document `selected_columns` its whole path, its code, its fields and
-/// the request's id, puts the cause of what is ours in the log, and the errors in the order of the
-/// document and its rows: what failed first tells how long the others took.
-pub fn finish(mut response: Response, selected_columns: &str, request_id: &str) -> Response {
+/// Completes every error of a response: path, code, fields and request id. Sorts the errors by
+/// position in the document and row, so that their order does not reveal which failed first. Logs
+/// the causes of internal errors.
+pub fn finish(mut response: Response, document_text: &str, request_id: &str) -> Response {
     if response.errors.iter().all(|error| error.path.is_empty()) {
         response.errors.truncate(MAX_ERRORS);
     }
-    // Before anything is made of them: each row of a long list may have one.
+    // First, to bound the work: each row of a long list may have an error.
     let order = |error: &ServerError| (error.locations.first().copied(), rows(error));
     let omitted = response.errors.len().saturating_sub(MAX_FIELD_ERRORS);
     if omitted > 0 {
@@ -33,7 +32,7 @@ pub fn finish(mut response: Response, selected_columns: &str, request_id: &str) 
         response.extensions.insert("omittedErrors".to_owned(), omitted.into());
     }
     if response.errors.iter().any(|error| !error.path.is_empty())
-        && let Ok(document) = parse_query(selected_columns)
+        && let Ok(document) = parse_query(document_text)
     {
         response.errors.iter_mut().for_each(|error| complete_path(error, &document));
     }
@@ -44,10 +43,10 @@ pub fn finish(mut response: Response, selected_columns: &str, request_id: &str) 
     response
 }
 
-/// Logs the first cause of what is ours among errors that are not told.
+/// Logs the first internal cause among errors that are left out of the response.
 fn log_causes(errors: &[ServerError], request_id: &str) {
     let cause = |error: &ServerError| match own(error.source.as_ref()?) {
-        Some(Error::Internal(cause)) => Some(describe(&**cause)),
+        Some(Error::Internal(cause)) => Some(describe_cause(&**cause)),
         _ => None,
     };
     let mut causes = errors.iter().filter_map(cause);
@@ -56,17 +55,17 @@ fn log_causes(errors: &[ServerError], request_id: &str) {
             request_id,
             cause,
             more = causes.count(),
-            "a request failed in more places than its errors tell"
+            "a request failed in more fields than its errors report"
         );
     }
 }
 
-/// The register's own error behind one of the library's.
+/// Returns the domain error behind one of the library's.
 fn own(source: &Arc<dyn std::any::Any + Send + Sync>) -> Option<&Error> {
     source.downcast_ref::<Error>().or_else(|| source.downcast_ref::<Arc<Error>>().map(Arc::as_ref))
 }
 
-/// The places in lists on the way to an error.
+/// Returns the list indexes in the path of an error.
 fn rows(error: &ServerError) -> Vec<usize> {
     error
         .path
@@ -79,9 +78,9 @@ fn rows(error: &ServerError) -> Vec<usize> {
         .collect()
 }
 
-/// The library cuts an error's path at the outermost list that the error leaves, but keeps where
-/// the field stands in the document. The field's name is put back when it is the only one missing;
-/// within two lists nobody knows the place in the inner one any more.
+/// Adds the name of the failed field to an error's path. The library cuts the path at the outermost
+/// list that the error leaves, but retains the field's position in the document. Within two lists
+/// the index in the inner one is lost.
 fn complete_path(error: &mut ServerError, document: &ExecutableDocument) {
     let Some(position) = error.locations.first() else { return };
     let names: Vec<_> =
@@ -99,7 +98,7 @@ fn complete_path(error: &mut ServerError, document: &ExecutableDocument) {
     error.path.extend(missing.into_iter().flatten().map(PathSegment::Field));
 }
 
-/// The response keys from the field that `names` lead to down to the field at `position`.
+/// Returns the response keys from the field that `names` lead to down to the field at `position`.
 fn find_below(
     document: &ExecutableDocument,
     selections: &SelectionSet,
@@ -112,7 +111,7 @@ fn find_below(
                 (field.node.response_key().node.as_str(), &field.node.selection_set.node);
             match names {
                 [] if field.pos == position => Some(vec![key.to_owned()]),
-                // An edge's node is one, never a list.
+                // An edge's node is a single object, never a list.
                 [] if field.node.name.node == "node" => {
                     let below = find_below(document, below, names, position)?;
                     Some([vec![key.to_owned()], below].concat())
@@ -133,31 +132,33 @@ fn find_below(
 
 fn describe(error: &mut ServerError, request_id: &str) {
     let source = error.source.take();
-    let own = source.as_ref().and_then(own);
+    let own = source.as_ref().and_then(own).cloned().map(with_api_names);
     let mut extensions = error.extensions.take().unwrap_or_default();
-    match own {
+    match &own {
         Some(own) => {
             error.message = own.to_string();
             extensions.set("code", own.code());
             if let Some(seconds) = own.retry_after_seconds() {
                 extensions.set("retryAfterSeconds", seconds);
             }
-            say_more(own, &mut extensions);
+            add_extensions(own, &mut extensions);
             if let Error::Internal(cause) = own {
                 let path = path(error);
-                tracing::error!(request_id, path, cause = describe(&**cause), "a request failed");
+                tracing::error!(
+                    request_id,
+                    path,
+                    cause = describe_cause(&**cause),
+                    "a request failed"
+                );
             }
         }
-        // The library's own: the document or a variable does not fit the schema.
+        // An error of the library: the document or a variable does not fit the schema.
         None if extensions.get("code").is_none() => {
             extensions.set("code", "INVALID");
-            // Its words sometimes end with a full stop; those of one sentence here do not.
+            // Some messages of the library end with a full stop; one-sentence messages here do not.
             error.message.truncate(error.message.trim_end_matches('.').len());
             let field = if error.path.is_empty() { "document".to_owned() } else { path(error) };
-            extensions.set(
-                "fields",
-                fields(&[FieldError { path: field, message: error.message.clone() }]),
-            );
+            extensions.set("fields", fields(&[FieldError::of_input(field, error.message.clone())]));
         }
         None => {}
     }
@@ -165,19 +166,19 @@ fn describe(error: &mut ServerError, request_id: &str) {
     error.extensions = Some(extensions);
 }
 
-/// A cause and what caused it, as they say it themselves: what else they hold, as the values of a
-/// row that a constraint refused, may be somebody's name or a secret.
-fn describe(cause: &(dyn std::error::Error + Send + Sync)) -> String {
+/// Joins the messages of a cause and its sources. Uses `Display`, since `Debug` may show values, as
+/// those of a row that a constraint refused: personal data or a secret.
+fn describe_cause(cause: &(dyn std::error::Error + Send + Sync)) -> String {
     let first: &dyn std::error::Error = cause;
-    let mut said: Vec<String> = std::iter::successors(Some(first), |cause| cause.source())
+    let mut messages: Vec<String> = std::iter::successors(Some(first), |cause| cause.source())
         .map(ToString::to_string)
         .collect();
-    // Most say their source's words after their own.
-    said.dedup_by(|later, earlier| earlier.ends_with(later.as_str()));
-    said.join(": ")
+    // Most messages repeat that of their source.
+    messages.dedup_by(|later, earlier| earlier.ends_with(later.as_str()));
+    messages.join(": ")
 }
 
-fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
+fn add_extensions(own: &Error, extensions: &mut ErrorExtensionValues) {
     match own {
         Error::Invalid(errors) => extensions.set("fields", fields(errors)),
         Error::Limit { reason, error, exceeded } => {
@@ -195,10 +196,10 @@ fn say_more(own: &Error, extensions: &mut ErrorExtensionValues) {
             }
         }
         Error::Conflict { reason, .. } | Error::Throttled { reason, .. } => {
-            extensions.set("reason", *reason)
+            extensions.set("reason", reason.word())
         }
         Error::Retained { may_go_from, .. } => {
-            extensions.set("reason", "RETAINED");
+            extensions.set("reason", ConflictReason::Retained.word());
             extensions
                 .set("mayGoFrom", may_go_from.map_or(Value::Null, |day| day.to_string().into()));
         }
@@ -229,14 +230,14 @@ fn object<const N: usize>(pairs: [(&str, Value); N]) -> Value {
     )
 }
 
-/// The faults of a document that are told, the first: each may be many times as long as what it is
+/// Maximum of reported errors of a document: each may be many times as long as the part that it is
 /// about.
 const MAX_ERRORS: usize = 50;
-/// The errors of fields that are told, the first in the order of the document and its rows.
+/// Maximum of reported errors of fields, the first in the order of the document and its rows.
 const MAX_FIELD_ERRORS: usize = 500;
 
-/// Takes the names that the library proposes out of its errors, for a server that does not tell its
-/// schema.
+/// Removes the names that the library suggests from its errors, for a server that does not publish
+/// its schema.
 pub fn hide_suggestions(response: &mut Response) {
     for error in response.errors.iter_mut().filter(|error| error.source.is_none()) {
         if let Some(position) = error.message.find(" Did you mean") {
@@ -245,9 +246,8 @@ pub fn hide_suggestions(response: &mut Response) {
     }
 }
 
-/// Lists the mutations that were committed although the response has no data: under `done` in the
-/// extensions of the response, and in those of each error, which is what many clients show of it
-/// alone.
+/// Lists the committed mutations of a response without data: under `done` in the extensions of the
+/// response, and in those of each error, since many clients show only these.
 pub fn set_done(response: &mut Response, mutations: &Mutations) {
     let committed = mutations.committed();
     if response.errors.is_empty() || response.data != Value::Null || committed.is_empty() {
@@ -260,7 +260,7 @@ pub fn set_done(response: &mut Response, mutations: &Mutations) {
     response.extensions.insert("done".to_owned(), done);
 }
 
-/// Says in every error after how many seconds a retry is worth while.
+/// Adds to every error the number of seconds after which a retry is worthwhile.
 pub fn set_retry_after(response: &mut Response, seconds: u32) {
     for error in &mut response.errors {
         error.extensions.get_or_insert_default().set("retryAfterSeconds", seconds);
@@ -275,7 +275,61 @@ fn path(error: &ServerError) -> String {
     segments.collect::<Vec<_>>().join(".")
 }
 
-/// A response with one error and no data, for what fails before anything is executed.
+/// Returns an error of a rule whose input is the argument `input` of the field: the paths of its
+/// fields are below `input`.
+#[must_use]
+pub fn within_input(error: Error) -> Error {
+    error.map_fields(|field| match field.origin {
+        Origin::Input => FieldError { path: field_path_below_input(&field.path), ..field },
+        Origin::Record | Origin::Setting | Origin::Request => field,
+    })
+}
+
+fn field_path_below_input(path: &str) -> String {
+    if path.is_empty() { "input".to_owned() } else { format!("input.{path}") }
+}
+
+/// Returns the error with the names of the API in the paths of its fields.
+fn with_api_names(error: Error) -> Error {
+    error.map_fields(|field| match field.origin {
+        Origin::Input | Origin::Record => FieldError { path: api_path(&field.path), ..field },
+        Origin::Setting | Origin::Request => field,
+    })
+}
+
+/// Returns the path of a field as the API has it: `input.lines.2.unitPrice` for
+/// `input.lines[2].unit_price`. A key in brackets stays as it is; it ends the path.
+fn api_path(path: &str) -> String {
+    let (mut written, mut rest) = (String::with_capacity(path.len()), path);
+    while let Some((names, inner)) = rest.split_once('[') {
+        let digits = inner.bytes().take_while(u8::is_ascii_digit).count();
+        let is_index = digits > 0 && inner[digits..].starts_with(']');
+        let end = if is_index { digits } else { inner.rfind(']').unwrap_or(inner.len()) };
+        written += &camel_case(names);
+        written.push('.');
+        written += &inner[..end];
+        rest = inner.get(end + 1..).unwrap_or_default();
+    }
+    written + &camel_case(rest)
+}
+
+/// Returns names of Rust fields as the schema has them: `unitPrice` for `unit_price`.
+fn camel_case(names: &str) -> String {
+    let mut is_start = false;
+    names
+        .chars()
+        .filter_map(|char| {
+            let is_capital = std::mem::replace(&mut is_start, char == '_');
+            match char {
+                '_' => None,
+                char if is_capital => Some(char.to_ascii_uppercase()),
+                char => Some(char),
+            }
+        })
+        .collect()
+}
+
+/// Creates a response with one error and no data, for failures before execution.
 #[must_use]
 pub fn refused(error: Error, request_id: &str) -> Response {
     let mut refused = ServerError::new(error.to_string(), None);
@@ -287,7 +341,7 @@ pub fn refused(error: Error, request_id: &str) -> Response {
 mod tests {
     use super::*;
 
-    /// What a database says, and what it holds beside: the row.
+    /// An error whose `Debug` output shows a row, and whose message does not.
     #[derive(Debug)]
     #[expect(dead_code, reason = "it is only shown")]
     struct Broken {
@@ -303,9 +357,42 @@ mod tests {
     impl std::error::Error for Broken {}
 
     #[test]
+    fn paths_have_the_names_of_the_schema() {
+        for (path, expected) in [
+            ("", "input"),
+            ("reason", "input.reason"),
+            ("document_sha256", "input.documentSha256"),
+            ("lines[2].unit_price", "input.lines.2.unitPrice"),
+            ("from[10]", "input.from.10"),
+            ("version.parameters[0].name", "input.version.parameters.0.name"),
+            ("parameters[days_of_notice]", "input.parameters.days_of_notice"),
+            ("parameters[a]b_c]", "input.parameters.a]b_c"),
+            ("parameters[\u{e5}_\u{e4}", "input.parameters.\u{e5}_\u{e4}"),
+        ] {
+            let Error::Invalid(found) =
+                with_api_names(within_input(Error::invalid(path, "is bad")))
+            else {
+                unreachable!("it names a field")
+            };
+            assert_eq!(found[0].path, expected);
+        }
+        for (origin, path, expected) in [
+            (Origin::Record, "invoice.lines[0].vat_rate", "invoice.lines.0.vatRate"),
+            (Origin::Setting, "network.org_number", "network.org_number"),
+            (Origin::Request, "idempotency-key", "idempotency-key"),
+        ] {
+            let error = Error::invalid_of(origin, path, "is bad");
+            let Error::Invalid(found) = with_api_names(within_input(error)) else {
+                unreachable!("it names a field")
+            };
+            assert_eq!(found[0].path, expected);
+        }
+    }
+
+    #[test]
     fn the_log_has_the_words_of_a_cause_and_not_what_it_holds() {
         let outer = std::io::Error::other(Broken { row: "hanna@example.se" });
         assert!(format!("{outer:?}").contains("hanna"));
-        assert_eq!(describe(&outer), "a constraint is broken");
+        assert_eq!(describe_cause(&outer), "a constraint is broken");
     }
 }

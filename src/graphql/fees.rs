@@ -1,4 +1,4 @@
-//! Fees as the API tells of them.
+//! GraphQL types, queries and mutations of fees.
 
 use std::collections::HashMap;
 
@@ -26,17 +26,17 @@ use domain::{
     fees::{self, schedules},
 };
 
-/// What a fee is reckoned on.
+/// Basis of the calculation of a fee.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::FeeBasis")]
 pub enum FeeBasis {
-    /// The same sum each year.
+    /// The same amount each year.
     FixedPerYear,
     /// A per mille of the member's allocation (tilldelning) of the year.
     PerMilleOfAllocation,
-    /// A sum for each participant.
+    /// An amount per participant.
     PerParticipant,
-    /// One sum, once.
+    /// An amount charged a single time.
     OneOff,
 }
 
@@ -53,17 +53,17 @@ pub enum VatRate {
     /// 6 %.
     #[graphql(name = "REDUCED_6")]
     Reduced6,
-    /// 0 %. Of imported history alone: Swedish law has exemptions and what is outside the scope of
+    /// 0 %. Only in imported history: Swedish law has exemptions and supplies outside the scope of
     /// VAT instead.
     Zero,
-    /// Exempt, with a reason in words.
+    /// Exempt from VAT, with a stated reason.
     Exempt,
-    /// Outside the scope of VAT; never on an invoice with the others.
+    /// Outside the scope of VAT; never on the same invoice as other treatments.
     OutsideScope,
 }
 
-/// What a fee comes to, and how: the rule's rate of the allocation (`exact`), rounded once to öre
-/// (`rounding`), raised to the rule's minimum and cut to its cap.
+/// A calculated fee with its steps: the rule's rate of the allocation (`exact`), rounded to whole
+/// öre (`rounding`), raised to the rule's minimum or reduced to its cap.
 #[derive(Clone, Description)]
 pub struct FeeQuote {
     quote: fees::Quote,
@@ -72,56 +72,56 @@ pub struct FeeQuote {
 
 #[Object(use_type_description)]
 impl FeeQuote {
-    /// The fee of the whole year, net of VAT.
+    /// Fee of the whole year in kronor, net of VAT.
     async fn amount(&self) -> Money {
         self.quote.amount.into()
     }
 
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     async fn basis(&self) -> FeeBasis {
         self.quote.basis.into()
     }
 
-    /// The rate; null unless it is reckoned per mille.
+    /// Rate in per mille; null unless `basis` is PER_MILLE_OF_ALLOCATION.
     async fn per_mille(&self) -> Option<f64> {
         self.quote.per_mille.map(PerMille::as_f64)
     }
 
-    /// The allocation that the rate is of; null unless it is reckoned per mille.
+    /// Allocation in kronor that the rate applies to; null unless `basis` is
+    /// PER_MILLE_OF_ALLOCATION.
     async fn allocation(&self) -> Option<Money> {
         self.quote.allocation.map(Money)
     }
 
-    /// Whether the rule's cap (maxtak) made it less.
+    /// `true` if the rule's cap (maxtak) reduced the fee.
     async fn capped(&self) -> bool {
         self.quote.capped
     }
 
-    /// Whether the rule's minimum made it more.
+    /// `true` if the rule's minimum raised the fee.
     async fn raised_to_minimum(&self) -> bool {
         self.quote.raised
     }
 
-    /// What the rate or sum comes to before it is rounded, raised or capped: kronor with all its
-    /// decimals, `8648.666`.
+    /// Fee in kronor before rounding, minimum and cap, with all its decimals: `8648.666`.
     async fn exact(&self) -> String {
         self.quote.exact()
     }
 
-    /// What rounding half up to whole öre added to `exact`, kronor: `0.004`, below zero when it
-    /// took off.
+    /// Difference in kronor that rounding half up to whole öre added to `exact`: `0.004`; negative
+    /// when rounded down.
     async fn rounding(&self) -> String {
         self.quote.rounding()
     }
 
-    /// The rule that it follows, with who decided it and whether that was late.
+    /// Rule that the fee follows, with its decision.
     async fn rule(&self) -> FeeSchedule {
         FeeSchedule(self.rule.clone())
     }
 }
 
-/// What a rule makes of each member of a batch, its rule shared by all, so that what hangs on it is
-/// loaded once.
+/// Fees of the members of a batch under one rule, which they share so that its nested fields are
+/// loaded together.
 pub struct Quotes {
     rule: Option<BatchRow<fee_schedule::Model>>,
     of: HashMap<MemberId, fees::Quote>,
@@ -134,75 +134,76 @@ impl From<fees::Quotes> for Quotes {
 }
 
 impl Quotes {
-    /// The fee of a member; null when it can't be told.
+    /// Returns the fee of a member; `None` when it can't be calculated.
     pub fn of(&self, member: MemberId) -> Option<FeeQuote> {
         Some(FeeQuote { quote: self.of.get(&member)?.clone(), rule: self.rule.clone()? })
     }
 }
 
-/// The price of taking part in an activity from a date on, or of being a member.
+/// Price of taking part in an activity, or of membership, from a date on.
 #[derive(Clone, Description)]
 pub struct FeeSchedule(pub BatchRow<fee_schedule::Model>);
 
 #[Object(use_type_description)]
 impl FeeSchedule {
-    /// Opaque and globally unique.
+    /// Global id of the fee schedule, opaque.
     async fn id(&self) -> ID {
-        node_id("fee_schedule", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// First day.
+    /// First day on which it applies.
     async fn valid_from(&self) -> Date {
         Date(self.0.valid_from)
     }
 
-    /// Last day; null: until further notice.
+    /// Last day on which it applies; null: until further notice.
     async fn valid_to(&self) -> Option<Date> {
         self.0.valid_to.map(Date)
     }
 
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     async fn basis(&self) -> FeeBasis {
         self.0.basis.into()
     }
 
-    /// The sum, net of VAT; null when it is reckoned per mille.
+    /// Amount in kronor, net of VAT; null when `basis` is PER_MILLE_OF_ALLOCATION.
     async fn amount(&self) -> Option<Money> {
         self.0.amount.map(Money)
     }
 
-    /// The rate; null unless it is reckoned per mille.
+    /// Rate in per mille; null unless `basis` is PER_MILLE_OF_ALLOCATION.
     async fn per_mille(&self) -> Option<f64> {
         self.0.per_mille.map(PerMille::as_f64)
     }
 
-    /// Nobody pays more than this (maxtak); null: no cap.
+    /// Maximum of a year (maxtak) in kronor; null: no cap.
     async fn cap(&self) -> Option<Money> {
         self.0.cap.map(Money)
     }
 
-    /// Nobody pays less than this; null: no minimum.
+    /// Minimum of a year in kronor; null: no minimum.
     async fn minimum(&self) -> Option<Money> {
         self.0.minimum.map(Money)
     }
 
-    /// The allocation (tilldelning) that the rate is of; null unless it is reckoned per mille.
+    /// Allocation (tilldelning) that the rate applies to; null unless `basis` is
+    /// PER_MILLE_OF_ALLOCATION.
     async fn allocation_basis(&self) -> Option<AllocationBasis> {
         self.0.per_mille.map(|_| fees::basis_of(&self.0).into())
     }
 
-    /// The VAT treatment that was stated with the price; null: that of the network's tax decision
-    /// (`taxDecisions`), which counts before a stated one.
+    /// VAT treatment stated with the price; null: that of the network's tax decision
+    /// (`taxDecisions`). A tax decision takes precedence over a stated treatment.
     async fn vat_rate(&self) -> Option<VatRate> {
         self.0.vat_rate.map(Into::into)
     }
 
-    /// Who decided it; null when nobody said.
+    /// Decision on the price; null when not recorded.
     async fn decision(&self, ctx: &Context<'_>) -> Option<Result<Decision>> {
         decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
     }
 
-    /// Whether it was decided after its first day, so that it also counts for days before the
+    /// `true` if it was decided after its first day, so that it also applies to days before the
     /// decision; null when the day of the decision is not known.
     async fn decided_late(&self, ctx: &Context<'_>) -> Option<Result<bool>> {
         let decision = decision_row_of(ctx, &self.0, |row| row.decision_id).await.transpose()?;
@@ -241,14 +242,14 @@ impl ConnectionNode for FeeSchedule {
     }
 }
 
-/// Questions about fees.
+/// Queries of fees.
 #[derive(Default)]
 pub struct FeeQuery;
 
 #[Object]
 impl FeeQuery {
-    /// The network's own fees, the latest first: what is PER_MILLE_OF_ALLOCATION is the service fee
-    /// (serviceavgift), what is FIXED_PER_YEAR the membership fee (medlemsavgift).
+    /// Fees of the network itself, the latest first: PER_MILLE_OF_ALLOCATION is the service fee
+    /// (serviceavgift), FIXED_PER_YEAR the membership fee (medlemsavgift).
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn network_fees(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
         let found =
@@ -258,62 +259,64 @@ impl FeeQuery {
     }
 }
 
-/// A price of taking part in an activity.
+/// Input of `feeScheduleSet`: a price of taking part in an activity.
 #[derive(InputObject)]
 pub struct FeeScheduleSetInput {
-    /// Which activity.
+    /// Id of the activity.
     activity: ID,
-    /// First day.
+    /// First day on which it applies.
     valid_from: Parsed<Date>,
-    /// Last day; leave out: until further notice.
+    /// Last day on which it applies; omit: until further notice.
     valid_to: Option<Parsed<Date>>,
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     basis: FeeBasis,
-    /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
+    /// Amount in kronor, net of VAT; required for every basis but PER_MILLE_OF_ALLOCATION.
     amount: Option<Parsed<Money>>,
-    /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
+    /// Rate in per mille, 0 to 1000 with at most three decimals; required for
+    /// PER_MILLE_OF_ALLOCATION.
     per_mille: Option<f64>,
-    /// Nobody pays more than this (maxtak).
+    /// Maximum of a year (maxtak) in kronor; omit: no cap.
     cap: Option<Parsed<Money>>,
-    /// Nobody pays less than this.
+    /// Minimum of a year in kronor; omit: no minimum.
     minimum: Option<Parsed<Money>>,
-    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
+    /// Allocation (tilldelning) that the rate applies to; for PER_MILLE_OF_ALLOCATION. Defaults to
     /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// The VAT treatment, not ZERO. Leave out: that of the network's tax decision
-    /// (`taxDecisionRecord`); until one is recorded the fee has none, and is not invoiced (CONFLICT
-    /// with reason VAT_UNDECIDED).
+    /// VAT treatment; ZERO is refused. Defaults to that of the network's tax decision
+    /// (`taxDecisionRecord`). Until one is recorded the fee has none, and can't be invoiced
+    /// (CONFLICT with reason VAT_UNDECIDED).
     vat_rate: Option<VatRate>,
-    /// Who decided it.
+    /// Decision on the price.
     decision: Option<DecisionInput>,
 }
 
-/// A price of being a member.
+/// Input of `networkFeeSet`: a price of membership.
 #[derive(InputObject)]
 pub struct NetworkFeeSetInput {
-    /// First day.
+    /// First day on which it applies.
     valid_from: Parsed<Date>,
-    /// Last day; leave out: until further notice.
+    /// Last day on which it applies; omit: until further notice.
     valid_to: Option<Parsed<Date>>,
-    /// PER_MILLE_OF_ALLOCATION: the service fee (serviceavgift). FIXED_PER_YEAR: the membership fee
-    /// (medlemsavgift).
+    /// PER_MILLE_OF_ALLOCATION for the service fee (serviceavgift), FIXED_PER_YEAR for the
+    /// membership fee (medlemsavgift).
     basis: FeeBasis,
-    /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
+    /// Amount in kronor, net of VAT; required for every basis but PER_MILLE_OF_ALLOCATION.
     amount: Option<Parsed<Money>>,
-    /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
+    /// Rate in per mille, 0 to 1000 with at most three decimals; required for
+    /// PER_MILLE_OF_ALLOCATION.
     per_mille: Option<f64>,
-    /// Nobody pays more than this (maxtak).
+    /// Maximum of a year (maxtak) in kronor; omit: no cap.
     cap: Option<Parsed<Money>>,
-    /// Nobody pays less than this.
+    /// Minimum of a year in kronor; omit: no minimum.
     minimum: Option<Parsed<Money>>,
-    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
+    /// Allocation (tilldelning) that the rate applies to; for PER_MILLE_OF_ALLOCATION. Defaults to
     /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// The VAT treatment, not ZERO. Leave out: that of the network's tax decision
-    /// (`taxDecisionRecord`); until one is recorded the fee has none, and is not invoiced (CONFLICT
-    /// with reason VAT_UNDECIDED).
+    /// VAT treatment; ZERO is refused. Defaults to that of the network's tax decision
+    /// (`taxDecisionRecord`). Until one is recorded the fee has none, and can't be invoiced
+    /// (CONFLICT with reason VAT_UNDECIDED).
     vat_rate: Option<VatRate>,
-    /// Who decided it.
+    /// Decision on the price.
     decision: Option<DecisionInput>,
 }
 
@@ -324,25 +327,23 @@ impl NetworkFeeSetInput {
         };
         schedules::NewSchedule {
             activity: None,
-            valid_from: self.valid_from.take("input.validFrom", errors).0,
-            valid_to: take(self.valid_to, "input.validTo", errors).map(|day| day.0),
+            valid_from: self.valid_from.take("valid_from", errors).0,
+            valid_to: take(self.valid_to, "valid_to", errors).map(|day| day.0),
             basis: self.basis.into(),
-            amount: money(self.amount, "input.amount", errors),
-            per_mille: self
-                .per_mille
-                .map(|rate| errors.take("input.perMille", schedules::rate(rate))),
-            cap: money(self.cap, "input.cap", errors),
-            minimum: money(self.minimum, "input.minimum", errors),
+            amount: money(self.amount, "amount", errors),
+            per_mille: self.per_mille.map(|rate| errors.take("per_mille", schedules::rate(rate))),
+            cap: money(self.cap, "cap", errors),
+            minimum: money(self.minimum, "minimum", errors),
             allocation_basis: self.allocation_basis.map(Into::into),
             vat_rate: self.vat_rate.map(Into::into),
-            decision: self.decision.map(|decision| decision.check("input.decision", errors)),
+            decision: self.decision.map(|decision| decision.check("decision", errors)),
         }
     }
 }
 
 impl FeeScheduleSetInput {
     fn check(self, errors: &mut ValidationErrors) -> schedules::NewSchedule {
-        let activity = row_id(&self.activity, "activity", "input.activity", errors);
+        let activity = row_id(&self.activity, "activity", errors);
         let price = NetworkFeeSetInput {
             valid_from: self.valid_from,
             valid_to: self.valid_to,
@@ -359,15 +360,17 @@ impl FeeScheduleSetInput {
     }
 }
 
-/// Deeds on fees.
+/// Mutations of fees.
 #[derive(Default)]
 pub struct FeeMutation;
 
 #[Object]
 impl FeeMutation {
-    /// Sets a price of taking part in an activity. It takes the place of one with the same first
-    /// day and basis; an open-ended one that it begins in ends the day before. CONFLICT with reason
-    /// OVERLAPS when another of the basis holds on a day of it.
+    /// Sets a price of taking part in an activity. It replaces a price with the same first day and
+    /// basis. A price until further notice that it begins in ends the day before. CONFLICT with
+    /// reason OVERLAPS when another price of the basis applies on one of its days.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn fee_schedule_set(
         &self,
         ctx: &Context<'_>,
@@ -384,8 +387,10 @@ impl FeeMutation {
             .await
     }
 
-    /// Sets the network's own service or membership fee, as `feeScheduleSet` does for an activity.
-    /// The one in force on 1 January counts for the year.
+    /// Sets the network's service or membership fee, as `feeScheduleSet` does for an activity. The
+    /// fee in force on 1 January applies to the whole year.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn network_fee_set(
         &self,
         ctx: &Context<'_>,

@@ -1,4 +1,4 @@
-//! The matrix of members and activities as the API tells of it.
+//! GraphQL types and query of the matrix of members and activities.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -32,7 +32,7 @@ use domain::{
     members,
 };
 
-/// Which members take part in which activities, as of a day: members down, activities across, an
+/// Participation of members in activities as of a day: a row per member, a column per activity, an
 /// agreement in each cell.
 #[derive(Description)]
 pub struct ActivityMatrix {
@@ -44,18 +44,18 @@ pub struct ActivityMatrix {
 
 #[Object(use_type_description)]
 impl ActivityMatrix {
-    /// The day that it is reckoned on.
+    /// Day of the matrix.
     async fn as_of(&self) -> Date {
         Date(self.as_of)
     }
 
-    /// The earlier day that it is compared to; null when to none.
+    /// Earlier day that it is compared to; null without a comparison.
     async fn compared_to(&self) -> Option<Date> {
         self.compared_to.map(Date)
     }
 
-    /// The columns: the activities that run on the day and need agreements, by name. As an
-    /// ACTIVITY_LEAD you get your own.
+    /// Columns: activities that run on the day and need agreements, by name. An ACTIVITY_LEAD gets
+    /// its own.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn activities(&self) -> Vec<MatrixActivity> {
         let column = |row: &BatchRow<activity::Model>| MatrixActivity {
@@ -66,24 +66,24 @@ impl ActivityMatrix {
         self.activities.iter().map(column).collect()
     }
 
-    /// The activities that run on the day and that volunteers alone carry: they need no agreements
-    /// and have no column.
+    /// Activities that run on the day and that volunteers alone carry: they need no agreements and
+    /// have no column.
     #[graphql(directive = list_size::apply(Some(20), None))]
     async fn by_volunteers(&self) -> Vec<Activity> {
         self.by_volunteers.iter().cloned().map(Activity).collect()
     }
 
-    /// The rows: the members on the day, by name. As a MEMBER you get your own.
+    /// Rows: members on the day, by name. A MEMBER gets its own.
     async fn rows(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<MatrixRow>> {
         let columns =
             selected_columns::<Member>(ctx, &[&["edges", "node", "member"], &["nodes", "member"]]);
@@ -92,13 +92,15 @@ impl ActivityMatrix {
         let count: connection::Count = Arc::new(move |ctx| {
             Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await })
         });
-        let asked_with =
-            AskedWith { as_of: on, activities: self.activities.iter().map(|row| row.id).collect() };
-        Ok(Connection::with_extra(slice, asked_with, count))
+        let arguments = MatrixArguments {
+            as_of: on,
+            activities: self.activities.iter().map(|row| row.id).collect(),
+        };
+        Ok(Connection::with_extra(slice, arguments, count))
     }
 }
 
-/// An activity of the matrix, with how many take part.
+/// A column of the matrix: an activity with its coverage.
 #[derive(Description)]
 pub struct MatrixActivity {
     row: BatchRow<activity::Model>,
@@ -113,13 +115,13 @@ impl MatrixActivity {
         Activity(self.row.clone())
     }
 
-    /// How many members take part on the day, and which do not.
+    /// Number of members that take part on the day, and the members that do not.
     #[graphql(directive = cost::apply("5".into()))]
     async fn coverage(&self, ctx: &Context<'_>) -> Result<Coverage> {
         coverage_on(ctx, &self.row, self.as_of).await
     }
 
-    /// Who has come and gone since `comparedTo`; null unless it is given.
+    /// Changes since `comparedTo`; null without it.
     #[graphql(directive = cost::apply("30".into()))]
     async fn trend(&self, ctx: &Context<'_>) -> Option<Result<MatrixTrend>> {
         let from = self.compared_to?;
@@ -148,13 +150,13 @@ impl MatrixActivity {
     }
 }
 
-/// Who has come and gone in each activity of a matrix, and the rows of whoever it is.
+/// Changes of participation in the activities of a matrix, and the rows of the members concerned.
 struct Calculated {
     trend: coverage::Trend,
     members: Vec<BatchRow<member::Model>>,
 }
 
-/// Who has come and gone in an activity between two days.
+/// Changes of participation in an activity between two days.
 #[derive(Description)]
 pub struct MatrixTrend {
     row: BatchRow<activity::Model>,
@@ -181,63 +183,64 @@ impl MatrixTrend {
     }
 }
 
-fn many(of: &HashMap<ActivityId, Vec<MemberId>>, activity: ActivityId) -> i64 {
+fn count_of(of: &HashMap<ActivityId, Vec<MemberId>>, activity: ActivityId) -> i64 {
     of.get(&activity).map_or(0, |members| i64::try_from(members.len()).unwrap_or(i64::MAX))
 }
 
 #[Object(use_type_description)]
 impl MatrixTrend {
-    /// How many took part on the earlier day, and which did not.
+    /// Coverage on the earlier day.
     async fn before(&self, ctx: &Context<'_>) -> Result<Coverage> {
         coverage_on(ctx, &self.row, self.earlier).await
     }
 
-    /// How many take part now and did not then: `before.connected` + `joinedCount` − `leftCount`
-    /// take part now.
+    /// Number of members that take part on the day and did not on the earlier one.
+    /// `before.connected` + `joinedCount` − `leftCount` take part on the day.
     async fn joined_count(&self) -> i64 {
-        many(&self.calculated.trend.joined, self.row.id)
+        count_of(&self.calculated.trend.joined, self.row.id)
     }
 
-    /// How many took part then and do not now, members that left the network among them.
+    /// Number of members that took part on the earlier day and no longer do, including members that
+    /// left the network.
     async fn left_count(&self) -> i64 {
-        many(&self.calculated.trend.left, self.row.id)
+        count_of(&self.calculated.trend.left, self.row.id)
     }
 
-    /// The members that take part now and did not then, by name.
+    /// Members that take part on the day and did not on the earlier one, by name.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn joined(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         self.members(ctx, &self.calculated.trend.joined)
     }
 
-    /// The members that took part then and do not now, by name.
+    /// Members that took part on the earlier day and no longer do, by name.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn left(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         self.members(ctx, &self.calculated.trend.left)
     }
 }
 
-/// A member of the matrix, with its agreements.
+/// A row of the matrix: a member with its agreements.
 #[derive(Description)]
 pub struct MatrixRow(BatchRow<member::Model>);
 
-/// What the rows of a matrix were asked with.
-struct AskedWith {
+/// Arguments of the matrix, for its rows.
+struct MatrixArguments {
     as_of: NaiveDate,
     activities: Vec<ActivityId>,
 }
 
 #[Object(use_type_description)]
 impl MatrixRow {
-    /// The member.
+    /// Member of the row.
     async fn member(&self) -> Member {
         Member(self.0.clone())
     }
 
-    /// The cells: for each of the matrix's `activities`, in their order, the participation
-    /// agreement in force on the day; null when there is none.
+    /// Cells: for each of the matrix's `activities`, in their order, the participation agreement in
+    /// force on the day; null when there is none.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn cells(&self, ctx: &Context<'_>) -> Result<Vec<Option<Agreement>>> {
-        let Some(asked_with) = self.0.extra::<AskedWith>() else { return Ok(Vec::new()) };
+        let Some(arguments) = self.0.extra::<MatrixArguments>() else { return Ok(Vec::new()) };
         let columns = and(
             and(selected_columns::<Agreement>(ctx, DIRECT), agreement::Column::MemberId),
             agreement::Column::ActivityId,
@@ -246,9 +249,9 @@ impl MatrixRow {
             .0
             .load(ctx, "", async {
                 let members: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
-                let among = (members.as_slice(), asked_with.activities.as_slice());
+                let among = (members.as_slice(), arguments.activities.as_slice());
                 let rows =
-                    matrix::cells(database(ctx), viewer(ctx), among, asked_with.as_of, &columns)
+                    matrix::cells(database(ctx), viewer(ctx), among, arguments.as_of, &columns)
                         .await?;
                 let mut cells = HashMap::new();
                 for row in BatchRow::each(rows) {
@@ -257,11 +260,11 @@ impl MatrixRow {
                 Ok(cells)
             })
             .await?;
-        take_rows(ctx, asked_with.activities.len())?;
+        take_rows(ctx, arguments.activities.len())?;
         let cell = |activity: &ActivityId| {
             found.get(&(Some(self.0.id), Some(*activity))).cloned().map(Agreement)
         };
-        Ok(asked_with.activities.iter().map(cell).collect())
+        Ok(arguments.activities.iter().map(cell).collect())
     }
 }
 
@@ -282,23 +285,21 @@ impl ConnectionNode for MatrixRow {
     }
 }
 
-/// Questions about who takes part in what.
+/// Queries of the matrix.
 #[derive(Default)]
 pub struct MatrixQuery;
 
 #[Object]
 impl MatrixQuery {
-    /// Which members take part in which activities, as of a day, and who has come and gone since an
-    /// earlier one.
+    /// Matrix of members and activities as of a day, with the changes since an earlier day.
     #[graphql(directive = cost::apply("100".into()))]
     async fn activity_matrix(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The day; today when left out")] as_of: Option<Parsed<Date>>,
-        #[graphql(desc = "An earlier day to compare to; none when left out")] compared_to: Option<
-            Parsed<Date>,
-        >,
-        #[graphql(desc = "Slugs: only these activities; all when left out or empty")]
+        #[graphql(desc = "Day of the matrix; defaults to today.")] as_of: Option<Parsed<Date>>,
+        #[graphql(desc = "Earlier day to compare to; no comparison when omitted.")]
+        compared_to: Option<Parsed<Date>>,
+        #[graphql(desc = "Slugs: only these activities; all when omitted or empty.")]
         activity: Option<Vec<String>>,
     ) -> Result<ActivityMatrix> {
         let mut errors = ValidationErrors::default();

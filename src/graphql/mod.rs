@@ -1,7 +1,8 @@
-//! The API: how the register is asked. The only folder, with `server`, that knows GraphQL.
+//! GraphQL API: schema, types, queries and mutations, a file or folder per topic. Only this folder
+//! and `http` depend on GraphQL.
 //!
-//! A file a noun: its types, its questions and its deeds. They translate and decide nothing: what
-//! may be seen and done stands in the rules.
+//! Resolvers translate between the API and the domain; they decide nothing. Permissions and rules
+//! are in `domain`.
 
 pub mod activities;
 pub mod agreements;
@@ -41,15 +42,15 @@ use async_graphql::{Context, Enum, MergedObject, Object, Schema, SimpleObject};
 use self::{cost::list_size, subscription::Subscription};
 use domain::{auth::viewer, config::Network, database::Database, error::Result};
 
-/// The schema.
+/// The schema type of the API.
 pub type Register = Schema<Query, Mutation, Subscription>;
 
-/// Everything that can be asked.
+/// Root query type. Objects that you may not see are left out of lists, or null.
 #[derive(MergedObject, Default)]
 pub struct Query(
     node::NodeQuery,
     ViewerQuery,
-    members::MemberQuery,
+    members::queries::MemberQuery,
     activities::ActivityQuery,
     fees::FeeQuery,
     scenarios::ScenarioQuery,
@@ -75,23 +76,24 @@ pub struct Query(
 );
 
 /// Root mutation type. Each mutation takes one `input`, returns what it changed, and is atomic.
-/// Those of one document are done one after the other.
+/// Mutations of one document run one after the other.
 ///
-/// A broken rule is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN,
-/// NOT_FOUND, INVALID (with `extensions.fields` naming every bad field), CONFLICT (with
-/// `extensions.reason`), INTERNAL. Any mutation may fail with CONFLICT and the reason BUSY while
-/// others write for long, as an import does: nothing was changed; retry after
-/// `extensions.retryAfterSeconds`. When one mutation of a document fails, `data` is null and
-/// `extensions.done` lists the response keys of those that were committed. CONFLICT with the reason
-/// `PROGRAM_TOO_OLD` after a newer program migrated the register: this server writes nothing until
-/// it is upgraded.
+/// A failed mutation is a top-level error with `extensions.code`: UNAUTHENTICATED, FORBIDDEN,
+/// NOT_FOUND, INVALID (with `extensions.fields` naming every invalid field), CONFLICT (with
+/// `extensions.reason`), INTERNAL. When one mutation of a document fails, `data` is null and
+/// `extensions.done` lists the response keys of the committed ones.
+///
+/// Any mutation may fail with CONFLICT and reason BUSY while another writer, as an import, holds
+/// the database for long: nothing was changed; retry after `extensions.retryAfterSeconds`. CONFLICT
+/// with reason PROGRAM_TOO_OLD after a newer program migrated the database: this server writes
+/// nothing until it is upgraded.
 #[derive(MergedObject, Default)]
 pub struct Mutation(
     members::mutations::MemberMutation,
     contacts::ContactMutation,
     persons::PersonMutation,
     organisations::OrganisationMutation,
-    activities::ActivityMutation,
+    activities::mutations::ActivityMutation,
     fees::FeeMutation,
     agreements::mutations::AgreementMutation,
     agreements::DeadlineMutation,
@@ -106,15 +108,15 @@ pub struct Mutation(
     books::ClosingMutation,
     invoices::interest::InterestMutation,
     requisitions::RequisitionMutation,
-    ledger::LedgerMutation,
+    ledger::mutations::LedgerMutation,
     tax_decisions::TaxDecisionMutation,
 );
 
-/// The schema of a register, and of the network whose it is. Who asks goes with each request, as
-/// [`viewer::Viewer`] in its data.
+/// Creates the schema; without data for `None`, to print it. The caller is passed with each
+/// request, as [`viewer::Viewer`] in its data.
 #[must_use]
 pub fn schema(register: Option<(Database, Network)>) -> Register {
-    // What a document may cost is measured before it comes here: see `server::limits`.
+    // The cost of a document is limited before execution: see `http::query_cost`.
     let builder = Schema::build(Query::default(), Mutation::default(), Subscription)
         .limit_recursive_depth(100);
     match register {
@@ -123,27 +125,27 @@ pub fn schema(register: Option<(Database, Network)>) -> Register {
     }
 }
 
-/// The register that a request is about.
+/// Returns the database of a request.
 pub(crate) fn database<'c>(ctx: &Context<'c>) -> &'c Database {
     ctx.data_unchecked()
 }
 
-/// What the network itself is called.
+/// Returns the network's settings.
 pub(crate) fn network<'c>(ctx: &Context<'c>) -> &'c Network {
     ctx.data_unchecked()
 }
 
-/// Who asks.
+/// Returns the caller.
 pub(crate) fn viewer<'c>(ctx: &Context<'c>) -> &'c viewer::Viewer {
     ctx.data_unchecked()
 }
 
-/// Which way a list runs.
+/// Direction of an order.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 pub enum OrderDirection {
-    /// Smallest, earliest, a first.
+    /// Smallest, earliest or a first.
     Asc,
-    /// Largest, latest, ö first.
+    /// Largest, latest or ö first.
     Desc,
 }
 
@@ -153,49 +155,49 @@ impl OrderDirection {
     }
 }
 
-/// Who the token says you are.
+/// Queries of the caller.
 #[derive(Default)]
 pub struct ViewerQuery;
 
-/// What you are in the register.
+/// Role of a caller.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "viewer::Role")]
 pub enum Role {
-    /// The network's office (kansli): everything but keys.
+    /// Office of the network (kansli): reads and changes everything but keys.
     Office,
-    /// Invoices, fees and revenue, and the audit log of these.
+    /// Changes invoices, fees and revenue, and reads the audit trail of these.
     Finance,
-    /// Reads all.
+    /// Reads everything but the audit trail.
     Board,
-    /// Reads all, and the audit trail.
+    /// Reads everything, including the audit trail.
     Auditor,
-    /// Its own activities.
+    /// Reads and changes its own activities.
     ActivityLead,
-    /// Its own association only.
+    /// Reads its own association only.
     Member,
-    /// A program: what its scopes say.
+    /// A program with the permissions of its scopes.
     Service,
 }
 
-/// Who you are, and what you may do.
+/// The caller, with roles and scopes.
 #[derive(SimpleObject)]
 pub struct Viewer {
-    /// The token's subject, who stands in the audit trail.
+    /// Subject of the token, which the audit trail records as actor.
     subject: String,
-    /// What you are; every role adds to the others.
+    /// Roles of the caller; their permissions add up.
     roles: Vec<Role>,
-    /// Your own association; null unless you are a MEMBER.
+    /// Association of a MEMBER; null for other roles.
     member: Option<members::Member>,
-    /// Your activities, for an ACTIVITY_LEAD.
+    /// Activities of an ACTIVITY_LEAD; empty for other roles.
     #[graphql(directive = list_size::apply(Some(5), None))]
     activities: Vec<activities::Activity>,
-    /// Your scopes, for a SERVICE.
+    /// Scopes of a SERVICE; empty for other roles.
     scopes: Vec<String>,
 }
 
 #[Object]
 impl ViewerQuery {
-    /// Who the token says you are, and what you may do.
+    /// The caller, as the token names it.
     async fn viewer(&self, ctx: &Context<'_>) -> Result<Viewer> {
         let own = viewer(ctx);
         let look_ahead = ctx.look_ahead();
@@ -218,7 +220,7 @@ impl ViewerQuery {
     }
 }
 
-/// The schema in its own language, as `schema.graphql` holds it.
+/// Returns the schema in SDL, as in `schema.graphql`.
 #[must_use]
 pub fn sdl(schema: &Register) -> String {
     schema.sdl()

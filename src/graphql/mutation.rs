@@ -1,24 +1,24 @@
-//! The helper through which each mutation passes: it applies the rule once, and builds the payload
-//! from what the rule returned.
+//! Execution of mutations with idempotency: applies the rule, and builds the payload from its
+//! result.
 
 use std::sync::Arc;
 
 use async_graphql::Context;
 
-use super::{database, viewer};
+use super::{database, errors, viewer};
 use domain::{
     database::Database,
     error::{Error, Result},
     idempotency::{self, FromOutcome, Mutations, Performed},
 };
 
-/// A mutation of the document that is executed.
+/// A mutation field in execution.
 pub(crate) struct Mutation {
     field: idempotency::MutationField,
     db: Database,
 }
 
-/// Returns the mutation that the context is of.
+/// Returns the mutation of the context's field.
 pub(crate) fn mutation(ctx: &Context<'_>) -> Mutation {
     let mutations = ctx.data_opt::<Arc<Mutations>>().cloned().unwrap_or_default();
     let response_key = ctx.item.node.response_key().node.as_str();
@@ -27,14 +27,14 @@ pub(crate) fn mutation(ctx: &Context<'_>) -> Mutation {
 }
 
 impl Mutation {
-    /// The register for the mutation's rule.
+    /// Returns the database for the mutation's rule.
     pub fn db(&self) -> &Database {
         &self.db
     }
 
-    /// Applies `rule`, which writes through [`Mutation::db`], and builds the payload from what it
-    /// returns. When an earlier request with the same key applied it, the payload is built from its
-    /// outcome. Fails with CONFLICT `ANSWER_LOST` when that object is gone since.
+    /// Applies `rule`, which writes through [`Mutation::db`], and builds the payload from its
+    /// result. If an earlier request with the same idempotency key applied it, builds the payload
+    /// from the stored outcome. Fails with CONFLICT `ANSWER_LOST` if the object no longer exists.
     pub async fn perform<R, P, F>(
         &self,
         rule: impl Future<Output = Result<R>>,
@@ -44,7 +44,7 @@ impl Mutation {
         R: FromOutcome,
         F: Future<Output = Result<P>>,
     {
-        match self.field.perform(rule).await? {
+        match self.field.perform(rule).await.map_err(errors::within_input)? {
             Performed::Now(result) => payload(result).await,
             Performed::Earlier(outcome) => {
                 let result = R::from_outcome(&outcome).ok_or_else(|| self.field.lost())?;

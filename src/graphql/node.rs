@@ -1,8 +1,8 @@
-//! Things by their ids, whatever their noun.
+//! GraphQL interface `Node`: objects by their global ids.
 
 use std::collections::HashMap;
 
-use ::entity::id::ContactAreaId;
+use ::entity::id::{ContactAreaId, NodeType};
 use async_graphql::{Context, ID, Interface, Object};
 use uuid::Uuid;
 
@@ -21,7 +21,7 @@ use super::{
     organisations::Organisation,
     request::RequestCache,
     requisitions::Requisition,
-    scalars::NodeId,
+    scalars::{InvalidId, NodeId},
     status_reports::StatusReport,
     tax_decisions::TaxDecision,
     templates::{AgreementTemplate, AgreementTemplateVersion},
@@ -35,7 +35,7 @@ use domain::{
     templates,
 };
 
-/// Anything with a globally unique id.
+/// An object with a global id.
 #[derive(Interface, Clone)]
 #[graphql(field(name = "id", ty = "ID", desc = "Opaque and globally unique."))]
 pub enum Node {
@@ -67,26 +67,26 @@ pub enum Node {
     Grant(Grant),
     /// A tax decision of the network.
     TaxDecision(TaxDecision),
-    /// A payment as the bank's file tells of it.
+    /// A payment reported by a file of the bank.
     BankPayment(BankPayment),
     /// An entry of the audit trail.
     AuditEntry(AuditEntry),
 }
 
-/// The nodes with these ids that the viewer sees: a statement for each noun among them.
+/// Returns the nodes with these ids that the viewer may see, with one statement per node type.
 pub(crate) async fn by_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<NodeId, Node>> {
     let mut found = HashMap::new();
-    for (noun, ids) in grouped(ids, |id| id.noun.clone()) {
+    for (node_type, ids) in grouped(ids, |id| id.node_type) {
         let ids: Vec<Uuid> = ids.iter().map(|id| id.id).collect();
-        for (id, node) in of_noun(ctx, &noun, &ids).await? {
-            found.insert(NodeId { noun: noun.clone(), id }, node);
+        for (id, node) in of_type(ctx, node_type, &ids).await? {
+            found.insert(NodeId { node_type, id }, node);
         }
     }
     Ok(found)
 }
 
-/// The same for fields of a query, which changes nothing: an id that several fields or positions
-/// name is loaded once.
+/// Returns the nodes with these ids for the fields of a query; an id that several fields request is
+/// loaded a single time.
 async fn by_distinct_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<NodeId, Node>> {
     let load = |ids: Vec<NodeId>| async move { by_ids(ctx, &ids).await };
     match ctx.data_opt::<RequestCache>() {
@@ -95,12 +95,12 @@ async fn by_distinct_ids(ctx: &Context<'_>, ids: &[NodeId]) -> Result<HashMap<No
     }
 }
 
-/// Ids of one noun's type.
+/// Converts UUIDs to the ids of a row type.
 fn typed<T: From<Uuid>>(ids: &[Uuid]) -> Vec<T> {
     ids.iter().copied().map(T::from).collect()
 }
 
-/// Each row as its node, with its id.
+/// Converts rows to nodes with their ids.
 fn nodes<N: ConnectionNode>(
     rows: Vec<N::Row>,
     id: fn(&N::Row) -> Uuid,
@@ -109,37 +109,41 @@ fn nodes<N: ConnectionNode>(
     BatchRow::each(rows).into_iter().map(|row| (id(&row), node(N::of(row)))).collect()
 }
 
-async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uuid, Node)>> {
+async fn of_type(
+    ctx: &Context<'_>,
+    node_type: NodeType,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Node)>> {
     let (db, viewer) = (database(ctx), viewer(ctx));
-    Ok(match noun {
-        "member" => nodes(
+    Ok(match node_type {
+        NodeType::Member => nodes(
             members::by_ids(db, viewer, &typed(ids), &every::<Member>()).await?,
             |row| row.id.0,
             Node::Member,
         ),
-        "contact_area" => {
+        NodeType::ContactArea => {
             let areas = members::areas_by_ids(db, &typed::<ContactAreaId>(ids)).await?;
             areas
                 .into_values()
                 .map(|row| (row.id.0, Node::ContactArea(ContactArea(BatchRow::single(row)))))
                 .collect()
         }
-        "contact" => nodes(
+        NodeType::Contact => nodes(
             members::contacts::by_ids(db, viewer, &typed(ids), &every::<Contact>()).await?,
             |row| row.id.0,
             Node::Contact,
         ),
-        "organisation" => nodes(
+        NodeType::Organisation => nodes(
             organisations::by_ids(db, viewer, &typed(ids), &every::<Organisation>()).await?,
             |row| row.id.0,
             Node::Organisation,
         ),
-        "activity" => nodes(
+        NodeType::Activity => nodes(
             activities::by_ids(db, viewer, &typed(ids), &every::<Activity>()).await?,
             |row| row.id.0,
             Node::Activity,
         ),
-        "status_report" => {
+        NodeType::StatusReport => {
             let rows = activities::status_reports::by_ids(
                 db,
                 viewer,
@@ -149,17 +153,52 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
             .await?;
             nodes(rows, |row| row.id.0, Node::StatusReport)
         }
-        "agreement" => nodes(
+        NodeType::Agreement | NodeType::Template | NodeType::TemplateVersion => {
+            of_agreement_type(ctx, node_type, ids).await?
+        }
+        NodeType::Invoice
+        | NodeType::Requisition
+        | NodeType::Cost
+        | NodeType::Grant
+        | NodeType::TaxDecision
+        | NodeType::BankPayment
+        | NodeType::AuditEntry => of_accounting_type(ctx, node_type, ids).await?,
+        NodeType::Allocation
+        | NodeType::ContactRead
+        | NodeType::Decision
+        | NodeType::FeeSchedule
+        | NodeType::Signature
+        | NodeType::Acknowledgement
+        | NodeType::InvoiceLine
+        | NodeType::Payment
+        | NodeType::Reminder
+        | NodeType::Adjustment
+        | NodeType::ExportBatch
+        | NodeType::BooksClosing
+        | NodeType::ReferenceRate
+        | NodeType::TokenRevocation => Vec::new(),
+    })
+}
+
+/// Fetches agreements, templates or versions of templates.
+async fn of_agreement_type(
+    ctx: &Context<'_>,
+    node_type: NodeType,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Node)>> {
+    let (db, viewer) = (database(ctx), viewer(ctx));
+    Ok(match node_type {
+        NodeType::Agreement => nodes(
             agreements::by_ids(db, viewer, &typed(ids), &every::<Agreement>()).await?,
             |row| row.id.0,
             Node::Agreement,
         ),
-        "template" => nodes(
+        NodeType::Template => nodes(
             templates::by_ids(db, viewer, &typed(ids), &every::<AgreementTemplate>()).await?,
             |row| row.id.0,
             Node::Template,
         ),
-        "template_version" => {
+        NodeType::TemplateVersion => {
             let rows = templates::versions_by_ids(
                 db,
                 viewer,
@@ -169,88 +208,105 @@ async fn of_noun(ctx: &Context<'_>, noun: &str, ids: &[Uuid]) -> Result<Vec<(Uui
             .await?;
             nodes(rows, |row| row.id.0, Node::TemplateVersion)
         }
-        "invoice" => nodes(
+        _ => Vec::new(),
+    })
+}
+
+/// Fetches the nodes of a type of the accounts or the audit trail.
+async fn of_accounting_type(
+    ctx: &Context<'_>,
+    node_type: NodeType,
+    ids: &[Uuid],
+) -> Result<Vec<(Uuid, Node)>> {
+    let (db, viewer) = (database(ctx), viewer(ctx));
+    Ok(match node_type {
+        NodeType::Invoice => nodes(
             invoices::by_ids(db, viewer, &typed(ids), &every::<Invoice>()).await?,
             |row| row.id.0,
             Node::Invoice,
         ),
-        "requisition" => {
+        NodeType::Requisition => {
             let rows =
                 invoices::requisitions::by_ids(db, viewer, &typed(ids), &every::<Requisition>())
                     .await?;
             nodes(rows, |row| row.id.0, Node::Requisition)
         }
-        "cost" => nodes(
+        NodeType::Cost => nodes(
             bookings::by_ids::<::entity::cost::Model>(db, viewer, ids, &every::<Cost>()).await?,
             |row| row.id.0,
             Node::Cost,
         ),
-        "grant" => nodes(
+        NodeType::Grant => nodes(
             bookings::by_ids::<::entity::grant::Model>(db, viewer, ids, &every::<Grant>()).await?,
             |row| row.id.0,
             Node::Grant,
         ),
-        "tax_decision" => {
+        NodeType::TaxDecision => {
             let rows = BatchRow::each(activities::tax_decisions::by_ids(db, &typed(ids)).await?);
             rows.into_iter().map(|row| (row.id.0, Node::TaxDecision(TaxDecision(row)))).collect()
         }
-        "bank_payment" => nodes(
+        NodeType::BankPayment => nodes(
             domain::payments::bank::by_ids(db, viewer, &typed(ids), &every::<BankPayment>())
                 .await?,
             |row| row.id.0,
             Node::BankPayment,
         ),
-        "audit_entry" => nodes(
+        NodeType::AuditEntry => nodes(
             audit::by_ids(ctx, ids).await?,
-            |row| audit::id_of(row.revision),
+            |row| audit::id_of(row.revision).0,
             Node::AuditEntry,
         ),
         _ => Vec::new(),
     })
 }
 
-/// Things by their ids.
+/// Queries of nodes.
 #[derive(Default)]
 pub struct NodeQuery;
 
-/// Ids that one request may ask for.
+/// Maximum number of ids in a request.
 const MAX_IDS: usize = 100;
 
 #[Object]
 impl NodeQuery {
-    /// The thing with this id; null when there is none, or none that you may see.
+    /// The object with this id; null when there is none, or you may not see it.
     async fn node(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "An `id` that the register gave you")] id: ID,
+        #[graphql(desc = "Global id, as in the field `id` of an object.")] id: ID,
     ) -> Option<Result<Node>> {
         match id.parse::<NodeId>() {
             Ok(id) => by_distinct_ids(ctx, std::slice::from_ref(&id))
                 .await
                 .map(|mut found| found.remove(&id))
                 .transpose(),
-            Err(reason) => Some(Err(Error::invalid("id", reason))),
+            Err(InvalidId::UnknownType) => None,
+            Err(reason) => Some(Err(Error::invalid("id", reason.to_string()))),
         }
     }
 
-    /// The things with these ids, in their order; null in the place of one that there is not, or
-    /// that you may not see. At most 100.
+    /// The objects with these ids, in their order; null for each that does not exist, or that you
+    /// may not see. At most 100 ids.
     #[graphql(directive = list_size::apply(None, Some(vec!["ids".into()])))]
     async fn nodes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Ids that the register gave you")] ids: Vec<ID>,
+        #[graphql(desc = "Global ids, as in the field `id` of objects; at most 100.")] ids: Vec<ID>,
     ) -> Result<Vec<Option<Node>>> {
         let mut errors = ValidationErrors::default();
-        errors.expect(ids.len() <= MAX_IDS, "ids", &format!("must be at most {MOST}"));
-        let read = |(position, id): (usize, &ID)| {
-            id.parse::<NodeId>()
-                .map_err(|reason| errors.add(format!("ids.{position}"), reason))
-                .ok()
+        errors.expect(ids.len() <= MAX_IDS, "ids", &format!("must be at most {MAX_IDS}"));
+        let read = |(position, id): (usize, &ID)| match id.parse::<NodeId>() {
+            Ok(id) => Some(id),
+            Err(InvalidId::UnknownType) => None,
+            Err(reason) => {
+                errors.add(format!("ids.{position}"), reason.to_string());
+                None
+            }
         };
-        let ids: Vec<NodeId> = ids.iter().enumerate().filter_map(read).collect();
+        let ids: Vec<Option<NodeId>> = ids.iter().enumerate().map(read).collect();
         errors.finish()?;
-        let found = by_distinct_ids(ctx, &ids).await?;
-        Ok(ids.iter().map(|id| found.get(id).cloned()).collect())
+        let known: Vec<NodeId> = ids.iter().flatten().copied().collect();
+        let found = by_distinct_ids(ctx, &known).await?;
+        Ok(ids.iter().map(|id| found.get(id.as_ref()?).cloned()).collect())
     }
 }

@@ -1,4 +1,4 @@
-//! Organisations as the API tells of them.
+//! GraphQL type and mutations of organisations.
 
 use ::entity::{id::OrganisationId, organisation};
 use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object};
@@ -19,43 +19,44 @@ use domain::{
     organisations,
 };
 
-/// A counterparty that is no member: an authority, a company, a university, a consultant.
+/// A counterparty that is not a member: an authority, a company, a university, a consultant.
 #[derive(Clone, Description)]
 pub struct Organisation(pub BatchRow<organisation::Model>);
 
 #[Object(use_type_description)]
 impl Organisation {
-    /// Opaque and globally unique.
+    /// Global id of the organisation, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
-        node_id("organisation", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// Its name.
+    /// Name.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Its organisation number (organisationsnummer); null when not known.
+    /// Organisation number (organisationsnummer); null when not known.
     async fn org_number(&self) -> Option<OrgNumber> {
         self.0.org_number.clone().map(OrgNumber)
     }
 
-    /// Where its invoices go; nothing unless you see every member's billing details too.
+    /// Billing details, as the address of invoices; all null unless you see every member's billing
+    /// details too.
     async fn billing(&self, ctx: &Context<'_>) -> BillingDetails {
         BillingDetails(organisations::billing(viewer(ctx), &self.0))
     }
 
-    /// The agreements with it.
+    /// Agreements with the organisation that you may see.
     async fn agreements(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         agreements_of(
             ctx,
@@ -102,7 +103,7 @@ impl ConnectionNode for Organisation {
     }
 }
 
-/// The organisation with this id, if you may see it.
+/// Returns the organisation with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: OrganisationId) -> Result<Option<Organisation>> {
     let found =
         organisations::by_ids(database(ctx), viewer(ctx), &[id], &every::<Organisation>()).await?;
@@ -113,44 +114,47 @@ async fn changed(ctx: &Context<'_>, id: OrganisationId) -> Result<Organisation> 
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such organisation".into()))
 }
 
-/// An organisation to be added.
+/// Input of `organisationAdd`.
 #[derive(InputObject)]
 pub struct OrganisationAddInput {
-    /// Its name.
+    /// Name.
     name: String,
-    /// Null when not known.
+    /// Organisation number (organisationsnummer); omit when not known.
     org_number: Option<Parsed<OrgNumber>>,
-    /// Where its invoices go.
+    /// Billing details, as the address of invoices.
     billing: Option<BillingDetailsInput>,
 }
 
-/// What changes about an organisation; what is left out stays as it is.
+/// Input of `organisationUpdate`. Omitted fields stay unchanged.
 #[derive(InputObject)]
 pub struct OrganisationUpdateInput {
-    /// Which.
+    /// Id of the organisation.
     organisation: ID,
-    /// A new name.
+    /// New name.
     name: Option<String>,
-    /// Null: no longer known.
+    /// New organisation number; null removes it.
     org_number: MaybeUndefined<Parsed<OrgNumber>>,
-    /// All of its billing details.
+    /// All billing details; replaces the present ones.
     billing: Option<BillingDetailsInput>,
 }
 
-/// Deeds on organisations.
+/// Mutations of organisations.
 #[derive(Default)]
 pub struct OrganisationMutation;
 
 #[Object]
 impl OrganisationMutation {
-    /// Adds an organisation that the network can make agreements with.
+    /// Adds an organisation as a possible counterparty of agreements. CONFLICT with reason
+    /// ORG_NUMBER_TAKEN when another organisation has the organisation number.
+    ///
+    /// Requires the role OFFICE.
     async fn organisation_add(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: OrganisationAddInput,
+        #[graphql(desc = "The organisation to add.")] input: OrganisationAddInput,
     ) -> Result<Organisation> {
         let mut errors = ValidationErrors::default();
-        let number = take(input.org_number, "input.orgNumber", &mut errors).map(|number| number.0);
+        let number = take(input.org_number, "org_number", &mut errors).map(|number| number.0);
         let billing = input.billing.map(Into::into).unwrap_or_default();
         let mutation = mutation(ctx);
         mutation
@@ -168,15 +172,18 @@ impl OrganisationMutation {
             .await
     }
 
-    /// Changes what is known of an organisation.
+    /// Changes an organisation. CONFLICT with reason ORG_NUMBER_TAKEN when another organisation has
+    /// the organisation number.
+    ///
+    /// Requires the role OFFICE.
     async fn organisation_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: OrganisationUpdateInput,
+        #[graphql(desc = "The changes.")] input: OrganisationUpdateInput,
     ) -> Result<Organisation> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.organisation, "organisation", "input.organisation", &mut errors);
-        let number = super::scalars::change(input.org_number, "input.orgNumber", &mut errors)
+        let id = row_id(&input.organisation, "organisation", &mut errors);
+        let number = super::scalars::change(input.org_number, "org_number", &mut errors)
             .map(|number| number.map(|number| number.0));
         let billing = input.billing.map(Into::into);
         let mutation = mutation(ctx);

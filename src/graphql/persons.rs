@@ -1,16 +1,17 @@
-//! Erasure of persons who are no contacts, as the API offers it.
+//! GraphQL mutation that erases persons other than contacts.
 
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject, SimpleObject};
 
 use super::{
-    agreements::SignatureParty, cost::list_size, mutation::mutation, scalars::row_id, viewer,
+    agreements::SignatureParty, cost::list_size, errors, mutation::mutation, scalars::row_id,
+    viewer,
 };
 use domain::{
     error::{LINE, Result, ValidationErrors},
     persons::{self, Erased, Named},
 };
 
-/// Kinds of persons whose data the audit log seals with a key of their own.
+/// Kind of a person whose data the audit trail encrypts with the person's own key.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::PersonKind")]
 pub enum PersonKind {
@@ -28,67 +29,68 @@ pub enum PersonKind {
     Buyer,
 }
 
-/// Names the person to erase in one of these ways.
+/// Names the person to erase by exactly one reference.
 #[derive(OneofObject)]
 pub enum PersonEraseInput {
-    /// Who signed an agreement: name and title.
+    /// Signatory of an agreement: name and title.
     SignatoryOf(SignatoryInput),
-    /// The payer of this bank payment: name, organisation number, reference and message.
+    /// Id of a bank payment, for its payer: name, organisation number, reference and message.
     BankPaymentId(ID),
-    /// The person in the billing details of this member: e-mail and reference.
+    /// Id of a member, for the person in its billing details: e-mail and reference.
     BillingOfMemberId(ID),
-    /// The person in the billing details of this organisation: e-mail and reference.
+    /// Id of an organisation, for the person in its billing details: e-mail and reference.
     BillingOfOrganisationId(ID),
-    /// The people in the references of this invoice or credit note, of both sides: `ourReference`
-    /// and `buyerReference`.
+    /// Id of an invoice or credit note, for the persons in its references: `ourReference` and
+    /// `buyerReference`.
     ReferencesOfInvoiceId(ID),
-    /// The person in the decisions on this agreement: paragraph and document.
+    /// Id of an agreement, for the person in its decision: paragraph and document.
     DecisionOfAgreementId(ID),
-    /// The person in the decisions on this activity: paragraph and document.
+    /// Id of an activity, for the person in its decision: paragraph and document.
     DecisionOfActivityId(ID),
-    /// The person in the decision on this fee: paragraph and document.
+    /// Id of a fee schedule, for the person in its decision: paragraph and document.
     DecisionOfFeeScheduleId(ID),
-    /// The subject of tokens, in capitals or small letters, as it stands in status reports and
-    /// acknowledgements.
+    /// Subject of tokens, case-insensitive, as in status reports and snoozed deadlines.
     Subject(String),
 }
 
-/// Names the signatory of an agreement.
+/// Reference to the signatory of an agreement.
 #[derive(InputObject)]
 pub struct SignatoryInput {
-    /// The agreement.
+    /// Id of the agreement.
     agreement_id: ID,
-    /// The side that the person signed for.
+    /// Party that the person signed for.
     party: SignatureParty,
 }
 
-/// The result of an erasure.
+/// Payload of `personErase`.
 #[derive(SimpleObject)]
 pub struct PersonErasePayload {
-    /// Kind of the person.
+    /// Kind of the erased person.
     kind: PersonKind,
-    /// The revisions of the audit log whose fields about the person are null from now on, in order;
-    /// empty when there are none, or the person was erased before.
+    /// Revisions of the audit trail whose fields about the person are null from now on, in order;
+    /// empty when there are none, or the person was already erased.
     #[graphql(directive = list_size::apply(Some(20), None))]
     revisions: Vec<String>,
 }
 
-/// Mutations on persons.
+/// Mutations of persons.
 #[derive(Default)]
 pub struct PersonMutation;
 
 #[Object]
 impl PersonMutation {
-    /// Erases a person who is no contact (GDPR art. 17), for the OFFICE: the person's fields are
-    /// null or a pseudonym, and null in the audit log. Issued documents keep what they say (art.
-    /// 17.3 b). CONFLICT with reason RETAINED while the law on bookkeeping keeps the data:
-    /// `extensions.mayGoFrom` is the first day on which they may go, null while that is not known.
+    /// Erases a person other than a contact (GDPR art. 17): the person's fields become null or a
+    /// pseudonym, and null in the audit trail. Issued documents retain their text (art. 17.3 b).
+    /// CONFLICT with reason RETAINED while the law on bookkeeping requires the data:
+    /// `extensions.mayGoFrom` is the first day on which they may be erased, null while not known.
     /// CONFLICT with reason IS_CONTACT for the e-mail address of a contact, which `contactErase`
     /// erases.
+    ///
+    /// Requires the role OFFICE.
     async fn person_erase(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Names the person")] input: PersonEraseInput,
+        #[graphql(desc = "The person to erase.")] input: PersonEraseInput,
     ) -> Option<Result<PersonErasePayload>> {
         Some(erase(ctx, input).await)
     }
@@ -97,7 +99,7 @@ impl PersonMutation {
 async fn erase(ctx: &Context<'_>, input: PersonEraseInput) -> Result<PersonErasePayload> {
     let mut errors = ValidationErrors::default();
     let named = named(input, &mut errors);
-    errors.finish()?;
+    errors.finish().map_err(errors::within_input)?;
     let mutation = mutation(ctx);
     let payload = async |erased: Erased| {
         let revisions = erased.revisions.iter().map(ToString::to_string).collect();
@@ -109,38 +111,30 @@ async fn erase(ctx: &Context<'_>, input: PersonEraseInput) -> Result<PersonErase
 fn named(input: PersonEraseInput, errors: &mut ValidationErrors) -> Named {
     match input {
         PersonEraseInput::SignatoryOf(SignatoryInput { agreement_id, party }) => Named::Signatory(
-            row_id(&agreement_id, "agreement", "input.signatoryOf.agreementId", errors),
+            row_id(&agreement_id, "signatory_of.agreement_id", errors),
             party.into(),
         ),
-        PersonEraseInput::BankPaymentId(id) => {
-            Named::Payer(row_id(&id, "bank_payment", "input.bankPaymentId", errors))
-        }
+        PersonEraseInput::BankPaymentId(id) => Named::Payer(row_id(&id, "bank_payment_id", errors)),
         PersonEraseInput::BillingOfMemberId(id) => {
-            Named::MemberBuyer(row_id(&id, "member", "input.billingOfMemberId", errors))
+            Named::MemberBuyer(row_id(&id, "billing_of_member_id", errors))
         }
-        PersonEraseInput::BillingOfOrganisationId(id) => Named::OrganisationBuyer(row_id(
-            &id,
-            "organisation",
-            "input.billingOfOrganisationId",
-            errors,
-        )),
+        PersonEraseInput::BillingOfOrganisationId(id) => {
+            Named::OrganisationBuyer(row_id(&id, "billing_of_organisation_id", errors))
+        }
         PersonEraseInput::ReferencesOfInvoiceId(id) => {
-            Named::InvoiceReferences(row_id(&id, "invoice", "input.referencesOfInvoiceId", errors))
+            Named::InvoiceReferences(row_id(&id, "references_of_invoice_id", errors))
         }
-        PersonEraseInput::DecisionOfAgreementId(id) => Named::AgreementDecision(row_id(
-            &id,
-            "agreement",
-            "input.decisionOfAgreementId",
-            errors,
-        )),
+        PersonEraseInput::DecisionOfAgreementId(id) => {
+            Named::AgreementDecision(row_id(&id, "decision_of_agreement_id", errors))
+        }
         PersonEraseInput::DecisionOfActivityId(id) => {
-            Named::ActivityDecision(row_id(&id, "activity", "input.decisionOfActivityId", errors))
+            Named::ActivityDecision(row_id(&id, "decision_of_activity_id", errors))
         }
         PersonEraseInput::DecisionOfFeeScheduleId(id) => {
-            Named::FeeDecision(row_id(&id, "fee_schedule", "input.decisionOfFeeScheduleId", errors))
+            Named::FeeDecision(row_id(&id, "decision_of_fee_schedule_id", errors))
         }
         PersonEraseInput::Subject(subject) => {
-            Named::Subject(errors.text("input.subject", &subject, LINE))
+            Named::Subject(errors.text("subject", &subject, LINE))
         }
     }
 }

@@ -1,5 +1,5 @@
-//! State that the fields of one request share: the size of the answer so far, and the objects that
-//! several of them ask for.
+//! State shared by the fields of one request: the size of the answer so far, and objects that
+//! several fields need.
 
 use std::{
     any::Any,
@@ -18,14 +18,13 @@ use async_graphql::{
 use super::{node::Node, scalars::NodeId};
 use domain::error::{Error, Result};
 
-/// The reason of the error for an answer that is larger than this server sends.
+/// Reason of the error for an answer that exceeds the maximum size.
 pub const TOO_LARGE: &str = "ANSWER_TOO_LARGE";
 
-/// Counts the bytes of an answer while it is made. Clones count together, as the documents of a
-/// list do.
+/// Counts the bytes of an answer. Clones share the counter, as for the documents of a batch.
 ///
-/// Long texts are counted as they are resolved, so that they never pile up in memory; all bytes,
-/// when the answer is written.
+/// Long texts are counted when they are resolved, so that they don't accumulate in memory; all
+/// bytes when the answer is written.
 #[derive(Clone, Debug)]
 pub struct AnswerSize(Arc<Bytes>);
 
@@ -37,53 +36,53 @@ struct Bytes {
 }
 
 impl AnswerSize {
-    /// An answer of at most so many bytes.
+    /// Creates a counter with a maximum.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self(Arc::new(Bytes { most, resolved: AtomicUsize::new(0), written: AtomicUsize::new(0) }))
     }
 
-    /// Returns how many more bytes may be written.
+    /// Returns the number of bytes that may still be written.
     #[must_use]
     pub fn left(&self) -> usize {
         self.0.most.saturating_sub(self.0.written.load(Ordering::Relaxed))
     }
 
-    /// Counts bytes that were written.
+    /// Counts written bytes.
     pub fn write(&self, bytes: usize) {
         self.0.written.fetch_add(bytes, Ordering::Relaxed);
     }
 
-    /// Counts bytes of a text that is about to be made part of the answer. Fails with
+    /// Counts the bytes of a text before it becomes part of the answer. Fails with
     /// `ANSWER_TOO_LARGE`.
     fn resolve(&self, bytes: usize) -> Result<()> {
         let before = self.0.resolved.fetch_add(bytes, Ordering::Relaxed);
         if before.saturating_add(bytes) <= self.0.most { Ok(()) } else { Err(self.exceeded()) }
     }
 
-    /// `true` if the texts that were resolved are too long together.
+    /// `true` if the resolved texts together exceed the maximum.
     #[must_use]
     pub fn is_exceeded(&self) -> bool {
         self.0.resolved.load(Ordering::Relaxed) > self.0.most
     }
 
-    /// Returns the error that says so.
+    /// Returns the error of an answer that is too large.
     #[must_use]
     pub fn exceeded(&self) -> Error {
         let words = format!(
-            "The answer would have more than {} bytes, the most that this server sends. Ask for fewer rows or fields.",
+            "The answer would have more than {} bytes, the maximum of this server. Request fewer rows or fields.",
             self.0.most
         );
         Error::limit(TOO_LARGE, "query", words)
     }
 }
 
-/// Counts bytes that a field is about to make part of the answer. Fails with `ANSWER_TOO_LARGE`.
+/// Counts bytes before a field makes them part of the answer. Fails with `ANSWER_TOO_LARGE`.
 pub fn take_bytes<T>(ctx: &ContextBase<'_, T>, bytes: usize) -> Result<()> {
     ctx.data_opt::<AnswerSize>().map_or(Ok(()), |size| size.resolve(bytes))
 }
 
-/// A text that may be long, which counts by its length before it is made part of the answer.
+/// A text that may be long. Its length is counted before it becomes part of the answer.
 #[derive(Clone, Debug)]
 pub struct LongText<T>(pub T);
 
@@ -111,8 +110,7 @@ impl<T: AsRef<str> + Send + Sync> OutputType for LongText<T> {
     }
 }
 
-/// Objects that were loaded or rendered for a request, so that each is once, however many fields
-/// ask for it.
+/// Objects that were loaded or rendered for a request, so that several fields share them.
 #[derive(Clone, Default)]
 pub struct RequestCache(Arc<Objects>);
 
@@ -123,7 +121,7 @@ struct Objects {
 }
 
 impl RequestCache {
-    /// Returns the nodes with these ids; `load` gives those that were not loaded before.
+    /// Returns the nodes with these ids; `load` loads those that are not yet in the cache.
     pub async fn nodes<F>(
         &self,
         ids: &[NodeId],
@@ -135,7 +133,7 @@ impl RequestCache {
         let mut known = self.0.nodes.lock().await;
         let mut missing: Vec<NodeId> =
             ids.iter().filter(|id| !known.contains_key(id)).cloned().collect();
-        missing.sort_unstable_by(|one, other| (&one.noun, one.id).cmp(&(&other.noun, other.id)));
+        missing.sort_unstable();
         missing.dedup();
         if !missing.is_empty() {
             let mut found = load(missing.clone()).await?;
@@ -144,11 +142,10 @@ impl RequestCache {
                 (id, node)
             }));
         }
-        Ok(ids.iter().filter_map(|id| Some((id.clone(), known.get(id)?.clone()?))).collect())
+        Ok(ids.iter().filter_map(|id| Some((*id, known.get(id)?.clone()?))).collect())
     }
 
-    /// Returns what stands under this name; the first that asks makes it. A name stands for one
-    /// type.
+    /// Returns the object of this name; `make` creates it on first use. A name stands for one type.
     pub fn shared<T: Send + Sync + 'static>(
         &self,
         name: String,

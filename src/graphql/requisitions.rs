@@ -1,4 +1,4 @@
-//! Requisitions of grants as the API has them.
+//! GraphQL type and mutations of requisitions of grants.
 
 use ::entity::{id::RequisitionId, requisition};
 use async_graphql::{Context, Description, ID, InputObject, Object, SimpleObject};
@@ -19,25 +19,24 @@ use domain::{
     invoices::requisitions::{self, NewRequisition},
 };
 
-/// A requisition (rekvisition): a request for the payment of a grant, issued for a cooperation
-/// agreement by which money comes in. Its content never changes. What is paid is recorded with
-/// `grantRecord`.
+/// A requisition (rekvisition): a request for payment of a grant, by a cooperation agreement. Its
+/// content never changes. Record the payment with `grantRecord`.
 #[derive(Clone, Description)]
 pub struct Requisition(pub BatchRow<requisition::Model>);
 
 #[Object(use_type_description)]
 impl Requisition {
-    /// Opaque and globally unique.
+    /// Global id of the requisition, opaque.
     pub async fn id(&self) -> ID {
-        node_id("requisition", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// Its number, as `R2026-0001`: gapless per year.
+    /// Number, gapless per year: `R2026-0001`.
     async fn number(&self) -> &str {
         &self.0.number
     }
 
-    /// The agreement about the grant; null when you may not see it.
+    /// Agreement on the grant; null when you may not see it.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |row| Some(row.agreement_id)).await.transpose()
     }
@@ -52,44 +51,44 @@ impl Requisition {
         Date(self.0.due_on)
     }
 
-    /// The amount that is asked for.
+    /// Requested amount in kronor.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
 
-    /// First day of the period that the grant is for.
+    /// First day of the period of the grant.
     async fn period_from(&self) -> Date {
         Date(self.0.period_from)
     }
 
-    /// Last day of the period that the grant is for.
+    /// Last day of the period of the grant.
     async fn period_to(&self) -> Date {
         Date(self.0.period_to)
     }
 
-    /// What the grant is for.
+    /// Purpose of the grant, in Swedish.
     async fn description(&self) -> LongText<&str> {
         LongText(&self.0.description)
     }
 
-    /// The funder's own reference, as a case number (diarienummer); null: none.
+    /// Funder's own reference, as a case number (diarienummer); null: none.
     async fn reference(&self) -> Option<&str> {
         self.0.reference.as_deref()
     }
 
-    /// Day on which it was withdrawn; null: it was not.
+    /// Day on which it was withdrawn; null unless withdrawn.
     async fn withdrawn_on(&self) -> Option<Date> {
         self.0.withdrawn_on.map(Date)
     }
 
-    /// Reason of the withdrawal; null: it was not withdrawn.
+    /// Reason of the withdrawal; null unless withdrawn.
     async fn withdrawal_reason(&self) -> Option<&str> {
         self.0.withdrawal_reason.as_deref()
     }
 
-    /// A link to the PDF/A file, valid with the viewer's token.
+    /// Link to the PDF/A file, relative to the API's address; requires the same token as the API.
     async fn pdf_url(&self) -> String {
-        format!("/files/requisitions/{}.pdf", node_id("requisition", self.0.id).as_str())
+        format!("/files/requisitions/{}.pdf", node_id(self.0.id).as_str())
     }
 }
 
@@ -124,79 +123,84 @@ impl ConnectionNode for Requisition {
     }
 }
 
-/// A requisition to be issued.
+/// Input of `requisitionIssue`.
 #[derive(InputObject)]
 pub struct RequisitionIssueInput {
-    /// The signed cooperation agreement by which the money comes in.
+    /// Id of the signed cooperation agreement by which the money comes in.
     agreement_id: ID,
-    /// The amount to ask for, above 0.00.
+    /// Requested amount in kronor, above 0.00.
     amount: Parsed<Money>,
-    /// First day of the period that the grant is for.
+    /// First day of the period of the grant.
     period_from: Parsed<Date>,
-    /// Last day of the period that the grant is for.
+    /// Last day of the period of the grant.
     period_to: Parsed<Date>,
-    /// What the grant is for, as the funder reads it.
+    /// Purpose of the grant for the funder, in Swedish.
     description: String,
-    /// The funder's own reference, as a case number (diarienummer).
+    /// Funder's own reference, as a case number (diarienummer).
     reference: Option<String>,
-    /// Day of issue: not after today, nor before the latest requisition, nor before the agreement
-    /// was signed; today when left out.
+    /// Day of issue: not after today, nor before the latest requisition or the signing of the
+    /// agreement. Defaults to today.
     issued_on: Option<Parsed<Date>>,
 }
 
-/// The result of `requisitionIssue`.
+/// Payload of `requisitionIssue`.
 #[derive(SimpleObject)]
 pub struct RequisitionIssuePayload {
     /// The requisition.
     requisition: Requisition,
 }
 
-/// A requisition to be withdrawn.
+/// Input of `requisitionWithdraw`.
 #[derive(InputObject)]
 pub struct RequisitionWithdrawInput {
-    /// The requisition.
+    /// Id of the requisition.
     requisition_id: ID,
-    /// Reason, which stays in the register.
+    /// Reason of the withdrawal, which is stored.
     reason: String,
 }
 
-/// The result of `requisitionWithdraw`.
+/// Payload of `requisitionWithdraw`.
 #[derive(SimpleObject)]
 pub struct RequisitionWithdrawPayload {
     /// The requisition.
     requisition: Requisition,
 }
 
-/// Mutations on requisitions.
+/// Mutations of requisitions.
 #[derive(Default)]
 pub struct RequisitionMutation;
 
 #[Object]
 impl RequisitionMutation {
     /// Issues a requisition (rekvisition) of a grant, with the next number of its year and a PDF in
-    /// Swedish. Days to pay are the agreement's (`payment_days`), else those of the settings. A
-    /// grant is never in the run of fees (`invoiceRun`).
+    /// Swedish. The days to pay are the agreement's (`payment_days`), else those of the settings. A
+    /// grant is never part of an invoice run (`invoiceRun`).
     ///
-    /// The period lies within the agreement's term. CONFLICT with reason NOT_A_GRANT unless the
-    /// agreement is a COOPERATION by which money comes in, NOT_SIGNED, ALREADY_REQUISITIONED when
-    /// another requisition of the agreement that is not withdrawn has a day of the period, or
-    /// BEYOND_GRANT when the requisitions of the period's years would come to more than the grant
-    /// of these years. INVALID for an `issuedOn` before the latest requisition or before the
-    /// agreement was signed.
+    /// The period must lie within the agreement's term. CONFLICT with reason NOT_A_GRANT unless the
+    /// agreement is a COOPERATION with direction INCOME, NOT_SIGNED, ALREADY_REQUISITIONED when
+    /// another requisition of the agreement that is not withdrawn covers a day of the period, or
+    /// BEYOND_GRANT when the requisitions of the period's years would exceed the grant of these
+    /// years. INVALID for an `issuedOn` before the latest requisition or before the agreement was
+    /// signed.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn requisition_issue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to ask for")] input: RequisitionIssueInput,
+        #[graphql(desc = "The requisition to issue.")] input: RequisitionIssueInput,
     ) -> Option<Result<RequisitionIssuePayload>> {
         Some(issue(ctx, input).await)
     }
 
-    /// Withdraws a requisition, as one that was issued by mistake: its document and number stay,
-    /// and its period can be requisitioned again. Tell the funder. CONFLICT with reason WITHDRAWN.
+    /// Withdraws a requisition that was issued by mistake: its document and number remain, and its
+    /// period can be requisitioned again. The funder is not notified. CONFLICT with reason
+    /// WITHDRAWN.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn requisition_withdraw(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to withdraw")] input: RequisitionWithdrawInput,
+        #[graphql(desc = "The requisition to withdraw.")] input: RequisitionWithdrawInput,
     ) -> Option<Result<RequisitionWithdrawPayload>> {
         Some(withdraw(ctx, input).await)
     }
@@ -207,7 +211,7 @@ async fn withdraw(
     input: RequisitionWithdrawInput,
 ) -> Result<RequisitionWithdrawPayload> {
     let mut errors = ValidationErrors::default();
-    let id = row_id(&input.requisition_id, "requisition", "input.requisitionId", &mut errors);
+    let id = row_id(&input.requisition_id, "requisition_id", &mut errors);
     let mutation = mutation(ctx);
     let withdrawn = requisitions::withdraw(mutation.db(), viewer(ctx), id, &input.reason, errors);
     let payload = async |id: RequisitionId| {
@@ -219,13 +223,13 @@ async fn withdraw(
 async fn issue(ctx: &Context<'_>, input: RequisitionIssueInput) -> Result<RequisitionIssuePayload> {
     let mut errors = ValidationErrors::default();
     let new = NewRequisition {
-        agreement: row_id(&input.agreement_id, "agreement", "input.agreementId", &mut errors),
-        amount: input.amount.take("input.amount", &mut errors).0,
-        period_from: input.period_from.take("input.periodFrom", &mut errors).0,
-        period_to: input.period_to.take("input.periodTo", &mut errors).0,
+        agreement: row_id(&input.agreement_id, "agreement_id", &mut errors),
+        amount: input.amount.take("amount", &mut errors).0,
+        period_from: input.period_from.take("period_from", &mut errors).0,
+        period_to: input.period_to.take("period_to", &mut errors).0,
         description: input.description,
         reference: input.reference,
-        issued_on: take(input.issued_on, "input.issuedOn", &mut errors).map(|day| day.0),
+        issued_on: take(input.issued_on, "issued_on", &mut errors).map(|day| day.0),
     };
     let mutation = mutation(ctx);
     let payload = async |id: RequisitionId| {
@@ -239,7 +243,7 @@ async fn issue(ctx: &Context<'_>, input: RequisitionIssueInput) -> Result<Requis
         .await
 }
 
-/// The requisition as it is after a mutation.
+/// Reads the requisition after a mutation.
 async fn changed(ctx: &Context<'_>, id: RequisitionId) -> Result<Requisition> {
     let found = requisitions::by_ids(database(ctx), viewer(ctx), &[id], &every::<Requisition>())
         .await?

@@ -1,4 +1,4 @@
-//! What the register holds and for how long, as the API tells of it.
+//! GraphQL types and query of the retention report.
 
 use async_graphql::{Context, Enum, Object, SimpleObject};
 
@@ -17,23 +17,23 @@ use domain::{
     retention,
 };
 
-/// What is held, in the parts that a law or a decision tells apart.
+/// Kind of stored data with its own retention rule.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "retention::Kind")]
 pub enum RetentionKind {
-    /// People who are no longer in their role and whom no running activity names.
+    /// Contacts that are no longer in their role and that no running activity refers to.
     FormerContacts,
-    /// The log of who read contacts.
+    /// Log of reads of contacts.
     ContactReads,
     /// Agreements that have ended.
     EndedAgreements,
     /// Issued invoices and credit notes.
     Invoices,
-    /// Payments as they were booked.
+    /// Booked payments.
     Payments,
-    /// Payments as the bank told of them.
+    /// Payments reported by files of the bank.
     BankPayments,
-    /// Names, references and messages of payers in them.
+    /// Names, references and messages of payers in bank payments.
     Payers,
     /// Costs of activities.
     Costs,
@@ -41,56 +41,57 @@ pub enum RetentionKind {
     Grants,
     /// Entries of the audit trail.
     AuditTrail,
-    /// Members, and what else the register is about.
+    /// Members, and other base data.
     Members,
 }
 
-/// What is held of one kind.
+/// Stored data of one kind.
 #[derive(SimpleObject)]
 pub struct RetentionHolding {
-    /// Of what.
+    /// Kind of the data.
     kind: RetentionKind,
-    /// How many there are.
+    /// Number of records.
     count: i64,
-    /// The earliest day that a term runs from, as the last day in a role or the day of an invoice;
-    /// null: no term runs.
+    /// Earliest day from which a retention period runs, as the last day in a role or the day of an
+    /// invoice; null: no period runs.
     oldest: Option<Date>,
-    /// The first day on which the oldest may go; null: it stays.
+    /// First day on which the oldest record may be erased; null: it is retained.
     may_go_from: Option<Date>,
-    /// How many may go on the day of the report.
+    /// Number of records that may be erased on the day of the report.
     due: i64,
-    /// Why it stays or may go.
+    /// Legal ground of retaining or erasing it.
     law: &'static str,
 }
 
-/// What the register holds, what of it may go, and what must stay until when by which law.
+/// Report of stored data: records that may be erased, and records that must be retained, until when
+/// and by which law.
 #[derive(SimpleObject)]
 pub struct RetentionReport {
-    /// As of this day.
+    /// Day of the report.
     on: Date,
-    /// Each kind.
+    /// Stored data by kind.
     #[graphql(directive = list_size::apply(Some(20), None))]
     holdings: Vec<RetentionHolding>,
-    /// The contacts that may be erased, the longest out of their role first; at most 1000, and none
-    /// unless you may see them.
+    /// Contacts that may be erased, the longest out of their role first; at most 1000, and empty
+    /// unless you may see contacts.
     #[graphql(directive = list_size::apply(Some(50), None))]
     contacts: Vec<Contact>,
 }
 
-/// The report's query.
+/// Queries of retention.
 #[derive(Default)]
 pub struct RetentionQuery;
 
 #[Object]
 impl RetentionQuery {
-    /// What the register holds, what of it may go, and what must stay until when by which law; for
-    /// the OFFICE and AUDITORs, FORBIDDEN to others. `samregister retention --erase` erases what
-    /// may go.
+    /// Report of stored data, and of what may be erased or must be retained. For OFFICE and
+    /// AUDITOR; FORBIDDEN to other roles. `samregister retention --erase` erases what may be
+    /// erased.
     #[graphql(directive = cost::apply("500".into()), directive = unversioned::apply())]
     async fn retention(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the report; defaults to today.")] on: Option<Parsed<Date>>,
     ) -> Option<Result<RetentionReport>> {
         Some(report(ctx, on).await)
     }
@@ -108,8 +109,8 @@ async fn report(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<Retention
         on.unwrap_or_else(|| db.clock.today()),
     )
     .await?;
-    let is_asked = ctx.look_ahead().field("contacts").exists();
-    let due = if is_asked {
+    let is_selected = ctx.look_ahead().field("contacts").exists();
+    let due = if is_selected {
         contacts::by_ids(db, viewer(ctx), &report.contacts, &every::<Contact>()).await?
     } else {
         Vec::new()

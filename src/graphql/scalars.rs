@@ -1,4 +1,4 @@
-//! The scalars of the API, and inputs that keep what was wrong with them until all is known.
+//! GraphQL scalars, and inputs that retain their parse errors until all fields are checked.
 
 use std::{borrow::Cow, fmt, str::FromStr};
 
@@ -7,11 +7,15 @@ use async_graphql::{
     Positioned, Scalar, ScalarType, ServerResult, Value, parser::types::Field, registry::Registry,
 };
 use chrono::{Datelike, NaiveDate, SecondsFormat, Utc};
-use entity::{money, number, total::Total};
+use entity::{
+    id::{Identifier, NodeType},
+    money, number,
+    total::Total,
+};
 
 use domain::error::ValidationErrors;
 
-/// Reads a scalar that is written as a string.
+/// Parses a scalar that is written as a string.
 fn text<T>(value: &Value, read: impl FnOnce(&str) -> Result<T, String>) -> Result<T, String> {
     match value {
         Value::String(text) if text.len() <= 100 => read(text),
@@ -20,7 +24,7 @@ fn text<T>(value: &Value, read: impl FnOnce(&str) -> Result<T, String>) -> Resul
     }
 }
 
-/// A calendar date, ISO 8601: `2026-11-21`.
+/// A calendar date in ISO 8601 format: `2026-11-21`.
 #[derive(Clone, Copy, Debug, Default, Description)]
 pub struct Date(pub NaiveDate);
 
@@ -53,7 +57,7 @@ impl ScalarType for Date {
     }
 }
 
-/// An instant, RFC 3339, UTC.
+/// A point in time in RFC 3339 format, in UTC: `2026-11-21T08:30:00Z`.
 #[derive(Clone, Copy, Debug, Default, Description)]
 pub struct DateTime(pub chrono::DateTime<Utc>);
 
@@ -67,7 +71,7 @@ impl FromStr for DateTime {
         let instant = instant.filter(|instant| (1900..=2999).contains(&instant.year()));
         instant
             .map(Self)
-            .ok_or_else(|| "is not an instant; write RFC 3339 as 2026-11-21T08:30:00Z".into())
+            .ok_or_else(|| "is not a date and time; write RFC 3339, as 2026-11-21T08:30:00Z".into())
     }
 }
 
@@ -82,8 +86,8 @@ impl ScalarType for DateTime {
     }
 }
 
-/// An amount in Swedish kronor: a decimal string with exactly two decimals, `"26800.00"`. Stored as
-/// integer öre, never a float. Input may have fewer decimals.
+/// An amount in Swedish kronor: a decimal string with exactly two decimals, `"26800.00"`. Input may
+/// have fewer decimals. Stored as integer öre, never as a float.
 #[derive(Clone, Copy, Debug, Default, Description)]
 pub struct Money(pub money::Money);
 
@@ -91,7 +95,7 @@ pub struct Money(pub money::Money);
 impl ScalarType for Money {
     fn parse(value: Value) -> InputValueResult<Self> {
         text(&value, |text| {
-            text.parse().map(Self).map_err(|reason: money::NotMoney| reason.to_string())
+            text.parse().map(Self).map_err(|reason: money::ParseMoneyError| reason.to_string())
         })
         .map_err(InputValueError::custom)
     }
@@ -107,8 +111,7 @@ impl From<money::Money> for Money {
     }
 }
 
-/// A sum over rows, as [`Money`] in the schema; it may be larger than any amount that is taken as
-/// input.
+/// A sum of rows, [`Money`] in the schema. It may exceed the maximum of an input amount.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct Sum(pub Total);
 
@@ -137,8 +140,8 @@ impl From<Total> for Sum {
     }
 }
 
-/// A Swedish organisation number (organisationsnummer), `NNNNNN-NNNN`, its check digit verified on
-/// input.
+/// A Swedish organisation number (organisationsnummer), `NNNNNN-NNNN`, as `222000-1834`. Its check
+/// digit is verified on input.
 #[derive(Clone, Debug, Default, Description)]
 pub struct OrgNumber(pub number::OrgNumber);
 
@@ -154,7 +157,7 @@ impl ScalarType for OrgNumber {
     }
 }
 
-/// Any JSON value: the parameters of an agreement text.
+/// Any JSON value, as the parameters of an agreement text: `{"days": 14}`.
 #[derive(Clone, Debug, Default, Description)]
 pub struct Json(pub serde_json::Value);
 
@@ -170,19 +173,19 @@ impl ScalarType for Json {
 }
 
 impl Json {
-    /// The JSON value that a column holds as text.
+    /// Parses the JSON value of a text column.
     pub fn stored(text: &str) -> Self {
         Self(serde_json::from_str(text).unwrap_or_default())
     }
 }
 
-/// A value as somebody gave it: good, or bad with the reason. It parses always, so that one error
-/// can name every bad field of an input; [`Parsed::take`] hands the reason to the collector.
+/// A parsed input value: valid, or invalid with the reason. Parsing never fails, so that one error
+/// can name every invalid field of an input; [`Parsed::take`] passes the reason to the collector.
 #[derive(Clone, Debug)]
 pub enum Parsed<T> {
-    /// Fit for use.
+    /// Valid.
     Good(T),
-    /// What is wrong with it.
+    /// Reason why it is invalid.
     Bad(String),
 }
 
@@ -219,12 +222,13 @@ impl<T: InputType> InputType for Parsed<T> {
 }
 
 impl<T: Default> Parsed<T> {
-    /// The value, or its fault noted under `path` and a default that nobody will use.
+    /// Returns the value. If it is invalid, records the error at `path` and returns a default,
+    /// which must not be used.
     pub fn take(self, path: &str, errors: &mut ValidationErrors) -> T {
         match self {
             Self::Good(value) => value,
             Self::Bad(reason) => {
-                // The library puts the type before a scalar's own words.
+                // The library puts the type before a scalar's own message.
                 let words = reason
                     .split_once("\": ")
                     .map_or(reason.as_str(), |(_, words)| words)
@@ -245,59 +249,67 @@ pub fn take<T: Default>(
     parsed.map(|parsed| parsed.take(path, errors))
 }
 
-/// An id as clients see it: the noun and the UUID, `member_0193…`.
-#[derive(Clone, Debug, PartialEq, Eq, Hash)]
+/// The global id of a node: its type and a UUID, `member_0193…`.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub struct NodeId {
-    /// The noun, in small letters.
-    pub noun: String,
-    /// The identifier.
+    /// The type of the node.
+    pub node_type: NodeType,
+    /// The identifier within the type.
     pub id: uuid::Uuid,
 }
 
-impl fmt::Display for NodeId {
+/// The reason why a text is not the id of a node.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum InvalidId {
+    /// It does not have the form of a global id.
+    Malformed,
+    /// It has the form, but its type does not exist: no object has this id.
+    UnknownType,
+}
+
+impl fmt::Display for InvalidId {
     fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        write!(f, "{}_{}", self.noun, self.id.simple())
+        f.write_str("is not an id of this register")
     }
 }
 
 impl FromStr for NodeId {
-    type Err = String;
+    type Err = InvalidId;
 
-    fn from_str(text: &str) -> Result<Self, String> {
-        let parts = text
+    fn from_str(text: &str) -> Result<Self, InvalidId> {
+        let (word, id) = text
             .rsplit_once('_')
-            .filter(|(noun, id)| !noun.is_empty() && noun.len() <= 30 && id.len() == 32);
-        let id = parts.and_then(|(_, id)| uuid::Uuid::try_parse(id).ok());
-        match (parts, id) {
-            (Some((noun, _)), Some(id)) => Ok(Self { noun: noun.to_owned(), id }),
-            _ => Err("is not an id of this register".into()),
-        }
+            .filter(|(word, id)| !word.is_empty() && id.len() == 32)
+            .ok_or(InvalidId::Malformed)?;
+        let id = uuid::Uuid::try_parse(id).map_err(|_| InvalidId::Malformed)?;
+        let node_type = word.parse::<NodeType>().map_err(|_| InvalidId::UnknownType)?;
+        Ok(Self { node_type, id })
     }
 }
 
-/// The id of a row as clients see it.
-pub fn node_id(noun: &str, id: impl Into<uuid::Uuid>) -> async_graphql::ID {
-    NodeId { noun: noun.to_owned(), id: id.into() }.to_string().into()
+/// Returns the global id of a row.
+pub fn node_id<T: Identifier>(id: T) -> async_graphql::ID {
+    id.global_id().into()
 }
 
-/// The row's id that a client's id means, or its fault noted: it must be of the noun.
-pub fn row_id<T: From<uuid::Uuid>>(
+/// Returns the row's id that a global id contains, or records an error at `path` and returns a
+/// default: the global id must be of the type that the caller expects.
+pub fn row_id<T: Identifier>(
     id: &async_graphql::ID,
-    noun: &str,
     path: &str,
     errors: &mut ValidationErrors,
 ) -> T {
-    let read = id.parse::<NodeId>().and_then(|read| {
-        if read.noun == noun {
+    let read = id.parse::<NodeId>().map_err(|reason| reason.to_string()).and_then(|read| {
+        if read.node_type == T::NODE_TYPE {
             Ok(read.id)
         } else {
-            Err(format!("is the id of a {}, not of a {noun}", read.noun))
+            Err(format!("is the id of a {}, not of a {}", read.node_type, T::NODE_TYPE))
         }
     });
     T::from(errors.take(path, read))
 }
 
-/// A change of a field: null when it is left out, `Some(None)` when it is to be cleared.
+/// Converts the change of a field: `None` when omitted, `Some(None)` to remove the value.
 pub fn change<T: Default>(
     parsed: async_graphql::MaybeUndefined<Parsed<T>>,
     path: &str,
@@ -311,7 +323,7 @@ pub fn change<T: Default>(
     }
 }
 
-/// A change of a field that needs no check of its own.
+/// Converts the change of a field that needs no check.
 pub fn plain_change<T>(parsed: async_graphql::MaybeUndefined<T>) -> Option<Option<T>> {
     use async_graphql::MaybeUndefined::{Null, Undefined, Value};
     match parsed {

@@ -1,4 +1,4 @@
-//! Service-fee scenarios as the API tells of them.
+//! GraphQL types and query of service-fee scenarios.
 
 use ::entity::id::MemberId;
 use async_graphql::{Context, Description, ID, InputObject, Object};
@@ -6,7 +6,7 @@ use async_graphql::{Context, Description, ID, InputObject, Object};
 use super::{
     batch::{BatchRow, take_rows},
     cost::{cost, list_size},
-    database,
+    database, errors,
     members::{AllocationBasis, Member, member_of},
     scalars::{Money, Parsed, row_id, take},
     viewer,
@@ -14,41 +14,43 @@ use super::{
 use domain::{
     error::{Error, Result, ValidationErrors},
     fees::{
-        scenario::{self, Ask, Row, Scenario},
+        scenario::{self, Proposal, Row, Scenario},
         schedules,
     },
 };
 
-/// Another service-fee rule than the one in force.
+/// A service-fee rule to compare to the one in force.
 #[derive(InputObject)]
 pub struct ServiceFeeScenarioInput {
-    /// Calendar year: of its allocations, and for those that are members on some day of it.
+    /// Calendar year of the allocations; members on some day of it are included.
     year: i32,
-    /// The rate, 0 to 1000 with at most three decimals.
+    /// Rate in per mille of the allocation, 0 to 1000 with at most three decimals.
     per_mille: f64,
-    /// Nobody pays more than this (maxtak); leave out: no cap.
+    /// Maximum of a year (maxtak) in kronor; omit: no cap.
     cap: Option<Parsed<Money>>,
-    /// Nobody pays less than this; leave out: no minimum.
+    /// Minimum of a year in kronor; omit: no minimum.
     minimum: Option<Parsed<Money>>,
-    /// The allocation that the rate is of; leave out: that of the rule in force, else ALL_PARTIES.
+    /// Allocation that the rate applies to. Defaults to that of the rule in force, else to
+    /// ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// As if these members had left: they are in no row and no total but `withoutTotal`.
+    /// Ids of members to leave out, as if they had left: they are in no row and no total but
+    /// `withoutTotal`.
     without: Option<Vec<ID>>,
 }
 
 impl ServiceFeeScenarioInput {
-    fn check(self, errors: &mut ValidationErrors) -> Ask {
+    fn check(self, errors: &mut ValidationErrors) -> Proposal {
         let money = |parsed, path: &str, errors: &mut ValidationErrors| {
             take(parsed, path, errors).map(|sum: Money| sum.0)
         };
         let id = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
-            row_id(&id, "member", &format!("input.without.{position}"), errors)
+            row_id(&id, &format!("without[{position}]"), errors)
         };
-        Ask {
+        Proposal {
             year: self.year,
-            per_mille: errors.take("input.perMille", schedules::rate(self.per_mille)),
-            cap: money(self.cap, "input.cap", errors),
-            minimum: money(self.minimum, "input.minimum", errors),
+            per_mille: errors.take("per_mille", schedules::rate(self.per_mille)),
+            cap: money(self.cap, "cap", errors),
+            minimum: money(self.minimum, "minimum", errors),
             allocation_basis: self.allocation_basis.map(Into::into),
             without: self
                 .without
@@ -61,8 +63,8 @@ impl ServiceFeeScenarioInput {
     }
 }
 
-/// What every member would pay under other service-fee rules. Members without an allocation for the
-/// year are in `missing`, never silently zero.
+/// Fees of all members under another service-fee rule. Members without an allocation for the year
+/// are in `missing`, and never count as zero.
 #[derive(Description)]
 pub struct ServiceFeeScenario {
     found: Scenario,
@@ -78,28 +80,29 @@ impl ServiceFeeScenario {
         self.rows.iter().cloned().map(ServiceFeeScenarioRow).collect()
     }
 
-    /// What the rows would pay, net of VAT.
+    /// Sum of the proposed fees in kronor, net of VAT.
     async fn total(&self) -> Money {
         self.found.total.into()
     }
 
-    /// What the rows pay under the rule in force, net of VAT; zero when there is none.
+    /// Sum of the fees of the rows under the rule in force in kronor, net of VAT; zero when there
+    /// is none.
     async fn current_total(&self) -> Money {
         self.found.current_total.into()
     }
 
-    /// What the members in `without` pay under the rule in force: what is lost with them before the
-    /// new rule.
+    /// Sum of the fees of the members in `without` under the rule in force, in kronor: the loss
+    /// before the new rule.
     async fn without_total(&self) -> Money {
         self.found.without_total.into()
     }
 
-    /// How many pay the cap (maxtak) instead of more.
+    /// Number of members whose fee the cap (maxtak) reduces.
     async fn capped_members(&self) -> usize {
         self.found.capped_members
     }
 
-    /// What the cap takes off in all.
+    /// Sum in kronor by which the cap reduces fees.
     async fn lost_to_cap(&self) -> Money {
         self.found.lost_to_cap.into()
     }
@@ -116,67 +119,70 @@ impl ServiceFeeScenario {
     }
 }
 
-/// What one member would pay.
+/// Fee of one member.
 #[derive(Description)]
 pub struct ServiceFeeScenarioRow(BatchRow<Row>);
 
 #[Object(use_type_description)]
 impl ServiceFeeScenarioRow {
-    /// Who.
+    /// The member.
     async fn member(&self, ctx: &Context<'_>) -> Result<Member> {
         member_of(ctx, &self.0, |row| Some(row.member))
             .await?
             .ok_or_else(|| Error::NotFound("there is no such member".into()))
     }
 
-    /// Its allocation of all parties in the year, which the rate is of.
+    /// Its allocation of the year in kronor, which the rate applies to.
     async fn allocation(&self) -> Money {
         self.0.allocation.into()
     }
 
-    /// What it pays under the rule in force; zero when there is none.
+    /// Fee in kronor under the rule in force; zero when there is none.
     async fn current(&self) -> Money {
         self.0.current.into()
     }
 
-    /// What it would pay.
+    /// Proposed fee in kronor.
     async fn proposed(&self) -> Money {
         self.0.proposed.into()
     }
 
-    /// How much more that is; below zero when it would pay less.
+    /// Difference in kronor: `proposed` less `current`; negative when the fee decreases.
     async fn change(&self) -> Money {
         (self.0.proposed - self.0.current).into()
     }
 
-    /// Whether the cap makes it less.
+    /// `true` if the cap reduces the fee.
     async fn capped(&self) -> bool {
         self.0.capped
     }
 
-    /// What the cap takes off.
+    /// Amount in kronor by which the cap reduces the fee.
     async fn lost_to_cap(&self) -> Money {
         self.0.lost.into()
     }
 }
 
-/// Questions about fees that nobody has decided.
+/// Queries of fee scenarios.
 #[derive(Default)]
 pub struct ScenarioQuery;
 
 #[Object]
 impl ScenarioQuery {
-    /// What every member would pay under other service-fee rules; changes nothing. Tells of the
-    /// members whose affairs you may see: a MEMBER of itself, an ACTIVITY_LEAD of none.
+    /// Calculates the fees of all members under another service-fee rule, and changes nothing.
+    /// Includes the members whose data you may see: a MEMBER itself, an ACTIVITY_LEAD none.
+    /// CONFLICT with reason TOO_LARGE when a total exceeds the largest amount.
     #[graphql(directive = cost::apply("500".into()))]
     async fn service_fee_scenario(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The other rules.")] input: ServiceFeeScenarioInput,
+        #[graphql(desc = "The rule to calculate with.")] input: ServiceFeeScenarioInput,
     ) -> Result<ServiceFeeScenario> {
         let mut errors = ValidationErrors::default();
         let ask = input.check(&mut errors);
-        let mut found = scenario::scenario(database(ctx), viewer(ctx), &ask, errors).await?;
+        let mut found = scenario::scenario(database(ctx), viewer(ctx), &ask, errors)
+            .await
+            .map_err(errors::within_input)?;
         take_rows(ctx, found.rows.len() + found.missing.len())?;
         let rows = BatchRow::each(std::mem::take(&mut found.rows));
         let missing = BatchRow::each(std::mem::take(&mut found.missing));

@@ -1,4 +1,4 @@
-//! Status reports as the API tells of them.
+//! GraphQL type and mutation of status reports.
 
 use std::sync::Arc;
 
@@ -22,7 +22,7 @@ use domain::{
     error::{Error, Result, ValidationErrors},
 };
 
-/// How an activity is going, in one word.
+/// Health of an activity.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::Health")]
 pub enum Health {
@@ -34,40 +34,40 @@ pub enum Health {
     Red,
 }
 
-/// The fixed form for telling the board how an activity is going.
+/// A status report on an activity to the board.
 #[derive(Clone, Description)]
 pub struct StatusReport(pub BatchRow<status_report::Model>);
 
 #[Object(use_type_description)]
 impl StatusReport {
-    /// Opaque and globally unique.
+    /// Global id of the report, opaque.
     pub async fn id(&self) -> ID {
-        node_id("status_report", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// The activity that it is about.
+    /// Activity of the report.
     async fn activity(&self, ctx: &Context<'_>) -> Result<Activity> {
         let found = activity_of(ctx, &self.0, |row| Some(row.activity_id)).await?;
         found.ok_or_else(|| Error::NotFound("there is no such activity".into()))
     }
 
-    /// The period told about, as `2026-T2`.
+    /// Reported period, as `2026-T2`.
     async fn period(&self) -> &str {
         &self.0.period
     }
 
-    /// In one word.
+    /// Health of the activity.
     async fn health(&self) -> Health {
         self.0.health.into()
     }
 
-    /// In a few words.
+    /// Summary.
     async fn summary(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
         let found = text(ctx, &self.0, |texts| Some(&texts.summary)).await?;
         found.map(LongText).ok_or_else(|| Error::NotFound("there is no such status report".into()))
     }
 
-    /// What went otherwise than planned; null when nothing did.
+    /// Deviations from the plan; null when there are none.
     async fn deviations(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         text(ctx, &self.0, |texts| texts.deviations.as_ref())
             .await
@@ -75,7 +75,7 @@ impl StatusReport {
             .transpose()
     }
 
-    /// What comes next; null when nobody said.
+    /// Next steps; null when not recorded.
     async fn next_steps(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
         text(ctx, &self.0, |texts| texts.next_steps.as_ref())
             .await
@@ -83,18 +83,19 @@ impl StatusReport {
             .transpose()
     }
 
-    /// Who told: the subject of the token that it was filed with.
+    /// Author: the subject of the token that filed it.
     async fn reported_by(&self) -> &str {
         &self.0.reported_by
     }
 
-    /// When.
+    /// Time of filing.
     async fn reported_at(&self) -> DateTime {
         DateTime(self.0.reported_at)
     }
 }
 
-/// A text of a report. Those of its batch are loaded together, whichever of them are asked for.
+/// Returns a text of a report. The texts of its batch are loaded together, whichever of them are
+/// selected.
 async fn text(
     ctx: &Context<'_>,
     row: &BatchRow<status_report::Model>,
@@ -132,7 +133,7 @@ impl ConnectionNode for StatusReport {
     }
 }
 
-/// The same page of the reports on each row of a batch of activities.
+/// Returns the same page of reports for each row of a batch of activities.
 pub(super) async fn reports_of(
     ctx: &Context<'_>,
     row: &BatchRow<activity::Model>,
@@ -164,27 +165,27 @@ pub(super) async fn reports_of(
     Ok(pages.connection(row.id, count))
 }
 
-/// The report with this id, if you may see it.
+/// Returns the report with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: StatusReportId) -> Result<Option<StatusReport>> {
     let found =
         status_reports::by_ids(database(ctx), viewer(ctx), &[id], &every::<StatusReport>()).await?;
     Ok(found.into_iter().next().map(|row| StatusReport(BatchRow::single(row))))
 }
 
-/// A report on an activity.
+/// Input of `statusReportFile`.
 #[derive(InputObject)]
 pub struct StatusReportFileInput {
-    /// Which activity.
+    /// Id of the activity.
     activity: ID,
-    /// The period told about, as `2026-T2`.
+    /// Reported period, as `2026-T2`.
     period: String,
-    /// How it is going, in one word.
+    /// Health of the activity.
     health: Health,
-    /// And in a few.
+    /// Summary, in a few words.
     summary: String,
-    /// What went otherwise than planned.
+    /// Deviations from the plan; omit when there are none.
     deviations: Option<String>,
-    /// What comes next.
+    /// Next steps.
     next_steps: Option<String>,
 }
 
@@ -192,7 +193,7 @@ pub struct StatusReportFileInput {
 pub(super) async fn file(ctx: &Context<'_>, input: StatusReportFileInput) -> Result<StatusReport> {
     let mut errors = ValidationErrors::default();
     let new = status_reports::NewReport {
-        activity: row_id(&input.activity, "activity", "input.activity", &mut errors),
+        activity: row_id(&input.activity, "activity", &mut errors),
         period: input.period,
         health: input.health.into(),
         summary: input.summary,

@@ -1,7 +1,8 @@
-//! Changes as the API tells of them, when they are made.
+//! GraphQL subscription `changes`, and the query `revision`.
 
 use std::sync::{Arc, OnceLock};
 
+use ::entity::id::NodeType;
 use async_graphql::{Context, Description, Enum, Object, Subscription as Subscriptions};
 use futures_util::{
     FutureExt, StreamExt,
@@ -22,7 +23,7 @@ use domain::{
     error::{Error, Result},
 };
 
-/// What a change is about.
+/// Kind of a change.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "change_feed::Kind")]
 pub enum ChangeKind {
@@ -34,103 +35,101 @@ pub enum ChangeKind {
     Activity,
     /// A template or one of its versions.
     Template,
-    /// An agreement.
+    /// An invoice, except its payments.
     Agreement,
     /// A fee of the network itself, or a reference rate.
     Fee,
     /// An invoice, but for what is paid of it.
     Invoice,
-    /// A payment of an invoice (`node` is the invoice), or one that the bank's files tell of.
+    /// A payment of an invoice (`node` is the invoice), or a bank payment.
     Payment,
 }
 
-/// One committed change that you may see.
+/// A committed change that you may see.
 #[derive(Description)]
 pub struct Change(Event);
 
 #[Object(use_type_description)]
 impl Change {
-    /// Its place in the register's history: a whole number, larger than that of every change before
-    /// it. Keep that of the last change that came, and give it as `after` when you subscribe again.
-    /// Numbers are missing where others changed what you may not see.
+    /// Revision of the change: a whole number, larger than that of every earlier change. Store that
+    /// of the last received change, and pass it as `after` when you subscribe again. Revisions have
+    /// gaps where others changed what you may not see.
     #[graphql(directive = shared::apply())]
     async fn revision(&self) -> String {
         self.0.revision.to_string()
     }
 
-    /// What it is about.
+    /// Kind of the changed object.
     #[graphql(directive = shared::apply())]
     async fn kind(&self) -> ChangeKind {
         self.0.kind.into()
     }
 
-    /// What was done, as the mutation's name; `import` and the like for what was done at the
-    /// machine.
+    /// Action, as the name of the mutation, or of a command on the server, as `import`.
     #[graphql(directive = shared::apply())]
     async fn action(&self) -> &str {
         &self.0.action
     }
 
-    /// What it was done to, as it is now; null when it is gone, or of a kind that has no node.
+    /// Changed object as it is now; null when it was deleted, or its type has no node.
     #[graphql(directive = shared::apply())]
     async fn node(&self, ctx: &Context<'_>) -> Option<Result<Node>> {
-        let of = |noun: &str| NodeId { noun: noun.to_owned(), id: self.0.subject };
-        let noun = audit::noun(self.0.subject_kind);
-        // A template and its versions are one in the trail.
-        let ids = if noun == "template" {
-            vec![of(noun), of("template_version")]
-        } else {
-            vec![of(noun)]
+        let of = |node_type| NodeId { node_type, id: self.0.subject };
+        // A template and its versions are one kind of subject in the trail.
+        let ids = match audit::node_type(self.0.subject_kind)? {
+            NodeType::Template => vec![of(NodeType::Template), of(NodeType::TemplateVersion)],
+            other => vec![of(other)],
         };
         node::by_ids(ctx, &ids).await.map(|found| found.into_values().next()).transpose()
     }
 
-    /// When it was committed.
+    /// Time of the commit.
     #[graphql(directive = shared::apply())]
     async fn at(&self) -> DateTime {
         DateTime(self.0.at)
     }
 }
 
-/// The source of the events of one execution of `changes`, when the server follows the trail for
-/// many subscriptions at once; without it, they come from the trail.
+/// Source of the events of one execution of `changes`, when the server follows the audit trail for
+/// many subscriptions together; without it, events are read from the audit trail.
 pub enum Source {
-    /// From nowhere: the arguments are checked and noted.
+    /// No events: the arguments are checked and stored.
     Plan(Arc<OnceLock<Plan>>),
-    /// There is this one.
+    /// This single event.
     Event(Event),
 }
 
 /// The changes that one subscription follows.
 #[derive(Clone)]
 pub struct Plan {
-    /// The kinds of changes; none for all.
+    /// Kinds of changes; empty for all.
     pub kinds: Vec<change_feed::Kind>,
-    /// The revision that it begins after; `None` for the last.
+    /// Revision to start after; `None` for the latest.
     pub after: Option<i64>,
 }
 
-/// What can be followed, at `/graphql/ws` by the protocol graphql-transport-ws.
+/// Root subscription type, at `/graphql/ws` with the protocol graphql-transport-ws.
 ///
 /// Send the token in `connection_init` as `{"authorization": "Bearer …"}`, or in the header. The
-/// socket closes with 4403 when it expires or is revoked, and with 4410 when you read too slowly:
-/// subscribe again `after` the last revision that came.
+/// socket closes with 4403 when the token expires or is revoked, and with 4410 when you read too
+/// slowly: subscribe again `after` the last received revision.
 #[derive(Default, Description)]
 pub struct Subscription;
 
 #[Subscriptions(use_type_description)]
 impl Subscription {
-    /// One event for every committed change that you may see, in order; `after` resumes from a
-    /// revision without a gap or a double.
+    /// An event for every committed change that you may see, in order. `after` resumes from a
+    /// revision without gaps or duplicates.
     #[graphql(directive = shared::apply())]
     async fn changes(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only changes of these kinds; all when left out")] kinds: Option<
+        #[graphql(desc = "Only changes of these kinds; all when omitted.")] kinds: Option<
             Vec<ChangeKind>,
         >,
         #[graphql(
-            desc = "Only changes after this revision, those made before you ask included; from now on when left out"
+            desc = "Only changes after this revision, including past ones; only future changes \
+                    when omitted."
         )]
         after: Option<String>,
     ) -> Result<BoxStream<'static, Result<Change>>> {
@@ -144,13 +143,13 @@ impl Subscription {
             }
             Some(Source::Plan(plan)) => {
                 change_feed::check_after(database(ctx), after).await?;
-                // No one else notes anything there.
+                // The plan is set only here.
                 plan.set(Plan { kinds, after }).ok();
                 return Ok(stream::empty().boxed());
             }
             None => {}
         }
-        let free: change_feed::Toll = Arc::new(|_| std::future::ready(()).boxed());
+        let free: change_feed::CatchUpLimit = Arc::new(|_| std::future::ready(()).boxed());
         let events = change_feed::follow(
             &change_feed::Followers::default(),
             database(ctx),
@@ -161,23 +160,23 @@ impl Subscription {
         )
         .await?;
         let rows: Rows = ctx.data_unchecked::<Rows>().clone();
-        // Each event is an answer by itself.
+        // Each event is a separate answer.
         Ok(events.inspect(move |_| rows.reset()).map(|event| event.map(Change)).boxed())
     }
 }
 
 fn no_revision() -> Error {
-    Error::invalid("after", "is not a revision that the register gave you, as \"4711\"")
+    Error::invalid("after", "is not a revision; pass one that you received, as \"4711\"")
 }
 
-/// The register's history.
+/// Queries of revisions.
 #[derive(Default)]
 pub struct RevisionQuery;
 
 #[Object]
 impl RevisionQuery {
-    /// The last revision of the register. Ask it before what you then keep up to date, and follow
-    /// `changes` after it: nothing is missed.
+    /// Latest revision. Query it before the data that you want to keep up to date, and subscribe to
+    /// `changes` after it: no change is missed.
     async fn revision(&self, ctx: &Context<'_>) -> Result<String> {
         Ok(domain::audit::revision(database(ctx)).await?.to_string())
     }

@@ -1,4 +1,4 @@
-//! Tax decisions of the network as the API has them.
+//! GraphQL types, query and mutation of tax decisions.
 
 use ::entity::{id::TaxDecisionId, tax_decision};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
@@ -18,58 +18,57 @@ use domain::{
     error::{Error, Result, ValidationErrors},
 };
 
-/// A kind of fee.
+/// Kind of a fee.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::ChargeKind")]
 pub enum FeeKind {
-    /// The special fees (särskilda avgifter) of an activity, and what else it earns, as courses.
+    /// Special fees (särskilda avgifter) of an activity, and its other revenue, as courses.
     SpecialFee,
-    /// The service fee (serviceavgift) of members.
+    /// Service fee (serviceavgift) of members.
     ServiceFee,
-    /// The membership fee (medlemsavgift) of members.
+    /// Membership fee (medlemsavgift) of members.
     MembershipFee,
 }
 
-/// A decision of the network on how VAT is treated on a fee, from a day on. No fee has a VAT
-/// treatment until there is one, unless the treatment is stated with the fee, the agreement or the
-/// line itself.
+/// A decision of the network on the VAT treatment of a fee, from a day on. Without one a fee has no
+/// VAT treatment, unless it is stated with the fee, the agreement or the line.
 #[derive(Clone, Description)]
 pub struct TaxDecision(pub BatchRow<tax_decision::Model>);
 
 #[Object(use_type_description)]
 impl TaxDecision {
-    /// Opaque and globally unique.
+    /// Global id of the tax decision, opaque.
     pub async fn id(&self) -> ID {
-        node_id("tax_decision", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// The fee.
+    /// Kind of the fee.
     async fn fee(&self) -> FeeKind {
         self.0.fee.into()
     }
 
-    /// The activity, for SPECIAL_FEE; null for the fees of the network itself.
+    /// Activity, for SPECIAL_FEE; null for the fees of the network itself.
     async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
         activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
     }
 
-    /// The first day of issue of invoices that it is for. It counts until the next decision about
-    /// the fee.
+    /// First day of issue of invoices that it applies to, until the next decision on the same fee.
     async fn valid_from(&self) -> Date {
         Date(self.0.valid_from)
     }
 
-    /// The VAT treatment.
+    /// VAT treatment.
     async fn vat_rate(&self) -> VatRate {
         self.0.vat_rate.into()
     }
 
-    /// The reason of the exemption, as invoices say it (BT-120); null unless EXEMPT.
+    /// Reason of the exemption on invoices (BT-120); null unless `vatRate` is EXEMPT.
     async fn exemption_reason(&self) -> Option<&str> {
         self.0.exemption_reason.as_deref()
     }
 
-    /// The reason's code of the list VATEX (BT-121), as `VATEX-EU-132-1I`; null when none applies.
+    /// Code of the reason in the code list VATEX (BT-121), as `VATEX-EU-132-1I`; null when none
+    /// applies.
     async fn exemption_code(&self) -> Option<&str> {
         self.0.exemption_code.as_deref()
     }
@@ -79,19 +78,19 @@ impl TaxDecision {
         Date(self.0.decided_on)
     }
 
-    /// Where the decision is written, as `Styrelsen 2026-11-20 § 7`.
+    /// Source of the decision, as `Styrelsen 2026-11-20 § 7`.
     async fn reference(&self) -> &str {
         &self.0.reference
     }
 }
 
-/// Queries about tax decisions.
+/// Queries of tax decisions.
 #[derive(Default)]
 pub struct TaxDecisionQuery;
 
 #[Object]
 impl TaxDecisionQuery {
-    /// The network's tax decisions, the latest first.
+    /// Tax decisions of the network, the latest first.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn tax_decisions(&self, ctx: &Context<'_>) -> Result<Vec<TaxDecision>> {
         let found = tax_decisions::all(database(ctx).read()).await?;
@@ -99,51 +98,52 @@ impl TaxDecisionQuery {
     }
 }
 
-/// A tax decision to be recorded.
+/// Input of `taxDecisionRecord`.
 #[derive(InputObject)]
 pub struct TaxDecisionRecordInput {
-    /// The fee.
+    /// Kind of the fee.
     fee: FeeKind,
-    /// The activity; for SPECIAL_FEE alone.
+    /// Id of the activity; required for SPECIAL_FEE, and for it only.
     activity_id: Option<ID>,
-    /// The first day of issue of invoices that it is for; the day of the decision when left out.
+    /// First day of issue of invoices that it applies to; defaults to the day of the decision.
     valid_from: Option<Parsed<Date>>,
-    /// The VAT treatment, not ZERO.
+    /// VAT treatment; ZERO is refused.
     vat_rate: VatRate,
-    /// The reason of the exemption, as invoices say it: needed for EXEMPT, as `Utbildning,
-    /// undantagen från moms enligt 10 kap. 13 § mervärdesskattelagen`.
+    /// Reason of the exemption on invoices, required for EXEMPT, as `Utbildning, undantagen från
+    /// moms enligt 10 kap. 13 § mervärdesskattelagen`.
     exemption_reason: Option<String>,
-    /// The reason's code of the list VATEX for what is exempt, as `VATEX-EU-132-1I`; left out when
-    /// none applies.
+    /// Code of the reason in the code list VATEX for EXEMPT, as `VATEX-EU-132-1I`; omit when none
+    /// applies.
     exemption_code: Option<String>,
     /// Day of the decision, not after today.
     decided_on: Parsed<Date>,
-    /// Where the decision is written, as `Styrelsen 2026-11-20 § 7`.
+    /// Source of the decision, as `Styrelsen 2026-11-20 § 7`.
     reference: String,
 }
 
-/// The result of `taxDecisionRecord`.
+/// Payload of `taxDecisionRecord`.
 #[derive(SimpleObject)]
 pub struct TaxDecisionRecordPayload {
-    /// The decision.
+    /// The recorded decision.
     tax_decision: TaxDecision,
 }
 
-/// Mutations on tax decisions.
+/// Mutations of tax decisions.
 #[derive(Default)]
 pub struct TaxDecisionMutation;
 
 #[Object]
 impl TaxDecisionMutation {
-    /// Records the network's decision on how VAT is treated on a fee, from a day on. It takes the
-    /// place of one about the same fee that is valid from the same day. It counts for lines that
-    /// are drafted without a VAT treatment, for runs of members' fees and for agreements that are
-    /// made from a price, and before what the price states; agreements that say their treatment
-    /// keep it.
+    /// Records the network's decision on the VAT treatment of a fee, from a day on. It replaces a
+    /// decision on the same fee from the same day. It applies to lines that are drafted without a
+    /// VAT treatment, to runs of members' fees and to agreements made from a price, and takes
+    /// precedence over the price; agreements with a stated treatment retain it.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn tax_decision_record(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision.")] input: TaxDecisionRecordInput,
+        #[graphql(desc = "The decision to record.")] input: TaxDecisionRecordInput,
     ) -> Option<Result<TaxDecisionRecordPayload>> {
         Some(record(ctx, input).await)
     }
@@ -156,14 +156,12 @@ async fn record(
     let mut errors = ValidationErrors::default();
     let new = NewTaxDecision {
         fee: input.fee.into(),
-        activity: input
-            .activity_id
-            .map(|id| row_id(&id, "activity", "input.activityId", &mut errors)),
-        valid_from: take(input.valid_from, "input.validFrom", &mut errors).map(|day| day.0),
+        activity_id: input.activity_id.map(|id| row_id(&id, "activity_id", &mut errors)),
+        valid_from: take(input.valid_from, "valid_from", &mut errors).map(|day| day.0),
         vat_rate: input.vat_rate.into(),
         exemption_reason: input.exemption_reason,
         exemption_code: input.exemption_code,
-        decided_on: input.decided_on.take("input.decidedOn", &mut errors).0,
+        decided_on: input.decided_on.take("decided_on", &mut errors).0,
         reference: input.reference,
     };
     let mutation = mutation(ctx);

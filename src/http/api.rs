@@ -1,7 +1,8 @@
-//! GraphQL over HTTP: what is asked, by whom, and HTTP's part of the answer.
+//! GraphQL over HTTP: parsing, authentication, execution, and HTTP status and headers of the
+//! answer.
 //!
-//! No web page can make a browser ask in somebody's name: there are no cookies, and neither the
-//! header Authorization nor a body of JSON is sent to another host without its leave (CORS).
+//! Cross-site request forgery is not possible: there are no cookies, and browsers send neither the
+//! header Authorization nor a JSON body to another host without a CORS preflight.
 
 use std::sync::Arc;
 
@@ -30,8 +31,8 @@ use domain::{
     error::{Error, FieldError, Result},
 };
 
-/// Why a request is not answered: the error, with HTTP's status. A fault of GraphQL's own is a 200,
-/// which becomes what the media type says.
+/// A request that is refused before execution: the error and its HTTP status. An error of GraphQL
+/// itself has status 200, which the media type may change.
 pub(super) struct Refused(pub(super) StatusCode, pub(super) Error);
 
 impl From<Error> for Refused {
@@ -40,7 +41,7 @@ impl From<Error> for Refused {
     }
 }
 
-/// Answers a query in the address; deeds are for POST alone.
+/// Executes the query of a GET request. Mutations require POST.
 pub async fn get(State(app): State<App>, request: Request) -> Response {
     let caller = Caller::of(&request);
     let (parts, _) = request.into_parts();
@@ -65,7 +66,7 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
         allowance.within_reason(conditional_requests::validator(app, &viewer, &ready, media)).await;
     let about = |validator: &str| {
         let validator = HeaderValue::from_str(validator).unwrap_or(HeaderValue::from_static("*"));
-        // Kept by the one who asked, who asks each time whether it is still the same, and theirs.
+        // Private to the caller, who must revalidate it on each use.
         let (private, vary) = (
             HeaderValue::from_static("private, no-cache"),
             HeaderValue::from_static("authorization, accept"),
@@ -93,7 +94,7 @@ async fn get_answer(app: &App, caller: &Caller, request: &Parts) -> Result<Respo
     Ok(response)
 }
 
-/// Answers a document in a JSON body, or several.
+/// Executes the document of a JSON body, or a batch of several.
 pub async fn post(State(app): State<App>, request: Request) -> Response {
     let caller = Caller::of(&request);
     let answered = post_answer(&app, &caller, request).await;
@@ -108,49 +109,52 @@ async fn post_answer(app: &App, caller: &Caller, request: Request) -> Result<Res
     let key = idempotency_key::key_of(request.headers())?;
     let body = read(app, request).await?;
     let allowance = Allowance::of(app);
-    let asked = lanes::on_text(body.len(), || Body::read(&body, app.batch));
-    match (asked.map_err(|error| charge_refused(app, &viewer.subject, body.len(), error))?, key) {
-        (Body::One(asked), key) => {
-            let ready = ready(app, asked, &viewer.subject)?;
+    let body_content = lanes::on_text(body.len(), || Body::read(&body, app.batch));
+    match (
+        body_content.map_err(|error| charge_refused(app, &viewer.subject, body.len(), error))?,
+        key,
+    ) {
+        (Body::One(graphql_request), key) => {
+            let ready = ready(app, graphql_request, &viewer.subject)?;
             let cost =
                 Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
             let is_mutation = ready.operation == OperationType::Mutation;
             let execution = caller.execution(viewer.clone(), ready, cost, allowance);
             match key.filter(|_| is_mutation) {
                 Some(key) => {
-                    idempotency_key::once(app, caller, &viewer, execution, key, &body).await
+                    idempotency_key::execute_with_key(app, caller, &viewer, execution, key, &body)
+                        .await
                 }
                 None => {
                     Ok(caller.respond_written(execute(app, execution, &caller.request_id).await))
                 }
             }
         }
-        (Body::Batch(batch), None) => several(app, caller, &viewer, batch, allowance).await,
-        (Body::Batch(_), Some(_)) => Err(Error::invalid(
-            "idempotency-key",
-            "goes with one document, not with a list of them",
-        )
-        .into()),
+        (Body::Batch(batch), None) => execute_batch(app, caller, &viewer, batch, allowance).await,
+        (Body::Batch(_), Some(_)) => {
+            Err(Error::invalid("idempotency-key", "requires a single document, not a batch").into())
+        }
     }
 }
 
-/// Answers each separately, one after the other; together they may cost, take and return what one
-/// may.
-async fn several(
+/// Executes the documents of a batch in sequence. They share the limits of one request.
+async fn execute_batch(
     app: &App,
     caller: &Caller,
     viewer: &Viewer,
     batch: Vec<GraphqlRequest>,
     allowance: Allowance,
 ) -> Result<Response, Refused> {
-    let batch: Vec<Result<Ready, Refused>> =
-        batch.into_iter().map(|asked| ready(app, asked, &viewer.subject)).collect();
+    let batch: Vec<Result<Ready, Refused>> = batch
+        .into_iter()
+        .map(|graphql_request| ready(app, graphql_request, &viewer.subject))
+        .collect();
     let figures = batch.iter().flatten().map(|ready| ready.figures);
     query_cost::within_together(figures, &app.limits)
-        .map_err(|exceeded| of_all(refused(exceeded)))?;
+        .map_err(|exceeded| with_batch_message(refused(exceeded)))?;
     let (mut written, mut failed) = (Vec::with_capacity(batch.len()), Vec::new());
-    for asked in batch {
-        let charged = asked.and_then(|ready| {
+    for prepared in batch {
+        let charged = prepared.and_then(|ready| {
             let cost =
                 Caller::charge(app, &viewer.subject, ready.figures.complexity, ready.reports_cost)?;
             Ok((ready, cost))
@@ -170,7 +174,7 @@ async fn several(
         failed.extend(answer.errors);
     }
     let mut response = caller.write(StatusCode::OK, format!("[{}]", written.join(",")));
-    // Whoever retries the list waits until its last document is accepted.
+    // The client retries the whole batch, so that the longest wait counts.
     if let Some(seconds) = failed.iter().filter_map(graphql_response::retry_after).max() {
         response.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from(seconds));
     }
@@ -180,24 +184,21 @@ async fn several(
     Ok(response)
 }
 
-/// The error of a list whose documents exceed a limit together.
-fn of_all(error: Error) -> Error {
+/// Returns the error of a batch whose documents exceed a limit together.
+fn with_batch_message(error: Error) -> Error {
     match error {
         Error::Limit { reason, error, exceeded } => {
-            let message = format!("The documents of a list count as one. {}", error.message);
-            Error::Limit {
-                reason,
-                error: FieldError { path: "body".to_owned(), message },
-                exceeded,
-            }
+            let message =
+                format!("The documents of a batch share the limits of one. {}", error.message);
+            Error::Limit { reason, error: FieldError::of_input("body", message), exceeded }
         }
         other => other,
     }
 }
 
-/// The document that is asked for, measured.
-fn ready(app: &App, asked: GraphqlRequest, subject: &str) -> Result<Ready, Refused> {
-    let ready = prepare(app, asked, subject).map_err(|error| match error {
+/// Finds and measures the requested document.
+fn ready(app: &App, graphql_request: GraphqlRequest, subject: &str) -> Result<Ready, Refused> {
+    let ready = prepare(app, graphql_request, subject).map_err(|error| match error {
         Error::Throttled { .. } => error.into(),
         error => Refused(StatusCode::OK, error),
     })?;
@@ -210,13 +211,14 @@ fn ready(app: &App, asked: GraphqlRequest, subject: &str) -> Result<Ready, Refus
     Ok(ready)
 }
 
-/// The document that is asked for, over HTTP or on a socket, measured. One that can't be had or may
-/// not be executed is a fault of GraphQL's, not of HTTP's.
-pub(super) fn prepare(app: &App, asked: GraphqlRequest, subject: &str) -> Result<Ready> {
-    let (query, digest) = app.documents.find(&asked, subject)?;
-    let reports_cost = asked.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
-    let mut document = Document::new(query).variables(asked.variables);
-    document.operation_name = asked.operation_name;
+/// Finds and measures the requested document, over HTTP or WebSocket. A missing or refused document
+/// is an error of GraphQL, not of HTTP.
+pub(super) fn prepare(app: &App, graphql_request: GraphqlRequest, subject: &str) -> Result<Ready> {
+    let (query, digest) = app.documents.find(&graphql_request, subject)?;
+    let reports_cost =
+        graphql_request.extensions.get("cost") == Some(&serde_json::Value::Bool(true));
+    let mut document = Document::new(query).variables(graphql_request.variables);
+    document.operation_name = graphql_request.operation_name;
     let bytes = document.query.len();
     let ready = lanes::on_text(bytes, || measure(document, &app.limits))
         .map_err(|error| charge_refused(app, subject, bytes, error))?;
@@ -227,18 +229,19 @@ pub(super) fn prepare(app: &App, asked: GraphqlRequest, subject: &str) -> Result
     Ok(ready)
 }
 
-/// The bytes of a refused document, or of a body that is no request, that cost a point: as long as
-/// it takes to read them.
+/// Bytes of a refused document or body that cost one point: the time to read them.
 const BYTES_PER_POINT: usize = 64;
 
-/// Takes what reading a refused document cost from its sender's budget. Returns why it is refused,
-/// or that too little is left.
+/// Takes the cost of reading a refused document from the caller's budget. Returns the reason of the
+/// refusal, or the error of an exhausted budget.
 fn charge_refused(app: &App, subject: &str, bytes: usize, error: Error) -> Error {
     app.budget.take(subject, (bytes / BYTES_PER_POINT) as u64).err().unwrap_or(error)
 }
 
+/// Checks the Content-Type header.
+///
 /// # Errors
-/// INVALID unless the body is JSON as everybody writes it.
+/// INVALID unless the body is JSON in UTF-8.
 fn is_json(headers: &HeaderMap) -> Result<()> {
     let kind =
         headers.get(header::CONTENT_TYPE).and_then(|kind| kind.to_str().ok()).unwrap_or_default();
@@ -256,7 +259,7 @@ fn is_json(headers: &HeaderMap) -> Result<()> {
         Some(encoding) if !encoding.as_bytes().eq_ignore_ascii_case(b"identity") => {
             Err(Error::invalid(
                 "content-encoding",
-                "must be left out; this server takes no compressed bodies",
+                "must be omitted; this server accepts no compressed bodies",
             ))
         }
         _ => Ok(()),
@@ -268,7 +271,7 @@ async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
     let arrived = tokio::select! {
         arrived = arriving => arrived,
         () = cut_off(app) => {
-            let error = Error::limit("LIMIT_TIME", "body", "The request was cut off because the server is stopping. Retry when it has started again.");
+            let error = Error::limit("LIMIT_TIME", "body", "The request was aborted because the server is stopping. Retry when it has started again.");
             return Err(Refused(StatusCode::REQUEST_TIMEOUT, error));
         }
     };
@@ -290,11 +293,11 @@ async fn read(app: &App, request: Request) -> Result<Bytes, Refused> {
                 Error::limit(
                     "LIMIT_BODY",
                     "body",
-                    "The body is larger than this server takes. Send less, or in several requests.",
+                    "The body is larger than this server accepts. Send less, or several requests.",
                 ),
             )
         }
-        Ok(_) => Error::invalid("body", "could not be read to its end").into(),
+        Ok(_) => Error::invalid("body", "could not be read completely").into(),
     })
 }
 
@@ -304,8 +307,8 @@ impl Caller {
         self.media.ok_or_else(|| Refused(StatusCode::NOT_ACCEPTABLE, words()))
     }
 
-    /// The document with what its resolvers must know, and the turn that lasts as long as it is
-    /// executed, even when the client goes away.
+    /// Adds the data that resolvers need, and the permit, which is held until execution ends, even
+    /// when the client disconnects.
     pub(super) fn data(&self, viewer: Viewer, document: Document) -> Document {
         let document = document.data(viewer);
         match self.permit.get() {
@@ -314,7 +317,7 @@ impl Caller {
         }
     }
 
-    /// A document that is about to be executed for the viewer.
+    /// Creates the execution of a document for the viewer.
     fn execution(
         &self,
         viewer: Viewer,
@@ -338,7 +341,7 @@ impl Caller {
     }
 }
 
-/// What is said of any method but GET and POST.
+/// Refuses a method other than GET and POST.
 pub async fn other_method(request: Request) -> Response {
     let caller = Caller::of(&request);
     let refused =
@@ -348,7 +351,7 @@ pub async fn other_method(request: Request) -> Response {
     response
 }
 
-/// The schema in its own language.
+/// Returns the schema in SDL.
 pub async fn sdl(State(app): State<App>) -> Response {
     ([(header::CONTENT_TYPE, "application/graphql; charset=utf-8")], graphql::sdl(&app.schema))
         .into_response()

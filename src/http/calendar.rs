@@ -1,4 +1,4 @@
-//! The calendar of deadlines, for programs that fetch files: the same as `samregister expiring
+//! Calendar of deadlines as iCalendar, for calendar programs: the same as `samregister expiring
 //! --format ics`.
 
 use axum::{
@@ -20,12 +20,12 @@ use domain::{
         deadlines::{DEFAULT_DAYS, Window, query},
     },
     auth::viewer::Viewer,
-    error::{LINE, Result, ValidationErrors},
+    error::{LINE, Origin, Result, ValidationErrors},
 };
 
-/// The deadlines that the token's holder sees. The parameters are the command's options:
-/// `within-days`, `from`, `activity` (several with commas, or given again), `include-acknowledged`.
-/// The token comes in the header alone: in an address it would end up in logs and histories.
+/// Returns the deadlines that the caller may see. The parameters are the command's options:
+/// `within-days`, `from`, `activity` (comma-separated or repeated), `include-acknowledged`. The
+/// token is accepted in the header only: in a URL it would end up in logs and histories.
 pub async fn expiring(
     State(app): State<App>,
     parameters: Query<Vec<(String, String)>>,
@@ -46,8 +46,8 @@ pub async fn expiring(
 }
 
 async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>) -> Result<String> {
-    app.db.find()?;
-    let mut errors = ValidationErrors::default();
+    app.db.check_file()?;
+    let mut errors = ValidationErrors::of(Origin::Request);
     let (mut within_days, mut from) = (DEFAULT_DAYS, None);
     let mut filter = Filter::default();
     for (name, value) in parameters {
@@ -68,11 +68,11 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
                 let given = match value.as_str() {
                     "" | "true" => Ok(true),
                     "false" => Ok(false),
-                    _ => Err("is neither true nor false"),
+                    _ => Err("must be true or false"),
                 };
                 filter.include_acknowledged = Some(errors.take(&name, given));
             }
-            // A slip of the pen would else give a calendar of other things than those meant.
+            // Ignoring a misspelled parameter would return a wrong calendar.
             _ => errors.add(
                 name.chars().take(LINE).collect::<String>(),
                 "is none of within-days, from, activity, include-acknowledged",
@@ -89,7 +89,7 @@ async fn calendar(app: &App, viewer: &Viewer, parameters: Vec<(String, String)>)
             .iter()
             .filter(|slug| known.iter().all(|activity| activity.slug != **slug))
         {
-            errors.add("activity", format!("{slug} is no activity's slug"));
+            errors.add("activity", format!("{slug} is not the slug of an activity"));
         }
     }
     errors.finish()?;

@@ -1,24 +1,21 @@
 //! Limits on the concurrent requests, sockets or subscriptions of one subject, so that no subject
-//! keeps the server from the others.
+//! blocks the others.
 
 use std::{
     collections::HashMap,
     sync::{Arc, Mutex, PoisonError},
 };
 
-use domain::error::{Error, Result};
+use domain::error::{ConflictReason, Error, Result};
 
-/// Reason of the conflict when a subject has too many requests.
-pub const TOO_MANY: &str = "TOO_MANY_REQUESTS";
-
-/// Number of those that run, by subject.
+/// Number of held permits, by subject.
 #[derive(Debug)]
 pub struct ConcurrencyLimit {
     most: usize,
     running: Mutex<HashMap<String, usize>>,
 }
 
-/// The right to run of one request, socket or subscription; it ends when it is dropped.
+/// Permit of one request, socket or subscription; released when dropped.
 #[derive(Debug)]
 pub struct Permit {
     permits: Arc<ConcurrencyLimit>,
@@ -26,25 +23,26 @@ pub struct Permit {
 }
 
 impl ConcurrencyLimit {
-    /// Turns of which a subject may have so many.
+    /// Creates a limit of `most` permits per subject.
     #[must_use]
     pub fn new(most: usize) -> Self {
         Self { most, running: Mutex::default() }
     }
 
-    /// Takes a turn for a request of the subject. Fails with CONFLICT, [`TOO_MANY`], when it has as
-    /// many as it may.
+    /// Takes a permit for a request of the subject. Fails with CONFLICT `TOO_MANY_REQUESTS` if
+    /// it holds the maximum.
     pub fn take(self: &Arc<Self>, subject: &str) -> Result<Permit> {
         let too_many = || {
             format!(
-                "{} requests of yours are running, which is as many as may; try again when one of them is answered",
+                "You already have {} requests in progress, the maximum. Retry when one finishes.",
                 self.most
             )
         };
-        self.try_take(subject).ok_or_else(|| Error::conflict(TOO_MANY, too_many()))
+        self.try_take(subject)
+            .ok_or_else(|| Error::conflict(ConflictReason::TooManyRequests, too_many()))
     }
 
-    /// Takes a turn for the subject; `None` if it has as many as it may.
+    /// Takes a permit for the subject; `None` if it holds the maximum.
     pub fn try_take(self: &Arc<Self>, subject: &str) -> Option<Permit> {
         let mut running = self.running.lock().unwrap_or_else(PoisonError::into_inner);
         let own = running.entry(subject.to_owned()).or_default();
@@ -55,7 +53,7 @@ impl ConcurrencyLimit {
         Some(Permit { permits: Arc::clone(self), subject: subject.to_owned() })
     }
 
-    /// Returns how many a subject may have.
+    /// Returns the maximum per subject.
     #[must_use]
     pub fn most(&self) -> usize {
         self.most
@@ -79,11 +77,14 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_has_its_own_turns_and_gets_them_back() {
+    fn a_subject_has_its_own_permits_and_gets_them_back() {
         let permits = Arc::new(ConcurrencyLimit::new(2));
         let own = (permits.take("a"), permits.take("a"));
         assert!(own.0.is_ok() && own.1.is_ok());
-        assert!(matches!(permits.take("a"), Err(Error::Conflict { reason: TOO_MANY, .. })));
+        assert!(matches!(
+            permits.take("a"),
+            Err(Error::Conflict { reason: ConflictReason::TooManyRequests, .. })
+        ));
         assert!(permits.try_take("a").is_none());
         let other = permits.take("b");
         assert!(other.is_ok());

@@ -1,4 +1,4 @@
-//! Whether a client has the answer already: the validator (ETag) of an answer to a GET, made of all
+//! ETag and If-None-Match (RFC 9110, 13): the validator of an answer to a GET request, from all
 //! that the answer depends on.
 
 use std::sync::OnceLock;
@@ -10,23 +10,23 @@ use super::{App, content_negotiation::Media, execution::Ready, persisted_documen
 use crate::graphql::{self, Register};
 use domain::{audit, auth::viewer::Viewer, config::Network};
 
-/// What answers depend on beside the register and the request: the program and its settings.
-/// Servers of one register that differ in them have validators that differ.
+/// Returns a digest of what answers depend on apart from the database and the request: the program
+/// and its settings. Servers of one database with different settings have different validators.
 #[must_use]
 pub fn edition(schema: &Register, network: &Network) -> String {
-    // The schema tells programs of one version apart while it is made. A program has one, however
-    // many servers it runs.
+    // The schema distinguishes builds of one version during development. A program has one schema,
+    // even if it runs several servers.
     static SCHEMA: OnceLock<String> = OnceLock::new();
     let schema = SCHEMA.get_or_init(|| hex(&Sha256::digest(graphql::sdl(schema))));
     hex(&Sha256::digest(format!("{}\n{schema}\n{network:?}", env!("CARGO_PKG_VERSION"))))
 }
 
-/// The validator of the answer to this question; null when it has none, as when what may change
-/// without a revision is asked.
+/// Returns the validator of the answer to a request; `None` if it has none, as when it selects a
+/// field that may change without a revision.
 ///
-/// It is made before the answer: what is written meanwhile makes the answer newer than its
-/// validator says, which costs one more answer and never shows an old one. It is weak (`W/`), since
-/// the same answer may come compressed or not.
+/// It is calculated before the answer: a write in between makes the answer newer than its
+/// validator, which costs one more request and never returns a stale answer. It is weak (`W/`),
+/// since the same answer may be compressed or not.
 pub(super) async fn validator(
     app: &App,
     viewer: &Viewer,
@@ -42,7 +42,7 @@ pub(super) async fn validator(
     let parts = [
         app.edition.clone(),
         revision.to_string(),
-        // States follow from the day without any write.
+        // Statuses depend on the day without any write.
         app.db.clock.today().to_string(),
         format!("{viewer:?}"),
         media.content_type().to_owned(),
@@ -56,7 +56,7 @@ pub(super) async fn validator(
     Some(format!("W/\"{}\"", hex(&digest.finalize())))
 }
 
-/// Whether the client says that it has what this validator stands for.
+/// `true` if the client already has the answer of this validator.
 #[must_use]
 pub fn is_known(headers: &HeaderMap, validator: &str) -> bool {
     let bare = validator.trim_start_matches("W/");

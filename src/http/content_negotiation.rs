@@ -1,22 +1,22 @@
-//! The media type that an answer comes in, by the header Accept (RFC 9110, 12.5.1).
+//! Content negotiation: the media type of an answer, by the header Accept (RFC 9110, 12.5.1).
 
 use axum::http::{HeaderMap, header};
 
-/// The two media types of an answer.
+/// Media type of an answer.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Media {
-    /// `application/json`, whose clients expect to find a request's errors in a 200.
+    /// `application/json`, whose clients expect the errors of a request with status 200.
     Json,
-    /// `application/graphql-response+json` of the GraphQL over HTTP specification, with status
-    /// codes that mean something.
+    /// `application/graphql-response+json` of the GraphQL over HTTP specification, with meaningful
+    /// status codes.
     GraphqlResponse,
 }
 
 impl Media {
-    /// Both, as an error tells them.
+    /// Both media types, for error messages.
     pub const BOTH: &str = "application/graphql-response+json or application/json";
 
-    /// The header Content-Type.
+    /// Returns the value of the header Content-Type.
     #[must_use]
     pub fn content_type(self) -> &'static str {
         match self {
@@ -32,11 +32,11 @@ impl Media {
         }
     }
 
-    /// The one that the client likes best; null when it takes neither.
+    /// Returns the client's preferred media type; `None` if it accepts neither.
     ///
-    /// Of what it likes alike, the one that it names; of two that it names, the newer. Whoever
-    /// names neither (no header, or a wildcard) may be older than the specification, and gets
-    /// `application/json`.
+    /// Of equal preferences, an explicitly named type wins; of two named types, the newer one. A
+    /// client that names neither (no header, or a wildcard) may be older than the specification,
+    /// and gets `application/json`.
     #[must_use]
     pub fn accepted(headers: &HeaderMap) -> Option<Self> {
         let lines = headers.get_all(header::ACCEPT).iter().filter_map(|line| line.to_str().ok());
@@ -49,8 +49,8 @@ impl Media {
             return Some(Self::Json);
         }
         let ranges: Vec<Range> = given.into_iter().filter_map(Range::read).collect();
-        // The most exact range decides how much a type is liked.
-        let liking = |media: Self| {
+        // The most specific range determines the quality of a type.
+        let quality_of = |media: Self| {
             let covering =
                 ranges.iter().filter_map(|range| Some((range.exactness(media)?, range.quality)));
             covering
@@ -58,7 +58,7 @@ impl Media {
                 .map(|(exactness, quality)| (quality, exactness))
                 .filter(|(quality, _)| *quality > 0)
         };
-        match (liking(Self::GraphqlResponse), liking(Self::Json)) {
+        match (quality_of(Self::GraphqlResponse), quality_of(Self::Json)) {
             (None, None) => None,
             (Some(newer), older)
                 if older < Some(newer) || older == Some(newer) && newer.1 == EXACT =>
@@ -70,19 +70,19 @@ impl Media {
     }
 }
 
-/// How exactly a range names a type: as itself.
+/// Specificity of a range that names a type exactly.
 const EXACT: u8 = 2;
 
-/// One range of the header: `application/*;q=0.5`.
+/// A media range of the header: `application/*;q=0.5`.
 struct Range<'h> {
     kind: &'h str,
     subtype: &'h str,
-    /// In thousandths.
+    /// Quality value, in thousandths.
     quality: u16,
 }
 
 impl<'h> Range<'h> {
-    /// The range; null for one that makes no sense, or wants another charset than JSON's.
+    /// Parses a range; `None` if it is invalid, or requires another charset than UTF-8.
     fn read(text: &'h str) -> Option<Self> {
         let mut parts = text.split(';').map(str::trim);
         let (kind, subtype) = parts.next()?.split_once('/')?;
@@ -91,7 +91,7 @@ impl<'h> Range<'h> {
             match name.trim().to_ascii_lowercase().as_str() {
                 "q" => quality = thousandths(value.trim())?,
                 "charset" if !is_utf8(value) => return None,
-                // Any other only narrows what the type says already.
+                // Other parameters only narrow the type.
                 _ => {}
             }
         }
@@ -113,7 +113,8 @@ impl<'h> Range<'h> {
     }
 }
 
-/// `0.85` as 850; null unless it is from 0 to 1 with at most three decimals.
+/// Parses a quality value, `0.85` as 850; `None` unless it is from 0 to 1 with at most three
+/// decimals.
 fn thousandths(text: &str) -> Option<u16> {
     let (whole, decimals) = text.split_once('.').unwrap_or((text, ""));
     let is_number = decimals.len() <= 3 && decimals.bytes().all(|byte| byte.is_ascii_digit());
@@ -125,7 +126,7 @@ fn thousandths(text: &str) -> Option<u16> {
     Some(quality)
 }
 
-/// Whether a charset, quoted or not, is the one that JSON is in.
+/// `true` if a charset, quoted or not, is UTF-8.
 pub(super) fn is_utf8(charset: &str) -> bool {
     let charset = charset.trim().trim_matches('"');
     charset.eq_ignore_ascii_case("utf-8") || charset.eq_ignore_ascii_case("utf8")
@@ -136,7 +137,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn the_client_gets_what_it_likes_best() {
+    fn the_client_gets_its_preferred_media_type() {
         const NEW: &str = "application/graphql-response+json";
         let (newer, older) = (Some(Media::GraphqlResponse), Some(Media::Json));
         for (accept, media) in [

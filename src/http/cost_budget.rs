@@ -1,7 +1,7 @@
-//! The points of cost that one subject may use in a minute: a rate limit for each.
+//! Rate limit per subject: points of cost that it may use in a minute.
 //!
-//! The cost of a document is known before it is executed, from its text and variables alone: a
-//! budget reveals nothing of the register.
+//! The cost of a document is known before execution, from its text and variables alone: the budget
+//! reveals nothing about the data.
 
 use std::{num::NonZeroU32, time::Duration};
 
@@ -12,20 +12,18 @@ use governor::{
     state::keyed::DefaultKeyedStateStore,
 };
 
-use domain::error::{Error, Result};
+use domain::error::{ConflictReason, Error, Result};
 
-/// The reason of the error for a subject that has used its budget.
-pub const COST_BUDGET: &str = "COST_BUDGET";
-/// Subjects that are remembered before those with a full budget are forgotten.
+/// Number of subjects from which on those with a full budget are removed from memory.
 const MAX_REMEMBERED: usize = 1_000;
 
 type Limiter<C> =
     RateLimiter<String, DefaultKeyedStateStore<String>, C, StateInformationMiddleware>;
 
-/// The budgets of all subjects.
+/// Budgets of all subjects.
 #[derive(Debug)]
 pub struct CostBudget<C: Clock = DefaultClock> {
-    /// Null: without limit.
+    /// `None`: no limit.
     limited: Option<Limited<C>>,
 }
 
@@ -36,8 +34,8 @@ struct Limited<C: Clock> {
 }
 
 impl CostBudget {
-    /// Creates budgets of so many points per minute; 0: without limit. A subject may use a whole
-    /// minute's at once.
+    /// Creates budgets of `per_minute` points; 0: no limit. A subject may use the points of a whole
+    /// minute at once.
     #[must_use]
     pub fn new(per_minute: u32) -> Self {
         Self::with_clock(per_minute, DefaultClock::default())
@@ -57,12 +55,12 @@ impl<C: Clock> CostBudget<C> {
         Self { limited }
     }
 
-    /// Takes points from the subject's budget and returns how many are left; `None` without a
-    /// limit. Fails with `COST_BUDGET` if there are too few, and says when there will be enough.
+    /// Takes points from the subject's budget and returns the remainder; `None` without a limit.
+    /// Fails with `COST_BUDGET` and the time to wait if there are too few.
     pub fn take(&self, subject: &str, points: u64) -> Result<Option<u32>> {
         let Some(Limited { per_minute, limiter }) = &self.limited else { return Ok(None) };
-        // A document that costs more than a whole minute's budget takes all of it, or it could
-        // never be executed.
+        // A document that costs more than the budget of a minute takes all of it; otherwise it
+        // could never run.
         let points = u32::try_from(points).unwrap_or(u32::MAX).clamp(1, per_minute.get());
         let points = NonZeroU32::new(points).unwrap_or(NonZeroU32::MIN);
         if limiter.len() > MAX_REMEMBERED {
@@ -74,13 +72,13 @@ impl<C: Clock> CostBudget<C> {
             Err(_) => Duration::from_secs(60),
         };
         let words = format!(
-            "this costs {points} points, and your budget of {per_minute} points a minute has too few left; retry in {} s",
+            "this costs {points} points, more than the rest of your budget of {per_minute} points a minute; retry in {} s",
             missing.as_secs() + 1
         );
-        Err(Error::throttled(COST_BUDGET, words, missing))
+        Err(Error::throttled(ConflictReason::CostBudget, words, missing))
     }
 
-    /// Waits until the subject's budget has so many points, and takes them.
+    /// Waits until the subject's budget has the points, and takes them.
     pub async fn wait(&self, subject: &str, points: u64) {
         while let Err(error) = self.take(subject, points) {
             let wait = if let Error::Throttled { retry_after, .. } = error {
@@ -108,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_subject_uses_its_own_budget_and_is_told_when_to_retry() {
+    fn a_subject_uses_its_own_budget_and_gets_the_time_to_retry() {
         let clock = FakeRelativeClock::default();
         let budget = CostBudget::with_clock(600, clock.clone());
         let take = |subject: &str, points| budget.take(subject, points);
@@ -117,16 +115,16 @@ mod tests {
         let Err(Error::Throttled { reason, retry_after, .. }) = refused else {
             panic!("{refused:?}")
         };
-        assert_eq!((reason, retry_after.as_secs_f64().round()), (COST_BUDGET, 10.0));
-        // What is refused takes nothing, and others have their own.
+        assert_eq!((reason, retry_after.as_secs_f64().round()), (ConflictReason::CostBudget, 10.0));
+        // A refused request takes no points, and other subjects have their own budgets.
         assert_eq!(take("a", 200).unwrap_or_default(), Some(0));
         assert_eq!(take("b", 0).unwrap_or_default(), Some(599));
-        // Ten points come back each second, and no more than a minute's.
+        // Ten points are added per second, up to the budget of a minute.
         clock.advance(Duration::from_secs(10));
         assert_eq!(take("a", 50).unwrap_or_default(), Some(50));
         clock.advance(Duration::from_secs(590));
         assert_eq!(take("a", 1).unwrap_or_default(), Some(599));
-        // A document that costs more than all of it needs all of it.
+        // A document that costs more than the whole budget needs a full budget.
         assert!(take("a", 100_000).is_err());
         assert_eq!(take("c", 100_000).unwrap_or_default(), Some(0));
         assert_eq!(take("d", u64::MAX).unwrap_or_default(), Some(0));

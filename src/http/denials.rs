@@ -1,5 +1,5 @@
-//! Denials: requests that were refused for lack of rights, in the log with subject, address,
-//! operation and reason, and counted.
+//! Log of denials: requests that were refused for lack of permissions are logged with subject,
+//! address, operation and reason, and counted.
 
 use async_graphql::{PathSegment, ServerError, Value};
 use axum::{
@@ -20,31 +20,30 @@ pub struct Denied {
     route: String,
 }
 
-/// The codes of errors that deny something.
+/// Error codes of denials.
 const CODES: [&str; 2] = ["UNAUTHENTICATED", "FORBIDDEN"];
-/// The most denials of one answer that are logged, so that no client fills the log with one
-/// request.
+/// Maximum number of logged denials of one answer, so that no client floods the log.
 const MAX_LOGGED: usize = 5;
 
 /// A denial of one field or of the whole request.
 #[derive(Clone, Debug)]
 struct Denial {
     code: &'static str,
-    /// The field's path; empty for the whole request.
+    /// Path of the field; empty for the whole request.
     operation: String,
     reason: String,
 }
 
-/// The denials of an answer and the subject they concern; they go with the response to [`watch`].
+/// Denials of an answer with their subject; passed with the response to [`watch`].
 #[derive(Clone, Debug, Default)]
 pub(super) struct Denials {
-    /// The subject of the token; null when it is not known.
+    /// Subject of the token; `None` if not known.
     subject: Option<String>,
     denials: Vec<Denial>,
 }
 
 impl Denials {
-    /// Returns what these errors deny; null when they deny nothing.
+    /// Returns the denials among these errors; `None` if there are none.
     pub(super) fn of(subject: Option<&str>, errors: &[ServerError]) -> Option<Self> {
         let denials: Vec<Denial> = errors.iter().filter_map(denial).collect();
         (!denials.is_empty()).then(|| Self { subject: subject.map(str::to_owned), denials })
@@ -57,7 +56,7 @@ impl Denials {
         Some(Self { subject: subject.map(str::to_owned), denials: vec![denial] })
     }
 
-    /// Logs and counts them.
+    /// Logs and counts the denials.
     pub(super) fn note(
         &self,
         app: &App,
@@ -83,15 +82,15 @@ impl Denials {
                 subject,
                 address,
                 more = self.denials.len() - MAX_LOGGED,
-                "access denied to more fields of the same request"
+                "access was denied to more fields of the same request"
             );
         }
     }
 }
 
 fn denial(error: &ServerError) -> Option<Denial> {
-    let said = error.extensions.as_ref().and_then(|extensions| extensions.get("code"))?;
-    let code = CODES.into_iter().find(|code| *said == Value::from(*code))?;
+    let value = error.extensions.as_ref().and_then(|extensions| extensions.get("code"))?;
+    let code = CODES.into_iter().find(|code| *value == Value::from(*code))?;
     let path = error.path.iter().map(|segment| match segment {
         PathSegment::Field(name) => name.clone(),
         PathSegment::Index(index) => index.to_string(),
@@ -103,7 +102,7 @@ fn denial(error: &ServerError) -> Option<Denial> {
     })
 }
 
-/// Logs and counts what each answer denies.
+/// Logs and counts the denials of each answer.
 pub async fn watch(State(app): State<App>, request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();
@@ -118,7 +117,7 @@ pub async fn watch(State(app): State<App>, request: Request, next: Next) -> Resp
     response
 }
 
-/// The denial of a response that says no more of it than its status.
+/// Returns the denial of a response that has only a status.
 fn unexplained(status: StatusCode) -> Option<Denials> {
     let code = match status {
         StatusCode::UNAUTHORIZED => CODES[0],

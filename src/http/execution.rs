@@ -1,5 +1,4 @@
-//! What every request goes through: who asks, what it may cost, and the answer, whatever happens on
-//! the way.
+//! Execution of requests: authentication, cost, time limits and the answer.
 
 use std::{
     panic::AssertUnwindSafe,
@@ -22,10 +21,10 @@ use tower_http::request_id::RequestId;
 
 use super::{
     App,
-    concurrency_limit::{Permit, TOO_MANY},
+    concurrency_limit::Permit,
     content_negotiation::Media,
     graphql_response::Written,
-    lanes::DEAR,
+    lanes::EXPENSIVE,
     panic_message,
     query_cost::{self, Exceeded, Figures, Limits},
     stopped,
@@ -38,28 +37,26 @@ use crate::graphql::{
 };
 use domain::{
     auth::viewer::Viewer,
-    database::BUSY,
-    error::{Error, FieldError, Result, ValidationErrors},
+    error::{ConflictReason, Error, FieldError, Origin, Result, ValidationErrors},
     idempotency::Mutations,
 };
 
-/// How long a query takes before it is asked, again and again, whether the database is there at
-/// all.
-const DOUBT: Duration = Duration::from_secs(2);
+/// Time of a query after which the database connection is probed, repeatedly.
+const PROBE_AFTER: Duration = Duration::from_secs(2);
 
-/// Seconds after which a mutation that took too long is worth a retry: as long as a writer waits
-/// for those before it.
+/// Seconds until a retry of a mutation that exceeded its time: as long as a writer waits for the
+/// write lock.
 const LATE_RETRY: u32 = 5;
 
-/// What a request says of its sender.
+/// Sender of a request.
 pub(super) struct Caller {
     pub(super) request_id: String,
     token: Result<String>,
-    /// The media type of the answer; null when the sender takes none that there is.
+    /// Media type of the answer; `None` if the sender accepts none of those available.
     pub(super) media: Option<Media>,
-    /// What it runs on, as long as it is answered.
+    /// Permit of the request, held until it is answered.
     pub(super) permit: OnceLock<Arc<Permit>>,
-    /// The subject of its token, as soon as that is verified, also when it no longer holds.
+    /// Subject of its token, set when it is verified, even if it has expired or was revoked.
     subject: OnceLock<String>,
 }
 
@@ -83,7 +80,7 @@ impl Caller {
     /// Verifies the token and returns its viewer.
     ///
     /// # Errors
-    /// UNAUTHENTICATED without a good token.
+    /// UNAUTHENTICATED without a valid token.
     pub(super) async fn viewer(&self, app: &App) -> Result<Viewer> {
         let token = self.token.clone()?;
         let verified =
@@ -91,10 +88,11 @@ impl Caller {
         Ok(verified.viewer)
     }
 
-    /// Who asks, with a turn to be answered, which ends with the caller.
+    /// Verifies the token, and takes a permit that is held until the caller is dropped.
     ///
     /// # Errors
-    /// UNAUTHENTICATED without a good token, CONFLICT when as many requests of theirs run as may.
+    /// UNAUTHENTICATED without a valid token, CONFLICT if the subject has too many requests in
+    /// progress.
     pub(super) async fn admit(&self, app: &App) -> Result<Viewer> {
         let viewer = self.viewer(app).await?;
         let permit = app.permits.take(&viewer.subject)?;
@@ -102,11 +100,11 @@ impl Caller {
         Ok(viewer)
     }
 
-    /// Takes what a request costs from its sender's budget, and returns the answer's
-    /// `extensions.cost` when it was `asked_for`.
+    /// Takes the cost of a request from the subject's budget, and returns `extensions.cost` of the
+    /// answer if it was `asked_for`.
     ///
     /// # Errors
-    /// CONFLICT with the reason `COST_BUDGET` when too little is left of it.
+    /// CONFLICT with the reason `COST_BUDGET` when too little is left.
     pub(super) fn charge(
         app: &App,
         subject: &str,
@@ -117,20 +115,20 @@ impl Caller {
         Ok(asked_for.then(|| cost_extension(app, points, left)))
     }
 
-    /// The subject of the token, when it is known.
+    /// Returns the subject of the token, when known.
     pub(super) fn subject(&self) -> Option<&str> {
         self.subject.get().map(String::as_str)
     }
 
-    /// The answer to a request for something else than GraphQL that can't be met: the error as
-    /// GraphQL tells it, with HTTP's own status.
+    /// Returns the answer to a failed request other than GraphQL: the error in GraphQL's format,
+    /// with its HTTP status.
     pub(super) fn refuse(&self, error: Error) -> Response {
         self.respond(status_of(&error), &errors::refused(error, &self.request_id))
     }
 }
 
-/// Returns the cost of a document and its limits, as `extensions.cost`: it depends on nothing but
-/// the document and what its sender asked before.
+/// Returns the cost of a document and its limits, as `extensions.cost`. It depends only on the
+/// document and the sender's earlier requests.
 fn cost_extension(app: &App, points: u64, left: Option<u32>) -> Value {
     let mut cost = IndexMap::from([
         (Name::new("requested"), Value::from(points)),
@@ -145,23 +143,22 @@ fn cost_extension(app: &App, points: u64, left: Option<u32>) -> Value {
     Value::Object(cost)
 }
 
-/// HTTP's word for an error.
+/// Returns the HTTP status of an error.
 pub(super) fn status_of(error: &Error) -> StatusCode {
     match error {
         Error::Unauthenticated(_) => StatusCode::UNAUTHORIZED,
         Error::Forbidden(_) => StatusCode::FORBIDDEN,
         Error::NotFound(_) => StatusCode::NOT_FOUND,
         Error::Invalid(_) | Error::Limit { .. } => StatusCode::BAD_REQUEST,
-        Error::Conflict { reason: TOO_MANY, .. } | Error::Throttled { .. } => {
-            StatusCode::TOO_MANY_REQUESTS
-        }
-        Error::Conflict { reason: BUSY, .. } => StatusCode::SERVICE_UNAVAILABLE,
+        Error::Conflict { reason: ConflictReason::TooManyRequests, .. }
+        | Error::Throttled { .. } => StatusCode::TOO_MANY_REQUESTS,
+        Error::Conflict { reason: ConflictReason::Busy, .. } => StatusCode::SERVICE_UNAVAILABLE,
         Error::Conflict { .. } | Error::Retained { .. } => StatusCode::CONFLICT,
         Error::Internal(_) => StatusCode::INTERNAL_SERVER_ERROR,
     }
 }
 
-/// The token in the header.
+/// Returns the token in the header.
 ///
 /// # Errors
 /// UNAUTHENTICATED when there is none.
@@ -175,29 +172,29 @@ pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
     if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim().to_owned()) } else { Err(missing()) }
 }
 
-/// Reads the token in a header `Authorization` for a fuzz target.
+/// Parses the token of a header `Authorization`, for a fuzz target.
 #[cfg(fuzzing)]
 pub fn fuzz_bearer(value: &[u8]) -> Option<String> {
     let value = axum::http::HeaderValue::from_bytes(value).ok()?;
     bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)])).ok()
 }
 
-/// A document that may be executed.
+/// A document that passed the limits.
 pub(super) struct Ready {
-    /// It, as it was parsed.
+    /// The parsed document.
     pub(super) document: Document,
-    /// What the chosen operation is.
+    /// Type of the chosen operation.
     pub(super) operation: OperationType,
-    /// Its measured figures.
+    /// Measured figures.
     pub(super) figures: Figures,
-    /// `true` if the sender wants to know what it costs.
+    /// `true` if the sender requested the cost.
     pub(super) reports_cost: bool,
 }
 
-/// Measures a document before anything of it is executed, and keeps it as it was parsed.
+/// Measures a document before execution, and stores the parsed document.
 ///
 /// # Errors
-/// INVALID naming every limit that it exceeds, or every variable that it needs and has not.
+/// INVALID naming every limit that it exceeds, or every required variable that is missing.
 pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
     let measured = query_cost::measure(
         &document.query,
@@ -209,9 +206,8 @@ pub(super) fn measure(mut document: Document, most: &Limits) -> Result<Ready> {
     let operation =
         query_cost::choose(&measured.document.operations, document.operation_name.as_deref())
             .map_err(refused)?;
-    // The library would find it out only as it executes, which is too late for an error of the
-    // request.
-    let mut errors = ValidationErrors::default();
+    // The library would report it only during execution, too late for an error of the request.
+    let mut errors = ValidationErrors::of(Origin::Request);
     for definition in operation.variable_definitions.iter().map(|definition| &definition.node) {
         let (name, type_name) = (&definition.name.node, &definition.var_type.node);
         let path = format!("variables.{name}");
@@ -240,10 +236,10 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
     match exceeded {
         Exceeded::Limits(excesses) => Error::Limit {
             reason: excesses.first().map_or("LIMIT", |excess| excess.limit),
-            error: FieldError {
-                path: "query".to_owned(),
-                message: format!("{message} Ask for less, or in several requests."),
-            },
+            error: FieldError::of_input(
+                "query",
+                format!("{message} Request less, or send several requests."),
+            ),
             exceeded: excesses
                 .iter()
                 .map(|excess| (excess.limit, excess.found, excess.most))
@@ -261,7 +257,7 @@ pub(super) fn refused(exceeded: Exceeded) -> Error {
 pub(super) struct Allowance {
     /// Time by which the last of them must be answered.
     pub(super) deadline: Instant,
-    /// The size of their answers.
+    /// Size of their answers.
     size: AnswerSize,
 }
 
@@ -274,8 +270,7 @@ impl Allowance {
         }
     }
 
-    /// Waits for what a request needs before it is executed, as long as it has time. Fails with
-    /// `LIMIT_TIME`.
+    /// Awaits a prerequisite of execution within the remaining time. Fails with `LIMIT_TIME`.
     pub(super) async fn within<T>(
         &self,
         app: &App,
@@ -283,7 +278,7 @@ impl Allowance {
     ) -> Result<T> {
         let words = || {
             format!(
-                "The request took longer than {} s and was not executed. Retry when the server has less to do.",
+                "The request took longer than {} s and was not executed. Retry when the server is less busy.",
                 app.request_time.as_secs()
             )
         };
@@ -292,35 +287,35 @@ impl Allowance {
             .unwrap_or_else(|_| Err(Error::limit("LIMIT_TIME", "query", words())))
     }
 
-    /// Waits for what an answer can do without, and no longer than it takes to doubt that the
-    /// database is there.
+    /// Awaits an optional part of the answer for at most the time after which the database is
+    /// probed.
     pub(super) async fn within_reason<T>(
         &self,
         wanted: impl Future<Output = Option<T>>,
     ) -> Option<T> {
-        tokio::time::timeout_at(Ord::min(self.deadline, Instant::now() + DOUBT), wanted)
+        tokio::time::timeout_at(Ord::min(self.deadline, Instant::now() + PROBE_AFTER), wanted)
             .await
             .ok()
             .flatten()
     }
 }
 
-/// A document that is about to be executed.
+/// A document with all that its execution needs.
 pub(super) struct Execution {
-    /// It, measured, with the viewer in its data.
+    /// The measured document, with the viewer in its data.
     pub(super) ready: Ready,
     /// Subject of the sender's token.
     pub(super) subject: String,
-    /// The answer's `extensions.cost`, when it was asked for.
+    /// `extensions.cost` of the answer, when requested.
     pub(super) cost: Option<Value>,
     pub(super) allowance: Allowance,
-    /// Its mutations that are known to be committed.
+    /// Mutations that are known to be committed.
     pub(super) mutations: Arc<Mutations>,
 }
 
-/// Executes a document in the lane for its cost, and writes the answer there. It is answered within
-/// the time that is left whatever its fields do, since their threads are not those that keep the
-/// time. Counts the result.
+/// Executes a document in the lane of its cost, and serializes the answer there. It returns within
+/// the remaining time even if a resolver blocks, since the timer runs on other threads. Counts the
+/// result.
 pub(super) async fn execute(app: &App, execution: Execution, request_id: &str) -> Written {
     let operation = execution.ready.operation;
     let written = run(app, execution, request_id).await;
@@ -332,9 +327,9 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let Execution { ready, subject, cost, allowance, mutations } = execution;
     let operation = ready.operation;
     let refuse = |error| Written::refused(errors::refused(error, request_id));
-    // A mutation finds that out where it writes, and is counted as one that failed.
+    // A mutation finds that out where it writes, and is counted as a failed one.
     if operation != OperationType::Mutation
-        && let Err(gone) = app.db.find()
+        && let Err(gone) = app.db.check_file()
     {
         return refuse(gone);
     }
@@ -350,7 +345,7 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     };
     if Instant::now() >= allowance.deadline {
         return late(
-            "No time was left for it, and it was not executed. Retry when the server has less to do.",
+            "It was not executed, because no time was left. Retry when the server is less busy.",
         );
     }
     let (size, running) = (allowance.size, app.stopping.subscribe());
@@ -358,8 +353,9 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     let (metered, of_subject) = (app.clone(), subject.clone());
     let meter = CostMeter::new(move |points| metered.budget.take(&of_subject, points).map(drop));
     let document = ready.document.data(Arc::clone(&mutations)).data(meter);
-    let is_dear = operation == OperationType::Query && points >= DEAR;
-    let document = if is_dear { document.data(app.db.for_dear_document()) } else { document };
+    let is_expensive = operation == OperationType::Query && points >= EXPENSIVE;
+    let document =
+        if is_expensive { document.data(app.db.for_costly_document()) } else { document };
     let resolve = resolve(app, document, operation, size.clone(), request_id);
     let known = Arc::clone(&mutations);
     let execution = async move {
@@ -374,8 +370,8 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
     };
     let failed = |failed: JoinError| refuse(Error::internal(failed));
     if operation == OperationType::Mutation {
-        // A mutation runs to its end even if its client disconnects, so that no client's impatience
-        // decides what is done.
+        // A mutation runs to its end even if its client disconnects, so that the outcome does not
+        // depend on the client.
         let execution = app.lanes.spawn_detached(&subject, points, execution);
         return match tokio::time::timeout_at(allowance.deadline, execution).await {
             Ok(done) => done.unwrap_or_else(failed),
@@ -385,12 +381,12 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         };
     }
     let mut execution = app.lanes.spawn(&subject, points, execution);
-    // Waiting for a connection looks the same whether many ask or the database is away, so that is
-    // asked apart.
+    // Waiting for a connection looks the same under load and without a database, so that it is
+    // probed separately.
     let lost = async {
         loop {
-            tokio::time::sleep(DOUBT).await;
-            if let Err(cause) = app.db.reach().await {
+            tokio::time::sleep(PROBE_AFTER).await;
+            if let Err(cause) = app.db.ping().await {
                 break cause;
             }
         }
@@ -399,24 +395,24 @@ async fn run(app: &App, execution: Execution, request_id: &str) -> Written {
         done = &mut execution => done.unwrap_or_else(failed),
         cause = lost => refuse(cause),
         () = tokio::time::sleep_until(allowance.deadline) => late("Ask for less."),
-        () = cut_off(app) => refuse(Error::limit("LIMIT_TIME", "query", "The document was cut off because the server is stopping. Retry when it has started again.")),
+        () = cut_off(app) => refuse(Error::limit("LIMIT_TIME", "query", "The document was aborted because the server is stopping. Retry when it has started again.")),
     }
 }
 
-/// Time for which a server that stops continues with queries.
+/// Time for which a stopping server continues with queries.
 pub(super) const STOP_GRACE: Duration = Duration::from_secs(3);
 
-/// Ready when the server has been stopping for [`STOP_GRACE`]. What only reads can be asked again,
-/// so the end of the server does not wait for documents that are yet to be made.
+/// Completes when the server has been stopping for [`STOP_GRACE`]. Queries can be retried, so that
+/// the end of the server does not wait for them.
 pub(super) async fn cut_off(app: &App) {
     let mut stopping = app.stopping.subscribe();
     stopped(&mut stopping).await;
-    // Not counted any more among those that have something to finish.
+    // No longer counts among the tasks that delay the stop.
     drop(stopping);
     tokio::time::sleep(STOP_GRACE).await;
 }
 
-/// Resolves the fields of a document, and makes of whatever happens an answer.
+/// Resolves the fields of a document, and converts panics and time limits to an answer.
 fn resolve(
     app: &App,
     document: Document,
@@ -426,17 +422,18 @@ fn resolve(
 ) -> impl Future<Output = Answer> + Send + use<> {
     let (schema, rows) = (app.schema.clone(), Rows::default());
     let document = document.data(rows.clone()).data(size.clone());
-    // What a mutation changes would be seen as it was before.
+    // A cached object would show the state before the mutation.
     let document = if operation == OperationType::Query {
         document.data(RequestCache::default())
     } else {
         document
     };
-    let (id, asked, hides) = (request_id.to_owned(), document.query.clone(), !app.suggestions);
+    let (id, document_text, hides) =
+        (request_id.to_owned(), document.query.clone(), !app.suggestions);
     async move {
         match AssertUnwindSafe(schema.execute(document)).catch_unwind().await {
-            // Each list that came too late says so, which is one error and no answer; but of a
-            // mutation, what was done is reported.
+            // Each list that came too late has an error, and the answer becomes a single error; for
+            // a mutation, the committed changes are reported.
             Ok(_) if operation == OperationType::Query && size.is_exceeded() => {
                 errors::refused(size.exceeded(), &id)
             }
@@ -446,7 +443,7 @@ fn resolve(
                     if hides {
                         errors::hide_suggestions(&mut answer);
                     }
-                    errors::finish(answer, &asked, &id)
+                    errors::finish(answer, &document_text, &id)
                 }
             },
             Err(cause) => {
@@ -460,7 +457,7 @@ fn resolve(
     }
 }
 
-/// What a viewer asks without HTTP, for commands and tests: measured and answered in the same way.
+/// Executes a document without HTTP, for commands and tests, with the same limits.
 pub async fn ask(app: &App, viewer: Viewer, document: Document) -> Answer {
     let id = uuid::Uuid::now_v7().to_string();
     match measure(document, &app.limits) {
@@ -492,10 +489,10 @@ mod tests {
         let settings = Settings::load([], None);
         let (Ok(db), Ok(settings)) = (db, settings) else { panic!("no register to ask") };
         let app = App::new(db, Keys::demo(), &settings, graphiql::Settings::default());
-        // Without a viewer, resolvers find a bug of ours.
+        // Without a viewer, resolvers fail with an internal error.
         let ready = measure(Document::new("{ viewer { subject } }"), &app.limits);
         let Ok(ready) = ready else { panic!("not measured") };
-        let (subject, allowance) = ("somebody".to_owned(), Allowance::of(&app));
+        let (subject, allowance) = ("subject".to_owned(), Allowance::of(&app));
         let execution =
             Execution { ready, subject, cost: None, allowance, mutations: Arc::default() };
         let answer = execute(&app, execution, "the-id").await.answer;
@@ -509,9 +506,9 @@ mod tests {
         );
         assert_eq!(
             error.message,
-            "something failed on the server; the request id finds it in the log"
+            "internal server error; look up the request id in the server log"
         );
-        let viewer = Viewer { subject: "somebody".into(), ..Viewer::default() };
+        let viewer = Viewer { subject: "subject".into(), ..Viewer::default() };
         assert!(ask(&app, viewer, Document::new("{ viewer { subject } }")).await.is_ok());
     }
 }

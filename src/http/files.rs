@@ -1,6 +1,9 @@
-//! Files: documents by their address, with the rights of what they are about.
+//! Files: documents by their URL, with the permissions of the object that they belong to.
 
-use ::entity::kind::FileFormat;
+use ::entity::{
+    id::{AgreementId, Identifier, InvoiceId, ReminderId, RequisitionId, TemplateVersionId},
+    kind::FileFormat,
+};
 use axum::{
     extract::{Path, Query, Request, State},
     http::{HeaderMap, StatusCode, header},
@@ -12,11 +15,11 @@ use serde::Deserialize;
 use super::{
     App,
     execution::{self, Caller},
-    lanes::DEAR,
+    lanes::EXPENSIVE,
 };
 use crate::graphql::scalars::NodeId;
 use domain::{
-    agreements::documents::{self, Pdf},
+    agreements::documents::{self as agreement_documents, Pdf},
     auth::viewer::Viewer,
     documents::agreement::Rendered,
     error::{Error, Result},
@@ -28,11 +31,11 @@ use domain::{
     templates::{layout, preview},
 };
 
-/// What files cost, in points: as much as the fields of the schema that are made in the same way.
+/// Cost of files in points, as of the schema's fields with the same work.
 pub(super) mod points {
-    /// One that is stored.
+    /// A stored file.
     pub(in crate::http) const STORED: u64 = 300;
-    /// One that is set.
+    /// A file that is typeset on request.
     pub(in crate::http) const SET: u64 = 8_000;
     /// The calendar of deadlines.
     pub(in crate::http) const CALENDAR: u64 = 2_000;
@@ -40,8 +43,8 @@ pub(super) mod points {
     pub(in crate::http) const TABLE: u64 = 5_000;
 }
 
-/// The PDF of an agreement, `/files/agreements/{id}.pdf`: the bytes that it was offered with, or
-/// what a draft would be offered with today.
+/// Returns the PDF of an agreement, `/files/agreements/{id}.pdf`: the bytes that it was offered
+/// with, or the preview of a draft.
 pub async fn agreement(
     State(app): State<App>,
     Path(file): Path<String>,
@@ -49,11 +52,13 @@ pub async fn agreement(
 ) -> Response {
     let caller = Caller::of(&request);
     let made = make(&app, &caller, points::STORED, move |app, viewer| async move {
-        let id = id_of(&file, "pdf", "agreement")?.into();
-        if documents::is_draft(&app.db, &viewer, id).await? {
+        let id = id_of::<AgreementId>(&file, "pdf")?;
+        if agreement_documents::is_draft(&app.db, &viewer, id).await? {
             Caller::charge(&app, &viewer.subject, points::SET, false)?;
         }
-        documents::pdf_of(&app.db, &viewer, &app.network, id).await?.ok_or_else(no_such_file)
+        agreement_documents::pdf_of(&app.db, &viewer, &app.network, id)
+            .await?
+            .ok_or_else(no_such_file)
     });
     match made.await {
         Ok(Pdf { number, sha256, bytes }) => {
@@ -63,7 +68,7 @@ pub async fn agreement(
     }
 }
 
-/// A file of an issued invoice or credit note: `/files/invoices/{id}.pdf`, or
+/// Returns a file of an issued invoice or credit note: `/files/invoices/{id}.pdf`, or
 /// `/files/invoices/{id}.xml` for its e-invoice.
 pub async fn invoice(
     State(app): State<App>,
@@ -79,7 +84,7 @@ pub async fn invoice(
         let found = documents::file(
             &app.db,
             &viewer,
-            id_of(&file, ending, "invoice")?.into(),
+            id_of::<InvoiceId>(&file, ending)?,
             format,
             app.request_time,
         )
@@ -88,13 +93,13 @@ pub async fn invoice(
     });
     match made.await {
         Ok(File { number, sha256, bytes }) => {
-            kept(bytes, media_type, &number, ending, &sha256, request.headers())
+            cached(bytes, media_type, &number, ending, &sha256, request.headers())
         }
         Err(error) => caller.refuse(error),
     }
 }
 
-/// The PDF of a requisition of a grant, `/files/requisitions/{id}.pdf`.
+/// Returns the PDF of a requisition of a grant, `/files/requisitions/{id}.pdf`.
 pub async fn requisition(
     State(app): State<App>,
     Path(file): Path<String>,
@@ -102,7 +107,7 @@ pub async fn requisition(
 ) -> Response {
     let caller = Caller::of(&request);
     let made = make(&app, &caller, points::SET, move |app, viewer| async move {
-        let id = id_of(&file, "pdf", "requisition")?.into();
+        let id = id_of::<RequisitionId>(&file, "pdf")?;
         requisitions::pdf_of(&app.db, &viewer, id).await?.ok_or_else(no_such_file)
     });
     match made.await {
@@ -111,7 +116,7 @@ pub async fn requisition(
     }
 }
 
-/// The PDF of a reminder, `/files/reminders/{id}.pdf`.
+/// Returns the PDF of a reminder, `/files/reminders/{id}.pdf`.
 pub async fn reminder(
     State(app): State<App>,
     Path(file): Path<String>,
@@ -119,7 +124,7 @@ pub async fn reminder(
 ) -> Response {
     let caller = Caller::of(&request);
     let made = make(&app, &caller, points::SET, move |app, viewer| async move {
-        let id = id_of(&file, "pdf", "reminder")?.into();
+        let id = id_of::<ReminderId>(&file, "pdf")?;
         reminder_documents::pdf_of(&app.db, &viewer, id).await?.ok_or_else(no_such_file)
     });
     match made.await {
@@ -130,14 +135,14 @@ pub async fn reminder(
     }
 }
 
-/// The parameters of a preview.
+/// Query parameters of a preview.
 #[derive(Debug, Deserialize)]
 pub struct Parameters {
     parameters: Option<String>,
 }
 
-/// The PDF of a template version's preview, `/files/templates/{id}.pdf?parameters=…`, with the
-/// parameters as base64url of a JSON object.
+/// Returns the PDF of a template version's preview, `/files/templates/{id}.pdf?parameters=…`, with
+/// the parameters as base64url of a JSON object.
 pub async fn template(
     State(app): State<App>,
     Path(file): Path<String>,
@@ -160,21 +165,21 @@ async fn template_pdf(
     file: &str,
     parameters: &str,
 ) -> Result<Rendered> {
-    let id = id_of(file, "pdf", "template_version")?;
-    let source = preview::source(&app.db, viewer, id.into()).await?;
+    let id = id_of::<TemplateVersionId>(file, "pdf")?;
+    let source = preview::source(&app.db, viewer, id).await?;
     let given = if parameters.is_empty() { Some(serde_json::json!({})) } else { read(parameters) };
     let given =
         given.ok_or_else(|| Error::invalid("parameters", "must be a JSON object in base64url"))?;
     layout::render(viewer, source.document(&app.db, viewer, &app.network, given).await?).await
 }
 
-/// Makes a file for the sender of a request as an expensive document: it takes so many points from
-/// their budget, one of their slots, and connections that no small document waits for. What waits
-/// is dropped when the time of a request is over.
+/// Creates a file for the caller as an expensive document: it takes points from the caller's
+/// budget, one of the caller's slots, and connections that no small document waits for. Waiting
+/// work is dropped when the time of a request is over.
 ///
 /// # Errors
-/// UNAUTHENTICATED without a good token, CONFLICT when the sender has too many requests or points,
-/// INVALID with the reason `LIMIT_TIME` when it takes too long, or the server stops meanwhile.
+/// UNAUTHENTICATED without a valid token, CONFLICT when the caller has too many requests or too few
+/// points, INVALID with the reason `LIMIT_TIME` when it takes too long, or the server stops.
 pub(super) async fn make<T, F>(
     app: &App,
     caller: &Caller,
@@ -188,10 +193,10 @@ where
     let made = async {
         let viewer = caller.admit(app).await?;
         Caller::charge(app, &viewer.subject, points, false)?;
-        let (subject, dear) =
-            (viewer.subject.clone(), App { db: app.db.for_dear_document(), ..app.clone() });
+        let (subject, expensive) =
+            (viewer.subject.clone(), App { db: app.db.for_costly_document(), ..app.clone() });
         app.lanes
-            .spawn(&subject, points.max(DEAR), make(dear, viewer))
+            .spawn(&subject, points.max(EXPENSIVE), make(expensive, viewer))
             .await
             .map_err(Error::internal)?
     };
@@ -200,12 +205,12 @@ where
         Error::limit(
             "LIMIT_TIME",
             "file",
-            format!("The file took longer than {seconds} s. Retry when the server has less to do."),
+            format!("The file took longer than {seconds} s. Retry when the server is less busy."),
         )
     };
     tokio::select! {
         made = tokio::time::timeout(app.request_time, made) => made.map_err(late)?,
-        () = execution::cut_off(app) => Err(Error::limit("LIMIT_TIME", "file", "The file was cut off because the server is stopping. Retry when it has started again.")),
+        () = execution::cut_off(app) => Err(Error::limit("LIMIT_TIME", "file", "The file was aborted because the server is stopping. Retry when it has started again.")),
     }
 }
 
@@ -214,28 +219,26 @@ fn read(parameters: &str) -> Option<serde_json::Value> {
     serde_json::from_slice(&bytes).ok()
 }
 
-/// The id that a file's name is made of, with this ending and of this noun.
-///
-/// # Errors
-/// NOT_FOUND when it is none.
-pub(super) fn id_of(file: &str, ending: &str, noun: &str) -> Result<uuid::Uuid> {
+/// Returns the id in the name of a file with this ending. Fails with NOT_FOUND unless it is the
+/// global id of an object of this type.
+pub(super) fn id_of<T: Identifier>(file: &str, ending: &str) -> Result<T> {
     let name = file.strip_suffix(ending).and_then(|name| name.strip_suffix('.'));
-    let id = name.and_then(|name| name.parse::<NodeId>().ok()).filter(|id| id.noun == noun);
-    id.map(|id| id.id).ok_or_else(no_such_file)
+    let id = name.and_then(|name| name.parse::<NodeId>().ok());
+    let id = id.filter(|id| id.node_type == T::NODE_TYPE);
+    id.map(|id| T::from(id.id)).ok_or_else(no_such_file)
 }
 
 fn no_such_file() -> Error {
     Error::NotFound("there is no such file".into())
 }
 
-/// A PDF to be looked at.
+/// Returns a PDF for display.
 fn pdf(bytes: Vec<u8>, name: &str, sha256: &str, headers: &HeaderMap) -> Response {
-    kept(bytes, "application/pdf", name, "pdf", sha256, headers)
+    cached(bytes, "application/pdf", name, "pdf", sha256, headers)
 }
 
-/// A file to be looked at. Whoever has it already is told that it is the same, since its digest
-/// names it.
-fn kept(
+/// Returns a file for display, or 304 if the client has it, by its digest as ETag.
+fn cached(
     bytes: Vec<u8>,
     media_type: &str,
     name: &str,
@@ -244,11 +247,11 @@ fn kept(
     headers: &HeaderMap,
 ) -> Response {
     let tag = format!("\"{sha256}\"");
-    // Numbers of imported history are any text of one line.
+    // Numbers of imported history may be any text of one line.
     let name: String = name.chars().map(|char| if is_plain(char) { char } else { '_' }).collect();
     let about = [
         (header::ETAG, tag.clone()),
-        // Kept by the one who asked, who asks each time whether it is still the same, and theirs.
+        // Private to the caller, who must revalidate it on each use.
         (header::CACHE_CONTROL, "private, no-cache".to_owned()),
         (header::VARY, "Authorization".to_owned()),
     ];

@@ -1,5 +1,5 @@
-//! The thread that accepts connections, speaks HTTP and answers probes. It hands every other
-//! request over to the main runtime, so that probes are answered whatever other requests do there.
+//! The thread that accepts connections, parses HTTP and answers probes. It passes every other
+//! request to the main runtime, so that probes are answered under any load.
 
 use std::{
     convert::Infallible,
@@ -27,7 +27,7 @@ use hyper::{
 use hyper_util::rt::{TokioIo, TokioTimer};
 use tokio::{
     net::TcpListener,
-    runtime::{BatchRow, Builder},
+    runtime::{Builder, Handle},
     sync::{oneshot, watch},
 };
 use tower::ServiceExt as _;
@@ -36,43 +36,45 @@ use super::{
     App,
     execution::{Caller, STOP_GRACE},
     graphql_response,
-    lanes::{Running, STACK},
+    lanes::{Running, STACK_BYTES},
     layered,
     listener::{Accepted, Connections},
     peers::Peer,
     router, stopped, websocket,
 };
-use domain::{config::Settings, error::Error};
+use domain::{
+    config::Settings,
+    error::{ConflictReason, Error},
+};
 
-/// The paths that are answered on this thread.
+/// Paths that are answered on this thread.
 const PROBES: [&str; 3] = ["/healthz", "/readyz", "/metrics"];
-/// The time in which a client on a connection beyond the limit sends its request.
+/// Time in which a client on a connection over the limit must send its request.
 const EXTRA_TIME: Duration = Duration::from_secs(1);
-/// How often it is looked, while the server stops, whether a connection is idle.
+/// Interval at which a stopping server checks whether a connection is idle.
 const POLL_INTERVAL: Duration = Duration::from_millis(50);
 
-/// The thread, which ends when this is dropped.
+/// The accepting thread, which ends when this is dropped.
 pub(super) struct Front {
     _quit: oneshot::Sender<()>,
     ended: oneshot::Receiver<()>,
 }
 
 impl Front {
-    /// Starts the thread. Other requests than probes are answered on the runtime of the caller.
+    /// Starts the thread. Requests other than probes are answered on the caller's runtime.
     pub(super) async fn start(
         listener: TcpListener,
         app: App,
         settings: &Settings,
     ) -> io::Result<Self> {
-        // A listener is woken by the runtime that made it.
+        // A listener is registered with the runtime that created it.
         let listener = listener.into_std()?;
-        // A socket's client has its own time to take what is sent, and is then told why it is
-        // closed.
+        // A WebSocket's client has its own send timeout, followed by a close code.
         let patience =
-            settings.limits.request_time.max(settings.sockets.send_time + websocket::GOODBYE);
+            settings.limits.request_time.max(settings.sockets.send_time + websocket::CLOSE_TIMEOUT);
         let (most, metrics) = (settings.limits.connections, Arc::clone(&app.metrics));
         let connecting = Connecting {
-            main: BatchRow::current(),
+            main: Handle::current(),
             stopping: app.stopping.clone(),
             header_time: settings.limits.request_time,
             full: layered(Router::new().fallback(reject_overload), app.clone(), settings),
@@ -80,50 +82,53 @@ impl Front {
         };
         let ((started, starts), (quit, quits)) = (oneshot::channel(), oneshot::channel());
         let (alive, ended) = oneshot::channel();
-        thread::Builder::new().name("front".to_owned()).stack_size(STACK).spawn(move || {
-            let _alive: oneshot::Sender<()> = alive;
-            let begun = Builder::new_current_thread().enable_all().build().and_then(|runtime| {
-                let listener = {
-                    let _inside = runtime.enter();
-                    TcpListener::from_std(listener)?
-                };
-                Ok((runtime, listener))
-            });
-            match begun {
-                Ok((runtime, listener)) => {
-                    started.send(Ok(())).ok();
-                    runtime.block_on(
-                        connecting.run(Connections::new(listener, most, patience, metrics), quits),
-                    );
-                    runtime.shutdown_background();
+        thread::Builder::new().name("front".to_owned()).stack_size(STACK_BYTES).spawn(
+            move || {
+                let _alive: oneshot::Sender<()> = alive;
+                let begun =
+                    Builder::new_current_thread().enable_all().build().and_then(|runtime| {
+                        let listener = {
+                            let _inside = runtime.enter();
+                            TcpListener::from_std(listener)?
+                        };
+                        Ok((runtime, listener))
+                    });
+                match begun {
+                    Ok((runtime, listener)) => {
+                        started.send(Ok(())).ok();
+                        runtime.block_on(
+                            connecting
+                                .run(Connections::new(listener, most, patience, metrics), quits),
+                        );
+                        runtime.shutdown_background();
+                    }
+                    Err(cause) => drop(started.send(Err(cause))),
                 }
-                Err(cause) => drop(started.send(Err(cause))),
-            }
-        })?;
+            },
+        )?;
         starts.await.map_err(io::Error::other)??;
         Ok(Self { _quit: quit, ended })
     }
 
-    /// Ready when the thread has ended by itself, as after a panic.
+    /// Completes when the thread has ended unexpectedly, as after a panic.
     pub(super) async fn ended(&mut self) {
         drop((&mut self.ended).await);
     }
 }
 
-/// What each connection needs.
+/// State that each connection needs.
 #[derive(Clone)]
 struct Connecting {
-    main: BatchRow,
+    main: Handle,
     stopping: watch::Sender<bool>,
     header_time: Duration,
     routes: Router,
-    /// What a connection beyond the limit answers to other requests than probes.
+    /// Router of a connection over the limit, which refuses requests other than probes.
     full: Router,
 }
 
 impl Connecting {
-    /// Accepts connections until the server stops, and serves those that are open until it has
-    /// stopped.
+    /// Accepts connections until the server stops, and serves open ones until it has stopped.
     async fn run(self, connections: Connections, mut quit: oneshot::Receiver<()>) {
         let mut stopping = self.stopping.subscribe();
         tokio::select! {
@@ -139,7 +144,7 @@ impl Connecting {
         loop {
             let accepted = connections.accept().await;
             tokio::spawn(self.clone().serve(accepted));
-            // It is served before a newer one may take its place.
+            // It is served before a newer one may replace it.
             tokio::task::yield_now().await;
         }
     }
@@ -147,7 +152,7 @@ impl Connecting {
     async fn serve(self, Accepted { connection, address, replaced }: Accepted) {
         let (is_extra, mut stopping) = (replaced.is_some(), self.stopping.subscribe());
         let mut http = http1::Builder::new();
-        // A client that says nothing, or never comes to the end of a header, is not waited for.
+        // Limits the time that a client takes to send a header.
         http.timer(TokioTimer::new())
             .header_read_timeout(if is_extra { EXTRA_TIME } else { self.header_time })
             .keep_alive(!is_extra);
@@ -210,21 +215,20 @@ async fn made(routes: Router, request: Request) -> Response {
     response
 }
 
-/// Makes a body that is yet to be compressed on the runtime that calls this. One whose size is
-/// known is there already.
+/// Compresses a body on the calling runtime. A body of known size is already complete.
 fn off_thread(response: Response) -> Response {
     if response.body().size_hint().exact().is_some() {
         return response;
     }
-    response.map(|body| graphql_response::made_by(body, |making| drop(tokio::spawn(making))))
+    response.map(|body| graphql_response::produced_by(body, |making| drop(tokio::spawn(making))))
 }
 
-/// Refuses a request on a connection beyond the limit.
+/// Refuses a request on a connection over the limit.
 async fn reject_overload(request: Request) -> Response {
     let words =
-        "as many connections are open as may be (SAMREGISTER_MAX_CONNECTIONS); retry in a second";
+        "the maximum of connections is open (SAMREGISTER_MAX_CONNECTIONS); retry in a second";
     let mut refused = Caller::of(&request).refuse(Error::throttled(
-        "TOO_MANY_CONNECTIONS",
+        ConflictReason::TooManyConnections,
         words,
         Duration::ZERO,
     ));
@@ -232,8 +236,8 @@ async fn reject_overload(request: Request) -> Response {
     refused
 }
 
-/// Ready when the server has been stopping for a while and the connection, which holds `running`
-/// twice, has no request to answer: the rest of a header may never come.
+/// Completes when the server has been stopping for a while and the connection, which holds
+/// `running` twice, has no request in progress: the rest of a header may never come.
 async fn idle_after_grace(running: &Arc<()>) {
     tokio::time::sleep(STOP_GRACE).await;
     while Arc::strong_count(running) > 2 {
@@ -241,7 +245,7 @@ async fn idle_after_grace(running: &Arc<()>) {
     }
 }
 
-/// The body of a response, which runs until it is sent.
+/// A response body that counts as running until it is sent.
 struct RunningBody {
     body: Body,
     _running: Arc<()>,

@@ -1,4 +1,4 @@
-//! The explorer: GraphiQL with its files built in, so that nothing is asked of another host.
+//! GraphiQL with its files bundled, so that it loads nothing from another host.
 
 use axum::{
     Json,
@@ -10,22 +10,20 @@ use serde::Serialize;
 
 use super::App;
 
-/// What the explorer is told at its start. Holds tokens under `serve --demo` alone, where everybody
-/// may have them.
+/// Initial settings of GraphiQL. Contains tokens only under `serve --demo`, where they are public.
 #[derive(Clone, Debug, Default, Serialize)]
 pub struct Settings {
-    /// The token to begin with.
+    /// Initial token.
     pub token: Option<String>,
-    /// A token for each role to choose from.
+    /// Token of each role to choose from.
     pub tokens: std::collections::BTreeMap<String, String>,
 }
 
-/// No script and no style but ours and no other host: what the page says it needs is proved by what
-/// it may.
+/// Content security policy: only our own scripts and styles, and no other host.
 const POLICY: &str = "default-src 'none'; script-src 'self'; style-src 'self' 'unsafe-inline'; img-src 'self' data:; font-src 'self' data:; \
     connect-src 'self'; worker-src 'self' blob:; base-uri 'none'; form-action 'none'; frame-ancestors 'none'";
 
-/// The files with their media types.
+/// Files with their media types.
 const FILES: &[(&str, &str, &[u8])] = &[
     (
         "explorer.js",
@@ -69,7 +67,7 @@ const FILES: &[(&str, &str, &[u8])] = &[
     ),
 ];
 
-/// The page.
+/// Returns the page.
 pub async fn page() -> Response {
     let page = include_str!("../../assets/explorer/index.html");
     (
@@ -82,7 +80,7 @@ pub async fn page() -> Response {
         .into_response()
 }
 
-/// A file of the page.
+/// Returns a file of the page.
 pub async fn file(State(app): State<App>, Path(name): Path<String>) -> Response {
     if name == "settings.json" {
         return Json(&*app.explorer).into_response();

@@ -1,4 +1,4 @@
-//! What a request asks, read from its address or its body: every part that makes no sense is named.
+//! Parsing of GraphQL requests from a URL or a body; errors name every invalid part.
 
 use std::{borrow::Cow, str};
 
@@ -8,31 +8,31 @@ use serde_json::{Map, Value, value::RawValue};
 
 use domain::error::{Error, Result, ValidationErrors};
 
-/// What one document's request asks. Null and an empty text in an address are as if left out.
+/// Parameters of a GraphQL request. Null and an empty text in a URL count as omitted.
 #[derive(Debug, Default)]
 pub struct GraphqlRequest {
     /// The document.
     pub query: Option<String>,
-    /// The id of a document that the server has.
+    /// Id of a persisted document.
     pub document_id: Option<String>,
-    /// Which of the document's operations.
+    /// Name of the operation to execute.
     pub operation_name: Option<String>,
     /// Its variables.
     pub variables: Variables,
-    /// What else the client says; of it the server reads `persistedQuery`.
+    /// Extensions of the request; the server reads `persistedQuery`.
     pub extensions: Map<String, Value>,
 }
 
-/// What a body asks.
+/// Content of a body.
 #[derive(Debug)]
 pub enum Body {
-    /// One document.
+    /// One request.
     One(GraphqlRequest),
-    /// Several, to be answered in their order.
+    /// A batch, executed in order.
     Batch(Vec<GraphqlRequest>),
 }
 
-/// A request's parts as they stand in its JSON; others are left alone.
+/// Parts of a request as raw JSON; unknown parts are ignored.
 #[derive(Default, Deserialize)]
 #[serde(rename_all = "camelCase", expecting = "a JSON object")]
 struct Parts<'b> {
@@ -49,27 +49,27 @@ struct Parts<'b> {
 }
 
 impl Body {
-    /// Reads a body of JSON; a list is a batch of at most `most`.
+    /// Parses a JSON body; a list is a batch of at most `most`.
     ///
     /// # Errors
-    /// INVALID naming every part that is wrong, or where the JSON ends to make sense.
+    /// INVALID naming every invalid part, or the position of a syntax error.
     pub fn read(bytes: &[u8], most: usize) -> Result<Self> {
         let text = str::from_utf8(bytes).map_err(|_| Error::invalid("body", "is not UTF-8"))?;
         if !text.trim_start().starts_with('[') {
             let mut errors = ValidationErrors::default();
-            let asked = GraphqlRequest::read(
+            let request = GraphqlRequest::read(
                 &serde_json::from_str(text).map_err(|error| unreadable(&error))?,
                 "",
                 &mut errors,
             );
             errors.finish()?;
-            return Ok(Self::One(asked));
+            return Ok(Self::One(request));
         }
         if most == 0 {
             return Err(Error::limit(
                 "LIMIT_BATCH",
                 "body",
-                "The body is a list of documents, and lists are off on this server. Send each document in a request of its own.",
+                "The body is a batch of documents, and batches are off on this server. Send each document in a separate request.",
             ));
         }
         let parts: Vec<&RawValue> =
@@ -79,14 +79,14 @@ impl Body {
                 "LIMIT_BATCH",
                 "body",
                 format!(
-                    "The body is a list of {} documents; 1 to {most} are allowed. Send them in several requests.",
+                    "The body is a batch of {} documents; 1 to {most} are allowed. Send them in several requests.",
                     parts.len()
                 ),
             ));
         }
         let (mut errors, mut batch) = (ValidationErrors::default(), Vec::new());
         for (position, part) in parts.into_iter().map(RawValue::get).enumerate() {
-            // The reader would take a list for the parts in their order.
+            // The parser would accept a list as the parts in order.
             let parts = Some(part)
                 .filter(|part| part.starts_with('{'))
                 .and_then(|part| serde_json::from_str(part).ok());
@@ -111,8 +111,8 @@ impl GraphqlRequest {
         let query = text("query", parts.query);
         let document_id = text("documentId", parts.document_id);
         let operation_name = text("operationName", parts.operation_name);
-        let asked = Self { query, document_id, operation_name, ..Self::default() };
-        asked.with(
+        let request = Self { query, document_id, operation_name, ..Self::default() };
+        request.with(
             parts.variables.map(RawValue::get),
             parts.extensions.map(RawValue::get),
             at,
@@ -120,33 +120,33 @@ impl GraphqlRequest {
         )
     }
 
-    /// Reads the payload of a socket's operation.
+    /// Parses the payload of an operation on a WebSocket.
     ///
     /// # Errors
-    /// INVALID naming every part that is wrong.
+    /// INVALID naming every invalid part.
     pub fn of_payload(payload: &str) -> Result<Self> {
         let mut errors = ValidationErrors::default();
-        let asked = Self::read(
+        let request = Self::read(
             &serde_json::from_str(payload).map_err(|error| unreadable(&error))?,
             "",
             &mut errors,
         );
         errors.finish()?;
-        Ok(asked)
+        Ok(request)
     }
 
-    /// Reads the parameters of an address.
+    /// Parses the query parameters of a URL.
     ///
     /// # Errors
-    /// INVALID naming every part that is wrong.
+    /// INVALID naming every invalid part.
     pub fn of_address(parameters: Vec<(String, String)>) -> Result<Self> {
-        let (mut errors, mut asked) = (ValidationErrors::default(), Self::default());
+        let (mut errors, mut request) = (ValidationErrors::default(), Self::default());
         let (mut variables, mut extensions) = (None, None);
         for (name, value) in parameters {
             let part = match name.as_str() {
-                "query" => &mut asked.query,
-                "documentId" => &mut asked.document_id,
-                "operationName" => &mut asked.operation_name,
+                "query" => &mut request.query,
+                "documentId" => &mut request.document_id,
+                "operationName" => &mut request.operation_name,
                 "variables" => &mut variables,
                 "extensions" => &mut extensions,
                 _ => continue,
@@ -161,12 +161,12 @@ impl GraphqlRequest {
         };
         let (variables, extensions): (Option<Cow<'_, str>>, Option<Cow<'_, str>>) =
             (given(&variables), given(&extensions));
-        let asked = asked.with(variables.as_deref(), extensions.as_deref(), "", &mut errors);
+        let request = request.with(variables.as_deref(), extensions.as_deref(), "", &mut errors);
         errors.finish()?;
-        Ok(asked)
+        Ok(request)
     }
 
-    /// With these two parts in JSON, and a fault for a request that names no document at all.
+    /// Adds these parts from JSON, and records an error if the request names no document.
     fn with(
         mut self,
         variables: Option<&str>,
@@ -175,7 +175,7 @@ impl GraphqlRequest {
         errors: &mut ValidationErrors,
     ) -> Self {
         const OBJECT: &str = "must be a JSON object";
-        // A list would do for the library, as long as it is empty.
+        // The library would accept an empty list.
         let object = |text: &&str| text.trim_start().starts_with('{');
         if let Some(text) = variables {
             let read = Some(text)

@@ -1,5 +1,5 @@
-//! Answers as HTTP carries them: the media type that was asked for, the status, and errors without
-//! data where nothing was executed.
+//! GraphQL responses over HTTP: media type, status, and errors without data when nothing was
+//! executed.
 
 use std::io;
 
@@ -20,22 +20,25 @@ use crate::graphql::{
     errors,
     request::{AnswerSize, TOO_LARGE},
 };
-use domain::{database::BUSY, error::Error, idempotency::Mutations};
+use domain::{
+    error::{ConflictReason, Error},
+    idempotency::Mutations,
+};
 
-/// An answer to a document that was executed, with its JSON.
+/// A serialized answer to an executed document.
 pub(super) struct Written {
     pub(super) answer: Answer,
     pub(super) json: String,
 }
 
 impl Written {
-    /// An answer to what was not executed, which is short.
+    /// Serializes an answer to a request that was not executed, which is short.
     pub(super) fn refused(answer: Answer) -> Self {
         Self { json: json(&answer), answer }
     }
 
-    /// Writes an answer, unless it is longer than it may be: then a query is refused, and of a
-    /// mutation it is said what was done.
+    /// Serializes an answer within its maximum size. A larger answer is replaced by an error; for a
+    /// mutation it reports the committed changes.
     pub(super) fn within(mut answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Self {
         name_committed(&mut answer, mutations);
         let mut buffer = Bounded { bytes: Vec::new(), most: size.left() };
@@ -54,7 +57,7 @@ impl Written {
     }
 }
 
-/// A buffer that takes no more than so many bytes.
+/// A buffer with a maximum length.
 struct Bounded {
     bytes: Vec<u8>,
     most: usize,
@@ -74,23 +77,23 @@ impl io::Write for Bounded {
     }
 }
 
-/// Returns the replacement of an answer that is too large. For mutations it says what was
-/// committed, with the ids of what they changed.
+/// Returns the replacement of an answer that is too large. For mutations it reports the committed
+/// ones, with the ids of the changed objects.
 fn too_large(answer: Answer, mutations: &Mutations, size: &AnswerSize) -> Answer {
     let request_id = uuid::Uuid::now_v7().to_string();
     let committed = mutations.committed_outcomes();
     if committed.is_empty() {
         return errors::refused(size.exceeded(), &request_id);
     }
-    let words = "The answer of the mutation is too large. What it changed is committed all the same: see extensions.committed.";
+    let words = "The answer of the mutation is too large. Its changes are committed: see extensions.committed.";
     let mut cut = errors::refused(Error::limit(TOO_LARGE, "mutation", words), &request_id);
     name_committed(&mut cut, mutations);
     cut.extensions = answer.extensions;
     cut
 }
 
-/// Says in errors about an answer's size what was committed all the same: by response key, the ids
-/// of what was changed.
+/// Adds the committed mutations to errors about an answer's size: the ids of the changed objects by
+/// response key.
 fn name_committed(answer: &mut Answer, mutations: &Mutations) {
     let too_large = answer
         .errors
@@ -114,8 +117,8 @@ struct Refusal<'a> {
     errors: &'a [ServerError],
 }
 
-/// The bytes of a body from which on it is compressed on other threads than those that answer.
-const LARGE: usize = 64 << 10;
+/// Bytes of a body from which on it is compressed on other threads than those of small documents.
+const LARGE_BODY_BYTES: usize = 64 << 10;
 
 /// Marks a response whose body is large.
 #[derive(Clone, Copy)]
@@ -123,18 +126,22 @@ struct IsLarge;
 
 /// Compresses the bodies of large answers in the lane of expensive documents, so that the threads
 /// of small ones stay free.
-pub async fn compress_elsewhere(State(app): State<App>, request: Request, next: Next) -> Response {
+pub async fn compress_in_background(
+    State(app): State<App>,
+    request: Request,
+    next: Next,
+) -> Response {
     let response = next.run(request).await;
     if response.extensions().get::<IsLarge>().is_none()
         || !response.headers().contains_key(header::CONTENT_ENCODING)
     {
         return response;
     }
-    response.map(|body| made_by(body, |making| app.lanes.spawn_background(making)))
+    response.map(|body| produced_by(body, |making| app.lanes.spawn_background(making)))
 }
 
-/// Makes a body wherever `spawn` runs what it is given, and not where it is sent.
-pub(super) fn made_by(body: Body, spawn: impl FnOnce(BoxFuture<'static, ()>)) -> Body {
+/// Produces a body on the runtime of `spawn`, and not where it is sent.
+pub(super) fn produced_by(body: Body, spawn: impl FnOnce(BoxFuture<'static, ()>)) -> Body {
     let (send, receive) = mpsc::channel(4);
     spawn(Box::pin(async move {
         let mut chunks = body.into_data_stream();
@@ -150,14 +157,14 @@ pub(super) fn made_by(body: Body, spawn: impl FnOnce(BoxFuture<'static, ()>)) ->
 }
 
 impl Caller {
-    /// Writes the answer. The answer to a well-formed request is a 200, also with errors; in the
-    /// media type `application/graphql-response+json`, one without data has the status of its
+    /// Writes the answer. The answer to a well-formed request has status 200, even with errors; in
+    /// the media type `application/graphql-response+json`, one without data has the status of its
     /// errors.
     pub(super) fn respond(&self, status: StatusCode, answer: &Answer) -> Response {
         self.respond_with(status, answer, json(answer))
     }
 
-    /// The same with an answer that is written already.
+    /// Writes a serialized answer.
     pub(super) fn respond_written(&self, Written { answer, json }: Written) -> Response {
         self.respond_with(StatusCode::OK, &answer, json)
     }
@@ -179,10 +186,10 @@ impl Caller {
         response
     }
 
-    /// JSON that is an answer, or a list of them.
+    /// Returns a response with JSON that is an answer, or a list of answers.
     pub(super) fn write(&self, status: StatusCode, json: String) -> Response {
         let kind = self.media.unwrap_or(Media::Json).content_type();
-        let is_large = json.len() > LARGE;
+        let is_large = json.len() > LARGE_BODY_BYTES;
         let mut response = (status, [(header::CONTENT_TYPE, kind)], json).into_response();
         let more = match status {
             StatusCode::UNAUTHORIZED => Some((header::WWW_AUTHENTICATE, "Bearer")),
@@ -198,8 +205,7 @@ impl Caller {
     }
 }
 
-/// The answer in JSON, written as it is and not by way of a JSON value, since that would lose the
-/// order of the fields.
+/// Serializes the answer directly, since a JSON value would lose the order of the fields.
 pub(super) fn json(answer: &Answer) -> String {
     let json = if never_began(answer) {
         serde_json::to_string(&Refusal { errors: &answer.errors })
@@ -209,26 +215,25 @@ pub(super) fn json(answer: &Answer) -> String {
     json.unwrap_or_default()
 }
 
-/// Whether execution never began: then there is no data, not even null.
+/// `true` if execution never began: then `data` is absent, not null.
 pub(super) fn never_began(answer: &Answer) -> bool {
     answer.is_err()
         && answer.data == Value::Null
         && answer.errors.iter().all(|error| error.path.is_empty())
 }
 
-/// Returns the status of an answer without data: of the server's errors before those of the
-/// request.
+/// Returns the status of an answer without data; server errors take precedence over request errors.
 fn status_without_data(answer: &Answer) -> StatusCode {
     let has = |name: &str, word: &str| {
         answer.errors.iter().any(|error| extension(error, name) == Some(&word.into()))
     };
-    // A mutation that took too long may be committed yet: nothing is wrong with the request.
+    // A mutation that exceeded its time may still be committed: nothing is wrong with the request.
     let is_late = answer.errors.iter().any(|error| {
         extension(error, "reason") == Some(&"LIMIT_TIME".into()) && retry_after(error).is_some()
     });
     if has("code", "INTERNAL") {
         StatusCode::INTERNAL_SERVER_ERROR
-    } else if is_late || has("reason", BUSY) {
+    } else if is_late || has("reason", ConflictReason::Busy.word()) {
         StatusCode::SERVICE_UNAVAILABLE
     } else if has("code", "CONFLICT") {
         StatusCode::CONFLICT
@@ -237,7 +242,7 @@ fn status_without_data(answer: &Answer) -> StatusCode {
     }
 }
 
-/// Returns the number of seconds that the error says to wait before a retry.
+/// Returns the number of seconds before a retry, as the error states.
 pub(super) fn retry_after(error: &ServerError) -> Option<u64> {
     match extension(error, "retryAfterSeconds") {
         Some(Value::Number(seconds)) => seconds.as_u64(),

@@ -1,5 +1,4 @@
-//! What every answer says to browsers: who may read it, what it may do there, and whether it comes
-//! compressed.
+//! Response headers for browsers: CORS, security policies and compression.
 
 use axum::{
     extract::{Request, State},
@@ -18,16 +17,16 @@ use tower_http::{
 
 use super::REQUEST_ID;
 
-/// Names the request that is to be done once, however often it comes.
+/// Header of an idempotent request.
 pub const IDEMPOTENCY_KEY: HeaderName = HeaderName::from_static("idempotency-key");
-/// Says that the answer is the first one, given again.
+/// Header that marks a replayed answer.
 pub const REPLAYED: HeaderName = HeaderName::from_static("idempotency-replayed");
 
-/// Lets these web pages ask.
+/// Allows requests from these origins.
 pub fn cors(origins: &[String]) -> CorsLayer {
     let origins: Vec<HeaderValue> =
         origins.iter().filter_map(|origin| origin.parse().ok()).collect();
-    // What Apollo's clients send with each GET, to tell other servers that no simple form sent it.
+    // Apollo's clients send it with each GET request, as CSRF protection of other servers.
     let of_apollo =
         ["apollo-require-preflight", "x-apollo-operation-name"].map(HeaderName::from_static);
     let own = [
@@ -45,11 +44,11 @@ pub fn cors(origins: &[String]) -> CorsLayer {
         .expose_headers([REQUEST_ID, header::ETAG, header::RETRY_AFTER, REPLAYED])
 }
 
-/// Which answers are worth compressing.
+/// Predicate of answers worth compressing.
 type Worth = And<SizeAbove, fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool>;
 
-/// Compresses texts. That their length tells of what is in them helps nobody: an answer needs a
-/// token, and no web page can make a browser send one.
+/// Compresses texts. Attacks on compressed secrets by their length don't apply: an answer
+/// needs a token, and no web page can make a browser send one.
 pub fn compression() -> CompressionLayer<Worth> {
     let worth: fn(StatusCode, Version, &HeaderMap, &Extensions) -> bool = |_, _, headers, _| {
         let text = |name| {
@@ -60,7 +59,7 @@ pub fn compression() -> CompressionLayer<Worth> {
         };
         let kinds =
             ["text/", "application/json", "application/graphql", "application/openmetrics-text"];
-        // A strong validator promises the same bytes.
+        // A strong validator promises identical bytes.
         let is_strong = text(header::ETAG).starts_with('"');
         !is_strong && kinds.iter().any(|kind| text(header::CONTENT_TYPE).starts_with(kind))
     };
@@ -69,7 +68,8 @@ pub fn compression() -> CompressionLayer<Worth> {
         .compress_when(SizeAbove::new(1024).and(worth))
 }
 
-/// What no answer goes without; `hsts` is for how many seconds browsers are to come by https alone.
+/// Adds the security headers of every answer. `hsts`: number of seconds for which browsers must use
+/// HTTPS.
 pub async fn harden(State(hsts): State<u64>, request: Request, next: Next) -> Response {
     let mut response = next.run(request).await;
     let headers = response.headers_mut();

@@ -1,4 +1,4 @@
-//! Whether the program lives, and whether it can answer.
+//! Liveness and readiness probes.
 
 use std::{
     borrow::Cow,
@@ -11,18 +11,18 @@ use tokio::sync::Mutex;
 use super::App;
 use domain::{audit, database::Database, error::Error};
 
-/// The longest that a readiness check waits for the database.
+/// Maximum time that a readiness check waits for the database.
 pub(super) const PROBE_TIMEOUT: Duration = Duration::from_secs(2);
 
-/// The program lives.
+/// Liveness probe.
 pub async fn alive() -> &'static str {
     "alive\n"
 }
 
-/// Why the database is not ready, in words for the operator; `None` if it is.
+/// Reason why the database is not ready, for the operator; `None` if it is ready.
 type Unready = Option<Cow<'static, str>>;
 
-/// Readiness checks of the database, one at a time however many ask.
+/// Readiness checks of the database, one at a time for all concurrent requests.
 #[derive(Debug, Default)]
 pub struct Readiness {
     /// Start and outcome of the last check.
@@ -30,18 +30,18 @@ pub struct Readiness {
 }
 
 impl Readiness {
-    /// Checks the database. Requests that wait while a check runs share the next one, so that a
-    /// flood of them costs no more than a few.
+    /// Checks the database. Requests that arrive during a check share the next one, so that a flood
+    /// of them causes few checks.
     pub(super) async fn check(&self, db: &Database) -> Unready {
         self.shared(check(db)).await
     }
 
     async fn shared(&self, check: impl Future<Output = Unready>) -> Unready {
-        let asked_at = Instant::now();
+        let requested_at = Instant::now();
         let mut last = self.last.lock().await;
         match &*last {
-            // What a check found that began earlier may have changed since.
-            Some((began, outcome)) if *began >= asked_at => outcome.clone(),
+            // The state may have changed since a check that began earlier.
+            Some((began, outcome)) if *began >= requested_at => outcome.clone(),
             _ => {
                 let began = Instant::now();
                 let outcome = check.await;
@@ -56,7 +56,7 @@ impl Readiness {
 async fn check(db: &Database) -> Unready {
     match tokio::time::timeout(PROBE_TIMEOUT, db.check()).await {
         Ok(Ok(())) => {}
-        // A newer program migrated the register: what to do is for the operator who looks here.
+        // A newer program migrated the database: the message says what the operator must do.
         Ok(Err(Error::Conflict { message, .. })) => {
             tracing::warn!(message, "not ready");
             return Some(message.into());
@@ -90,13 +90,13 @@ async fn check(db: &Database) -> Unready {
     }
 }
 
-/// The database is reachable and migrated, changes can be written to it, and tokens can be
-/// verified.
+/// Readiness probe: the database is reachable and migrated, changes can be written to it, and
+/// tokens can be verified.
 pub async fn ready(State(app): State<App>) -> (StatusCode, Cow<'static, str>) {
     let why = if app.keys.are_known() {
         app.readiness.check(&app.db).await
     } else {
-        Some("the issuer of tokens has not told its keys".into())
+        Some("the keys of the token issuer are not known yet; the log says why".into())
     };
     match why {
         None => (StatusCode::OK, "ready\n".into()),
@@ -113,7 +113,7 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn many_who_ask_share_a_check() {
+    async fn concurrent_requests_share_a_check() {
         let (readiness, checks) = (Readiness::default(), AtomicUsize::new(0));
         let ask = || {
             readiness.shared(async {
@@ -123,7 +123,7 @@ mod tests {
             })
         };
         let outcomes = join_all((0..500).map(|_| ask())).await;
-        // The first had begun when the others came, so it says nothing to them.
+        // The first check had begun before the other requests, so that they need another one.
         assert_eq!(
             (outcomes.iter().filter(|outcome| outcome.is_none()).count(), checks.load(SeqCst)),
             (1, 2)

@@ -1,9 +1,9 @@
-//! The header Idempotency-Key: the mutations of a request with it are done once, however often it
-//! comes within a day.
+//! The header Idempotency-Key: the mutations of a request with it are executed a single time,
+//! however often it is sent within a day.
 //!
-//! No answer is stored. Each mutation leaves its outcome in its own transaction
-//! ([`idempotency`](domain::idempotency)), and a retry runs its selections on the objects that the
-//! outcome names. So a retry waits for nothing but the first request itself, while that runs here.
+//! No answer is stored. Each mutation stores its outcome in its own transaction
+//! ([`idempotency`](domain::idempotency)), and a retry resolves its selections on the objects of
+//! the outcome. A retry waits only for the first request itself, while that runs here.
 
 use std::{
     collections::HashMap,
@@ -29,35 +29,36 @@ use super::{
 use crate::graphql::errors;
 use domain::{
     auth::viewer::Viewer,
-    database::BUSY,
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     idempotency::Mutations,
 };
 
-/// The longest key, in bytes.
-const LONGEST: usize = 255;
+/// Maximum length of a key, in bytes.
+const MAX_KEY_BYTES: usize = 255;
 
-/// Returns the key that the sender gave to the request; `None` when it gave none. Fails with
-/// INVALID for a bad one.
+/// Returns the idempotency key of the request; `None` if it has none. Fails with INVALID for an
+/// invalid one.
 pub fn key_of(headers: &HeaderMap) -> Result<Option<String>> {
     let mut given = headers.get_all(IDEMPOTENCY_KEY).iter();
     let Some(key) = given.next() else { return Ok(None) };
     let is_plain = |key: &&str| {
-        (1..=LONGEST).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
+        (1..=MAX_KEY_BYTES).contains(&key.len()) && key.bytes().all(|byte| byte.is_ascii_graphic())
     };
     let key = key.to_str().ok().filter(is_plain).filter(|_| given.next().is_none());
     let wrong = || {
         Error::invalid(
             IDEMPOTENCY_KEY.as_str(),
-            format!("must be given once, with 1 to {LONGEST} visible ASCII characters"),
+            format!(
+                "must occur exactly one time, with 1 to {MAX_KEY_BYTES} visible ASCII characters"
+            ),
         )
     };
     Ok(Some(key.ok_or_else(wrong)?.to_owned()))
 }
 
-/// Executes the mutations of a request with a key, but for those that an earlier request with the
+/// Executes the mutations of a request with a key, except those that an earlier request with the
 /// same key has committed.
-pub(super) async fn once(
+pub(super) async fn execute_with_key(
     app: &App,
     caller: &Caller,
     viewer: &Viewer,
@@ -65,26 +66,27 @@ pub(super) async fn once(
     key: String,
     body: &[u8],
 ) -> Result<Response, Refused> {
-    // A sender who may see more or less than the first time may not have what the first request
-    // made.
+    // A caller whose permissions have changed may not see what the first request returned.
     let digest =
         Sha256::new().chain_update(Sha256::digest(body)).chain_update(viewer.rights()).finalize();
     let name = (viewer.subject.clone(), key.clone());
     let Ok(lock) = timeout_at(execution.allowance.deadline, app.running_keys.lock(name)).await
     else {
-        let words = "the first request with this idempotency key is still running; send it again in a while";
-        return Err(Refused(StatusCode::OK, Error::conflict(BUSY, words)));
+        let words = "the first request with this idempotency key is still in progress; retry in a few seconds";
+        return Err(Refused(StatusCode::OK, Error::conflict(ConflictReason::Busy, words)));
     };
     let mutations = Arc::new(Mutations::with_key(viewer.subject.clone(), key, hex(&digest)));
-    execution.allowance.within(app, mutations.load(&app.db)).await.map_err(
-        |error| match error {
+    execution
+        .allowance
+        .within(app, mutations.load(app.db.read(), app.db.clock.now()))
+        .await
+        .map_err(|error| match error {
             Error::Invalid(_) => Refused(StatusCode::UNPROCESSABLE_ENTITY, error),
             error => Refused(StatusCode::OK, error),
-        },
-    )?;
+        })?;
     execution.mutations = Arc::clone(&mutations);
-    // With the document it is held until the mutations have ended, also when neither the client nor
-    // the time limit waits for that.
+    // Attached to the document, it is held until the mutations have ended, even if neither the
+    // client nor the time limit waits for that.
     execution.ready.document = execution.ready.document.data(lock);
     let (own, id) = (app.clone(), caller.request_id.clone());
     let done = async move { execute(&own, execution, &id).await };
@@ -99,14 +101,14 @@ pub(super) async fn once(
     Ok(response)
 }
 
-/// A subject, and the key that it gave to a request.
+/// A subject and its idempotency key.
 type Name = (String, String);
 
-/// The requests with a key that run in this program.
+/// Keys of the requests in progress in this program.
 #[derive(Debug, Default)]
 pub struct RunningKeys(Mutex<HashMap<Name, Arc<tokio::sync::Mutex<()>>>>);
 
-/// The right to run a request with a key; others with the same key wait until it is dropped.
+/// Lock on a key; other requests with the same key wait until it is dropped.
 #[derive(Debug)]
 struct KeyLock {
     running: Arc<RunningKeys>,
@@ -115,12 +117,12 @@ struct KeyLock {
 }
 
 impl RunningKeys {
-    /// Waits until no other request with the key runs here.
+    /// Waits until no other request with the key is in progress here.
     async fn lock(self: &Arc<Self>, name: Name) -> KeyLock {
         let lock = Arc::clone(
             self.0.lock().unwrap_or_else(PoisonError::into_inner).entry(name.clone()).or_default(),
         );
-        // Made before the wait, so that a caller who stops waiting leaves nothing behind.
+        // Created before the wait, so that a cancelled wait leaves nothing behind.
         let mut own = KeyLock { running: Arc::clone(self), name, guard: None };
         own.guard = Some(lock.lock_owned().await);
         own

@@ -1,11 +1,11 @@
-//! The threads that execute documents, apart from those that accept connections, keep time limits
-//! and answer health checks.
+//! The threads that execute documents, separate from those that accept connections, enforce time
+//! limits and answer health checks.
 //!
-//! There are two lanes, each a runtime with threads of its own: one for small documents and one for
-//! expensive ones, so that a small one never waits in a queue behind expensive ones, of any
-//! subject; the machine shares its cores among the threads. In either a subject executes a few
-//! queries at a time, in the order that they came, so that a second subject's needn't wait for all
-//! of the first one's.
+//! There are two lanes, each a runtime with its own threads: one for small documents and one for
+//! expensive ones, so that a small one never queues behind expensive ones of any subject; the
+//! operating system shares the cores among the threads. In each lane a subject executes a few
+//! queries at a time, in order of arrival, so that one subject's queries don't wait for all of
+//! another's.
 
 use std::{
     collections::HashMap,
@@ -16,29 +16,29 @@ use std::{
 };
 
 use tokio::{
-    runtime::{BatchRow, Builder, RuntimeFlavor},
+    runtime::{Builder, Handle, RuntimeFlavor},
     sync::{OwnedSemaphorePermit, Semaphore, oneshot},
     task::{JoinError, JoinHandle},
 };
 use tracing::Instrument;
 
-/// The points of cost from which on a document is expensive: some tens of milliseconds.
-pub(super) const DEAR: u64 = 2_000;
-/// The small queries that a subject executes at a time: half of the threads of their lane, and half
-/// of the connections that read on SQLite, of which PostgreSQL has more.
+/// Points of cost from which on a document is expensive: some tens of milliseconds.
+pub(super) const EXPENSIVE: u64 = 2_000;
+/// Small queries that a subject executes at a time: half of the threads of their lane, and half of
+/// the read connections on SQLite; PostgreSQL has more.
 const SMALL_SLOTS: usize = 4;
-/// The stack of a thread that executes documents, in bytes: the deepest document within the limits
-/// needs a few hundred kilobytes in a release build and several megabytes without optimisation.
-/// Only what is used takes memory.
-pub(crate) const STACK: usize = 16 << 20;
+/// Stack size of an executing thread, in bytes: the deepest document within the limits needs a few
+/// hundred kilobytes in a release build and several megabytes without optimization. Only used pages
+/// take memory.
+pub(crate) const STACK_BYTES: usize = 16 << 20;
 
-/// The runtimes in which documents are executed.
+/// Runtimes in which documents are executed.
 #[derive(Clone, Debug)]
 pub struct Lanes {
     /// `None`: both lanes are the runtime of the caller, as in tests and commands.
     threads: Option<Arc<Threads>>,
     small: Arc<Slots>,
-    dear: Arc<Slots>,
+    expensive: Arc<Slots>,
 }
 
 impl Default for Lanes {
@@ -46,23 +46,23 @@ impl Default for Lanes {
         Self {
             threads: None,
             small: Arc::new(Slots::new(SMALL_SLOTS)),
-            dear: Arc::new(Slots::new(cores())),
+            expensive: Arc::new(Slots::new(cores())),
         }
     }
 }
 
-/// The threads of both lanes, which end when this is dropped.
+/// Threads of both lanes, which end when this is dropped.
 #[derive(Debug)]
 struct Threads {
-    small: BatchRow,
-    dear: BatchRow,
+    small: Handle,
+    expensive: Handle,
     _stop: [oneshot::Sender<()>; 2],
 }
 
-/// The slots of each subject that executes documents.
+/// Execution slots of each subject.
 #[derive(Debug)]
 struct Slots {
-    /// How many each has.
+    /// Number of slots of each subject.
     most: usize,
     by_subject: Mutex<HashMap<String, Weak<Semaphore>>>,
 }
@@ -71,33 +71,32 @@ impl Lanes {
     /// Starts both lanes, each with at least as many threads as the machine has cores.
     pub fn start() -> std::io::Result<Self> {
         let (small, stop_small) = start("small", cores().max(2 * SMALL_SLOTS))?;
-        let (dear, stop_dear) = start("dear", cores())?;
-        let threads = Arc::new(Threads { small, dear, _stop: [stop_small, stop_dear] });
+        let (expensive, stop_expensive) = start("expensive", cores())?;
+        let threads = Arc::new(Threads { small, expensive, _stop: [stop_small, stop_expensive] });
         Ok(Self { threads: Some(threads), ..Self::default() })
     }
 
-    /// Executes something of the subject that only reads and costs so many points. It is ended when
-    /// what this returns is dropped.
+    /// Executes read-only work of the subject with this cost. It is aborted when the returned value
+    /// is dropped.
     pub(super) fn spawn<F>(&self, subject: &str, cost: u64, execution: F) -> Running<F::Output>
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let slots = if cost >= DEAR { &self.dear } else { &self.small };
+        let slots = if cost >= EXPENSIVE { &self.expensive } else { &self.small };
         Running(self.spawn_with_permit(cost, Some(slots.of(subject)), execution))
     }
 
-    /// Does work on an answer that is already made, among the expensive documents and without a
-    /// subject's slot.
+    /// Executes work on a finished answer, in the lane of expensive documents and without a slot of
+    /// a subject.
     pub(super) fn spawn_background(&self, work: impl Future<Output = ()> + Send + 'static) {
         match &self.threads {
-            Some(threads) => drop(threads.dear.spawn(work)),
+            Some(threads) => drop(threads.expensive.spawn(work)),
             None => drop(tokio::spawn(work)),
         }
     }
 
-    /// Executes something to its end, whether or not its caller still waits for it. A small
-    /// mutation needs no slot: it waits for its turn to write, and must keep no query of its
-    /// subject waiting meanwhile.
+    /// Executes work to its end, even if its caller stops waiting. A small mutation needs no slot:
+    /// it waits for the write lock, and must not block its subject's queries meanwhile.
     pub(super) fn spawn_detached<F>(
         &self,
         subject: &str,
@@ -107,7 +106,7 @@ impl Lanes {
     where
         F: Future<Output: Send> + Send + 'static,
     {
-        let slot = (cost >= DEAR).then(|| self.dear.of(subject));
+        let slot = (cost >= EXPENSIVE).then(|| self.expensive.of(subject));
         self.spawn_with_permit(cost, slot, execution)
     }
 
@@ -129,14 +128,14 @@ impl Lanes {
         };
         let in_order = in_order.instrument(tracing::Span::current());
         match &self.threads {
-            Some(threads) if cost >= DEAR => threads.dear.spawn(in_order),
+            Some(threads) if cost >= EXPENSIVE => threads.expensive.spawn(in_order),
             Some(threads) => threads.small.spawn(in_order),
             None => tokio::spawn(in_order),
         }
     }
 }
 
-/// Something that is executed, until this is dropped.
+/// A running task, which is aborted when this is dropped.
 #[derive(Debug)]
 pub(super) struct Running<T>(pub(super) JoinHandle<T>);
 
@@ -154,16 +153,16 @@ impl<T> Drop for Running<T> {
     }
 }
 
-/// Does work that takes some milliseconds on a text of so many bytes. When that is long, other
-/// threads take over the tasks of this one meanwhile.
+/// Does work of some milliseconds on a text of `bytes` bytes. For a long text, other threads take
+/// over the tasks of this one meanwhile.
 pub(super) fn on_text<T>(bytes: usize, work: impl FnOnce() -> T) -> T {
-    let may_block = BatchRow::try_current()
+    let may_block = Handle::try_current()
         .is_ok_and(|runtime| runtime.runtime_flavor() == RuntimeFlavor::MultiThread);
-    if bytes >= LONG && may_block { tokio::task::block_in_place(work) } else { work() }
+    if bytes >= LONG_TEXT_BYTES && may_block { tokio::task::block_in_place(work) } else { work() }
 }
 
-/// The bytes of a text from which on it is long.
-const LONG: usize = 16 << 10;
+/// Bytes of a text from which on it is long.
+const LONG_TEXT_BYTES: usize = 16 << 10;
 
 impl Slots {
     fn new(most: usize) -> Self {
@@ -183,18 +182,17 @@ impl Slots {
     }
 }
 
-/// The machine's cores, at least two.
+/// Returns the number of cores, at least two.
 fn cores() -> usize {
     thread::available_parallelism().map_or(2, usize::from).max(2)
 }
 
-/// Starts a runtime on threads of its own. It ends when the sender is dropped; what runs on it then
-/// is ended too.
-fn start(lane: &str, threads: usize) -> std::io::Result<(BatchRow, oneshot::Sender<()>)> {
+/// Starts a runtime on its own threads. It ends when the sender is dropped, and its tasks with it.
+fn start(lane: &str, threads: usize) -> std::io::Result<(Handle, oneshot::Sender<()>)> {
     let runtime = Builder::new_multi_thread()
         .worker_threads(threads)
         .thread_name(format!("lane-{lane}"))
-        .thread_stack_size(STACK)
+        .thread_stack_size(STACK_BYTES)
         .enable_all()
         .build()?;
     let (handle, (stop, stopped)) = (runtime.handle().clone(), oneshot::channel());
@@ -213,26 +211,26 @@ mod tests {
     use super::*;
 
     #[tokio::test]
-    async fn a_small_document_does_not_wait_for_dear_ones() {
+    async fn a_small_document_does_not_wait_for_expensive_ones() {
         let lanes = Lanes::start().unwrap_or_else(|error| panic!("{error}"));
-        let (say, mut said) = tokio::sync::mpsc::unbounded_channel();
+        let (sender, mut receiver) = tokio::sync::mpsc::unbounded_channel();
         // Expensive documents that never yield their thread.
-        let dear: Vec<_> = (0..32)
+        let expensive: Vec<_> = (0..32)
             .map(|position| {
-                let say = say.clone();
-                lanes.spawn("hostile", DEAR, async move {
-                    say.send(position).ok();
+                let sender = sender.clone();
+                lanes.spawn("hostile", EXPENSIVE, async move {
+                    sender.send(position).ok();
                     thread::sleep(Duration::from_millis(500));
                     position
                 })
             })
             .collect();
-        said.recv().await;
+        receiver.recv().await;
         let began = std::time::Instant::now();
         assert!(lanes.spawn("other", 1, async { true }).await.is_ok_and(|done| done));
         assert!(began.elapsed() < Duration::from_millis(400), "{:?}", began.elapsed());
-        // What no one waits for any more is not begun.
-        drop(dear);
+        // Dropped work is not started.
+        drop(expensive);
         drop(lanes);
     }
 
@@ -240,11 +238,11 @@ mod tests {
     async fn a_subject_leaves_threads_of_the_small_lane_to_others() {
         let lanes = Lanes::start().unwrap_or_else(|error| panic!("{error}"));
         let gate = Arc::new((Mutex::new(false), Condvar::new()));
-        // Documents that hold their thread until the other subject's is executed.
+        // Documents that occupy their thread until the other subject's is executed.
         let hostile: Vec<_> = (0..32)
             .map(|_| {
                 let gate = Arc::clone(&gate);
-                lanes.spawn("hostile", DEAR - 1, async move {
+                lanes.spawn("hostile", EXPENSIVE - 1, async move {
                     let is_open = gate.0.lock().unwrap_or_else(PoisonError::into_inner);
                     drop(gate.1.wait_while(is_open, |is_open| !*is_open));
                 })
@@ -252,7 +250,7 @@ mod tests {
             .collect();
         let other = tokio::time::timeout(
             Duration::from_secs(20),
-            lanes.spawn("other", DEAR - 1, async { true }),
+            lanes.spawn("other", EXPENSIVE - 1, async { true }),
         )
         .await;
         assert!(
@@ -269,13 +267,13 @@ mod tests {
     }
 
     #[tokio::test]
-    async fn a_subject_executes_a_few_dear_documents_at_a_time() {
+    async fn a_subject_executes_a_few_expensive_documents_at_a_time() {
         let lanes = Lanes::default();
         let (running, most) = (Arc::new(Mutex::new((0, 0))), cores());
         let all: Vec<_> = (0..most * 4)
             .map(|_| {
                 let running = Arc::clone(&running);
-                lanes.spawn("a", DEAR, async move {
+                lanes.spawn("a", EXPENSIVE, async move {
                     {
                         let mut running = running.lock().unwrap_or_else(PoisonError::into_inner);
                         running.0 += 1;

@@ -1,10 +1,9 @@
-//! The connections that are open: at most so many, and none that a client neither writes to nor
-//! reads from.
+//! Open connections, with a maximum number, and timeouts for clients that neither send nor receive.
 //!
-//! A few more are accepted beyond the limit, for probes alone. Each takes the place of the oldest
-//! of these, so that clients who hold every connection keep no probe out. Others are refused there
-//! with 503 until a connection ends. A connection on which nothing is sent ends within the time for
-//! a request, and so does one whose client does not take its answer.
+//! A few more connections are accepted over the limit, for probes only. A new one replaces the
+//! oldest of these, so that clients that occupy every connection don't block probes. Other requests
+//! on them get 503 until a connection ends. A connection without a request ends within the time of
+//! a request, and so does one whose client does not receive its answer.
 
 use std::{
     collections::VecDeque,
@@ -29,35 +28,35 @@ use tokio::{
 
 use super::metrics::Metrics;
 
-/// The connections beyond the limit that are open at a time.
+/// Maximum number of open connections over the limit.
 pub(crate) const EXTRA: usize = 64;
 
 /// Accepts connections.
 #[derive(Debug)]
 pub struct Connections {
     listener: TcpListener,
-    /// One for each that may be opened.
+    /// A permit for each connection that may be opened.
     free: Arc<Semaphore>,
-    /// Those beyond the limit, the oldest first; each ends when its sender is dropped.
+    /// Connections over the limit, the oldest first; each ends when its sender is dropped.
     extra: VecDeque<oneshot::Sender<()>>,
     patience: Duration,
     metrics: Arc<Metrics>,
 }
 
-/// A connection that was accepted.
+/// An accepted connection.
 #[derive(Debug)]
 pub struct Accepted {
-    /// Itself.
+    /// The connection.
     pub connection: Connection,
-    /// The address at its other end.
+    /// Address of the peer.
     pub address: SocketAddr,
-    /// Of one beyond the limit: ready when a newer one takes its place.
+    /// Completes when a newer connection replaces this one over the limit.
     pub replaced: Option<oneshot::Receiver<()>>,
 }
 
 impl Connections {
-    /// At most so many at once, each of which ends when its client takes nothing of what is sent
-    /// for as long as `patience`.
+    /// Creates an acceptor of at most `most` connections, each of which ends when its client
+    /// receives nothing for `patience`.
     #[must_use]
     pub fn new(
         listener: TcpListener,
@@ -74,7 +73,7 @@ impl Connections {
         }
     }
 
-    /// Accepts the next connection, which is one beyond the limit when as many are open as may be.
+    /// Accepts the next connection; it is over the limit if the maximum is open.
     pub async fn accept(&mut self) -> Accepted {
         let (stream, address) = self.accepted().await;
         let permit = Arc::clone(&self.free).try_acquire_owned().ok();
@@ -92,13 +91,13 @@ impl Connections {
         Accepted { connection, address, replaced }
     }
 
-    /// The next connection. When the machine refuses to open one more, it is tried again a while
-    /// later: those that are open may end.
+    /// Accepts the next connection. If the operating system refuses, retries after a while: open
+    /// connections may end.
     async fn accepted(&self) -> (TcpStream, SocketAddr) {
         loop {
             match self.listener.accept().await {
                 Ok(accepted) => return accepted,
-                // The client went away before it was heard.
+                // The client disconnected before it was accepted.
                 Err(cause)
                     if matches!(
                         cause.kind(),
@@ -112,7 +111,7 @@ impl Connections {
                     } else {
                         ""
                     };
-                    tracing::error!(%cause, advice, "a connection can't be accepted; trying again in a second");
+                    tracing::error!(%cause, advice, "a connection can't be accepted; retrying in a second");
                     sleep(RETRY).await;
                 }
             }
@@ -126,19 +125,19 @@ const EMFILE: i32 = 24;
 /// Time to wait before trying again to accept a connection.
 const RETRY: Duration = Duration::from_secs(1);
 
-/// A connection, which counts among those that may be open until it is dropped, also as a socket's.
+/// A connection, which counts as open until it is dropped, also as a WebSocket.
 #[derive(Debug)]
 pub struct Connection {
     stream: TcpStream,
     patience: Duration,
-    /// Ends when the client has taken nothing for too long; none when it takes what is sent.
+    /// Completes when the client has received nothing for too long; `None` while it receives.
     stalled: Option<Pin<Box<Sleep>>>,
-    /// `None` for one beyond the limit.
+    /// `None` for a connection over the limit.
     _permit: Option<OwnedSemaphorePermit>,
 }
 
 impl Connection {
-    /// What came of writing, unless the client is not waited for any more.
+    /// Returns the result of a write, or an error if the client has stalled for too long.
     fn written<T>(&mut self, cx: &mut Context<'_>, written: Poll<Result<T>>) -> Poll<Result<T>> {
         if written.is_ready() {
             self.stalled = None;
@@ -146,7 +145,10 @@ impl Connection {
         }
         let patience = self.patience;
         ready!(self.stalled.get_or_insert_with(|| Box::pin(sleep(patience))).as_mut().poll(cx));
-        Poll::Ready(Err(Error::new(ErrorKind::TimedOut, "the client did not take what was sent")))
+        Poll::Ready(Err(Error::new(
+            ErrorKind::TimedOut,
+            "the client did not receive what was sent",
+        )))
     }
 }
 

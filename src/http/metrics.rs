@@ -1,9 +1,9 @@
-//! What is measured, in the OpenMetrics text format that Prometheus reads: requests as they come,
-//! the register as it is when somebody looks.
+//! Metrics in the OpenMetrics text format, for Prometheus: requests as they happen, figures of the
+//! database when they are scraped.
 //!
-//! Answers peers on the same machine, and others who have the token of SAMREGISTER_METRICS_TOKEN,
-//! or all if SAMREGISTER_METRICS_OPEN says so: it counts the agreements of all members by activity,
-//! and names no member.
+//! Access: peers on the same machine, clients with the token of SAMREGISTER_METRICS_TOKEN, or all
+//! if SAMREGISTER_METRICS_OPEN is set. It counts the agreements of all members by activity, and
+//! names no member.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -40,15 +40,15 @@ use domain::{
     error::{Error, Result},
 };
 
-/// The numbers of days within which agreements are counted.
+/// Windows in days for which agreements are counted.
 const WITHIN: [i64; 3] = [30, 60, 90];
-/// How long the register's figures are kept, so that many who look cost no more than one.
+/// Time for which figures of the database are cached, so that many scrapers cost no more than one.
 const CACHE_TIME: Duration = Duration::from_secs(10);
-/// How long figures are shown when newer ones can't be read.
+/// Time for which figures are shown when newer ones can't be read.
 const MAX_AGE: Duration = Duration::from_secs(300);
-/// How long a request waits for newer figures when there are older ones; the next one shows them.
+/// Time that a request waits for newer figures when there are older ones; the next one shows them.
 const GRACE: Duration = Duration::from_millis(50);
-/// Upper ends of the times of answers, in seconds.
+/// Upper bounds of the buckets of response times, in seconds.
 const SECONDS: [f64; 11] = [0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.5, 5.0, 10.0];
 
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
@@ -75,7 +75,7 @@ struct Within {
     within: i64,
 }
 
-/// A result of GraphQL's: what the document was, and what became of it.
+/// Labels of a GraphQL result: operation type and outcome.
 #[derive(Clone, Debug, PartialEq, Eq, Hash, EncodeLabelSet)]
 struct GraphqlResult {
     operation: String,
@@ -83,7 +83,7 @@ struct GraphqlResult {
     reason: String,
 }
 
-/// What one server has measured.
+/// Metrics of one server.
 #[derive(Debug)]
 pub struct Metrics {
     registry: Registry,
@@ -95,16 +95,16 @@ pub struct Metrics {
     pub(super) denied: Family<Denied, Counter>,
     database_up: Gauge<i64, std::sync::atomic::AtomicI64>,
     failed_writes: Counter<u64, AtomicU64>,
-    /// When the register's figures were last asked for, and last read.
+    /// Times at which the database's figures were last requested and last read.
     figures: Mutex<Figures>,
-    /// Held by whoever reads them.
+    /// Held while the figures are read.
     reading: tokio::sync::Mutex<()>,
 }
 
-/// The age of the register's figures.
+/// Age of the database's figures.
 #[derive(Clone, Copy, Debug, Default)]
 struct Figures {
-    asked_at: Option<Instant>,
+    requested_at: Option<Instant>,
     read_at: Option<Instant>,
 }
 
@@ -124,7 +124,7 @@ impl Default for Metrics {
         let mut registry = Registry::with_prefix("samregister");
         registry.register(
             "accept_failures",
-            "Connections that the machine would not open, by reason",
+            "Connections that could not be accepted, by reason",
             accept_failures.clone(),
         );
         registry.register(
@@ -135,33 +135,33 @@ impl Default for Metrics {
         registry.register("http_requests", "Answers by method, route and status", requests.clone());
         registry.register_with_unit(
             "http_request_duration",
-            "How long answers took, by route",
+            "Duration of responses, by route",
             Unit::Seconds,
             seconds.clone(),
         );
         registry.register(
             "graphql_results",
-            "Results by kind of operation (unknown: refused before that was read) and by code and reason of their errors (code OK: without); a result with several codes counts once for each",
+            "Results by operation type (unknown: refused before it was parsed) and by code and reason of their errors (code OK: without errors); a result with several codes counts for each",
             results.clone(),
         );
         registry.register(
             "denials",
-            "Requests and fields that were denied to who asked, by code and route",
+            "Requests and fields to which access was denied, by code and route",
             denied.clone(),
         );
         registry.register(
             "database_up",
-            "1 when the database can be reached, is migrated and takes changes, 0 when not",
+            "1 if the database is reachable, migrated and accepts changes, else 0",
             database_up.clone(),
         );
         registry.register(
             "failed_writes",
-            "Changes that the database failed to make; refused ones are not among them",
+            "Changes that failed in the database, without refused ones",
             failed_writes.clone(),
         );
         registry.register(
             "agreements_expiring",
-            "Agreements whose next deadline falls within so many days from today, acknowledged ones left out; by activity (empty: none) and kind of agreement",
+            "Agreements whose next deadline falls within this number of days from today, without acknowledged ones; by activity (empty: none) and kind of agreement",
             expiring.clone(),
         );
         Self {
@@ -181,12 +181,12 @@ impl Default for Metrics {
 }
 
 /// Reasons why a connection is not accepted: the program or the machine has too many files open, or
-/// something else.
+/// another reason.
 const ACCEPT_FAILURES: [&str; 2] = ["open_files", "other"];
 
 impl Metrics {
-    /// Counts a result by the kind of its operation and the codes and reasons of its errors.
-    /// `operation` is `None` when it was refused before that was known.
+    /// Counts a result by the type of its operation and the codes and reasons of its errors.
+    /// `operation` is `None` if it was refused before that was known.
     pub fn count_result(&self, operation: Option<OperationType>, answer: &Answer) {
         let operation = match operation {
             Some(OperationType::Query) => "query",
@@ -221,9 +221,9 @@ impl Metrics {
             .inc();
     }
 
-    /// Brings up to date what is measured of the register. Whether the database is up is found by
-    /// the readiness check alone: figures that take long to read say nothing of it. Without its
-    /// database, the figures are missing and not old.
+    /// Updates the figures of the database. Only the readiness check determines whether the
+    /// database is up: slow figures say nothing about it. Without the database, figures are missing
+    /// rather than stale.
     async fn look(self: &Arc<Self>, app: &App) {
         let is_up = app.readiness.check(&app.db).await.is_none();
         self.database_up.set(i64::from(is_up));
@@ -246,13 +246,13 @@ impl Metrics {
         self.figures.lock().unwrap_or_else(PoisonError::into_inner)
     }
 
-    /// Reads the register's figures again, when the last time is long enough ago.
+    /// Reads the database's figures again, unless the cache is fresh.
     async fn read_figures(&self, db: &Database) {
         let _reading = self.reading.lock().await;
-        if self.figures().asked_at.is_some_and(|at| at.elapsed() < CACHE_TIME) {
+        if self.figures().requested_at.is_some_and(|at| at.elapsed() < CACHE_TIME) {
             return;
         }
-        self.figures().asked_at = Some(Instant::now());
+        self.figures().requested_at = Some(Instant::now());
         match tokio::time::timeout(MAX_AGE, expiring_now(db)).await {
             Ok(Ok(found)) => {
                 self.figures().read_at = Some(Instant::now());
@@ -262,7 +262,7 @@ impl Metrics {
                 }
             }
             failed => {
-                tracing::warn!(?failed, "the register could not be measured");
+                tracing::warn!(?failed, "the metrics of the register could not be read");
                 if self.figures().read_at.is_none_or(|at| at.elapsed() >= MAX_AGE) {
                     self.expiring.clear();
                 }
@@ -271,8 +271,8 @@ impl Metrics {
     }
 }
 
-/// What expires, with a nought for each activity and kind that has none: a figure that is missing
-/// would set off no alarm.
+/// Returns the number of expiring agreements, with a zero for each activity and kind that has none:
+/// a missing figure would trigger no alarm.
 async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
     let viewer = Viewer::operator("metrics");
     let every =
@@ -295,14 +295,14 @@ async fn expiring_now(db: &Database) -> Result<Vec<(Within, i64)>> {
     Ok(rows.collect())
 }
 
-/// Checks that a request may read what is measured.
+/// Checks that a request may read the metrics.
 fn admit(app: &App, request: &Request) -> Result<()> {
     let access = &app.metrics_access;
     if access.is_open || peers::is_local(request) {
         return Ok(());
     }
     let digest = |text: &str| Sha256::digest(text);
-    // Digests, so that how long the comparison takes says nothing of the token.
+    // Compares digests, so that the time of the comparison reveals nothing about the token.
     let is_known = access.token.as_ref().is_some_and(|token| {
         bearer(request.headers()).is_ok_and(|sent| digest(&sent) == digest(token.expose()))
     });
@@ -313,7 +313,7 @@ fn admit(app: &App, request: &Request) -> Result<()> {
     }
 }
 
-/// Returns why a request may not read what is measured, with what to do about it.
+/// Returns why a request may not read the metrics, and how to get access.
 fn denied(has_token: bool) -> &'static str {
     if has_token {
         "the token of SAMREGISTER_METRICS_TOKEN is needed: send the header Authorization: Bearer …"
@@ -323,7 +323,7 @@ fn denied(has_token: bool) -> &'static str {
     }
 }
 
-/// Everything measured, for Prometheus.
+/// Returns all metrics, for Prometheus.
 pub async fn page(State(app): State<App>, request: Request) -> Response {
     if let Err(error) = admit(&app, &request) {
         return Caller::of(&request).refuse(error);
@@ -337,14 +337,14 @@ pub async fn page(State(app): State<App>, request: Request) -> Response {
         )
             .into_response(),
         Err(error) => {
-            tracing::error!(%error, "what was measured could not be written");
+            tracing::error!(%error, "the metrics could not be written");
             StatusCode::INTERNAL_SERVER_ERROR.into_response()
         }
     }
 }
 
-/// Measures every request. Routes and methods are those that the server knows, so that nobody can
-/// make up labels.
+/// Measures every request. Labels are known routes and methods only, so that clients can't create
+/// labels.
 pub async fn measure(State(app): State<App>, request: Request, next: Next) -> Response {
     let route =
         request.extensions().get::<MatchedPath>().map_or("none", MatchedPath::as_str).to_owned();

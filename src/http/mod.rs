@@ -1,4 +1,4 @@
-//! HTTP: the only folder, with the program's start, that knows axum.
+//! HTTP server. Only this folder and the program's start depend on axum.
 
 pub mod content_negotiation;
 pub mod graphql_response;
@@ -57,54 +57,54 @@ use domain::{
     error::{Error, Result},
 };
 
-/// What every request needs.
+/// State shared by all requests.
 #[derive(Clone)]
 pub struct App {
-    /// The register.
+    /// Database.
     pub db: Database,
-    /// The schema over it.
+    /// Schema with the database as data.
     pub schema: Register,
-    /// Who may ask.
+    /// Keys that verify tokens.
     pub keys: Arc<Keys>,
-    /// What one request may cost.
+    /// Cost limits of one request.
     pub limits: Arc<query_cost::Limits>,
-    /// How many documents one request may bring in a list.
+    /// Maximum number of documents in a batch.
     pub batch: usize,
-    /// The documents that clients name in the place of their text.
-    pub documents: Arc<documents::Documents>,
-    /// The requests that run, by subject.
+    /// Persisted documents, which clients name instead of sending their text.
+    pub documents: Arc<persisted_documents::Documents>,
+    /// Permits of the requests in progress, by subject.
     pub permits: Arc<concurrency_limit::ConcurrencyLimit>,
-    /// The requests with an idempotency key that run.
+    /// Requests in progress with an idempotency key.
     pub running_keys: Arc<idempotency_key::RunningKeys>,
-    /// The points of cost that each subject may still use.
+    /// Points of cost that each subject may still use.
     pub budget: Arc<cost_budget::CostBudget>,
-    /// The runtimes in which documents are executed: [`serve`] gives them threads of their own.
+    /// Runtimes that execute documents: [`serve`] starts their threads.
     pub lanes: lanes::Lanes,
-    /// The most bytes of an answer.
+    /// Maximum size of an answer, in bytes.
     pub answer_bytes: usize,
-    /// Whether errors propose names that the schema has.
+    /// `true` if errors suggest names of the schema.
     pub suggestions: bool,
-    /// What answers depend on beside the register and the request.
+    /// Digest of what answers depend on apart from the database and the request.
     pub edition: String,
-    /// How long a request may take to come, and then the answer to a query.
+    /// Time that a request may take to arrive, and then a query to be answered.
     pub request_time: Duration,
-    /// What the network itself is called.
+    /// Settings of the network.
     pub network: Arc<Network>,
-    /// What the explorer is told at its start: tokens, under `serve --demo` alone.
+    /// Initial settings of GraphiQL: tokens, only under `serve --demo`.
     pub explorer: Arc<graphiql::Settings>,
-    /// What is measured.
+    /// Metrics.
     pub metrics: Arc<metrics::Metrics>,
-    /// The readiness checks that run.
+    /// Readiness checks.
     pub readiness: Arc<health::Readiness>,
-    /// Who may read what is measured.
+    /// Access rules of the metrics.
     pub metrics_access: Arc<MetricsAccess>,
-    /// The proxies that are believed about whom they forward.
+    /// Proxies whose forwarding headers are trusted.
     pub trusted_proxies: Arc<[IpNet]>,
-    /// The tokens that no longer hold, as far as they were read: [`App::start`] reads them.
+    /// Revoked tokens, as far as they were read: [`App::start`] reads them.
     pub revocations: Revocations,
-    /// The sockets that are open.
+    /// Open WebSockets.
     pub sockets: Arc<websocket::Sockets>,
-    /// Whether the server stops. Whoever has something to finish listens to it until that is done.
+    /// `true` when the server stops. Tasks that must finish hold a receiver until they have.
     pub stopping: watch::Sender<bool>,
 }
 
@@ -115,7 +115,7 @@ impl std::fmt::Debug for App {
 }
 
 impl App {
-    /// An app over this register.
+    /// Creates an app on this database.
     #[must_use]
     pub fn new(
         db: Database,
@@ -124,7 +124,7 @@ impl App {
         explorer: graphiql::Settings,
     ) -> Self {
         let most = &settings.limits;
-        // First, so that the schema takes the place of what that needs for a moment.
+        // First, so that the schema reuses the memory that this needs temporarily.
         let costs = graphql::cost::Costs::of_schema();
         let schema = graphql::schema(Some((db.clone(), settings.network.clone())));
         Self {
@@ -140,7 +140,7 @@ impl App {
                 directives: most.directives,
                 costs,
                 introspection: settings.exposure.introspection,
-                ..limits::Limits::default()
+                ..query_cost::Limits::default()
             }),
             batch: most.batch,
             documents: Arc::default(),
@@ -163,55 +163,53 @@ impl App {
         }
     }
 
-    /// What a token says that holds now.
+    /// Verifies a token.
     ///
     /// # Errors
-    /// UNAUTHENTICATED when it doesn't.
+    /// UNAUTHENTICATED if it is not valid.
     pub async fn verify(&self, token: &str) -> Result<Verified> {
         self.verify_noting(token, |_| {}).await
     }
 
-    /// The same; whose token it is goes to `note` also when it no longer holds.
+    /// Verifies a token, and passes its subject to `note`, even if the token has expired or was
+    /// revoked.
     ///
     /// # Errors
-    /// UNAUTHENTICATED when it doesn't.
+    /// UNAUTHENTICATED if it is not valid.
     async fn verify_noting(&self, token: &str, note: impl FnOnce(&str)) -> Result<Verified> {
-        self.keys.seek(token).await;
+        self.keys.refresh_for(token).await;
         let now = self.db.clock.now();
         let verified = self.keys.verify(token, now)?;
         note(&verified.viewer.subject);
         self.revocations.check(verified, now)
     }
 
-    /// Learns what a server must know before it answers, and keeps it up to date until the server
+    /// Reads what a server must know before it answers, and keeps it up to date until the server
     /// stops.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
     pub async fn start(&self) -> Result<()> {
-        // What is called back in between is read twice.
+        // Tokens that are revoked in between are read twice.
         let read = audit::revision(&self.db).await?;
         self.revocations.read(&self.db).await?;
         let (app, mut stopping) = (self.clone(), self.stopping.subscribe());
         tokio::spawn(async move {
             tokio::select! {
                 () = app.db.listen() => {}
-                () = app.revocations.keep(&app.db, read) => {}
+                () = app.revocations.refresh_continuously(&app.db, read) => {}
                 () = app.keys.refresh() => {}
-                () = app.documents.refresh(&app.limits) => {}
+                () = app.documents.refresh_continuously(&app.limits) => {}
                 () = stopped(&mut stopping) => {}
             }
         });
         Ok(())
     }
 
-    /// The app with the documents that are trusted by the settings.
+    /// Loads the trusted documents of the settings.
     ///
     /// # Errors
-    /// INVALID when their file can't be read, or holds one that is none or exceeds a limit.
+    /// INVALID when their file can't be read, or a document is invalid or exceeds a limit.
     pub fn with_documents(self, settings: &Settings) -> Result<Self> {
         let exposure = &settings.exposure;
-        let documents = documents::Documents::load(
+        let documents = persisted_documents::Documents::load(
             exposure.documents.as_deref(),
             exposure.only_documents,
             &self.limits,
@@ -220,10 +218,10 @@ impl App {
     }
 }
 
-/// Carries a request's id in, out, and into every error.
+/// Header with the id of a request, in requests and responses; errors contain it too.
 pub const REQUEST_ID: HeaderName = HeaderName::from_static("x-request-id");
 
-/// Every route.
+/// Returns the router with all routes.
 pub fn router(app: App, settings: &Settings) -> Router {
     let mut routes = Router::new()
         .route("/graphql", get(api::get).post(api::post).fallback(api::other_method))
@@ -250,7 +248,7 @@ pub fn router(app: App, settings: &Settings) -> Router {
     layered(routes.fallback(unknown).with_state(app.clone()), app, settings)
 }
 
-/// Puts around routes what every request goes through.
+/// Adds the middleware of all requests to routes.
 fn layered(routes: Router, app: App, settings: &Settings) -> Router {
     let trace = TraceLayer::new_for_http()
         .make_span_with(|request: &Request| {
@@ -274,7 +272,7 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
         .layer(headers::compression())
         .layer(axum::middleware::from_fn_with_state(
             app.clone(),
-            graphql_response::compress_elsewhere,
+            graphql_response::compress_in_background,
         ))
         .layer(axum::middleware::from_fn_with_state(app.clone(), denials::watch))
         .layer(axum::middleware::from_fn_with_state(app, metrics::measure))
@@ -289,7 +287,7 @@ fn layered(routes: Router, app: App, settings: &Settings) -> Router {
         ))
 }
 
-/// A duration in milliseconds with one decimal, for the log.
+/// Formats a duration in milliseconds with one decimal, for the log.
 fn milliseconds(took: Duration) -> f64 {
     (took.as_secs_f64() * 10_000.0).round() / 10.0
 }
@@ -297,13 +295,13 @@ fn milliseconds(took: Duration) -> f64 {
 async fn unknown(request: Request) -> Response {
     if request.uri().path().starts_with("/graphql/") {
         return execution::Caller::of(&request)
-            .refuse(Error::NotFound("there is nothing here; the API is at /graphql".into()));
+            .refuse(Error::NotFound("no such path; the API is at /graphql".into()));
     }
-    (StatusCode::NOT_FOUND, "there is nothing here; the API is at /graphql\n").into_response()
+    (StatusCode::NOT_FOUND, "no such path; the API is at /graphql\n").into_response()
 }
 
-/// A panic is told like any failure of ours. Which request it was stands beside it in the log, and
-/// in the answer's header.
+/// Returns the answer to a panic: an internal error. The request's id is in the log and in the
+/// answer's header.
 fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
     let failure = Error::internal(std::io::Error::other(format!(
         "a request panicked: {}",
@@ -318,7 +316,7 @@ fn panicked(cause: Box<dyn std::any::Any + Send>) -> Response {
         .into_response()
 }
 
-/// What a panic said.
+/// Returns the message of a panic.
 fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
     cause
         .downcast_ref::<&str>()
@@ -327,17 +325,17 @@ fn panic_message(cause: &(dyn std::any::Any + Send)) -> &str {
         .unwrap_or("it said nothing")
 }
 
-/// Ready when the server stops.
+/// Completes when the server stops.
 async fn stopped(stopping: &mut watch::Receiver<bool>) {
-    // Fails when the server is gone altogether.
+    // Fails when the server is dropped.
     drop(stopping.wait_for(|is_stopping| *is_stopping).await);
 }
 
-/// Serves HTTP/1.1 and the API's sockets until `stop` is ready, then finishes what runs, for at
-/// most half a minute, and closes the database.
+/// Serves HTTP/1.1 and WebSockets until `stop` completes, then finishes requests in progress, for
+/// at most half a minute, and closes the database.
 ///
 /// # Errors
-/// INTERNAL when the database fails, or the thread that accepts connections ends.
+/// INTERNAL when the accepting thread ends.
 pub async fn serve(
     listener: tokio::net::TcpListener,
     app: App,
@@ -353,13 +351,13 @@ pub async fn serve(
         () = stop => Ok(()),
         () = front.ended() => Err(Error::internal(std::io::Error::other("the thread that accepts connections ended"))),
     };
-    tracing::info!("stopping: what runs is finished first");
+    tracing::info!("stopping: requests in progress are finished first");
     stopping.send_replace(true);
     if tokio::time::timeout(Duration::from_secs(30), stopping.closed()).await.is_err() {
-        tracing::warn!("some requests took too long and were cut off");
+        tracing::warn!("some requests took too long and were aborted");
     }
     drop(front);
-    // Who read contacts until the last moment.
+    // Logged reads of contacts until the last moment.
     let written = reads::write(&db).await;
     writing.abort();
     db.close().await.and(written).and(ended)

@@ -1,4 +1,4 @@
-//! The peer at the other end of a connection: its address, and the client's behind trusted proxies.
+//! Addresses of peers and, behind trusted proxies, of clients.
 
 use std::net::{IpAddr, SocketAddr};
 
@@ -8,12 +8,12 @@ use axum::{
 };
 use ipnet::IpNet;
 
-/// The address at the other end of a connection, attached to each request that comes on it.
+/// Address of the peer, attached to each request of its connection.
 #[derive(Clone, Copy, Debug)]
 pub struct Peer(pub SocketAddr);
 
 const FORWARDED_FOR: HeaderName = HeaderName::from_static("x-forwarded-for");
-/// The headers by which proxies say for whom they ask.
+/// Headers in which proxies state the client.
 const FORWARDING: [HeaderName; 6] = [
     FORWARDED_FOR,
     header::FORWARDED,
@@ -23,21 +23,20 @@ const FORWARDING: [HeaderName; 6] = [
     HeaderName::from_static("x-forwarded-proto"),
 ];
 
-/// Returns `true` for a request from the same machine that no proxy has forwarded.
+/// `true` for a request from the same machine that no proxy has forwarded.
 pub fn is_local(request: &Request) -> bool {
     let is_forwarded = FORWARDING.iter().any(|name| request.headers().contains_key(name));
     peer(request.extensions()).is_some_and(|address| address.is_loopback()) && !is_forwarded
 }
 
-/// Returns the address of the client: the peer's, or what a trusted proxy says of whom it forwards;
-/// null when the peer is not known.
+/// Returns the address of the client: the peer's, or the one that a trusted proxy states; `None` if
+/// the peer is not known.
 pub fn client(extensions: &Extensions, headers: &HeaderMap, trusted: &[IpNet]) -> Option<IpAddr> {
     let mut client = peer(extensions)?;
     let hops =
         headers.get_all(FORWARDED_FOR).iter().map(|value| value.to_str().unwrap_or_default());
     let hops: Vec<&str> = hops.flat_map(|value| value.split(',')).collect();
-    // Each proxy adds whom it heard from at the end; what stands before that of the first that is
-    // not trusted may be made up.
+    // Each proxy appends its peer; entries before that of the first untrusted one may be forged.
     for hop in hops.into_iter().rev() {
         if !trusted.iter().any(|network| network.contains(&client)) {
             break;
@@ -52,7 +51,7 @@ fn peer(extensions: &Extensions) -> Option<IpAddr> {
     extensions.get::<Peer>().map(|Peer(address)| address.ip().to_canonical())
 }
 
-/// Reads an address, with or without a port.
+/// Parses an address, with or without a port.
 fn address(text: &str) -> Option<IpAddr> {
     let bare = text.strip_prefix('[').and_then(|text| text.strip_suffix(']')).unwrap_or(text);
     let address =
@@ -77,7 +76,7 @@ mod tests {
     }
 
     #[test]
-    fn a_client_is_whom_trusted_proxies_forward() {
+    fn the_client_is_stated_by_trusted_proxies_only() {
         let trusted: Vec<IpNet> = ["10.0.0.0/8", "127.0.0.1/32", "::1/128"]
             .map(|network| network.parse().unwrap())
             .to_vec();
@@ -86,7 +85,7 @@ mod tests {
             ("127.0.0.1:1", &[("x-forwarded-for", "203.0.113.7")], "203.0.113.7"),
             ("[::ffff:127.0.0.1]:1", &[("x-forwarded-for", "203.0.113.7:4711")], "203.0.113.7"),
             ("[::1]:1", &[("x-forwarded-for", "[2001:db8::7]:4711")], "2001:db8::7"),
-            // What the client itself wrote counts for nothing.
+            // Entries by the client itself are ignored.
             (
                 "127.0.0.1:1",
                 &[("x-forwarded-for", "198.51.100.1, 203.0.113.7, 10.0.0.2")],
@@ -97,7 +96,11 @@ mod tests {
                 &[("x-forwarded-for", "198.51.100.1"), ("x-forwarded-for", "203.0.113.7")],
                 "203.0.113.7",
             ),
-            ("127.0.0.1:1", &[("x-forwarded-for", "203.0.113.7, nobody, 10.0.0.2")], "10.0.0.2"),
+            (
+                "127.0.0.1:1",
+                &[("x-forwarded-for", "203.0.113.7, unidentified, 10.0.0.2")],
+                "10.0.0.2",
+            ),
             ("192.0.2.1:1", &[("x-forwarded-for", "203.0.113.7")], "192.0.2.1"),
         ] {
             let request = request(peer, headers);
@@ -108,7 +111,7 @@ mod tests {
     }
 
     #[test]
-    fn local_is_who_asks_from_this_machine_itself() {
+    fn local_is_a_direct_request_from_this_machine() {
         for (peer, headers, is) in [
             ("127.0.0.1:1", &[][..], true),
             ("127.9.9.9:1", &[], true),
@@ -122,6 +125,6 @@ mod tests {
         ] {
             assert_eq!(is_local(&request(peer, headers)), is, "{peer} {headers:?}");
         }
-        assert!(!is_local(&Request::new(Body::empty())), "nobody knows where it came from");
+        assert!(!is_local(&Request::new(Body::empty())), "the peer is not known");
     }
 }

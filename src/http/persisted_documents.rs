@@ -1,6 +1,6 @@
-//! Documents that the server has, which clients name instead of sending their text: those of a
-//! trusted file, by its ids, and those that the same subject sent before, by their SHA-256
-//! (automatic persisted queries).
+//! Persisted documents, which clients name instead of sending their text: trusted documents of a
+//! file, by id, and documents that the same subject sent before, by SHA-256 (automatic persisted
+//! queries).
 
 use std::{
     collections::BTreeMap,
@@ -24,38 +24,36 @@ use domain::{
     files,
 };
 
-/// The documents that are stored of those that a subject sent, at most so many and so many bytes of
-/// them.
+/// Maximum number and total bytes of the stored documents of a subject.
 const STORED: (usize, usize) = (200, 1 << 20);
-/// The subjects whose documents are stored; of more, those that sent and named none for longest are
-/// forgotten.
+/// Maximum number of subjects with stored documents; the least recently used are removed.
 const SUBJECTS: usize = 100;
 
-/// The largest file of trusted documents, in bytes.
+/// Maximum size of the file of trusted documents, in bytes.
 const LARGEST_FILE: u64 = 64 << 20;
-/// How often the file of those that are trusted is looked at.
+/// Interval at which the file of trusted documents is checked.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
 
-/// The documents that the server has.
+/// Persisted documents.
 #[derive(Debug, Default)]
 pub struct Documents {
     file: Option<PathBuf>,
     trusted: watch::Sender<Trusted>,
-    /// Whether no others are answered.
+    /// `true` if only trusted documents are executed.
     only: bool,
-    /// Documents that each subject sent, so that none evicts another's or learns of it; the latest
-    /// used last.
+    /// Documents that each subject sent, so that no subject evicts another's or learns of it; the
+    /// most recently used last.
     sent: Mutex<IndexMap<String, Sent>>,
 }
 
-/// What a file holds, and the digest of its text.
+/// Documents of a file, and the digest of its text.
 #[derive(Debug, Default)]
 struct Trusted {
     texts: BTreeMap<String, String>,
     digest: String,
 }
 
-/// Documents that one subject sent before, by their digests, the latest used last.
+/// Documents that one subject sent before, by digest, the most recently used last.
 #[derive(Debug, Default)]
 struct Sent {
     texts: IndexMap<String, String>,
@@ -63,11 +61,11 @@ struct Sent {
 }
 
 impl Documents {
-    /// The documents of a file, a JSON object of texts by their ids, as relay-compiler and GraphQL
+    /// Loads the documents of a file, a JSON object of texts by id, as relay-compiler and GraphQL
     /// Code Generator write it; without a file, none.
     ///
     /// # Errors
-    /// INVALID naming every document that is none or exceeds a limit.
+    /// INVALID naming every document that is invalid or exceeds a limit.
     pub fn load(file: Option<&Path>, only: bool, limits: &Limits) -> Result<Self> {
         let read = file.map(|file| read(file, "", limits)).transpose()?.flatten();
         Ok(Self {
@@ -78,11 +76,10 @@ impl Documents {
         })
     }
 
-    /// Reads the file anew when it has changed. One that is bad leaves the documents that are
-    /// known.
+    /// Reloads the file if it has changed. An invalid file leaves the loaded documents in effect.
     ///
     /// # Errors
-    /// INVALID as when they are loaded.
+    /// INVALID as in `load`.
     pub async fn refresh(&self, limits: &Arc<Limits>) -> Result<()> {
         let Some(file) = self.file.clone() else { return Ok(()) };
         let (known, limits) = (self.trusted.borrow().digest.clone(), Arc::clone(limits));
@@ -90,14 +87,14 @@ impl Documents {
             .await
             .map_err(Error::internal)?;
         if let Some(trusted) = read? {
-            tracing::info!(documents = trusted.texts.len(), "the trusted documents were read anew");
+            tracing::info!(documents = trusted.texts.len(), "the trusted documents were reloaded");
             self.trusted.send_replace(trusted);
         }
         Ok(())
     }
 
-    /// Keeps them as the file has them, for as long as it is polled.
-    pub async fn refresh(&self, limits: &Arc<Limits>) {
+    /// Reloads the file when it changes, for as long as this future is polled.
+    pub async fn refresh_continuously(&self, limits: &Arc<Limits>) {
         if self.file.is_none() {
             return std::future::pending().await;
         }
@@ -108,43 +105,44 @@ impl Documents {
             if let Some(cause) = failed.as_ref().filter(|_| failed != trouble) {
                 tracing::warn!(
                     cause,
-                    "the trusted documents can't be read anew; those that are known still hold"
+                    "the trusted documents can't be reloaded; the loaded ones stay in effect"
                 );
             }
             trouble = failed;
         }
     }
 
-    /// The text of the document that is asked for, and its digest when it is to be kept under that
-    /// once it is known to be good.
+    /// Returns the text of the requested document, and its digest if it is to be stored under that
+    /// when it proves valid.
     ///
     /// # Errors
-    /// NOT_FOUND for one that the server does not have, FORBIDDEN for a text where only trusted
-    /// documents are answered, and INVALID for a digest that is not the text's. Where clients of
-    /// persisted queries look for a message, it is theirs.
-    pub fn find(&self, asked: &GraphqlRequest, subject: &str) -> Result<(String, Option<String>)> {
-        if let Some(id) = &asked.document_id {
-            if asked.query.is_some() {
-                return Err(Error::invalid(
-                    "documentId",
-                    "stands beside a query; send one of them",
-                ));
+    /// NOT_FOUND for an unknown document, FORBIDDEN for a text when only trusted documents are
+    /// executed, and INVALID for a digest that is not the text's. The messages are those that
+    /// clients of automatic persisted queries expect.
+    pub fn find(
+        &self,
+        request: &GraphqlRequest,
+        subject: &str,
+    ) -> Result<(String, Option<String>)> {
+        if let Some(id) = &request.document_id {
+            if request.query.is_some() {
+                return Err(Error::invalid("documentId", "excludes query; send only one of them"));
             }
             let found = self.trusted(id).ok_or_else(|| {
                 Error::not_found("document", id.chars().take(100).collect::<String>())
             })?;
             return Ok((found, None));
         }
-        let digest = asked.extensions.get("persistedQuery").map(digest).transpose()?;
+        let digest = request.extensions.get("persistedQuery").map(digest).transpose()?;
         if let Some(found) = digest.as_deref().and_then(|digest| self.trusted(digest)) {
             return Ok((found, None));
         }
-        match (&asked.query, digest) {
+        match (&request.query, digest) {
             (_, Some(_)) if self.only => {
                 Err(Error::Forbidden("PersistedQueryNotSupported".to_owned()))
             }
             (_, None) if self.only => Err(Error::Forbidden(
-                "this server answers only documents that it has; name one by its documentId"
+                "this server executes only trusted documents; name one by its documentId"
                     .to_owned(),
             )),
             (Some(query), Some(digest)) if hex(&Sha256::digest(query)) != digest => {
@@ -164,7 +162,7 @@ impl Documents {
         }
     }
 
-    /// By its id, with or without the name of the digest that it is.
+    /// Returns a trusted document by its id, with or without the prefix of the digest algorithm.
     fn trusted(&self, id: &str) -> Option<String> {
         let (bare, trusted) = (id.strip_prefix("sha256:"), self.trusted.borrow());
         let texts = &trusted.texts;
@@ -181,8 +179,8 @@ impl Documents {
         latest(&mut own.texts, digest).cloned()
     }
 
-    /// Stores a document that passed the limits for its subject under its digest. When there are
-    /// too many, the least recently used goes.
+    /// Stores a document that passed the limits for its subject under its digest. If there are too
+    /// many, removes the least recently used.
     pub fn store(&self, subject: &str, digest: String, text: &str) {
         let mut sent = self.sent.lock().unwrap_or_else(PoisonError::into_inner);
         if latest(&mut sent, subject).is_none() {
@@ -203,7 +201,7 @@ impl Documents {
     }
 }
 
-/// Returns what stands under the key, which becomes the latest used.
+/// Returns the value of the key, and marks it as the most recently used.
 fn latest<'m, T>(map: &'m mut IndexMap<String, T>, key: &str) -> Option<&'m mut T> {
     let (position, ..) = map.get_full(key)?;
     let last = map.len() - 1;
@@ -211,7 +209,7 @@ fn latest<'m, T>(map: &'m mut IndexMap<String, T>, key: &str) -> Option<&'m mut 
     map.get_mut(key)
 }
 
-/// What the file holds; null when that is known, by the digest of its text.
+/// Reads the file; `None` if its text has the known digest.
 fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
     let unreadable = |what: String| {
         Error::invalid(config::DOCUMENTS, format!("names {}, which {what}", file.display()))
@@ -227,11 +225,11 @@ fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
     })?;
     let (mut errors, mut wrong) = (ValidationErrors::default(), Vec::new());
     for (id, text) in &texts {
-        // Which of its operations is meant is known only when it is asked.
+        // The operation to execute is known only with a request.
         match query_cost::measure(text, &async_graphql::Variables::default(), None, limits) {
             Ok(_) | Err(Exceeded::Operation(_)) => {}
             Err(exceeded) => {
-                wrong.push(format!("names {}, where {id} is not taken: {exceeded}", file.display()))
+                wrong.push(format!("names {}, where {id} is refused: {exceeded}", file.display()))
             }
         }
     }
@@ -240,7 +238,7 @@ fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
     Ok(Some(Trusted { texts, digest }))
 }
 
-/// The digest that a client names a document by.
+/// Returns the digest that a client names a document by.
 fn digest(persisted: &Value) -> Result<String> {
     let digest = persisted["sha256Hash"].as_str().filter(|_| persisted["version"] == 1);
     let digest = digest
@@ -263,7 +261,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_was_sent_is_stored_within_bounds_and_the_latest_used_stays() {
+    fn sent_documents_are_stored_within_bounds_and_the_most_recently_used_stay() {
         let documents = Documents::default();
         let large = "x".repeat(1 << 17);
         for position in 0..8 {

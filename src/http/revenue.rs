@@ -1,5 +1,4 @@
-//! Revenue as files for spreadsheets and programs: the same as `samregister revenue --format csv`
-//! and `xlsx`.
+//! Revenue as CSV and Excel files: the same as `samregister revenue --format csv` and `xlsx`.
 
 use axum::{
     extract::{Query, Request, State},
@@ -7,7 +6,7 @@ use axum::{
     response::{AppendHeaders, IntoResponse, Response},
 };
 use chrono::NaiveDate;
-use entity::id::MemberId;
+use entity::id::{MemberId, NodeType};
 
 use super::{
     App,
@@ -18,16 +17,16 @@ use crate::graphql::scalars::NodeId;
 use domain::{
     auth::viewer::Viewer,
     documents::{Grid, sheet},
-    error::{Error, FieldError, LINE, Result, ValidationErrors},
+    error::{Error, FieldError, LINE, Origin, Result, ValidationErrors},
     revenue::{
-        self, Ask, Basis, Period,
-        ledger::Grouping,
-        report_table::{self, Shown},
+        self, Basis, Period, ReportQuery,
+        grouping::Grouping,
+        report_table::{self, ReportTable},
     },
     worker_pool,
 };
 
-/// `/files/revenue.csv`.
+/// Returns `/files/revenue.csv`.
 pub async fn csv(
     app: State<App>,
     parameters: Query<Vec<(String, String)>>,
@@ -36,7 +35,7 @@ pub async fn csv(
     answer(app.0, parameters.0, Caller::of(&request), Format::Csv).await
 }
 
-/// `/files/revenue.xlsx`.
+/// Returns `/files/revenue.xlsx`.
 pub async fn xlsx(
     app: State<App>,
     parameters: Query<Vec<(String, String)>>,
@@ -51,12 +50,12 @@ enum Format {
     Xlsx,
 }
 
-/// What is asked for.
+/// A requested report.
 enum ReportRequest {
-    Revenue(Ask),
-    /// Of a calendar year.
+    Revenue(ReportQuery),
+    /// Forecast of a calendar year.
     Forecast(i32),
-    /// What the forecast of a calendar year rests on.
+    /// Assumptions of the forecast of a calendar year.
     Assumptions(i32),
 }
 
@@ -67,20 +66,23 @@ async fn answer(
     format: Format,
 ) -> Response {
     let made = files::make(&app, &caller, points::TABLE, move |app, viewer| async move {
-        app.db.find()?;
-        let asked = asked(parameters, format)?;
-        // A file of rows has no place for sentences (RFC 4180), so that they are a file of their
-        // own beside it.
-        let beside = match asked {
+        app.db.check_file()?;
+        let request = report_request(parameters, format)?;
+        // A CSV file of rows can't contain sentences (RFC 4180), so that they have a file of their
+        // own.
+        let assumptions_link = match request {
             ReportRequest::Forecast(year) => Some(format!(
                 "</files/revenue.csv?forecast={year}&sheet=assumptions>; rel=\"describedby\"; type=\"text/csv\""
             )),
             ReportRequest::Revenue(_) | ReportRequest::Assumptions(_) => None,
         };
-        Ok((file(&app, &viewer, asked, format).await.map_err(renamed)?, beside))
+        Ok((
+            file(&app, &viewer, request, format).await.map_err(with_query_parameters)?,
+            assumptions_link,
+        ))
     });
     match made.await {
-        Ok((bytes, beside)) => {
+        Ok((bytes, assumptions_link)) => {
             let (kind, name) = match format {
                 Format::Csv => ("text/csv; charset=utf-8", "revenue.csv"),
                 Format::Xlsx => (
@@ -93,21 +95,27 @@ async fn answer(
                 (header::CONTENT_TYPE, kind.to_owned()),
                 (header::CONTENT_DISPOSITION, disposition),
             ];
-            (headers, AppendHeaders(beside.map(|link| (header::LINK, link))), bytes).into_response()
+            (headers, AppendHeaders(assumptions_link.map(|link| (header::LINK, link))), bytes)
+                .into_response()
         }
         Err(error) => caller.refuse(error),
     }
 }
 
-async fn file(app: &App, viewer: &Viewer, asked: ReportRequest, format: Format) -> Result<Vec<u8>> {
+async fn file(
+    app: &App,
+    viewer: &Viewer,
+    request: ReportRequest,
+    format: Format,
+) -> Result<Vec<u8>> {
     let db = &app.db;
-    match asked {
+    match request {
         ReportRequest::Revenue(ask) => match format {
             Format::Csv => {
                 let found = revenue::report(db, viewer, &ask, ValidationErrors::default()).await?;
                 csv_of(
                     viewer,
-                    Shown::of(db, viewer, &found, ask.group_by, ask.basis).await?.to_data(),
+                    ReportTable::of(db, viewer, &found, ask.group_by, ask.basis).await?.to_data(),
                 )
                 .await
             }
@@ -117,7 +125,7 @@ async fn file(app: &App, viewer: &Viewer, asked: ReportRequest, format: Format) 
             let forecast = revenue::forecast(db, viewer, year).await?;
             match format {
                 Format::Csv => {
-                    let shown = Shown::of(
+                    let shown = ReportTable::of(
                         db,
                         viewer,
                         &forecast.report,
@@ -136,25 +144,21 @@ async fn file(app: &App, viewer: &Viewer, asked: ReportRequest, format: Format) 
     }
 }
 
-/// Writes the rows as CSV off the executor: there may be a hundred thousand.
+/// Writes the rows as CSV outside the executor: there may be a hundred thousand.
 async fn csv_of(viewer: &Viewer, grid: Grid) -> Result<Vec<u8>> {
     worker_pool::run(&viewer.subject, move || sheet::csv(&grid)).await
 }
 
-/// Reads the parameters, which are the command's options: `from`, `to`, `basis`, `group-by` and
-/// `activity` (several with commas, or given again); with `member`, ids as the API gives them, and
-/// `forecast`, a year that stands alone. Beside that, `sheet` may ask for the workbook's sheet of
-/// assumptions as CSV.
-fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<ReportRequest> {
-    let mut errors = ValidationErrors::default();
+/// Parses the parameters, which are the command's options: `from`, `to`, `basis`, `group-by` and
+/// `activity` (comma-separated or repeated); also `member`, with ids of the API, and `forecast`, a
+/// year, which excludes the others. `sheet` may request the workbook's sheet of assumptions as CSV.
+fn report_request(parameters: Vec<(String, String)>, format: Format) -> Result<ReportRequest> {
+    let mut errors = ValidationErrors::of(Origin::Request);
     let (mut from, mut to, mut basis, mut forecast, mut is_rest) =
         (None, None, Basis::Invoiced, None, false);
     let mut groups: Option<Vec<String>> = None;
     let mut committed = false;
     let (mut activities, mut members): (Option<Vec<String>>, Option<Vec<MemberId>>) = (None, None);
-    let day = |name: &str, value: &str, errors: &mut ValidationErrors| -> NaiveDate {
-        errors.take(name, value.parse().map_err(|_| "is not a date; write 2026-11-21"))
-    };
     for (name, value) in &parameters {
         match name.as_str() {
             "from" => from = Some(day(name, value, &mut errors)),
@@ -165,31 +169,26 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<ReportRequ
                 "accrued" => basis = Basis::Accrued,
                 _ => errors.add(name, "is none of invoiced, paid, accrued"),
             },
-            "group-by" => groups.get_or_insert_default().extend(several(value).map(str::to_owned)),
+            "group-by" => groups.get_or_insert_default().extend(comma_separated(value).map(str::to_owned)),
             "activity" => {
                 let slugs = activities.get_or_insert_default();
-                slugs.extend(several(value).map(|slug| errors.text(name, slug, LINE)));
+                slugs.extend(comma_separated(value).map(|slug| errors.text(name, slug, LINE)));
             }
             "member" => {
-                let members = members.get_or_insert_default();
-                for id in several(value) {
-                    match id.parse::<NodeId>().ok().filter(|id| id.noun == "member") {
-                        Some(id) => members.push(id.id.into()),
-                        None => errors.add(name, "is no member's id"),
-                    }
-                }
+                let ids = comma_separated(value).filter_map(|id| member_id(name, id, &mut errors));
+                members.get_or_insert_default().extend(ids);
             }
             "committed" => match value.as_str() {
                 "true" => committed = true,
                 "false" => committed = false,
-                _ => errors.add(name, "is neither true nor false"),
+                _ => errors.add(name, "must be true or false"),
             },
             "forecast" => forecast = Some(errors.take(name, value.parse().map_err(|_| "is not a year"))),
             "sheet" => {
-                errors.expect(value == "assumptions" && format == Format::Csv, name, "is assumptions, of a forecast as CSV, or left out");
+                errors.expect(value == "assumptions" && format == Format::Csv, name, "must be assumptions, of a forecast as CSV, or omitted");
                 is_rest = true;
             }
-            // A slip of the pen would else give a report of other things than those meant.
+            // Ignoring a misspelled parameter would return a wrong report.
             _ => errors.add(
                 name.chars().take(LINE).collect::<String>(),
                 "is none of from, to, basis, group-by, activity, member, committed, forecast, sheet",
@@ -201,21 +200,18 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<ReportRequ
         errors.expect(
             parameters.len() == 1 + usize::from(is_rest),
             "forecast",
-            "stands alone, or with sheet",
+            "excludes all parameters but sheet",
         );
         errors.finish()?;
-        return Ok(if is_rest {
-            ReportRequest::Assumptions(year)
-        } else {
-            ReportRequest::Forecast(year)
-        });
+        let request = if is_rest { ReportRequest::Assumptions } else { ReportRequest::Forecast };
+        return Ok(request(year));
     }
     errors.expect(!is_rest, "sheet", "is of a forecast");
     errors.expect(from.is_some(), "from", "must be given");
     errors.expect(to.is_some(), "to", "must be given");
     errors.finish()?;
     let (from, to) = (from.unwrap_or_default(), to.unwrap_or_default());
-    Ok(ReportRequest::Revenue(Ask {
+    Ok(ReportRequest::Revenue(ReportQuery {
         from,
         to,
         basis,
@@ -227,42 +223,55 @@ fn asked(parameters: Vec<(String, String)>, format: Format) -> Result<ReportRequ
     }))
 }
 
-/// Values with commas between; an empty text is none.
-fn several(value: &str) -> impl Iterator<Item = &str> {
+/// Parses a day of a parameter.
+fn day(name: &str, value: &str, errors: &mut ValidationErrors) -> NaiveDate {
+    errors.take(name, value.parse().map_err(|_| "is not a date; write 2026-11-21"))
+}
+
+/// Parses the id of a member; adds an error if it is no such id.
+fn member_id(name: &str, id: &str, errors: &mut ValidationErrors) -> Option<MemberId> {
+    let found = id.parse::<NodeId>().ok().filter(|id| id.node_type == NodeType::Member);
+    if found.is_none() {
+        errors.add(name, "is no member's id");
+    }
+    found.map(|id| id.id.into())
+}
+
+/// Splits comma-separated values; an empty text is none.
+fn comma_separated(value: &str) -> impl Iterator<Item = &str> {
     value.split(',').filter(|value| !value.is_empty())
 }
 
-/// What rows are made for: each activity, unless something else is asked for.
+/// Parses the grouping of rows; defaults to activity.
 fn grouping(groups: Option<Vec<String>>, errors: &mut ValidationErrors) -> Grouping {
     let Some(groups) = groups else { return Grouping { activity: true, ..Grouping::default() } };
     let known = ["activity", "member", "year", "quarter", "month", "none"];
     let is_known = groups.iter().all(|group| known.contains(&group.as_str()));
     errors.expect(is_known, "group-by", "is none of activity, member, year, quarter, month, none");
-    let has = |group: &str| groups.iter().any(|asked| asked == group);
+    let has = |group: &str| groups.iter().any(|other| other == group);
     let periods = [("month", Period::Month), ("quarter", Period::Quarter), ("year", Period::Year)];
     let period = periods.into_iter().find(|(group, _)| has(group)).map(|(_, period)| period);
     Grouping { activity: has("activity"), member: has("member"), period }
 }
 
-/// Names the parameters where the API's fields are named.
-fn renamed(error: Error) -> Error {
-    let Error::Invalid(errors) = error else { return error };
-    let name = |path: &str| match path
-        .trim_start_matches("input.")
-        .split('.')
-        .next()
-        .unwrap_or_default()
-    {
-        "groupBy" => "group-by".to_owned(),
+/// Returns the error of a report with the query parameters in the place of the fields of the
+/// report's question.
+fn with_query_parameters(error: Error) -> Error {
+    error.map_fields(|field| match field.origin {
+        Origin::Input => {
+            let path = query_parameter(&field.path);
+            FieldError { origin: Origin::Request, path, ..field }
+        }
+        Origin::Record | Origin::Setting | Origin::Request => field,
+    })
+}
+
+/// Returns the name of the query parameter that sets a field.
+fn query_parameter(field: &str) -> String {
+    match field.split(['.', '[']).next().unwrap_or_default() {
         "activities" => "activity".to_owned(),
         "members" => "member".to_owned(),
         "year" => "forecast".to_owned(),
-        other => other.to_owned(),
-    };
-    Error::Invalid(
-        errors
-            .into_iter()
-            .map(|FieldError { path, message }| FieldError { path: name(&path), message })
-            .collect(),
-    )
+        field => field.replace('_', "-"),
+    }
 }

@@ -10,7 +10,10 @@ use axum::{
     body::Body,
     http::{HeaderName, Method, StatusCode, header},
 };
-use domain::{audit, auth::viewer::Viewer};
+use domain::{
+    audit::{self, Action},
+    auth::viewer::Viewer,
+};
 use serde_json::{Value, json};
 
 use crate::app::{App, SECRET, on_both};
@@ -71,7 +74,7 @@ async fn every_limit_is_a_setting_and_says_what_was_found() {
         let message = refused.error()["message"].as_str().unwrap();
         assert!(
             message.starts_with("The document ")
-                && message.ends_with("Ask for less, or in several requests."),
+                && message.ends_with("Request less, or send several requests."),
             "{message}"
         );
         assert_eq!(refused.bad_fields(), ["query"]);
@@ -137,7 +140,8 @@ async fn large_values_are_refused_for_what_they_weigh() {
 on_both!(nobody_has_more_turns_than_others, |app| async move {
     let app = app.with(&[("SAMREGISTER_MAX_CONCURRENT", "2")]);
     // Somebody writes, so that the deeds of others wait.
-    let writing = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
+    let writing =
+        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     let deed = |name: &str| {
         format!(
             "mutation {{ memberAdmit(input: {{ name: \"{name}\", joinedOn: \"2026-01-01\" }}) {{ id }} }}"

@@ -14,7 +14,7 @@ use ::entity::{
 };
 use chrono::{DateTime, NaiveDate, Utc};
 use domain::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::Viewer,
     swedish, term_sql,
 };
@@ -179,7 +179,8 @@ fn taking_part(
 
 /// Fills the register with agreements in every status and with deadlines of both kinds.
 pub(crate) async fn fill(app: &App) -> Register {
-    let change = audit::begin(&app.db, &Viewer::operator("test"), "fill").await.unwrap();
+    let change =
+        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     let mut writer = Writer { change, register: Register::default() };
     let (east, west) = (writer.area("Öst").await, writer.area("Väst").await);
     let gotland = writer.member("Finsam Gotland", "Gotlands län", east).await;

@@ -64,7 +64,7 @@ on_both!(an_agreement_tells_all_of_itself, |app| async move {
                 { "party": "COUNTERPARTY", "name": "Exempel Exempelsson", "title": "Ordförande", "signedOn": "2023-12-01", "method": "E_SIGNATURE", "documentSha256": "00ff" },
             ],
             "document": { "sha256": "00ff", "html": "<p>Avtal</p>" },
-            "replaces": null, "replacedBy": null, "history": [{ "action": "fill" }],
+            "replaces": null, "replacedBy": null, "history": [{ "action": "memberUpdate" }],
         })
     );
 });

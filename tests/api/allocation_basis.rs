@@ -26,7 +26,7 @@ on_both!(a_rule_per_mille_names_its_allocation, |app| async move {
         Value::Null
     );
     let shown = app.finance().ask(preview, json!({ "input": run })).await;
-    let words = "Förbund 007 has no allocation (tilldelning) of all parties (ALL_PARTIES) of 2026; set it with allocationSet";
+    let words = "Förbund 007 has no allocation (tilldelning) of all parties (ALL_PARTIES) of 2026; set it first";
     assert_eq!(shown["invoiceRunPreview"]["problems"], json!([{ "reason": words }]));
 
     let rule = json!({ "validFrom": "2026-01-01", "basis": "PER_MILLE_OF_ALLOCATION", "perMille": 2.0, "allocationBasis": "STATE_SHARE",
@@ -43,7 +43,7 @@ on_both!(a_rule_per_mille_names_its_allocation, |app| async move {
     let compared = app.office().query(scenario).await["serviceFeeScenario"].clone();
     assert_eq!(compared, json!({ "total": "8648.00", "currentTotal": "8648.00" }));
     let other = json!({ "serviceFee": true, "year": 2026, "members": [member(&app, 5).await] });
-    let words = "Förbund 005 has no allocation (tilldelning) of the state's share (STATE_SHARE) of 2026; set it with allocationSet";
+    let words = "Förbund 005 has no allocation (tilldelning) of the state's share (STATE_SHARE) of 2026; set it first";
     let shown = app.finance().ask(preview, json!({ "input": other })).await;
     assert_eq!(shown["invoiceRunPreview"]["problems"], json!([{ "reason": words }]));
 

@@ -86,7 +86,7 @@ on_both!(lists_without_pages_count_by_their_length, |app| async move {
     assert_eq!(refused.bad_fields(), ["query"]);
     assert_eq!(
         refused.error()["message"],
-        "query answers more than 100000 rows in lists that have no pages; ask for less"
+        "query returns more than 100000 rows in lists without pagination; request fewer"
     );
 });
 

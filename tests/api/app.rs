@@ -33,7 +33,7 @@ use domain::{
     },
     clock::Clock,
     config::Settings,
-    database::{Database, Plan},
+    database::{Database, plan::Plan},
     interchange::import::{ImportError, Report, import},
 };
 use samregister::{

@@ -215,15 +215,15 @@ on_both!(what_is_attributed_otherwise_is_found, |app| async move {
     for (harm, words) in [
         (
             "UPDATE attribution SET net = net + 1 WHERE position = 1 AND net > 0",
-            "has 1000.02 attributed to its lines and to none, but 1000.00 came in",
+            "has 1000.02 allocated to its lines and to none, but 1000.00 was paid",
         ),
         (
             "UPDATE attribution SET position = 3 WHERE position = 2",
-            "has 0.00 and VAT 0.00 attributed to line 2 on 2026-09-05, but it must be 400.00 and VAT 100.00",
+            "has 0.00 and VAT 0.00 allocated to line 2 on 2026-09-05, but it must be 400.00 and VAT 100.00",
         ),
         (
             "DELETE FROM attribution",
-            "has 0.00 attributed to its lines and to none, but 1000.00 came in",
+            "has 0.00 allocated to its lines and to none, but 1000.00 was paid",
         ),
     ] {
         raw(&app, harm).await.unwrap();

@@ -7,7 +7,7 @@ use domain::{
     auth::viewer::Viewer,
     config::{Network, Payments},
     error::Error,
-    interchange::bank::{self, Report, WhyLeft},
+    interchange::bank::{self, Report, SkipReason},
 };
 
 use crate::{
@@ -46,17 +46,17 @@ async fn import_with(
 
 /// The payments that were left of a file: line, amount, currency, account and why.
 fn left(report: &Report) -> Vec<String> {
-    let words = |left: &bank::Left| {
+    let words = |left: &bank::SkippedPayment| {
         format!(
             "{} {} {} {} {}",
             left.line,
             left.amount,
             left.currency,
             left.account,
-            left.why.word()
+            left.reason.word()
         )
     };
-    report.left.iter().map(words).collect()
+    report.skipped.iter().map(words).collect()
 }
 
 fn taken(report: &Report) -> Vec<String> {
@@ -91,7 +91,7 @@ on_both!(another_account_beside_own_ones_is_left, |app| async move {
         report.outcomes.iter().map(|outcome| outcome.was_known).collect::<Vec<_>>(),
         [true, false]
     );
-    assert!(report.left.is_empty());
+    assert!(report.skipped.is_empty());
     // The same of a camt.054 with two notifications.
     let other = CAMT_02.replace("SE4550000000058398257466", "SE3550000000054910000003");
     let notification = |text: &str| {
@@ -102,11 +102,11 @@ on_both!(another_account_beside_own_ones_is_left, |app| async move {
     let report = try_import(&app, "camt.xml", both).await.unwrap();
     assert_eq!(taken(&report), ["800.00", "500.00", "111.00", "-25.50"]);
     assert!(
-        report.left.len() == 4
+        report.skipped.len() == 4
             && report
-                .left
+                .skipped
                 .iter()
-                .all(|left| left.why == WhyLeft::Account && left.account.starts_with("SE35"))
+                .all(|left| left.reason == SkipReason::Account && left.account.starts_with("SE35"))
     );
 });
 

@@ -152,7 +152,7 @@ on_both!(the_same_payments_are_booked_once_however_many_files_tell_of_them, |app
     assert_eq!(found.len(), 1, "{found:?}");
     assert!(
         found[0].starts_with("bg2.txt:3: is the payment")
-            && found[0].contains("came in before as 800.00 on 2026-11-18 with bg.txt"),
+            && found[0].contains("was imported before as 800.00 on 2026-11-18 with bg.txt"),
         "{found:?}"
     );
     assert_eq!(app.revision().await, revision);
@@ -307,8 +307,8 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
         "test file",
         "00000000000008000x",
         "20261131",
-        "says that the deposit has",
-        "says that the file has 6 payments",
+        "states that the deposit has",
+        "states that the file has 6 payments",
     ]) {
         assert!(error.contains(why), "{error}");
     }
@@ -330,7 +330,7 @@ on_both!(a_bad_file_names_every_bad_line_and_changes_nothing, |app| async move {
         (without(2), "its payments come to 2050.00 kronor"),
         (without(15), "opens a deposit (05), but the one before has no sum"),
         (without(lines.len() - 1), "no end record (70)"),
-        (latin(&format!("{text}{}\n", lines[1])), "stands after the end record"),
+        (latin(&format!("{text}{}\n", lines[1])), "is after the end record"),
         (
             latin(&text.replacen("SEK", "EUR", 1)),
             "is in \"SEK\", but the deposit was opened (05) in \"EUR\"",
@@ -418,7 +418,7 @@ on_both!(a_hostile_file_is_refused, |app| async move {
             "elements deep",
         ),
         (CAMT_02.replace("Okänd", &"x".repeat(30_000)), "bytes of text in one element"),
-        (CAMT_02.replace("Okänd", "&#0;"), "reference to a sign"),
+        (CAMT_02.replace("Okänd", "&#0;"), "bad character reference"),
         (
             CAMT_02.replace("<Nm>Okänd</Nm>", &format!("<{0}>Okänd</{0}>", "x".repeat(101))),
             "with a name of more than 100 bytes",
@@ -690,7 +690,7 @@ on_both!(the_command_says_what_was_matched, |app| async move {
     let before = app.revision().await;
     let (code, out, err) = run(&app, &[&bad]);
     assert_eq!((code, out.as_str()), (Some(1), ""));
-    assert_eq!(err, "error: bad.txt:26: says that the file has 6 payments (20), but it has 5\n");
+    assert_eq!(err, "error: bad.txt:26: states that the file has 6 payments (20), but it has 5\n");
     let (code, out, err) = run(&app, &[&good, "--dry-run"]);
     assert_eq!((code, err.as_str()), (Some(0), "nothing was changed: a dry run\n"));
     assert!(out.contains("BgMax, 6 payments: 3 matched (4755.99), 3 waiting (10.00), 0 known from before (0.00); on 50501055\n"), "{out}");

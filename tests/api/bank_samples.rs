@@ -45,7 +45,7 @@ pub async fn try_import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Resul
 /// What became of each payment of a file, in its order: fate, finding, sum and invoices.
 pub async fn import(app: &App, name: &str, bytes: impl AsRef<[u8]>) -> Vec<String> {
     let report = try_import(app, name, bytes).await.unwrap();
-    let of = |outcome: &domain::payments::bank::import::Outcome| {
+    let of = |outcome: &domain::payments::bank::import::ImportedPayment| {
         let invoices: Vec<_> = outcome
             .booked
             .iter()

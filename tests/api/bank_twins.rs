@@ -168,7 +168,7 @@ on_both!(an_entry_is_told_as_a_total_and_later_payment_by_payment, |app| async m
     let wrong = camt("<Id>N1</Id>", &entry("CRDT", "801.00", TOTAL));
     assert!(
         errors(&other, "1.xml", wrong).await[0]
-            .contains("is of an entry of 801.00, which came in before as 800.00 with 2.xml")
+            .contains("is of an entry of 801.00, which was imported before as 800.00 with 2.xml")
     );
     assert_eq!(import(&other, "1.xml", &total).await, ["again OCR 800.00"]);
     assert_eq!(

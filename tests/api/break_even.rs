@@ -136,12 +136,16 @@ on_both!(the_command_says_the_same, |app| async move {
          indikatorer,FIXED_PER_YEAR,8000.00,,20000.00,0.00,20000.00,3,2,1,0.00,90000.00,0.00,90000.00\n"
     );
     let (_, table, _) = run("");
-    assert!(table.contains("bip: without a known allocation, in no number: Gävle\n"), "{table}");
+    assert!(table.contains("bip: without a known allocation, not counted: Gävle\n"), "{table}");
     let document: Value = serde_json::from_str(&run("--format json --activity bip").1).unwrap();
     assert_eq!(document["activities"].as_array().unwrap().len(), 1);
     assert_eq!(document["activities"][0]["by_fee"][0]["missing"][0]["name"], "Gävle");
     let (code, _, message) = run("--activity bipp");
-    assert_eq!((code, message.contains("is no activity's slug")), (Some(1), true), "{message}");
+    assert_eq!(
+        (code, message.contains("is not the slug of an activity")),
+        (Some(1), true),
+        "{message}"
+    );
 });
 
 on_both!(so_many_agreements_carry_an_activity, |app| async move {

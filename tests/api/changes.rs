@@ -4,11 +4,11 @@
 use std::{collections::BTreeSet, fs, path::Path, time::Duration};
 
 use domain::{
+    audit::Action,
     auth::viewer::{Role, Viewer},
-    change_feed::DEEDS,
 };
 use rand::{Rng, SeedableRng, rngs::StdRng};
-use sea_orm::{ConnectionTrait, DbBackend};
+use sea_orm::{ConnectionTrait, DbBackend, Iterable};
 use serde_json::{Value, json};
 
 use crate::{
@@ -53,7 +53,7 @@ fn said<'e>(events: &'e [Value], name: &str) -> Vec<&'e str> {
 }
 
 #[test]
-fn every_deed_says_who_is_told_of_it() {
+fn every_action_is_begun_by_a_rule() {
     fn sources(folder: &Path, found: &mut String) {
         for entry in fs::read_dir(folder).unwrap() {
             let path = entry.unwrap().path();
@@ -68,25 +68,33 @@ fn every_deed_says_who_is_told_of_it() {
     for folder in ["src", "domain/src"] {
         sources(&Path::new(env!("CARGO_MANIFEST_DIR")).join(folder), &mut code);
     }
-    let begun = code.split("audit::begin(").skip(1).filter_map(|rest| {
-        let last = rest[..rest.find(").await")?].rsplit(", ").next()?;
-        let named = format!("const {last}: &str = \"");
-        let deed = if last.starts_with('"') {
-            last
-        } else {
-            &code[code.find(&named)? + named.len() - 1..]
+    let arguments = |rest: &str| {
+        let mut depth = 1;
+        let ends = |c: char| {
+            depth += match c {
+                '(' => 1,
+                ')' => -1,
+                _ => 0,
+            };
+            depth == 0
         };
-        deed.split('"').nth(1)
+        rest.split(ends).next().unwrap_or_default().to_owned()
+    };
+    let begun = code.split("begin(").skip(1).filter_map(|rest| {
+        let arguments = arguments(rest);
+        let (_, variant) = arguments.split_once(" Action::")?;
+        Some(variant.trim_matches(|c: char| !c.is_alphanumeric()).to_owned())
     });
     // The trail's migration is a transaction of its own, and a clock is accepted without being
     // checked against the trail.
-    let begun: BTreeSet<_> = begun.chain(["clockAccept", "trailMigrate"]).collect();
-    let told: BTreeSet<_> = DEEDS.iter().map(|(deed, _)| *deed).collect();
+    let begun: BTreeSet<String> =
+        begun.chain(["ClockAccept".to_owned(), "TrailMigrate".to_owned()]).collect();
+    let declared: BTreeSet<String> = Action::iter().map(|action| format!("{action:?}")).collect();
     assert!(
-        begun.len() > 40 && begun == told,
-        "in the code {:?}, in the table {:?}",
-        begun.difference(&told),
-        told.difference(&begun)
+        begun.len() > 40 && begun == declared,
+        "in the code alone {:?}, in the enum alone {:?}",
+        begun.difference(&declared),
+        declared.difference(&begun)
     );
 }
 

@@ -97,13 +97,13 @@ fn help_is_an_answer_and_a_slip_is_not() {
         ("", "Usage: samregister"),
         ("expire", "unrecognized subcommand"),
         ("expiring --within-days 9999", "is not in 0..=3660"),
-        ("expiring --from 2026-02-30", "no such day; write it as 2026-12-31"),
+        ("expiring --from 2026-02-30", "is not a date; write it as 2026-12-31"),
         ("revenue --to 2026-12-31", "--from <DATE>"),
         ("scenario --year 2026", "--per-mille <X>"),
         ("scenario --year 2026 --per-mille x", "is not a rate in per mille"),
         ("scenario --year 2026 --per-mille 1,2,3,4 --cap none,5", "make 8 scenarios; at most 6"),
         ("invoices", "Usage: samregister invoices"),
-        ("invoices late --on x", "no such day; write it as 2026-12-31"),
+        ("invoices late --on x", "is not a date; write it as 2026-12-31"),
         ("token --role KING", "possible values: OFFICE"),
         ("serve --bind 8080", "must be an address and a port, as 127.0.0.1:8080"),
     ] {
@@ -143,7 +143,7 @@ fn a_register_that_is_not_there_is_not_made_by_looking_for_it() {
     ] {
         assert_eq!(
             run(program(), line).failed(1),
-            "error: there is no register in samregister.db; `samregister migrate` makes one\n",
+            "error: there is no register in samregister.db; `samregister migrate` creates one\n",
             "{line}"
         );
     }
@@ -327,7 +327,7 @@ on_both!(a_check_exits_with_three_when_something_expires, |app| async move {
     let message = expiring("--activity bip bipp").failed(1);
     assert_eq!(
         message,
-        "error: --activity bipp is no activity's slug; there are bip, indikatorer\n"
+        "error: --activity bipp is not the slug of an activity; known slugs: bip, indikatorer\n"
     );
 });
 
@@ -399,9 +399,9 @@ on_both!(scenarios_stand_side_by_side, |app| async move {
     Total                                     76 507,65   76 507,65       –   76 507,65       –  153 015,30  76 507,65  114 285,43  37 777,78
 
     Scenario 1: 2 ‰
-    Scenario 2: 2 ‰, at most 60 000,00; the cap is for nobody
+    Scenario 2: 2 ‰, at most 60 000,00; the cap reduces no fee
     Scenario 3: 4 ‰
-    Scenario 4: 4 ‰, at most 60 000,00; the cap is for 1 member and takes 38 729,87
+    Scenario 4: 4 ‰, at most 60 000,00; the cap reduces the fees of 1 member by 38 729,87
     1 member without a known allocation for 2026, in no sum: Okänd
     "));
     let csv = scenario("--per-mille 4 --cap 60000 --without 222000-2568 --format csv")
@@ -750,7 +750,7 @@ fn a_server_stops_when_it_is_told_and_says_when_its_port_is_taken() {
     assert_eq!(
         message,
         format!(
-            "error: cannot listen on {at}: another program listens there; stop it, or choose another address with --bind\n"
+            "error: cannot listen on {at}: the address is in use by another program; stop it, or choose another address with --bind\n"
         )
     );
     let mut keyless = program();

@@ -2,7 +2,7 @@
 //! overrides them explicitly.
 
 use domain::{
-    audit::{clock_order, date_order},
+    audit::{clock_acceptance, clock_order, date_order},
     auth::viewer::Viewer,
     invoices,
 };
@@ -163,10 +163,13 @@ on_both!(a_clock_behind_the_trail_refuses_changes_until_an_operator_accepts_it, 
     );
 
     let office = Viewer { subject: "a board member".into(), ..Viewer::default() };
-    assert_eq!(clock_order::accept(&back.db, &office).await.unwrap_err().code(), "FORBIDDEN");
+    assert_eq!(clock_acceptance::accept(&back.db, &office).await.unwrap_err().code(), "FORBIDDEN");
     let operator = Viewer::operator("clock");
-    assert!(clock_order::accept(&back.db, &operator).await.unwrap());
-    assert!(!clock_order::accept(&back.db, &operator).await.unwrap(), "it is accepted already");
+    assert!(clock_acceptance::accept(&back.db, &operator).await.unwrap());
+    assert!(
+        !clock_acceptance::accept(&back.db, &operator).await.unwrap(),
+        "it is accepted already"
+    );
     let entry = app.trail(revision + 1).await.remove(0);
     assert_eq!(
         (&entry["action"], &entry["actor"]),

@@ -60,8 +60,13 @@ async fn fill(app: &App) {
 /// Writes the parameters of agreements, which no file of the exchange has.
 async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
     use ::entity::agreement_parameters;
-    use domain::{agreements, audit, auth::viewer::Viewer};
-    let mut change = audit::begin(&app.db, &Viewer::operator("test"), "fill").await.unwrap();
+    use domain::{
+        agreements,
+        audit::{self, Action},
+        auth::viewer::Viewer,
+    };
+    let mut change =
+        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     for (number, parameters) in parameters {
         let columns = [::entity::agreement::Column::Id];
         let found = agreements::by_number(&app.db, &Viewer::operator("test"), number, &columns)
@@ -81,9 +86,13 @@ async fn fill_in(app: &App, parameters: &[(&str, &str)]) {
 /// Writes the parameters of one agreement, in the place of all that there are.
 async fn refill(app: &App, number: &str, parameters: &str) {
     use ::entity::agreement_parameters as row;
-    use domain::{audit, auth::viewer::Viewer};
+    use domain::{
+        audit::{self, Action},
+        auth::viewer::Viewer,
+    };
     use sea_orm::EntityTrait;
-    let mut change = audit::begin(&app.db, &Viewer::operator("test"), "empty").await.unwrap();
+    let mut change =
+        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     row::Entity::delete_many().exec(change.tx()).await.unwrap();
     change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();

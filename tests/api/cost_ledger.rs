@@ -1,7 +1,7 @@
 //! The ledger of costs and grants: lists and filters, corrections by reversal, supplier and VAT,
 //! committed cost, and who reads the history.
 
-use domain::{integrity, revenue::integrity};
+use domain::integrity;
 use serde_json::{Value, json};
 
 use crate::{
@@ -491,9 +491,8 @@ on_both!(verify_finds_a_reversal_that_does_not_agree, |app| async move {
         .findings
         .violations;
     assert!(
-        found
-            .iter()
-            .any(|sentence| sentence.ends_with("has not the negative amounts of what it reverses")),
+        found.iter().any(|sentence| sentence
+            .ends_with("does not have the negative amounts of the booking that it reverses")),
         "{found:?}"
     );
 });
@@ -596,7 +595,7 @@ async fn a_page_deep_in_the_ledger_is_searched_for_in_an_index() {
         app.statements();
         app.finance().query(&page(&format!("first: 5, after: \"{cursor}\""))).await.data();
         let statements = app.statements();
-        let sql = statements.iter().find(|sql| sql.contains("place_key")).unwrap();
+        let sql = statements.iter().find(|sql| sql.contains("page_key")).unwrap();
         let plan = plan(&app, sql).await;
         assert!(
             plan.starts_with("SEARCH") && plan.contains("INDEX") && !plan.contains("TEMP B-TREE"),

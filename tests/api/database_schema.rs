@@ -1,4 +1,4 @@
-//! Findings of `verify` about a schema that is not what the migrations make.
+//! Findings of `verify` about a schema that differs from the migrations.
 
 use domain::integrity;
 use sea_orm::{ConnectionTrait, DbBackend};
@@ -18,11 +18,11 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
         &[
             (
                 "ALTER TABLE invoice DISABLE TRIGGER invoice__kept",
-                "the trigger invoice__kept of invoice is switched off",
+                "the trigger invoice__kept of invoice is disabled",
             ),
             (
                 "ALTER TABLE payment DISABLE TRIGGER ALL",
-                "a foreign key of table payment is switched off",
+                "a foreign key of table payment is disabled",
             ),
             (
                 "DROP TRIGGER audit_entry__no_delete ON audit_entry",
@@ -31,7 +31,7 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
             ("DROP INDEX audit_entry__at", "the index audit_entry__at of audit_entry is missing"),
             (
                 "CREATE OR REPLACE FUNCTION audit_entry__refuse() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN RETURN NULL; END $$",
-                "the function audit_entry__refuse() is not what the migrations make",
+                "the function audit_entry__refuse() differs from the migrations",
             ),
             (
                 "ALTER TABLE cost DROP CONSTRAINT cost_activity_id_fkey",
@@ -39,11 +39,11 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
             ),
             (
                 "ALTER TABLE member ALTER COLUMN name DROP NOT NULL",
-                "the column member.name is not what the migrations make",
+                "the column member.name differs from the migrations",
             ),
             (
                 "CREATE RULE away AS ON INSERT TO cost DO INSTEAD NOTHING",
-                "the rule away of cost is none of the register's",
+                "the rule away of cost is not part of the register's schema",
             ),
             ("DROP VIEW agreement_participation", "the view agreement_participation is missing"),
             (
@@ -60,11 +60,11 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
             ("DROP INDEX audit_entry__at", "the index audit_entry__at of audit_entry is missing"),
             (
                 "CREATE TRIGGER away BEFORE INSERT ON cost BEGIN SELECT RAISE(IGNORE); END",
-                "the trigger away of cost is none of the register's",
+                "the trigger away of cost is not part of the register's schema",
             ),
             (
                 "DROP TRIGGER invoice_file__update; CREATE TRIGGER invoice_file__update BEFORE UPDATE ON invoice_file BEGIN SELECT 1; END",
-                "the trigger invoice_file__update of invoice_file is not what the migrations make",
+                "the trigger invoice_file__update of invoice_file differs from the migrations",
             ),
             (
                 "DROP VIEW agreement_participation",
@@ -73,7 +73,7 @@ on_both!(what_is_taken_from_the_schema_is_found, |app| async move {
             (
                 "PRAGMA writable_schema = ON; UPDATE sqlite_master SET sql = REPLACE(sql, 'REFERENCES activity', 'REFERENCES member') \
                  WHERE name = 'cost'; PRAGMA writable_schema = OFF",
-                "the table cost is not what the migrations make",
+                "the table cost differs from the migrations",
             ),
         ]
     };

@@ -201,7 +201,7 @@ on_both!(what_cannot_be_acknowledged_changes_nothing, |app| async move {
     let forbidden = acknowledge(app.board(), register.id("ending"), "2026-11-30", None).await;
     assert_eq!(
         forbidden.error()["message"],
-        "this takes the role OFFICE, or SERVICE with the scope agreements:write"
+        "this requires the role OFFICE, or SERVICE with the scope agreements:write"
     );
     assert_eq!(app.revision().await, before);
 });
@@ -374,5 +374,5 @@ on_both!(the_calendar_tells_each_what_it_may_see, |app| async move {
     }
     let unknown = app.office().get("/files/expiring.ics?activity=bipp").await;
     assert_eq!((unknown.status.as_u16(), unknown.bad_fields()), (400, vec!["activity"]));
-    assert_eq!(unknown.error()["message"], "activity bipp is no activity's slug");
+    assert_eq!(unknown.error()["message"], "activity bipp is not the slug of an activity");
 });

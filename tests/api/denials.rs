@@ -92,7 +92,7 @@ async fn a_denial_is_logged_with_who_where_what_and_why() {
         "subject=\"nosy@example.se\"",
         "address=\"203.0.113.7\"",
         "operation=\"askedFor\"",
-        "reason=\"this takes the role OFFICE",
+        "reason=\"this requires the role OFFICE",
     ] {
         assert!(line.contains(part), "{part} is not in {line}");
     }

@@ -166,7 +166,7 @@ on_both!(a_text_with_many_faults_is_checked_in_linear_time, |app| async move {
     let (many, took) = check(4_000).await;
     assert_eq!(
         (many.len(), &many[0]["message"]),
-        (101, &json!("has more faults than the 100 listed; mend these first"))
+        (101, &json!("has more errors than the 100 listed; fix these first"))
     );
     assert_eq!(many[1]["message"].as_str().unwrap().split(':').next(), Some("line 1"));
     assert!(took < Duration::from_secs(5), "{took:?}");
@@ -287,5 +287,5 @@ on_both!(sums_of_the_largest_amounts_do_not_overflow, |app| async move {
     }
     let more = file.replace("10000000000.00", "10000000000.01");
     let bad = app.try_import(&[("costs.csv", &more)]).await.unwrap_err().to_string();
-    assert!(bad.contains("is beyond 10000000000.00 kronor"), "{bad:.500}");
+    assert!(bad.contains("exceeds 10000000000.00 kronor"), "{bad:.500}");
 });

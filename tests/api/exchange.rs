@@ -6,7 +6,7 @@ use std::{collections::BTreeMap, path::Path};
 use domain::{
     auth::viewer::{Role, Viewer},
     config::Network,
-    error::Error,
+    error::{ConflictReason, Error},
     interchange::{
         File,
         export::export,
@@ -204,7 +204,10 @@ on_both!(a_dry_run_says_what_would_be_and_changes_nothing, |app| async move {
     )
     .await;
     assert!(
-        matches!(nowhere, Err(ImportError::Error(Error::Conflict { reason: "FILE", .. }))),
+        matches!(
+            nowhere,
+            Err(ImportError::Error(Error::Conflict { reason: ConflictReason::File, .. }))
+        ),
         "{nowhere:?}"
     );
 });
@@ -292,8 +295,8 @@ on_both!(every_bad_row_is_told_and_nothing_happens, |app| async move {
             "allocations.csv:3: member: there is no member finns-inte",
             "allocations.csv:4: amount: must not be negative",
             "allocations.csv:5: is about the same as line 4",
-            "agreements.csv:2: activity: must not be empty: one takes part in an activity",
-            "agreements.csv:2: direction: must not be COST: who takes part is not paid for it",
+            "agreements.csv:2: activity: must not be empty: a participation agreement is about an activity",
+            "agreements.csv:2: direction: must not be COST: participants are not paid",
             "agreements.csv:2: template_version: must be given together with template",
             "agreements.csv:2: renewal_months: needs ends_on, the end of the first term",
             "agreements.csv:2: fee_amount: is needed for FIXED_PER_YEAR",
@@ -381,11 +384,11 @@ on_both!(a_row_may_stand_before_what_it_refers_to_in_its_file, |app| async move 
     );
     let bad = bad_rows(App::sqlite().await.try_import(&with("agreements.csv", &beside)).await);
     assert!(
-        bad[0].starts_with("agreements.csv:2: starts_on: is in force beside 2026-7002"),
+        bad[0].starts_with("agreements.csv:2: starts_on: is in force together with 2026-7002"),
         "{bad:?}"
     );
     assert!(
-        bad[1].starts_with("agreements.csv:3: starts_on: is in force beside 2026-7001"),
+        bad[1].starts_with("agreements.csv:3: starts_on: is in force together with 2026-7001"),
         "{bad:?}"
     );
 });
@@ -649,11 +652,11 @@ on_both!(bad_invoices_are_told_with_their_file_and_line, |app| async move {
     assert_eq!(
         bad,
         [
-            "invoices.csv:3: number: is that of another one too",
+            "invoices.csv:3: number: is that of another document too",
             "invoices.csv:4: due_on: must not be empty for what is issued",
             "invoices.csv:5: number: must be given together with issued_on: a draft has neither",
             "invoices.csv:5: credits: must be empty but for a credit note",
-            "invoices.csv:6: has lines outside the scope of VAT beside others; they need an invoice of their own",
+            "invoices.csv:6: has lines outside the scope of VAT together with others; they need an invoice of their own",
             "invoices.csv:10: credits: has 2889.14 left of invoice 8801 to credit, and this credits 11250.00",
             "invoices.csv:11: buyer: must be that of the invoice that it credits",
             "invoices.csv:11: issued_on: must not be before 2026-03-01, when the invoice was issued",
@@ -752,9 +755,7 @@ on_both!(an_erased_contact_does_not_come_back, |app| async move {
     let bad = bad_rows(app.try_import(FILES).await);
     assert_eq!(
         bad,
-        [
-            "contacts.csv:2: is a contact that was erased; what an older file says of it must not come back"
-        ]
+        ["contacts.csv:2: is a contact that was erased; an older file does not restore it"]
     );
     let out = exported(&app).await;
     assert!(!out["contacts.csv"].contains("Anna"), "{}", out["contacts.csv"]);

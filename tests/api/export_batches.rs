@@ -133,8 +133,7 @@ on_both!(imported_history_is_never_exported, |app| async move {
     assert_eq!((nothing.status.code(), nothing.stdout.len()), (Some(0), 0));
     let said = String::from_utf8(nothing.stderr).unwrap();
     assert!(
-        said.starts_with("there is nothing new through ")
-            && said.ends_with("; no batch was made\n"),
+        said.starts_with("nothing is new through ") && said.ends_with("; no batch was made\n"),
         "{said}"
     );
     let file = folder.path().join("none.si");

@@ -68,7 +68,7 @@ on_both!(
         assert_eq!(
             problem(&done).as_deref(),
             Some(
-                "the fee of agreement 2024-0001 for 2026 is 18000.00, of which 4500.00 is invoiced already; invoice the rest by hand, or credit what was invoiced"
+                "the fee of agreement 2024-0001 for 2026 is 18000.00, of which 4500.00 is invoiced already; invoice the rest manually, or credit the invoiced part"
             )
         );
         // A part of the rest that is too much, and the rest.
@@ -106,8 +106,9 @@ on_both!(what_goes_over_new_year_is_nobodys_guess, |app| async move {
     let done = run(&app, &of_2026(&app).await).await;
     assert!(!has_invoiced(&done, "2024-0001"));
     assert!(
-        problem(&done)
-            .is_some_and(|words| words.contains("18000.00 is invoiced for a period over New Year")),
+        problem(&done).is_some_and(
+            |words| words.contains("18000.00 is invoiced for a period across New Year")
+        ),
         "{:?}",
         problem(&done)
     );
@@ -246,7 +247,11 @@ on_both!(a_copy_knows_what_runs_have_invoiced, |app| async move {
             ",1,SERVICE_FEE,2025,1\n",
             "differs from the fee that the line invoices, which never changes",
         ),
-        (",1,SERVICE_FEE,2026,1\n", ",2,SERVICE_FEE,2026,1\n", "line: is no line of the invoice"),
+        (
+            ",1,SERVICE_FEE,2026,1\n",
+            ",2,SERVICE_FEE,2026,1\n",
+            "line: is not a line of the invoice",
+        ),
         (
             ",1,SERVICE_FEE,2026,1\n",
             ",1,SPECIAL_FEE,2026,1\n",

@@ -70,7 +70,7 @@ on_both!(a_lost_database_is_said_and_its_cause_is_not, |app| async move {
     assert_eq!(members.error()["extensions"]["requestId"], members.header("x-request-id"));
     assert_eq!(
         members.error()["message"],
-        "something failed on the server; the request id finds it in the log"
+        "internal server error; look up the request id in the server log"
     );
     let admission =
         "mutation { memberAdmit(input: { name: \"Nya\", joinedOn: \"2026-01-01\" }) { id } }";
@@ -636,7 +636,7 @@ async fn an_answer_that_grows_beyond_what_was_weighed_is_broken_off() {
     is_refused(&many, StatusCode::OK, "INVALID");
     assert_eq!(
         many.error()["message"],
-        "query answers more than 100000 rows in lists that have no pages; ask for less"
+        "query returns more than 100000 rows in lists without pagination; request fewer"
     );
 }
 

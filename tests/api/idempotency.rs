@@ -9,7 +9,7 @@ use std::{
 
 use axum::http::{Method, StatusCode, header};
 use domain::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Role, Viewer},
     clock::Clock,
 };
@@ -486,7 +486,8 @@ on_both!(an_erased_person_is_not_in_what_is_stored, |app| async move {
 on_both!(a_mutation_that_outlasts_its_request_is_waited_for_and_done_once, |app| async move {
     let app = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]);
     let other = app.by(&app.url()).await;
-    let import = audit::begin(&other.db, &Viewer::operator("import"), "import").await.unwrap();
+    let import =
+        audit::begin(&other.db, &Viewer::operator("import"), Action::Import).await.unwrap();
     // It continues although no one waits for it any more, and so its key is in use.
     let late = post(&app, &app.office(), "k", &admission("Ale")).await;
     assert_eq!(late.error()["extensions"]["reason"], "LIMIT_TIME", "{}", late.text());

@@ -8,7 +8,10 @@ use std::{
 
 use domain::{
     clock::Clock,
-    database::{Conversion, Database, Plan},
+    database::{
+        Database,
+        plan::{Conversion, Plan},
+    },
     error::{Error, Result},
 };
 use sea_orm::{ConnectionTrait, DatabaseConnection, DatabaseTransaction, TransactionTrait};

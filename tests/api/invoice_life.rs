@@ -432,7 +432,7 @@ on_both!(a_line_is_not_credited_beyond_what_its_rate_comes_to, |app| async move 
     assert_eq!(refused.reason(), "BEYOND_INVOICE");
     assert_eq!(
         refused.error()["message"],
-        "invoice 20260001: 50.00 is left at 25 % VAT, before VAT, and not 100.00"
+        "invoice 20260001: 50.00 without VAT remains at 25 %, not 100.00"
     );
     // With its deduction it is right, and so is its VAT.
     let both = deed(
@@ -804,7 +804,7 @@ on_both!(a_line_names_no_agreement_that_its_writer_may_not_see, |app| async move
         let answer = blind.does("invoiceDraft", "id", input(agreement)).await;
         assert_eq!(
             answer.errors()[0]["message"],
-            "input.lines.0.agreement is no agreement of the register"
+            "input.lines.0.agreement is not an existing agreement"
         );
     }
     let reader = app.service("invoices:write agreements:read");

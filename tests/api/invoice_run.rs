@@ -85,7 +85,7 @@ on_both!(a_years_special_fees_are_invoiced_once, |app| async move {
     assert!(
         problems[1].0 == "Förbund 002"
             && problems[1].2.starts_with(
-                "buyer.orgNumber is not known: Förbund 002 needs an organisation number"
+                "buyer.org_number is missing: Förbund 002 needs an organisation number"
             ),
         "{problems:#?}"
     );

@@ -821,7 +821,7 @@ on_both!(an_import_changes_nothing_that_was_offered_here, |app| async move {
     let bad = import(row("2026-02-01", "", "2027-01-01", 11)).await.unwrap_err().to_string();
     for column in ["starts_on", "ends_on", "parameters"] {
         let words = format!(
-            "agreements.csv:2: {column}: must stay as it is: the agreement was offered, and its text is kept"
+            "agreements.csv:2: {column}: must stay as it is: the agreement was offered, and its document is stored"
         );
         assert!(bad.contains(&words), "{words} is not in {bad}");
     }
@@ -829,7 +829,10 @@ on_both!(an_import_changes_nothing_that_was_offered_here, |app| async move {
     let beside = "ny,2026-0002,PARTICIPATION,NONE,bip,m0,,,2027-01-01,,3,,2026-11-21T09:00:00Z,2026-11-21,,,,,,\n";
     let bad =
         import(format!("{}{beside}", row("2026-01-01", "", "", 10))).await.unwrap_err().to_string();
-    assert!(bad.contains("agreements.csv:3: starts_on: is in force beside 2026-0001"), "{bad}");
+    assert!(
+        bad.contains("agreements.csv:3: starts_on: is in force together with 2026-0001"),
+        "{bad}"
+    );
     // Notice makes room for it, in the same file.
     let report = import(format!("{}{beside}", row("2026-01-01", "2026-11-21", "2026-12-31", 10)))
         .await

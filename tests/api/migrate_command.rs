@@ -6,7 +6,10 @@ use std::process::Output;
 use axum::http::StatusCode;
 use domain::{
     clock::Clock,
-    database::{Conversion, Database, Plan},
+    database::{
+        Database,
+        plan::{Conversion, Plan},
+    },
     error::Result,
 };
 use futures_util::future::BoxFuture;

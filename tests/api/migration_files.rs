@@ -3,7 +3,7 @@
 
 use std::{collections::BTreeMap, fs, path::Path};
 
-use domain::database::Plan;
+use domain::database::plan::Plan;
 use migration::{Migrator, MigratorTrait, releases};
 use sha2::{Digest, Sha256};
 

@@ -1,7 +1,7 @@
 //! What is promised about registers of earlier versions: nothing of theirs is lost when the schema
 //! changes.
 
-use domain::database::{Database, Plan};
+use domain::database::{Database, plan::Plan};
 use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
 
 use crate::{

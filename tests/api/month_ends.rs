@@ -381,7 +381,7 @@ on_both!(months_that_come_back_are_billed_by_the_next_run_or_named, |app| async 
     let said = app.program().current_dir(folder.path()).args(arguments).output().unwrap();
     let said = String::from_utf8(said.stderr).unwrap();
     assert!(
-        said.contains("Förbund 1: nobody pays 2026-07, since what was invoiced of it was credited"),
+        said.contains("Förbund 1: nobody pays 2026-07, since its invoice was credited"),
         "{said}"
     );
     assert_eq!(crate::invoicing_samples::violations(&app).await, [""; 0]);

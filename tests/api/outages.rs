@@ -3,7 +3,11 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use domain::{audit, auth::viewer::Viewer, database::Database};
+use domain::{
+    audit::{self, Action},
+    auth::viewer::Viewer,
+    database::Database,
+};
 use futures_util::future::join_all;
 use sea_orm::{ConnectionTrait, Statement};
 use serde_json::json;
@@ -66,7 +70,7 @@ on_both!(changes_that_wait_for_another_program_keep_nobody_from_reading, |app| a
         .await
         .unwrap()
         .with_trail_key(trail_key());
-    let import = audit::begin(&other, &Viewer::operator("import"), "import").await.unwrap();
+    let import = audit::begin(&other, &Viewer::operator("import"), Action::Import).await.unwrap();
     // A new file has to be kept before it is served, and waits for longer than changes do.
     let (path, began) = (format!("/files/invoices/{id}.pdf"), Instant::now());
     let file = tokio::spawn({

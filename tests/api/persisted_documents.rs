@@ -160,7 +160,7 @@ fn a_bad_file_of_documents_stops_the_start_and_says_why() {
             .to_string(),
     );
     assert!(
-        several.contains("broken is not taken: has a syntax error")
+        several.contains("broken is refused: has a syntax error")
             && several.contains("documents.json"),
         "{several}"
     );

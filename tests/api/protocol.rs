@@ -277,7 +277,7 @@ async fn several_documents_in_a_list_are_answered_where_they_may_come() {
     // A sentence, and no list of limits where nothing was counted.
     assert_eq!(
         refused.error()["message"],
-        "The body is a list of documents, and lists are off on this server. Send each document in a request of its own."
+        "The body is a batch of documents, and batches are off on this server. Send each document in a separate request."
     );
     assert!(refused.error()["extensions"].get("limits").is_none(), "{}", refused.text());
 

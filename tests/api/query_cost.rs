@@ -4,7 +4,10 @@
 use std::time::{Duration, Instant};
 
 use axum::http::StatusCode;
-use domain::{audit, auth::viewer::Viewer};
+use domain::{
+    audit::{self, Action},
+    auth::viewer::Viewer,
+};
 use serde_json::{Value, json};
 use sha2::{Digest, Sha256};
 
@@ -231,7 +234,8 @@ on_both!(a_request_is_answered_in_time_whatever_goes_on, |app| async move {
         .with(&[("SAMREGISTER_MAX_BATCH", "3"), ("SAMREGISTER_REQUEST_SECONDS", "1")])
         .with_lanes();
     // Another transaction writes, so that mutations wait.
-    let writing = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
+    let writing =
+        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     let began = Instant::now();
     let late = app.office().query(&admission("Ale", "id")).await;
     let took = began.elapsed();

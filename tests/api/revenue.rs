@@ -718,7 +718,7 @@ on_both!(what_does_not_add_up_is_found, |app| async move {
         ),
         (
             "UPDATE attribution SET net = net + 1 WHERE position = 2 AND net = 100000".into(),
-            "invoice 1001 has 1000.01 and VAT 250.00 attributed to line 2 on 2026-02-10, but it must be 1000.00 and VAT",
+            "invoice 1001 has 1000.01 and VAT 250.00 allocated to line 2 on 2026-02-10, but it must be 1000.00 and VAT",
         ),
         (
             "UPDATE invoice SET paid = paid - 100 WHERE number = '1002'".into(),
@@ -756,9 +756,9 @@ on_both!(a_forecast_says_what_it_assumes, |app| async move {
             .clone()
     };
     let of_all = [
-        "Agreements count that bring money and are signed by 2026-11-21; drafts and offers do not",
-        "Agreements that are prolonged by themselves go on, unless notice was given by 2026-11-21; those with notice end as it says",
-        "A year that an agreement covers in part is prorated by the months on whose first day it is in force",
+        "Agreements with income that are signed by 2026-11-21 are included; drafts and offers are not",
+        "Agreements that renew continue, unless notice was given by 2026-11-21; those with notice end accordingly",
+        "A year that an agreement covers partly is prorated by the months on whose first day it is in force",
     ];
     let last = "Service and membership fees, costs and grants are left out";
     let with = |middle: &[&str]| json!(([&of_all[..], middle, &[last]].concat()));

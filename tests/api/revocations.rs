@@ -540,8 +540,8 @@ async fn what_can_t_be_revoked_is_said() {
     for (arguments, code, words) in [
         (&[][..], 2, "--subject"),
         (&["--subject", "a", "--id", "b"], 2, "cannot be used with"),
-        (&["--subject", " "], 1, "subject must not be empty"),
-        (&["--id", "a", "--reason", "a\nb"], 1, "reason must not have control characters"),
+        (&["--subject", " "], 2, "--subject must not be empty"),
+        (&["--id", "a", "--reason", "a\nb"], 2, "--reason must not have control characters"),
     ] {
         let refused = revoke(&app, arguments);
         let said = String::from_utf8_lossy(&refused.stderr);

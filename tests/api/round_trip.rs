@@ -392,7 +392,7 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
             "reminders.csv",
             "2026-10-25,0.00",
             "2026-10-26,60.00",
-            "fee: must be 0: the fee is taken once for an invoice, and was",
+            "fee: must be 0: an invoice has one reminder fee, and it was charged",
         ),
         (
             "reminders.csv",
@@ -463,7 +463,7 @@ on_both!(what_files_say_otherwise_of_a_life_is_refused, |app| async move {
     assert!(
         refused.len() == 1
             && refused[0]
-                .ends_with("sha256: differs from the document that is kept, which never changes"),
+                .ends_with("sha256: differs from the stored document, which never changes"),
         "{refused:?}"
     );
     // More than there is of a bank payment.
@@ -506,7 +506,7 @@ on_both!(a_correction_may_stand_before_what_it_corrects, |app| async move {
             "invoices.csv:2: corrects: there is no invoice b",
             "invoices.csv:3: corrects: there is no invoice a",
             "invoices.csv:5: buyer: must be that of the invoice that it corrects",
-            "invoices.csv:5: reason: is needed: what is corrected, and why",
+            "invoices.csv:5: reason: is required: state what is corrected, and why",
             "invoices.csv:6: corrects: must be empty for a credit note",
             "invoices.csv:6: due_in_days: must be empty for a credit note",
             "invoices.csv:6: has no lines in invoice_lines.csv",
@@ -567,7 +567,7 @@ on_both!(an_imported_line_is_on_the_networks_own_account, |app| async move {
         .unwrap_err();
     assert!(
         refused.to_string().contains(
-            "Faktura 1001 Förbund 001 has a line on the account \"39010000000\", which is none"
+            "Faktura 1001 Förbund 001 has a line on the account \"39010000000\", which is not an account number"
         ),
         "{refused}"
     );

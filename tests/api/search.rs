@@ -2,9 +2,9 @@
 //! words could mean to a database.
 
 use domain::{
-    audit,
+    audit::{self, Action},
     auth::viewer::Viewer,
-    search::{self, Noun},
+    search::{self, EntityType},
 };
 use sea_orm::{
     ConnectionTrait, DbBackend, Statement,
@@ -193,7 +193,7 @@ on_both!(the_index_follows_every_change, |app| async move {
         (agreements(&app, "epsilon").await, agreements(&app, "delta").await),
         (vec!["2026-7003".to_owned()], vec![])
     );
-    assert_eq!(search::violations(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(search::violations(app.db.read()).await.unwrap(), Vec::<String>::new());
 });
 
 on_both!(parameters_of_agreements_are_searched, |app| async move {
@@ -258,7 +258,7 @@ on_both!(a_register_from_before_is_searched_after_it_is_migrated, |app| async mo
 
 on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     let samples = Samples::fill(&app).await;
-    assert_eq!(search::violations(&app.db).await.unwrap(), Vec::<String>::new());
+    assert_eq!(search::violations(app.db.read()).await.unwrap(), Vec::<String>::new());
     past_the_program(
         &app,
         &[
@@ -267,7 +267,7 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
         ],
     )
     .await;
-    let mut found = search::violations(&app.db).await.unwrap();
+    let mut found = search::violations(app.db.read()).await.unwrap();
     found.sort();
     assert_eq!(found.len(), 4, "{found:#?}");
     let program = app.program().arg("verify").output().unwrap();
@@ -275,27 +275,28 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
     let activity = samples.id("bip").replace('_', " ");
     assert!(
         String::from_utf8_lossy(&program.stdout)
-            .contains(&format!("{activity} is searched for by other words than it has")),
+            .contains(&format!("{activity} has other words in the search index than in its rows")),
         "{found:#?}"
     );
 
     // The next change, whatever it is about, makes anew what was noted as stale; triggers noted it
     // though the program did not write it.
-    let mut change = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
+    let mut change =
+        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     change.record(None, Some(&::entity::contact_area::Model::default())).unwrap();
     change.commit().await.unwrap();
     assert_eq!(members(&app, "omdöpt").await, ["Omdöpt"]);
-    assert_eq!(search::violations(&app.db).await.unwrap().len(), 1);
+    assert_eq!(search::violations(app.db.read()).await.unwrap().len(), 1);
     past_the_program(
         &app,
         &["INSERT INTO search_document (subject_id, words) SELECT id, 'x' FROM organisation"],
     )
     .await;
     assert!(
-        search::violations(&app.db)
+        search::violations(app.db.read())
             .await
             .unwrap()
-            .contains(&"the search finds 1 things that are not there".to_owned())
+            .contains(&"the search index has 1 objects that do not exist".to_owned())
     );
 });
 
@@ -306,7 +307,7 @@ on_both!(the_search_goes_by_its_index, |app| async move {
     let select = Query::select()
         .column(Alias::new("number"))
         .from(Alias::new("agreement"))
-        .and_where(search::found(backend, Noun::Agreement, id, "åre 2026-00"))
+        .and_where(search::found(backend, EntityType::Agreement, id, "åre 2026-00"))
         .take();
     let Statement { sql, values, .. } = backend.build(&select);
     let (explain, index) = if backend == DbBackend::Postgres {

@@ -13,7 +13,7 @@ use axum::{
     http::{Method, Request, header},
 };
 use domain::auth::{
-    revocations::{self, Which},
+    revocations::{self, RevocationTarget},
     viewer::{Role, Viewer},
 };
 use sea_orm::ConnectionTrait;
@@ -458,7 +458,7 @@ async fn disturb(app: &App, times: usize) {
                 .await
                 .data();
         }
-        let which = Which::Subject(format!("{n}@example.se"));
+        let which = RevocationTarget::Subject(format!("{n}@example.se"));
         revocations::revoke(&app.db, &Viewer::operator("token revoke"), &which, None)
             .await
             .unwrap();

@@ -15,7 +15,9 @@ use tokio::{
 };
 use tokio_tungstenite::{
     WebSocketStream, client_async_with_config,
-    tungstenite::{Error, Message, client::IntoClientRequest, http, protocol::WebSocketConfig},
+    tungstenite::{
+        Error, Message, client::IntoClientRequest, http::Response, protocol::WebSocketConfig,
+    },
 };
 
 use crate::app::{App, Caller};
@@ -57,7 +59,7 @@ impl Served {
     pub async fn upgrade(
         &self,
         headers: &[(&'static str, &str)],
-    ) -> Result<Client, http::Response<Option<Vec<u8>>>> {
+    ) -> Result<Client, Response<Option<Vec<u8>>>> {
         Client::open(self.address, headers, 64 << 10).await
     }
 
@@ -78,7 +80,7 @@ impl Served {
 /// what this returns is dropped.
 pub async fn take_readers(app: &App, are_dear: bool) -> Vec<DatabaseTransaction> {
     let (db, mut taken) =
-        (if are_dear { app.db.for_dear_document() } else { app.db.clone() }, Vec::new());
+        (if are_dear { app.db.for_costly_document() } else { app.db.clone() }, Vec::new());
     while let Ok(snapshot) = tokio::time::timeout(Duration::from_millis(500), db.snapshot()).await {
         taken.push(snapshot.unwrap());
     }
@@ -142,7 +144,7 @@ impl Client {
         address: SocketAddr,
         headers: &[(&'static str, &str)],
         takes: u32,
-    ) -> Result<Self, http::Response<Option<Vec<u8>>>> {
+    ) -> Result<Self, Response<Option<Vec<u8>>>> {
         let mut request = format!("ws://{address}/graphql/ws").into_client_request().unwrap();
         for (name, value) in headers {
             request.headers_mut().insert(*name, value.parse().unwrap());

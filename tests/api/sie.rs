@@ -9,7 +9,7 @@ use domain::{
     config::Network,
     documents::sie::{self, Journal, Transaction, Voucher},
     error::ValidationErrors,
-    revenue::{self, Ask, Basis, ledger::Grouping},
+    revenue::{self, Basis, ReportQuery, grouping::Grouping},
 };
 use entity::money::Money;
 use samregister::cli::demo::Demo;
@@ -226,7 +226,7 @@ async fn the_demos_years_can_be_booked() {
                 && text.contains("Samordningsförbundet Centrala Ö"),
             "{text}"
         );
-        let ask = Ask {
+        let ask = ReportQuery {
             from,
             to,
             basis: Basis::Invoiced,
@@ -261,7 +261,7 @@ on_both!(a_bookkeeping_file_says_whose_it_is_and_for_which_days, |app| async mov
         (code, message.as_str()),
         (
             Some(1),
-            "error: network.name must be set in samregister.toml: a bookkeeping file says whose it is\n"
+            "error: network.name must be set in samregister.toml: a bookkeeping file names its owner\n"
         )
     );
     fs::write(folder.path().join("samregister.toml"), NETWORK).unwrap();

@@ -202,7 +202,7 @@ async fn operations_are_answered_as_over_http() {
         (
             "subscription { changes(after: \"4711\") { revision } }",
             "INVALID",
-            "after must be a revision that was; the last is 1",
+            "after must not be after the last revision, 1",
         ),
     ] {
         client.subscribe("e", document).await;
@@ -332,7 +332,7 @@ on_both!(whoever_reads_too_slowly_is_cut_off_and_resumes, |app| async move {
     };
     assert_eq!(
         (code, reason.as_str()),
-        (4410, "Too slow: resume after the last revision that came")
+        (4410, "Too slow: resume after the last received revision")
     );
     assert!(!heard.is_empty() && heard.len() < 150, "{} events came", heard.len());
     let mut client = server.client(&app.office()).await;
@@ -617,10 +617,13 @@ on_both!(operations_on_sockets_count_with_requests_over_http, |app| async move {
     let limited = app.with(&set);
     let (served, settings) = limited.server();
     let server = Served::of(served.clone(), settings.clone()).await;
-    let writing =
-        domain::audit::begin(&app.db, &domain::auth::viewer::Viewer::operator("test"), "test")
-            .await
-            .unwrap();
+    let writing = domain::audit::begin(
+        &app.db,
+        &domain::auth::viewer::Viewer::operator("test"),
+        domain::audit::Action::MemberUpdate,
+    )
+    .await
+    .unwrap();
     let mut clients = [server.client(&app.office()).await, server.client(&app.office()).await];
     let admission = |name: &str| {
         format!(

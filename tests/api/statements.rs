@@ -418,7 +418,7 @@ async fn a_page_deep_in_a_list_is_searched_for_in_an_index() {
                     .await
                     .data();
                 let statements = app.statements();
-                let sql = statements.iter().find(|sql| sql.contains("place_key")).unwrap();
+                let sql = statements.iter().find(|sql| sql.contains("page_key")).unwrap();
                 let plan = plan(&app, sql).await;
                 assert!(
                     plan.starts_with("SEARCH")

@@ -41,8 +41,8 @@ on_both!(a_members_fee_is_not_invoiced_until_its_vat_is_decided, |app| async mov
     assert_eq!(
         notes(&app).await,
         [
-            "the service fee from 2020-01-01 states OUTSIDE_SCOPE, which no tax decision confirms; confirm it with taxDecisionRecord",
-            "the membership fee from 2027-01-01 has no VAT treatment until a tax decision is recorded (taxDecisionRecord)",
+            "the service fee from 2020-01-01 states OUTSIDE_SCOPE, which no tax decision confirms; record one that confirms it",
+            "the membership fee from 2027-01-01 has no VAT treatment until a tax decision is recorded",
         ]
     );
     let input = json!({ "membershipFee": true, "year": 2027, "members": [member(&app, 1).await] });

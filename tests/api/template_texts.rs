@@ -77,14 +77,14 @@ on_both!(one_error_names_all_that_is_wrong_with_a_text, |app| async move {
     input.body: line 4: fee can't be shown as a whole; choose one of fee.summary, fee.amount, fee.per_mille, fee.cap, fee.minimum, fee.basis, fee.vat, fee.vat_percent
     input.body: line 5: there is no filter dattum; there are datum, kronor, tal_i_ord, manader
     input.body: line 5: unknown is neither declared nor built in
-    input.body: line 6: has a subscript in brackets, which texts don't have; they show parameters and built-in placeholders
-    input.body: line 6: reaches for .upper of a value, which has no parts
-    input.body: line 6: the filter kronor takes an amount, and is given a day
+    input.body: line 6: has a subscript in brackets, which is not supported in texts; use parameters and built-in placeholders
+    input.body: line 6: uses .upper of a value, which has no fields
+    input.body: line 6: the filter kronor takes an amount, but gets a day
     input.body: line 7: fee.basis is never YEARLY; it is one of FIXED_PER_YEAR, PER_MILLE_OF_ALLOCATION, PER_PARTICIPANT, ONE_OFF
     input.body: line 7: the filter kronor takes nothing in parentheses
     input.body: line 8: compares a whole number with text
-    input.body: line 8: reaches for .hours of a value, which has no parts
-    input.body: line 8: shows either of two things that are not alike; let an if decide
+    input.body: line 8: uses .hours of a value, which has no fields
+    input.body: line 8: shows one of two values of different types; use an if statement
     "));
     assert_eq!(app.revision().await, 0);
     // Without them it is good.
@@ -112,12 +112,12 @@ on_both!(hostile_texts_are_refused_at_once, |app| async move {
         ("{% set x = 1 %}".into(), "line 1: has {% set %}"),
         ("{% autoescape false %}{{ member.name }}{% endautoescape %}".into(), "line 1: has {% autoescape %}"),
         ("{% block x %}{% endblock %}".into(), "line 1: has {% block %}"),
-        ("{{ ''.__class__ }}".into(), "line 1: reaches for .__class__ of a value"),
+        ("{{ ''.__class__ }}".into(), "line 1: uses .__class__ of a value"),
         ("{{ member.__class__.__mro__ }}".into(), "line 1: member.__class__ is not built in"),
         ("{{ self }} {{ loop }} {{ config }}".into(), "line 1: config is neither declared nor built in"),
         ("{{ range(1000000000) }}".into(), "line 1: has a call"),
         ("{{ cycler('x').__init__.__globals__ }}".into(), "line 1: has a call"),
-        ("{{ 'x' * 1000000000 }}".into(), "line 1: reckons with something else"),
+        ("{{ 'x' * 1000000000 }}".into(), "line 1: calculates with something other"),
         ("{{ 'x' ~ 'y' }}".into(), "line 1: has a sign"),
         ("{{ 9 ** 999999999 }}".into(), "line 1: has a sign"),
         ("{{ [1] * 1000000000 }}".into(), "line 1: has a list literal"),

@@ -11,7 +11,13 @@ use ::entity::{
     term::{Status, Term, add_months, notice_deadline, prolonged},
 };
 use chrono::{Datelike, Days, NaiveDate, TimeDelta};
-use domain::{audit, auth::viewer::Viewer, clock, database::Database, swedish, term_sql};
+use domain::{
+    audit::{self, Action},
+    auth::viewer::Viewer,
+    clock,
+    database::Database,
+    swedish, term_sql,
+};
 use rand::{Rng, SeedableRng, rngs::StdRng, seq::IndexedRandom};
 use sea_orm::{
     Condition, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, Order, Statement,
@@ -135,7 +141,8 @@ impl Facts {
 /// A register with random agreements between members and activities, as many of both as takes it
 /// that few would overlap; those that would all the same are made to be of a kind that may.
 async fn fill(db: &Database, facts: &mut Facts) -> Vec<agreement::Model> {
-    let mut change = audit::begin(db, &Viewer::operator("test"), "fill").await.unwrap();
+    let mut change =
+        audit::begin(db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     let members: Vec<MemberId> = (0..MEMBERS).map(|_| MemberId::new()).collect();
     let activities: Vec<ActivityId> = (0..5).map(|_| ActivityId::new()).collect();
     for (position, id) in members.iter().enumerate() {
@@ -356,7 +363,8 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
         }
         let of_rust = is_next_to(&pair[1], &[term_sql::of(&pair[0])])
             && is_next_to(&pair[0], &[term_sql::of(&pair[1])]);
-        let change = audit::begin(&app.db, &Viewer::operator("test"), "pair").await.unwrap();
+        let change =
+            audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
         let [one, other] = pair.clone();
         audit::insert(&change, one).await.unwrap();
         // As a new row, or as one that is signed when it is there.
@@ -384,7 +392,8 @@ on_both!(the_database_refuses_what_overlaps_and_nothing_else, |app| async move {
 
 /// A member and an activity.
 async fn fill_nothing(db: &Database) -> (MemberId, ActivityId) {
-    let mut change = audit::begin(db, &Viewer::operator("test"), "fill").await.unwrap();
+    let mut change =
+        audit::begin(db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     let (member, activity) = (MemberId::new(), ActivityId::new());
     let row = member::Model {
         id: member,

@@ -7,7 +7,11 @@ use axum::{
     body::Body,
     http::{Method, StatusCode, header},
 };
-use domain::{audit, auth::viewer::Viewer, database::Database};
+use domain::{
+    audit::{self, Action},
+    auth::viewer::Viewer,
+    database::Database,
+};
 use sea_orm::ConnectionTrait;
 use serde_json::json;
 
@@ -79,7 +83,8 @@ on_both!(it_holds_while_every_connection_is_taken, |app| async move {
 
 on_both!(a_late_mutation_is_to_be_retried, |app| async move {
     let hurried = app.with(&[("SAMREGISTER_REQUEST_SECONDS", "1")]).with_lanes();
-    let writing = audit::begin(&app.db, &Viewer::operator("test"), "test").await.unwrap();
+    let writing =
+        audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     let late = post_once(&hurried, ADMISSION).await;
     assert!(
         is_late(&late) && late.text().contains("Retry with the same Idempotency-Key"),
@@ -206,7 +211,8 @@ async fn small_queries_of_one_subject_leave_connections_to_others() {
         .await
         .unwrap()
         .with_trail_key(trail_key());
-    let writing = audit::begin(&other, &Viewer::operator("test"), "test").await.unwrap();
+    let writing =
+        audit::begin(&other, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();
     writing.tx().execute_unprepared("LOCK TABLE activity IN ACCESS EXCLUSIVE MODE").await.unwrap();
     // Each holds its connection until the lock is released: more than there are, and none of them
     // expensive.

@@ -114,7 +114,7 @@ on_both!(a_key_that_was_not_appointed_yet_is_used_by_the_next_replacement, |app|
     let (said, code) = keys.run(&app, &["trail-key", "replace"]);
     assert!(
         code == Some(1)
-            && said.contains("stays; `samregister trail-key replace` tries again, or finishes"),
+            && said.contains("is retained; run `samregister trail-key replace` again to finish"),
         "{said}"
     );
     assert_eq!(

@@ -51,7 +51,7 @@ on_both!(verify_finds_documents_that_are_not_what_was_kept, |app| async move {
                 "UPDATE invoice_content SET content = REPLACE(content, '20260003', '20260009') {}",
                 of("20260003")
             ),
-            "invoice 20260003 has a document of another one: 20260009",
+            "invoice 20260003 has a document of another invoice: 20260009",
         ),
         (
             format!("UPDATE invoice_content SET content = '{{' {}", of("K20260001")),
@@ -62,7 +62,7 @@ on_both!(verify_finds_documents_that_are_not_what_was_kept, |app| async move {
                 "UPDATE invoice_content SET content = REPLACE(content, '{total}', '\"total\":12501') {}",
                 of("20260001")
             ),
-            "invoice 20260001 has a document that says that it comes to 125.01, but the register says 125.00",
+            "invoice 20260001 has a document with the total 125.01, but the database has 125.00",
         ),
     ] {
         assert_eq!(raw(&app, &statement).await.unwrap(), 1, "{statement}");

@@ -152,7 +152,7 @@ on_both!(
         admit(&app.at("2026-11-22T09:00:00Z"), "Cea").await;
         let accepting = app.in_order_at("2026-11-20T09:00:00Z");
         assert!(
-            domain::audit::clock_order::accept(&accepting.db, &Viewer::operator("clock"))
+            domain::audit::clock_acceptance::accept(&accepting.db, &Viewer::operator("clock"))
                 .await
                 .unwrap()
         );
@@ -267,10 +267,17 @@ on_both!(
         }
         let (found, code) = verify(&app, &[]);
         assert_eq!(
-        (code, found.matches(" stands under another person than the one whose data it sealed in revision ").count()),
-        (Some(3), 2),
-        "{found}"
-    );
+            (
+                code,
+                found
+                    .matches(
+                        " belongs to another person than the one whose data it sealed in revision "
+                    )
+                    .count()
+            ),
+            (Some(3), 2),
+            "{found}"
+        );
         past_triggers(
             &app,
             "person_key",

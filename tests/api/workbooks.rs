@@ -222,7 +222,7 @@ on_both!(a_file_with_an_unknown_ending_is_refused, |app| async move {
         assert_eq!(refused.status.code(), Some(2), "{line}: {message}");
         assert_eq!(
             message,
-            format!("error: --output has the unknown ending .pdf; known are {known}\n"),
+            format!("error: --output has the unknown extension .pdf; known are {known}\n"),
             "{line}"
         );
         assert!(!folder.path().join("rapport.pdf").exists(), "{line}");
@@ -259,10 +259,13 @@ on_both!(csv_is_for_programs_and_says_so, |app| async move {
         assert!(text.starts_with(header), "{line}: {text}");
     }
     let text = String::from_utf8(run(&app, folder.path(), "invoices list --help").stdout).unwrap();
-    assert!(text.contains("RFC 4180") && text.contains("an Excel workbook in Swedish"), "{text}");
+    assert!(text.contains("RFC 4180") && text.contains("Excel workbook in Swedish"), "{text}");
     let refused = run(&app, folder.path(), "invoices late --format csv --output sena.xlsx");
     assert_eq!(refused.status.code(), Some(2));
     let message = String::from_utf8_lossy(&refused.stderr).into_owned();
-    assert_eq!(message, "error: --format csv does not fit --output: the file's ending says xlsx\n");
+    assert_eq!(
+        message,
+        "error: --format csv does not fit --output: the file's extension says xlsx\n"
+    );
     assert!(!folder.path().join("sena.xlsx").exists());
 });

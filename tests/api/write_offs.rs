@@ -150,7 +150,7 @@ on_both!(where_no_setting_does_it_people_write_off, |app| async move {
     };
     let refused = remind("2026-11-20").await;
     assert_eq!(refused.reason(), "ORE_ONLY");
-    let words = "invoice 1001 had 0.99 left to pay on 2026-11-20: write it off with invoiceWriteOff instead";
+    let words = "invoice 1001 had 0.99 left to pay on 2026-11-20: write it off instead";
     assert_eq!(refused.error()["message"], words);
     // A whole krona is asked for, and so are öre of which nothing was paid.
     pays(&app, "1002", "2026-04-10", "799.00", "BG-2").await.data();

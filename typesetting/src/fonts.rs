@@ -1,4 +1,4 @@
-//! The fonts, which are in the program: Libertinus Serif in its four faces of text.
+//! Fonts embedded in the program: Libertinus Serif in its four text faces.
 
 use std::sync::LazyLock;
 
@@ -8,8 +8,8 @@ use typst::{
     utils::LazyHash,
 };
 
-/// The files, as Typst's own crate of assets has them. Its feature `fonts` would bring eighteen
-/// faces of 8 MB for the four of 1 MB that are used.
+/// The files, from Typst's own crate of assets. Its feature `fonts` would embed eighteen faces of 8
+/// MB instead of the four of 1 MB that are used.
 const FILES: [&[u8]; 4] = [
     include_bytes!("../../assets/fonts/LibertinusSerif-Regular.otf"),
     include_bytes!("../../assets/fonts/LibertinusSerif-Italic.otf"),
@@ -17,15 +17,15 @@ const FILES: [&[u8]; 4] = [
     include_bytes!("../../assets/fonts/LibertinusSerif-BoldItalic.otf"),
 ];
 
-/// The faces, read once.
+/// The faces, parsed only one time.
 pub static FACES: LazyLock<Vec<Font>> =
     LazyLock::new(|| FILES.into_iter().flat_map(|file| Font::iter(Bytes::new(file))).collect());
 
-/// What they are called and what they have.
+/// Names and coverage of the faces.
 pub static BOOK: LazyLock<LazyHash<FontBook>> =
     LazyLock::new(|| LazyHash::new(FontBook::from_fonts(FACES.iter())));
 
-/// Whether every face has a glyph for the character, so that it can be set anywhere.
+/// Returns `true` if every face has a glyph for the character, so that it can be typeset anywhere.
 pub fn cover(char: char) -> bool {
     FACES.iter().all(|face| face.info().coverage.contains(char.into()))
 }

@@ -1,18 +1,18 @@
-//! Places where Swedish compounds may break: the joints of words that are known, and nowhere else.
+//! Break points in Swedish compounds: only at the joints of known words.
 //!
-//! Patterns for hyphenation know syllables and no words: they break «kursintäkter» as
-//! «kursin-täkter». A word is divided here only when all of it is made of known parts.
+//! Hyphenation patterns know syllables and no words: they break «kursintäkter» as «kursin-täkter».
+//! A word is divided here only if all of it consists of known parts.
 
 /// The shortest word that is divided, in characters; shorter ones fit any line.
-pub const SHORTEST: usize = 13;
-/// The longest word that is looked at, in characters.
-const LONGEST: usize = 80;
-/// The fewest characters before and after a place to break that is no joint of a known word.
-const LEAST: usize = 3;
+pub const MIN_LENGTH: usize = 13;
+/// The longest word that is examined, in characters.
+const MAX_LENGTH: usize = 80;
+/// Minimum number of characters before and after a break point that is not a joint of a known word.
+const MIN_PART: usize = 3;
 /// The longest ending of a compound's last part, in characters, as «-ernas» and «-andets».
-const ENDING: usize = 6;
+const MAX_ENDING: usize = 6;
 
-/// First and middle parts of compounds, as they stand before a joint.
+/// First and middle parts of compounds, in their form before a joint.
 const BEFORE: &[&str] = &[
     "administrations",
     "ansvars",
@@ -276,10 +276,10 @@ const AFTER: &[&str] = &[
     "överenskommelse",
 ];
 
-/// Returns the positions, in characters, before which a word may break; none unless all of it is
-/// made of known parts.
+/// Returns the positions, in characters, before which a word may break; empty unless all of it
+/// consists of known parts.
 pub fn joints(word: &[char]) -> Vec<usize> {
-    if !(SHORTEST..=LONGEST).contains(&word.len()) {
+    if !(MIN_LENGTH..=MAX_LENGTH).contains(&word.len()) {
         return Vec::new();
     }
     let word: String = word.iter().flat_map(|char| char.to_lowercase()).collect();
@@ -296,9 +296,9 @@ pub fn joints(word: &[char]) -> Vec<usize> {
     parts.into_iter().map(joint).collect()
 }
 
-/// Returns the positions, in characters, before which a word may break: its joints, or else those
-/// of its known beginning and before syllables as far as no more than `longest` characters are
-/// between them. Nothing but joints unless it is longer.
+/// Returns the positions, in characters, before which a word may break: its joints. A word longer
+/// than `longest` characters without joints breaks after its known beginning, and before syllables
+/// so that no part exceeds `longest` characters.
 pub fn positions(word: &[char], longest: usize) -> Vec<usize> {
     let joints = joints(word);
     if word.len() <= longest {
@@ -319,9 +319,9 @@ pub fn positions(word: &[char], longest: usize) -> Vec<usize> {
     positions
 }
 
-/// The joints of the known parts that a word begins with.
+/// Returns the joints of the known parts at the beginning of a word.
 fn known_beginning(word: &[char]) -> Vec<usize> {
-    let lower: String = word.iter().take(LONGEST).flat_map(|char| char.to_lowercase()).collect();
+    let lower: String = word.iter().take(MAX_LENGTH).flat_map(|char| char.to_lowercase()).collect();
     let (mut rest, mut position, mut positions) = (lower.as_str(), 0, Vec::new());
     loop {
         let longest =
@@ -329,15 +329,15 @@ fn known_beginning(word: &[char]) -> Vec<usize> {
         let Some(part) = longest else { return positions };
         position += part.chars().count();
         rest = rest.get(part.len()..).unwrap_or_default();
-        if word.len() < position + LEAST {
+        if word.len() < position + MIN_PART {
             return positions;
         }
         positions.push(position);
     }
 }
 
-/// The last place before a consonant and a vowel that leaves no more than `longest` characters
-/// before it; else just so many.
+/// Returns the last position before a consonant and a vowel with at most `longest` characters
+/// before it; if there is none, exactly `longest`.
 fn syllable(word: &[char], from: usize, longest: usize) -> usize {
     let is_vowel = |char: &char| "aeiouyåäöéüæøAEIOUYÅÄÖÉÜÆØ".contains(*char);
     let begins_syllable = |position: &usize| {
@@ -345,14 +345,14 @@ fn syllable(word: &[char], from: usize, longest: usize) -> usize {
         word.get(*position).is_some_and(|char| char.is_alphabetic() && !is_vowel(char))
             && next.is_some_and(is_vowel)
     };
-    (from + LEAST..=from + longest)
+    (from + MIN_PART..=from + longest)
         .rev()
-        .find(|position| begins_syllable(position) && position + LEAST <= word.len())
+        .find(|position| begins_syllable(position) && position + MIN_PART <= word.len())
         .unwrap_or(from + longest)
 }
 
-/// Divides a word into parts: the length of each, in characters. The longest first part that leaves
-/// a known rest counts.
+/// Divides a word into parts, and adds the length of each, in characters. Prefers the longest first
+/// part that leaves a known rest.
 fn divide(word: &str, parts: &mut Vec<usize>) -> Option<()> {
     let with_rest = BEFORE.iter().filter_map(|part| Some((*part, word.strip_prefix(*part)?)));
     let mut before: Vec<(&str, &str)> = with_rest.filter(|(_, rest)| !rest.is_empty()).collect();
@@ -364,9 +364,9 @@ fn divide(word: &str, parts: &mut Vec<usize>) -> Option<()> {
         }
         parts.pop();
     }
-    // What begins the word is no last part: a word that is not compound is not divided.
+    // The beginning of a word is no last part: a simple word is not divided.
     let is_last = AFTER.iter().any(|part| {
-        word.strip_prefix(*part).is_some_and(|ending| ending.chars().count() <= ENDING)
+        word.strip_prefix(*part).is_some_and(|ending| ending.chars().count() <= MAX_ENDING)
     });
     if parts.is_empty() || !is_last {
         return None;

@@ -1,5 +1,5 @@
-//! Makes any text one that can be set: a glyph that is missing, or one that nobody sees, is an
-//! error in a PDF for the archive.
+//! Makes any text fit for typesetting: a missing or invisible glyph is an error in a PDF for the
+//! archive.
 
 use serde_json::Value;
 
@@ -8,22 +8,22 @@ use crate::{
     visibility::{MAX_MARKS, is_mark},
 };
 
-/// What stands for a character that can't be set.
+/// Replacement for a character that can't be typeset.
 pub const MISSING: char = '□';
-/// The longest word that a line is sure to hold where columns are narrow, in characters.
-const LONGEST_WORD: usize = 24;
-/// Where a line may break with nothing to be seen.
+/// The longest word that fits a line in narrow columns, in characters.
+const MAX_UNBROKEN_WORD: usize = 24;
+/// Zero width space: an invisible break point.
 pub(crate) const MAY_BREAK: char = '\u{200b}';
-/// Place where a word may break with a hyphen.
+/// Soft hyphen: a break point with a hyphen.
 pub(crate) const SOFT_HYPHEN: char = '\u{ad}';
 
-/// Makes every text of the data legible. The keys of objects are the layout's own words and stay,
-/// and so does where a link leads (`to`).
+/// Makes every text of the data legible. Keys of objects belong to the layout and are unchanged,
+/// and so are the targets of links (`to`).
 pub fn make(data: &mut Value) {
     make_each(data, |text| if is_plain(text) { None } else { Some(breakable(&legible(text))) });
 }
 
-/// The same for what is not set: it has no places to break.
+/// Does the same for texts that are not typeset: without break points.
 pub fn make_unbroken(data: &mut Value) {
     make_each(data, |text| {
         if text.bytes().all(|byte| matches!(byte, b' '..=b'~')) {
@@ -51,8 +51,8 @@ fn make_each(data: &mut Value, change: fn(&str) -> Option<String>) {
     }
 }
 
-/// Returns the first character of a text that documents show as [`MISSING`], since the fonts lack
-/// it or it hides; `None` when all of it can be read.
+/// Returns the first character of a text that documents show as [`MISSING`], because the fonts lack
+/// it or it is hidden; `None` if all of it is legible.
 #[must_use]
 pub fn missing(text: &str) -> Option<char> {
     text.chars()
@@ -60,9 +60,9 @@ pub fn missing(text: &str) -> Option<char> {
         .find_map(|(char, shown)| (shown == Some(MISSING) && char != MISSING).then_some(char))
 }
 
-/// Returns the first character of a text that is not set as it is: the fonts lack it, or it shows
-/// nothing or turns the direction of writing. Soft hyphens are among them: where words may break
-/// follows from the text.
+/// Returns the first character of a text that is not typeset unchanged: the fonts lack it, or it
+/// shows nothing or changes the direction of writing. Includes soft hyphens: break points follow
+/// from the text.
 #[must_use]
 pub fn unsettable(text: &str) -> Option<char> {
     let is_set = |char: char, shown: Option<char>| {
@@ -73,25 +73,24 @@ pub fn unsettable(text: &str) -> Option<char> {
         .find_map(|(char, shown)| (!is_set(char, shown)).then_some(char))
 }
 
-/// Whether nothing needs to be looked at closely.
+/// Returns `true` if the text needs no processing.
 fn is_plain(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b' '..=b'~'))
-        && text.split(' ').all(|word| word.len() < joints::SHORTEST)
+        && text.split(' ').all(|word| word.len() < joints::MIN_LENGTH)
 }
 
-/// Adds the places where words may break: compounds at their joints, and what is longer than any
-/// line holds also elsewhere.
+/// Adds break points: at the joints of compounds, and within words that are longer than any line.
 fn breakable(text: &str) -> String {
     let mut result = String::with_capacity(text.len() + text.len() / 8);
     for token in text.split_inclusive(char::is_whitespace) {
-        // A hyphen in an address would be taken for its own.
+        // A hyphen in an address would be taken for part of it.
         let is_address = token.contains(['@', '/']) || token.starts_with("www.");
         break_token(token, if is_address { MAY_BREAK } else { SOFT_HYPHEN }, &mut result);
     }
     result
 }
 
-/// Adds the places where a text without blanks may break, between letters with this character.
+/// Adds break points to a text without blanks; between letters as this character.
 fn break_token(token: &str, between_letters: char, result: &mut String) {
     let (mut word, mut length) = (Vec::new(), 0);
     for char in token.chars().map(Some).chain([None]) {
@@ -100,12 +99,12 @@ fn break_token(token: &str, between_letters: char, result: &mut String) {
             continue;
         }
         let joints = if between_letters == SOFT_HYPHEN {
-            joints::positions(&word, LONGEST_WORD)
+            joints::positions(&word, MAX_UNBROKEN_WORD)
         } else {
             Vec::new()
         };
         for (position, letter) in word.drain(..).enumerate() {
-            if (joints.binary_search(&position).is_ok() || length >= LONGEST_WORD)
+            if (joints.binary_search(&position).is_ok() || length >= MAX_UNBROKEN_WORD)
                 && !is_mark(letter)
             {
                 result.push(if position > 0 { between_letters } else { MAY_BREAK });
@@ -115,7 +114,7 @@ fn break_token(token: &str, between_letters: char, result: &mut String) {
             length += 1;
         }
         let Some(char) = char else { break };
-        if length >= LONGEST_WORD && !char.is_whitespace() {
+        if length >= MAX_UNBROKEN_WORD && !char.is_whitespace() {
             result.push(MAY_BREAK);
             length = 0;
         }
@@ -128,7 +127,7 @@ fn legible(text: &str) -> String {
     legible_chars(text).flatten().collect()
 }
 
-/// Returns the character that stands for each of a text; `None`: nothing.
+/// Returns the replacement for each character of a text; `None`: nothing.
 fn legible_chars(text: &str) -> impl Iterator<Item = Option<char>> {
     let (mut marks, mut before) = (0, ' ');
     text.chars().map(move |char| {
@@ -136,15 +135,15 @@ fn legible_chars(text: &str) -> impl Iterator<Item = Option<char>> {
         before = char;
         marks = if is_mark(char) { marks + 1 } else { 0 };
         match char {
-            // Not stream-safe: stored before such texts were refused. One sign stands for what is
-            // left out.
+            // Not stream-safe: stored before such texts were refused. One replacement stands for
+            // all omitted marks.
             _ if marks > MAX_MARKS + 1 => None,
             _ if marks > MAX_MARKS => Some(MISSING),
             '\n' | '\r' | '\t' | '\u{2028}' | '\u{2029}' => Some(' '),
-            // Nobody sees them, and they carry no meaning in the languages that the fonts have.
+            // Invisible, and without meaning in the languages of the fonts.
             '\u{200b}'..='\u{200d}' | '\u{2060}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => None,
-            // A place to break a word. Where there is no word, lines would be tried at each of
-            // them, in time that grows with their square.
+            // A break point in a word. Outside of words, line breaking would try each of them, in
+            // time that grows with the square of their number.
             SOFT_HYPHEN if !follows_letter => None,
             char if can_be_set(char) => Some(char),
             _ => Some(MISSING),
@@ -152,8 +151,8 @@ fn legible_chars(text: &str) -> impl Iterator<Item = Option<char>> {
     })
 }
 
-/// Whether the character hides, or turns what stands around it, or means nothing to others. Those
-/// that end a line, and tabs, don't.
+/// Returns `true` if the character is hidden, changes the direction of others, or has no common
+/// meaning. Line breaks and tabs do not count.
 #[must_use]
 pub fn is_hidden(char: char) -> bool {
     match char {
@@ -166,7 +165,7 @@ pub fn is_hidden(char: char) -> bool {
         | '\u{2061}'..='\u{206f}'
         | '\u{fff9}'..='\u{fffb}'
         | '\u{fffe}'..='\u{ffff}' => true,
-        // For private use, and tags that nobody sees.
+        // For private use, and invisible tags.
         '\u{e000}'..='\u{f8ff}' | '\u{e0000}'.. => true,
         char => char.is_control(),
     }
@@ -185,7 +184,7 @@ mod tests {
     }
 
     #[test]
-    fn words_break_at_joints_and_what_is_too_long_with_a_hyphen() {
+    fn words_break_at_joints_and_overlong_words_with_a_hyphen() {
         assert_eq!(
             set("Samordningsförbundets kursintäkter"),
             "Samordnings~förbundets kursintäkter"
@@ -194,7 +193,7 @@ mod tests {
             set("kursintäkterna, personuppgiftsbehandling."),
             "kurs~intäkterna, personuppgifts~behandling."
         );
-        // What is known of a word that is too long for a line, and then before a syllable.
+        // The known part of a word that is too long for a line, and then before a syllable.
         assert_eq!(set("Samordningsförbundskansliets"), "Samordnings~förbunds~kansliets");
         assert_eq!(
             set("verifikationsnummerseriebeskrivningarnas"),
@@ -209,7 +208,7 @@ mod tests {
     }
 
     #[test]
-    fn what_no_font_has_is_named() {
+    fn characters_that_no_font_has_are_named() {
         for (text, expected) in [
             ("Åäö – «kr» ‰ é ü ł Ж Ω", None),
             ("rad\nrad", None),
@@ -223,7 +222,7 @@ mod tests {
     }
 
     #[test]
-    fn what_hides_is_not_set_as_it_is() {
+    fn hidden_characters_are_replaced() {
         for (text, expected) in [
             ("Åäö – «kr» ‰ a\u{30a}\u{a0}x\n", None),
             ("ko\u{ad}nto", Some('\u{ad}')),
@@ -236,7 +235,7 @@ mod tests {
     }
 
     #[test]
-    fn metadata_has_no_places_to_break() {
+    fn metadata_has_no_break_points() {
         let mut about = serde_json::json!({ "title": "Avtal om samordningsförbundsavgifter 漢" });
         make_unbroken(&mut about);
         assert_eq!(about["title"], "Avtal om samordningsförbundsavgifter □");

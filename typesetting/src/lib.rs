@@ -1,9 +1,9 @@
-//! Sets documents: a layout of ours in Typst's language and the data of one document give an
+//! Typesets documents: a layout in Typst's language and the data of one document result in an
 //! accessible PDF for the archive.
 //!
-//! The PDF is PDF/A-3a and PDF/UA-1 at once: tagged, with its fonts in it. The same document gives
-//! the same bytes, always: there is no clock, no chance, no file and no package within reach of a
-//! layout. Data is data: no text in it is ever read as Typst's language.
+//! The PDF is both PDF/A-3a and PDF/UA-1: tagged, with embedded fonts. The same document always
+//! gives the same bytes: a layout has no access to a clock, random numbers, files or packages. Data
+//! is only data: no text in it is ever run as Typst's language.
 
 mod fonts;
 mod joints;
@@ -31,59 +31,60 @@ use time_limit::TimeLimit;
 use typst::{WorldExt, diag::SourceDiagnostic};
 use typst_layout::PagedDocument;
 use typst_pdf::{PdfOptions, PdfStandard, PdfStandards};
-use world::{Desk, OutOfTime};
+use world::{DocumentWorld, OutOfTime};
 
-/// A document to set.
+/// A document to typeset.
 #[derive(Clone, Debug)]
 pub struct Document<'a> {
-    /// Its layout, in Typst's language. It reads what it sets with `json("data.json")`; there are
-    /// no other files.
+    /// Its layout, in Typst's language. It reads its data with `json("data.json")`; there are no
+    /// other files.
     pub layout: &'static str,
-    /// What it says. Any text will do: what the fonts lack is set as «□».
+    /// Its data. Any text is accepted: «□» replaces characters that the fonts lack.
     pub data: Value,
-    /// What readers show as its title. Not empty, or it is no PDF/UA.
+    /// Title that readers show. Must not be empty, which PDF/UA does not allow.
     pub title: &'a str,
-    /// Its language, as BCP 47 has it: `sv`, `en-GB`.
+    /// Its language as a BCP 47 tag: `sv`, `en-GB`.
     pub language: &'a str,
-    /// The day it was made, as its metadata has it.
+    /// Date of the document in its metadata.
     pub dated: NaiveDate,
-    /// What it carries.
+    /// Embedded files.
     pub attachments: &'a [Attachment],
-    /// Limit of processor time for setting it; `None`: no limit. Where that can't be measured it is
-    /// time by the clock, of which the document may otherwise take [`CLOCK_FACTOR`] times as much.
+    /// Limit of processor time for typesetting; `None`: no limit. If processor time can't be
+    /// measured, wall-clock time counts; else the document may take [`CLOCK_FACTOR`] times as much
+    /// wall-clock time.
     pub time_limit: Option<Duration>,
 }
 
-/// A file within a document.
+/// A file embedded in a document.
 #[derive(Clone, Debug)]
 pub struct Attachment {
-    /// Its name, as `2026-0001.xml`; no two in a document have the same.
+    /// Its name, as `2026-0001.xml`; unique in a document.
     pub name: String,
-    /// What is in it.
+    /// Its content.
     pub bytes: Vec<u8>,
-    /// Its type, as `application/xml`.
+    /// Its media type, as `application/xml`.
     pub mime: String,
-    /// What it is to the document.
+    /// Relationship to the document.
     pub relationship: Relationship,
-    /// What it is, for people.
+    /// Description for people.
     pub description: String,
 }
 
-/// What an attachment is to its document (`AFRelationship` of PDF/A-3).
+/// Relationship of an attachment to its document (`AFRelationship` of PDF/A-3).
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Relationship {
-    /// The document was made from it.
+    /// The source from which the document was made.
     Source,
-    /// What the document shows as a picture or a table.
+    /// Data that the document shows as a chart or a table.
     Data,
-    /// The same as the document in another form, as an e-invoice is.
+    /// The same content in another format, as an e-invoice.
     Alternative,
-    /// More than the document says.
+    /// Supplementary content.
     Supplement,
 }
 
 impl Relationship {
-    /// Typst's word.
+    /// Returns Typst's name.
     const fn name(self) -> &'static str {
         match self {
             Self::Source => "source",
@@ -94,7 +95,7 @@ impl Relationship {
     }
 }
 
-/// The reason why a document could not be set.
+/// Reason why a document could not be typeset.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Error {
     /// The layout is faulty, or does not fit the data.
@@ -102,7 +103,7 @@ pub enum Error {
         /// Messages of Typst, each with its file and line.
         messages: Vec<String>,
     },
-    /// Setting it took more than its time limit.
+    /// Typesetting exceeded the time limit.
     TimedOut,
 }
 
@@ -117,22 +118,22 @@ impl fmt::Display for Error {
 
 impl std::error::Error for Error {}
 
-/// The document as a PDF. It takes some tens of milliseconds of one core: call it where that
-/// disturbs nobody.
+/// Typesets the document as a PDF. It takes some tens of milliseconds of one core: do not call it
+/// on a thread that serves requests.
 ///
-/// It runs on the calling thread alone, whose stack must be large: Typst lays out by recursion.
+/// It runs on the calling thread only, whose stack must be large: Typst lays out by recursion.
 ///
-/// Typst can't be cancelled. But it asks for a font each time that it shapes text, and a document
-/// that is out of time is unwound there, so the time limit holds unless a single step takes long:
-/// callers also bound the size of what they set.
+/// Typst can't be cancelled. But it requests a font each time that it shapes text, and a document
+/// beyond its time limit is unwound there. The time limit therefore holds unless a single step
+/// takes long: callers also limit the size of documents.
 ///
 /// # Errors
-/// [`Error::Layout`] when the layout is faulty or doesn't fit the data, [`Error::TimedOut`] when it
+/// [`Error::Layout`] if the layout is faulty or doesn't fit the data, [`Error::TimedOut`] if it
 /// takes too long.
 pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
     let Document { layout, mut data, title, language, dated, attachments, time_limit } = document;
     let limit = time_limit.map(TimeLimit::start);
-    one_thread::stay();
+    one_thread::pin();
     legible::make(&mut data);
     let (language, region) = language
         .split_once('-')
@@ -144,19 +145,19 @@ pub fn pdf(document: Document<'_>) -> Result<Vec<u8>, Error> {
         "dated": { "year": dated.year(), "month": dated.month(), "day": dated.day() },
     });
     legible::make_unbroken(&mut about);
-    // Names stay as they are: programs look for them.
+    // Names are unchanged: programs look for them.
     about["attachments"] = attachments.iter().map(described).collect();
-    let desk = Desk::new(layout, &about, &data, attachments, limit);
+    let world = DocumentWorld::new(layout, &about, &data, attachments, limit);
     let set = catch_unwind(AssertUnwindSafe(|| {
-        let document = typst::compile::<PagedDocument>(&desk).output?;
-        desk.check_time();
+        let document = typst::compile::<PagedDocument>(&world).output?;
+        world.check_time();
         typst_pdf::pdf(&plain_text::of(&document), &OPTIONS)
     }));
-    // What Typst remembers of a document is of no use for the next, and grows without end.
+    // Typst's cache of a document is of no use for the next one, and grows without limit.
     typst::comemo::evict(0);
     match set {
         Ok(set) => set.map_err(|errors| Error::Layout {
-            messages: errors.iter().map(|error| message(&desk, error)).collect(),
+            messages: errors.iter().map(|error| message(&world, error)).collect(),
         }),
         Err(cause) if cause.is::<OutOfTime>() => Err(Error::TimedOut),
         Err(cause) => resume_unwind(cause),
@@ -178,12 +179,12 @@ static OPTIONS: LazyLock<PdfOptions> = LazyLock::new(|| PdfOptions {
     ..PdfOptions::default()
 });
 
-/// The fault as `layout.typ:12: what (what to do)`.
-fn message(desk: &Desk, error: &SourceDiagnostic) -> String {
+/// Formats an error as `layout.typ:12: message (hints)`.
+fn message(world: &DocumentWorld, error: &SourceDiagnostic) -> String {
     let position = error.span.id().map_or_else(String::new, |id| {
-        let source = typst::World::source(desk, id).ok();
+        let source = typst::World::source(world, id).ok();
         let line = source
-            .zip(desk.range(error.span))
+            .zip(world.range(error.span))
             .and_then(|(source, range)| source.lines().byte_to_line(range.start));
         format!("{}:{}: ", id.vpath().get_without_slash(), line.map_or(0, |line| line + 1))
     });

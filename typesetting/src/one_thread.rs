@@ -1,22 +1,22 @@
-//! Keeps Typst on the thread that calls it: with the stack and the place in a queue that its caller
-//! gave it, and its time counted there.
+//! Restricts Typst to the calling thread: its stack is large enough, its caller scheduled it, and
+//! its processor time counts.
 
 use rayon::ThreadPoolBuilder;
 
 thread_local! {
-    /// Made for each thread that sets documents: a pool of that thread alone, which lasts as long
-    /// as the thread does.
+    /// Runs one time for each thread that typesets documents: a thread pool of that thread only,
+    /// which lasts as long as the thread.
     static POOL: () = {
         // It fails for a thread of another pool, which its caller chose.
         if let Ok(pool) = ThreadPoolBuilder::new().num_threads(1).use_current_thread().build() {
-            // Dropped, it would end the pool that the thread is still a part of.
+            // Dropping the pool would end it while the thread is still a part of it.
             std::mem::forget(pool);
         }
     };
 }
 
-/// Makes what Typst does in parallel run on this thread, and not on those of a pool of the whole
-/// process, which are as many as cores and have small stacks.
-pub fn stay() {
+/// Makes Typst's parallel work run on this thread, and not in the global thread pool, which has a
+/// thread per core with small stacks.
+pub fn pin() {
     POOL.with(|()| {});
 }

@@ -1,9 +1,7 @@
-//! The text of a PDF as programs read it: without the characters that only say where a line may
-//! break.
+//! The text layer of a PDF, without the characters that only mark break points.
 //!
-//! A soft hyphen within a line would stand in the middle of a word that somebody searches for or
-//! lets a screen reader read. Where a line does break at one, the hyphen that shows is a hyphen, as
-//! programs expect it that put the word together again.
+//! A soft hyphen within a line would split a word for searches and screen readers. Where a line
+//! does break at one, the visible hyphen remains a hyphen, so that programs can join the word.
 
 use typst::{
     layout::{Frame, FrameItem},
@@ -14,7 +12,7 @@ use typst_layout::PagedDocument;
 
 use crate::legible::{MAY_BREAK, SOFT_HYPHEN};
 
-/// Returns the document with the text that its PDF shall have; nothing of it looks otherwise.
+/// Returns the document with a cleaned text layer; its appearance is unchanged.
 pub fn of(document: &PagedDocument) -> PagedDocument {
     let pages = document.pages().iter().cloned().map(|mut page| {
         clean_frame(&mut page.frame);
@@ -49,9 +47,9 @@ fn clean_text(item: &mut TextItem) {
     item.text = cleaned.into();
 }
 
-/// Returns a text without the characters that say where a line may break, and for each byte of it,
-/// and its end, where that is now. `glyphs` are the ranges of the glyphs that show the text: a
-/// glyph that shows nothing but a soft hyphen is the hyphen at the end of a line.
+/// Returns a text without break points, and for each byte of it, and its end, the new offset.
+/// `glyphs` are the ranges of the glyphs that show the text: a glyph that shows nothing but a soft
+/// hyphen is the hyphen at the end of a line.
 fn cleaned(text: &str, glyphs: &[std::ops::Range<usize>]) -> (String, Vec<usize>) {
     let is_break = |char: char| matches!(char, SOFT_HYPHEN | MAY_BREAK);
     let has_own_glyph = |at: usize| {

@@ -1,4 +1,4 @@
-//! Finds characters that show nothing, and texts that stack more combining marks than a line can
+//! Detects characters that show nothing, and texts that stack more combining marks than a line can
 //! hold.
 
 use unicode_normalization::{
@@ -6,9 +6,9 @@ use unicode_normalization::{
     char::{canonical_combining_class, is_combining_mark},
 };
 
-/// The most combining marks in a row, as in Unicode's stream-safe text format (UAX #15, D4). No
-/// language needs more than a handful, and shaping takes time that grows with the square of their
-/// number.
+/// Maximum number of combining marks in a row, as in Unicode's stream-safe text format (UAX #15,
+/// D4). No language needs more than a handful, and shaping takes time that grows with the square of
+/// their number.
 pub const MAX_MARKS: usize = 30;
 
 /// Returns `true` if the text shows nothing: it is empty, or has only blanks, control characters
@@ -26,7 +26,7 @@ pub fn stacks_marks(text: &str) -> bool {
         return false;
     }
     let mut marks = 0;
-    // Decomposed, since one character may stand for a letter with its marks or for several marks.
+    // Decomposed, because one character may stand for a letter with its marks or for several marks.
     text.nfkd().any(|char| {
         marks = if is_mark(char) { marks + 1 } else { 0 };
         marks > MAX_MARKS
@@ -39,7 +39,7 @@ pub fn count_marks(text: &str) -> usize {
     if text.is_ascii() { 0 } else { text.chars().filter(|char| is_mark(*char)).count() }
 }
 
-/// Returns `true` for a mark that is set on the character before it.
+/// Returns `true` for a mark that is combined with the previous character.
 pub(crate) fn is_mark(char: char) -> bool {
     !char.is_ascii() && (canonical_combining_class(char) != 0 || is_combining_mark(char))
 }
@@ -75,7 +75,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_nobody_sees_shows_nothing() {
+    fn invisible_texts_show_nothing() {
         for text in [
             "",
             " \t\n",

@@ -1,5 +1,5 @@
-//! What a layout sees of the world: itself, its data, its attachments and the fonts; neither files
-//! nor packages nor the day.
+//! The environment of a layout: itself, its data, its attachments and the fonts; no files, packages
+//! or date.
 
 use std::{panic::resume_unwind, sync::LazyLock};
 
@@ -15,26 +15,26 @@ use typst::{
 
 use crate::{Attachment, fonts, time_limit::TimeLimit};
 
-/// Typst's functions, with those for tables that are read aloud: headers of rows. Made once, since
-/// that takes as long as setting a page.
+/// Typst's library, with its functions for accessible tables: headers of rows. Created only one
+/// time, because that takes as long as typesetting a page.
 static LIBRARY: LazyLock<LazyHash<Library>> = LazyLock::new(|| {
     LazyHash::new(
         Library::builder().with_features([Feature::A11yExtras].into_iter().collect()).build(),
     )
 });
 
-/// What is known while one document is set.
-pub struct Desk {
+/// State while one document is typeset.
+pub struct DocumentWorld {
     main: Source,
     layout: Source,
     files: Vec<(FileId, Bytes)>,
     limit: Option<TimeLimit>,
 }
 
-/// The payload of the panic that ends a document which is out of time.
+/// Payload of the panic that ends a document beyond its time limit.
 pub struct OutOfTime;
 
-impl Desk {
+impl DocumentWorld {
     pub fn new(
         layout: &'static str,
         about: &Value,
@@ -45,18 +45,18 @@ impl Desk {
         let attached = attachments.iter().enumerate().map(|(position, file)| {
             (file_id(&format!("attachments/{position}")), Bytes::new(file.bytes.clone()))
         });
-        let given = [("about.json", about), ("data.json", data)]
+        let data_files = [("about.json", about), ("data.json", data)]
             .map(|(path, value)| (file_id(path), Bytes::from_string(value.to_string())));
         Self {
             main: Source::new(file_id("main.typ"), include_str!("main.typ").into()),
             layout: Source::new(file_id("layout.typ"), layout.into()),
-            files: given.into_iter().chain(attached).collect(),
+            files: data_files.into_iter().chain(attached).collect(),
             limit,
         }
     }
 
-    /// Unwinds to the caller that began the document when its time is over. It is no failure, so no
-    /// panic hook runs.
+    /// Unwinds to the caller that began the document when its time limit is exceeded. No panic hook
+    /// runs, because it is no failure.
     pub fn check_time(&self) {
         if self.limit.as_ref().is_some_and(TimeLimit::is_exceeded) {
             resume_unwind(Box::new(OutOfTime));
@@ -64,7 +64,7 @@ impl Desk {
     }
 }
 
-/// Typst keeps every path it has seen for ever, so that these must be few.
+/// Returns the id of a path. Typst stores every path forever, so there must be few.
 #[expect(clippy::expect_used, reason = "the paths are ours and stay within the root")]
 fn file_id(path: &str) -> FileId {
     RootedPath::new(VirtualRoot::Project, VirtualPath::new(path).expect("a path within the root"))
@@ -75,7 +75,7 @@ fn not_found(id: FileId) -> FileError {
     FileError::NotFound(id.vpath().get_without_slash().into())
 }
 
-impl World for Desk {
+impl World for DocumentWorld {
     fn library(&self) -> &LazyHash<Library> {
         &LIBRARY
     }

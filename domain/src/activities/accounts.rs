@@ -1,4 +1,4 @@
-//! Accounts: the costs and grants of an activity, as they are booked.
+//! Accounts: the booked costs and grants of an activity.
 
 use ::entity::{
     cost, grant,
@@ -14,7 +14,7 @@ use super::{
     start::find,
 };
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
@@ -22,36 +22,35 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// A cost or a grant to be booked.
+/// Input for booking a cost or a grant.
 #[derive(Clone, Debug, Default)]
 pub struct NewBooking {
     /// The activity.
     pub activity: ActivityId,
-    /// Day in the books, of no closed period.
+    /// Accounting date, which must not be in a closed period.
     pub booked_on: NaiveDate,
-    /// Öre; negative when it is taken back, never zero. Of a cost, without the VAT that is
-    /// deducted.
+    /// Amount in öre; negative for a correction, never zero. For a cost, it excludes deducted VAT.
     pub amount: Money,
-    /// What a cost was for, or who gives a grant.
+    /// Description of a cost, or the funder of a grant.
     pub text: String,
     /// The agreement by which the network owes a cost, or receives a grant.
-    pub agreement: Option<AgreementId>,
+    pub agreement_id: Option<AgreementId>,
 }
 
-/// The details that a cost has and a grant has not.
+/// Details that only a cost has.
 #[derive(Clone, Debug, Default)]
 pub struct CostDetails {
     /// The supplier; null: the counterparty of the agreement, if there is one.
-    pub supplier: Option<Supplier>,
-    /// The supplier's own number of its invoice.
+    pub supplier_id: Option<Supplier>,
+    /// The supplier's invoice number.
     pub reference: Option<String>,
-    /// Input VAT that is deducted, öre; null: not known.
+    /// Deducted input VAT in öre; null: unknown.
     pub vat: Option<Money>,
 }
 
 impl NewBooking {
     fn check(&self, text: &str, errors: &mut ValidationErrors) -> String {
-        errors.expect(self.amount != Money::ZERO, "input.amount", "must not be zero");
+        errors.expect(self.amount != Money::ZERO, "amount", "must not be zero");
         errors.text(text, &self.text, LINE)
     }
 }
@@ -67,10 +66,10 @@ pub fn unfit_vat(amount: Money, vat: Money) -> Option<&'static str> {
         .then_some("must not be more than the amount, which is without VAT")
 }
 
-/// Books a cost. `errors` are those that reading the input has found already.
+/// Books a cost. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every
+/// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the activity, INVALID naming every
 /// bad field, CONFLICT `PERIOD_CLOSED`.
 pub async fn record_cost(
     db: &Database,
@@ -80,14 +79,14 @@ pub async fn record_cost(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageAccounts)?;
-    let description = new.check("input.description", &mut errors);
-    let reference = errors.optional_text("input.reference", details.reference.as_deref(), LINE);
+    let description = new.check("description", &mut errors);
+    let reference = errors.optional_text("reference", details.reference.as_deref(), LINE);
     if let Some(reason) = details.vat.and_then(|vat| unfit_vat(new.amount, vat)) {
-        errors.add("input.vat", reason);
+        errors.add("vat", reason);
     }
-    let mut change = audit::begin(db, viewer, "costRecord").await?;
+    let mut change = audit::begin(db, viewer, Action::CostRecord).await?;
     let supplier =
-        check_cost(change.tx(), new.activity, (new.agreement, details.supplier), &mut errors)
+        check_cost(change.tx(), new.activity, (new.agreement_id, details.supplier_id), &mut errors)
             .await?;
     errors.finish()?;
     Closing::load(change.tx()).await?.require_open(new.booked_on)?;
@@ -104,7 +103,7 @@ pub async fn record_cost(
         member_id,
         organisation_id,
         reference,
-        agreement_id: new.agreement,
+        agreement_id: new.agreement_id,
         reverses_id: None,
         reason: None,
     };
@@ -113,10 +112,10 @@ pub async fn record_cost(
     change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
 }
 
-/// Books a grant. `errors` are those that reading the input has found already.
+/// Books a grant. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every
+/// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the activity, INVALID naming every
 /// bad field, CONFLICT `PERIOD_CLOSED`.
 pub async fn record_grant(
     db: &Database,
@@ -125,9 +124,9 @@ pub async fn record_grant(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageAccounts)?;
-    let funder = new.check("input.funder", &mut errors);
-    let mut change = audit::begin(db, viewer, "grantRecord").await?;
-    check_grant(change.tx(), new.activity, new.agreement, &mut errors).await?;
+    let funder = new.check("funder", &mut errors);
+    let mut change = audit::begin(db, viewer, Action::GrantRecord).await?;
+    check_grant(change.tx(), new.activity, new.agreement_id, &mut errors).await?;
     errors.finish()?;
     Closing::load(change.tx()).await?.require_open(new.booked_on)?;
     find(change.tx(), new.activity).await?;
@@ -138,7 +137,7 @@ pub async fn record_grant(
         amount: new.amount,
         occurrence: next_grant(change.tx(), new.activity, new.booked_on, &funder).await?,
         funder,
-        agreement_id: new.agreement,
+        agreement_id: new.agreement_id,
         reverses_id: None,
         reason: None,
     };
@@ -147,38 +146,38 @@ pub async fn record_grant(
     change.commit_with(Outcome::of(row.id).with(row.activity_id)).await
 }
 
-/// Returns the number of the next of the costs of an activity with this day and description.
+/// Returns the occurrence number for the next cost of an activity with this day and description.
 pub(super) async fn next_cost(
     db: &impl ConnectionTrait,
     activity: ActivityId,
     day: NaiveDate,
     description: &str,
 ) -> Result<i32> {
-    let like_it = cost::Entity::find()
+    let equal = cost::Entity::find()
         .filter(cost::Column::ActivityId.eq(activity))
         .filter(cost::Column::BookedOn.eq(day))
         .filter(cost::Column::Description.eq(description));
-    Ok(next(like_it.count(db).await?))
+    Ok(next(equal.count(db).await?))
 }
 
-/// Returns the number of the next of the grants to an activity with this day and funder.
+/// Returns the occurrence number for the next grant to an activity with this day and funder.
 pub(super) async fn next_grant(
     db: &impl ConnectionTrait,
     activity: ActivityId,
     day: NaiveDate,
     funder: &str,
 ) -> Result<i32> {
-    let like_it = grant::Entity::find()
+    let equal = grant::Entity::find()
         .filter(grant::Column::ActivityId.eq(activity))
         .filter(grant::Column::BookedOn.eq(day))
         .filter(grant::Column::Funder.eq(funder));
-    Ok(next(like_it.count(db).await?))
+    Ok(next(equal.count(db).await?))
 }
 
-/// The number of the next of several like bookings; nothing is ever removed, so that counting them
-/// gives it.
-fn next(like_it: u64) -> i32 {
-    i32::try_from(like_it).unwrap_or(i32::MAX).saturating_add(1)
+/// Returns the occurrence number after `count` equal bookings. Bookings are never removed, so
+/// counting them is enough.
+fn next(count: u64) -> i32 {
+    i32::try_from(count).unwrap_or(i32::MAX).saturating_add(1)
 }
 
 #[cfg(test)]

@@ -13,20 +13,20 @@ use crate::error::{Result, ValidationErrors};
 /// The supplier of a cost.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Supplier {
-    /// A member, as one that leads an activity.
+    /// A member, for example one that leads an activity.
     Member(MemberId),
     /// An organisation.
     Organisation(OrganisationId),
 }
 
 impl Supplier {
-    /// Returns the supplier that a row names.
+    /// Returns the supplier of a row.
     #[must_use]
     pub fn of(member: Option<MemberId>, organisation: Option<OrganisationId>) -> Option<Self> {
         member.map(Self::Member).or(organisation.map(Self::Organisation))
     }
 
-    /// Returns the two columns that hold it.
+    /// Returns the two columns that store a supplier.
     #[must_use]
     pub fn columns(supplier: Option<Self>) -> (Option<MemberId>, Option<OrganisationId>) {
         match supplier {
@@ -71,8 +71,8 @@ fn unfit(agreement: &agreement::Model, activity: ActivityId) -> Option<&'static 
     is_of_another.then_some("must not be about another activity")
 }
 
-/// Returns the supplier of a cost: the given one, or else the counterparty of the agreement. Notes
-/// what does not fit.
+/// Returns the supplier of a cost: the one stated, or else the counterparty of the agreement. Adds
+/// an error for each input that does not fit.
 pub(super) async fn check_cost(
     db: &impl ConnectionTrait,
     activity: ActivityId,
@@ -83,19 +83,19 @@ pub(super) async fn check_cost(
         Some(found) => Supplier::of(found.member_id, found.organisation_id),
         None => None,
     };
-    let Some(given) = supplier else { return Ok(counterparty) };
-    if !given.is_known(db).await? {
-        errors.add("input.supplierId", "is not the id of a member or an organisation");
+    let Some(supplier) = supplier else { return Ok(counterparty) };
+    if !supplier.is_known(db).await? {
+        errors.add("supplier_id", "is not the id of a member or an organisation");
     }
     errors.expect(
-        counterparty.is_none_or(|other| other == given),
-        "input.supplierId",
+        counterparty.is_none_or(|other| other == supplier),
+        "supplier_id",
         "must be the counterparty of the agreement",
     );
-    Ok(Some(given))
+    Ok(Some(supplier))
 }
 
-/// Notes what does not fit about the agreement of a grant.
+/// Adds an error if the agreement of a grant does not fit.
 pub(super) async fn check_grant(
     db: &impl ConnectionTrait,
     activity: ActivityId,
@@ -105,7 +105,7 @@ pub(super) async fn check_grant(
     find(db, agreement, unfit_for_grant, activity, errors).await.map(drop)
 }
 
-/// Loads an agreement, and notes why it is none that `unfit` lets through.
+/// Loads an agreement, and adds an error if it does not exist or if `unfit` rejects it.
 async fn find(
     db: &impl ConnectionTrait,
     agreement: Option<AgreementId>,
@@ -116,11 +116,11 @@ async fn find(
     let Some(id) = agreement else { return Ok(None) };
     let found = agreement::Entity::find_by_id(id).one(db).await?;
     match &found {
-        None => errors.add("input.agreementId", "is not the id of an agreement"),
+        None => errors.add("agreement_id", "is not the id of an agreement"),
         Some(found) => {
-            // An activity whose id could not be read is noted already.
+            // An invalid activity id has its own error already.
             if let Some(reason) = unfit(found, activity).filter(|_| !activity.0.is_nil()) {
-                errors.add("input.agreementId", reason);
+                errors.add("agreement_id", reason);
             }
         }
     }

@@ -1,64 +1,23 @@
-//! Closure: how an activity ends.
+//! Closes activities.
 
-use ::entity::{activity, agreement::Column, id::ActivityId};
+use ::entity::{activity, id::ActivityId};
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, Condition};
 
-use super::start::{snapshot, snapshot_or_errors};
+use super::{
+    agreements_in_force::expect_no_agreements_after,
+    start::{snapshot, snapshot_or_errors},
+};
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Result, ValidationErrors},
-    term_sql,
+    error::{ConflictReason, Error, Result, ValidationErrors},
 };
 
-/// Refuses a last day after which participation agreements go on, with their numbers.
-pub(super) async fn expect_no_agreements_after(
-    change: &Change,
-    row: &activity::Model,
-    last: NaiveDate,
-) -> Result<()> {
-    let words = |numbers: &str| {
-        format!("{} has agreements in force after {last}: {numbers}; end them first", row.name)
-    };
-    term_sql::refuse_agreements(
-        change.tx(),
-        participations(row).add(term_sql::outlives(last)),
-        words,
-    )
-    .await
-}
-
-/// Refuses a first day before which participation agreements were in force, with their numbers.
-pub(super) async fn expect_no_agreements_before(
-    change: &Change,
-    row: &activity::Model,
-) -> Result<()> {
-    let words = |numbers: &str| {
-        format!(
-            "{} has agreements that begin before {}: {numbers}; choose an earlier day",
-            row.name, row.starts_on
-        )
-    };
-    term_sql::refuse_agreements(
-        change.tx(),
-        participations(row).add(term_sql::begins_before(row.starts_on)),
-        words,
-    )
-    .await
-}
-
-/// Participation agreements about an activity.
-fn participations(row: &activity::Model) -> Condition {
-    Condition::all().add(Column::ActivityId.eq(row.id)).add(term_sql::is_participation())
-}
-
-/// Closes an activity: `ends_on` is its last day. `errors` are those that reading the input has
-/// found already.
+/// Closes an activity: `ends_on` is its last day. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad field, CONFLICT
 /// `ALREADY_CLOSED` when it ended on another day before today, CONFLICT `AGREEMENTS_IN_FORCE` with
 /// the numbers of the participation agreements that would outlive it.
 pub async fn close(
@@ -69,20 +28,16 @@ pub async fn close(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, "activityClose").await?;
+    let mut change = audit::begin(db, viewer, Action::ActivityClose).await?;
     let before = snapshot_or_errors(&change, id, &mut errors).await?;
-    errors.expect(
-        ends_on >= before.row.starts_on,
-        "input.endsOn",
-        "must not be before the first day",
-    );
+    errors.expect(ends_on >= before.row.starts_on, "ends_on", "must not be before the first day");
     errors.finish()?;
     if before.row.ends_on == Some(ends_on) {
         return change.commit_with(id).await;
     }
     if let Some(ended_on) = before.row.ends_on.filter(|last| *last < db.clock.today()) {
         return Err(Error::conflict(
-            "ALREADY_CLOSED",
+            ConflictReason::AlreadyClosed,
             format!("{} ended on {ended_on} already", before.row.name),
         ));
     }

@@ -1,5 +1,5 @@
-//! Coverage: which members have joined an activity by a participation agreement, as of a day; "40
-//! of 70".
+//! Coverage: the members that have joined an activity by a participation agreement as of a day, for
+//! example "40 of 70".
 
 use std::collections::{HashMap, HashSet};
 
@@ -29,13 +29,13 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((agreement::Entity, column))
 }
 
-/// Members on the day, as everywhere in the register.
+/// Returns the filter for members on the day.
 #[must_use]
 pub fn present(on: NaiveDate) -> members::Filter {
     members::Filter { status: Some(Status::Active), as_of: Some(on), ..members::Filter::default() }
 }
 
-/// The agreements in force that the viewer sees; drafts are never among them.
+/// Selects the agreements in force that the viewer can read. Drafts are never among them.
 fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
     let visibility = viewer.visibility(Resource::Agreements);
     if visibility.all {
@@ -53,7 +53,7 @@ fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
     if any.is_empty() { any.add(Expr::cust("1 = 0")) } else { any }
 }
 
-/// The participation agreements in force on the day, in these activities.
+/// Selects the participation agreements about these activities in force on the day.
 fn participation(
     db: &Database,
     viewer: &Viewer,
@@ -70,7 +70,8 @@ fn participation(
         .take()
 }
 
-/// The same, of those alone who are members on the day and whom the viewer sees.
+/// Selects the same agreements as [`participation`], restricted to members on the day that the
+/// viewer can read.
 fn joined(
     db: &Database,
     viewer: &Viewer,
@@ -80,8 +81,8 @@ fn joined(
     let of_agreement = Expr::col((member::Entity, member::Column::Id))
         .equals((agreement::Entity, Column::MemberId));
     let mut select = participation(db, viewer, activities, on);
-    // Each agreement's member is looked up by its key; `IN` the members on the day was seen to try
-    // every one of them for each activity.
+    // Look up each agreement's member by its key: with `IN`, the database tried every member on the
+    // day for each activity.
     select.inner_join(member::Entity, of_agreement);
     narrow_to_present(&mut select, viewer, on);
     select
@@ -98,19 +99,18 @@ fn narrow_to_present(select: &mut SelectStatement, viewer: &Viewer, on: NaiveDat
         );
 }
 
-/// How many members there are and how many of them have joined, of those that the viewer sees.
+/// The number of members, and of those that have joined each activity, among the members that the
+/// viewer can read.
 #[derive(Clone, Debug, Default)]
 pub struct Counts {
-    /// Members on the day.
+    /// Number of members on the day.
     pub members: i64,
-    /// How many of them have joined each activity; those that nobody has joined are left out.
+    /// Number of them that have joined each activity; an activity that none has joined has no
+    /// entry.
     pub connected: HashMap<ActivityId, i64>,
 }
 
-/// Counts for these activities, by one statement.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the coverage of these activities, in one statement.
 pub async fn counts(
     db: &Database,
     viewer: &Viewer,
@@ -138,31 +138,28 @@ pub async fn counts(
     Ok(counts)
 }
 
-/// How large a part of the members has joined, 0 to 1; 0 when there are no members.
+/// Returns the share of members that have joined, 0 to 1; 0 when there are no members.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "members are far fewer than 2^53")]
 pub fn share(connected: i64, members: i64) -> f64 {
     if members == 0 { 0.0 } else { connected as f64 / members as f64 }
 }
 
-/// Members on a day, and which of them have not joined each of several activities: a member's row
-/// stands there once.
+/// The members on a day, and for each of several activities those that have not joined. Each
+/// member's row is stored only one time.
 #[derive(Clone, Debug, Default)]
 pub struct Missing {
-    /// The members that the viewer sees, in order of name.
+    /// The members that the viewer can read, ordered by name.
     pub members: Vec<member::Model>,
-    /// How many of them have joined each activity.
+    /// Number of them that have joined each activity.
     pub connected: HashMap<ActivityId, i64>,
-    /// The places in the list of those that have not; none for an activity that needs no
+    /// Indexes into `members` of those that have not joined; empty for an activity that needs no
     /// agreements.
     pub positions: HashMap<ActivityId, Vec<usize>>,
 }
 
-/// Who has not joined each of these activities, by two statements. What volunteers alone carry
-/// needs no agreements, so that nobody is missing there.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the members that have not joined each of these activities, in two statements. An
+/// activity that only volunteers fund needs no agreements, so no member is missing there.
 pub async fn missing(
     db: &Database,
     viewer: &Viewer,
@@ -199,22 +196,20 @@ pub async fn missing(
     Ok(missing)
 }
 
-/// Who has come and gone between two days, by activity; one with nobody is left out.
+/// The members that joined and left between two days, by activity. An activity without any has no
+/// entry.
 #[derive(Clone, Debug, Default)]
 pub struct Trend {
-    /// Members on the later day with an agreement in force, who had none or were no members on the
-    /// earlier.
+    /// Members on the later day with an agreement in force, which had none or were not members on
+    /// the earlier day.
     pub joined: HashMap<ActivityId, Vec<MemberId>>,
-    /// Members on the earlier day with an agreement in force, who have none or are no members on
-    /// the later.
+    /// Members on the earlier day with an agreement in force, which have none or are not members on
+    /// the later day.
     pub left: HashMap<ActivityId, Vec<MemberId>>,
 }
 
-/// Who has come and gone between two days in these activities, of those that the viewer sees, by
-/// two statements.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the members that joined and left these activities between two days, among those that the
+/// viewer can read, in two statements.
 pub async fn trend(
     db: &Database,
     viewer: &Viewer,
@@ -238,7 +233,7 @@ pub async fn trend(
     Ok(trend)
 }
 
-/// Those of these activities that volunteers alone carry, each with null for a member.
+/// Selects those of these activities that only volunteers fund, each with a null member.
 fn by_volunteers(db: &Database, activities: &[ActivityId]) -> SelectStatement {
     let kind = || Expr::col((activity_funding::Entity, activity_funding::Column::Kind));
     let activity = Expr::col((activity_funding::Entity, activity_funding::Column::ActivityId));
@@ -258,7 +253,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn shares_are_as_the_report_has_them() {
+    fn shares_match_the_published_report() {
         for (connected, per_cent) in [(40, "57.14"), (31, "44.29")] {
             assert_eq!(format!("{:.2}", share(connected, 70) * 100.0), per_cent);
         }

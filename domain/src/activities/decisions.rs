@@ -1,5 +1,5 @@
-//! Decisions (beslut): who decided on an activity, a fee or an agreement, when, and where it is
-//! written.
+//! Decisions (beslut) about an activity, a fee or an agreement: the deciding body, the day, and the
+//! minutes.
 
 use std::collections::HashMap;
 
@@ -17,21 +17,21 @@ use crate::{
     error::{LINE, Result, ValidationErrors},
 };
 
-/// A decision, as somebody writes it.
+/// A decision as a user enters it.
 #[derive(Clone, Debug, Default)]
 pub struct NewDecision {
-    /// Who decided; unknown is a legal answer.
+    /// The body that decided; it may be unknown.
     pub body: DecisionBody,
-    /// When; null: not known.
+    /// Day of the decision; null: unknown.
     pub on: Option<NaiveDate>,
     /// Paragraph of the minutes.
     pub paragraph: Option<String>,
-    /// Where the minutes are.
+    /// Reference to the minutes.
     pub document: Option<String>,
 }
 
 impl NewDecision {
-    /// The row, with every bad field noted under `path`.
+    /// Returns the row, and adds an error under `path` for each invalid field.
     pub fn check(&self, path: &str, errors: &mut ValidationErrors) -> Model {
         Model {
             id: DecisionId::new(),
@@ -51,23 +51,20 @@ impl NewDecision {
     }
 }
 
-/// Whether two decisions say the same.
-fn says_the_same(one: &Model, other: &Model) -> bool {
+/// Returns `true` if two decisions differ only in their ids.
+fn is_equal(one: &Model, other: &Model) -> bool {
     Model { id: other.id, ..one.clone() } == *other
 }
 
-/// Writes a decision unless `before` says the same already; gives the identifier of the one that
-/// holds. No decision is ever changed or removed: other rows may refer to it.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Stores a decision unless `before` is equal to it. Returns the id of the decision that applies. A
+/// decision is never changed or removed, because other rows may refer to it.
 pub async fn write(
     change: &Change,
     before: Option<&Model>,
     new: Option<Model>,
 ) -> Result<Option<DecisionId>> {
     let Some(new) = new else { return Ok(None) };
-    if let Some(before) = before.filter(|before| says_the_same(before, &new)) {
+    if let Some(before) = before.filter(|before| is_equal(before, &new)) {
         return Ok(Some(before.id));
     }
     let id = new.id;
@@ -75,11 +72,8 @@ pub async fn write(
     Ok(Some(id))
 }
 
-/// These decisions. Whoever sees what was decided sees who decided it, so the viewer must be known
-/// to see that.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns these decisions. A viewer who can read the decided record can read its decision; the
+/// caller has checked that.
 pub async fn by_ids(
     db: &impl ConnectionTrait,
     ids: &[DecisionId],

@@ -1,5 +1,5 @@
-//! Invariants of the ledger of costs and grants: each reversal books the negative of what it
-//! reverses, once, and not before it.
+//! Invariants of the ledger of costs and grants. A reversal books the negative of another booking,
+//! not before it, and no booking is reversed two times.
 
 use std::collections::HashMap;
 
@@ -11,10 +11,10 @@ use uuid::Uuid;
 use super::accounts::unfit_vat;
 use crate::{database::among, error::Result};
 
-/// Reversed bookings that are read together.
+/// Number of rows whose reversed bookings are loaded together.
 const CHUNK: usize = 500;
 
-/// The part of a booking that a reversal must agree with.
+/// The fields of a booking that a reversal must match.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Facts {
     activity: ActivityId,
@@ -50,10 +50,7 @@ impl From<&grant::Model> for Facts {
     }
 }
 
-/// Returns the violations of the invariants, a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the violations of the invariants, one sentence each.
 pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = of_costs(db).await?;
     found.extend(of_grants(db).await?);
@@ -62,7 +59,7 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 
 async fn of_costs(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use cost::Column as C;
-    // Whatever has more than an amount, or should have it.
+    // Rows with more than an amount: only these can violate an invariant.
     let is_checked = [C::Vat, C::MemberId, C::ReversesId, C::Reason]
         .into_iter()
         .fold(Condition::any(), |any, column| any.add(column.is_not_null()));
@@ -122,7 +119,7 @@ async fn of_grants(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     Ok(rows.iter().filter_map(of_row).collect())
 }
 
-/// Returns the violation of a reversal, or of a row that has a reason and reverses nothing.
+/// Returns the violation of a reversal, or of a row that has a reason but reverses nothing.
 fn of_reversal(
     name: &str,
     own: Facts,
@@ -134,18 +131,18 @@ fn of_reversal(
         return has_reason.then(|| format!("{name} has a reason, but reverses nothing"));
     };
     let Some(original) = all.get(&id) else {
-        return Some(format!("{name} reverses {}, which is not there", id.simple()));
+        return Some(format!("{name} reverses {}, which does not exist", id.simple()));
     };
     let problem = if !has_reason {
         "has no reason"
     } else if original.is_reversal {
         "reverses a reversal"
     } else if own.activity != original.activity {
-        "reverses what belongs to another activity"
+        "reverses a booking of another activity"
     } else if own.booked_on < original.booked_on {
-        "is booked before what it reverses"
+        "is booked before the booking that it reverses"
     } else if own.amount != -original.amount || own.vat != original.vat.map(|vat| -vat) {
-        "has not the negative amounts of what it reverses"
+        "does not have the negative amounts of the booking that it reverses"
     } else {
         return None;
     };
@@ -157,7 +154,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reversal_agrees_with_what_it_reverses() {
+    fn a_reversal_matches_the_reversed_booking() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         let original = Facts {
             booked_on: day("2026-04-01"),
@@ -179,25 +176,25 @@ mod tests {
                 Facts { activity: ActivityId(id), ..reversal },
                 original,
                 true,
-                "reverses what belongs to another activity",
+                "reverses a booking of another activity",
             ),
             (
                 Facts { booked_on: day("2026-03-31"), ..reversal },
                 original,
                 true,
-                "is booked before what it reverses",
+                "is booked before the booking that it reverses",
             ),
             (
                 Facts { amount: Money(-99), ..reversal },
                 original,
                 true,
-                "has not the negative amounts of what it reverses",
+                "does not have the negative amounts of the booking that it reverses",
             ),
             (
                 Facts { vat: None, ..reversal },
                 original,
                 true,
-                "has not the negative amounts of what it reverses",
+                "does not have the negative amounts of the booking that it reverses",
             ),
         ] {
             assert_eq!(check(own, original, has_reason), Some(format!("cost x {problem}")));

@@ -1,6 +1,7 @@
-//! Activities (verksamheter): what the network runs, and how it is found.
+//! Activities (verksamheter) of the network: types, filters and queries.
 
 pub mod accounts;
+mod agreements_in_force;
 mod booked_for;
 pub mod close;
 pub mod coverage;
@@ -31,17 +32,17 @@ use crate::{
     database::{Database, among, among_words, rows},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
-    search::{self, Noun},
+    search::{self, EntityType},
 };
 
-/// Which activities; every part narrows the others.
+/// Filter of activities; an activity must match every part.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Paid for in any of these ways; empty: in whatever way.
+    /// Kinds of funding, one of which the activity must have; empty: any funding.
     pub funding: Vec<FundingKind>,
-    /// Running on this day.
+    /// A day on which the activity runs.
     pub active_on: Option<NaiveDate>,
-    /// With all of these words, or their beginnings, in its name and slug: see [`search`].
+    /// Words, or beginnings of words, that must all occur in the name and slug: see [`search`].
     pub search: Option<String>,
 }
 
@@ -49,7 +50,7 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The order of activities: by name, in Swedish order.
+/// Returns the order of activities: by name, in Swedish order.
 #[must_use]
 pub fn by_name() -> Order {
     Order {
@@ -61,13 +62,13 @@ pub fn by_name() -> Order {
     }
 }
 
-/// The activities that the viewer sees: all of them, since what the network runs is public to
-/// everybody who has a token.
+/// Selects the activities that the viewer can read: all of them, since activities are public to
+/// everyone with a token.
 fn visible(_: &Viewer) -> Condition {
     Condition::all()
 }
 
-/// The identifiers of the activities with these slugs.
+/// Selects the ids of the activities with these slugs.
 pub(crate) fn with_slugs(backend: DbBackend, slugs: &[String]) -> SelectStatement {
     Query::select()
         .expr(column(Column::Id))
@@ -76,7 +77,7 @@ pub(crate) fn with_slugs(backend: DbBackend, slugs: &[String]) -> SelectStatemen
         .take()
 }
 
-/// What the viewer sees of a table whose rows belong to an activity and to no member.
+/// Selects the visible rows of a table whose rows belong to an activity and to no member.
 pub(crate) fn of_visible_activity(
     backend: DbBackend,
     visibility: &Visibility,
@@ -112,12 +113,18 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
             .cond_where(Condition::any().add(Column::EndsOn.is_null()).add(Column::EndsOn.gte(on)));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        select.and_where(search::found(db.backend(), Noun::Activity, column(Column::Id), text));
+        select.and_where(search::found(
+            db.backend(),
+            EntityType::Activity,
+            column(Column::Id),
+            text,
+        ));
     }
     select
 }
 
-/// A page of the activities that the viewer sees and the filter lets through, in order of name.
+/// Returns a page of the activities that the viewer can read and that match the filter, ordered by
+/// name.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -134,18 +141,12 @@ pub async fn list(
     page::fetch(db.read(), matching(db, viewer, filter), columns, &order, &page).await
 }
 
-/// How many there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the activities that [`list`] pages through.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(db, viewer, filter)).await
 }
 
-/// Every activity that the filter lets through, in order of name; for reports over all of them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns all activities that match the filter, ordered by name; for reports.
 pub async fn all(
     db: &Database,
     viewer: &Viewer,
@@ -159,10 +160,7 @@ pub async fn all(
     rows(db.read(), &select, columns).await
 }
 
-/// Those of these activities that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these activities that the viewer can read, in no particular order.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -178,10 +176,7 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// The activities with these slugs that the viewer sees, in order of name.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the activities with these slugs that the viewer can read, ordered by name.
 pub async fn by_slugs(
     db: &Database,
     viewer: &Viewer,
@@ -196,11 +191,8 @@ pub async fn by_slugs(
     rows(db.read(), &select, columns).await
 }
 
-/// How each of these activities is paid for, in the order of the kinds; the viewer must be known to
-/// see them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the funding of these activities, in the order of the kinds. The caller has checked that
+/// the viewer can read them.
 pub async fn funding_of(
     db: &impl ConnectionTrait,
     activities: &[ActivityId],
@@ -224,10 +216,8 @@ pub async fn funding_of(
     Ok(of)
 }
 
-/// What these activities are for and are to reach; the viewer must be known to see them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the purpose and goal of these activities. The caller has checked that the viewer can
+/// read them.
 pub async fn texts_of(
     db: &impl ConnectionTrait,
     activities: &[ActivityId],

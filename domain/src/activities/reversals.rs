@@ -1,5 +1,5 @@
-//! Corrections of costs and grants: what was booked stays as it is, and a reversal books the
-//! negative on a day of its own.
+//! Reverses costs and grants: the booking stays unchanged, and a reversal books the negative amount
+//! on its own day.
 
 use ::entity::{
     cost, grant,
@@ -10,31 +10,31 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter};
 
 use super::accounts::{next_cost, next_grant};
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     books::Closing,
     clock::day_of,
     database::Database,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
-/// A reversal to be booked.
+/// Input for booking a reversal.
 #[derive(Clone, Debug, Default)]
 pub struct NewReversal<I> {
-    /// The cost or grant to be reversed.
+    /// The cost or grant to reverse.
     pub id: I,
-    /// Day in the books; null: today, or the first open day after a closed period.
+    /// Accounting date; null: today, or the first open day after a closed period.
     pub reversed_on: Option<NaiveDate>,
-    /// Reason for it.
+    /// Reason for the reversal.
     pub reason: String,
 }
 
-/// Reverses a cost, whole and once. Returns the reversal. `errors` are those that reading the input
-/// has found already.
+/// Reverses the full amount of a cost and returns the reversal. A cost can be reversed only one
+/// time. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, NOT_FOUND,
+/// FORBIDDEN without `Permission::ManageAccounts`, INVALID naming every bad field, NOT_FOUND,
 /// CONFLICT `IS_REVERSAL`, `ALREADY_REVERSED` or `PERIOD_CLOSED`.
 pub async fn reverse_cost(
     db: &Database,
@@ -43,8 +43,8 @@ pub async fn reverse_cost(
     mut errors: ValidationErrors,
 ) -> Result<CostId> {
     viewer.require(Permission::ManageAccounts)?;
-    let reason = errors.text("input.reason", &new.reason, LINE);
-    let mut change = audit::begin(db, viewer, "costReverse").await?;
+    let reason = errors.text("reason", &new.reason, LINE);
+    let mut change = audit::begin(db, viewer, Action::CostReverse).await?;
     let found = cost::Entity::find_by_id(new.id).one(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
     let day = found
@@ -77,8 +77,8 @@ pub async fn reverse_cost(
     Ok(reversal.id)
 }
 
-/// Reverses a grant, whole and once. Returns the reversal. `errors` are those that reading the
-/// input has found already.
+/// Reverses the full amount of a grant and returns the reversal. A grant can be reversed only one
+/// time. `errors` are those already found in the input.
 ///
 /// # Errors
 /// As [`reverse_cost`].
@@ -89,8 +89,8 @@ pub async fn reverse_grant(
     mut errors: ValidationErrors,
 ) -> Result<GrantId> {
     viewer.require(Permission::ManageAccounts)?;
-    let reason = errors.text("input.reason", &new.reason, LINE);
-    let mut change = audit::begin(db, viewer, "grantReverse").await?;
+    let reason = errors.text("reason", &new.reason, LINE);
+    let mut change = audit::begin(db, viewer, Action::GrantReverse).await?;
     let found = grant::Entity::find_by_id(new.id).one(change.tx()).await?;
     let closing = Closing::load(change.tx()).await?;
     let day = found
@@ -122,8 +122,8 @@ pub async fn reverse_grant(
     Ok(reversal.id)
 }
 
-/// Returns the day in the books of a reversal of what was booked on a day, and notes what is wrong
-/// with a given one.
+/// Returns the accounting date for reversing a booking, and adds an error if the requested date is
+/// invalid.
 fn day_of_reversal(
     change: &Change,
     closing: Closing,
@@ -131,14 +131,13 @@ fn day_of_reversal(
     reversed_on: Option<NaiveDate>,
     errors: &mut ValidationErrors,
 ) -> NaiveDate {
-    // What is booked on a day ahead is reversed on that day, not before it.
+    // A booking with a future date is reversed on that date, not before it.
     let last = day_of(change.at()).max(booked_on);
     let Some(day) = reversed_on else { return closing.open_day(last) };
     if day < booked_on {
-        errors
-            .add("input.reversedOn", format!("must not be before {booked_on}, when it was booked"));
+        errors.add("reversed_on", format!("must not be before {booked_on}, when it was booked"));
     } else if day > last {
-        errors.add("input.reversedOn", format!("must not be after {last}"));
+        errors.add("reversed_on", format!("must not be after {last}"));
     }
     day
 }
@@ -146,8 +145,10 @@ fn day_of_reversal(
 fn require_first(is_reversal: bool, noun: &str) -> Result<()> {
     if is_reversal {
         return Err(Error::conflict(
-            "IS_REVERSAL",
-            format!("this reverses a {noun} itself; record the {noun} again instead"),
+            ConflictReason::IsReversal,
+            format!(
+                "this is itself the reversal of a {noun} and cannot be reversed; record the {noun} again instead"
+            ),
         ));
     }
     Ok(())
@@ -155,7 +156,9 @@ fn require_first(is_reversal: bool, noun: &str) -> Result<()> {
 
 fn already_reversed(noun: &str, day: NaiveDate) -> Error {
     Error::conflict(
-        "ALREADY_REVERSED",
-        format!("the {noun} was reversed on {day} already; record what is right with a new {noun}"),
+        ConflictReason::AlreadyReversed,
+        format!(
+            "the {noun} was reversed on {day} already; record the correct amount as a new {noun}"
+        ),
     )
 }

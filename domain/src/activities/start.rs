@@ -1,4 +1,4 @@
-//! Launch: how an activity begins, and how what is known of it is kept right.
+//! Starts activities and updates their data.
 
 use ::entity::{
     activity, activity_funding, activity_text, contact,
@@ -9,87 +9,87 @@ use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 
 use super::{
-    close,
+    agreements_in_force,
     decisions::{self, NewDecision},
 };
 use crate::{
     audit::{
-        self, Change,
+        self, Action, Change,
         forms::{Activity, activities},
     },
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, LINE, Result, TEXT, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, TEXT, ValidationErrors},
     swedish,
 };
 
-/// The longest slug, in characters: it stands in addresses and tokens.
+/// Maximum length of a slug in characters. Slugs occur in addresses and tokens.
 pub const SLUG: usize = 60;
 
-/// An activity to be started.
+/// Input for starting an activity.
 #[derive(Clone, Debug, Default)]
 pub struct NewActivity {
-    /// Short name for addresses and filters: small letters a to z, digits and hyphens.
+    /// Short name for addresses and filters: lowercase letters a to z, digits and hyphens.
     pub slug: String,
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Syfte.
+    /// Purpose (syfte).
     pub purpose: Option<String>,
-    /// Mål.
+    /// Goal (mål).
     pub goal: Option<String>,
-    /// How it is paid for; empty: not decided.
+    /// Kinds of funding; empty: not decided.
     pub funding: Vec<FundingKind>,
     /// First day.
     pub starts_on: NaiveDate,
     /// Last day; null: until further notice.
     pub ends_on: Option<NaiveDate>,
-    /// Who on the board follows it.
+    /// The board member who follows the activity.
     pub board_contact: Option<ContactId>,
-    /// Who leads it.
+    /// The person who leads it.
     pub lead: Option<ContactId>,
-    /// Who decided it.
+    /// The decision to start it.
     pub decision: Option<NewDecision>,
 }
 
-/// What changes about an activity: what is null stays as it is. The slug never changes, since
+/// Changes to an activity; fields that are `None` stay unchanged. The slug never changes, since
 /// tokens and scripts rely on it.
 #[derive(Clone, Debug, Default)]
 pub struct ActivityChanges {
-    /// Its name.
+    /// Name.
     pub name: Option<String>,
-    /// Syfte.
+    /// Purpose (syfte).
     pub purpose: Option<Option<String>>,
-    /// Mål.
+    /// Goal (mål).
     pub goal: Option<Option<String>>,
-    /// All ways in which it is paid for.
+    /// All kinds of funding.
     pub funding: Option<Vec<FundingKind>>,
     /// First day.
     pub starts_on: Option<NaiveDate>,
     /// Last day; `Some(None)`: until further notice.
     pub ends_on: Option<Option<NaiveDate>>,
-    /// Who on the board follows it.
+    /// The board member who follows the activity.
     pub board_contact: Option<Option<ContactId>>,
-    /// Who leads it.
+    /// The person who leads it.
     pub lead: Option<Option<ContactId>>,
-    /// Who decided it.
+    /// The decision to start it.
     pub decision: Option<Option<NewDecision>>,
 }
 
-/// An activity as it stands, for the audit trail.
+/// Returns the current form of an activity for the audit trail.
 ///
 /// # Errors
-/// NOT_FOUND when there is none.
+/// NOT_FOUND when the activity does not exist.
 pub async fn snapshot(db: &impl ConnectionTrait, id: ActivityId) -> Result<Activity> {
     let row = find(db, id).await?;
     let alone = Activity { row: row.clone(), ..Activity::default() };
     Ok(activities(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
-/// The same for a change whose input may be bad: when there is no such activity, what is wrong with
-/// the input is said first, for that may be the id.
+/// Returns the activity like [`snapshot`], for a change whose input may be invalid. If the activity
+/// does not exist, the errors of the input come first, since one of them may be about its id.
 ///
 /// # Errors
-/// INVALID when there are faults, NOT_FOUND when there is no such activity.
+/// INVALID when there are errors, NOT_FOUND when the activity does not exist.
 pub(super) async fn snapshot_or_errors(
     change: &Change,
     id: ActivityId,
@@ -102,10 +102,10 @@ pub(super) async fn snapshot_or_errors(
     found
 }
 
-/// The activity's row, for those who change what belongs to it.
+/// Returns the row of an activity, for changes to its records.
 ///
 /// # Errors
-/// NOT_FOUND when there is none.
+/// NOT_FOUND when the activity does not exist.
 pub async fn find(db: &impl ConnectionTrait, id: ActivityId) -> Result<activity::Model> {
     activity::Entity::find_by_id(id)
         .one(db)
@@ -113,7 +113,8 @@ pub async fn find(db: &impl ConnectionTrait, id: ActivityId) -> Result<activity:
         .ok_or_else(|| Error::NotFound("there is no such activity".into()))
 }
 
-/// Whether a text can be a slug: small letters a to z, digits and hyphens between them.
+/// Returns `true` if a text can be a slug: lowercase letters a to z, digits and hyphens between
+/// them.
 #[must_use]
 pub fn is_slug(text: &str) -> bool {
     let letters =
@@ -121,43 +122,43 @@ pub fn is_slug(text: &str) -> bool {
     letters && !text.starts_with('-') && !text.ends_with('-')
 }
 
-/// The fields that starting and changing have in common.
+/// Checks the fields that starting and updating an activity have in common.
 fn check(
     row: &mut activity::Model,
     texts: &mut activity_text::Model,
     before: Option<&Activity>,
     errors: &mut ValidationErrors,
 ) {
-    row.name = errors.text("input.name", &row.name, LINE);
+    row.name = errors.text("name", &row.name, LINE);
     row.name_key = swedish::key(&row.name);
-    texts.purpose = errors.optional_text("input.purpose", texts.purpose.as_deref(), TEXT);
-    texts.goal = errors.optional_text("input.goal", texts.goal.as_deref(), TEXT);
+    texts.purpose = errors.optional_text("purpose", texts.purpose.as_deref(), TEXT);
+    texts.goal = errors.optional_text("goal", texts.goal.as_deref(), TEXT);
     errors.settable_change(
-        "input.name",
+        "name",
         before.map(|before| before.row.name.as_str()),
         Some(row.name.as_str()),
     );
     errors.settable_change(
-        "input.purpose",
+        "purpose",
         before.and_then(|before| before.texts.purpose.as_deref()),
         texts.purpose.as_deref(),
     );
     errors.settable_change(
-        "input.goal",
+        "goal",
         before.and_then(|before| before.texts.goal.as_deref()),
         texts.goal.as_deref(),
     );
     let in_order = row.ends_on.is_none_or(|ends_on| row.starts_on <= ends_on);
-    errors.expect(in_order, "input.endsOn", "must not be before the first day");
+    errors.expect(in_order, "ends_on", "must not be before the first day");
 }
 
 impl NewActivity {
-    /// The activity as it will be, but for its decision, which may be there already.
+    /// Returns the activity with its checked fields. Its decision has not been stored yet.
     fn check(&self, errors: &mut ValidationErrors) -> Activity {
-        let slug = errors.text("input.slug", &self.slug, SLUG);
+        let slug = errors.text("slug", &self.slug, SLUG);
         errors.expect(
             is_slug(&slug),
-            "input.slug",
+            "slug",
             "must have small letters a to z, digits and hyphens between them only, as stoppa-valdet",
         );
         let mut row = activity::Model {
@@ -176,8 +177,7 @@ impl NewActivity {
             goal: self.goal.clone(),
         };
         check(&mut row, &mut texts, None, errors);
-        let decision =
-            self.decision.as_ref().map(|decision| decision.check("input.decision", errors));
+        let decision = self.decision.as_ref().map(|decision| decision.check("decision", errors));
         Activity { row, texts, funding: distinct(&self.funding), decision }
     }
 }
@@ -206,7 +206,7 @@ async fn write_funding(change: &Change, activity: ActivityId, kinds: &[FundingKi
     Ok(())
 }
 
-/// Each of these contacts is in the register.
+/// Fails with NOT_FOUND if one of these contacts does not exist.
 async fn expect_contacts(change: &Change, contacts: [Option<ContactId>; 2]) -> Result<()> {
     for id in contacts.into_iter().flatten() {
         let found = contact::Entity::find_by_id(id).one(change.tx()).await?;
@@ -215,10 +215,10 @@ async fn expect_contacts(change: &Change, contacts: [Option<ContactId>; 2]) -> R
     Ok(())
 }
 
-/// Starts an activity. `errors` are those that reading the input has found already.
+/// Starts an activity. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, NOT_FOUND for a
+/// FORBIDDEN without `Permission::ManageRegister`, INVALID naming every bad field, NOT_FOUND for a
 /// contact, CONFLICT `SLUG_TAKEN`.
 pub async fn start(
     db: &Database,
@@ -230,7 +230,7 @@ pub async fn start(
     let Activity { mut row, texts, funding, decision } = new.check(&mut errors);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "activityStart").await?;
+    let mut change = audit::begin(db, viewer, Action::ActivityStart).await?;
     expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
     row.decision_id = decisions::write(&change, None, decision).await?;
     let (id, slug) = (row.id, row.slug.clone());
@@ -238,7 +238,7 @@ pub async fn start(
         error.on_constraint(
             "activity__slug",
             Error::conflict(
-                "SLUG_TAKEN",
+                ConflictReason::SlugTaken,
                 format!("another activity has the slug {slug}; choose another"),
             ),
         )
@@ -251,13 +251,12 @@ pub async fn start(
     Ok(id)
 }
 
-/// Changes what is known of an activity. `errors` are those that reading the input has found
-/// already.
+/// Updates an activity. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for the activity or a contact, INVALID
-/// naming every bad field, CONFLICT `AGREEMENTS_IN_FORCE` when it would end before them, or begin
-/// after them.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND for the activity or a contact, INVALID
+/// naming every bad field, CONFLICT `AGREEMENTS_IN_FORCE` when it would end before its agreements
+/// do, or begin after they do.
 pub async fn update(
     db: &Database,
     viewer: &Viewer,
@@ -266,7 +265,7 @@ pub async fn update(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, "activityUpdate").await?;
+    let mut change = audit::begin(db, viewer, Action::ActivityUpdate).await?;
     let before = snapshot_or_errors(&change, id, &mut errors).await?;
     let (mut row, mut texts) = (before.row.clone(), before.texts.clone());
     row.name = changes.name.unwrap_or(row.name);
@@ -279,14 +278,14 @@ pub async fn update(
     check(&mut row, &mut texts, Some(&before), &mut errors);
     let decision = changes
         .decision
-        .map(|decision| decision.map(|decision| decision.check("input.decision", &mut errors)));
+        .map(|decision| decision.map(|decision| decision.check("decision", &mut errors)));
     errors.finish()?;
 
     if let Some(ends_on) = row.ends_on.filter(|_| row.ends_on != before.row.ends_on) {
-        close::expect_no_agreements_after(&change, &row, ends_on).await?;
+        agreements_in_force::expect_no_agreements_after(&change, &row, ends_on).await?;
     }
     if row.starts_on > before.row.starts_on {
-        close::expect_no_agreements_before(&change, &row).await?;
+        agreements_in_force::expect_no_agreements_before(&change, &row).await?;
     }
     expect_contacts(&change, [row.board_contact_id, row.lead_contact_id]).await?;
     if let Some(decision) = decision {
@@ -337,9 +336,6 @@ mod tests {
         let mut errors = ValidationErrors::default();
         new.check(&mut errors);
         let paths: Vec<_> = errors.into_inner().into_iter().map(|error| error.path).collect();
-        assert_eq!(
-            paths,
-            ["input.slug", "input.name", "input.goal", "input.endsOn", "input.decision.paragraph"]
-        );
+        assert_eq!(paths, ["slug", "name", "goal", "ends_on", "decision.paragraph"]);
     }
 }

@@ -1,4 +1,4 @@
-//! Status reports: how an activity is going, told to the board in a fixed form.
+//! Status reports: the progress of an activity, reported to the board in a fixed form.
 
 use std::collections::HashMap;
 
@@ -16,7 +16,7 @@ use uuid::Uuid;
 
 use super::{of_visible_activity, start::find};
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Resource, Role, Viewer},
     database::{Database, among, rows},
     error::{Error, LINE, Result, TEXT, ValidationErrors},
@@ -24,16 +24,16 @@ use crate::{
     page::{self, KeyType, Order, Slice},
 };
 
-/// A report with its texts, as its audit entries show it.
-pub use crate::audit::forms::StatusReport as Whole;
+/// A report with its texts, in the form of its audit entries.
+pub use crate::audit::forms::StatusReport as StatusReportSnapshot;
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The latest first.
+/// Returns the order of reports: the latest first.
 fn latest_first(backend: DbBackend) -> Order {
-    // SQLite keeps instants as text that sorts by itself.
+    // SQLite stores timestamps as text whose order is chronological.
     let key = if backend == DbBackend::Postgres {
         Expr::cust(
             "to_char(\"status_report\".\"reported_at\" AT TIME ZONE 'UTC', 'YYYY-MM-DD\"T\"HH24:MI:SS.US')",
@@ -65,8 +65,8 @@ fn of(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatem
     select
 }
 
-/// The same page of the reports on each of these activities, the latest first, as far as the viewer
-/// sees them.
+/// Returns the same page of the reports on each of these activities, the latest first, as far as
+/// the viewer can read them.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -92,10 +92,8 @@ pub async fn of_each(
     .await
 }
 
-/// How many reports on each of these activities the viewer sees; those without any are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the reports on each of these activities that the viewer can read. An activity without
+/// reports has no entry.
 pub async fn count_each(
     db: &Database,
     viewer: &Viewer,
@@ -104,10 +102,7 @@ pub async fn count_each(
     page::count_each(db.read(), of(db, viewer, activities), column(Column::ActivityId)).await
 }
 
-/// Those of these reports that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these reports that the viewer can read, in no particular order.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -123,10 +118,7 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// What these reports tell; the viewer must be known to see them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the texts of these reports. The caller has checked that the viewer can read them.
 pub async fn texts_of(
     db: &impl ConnectionTrait,
     reports: &[StatusReportId],
@@ -137,25 +129,24 @@ pub async fn texts_of(
     Ok(found.into_iter().map(|row| (row.status_report_id, row)).collect())
 }
 
-/// A report to be filed.
+/// Input for filing a report.
 #[derive(Clone, Debug, Default)]
 pub struct NewReport {
     /// The activity.
     pub activity: ActivityId,
-    /// The period told about, as `2026-T2`.
+    /// The reported period, for example `2026-T2`.
     pub period: String,
-    /// In one word.
+    /// Overall health.
     pub health: Health,
-    /// In a few.
+    /// Summary.
     pub summary: String,
-    /// What went otherwise.
+    /// Deviations from the plan.
     pub deviations: Option<String>,
-    /// What comes next.
+    /// Next steps.
     pub next_steps: Option<String>,
 }
 
-/// Files a report in the viewer's name. `errors` are those that reading the input has found
-/// already.
+/// Files a report under the viewer's subject. `errors` are those already found in the input.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer is the office or leads the activity, NOT_FOUND for the activity,
@@ -167,17 +158,17 @@ pub async fn file(
     mut errors: ValidationErrors,
 ) -> Result<StatusReportId> {
     viewer.require(Permission::Report)?;
-    let period = errors.text("input.period", &new.period, LINE);
-    let summary = errors.text("input.summary", &new.summary, TEXT);
-    let deviations = errors.optional_text("input.deviations", new.deviations.as_deref(), TEXT);
-    let next_steps = errors.optional_text("input.nextSteps", new.next_steps.as_deref(), TEXT);
+    let period = errors.text("period", &new.period, LINE);
+    let summary = errors.text("summary", &new.summary, TEXT);
+    let deviations = errors.optional_text("deviations", new.deviations.as_deref(), TEXT);
+    let next_steps = errors.optional_text("next_steps", new.next_steps.as_deref(), TEXT);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "statusReportFile").await?;
+    let mut change = audit::begin(db, viewer, Action::StatusReportFile).await?;
     let activity = find(change.tx(), new.activity).await?;
     if !viewer.is(Role::Office) && !viewer.activities.contains(&activity.slug) {
         return Err(Error::Forbidden(format!(
-            "only who leads {} reports on it, or the office",
+            "only the lead of {} or the office can report on it",
             activity.slug
         )));
     }
@@ -193,8 +184,8 @@ pub async fn file(
         status_report_text::Model { status_report_id: row.id, summary, deviations, next_steps };
     audit::insert(&change, row.clone()).await?;
     audit::insert(&change, texts.clone()).await?;
-    let whole = Whole { row, texts };
-    change.record(None, Some(&whole))?;
-    change.commit_with(Outcome::of(whole.row.id).with(whole.row.activity_id)).await?;
-    Ok(whole.row.id)
+    let snapshot = StatusReportSnapshot { row, texts };
+    change.record(None, Some(&snapshot))?;
+    change.commit_with(Outcome::of(snapshot.row.id).with(snapshot.row.activity_id)).await?;
+    Ok(snapshot.row.id)
 }

@@ -1,8 +1,8 @@
-//! Tax decisions of the network: how VAT is treated on what an activity earns and on members' fees,
+//! Tax decisions of the network: the VAT treatment of an activity's income and of members' fees,
 //! from a day on.
 //!
-//! No fee has a VAT treatment by default: it is stated with the price or the agreement, or it is
-//! that of the tax decision.
+//! No fee has a VAT treatment by default. It is stated with the price or the agreement, or the tax
+//! decision determines it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,75 +19,81 @@ use sea_orm::{
 
 use super::start;
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::{Database, among},
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors, field_path},
     idempotency::Outcome,
 };
 
-/// Codes of the list VATEX (CEF) for supplies that are exempt (category E), by article of directive
-/// 2006/112/EC. Reverse charge, exports and what is outside the scope of VAT are other categories.
+/// Codes of the CEF VATEX list for exempt supplies (category E), by article of directive
+/// 2006/112/EC. Reverse charge, exports and supplies outside the scope of VAT belong to other
+/// categories.
 const EXEMPTION_CODES: &str = "79-C 132 132-1A 132-1B 132-1C 132-1D 132-1E 132-1F 132-1G 132-1H 132-1I 132-1J 132-1K 132-1L 132-1M 132-1N 132-1O \
      132-1P 132-1Q 135-1 143 143-1A 143-1B 143-1C 143-1D 143-1E 143-1F 143-1FA 143-1G 143-1H 143-1I 143-1J 143-1K 143-1L 144 146-1E 148 148-A \
      148-B 148-C 148-D 148-E 148-F 148-G 151 151-1A 151-1AA 151-1B 151-1C 151-1D 151-1E 159 309";
 
-/// The message about a rate of zero.
-pub const NO_RATE_OF_ZERO: &str = "must not be ZERO: Swedish law has no such rate on services; use EXEMPT, or OUTSIDE_SCOPE for what is outside the scope of VAT";
+/// The error message for a rate of zero.
+pub const NO_RATE_OF_ZERO: &str = "must not be ZERO: Swedish law has no such rate on services; use EXEMPT, or OUTSIDE_SCOPE for supplies outside the scope of VAT";
 
-/// Returns `true` if a text is a code of the list VATEX for what is exempt.
+/// Returns `true` if a text is a VATEX code for exempt supplies.
 #[must_use]
 pub fn is_exemption_code(text: &str) -> bool {
     text.strip_prefix("VATEX-EU-")
         .is_some_and(|article| EXEMPTION_CODES.split_whitespace().any(|known| known == article))
 }
 
-/// Checks the reason of an exemption with its code, the fields `exemptionReason` and
-/// `exemptionCode` below `path`, and returns both as they are stored.
+/// Checks the reason and the code of an exemption, in the fields `exemption_reason` and
+/// `exemption_code` below `path`. Returns both in their stored form.
 pub fn checked_exemption(
     rate: VatRate,
     (reason, code): (Option<&str>, Option<&str>),
     path: &str,
     errors: &mut ValidationErrors,
 ) -> (Option<String>, Option<String>) {
-    let (of_reason, of_code) = (format!("{path}.exemptionReason"), format!("{path}.exemptionCode"));
+    let (of_reason, of_code) =
+        (field_path(path, "exemption_reason"), field_path(path, "exemption_code"));
     let reason = errors.optional_text(&of_reason, reason, LINE);
     let code = errors.optional_text(&of_code, code, LINE).map(|code| code.to_uppercase());
     if let Some(reason) = &reason {
         errors.settable(&of_reason, reason);
     }
     let is_exempt = rate == VatRate::Exempt;
-    errors.expect(is_exempt || reason.is_none(), &of_reason, "is for EXEMPT alone");
-    errors.expect(is_exempt || code.is_none(), &of_code, "is for EXEMPT alone");
+    errors.expect(is_exempt || reason.is_none(), &of_reason, "is only for EXEMPT");
+    errors.expect(is_exempt || code.is_none(), &of_code, "is only for EXEMPT");
     let is_known = code.as_deref().is_none_or(is_exemption_code);
     errors.expect(
         is_known,
         &of_code,
-        "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I",
+        "must be a VATEX code for exempt supplies, for example VATEX-EU-132-1I",
     );
-    errors.expect(code.is_none() || reason.is_some(), &of_reason, "is needed with exemptionCode");
+    errors.expect(
+        code.is_none() || reason.is_some(),
+        &of_reason,
+        "is needed with an exemption code",
+    );
     (reason, code)
 }
 
-/// A tax decision, as it is recorded.
+/// Input for recording a tax decision.
 #[derive(Clone, Debug, Default)]
 pub struct NewTaxDecision {
     /// The fee.
     pub fee: ChargeKind,
     /// The activity, for special fees.
-    pub activity: Option<ActivityId>,
-    /// The first day of issue that it is for; null: the day of the decision.
+    pub activity_id: Option<ActivityId>,
+    /// The first day of issue that the decision applies to; null: the day of the decision.
     pub valid_from: Option<NaiveDate>,
     /// VAT treatment.
     pub vat_rate: VatRate,
-    /// The reason of the exemption in words, for what is exempt.
+    /// The reason for the exemption in words; only for exempt supplies.
     pub exemption_reason: Option<String>,
-    /// The reason's code of the list VATEX; null: none applies.
+    /// The VATEX code of the reason; null: none applies.
     pub exemption_code: Option<String>,
     /// Day of the decision.
     pub decided_on: NaiveDate,
-    /// Where the decision is written.
+    /// Reference to the document with the decision.
     pub reference: String,
 }
 
@@ -95,42 +101,42 @@ impl NewTaxDecision {
     fn check(&self, today: NaiveDate, errors: &mut ValidationErrors) -> Model {
         let is_special = self.fee == ChargeKind::SpecialFee;
         errors.expect(
-            !is_special || self.activity.is_some(),
-            "input.activityId",
+            !is_special || self.activity_id.is_some(),
+            "activity_id",
             "is needed for SPECIAL_FEE",
         );
         errors.expect(
-            is_special || self.activity.is_none(),
-            "input.activityId",
-            "is for SPECIAL_FEE alone",
+            is_special || self.activity_id.is_none(),
+            "activity_id",
+            "is only for SPECIAL_FEE",
         );
-        errors.expect(self.vat_rate != VatRate::Zero, "input.vatRate", NO_RATE_OF_ZERO);
-        errors.expect(self.decided_on <= today, "input.decidedOn", "must not be after today");
+        errors.expect(self.vat_rate != VatRate::Zero, "vat_rate", NO_RATE_OF_ZERO);
+        errors.expect(self.decided_on <= today, "decided_on", "must not be after today");
         let stated = (self.exemption_reason.as_deref(), self.exemption_code.as_deref());
         let (exemption_reason, exemption_code) =
-            checked_exemption(self.vat_rate, stated, "input", errors);
+            checked_exemption(self.vat_rate, stated, "", errors);
         let is_reasoned = self.vat_rate != VatRate::Exempt || exemption_reason.is_some();
         let message = "is needed for EXEMPT: an invoice says why it has no VAT (mervärdesskattelag 2023:200, 17 kap. 24 §)";
-        errors.expect(is_reasoned, "input.exemptionReason", message);
+        errors.expect(is_reasoned, "exemption_reason", message);
         Model {
             id: TaxDecisionId::new(),
             fee: self.fee,
-            activity_id: self.activity,
+            activity_id: self.activity_id,
             valid_from: self.valid_from.unwrap_or(self.decided_on),
             vat_rate: self.vat_rate,
             exemption_reason,
             exemption_code,
             decided_on: self.decided_on,
-            reference: errors.text("input.reference", &self.reference, LINE),
+            reference: errors.text("reference", &self.reference, LINE),
         }
     }
 }
 
-/// Records a tax decision. It takes the place of one about the same fee that is valid from the same
-/// day. `errors` are those that reading the input has found already.
+/// Records a tax decision. It replaces one about the same fee that is valid from the same day.
+/// `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, NOT_FOUND for
+/// FORBIDDEN without `Permission::ManageAccounts`, INVALID naming every bad field, NOT_FOUND for
 /// the activity.
 pub async fn record(
     db: &Database,
@@ -139,7 +145,7 @@ pub async fn record(
     mut errors: ValidationErrors,
 ) -> Result<TaxDecisionId> {
     viewer.require(Permission::ManageAccounts)?;
-    let mut change = audit::begin(db, viewer, "taxDecisionRecord").await?;
+    let mut change = audit::begin(db, viewer, Action::TaxDecisionRecord).await?;
     let after = new.check(day_of(change.at()), &mut errors);
     errors.finish()?;
     let of_same = match after.activity_id {
@@ -165,10 +171,7 @@ pub async fn record(
     Ok(id)
 }
 
-/// Returns every tax decision, the latest first; as public as fees.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns all tax decisions, the latest first. They are public, as fees are.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .order_by_desc(Column::ValidFrom)
@@ -178,10 +181,7 @@ pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
         .await?)
 }
 
-/// Returns these tax decisions, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns these tax decisions, in no particular order.
 pub async fn by_ids(db: &Database, ids: &[TaxDecisionId]) -> Result<Vec<Model>> {
     Ok(Entity::find()
         .filter(among(db.backend(), Expr::col(Column::Id), ids.iter().copied()))
@@ -189,22 +189,19 @@ pub async fn by_ids(db: &Database, ids: &[TaxDecisionId]) -> Result<Vec<Model>> 
         .await?)
 }
 
-/// A fee that is taxed: the special fees of an activity, or a fee of the network itself.
+/// A fee with a VAT treatment: the special fees of an activity, or a fee of the network itself.
 pub type Taxed = (ChargeKind, Option<ActivityId>);
 
-/// The tax decisions that hold on a day.
+/// The tax decisions that apply on a day.
 #[derive(Clone, Debug, Default)]
 pub struct TaxDecisions {
     decided: HashMap<Taxed, Model>,
-    /// What the prices in force state.
+    /// The VAT treatments stated with the prices in force.
     stated: HashMap<Taxed, BTreeSet<VatRate>>,
 }
 
 impl TaxDecisions {
-    /// Loads those of a day of issue, by one statement.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Loads the decisions that apply on a day of issue, in one statement.
     pub async fn on(db: &impl ConnectionTrait, day: NaiveDate) -> Result<Self> {
         let found = Entity::find()
             .filter(Column::ValidFrom.lte(day))
@@ -214,10 +211,7 @@ impl TaxDecisions {
         Ok(found.into_iter().collect())
     }
 
-    /// Adds what the prices in force on the day state, by one statement.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Adds the VAT treatments stated with the prices in force on the day, in one statement.
     pub async fn with_prices(mut self, db: &impl ConnectionTrait, day: NaiveDate) -> Result<Self> {
         use fee_schedule::Column as C;
         let is_in_force = Condition::any().add(C::ValidTo.is_null()).add(C::ValidTo.gte(day));
@@ -258,8 +252,8 @@ impl TaxDecisions {
         self.about(subject(price)?)
     }
 
-    /// Returns the VAT treatment of a price: that of the tax decision, or else as it was stated
-    /// with the price. `None` if it is undecided.
+    /// Returns the VAT treatment of a price: that of the tax decision, or else the one stated with
+    /// the price. `None` if it is undecided.
     #[must_use]
     pub fn rate_of(&self, price: &fee_schedule::Model) -> Option<VatRate> {
         self.of_price(price).map(|decision| decision.vat_rate).or(price.vat_rate)
@@ -267,7 +261,7 @@ impl TaxDecisions {
 }
 
 impl FromIterator<Model> for TaxDecisions {
-    /// Of several about the same fee, the last one counts.
+    /// Collects decisions; the last one about a fee applies.
     fn from_iter<I: IntoIterator<Item = Model>>(decisions: I) -> Self {
         let decided = decisions
             .into_iter()
@@ -277,7 +271,7 @@ impl FromIterator<Model> for TaxDecisions {
     }
 }
 
-/// The fee that a price is of; `None` if it is none that is invoiced: the network itself has a
+/// Returns the fee of a price; `None` if the price is not invoiced. The network itself has a
 /// service fee and a membership fee.
 fn subject(price: &fee_schedule::Model) -> Option<Taxed> {
     match (price.activity_id, price.basis) {
@@ -288,19 +282,16 @@ fn subject(price: &fee_schedule::Model) -> Option<Taxed> {
     }
 }
 
-/// Returns the error about what has no VAT treatment yet: `what`, as `the service fee of 2027`.
+/// Returns the error for an item without a VAT treatment, for example `the service fee of 2027`.
 #[must_use]
 pub fn undecided(what: &str) -> Error {
     let message = format!(
-        "{what} has no VAT treatment: record the network's tax decision with taxDecisionRecord, or state it explicitly (vatRate)"
+        "{what} has no VAT treatment: record the network's tax decision, or state the VAT treatment explicitly"
     );
-    Error::conflict("VAT_UNDECIDED", message)
+    Error::conflict(ConflictReason::VatUndecided, message)
 }
 
-/// Lists the prices in force on `today` or later that no tax decision confirms, a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Lists the prices in force on `today` or later that no tax decision confirms, one sentence each.
 pub async fn notes(db: &impl ConnectionTrait, today: NaiveDate) -> Result<Vec<String>> {
     use fee_schedule::Column as C;
     let is_current = Condition::any().add(C::ValidTo.is_null()).add(C::ValidTo.gte(today));
@@ -344,15 +335,15 @@ fn note(
     let from = price.valid_from;
     match (price.vat_rate, decisions.of_price(price)) {
         (None, None) => Some(format!(
-            "{name} from {from} has no VAT treatment until a tax decision is recorded (taxDecisionRecord)"
+            "{name} from {from} has no VAT treatment until a tax decision is recorded"
         )),
         (Some(rate), None) => Some(format!(
-            "{name} from {from} states {rate}, which no tax decision confirms; confirm it with taxDecisionRecord"
+            "{name} from {from} states {rate}, which no tax decision confirms; record one that confirms it"
         )),
         (Some(rate), Some(decision)) if rate != decision.vat_rate => {
             let (decided, day) = (decision.vat_rate, decision.valid_from);
             Some(format!(
-                "{name} from {from} states {rate}, but is invoiced with {decided} from {day} on, as the tax decision has it"
+                "{name} from {from} states {rate}, but is invoiced with {decided} from {day} on, because of the tax decision"
             ))
         }
         (_, Some(_)) => None,
@@ -377,7 +368,7 @@ mod tests {
     }
 
     #[test]
-    fn the_latest_decision_about_a_fee_counts_before_what_its_price_states() {
+    fn the_latest_decision_about_a_fee_overrides_its_stated_rate() {
         let bip = ActivityId::new();
         let decisions: TaxDecisions = [
             decision(ChargeKind::ServiceFee, None, "2026-01-01", VatRate::OutsideScope),
@@ -411,7 +402,7 @@ mod tests {
     }
 
     #[test]
-    fn a_decision_says_all_that_an_invoice_needs() {
+    fn a_decision_has_all_data_that_an_invoice_needs() {
         let bad = |new: NewTaxDecision| {
             let mut errors = ValidationErrors::default();
             new.check(day("2026-11-21"), &mut errors);
@@ -428,33 +419,33 @@ mod tests {
         assert!(bad(service.clone()).is_empty());
         assert_eq!(
             bad(NewTaxDecision { vat_rate: VatRate::Zero, ..service.clone() }),
-            ["input.vatRate"]
+            ["vat_rate"]
         );
         assert_eq!(
             bad(NewTaxDecision { vat_rate: VatRate::Exempt, ..service.clone() }),
-            ["input.exemptionReason"]
+            ["exemption_reason"]
         );
         assert_eq!(
             bad(NewTaxDecision { exemption_reason: reason.clone(), ..service.clone() }),
-            ["input.exemptionReason"]
+            ["exemption_reason"]
         );
         assert_eq!(
-            bad(NewTaxDecision { activity: Some(ActivityId::new()), ..service.clone() }),
-            ["input.activityId"]
+            bad(NewTaxDecision { activity_id: Some(ActivityId::new()), ..service.clone() }),
+            ["activity_id"]
         );
         assert_eq!(
             bad(NewTaxDecision { fee: ChargeKind::SpecialFee, ..service.clone() }),
-            ["input.activityId"]
+            ["activity_id"]
         );
         assert_eq!(
             bad(NewTaxDecision { decided_on: day("2026-11-22"), ..service.clone() }),
-            ["input.decidedOn"]
+            ["decided_on"]
         );
         let exempt =
             NewTaxDecision { vat_rate: VatRate::Exempt, exemption_reason: reason, ..service };
         let invisible =
             NewTaxDecision { exemption_reason: Some("Ut\u{ad}bildning".into()), ..exempt.clone() };
-        assert_eq!(bad(invisible), ["input.exemptionReason"]);
+        assert_eq!(bad(invisible), ["exemption_reason"]);
         for code in ["VATEX-EU-132-1I", "vatex-eu-135-1"] {
             assert!(
                 bad(NewTaxDecision { exemption_code: Some(code.into()), ..exempt.clone() })
@@ -464,7 +455,7 @@ mod tests {
         }
         for code in ["VATEX-EU-O", "VATEX-EU-AE", "132-1I"] {
             let new = NewTaxDecision { exemption_code: Some(code.into()), ..exempt.clone() };
-            assert_eq!(bad(new), ["input.exemptionCode"], "{code}");
+            assert_eq!(bad(new), ["exemption_code"], "{code}");
         }
     }
 

@@ -1,4 +1,4 @@
-//! Order of numbers and days: among the agreements of a year, a later number was not offered
+//! Order of numbers and days: within a year, an agreement with a later number must not be offered
 //! earlier.
 
 use ::entity::agreement::{Column, Model};
@@ -11,10 +11,7 @@ use crate::{
     error::Result,
 };
 
-/// Lists the agreements that were offered before the one with the number before theirs.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Lists the agreements that were offered before the agreement with the preceding number.
 pub async fn inversions(db: &impl ConnectionTrait) -> Result<Vec<Inversion>> {
     let columns = [Column::NumberKey, Column::Id, Column::Number, Column::OfferedAt];
     let sentence = |later: &Document<DateTime<Utc>>, earlier: &Document<DateTime<Utc>>| {
@@ -41,7 +38,7 @@ fn words(at: DateTime<Utc>) -> String {
     at.to_rfc3339_opts(SecondsFormat::Secs, true)
 }
 
-/// The year that a number of this register's own kind begins with: `2026-0007`.
+/// Returns the year of a number in this register's format: `2026-0007`.
 fn year(number: &str) -> Option<&str> {
     let (year, serial) = number.split_once('-')?;
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());

@@ -1,5 +1,5 @@
-//! What an agreement's document says: its template's text with the facts of the register, the
-//! parties and the terms.
+//! The source of an agreement's document: its template's text with the facts about the agreement,
+//! the parties and the terms.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -14,12 +14,12 @@ use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::{Map, Value};
 
-use super::documents;
+use super::parameters;
 use crate::{
     config::Network,
     database::among,
     documents::agreement as document,
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     templates::{
         self,
         layout::{self, Heading},
@@ -28,14 +28,14 @@ use crate::{
     worker_pool,
 };
 
-/// Everything that an agreement's document is made of.
+/// All data that an agreement's document is made from.
 #[derive(Clone, Debug, PartialEq)]
 pub(super) struct Source {
     /// The agreement.
     pub row: Model,
     /// Its template.
     template: template::Model,
-    /// Its version of it.
+    /// The version of the template.
     pub version: template_version::Model,
     text: template_text::Model,
     counterparty: rendering::Party,
@@ -44,7 +44,7 @@ pub(super) struct Source {
 }
 
 impl Source {
-    /// What a template may tell of the agreement.
+    /// Returns the facts that a template can show.
     fn facts(&self, network: &Network, number: Option<&str>) -> rendering::Facts {
         let row = &self.row;
         let fee = row.fee_basis.zip(row.vat_rate).map(|(basis, vat_rate)| rendering::Fee {
@@ -72,7 +72,7 @@ impl Source {
         }
     }
 
-    /// The template's text, filled in; `number` is null for a draft.
+    /// Renders the template's text; `number` is null for a draft.
     ///
     /// # Errors
     /// INVALID naming every missing, unknown and ill-typed parameter as `<path>.<name>`.
@@ -87,7 +87,7 @@ impl Source {
         )
     }
 
-    /// The document; `number` is null for a draft.
+    /// Returns the document; `number` is null for a draft.
     ///
     /// # Errors
     /// As [`Source::body`].
@@ -114,7 +114,7 @@ impl Source {
         ))
     }
 
-    /// Whether its version may be used for a new agreement.
+    /// Fails unless its version can be used for a new agreement.
     ///
     /// # Errors
     /// CONFLICT `TEMPLATE_NOT_PUBLISHED` or `TEMPLATE_RETIRED`.
@@ -123,7 +123,7 @@ impl Source {
     }
 }
 
-/// Whether a version may be used for a new agreement.
+/// Fails unless a version can be used for a new agreement.
 ///
 /// # Errors
 /// CONFLICT `TEMPLATE_NOT_PUBLISHED` or `TEMPLATE_RETIRED`.
@@ -133,9 +133,11 @@ pub(super) fn require_published(
 ) -> Result<()> {
     let (reason, words) = match version.state {
         TemplateState::Published => return Ok(()),
-        TemplateState::Draft => ("TEMPLATE_NOT_PUBLISHED", "is a draft; publish it first"),
+        TemplateState::Draft => {
+            (ConflictReason::TemplateNotPublished, "is a draft; publish it first")
+        }
         TemplateState::Retired => {
-            ("TEMPLATE_RETIRED", "is retired; use the template's current version")
+            (ConflictReason::TemplateRetired, "is retired; use the template's current version")
         }
     };
     Err(Error::conflict(
@@ -144,25 +146,22 @@ pub(super) fn require_published(
     ))
 }
 
-/// What the documents of these agreements are made of, by a statement for each table; one without a
-/// template is left out.
-///
-/// # Errors
-/// INTERNAL when the database fails, or refers to what is not there.
+/// Loads the sources of the documents of these agreements, in one statement for each table. An
+/// agreement without a template is omitted.
 pub(super) async fn sources(db: &impl ConnectionTrait, rows: Vec<Model>) -> Result<Vec<Source>> {
     let parameters =
-        documents::parameters_of(db, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
+        parameters::parameters_of(db, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
     let with_parameters = rows.into_iter().map(|row| {
-        let given = parameters
+        let values = parameters
             .get(&row.id)
             .and_then(|stored| serde_json::from_str(stored).ok())
             .unwrap_or_default();
-        (row, given)
+        (row, values)
     });
     gather(db, with_parameters.collect()).await
 }
 
-/// Like [`sources`], for agreements and parameters that are not stored yet.
+/// Loads sources like [`sources`], for agreements and parameters that are not stored yet.
 pub(super) async fn gather(
     db: &impl ConnectionTrait,
     rows: Vec<(Model, Map<String, Value>)>,
@@ -204,56 +203,20 @@ pub(super) async fn gather(
         |row| row.activity_id,
     )
     .await?;
-    let members: HashMap<MemberId, _> = found::<member::Entity>(
+    let counterparties = Counterparties::load(
         db,
-        member::Column::Id,
         ids(|row| row.member_id.map(Into::into)),
-        |row| row.id,
-    )
-    .await?;
-    let billing: HashMap<MemberId, _> = found::<member_billing::Entity>(
-        db,
-        member_billing::Column::MemberId,
-        ids(|row| row.member_id.map(Into::into)),
-        |row| row.member_id,
-    )
-    .await?;
-    let others: HashMap<OrganisationId, _> = found::<organisation::Entity>(
-        db,
-        organisation::Column::Id,
         ids(|row| row.organisation_id.map(Into::into)),
-        |row| row.id,
     )
     .await?;
 
-    let party = |row: &Model| {
-        if let Some(id) = row.member_id {
-            let (member, billing) = (members.get(&id)?, billing.get(&id));
-            return Some(rendering::Party {
-                name: member.name.clone(),
-                org_number: member.org_number.as_ref().map(ToString::to_string),
-                address_line: billing.and_then(|billing| billing.address_line.clone()),
-                postal_code: billing.and_then(|billing| billing.postal_code.clone()),
-                city: billing.and_then(|billing| billing.city.clone()),
-            });
-        }
-        let other = others.get(&row.organisation_id?)?;
-        let org_number = other.org_number.as_ref().map(ToString::to_string);
-        Some(rendering::Party {
-            name: other.name.clone(),
-            org_number,
-            address_line: None,
-            postal_code: None,
-            city: None,
-        })
-    };
     let source = |(row, parameters): (Model, Map<String, Value>)| {
         let version = versions.get(&row.template_version_id?)?.clone();
         Some(Source {
             template: library.get(&version.template_id)?.clone(),
             text: texts.get(&version.id)?.clone(),
             version,
-            counterparty: party(&row)?,
+            counterparty: counterparties.of(&row)?,
             activity: row.activity_id.and_then(|id| {
                 Some(rendering::Activity::of(activities.get(&id)?, of_activities.get(&id)))
             }),
@@ -264,7 +227,60 @@ pub(super) async fn gather(
     Ok(rows.into_iter().filter_map(source).collect())
 }
 
-/// Rows by their keys; no statement when there are none to be found.
+/// The rows that the counterparties of agreements are described from.
+struct Counterparties {
+    members: HashMap<MemberId, member::Model>,
+    billing: HashMap<MemberId, member_billing::Model>,
+    organisations: HashMap<OrganisationId, organisation::Model>,
+}
+
+impl Counterparties {
+    /// Loads these members and organisations.
+    async fn load(
+        db: &impl ConnectionTrait,
+        members: Vec<uuid::Uuid>,
+        organisations: Vec<uuid::Uuid>,
+    ) -> Result<Self> {
+        use member_billing::Column::MemberId;
+        let billing =
+            found::<member_billing::Entity>(db, MemberId, members.clone(), |row| row.member_id);
+        Ok(Self {
+            billing: billing.await?,
+            members: found::<member::Entity>(db, member::Column::Id, members, |row| row.id).await?,
+            organisations: found::<organisation::Entity>(
+                db,
+                organisation::Column::Id,
+                organisations,
+                |row| row.id,
+            )
+            .await?,
+        })
+    }
+
+    /// Returns the counterparty of an agreement as its text shows it.
+    fn of(&self, row: &Model) -> Option<rendering::Party> {
+        if let Some(id) = row.member_id {
+            let (member, billing) = (self.members.get(&id)?, self.billing.get(&id));
+            return Some(rendering::Party {
+                name: member.name.clone(),
+                org_number: member.org_number.as_ref().map(ToString::to_string),
+                address_line: billing.and_then(|billing| billing.address_line.clone()),
+                postal_code: billing.and_then(|billing| billing.postal_code.clone()),
+                city: billing.and_then(|billing| billing.city.clone()),
+            });
+        }
+        let other = self.organisations.get(&row.organisation_id?)?;
+        Some(rendering::Party {
+            name: other.name.clone(),
+            org_number: other.org_number.as_ref().map(ToString::to_string),
+            address_line: None,
+            postal_code: None,
+            city: None,
+        })
+    }
+}
+
+/// Loads rows by their keys; runs no statement if there are no ids.
 async fn found<E: EntityTrait>(
     db: &impl ConnectionTrait,
     column: E::Column,
@@ -284,12 +300,11 @@ where
     Ok(rows.into_iter().map(|row| (key(&row), row)).collect())
 }
 
-/// The documents that these drafts would be offered with, today and without a number; what is no
-/// draft is left out, and what was made from no template.
+/// Returns the documents that these drafts would be offered with today, without a number.
+/// Agreements that are not drafts or have no template are omitted.
 ///
 /// # Errors
-/// INTERNAL when the database fails; each document by itself INVALID when its parameters do not
-/// fit.
+/// Each document has its own result, INVALID when its parameters do not fit.
 pub async fn previews(
     db: &crate::database::Database,
     viewer: &crate::auth::viewer::Viewer,
@@ -306,7 +321,7 @@ pub async fn previews(
     let sources = sources(db.read(), drafts).await?;
     let network = Arc::new(network.clone());
     let mut documents = HashMap::new();
-    // One after the other, so that a page of drafts takes one place in the queue at a time.
+    // Sequentially, so that a page of drafts takes only one slot of the queue at a time.
     for source in sources {
         let (id, network) = (source.row.id, Arc::clone(&network));
         let document = worker_pool::run(&viewer.subject, move || {

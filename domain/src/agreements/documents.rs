@@ -1,13 +1,14 @@
-//! What an agreement is made of beside its row: the parameters and the text that it was offered
-//! with, and who signed it.
+//! The contents of an agreement apart from its row: the parameters and the text that it was offered
+//! with, and its signatures.
 //!
-//! Whoever sees an agreement sees all of this, so the viewer must be known to see the agreements.
+//! A viewer who can read an agreement can read all of this. The caller has checked that the viewer
+//! can read the agreements.
 
 use std::collections::HashMap;
 
-use ::entity::{agreement_document, agreement_parameters, id::AgreementId, signature};
+use ::entity::{agreement_document, id::AgreementId, signature};
 use sea_orm::{
-    ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
+    EntityTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, Query},
 };
 
@@ -20,28 +21,8 @@ use crate::{
     templates::layout,
 };
 
-/// What the text of each of these agreements was filled in with: a JSON object; an agreement
-/// without parameters is left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn parameters_of(
-    db: &impl ConnectionTrait,
-    agreements: &[AgreementId],
-) -> Result<HashMap<AgreementId, String>> {
-    let agreement =
-        Expr::col((agreement_parameters::Entity, agreement_parameters::Column::AgreementId));
-    let found = agreement_parameters::Entity::find()
-        .filter(among(db.get_database_backend(), agreement, agreements.iter().copied()))
-        .all(db)
-        .await?;
-    Ok(found.into_iter().map(|row| (row.agreement_id, row.parameters)).collect())
-}
-
-/// The text of each of these agreements, frozen when it was offered; one without is left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the text of each of these agreements as it was offered. An agreement without a text has
+/// no entry.
 pub async fn documents_of(
     db: &Database,
     agreements: &[AgreementId],
@@ -58,10 +39,7 @@ pub async fn documents_of(
     Ok(found.into_iter().map(|row| (row.agreement_id, row)).collect())
 }
 
-/// The signatures under these agreements, in the order that they were set.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the signatures of these agreements, in the order of signing.
 pub async fn signatures_of(
     db: &Database,
     agreements: &[AgreementId],
@@ -78,28 +56,25 @@ pub async fn signatures_of(
 /// The PDF of an agreement.
 #[derive(Clone, Debug)]
 pub struct Pdf {
-    /// The agreement's number; null: a draft, marked so on every page.
+    /// The agreement's number; null: a draft, which is marked on every page.
     pub number: Option<String>,
-    /// Of the bytes, in hexadecimal.
+    /// SHA-256 of the bytes in hexadecimal.
     pub sha256: String,
     /// The file.
     pub bytes: Vec<u8>,
 }
 
-/// Returns `true` if the agreement is a draft that the viewer sees, whose PDF is set each time it
-/// is asked for.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns `true` if the agreement is a draft that the viewer can read. The PDF of a draft is
+/// rendered for each request.
 pub async fn is_draft(db: &Database, viewer: &Viewer, id: AgreementId) -> Result<bool> {
     use ::entity::agreement::Column;
     let found = super::by_ids(db, viewer, &[id], &[Column::Id, Column::Number]).await?;
     Ok(found.iter().any(|row| row.number.is_none()))
 }
 
-/// The PDF of an agreement that the viewer sees: the bytes that it was offered with, or what a
-/// draft would be offered with today. Null when the viewer sees no such agreement, or the register
-/// keeps no PDF of it.
+/// Returns the PDF of an agreement: the bytes that it was offered with, or those that a draft would
+/// be offered with today. `None` if the viewer can read no such agreement, or if the register has
+/// no PDF of it.
 ///
 /// # Errors
 /// INVALID for a draft whose parameters do not fit its template.

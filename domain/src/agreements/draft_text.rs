@@ -1,5 +1,5 @@
-//! The text of a draft: it is filled in and checked before the transaction that writes the draft,
-//! so that no other change waits for it.
+//! The text of a draft. It is rendered and checked before the transaction that stores the draft, so
+//! that no other change waits for it.
 
 use super::document_source::Source;
 use crate::{
@@ -10,27 +10,27 @@ use crate::{
     worker_pool,
 };
 
-/// The findings in a draft's text, and all that the text was made of.
+/// The errors of a draft's text, with the source that the text was made from.
 #[derive(Debug, Default)]
 pub(super) struct CheckedText {
     source: Option<Source>,
-    /// The reason that it can't be filled in.
+    /// The reason why it can't be rendered.
     error: Option<Error>,
-    /// The reason that it can't be typeset.
+    /// The reason why it can't be typeset.
     problem: Option<String>,
 }
 
 impl CheckedText {
-    /// Fills in the text of a draft that a mutation is about to write, and checks it, in the worker
+    /// Renders the text of a draft that a mutation is about to store, and checks it, in the worker
     /// pool. `None` is a draft without a text.
     ///
     /// # Errors
-    /// CONFLICT `TOO_MANY_REQUESTS` when as many jobs of the viewer wait as may.
+    /// CONFLICT `TOO_MANY_REQUESTS` when the viewer's queue of jobs is full.
     pub async fn of(viewer: &Viewer, network: &Network, source: Option<Source>) -> Result<Self> {
         let Some(of_text) = source.clone() else { return Ok(Self::default()) };
         let network = network.clone();
         let work = move || {
-            Ok(match of_text.body(&network, None, "input.parameters") {
+            Ok(match of_text.body(&network, None, "parameters") {
                 Ok(body) => (None, document::problem(&body)),
                 Err(error) => (Some(error), None),
             })
@@ -39,17 +39,17 @@ impl CheckedText {
         Ok(Self { source, error, problem })
     }
 
-    /// `true` if a text made of this is the one that was checked: the draft, its parties, its
-    /// activity, its parameters and the template's version are the same.
+    /// `true` if the checked text was made from this source: the draft, its parties, its activity,
+    /// its parameters and the template's version are the same.
     pub fn is_of(&self, source: Option<&Source>) -> bool {
         self.source.as_ref() == source
     }
 
-    /// Notes what is wrong with the text.
+    /// Adds the errors of the text.
     ///
     /// # Errors
-    /// The conflict of a text that can't be filled in, if nothing else is wrong with the input: the
-    /// text may lack a fact because of that.
+    /// The conflict of a text that can't be rendered, if the input has no other errors: those may
+    /// be why the text lacks a fact.
     pub fn report(&self, errors: &mut ValidationErrors) -> Result<()> {
         match &self.error {
             Some(Error::Invalid(found)) => {
@@ -59,7 +59,7 @@ impl CheckedText {
             _ => {}
         }
         if let Some(problem) = &self.problem {
-            errors.add("input.parameters", format!("make a text that can't be set: it {problem}"));
+            errors.add("parameters", format!("make a text that can't be typeset: it {problem}"));
         }
         Ok(())
     }

@@ -1,6 +1,6 @@
-//! Fit: whether an agreement can be with its counterparty and about its activity on the days of its
-//! term. It is asked when a draft is written, again when it is offered, and of its days again when
-//! it is signed, since members leave and activities end meanwhile.
+//! Eligibility: checks that an agreement's counterparty and activity are allowed on the days of its
+//! term. All rules are checked when a draft is stored and when it is offered. The days are checked
+//! again at signing, since members leave and activities end meanwhile.
 
 use ::entity::{
     activity,
@@ -13,39 +13,37 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 use super::lifecycle::name;
 use crate::{
     activities,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     term_sql,
 };
 
-/// The counterparty was no member on some day of the term.
-const NOT_A_MEMBER: &str = "NOT_A_MEMBER";
-/// The activity has ended on some day of the term.
-const ACTIVITY_ENDED: &str = "ACTIVITY_ENDED";
+/// The reasons that concern the days of the member and of the activity.
+const OF_DAYS: [ConflictReason; 2] = [ConflictReason::NotAMember, ConflictReason::ActivityEnded];
 
-/// Something that an agreement does not fit.
+/// A reason why an agreement is not eligible.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub(super) struct Ineligibility {
-    /// A stable word for programs.
-    pub reason: &'static str,
-    /// The field of the input that is at fault.
+    /// Stable code for programs.
+    pub reason: ConflictReason,
+    /// The field of the input with the error.
     pub field: &'static str,
-    /// What the field must be, so that it can stand after its name.
+    /// The requirement on the field, as a text that follows its name.
     pub message: String,
 }
 
-/// What an agreement is held against.
+/// Facts that an agreement is checked against.
 #[derive(Clone, Debug, Default)]
-pub(super) struct Surroundings {
-    /// Null: the counterparty is none.
+pub(super) struct EligibilityFacts {
+    /// The member; `None`: the counterparty is an organisation.
     pub member: Option<member::Model>,
-    /// Null: it is about none.
+    /// The activity; `None`: the agreement has none.
     pub activity: Option<activity::Model>,
-    /// What the activity is paid for by.
+    /// Funding of the activity.
     pub funding: Vec<FundingKind>,
 }
 
-impl Surroundings {
-    /// Those of an agreement that is stored.
+impl EligibilityFacts {
+    /// Loads the facts for a stored agreement.
     async fn of(db: &impl ConnectionTrait, row: &Model) -> Result<Self> {
         let member = match row.member_id {
             Some(id) => member::Entity::find_by_id(id).one(db).await?,
@@ -63,93 +61,111 @@ impl Surroundings {
     }
 }
 
-/// All that an agreement does not fit.
-pub(super) fn misfits(row: &Model, surroundings: &Surroundings) -> Vec<Ineligibility> {
-    let mut found = Found { reason: "", misfits: Vec::new() };
-    check_days(row, surroundings, &mut found);
-    found.reason = "DOES_NOT_FIT";
-    check_kind(row, surroundings.activity.as_ref(), &mut found);
-    if let (AgreementKind::Participation, Some(activity)) = (row.kind, &surroundings.activity) {
-        check_funding(row, &surroundings.funding, &activity.name, &mut found);
+/// Returns all reasons why an agreement is not eligible.
+pub(super) fn ineligibilities(row: &Model, facts: &EligibilityFacts) -> Vec<Ineligibility> {
+    let mut found = Collector { reason: ConflictReason::DoesNotFit, reasons: Vec::new() };
+    check_days(row, facts, &mut found);
+    found.reason = ConflictReason::DoesNotFit;
+    check_kind(row, facts.activity.as_ref(), &mut found);
+    if let (AgreementKind::Participation, Some(activity)) = (row.kind, &facts.activity) {
+        check_funding(row, &facts.funding, &activity.name, &mut found);
     }
-    found.misfits
+    found.reasons
 }
 
-/// Notes whatever a draft does not fit with the fields of its input.
-pub(super) fn check(row: &Model, surroundings: &Surroundings, errors: &mut ValidationErrors) {
-    for ineligibility in misfits(row, surroundings) {
-        errors.add(format!("input.{}", ineligibility.field), ineligibility.message);
+/// Adds an error to the input's field for each reason why a draft is not eligible.
+pub(super) fn check(row: &Model, facts: &EligibilityFacts, errors: &mut ValidationErrors) {
+    for ineligibility in ineligibilities(row, facts) {
+        errors.add(ineligibility.field, ineligibility.message);
     }
 }
 
-/// Whether a draft fits still.
+/// Fails unless a draft is still eligible.
 ///
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER`, `ACTIVITY_ENDED`, `ACTIVITY_NOT_STARTED` or `DOES_NOT_FIT`.
 pub(super) async fn require(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
-    refuse(row, misfits(row, &Surroundings::of(db, row).await?), "change the draft first")
+    refuse(
+        row,
+        ineligibilities(row, &EligibilityFacts::of(db, row).await?),
+        "change the draft first",
+    )
 }
 
-/// Whether there are still the member and the activity that an offer is for. What was offered
-/// stands otherwise as it was.
+/// Fails unless the member and the activity of an offer exist on all days of its term. The other
+/// rules are not checked again after the offer.
 ///
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
 pub(super) async fn require_days(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
-    let mut misfits = misfits(row, &Surroundings::of(db, row).await?);
-    misfits.retain(|ineligibility| [NOT_A_MEMBER, ACTIVITY_ENDED].contains(&ineligibility.reason));
-    refuse(row, misfits, "withdraw it")
+    let mut ineligibilities = self::ineligibilities(row, &EligibilityFacts::of(db, row).await?);
+    ineligibilities.retain(|ineligibility| OF_DAYS.contains(&ineligibility.reason));
+    refuse(row, ineligibilities, "withdraw it")
 }
 
-/// Checks that there are the member and the activity for all days of an agreement in force that is
-/// to end later than it does.
+/// Fails unless the member and the activity exist on all days of an agreement in force whose end is
+/// to be postponed.
 ///
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
-pub(super) async fn require_days_still(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
-    let mut misfits = misfits(row, &Surroundings::of(db, row).await?);
-    misfits.retain(|ineligibility| [NOT_A_MEMBER, ACTIVITY_ENDED].contains(&ineligibility.reason));
-    refuse(row, misfits, "it keeps its end")
+pub(super) async fn require_days_for_extension(
+    db: &impl ConnectionTrait,
+    row: &Model,
+) -> Result<()> {
+    let mut ineligibilities = self::ineligibilities(row, &EligibilityFacts::of(db, row).await?);
+    ineligibilities.retain(|ineligibility| OF_DAYS.contains(&ineligibility.reason));
+    refuse(row, ineligibilities, "its end can't be postponed")
 }
 
-fn refuse(row: &Model, misfits: Vec<Ineligibility>, advice: &str) -> Result<()> {
-    let Some(Ineligibility { reason, field, message }) = misfits.into_iter().next() else {
+fn refuse(row: &Model, ineligibilities: Vec<Ineligibility>, advice: &str) -> Result<()> {
+    let Some(Ineligibility { reason, field, message }) = ineligibilities.into_iter().next() else {
         return Ok(());
     };
     Err(Error::conflict(
         reason,
-        format!("{} does not fit any longer, its {field} {message}; {advice}", name(row)),
+        format!("{} is no longer eligible: its {} {message}; {advice}", name(row), in_words(field)),
     ))
 }
 
-/// What was found so far.
-struct Found {
-    reason: &'static str,
-    misfits: Vec<Ineligibility>,
+/// Returns the words for a field of an agreement.
+fn in_words(field: &'static str) -> &'static str {
+    match field {
+        "starts_on" => "first day",
+        "ends_on" => "last day",
+        "renewal_months" => "renewal",
+        other => other,
+    }
 }
 
-impl Found {
+/// Collects the reasons of a check.
+struct Collector {
+    reason: ConflictReason,
+    reasons: Vec<Ineligibility>,
+}
+
+impl Collector {
     fn expect(&mut self, holds: bool, field: &'static str, message: impl FnOnce() -> String) {
         if !holds {
-            self.misfits.push(Ineligibility { reason: self.reason, field, message: message() });
+            self.reasons.push(Ineligibility { reason: self.reason, field, message: message() });
         }
     }
 }
 
-/// A member is one on every day of the term. Who takes part does so while there is the activity;
-/// others may prepare it and wind it up.
+/// Checks the days. A member must be one on every day of the term. A participation lies within the
+/// activity's days; other agreements may begin before the activity and, unless they begin after its
+/// end, continue after it.
 fn check_days(
     row: &Model,
-    Surroundings { member, activity, .. }: &Surroundings,
-    found: &mut Found,
+    EligibilityFacts { member, activity, .. }: &EligibilityFacts,
+    found: &mut Collector,
 ) {
     let own = term_sql::of(row);
     let lasts_until = |last| own.final_day().is_some_and(|end| end <= last);
-    // What prolongs itself, or has no end, goes on after any day.
-    let too_long = if own.renews() && own.ends_on.is_some() { "renewalMonths" } else { "endsOn" };
+    // An agreement that renews or has no end continues after any day.
+    let too_long = if own.renews() && own.ends_on.is_some() { "renewal_months" } else { "ends_on" };
     if let Some(member) = member {
-        found.reason = NOT_A_MEMBER;
-        found.expect(row.starts_on >= member.joined_on, "startsOn", || {
+        found.reason = ConflictReason::NotAMember;
+        found.expect(row.starts_on >= member.joined_on, "starts_on", || {
             format!(
                 "must not be before {}, when {} becomes a member",
                 member.joined_on, member.name
@@ -173,42 +189,42 @@ fn check_days(
     let Some(activity) = activity else { return };
     let takes_part = row.kind == AgreementKind::Participation;
     if let Some(last) = activity.ends_on {
-        found.reason = ACTIVITY_ENDED;
+        found.reason = ConflictReason::ActivityEnded;
         let last_day = format!("{last}, the last day of {}", activity.name);
         if row.starts_on > last {
-            found.expect(false, "startsOn", || format!("must not be after {last_day}"));
+            found.expect(false, "starts_on", || format!("must not be after {last_day}"));
         } else {
             found.expect(!takes_part || lasts_until(last), too_long, || until(too_long, last_day));
         }
     }
-    found.reason = "ACTIVITY_NOT_STARTED";
-    found.expect(!takes_part || row.starts_on >= activity.starts_on, "startsOn", || {
+    found.reason = ConflictReason::ActivityNotStarted;
+    found.expect(!takes_part || row.starts_on >= activity.starts_on, "starts_on", || {
         format!("must not be before {}, the first day of {}", activity.starts_on, activity.name)
     });
 }
 
 fn until(field: &str, day: String) -> String {
-    if field == "renewalMonths" {
-        format!("must be left out: the agreement can't go on after {day}")
+    if field == "renewal_months" {
+        format!("must be left out: the agreement can't continue after {day}")
     } else {
-        format!("must be given, and not be after {day}")
+        format!("is needed, and must not be after {day}")
     }
 }
 
-/// A member takes part in an activity, and pays or does not; who leads or works is paid; with
-/// others there is no money, or some that comes in.
-fn check_kind(row: &Model, activity: Option<&activity::Model>, found: &mut Found) {
+/// Checks the direction of payment by kind: a participation is income or free, an assignment is a
+/// cost, and a cooperation is income or free.
+fn check_kind(row: &Model, activity: Option<&activity::Model>, found: &mut Collector) {
     let direction = row.direction;
     match row.kind {
         AgreementKind::Participation => {
             found.expect(row.organisation_id.is_none(), "counterparty", || {
-                "must be a member: the template is for taking part in an activity".to_owned()
+                "must be a member: the template is for participation in an activity".to_owned()
             });
             found.expect(activity.is_some(), "activity", || {
-                "is needed: one takes part in an activity".to_owned()
+                "is needed: a participation agreement is about an activity".to_owned()
             });
             found.expect(direction != Direction::Cost, "direction", || {
-                "must be INCOME or NONE: who takes part is not paid for it".to_owned()
+                "must be INCOME or NONE: participants are not paid".to_owned()
             });
         }
         AgreementKind::Assignment => {
@@ -223,13 +239,13 @@ fn check_kind(row: &Model, activity: Option<&activity::Model>, found: &mut Found
         }
     }
     found.expect(direction != Direction::None || row.fee_basis.is_none(), "fee", || {
-        "must be null where no money goes: see direction".to_owned()
+        "must be null if direction is NONE".to_owned()
     });
 }
 
-/// Who takes part pays nothing for what others pay for: a grant, the service fee, or volunteers
-/// with their time.
-fn check_funding(row: &Model, funding: &[FundingKind], activity: &str, found: &mut Found) {
+/// Checks that a participation is free of charge where others fund the activity: by a grant, by the
+/// service fee, or by volunteer work.
+fn check_funding(row: &Model, funding: &[FundingKind], activity: &str, found: &mut Collector) {
     let by_participants = |kind: &FundingKind| match kind {
         FundingKind::SpecialFee | FundingKind::CourseIncome | FundingKind::Partner => true,
         FundingKind::Grant | FundingKind::ServiceFee | FundingKind::Volunteer => false,
@@ -241,7 +257,7 @@ fn check_funding(row: &Model, funding: &[FundingKind], activity: &str, found: &m
     let payers = format!("{activity} is paid for by {}", words.join(" and "));
     if row.fee_basis.is_some() {
         found.expect(false, "fee", || {
-            format!("must be left out: {payers}, not by those who take part")
+            format!("must be left out: {payers}, not by its participants")
         });
     } else {
         found.expect(row.direction == Direction::None, "direction", || {
@@ -261,7 +277,7 @@ mod tests {
         text.parse().unwrap()
     }
 
-    fn taking_part() -> Model {
+    fn participation() -> Model {
         Model {
             kind: AgreementKind::Participation,
             direction: Direction::Income,
@@ -273,8 +289,8 @@ mod tests {
         }
     }
 
-    fn surroundings() -> Surroundings {
-        Surroundings {
+    fn facts() -> EligibilityFacts {
+        EligibilityFacts {
             member: Some(member::Model {
                 name: "Åre".into(),
                 joined_on: day("2020-01-01"),
@@ -289,8 +305,8 @@ mod tests {
         }
     }
 
-    fn found(row: &Model, surroundings: &Surroundings) -> Vec<(&'static str, &'static str)> {
-        misfits(row, surroundings)
+    fn found(row: &Model, facts: &EligibilityFacts) -> Vec<(ConflictReason, &'static str)> {
+        ineligibilities(row, facts)
             .into_iter()
             .map(|ineligibility| (ineligibility.reason, ineligibility.field))
             .collect()
@@ -298,44 +314,54 @@ mod tests {
 
     #[test]
     fn a_term_stays_within_the_membership_and_the_activity() {
-        let fits: &[(&str, &str)] = &[];
-        let row = taking_part();
+        let fits: &[(ConflictReason, &str)] = &[];
+        let row = participation();
         let open = Model { ends_on: None, ..row.clone() };
         let renewing = Model { renewal_months: Some(12), ..row.clone() };
         let work =
             Model { kind: AgreementKind::Assignment, direction: Direction::Cost, ..row.clone() };
-        assert_eq!(found(&row, &surroundings()), fits);
+        assert_eq!(found(&row, &facts()), fits);
         for (last, of_row, of_open, of_renewing, of_work) in [
-            ("2026-12-31", None, Some("endsOn"), Some("renewalMonths"), None),
-            ("2026-12-30", Some("endsOn"), Some("endsOn"), Some("renewalMonths"), None),
-            ("2026-01-01", Some("endsOn"), Some("endsOn"), Some("renewalMonths"), None),
-            ("2025-12-31", Some("startsOn"), Some("startsOn"), Some("startsOn"), Some("startsOn")),
+            ("2026-12-31", None, Some("ends_on"), Some("renewal_months"), None),
+            ("2026-12-30", Some("ends_on"), Some("ends_on"), Some("renewal_months"), None),
+            ("2026-01-01", Some("ends_on"), Some("ends_on"), Some("renewal_months"), None),
+            (
+                "2025-12-31",
+                Some("starts_on"),
+                Some("starts_on"),
+                Some("starts_on"),
+                Some("starts_on"),
+            ),
         ] {
-            let mut ends = surroundings();
+            let mut ends = facts();
             ends.activity.as_mut().unwrap().ends_on = Some(day(last));
             for (row, field) in
                 [(&row, of_row), (&open, of_open), (&renewing, of_renewing), (&work, of_work)]
             {
                 let expected: Vec<_> =
-                    field.map(|field| (ACTIVITY_ENDED, field)).into_iter().collect();
+                    field.map(|field| (ConflictReason::ActivityEnded, field)).into_iter().collect();
                 assert_eq!(found(row, &ends), expected, "{last} {row:?}");
             }
-            let mut leaves = surroundings();
+            let mut leaves = facts();
             leaves.member.as_mut().unwrap().left_on = Some(day(last));
             let of_row =
-                of_row.map(|field| if field == "startsOn" { "counterparty" } else { field });
-            let expected: Vec<_> = of_row.map(|field| (NOT_A_MEMBER, field)).into_iter().collect();
+                of_row.map(|field| if field == "starts_on" { "counterparty" } else { field });
+            let expected: Vec<_> =
+                of_row.map(|field| (ConflictReason::NotAMember, field)).into_iter().collect();
             assert_eq!(found(&row, &leaves), expected, "{last}");
             assert_eq!(found(&work, &leaves), expected, "{last}");
         }
-        let mut young = surroundings();
+        let mut young = facts();
         young.member.as_mut().unwrap().joined_on = day("2026-01-02");
         young.activity.as_mut().unwrap().starts_on = day("2026-01-02");
         assert_eq!(
             found(&row, &young),
-            [(NOT_A_MEMBER, "startsOn"), ("ACTIVITY_NOT_STARTED", "startsOn")]
+            [
+                (ConflictReason::NotAMember, "starts_on"),
+                (ConflictReason::ActivityNotStarted, "starts_on")
+            ]
         );
-        assert_eq!(found(&work, &young), [(NOT_A_MEMBER, "startsOn")]);
+        assert_eq!(found(&work, &young), [(ConflictReason::NotAMember, "starts_on")]);
     }
 
     #[test]
@@ -355,11 +381,12 @@ mod tests {
             let row = Model {
                 fee_basis: has_fee.then_some(FeeBasis::OneOff),
                 direction,
-                ..taking_part()
+                ..participation()
             };
-            let expected: Vec<_> = field.map(|field| ("DOES_NOT_FIT", field)).into_iter().collect();
+            let expected: Vec<_> =
+                field.map(|field| (ConflictReason::DoesNotFit, field)).into_iter().collect();
             assert_eq!(
-                found(&row, &Surroundings { funding: funding.to_vec(), ..surroundings() }),
+                found(&row, &EligibilityFacts { funding: funding.to_vec(), ..facts() }),
                 expected,
                 "{funding:?} {has_fee}"
             );

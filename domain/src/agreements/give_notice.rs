@@ -1,52 +1,54 @@
-//! Notice (uppsägning): how an agreement is ended, by its months of notice or sooner where the
+//! Gives notice (uppsägning): ends an agreement by its months of notice, or sooner where the
 //! contract provides for it.
 
 use ::entity::{agreement::Model, id::AgreementId};
 use chrono::NaiveDate;
 
 use super::{
-    deadlines::snooze::take_away,
+    deadlines::snooze::delete_current,
     lifecycle::{self, Transition, name, snapshot},
     overlaps,
 };
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     members::ended_agreements,
     term_sql,
 };
 
-/// Notice, as somebody writes it.
+/// Input for giving notice.
 #[derive(Clone, Debug, Default)]
 pub struct NewNotice {
-    /// On what.
+    /// The agreement.
     pub agreement: AgreementId,
-    /// The day that it was given.
+    /// The day on which notice was given.
     pub given_on: NaiveDate,
     /// Last day in force, where the contract lets it end sooner than by its months of notice
-    /// (förtida upphörande), as upon breach or when a grant ceases; null: as the months of notice
-    /// have it.
+    /// (förtida upphörande), for example after a violation of the contract or when a grant ceases;
+    /// null: by the months of notice.
     pub ends_on: Option<NaiveDate>,
-    /// Why; needed with `ends_on`.
+    /// Reason; needed with `ends_on`.
     pub reason: Option<String>,
 }
 
-/// Gives notice. One that is prolonged by itself ends with the first term whose last day for notice
-/// has not passed; one until further notice when the months of notice have passed; so does one for
-/// a fixed term, if that is before its end: on the day of the notice itself without months of
-/// notice.
+/// Gives notice.
 ///
-/// With an end of its own it ends then, even before it has begun: one that would end before its
-/// first day never comes into force, which is what a withdrawn one is, and what it was to replace
-/// goes on.
+/// An agreement that renews ends with the first term whose last day for notice has not passed. One
+/// that runs until further notice ends when the months of notice have passed, or, without months of
+/// notice, on the day of the notice. One for a fixed term ends in the same manner if that is before
+/// its end.
+///
+/// With an explicit `ends_on`, the agreement ends on that day. If that is before its first day, it
+/// never comes into force: it is withdrawn, and the agreement that it was to replace continues.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field,
+/// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID naming every bad field,
 /// CONFLICT `NOT_SIGNED`, `NOT_STARTED`, `NOTICE_GIVEN`, `ENDED`, `WITHDRAWN`, `REPLACED`,
-/// `FIXED_TERM`, or `OVERLAPS` when what goes on would be in force beside another one.
+/// `FIXED_TERM`, or `OVERLAPS` when the continuing agreement would be in force at the same time as
+/// another.
 pub async fn give(
     db: &Database,
     viewer: &Viewer,
@@ -54,21 +56,21 @@ pub async fn give(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageAgreements)?;
-    let reason = errors.optional_text("input.reason", new.reason.as_deref(), LINE);
+    let reason = errors.optional_text("reason", new.reason.as_deref(), LINE);
     let says_why = new.ends_on.is_none() || reason.is_some();
     errors.expect(
         says_why,
-        "input.reason",
-        "is needed with endsOn: what lets the agreement end sooner than by its months of notice",
+        "reason",
+        "is needed with a last day: state why the agreement ends sooner than by its months of notice",
     );
-    errors.expect(new.given_on <= db.clock.today(), "input.givenOn", "must not be after today");
+    errors.expect(new.given_on <= db.clock.today(), "given_on", "must not be after today");
     errors.expect(
         new.ends_on.is_none_or(|last| last >= new.given_on),
-        "input.endsOn",
-        "must not be before givenOn",
+        "ends_on",
+        "must not be before the day of the notice",
     );
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "agreementGiveNotice").await?;
+    let mut change = audit::begin(db, viewer, Action::AgreementGiveNotice).await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
     let transition =
         if new.ends_on.is_some() { Transition::EndEarly } else { Transition::GiveNotice };
@@ -89,8 +91,8 @@ pub async fn give(
         ended_agreements::release(&mut change, replaced).await.map_err(overlaps::describe)?;
     }
     let id = row.id;
-    // It was of another deadline than the one that there is now, which must not pass unseen.
-    if let Some(acknowledged) = take_away(&mut change, id, db.clock.today()).await? {
+    // The acknowledgement was about the old deadline; the new one must be reported.
+    if let Some(acknowledged) = delete_current(&mut change, id, db.clock.today()).await? {
         change.record(Some(&acknowledged), None)?;
     }
     let after = snapshot(change.tx(), row).await?;
@@ -98,12 +100,12 @@ pub async fn give(
     change.commit_with(id).await.map_err(overlaps::describe)
 }
 
-/// The last day in force after notice on a day; `early`: the one that somebody says.
+/// Returns the last day in force after notice on a day; `early` is the explicit last day.
 fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<NaiveDate> {
     let name = name(row);
     if let Some(from) = row.replaced_from {
         return Err(Error::conflict(
-            "REPLACED",
+            ConflictReason::Replaced,
             format!(
                 "{name} is replaced from {from}, and ends the day before; give notice of its successor"
             ),
@@ -111,29 +113,29 @@ fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<Nai
     }
     if early.is_none() && given_on < row.starts_on {
         let message = format!(
-            "{name} is in force from {}; notice can't be given before that day, unless endsOn says that the contract lets it end sooner",
+            "{name} is in force from {}; notice can't be given before that day, unless the contract lets it end sooner: then state the last day",
             row.starts_on
         );
-        return Err(Error::conflict("NOT_STARTED", message));
+        return Err(Error::conflict(ConflictReason::NotStarted, message));
     }
     if let Some(signed_on) = row.signed_on.filter(|signed_on| given_on < *signed_on) {
         return Err(Error::invalid(
-            "input.givenOn",
+            "given_on",
             format!("must not be before {signed_on}, when it was signed"),
         ));
     }
-    // Months of notice run from the first day at the earliest.
+    // The months of notice begin on the first day at the earliest.
     let by_notice = term_sql::of(row).ends_by_notice(given_on.max(row.starts_on));
     let fixed = row.ends_on.filter(|_| row.renewal_months.is_none());
     let agreed = fixed.filter(|agreed| by_notice >= *agreed);
     if let Some(early) = early {
-        // Without months of notice any day up to the agreed end can be chosen.
+        // Without months of notice, any day up to the agreed end can be chosen.
         let last = fixed.filter(|_| row.notice_months == 0).or(agreed).unwrap_or(by_notice);
         return if early <= last {
             Ok(early)
         } else {
             Err(Error::invalid(
-                "input.endsOn",
+                "ends_on",
                 format!(
                     "must not be after {last}, when {name} ends anyway after notice on {given_on}"
                 ),
@@ -142,9 +144,9 @@ fn end(row: &Model, given_on: NaiveDate, early: Option<NaiveDate>) -> Result<Nai
     }
     if let Some(agreed) = agreed {
         let message = format!(
-            "{name} is for a fixed term and ends on {agreed} by itself; notice on {given_on} would end it no sooner"
+            "{name} is for a fixed term and ends on {agreed} without notice; notice on {given_on} would not end it sooner"
         );
-        return Err(Error::conflict("FIXED_TERM", message));
+        return Err(Error::conflict(ConflictReason::FixedTerm, message));
     }
     Ok(by_notice)
 }

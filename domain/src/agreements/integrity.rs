@@ -1,4 +1,4 @@
-//! Whether what agreements store is what their facts give.
+//! Integrity of agreements: stored values must agree with the facts that they are derived from.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,25 +25,20 @@ use crate::{
     swedish, term_sql,
 };
 
-/// Agreements that are read together.
+/// Number of agreements that are loaded together.
 const CHUNK: u64 = 2000;
 
-/// Texts that are looked at together; each brings its PDF.
-const DOCUMENTS: u64 = 20;
+/// Number of texts that are loaded together; each has its PDF.
+const DOCUMENT_CHUNK: u64 = 20;
 
-/// What agreements store though it follows otherwise from their facts and from those of their
-/// successors, gaps in their numbers, and texts that are not what was kept: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the violations in stored values that must follow from the facts of agreements and their
+/// successors, in the sequence of numbers, and in documents, one sentence each.
 pub async fn violations(db: &Database) -> Result<Vec<String>> {
     Ok(findings(&db.snapshot().await?).await?.violations)
 }
 
-/// The same with notes of what came so with imported history, in a snapshot.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the violations, and notes about violations that came with imported history, in a
+/// snapshot.
 pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = Findings::default();
     of_rows(db, &mut found).await?;
@@ -53,9 +48,6 @@ pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
 
 /// Checks the stored dates and numbers of all agreements, and the texts of these agreements only,
 /// in a snapshot.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn findings_of(
     db: &impl ConnectionTrait,
     agreements: &BTreeSet<AgreementId>,
@@ -63,7 +55,7 @@ pub async fn findings_of(
     let mut found = Findings::default();
     of_rows(db, &mut found).await?;
     let ids: Vec<AgreementId> = agreements.iter().copied().collect();
-    for ids in ids.chunks(usize::try_from(DOCUMENTS).unwrap_or(1)) {
+    for ids in ids.chunks(usize::try_from(DOCUMENT_CHUNK).unwrap_or(1)) {
         let theirs = among(
             db.get_database_backend(),
             Expr::col(agreement_document::Column::AgreementId),
@@ -75,7 +67,7 @@ pub async fn findings_of(
     Ok(found)
 }
 
-/// Returns the columns that the deadline, number and successor of every agreement are checked by.
+/// Returns the columns for checking the deadline, the number and the successor of every agreement.
 fn columns() -> Vec<Column> {
     let mut columns = term_sql::COLUMNS.to_vec();
     columns.extend([
@@ -91,8 +83,8 @@ fn columns() -> Vec<Column> {
 
 async fn of_rows(db: &impl ConnectionTrait, found: &mut Findings) -> Result<()> {
     let columns = columns();
-    // Whoever is replaced stands before or after its successor, so both are kept until the end: a
-    // few bytes each.
+    // A replaced agreement may come before or after its successor, so both are collected until the
+    // end, with a few bytes each.
     let (mut replaced, mut successors): (
         HashMap<AgreementId, (String, NaiveDate)>,
         HashMap<AgreementId, NaiveDate>,
@@ -147,8 +139,8 @@ async fn of_rows(db: &impl ConnectionTrait, found: &mut Findings) -> Result<()> 
     Ok(())
 }
 
-/// Every text that is not what its SHA-256 says, and every signature under another one: a sentence
-/// each.
+/// Finds every text that does not match its SHA-256, and every signature with another SHA-256, one
+/// sentence each.
 async fn of_documents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use agreement_document::Column::AgreementId as Id;
     let (mut found, mut last) = (Vec::new(), AgreementId::default());
@@ -156,7 +148,7 @@ async fn of_documents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let documents = agreement_document::Entity::find()
             .filter(Id.gt(last))
             .order_by_asc(Id)
-            .limit(DOCUMENTS)
+            .limit(DOCUMENT_CHUNK)
             .all(db)
             .await?;
         let Some(end) = documents.last() else { return Ok(found) };
@@ -187,7 +179,7 @@ async fn check_documents(
         .await?;
     for document in documents {
         let Some(name) = names.get(&document.agreement_id) else { continue };
-        // Without a PDF there is nothing that the SHA-256 is of.
+        // Without a PDF there is nothing to compare with the SHA-256.
         if document.pdf.as_ref().is_some_and(|pdf| sha256(pdf) != document.sha256) {
             found.push(format!(
                 "{name} has other bytes in its PDF than the SHA-256 says: {}",
@@ -222,8 +214,8 @@ fn check(row: &Model, violations: &mut Vec<String>) {
     }
 }
 
-/// Whether the number follows the last one of its year; answers its year and serial number, when it
-/// has them.
+/// Adds a gap unless the number follows the last one of its year. Returns its year and serial
+/// number, or `last` if it has none.
 fn check_number(row: &Model, last: Option<(i32, u32)>, gaps: &mut Gaps) -> Option<(i32, u32)> {
     let numbered = row.number.as_deref().and_then(|number| number.split_once('-')).and_then(
         |(year, serial)| {

@@ -1,5 +1,5 @@
-//! The life of an agreement: which deed each stage of it allows, what it is as the audit trail
-//! tells, and how it is found for a deed.
+//! The lifecycle of an agreement: the transitions that each stage allows, and helpers that load an
+//! agreement for a mutation.
 
 use std::collections::BTreeSet;
 
@@ -18,31 +18,31 @@ use sea_orm::{
 
 use crate::{
     database::among,
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     term_sql,
 };
 
-/// What may be done with an agreement that is there.
+/// A transition of an existing agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Transition {
     /// Change the draft.
     Update,
     /// Offer it to the counterparty.
     Offer,
-    /// Take back the draft or the offer.
+    /// Withdraw the draft or the offer.
     Withdraw,
     /// Sign it.
     Sign,
     /// Give notice.
     GiveNotice,
-    /// End it sooner than its months of notice have it.
+    /// End it sooner than by its months of notice.
     EndEarly,
     /// Draft a successor.
     Replace,
 }
 
-/// Where it is in its life whatever days its facts have: signed is signed, though it be dated
-/// tomorrow.
+/// Returns the stage of an agreement from its facts. An agreement signed with a future date counts
+/// as signed.
 fn stage(row: &Model, today: NaiveDate) -> Status {
     if row.withdrawn_on.is_some() {
         return Status::Withdrawn;
@@ -56,14 +56,14 @@ fn stage(row: &Model, today: NaiveDate) -> Status {
     }
 }
 
-/// What an agreement is called in messages.
+/// Returns the name of an agreement in messages.
 pub(super) fn name(row: &Model) -> String {
     row.number
         .as_ref()
         .map_or_else(|| "the draft".to_owned(), |number| format!("agreement {number}"))
 }
 
-/// Whether the agreement is at a stage of its life that allows the deed.
+/// Fails unless the stage of the agreement allows the transition.
 ///
 /// # Errors
 /// CONFLICT `WITHDRAWN`, `NOT_OFFERED`, `ALREADY_OFFERED`, `NOT_SIGNED`, `ALREADY_SIGNED`,
@@ -77,48 +77,48 @@ pub(super) fn allow(transition: Transition, row: &Model, today: NaiveDate) -> Re
         | (Transition::GiveNotice, Active)
         | (Transition::EndEarly, Signed | Active)
         | (Transition::Replace, Signed | Active | NoticeGiven) => return Ok(()),
-        (_, Withdrawn) => ("WITHDRAWN", format!("was withdrawn on {}; draft a new one", day(row.withdrawn_on))),
-        (Transition::Sign, Draft) => ("NOT_OFFERED", "has not been offered; offer it first".to_owned()),
+        (_, Withdrawn) => (ConflictReason::Withdrawn, format!("was withdrawn on {}; draft a new one", day(row.withdrawn_on))),
+        (Transition::Sign, Draft) => (ConflictReason::NotOffered, "has not been offered; offer it first".to_owned()),
         (Transition::Update | Transition::Offer, Offered | Signed | Active | NoticeGiven | Ended) => (
-            "ALREADY_OFFERED",
-            "has been offered already, and what was offered never changes; withdraw it, or replace it when it is signed".to_owned(),
+            ConflictReason::AlreadyOffered,
+            "has been offered already, and an offer never changes; withdraw it, or replace it after it is signed".to_owned(),
         ),
         (Transition::Withdraw | Transition::Sign, Signed | Active | NoticeGiven | Ended) => {
-            let advice = "to end it, give notice (agreementGiveNotice) or replace it (agreementReplace)";
-            ("ALREADY_SIGNED", format!("was signed by both on {}; {advice}", day(row.signed_on)))
+            let advice = "to end it, give notice or replace it";
+            (ConflictReason::AlreadySigned, format!("was signed by both on {}; {advice}", day(row.signed_on)))
         }
         (Transition::GiveNotice | Transition::EndEarly | Transition::Replace, Draft | Offered) => {
-            ("NOT_SIGNED", "has not been signed by both; withdraw it, or change it while it is a draft".to_owned())
+            (ConflictReason::NotSigned, "has not been signed by both; withdraw it, or change it while it is a draft".to_owned())
         }
         (Transition::GiveNotice, Signed) => (
-            "NOT_STARTED",
-            format!("is in force from {}; notice can be given from that day, and before it with endsOn alone", row.starts_on),
+            ConflictReason::NotStarted,
+            format!("is in force from {}; notice can be given from that day, and before it only with a last day", row.starts_on),
         ),
         (Transition::GiveNotice | Transition::EndEarly, NoticeGiven) => {
-            let advice = "to end it on another day, take that notice back (agreementNoticeWithdraw) and give notice again";
+            let advice = "to end it on another day, withdraw that notice and give notice again";
             (
-                "NOTICE_GIVEN",
+                ConflictReason::NoticeGiven,
                 format!("was given notice on {} already, and ends on {}; {advice}", day(row.notice_given_on), day(row.ends_on)),
             )
         }
-        (Transition::GiveNotice | Transition::EndEarly | Transition::Replace, Ended) => ("ENDED", "has ended; draft a new one".to_owned()),
+        (Transition::GiveNotice | Transition::EndEarly | Transition::Replace, Ended) => (ConflictReason::Ended, "has ended; draft a new one".to_owned()),
     };
     Err(Error::conflict(reason, format!("{} {words}", name(row))))
 }
 
-/// The agreement of a deed.
+/// Loads the agreement of a mutation.
 ///
 /// # Errors
-/// NOT_FOUND when there is none.
+/// NOT_FOUND when it does not exist.
 pub(super) async fn find(db: &impl ConnectionTrait, id: AgreementId) -> Result<Model> {
     let found = Entity::find_by_id(id).one(db).await?;
     found.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
 }
 
-/// The agreement as it stands, for the audit trail.
+/// Returns the current form of an agreement for the audit trail.
 pub(super) use crate::audit::forms::agreement as snapshot;
 
-/// The digest of the document that was offered; null when the register keeps none.
+/// Returns the digest of the offered document; `None` if the register has no document.
 pub(super) async fn document_sha256(
     db: &impl ConnectionTrait,
     id: AgreementId,
@@ -128,7 +128,7 @@ pub(super) async fn document_sha256(
     Ok(select.into_tuple().one(db).await?)
 }
 
-/// Who has signed it so far, the first first.
+/// Returns the signatures of an agreement, in the order of signing.
 pub(super) async fn signatures(
     db: &impl ConnectionTrait,
     id: AgreementId,
@@ -141,10 +141,7 @@ pub(super) async fn signatures(
     Ok(select.all(db).await?)
 }
 
-/// Which of these agreements have a text that the register keeps.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these agreements that have a document in the register.
 pub async fn with_document(
     db: &impl ConnectionTrait,
     agreements: Vec<AgreementId>,
@@ -156,12 +153,13 @@ pub async fn with_document(
     Ok(select.into_tuple::<AgreementId>().all(db).await?.into_iter().collect())
 }
 
-/// The columns, as files name them, in which two tellings of an agreement differ though its text is
-/// kept: what was offered never changes, signing, withdrawing and giving notice happen once, and
-/// only notice changes the end. The database refuses it too.
+/// Returns the columns, by their names in files, that differ between two versions of an agreement
+/// although they must not after its text is stored. Offered terms never change; signing,
+/// withdrawing and giving notice happen at most one time; only a notice changes the end. The
+/// database rejects such changes too.
 #[must_use]
 pub fn frozen_changes(before: &Model, after: &Model) -> Vec<&'static str> {
-    let once =
+    let is_unchanged_or_new =
         |before: Option<NaiveDate>, after: Option<NaiveDate>| before.is_none() || before == after;
     let same = [
         ("number", before.number == after.number),
@@ -178,9 +176,9 @@ pub fn frozen_changes(before: &Model, after: &Model) -> Vec<&'static str> {
         ("notice_months", before.notice_months == after.notice_months),
         ("renewal_months", before.renewal_months == after.renewal_months),
         ("offered_at", before.offered_at == after.offered_at),
-        ("signed_on", once(before.signed_on, after.signed_on)),
-        ("notice_given_on", once(before.notice_given_on, after.notice_given_on)),
-        ("withdrawn_on", once(before.withdrawn_on, after.withdrawn_on)),
+        ("signed_on", is_unchanged_or_new(before.signed_on, after.signed_on)),
+        ("notice_given_on", is_unchanged_or_new(before.notice_given_on, after.notice_given_on)),
+        ("withdrawn_on", is_unchanged_or_new(before.withdrawn_on, after.withdrawn_on)),
         ("fee_basis", before.fee_basis == after.fee_basis),
         ("fee_amount", before.fee_amount == after.fee_amount),
         ("fee_per_mille", before.fee_per_mille == after.fee_per_mille),

@@ -1,4 +1,5 @@
-//! The matrix: which members take part in which activities by which agreements, as of a day.
+//! The matrix of members and activities, with the participation agreements between them as of a
+//! day.
 
 use ::entity::{
     activity,
@@ -10,7 +11,7 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::Order;
 
-use super::{column, select};
+use super::{select, visibility::column};
 use crate::{
     activities::{self, coverage},
     auth::viewer::{Resource, Viewer},
@@ -22,18 +23,15 @@ use crate::{
 /// The columns of the matrix.
 #[derive(Clone, Debug, Default)]
 pub struct Columns {
-    /// The activities that run on the day and need agreements, in order of name: those about which
-    /// the viewer sees any.
+    /// The activities that run on the day and need agreements, ordered by name. Only activities
+    /// about which the viewer can read agreements are included.
     pub activities: Vec<activity::Model>,
-    /// Those that volunteers alone carry, and that need none.
+    /// The activities that only volunteers fund, and that need no agreements.
     pub by_volunteers: Vec<activity::Model>,
 }
 
-/// The activities that run on `on`, or those among them with these slugs when there are any, by two
-/// statements. `columns` must have the id and the slug.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the activities that run on `on`, in two statements; with `slugs`, only those with these
+/// slugs. `columns` must include the id and the slug.
 pub async fn columns(
     db: &Database,
     viewer: &Viewer,
@@ -51,7 +49,8 @@ pub async fn columns(
     };
     let (by_volunteers, mut activities): (Vec<_>, Vec<_>) =
         running.into_iter().partition(is_by_volunteers);
-    // A column whose agreements are another's would look as if nobody took part.
+    // Omit a column whose agreements the viewer cannot read: it would look as if no one
+    // participates.
     let visibility = viewer.visibility(Resource::Agreements);
     activities.retain(|activity| {
         visibility.all
@@ -61,7 +60,7 @@ pub async fn columns(
     Ok(Columns { activities, by_volunteers })
 }
 
-/// The rows: a page of the members on the day that the viewer sees, by name.
+/// Returns the rows: a page of the members on the day that the viewer can read, ordered by name.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -83,25 +82,23 @@ pub async fn members_on(
     .await
 }
 
-/// How many rows there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the rows.
 pub async fn count(db: &Database, viewer: &Viewer, on: NaiveDate) -> Result<i64> {
     members::count(db, viewer, &coverage::present(on)).await
 }
 
-/// Checks the days of a comparison: the earlier must be before the later.
-pub fn check(from: Option<NaiveDate>, to: NaiveDate, errors: &mut ValidationErrors) {
-    errors.expect(from.is_none_or(|from| from < to), "comparedTo", "must be before asOf");
+/// Adds an error unless the earlier day of a comparison is before the later one.
+pub fn check(compared_to: Option<NaiveDate>, as_of: NaiveDate, errors: &mut ValidationErrors) {
+    errors.expect(
+        compared_to.is_none_or(|compared_to| compared_to < as_of),
+        "compared_to",
+        "must be before the day of the matrix",
+    );
 }
 
-/// The cells: the participation agreements in force on `on` between these members and in these
-/// activities that the viewer sees, by one statement; the one that began last comes first.
-/// `columns` must have the member and the activity.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the cells, in one statement: the participation agreements in force on `on` of these
+/// members and about these activities that the viewer can read, the latest first day first.
+/// `columns` must include the member and the activity.
 pub async fn cells(
     db: &Database,
     viewer: &Viewer,

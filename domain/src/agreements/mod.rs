@@ -1,6 +1,10 @@
-//! Agreements (avtal): which the viewer sees, and how they are found.
+//! Agreements (avtal): types, filters and queries.
 
+mod acknowledged;
+pub mod draft_input;
+mod draft_row;
 pub mod integrity;
+pub mod parameters;
 pub mod template_drift;
 pub mod documents;
 pub mod date_order;
@@ -19,6 +23,7 @@ pub mod payment_terms;
 pub mod replace;
 pub mod sign;
 pub mod document_source;
+mod visibility;
 pub mod withdraw_notice;
 pub mod withdraw;
 
@@ -34,87 +39,83 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ConnectionTrait, DbBackend, ExprTrait,
+    ColumnTrait, ConnectionTrait, DbBackend, ExprTrait,
     sea_query::{CaseStatement, Expr, Query, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
+pub use self::visibility::visible;
+use self::visibility::{about, column};
 use crate::{
-    activities,
-    auth::viewer::{Resource, Viewer},
+    auth::viewer::Viewer,
     database::{Database, among, among_words, rows},
     error::{Result, ValidationErrors},
-    members::succession,
     page::{self, KeyType, Order, Slice},
-    search::{self, Noun},
+    search::{self, EntityType},
     swedish, term_sql,
 };
 
-/// The other side of an agreement.
+/// The other party to an agreement.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Counterparty {
     /// A member.
     Member(MemberId),
-    /// Somebody else.
+    /// An organisation that is not a member.
     Organisation(OrganisationId),
 }
 
-/// Which agreements; every part narrows the others, and an empty list narrows nothing.
+/// Filter of agreements; an agreement must match every part, and an empty list matches all.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// With one of these statuses on `as_of`.
+    /// Statuses, one of which it must have on `as_of`.
     pub statuses: Vec<Status>,
-    /// The day that the status is reckoned on; null: today, or the first day of a window.
+    /// The day on which the status is evaluated; null: today, or the first day of a window.
     pub as_of: Option<NaiveDate>,
-    /// Of one of these kinds.
+    /// Kinds, one of which it must have.
     pub kinds: Vec<AgreementKind>,
-    /// With the money going this way.
+    /// Direction of payment.
     pub direction: Option<Direction>,
-    /// About one of these activities, by slug.
+    /// Slugs of activities, one of which it must be about.
     pub activities: Vec<String>,
-    /// With this counterparty.
+    /// The counterparty.
     pub counterparty: Option<Counterparty>,
-    /// With a member in the contact area of this name.
+    /// Name of the contact area of the member.
     pub contact_area: Option<String>,
-    /// With a member in this county (län).
+    /// County (län) of the member.
     pub county: Option<String>,
-    /// With a last day of the agreed term on this day or later.
+    /// The last day of the agreed term is this day or later.
     pub ends_from: Option<NaiveDate>,
-    /// With a last day of the agreed term on this day or earlier.
+    /// The last day of the agreed term is this day or earlier.
     pub ends_to: Option<NaiveDate>,
-    /// Made from this version of a template.
+    /// The version of the template.
     pub template_version: Option<TemplateVersionId>,
-    /// With all of these words, or their beginnings, in its number, its counterparty's names, its
-    /// activity and its parameters: see [`search`].
+    /// Words, or beginnings of words, that must all occur in the number, the counterparty's names,
+    /// the activity or the parameters: see [`search`].
     pub search: Option<String>,
-    /// `false` leaves out those that are acknowledged until `as_of` or later, as far as the viewer
-    /// may know it. `None`: `false` among those that expire, else `true`.
+    /// `false` omits agreements whose deadline is acknowledged until `as_of` or later, as far as
+    /// the viewer may know it. `None` is `false` for lists of deadlines, otherwise `true`.
     pub include_acknowledged: Option<bool>,
 }
 
-/// What agreements can be ordered by.
+/// A field that agreements can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// Number, as people count; drafts before all.
+    /// Number, in numeric order; drafts first.
     Number,
     /// First day in force.
     StartsOn,
-    /// Last day of the agreed term; those that run until further notice after all.
+    /// Last day of the agreed term; agreements until further notice last.
     EndsOn,
 }
 
-fn column(column: Column) -> SimpleExpr {
-    Expr::col((Entity, column))
-}
-
-/// The last day of the agreed term, or a day after all of them: the same expression as in the
-/// index.
+/// Returns the last day of the agreed term, or a day after all others. The expression is the same
+/// as in the index.
 fn ends_on(backend: DbBackend) -> SimpleExpr {
     let never = if backend == DbBackend::Postgres { "DATE '9999-12-31'" } else { "'9999-12-31'" };
     Expr::cust(format!("COALESCE(\"agreement\".\"ends_on\", {never})"))
 }
 
-/// An order of agreements.
+/// Returns an order of agreements.
 #[must_use]
 pub fn order(db: &Database, field: Field, descending: bool) -> Order {
     let (name, key, key_type) = match field {
@@ -123,36 +124,6 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
         Field::EndsOn => ("ENDS_ON", ends_on(db.backend()), KeyType::Day),
     };
     Order { name, key, key_type, id: column(Column::Id), descending }
-}
-
-/// The agreements that the viewer sees: all, or those of its own member from the day that they are
-/// offered, and those about its own activities.
-#[must_use]
-pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
-    let visibility = viewer.visibility(Resource::Agreements);
-    if visibility.all {
-        return Condition::all();
-    }
-    let mut seen = Condition::any();
-    if let Some(own) = visibility.member {
-        seen = seen.add(
-            Condition::all()
-                .add(succession::is_own(&visibility, own, column(Column::MemberId)))
-                .add(column(Column::OfferedAt).is_not_null()),
-        );
-    }
-    if !visibility.activities.is_empty() {
-        seen = seen.add(about(backend, &visibility.activities));
-    }
-    if seen.is_empty() { seen.add(Expr::cust("1 = 0")) } else { seen }
-}
-
-/// About one of these activities, by slug.
-fn about(backend: DbBackend, slugs: &[String]) -> SimpleExpr {
-    match slugs {
-        [slug] => column(Column::ActivityId).eq(term_sql::activity_named(slug)),
-        _ => column(Column::ActivityId).in_subquery(activities::with_slugs(backend, slugs)),
-    }
 }
 
 fn select(db: &Database, viewer: &Viewer) -> SelectStatement {
@@ -212,15 +183,15 @@ fn narrow(
         select.and_where(column(Column::TemplateVersionId).eq(version));
     }
     if let Some(text) = filter.search.as_deref().map(str::trim).filter(|text| !text.is_empty()) {
-        select.and_where(search::found(backend, Noun::Agreement, column(Column::Id), text));
+        select.and_where(search::found(backend, EntityType::Agreement, column(Column::Id), text));
     }
     if filter.include_acknowledged == Some(false) {
-        select.cond_where(deadlines::acknowledged(db, viewer, on).not());
+        select.cond_where(acknowledged::acknowledged(db, viewer, on).not());
     }
     select
 }
 
-/// The members of a contact area, of a county, or of both.
+/// Selects the members of a contact area, of a county, or of both.
 fn members_there(filter: &Filter) -> SelectStatement {
     let areas = filter.contact_area.as_deref().map(|area| {
         Query::select()
@@ -241,8 +212,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     narrow(db, viewer, select(db, viewer), filter)
 }
 
-/// A page of the agreements that the viewer sees and the filter lets through. `errors` are those
-/// that reading the arguments has found; the page's own come to them.
+/// Returns a page of the agreements that the viewer can read and that match the filter. `errors`
+/// are those already found in the arguments; errors of the page are added.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -258,18 +229,12 @@ pub async fn list(
     page::select_rows(db.read(), matching(db, viewer, filter), columns, order, args, errors).await
 }
 
-/// How many there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the agreements that [`list`] pages through.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(db, viewer, filter)).await
 }
 
-/// Those of these agreements that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these agreements that the viewer can read, in no particular order.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -285,10 +250,7 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// The agreement with this number, if the viewer sees it.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the agreement with this number, if the viewer can read it.
 pub async fn by_number(
     db: &Database,
     viewer: &Viewer,
@@ -302,11 +264,8 @@ pub async fn by_number(
     Ok(rows(db.read(), &select, columns).await?.pop())
 }
 
-/// The agreements that replace these, as far as the viewer sees them; `columns` must have
-/// `replaces_id`.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the successors of these agreements, as far as the viewer can read them. `columns` must
+/// include `replaces_id`.
 pub async fn successors_of(
     db: &Database,
     viewer: &Viewer,
@@ -319,19 +278,19 @@ pub async fn successors_of(
         column(Column::ReplacesId),
         agreements.iter().copied(),
     ));
-    // What was withdrawn replaces nothing.
+    // A withdrawn agreement replaces nothing.
     select.and_where(column(Column::WithdrawnOn).is_null());
     rows(db.read(), &select, columns).await
 }
 
-/// What nested agreements belong to.
+/// The parent of nested agreements.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
-    /// Their counterparty, a member.
+    /// The counterparty, a member.
     Member,
-    /// Their counterparty, when none.
+    /// The counterparty, an organisation.
     Organisation,
-    /// The activity that they are about.
+    /// The activity.
     Activity,
 }
 
@@ -357,11 +316,11 @@ impl Of {
     }
 }
 
-/// The same page of the agreements of each of these parents; `errors` as for [`list`].
+/// Returns the same page of the agreements of each of these parents. `errors` as for [`list`].
 ///
 /// # Errors
 /// INVALID naming every bad argument.
-#[expect(clippy::too_many_arguments, reason = "a page's, and whose")]
+#[expect(clippy::too_many_arguments, reason = "page arguments and the parents")]
 pub async fn of_each(
     db: &Database,
     viewer: &Viewer,
@@ -386,10 +345,7 @@ pub async fn of_each(
     .await
 }
 
-/// How many each of these parents has; those that have none are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the agreements of each of these parents. A parent without agreements has no entry.
 pub async fn count_each(
     db: &Database,
     viewer: &Viewer,
@@ -400,19 +356,18 @@ pub async fn count_each(
     page::count_each(db.read(), of.select(db, viewer, parents, filter), column(of.column())).await
 }
 
-/// How many agreements a version of a template has, of those that the viewer sees.
+/// The number of agreements made from a version of a template, among those that the viewer can
+/// read.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Usage {
-    /// Made from it, whatever became of them.
+    /// All agreements, in any status.
     pub agreements: i64,
-    /// In force today.
+    /// Agreements in force today.
     pub active: i64,
 }
 
-/// How many agreements each of these versions of templates has; those that have none are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the agreements made from each of these versions of templates. A version without
+/// agreements has no entry.
 pub async fn usage_of(
     db: &Database,
     viewer: &Viewer,

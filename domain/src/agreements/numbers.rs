@@ -1,4 +1,4 @@
-//! Numbers of agreements: `YYYY-NNNN`, gapless per year, going on where imported history ends.
+//! Numbers of agreements: `YYYY-NNNN`, without gaps in a year, continuing after imported history.
 
 use ::entity::agreement::{Column, Entity};
 use sea_orm::{
@@ -8,14 +8,11 @@ use sea_orm::{
 
 use crate::{error::Result, swedish};
 
-/// Digits that a run of digits has in a number's key.
+/// Number of digits to which a run of digits is padded in a number's key.
 const DIGITS: usize = 12;
 
-/// The number that follows the last one of the year. It is taken only by the transaction that asks
-/// for it and writes it: writers take turns.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the number after the last one of the year. Only the transaction that requests it and
+/// writes it can use it, since writers are serialized.
 pub(super) async fn next(db: &impl ConnectionTrait, year: i32) -> Result<String> {
     let key = |serial: &str| swedish::number_key(&format!("{year}-{serial}"));
     let (first, last) = (key("0"), key(&"9".repeat(DIGITS)));
@@ -24,7 +21,7 @@ pub(super) async fn next(db: &impl ConnectionTrait, year: i32) -> Result<String>
         .select_only()
         .column(Column::NumberKey)
         .filter(Column::NumberKey.between(first, last))
-        // `2026-0042b` is imported too, and is no serial number.
+        // `2026-0042b` may be imported too, but is not a serial number.
         .filter(Expr::cust_with_values(
             if db.get_database_backend() == sea_orm::DbBackend::Postgres {
                 "LENGTH(number_key) = $1"

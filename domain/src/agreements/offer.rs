@@ -1,4 +1,4 @@
-//! Offering: how a draft gets its number and its text is frozen, in one transaction.
+//! Offers drafts: in one transaction, a draft gets its number and its text is frozen.
 
 use ::entity::{agreement::Model, agreement_document, id::AgreementId};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
@@ -11,7 +11,7 @@ use super::{
     numbers, overlaps,
 };
 use crate::{
-    audit::{self, Change, forms::AgreementHtml},
+    audit::{self, Action, Change, forms::AgreementHtml},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
@@ -20,25 +20,24 @@ use crate::{
         agreement::{self as document, Rendered},
         sha256,
     },
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Origin, Result, ValidationErrors},
     swedish, worker_pool,
 };
 
-/// Offers of this process are made one after the other, so that the number that each foresees is
-/// the one that it gets.
-static TURN: Mutex<()> = Mutex::const_new(());
+/// Serializes the offers of this process, so that each gets the number that it expected.
+static OFFER_LOCK: Mutex<()> = Mutex::const_new(());
 
 /// Offers a draft: it gets the next number of the year, and its text is frozen.
 ///
-/// The document is set before the transaction, with the number that the offer will get, so that
-/// nobody waits for it. When what it says has changed meanwhile all the same, by another mutation
-/// or process, it is set again, before another transaction.
+/// The document is rendered before the transaction, with the expected number, so that no other
+/// writer waits for it. If its contents change meanwhile, through another mutation or process, it
+/// is rendered again before another transaction.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, CONFLICT `ALREADY_OFFERED`,
+/// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, CONFLICT `ALREADY_OFFERED`,
 /// `WITHDRAWN`, `NO_TEMPLATE`, `TEMPLATE_RETIRED`, `NOT_A_MEMBER`, `ACTIVITY_ENDED`,
 /// `ACTIVITY_NOT_STARTED`, `DOES_NOT_FIT` or `OVERLAPS`, and INVALID or CONFLICT for a text that
-/// can't be filled in. CONFLICT `BUSY` when what it says changes again and again.
+/// can't be rendered. CONFLICT `BUSY` when its contents change repeatedly.
 pub async fn offer(
     db: &Database,
     viewer: &Viewer,
@@ -48,23 +47,23 @@ pub async fn offer(
 ) -> Result<()> {
     viewer.require(Permission::ManageAgreements)?;
     errors.finish()?;
-    let _permit = TURN.lock().await;
+    let _permit = OFFER_LOCK.lock().await;
     for _ in 0..ATTEMPTS {
-        let foreseen = Facts::of(db.read(), id, db.clock.now()).await?;
-        let rendered = foreseen.clone().render(viewer, network).await?;
-        let change = audit::begin(db, viewer, "agreementOffer").await?;
+        let expected = Facts::of(db.read(), id, db.clock.now()).await?;
+        let rendered = expected.clone().render(viewer, network).await?;
+        let change = audit::begin(db, viewer, Action::AgreementOffer).await?;
         let facts = Facts::of(change.tx(), id, change.at()).await?;
-        if facts == foreseen {
+        if facts == expected {
             return freeze(change, facts, rendered).await;
         }
     }
     Err(busy())
 }
 
-/// How often a document is set again because what it says has changed meanwhile.
+/// Maximum number of times that a document is rendered because its contents changed meanwhile.
 const ATTEMPTS: usize = 5;
 
-/// Gives an agreement its number and stores the document that it was offered with.
+/// Stores an agreement's number and the document that it is offered with.
 async fn freeze(mut change: Change, facts: Facts, rendered: Rendered) -> Result<()> {
     let Facts { source, number, .. } = facts;
     let (row, id) = (source.row.clone(), source.row.id);
@@ -90,7 +89,7 @@ async fn freeze(mut change: Change, facts: Facts, rendered: Rendered) -> Result<
     change.commit_with(id).await
 }
 
-/// All that the document of an offer depends on.
+/// All data that the document of an offer depends on.
 #[derive(Clone, Debug, PartialEq)]
 struct Facts {
     source: document_source::Source,
@@ -99,7 +98,7 @@ struct Facts {
 }
 
 impl Facts {
-    /// Reads those of a draft that may be offered at this instant.
+    /// Loads the data of a draft that can be offered at this time.
     async fn of(db: &impl ConnectionTrait, id: AgreementId, at: DateTime<Utc>) -> Result<Self> {
         let (row, dated) = (lifecycle::find(db, id).await?, day_of(at));
         lifecycle::allow(Transition::Offer, &row, dated)?;
@@ -107,22 +106,23 @@ impl Facts {
         overlaps::refuse(db, &row).await?;
         let source = document_source::sources(db, vec![row]).await?.pop();
         let source = source.ok_or_else(|| {
-            Error::conflict("NO_TEMPLATE", "the draft was made from no template; give it one first")
+            Error::conflict(ConflictReason::NoTemplate, "the draft has no template; set one first")
         })?;
         source.require_published()?;
         Ok(Self { number: numbers::next(db, dated.year()).await?, source, dated })
     }
 
-    /// Sets the document when it is the viewer's turn in the worker pool.
+    /// Renders the document when a worker is available to the viewer.
     async fn render(self, viewer: &Viewer, network: &Network) -> Result<Rendered> {
         let network = network.clone();
         let work = move || {
-            document::rendered(&self.source.document(
+            let document = self.source.document(
                 &network,
                 Some(&self.number),
                 self.dated,
                 "agreement.parameters",
-            )?)
+            );
+            document::rendered(&document.map_err(|error| error.about(Origin::Record))?)
         };
         worker_pool::run(&viewer.subject, work).await
     }

@@ -1,5 +1,5 @@
-//! One at a time: a member takes part in an activity by one agreement on a day. The database holds
-//! this by itself; here it is looked up before, so that the other one can be named.
+//! Overlaps: a member has at most one participation agreement in force per activity and day. The
+//! database enforces this; the check here names the other agreement.
 
 use ::entity::{
     agreement::{Column, Entity, Model},
@@ -10,17 +10,18 @@ use sea_orm::{ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, QueryFilter,
 
 use super::lifecycle::name;
 use crate::{
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     term_sql,
 };
 
-/// What the database calls the rule.
+/// Name of the database constraint.
 const CONSTRAINT: &str = "agreement__in_force";
 
-/// Whether the agreement could be in force beside no other one, but for the one that it replaces.
+/// Fails if the agreement would be in force at the same time as another one, except for the one
+/// that it replaces.
 ///
 /// # Errors
-/// CONFLICT `OVERLAPS` naming the first other one.
+/// CONFLICT `OVERLAPS` naming the first other agreement.
 pub(super) async fn refuse(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
     let (Some(member), Some(activity)) = (row.member_id, row.activity_id) else { return Ok(()) };
     if row.kind != AgreementKind::Participation {
@@ -49,26 +50,23 @@ pub(super) async fn refuse(db: &impl ConnectionTrait, row: &Model) -> Result<()>
         day.map_or_else(|| "until further notice".to_owned(), |day| format!("to {day}"))
     };
     let message = format!(
-        "{} is in force from {} {}, and a member takes part in an activity by one agreement at a time; replace it, give notice, or choose days that it leaves free",
+        "{} is in force from {} {}, and a member takes part in an activity by one agreement at a time; replace it, give notice, or choose other days",
         name(other),
         other.starts_on,
         last(term_sql::of(other).final_day())
     );
-    Err(Error::conflict("OVERLAPS", message))
+    Err(Error::conflict(ConflictReason::Overlaps, message))
 }
 
-/// The error in the register's words, when the database has refused it because of this rule.
+/// Converts a violation of the database constraint to a CONFLICT.
 #[must_use]
 pub(super) fn describe(error: Error) -> Error {
-    let message = "the member takes part in the activity by another agreement on some of its days; replace that one, give notice, or choose days that it leaves free";
-    error.on_constraint(CONSTRAINT, Error::conflict("OVERLAPS", message))
+    let message = "the member takes part in the activity by another agreement on some of its days; replace that one, give notice, or choose other days";
+    error.on_constraint(CONSTRAINT, Error::conflict(ConflictReason::Overlaps, message))
 }
 
-/// Lets a transaction write agreements that are in force beside each other for the time being. It
-/// can't be committed before [`check_now`].
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Defers the check, so that a transaction can store overlapping agreements temporarily. It must
+/// call [`check_now`] before it commits.
 pub async fn check_later(tx: &impl ConnectionTrait) -> Result<()> {
     let statement = match tx.get_database_backend() {
         DbBackend::Postgres => "SET CONSTRAINTS agreement__in_force DEFERRED",
@@ -78,10 +76,10 @@ pub async fn check_later(tx: &impl ConnectionTrait) -> Result<()> {
     Ok(())
 }
 
-/// Ends what [`check_later`] began.
+/// Ends the deferral of [`check_later`].
 ///
 /// # Errors
-/// CONFLICT `OVERLAPS` when some are in force beside each other still.
+/// CONFLICT `OVERLAPS` when agreements still overlap.
 pub async fn check_now(tx: &impl ConnectionTrait) -> Result<()> {
     let statement = match tx.get_database_backend() {
         DbBackend::Postgres => "SET CONSTRAINTS agreement__in_force IMMEDIATE",

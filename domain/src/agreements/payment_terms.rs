@@ -1,9 +1,9 @@
-//! Terms of payment that an agreement has: days to pay, and what was agreed of interest and
-//! reminders, read from the parameters of its text.
+//! Payment terms of an agreement: days to pay, interest and reminders, from the parameters of its
+//! text.
 //!
-//! A parameter counts by its name and type, whoever wrote the template: `payment_days` (INTEGER),
-//! `interest_from_due_date` (BOOLEAN) and `reminder_fee` (INTEGER or MONEY, kronor). What nobody
-//! filled in has the template's default, as in the text that was signed.
+//! A parameter is recognized by its name and type in any template: `payment_days` (INTEGER),
+//! `interest_from_due_date` (BOOLEAN) and `reminder_fee` (INTEGER or MONEY, kronor). A parameter
+//! without a value has the template's default, as in the signed text.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,36 +22,35 @@ use serde_json::{Map, Value};
 use crate::{
     database::{among, rows},
     error::Result,
-    templates::{
-        self, Parameter,
-        parameters::{Datum, take},
-    },
+    templates::{self, Parameter, datum::Datum, parameters::take},
 };
 
-/// The longest time to pay, in days: a public body may not be given longer (räntelagen 2 a §).
+/// Maximum time to pay in days; a public body may not have a longer one (räntelagen 2 a §).
 pub const MAX_DAYS: u16 = 30;
 
-/// Terms of payment of an agreement; `None` where it says nothing.
+/// Payment terms of an agreement; `None` where it states nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord)]
 pub struct PaymentTerms {
-    /// Days from the invoice's date to its last day to pay, at most [`MAX_DAYS`].
+    /// Days from the invoice date to the due date, at most [`MAX_DAYS`].
     pub days: Option<u16>,
-    /// `true` if late interest runs from the last day to pay.
+    /// `true` if late interest runs from the due date.
     pub interest_from_due_date: Option<bool>,
-    /// Fee of a written reminder, öre; zero: none.
+    /// Fee for a written reminder in öre; zero: none.
     pub reminder_fee: Option<Money>,
 }
 
 impl PaymentTerms {
-    /// Reads the terms from the parameters that a template declares and the values that the
-    /// agreement gives them.
+    /// Reads the terms from the parameters that a template declares and the agreement's values for
+    /// them.
     #[must_use]
-    pub fn read(declared: &[Parameter], given: &Map<String, Value>) -> Self {
+    pub fn read(declared: &[Parameter], values: &Map<String, Value>) -> Self {
         let value = |name: &str| {
             let parameter = declared.iter().find(|parameter| parameter.name == name)?;
             let is_given = |value: &&Value| !value.is_null();
-            let value =
-                given.get(name).filter(is_given).or(parameter.default.as_ref().filter(is_given))?;
+            let value = values
+                .get(name)
+                .filter(is_given)
+                .or(parameter.default.as_ref().filter(is_given))?;
             take(parameter, value).ok()
         };
         Self {
@@ -72,11 +71,11 @@ impl PaymentTerms {
     }
 }
 
-/// Returns the terms of payment of each of these agreements, by three statements; one without a
-/// text has none.
+/// Returns the payment terms of these agreements, in three statements. An agreement without a text
+/// has no entry.
 ///
 /// # Errors
-/// INTERNAL when the database fails or a template's parameters can't be read.
+/// INTERNAL when a template's stored parameters can't be parsed.
 pub async fn of(
     db: &impl ConnectionTrait,
     agreements: BTreeSet<AgreementId>,
@@ -109,8 +108,8 @@ pub async fn of(
         Expr::col(agreement_parameters::Column::AgreementId),
         made_from.keys().copied(),
     );
-    let given = agreement_parameters::Entity::find().filter(theirs).all(db).await?;
-    let given: HashMap<AgreementId, Map<String, Value>> = given
+    let values = agreement_parameters::Entity::find().filter(theirs).all(db).await?;
+    let values: HashMap<AgreementId, Map<String, Value>> = values
         .into_iter()
         .map(|row| (row.agreement_id, serde_json::from_str(&row.parameters).unwrap_or_default()))
         .collect();
@@ -120,7 +119,7 @@ pub async fn of(
             id,
             PaymentTerms::read(
                 declared.get(&version).unwrap_or(&none),
-                given.get(&id).unwrap_or(&empty),
+                values.get(&id).unwrap_or(&empty),
             ),
         )
     };
@@ -146,12 +145,12 @@ mod tests {
         }
     }
 
-    fn read(declared: &[Parameter], given: &Value) -> PaymentTerms {
-        PaymentTerms::read(declared, given.as_object().unwrap_or(&Map::new()))
+    fn read(declared: &[Parameter], values: &Value) -> PaymentTerms {
+        PaymentTerms::read(declared, values.as_object().unwrap_or(&Map::new()))
     }
 
     #[test]
-    fn what_is_given_counts_and_else_the_default() {
+    fn a_value_overrides_the_default() {
         let declared = [
             parameter("payment_days", ParameterType::Integer, json!(30)),
             parameter("interest_from_due_date", ParameterType::Boolean, json!(true)),
@@ -174,7 +173,7 @@ mod tests {
             ),
             terms(30, false, 0)
         );
-        // A value that is none of the type says nothing, and so does one that no text asks for.
+        // A value of the wrong type is ignored, and so is a value for an undeclared parameter.
         assert_eq!(read(&declared, &json!({ "payment_days": "snart" })).days, None);
         assert_eq!(read(&[], &json!({ "payment_days": 14 })), PaymentTerms::default());
         let in_kronor = [parameter("reminder_fee", ParameterType::Money, json!("59.50"))];
@@ -184,7 +183,7 @@ mod tests {
     }
 
     #[test]
-    fn every_text_of_the_box_agrees_on_interest_and_the_fee() {
+    fn every_bundled_text_states_interest_and_the_fee() {
         for template in library::bundled_templates().unwrap() {
             let terms = PaymentTerms::read(&template.parameters, &Map::new());
             let expected = PaymentTerms {

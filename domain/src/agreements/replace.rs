@@ -1,4 +1,4 @@
-//! Replacement: how a signed agreement gets a successor with new terms.
+//! Replaces signed agreements: drafts a successor with new terms.
 
 use ::entity::{
     agreement::Model,
@@ -12,12 +12,14 @@ use serde_json::{Map, Value};
 
 use super::{
     Counterparty,
-    draft::{self, Fee, FeeOf, NewAgreement},
+    draft::{self},
+    draft_input::{Fee, FeeSource, NewAgreement},
+    draft_row,
     lifecycle::{self, Transition},
 };
 use crate::{
     activities::decisions::NewDecision,
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     config::Network,
     database::{Database, busy},
@@ -25,39 +27,40 @@ use crate::{
     idempotency::Outcome,
 };
 
-/// The terms of a successor; its counterparty and its activity are those of what it replaces.
+/// The terms of a successor. Its counterparty and its activity are those of its predecessor.
 #[derive(Clone, Debug, Default)]
 pub struct Successor {
-    /// What it replaces.
+    /// The agreement to replace.
     pub agreement: AgreementId,
-    /// What it is made from; null: the same template.
+    /// The template; null: the same template.
     pub template: Option<TemplateId>,
     /// The template's version; null: the current one.
-    pub version: Option<TemplateVersionId>,
-    /// Which way the money goes; null: as the kind and the fee have it.
+    pub template_version: Option<TemplateVersionId>,
+    /// Direction of payment; null: determined by the kind and the fee.
     pub direction: Option<Direction>,
-    /// What the text is filled in with; null: as before, when the template is the same.
+    /// Values of the parameters; null: as before, if the template is the same.
     pub parameters: Option<Map<String, Value>>,
     /// First day in force.
     pub starts_on: NaiveDate,
     /// Last day of the term; null: until further notice.
     pub ends_on: Option<NaiveDate>,
-    /// Null: as before.
+    /// Months of notice; null: as before.
     pub notice_months: Option<i32>,
-    /// Null: as before when there is a last day; `Some(None)`: it just ends.
+    /// Months by which it is renewed; null: as before if there is a last day; `Some(None)`: no
+    /// renewal.
     pub renewal_months: Option<Option<i32>>,
-    /// Null: the activity's price on the first day when a member takes part, else as before;
-    /// `Some(None)`: none.
+    /// The fee; null: for a participation the activity's price on the first day, otherwise as
+    /// before; `Some(None)`: no fee.
     pub fee: Option<Option<Fee>>,
-    /// Who decided it.
+    /// The decision about it.
     pub decision: Option<NewDecision>,
 }
 
-/// Drafts a successor. What it replaces stays in force, and when both have signed the successor
-/// until the day before that starts.
+/// Drafts a successor. Its predecessor stays in force. When both parties have signed the successor,
+/// the predecessor ends on the day before the successor starts.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field and
+/// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID naming every bad field and
 /// parameter, CONFLICT `NOT_SIGNED`, `ENDED`, `WITHDRAWN`, `ALREADY_REPLACED`, and those of
 /// [`draft::draft`].
 pub async fn replace(
@@ -68,20 +71,21 @@ pub async fn replace(
     mut errors: ValidationErrors,
 ) -> Result<AgreementId> {
     viewer.require(Permission::ManageAgreements)?;
-    if let Some(given) = &new.parameters {
-        errors.settable_values("input.parameters", given, draft::MAX_PARAMETERS);
+    if let Some(values) = &new.parameters {
+        errors.settable_values("parameters", values, draft::MAX_PARAMETERS);
     }
     let id = AgreementId::new();
-    for _ in 0..drafting::ATTEMPTS {
-        let foreseen =
+    for _ in 0..draft::ATTEMPTS {
+        let expected =
             planned(db.read(), viewer, id, new.clone(), db.clock.today(), &mut errors.clone())
                 .await;
-        let text = draft::check_text(db, viewer, network, foreseen).await?;
-        let mut change = audit::begin(db, viewer, "agreementReplace").await?;
+        let text = draft_row::check_text(db, viewer, network, expected).await?;
+        let mut change = audit::begin(db, viewer, Action::AgreementReplace).await?;
         let mut errors = errors.clone();
         let (wanted, row) =
             planned(change.tx(), viewer, id, new.clone(), db.clock.today(), &mut errors).await?;
-        if draft::write(&mut change, viewer, &wanted, row, None, &text, errors).await?.is_some() {
+        if draft_row::write(&mut change, viewer, &wanted, row, None, &text, errors).await?.is_some()
+        {
             change.commit_with(Outcome::of(id).with(new.agreement)).await?;
             return Ok(id);
         }
@@ -89,10 +93,10 @@ pub async fn replace(
     Err(busy())
 }
 
-/// Reads what is replaced and returns what the successor is to say, and its row so far.
+/// Loads the predecessor. Returns the input for the successor, and its row so far.
 ///
 /// # Errors
-/// NOT_FOUND or the conflict of an agreement that can't be replaced; INVALID with the faults so far
+/// NOT_FOUND or the conflict of an agreement that can't be replaced; INVALID with the errors so far
 /// if there is no such agreement.
 async fn planned(
     db: &impl ConnectionTrait,
@@ -114,24 +118,25 @@ async fn planned(
     };
     errors.expect(
         new.template.is_some() || own.is_some(),
-        "input.template",
-        "is needed, since the agreement was made from none",
+        "template",
+        "is needed, since the agreement has no template",
     );
     let template = new.template.or(own).unwrap_or_default();
-    // The text's check refuses a template that the viewer can't see; its kind is as secret.
-    if draft::is_template_visible(db, viewer, template).await?
+    // The check of the text rejects a template that the viewer can't read; its kind must not be
+    // revealed either.
+    if draft_row::is_template_visible(db, viewer, template).await?
         && let Some(found) = template::Entity::find_by_id(template)
             .one(db)
             .await?
             .filter(|found| found.kind != old.kind)
     {
         errors.add(
-            "input.template",
+            "template",
             format!("is for {}, and {} is {}", found.kind, lifecycle::name(&old), old.kind),
         );
     }
     let parameters = match new.parameters {
-        Some(given) => given,
+        Some(values) => values,
         None if own == Some(template) => draft::stored_parameters(db, old.id).await?,
         None => Map::new(),
     };
@@ -141,7 +146,7 @@ async fn planned(
         .or(old.organisation_id.map(Counterparty::Organisation));
     let wanted = NewAgreement {
         template,
-        version: new.version,
+        template_version: new.template_version,
         activity: old.activity_id,
         counterparty: counterparty.unwrap_or(Counterparty::Member(Default::default())),
         direction: new.direction,
@@ -152,7 +157,7 @@ async fn planned(
         renewal_months: new
             .renewal_months
             .unwrap_or(old.renewal_months.filter(|_| new.ends_on.is_some())),
-        fee: new.fee.map_or(FeeOf::Schedule(Fee::of(&old)), FeeOf::Given),
+        fee: new.fee.map_or(FeeSource::Schedule(Fee::of(&old)), FeeSource::Explicit),
         decision: new.decision,
     };
     let row = Model { id, replaces_id: Some(old.id), ..Model::default() };

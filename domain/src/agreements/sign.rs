@@ -1,4 +1,4 @@
-//! Signing: how the parties sign what was offered; when both have, the agreement is signed.
+//! Records signatures of offers. When both parties have signed, the agreement is signed.
 
 use ::entity::{
     agreement::Model,
@@ -14,43 +14,43 @@ use super::{
     overlaps,
 };
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Signatory,
     database::Database,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::Outcome,
     swedish,
 };
 
-/// A signature, as somebody writes it.
+/// Input for recording a signature.
 #[derive(Clone, Debug)]
 pub struct NewSignature {
-    /// Under what.
+    /// The agreement.
     pub agreement: AgreementId,
-    /// Which side.
+    /// The party that signed.
     pub party: SignatureParty,
-    /// Who signed.
+    /// Name of the person who signed.
     pub name: String,
-    /// As what.
+    /// Title of the person.
     pub title: Option<String>,
-    /// When.
+    /// Day of the signature.
     pub signed_on: NaiveDate,
-    /// How.
+    /// Method of signing.
     pub method: SignatureMethod,
-    /// The PDF that was signed, in hexadecimal.
+    /// SHA-256 of the signed PDF in hexadecimal.
     pub document_sha256: String,
 }
 
-/// Records a signature. The agreement is signed on the day that both have; what it replaces ends
-/// the day before it starts.
+/// Records a signature. The agreement is signed on the day on which both parties have signed; its
+/// predecessor ends on the day before it starts.
 ///
-/// `signatories` are those who may sign for the network; where there are none, the register does
-/// not look at who does.
+/// `signatories` are the people who may sign for the network. If there are none, the register does
+/// not check who signs.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field,
+/// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID naming every bad field,
 /// CONFLICT `NOT_OFFERED`, `ALREADY_SIGNED`, `WITHDRAWN`, `NO_DOCUMENT`, `DOCUMENT_DIFFERS`,
 /// `NOT_SIGNATORY`, `NOT_A_MEMBER`, `ACTIVITY_ENDED` or `OVERLAPS`.
 pub async fn sign(
@@ -61,19 +61,19 @@ pub async fn sign(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageAgreements)?;
-    let signed_by = errors.document_line("input.name", &new.name);
-    let title = errors.optional_document_line("input.title", new.title.as_deref());
+    let signed_by = errors.document_line("name", &new.name);
+    let title = errors.optional_document_line("title", new.title.as_deref());
     let sha256 = new.document_sha256.trim().to_lowercase();
     let is_digest = sha256.len() == 64 && sha256.bytes().all(|byte| byte.is_ascii_hexdigit());
     errors.expect(
         is_digest,
-        "input.documentSha256",
-        "is not a SHA-256 in hexadecimal; see Agreement.document",
+        "document_sha256",
+        "is not a SHA-256 in hexadecimal; give that of the agreement's document",
     );
-    errors.expect(new.signed_on <= db.clock.today(), "input.signedOn", "must not be after today");
+    errors.expect(new.signed_on <= db.clock.today(), "signed_on", "must not be after today");
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "agreementSign").await?;
+    let mut change = audit::begin(db, viewer, Action::AgreementSign).await?;
     let row = lifecycle::find(change.tx(), new.agreement).await?;
     let today = day_of(change.at());
     lifecycle::allow(Transition::Sign, &row, today)?;
@@ -84,23 +84,23 @@ pub async fn sign(
     }
     let Some(offered) = lifecycle::document_sha256(change.tx(), row.id).await? else {
         let message = format!(
-            "the register does not keep the text of {}; withdraw it, and draft and offer it here",
+            "the register has no text of {}; withdraw it, and draft and offer it here",
             name(&row)
         );
-        return Err(Error::conflict("NO_DOCUMENT", message));
+        return Err(Error::conflict(ConflictReason::NoDocument, message));
     };
     if sha256 != offered {
         let message = format!(
-            "what was signed is not what was offered as {}, whose SHA-256 is {offered}",
+            "the signed document is not the one offered as {}, whose SHA-256 is {offered}",
             name(&row)
         );
-        return Err(Error::conflict("DOCUMENT_DIFFERS", message));
+        return Err(Error::conflict(ConflictReason::DocumentDiffers, message));
     }
     if let Some(offered_on) =
         row.offered_at.map(day_of).filter(|offered_on| new.signed_on < *offered_on)
     {
         return Err(Error::invalid(
-            "input.signedOn",
+            "signed_on",
             format!("must not be before {offered_on}, when it was offered"),
         ));
     }
@@ -134,7 +134,8 @@ pub async fn sign(
     change.commit_with(Outcome::of(id).with(signature.id)).await.map_err(overlaps::describe)
 }
 
-/// Writes an agreement that both have signed, and from when on it replaces another one.
+/// Stores an agreement that both parties have signed, and the day on which it replaces its
+/// predecessor.
 async fn bring_into_force(change: &mut Change, row: &Model) -> Result<()> {
     eligibility::require_days(change.tx(), row).await?;
     overlaps::refuse(change.tx(), row).await?;
@@ -142,9 +143,9 @@ async fn bring_into_force(change: &mut Change, row: &Model) -> Result<()> {
         let before = snapshot(change.tx(), lifecycle::find(change.tx(), replaced).await?).await?;
         let after = Model {
             replaced_from: Some(row.starts_on),
-            ..life::find(change.tx(), replaced).await?
+            ..lifecycle::find(change.tx(), replaced).await?
         };
-        // First, since it makes room for its successor.
+        // First, because the predecessor must end before its successor can be in force.
         audit::replace(change, after.clone()).await?;
         let after = snapshot(change.tx(), after).await?;
         change.record(Some(&before), Some(&after))?;
@@ -158,15 +159,15 @@ fn already_signed(row: &Model, earlier: &signature::Model) -> Error {
         SignatureParty::Counterparty => "the counterparty",
     };
     Error::conflict(
-        "ALREADY_SIGNED",
+        ConflictReason::AlreadySigned,
         format!("{} signed {} for {side} on {}", earlier.name, name(row), earlier.signed_on),
     )
 }
 
-/// As what somebody may sign for the network on a day.
+/// Returns the title with which a person may sign for the network on a day.
 ///
 /// # Errors
-/// CONFLICT `NOT_SIGNATORY` with those who may, or the days on which this one may.
+/// CONFLICT `NOT_SIGNATORY` with the people who may sign, or the days on which this person may.
 fn may_sign(signatories: &[Signatory], name: &str, on: NaiveDate) -> Result<Option<String>> {
     let is_in_order = |signatory: &&Signatory| {
         signatory.from.is_none_or(|from| from <= on) && signatory.to.is_none_or(|to| on <= to)
@@ -193,9 +194,9 @@ fn may_sign(signatories: &[Signatory], name: &str, on: NaiveDate) -> Result<Opti
             .map(|signatory| signatory.name.as_str())
             .collect();
         let others = if names.is_empty() {
-            "nobody may".to_owned()
+            "no one may".to_owned()
         } else {
-            format!("those who may are {}", names.join(", "))
+            format!("the signatories are {}", names.join(", "))
         };
         format!(
             "{name} may not sign for the network; on {on} {others}: see [[network.signatories]] in the settings"
@@ -206,7 +207,7 @@ fn may_sign(signatories: &[Signatory], name: &str, on: NaiveDate) -> Result<Opti
             own.iter().map(days).collect::<Vec<_>>().join(" and ")
         )
     };
-    Err(Error::conflict("NOT_SIGNATORY", message))
+    Err(Error::conflict(ConflictReason::NotSignatory, message))
 }
 
 #[cfg(test)]
@@ -214,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_sign_has_days() {
+    fn signatories_may_sign_within_their_days() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         let ada = Signatory {
             name: "Ada Ås".into(),
@@ -237,7 +238,7 @@ mod tests {
         assert_eq!(said("Bo", "1999-01-01"), Ok(None));
         let words = "Ada Ås may sign for the network from 2026-01-01 to 2026-06-30 and from 2027-01-01, not on 2026-07-01";
         assert_eq!(said("Ada Ås", "2026-07-01"), Err(words.to_owned()));
-        let words = "Cia may not sign for the network; on 2026-07-01 those who may are Bo: see [[network.signatories]] in the settings";
+        let words = "Cia may not sign for the network; on 2026-07-01 the signatories are Bo: see [[network.signatories]] in the settings";
         assert_eq!(said("Cia", "2026-07-01"), Err(words.to_owned()));
         assert!(matches!(may_sign(&[], "Cia", day("2026-07-01")), Ok(None)));
     }

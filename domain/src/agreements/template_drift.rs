@@ -1,5 +1,5 @@
-//! Uniformity: which agreements in force are not what the template library would make today, why,
-//! and what the texts differ in.
+//! Template drift: agreements in force that differ from an agreement made from the template library
+//! today, with the reasons and the differences of the texts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::time::Duration;
@@ -17,7 +17,7 @@ use sea_orm::{
 use serde_json::{Map, Value};
 use similar::TextDiff;
 
-use super::{Filter, documents, matching, order};
+use super::{Filter, matching, order, parameters};
 use crate::{
     auth::viewer::Viewer,
     database::Database,
@@ -27,70 +27,70 @@ use crate::{
     term_sql, worker_pool,
 };
 
-/// Why an agreement is not what the library would make today.
+/// The reason why an agreement differs from one made today.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Reason {
-    /// It was made from no template.
+    /// It has no template.
     NoTemplate,
     /// Its template has a newer published version.
     OldVersion,
-    /// Its template has no published version any more.
+    /// Its template no longer has a published version.
     NoCurrentVersion,
-    /// Its parameters are not those that the current version takes.
+    /// Its parameters do not fit the current version.
     Parameters,
 }
 
-/// What an agreement is, beside what it would be today.
+/// The differences between an agreement and one made today.
 #[derive(Clone, Debug, Default)]
 pub struct Deviation {
-    /// Why it is on the list, in the order of the reasons.
+    /// The reasons, in the order of their declaration.
     pub reasons: Vec<Reason>,
-    /// The version that it was made from; null: none.
+    /// The version of its template; null: none.
     pub version: Option<template_version::Model>,
-    /// The version that it would be made from; null: none.
+    /// The version that would be used today; null: none.
     pub current: Option<template_version::Model>,
-    /// Names of parameters that the current version needs and it lacks, in the order of the form.
+    /// Names of parameters that the current version needs and the agreement lacks, in the order of
+    /// the declaration.
     pub missing: Vec<String>,
-    /// Names of parameters that it has and the current version does not take, in order.
+    /// Names of parameters of the agreement that the current version does not declare, in order.
     pub unknown: Vec<String>,
-    /// Names of parameters that it has otherwise than the current version would, in the order of
-    /// the form: of another type than that takes, out of its bounds, or left to a default that is
-    /// another one now.
+    /// Names of parameters with a different value under the current version, in the order of the
+    /// declaration: of another type, out of bounds, or omitted where the default has changed.
     pub differing: Vec<String>,
 }
 
-/// The agreement was made from the current version of its template, with the parameters that this
-/// takes: the second telling of [`reasons`].
+/// SQL predicate: the agreement was made from the current version of its template, with parameters
+/// that fit it. It must agree with [`reasons`].
 fn is_uniform(backend: DbBackend) -> SimpleExpr {
     let published = TemplateState::Published;
-    let given = "COALESCE((SELECT \"parameters\" FROM \"agreement_parameters\" WHERE \"agreement_id\" = \"agreement\".\"id\"), '{}')";
+    let values = "COALESCE((SELECT \"parameters\" FROM \"agreement_parameters\" WHERE \"agreement_id\" = \"agreement\".\"id\"), '{}')";
     let (unknown, missing, unfit) = if backend == DbBackend::Postgres {
         (
             format!(
-                "SELECT 1 FROM jsonb_object_keys({given}::jsonb) AS g (key) \
+                "SELECT 1 FROM jsonb_object_keys({values}::jsonb) AS g (key) \
                  WHERE NOT EXISTS (SELECT 1 FROM jsonb_array_elements(t.parameters::jsonb) AS d (value) WHERE d.value ->> 'name' = g.key)"
             ),
             format!(
                 "SELECT 1 FROM jsonb_array_elements(t.parameters::jsonb) AS d (value) \
-                 WHERE (d.value ->> 'required')::boolean AND d.value ->> 'default' IS NULL AND {given}::jsonb ->> (d.value ->> 'name') IS NULL"
+                 WHERE (d.value ->> 'required')::boolean AND d.value ->> 'default' IS NULL AND {values}::jsonb ->> (d.value ->> 'name') IS NULL"
             ),
             format!(
-                "SELECT 1 FROM jsonb_array_elements(t.parameters::jsonb) AS d (value) JOIN json_each({given}::json) AS g (key, value) \
+                "SELECT 1 FROM jsonb_array_elements(t.parameters::jsonb) AS d (value) JOIN json_each({values}::json) AS g (key, value) \
                  ON g.key = d.value ->> 'name' WHERE json_typeof(g.value) <> 'null' AND NOT ({POSTGRES_FITS})"
             ),
         )
     } else {
         (
             format!(
-                "SELECT 1 FROM json_each({given}) AS g \
+                "SELECT 1 FROM json_each({values}) AS g \
                  WHERE NOT EXISTS (SELECT 1 FROM json_each(t.parameters) AS d WHERE d.value ->> '$.name' = g.key)"
             ),
             format!(
                 "SELECT 1 FROM json_each(t.parameters) AS d WHERE d.value ->> '$.required' AND d.value ->> '$.default' IS NULL \
-                 AND NOT EXISTS (SELECT 1 FROM json_each({given}) AS g WHERE g.key = d.value ->> '$.name' AND g.type <> 'null')"
+                 AND NOT EXISTS (SELECT 1 FROM json_each({values}) AS g WHERE g.key = d.value ->> '$.name' AND g.type <> 'null')"
             ),
             format!(
-                "SELECT 1 FROM json_each(t.parameters) AS d JOIN json_each({given}) AS g ON g.key = d.value ->> '$.name' \
+                "SELECT 1 FROM json_each(t.parameters) AS d JOIN json_each({values}) AS g ON g.key = d.value ->> '$.name' \
                  WHERE g.type <> 'null' AND NOT ({SQLITE_FITS})"
             ),
         )
@@ -104,8 +104,8 @@ fn is_uniform(backend: DbBackend) -> SimpleExpr {
     ))
 }
 
-/// A value `g` is of the declared parameter `d`'s type and within its bounds: the second telling of
-/// [`templates::parameters::fits`].
+/// SQL predicate: a value `g` has the type of the declared parameter `d` and is within its bounds.
+/// It must agree with [`templates::parameters::fits`].
 const SQLITE_FITS: &str = "CASE d.value ->> '$.type' \
     WHEN 'TEXT' THEN g.type = 'text' AND length(g.value) <= 20000 \
         AND (NOT (d.value ->> '$.required') OR trim(g.value, ' ' || char(9, 10, 13)) <> '') \
@@ -121,8 +121,8 @@ const SQLITE_FITS: &str = "CASE d.value ->> '$.type' \
         AND date(g.value) IS g.value AND substr(g.value, 1, 4) BETWEEN '1900' AND '2999' \
     ELSE FALSE END";
 
-/// The same on PostgreSQL, which must not read a text as a number or a day before it is known to be
-/// one: hence the nested choices.
+/// The predicate for PostgreSQL. It must not cast a text to a number or a date before the text is
+/// known to be one, hence the nested CASE expressions.
 const POSTGRES_FITS: &str = "CASE d.value ->> 'type' \
     WHEN 'TEXT' THEN json_typeof(g.value) = 'string' AND char_length(g.value #>> '{}') <= 20000 \
         AND (NOT (d.value ->> 'required')::boolean OR btrim(g.value #>> '{}', E' \t\n\r') <> '') \
@@ -148,9 +148,9 @@ fn deviating(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement
     select
 }
 
-/// A page of the agreements that the viewer sees, that are in force on the filter's day and are not
-/// what the library would make today; by number. `errors` are those that reading the arguments has
-/// found. `columns` must have the id and the template version.
+/// Returns a page of the agreements that the viewer can read, that are in force on the filter's day
+/// and that differ from one made today, ordered by number. `errors` are those already found in the
+/// arguments. `columns` must include the id and the template version.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -166,20 +166,14 @@ pub async fn list(
     page::select_rows(db.read(), deviating(db, viewer, filter), columns, &order, args, errors).await
 }
 
-/// How many there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the agreements that [`list`] pages through.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), deviating(db, viewer, filter)).await
 }
 
-/// What each of these agreements, which the viewer must be known to see, has and would have; by
-/// four statements whatever their number. `columns` are those of the versions and must have the id,
-/// the template and the version's number.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the differences of these agreements, in four statements in total. The caller has checked
+/// that the viewer can read the agreements. `columns` are those of the versions and must include
+/// the id, the template and the version number.
 pub async fn deviations_of(
     db: &Database,
     viewer: &Viewer,
@@ -190,7 +184,7 @@ pub async fn deviations_of(
     let versions = templates::versions_by_ids(db, viewer, &ids, columns).await?;
     let of_templates: Vec<_> = versions.iter().map(|version| version.template_id).collect();
     let currents = templates::current_of(db, viewer, &of_templates, columns).await?;
-    // Both the own ones and the current ones, since they may ask for the same otherwise.
+    // Both the agreement's version and the current one, since their declarations may differ.
     let ids: BTreeSet<_> = versions.iter().chain(&currents).map(|version| version.id).collect();
     let ids: Vec<_> = ids.into_iter().collect();
     let texts = templates::texts_of(
@@ -200,7 +194,7 @@ pub async fn deviations_of(
     )
     .await?;
     let ids: Vec<_> = agreements.iter().map(|(id, _)| *id).collect();
-    let given = documents::parameters_of(db.read(), &ids).await?;
+    let values = parameters::parameters_of(db.read(), &ids).await?;
 
     let versions: HashMap<_, _> =
         versions.into_iter().map(|version| (version.id, version)).collect();
@@ -214,7 +208,7 @@ pub async fn deviations_of(
         let version = version.and_then(|version| versions.get(&version)).cloned();
         let current =
             version.as_ref().and_then(|version| currents.get(&version.template_id)).cloned();
-        let given: Map<String, Value> = given
+        let values: Map<String, Value> = values
             .get(id)
             .map(|stored| serde_json::from_str(stored))
             .transpose()
@@ -224,7 +218,7 @@ pub async fn deviations_of(
             declared.get(&version.as_ref()?.id).map(Vec::as_slice)
         };
         let mut found = of(&current)
-            .map(|now| differences(of(&version).unwrap_or(now), now, &given))
+            .map(|now| differences(of(&version).unwrap_or(now), now, &values))
             .unwrap_or_default();
         (found.version, found.current) = (version, current);
         found.reasons = reasons(&found);
@@ -233,10 +227,10 @@ pub async fn deviations_of(
     agreements.iter().map(deviation).collect()
 }
 
-/// What the parameters of an agreement, made from a version that declared some, differ in from what
-/// is declared now.
-fn differences(then: &[Parameter], now: &[Parameter], given: &Map<String, Value>) -> Deviation {
-    let of = |name: &str| given.get(name).filter(|value| !value.is_null());
+/// Compares the parameters of an agreement, with the declarations of its version, to the current
+/// declarations.
+fn differences(then: &[Parameter], now: &[Parameter], values: &Map<String, Value>) -> Deviation {
+    let of = |name: &str| values.get(name).filter(|value| !value.is_null());
     let default =
         |parameter: &Parameter| parameter.default.clone().filter(|value| !value.is_null());
     let is_missing = |parameter: &&Parameter| {
@@ -254,7 +248,7 @@ fn differences(then: &[Parameter], now: &[Parameter], given: &Map<String, Value>
     };
     Deviation {
         missing: names(now.iter().filter(is_missing).collect()),
-        unknown: given
+        unknown: values
             .keys()
             .filter(|name| now.iter().all(|parameter| parameter.name != **name))
             .cloned()
@@ -278,17 +272,14 @@ fn reasons(found: &Deviation) -> Vec<Reason> {
     of_version.into_iter().chain(parameters.then_some(Reason::Parameters)).collect()
 }
 
-/// How long two texts are compared line by line before larger pieces will do.
+/// Time limit for comparing two texts line by line; after it, the comparison is coarser.
 const TIME_LIMIT: Duration = Duration::from_millis(200);
 
-/// Two versions of a template and what their texts differ in, in the unified format.
+/// Differences of the texts of pairs of versions, in the unified diff format.
 pub type Diffs = BTreeMap<(TemplateVersionId, TemplateVersionId), String>;
 
-/// What the texts of each of these pairs of versions, which the viewer must be known to see, differ
-/// in, by one statement.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the differences of the texts of these pairs of versions, in one statement. The caller
+/// has checked that the viewer can read them.
 pub async fn diffs(
     db: &Database,
     viewer: &Viewer,

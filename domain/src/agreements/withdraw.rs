@@ -1,21 +1,21 @@
-//! Withdrawal: how a draft or an offer is taken back.
+//! Withdraws drafts and offers.
 
 use ::entity::{agreement::Model, id::AgreementId};
 
 use super::lifecycle::{self, Transition, snapshot};
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
     error::{LINE, Result, ValidationErrors},
 };
 
-/// Takes back a draft, or an offer that not both have signed. An offer keeps its number; a
-/// successor is none any longer, so that another one can be drafted.
+/// Withdraws a draft, or an offer that is not signed by both parties. An offer retains its number.
+/// A withdrawn successor no longer replaces its predecessor, so that another one can be drafted.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID for a bad reason, CONFLICT
+/// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID for a bad reason, CONFLICT
 /// `ALREADY_SIGNED` or `WITHDRAWN`.
 pub async fn withdraw(
     db: &Database,
@@ -25,9 +25,9 @@ pub async fn withdraw(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageAgreements)?;
-    let reason = errors.optional_text("input.reason", reason, LINE);
+    let reason = errors.optional_text("reason", reason, LINE);
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "agreementWithdraw").await?;
+    let mut change = audit::begin(db, viewer, Action::AgreementWithdraw).await?;
     let row = lifecycle::find(change.tx(), id).await?;
     let today = day_of(change.at());
     lifecycle::allow(Transition::Withdraw, &row, today)?;

@@ -5,38 +5,38 @@ use chrono::NaiveDate;
 use sea_orm::ConnectionTrait;
 
 use super::{
-    deadlines::snooze::take_away,
+    deadlines::snooze::delete_current,
     eligibility,
     lifecycle::{self, name, snapshot},
     overlaps,
 };
 use crate::{
     audit::{
-        self,
+        self, Action,
         past::{self, PastChange},
     },
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     database::Database,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     term_sql,
 };
 
-/// A notice to be withdrawn.
+/// Input for withdrawing a notice.
 #[derive(Clone, Debug, Default)]
 pub struct NoticeWithdrawal {
     /// The agreement.
     pub agreement_id: AgreementId,
-    /// The agreed last day of a notice that came with imported history, of which the register does
-    /// not know it; `Some(None)`: until further notice. Null for any other.
+    /// The agreed last day, if the notice came with imported history and the register does not know
+    /// that day; `Some(None)`: until further notice. `None` for any other notice.
     pub ends_on: Option<Option<NaiveDate>>,
 }
 
-/// Withdraws a notice. The agreement has its agreed last day again, and is prolonged again if it
-/// was before.
+/// Withdraws a notice. The agreement has its agreed last day again, and renews again if it did
+/// before.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the agreements, NOT_FOUND, INVALID naming every bad field,
+/// FORBIDDEN without `Permission::ManageAgreements`, NOT_FOUND, INVALID naming every bad field,
 /// CONFLICT `NO_NOTICE`, `ENDED` when the notice has taken effect, `AGREED_END_UNKNOWN`,
 /// `NOT_A_MEMBER` or `ACTIVITY_ENDED` when it would outlive its member's membership or its
 /// activity, or `OVERLAPS`.
@@ -48,13 +48,13 @@ pub async fn withdraw_notice(
 ) -> Result<()> {
     viewer.require(Permission::ManageAgreements)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "agreementNoticeWithdraw").await?;
+    let mut change = audit::begin(db, viewer, Action::AgreementNoticeWithdraw).await?;
     let row = lifecycle::find(change.tx(), withdrawal.agreement_id).await?;
     let today = day_of(change.at());
     let Some(given_on) = row.notice_given_on.filter(|_| row.withdrawn_on.is_none()) else {
         return Err(Error::conflict(
-            "NO_NOTICE",
-            format!("no notice was given on {}; there is none to take back", name(&row)),
+            ConflictReason::NoNotice,
+            format!("no notice was given on {}; there is none to withdraw", name(&row)),
         ));
     };
     if let Some(last) = row.ends_on.filter(|last| *last < today) {
@@ -62,7 +62,7 @@ pub async fn withdraw_notice(
             "the notice given on {given_on} took effect: {} ended on {last}; draft a new one",
             name(&row)
         );
-        return Err(Error::conflict("ENDED", message));
+        return Err(Error::conflict(ConflictReason::Ended, message));
     }
     let ends_on = agreed_end(change.tx(), &row, withdrawal.ends_on).await?;
     let before = snapshot(change.tx(), row.clone()).await?;
@@ -73,13 +73,13 @@ pub async fn withdraw_notice(
         notice_end_decided_on: None,
         ..row
     };
-    eligibility::require_days_still(change.tx(), &row).await?;
+    eligibility::require_days_for_extension(change.tx(), &row).await?;
     overlaps::refuse(change.tx(), &row).await?;
     (row.deadline_on, row.deadline_month) = term_sql::deadline_columns(&term_sql::of(&row));
     audit::replace(&change, row.clone()).await.map_err(overlaps::describe)?;
     let id = row.id;
-    // It was of the end that the notice gave.
-    if let Some(acknowledged) = take_away(&mut change, id, today).await? {
+    // The acknowledgement was about the last day from the notice.
+    if let Some(acknowledged) = delete_current(&mut change, id, today).await? {
         change.record(Some(&acknowledged), None)?;
     }
     let after = snapshot(change.tx(), row).await?;
@@ -87,50 +87,49 @@ pub async fn withdraw_notice(
     change.commit_with(id).await.map_err(overlaps::describe)
 }
 
-/// The last day that was agreed before the notice, from the trail or, where that does not say it,
-/// as given.
+/// Returns the last day that was agreed before the notice, from the audit trail or, if the trail
+/// lacks it, from the input.
 async fn agreed_end(
     db: &impl ConnectionTrait,
     row: &Model,
-    given: Option<Option<NaiveDate>>,
+    stated: Option<Option<NaiveDate>>,
 ) -> Result<Option<NaiveDate>> {
-    let known = given_notice(db, row).await?.map(|past| past.day_before("ends_on"));
+    let known = notice_change(db, row).await?.map(|past| past.day_before("ends_on"));
     let words = |day: Option<NaiveDate>| {
         day.map_or_else(|| "until further notice".to_owned(), |day| day.to_string())
     };
-    let ends_on = match (known, given) {
-        (Some(known), Some(given)) if known != given => {
+    let ends_on = match (known, stated) {
+        (Some(known), Some(stated)) if known != stated => {
             let message = format!("must be left out: {} was agreed {}", name(row), words(known));
-            return Err(Error::invalid("input.endsOn", message));
+            return Err(Error::invalid("ends_on", message));
         }
         (Some(known), _) => known,
-        (None, Some(given)) => given,
+        (None, Some(stated)) => stated,
         (None, None) => {
             let message = format!(
-                "the notice on {} came with imported history, without the agreed last day; give it in endsOn",
+                "the notice on {} came with imported history, without the agreed last day; state it",
                 name(row)
             );
-            return Err(Error::conflict("AGREED_END_UNKNOWN", message));
+            return Err(Error::conflict(ConflictReason::AgreedEndUnknown, message));
         }
     };
     let mut errors = ValidationErrors::default();
     errors.expect(
         ends_on.is_none_or(|last| last >= row.starts_on),
-        "input.endsOn",
+        "ends_on",
         "must not be before the first day in force",
     );
     errors.expect(
         ends_on.is_some() || row.renewal_months.is_none(),
-        "input.endsOn",
-        "is needed: the agreement is prolonged automatically",
+        "ends_on",
+        "is needed: the agreement renews automatically",
     );
     errors.finish()?;
     Ok(ends_on)
 }
 
-/// Returns the change by which notice was given, of an agreement that has one; null when it came
-/// with imported history.
-pub(super) async fn given_notice(
+/// Returns the change by which notice was given; `None` if the notice came with imported history.
+pub(super) async fn notice_change(
     db: &impl ConnectionTrait,
     row: &Model,
 ) -> Result<Option<PastChange>> {

@@ -1,5 +1,5 @@
 //! Appending to the trail within a transaction: entries are sealed, chained and written in batches,
-//! and the last of a commit is signed.
+//! and the last entry of a commit is signed.
 
 use std::collections::BTreeSet;
 
@@ -8,7 +8,7 @@ use chrono::{DateTime, Utc};
 use sea_orm::{ConnectionTrait, EntityTrait, IntoActiveModel};
 
 use super::{
-    BATCH,
+    action::Action,
     chain::hash,
     head, person_keys,
     recorded::{Person, Recorded, to_value},
@@ -17,11 +17,14 @@ use super::{
 };
 use crate::error::{Error, Result};
 
+/// Number of entries that are written together.
+const BATCH: usize = 250;
+
 /// The entries that one transaction appends to the trail.
 #[derive(Debug)]
 pub(crate) struct Appender {
     actor: String,
-    action: &'static str,
+    action: Action,
     at: DateTime<Utc>,
     /// The first revision of the transaction.
     first: i64,
@@ -45,13 +48,13 @@ impl Appender {
         last: i64,
         hash: String,
         actor: String,
-        action: &'static str,
+        action: Action,
         at: DateTime<Utc>,
     ) -> Self {
         Self { actor, action, at, first: last + 1, last, hash, waiting: Vec::new() }
     }
 
-    pub(super) fn action(&self) -> &'static str {
+    pub(super) fn action(&self) -> Action {
         self.action
     }
 
@@ -59,21 +62,21 @@ impl Appender {
         self.at
     }
 
-    /// Returns `true` if nothing was recorded.
+    /// `true` if nothing was recorded.
     pub(super) fn is_empty(&self) -> bool {
         self.last < self.first
     }
 
-    /// The last revision that was recorded, and the hash of the last entry that was written.
+    /// Returns the last recorded revision, and the hash of the last written entry.
     pub(super) fn end(&self) -> (i64, &str) {
         (self.last, &self.hash)
     }
 
-    /// Records what a record was and what it is now; `None` where it was not, or no longer is.
+    /// Records a record before and after the change; `None` before it exists, and after it is
+    /// removed.
     ///
     /// # Errors
-    /// INTERNAL when one of them can't be written as JSON, both are `None`, or they are two
-    /// records.
+    /// INTERNAL if one of them can't be written as JSON, both are `None`, or their ids differ.
     pub(crate) fn record<R: Recorded>(
         &mut self,
         before: Option<&R>,
@@ -91,7 +94,7 @@ impl Appender {
             revision: self.last,
             at: self.at,
             actor: self.actor.clone(),
-            action: self.action.to_owned(),
+            action: self.action.word().to_owned(),
             subject_kind,
             subject_id,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -104,7 +107,7 @@ impl Appender {
         Ok(())
     }
 
-    /// Returns `true` if an entry that is not written yet names one of these persons.
+    /// `true` if an unwritten entry names one of these persons.
     pub(super) fn waits_about(&self, persons: &BTreeSet<Person>) -> bool {
         self.waiting
             .iter()
@@ -112,11 +115,8 @@ impl Appender {
             .any(|person| persons.contains(&person))
     }
 
-    /// Writes the entries that wait but for the last, so that a transaction of any size needs
-    /// little memory.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Writes the pending entries except the last, so that a transaction of any size needs little
+    /// memory.
     pub(crate) async fn flush(&mut self, tx: &impl ConnectionTrait) -> Result<()> {
         // The last entry of the transaction is the one that is signed.
         let last = self.waiting.pop();
@@ -125,10 +125,7 @@ impl Appender {
         Ok(())
     }
 
-    /// Seals and writes the entries that wait; the last is signed, if there is a key.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Seals and writes the pending entries; the last one is signed if there is a key.
     pub(crate) async fn write(
         &mut self,
         tx: &impl ConnectionTrait,
@@ -167,11 +164,11 @@ impl Appender {
     }
 }
 
-/// A record as it waits to be sealed.
+/// Returns the text of a record, for sealing.
 fn text<R: Recorded>(record: Option<&R>) -> Result<Text> {
     let Some(record) = record else { return Ok(Text::None) };
     let value = to_value(record).map_err(Error::internal)?;
-    // Plain texts too are in the order of sealed ones: SQLite compares texts, and their order would
-    // show whether a field was sealed.
+    // Plain texts have the same key order as sealed ones. Otherwise the order would show whether a
+    // field was sealed, and SQLite compares texts.
     Ok(Text::clear(value, record.personal()).unwrap_or_else(|value| Text::Plain(value.to_string())))
 }

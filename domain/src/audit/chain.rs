@@ -1,6 +1,6 @@
-//! The chain of the trail: each entry's hash covers the entry and the hash before it, and each
-//! commit is signed, so that nothing can be changed, added or slipped in unnoticed by those who
-//! have the database alone.
+//! The hash chain of the trail: the hash of each entry covers the entry and the hash before it, and
+//! each commit is signed. Someone who has only the database can't change, add or insert an entry
+//! unnoticed.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -25,50 +25,34 @@ use super::{
     sealing,
     signature::{TrustedKeys, head},
 };
-use crate::{database::Database, error::Result};
-
-/// Returns the violations of this register's trail, by the key that it was opened with.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn violations(db: &Database) -> Result<Vec<String>> {
-    let check = TrailCheck {
-        trusted: db.trail_key().map(super::TrailKey::trusted),
-        is_ordered: db.clock.is_ordered(),
-        ..TrailCheck::default()
-    };
-    Ok(violations(&db.snapshot().await?, check, |_| {}).await?.violations)
-}
+use crate::error::Result;
 
 /// The result of a check of the trail.
 #[derive(Debug, Default)]
 pub struct TrailChecked {
     /// A sentence for each violation.
     pub violations: Vec<String>,
-    /// The last entry about each record, by form and id; null after a check of a part of the trail,
-    /// or of one that has entries that can't be read.
+    /// The last entry about each record, by form and id; `None` after a check of a part of the
+    /// trail, or of one with unreadable entries.
     pub heads: Option<Vec<RecordHead>>,
 }
 
-/// What a check of the trail goes by.
+/// Options of a check of the trail.
 #[derive(Clone, Copy, Debug, Default)]
 pub struct TrailCheck<'k> {
-    /// Keys whose signatures are accepted; null: signatures are not checked.
+    /// Keys whose signatures are accepted; `None` if signatures are not checked.
     pub trusted: Option<&'k TrustedKeys>,
-    /// Only the entries after this revision, the last of a commit, which is trusted, are checked;
-    /// 0: all of them.
+    /// Only the entries after this revision are checked. It must be the last of a commit, and is
+    /// trusted; 0 for all entries.
     pub after: i64,
     /// `true` if entries must follow each other in time.
     pub is_ordered: bool,
 }
 
-/// Checks the trail, and finds gaps between revisions, entries that can't be read, hashes that
-/// don't follow from the entry and the one before, times that go back, entries that none of the
-/// trusted keys signed, and persons whose key is gone although no entry erased them, or is another
-/// person's. `links` receives the entries that may not continue from what the entry before left.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Checks the trail. Finds gaps between revisions, unreadable entries, hashes that don't follow
+/// from the entry and the one before, times that go back, entries without a signature of a trusted
+/// key, and persons whose key is missing although no entry erased them, or belongs to another
+/// person. `links` receives the entries that may not continue from the state before.
 pub async fn violations(
     db: &impl ConnectionTrait,
     by: TrailCheck<'_>,
@@ -91,12 +75,12 @@ pub async fn violations(
         if check.from > 0 {
             check
                 .continuity
-                .load(db, entries.iter().filter_map(Entry::aggregate), check.from)
+                .load(db, entries.iter().filter_map(Entry::readable), check.from)
                 .await?;
         }
         for entry in &entries {
             match entry {
-                Entry::InvoiceAggregate(entry) => check.entry(entry),
+                Entry::Readable(entry) => check.entry(entry),
                 Entry::Unreadable { revision, hash, cause } => {
                     check.unreadable(*revision, hash, cause)
                 }
@@ -109,30 +93,31 @@ pub async fn violations(
     Ok(TrailChecked { violations: check.violations, heads })
 }
 
-/// A check of the trail, entry by entry.
+/// A running check of the trail.
 #[derive(Default)]
 struct Check {
-    /// Keys whose signatures are accepted; null: signatures are not checked.
+    /// Keys whose signatures are accepted; `None` if signatures are not checked.
     trusted: Option<TrustedKeys>,
     is_ordered: bool,
-    /// `false` once an entry could not be read.
+    /// `false` after an entry could not be read.
     is_readable: bool,
     violations: Vec<String>,
-    /// The revision that it began after.
+    /// The revision after which it began.
     from: i64,
     last: i64,
     hash: String,
-    /// The time of the last entry; null for none, and for one from before the trail's migration.
+    /// The time of the last entry; `None` for none, and for an entry from before the trail's
+    /// migration.
     last_at: Option<DateTime<Utc>>,
     /// The hash that the last entry had before the trail's migration.
     former_hash: String,
-    /// The last revision that was signed for.
+    /// The last revision that is covered by a signature.
     signed: i64,
-    /// Keys that may sign no longer.
+    /// Keys that were replaced.
     replaced: HashSet<String>,
-    /// The revisions with fields that were sealed with a key.
+    /// The revisions with fields that each key sealed.
     sealed: HashMap<Uuid, Vec<i64>>,
-    /// Keys that were erased, with the revision that did it and those that it names.
+    /// Erased keys, with the revision of the erasure and the revisions that it lists.
     erased: BTreeMap<Uuid, (i64, Vec<i64>)>,
     continuity: Continuity,
     owners: KeyOwners,
@@ -179,8 +164,8 @@ impl Check {
         Ok(())
     }
 
-    /// Takes a key that was appointed before the entries that are checked, if the entry is what a
-    /// key signed that was trusted then.
+    /// Trusts a key that was appointed before the checked entries, if the key of that time signed
+    /// the entry.
     async fn appointed_before(
         &mut self,
         db: &impl ConnectionTrait,
@@ -207,7 +192,7 @@ impl Check {
         Ok(())
     }
 
-    /// Goes on after an entry of which some value is none that this program writes.
+    /// Continues after an entry with a value that this program doesn't write.
     fn unreadable(&mut self, revision: i64, hash: &str, cause: &str) {
         self.found(format!("revision {revision} can't be read: {cause}"));
         (self.last, self.last_at, self.is_readable) = (revision, None, false);
@@ -262,7 +247,7 @@ impl Check {
         self.hash.clone_from(&entry.hash);
     }
 
-    /// Checks that the clock did not go back, unless an operator accepted it.
+    /// Checks that the time did not go back, unless an operator accepted the clock.
     fn time(&mut self, entry: &audit_entry::Model) {
         let is_accepted = entry.form == Some(Form::ClockAcceptance);
         if let Some(last) = self.last_at.filter(|last| {
@@ -278,8 +263,8 @@ impl Check {
         self.last_at = (entry.form_version != FORMER).then_some(entry.at);
     }
 
-    /// Checks that the texts are JSON. With keys that is not needed: what they signed was written
-    /// by this program, which writes nothing else, and what they did not sign is found.
+    /// Checks that the texts are JSON. With keys this is not needed: this program signs nothing
+    /// else, and unsigned entries are found.
     fn texts(&mut self, entry: &audit_entry::Model) {
         if self.trusted.is_some() {
             return;
@@ -329,11 +314,11 @@ impl Check {
             return;
         };
         let Some(trusted) = &self.trusted else { return };
-        // Entries from before the trail's migration are signed for by it, wherever a check began
+        // The migration of the trail signs the entries from before it, even if the check began
         // among them.
         let is_of_all = entry.form == Some(Form::TrailMigration) && self.signed == self.from;
         let (revision, first) = (entry.revision, if is_of_all { 1 } else { self.signed + 1 });
-        // What is wrong is said once: the commits after it are looked at for themselves.
+        // Each violation is reported in one commit: the commits after it are checked on their own.
         self.signed = revision;
         if !trusted.contains(name) {
             return self.found(format!("revision {revision} was signed with the key {name}, which is none of those that are trusted"));
@@ -353,7 +338,7 @@ impl Check {
         }
     }
 
-    /// Takes a key that the signer of this entry appoints in its own place.
+    /// Trusts a key that the signer of this entry appoints as its replacement.
     fn appoint(&mut self, entry: &audit_entry::Model, signer: &str) {
         let appointed =
             entry.after.as_deref().and_then(|text| serde_json::from_str::<Appointment>(text).ok());
@@ -378,7 +363,7 @@ impl Check {
         let mut there = person_keys::checked(db, used.as_deref()).await?;
         let ids = there.owners.keys().copied().collect();
         self.unused(&there.owners);
-        // What is no key of a person stands under nobody's name.
+        // A forged key has no owner.
         there.forged.iter().for_each(|id| _ = there.owners.remove(id));
         let strangers = std::mem::take(&mut self.owners).violations(db, &there.owners).await?;
         self.end(ids, there.forged);
@@ -386,8 +371,8 @@ impl Check {
         Ok(())
     }
 
-    /// Finds keys that sealed nothing: this program makes a key when it seals with it, so another
-    /// put them there, and knows them.
+    /// Finds keys that sealed nothing. This program creates a key when it seals with it, so another
+    /// program created these, and its author may know them.
     fn unused(&mut self, there: &HashMap<Uuid, Person>) {
         let mut unused: Vec<_> = there
             .iter()
@@ -442,8 +427,8 @@ impl Check {
     }
 }
 
-/// SHA-256 over the entry and the hash before it. What was before and after counts by its own
-/// digest, so that a text can be proved without being shown.
+/// Returns the SHA-256 of an entry and the hash before it. The texts before and after are included
+/// by their digests, so that a text can be proved without being disclosed.
 #[must_use]
 pub fn hash(entry: &audit_entry::Model, before: &str) -> String {
     hash_of(entry, &digests(entry), before)
@@ -480,7 +465,7 @@ fn hash_of(entry: &audit_entry::Model, texts: &Digests, before: &str) -> String 
     sha256(&[], &parts.join("\n"))
 }
 
-/// The hash that the entry had before the trail's migration, by the digests that it had then.
+/// Returns the hash that the entry had before the trail's migration, with the digests of that time.
 #[must_use]
 pub fn former_hash(entry: &audit_entry::Model, before: &str) -> String {
     let parts = [
@@ -498,7 +483,7 @@ pub fn former_hash(entry: &audit_entry::Model, before: &str) -> String {
     sha256(&[], &parts.join("\n"))
 }
 
-/// SHA-256 of the salt and the text, in hexadecimal.
+/// Returns the SHA-256 of the salt and the text, in hexadecimal.
 pub(super) fn sha256(salt: &[u8], text: &str) -> String {
     hexadecimal(&Sha256::new().chain_update(salt).chain_update(text).finalize())
 }

@@ -1,6 +1,6 @@
-//! Checkpoints: the trail's last revision and hash, noted on a day and kept where the register's
-//! keepers can't reach. The chain alone can't tell that its end was cut off, or that all of it was
-//! written anew; a checkpoint can.
+//! Checkpoints: the trail's last revision and hash, recorded on a day and stored out of reach of
+//! the register's administrators. The chain alone doesn't show that its end was cut off, or that
+//! all of it was rewritten; a checkpoint does.
 
 use std::{collections::HashMap, fmt, str::FromStr};
 
@@ -18,15 +18,15 @@ use crate::{database::Database, error::Result};
 /// The end of the trail at an instant, written as `2026-11-21T09:00:00Z 4711 9f86d0… 1f0c…:kK3b…`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Checkpoint {
-    /// When it was noted.
+    /// The time at which it was recorded.
     pub at: DateTime<Utc>,
-    /// The last revision; 0: there was none.
+    /// The last revision; 0 for an empty trail.
     pub revision: i64,
-    /// The hash of that revision, in hexadecimal; `-` when there was none.
+    /// The hash of that revision, in hexadecimal; `-` for an empty trail.
     pub hash: String,
-    /// The signature; null for a checkpoint from before checkpoints were signed.
+    /// The signature; `None` for a checkpoint from before checkpoints were signed.
     pub signature: Option<Signature>,
-    /// The timestamp token (RFC 3161, DER) of the line; null: no service dated it.
+    /// The timestamp token (RFC 3161, DER) of the line; `None` if no service dated it.
     pub timestamp: Option<Vec<u8>>,
 }
 
@@ -41,7 +41,7 @@ pub struct Signature {
 
 /// Prefix of a line that continues the timestamp of the checkpoint before it.
 const CONTINUED: char = '+';
-/// Length of such a line: mail would break a longer one.
+/// Length of such a line; mail programs break longer ones.
 const WIDTH: usize = 76;
 
 impl Checkpoint {
@@ -54,7 +54,7 @@ impl Checkpoint {
         format!("samregister checkpoint\n{}\n{}\n{}", self.time(), self.revision, self.hash)
     }
 
-    /// The line without the timestamp, which is what is dated.
+    /// Returns the line without the timestamp, which is the dated text.
     #[must_use]
     pub fn line(&self) -> String {
         let signature = self.signature.as_ref();
@@ -64,10 +64,10 @@ impl Checkpoint {
         format!("{} {} {}{}", self.time(), self.revision, self.hash, signature.unwrap_or_default())
     }
 
-    /// Reads the checkpoints of a file; blank lines and those that begin with # are passed over.
+    /// Reads the checkpoints of a file. Blank lines and lines that begin with # are skipped.
     ///
     /// # Errors
-    /// Every line that is none, by its number from 1, with the reason.
+    /// Every malformed line, by its number from 1, with the reason.
     pub fn read_all(text: &str) -> Result<Vec<Self>, Vec<(usize, &'static str)>> {
         let (mut found, mut bad): (Vec<(Self, String)>, _) = (Vec::new(), Vec::new());
         for (index, line) in text
@@ -87,7 +87,7 @@ impl Checkpoint {
             return Err(bad);
         }
         let aggregate = |(checkpoint, token): (Self, String)| {
-            // A token that is no base64 is one that does not hold.
+            // A token that is not base64 doesn't verify.
             let timestamp = (!token.is_empty()).then(|| STANDARD.decode(token).unwrap_or_default());
             Self { timestamp, ..checkpoint }
         };
@@ -145,10 +145,7 @@ fn is_hex(text: &str) -> bool {
     text.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'))
 }
 
-/// Returns the present end of the trail, signed if there is a key.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the current end of the trail, signed if there is a key.
 pub async fn checkpoint(db: &Database) -> Result<Checkpoint> {
     let (revision, hash, _) = last_entry(db.read()).await?;
     let hash = if revision == 0 { "-".to_owned() } else { hash };
@@ -161,15 +158,12 @@ pub async fn checkpoint(db: &Database) -> Result<Checkpoint> {
     Ok(checkpoint)
 }
 
-/// Checkpoints that are looked up together.
+/// Number of checkpoints that are looked up together.
 const BATCH: usize = 500;
 
-/// Returns the checkpoints that the trail no longer agrees with: their revision is gone, or has
-/// another hash. A checkpoint from before the trail's migration is checked against the former hash.
-/// With trusted keys, signatures are checked too.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the checkpoints that contradict the trail: their revision is missing, or has another
+/// hash. A checkpoint from before the trail's migration is compared with the former hash. With
+/// trusted keys, signatures are checked too.
 pub async fn departures(
     db: &impl ConnectionTrait,
     checkpoints: &[Checkpoint],
@@ -214,8 +208,8 @@ pub async fn departures(
     Ok(departures)
 }
 
-/// Returns what is wrong with a checkpoint's signature. A checkpoint from before the trail's
-/// migration, or of an empty trail, needs none.
+/// Returns the violation of a checkpoint's signature, if there is one. A checkpoint from before the
+/// trail's migration, or of an empty trail, needs no signature.
 fn unsigned(checkpoint: &Checkpoint, trusted: &TrustedKeys, is_former: bool) -> Option<String> {
     match &checkpoint.signature {
         None if is_former || checkpoint.revision == 0 => None,
@@ -273,7 +267,7 @@ mod tests {
                 .unwrap_or_else(|reason| panic!("{reason}"))
         };
         let second = Checkpoint { timestamp: None, ..first.clone() };
-        let text = format!("# kept\n{first}\n\n{second}\n");
+        let text = format!("# stored\n{first}\n\n{second}\n");
         assert!(text.lines().all(|line| line.len() <= 90), "{text}");
         assert_eq!(Checkpoint::read_all(&text), Ok(vec![first, second]));
         assert_eq!(

@@ -1,6 +1,6 @@
-//! Continuity of records: what an entry says that a record was is what the entry before it says
-//! that it became. A row that was changed past the program, and that the next mutation took for its
-//! own, shows there.
+//! Continuity of records: the state before an entry is the state after the previous entry about the
+//! record. It shows rows that were changed without the program, and that a later mutation took as
+//! their state.
 
 use std::collections::{HashMap, HashSet};
 
@@ -25,21 +25,20 @@ use crate::{
     error::Result,
 };
 
-/// An entry whose text before is not, byte by byte, the text after of the entry before it about the
-/// same record. The texts may say the same all the same: sealed fields are never sealed alike
-/// twice.
+/// An entry whose text before differs from the text after of the previous entry about the record.
+/// The records may still be equal: sealed fields have another ciphertext each time.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Link {
-    /// The revision that the record was last recorded by; null: no entry before is about it.
+    /// The previous revision about the record; `None` for the first one.
     pub from: Option<i64>,
-    /// The revision that began from something else.
+    /// The revision that begins with another state.
     pub to: i64,
 }
 
 /// SHA-256 of the texts before and after.
 pub(super) type Digests = [Option<[u8; 32]>; 2];
 
-/// SHA-256 of the texts of an entry.
+/// Returns the SHA-256 of the texts of an entry.
 pub(super) fn digests(entry: &Model) -> Digests {
     [&entry.before, &entry.after].map(|text| text.as_deref().map(digest))
 }
@@ -48,17 +47,17 @@ fn digest(text: &str) -> [u8; 32] {
     Sha256::digest(text).into()
 }
 
-/// The first bytes of a text's digest: enough to tell texts apart, also those that an attacker
-/// chose.
+/// The first bytes of a text's digest: enough to distinguish texts, also those chosen by an
+/// attacker.
 type Short = [u8; 16];
 
-/// What the last entry about a record left.
+/// The state that the last entry about a record left.
 #[derive(Debug)]
 struct Left {
     revision: i64,
-    /// Of the text after; null: the record is gone.
+    /// Digest of the text after; `None` if the record was removed.
     text: Option<Short>,
-    /// `true` if the entry is from before there were forms, and says only a part of the record.
+    /// `true` for an entry from before there were forms, which has only a part of the record.
     is_former: bool,
 }
 
@@ -67,8 +66,7 @@ struct Left {
 pub struct TextDigest(Short);
 
 impl TextDigest {
-    /// The digest of a record as an entry would say it in the form's present version, without
-    /// sealed fields.
+    /// Returns the digest of a record in the present version of its form, without sealed fields.
     ///
     /// # Errors
     /// A field that JSON can't hold.
@@ -76,7 +74,7 @@ impl TextDigest {
         Ok(Self::of_value(&to_value(record)?))
     }
 
-    /// The digest of a record's value.
+    /// Returns the digest of a record's value.
     #[must_use]
     pub fn of_value(value: &Value) -> Self {
         Self(shortened(&digest(&value.to_string())))
@@ -97,23 +95,22 @@ pub struct RecordHead {
 }
 
 impl RecordHead {
-    /// Returns `true` if the entry says exactly this of the record; `None`: that it is gone. An
-    /// entry that says the same in another version, or with sealed fields, has another digest.
+    /// `true` if the entry leaves exactly this record; `None` for a removed one. An entry in
+    /// another version of the form, or with sealed fields, has another digest.
     #[must_use]
     pub fn says(&self, digest: Option<TextDigest>) -> bool {
         !self.is_former && self.text == digest.map(|digest| digest.0)
     }
 }
 
-/// The entries so far, by record: some hundred bytes each.
+/// The entries so far by record, with some hundred bytes each.
 #[derive(Debug, Default)]
 pub(super) struct Continuity {
     left: HashMap<(Form, Uuid), Left>,
     links: Vec<Link>,
 }
 
-/// The record that an entry is about; `None` for an entry about an event, which has no state to
-/// continue from.
+/// The record of an entry; `None` for an event, which has no state.
 fn record(entry: &Model) -> Option<(Form, Uuid)> {
     let form = entry.form.filter(|form| !is_event(*form))?;
     Some((form, entry.record_id?))
@@ -144,7 +141,7 @@ fn short(digest: &Option<[u8; 32]>) -> Option<Short> {
 }
 
 impl Continuity {
-    /// Notes an entry, with the digests of its texts.
+    /// Adds an entry, with the digests of its texts.
     pub fn entry(&mut self, entry: &Model, [before, after]: &Digests) {
         let Some(record) = record(entry) else { return };
         let left = Left {
@@ -153,7 +150,7 @@ impl Continuity {
             is_former: entry.form_version == FORMER,
         };
         let last = self.left.insert(record, left);
-        // Entries from before there were forms say only in part what was before.
+        // Entries from before there were forms have only a part of the record.
         if entry.form_version == FORMER {
             return;
         }
@@ -163,7 +160,7 @@ impl Continuity {
         }
     }
 
-    /// The last entry about each record, by form and id.
+    /// Returns the last entry about each record, by form and id.
     pub fn heads(self) -> Vec<RecordHead> {
         let head = |((form, record), left): ((Form, Uuid), Left)| {
             let Left { revision, text, is_former } = left;
@@ -174,13 +171,13 @@ impl Continuity {
         heads
     }
 
-    /// The links that were found since this was last called.
+    /// Returns the links that were found since the last call.
     pub fn take(&mut self) -> Vec<Link> {
         std::mem::take(&mut self.links)
     }
 
-    /// Reads what entries up to the revision `until` left of the records that these are about, for
-    /// a check that began after it.
+    /// Loads the states that the entries up to the revision `until` left of these entries' records,
+    /// for a check that began after it.
     pub async fn load(
         &mut self,
         db: &impl ConnectionTrait,
@@ -267,7 +264,7 @@ mod tests {
     }
 
     #[test]
-    fn an_entry_that_began_from_something_else_is_a_link() {
+    fn an_entry_with_another_state_before_is_a_link() {
         let mut continuity = Continuity::default();
         for (revision, form, version, texts) in [
             (1, Form::Cost, 1, [None, Some("a")]),
@@ -288,7 +285,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_entry_says_what_a_record_is() {
+    fn the_last_entry_has_the_state_of_a_record() {
         let mut continuity = Continuity::default();
         let ([one, other], former) =
             ([json!({ "a": 1 }), json!({ "a": 2 })], json!({ "a": 3 }).to_string());
@@ -313,7 +310,7 @@ mod tests {
         };
         assert_eq!(says(Some(&one)), [false, false, false]);
         assert_eq!(says(Some(&other)), [false, true, false]);
-        // It is only a part of what the record was.
+        // The text is only a part of the record.
         assert_eq!(says(Some(&json!({ "a": 3 }))), [false, false, false]);
         assert_eq!(says(None), [false, false, true]);
     }

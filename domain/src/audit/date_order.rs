@@ -1,5 +1,5 @@
-//! Documents of a series whose later number has the earlier day, and whether something explains
-//! that.
+//! Documents of a series whose later number has the earlier day, with the reasons that may explain
+//! it.
 
 use std::collections::HashMap;
 
@@ -13,7 +13,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::clock_order;
+use super::action::Action;
 use crate::{database::among, error::Result};
 
 /// Two documents of a series: the one with the later number is dated before the other.
@@ -23,23 +23,19 @@ pub struct Inversion {
     pub earlier: Uuid,
     /// The document with the later number.
     pub later: Uuid,
-    /// Both with their days, in words.
+    /// Description of both with their days.
     pub sentence: String,
 }
 
-/// The actions that give a document its number and its day, but for an import.
-const GIVING: [&str; 4] = ["agreementOffer", "invoiceCredit", "invoiceIssue", "invoiceRun"];
+/// The actions, other than an import, that give a document its number and day.
+const DATING: [Action; 4] =
+    [Action::AgreementOffer, Action::InvoiceCredit, Action::InvoiceIssue, Action::InvoiceRun];
 
-const IMPORT: &str = "import";
-
-/// Inversions whose entries are read together.
+/// Number of inversions whose entries are read together.
 const CHUNK: usize = 200;
 
-/// Separates violations from notes, and returns them in this order. Imported history is as it was,
-/// and a clock that an operator accepted between the two explains the order as well.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Separates violations from notes, and returns them in this order. Imported history may have
+/// inversions, and an accepted clock between the two documents explains one.
 pub async fn sort_out(
     db: &impl ConnectionTrait,
     inversions: Vec<Inversion>,
@@ -65,7 +61,7 @@ pub async fn sort_out(
                     }
                 }
                 (Some(_), Some(_)) => notes.push(format!("{sentence}; imported history")),
-                // Without an entry it is a violation of another kind.
+                // A document without an entry is a violation of another kind.
                 _ => violations.push(sentence.clone()),
             }
         }
@@ -73,14 +69,14 @@ pub async fn sort_out(
     Ok((violations, notes))
 }
 
-/// The revisions by which an operator accepted the clock.
+/// Returns the revisions in which an operator accepted the clock.
 async fn accepted(db: &impl ConnectionTrait) -> Result<Vec<i64>> {
     let select = Query::select()
         .column(Column::Revision)
         .from(Entity)
         .and_where(Column::SubjectKind.eq(SubjectKind::Clock))
         .and_where(Column::SubjectId.eq(Uuid::nil()))
-        .and_where(Column::Action.eq(clock_order::ACCEPT))
+        .and_where(Column::Action.is_in(Action::ClockAccept.words()))
         .take();
     Ok(db
         .query_all(&select)
@@ -90,25 +86,26 @@ async fn accepted(db: &impl ConnectionTrait) -> Result<Vec<i64>> {
         .collect::<std::result::Result<_, _>>()?)
 }
 
-/// The revision that gave each document its day, and `true` when it was this program and no import.
+/// Returns the revision that gave each document its day; `true` if it was not an import.
 async fn given(
     db: &impl ConnectionTrait,
     documents: impl IntoIterator<Item = Uuid>,
 ) -> Result<HashMap<Uuid, (i64, bool)>> {
+    let actions = DATING.into_iter().chain([Action::Import]);
     let select = Query::select()
         .columns([Column::SubjectId, Column::Revision, Column::Action])
         .from(Entity)
         .and_where(among(db.get_database_backend(), Expr::col(Column::SubjectId), documents))
-        .and_where(Column::Action.is_in(GIVING.into_iter().chain([IMPORT])))
+        .and_where(Column::Action.is_in(actions.flat_map(Action::words)))
         .order_by(Column::Revision, Order::Asc)
         .take();
     let mut given: HashMap<Uuid, (i64, bool)> = HashMap::new();
     for row in db.query_all(&select).await? {
         let (document, revision, action): (Uuid, i64, String) =
             (row.try_get_by_index(0)?, row.try_get_by_index(1)?, row.try_get_by_index(2)?);
-        let is_ours = action != IMPORT;
-        // A draft may have been imported; an import may also have completed what was issued here. A
-        // run and a credit record the day first.
+        let is_ours = !Action::Import.is_stored_as(&action);
+        // A draft may have been imported, and an import may have completed a document that was
+        // issued here. A run and a credit record the day first.
         let first = given.entry(document).or_insert((revision, is_ours));
         if is_ours && !first.1 {
             *first = (revision, true);

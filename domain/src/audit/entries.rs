@@ -1,4 +1,4 @@
-//! Reading of the trail's entries for a check: one that can't be read is named, and does not hide
+//! Reading of the trail's entries for a check: an unreadable entry is reported, and doesn't hide
 //! the others.
 
 use ::entity::audit_entry::{Column, Entity, Model};
@@ -9,15 +9,15 @@ use sea_orm::{
 
 use crate::error::{Error, Result};
 
-/// Entries that are read together.
+/// Number of entries that are read together.
 const CHUNK: u64 = 1000;
 
-/// An entry as far as it can be read.
+/// An entry, as far as it can be read.
 #[derive(Debug)]
 pub(super) enum Entry {
-    /// All of it.
-    InvoiceAggregate(Box<Model>),
-    /// Some value of it is none that this program writes.
+    /// A readable entry.
+    Readable(Box<Model>),
+    /// An entry with a value that this program doesn't write.
     Unreadable {
         /// The revision.
         revision: i64,
@@ -29,10 +29,10 @@ pub(super) enum Entry {
 }
 
 impl Entry {
-    /// The entry, if it could be read.
-    pub fn aggregate(&self) -> Option<&Model> {
+    /// Returns the entry, if it could be read.
+    pub fn readable(&self) -> Option<&Model> {
         match self {
-            Self::InvoiceAggregate(entry) => Some(entry),
+            Self::Readable(entry) => Some(entry),
             Self::Unreadable { .. } => None,
         }
     }
@@ -46,14 +46,14 @@ pub(super) async fn after(db: &impl ConnectionTrait, revision: i64) -> Result<Ve
         .limit(CHUNK);
     match next.all(db).await.map_err(Error::from) {
         Ok(entries) => {
-            Ok(entries.into_iter().map(|entry| Entry::InvoiceAggregate(Box::new(entry))).collect())
+            Ok(entries.into_iter().map(|entry| Entry::Readable(Box::new(entry))).collect())
         }
         Err(error) if error.is_unreadable_value() => one_by_one(db, revision).await,
         Err(error) => Err(error),
     }
 }
 
-/// The same, of which each is read for itself.
+/// Reads the same entries one by one.
 async fn one_by_one(db: &impl ConnectionTrait, revision: i64) -> Result<Vec<Entry>> {
     let select = Query::select()
         .columns([Column::Revision, Column::Hash])
@@ -66,9 +66,7 @@ async fn one_by_one(db: &impl ConnectionTrait, revision: i64) -> Result<Vec<Entr
     for row in db.query_all(&select).await? {
         let revision: i64 = row.try_get_by_index(0)?;
         match Entity::find_by_id(revision).one(db).await.map_err(Error::from) {
-            Ok(entry) => {
-                entries.extend(entry.map(|entry| Entry::InvoiceAggregate(Box::new(entry))))
-            }
+            Ok(entry) => entries.extend(entry.map(|entry| Entry::Readable(Box::new(entry)))),
             Err(error) if error.is_unreadable_value() => {
                 let hash = row.try_get_by_index(1).unwrap_or_default();
                 entries.push(Entry::Unreadable { revision, hash, cause: error.cause() });
@@ -79,11 +77,7 @@ async fn one_by_one(db: &impl ConnectionTrait, revision: i64) -> Result<Vec<Entr
     Ok(entries)
 }
 
-/// Returns the entries of these revisions that can be read; the check of the trail names the
-/// others.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the readable entries of these revisions; the check of the trail reports the others.
 pub async fn readable(db: &impl ConnectionTrait, revisions: &[i64]) -> Result<Vec<Model>> {
     match Entity::find()
         .filter(Column::Revision.is_in(revisions.iter().copied()))

@@ -1,5 +1,5 @@
-//! Gaps in series of numbers, and whether it was the program or an import that gave the number
-//! above each: history may have gaps.
+//! Gaps in series of numbers. A gap below a number that an import assigned is history; one below a
+//! number that this program assigned is a violation.
 
 use std::collections::{HashMap, HashSet};
 
@@ -11,15 +11,13 @@ use sea_orm::{
 use serde::Deserialize;
 use uuid::Uuid;
 
+use super::action::Action;
 use crate::{database::among, error::Result, findings::Findings};
 
-/// The action of an import, as [`crate::interchange`] records it.
-pub(crate) const IMPORT: &str = "import";
-
-/// Documents whose entries are read together.
+/// Number of documents whose entries are read together.
 const CHUNK: usize = 200;
 
-/// Gaps that were found, each with the document whose number stands above it.
+/// The gaps that were found, each with the document that has the number above it.
 #[derive(Debug, Default)]
 pub struct Gaps(Vec<(Uuid, String)>);
 
@@ -34,12 +32,8 @@ impl Gaps {
         self.0.iter().map(|(_, sentence)| sentence.as_str())
     }
 
-    /// Separates violations from notes: below a number that came with an import numbers may be
-    /// missing, since the history that it is of had none; below one that this program gave
-    /// something was removed.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Separates violations from notes. Numbers below an imported one may be missing, since the
+    /// imported history had none; below a number that this program assigned a document was removed.
     pub async fn sort_out(self, db: &impl ConnectionTrait) -> Result<Findings> {
         let mut found = Findings::default();
         for chunk in self.0.chunks(CHUNK) {
@@ -61,11 +55,8 @@ struct Numbered {
     number: Option<String>,
 }
 
-/// Returns which of these agreements or invoices have a number that an import gave them: by the
-/// first entry in which they have one.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the agreements or invoices among these whose number an import assigned, by the first
+/// entry in which they have one.
 pub async fn imported(
     db: &impl ConnectionTrait,
     documents: impl IntoIterator<Item = Uuid>,
@@ -84,7 +75,7 @@ pub async fn imported(
         let has_number =
             || serde_json::from_str::<Numbered>(&after).is_ok_and(|after| after.number.is_some());
         if !given.contains_key(&id) && has_number() {
-            given.insert(id, action == IMPORT);
+            given.insert(id, Action::Import.is_stored_as(&action));
         }
     }
     Ok(given.into_iter().filter_map(|(id, is_imported)| is_imported.then_some(id)).collect())

@@ -1,10 +1,7 @@
-//! The end of the trail: nothing is written after an entry that no program with the trail's key
-//! wrote, so that none is covered by a later signature.
+//! The end of the trail. Nothing is written after an entry that no program with the trail's key has
+//! signed, so that a later signature never covers it.
 
-use std::{
-    io,
-    sync::{Mutex, PoisonError},
-};
+use std::io;
 
 use ::entity::{
     audit_entry::{Column, Entity, Model},
@@ -17,32 +14,12 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{
-    forms,
-    signature::{TrailKey, head},
-};
+use super::signature::{TrailKey, head};
 use crate::{
-    audit,
-    auth::viewer::{Permission, Viewer},
     config::{TRAIL_KEY, TRAIL_PUBLIC_KEYS},
     database::Database,
     error::{Error, Result},
 };
-
-/// The end of the trail as this program last wrote or checked it.
-#[derive(Debug, Default)]
-pub struct TrailHead(Mutex<(i64, String)>);
-
-impl TrailHead {
-    fn get(&self) -> (i64, String) {
-        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
-    }
-
-    /// Notes where the trail ends.
-    pub(crate) fn set(&self, revision: i64, hash: String) {
-        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = (revision, hash);
-    }
-}
 
 /// Signs the last entry of a commit.
 pub(super) fn sign(entry: &mut Model, first: i64, key: &TrailKey) {
@@ -51,7 +28,8 @@ pub(super) fn sign(entry: &mut Model, first: i64, key: &TrailKey) {
     entry.key_id = Some(key.id().to_owned());
 }
 
-/// The last revision, its hash and its time; 0, empty and the beginning of 1970 when there is none.
+/// Returns the last revision, its hash and its time; 0, empty and the start of 1970 for an empty
+/// trail.
 pub(super) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String, DateTime<Utc>)> {
     let select = Entity::find()
         .select_only()
@@ -60,7 +38,7 @@ pub(super) async fn last_entry(db: &impl ConnectionTrait) -> Result<(i64, String
     Ok(select.into_tuple().one(db).await?.unwrap_or_default())
 }
 
-/// The same, when the entry was written by a program with the trail's key.
+/// Returns the same if a program with the trail's key wrote the last entry, and fails otherwise.
 pub(crate) async fn trusted(
     db: &Database,
     tx: &impl ConnectionTrait,
@@ -107,8 +85,8 @@ pub(crate) async fn trusted(
     Ok((revision, hash, at))
 }
 
-/// Says that the last entry was signed with a key that this program does not trust, and what to do
-/// if a key was replaced.
+/// Describes a last entry that was signed with an unknown key, and what to do if a key was
+/// replaced.
 fn unknown_signer(revision: i64, signer: &str, own: &str) -> String {
     format!(
         "revision {revision} of the audit trail was signed with the key {signer}, which this program, whose key is {own}, does not trust; if \
@@ -117,18 +95,14 @@ fn unknown_signer(revision: i64, signer: &str, own: &str) -> String {
     )
 }
 
-/// The key that an entry appoints; `None` for any other entry.
+/// Returns the key that an entry appoints; `None` for any other entry.
 fn appointed(form: Option<Form>, after: Option<&str>) -> Option<String> {
     let text: serde_json::Value =
         serde_json::from_str(after.filter(|_| form == Some(Form::TrailKey))?).ok()?;
     Some(text.get("key_id")?.as_str()?.to_owned())
 }
 
-/// `true` if the last entry that appoints a key appoints this one, and was signed by one that it
-/// trusts.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// `true` if the last appointment appoints this key, and was signed by a key that it trusts.
 pub async fn is_appointed(db: &Database, key: &TrailKey) -> Result<bool> {
     let appointments = Entity::find()
         .filter(Column::RecordId.eq(Uuid::nil()))
@@ -145,9 +119,6 @@ pub async fn is_appointed(db: &Database, key: &TrailKey) -> Result<bool> {
 }
 
 /// Returns the id of the key that has replaced this program's; `None` if its own signs the trail.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn replacement(db: &Database) -> Result<Option<String>> {
     let Some(key) = db.trail_key() else { return Ok(None) };
     let appointments = Entity::find()
@@ -158,11 +129,8 @@ pub async fn replacement(db: &Database) -> Result<Option<String>> {
     Ok(appointed.filter(|appointed| appointed != key.id()))
 }
 
-/// The id of the key that the trail was last signed with; `None` when nothing was signed, or the
+/// Returns the id of the key that last signed the trail; `None` if nothing was signed, or the
 /// register has no trail with signatures yet.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn last_key(db: &Database) -> Result<Option<String>> {
     if !has_signatures(db).await? {
         return Ok(None);
@@ -177,8 +145,8 @@ pub async fn last_key(db: &Database) -> Result<Option<String>> {
         .flatten())
 }
 
-/// `true` if the table of the trail has the columns of a signature: the migration that adds them
-/// may be one that is not applied yet.
+/// `true` if the table of the trail has columns for a signature. The migration that adds them may
+/// not be applied yet.
 async fn has_signatures(db: &Database) -> Result<bool> {
     let sql = match db.backend() {
         DbBackend::Sqlite => {
@@ -193,21 +161,7 @@ async fn has_signatures(db: &Database) -> Result<bool> {
     Ok(row.map(|row| row.try_get_by_index::<i64>(0)).transpose()?.unwrap_or_default() > 0)
 }
 
-/// Appoints another key that signs the trail from the next commit on; the present key signs for it.
-///
-/// # Errors
-/// FORBIDDEN unless it is done at the machine, and the errors of [`audit::begin`].
-pub async fn replace_key(db: &Database, viewer: &Viewer, new: &TrailKey) -> Result<()> {
-    viewer.require(Permission::ManageKeys)?;
-    let mut change = audit::begin(db, viewer, "trailKeyReplace").await?;
-    let replaces = db.trail_key().map(|key| key.id().to_owned()).unwrap_or_default();
-    let appointed =
-        forms::TrailKey { key_id: new.id().to_owned(), public_key: new.public_hex(), replaces };
-    change.record(None, Some(&appointed))?;
-    change.commit().await
-}
-
-/// What is said instead of an error about a value that this program does not write.
+/// Replaces the error about a value that this program doesn't write.
 fn unreadable(what: &str, error: Error) -> Error {
     if error.is_unreadable_value() {
         refused(&format!("{what} of the audit trail can't be read: {}", error.cause()))

@@ -1,6 +1,5 @@
-//! The persons whose keys sealed fields, checked against the records that these fields are of; and
-//! the table that says which entries a key sealed fields of, checked against the entries. An
-//! erasure goes by both.
+//! Checks the owners of the keys against the records whose fields they sealed, and the table of
+//! sealed entries against the entries. Erasures depend on both.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -23,21 +22,21 @@ use super::{
 };
 use crate::{database::among, error::Result};
 
-/// Rows that are read together.
+/// Number of rows that are read together.
 const CHUNK: u64 = 10_000;
-/// Entries that are opened together.
+/// Number of entries that are opened together.
 const BATCH: usize = 200;
 
 /// The person of each key, by the first entry with fields that it sealed.
 #[derive(Debug, Default)]
 pub(super) struct KeyOwners {
     named: HashMap<Uuid, (i64, Person)>,
-    /// Keys of persons whose name is sealed itself, by the first revision.
+    /// Keys of persons whose name is itself sealed, by their first revision.
     sealed: BTreeMap<i64, Vec<Uuid>>,
 }
 
 impl KeyOwners {
-    /// Notes the first entry with fields that a key sealed.
+    /// Records the first entry with fields that a key sealed.
     pub fn first_use(&mut self, key: Uuid, entry: &Model) {
         if matches!(
             entry.form,
@@ -60,7 +59,7 @@ impl KeyOwners {
         }
     }
 
-    /// Finds keys that stand under another person's name than the one whose fields they sealed.
+    /// Finds keys whose owner is not the person whose fields they sealed.
     pub async fn violations(
         mut self,
         db: &impl ConnectionTrait,
@@ -92,7 +91,7 @@ impl KeyOwners {
         found.sort_unstable();
         let sentence = |(revision, key): (i64, Uuid)| {
             format!(
-                "the key {} stands under another person than the one whose data it sealed in revision {revision}",
+                "the key {} belongs to another person than the one whose data it sealed in revision {revision}",
                 key.simple()
             )
         };
@@ -115,7 +114,7 @@ impl KeyOwners {
     }
 }
 
-/// The person whose field of an entry's text the key sealed, by the text as it is stored and in
+/// Returns the person of an entry whose field the key sealed, by the stored text and the text in
 /// clear.
 fn owner(
     key: Uuid,
@@ -141,8 +140,8 @@ fn owner(
     persons.iter().find(is_of_it).map(|personal| personal.person)
 }
 
-/// Finds what the table of sealed entries has too much or too little, against the revisions of each
-/// key in the trail: of these keys and of entries after a revision, or of all.
+/// Finds excess and missing rows in the table of sealed entries, compared with the revisions of
+/// each key in the trail: for these keys and the entries after a revision, or for all.
 pub(super) async fn sealed_entries(
     db: &impl ConnectionTrait,
     sealed: &HashMap<Uuid, Vec<i64>>,

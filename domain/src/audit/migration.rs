@@ -1,9 +1,9 @@
-//! The one-time migration of a trail from before entries had forms, seals and signatures: its
-//! entries are written again, in one transaction, and a signed entry states where they ended before
-//! and after.
+//! The one-time migration of a trail from before entries had forms, seals and signatures. Its
+//! entries are rewritten in one transaction, and a signed entry states the last hash before and
+//! after.
 //!
-//! Each entry keeps the hash and the digests that it had, so that the former chain can still be
-//! followed and older checkpoints still hold.
+//! Each entry retains its former hash and digests, so that the former chain can still be checked
+//! and older checkpoints still hold.
 
 use std::{
     collections::{BTreeMap, BTreeSet},
@@ -23,6 +23,7 @@ use serde::Deserialize;
 use serde_json::{Map, Value};
 
 use super::{
+    action::Action,
     chain::{former_hash, hash, sha256},
     forms::{FORMER, TrailMigration, of_before},
     head, person_keys,
@@ -36,16 +37,13 @@ use crate::{
     error::{Error, Result},
 };
 
-/// The action of entries that a migration writes.
-pub(crate) const TRAIL_MIGRATE: &str = "trailMigrate";
-
-/// Entries that are migrated together.
+/// Number of entries that are migrated together.
 const CHUNK: u64 = 500;
 
-/// Migrates a trail from before, if there is one; nothing happens to any other.
+/// Migrates a trail from before; any other is left as it is.
 ///
 /// # Errors
-/// INTERNAL when the database fails or there is no key to sign with.
+/// INTERNAL if there is no key to sign with.
 pub(crate) async fn convert(db: &Database, tx: &DatabaseTransaction) -> Result<()> {
     if !is_due(tx).await? {
         return Ok(());
@@ -66,13 +64,13 @@ pub(crate) async fn convert(db: &Database, tx: &DatabaseTransaction) -> Result<(
     Ok(())
 }
 
-/// `true` if the first entry is from before.
+/// `true` if the first entry is from before the migration.
 async fn is_due(db: &impl ConnectionTrait) -> Result<bool> {
     let first = Entity::find().select_only().column(Column::Form).order_by_asc(Column::Revision);
     Ok(first.into_tuple::<Option<Form>>().one(db).await?.is_some_and(|form| form.is_none()))
 }
 
-/// Returns `true` if the trail has entries from before, migrated or not.
+/// `true` if the trail has entries from before the migration, migrated or not.
 pub(crate) async fn was_migrated(db: &impl ConnectionTrait) -> Result<bool> {
     let former = Entity::find()
         .select_only()
@@ -82,7 +80,7 @@ pub(crate) async fn was_migrated(db: &impl ConnectionTrait) -> Result<bool> {
     Ok(former.into_tuple::<i64>().one(db).await?.is_some())
 }
 
-/// The digests of an erased entry's texts, as the entry of the erasure names them.
+/// The digests of an erased entry's texts, as the entry of the erasure lists them.
 #[derive(Debug, PartialEq, Eq, Deserialize)]
 struct Rewritten {
     revision: i64,
@@ -96,14 +94,14 @@ struct FormerErasure {
     erased: Vec<Rewritten>,
 }
 
-/// A migration on its way through the entries.
+/// A running migration.
 #[derive(Default)]
 struct Run {
     last: i64,
     hash: String,
     former_hash: String,
     broken: BTreeSet<i64>,
-    /// Erased texts of earlier entries, by the revision that they name as the erasure.
+    /// Erased texts of earlier entries, by the revision that they name as their erasure.
     erased: BTreeMap<i64, Vec<Rewritten>>,
 }
 
@@ -117,7 +115,7 @@ impl Run {
                 .all(tx)
                 .await?;
             if entries.is_empty() {
-                // What names an erasure that is not there was changed behind the trail.
+                // A text that names a missing erasure was changed without the program.
                 self.broken.extend(
                     std::mem::take(&mut self.erased)
                         .into_values()
@@ -151,7 +149,7 @@ impl Run {
         }
     }
 
-    /// Follows the former chain, and notes what of it the entry keeps.
+    /// Follows the former chain, and retains the former hash and digests in the entry.
     fn check(&mut self, entry: &mut Model) {
         let rewritten = Rewritten {
             revision: entry.revision,
@@ -163,8 +161,8 @@ impl Run {
             [entry.before_digest, entry.after_digest] = [&entry.before, &entry.after]
                 .map(|text| text.as_ref().map(|text| sha256(&salt, text)));
         }
-        let is_erasure =
-            entry.action == "contactErase" && entry.subject_kind == SubjectKind::Contact;
+        let is_erasure = Action::ContactErase.is_stored_as(&entry.action)
+            && entry.subject_kind == SubjectKind::Contact;
         let named = entry
             .after
             .as_deref()
@@ -172,7 +170,7 @@ impl Run {
             .and_then(|text| serde_json::from_str::<FormerErasure>(text).ok());
         let holds = entry.revision == self.last + 1
             && entry.hash == former_hash(entry, &self.former_hash)
-            // Nothing but contacts was ever erased.
+            // Only contacts could be erased.
             && (entry.erased_in.is_none() || entry.subject_kind == SubjectKind::Contact)
             && named.unwrap_or_default().erased == self.erased.remove(&entry.revision).unwrap_or_default();
         if !holds {
@@ -185,7 +183,7 @@ impl Run {
         entry.former_hash = Some(entry.hash.clone());
     }
 
-    /// Writes the entry of the migration, which signs for all before it.
+    /// Writes the entry of the migration, which signs all entries before it.
     async fn finish(self, tx: &DatabaseTransaction, db: &Database, key: &TrailKey) -> Result<i64> {
         let event = TrailMigration {
             revision: self.last,
@@ -198,7 +196,7 @@ impl Run {
             revision: self.last + 1,
             at: db.clock.now(),
             actor: Viewer::operator("migrate").subject,
-            action: TRAIL_MIGRATE.to_owned(),
+            action: Action::TrailMigrate.word().to_owned(),
             subject_kind,
             subject_id,
             version: env!("CARGO_PKG_VERSION").to_owned(),
@@ -216,7 +214,7 @@ impl Run {
     }
 }
 
-/// The form and record of an entry from before, and its texts as they are to be sealed.
+/// Returns the form and record of an entry from before the migration, and its texts for sealing.
 fn texts(entry: &Model) -> (Form, Option<uuid::Uuid>, [Text; 2]) {
     let fields = |text: &Option<String>| {
         text.as_deref().and_then(|text| serde_json::from_str::<Map<String, Value>>(text).ok())
@@ -228,7 +226,7 @@ fn texts(entry: &Model) -> (Form, Option<uuid::Uuid>, [Text; 2]) {
         of_before(subject, after.as_ref().or(before.as_ref()).unwrap_or(&empty));
     let text = |stored: &Option<String>, fields: Option<Map<String, Value>>| {
         let personal = |fields: &Map<String, Value>| -> Vec<Personal> {
-            // Erased persons have a pseudonym, which names no one.
+            // Erased persons have a pseudonym, which identifies no one.
             if entry.erased_in.is_some() { Vec::new() } else { of_before(subject, fields).2 }
         };
         let Some(stored) = stored else { return Text::None };

@@ -1,4 +1,4 @@
-//! Past states of a record, as the entries of the trail state them: what a reversal goes back to.
+//! Past states of a record, as the entries of the trail have them, for reversals.
 
 use ::entity::{
     audit_entry::{Column, Entity, Model},
@@ -18,13 +18,13 @@ pub(crate) struct PastChange {
     pub revision: i64,
     /// The time of the commit, which all of its entries have.
     pub at: DateTime<Utc>,
-    /// The action.
+    /// The stored word of the action, which may be one of a newer version.
     pub action: String,
     /// The record.
     pub record_id: Uuid,
-    /// The record before; null when there was none.
+    /// The record before; `None` for a new one.
     pub before: Value,
-    /// The record after; null when it was removed.
+    /// The record after; `None` for a removed one.
     pub after: Value,
 }
 
@@ -58,9 +58,6 @@ fn day(state: &Value, field: &str) -> Option<NaiveDate> {
 }
 
 /// Returns the changes of a record, the latest first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub(crate) async fn changes_of(
     db: &impl ConnectionTrait,
     form: Form,
@@ -75,16 +72,13 @@ pub(crate) async fn changes_of(
 
 /// Returns the changes of records of a form that were committed together with a change, in the
 /// order of their entries.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub(crate) async fn committed_with(
     db: &impl ConnectionTrait,
     form: Form,
     change: &PastChange,
 ) -> Result<Vec<PastChange>> {
-    // The last entry of a commit signs for all of it. One that signs for a migrated trail signs for
-    // many commits, which have their times.
+    // The last entry of a commit signs all of it. An entry that signs a migrated trail signs many
+    // commits, whose times differ.
     let last = Entity::find()
         .filter(Column::Revision.gte(change.revision))
         .filter(Column::SignedFrom.is_not_null());

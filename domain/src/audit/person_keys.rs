@@ -1,5 +1,5 @@
-//! The keys that personal data in the trail is sealed with, one a person: deleting a key erases its
-//! person from every entry, and no entry changes.
+//! The keys that seal personal data in the trail, one for each person. Deleting a key erases its
+//! person from every entry, without changing an entry.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -18,17 +18,17 @@ use sea_orm::{
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-use super::{
-    BATCH,
-    recorded::{Person, first_half},
-};
+use super::recorded::{Person, first_half};
 use crate::{
     database::among,
     error::{Error, Result},
 };
 
-/// Bytes of a nonce of XChaCha20-Poly1305, long enough to be drawn at random.
+/// Length of a nonce of XChaCha20-Poly1305 in bytes, long enough for random nonces.
 const NONCE: usize = 24;
+
+/// Number of rows that are inserted together.
+const BATCH: usize = 250;
 
 /// A person's key.
 #[derive(Clone)]
@@ -43,7 +43,7 @@ impl PersonKey {
         Ok(Self { id: row.id, cipher })
     }
 
-    /// The nonce and the ciphertext of a plaintext that belongs to `context`.
+    /// Returns the nonce and the ciphertext of a plaintext, bound to `context`.
     pub fn seal(&self, plaintext: &[u8], context: &str) -> Result<Vec<u8>> {
         let nonce = rand::random::<[u8; NONCE]>();
         let payload = Payload { msg: plaintext, aad: context.as_bytes() };
@@ -52,7 +52,8 @@ impl PersonKey {
         Ok([nonce.as_slice(), &ciphertext].concat())
     }
 
-    /// The plaintext of what [`PersonKey::seal`] made in this context; `None` for anything else.
+    /// Returns the plaintext of a ciphertext that [`PersonKey::seal`] made in this context; `None`
+    /// for anything else.
     pub fn open(&self, sealed: &[u8], context: &str) -> Option<Vec<u8>> {
         let (nonce, ciphertext) = sealed.split_first_chunk::<NONCE>()?;
         self.cipher
@@ -65,12 +66,12 @@ fn broken(id: Uuid) -> Error {
     Error::internal(std::io::Error::other(format!("the key {id} of a person is broken")))
 }
 
-/// The id of a key: it follows from the key, so that no other key can take its place.
+/// Returns the id of a key. It is derived from the key, so that no other key can replace it.
 fn id_of(key: &[u8]) -> Uuid {
     first_half(&Sha256::digest(key))
 }
 
-/// The keys of these persons; those who have none get one.
+/// Returns the keys of these persons. Creates the missing ones.
 pub(super) async fn of_persons(
     tx: &impl ConnectionTrait,
     persons: &BTreeSet<Person>,
@@ -82,8 +83,8 @@ pub(super) async fn of_persons(
     let rows = rows_of(tx, persons).await?;
     let used = used(tx, rows.iter().map(|row| row.id).collect()).await?;
     for row in rows {
-        // A key is made when it seals something. Another was put there by someone who knows it, and
-        // would outlive an erasure.
+        // This program creates a key when it seals with it. A key that sealed nothing was inserted
+        // by someone who knows it, and who could open the data after an erasure.
         if id_of(&row.key) != row.id || !used.contains(&row.id) {
             return Err(broken(row.id));
         }
@@ -105,7 +106,7 @@ pub(super) async fn of_persons(
     Ok(keys)
 }
 
-/// Returns those of these keys that sealed something.
+/// Returns the keys among these that sealed something.
 async fn used(tx: &impl ConnectionTrait, ids: Vec<Uuid>) -> Result<HashSet<Uuid>> {
     use sealed_entry::Column::KeyId;
     if ids.is_empty() {
@@ -123,14 +124,14 @@ async fn rows_of(tx: &impl ConnectionTrait, persons: &BTreeSet<Person>) -> Resul
         persons.iter().map(|person| person.id),
     );
     let rows = Entity::find().filter(theirs).all(tx).await?;
-    // One id may be of two kinds.
+    // Persons of two kinds may have the same id.
     Ok(rows
         .into_iter()
         .filter(|row| persons.contains(&Person { kind: row.kind, id: row.person_id }))
         .collect())
 }
 
-/// The ids of the keys that these persons have, each with its person.
+/// Returns the ids of these persons' keys, each with its person.
 pub(super) async fn ids_of(
     tx: &impl ConnectionTrait,
     persons: &BTreeSet<Person>,
@@ -142,7 +143,7 @@ pub(super) async fn ids_of(
     Ok(rows_of(tx, persons).await?.into_iter().map(person).collect())
 }
 
-/// The keys with these ids, as far as they are there.
+/// Returns the existing keys with these ids.
 pub(super) async fn by_ids(
     db: &impl ConnectionTrait,
     ids: &HashSet<Uuid>,
@@ -152,14 +153,14 @@ pub(super) async fn by_ids(
     }
     let theirs = among(db.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
     let rows = Entity::find().filter(theirs).all(db).await?;
-    // A key that is not the one it is said to be opens nothing.
+    // A key that doesn't match its id is forged and opens nothing.
     rows.iter()
         .filter(|row| id_of(&row.key) == row.id)
         .map(|row| Ok((row.id, PersonKey::of(row)?)))
         .collect()
 }
 
-/// Notes which entries have fields that are sealed with which keys.
+/// Records the entries with fields that each key sealed.
 pub(super) async fn note_use(tx: &impl ConnectionTrait, used: BTreeSet<(Uuid, i64)>) -> Result<()> {
     let rows: Vec<_> = used
         .into_iter()
@@ -172,7 +173,7 @@ pub(super) async fn note_use(tx: &impl ConnectionTrait, used: BTreeSet<(Uuid, i6
     Ok(())
 }
 
-/// The revisions with fields that are sealed with a key, in order.
+/// Returns the revisions with fields that a key sealed, in order.
 pub(super) async fn revisions_of(tx: &impl ConnectionTrait, key: Uuid) -> Result<Vec<i64>> {
     use sealed_entry::Column;
     let select = sealed_entry::Entity::find()
@@ -182,7 +183,7 @@ pub(super) async fn revisions_of(tx: &impl ConnectionTrait, key: Uuid) -> Result
     Ok(select.order_by_asc(Column::Revision).into_tuple().all(tx).await?)
 }
 
-/// Deletes keys. The database lets it happen only after the entries that say so.
+/// Deletes keys. The database allows it only after the entries of the erasure.
 pub(super) async fn delete(tx: &impl ConnectionTrait, ids: &[Uuid]) -> Result<()> {
     if !ids.is_empty() {
         let theirs = among(tx.get_database_backend(), Expr::col(Column::Id), ids.iter().copied());
@@ -191,16 +192,16 @@ pub(super) async fn delete(tx: &impl ConnectionTrait, ids: &[Uuid]) -> Result<()
     Ok(())
 }
 
-/// The keys that are there.
+/// The existing keys.
 #[derive(Debug, Default)]
 pub(super) struct Checked {
     /// Their ids, each with its person.
     pub owners: HashMap<Uuid, Person>,
-    /// The ids of those that do not follow from their key, in order.
+    /// The ids of forged keys, which don't match their id, in order.
     pub forged: Vec<Uuid>,
 }
 
-/// Keys that are read together.
+/// Number of keys that are read together.
 const CHUNK: u64 = 10_000;
 
 /// Reads the keys with these ids, or all keys.
@@ -248,8 +249,7 @@ mod tests {
         let mut changed = sealed.clone();
         changed[30] ^= 1;
         assert_eq!(key(1).open(&changed, "1 /name"), None);
-        // The same text sealed twice is not the same ciphertext, so that no one can compare two
-        // persons.
+        // The same text has another ciphertext each time, so that no one can compare two persons.
         assert_ne!(key(1).seal(b"Anna", "1 /name").unwrap_or_default(), sealed);
     }
 }

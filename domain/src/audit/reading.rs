@@ -1,4 +1,4 @@
-//! What is asked of the trail: pages of it, and the entries about a thing.
+//! Queries of the trail: pages of it, and the entries about an object.
 
 use ::entity::{
     audit_entry::{self, Column, Entity},
@@ -12,7 +12,7 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{migration::TRAIL_MIGRATE, reads, sealing};
+use super::{action::Action, reads, sealing};
 use crate::{
     auth::viewer::{TrailVisibility, Viewer},
     database::{Database, among, rows},
@@ -20,24 +20,24 @@ use crate::{
     page::{self, KeyType, Order, Slice},
 };
 
-/// Which entries; every part narrows the others.
+/// A filter of entries; all parts must match.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// By this subject.
     pub actor: Option<String>,
-    /// About this thing.
+    /// About this object.
     pub subject: Option<Uuid>,
-    /// Not before.
+    /// Not before this time.
     pub from: Option<DateTime<Utc>>,
-    /// Before.
+    /// Before this time.
     pub to: Option<DateTime<Utc>>,
 }
 
-/// The order of the trail: the latest first.
+/// Returns the order of the trail: the latest first.
 #[must_use]
 pub fn order() -> Order {
     let revision = Expr::col((Entity, Column::Revision));
-    // The revision alone decides; the subject only fills the place of the tie-breaker.
+    // The revision is unique; the subject only fills the position of the tie-breaker.
     Order {
         name: "REVISION",
         key: revision,
@@ -47,8 +47,7 @@ pub fn order() -> Order {
     }
 }
 
-/// The forms of what those who keep the accounts and the invoices may change, with all that is
-/// recorded of it.
+/// The forms of objects that the accounts and invoices permissions allow to change.
 const ACCOUNTS: [Form; 19] = [
     Form::Allocation,
     Form::Cost,
@@ -98,7 +97,8 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     select
 }
 
-/// Notes whose personal data the entries show, which were read with their kind whenever a text was.
+/// Logs the reads of contacts whose texts the entries have. An entry that was loaded with a text
+/// was loaded with its kind of object.
 fn note<'e>(
     db: &Database,
     viewer: &Viewer,
@@ -111,7 +111,7 @@ fn note<'e>(
     reads::note(db, viewer, entries.into_iter().filter(shown).map(|entry| entry.subject_id.into()))
 }
 
-/// Opens the texts of entries that stand apart.
+/// Opens the texts of entries of several lists.
 async fn open_in_place<'e>(
     db: &Database,
     entries: impl Iterator<Item = &'e mut audit_entry::Model>,
@@ -123,7 +123,7 @@ async fn open_in_place<'e>(
     Ok(())
 }
 
-/// A page of the trail; empty for those who may not read it.
+/// Returns a page of the trail; empty for a viewer who may not read it.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -145,10 +145,7 @@ pub async fn list(
     Ok(slice)
 }
 
-/// Entries with their texts opened, for the person that they name.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Opens the texts of entries, for the person whom they name.
 pub(crate) async fn opened(
     db: &impl ConnectionTrait,
     mut entries: Vec<audit_entry::Model>,
@@ -157,26 +154,17 @@ pub(crate) async fn opened(
     Ok(entries)
 }
 
-/// How many entries there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the number of entries.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(viewer, filter)).await
 }
 
-/// The last revision: it stays the same as long as nothing is changed; 0 when nothing ever was.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the last revision, which only a change increases; 0 for an empty trail.
 pub async fn revision(db: &Database) -> Result<i64> {
     revision_in(db.read()).await
 }
 
-/// The last revision that a transaction sees; 0 when there is none.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the last revision that a transaction sees; 0 for an empty trail.
 pub async fn revision_in(db: &impl ConnectionTrait) -> Result<i64> {
     let select = Query::select().from(Entity).expr(Expr::col(Column::Revision).max()).take();
     let row = db.query_one(&select).await?;
@@ -187,10 +175,7 @@ pub async fn revision_in(db: &impl ConnectionTrait) -> Result<i64> {
         .unwrap_or_default())
 }
 
-/// The entries of these revisions; none for those who may not read the trail.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the entries of these revisions; none for a viewer who may not read the trail.
 pub async fn by_revisions(
     db: &Database,
     viewer: &Viewer,
@@ -207,11 +192,8 @@ pub async fn by_revisions(
     Ok(found)
 }
 
-/// The entries about each of these things, the oldest first; none for those who may not read the
-/// trail.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the entries about each of these objects, the oldest first; none for a viewer who may not
+/// read the trail.
 pub async fn about(
     db: &Database,
     viewer: &Viewer,
@@ -233,11 +215,8 @@ pub async fn about(
     Ok(found)
 }
 
-/// Returns the entries about each of these records of a form, the oldest first; none for those who
-/// may not read them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the entries about each of these records of a form, the oldest first; none for a viewer
+/// who may not read them.
 pub async fn about_records(
     db: &Database,
     viewer: &Viewer,
@@ -261,10 +240,7 @@ pub async fn about_records(
     Ok(found)
 }
 
-/// The deed that a thing was last changed by, as far as the entries tell; null: by none.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the action that last changed an object; `None` if there is no entry.
 pub async fn last_action(
     db: &impl ConnectionTrait,
     subject: impl Into<Uuid>,
@@ -273,6 +249,6 @@ pub async fn last_action(
         .select_only()
         .column(Column::Action)
         .filter(Column::SubjectId.eq(subject.into()));
-    let select = select.filter(Column::Action.ne(TRAIL_MIGRATE));
+    let select = select.filter(Column::Action.is_not_in(Action::TrailMigrate.words()));
     Ok(select.order_by_desc(Column::Revision).into_tuple().one(db).await?)
 }

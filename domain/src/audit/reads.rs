@@ -1,10 +1,10 @@
-//! The log of who read contacts: noted in memory while a question is answered, so that nobody who
-//! reads waits for those who write, and written soon after. It is no part of the chain.
+//! The log of contact reads. A read is noted in memory while the request is answered, so that
+//! readers don't wait for writers, and written soon after. The log is not part of the hash chain.
 
 use std::{
     cmp::max as latest,
     collections::{HashMap, hash_map::Entry},
-    sync::{Arc, Mutex, MutexGuard, PoisonError},
+    sync::Arc,
     time::Duration,
 };
 
@@ -12,15 +12,19 @@ use ::entity::{
     contact_read::{Column, Entity, Model},
     id::{ContactId, ContactReadId},
 };
-use chrono::{DateTime, NaiveDate, Utc};
+use chrono::NaiveDate;
 use sea_orm::{
     ColumnTrait, EntityTrait, ExprTrait, IntoActiveModel, QueryFilter,
     sea_query::{Alias, Expr, OnConflict, Query, SelectStatement},
 };
 
-use super::{BATCH, forms::ContactReadsRemoval};
+use super::{
+    action::Action,
+    change::begin,
+    forms::ContactReadsRemoval,
+    pending_reads::{Key, Times},
+};
 use crate::{
-    audit,
     auth::viewer::{Permission, Resource, Viewer},
     clock::day_of,
     database::{Database, busy},
@@ -28,42 +32,20 @@ use crate::{
     page::{self, KeyType, Order, Slice},
 };
 
-/// What was noted and not yet written: for each reader, contact and day in Sweden, when and how
-/// often.
-#[derive(Debug, Default)]
-pub struct Reads {
-    noted: Mutex<HashMap<Key, Times>>,
-    /// Taken by whoever writes, so that the last who does knows that those before it are done.
-    writing: tokio::sync::Mutex<()>,
-}
-
-type Key = (Arc<str>, ContactId, NaiveDate);
-
-#[derive(Clone, Copy, Debug)]
-struct Times {
-    first_at: DateTime<Utc>,
-    last_at: DateTime<Utc>,
-    count: i64,
-}
-
-/// What is noted at most while it can't be written; whoever reads more is told to come back.
+/// Maximum number of unwritten reads; further readers get BUSY.
 const MAX_UNWRITTEN: usize = 100_000;
 
-/// How long what was noted waits for more, to be written with it.
-const DELAY: Duration = Duration::from_secs(2);
+/// Number of rows that are inserted together.
+const BATCH: usize = 250;
 
-impl Reads {
-    fn lock(&self) -> MutexGuard<'_, HashMap<Key, Times>> {
-        // Whoever panicked while holding it had only counted.
-        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
-    }
-}
+/// Interval at which noted reads are written.
+const DELAY: Duration = Duration::from_secs(2);
 
 /// Notes that the viewer reads these contacts.
 ///
 /// # Errors
-/// CONFLICT with the reason BUSY when far too much waits to be written; then nobody may read, since
-/// nobody would know.
+/// CONFLICT with the reason BUSY if far too many reads wait to be written: contacts can't be read
+/// without a log.
 pub fn note(
     db: &Database,
     viewer: &Viewer,
@@ -87,10 +69,10 @@ pub fn note(
     Ok(())
 }
 
-/// Writes what was noted. What can't be written waits for the next time.
+/// Writes the noted reads. If that fails, they are written the next time.
 ///
 /// # Errors
-/// CONFLICT with the reason BUSY when others write for too long, INTERNAL when the database fails.
+/// CONFLICT with the reason BUSY if other changes hold the database for too long.
 pub async fn write(db: &Database) -> Result<()> {
     let _alone = db.reads.writing.lock().await;
     let noted = std::mem::take(&mut *db.reads.lock());
@@ -125,7 +107,7 @@ async fn add(db: &Database, noted: &HashMap<Key, Times>) -> Result<()> {
     let rows: Vec<_> = noted.iter().map(row).collect();
     let tx = db.write().await?;
     for batch in rows.chunks(BATCH) {
-        // Another server may have written what came before or after.
+        // Another server may have written earlier or later reads.
         let earlier = "CASE WHEN excluded.first_at < contact_read.first_at THEN excluded.first_at ELSE contact_read.first_at END";
         let later = "CASE WHEN excluded.last_at > contact_read.last_at THEN excluded.last_at ELSE contact_read.last_at END";
         let sum = Expr::col((Entity, Column::Times))
@@ -141,7 +123,7 @@ async fn add(db: &Database, noted: &HashMap<Key, Times>) -> Result<()> {
     db.commit(tx, None).await
 }
 
-/// Writes what is noted every other second, for as long as a server runs.
+/// Writes the noted reads every two seconds, for as long as a server runs.
 pub async fn write_continuously(db: Database) {
     loop {
         tokio::time::sleep(DELAY).await;
@@ -151,15 +133,15 @@ pub async fn write_continuously(db: Database) {
     }
 }
 
-/// Removes the lines of days before this one; how many there were. The trail tells that it was
-/// done, when there were any.
+/// Removes the rows of days before this one. Returns their number, which the trail records unless
+/// it is zero.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, CONFLICT with the reason BUSY when others write
-/// for too long.
+/// FORBIDDEN unless the viewer may manage the register; CONFLICT with the reason BUSY if other
+/// changes hold the database for too long.
 pub async fn delete_before(db: &Database, viewer: &Viewer, day: NaiveDate) -> Result<u64> {
     viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, "contactReadsForget").await?;
+    let mut change = begin(db, viewer, Action::ContactReadsForget).await?;
     let lines =
         Entity::delete_many().filter(Column::Day.lt(day)).exec(change.tx()).await?.rows_affected;
     if lines > 0 {
@@ -169,7 +151,7 @@ pub async fn delete_before(db: &Database, viewer: &Viewer, day: NaiveDate) -> Re
     Ok(lines)
 }
 
-/// Which lines of the log; every part narrows the others.
+/// A filter of the log; all parts must match.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// Of this contact.
@@ -182,7 +164,7 @@ pub struct Filter {
     pub to: Option<NaiveDate>,
 }
 
-/// The order of the log: the latest day first.
+/// Returns the order of the log: the latest day first.
 #[must_use]
 pub fn order() -> Order {
     let column = |column| Expr::col((Entity, column));
@@ -215,8 +197,8 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     select
 }
 
-/// A page of the log; empty for those who may not read the trail. What was read in the last seconds
-/// may be missing.
+/// Returns a page of the log; empty for a viewer who may not read the trail. Reads of the last
+/// seconds may be missing.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -238,10 +220,7 @@ pub async fn list(
     .await
 }
 
-/// How many lines there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the number of rows.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(viewer, filter)).await
 }

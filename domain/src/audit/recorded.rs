@@ -1,5 +1,5 @@
-//! The content of an audit entry: one record in a form of its own, with named fields that stay when
-//! a table's columns do not.
+//! The content of an audit entry: a record in a form with named fields, which don't change with the
+//! columns of a table.
 
 use std::borrow::Cow;
 
@@ -12,7 +12,7 @@ use serde_json::Value;
 use sha2::{Digest, Sha256};
 use uuid::Uuid;
 
-/// The fields of a record, or of a part of one, as they stand in an entry.
+/// The fields of a record, or of a part of one, as an entry has them.
 pub trait Fields {
     /// Writes every field under its name in the form.
     ///
@@ -21,12 +21,12 @@ pub trait Fields {
     fn write<M: SerializeMap>(&self, map: &mut M) -> Result<(), M::Error>;
 }
 
-/// A record that entries of the trail are about. `form` and `record_id` together name one row.
+/// A record of the trail. `form` and `record_id` together identify one row.
 pub trait Recorded: Fields {
     /// The form that it is written in.
     const FORM: Form;
-    /// The form's version; raised when a field is renamed, moved or removed, with a converter in
-    /// `forms::convert`. A field that is added needs none.
+    /// The form's version; increased when a field is renamed, moved or removed, with a converter in
+    /// `forms::convert`. An added field needs none.
     const VERSION: i32 = 1;
 
     /// The object whose history the entry belongs to, as the member of an allocation.
@@ -35,7 +35,7 @@ pub trait Recorded: Fields {
     /// The record's own id.
     fn record_id(&self) -> Uuid;
 
-    /// The fields that name a person, each person with its fields.
+    /// Returns the fields that name a person, by person.
     fn personal(&self) -> Vec<Personal> {
         Vec::new()
     }
@@ -51,7 +51,7 @@ pub struct Person {
 }
 
 impl Person {
-    /// A contact.
+    /// Returns a contact.
     #[must_use]
     pub fn contact(id: ContactId) -> Self {
         Self { kind: PersonKind::Contact, id: id.0 }
@@ -82,14 +82,14 @@ impl Person {
         Self { kind: PersonKind::Buyer, id: id.into() }
     }
 
-    /// The subject of a token, whatever its capitals.
+    /// Returns the subject of a token, in whatever case.
     #[must_use]
     pub fn subject(subject: &str) -> Self {
         Self { kind: PersonKind::Subject, id: first_half(&Sha256::digest(subject.to_lowercase())) }
     }
 }
 
-/// The first 16 bytes of a digest.
+/// Returns the first 16 bytes of a digest.
 pub(super) fn first_half(digest: &[u8]) -> Uuid {
     digest.first_chunk().map(|bytes| Uuid::from_bytes(*bytes)).unwrap_or_default()
 }
@@ -104,13 +104,13 @@ pub struct Personal {
 }
 
 impl Personal {
-    /// Fields of the record itself.
+    /// Returns fields of the record itself.
     #[must_use]
     pub fn of(person: Person, fields: &[&'static str]) -> Self {
         Self { person, fields: fields.iter().map(|field| Cow::Borrowed(*field)).collect() }
     }
 
-    /// Fields of a part of the record that stands at `path`.
+    /// Returns fields of a part of the record at `path`.
     #[must_use]
     pub fn within(person: Person, path: &str, fields: &[&str]) -> Self {
         Self {
@@ -132,12 +132,12 @@ impl<R: Fields> Serialize for Written<'_, R> {
     }
 }
 
-/// The parts of a record, in order.
+/// Returns the parts of a record for serialization, in order.
 pub fn parts<R: Fields>(parts: &[R]) -> Vec<Written<'_, R>> {
     parts.iter().map(Written).collect()
 }
 
-/// The record as JSON with all of its data in clear, to be compared with what an entry says.
+/// Returns the record as JSON with all of its data in clear, for comparison with an entry.
 ///
 /// # Errors
 /// A field that JSON can't hold.
@@ -146,8 +146,8 @@ pub fn to_value<R: Fields>(record: &R) -> serde_json::Result<Value> {
 }
 
 /// Implements [`Fields`] for a row: each field under its name in the form, which is the column's
-/// unless it says another. It names every column, so that a new one does not compile until its form
-/// has it; what follows `skip` stands in no entry.
+/// unless another is given. It lists every column, so that a new one doesn't compile until it is
+/// added to the form; columns after `skip` are in no entry.
 macro_rules! fields {
     ($row:ty { $($field:ident $(as $name:literal)?),* $(,)? } $(skip { $($skipped:ident),* })?) => {
         impl $crate::audit::Fields for $row {

@@ -1,9 +1,10 @@
-//! Sealing: personal fields of an entry's texts are replaced by their ciphertext, and opened again
-//! for those who may read them.
+//! Sealing: personal fields of an entry's texts are replaced by their ciphertext, and opened for
+//! viewers who may read them.
 //!
 //! A sealed field is `{"sealed":"<key id>.<base64url of nonce and ciphertext>"}`. Its context is
-//! the revision and the field's JSON pointer, so that it opens nowhere else. A field that has the
-//! same value before and after has the same ciphertext too: a database can compare them.
+//! the revision and the field's JSON pointer, so that it can't be moved to another entry or field.
+//! A field with the same value before and after has the same ciphertext, so that a database can
+//! compare them.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -27,22 +28,22 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Prefix of a sealed field. It can't stand within a JSON string, whose quotes are escaped.
+/// Prefix of a sealed field. It can't occur within a JSON string, whose quotes are escaped.
 const SEALED: &str = "{\"sealed\":\"";
 
-/// A text of an entry that waits to be written.
+/// A text of an entry that is not written yet.
 #[derive(Debug)]
 pub(super) enum Text {
     None,
-    /// Names no person.
+    /// A text that names no person.
     Plain(String),
-    /// Names these persons in clear.
+    /// A text that names these persons in clear.
     Clear(Value, Vec<Personal>),
 }
 
 impl Text {
-    /// Returns a text that names persons, each of whom it says something about, so that no one gets
-    /// a key that seals nothing. Without such a person, returns the value.
+    /// Returns a text that names persons with at least one field each, so that no one gets a key
+    /// that seals nothing. Returns the value if there are none.
     pub fn clear(value: Value, mut personal: Vec<Personal>) -> std::result::Result<Self, Value> {
         personal.retain(|personal| {
             personal
@@ -53,7 +54,7 @@ impl Text {
         if personal.is_empty() { Err(value) } else { Ok(Self::Clear(value, personal)) }
     }
 
-    /// The persons that it names.
+    /// Returns the persons whom it names.
     pub fn persons(&self) -> impl Iterator<Item = Person> {
         let personal = if let Self::Clear(_, personal) = self { personal.as_slice() } else { &[] };
         personal.iter().map(|personal| personal.person)
@@ -64,13 +65,13 @@ fn context(revision: i64, pointer: &str) -> String {
     format!("{revision} {pointer}")
 }
 
-/// The texts before and after as they are stored.
+/// Seals the texts before and after, as they are stored.
 pub(super) fn seal(
     revision: i64,
     texts: [Text; 2],
     keys: &HashMap<Person, PersonKey>,
 ) -> Result<[Option<String>; 2]> {
-    // By person and pointer: the value in clear, and its sealed field.
+    // The value in clear and its sealed field, by person and pointer.
     let mut known: HashMap<(Person, String), (Value, Value)> = HashMap::new();
     let [before, after] = texts;
     let mut stored = |text: Text| -> Result<Option<String>> {
@@ -111,13 +112,13 @@ pub(super) fn seal(
     Ok([stored(before)?, stored(after)?])
 }
 
-/// The ids of the keys that a stored text has fields sealed with.
+/// Returns the ids of the keys that sealed fields of a stored text.
 pub(super) fn key_ids(text: &str) -> impl Iterator<Item = Uuid> {
     text.match_indices(SEALED)
         .filter_map(|(at, _)| Uuid::try_parse(text.get(at + SEALED.len()..)?.get(..32)?).ok())
 }
 
-/// The keys that texts were sealed with, and the revisions that erased those that are gone.
+/// The keys of sealed texts, and the revisions of the erasures of missing keys.
 #[derive(Default)]
 pub struct Keyring {
     keys: HashMap<Uuid, PersonKey>,
@@ -127,22 +128,19 @@ pub struct Keyring {
 /// A text in clear, as far as it can be read.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Opened {
-    /// The text; what can't be read is null.
+    /// The text; unreadable fields are null.
     pub value: Value,
     /// JSON pointers to fields of erased persons.
     pub erased: BTreeSet<String>,
-    /// JSON pointers to fields that do not open: their key is missing and no entry erased it, or
-    /// they were sealed for another place.
+    /// JSON pointers to fields that don't open: their key is missing although no entry erased it,
+    /// or they were sealed for another revision or field.
     pub broken: BTreeSet<String>,
-    /// The last revision that erased a person whom the text names.
+    /// The last revision that erased a person of the text.
     pub erased_in: Option<i64>,
 }
 
 impl Keyring {
-    /// The keys of all fields of these entries.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Loads the keys of all fields of these entries.
     pub async fn of(db: &impl ConnectionTrait, entries: &[Model]) -> Result<Self> {
         let texts = entries.iter().flat_map(|entry| [&entry.before, &entry.after]).flatten();
         let ids: HashSet<Uuid> = texts.flat_map(|text| key_ids(text)).collect();
@@ -166,7 +164,7 @@ impl Keyring {
         Ok(Self { keys, erased })
     }
 
-    /// A stored text in clear.
+    /// Opens a stored text.
     ///
     /// # Errors
     /// A text that is not JSON.
@@ -228,11 +226,8 @@ impl Keyring {
     }
 }
 
-/// Opens the texts of entries for those who may read them: what can't be read is null, and
-/// `erased_in` names the revision that erased it.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Opens the texts of entries for viewers who may read them. Unreadable fields are null, and
+/// `erased_in` is the revision of the erasure.
 pub(super) async fn open_all(db: &impl ConnectionTrait, entries: &mut [Model]) -> Result<()> {
     let keyring = Keyring::of(db, entries).await?;
     for entry in entries {

@@ -1,5 +1,5 @@
-//! The key that signs the trail: who has the database alone can't write an entry that this program
-//! takes for its own.
+//! The key that signs the trail. Someone who has only the database can't write an entry that this
+//! program accepts.
 
 use std::{collections::BTreeMap, fmt, io, path::Path};
 
@@ -15,32 +15,32 @@ use sha2::{Digest, Sha256};
 use crate::{
     config::{Settings, TRAIL_KEY, TRAIL_PUBLIC_KEYS},
     error::{Error, Result},
-    files, output,
+    files,
 };
 
-/// The largest file of keys, in bytes.
+/// Maximum size of a file of keys, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 /// Ends the label line of a private key in PEM.
 const PRIVATE: &str = "-----BEGIN PRIVATE KEY-----";
 /// Ends the label line of a public key in PEM.
 const PUBLIC: &str = "-----BEGIN PUBLIC KEY-----";
 
-/// Public keys whose signatures are taken.
+/// Public keys whose signatures are accepted.
 #[derive(Clone, Debug, Default)]
 pub struct TrustedKeys {
     by_id: BTreeMap<String, VerifyingKey>,
 }
 
-/// The id of a key: the first 16 digits of its SHA-256, in hexadecimal.
+/// Returns the id of a key: the first 16 hexadecimal digits of its SHA-256.
 fn id_of(key: &VerifyingKey) -> String {
     Sha256::digest(key.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
 }
 
 impl TrustedKeys {
-    /// The public keys of a text in PEM.
+    /// Reads the public keys of a PEM text.
     ///
     /// # Errors
-    /// A description of what is wrong with the text.
+    /// A description of the error.
     pub fn from_pem(text: &str) -> Result<Self, String> {
         let mut keys = Self::default();
         for block in blocks(text).filter(|block| block.starts_with(PUBLIC)) {
@@ -51,10 +51,10 @@ impl TrustedKeys {
         if keys.is_empty() { Err("holds no public key in PEM".to_owned()) } else { Ok(keys) }
     }
 
-    /// The public keys of the file that the settings name; `None` when they name none.
+    /// Reads the public keys of the file that the settings name; `None` if they name none.
     ///
     /// # Errors
-    /// INVALID naming the setting and what is wrong with its file.
+    /// INVALID naming the setting and the error of its file.
     pub fn of_settings(settings: &Settings) -> Result<Option<Self>> {
         let Some(file) = &settings.trail.public_keys else { return Ok(None) };
         let position = file.display();
@@ -67,7 +67,7 @@ impl TrustedKeys {
     }
 
     fn add(&mut self, key: VerifyingKey) -> Result<(), String> {
-        // Its signatures would hold for more than one text.
+        // The signatures of a weak key hold for more than one text.
         if key.is_weak() {
             return Err("holds a public key of small order".to_owned());
         }
@@ -75,15 +75,15 @@ impl TrustedKeys {
         Ok(())
     }
 
-    /// Adds the keys of another set.
+    /// Returns this set with the keys of another one.
     #[must_use]
     pub fn with(mut self, others: &Self) -> Self {
         self.by_id.extend(others.by_id.iter().map(|(id, key)| (id.clone(), *key)));
         self
     }
 
-    /// Adds a key that another key of the set vouches for, in hexadecimal. Answers `false` for what
-    /// is no key.
+    /// Adds a key, in hexadecimal, that another key of the set vouches for. Returns `false` for a
+    /// text that is not a key.
     pub(super) fn add_hex(&mut self, text: &str) -> bool {
         let bytes: Option<Vec<u8>> = (0..32)
             .map(|position| u8::from_str_radix(text.get(2 * position..2 * position + 2)?, 16).ok())
@@ -115,7 +115,7 @@ impl TrustedKeys {
     }
 }
 
-/// The key that signs the trail, with the public keys of those before it.
+/// The key that signs the trail, with the public keys of its predecessors.
 #[derive(Clone)]
 pub struct TrailKey {
     signing: SigningKey,
@@ -130,7 +130,7 @@ impl fmt::Debug for TrailKey {
 }
 
 impl TrailKey {
-    /// A new key.
+    /// Creates a key.
     #[must_use]
     pub fn generate() -> Self {
         Self::of(SigningKey::from_bytes(&rand::random()))
@@ -142,11 +142,10 @@ impl TrailKey {
         Self { signing, trusted: TrustedKeys { by_id: BTreeMap::from([(id.clone(), public)]) }, id }
     }
 
-    /// The private key of a text in PEM, with the public keys that stand in it too: those of former
-    /// keys.
+    /// Reads the private key of a PEM text, with its public keys, which are those of former keys.
     ///
     /// # Errors
-    /// A description of what is wrong with the text.
+    /// A description of the error.
     pub fn from_pem(text: &str) -> Result<Self, String> {
         let mut private = blocks(text).filter(|block| block.starts_with(PRIVATE));
         let block = match (private.next(), private.next()) {
@@ -166,7 +165,7 @@ impl TrailKey {
     /// Reads the key of a file.
     ///
     /// # Errors
-    /// INVALID naming the setting and what is wrong with the file.
+    /// INVALID naming the setting and the error of the file.
     pub fn read(setting: &str, file: &Path) -> Result<Self> {
         let position = file.display();
         let text = files::read_text(file, LARGEST_FILE).map_err(|error| {
@@ -181,11 +180,11 @@ impl TrailKey {
             .map_err(|reason| Error::invalid(setting, format!("names {position}, which {reason}")))
     }
 
-    /// The key that the settings name; `None` when they name none and there is none in its usual
-    /// place.
+    /// Reads the key that the settings name; `None` if they name none and there is none at the
+    /// default path.
     ///
     /// # Errors
-    /// INVALID naming the setting and what is wrong with its file.
+    /// INVALID naming the setting and the error of its file.
     pub fn of_settings(settings: &Settings) -> Result<Option<Self>> {
         let file = settings.trail_key_file();
         if settings.trail.key.is_none() && !file.exists() {
@@ -198,18 +197,18 @@ impl TrailKey {
         Ok(Some(key))
     }
 
-    /// The private key in PEM (PKCS #8), which `openssl pkey` reads.
+    /// Returns the private key in PEM (PKCS #8), which `openssl pkey` reads.
     ///
     /// # Errors
     /// Fails if it can't be encoded.
     pub fn to_pem(&self) -> io::Result<String> {
         use ed25519_dalek::pkcs8::EncodePrivateKey;
-        // Without the public key, which older versions of OpenSSL refuse to see there.
+        // Without the public key, which older versions of OpenSSL reject there.
         let bytes = KeypairBytes { secret_key: self.signing.to_bytes(), public_key: None };
         Ok(bytes.to_pkcs8_pem(LineEnding::LF).map_err(io::Error::other)?.to_string())
     }
 
-    /// The public keys that are trusted with it, its own first, in PEM.
+    /// Returns the trusted public keys, its own first, in PEM.
     ///
     /// # Errors
     /// Fails if one can't be encoded.
@@ -223,7 +222,7 @@ impl TrailKey {
         Ok(keys?.concat())
     }
 
-    /// The public key in PEM.
+    /// Returns the public key in PEM.
     ///
     /// # Errors
     /// Fails if it can't be encoded.
@@ -231,7 +230,7 @@ impl TrailKey {
         pem_of(&self.signing.verifying_key())
     }
 
-    /// The public key in hexadecimal.
+    /// Returns the public key in hexadecimal.
     #[must_use]
     pub fn public_hex(&self) -> String {
         self.signing.verifying_key().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
@@ -243,7 +242,7 @@ impl TrailKey {
         &self.id
     }
 
-    /// The key itself and those before it, to verify with.
+    /// Returns the keys to verify with: its own and those of its predecessors.
     #[must_use]
     pub fn trusted(&self) -> &TrustedKeys {
         &self.trusted
@@ -256,10 +255,10 @@ impl TrailKey {
     }
 }
 
-/// Writes a file that is not there yet and that its owner alone may read (0600), whole or not at
-/// all; it is on the disk afterwards.
+/// Creates a file that only its owner may read (0600), atomically, and flushes it to the disk.
 ///
 /// # Errors
+/// [`io::ErrorKind::AlreadyExists`] if it exists, or the error of writing.
 /// [`io::ErrorKind::AlreadyExists`] when it is there, or when it can't be written.
 pub fn write_private(file: &Path, text: &str) -> io::Result<()> {
     use std::io::Write;
@@ -269,14 +268,14 @@ pub fn write_private(file: &Path, text: &str) -> io::Result<()> {
     written.write_all(text.as_bytes())?;
     written.as_file().sync_all()?;
     written.persist_noclobber(file).map_err(|error| error.error)?;
-    output::sync_folder_of(file)
+    files::sync_folder_of(file)
 }
 
 fn pem_of(key: &VerifyingKey) -> io::Result<String> {
     key.to_public_key_pem(LineEnding::LF).map_err(io::Error::other)
 }
 
-/// The blocks of a text in PEM, each with its labels.
+/// Returns the blocks of a PEM text, each with its labels.
 fn blocks(text: &str) -> impl Iterator<Item = &str> {
     text.match_indices("-----BEGIN ").filter_map(|(start, _)| {
         let block = text.get(start..)?;
@@ -286,8 +285,8 @@ fn blocks(text: &str) -> impl Iterator<Item = &str> {
     })
 }
 
-/// Returns the text that is signed for a commit: its first and last revision, and the hash of the
-/// last, which covers all before it. An entry that was slipped in between two commits is of
+/// Returns the text that is signed for a commit: its first and last revision, and the last hash,
+/// which covers all entries before it. An entry that was inserted between two commits belongs to
 /// neither.
 pub(super) fn head(first: i64, last: i64, hash: &str) -> String {
     format!("samregister trail head\n{first}\n{last}\n{hash}")
@@ -322,7 +321,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_key_is_said() {
+    fn invalid_keys_are_rejected() {
         let key = TrailKey::generate().to_pem().unwrap_or_default();
         for (text, reason) in [
             ("", "holds no private key in PEM (PKCS #8)".to_owned()),

@@ -1,4 +1,5 @@
-//! Timestamps (RFC 3161): an independent service states when it saw the digest of a checkpoint.
+//! Timestamps (RFC 3161): an independent service states when it received the digest of a
+//! checkpoint.
 
 use std::{path::Path, time::Duration};
 
@@ -18,12 +19,12 @@ use crate::{
     files,
 };
 
-/// The largest file of certificates, in bytes.
+/// Maximum size of a file of certificates, in bytes.
 const LARGEST_FILE: u64 = 1 << 20;
 
 /// Time limit for the service's response.
 const ANSWER: Duration = Duration::from_secs(20);
-/// Bytes of an answer at most.
+/// Maximum size of a response, in bytes.
 const LARGEST: u64 = 1 << 16;
 
 const SHA_256: ObjectIdentifier = ObjectIdentifier::new_unwrap("2.16.840.1.101.3.4.2.1");
@@ -36,10 +37,10 @@ const P_384: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.3.132.0.34");
 const TST_INFO: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.16.1.4");
 const MESSAGE_DIGEST: ObjectIdentifier = ObjectIdentifier::new_unwrap("1.2.840.113549.1.9.4");
 
-/// Asks the service at `url` for a timestamp of a text; the token in DER.
+/// Requests a timestamp of a text from the service at `url`. Returns the token in DER.
 ///
 /// # Errors
-/// INTERNAL with what went wrong on the way, or what the service said.
+/// INTERNAL with the network error, or the error of the service.
 pub async fn request(url: &str, text: &str) -> Result<Vec<u8>> {
     let (url, text) = (url.to_owned(), text.to_owned());
     let asked =
@@ -119,10 +120,10 @@ fn read(token: &[u8]) -> Result<(SignedData, TstInfo), String> {
     Ok((signed, info))
 }
 
-/// The certificates of a file in PEM.
+/// Reads the certificates of a PEM file.
 ///
 /// # Errors
-/// INVALID naming the setting and what is wrong with the file.
+/// INVALID naming the setting and the error of the file.
 pub fn certificates(setting: &str, file: &Path) -> Result<Vec<Certificate>> {
     let bad = |reason: String| {
         Error::invalid(setting, format!("names {}, which {reason}", file.display()))
@@ -134,11 +135,10 @@ pub fn certificates(setting: &str, file: &Path) -> Result<Vec<Certificate>> {
     if found.is_empty() { Err(bad("holds no certificates in PEM".to_owned())) } else { Ok(found) }
 }
 
-/// Returns the time at which a text was dated, by a token that one of these certificates' keys
-/// signed.
+/// Returns the time of a token for a text, if the key of one of these certificates signed it.
 ///
 /// # Errors
-/// The reason why the token does not hold for the text.
+/// The reason for which the token doesn't hold for the text.
 pub fn verify(
     token: &[u8],
     text: &str,
@@ -171,8 +171,8 @@ pub fn verify(
     DateTime::from_timestamp(seconds, 0).ok_or_else(|| "its timestamp has no time".to_owned())
 }
 
-/// `true` if the certificate's key signed for the content. `None` for what can't be read or is of
-/// no known kind.
+/// `true` if the certificate's key signed the content; `None` for an unreadable signature or an
+/// unknown algorithm.
 fn is_signed(signer: &SignerInfo, content: &[u8], certificate: &Certificate) -> Option<bool> {
     let attributes = signer.signed_attrs.as_ref()?;
     let stated =

@@ -1,5 +1,5 @@
-//! The one-time correction of agreements that still name a withdrawn agreement as their successor:
-//! a departure or merger used to leave it so.
+//! The one-time correction of agreements that still name a withdrawn agreement as their successor,
+//! which departures and mergers used to leave.
 
 use std::io;
 
@@ -9,19 +9,18 @@ use sea_orm::{
     QueryOrder,
 };
 
-use super::{Appender, TRAIL_MIGRATE, forms, trusted};
+use super::{action::Action, appending::Appender, forms, head::trusted};
 use crate::{
     auth::viewer::Viewer,
     database::Database,
     error::{Error, Result},
 };
 
-/// Makes withdrawn agreements replace nothing, and lets what they were to replace continue, each
-/// with an entry; nothing happens to a register without such agreements.
+/// Makes withdrawn agreements replace nothing, so that their predecessors continue, each with an
+/// entry. Without such agreements nothing happens.
 ///
 /// # Errors
-/// INTERNAL when the database fails, or the trail's last entry was not written by a program with
-/// the same key.
+/// INTERNAL if the trail's last entry was not written by a program with the same key.
 pub(crate) async fn correct(db: &Database, tx: &DatabaseTransaction) -> Result<()> {
     let withdrawn = Entity::find()
         .filter(Column::WithdrawnOn.is_not_null())
@@ -41,7 +40,7 @@ pub(crate) async fn correct(db: &Database, tx: &DatabaseTransaction) -> Result<(
         last,
         hash,
         Viewer::operator("migrate").subject,
-        TRAIL_MIGRATE,
+        Action::TrailMigrate,
         db.clock.now(),
     );
     for row in rows {

@@ -1,5 +1,5 @@
-//! Claims that a token needs before its subject counts: that it is an access token, of one issuer,
-//! and valid from when to when.
+//! Checks of a token's claims before its subject counts: it is an access token of one issuer, and
+//! valid now.
 
 use std::fmt;
 
@@ -8,21 +8,21 @@ use serde_json::Value;
 
 use crate::error::{Error, Result};
 
-/// Allowed difference between the issuer's clock and ours at a token's beginning and end, in
-/// seconds.
+/// Allowed difference between the issuer's clock and ours at the start and the expiry of a token,
+/// in seconds.
 pub(super) const LEEWAY: f64 = 30.0;
-/// Greatest allowed lead of its time of issue over our clock, in seconds.
+/// Longest time by which a token's time of issue may lie ahead of our clock, in seconds.
 const ISSUE_LEEWAY: f64 = 60.0;
-/// The types that the header of an access token may name (RFC 7519, 5.1; RFC 9068, 2.1), without
-/// `application/` before them.
+/// Types that the header of an access token may name (RFC 7519, 5.1; RFC 9068, 2.1), without the
+/// prefix `application/`.
 const TYPES: [&str; 2] = ["jwt", "at+jwt"];
 /// Values of the claims `typ` and `token_use` in tokens that are not for an API, in lower case
-/// without punctuation: ID tokens, by which a client learns who logged in, and refresh tokens,
-/// which are for the issuer alone.
+/// without punctuation. ID tokens identify the user to a client; refresh tokens are for the issuer
+/// alone.
 const OTHER_USES: [&str; 7] =
     ["id", "idtoken", "refresh", "refreshtoken", "offline", "offlineaccess", "logout"];
 
-/// Refuses a token, for this reason.
+/// Returns the error that refuses a token. `reason` continues "the token".
 pub(super) fn refused(reason: impl fmt::Display) -> Error {
     Error::Unauthenticated(format!("the token {reason}"))
 }
@@ -30,7 +30,7 @@ pub(super) fn refused(reason: impl fmt::Display) -> Error {
 /// Checks the type in a token's header.
 ///
 /// # Errors
-/// UNAUTHENTICATED when it names another type than that of access tokens.
+/// UNAUTHENTICATED if the header names a type other than an access token's.
 pub(super) fn check_type(header: Option<&str>) -> Result<()> {
     let Some(name) = header.map(str::to_ascii_lowercase) else { return Ok(()) };
     let name = name.strip_prefix("application/").unwrap_or(&name);
@@ -41,43 +41,42 @@ pub(super) fn check_type(header: Option<&str>) -> Result<()> {
     }
 }
 
-/// Checks that the claims are of an access token by one issuer.
+/// Checks that the claims belong to an access token of one issuer.
 ///
 /// # Errors
-/// UNAUTHENTICATED when they say that it is an ID token or a refresh token, or name a list of
-/// issuers.
+/// UNAUTHENTICATED if the claims mark an ID token or a refresh token, or name a list of issuers.
 pub(super) fn check_use(claims: &Value) -> Result<()> {
     for name in ["typ", "token_use"] {
-        let said = match &claims[name] {
+        let value = match &claims[name] {
             Value::Null => continue,
             Value::String(text) => text
                 .chars()
                 .filter(|char| char.is_alphanumeric())
                 .collect::<String>()
                 .to_lowercase(),
-            _ => return Err(refused(format!("has a claim {name} that is not a text"))),
+            _ => return Err(refused(format!("has a claim {name} that is not a string"))),
         };
-        if OTHER_USES.contains(&said.as_str()) {
+        if OTHER_USES.contains(&value.as_str()) {
             return Err(refused(format!("is no access token ({name}); send the access token")));
         }
     }
     if claims["iss"].is_string() {
         Ok(())
     } else {
-        Err(refused("must have one issuer (iss), as a text"))
+        Err(refused("must have one issuer (iss), as a string"))
     }
 }
 
-/// Checks from when to when a token is valid, and returns when it no longer holds.
+/// Checks the validity period of a token, and returns the time from which it is invalid.
 ///
 /// # Errors
-/// UNAUTHENTICATED when that is not now, or for more than `most_days` days.
+/// UNAUTHENTICATED if the token is not valid at `now`, or valid for more than `max_days` days.
 pub(super) fn check_times(
     claims: &Value,
-    most_days: u32,
+    max_days: u32,
     now: DateTime<Utc>,
 ) -> Result<DateTime<Utc>> {
-    // Seconds, perhaps with a fraction (RFC 7519, 2); a float keeps microseconds for centuries.
+    // Seconds, possibly with a fraction (RFC 7519, 2). An f64 holds microseconds for centuries.
     let now = now.timestamp_micros() as f64 / 1e6;
     let Some(expiry) = claims["exp"].as_f64() else {
         return Err(refused("has no expiry (exp) as a number"));
@@ -99,10 +98,10 @@ pub(super) fn check_times(
         }
         (_, None) => return Err(refused("has a time of issue (iat) that is not a number")),
     };
-    let most = TimeDelta::days(i64::from(most_days)).num_seconds() as f64;
-    if expiry - issued > most {
+    let max_seconds = TimeDelta::days(i64::from(max_days)).num_seconds() as f64;
+    if expiry - issued > max_seconds {
         return Err(refused(format!(
-            "is valid for longer than {most_days} days; get one for a shorter time"
+            "is valid for longer than {max_days} days; get one for a shorter time"
         )));
     }
     Ok(DateTime::from_timestamp_micros(((expiry + LEEWAY) * 1e6) as i64)
@@ -176,7 +175,7 @@ mod tests {
                 "{name} {value}"
             );
         }
-        assert!(reason(check_use(&json!({ "iss": "x", "typ": ["ID"] }))).contains("not a text"));
+        assert!(reason(check_use(&json!({ "iss": "x", "typ": ["ID"] }))).contains("not a string"));
     }
 
     #[test]

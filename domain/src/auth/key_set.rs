@@ -1,8 +1,8 @@
-//! The keys that tokens are verified with, kept fresh where somebody else changes them: in a PEM
-//! file, in a file with a set of keys (JWKS, RFC 7517), or at the address of whoever issues tokens.
+//! Keys that verify tokens: from a PEM file, a file with a key set (JWKS, RFC 7517) or the JWKS URL
+//! of an issuer.
 //!
-//! Reading them anew changes them only when it succeeds: an issuer that is down, or a file half
-//! written, leaves those that were known.
+//! All but fixed keys are re-read while the server runs. A failed read (the issuer is down, a file
+//! is half written) leaves the known keys in use.
 
 use std::{
     path::{Path, PathBuf},
@@ -24,30 +24,30 @@ use tokio::{
 
 use super::pem;
 use crate::{
-    config,
+    config::names,
     error::{Error, Result},
     files,
 };
 
-/// A key that verifies, with the algorithm that follows from its kind and never from a token.
+/// A key that verifies tokens. The algorithm follows from the kind of key, never from a token.
 #[derive(Clone, Debug)]
 pub(super) struct Key {
-    /// What tokens call it (`kid`).
+    /// Key ID (`kid`).
     pub(super) id: Option<String>,
     pub(super) algorithm: Algorithm,
     pub(super) decoding: DecodingKey,
 }
 
-/// Where keys are from.
+/// Source of the keys.
 #[derive(Debug)]
 enum Source {
-    /// They never change.
+    /// Keys that never change.
     Fixed,
-    /// A PEM file with one.
+    /// A PEM file with one key.
     Pem(PathBuf),
-    /// A file with a set of them.
+    /// A file with a key set (JWKS).
     File(PathBuf),
-    /// Who issues tokens, by the address of its set, and how often that is read.
+    /// An issuer: the URL of its key set, and the interval between reads.
     Issuer(String, Duration),
 }
 
@@ -56,27 +56,29 @@ enum Source {
 pub(super) struct KeySet {
     source: Source,
     keys: watch::Sender<Vec<Arc<Key>>>,
-    /// When a key was sought that was not known.
-    sought: Mutex<Option<Instant>>,
+    /// Time of the last read that an unknown key ID caused.
+    last_refetch: Mutex<Option<Instant>>,
 }
 
-/// How often a file is looked at.
+/// Interval between reads of a file.
 const POLL_INTERVAL: Duration = Duration::from_secs(5);
-/// How long the issuer is left in peace after a key was sought there, however many tokens name keys
-/// that nobody knows.
-const PEACE: Duration = Duration::from_secs(30);
-/// How long the issuer may take to answer.
-const ANSWER: Duration = Duration::from_secs(5);
-/// The largest set, in bytes and in keys.
-const LARGEST: (usize, usize) = (64 << 10, 100);
+/// Shortest time between two reads that unknown key IDs cause. Protects the issuer from tokens with
+/// made-up key IDs.
+const UNKNOWN_KEY_INTERVAL: Duration = Duration::from_secs(30);
+/// Timeout of a request to the issuer.
+const FETCH_TIMEOUT: Duration = Duration::from_secs(5);
+/// Largest key set, in bytes.
+const MAX_SET_BYTES: usize = 64 << 10;
+/// Largest key set, in keys.
+const MAX_SET_KEYS: usize = 100;
 
 impl KeySet {
     fn new(source: Source, keys: Vec<Key>) -> Arc<Self> {
         let keys = keys.into_iter().map(Arc::new).collect();
-        Arc::new(Self { source, keys: watch::Sender::new(keys), sought: Mutex::default() })
+        Arc::new(Self { source, keys: watch::Sender::new(keys), last_refetch: Mutex::default() })
     }
 
-    /// Keys that never change.
+    /// Returns a set of keys that never change.
     pub(super) fn fixed(
         algorithm: Algorithm,
         keys: impl Iterator<Item = DecodingKey>,
@@ -87,7 +89,7 @@ impl KeySet {
         )
     }
 
-    /// The key of a PEM file.
+    /// Reads the key of a PEM file.
     ///
     /// # Errors
     /// INVALID naming the setting and the file.
@@ -95,36 +97,36 @@ impl KeySet {
         Ok(Self::new(Source::Pem(file.to_owned()), vec![of_pem(file)?]))
     }
 
-    /// The keys of a file with a set of them.
+    /// Reads the keys of a JWKS file.
     ///
     /// # Errors
     /// INVALID naming the setting and the file.
     pub(super) fn of_file(file: &Path) -> Result<Arc<Self>> {
         let error = |reason: String| {
-            Error::invalid(config::JWT_JWKS, format!("names {}, which {reason}", file.display()))
+            Error::invalid(names::JWT_JWKS, format!("names {}, which {reason}", file.display()))
         };
-        let text = files::read_text(file, LARGEST.0 as u64)
+        let text = files::read_text(file, MAX_SET_BYTES as u64)
             .map_err(|cause| error(format!("can't be read: {cause}")))?;
         Ok(Self::new(Source::File(file.to_owned()), of_set(&text).map_err(error)?))
     }
 
-    /// The keys of an issuer, when it has answered.
+    /// Returns the set of an issuer. It is empty until the first successful read.
     pub(super) fn of_issuer(url: &str, every: Duration) -> Arc<Self> {
         Self::new(Source::Issuer(url.to_owned(), every), Vec::new())
     }
 
-    /// Whether it holds a set, whose keys have names.
+    /// Returns `true` if the source is a key set, whose keys have IDs.
     pub(super) fn is_set(&self) -> bool {
         matches!(self.source, Source::File(_) | Source::Issuer(..))
     }
 
-    /// Every key.
+    /// Returns every key.
     pub(super) fn all(&self) -> Vec<Arc<Key>> {
         self.keys.borrow().clone()
     }
 
-    /// Returns the keys that may have signed a token: the one that it names, or any of those
-    /// without names.
+    /// Returns the keys that may have signed a token: the key with its key ID, or all fixed keys,
+    /// which have no IDs.
     pub(super) fn candidates(&self, id: Option<&str>) -> Vec<Arc<Key>> {
         match self.source {
             Source::Fixed => self.all(),
@@ -134,7 +136,7 @@ impl KeySet {
         }
     }
 
-    /// The key that a token names. One that names none means the only one.
+    /// Returns the key with a key ID. A token without a key ID means the only key of the set.
     fn find(&self, id: Option<&str>) -> Option<Arc<Key>> {
         let keys = self.keys.borrow();
         match id.filter(|_| self.is_set()) {
@@ -143,28 +145,30 @@ impl KeySet {
         }
     }
 
-    /// Reads a set anew when it lacks the key that a token names: once for all who wait, and then
-    /// not again for a while.
-    pub(super) async fn seek(&self, id: &str) {
+    /// Re-reads the key set if it lacks the key with this ID: one read for all concurrent callers,
+    /// at most one per [`UNKNOWN_KEY_INTERVAL`].
+    pub(super) async fn refresh_if_unknown(&self, id: &str) {
         if !self.is_set() || self.find(Some(id)).is_some() {
             return;
         }
-        let mut sought = self.sought.lock().await;
-        // Who waited while another sought it has the answer.
-        if self.find(Some(id)).is_some() || sought.is_some_and(|at| at.elapsed() < PEACE) {
+        let mut last_refetch = self.last_refetch.lock().await;
+        // Another caller may have read the set while this one waited for the lock.
+        if self.find(Some(id)).is_some()
+            || last_refetch.is_some_and(|at| at.elapsed() < UNKNOWN_KEY_INTERVAL)
+        {
             return;
         }
         if let Err(cause) = self.refresh().await {
             tracing::warn!(
                 cause,
-                "the keys of tokens can't be read anew; those that are known still hold"
+                "the keys that verify tokens can't be read again; the known keys remain in use"
             );
         }
-        *sought = Some(Instant::now());
+        *last_refetch = Some(Instant::now());
     }
 
-    /// Keeps the keys fresh, for as long as it is polled.
-    pub(super) async fn refresh(&self) {
+    /// Re-reads the keys at the source's interval, for as long as it is polled.
+    pub(super) async fn refresh_continuously(&self) {
         let every = match self.source {
             Source::Fixed => return std::future::pending().await,
             Source::Pem(_) | Source::File(_) => POLL_INTERVAL,
@@ -176,11 +180,11 @@ impl KeySet {
             if let Some(cause) = failed.as_ref().filter(|_| failed != trouble) {
                 tracing::warn!(
                     cause,
-                    "the keys of tokens can't be read anew; those that are known still hold"
+                    "the keys that verify tokens can't be read again; the known keys remain in use"
                 );
             }
             trouble = failed;
-            // An issuer that never answered is asked again before long.
+            // An issuer that has never answered is asked again soon.
             tokio::time::sleep(if self.keys.borrow().is_empty() { POLL_INTERVAL } else { every })
                 .await;
         }
@@ -191,20 +195,21 @@ impl KeySet {
             Source::Fixed => return Ok(()),
             Source::Pem(file) => {
                 let file = file.clone();
-                vec![apart(move || of_pem(&file).map_err(|error| error.to_string())).await?]
+                vec![run_blocking(move || of_pem(&file).map_err(|error| error.to_string())).await?]
             }
             Source::File(file) => {
                 let file = file.clone();
                 of_set(
-                    &apart(move || {
-                        files::read_text(&file, LARGEST.0 as u64).map_err(|cause| cause.to_string())
+                    &run_blocking(move || {
+                        files::read_text(&file, MAX_SET_BYTES as u64)
+                            .map_err(|cause| cause.to_string())
                     })
                     .await?,
                 )?
             }
             Source::Issuer(url, _) => {
                 let url = url.clone();
-                of_set(&apart(move || fetch(&url)).await?)?
+                of_set(&run_blocking(move || fetch(&url)).await?)?
             }
         };
         self.keys.send_replace(keys.into_iter().map(Arc::new).collect());
@@ -212,54 +217,55 @@ impl KeySet {
     }
 }
 
-/// Runs what waits for a disk or another machine on a thread for that.
-async fn apart<T: Send + 'static>(
+/// Runs blocking I/O on a thread for blocking work.
+async fn run_blocking<T: Send + 'static>(
     wait: impl FnOnce() -> Result<T, String> + Send + 'static,
 ) -> Result<T, String> {
     tokio::task::spawn_blocking(wait).await.map_err(|cause| cause.to_string())?
 }
 
-/// What the issuer answers.
+/// Fetches the key set of an issuer.
 fn fetch(url: &str) -> Result<String, String> {
     let tls =
         ureq::tls::TlsConfig::builder().root_certs(ureq::tls::RootCerts::PlatformVerifier).build();
     let agent = ureq::Agent::config_builder()
         .https_only(true)
         .max_redirects(0)
-        .timeout_global(Some(ANSWER))
+        .timeout_global(Some(FETCH_TIMEOUT))
         .tls_config(tls)
         .build();
-    let mut answer = agent.new_agent().get(url).call().map_err(|cause| cause.to_string())?;
-    // The body of a redirect may be anybody's, as that of an error page.
-    if answer.status() != 200 {
-        return Err(format!("the issuer answered {} in place of 200", answer.status()));
+    let mut response = agent.new_agent().get(url).call().map_err(|cause| cause.to_string())?;
+    // The body of a redirect or an error page may be written by anyone.
+    if response.status() != 200 {
+        return Err(format!("the issuer responded with status {}, not 200", response.status()));
     }
-    answer
+    response
         .body_mut()
         .with_config()
-        .limit(LARGEST.0 as u64)
+        .limit(MAX_SET_BYTES as u64)
         .read_to_string()
         .map_err(|cause| cause.to_string())
 }
 
 fn of_pem(file: &Path) -> Result<Key> {
-    let (algorithm, decoding) = pem::read(config::JWT_PUBLIC_KEY, file, pem::public_key)?;
+    let (algorithm, decoding) = pem::read(names::JWT_PUBLIC_KEY, file, pem::public_key)?;
     Ok(Key { id: None, algorithm, decoding })
 }
 
-/// The keys of a set that tokens can be signed with. Others may stand there for other uses, and of
-/// two with a name the first counts.
+/// Returns the keys of a set that can sign tokens. Keys for other uses are skipped. Of two keys
+/// with one ID the first counts.
 fn of_set(text: &str) -> Result<Vec<Key>, String> {
     #[derive(Deserialize)]
     struct Set {
         keys: Vec<Value>,
     }
-    if text.len() > LARGEST.0 {
-        return Err(format!("has more than {} bytes", LARGEST.0));
+    if text.len() > MAX_SET_BYTES {
+        return Err(format!("has more than {} bytes", MAX_SET_BYTES));
     }
-    let set: Set = serde_json::from_str(text).map_err(|_| "is no JSON Web Key Set".to_owned())?;
-    if set.keys.len() > LARGEST.1 {
-        return Err(format!("has more than {} keys", LARGEST.1));
+    let set: Set =
+        serde_json::from_str(text).map_err(|_| "is not a JSON Web Key Set".to_owned())?;
+    if set.keys.len() > MAX_SET_KEYS {
+        return Err(format!("has more than {} keys", MAX_SET_KEYS));
     }
     let keys: Vec<_> =
         set.keys.into_iter().filter_map(|key| of_jwk(&serde_json::from_value(key).ok()?)).collect();
@@ -270,12 +276,12 @@ fn of_set(text: &str) -> Result<Vec<Key>, String> {
     }
 }
 
-/// A key for signatures of tokens; none when it is for something else, of another kind, too short
-/// or broken.
+/// Returns a key for signatures of tokens; `None` if the key is for another use, of another kind,
+/// too short or broken.
 fn of_jwk(jwk: &Jwk) -> Option<Key> {
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::RSA(rsa) => {
-            // The least for RS256 (RFC 7518, 3.3), and the most that the library takes.
+            // The minimum for RS256 (RFC 7518, 3.3), and the maximum of the library.
             let bytes = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?;
             (256..=512)
                 .contains(&bytes.iter().skip_while(|byte| **byte == 0).count())
@@ -287,8 +293,8 @@ fn of_jwk(jwk: &Jwk) -> Option<Key> {
         AlgorithmParameters::OctetKeyPair(pair) => {
             (pair.curve == EllipticCurve::Ed25519).then_some(Algorithm::EdDSA)?
         }
-        // Kinds that tokens are not signed with, and secrets, with which whoever reads the set
-        // could sign.
+        // Kinds that do not sign tokens; and secrets, with which every reader of the set could
+        // sign.
         _ => return None,
     };
     let common = &jwk.common;
@@ -326,7 +332,7 @@ mod tests {
             ED.replace("\"kid\"", "\"alg\":\"RS256\",\"kid\""),
             ED.replace("Ed25519", "P-256"),
             ED.replace("s4RvotiM", ""),
-            // Of small order, as it should be written and not.
+            // Of small order, in the canonical encoding and in others.
             ED.replace(
                 "s4RvotiMFvl6gBRzldaH-bhKqHrw31sb_oNKdXVbdxQ",
                 "AQAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAAA",
@@ -375,7 +381,7 @@ mod tests {
             (algorithm(&one, None), algorithm(&one, Some("x"))),
             (Some(Algorithm::ES256), None)
         );
-        // A key of a name that comes twice is the first.
+        // Of two keys with one ID the first counts.
         let twice = of(&[ED, &EC.replace("\"use\"", "\"kid\":\"ed\",\"use\"")]);
         assert_eq!(algorithm(&twice, Some("ed")), Some(Algorithm::EdDSA));
     }

@@ -1,5 +1,4 @@
-//! Minting in the audit trail: that a token was made, for which rights and until when, with its
-//! subject as a digest.
+//! Audit entries of minted tokens: rights, expiry, and the subject as a digest.
 
 use ::entity::{
     id::MemberId,
@@ -14,7 +13,7 @@ use super::{
     viewer::{Permission, Viewer},
 };
 use crate::{
-    audit::{self, Person, Personal, Recorded, fields},
+    audit::{self, Action, Person, Personal, Recorded, fields},
     database::Database,
     error::Result,
 };
@@ -22,11 +21,11 @@ use crate::{
 /// The audit entry of a minted token.
 #[derive(Debug)]
 struct Record<'a> {
-    /// The same as an id.
+    /// The token's id as a UUID; equal to `token_id`.
     id: Uuid,
     /// The token's id (`jti`), by which it can be revoked.
     token_id: String,
-    /// SHA-256 of the subject in small letters, in hexadecimal, as in revocations.
+    /// SHA-256 of the subject in lower case, in hexadecimal, as in revocations.
     subject_sha256: String,
     roles: Vec<&'static str>,
     member_id: Option<MemberId>,
@@ -58,7 +57,7 @@ impl Recorded for Record<'_> {
 /// Records that a token was minted for `bearer`.
 ///
 /// # Errors
-/// FORBIDDEN unless it is done at the machine, CONFLICT `BUSY`.
+/// FORBIDDEN unless the command runs on the server, CONFLICT `BUSY`.
 pub async fn record(
     db: &Database,
     viewer: &Viewer,
@@ -76,7 +75,7 @@ pub async fn record(
         scopes: &bearer.scopes,
         expires_at: minted.expires_at,
     };
-    let mut change = audit::begin(db, viewer, "tokenMint").await?;
+    let mut change = audit::begin(db, viewer, Action::TokenMint).await?;
     change.record(None, Some(&record))?;
     change.commit().await
 }

@@ -1,4 +1,4 @@
-//! Who asks: tokens, and what a viewer may see and do.
+//! Authentication and authorization: tokens, and what a viewer may read and do.
 
 mod claims;
 mod key_set;

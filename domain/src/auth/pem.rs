@@ -1,4 +1,4 @@
-//! Keys in PEM files: one each, of a kind that tokens can be signed with.
+//! Keys in PEM files: one key a file, of a kind that can sign tokens.
 
 use std::path::Path;
 
@@ -13,19 +13,19 @@ use crate::{
     files,
 };
 
-/// The largest key file, in bytes.
-const LARGEST: u64 = 64 << 10;
-/// What is said of a key file of no kind that is known.
-const OF_NO_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
+/// Largest key file, in bytes.
+const MAX_FILE_BYTES: u64 = 64 << 10;
+/// Error text for a key of an unsupported kind.
+const UNSUPPORTED_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
 
-/// The one key of a PEM file, by its label and text.
+/// Reads the only key of a PEM file; `read` gets its label and the text.
 pub(super) fn read<T>(
     setting: &str,
     file: &Path,
     read: impl FnOnce(&str, &[u8]) -> Result<T, String>,
 ) -> Result<T> {
     let position = file.display();
-    let text = files::read_text(file, LARGEST);
+    let text = files::read_text(file, MAX_FILE_BYTES);
     let text = text.map_err(|error| {
         Error::invalid(setting, format!("names {position}, which can't be read: {error}"))
     })?;
@@ -33,7 +33,7 @@ pub(super) fn read<T>(
         .lines()
         .filter_map(|line| line.trim().strip_prefix("-----BEGIN ")?.strip_suffix("-----"))
         .collect();
-    // OpenSSL writes the name of the curve before a key in the old form.
+    // OpenSSL writes the name of the curve before a key in the SEC 1 format.
     let key = match labels.as_slice() {
         [label] | ["EC PARAMETERS", label] => read(label, text.as_bytes()),
         [] => Err("is not PEM".to_owned()),
@@ -42,18 +42,18 @@ pub(super) fn read<T>(
     key.map_err(|reason| Error::invalid(setting, format!("names {position}, which {reason}")))
 }
 
-/// The algorithm of a public key follows from its kind, never from a token.
+/// Reads a public key. The algorithm follows from the kind of key, never from a token.
 pub(super) fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, DecodingKey), String> {
     match label {
         "PUBLIC KEY" | "RSA PUBLIC KEY" => {}
         "CERTIFICATE" => {
-            return Err(
-                "is a certificate; `openssl x509 -pubkey -noout` takes the public key out of it"
-                    .to_owned(),
-            );
+            return Err("is a certificate; `openssl x509 -pubkey -noout` extracts its public key"
+                .to_owned());
         }
         _ if label.ends_with("PRIVATE KEY") => {
-            return Err("is a private key; `openssl pkey -pubout` makes its public key".to_owned());
+            return Err(
+                "is a private key; `openssl pkey -pubout` extracts its public key".to_owned()
+            );
         }
         _ => return Err("is not a public key".to_owned()),
     }
@@ -75,13 +75,13 @@ pub(super) fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, Decoding
             Err("is on another curve than P-256".to_owned())
         };
     }
-    let key = DecodingKey::from_rsa_pem(pem).map_err(|_| OF_NO_KIND.to_owned())?;
+    let key = DecodingKey::from_rsa_pem(pem).map_err(|_| UNSUPPORTED_KIND.to_owned())?;
     let components = key
         .try_get_as_bytes()
         .and_then(DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key);
     let (modulus, _) =
         components.map_err(|_| "is a broken RSA key, or one of more than 4096 bits".to_owned())?;
-    // The least for RS256 (RFC 7518, 3.3).
+    // The minimum for RS256 (RFC 7518, 3.3).
     if modulus.len() < 256 {
         Err("is an RSA key of less than 2048 bits".to_owned())
     } else {
@@ -89,9 +89,9 @@ pub(super) fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, Decoding
     }
 }
 
-/// Returns `true` for the 32 bytes of an Ed25519 public key that only the holder of its private key
-/// can sign for: written as RFC 8032 (5.1.2) wants it, and of no small order. For a key of small
-/// order, signatures that verify can be made without any private key.
+/// Returns `true` if the bytes are an Ed25519 public key for which only the holder of the private
+/// key can sign: in canonical encoding (RFC 8032, 5.1.2) and not of small order. For a key of small
+/// order, anyone can make signatures that verify.
 pub(super) fn is_sound_ed25519(bytes: &[u8]) -> bool {
     let Ok(bytes) = <&[u8; 32]>::try_from(bytes) else { return false };
     // y is below the field's prime, 2^255 - 19; the highest bit is the sign of x.
@@ -101,13 +101,13 @@ pub(super) fn is_sound_ed25519(bytes: &[u8]) -> bool {
     is_canonical && VerifyingKey::from_bytes(bytes).is_ok_and(|key| !key.is_weak())
 }
 
-/// The private key of a PEM file.
+/// Reads a private key.
 pub(super) fn private_key(label: &str, pem: &[u8]) -> Result<EncodingKey, String> {
     match label {
         "PRIVATE KEY" | "RSA PRIVATE KEY" => {}
         "EC PRIVATE KEY" => {
             return Err(
-                "has its key in the old form; `openssl pkcs8 -topk8 -nocrypt` writes it anew"
+                "is in the SEC 1 format; `openssl pkcs8 -topk8 -nocrypt` converts it to PKCS #8"
                     .to_owned(),
             );
         }
@@ -119,5 +119,5 @@ pub(super) fn private_key(label: &str, pem: &[u8]) -> Result<EncodingKey, String
     let key = EncodingKey::from_ed_pem(pem)
         .or_else(|_| EncodingKey::from_ec_pem(pem))
         .or_else(|_| EncodingKey::from_rsa_pem(pem));
-    key.map_err(|_| OF_NO_KIND.to_owned())
+    key.map_err(|_| UNSUPPORTED_KIND.to_owned())
 }

@@ -1,8 +1,8 @@
-//! Tokens that no longer hold before they expire: those that were revoked, those of members that
-//! have left, and those of members' contacts that have ended.
+//! Tokens that become invalid before they expire: revoked tokens, tokens of members that have left,
+//! and tokens of members' contacts that have ended.
 //!
-//! Every request is held against what the server knows of them, and asks the database nothing: it
-//! reads them when it starts, and again when the trail says that there are more.
+//! Every request is checked against a copy in memory and makes no query. The server reads the copy
+//! at start, and again when the audit trail has a new revocation.
 
 use std::{
     collections::{HashMap, HashSet},
@@ -28,46 +28,43 @@ use super::{
     viewer::{Permission, Role, Viewer},
 };
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     clock::{day_of, start_of},
     database::{Database, among},
     error::{Error, LINE, Result, ValidationErrors},
 };
 
-/// The action in the audit trail when tokens are revoked by command.
-const REVOKE: &str = "tokenRevoke";
-
-/// Which tokens are called back.
+/// The tokens to revoke.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Which {
-    /// Every one of this subject that was issued until now.
+pub enum RevocationTarget {
+    /// Every token of this subject that was issued until now.
     Subject(String),
-    /// The one with this id (`jti`).
+    /// The token with this id (`jti`).
     Token(String),
 }
 
-/// Calls tokens back. Whose they were stands in the register only as a digest, which tells nobody
-/// who that is.
+/// Revokes tokens. The database stores the subject only as a digest, which does not reveal the
+/// person.
 ///
 /// # Errors
-/// FORBIDDEN unless it is done at the machine, INVALID naming every bad field.
+/// FORBIDDEN unless the command runs on the server, INVALID naming every bad field.
 pub async fn revoke(
     db: &Database,
     viewer: &Viewer,
-    which: &Which,
+    target: &RevocationTarget,
     reason: Option<&str>,
 ) -> Result<()> {
     viewer.require(Permission::ManageKeys)?;
     let mut errors = ValidationErrors::default();
     let reason = errors.optional_text("reason", reason, LINE);
-    let (subject, token) = match which {
-        Which::Subject(subject) => (Some(errors.text("subject", subject, LINE)), None),
-        Which::Token(id) => (None, Some(errors.text("id", id, LINE))),
+    let (subject, token) = match target {
+        RevocationTarget::Subject(subject) => (Some(errors.text("subject", subject, LINE)), None),
+        RevocationTarget::Token(id) => (None, Some(errors.text("id", id, LINE))),
     };
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, REVOKE).await?;
+    let mut change = audit::begin(db, viewer, Action::TokenRevoke).await?;
     let subject_sha256 = subject.as_deref().map(address);
-    note(&mut change, Model { subject_sha256, token_id: token, reason, ..Model::default() })
+    insert(&mut change, Model { subject_sha256, token_id: token, reason, ..Model::default() })
         .await?;
     change.commit().await
 }
@@ -75,48 +72,49 @@ pub async fn revoke(
 /// Reason recorded when the tokens of a contact that has ended are revoked.
 const CONTACT_ENDED: &str = "the contact has ended";
 
-/// Revokes the tokens of an association's contact, whose subject is the e-mail address, within the
-/// change that ends it: those too that were issued after its last day, when that is recorded
-/// afterwards. Tokens with any role but MEMBER, or of another association, hold on: the address of
-/// an auditor among the contacts of a member must not lock the auditor out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn end(change: &mut Change, email: &str, member: MemberId) -> Result<()> {
+/// Revokes the tokens of an association's contact, whose subject is the e-mail address, in the
+/// transaction that ends the contact. Includes tokens that were issued after the contact's last
+/// day, if that day is recorded afterwards. Tokens with a role other than MEMBER, or of another
+/// association, stay valid: an auditor whose address is among a member's contacts must not be
+/// locked out.
+pub async fn revoke_for_ended_contact(
+    change: &mut Change,
+    email: &str,
+    member: MemberId,
+) -> Result<()> {
     let row = Model {
         subject_sha256: Some(address(email)),
         reason: Some(CONTACT_ENDED.to_owned()),
         member_id: Some(member),
         ..Model::default()
     };
-    note(change, row).await
+    insert(change, row).await
 }
 
-async fn note(change: &mut Change, row: Model) -> Result<()> {
+async fn insert(change: &mut Change, row: Model) -> Result<()> {
     let row = Model { id: TokenRevocationId::new(), revoked_at: change.at(), ..row };
     audit::insert(change, row.clone()).await?;
     change.record(None, Some(&row))
 }
 
-/// What a subject is known by here.
+/// Returns the digest by which a subject is stored.
 fn digest(subject: &str) -> String {
     Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
-/// The same of an e-mail address, in capitals or small letters: whoever issues tokens may write it
-/// otherwise.
+/// Returns the digest of an e-mail address in lower case: issuers differ in case.
 pub(super) fn address(subject: &str) -> String {
     digest(&subject.to_lowercase())
 }
 
-/// Why a token no longer holds.
+/// Reason why a token is invalid.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
     /// It has expired.
     Expired,
-    /// It was called back.
+    /// It was revoked.
     Revoked,
-    /// It was issued to a contact that has ended since.
+    /// It was issued to a contact that has ended.
     Ended,
     /// The membership of its bearer's association has ended.
     Left,
@@ -135,38 +133,38 @@ impl From<Reason> for Error {
     }
 }
 
-/// A subject by its digest, and the association that it is a contact of; null: whatever its tokens
-/// are for.
+/// A subject by its digest, and the association that it is a contact of; null: its tokens for any
+/// association.
 type Bearer = (String, Option<MemberId>);
 
-/// What was called back, and who has ended.
+/// The revocations, ended contacts and former members, in memory.
 #[derive(Debug, Default)]
-struct Known {
+struct RevocationState {
     /// The last second in which a revoked token was issued.
     subjects: HashMap<Bearer, i64>,
-    /// Subjects whose tokens are revoked until a second when MEMBER is their only role: rows of
-    /// before the association stood there.
-    members_alone: HashMap<String, i64>,
-    /// Ids of tokens.
+    /// Subjects whose tokens with MEMBER as the only role are revoked up to this second. From old
+    /// rows, which do not name the association.
+    members_only: HashMap<String, i64>,
+    /// Ids of revoked tokens.
     tokens: HashSet<String>,
-    /// By e-mail address and association, the first instant after the last day of the last contact
-    /// that has it, past or to come.
+    /// By e-mail address and association: the first instant after the last day of the last contact
+    /// that has this address, past or future.
     ended: HashMap<(String, MemberId), DateTime<Utc>>,
-    /// Members that have left or will, with the first instant after their last day.
+    /// Members that have left or will leave, with the first instant after their last day.
     left: HashMap<MemberId, DateTime<Utc>>,
 }
 
-impl Known {
-    /// Until when the token holds, and why no longer. One that does not say when it was issued may
-    /// have been issued before anything.
+impl RevocationState {
+    /// Returns the time from which the token is invalid, and the reason. A token without a time of
+    /// issue counts as issued before every revocation.
     fn until(&self, token: &Verified, former_days: TimeDelta) -> (DateTime<Utc>, Reason) {
         let revoked = (DateTime::<Utc>::MIN_UTC, Reason::Revoked);
         if token.id.as_ref().is_some_and(|id| self.tokens.contains(id)) {
             return revoked;
         }
         let (viewer, mut until) = (&token.viewer, (token.until, Reason::Expired));
-        // Whose rights change at the end of a membership: those who are to read on for a while must
-        // be looked at again then.
+        // The rights change at the end of a membership, so a token that may read for some time
+        // after it must be checked again then.
         let left = viewer.member.and_then(|member| self.left.get(&member));
         if let Some(end) = left
             .map(|end| if viewer.is_former_member { *end + former_days } else { *end })
@@ -174,18 +172,18 @@ impl Known {
         {
             until = (end, Reason::Left);
         }
-        // Most of the time there is nothing to compare with, and so nothing to calculate.
-        if self.subjects.is_empty() && self.members_alone.is_empty() && self.ended.is_empty() {
+        // Usually nothing is revoked, and no digest needs to be calculated.
+        if self.subjects.is_empty() && self.members_only.is_empty() && self.ended.is_empty() {
             return until;
         }
         let (own, exact) = (address(&viewer.subject), digest(&viewer.subject));
         let of_contact = viewer.member.filter(|_| viewer.roles == [Role::Member]);
-        // Rows of before are of subjects as they were written.
+        // Old rows hold the digest of the subject in its original case.
         let mut last =
             self.subjects.get(&(exact.clone(), None)).max(self.subjects.get(&(own.clone(), None)));
         if let Some(member) = of_contact {
             last = last.max(self.subjects.get(&(own.clone(), Some(member))));
-            last = last.max(self.members_alone.get(&own)).max(self.members_alone.get(&exact));
+            last = last.max(self.members_only.get(&own)).max(self.members_only.get(&exact));
         }
         if last.is_some_and(|last| token.issued.is_none_or(|issued| issued <= *last)) {
             return revoked;
@@ -200,9 +198,9 @@ impl Known {
         }
     }
 
-    /// Takes from a token what belongs to a membership that has ended at `now`: all of it, or all
-    /// but reading a former member's own agreements and invoices. A token with other roles holds on
-    /// for those.
+    /// Removes from a token the rights of a membership that has ended at `now`: all of them, or all
+    /// but reading a former member's own agreements and invoices. A token with other roles retains
+    /// those.
     fn narrow(&self, token: &mut Verified, former_days: TimeDelta, now: DateTime<Utc>) {
         let viewer = &mut token.viewer;
         let Some(end) =
@@ -219,32 +217,32 @@ impl Known {
     }
 }
 
-/// The tokens that a server knows to hold no longer than until some instant.
+/// The tokens that are invalid or will become so, as far as the server knows.
 #[derive(Clone, Debug, Default)]
 pub struct Revocations {
-    known: watch::Sender<Arc<Known>>,
+    known: watch::Sender<Arc<RevocationState>>,
     /// Time for which a member that has left may read its own agreements and invoices.
     former_days: TimeDelta,
 }
 
 impl Revocations {
-    /// Nothing is known yet; `former_days` is for how many days a member that has left reads its
-    /// own agreements and invoices.
+    /// Returns an empty list. A member that has left may read its own agreements and invoices for
+    /// `former_days` days.
     #[must_use]
     pub fn new(former_days: u16) -> Self {
         Self { former_days: TimeDelta::days(i64::from(former_days)), ..Self::default() }
     }
 
-    /// Until when a token holds as far as is known, and why no longer.
+    /// Returns the time from which a token is invalid as far as is known, and the reason.
     #[must_use]
     pub fn until(&self, token: &Verified) -> (DateTime<Utc>, Reason) {
         self.known.borrow().until(token, self.former_days)
     }
 
-    /// Returns the token without what belongs to a membership that has ended.
+    /// Returns the token without the rights of a membership that has ended.
     ///
     /// # Errors
-    /// UNAUTHENTICATED when the token no longer holds.
+    /// UNAUTHENTICATED if the token is no longer valid.
     pub fn check(&self, mut token: Verified, now: DateTime<Utc>) -> Result<Verified> {
         self.known.borrow().narrow(&mut token, self.former_days, now);
         token.viewer.as_of = token.viewer.member.map(|_| day_of(now));
@@ -252,19 +250,19 @@ impl Revocations {
         if now < until { Ok(token) } else { Err(reason.into()) }
     }
 
-    /// Tells when there is more to know.
+    /// Returns a receiver that is notified of new revocations.
     #[must_use]
     pub fn changes(&self) -> Changes {
         Changes(self.known.subscribe())
     }
 
     /// Reads all revocations, the contacts that have ended, and the members that have left.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
     pub async fn read(&self, db: &Database) -> Result<()> {
-        let mut known =
-            Known { ended: ended(db).await?, left: left(db).await?, ..Known::default() };
+        let mut known = RevocationState {
+            ended: ended(db).await?,
+            left: left(db).await?,
+            ..RevocationState::default()
+        };
         let rows = Entity::find().all(db.read()).await?;
         let is_older =
             |row: &&Model| row.member_id.is_none() && row.reason.as_deref() == Some(CONTACT_ENDED);
@@ -273,7 +271,7 @@ impl Revocations {
             let is_of_contact = is_older(&&row) && !manual.contains(&row.id);
             if let Some(subject) = row.subject_sha256 {
                 let until = match is_of_contact {
-                    true => known.members_alone.entry(subject).or_insert(i64::MIN),
+                    true => known.members_only.entry(subject).or_insert(i64::MIN),
                     false => known.subjects.entry((subject, row.member_id)).or_insert(i64::MIN),
                 };
                 *until = row.revoked_at.timestamp().max(*until);
@@ -284,9 +282,9 @@ impl Revocations {
         Ok(())
     }
 
-    /// Reads them again when the trail has more of them after this revision, for as long as it is
-    /// polled.
-    pub async fn keep(&self, db: &Database, mut read: i64) {
+    /// Reads them again whenever the audit trail has new ones after the revision `read`, for as
+    /// long as it is polled.
+    pub async fn refresh_continuously(&self, db: &Database, mut read: i64) {
         let mut changed = db.changed();
         loop {
             let Ok(last) = changed.wait_for(|last| *last > read).await.map(|last| *last) else {
@@ -318,8 +316,8 @@ impl Revocations {
     }
 }
 
-/// Returns which of these revocations were made by command, by their audit entries. Those of
-/// contacts that have ended used to cover every token.
+/// Returns the revocations that were made by command, according to their audit entries. Revocations
+/// of ended contacts used to cover every token.
 async fn revoked_manually(
     db: &Database,
     ids: impl Iterator<Item = TokenRevocationId>,
@@ -333,7 +331,7 @@ async fn revoked_manually(
         .select_only()
         .column(Column::SubjectId)
         .filter(Column::SubjectKind.eq(SubjectKind::Token));
-    let entries = entries.filter(Column::Action.eq(REVOKE)).filter(among(
+    let entries = entries.filter(Column::Action.is_in(Action::TokenRevoke.words())).filter(among(
         db.backend(),
         Expr::col(Column::SubjectId),
         ids,
@@ -342,8 +340,8 @@ async fn revoked_manually(
     Ok(found.into_iter().map(TokenRevocationId::from).collect())
 }
 
-/// By member and by the digest of each e-mail address whose every contact of that member has a last
-/// day, the first instant after the last of these days.
+/// Returns, by digest of e-mail address and member, the first instant after the last day of the
+/// last contact. Contains only addresses of which every contact has a last day.
 async fn ended(db: &Database) -> Result<HashMap<(String, MemberId), DateTime<Utc>>> {
     use contact::Column;
     let rows = contact::Entity::find()
@@ -361,14 +359,14 @@ async fn ended(db: &Database) -> Result<HashMap<(String, MemberId), DateTime<Utc
         HashMap::with_capacity(rows.len());
     for (email, member, last, all_end) in rows {
         let end = last.filter(|_| all_end).and_then(|last| last.succ_opt()).map(start_of);
-        // The same address, written otherwise.
+        // The same address in another case.
         let of_all = ended.entry((address(&email), member)).or_insert(end);
         *of_all = of_all.zip(end).map(|(one, other)| one.max(other));
     }
     Ok(ended.into_iter().filter_map(|(contact, end)| Some((contact, end?))).collect())
 }
 
-/// The first instant after the last day of each member that has one.
+/// Returns the first instant after the last day of each member that has one.
 async fn left(db: &Database) -> Result<HashMap<MemberId, DateTime<Utc>>> {
     use member::Column;
     let rows = member::Entity::find()
@@ -383,12 +381,12 @@ async fn left(db: &Database) -> Result<HashMap<MemberId, DateTime<Utc>>> {
         .collect())
 }
 
-/// Tells when there is more to know of tokens that no longer hold.
+/// A receiver that is notified of new revocations.
 #[derive(Debug)]
-pub struct Changes(watch::Receiver<Arc<Known>>);
+pub struct Changes(watch::Receiver<Arc<RevocationState>>);
 
 impl Changes {
-    /// Ready when there is more than there was.
+    /// Waits for new revocations.
     pub async fn next(&mut self) {
         if self.0.changed().await.is_err() {
             std::future::pending().await

@@ -1,9 +1,8 @@
-//! Subjects of tokens (`sub`): names in the audit trail that a reader can't take for another
+//! Subjects of tokens (`sub`): names in the audit trail that a reader can't confuse with another
 //! person's or the program's own.
 //!
-//! Names that look alike are distinguished by UTS 39 (Unicode Security Mechanisms): which
-//! characters identifiers are made of, which scripts go together, and which characters look like
-//! others.
+//! Confusable names are detected by UTS 39 (Unicode Security Mechanisms): the characters of
+//! identifiers, the scripts that may be mixed, and the characters that look like others.
 
 use std::{collections::HashSet, sync::LazyLock};
 
@@ -15,12 +14,11 @@ use unicode_security::{
 use super::viewer::{OPERATOR, OPERATORS};
 use crate::error::LINE;
 
-/// Checks that a subject is of 1 to 300 characters that show themselves, of scripts that go
-/// together, and nothing that looks like another subject in ASCII or like a name of the program
-/// itself.
+/// Checks that a subject has 1 to 300 visible characters of compatible scripts, and does not look
+/// like another subject in ASCII or like a name of the program.
 ///
 /// # Errors
-/// A description of what is wrong, in words that follow "the token".
+/// A description that continues "the token".
 pub(super) fn check(subject: &str) -> Result<(), String> {
     let length = subject.chars().count();
     if subject.trim().is_empty() || length > LINE {
@@ -35,13 +33,13 @@ pub(super) fn check(subject: &str) -> Result<(), String> {
             char as u32
         ));
     }
-    // Letters with marks in two parts look like those in one.
+    // A letter with a combining mark looks like the composed letter.
     if !is_nfc(subject) {
         return Err(
             "has a subject (sub) that is not in the Unicode normalization form C".to_owned()
         );
     }
-    // A Latin letter that looks like two others, as æ, is a letter of its own.
+    // A Latin letter that looks like two others, as æ, is a letter in its own right.
     let is_foreign = subject.chars().any(|char| !char.is_ascii() && !is_latin(char));
     if is_mixed(subject) || (is_foreign && skeleton(subject).all(|char| char.is_ascii())) {
         return Err(
@@ -56,7 +54,7 @@ pub(super) fn check(subject: &str) -> Result<(), String> {
 }
 
 /// Returns `true` for printable ASCII, and for other characters that identifiers may have and that
-/// look like no single one of ASCII.
+/// look like no single ASCII character.
 fn is_plain(char: char) -> bool {
     if char.is_ascii() {
         return char == ' ' || char.is_ascii_graphic();
@@ -65,28 +63,28 @@ fn is_plain(char: char) -> bool {
     let mut alike = skeleton(char.encode_utf8(&mut buffer)).fuse();
     let looks_like_ascii =
         alike.next().is_some_and(|first| first.is_ascii()) && alike.next().is_none();
-    // Whole names of another script have letters that look like ours; those are looked at together.
+    // Names written wholly in another script have letters that look like Latin ones; the caller
+    // checks those as a whole.
     char.identifier_allowed() && !(looks_like_ascii && is_latin(char))
 }
 
 fn is_latin(char: char) -> bool {
     let mut buffer = [0; 4];
     let text: &str = char.encode_utf8(&mut buffer);
-    // With a Latin letter next to it, a character of another script makes a mixture.
+    // Next to a Latin letter, a character of another script is mixed script.
     !is_mixed(&format!("a{text}"))
 }
 
-/// Returns `true` when letters of scripts stand together that no language writes together, as Latin
-/// and Cyrillic ones.
+/// Returns `true` if the subject mixes scripts that no language mixes, as Latin and Cyrillic.
 fn is_mixed(subject: &str) -> bool {
-    // What identifiers are not made of, as @ and spaces, belongs to every script.
+    // Characters that identifiers do not contain, as @ and spaces, belong to every script.
     let letters: String =
         subject.chars().filter(|char| char.is_alphanumeric() || !char.is_ascii()).collect();
     letters.as_str().detect_restriction_level() > RestrictionLevel::HighlyRestrictive
 }
 
-/// Returns `true` for what looks like the name of the program or of one of its operators, whatever
-/// its capitals, blanks and punctuation.
+/// Returns `true` if the subject looks like the name of the program or of one of its operators,
+/// disregarding case, spaces and punctuation.
 fn is_of_program(subject: &str) -> bool {
     static PROGRAM: LazyLock<String> = LazyLock::new(|| folded(OPERATOR));
     static NAMES: LazyLock<HashSet<String>> =
@@ -98,7 +96,7 @@ fn is_of_program(subject: &str) -> bool {
         || rest.is_some_and(|rest| rest.is_empty() || NAMES.contains(rest))
 }
 
-/// Returns what a name looks like, without capitals, blanks and punctuation.
+/// Returns the skeleton of a name (UTS 39), without case, spaces and punctuation.
 fn folded(name: &str) -> String {
     skeleton(&name.to_lowercase()).filter(|char| char.is_alphanumeric()).collect()
 }

@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use chrono::{DateTime, TimeDelta, Utc};
-use entity::id::MemberId;
+use entity::id::{Identifier, MemberId};
 use jsonwebtoken::{
     Algorithm, DecodingKey, EncodingKey, Header, Validation, crypto, errors::ErrorKind,
 };
@@ -16,41 +16,41 @@ use super::{
     pem, subject,
     viewer::{Role, Viewer},
 };
-use crate::config::{self, Settings, VerificationKey};
-use crate::error::{Error, Result, ValidationErrors};
+use crate::config::{self, Settings, VerificationKey, names};
+use crate::error::{Error, Origin, Result, ValidationErrors};
 
-/// Every scope that a [`Role::Service`] can have, with a blank between.
+/// Every scope that a [`Role::Service`] can have, separated by spaces.
 pub const SCOPES: &str = "members:read agreements:read agreements:write invoices:read invoices:write \
     revenue:read templates:read templates:write audit:read";
-/// The longest token that is looked at, in bytes; a lead of a hundred activities needs less.
-const LONGEST: usize = 8_192;
+/// Longest accepted token, in bytes. A lead of a hundred activities needs less.
+const MAX_TOKEN_BYTES: usize = 8_192;
 
-/// What a token that holds says.
+/// The content of a verified token.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Verified {
-    /// Who its bearer is.
+    /// Bearer of the token.
     pub viewer: Viewer,
-    /// When it no longer holds: its expiry, and as much later as clocks may differ.
+    /// Time from which the token is invalid: its expiry plus the allowed clock difference.
     pub until: DateTime<Utc>,
-    /// When it was issued, in whole seconds; null when it doesn't say.
+    /// Time of issue, in whole seconds; null if the token has none.
     pub issued: Option<i64>,
-    /// What it is called (`jti`), when it has a name.
+    /// Id of the token (`jti`), if it has one.
     pub id: Option<String>,
 }
 
-/// The keys that tokens are verified with, the key that signs them when there is one, and what
-/// every token must say.
+/// The keys that verify tokens, the key that signs them if there is one, and the claims that every
+/// token must have.
 #[derive(Clone, Debug)]
 pub struct Keys {
     verifying: Arc<KeySet>,
     signing: Option<Signing>,
     issuer: String,
     audience: String,
-    /// The longest time that a token may be valid for, in days.
-    most_days: u32,
+    /// Longest validity of a token, in days.
+    max_days: u32,
 }
 
-/// A token that was minted.
+/// A minted token.
 #[derive(Clone, Debug)]
 pub struct Minted {
     /// The token itself.
@@ -61,40 +61,38 @@ pub struct Minted {
     pub expires_at: DateTime<Utc>,
 }
 
-/// A key that signs.
+/// A signing key.
 #[derive(Clone, Debug)]
 struct Signing {
     algorithm: Algorithm,
     key: EncodingKey,
-    /// What the set that its public half is in calls it.
+    /// Key ID (`kid`) of its public key in the key set.
     id: Option<String>,
 }
 
 impl Keys {
-    /// The keys that are set. Those of an issuer elsewhere are read later: see
+    /// Returns the keys of the settings. The keys of an issuer are read later: see
     /// [`Keys::refresh`].
     ///
     /// # Errors
-    /// [`Error::Invalid`] naming the setting, when there is not exactly one kind of verification
-    /// key, a file can't be read, holds another kind of key, or the signing key does not belong to
-    /// a public key.
+    /// [`Error::Invalid`] naming the setting, if there is not exactly one kind of verification key,
+    /// a file can't be read or holds another kind of key, or the signing key does not belong to a
+    /// public key.
     pub fn from_settings(settings: &Settings) -> Result<Self> {
-        let (issuer, audience, most_days) =
+        let (issuer, audience, max_days) =
             (settings.jwt_issuer.clone(), settings.jwt_audience.clone(), settings.max_token_days);
         let (verifying, setting) = match settings.verification_key()? {
             VerificationKey::Secrets(secrets) => {
                 let secrets: Vec<_> =
                     secrets.iter().map(|secret| secret.expose().as_bytes()).collect();
-                return Ok(Self { most_days, ..Self::of_secrets(&secrets, issuer, audience) });
+                return Ok(Self { max_days, ..Self::of_secrets(&secrets, issuer, audience) });
             }
-            VerificationKey::PublicKey(file) => (KeySet::of_pem(file)?, config::JWT_PUBLIC_KEY),
-            VerificationKey::KeySet(file) => (KeySet::of_file(file)?, config::JWT_JWKS),
-            VerificationKey::Issuer(url, every) => {
-                (KeySet::of_issuer(url, every), config::JWT_JWKS)
-            }
+            VerificationKey::PublicKey(file) => (KeySet::of_pem(file)?, names::JWT_PUBLIC_KEY),
+            VerificationKey::KeySet(file) => (KeySet::of_file(file)?, names::JWT_JWKS),
+            VerificationKey::Issuer(url, every) => (KeySet::of_issuer(url, every), names::JWT_JWKS),
         };
         let signing: Option<Result<Signing>> = settings.jwt_signing_key.as_deref().map(|file| {
-            let key = pem::read(config::JWT_SIGNING_KEY, file, pem::private_key)?;
+            let key = pem::read(names::JWT_SIGNING_KEY, file, pem::private_key)?;
             let is_pair = |of: &Arc<Key>| {
                 let signature = crypto::sign(b"pair", &key, of.algorithm);
                 signature
@@ -106,16 +104,16 @@ impl Keys {
             let public = verifying.all().into_iter().find(is_pair);
             let public = public.ok_or_else(|| {
                 Error::invalid(
-                    config::JWT_SIGNING_KEY,
+                    names::JWT_SIGNING_KEY,
                     format!("is not the private key of {setting}"),
                 )
             })?;
             Ok(Signing { algorithm: public.algorithm, key, id: public.id.clone() })
         });
-        Ok(Self { verifying, signing: signing.transpose()?, issuer, audience, most_days })
+        Ok(Self { verifying, signing: signing.transpose()?, issuer, audience, max_days })
     }
 
-    /// Keys of a random secret, which nobody else has and which end with the process.
+    /// Returns keys of a random secret, which exists in this process only.
     #[must_use]
     pub fn demo() -> Self {
         Self::of_secrets(
@@ -125,7 +123,7 @@ impl Keys {
         )
     }
 
-    /// Keys of these secrets: the first signs, and every one verifies.
+    /// Returns keys of these secrets: the first signs, and every one verifies.
     fn of_secrets(secrets: &[&[u8]], issuer: String, audience: String) -> Self {
         let verifying = secrets.iter().map(|secret| DecodingKey::from_secret(secret));
         let verifying = KeySet::fixed(Algorithm::HS256, verifying);
@@ -134,43 +132,40 @@ impl Keys {
             key: EncodingKey::from_secret(secret),
             id: None,
         });
-        Self { verifying, signing, issuer, audience, most_days: config::MAX_TOKEN_DAYS }
+        Self { verifying, signing, issuer, audience, max_days: config::MAX_TOKEN_DAYS }
     }
 
-    /// Reads the keys anew, now and again and when others have changed them, for as long as it is
-    /// polled.
+    /// Re-reads the keys at intervals, for as long as it is polled.
     pub async fn refresh(&self) {
-        self.verifying.refresh().await;
+        self.verifying.refresh_continuously().await;
     }
 
-    /// Whether any key is known: those of an issuer are not before it has answered.
+    /// Returns `true` if any key is known. The keys of an issuer are unknown until it has answered.
     #[must_use]
     pub fn are_known(&self) -> bool {
         !self.verifying.all().is_empty()
     }
 
-    /// Looks whether there is a new key when the token names one that is not known; for
-    /// [`Keys::verify`] to be called then.
-    pub async fn seek(&self, token: &str) {
+    /// Re-reads the key set if the token names an unknown key. Call it before [`Keys::verify`].
+    pub async fn refresh_for(&self, token: &str) {
         let named = Some(token)
-            .filter(|token| self.verifying.is_set() && token.len() <= LONGEST)
+            .filter(|token| self.verifying.is_set() && token.len() <= MAX_TOKEN_BYTES)
             .and_then(|token| jsonwebtoken::decode_header(token).ok()?.kid);
         if let Some(id) = named {
-            self.verifying.seek(&id).await;
+            self.verifying.refresh_if_unknown(&id).await;
         }
     }
 
-    /// Who the token says its bearer is, and until when. A claim that belongs to a role is read for
-    /// that role alone.
+    /// Verifies a token. A claim that belongs to a role is read for that role only.
     ///
     /// # Errors
-    /// [`Error::Unauthenticated`] when the token is not signed by our key with its algorithm, not
-    /// for us, not valid at `now`, or does not make sense.
+    /// [`Error::Unauthenticated`] if the token is not signed by our key with its algorithm, not for
+    /// this server, not valid at `now`, or has contradictory claims.
     pub fn verify(&self, token: &str, now: DateTime<Utc>) -> Result<Verified> {
-        if token.len() > LONGEST {
-            return Err(refused(format!("is longer than {LONGEST} bytes")));
+        if token.len() > MAX_TOKEN_BYTES {
+            return Err(refused(format!("is longer than {MAX_TOKEN_BYTES} bytes")));
         }
-        // The library knows no algorithm `none`, and takes a header with it for unreadable.
+        // The library has no algorithm `none`, and fails to parse a header with it.
         let header = jsonwebtoken::decode_header(token)
             .map_err(|_| refused(format!("is not a JWT signed with {}", self.algorithms())))?;
         let keys = self.verifying.candidates(header.kid.as_deref());
@@ -180,8 +175,7 @@ impl Keys {
             return Err(refused(format!("must be signed with {:?}", key.algorithm)));
         }
         check_type(header.typ.as_deref())?;
-        // Extensions that the reader doesn't know must be refused (RFC 7515, 4.1.11), and we know
-        // none.
+        // Unknown extensions must be refused (RFC 7515, 4.1.11), and none is known here.
         if header.crit.is_some() {
             return Err(refused("has critical extensions (crit), which are not supported"));
         }
@@ -189,7 +183,7 @@ impl Keys {
         validation.set_issuer(&[&self.issuer]);
         validation.set_audience(&[&self.audience]);
         validation.set_required_spec_claims(&["iss", "aud"]);
-        // The library would ask the machine's clock.
+        // The library would read the system clock.
         (validation.validate_exp, validation.validate_nbf) = (false, false);
         let mut read =
             keys.iter().map(|key| jsonwebtoken::decode::<Value>(token, &key.decoding, &validation));
@@ -201,7 +195,7 @@ impl Keys {
         };
         let claims = read.map_err(|error| self.refusal(error.kind()))?.claims;
         check_use(&claims)?;
-        let until = check_times(&claims, self.most_days, now)?;
+        let until = check_times(&claims, self.max_days, now)?;
         let issued = claims["iat"].as_f64().map(|seconds| seconds as i64);
         Ok(Verified {
             viewer: viewer_of(&claims)?,
@@ -211,7 +205,7 @@ impl Keys {
         })
     }
 
-    /// The algorithms of the keys.
+    /// Returns the algorithms of the keys, for an error.
     fn algorithms(&self) -> String {
         let mut names: Vec<_> =
             self.verifying.all().iter().map(|key| format!("{:?}", key.algorithm)).collect();
@@ -220,7 +214,7 @@ impl Keys {
         names.join(" or ")
     }
 
-    /// What is said of a token that the library refuses: never what it found there.
+    /// Returns the error for a token that the library refuses. It never quotes the token.
     fn refusal(&self, kind: &ErrorKind) -> Error {
         match kind {
             ErrorKind::InvalidSignature => refused("is not signed by the key of this server"),
@@ -235,43 +229,46 @@ impl Keys {
         }
     }
 
-    /// A token that says who `viewer` is, from `now` for `days` days of 24 hours.
+    /// Returns a token for `viewer`, valid from `now` for `days` days of 24 hours.
     ///
     /// # Errors
-    /// [`Error::Invalid`] when there is no signing key, the days are not 1 to
+    /// [`Error::Invalid`] if there is no signing key, the days are not 1 to
     /// SAMREGISTER_MAX_TOKEN_DAYS, or the viewer lacks what a role needs or has what belongs to a
-    /// role that it lacks; [`Error::Unauthenticated`] when [`Keys::verify`] would refuse the token
-    /// for something else.
+    /// role that it lacks; [`Error::Unauthenticated`] if [`Keys::verify`] would refuse the token
+    /// for another reason.
     pub fn mint(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<String> {
         Ok(self.issue(viewer, days, now)?.token)
     }
 
-    /// The same token with what is recorded of it; errors as in [`Keys::mint`].
+    /// Returns the same token with its id and expiry. Errors as in [`Keys::mint`].
     pub fn issue(&self, viewer: &Viewer, days: u32, now: DateTime<Utc>) -> Result<Minted> {
-        let unset = || Error::invalid(config::JWT_SIGNING_KEY, "must be set to mint tokens");
+        let unset = || {
+            let message = "must be set to mint tokens";
+            Error::invalid_of(Origin::Setting, names::JWT_SIGNING_KEY, message)
+        };
         let signing = self.signing.as_ref().ok_or_else(unset)?;
         let mut errors = ValidationErrors::default();
-        let most = self.most_days;
-        errors.expect((1..=most).contains(&days), "days", &format!("must be from 1 to {most}"));
-        for (role, claim, is_given) in [
+        let max = self.max_days;
+        errors.expect((1..=max).contains(&days), "days", &format!("must be from 1 to {max}"));
+        for (role, field, is_given) in [
             (Role::Member, "member", viewer.member.is_some()),
             (Role::ActivityLead, "activities", !viewer.activities.is_empty()),
-            (Role::Service, "scope", !viewer.scopes.is_empty()),
+            (Role::Service, "scopes", !viewer.scopes.is_empty()),
         ] {
             errors.expect(
                 is_given || !viewer.is(role),
-                claim,
+                field,
                 &format!("must be given for the role {}", role.word()),
             );
             errors.expect(
                 !is_given || viewer.is(role),
-                claim,
+                field,
                 &format!("is for the role {} only", role.word()),
             );
         }
         errors.finish()?;
 
-        // By which it can be revoked alone.
+        // The id by which the token can be revoked.
         let id = Uuid::now_v7();
         let expires_at = now + TimeDelta::days(i64::from(days));
         let mut claims = json!({
@@ -282,7 +279,7 @@ impl Keys {
             "iat": now.timestamp(),
             "exp": expires_at.timestamp(),
             "roles": viewer.roles.iter().map(|role| role.word()).collect::<Vec<_>>(),
-            "member": viewer.member.map(member_text),
+            "member": viewer.member.map(Identifier::global_id),
             "activities": Some(&viewer.activities).filter(|slugs| !slugs.is_empty()),
             "scope": Some(viewer.scopes.join(" ")).filter(|scope| !scope.is_empty()),
         });
@@ -298,7 +295,7 @@ impl Keys {
     }
 }
 
-// The claims are read one by one as they stand, so that each fault gets words of its own.
+// Reads the claims one by one, so that each error has its own text.
 
 fn viewer_of(claims: &Value) -> Result<Viewer> {
     let name = claims["sub"].as_str().unwrap_or_default();
@@ -331,7 +328,9 @@ fn viewer_of(claims: &Value) -> Result<Viewer> {
     if viewer.is(Role::Service) {
         let scope = if claims["scope"].is_null() { Some("") } else { claims["scope"].as_str() };
         let scopes = scope
-            .ok_or_else(|| refused("has a scope that is not a text of words with blanks between"))?
+            .ok_or_else(|| {
+                refused("has a scope that is not a string of words separated by spaces")
+            })?
             .split_whitespace();
         viewer.scopes = scopes.map(str::to_owned).collect();
         if !viewer.scopes.iter().all(|scope| SCOPES.split(' ').any(|known| known == scope)) {
@@ -341,9 +340,9 @@ fn viewer_of(claims: &Value) -> Result<Viewer> {
     Ok(viewer)
 }
 
-/// A claim that is a list of texts, none of them blank; no claim is an empty list.
+/// Returns a claim that is a list of non-blank strings; an absent claim is an empty list.
 fn texts<'c>(claim: &'c Value, name: &str) -> Result<Vec<&'c str>> {
-    let error = || refused(format!("has {name} that are not a list of texts"));
+    let error = || refused(format!("has {name} that are not a list of strings"));
     match claim {
         Value::Null => Ok(Vec::new()),
         Value::Array(list) => list
@@ -354,15 +353,11 @@ fn texts<'c>(claim: &'c Value, name: &str) -> Result<Vec<&'c str>> {
     }
 }
 
-/// A member's id as the API writes it.
-fn member_text(id: MemberId) -> String {
-    format!("member_{}", id.0.simple())
-}
-
-/// The id of a member, written exactly as the API writes it.
+/// Parses a member's id, exactly as the API writes it.
 fn member_id(text: &str) -> Option<MemberId> {
-    let id = MemberId(Uuid::try_parse(text.strip_prefix("member_")?).ok()?);
-    (member_text(id) == text).then_some(id)
+    let (_, id) = text.rsplit_once('_')?;
+    let id = MemberId(Uuid::try_parse(id).ok()?);
+    (id.global_id() == text).then_some(id)
 }
 
 #[cfg(test)]
@@ -371,7 +366,7 @@ mod tests {
 
     use super::*;
 
-    // Keys made for these tests alone, which open nothing; bodies of PEM files.
+    // Keys made for these tests only; bodies of PEM files.
     const ED: &str = "MC4CAQAwBQYDK2VwBCIEIMpA9bDNvL7SXBJj9D8BeXHg58xMVPGez0mN2kxHBWig";
     const ED_PUBLIC: &str = "MCowBQYDK2VwAyEAs4RvotiMFvl6gBRzldaH+bhKqHrw31sb/oNKdXVbdxQ=";
     const OTHER_ED: &str = "MC4CAQAwBQYDK2VwBCIEIBMp1/1T4eGnYybk+Jicct9oII26bAo7/danRApENhVo";
@@ -411,12 +406,12 @@ mod tests {
         Keys::of_secrets(&[SECRET.as_bytes()], "samregister".to_owned(), "samregister".to_owned())
     }
 
-    /// The keys of two PEM files, each a label and a body.
+    /// Returns the keys of two PEM files, each a label and a body.
     fn from_files(public: (&str, &str), private: Option<(&str, &str)>) -> Result<Keys> {
         let folder = tempfile::tempdir().map_err(Error::internal)?;
         let mut env = Vec::new();
         for (setting, key) in
-            [(config::JWT_PUBLIC_KEY, Some(public)), (config::JWT_SIGNING_KEY, private)]
+            [(names::JWT_PUBLIC_KEY, Some(public)), (names::JWT_SIGNING_KEY, private)]
         {
             let Some((label, body)) = key else { continue };
             let file = folder.path().join(setting);
@@ -427,8 +422,7 @@ mod tests {
         Keys::from_settings(&Settings::load(env, None)?)
     }
 
-    /// The body of the PEM file of an Ed25519 public key with these bytes first, in between and
-    /// last.
+    /// Returns the PEM body of an Ed25519 public key with these bytes first, in between and last.
     fn ed_public(first: u8, between: u8, last: u8) -> String {
         let mut der =
             vec![0x30, 0x2a, 0x30, 0x05, 0x06, 0x03, 0x2b, 0x65, 0x70, 0x03, 0x21, 0x00, first];
@@ -437,7 +431,7 @@ mod tests {
         base64::Engine::encode(&base64::engine::general_purpose::STANDARD, der)
     }
 
-    /// A signed token with the least claims and `more` over them; null takes one away.
+    /// Returns a signed token with the minimal claims, overridden by `more`; null removes a claim.
     fn signed(keys: &Keys, more: &Value) -> String {
         let mut claims = json!({ "iss": "samregister", "aud": "samregister", "sub": "a", "exp": now().timestamp() + 60, "roles": ["BOARD"] });
         for (name, value) in more.as_object().into_iter().flatten() {
@@ -452,7 +446,8 @@ mod tests {
             .unwrap_or_else(|error| panic!("{error}"))
     }
 
-    /// Why a token is refused, which never quotes it.
+    /// Returns the reason for which a token is refused, and checks that it does not quote the
+    /// token.
     fn refusal(keys: &Keys, token: &str) -> String {
         let error = keys.verify(token, now()).err().unwrap_or_else(|| panic!("{token} is taken"));
         let said = format!("{error} {error:?}");
@@ -462,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_minted_is_verified_for_every_role_and_kind_of_key() {
+    fn minted_tokens_are_verified_for_every_role_and_kind_of_key() {
         let viewer = Viewer {
             subject: "åsa@example.se".to_owned(),
             roles: Role::WORDS.map(|(role, _)| role).to_vec(),
@@ -492,7 +487,7 @@ mod tests {
             assert!(
                 keys.verify(&token, now() + TimeDelta::hours(24) + TimeDelta::seconds(30)).is_err()
             );
-            // Another secret, which every demo makes anew.
+            // Another secret: every demo makes its own.
             let why = if algorithm == Algorithm::HS256 {
                 "not signed by the key"
             } else {
@@ -503,7 +498,7 @@ mod tests {
     }
 
     #[test]
-    fn a_token_is_good_from_its_start_to_its_expiry_and_half_a_minute_around() {
+    fn a_token_is_valid_from_start_to_expiry_with_thirty_seconds_of_leeway() {
         let at = now().timestamp();
         for (exp, nbf, why) in [
             (json!(at - 29), Value::Null, None),
@@ -566,7 +561,7 @@ mod tests {
             ),
             (
                 json!({ "roles": ["SERVICE"], "scope": ["members:read"] }),
-                "a scope that is not a text",
+                "a scope that is not a string",
             ),
         ] {
             let message = refusal(&by_secret(), &signed(&by_secret(), &claims));
@@ -583,7 +578,7 @@ mod tests {
     }
 
     #[test]
-    fn only_our_key_with_its_algorithm_is_believed() {
+    fn only_our_key_with_its_algorithm_is_accepted() {
         let Ok(keys) = from_files(("PUBLIC KEY", ED_PUBLIC), Some(("PRIVATE KEY", ED))) else {
             panic!("no keys")
         };
@@ -657,7 +652,7 @@ mod tests {
                 from_files(key, signing).err().map(|error| error.to_string()).unwrap_or_default();
             assert!(message.contains(why) && !message.contains(ED), "{why}: {message}");
         }
-        let env = [(config::JWT_PUBLIC_KEY.to_owned(), "no-such.pem".to_owned())];
+        let env = [(names::JWT_PUBLIC_KEY.to_owned(), "no-such.pem".to_owned())];
         let missing = Settings::load(env, None).and_then(|settings| Keys::from_settings(&settings));
         assert!(
             missing
@@ -665,10 +660,10 @@ mod tests {
         );
     }
 
-    // The neutral element, two of order 2 and 4 with either sign, and others written with a y that
-    // is not below the prime.
+    // The neutral element, two of order 2 and 4 with either sign, and others with a y that is not
+    // below the prime.
     #[test]
-    fn keys_that_anybody_can_sign_for_are_refused() {
+    fn weak_keys_are_refused() {
         for (first, between, last) in [
             (1, 0, 0),
             (1, 0, 0x80),
@@ -712,7 +707,7 @@ mod tests {
         {
             assert!(refusal(keys, token).contains("not signed by the key"));
         }
-        // What is wrong with a token of an old secret is said, too.
+        // A token signed with an old secret gets a specific error, too.
         assert!(refusal(&both, &signed(&old, &json!({ "aud": "x" }))).contains("audience"));
     }
 

@@ -1,4 +1,4 @@
-//! Who asks, and what they may see and do.
+//! The viewer of a request, and what it may read and do.
 
 use std::collections::BTreeSet;
 
@@ -7,27 +7,27 @@ use entity::id::MemberId;
 
 use crate::error::{Error, Result};
 
-/// What somebody is in the register.
+/// A role in the register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum Role {
     /// The network's office (kansli): everything but keys.
     Office,
-    /// Invoices, fees and revenue, and the audit trail of these.
+    /// Invoices, fees and revenue, and their audit trail.
     Finance,
-    /// Reads all.
+    /// Reads everything except the audit trail.
     Board,
-    /// Reads all, and the audit trail.
+    /// Reads everything, including the audit trail.
     Auditor,
     /// Reads and reports on its own activities.
     ActivityLead,
     /// Reads its own association.
     Member,
-    /// A program: what its scopes say.
+    /// A program, with the rights of its scopes.
     Service,
 }
 
 impl Role {
-    /// Every role with the word that tokens carry.
+    /// Every role with its name in tokens.
     pub const WORDS: [(Self, &'static str); 7] = [
         (Self::Office, "OFFICE"),
         (Self::Finance, "FINANCE"),
@@ -38,7 +38,7 @@ impl Role {
         (Self::Service, "SERVICE"),
     ];
 
-    /// The word that tokens carry.
+    /// Returns the name of the role in tokens.
     #[must_use]
     pub fn word(self) -> &'static str {
         Self::WORDS[self as usize].1
@@ -56,10 +56,10 @@ impl std::str::FromStr for Role {
     }
 }
 
-/// A part of the register that can be read by itself.
+/// A part of the register for which read access is granted.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Resource {
-    /// Who the members and organisations are: public facts of public bodies.
+    /// Members and organisations: public facts of public bodies.
     Members,
     /// Allocations, billing details and contacts.
     MemberAffairs,
@@ -75,7 +75,7 @@ pub enum Resource {
     Audit,
 }
 
-/// A deed, by what one must be to do it.
+/// A permission to change a part of the register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash)]
 pub enum Permission {
     /// Change members, contacts, organisations and activities.
@@ -88,64 +88,64 @@ pub enum Permission {
     ManageAgreements,
     /// Draft, issue and credit invoices, remind of them, and record their payments.
     ManageInvoices,
-    /// Report on an activity, named by its slug in the rule.
+    /// Report on an activity; the rule checks the activity's slug.
     Report,
-    /// Call tokens back, which is done at the machine.
+    /// Mint and revoke tokens, which is done on the server only.
     ManageKeys,
 }
 
-/// How much of a realm a viewer sees: all of it, or what belongs to the member or the activities
-/// named. Nothing, when all three are empty.
+/// The part of a resource that a viewer may read: all of it, or what belongs to the member or the
+/// activities named. Nothing if all three are empty.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Visibility {
-    /// Everything.
+    /// `true` if the viewer may read everything.
     pub all: bool,
-    /// What belongs to this member.
+    /// Member whose data the viewer may read.
     pub member: Option<MemberId>,
-    /// Resources of the members that were merged into that one and left before this day; null: none
-    /// of theirs.
+    /// The viewer may also read data of the members that were merged into `member` and left before
+    /// this day; null: no data of theirs.
     pub predecessors_left_before: Option<NaiveDate>,
-    /// What belongs to the activities with these slugs.
+    /// Slugs of the activities whose data the viewer may read.
     pub activities: Vec<String>,
 }
 
-/// The part of the audit trail that a viewer reads.
+/// The part of the audit trail that a viewer may read.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum TrailVisibility {
-    /// None of it.
+    /// No entries.
     Nothing,
-    /// The entries about what finance may change: costs, grants, allocations, fees, invoices,
-    /// payments and the books.
+    /// The entries about costs, grants, allocations, fees, invoices, payments and the books, which
+    /// finance may change.
     Accounts,
-    /// All of it.
+    /// All entries.
     All,
 }
 
-/// Who asks, from a verified token.
+/// The viewer of a request, from a verified token.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Viewer {
-    /// The token's subject, who stands in the audit trail.
+    /// The token's subject, which the audit trail records.
     pub subject: String,
-    /// What they are; every role adds to the others.
+    /// Roles of the viewer. Their rights add up.
     pub roles: Vec<Role>,
-    /// Their own association, for [`Role::Member`].
+    /// Own association, for [`Role::Member`].
     pub member: Option<MemberId>,
-    /// `true` when that association's membership has ended and it reads on for a while: its own
-    /// agreements and invoices, and nothing else.
+    /// `true` if that association's membership has ended. The viewer may then read its own
+    /// agreements and invoices for some time, and nothing else.
     pub is_former_member: bool,
-    /// The day of the request, for [`Role::Member`]: from it on it sees what belonged to members
-    /// that were merged into its own. Null: nothing of theirs.
+    /// Day of the request, for [`Role::Member`]: from it on, the viewer may read data of members
+    /// that were merged into its own. Null: no data of theirs.
     pub as_of: Option<NaiveDate>,
-    /// Slugs of their activities, for [`Role::ActivityLead`].
+    /// Slugs of own activities, for [`Role::ActivityLead`].
     pub activities: Vec<String>,
-    /// Their scopes, for [`Role::Service`].
+    /// Scopes, for [`Role::Service`].
     pub scopes: Vec<String>,
 }
 
-/// How the subjects of the program's own commands begin; no token may have such a one.
+/// Prefix of the subjects of the program's own commands. No token may have such a subject.
 pub(super) const OPERATOR: &str = "samregister ";
-/// The operators: what the program does of its own accord or as a command at the machine, and what
-/// such subjects are called elsewhere. No token may have a subject like one of these.
+/// The operators: subcommands and background tasks of the program, and the names of such subjects
+/// in other systems. No token may have a subject that looks like one of these.
 pub(super) const OPERATORS: [&str; 36] = [
     "break-even",
     "checkpoint",
@@ -186,7 +186,7 @@ pub(super) const OPERATORS: [&str; 36] = [
 ];
 
 impl Viewer {
-    /// The program itself, for commands that are run at the machine and not through the API.
+    /// Returns the viewer for commands that run on the server and not through the API.
     #[must_use]
     pub fn operator(command: &str) -> Self {
         Self {
@@ -196,9 +196,9 @@ impl Viewer {
         }
     }
 
-    /// The rights as text, the same whatever their order in the token. A stored digest of it
-    /// outlives the program's version, so a right that is added says something only where it is
-    /// given.
+    /// Returns the rights as text, independent of their order in the token. A digest of it is
+    /// stored and outlives the program's version, so a right that is added later must not change
+    /// the text of viewers without it.
     #[must_use]
     pub fn rights(&self) -> String {
         let sorted = |words: &mut dyn Iterator<Item = String>| {
@@ -221,7 +221,7 @@ impl Viewer {
             .collect()
     }
 
-    /// Whether the viewer has the role.
+    /// Returns `true` if the viewer has the role.
     #[must_use]
     pub fn is(&self, role: Role) -> bool {
         self.roles.contains(&role)
@@ -231,13 +231,13 @@ impl Viewer {
         self.is(Role::Service) && self.scopes.iter().any(|scope| scopes.contains(&scope.as_str()))
     }
 
-    /// How much of the realm the viewer sees.
+    /// Returns the part of the resource that the viewer may read.
     #[must_use]
     pub fn visibility(&self, resource: Resource) -> Visibility {
         let readers = [Role::Office, Role::Finance, Role::Board, Role::Auditor];
         let all = match resource {
-            // A lead must see who has not joined, so every member's public facts; an agreement or
-            // invoice without its counterparty would say nothing.
+            // A lead must see who has not joined, so it may read the public facts of every member.
+            // An agreement or invoice would be useless without its counterparty.
             Resource::Members => {
                 readers.iter().any(|role| self.is(*role))
                     || self.is(Role::ActivityLead)
@@ -274,7 +274,7 @@ impl Viewer {
         };
         let of_own = self.is(Role::Member)
             && match resource {
-                // Without its own name on them, agreements and invoices would say nothing.
+                // Agreements and invoices would be useless without the member's own name.
                 Resource::Members | Resource::Agreements | Resource::Invoices => true,
                 Resource::MemberAffairs | Resource::Revenue => !self.is_former_member,
                 Resource::Templates | Resource::Audit => false,
@@ -282,8 +282,8 @@ impl Viewer {
         let of_activities = self.is(Role::ActivityLead)
             && matches!(resource, Resource::Agreements | Resource::Revenue);
         let member = self.member.filter(|_| of_own && !all);
-        // What a merged member agreed and owes is its successor's now; what only its own people
-        // were told is not.
+        // The successor takes over the agreements and debts of a merged member, but not information
+        // that was for its own people only.
         let of_predecessors =
             matches!(resource, Resource::Members | Resource::Agreements | Resource::Invoices);
         Visibility {
@@ -296,7 +296,7 @@ impl Viewer {
         }
     }
 
-    /// Returns the part of the audit trail that the viewer reads.
+    /// Returns the part of the audit trail that the viewer may read.
     #[must_use]
     pub fn trail(&self) -> TrailVisibility {
         if self.visibility(Resource::Audit).all {
@@ -308,14 +308,16 @@ impl Viewer {
         }
     }
 
+    /// Requires a permission. Rules about single activities check those in addition.
+    ///
     /// # Errors
-    /// [`Error::Forbidden`] when the viewer may not do the deed at all.
+    /// [`Error::Forbidden`] if the viewer lacks the permission.
     pub fn require(&self, permission: Permission) -> Result<()> {
         let (allowed, scope): (&[Role], Option<&str>) = match permission {
             Permission::ManageKeys if self.subject.starts_with(OPERATOR) => return Ok(()),
             Permission::ManageKeys => {
                 return Err(Error::Forbidden(
-                    "this is done at the machine, by samregister token".into(),
+                    "only the command samregister token on the server can do this".into(),
                 ));
             }
             Permission::ManageRegister => (&[Role::Office], None),
@@ -333,6 +335,6 @@ impl Viewer {
         let words: Vec<_> = allowed.iter().map(|role| role.word()).collect();
         let or_scope =
             scope.map_or_else(String::new, |scope| format!(", or SERVICE with the scope {scope}"));
-        Err(Error::Forbidden(format!("this takes the role {}{or_scope}", words.join(" or "))))
+        Err(Error::Forbidden(format!("this requires the role {}{or_scope}", words.join(" or "))))
     }
 }

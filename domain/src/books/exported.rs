@@ -1,5 +1,5 @@
-//! Exported vouchers, as the files of their batches state them: what was exported stands, whatever
-//! the register says today.
+//! Exported vouchers, as the files of their batches state them. An exported voucher is final, even
+//! if the register changes later.
 
 use std::collections::{BTreeMap, HashMap, HashSet};
 
@@ -37,7 +37,7 @@ pub type Key = (VoucherSource, Uuid);
 /// A voucher as it was exported.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ExportedVoucher {
-    /// 1 for the voucher of the source, 2, 3 … for those that correct it.
+    /// 1 for the voucher of the source; 2, 3 … for its corrections.
     pub part: i32,
     /// The voucher.
     pub voucher: Voucher,
@@ -52,8 +52,8 @@ pub struct ExportedVoucher {
 }
 
 impl ExportedVoucher {
-    /// Reads the roles of its accounts off their names in the file: the settings may have changed
-    /// since.
+    /// Reads the roles of its accounts from their names in the file, because the settings may have
+    /// changed since.
     fn new(part: i32, voucher: Voucher, file: &SieFile) -> Self {
         let is =
             |account: u32, name: &str| file.accounts.get(&account).is_some_and(|own| own == name);
@@ -69,23 +69,23 @@ impl ExportedVoucher {
     }
 }
 
-/// Every voucher of every batch, and the sources that were booked elsewhere.
+/// The vouchers of every batch, and the sources that were booked in another system.
 #[derive(Clone, Debug, Default)]
 pub struct Exported {
     vouchers: HashMap<Key, Vec<ExportedVoucher>>,
     elsewhere: HashSet<Key>,
-    /// Names of accounts, as the files have them.
+    /// Names of accounts, as in the files.
     pub accounts: BTreeMap<u32, String>,
-    /// Names of projects, as the files have them.
+    /// Names of projects, as in the files.
     pub projects: BTreeMap<String, String>,
 }
 
 impl Exported {
-    /// Loads the vouchers of every batch; without any batch, reads none: vouchers that were booked
-    /// elsewhere may be many.
+    /// Loads the vouchers of every batch. If there is no batch, it reads no vouchers, because those
+    /// that were booked in another system may be many.
     ///
     /// # Errors
-    /// INTERNAL when the database fails or the file of a batch can't be read.
+    /// INTERNAL if the file of a batch can't be read.
     pub async fn load_if_any(db: &impl ConnectionTrait) -> Result<Self> {
         let columns = [export_batch::Column::Id];
         let select = Query::select().columns(columns).from(export_batch::Entity).limit(1).take();
@@ -95,10 +95,10 @@ impl Exported {
         }
     }
 
-    /// Loads the vouchers of every batch, and the sources that were booked elsewhere.
+    /// Loads the vouchers of every batch, and the sources that were booked in another system.
     ///
     /// # Errors
-    /// INTERNAL when the database fails or the file of a batch can't be read.
+    /// INTERNAL if the file of a batch can't be read.
     pub async fn load(db: &impl ConnectionTrait) -> Result<Self> {
         let mut found = Self::default();
         let columns = Model::every_column();
@@ -117,7 +117,7 @@ impl Exported {
             .order_by(export_batch::Column::Number, Order::Asc)
             .take();
         for batch in rows::<export_batch::Model>(db, &select, &columns).await? {
-            // One at a time, since a file may be large.
+            // One file at a time, because a file may be large.
             let Some(content) = content(db, batch.id).await? else { continue };
             let file = sie_reading::read(&content)
                 .map_err(|cause| Error::internal(std::io::Error::other(cause)))?;
@@ -146,13 +146,13 @@ impl Exported {
         self.projects.extend(file.projects.clone());
     }
 
-    /// Returns the vouchers of a source in their order, the first one first.
+    /// Returns the vouchers of a source in order, the original first.
     #[must_use]
     pub fn of(&self, key: Key) -> &[ExportedVoucher] {
         self.vouchers.get(&key).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// Returns every source with its vouchers, in no order.
+    /// Returns every source with its vouchers, in no particular order.
     pub fn iter(&self) -> impl Iterator<Item = (Key, &[ExportedVoucher])> {
         self.vouchers.iter().map(|(key, parts)| (*key, parts.as_slice()))
     }
@@ -163,13 +163,13 @@ impl Exported {
         self.vouchers.contains_key(&key)
     }
 
-    /// Returns `true` if a source was booked elsewhere, as imported history was.
+    /// Returns `true` if a source was booked in another system, as imported history was.
     #[must_use]
     pub fn is_elsewhere(&self, key: Key) -> bool {
         self.elsewhere.contains(&key)
     }
 
-    /// Returns what the vouchers of a source add to the bank's account, öre.
+    /// Returns the sum of the changes to the bank's account by the vouchers of a source, öre.
     #[must_use]
     pub fn bank(&self, key: Key) -> Money {
         self.of(key).iter().map(|own| own.bank).sum()
@@ -177,9 +177,6 @@ impl Exported {
 }
 
 /// Returns the file of a batch.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn content(db: &impl ConnectionTrait, batch: ExportBatchId) -> Result<Option<Vec<u8>>> {
     let found =
         export_batch::Entity::find().filter(export_batch::Column::Id.eq(batch)).one(db).await?;

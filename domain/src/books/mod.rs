@@ -1,5 +1,4 @@
-//! Closed periods: nothing is booked on a day of one, and what comes late is booked on the first
-//! open day.
+//! Closed periods: nothing is booked on a closed day. A late event is booked on the first open day.
 
 pub mod exported;
 
@@ -12,19 +11,19 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 use uuid::Uuid;
 
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
 };
 
-/// The id of the only row.
+/// Returns the id of the only row.
 #[must_use]
 pub fn id() -> BooksClosingId {
     BooksClosingId(Uuid::from_u128(1))
 }
 
-/// Which days are closed.
+/// The closed days.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Closing {
     /// Last closed day; null: every day is open.
@@ -32,10 +31,7 @@ pub struct Closing {
 }
 
 impl Closing {
-    /// Loads it. Public.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Loads the closing. Public: every viewer may read it.
     pub async fn load(db: &impl ConnectionTrait) -> Result<Self> {
         Ok(Self {
             through: Entity::find_by_id(id()).one(db).await?.and_then(|row| row.closed_through),
@@ -48,7 +44,7 @@ impl Closing {
         self.through.is_some_and(|through| day <= through)
     }
 
-    /// Returns the day on which something of `day` is booked: that day, or the first open one.
+    /// Returns the day on which an event of `day` is booked: that day, or the first open day.
     #[must_use]
     pub fn open_day(self, day: NaiveDate) -> NaiveDate {
         match self.through {
@@ -59,7 +55,7 @@ impl Closing {
         }
     }
 
-    /// Returns the day in the books of something of `day`, when it is another.
+    /// Returns the booking day of an event of `day`, if it differs from `day`.
     #[must_use]
     pub fn booked_on(self, day: NaiveDate) -> Option<NaiveDate> {
         Some(self.open_day(day)).filter(|open| *open != day)
@@ -72,7 +68,7 @@ impl Closing {
     pub fn require_open(self, day: NaiveDate) -> Result<()> {
         match self.through {
             Some(through) if day <= through => Err(Error::conflict(
-                "PERIOD_CLOSED",
+                ConflictReason::PeriodClosed,
                 format!(
                     "the books are closed through {through}, and {day} is not after it; use a later day, or reopen the period"
                 ),
@@ -82,24 +78,20 @@ impl Closing {
     }
 }
 
-/// A close that has begun, until what hangs on its days has been looked at: see
-/// [`crate::vouchers::close_period`].
-pub(crate) struct Begun {
+/// A close that has begun but is not committed: see [`crate::vouchers::close_period`].
+pub(crate) struct PendingClose {
     /// Transaction of the close.
     pub change: Change,
     before: Option<Model>,
 }
 
-impl Begun {
-    /// Returns which days are closed so far.
+impl PendingClose {
+    /// Returns the days that are closed so far.
     pub fn closing(&self) -> Closing {
         Closing { through: self.before.as_ref().and_then(|row| row.closed_through) }
     }
 
     /// Closes the books through a day and commits.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
     pub async fn finish(self, through: NaiveDate) -> Result<BooksClosingId> {
         write(
             self.change,
@@ -110,40 +102,39 @@ impl Begun {
     }
 }
 
-/// Begins to close the books through a day. `errors` are those that reading the input has found
-/// already.
+/// Begins to close the books through a day. `errors` holds the errors found so far in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT
+/// FORBIDDEN without permission to manage accounts, INVALID for a day that is not over, CONFLICT
 /// `ALREADY_CLOSED`.
 pub(crate) async fn begin(
     db: &Database,
     viewer: &Viewer,
     through: NaiveDate,
     mut errors: ValidationErrors,
-) -> Result<Begun> {
+) -> Result<PendingClose> {
     viewer.require(Permission::ManageAccounts)?;
     errors.expect(
         through < db.clock.today(),
-        "input.through",
+        "through",
         "must be before today: a day is closed when it is over",
     );
     errors.finish()?;
-    let change = audit::begin(db, viewer, "periodClose").await?;
+    let change = audit::begin(db, viewer, Action::PeriodClose).await?;
     let before = Entity::find_by_id(id()).one(change.tx()).await?;
     if let Some(closed) =
         before.as_ref().and_then(|row| row.closed_through).filter(|closed| through <= *closed)
     {
-        let message = format!("the books are closed through {closed} already");
-        return Err(Error::conflict("ALREADY_CLOSED", message));
+        let message = format!("the books are already closed through {closed}");
+        return Err(Error::conflict(ConflictReason::AlreadyClosed, message));
     }
-    Ok(Begun { change, before })
+    Ok(PendingClose { change, before })
 }
 
-/// Opens the books again from a day. `errors` are those that reading the input has found already.
+/// Opens the books again from a day. `errors` holds the errors found so far in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field, CONFLICT
+/// FORBIDDEN without permission to manage accounts, INVALID naming every bad field, CONFLICT
 /// `NOT_CLOSED`.
 pub async fn reopen(
     db: &Database,
@@ -153,13 +144,13 @@ pub async fn reopen(
     mut errors: ValidationErrors,
 ) -> Result<BooksClosingId> {
     viewer.require(Permission::ManageAccounts)?;
-    let reason = errors.text("input.reason", reason, LINE);
+    let reason = errors.text("reason", reason, LINE);
     errors.finish()?;
-    let change = audit::begin(db, viewer, "periodReopen").await?;
+    let change = audit::begin(db, viewer, Action::PeriodReopen).await?;
     let before = Entity::find_by_id(id()).one(change.tx()).await?;
     let closing = Closing { through: before.as_ref().and_then(|row| row.closed_through) };
     if !closing.is_closed(from) {
-        return Err(Error::conflict("NOT_CLOSED", format!("{from} is open already")));
+        return Err(Error::conflict(ConflictReason::NotClosed, format!("{from} is already open")));
     }
     let closed_through = from.checked_sub_days(Days::new(1));
     write(change, before, Model { id: id(), closed_through, reason: Some(reason) }).await
@@ -181,7 +172,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_comes_late_is_booked_on_the_first_open_day() {
+    fn late_events_are_booked_on_the_first_open_day() {
         let day = |text: &str| text.parse::<NaiveDate>().unwrap();
         let closing = Closing { through: Some(day("2026-01-31")) };
         for (of, booked, other) in [

@@ -1,29 +1,30 @@
-//! Settings about who may still come in: for how long tokens and members are believed, which
-//! proxies are, and who may read metrics.
+//! Settings of access: validity of tokens, former members, trusted proxies, and readers of metrics.
 
 use std::net::IpAddr;
 
 use ipnet::IpNet;
 
-use super::{Given, Secret, number, secrets, yes_or_no};
+use super::{
+    environment::{Environment, number, yes_or_no},
+    names::METRICS_TOKEN,
+    secrets::{self, Secret},
+};
 
-/// The longest time that a token may be valid for, in days, unless it is set.
+/// Default of the longest validity of a token, in days.
 pub(crate) const MAX_TOKEN_DAYS: u32 = 400;
-pub(super) const METRICS_TOKEN: &str = "SAMREGISTER_METRICS_TOKEN";
-pub(super) const METRICS_TOKEN_FILE: &str = "SAMREGISTER_METRICS_TOKEN_FILE";
 
 /// Access to the metrics, which count the agreements of all members by activity. A peer on the same
-/// machine, which no proxy has forwarded, always has it.
+/// machine without a proxy in between always has access.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct MetricsAccess {
-    /// `true` if anybody may, without a token.
+    /// `true` if anyone may read them, without a token.
     pub is_open: bool,
-    /// The bearer token of others; null: there is none.
+    /// The bearer token of other readers; null: there is none.
     pub token: Option<Secret>,
 }
 
-impl Given {
-    /// Reads who may read what is measured.
+impl Environment {
+    /// Reads the access to metrics.
     pub(super) fn metrics(&mut self) -> MetricsAccess {
         MetricsAccess {
             is_open: self.take("SAMREGISTER_METRICS_OPEN", false, yes_or_no),
@@ -31,19 +32,20 @@ impl Given {
         }
     }
 
-    /// Reads which proxies are believed about whom they forward.
+    /// Reads the proxies whose forwarding headers are trusted.
     pub(super) fn trusted_proxies(&mut self) -> Vec<IpNet> {
         self.take("SAMREGISTER_TRUSTED_PROXIES", Vec::new(), |text| {
             text.split([',', ' ']).filter(|part| !part.is_empty()).map(network).collect()
         })
     }
 
-    /// Reads the longest time that a token may be valid for, in days.
+    /// Reads the longest validity of a token, in days.
     pub(super) fn max_token_days(&mut self) -> u32 {
         self.take("SAMREGISTER_MAX_TOKEN_DAYS", MAX_TOKEN_DAYS, |text| number(text, 1..=3_650))
     }
 
-    /// Reads for how many days a member that has left reads its own invoices and agreements.
+    /// Reads the number of days for which a member that has left may read its own invoices and
+    /// agreements.
     pub(super) fn former_member_days(&mut self) -> u16 {
         self.take("SAMREGISTER_FORMER_MEMBER_DAYS", 0, |text| number(text, 0..=3_650))
     }
@@ -63,7 +65,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn who_may_come_in_is_read() {
+    fn access_settings_are_read() {
         let settings = good(&[], "");
         assert_eq!(
             (settings.max_token_days, settings.former_member_days, settings.trusted_proxies.len()),

@@ -1,25 +1,17 @@
-//! Settings about the books: accounts of the BAS chart, projects and accounts of activities, and
-//! the boxes of the VAT return.
+//! Settings of the books: accounts of the BAS chart, projects and accounts of activities, and the
+//! boxes of the VAT return.
 
 use std::{collections::BTreeMap, fmt};
 
 use ::entity::kind::VatRate;
 
-use super::{Given, number};
+use super::{
+    environment::{Environment, number},
+    names::{ACTIVITIES, VAT_BOXES},
+};
 
-/// The tables of activities' projects and accounts, one for each slug.
-const ACTIVITIES: &str = "network.activities";
-/// The table of boxes by account.
-const VAT_BOXES: &str = "network.vat_boxes";
-
-/// Returns `true` if a name is that of one of these tables.
-pub(super) fn is_table(name: &str) -> bool {
-    let slug = name.strip_prefix(ACTIVITIES).and_then(|rest| rest.strip_prefix('.'));
-    name == VAT_BOXES || name == ACTIVITIES || slug.is_some_and(|slug| !slug.contains('.'))
-}
-
-/// Revenue accounts by VAT treatment. The VAT return (momsdeklaration) is made of them, so that
-/// each treatment has its own.
+/// Revenue accounts by VAT treatment. The VAT return (momsdeklaration) is derived from them, so
+/// each treatment has its own account.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RevenueAccounts {
     /// 25 % VAT.
@@ -28,9 +20,9 @@ pub struct RevenueAccounts {
     pub at_12: u16,
     /// 6 % VAT.
     pub at_6: u16,
-    /// Without VAT: at the rate of zero, exempt, or outside the scope of VAT (momsfri).
+    /// Without VAT: zero-rated, exempt, or outside the scope of VAT (momsfri).
     pub untaxed: u16,
-    /// Outside the scope of VAT; null: with the others without VAT.
+    /// Outside the scope of VAT; null: the account `untaxed`.
     pub outside_scope: Option<u16>,
 }
 
@@ -48,7 +40,7 @@ impl RevenueAccounts {
     }
 }
 
-/// Names and accounts of an activity in the books: a table `[network.activities.SLUG]`.
+/// Project and accounts of an activity in the books: a table `[network.activities.SLUG]`.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct ActivityBooks {
     /// Number of its project, of digits; null: its slug.
@@ -64,7 +56,7 @@ pub struct ActivityBooks {
 }
 
 impl ActivityBooks {
-    /// Returns its revenue accounts; those that it has not are the `general` ones.
+    /// Returns its revenue accounts; an account that is not set is that of `general`.
     #[must_use]
     pub fn accounts(&self, general: RevenueAccounts) -> RevenueAccounts {
         RevenueAccounts {
@@ -129,13 +121,12 @@ impl fmt::Display for VatBox {
     }
 }
 
-impl Given {
-    /// Returns where the first of these settings that is given was given, as errors name it; the
-    /// first name if none is.
+impl Environment {
+    /// Returns the source of the first of these settings that is set, as errors name it; the first
+    /// name if none is set.
     pub(super) fn position_of<const N: usize>(&self, names: [&str; N]) -> String {
-        let given = names.iter().find_map(|name| self.values.get(*name));
-        given
-            .map(|(position, _)| position.clone())
+        let set = names.iter().find_map(|name| self.values.get(*name));
+        set.map(|(position, _)| position.clone())
             .or_else(|| names.first().map(|name| (*name).to_owned()))
             .unwrap_or_default()
     }
@@ -162,7 +153,7 @@ impl Given {
                 "revenue_12" => own.revenue_12 = self.value(&name, None, account),
                 "revenue_6" => own.revenue_6 = self.value(&name, None, account),
                 "revenue_untaxed" => own.revenue_untaxed = self.value(&name, None, account),
-                // It stays among the unknown settings.
+                // It remains among the unknown settings, which are reported.
                 _ => {}
             }
             if key == "project"
@@ -176,7 +167,7 @@ impl Given {
         books
     }
 
-    /// Reads `[network.vat_boxes]`: the box of each account, where `defaults` have none or another.
+    /// Reads `[network.vat_boxes]`: the box of each account, overriding `defaults`.
     pub(super) fn vat_boxes(&mut self, defaults: BTreeMap<u16, VatBox>) -> BTreeMap<u16, VatBox> {
         self.known.push("network.vat_boxes.ACCOUNT");
         let prefix = format!("{VAT_BOXES}.");
@@ -184,7 +175,7 @@ impl Given {
             self.values.keys().filter(|name| name.starts_with(&prefix)).cloned().collect();
         let mut boxes = defaults;
         for name in names {
-            // A name that is no account stays among the unknown settings.
+            // A name that is no account remains among the unknown settings, which are reported.
             let Ok(account) = number(&name[prefix.len()..], 1000..=9999_u16) else { continue };
             match self.value(&name, None, |text| vat_box(text).map(Some)) {
                 Some(Some(known)) => _ = boxes.insert(account, known),
@@ -198,10 +189,10 @@ impl Given {
 
 fn project(text: &str) -> Result<String, String> {
     let holds = (1..=10).contains(&text.len()) && text.bytes().all(|byte| byte.is_ascii_digit());
-    super::checked(text, holds, "must be a project's number, of 1 to 10 digits")
+    super::environment::checked(text, holds, "must be a project's number, of 1 to 10 digits")
 }
 
-/// A box by its number; `none` for an account that belongs to no box.
+/// Parses the number of a box; `none` for an account that belongs to no box.
 fn vat_box(text: &str) -> Result<Option<VatBox>, String> {
     let padded = format!("{text:0>2}");
     let found = VatBox::ALL.into_iter().find(|known| known.number() == padded);

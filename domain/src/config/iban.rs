@@ -1,10 +1,14 @@
 //! Account numbers for payments from abroad: IBAN (ISO 13616) with its check digits, and BIC (ISO
 //! 9362).
 
+use super::environment::checked;
+use ::entity::number::luhn_holds;
+use std::ops::RangeInclusive;
+
 /// Returns an IBAN in groups of four characters, as `SE45 5000 0000 0583 9825 7466`.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// A description of the error, for the user.
 pub(super) fn iban(text: &str) -> Result<String, String> {
     let plain: String = text.chars().filter(|char| *char != ' ').collect::<String>().to_uppercase();
     let is_shaped = (15..=34).contains(&plain.len())
@@ -22,8 +26,8 @@ pub(super) fn iban(text: &str) -> Result<String, String> {
     Ok(groups.join(" "))
 }
 
-/// The number that an IBAN stands for, its first four characters last and letters as 10 to 35,
-/// modulo 97: 1 for a right one.
+/// Returns the remainder modulo 97 of the number that an IBAN stands for, with the first four
+/// characters moved to the end and letters as 10 to 35. It is 1 for a valid IBAN.
 fn remainder(iban: &str) -> u32 {
     let rotated = iban.chars().skip(4).chain(iban.chars().take(4));
     let shifted = |sum: u32, digit: u32| sum * if digit < 10 { 10 } else { 100 };
@@ -35,13 +39,22 @@ fn remainder(iban: &str) -> u32 {
 /// Returns a BIC, as `ESSESESS`: eight or eleven characters, the fifth and sixth of them a country.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// A description of the error, for the user.
 pub(super) fn bic(text: &str) -> Result<String, String> {
     let plain = text.to_uppercase();
     let is_bic = matches!(plain.len(), 8 | 11)
         && plain.bytes().take(6).all(|byte| byte.is_ascii_uppercase())
         && plain.bytes().all(|byte| byte.is_ascii_uppercase() || byte.is_ascii_digit());
     if is_bic { Ok(plain) } else { Err("is not a BIC, as ESSESESS".to_owned()) }
+}
+
+pub(super) fn giro(
+    text: &str,
+    lengths: RangeInclusive<usize>,
+    error: &str,
+) -> Result<String, String> {
+    let digits = text.replace([' ', '-'], "");
+    checked(text, lengths.contains(&digits.len()) && luhn_holds(&digits), error)
 }
 
 #[cfg(test)]

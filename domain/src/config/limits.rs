@@ -1,58 +1,58 @@
-//! How much one request may ask for, and how much the server shows of itself.
+//! Limits of one request, and settings of what the server exposes.
 
 use std::{path::PathBuf, time::Duration};
 
-use super::{Given, number, yes_or_no};
+use super::environment::{Environment, number, yes_or_no};
 
-/// How much one request may ask for.
+/// Limits of one request and of the server's load.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Limits {
     /// Levels of nested fields.
     pub depth: usize,
-    /// Points of cost: of each field what it declares, as many times as its lists may be long; of a
-    /// batch, all its documents together.
+    /// Points of cost: the declared cost of each field, multiplied by the maximum length of the
+    /// lists around it; for a batch, of all its documents together.
     pub complexity: u64,
-    /// Points that one subject may use in a minute; 0: as many as it likes.
+    /// Points that one subject may use in a minute; 0: no limit.
     pub cost_per_minute: u32,
-    /// Bytes of an answer; of a batch, all its answers together.
+    /// Bytes of a response; for a batch, of all its responses together.
     pub answer_bytes: usize,
-    /// Fields that are given another name.
+    /// Fields with an alias.
     pub aliases: usize,
     /// Directives of a document.
     pub directives: usize,
-    /// Names, strings, numbers and punctuation of a document.
+    /// Names, strings, numbers and punctuators of a document.
     pub tokens: usize,
     /// Bytes of a request's body.
     pub body_bytes: usize,
-    /// How long a request may take to come, and then its answer.
+    /// Time limit for receiving a request, and then for responding to it.
     pub request_time: Duration,
-    /// Requests of one subject that run at the same time.
+    /// Concurrent requests of one subject.
     pub concurrent: usize,
-    /// Connections that are open, sockets among them.
+    /// Open connections, including sockets.
     pub connections: usize,
-    /// Documents that one request may bring in a list; nought: a list is refused.
+    /// Documents that one request may send in a list; 0: a list is refused.
     pub batch: usize,
 }
 
-/// How much the server shows of itself, and to whom it listens.
+/// Settings of what the server exposes and which documents it accepts.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Exposure {
-    /// Whether the schema can be asked for.
+    /// `true` if introspection of the schema is allowed.
     pub introspection: bool,
-    /// Whether errors propose names that the schema has.
+    /// `true` if errors suggest names of the schema.
     pub suggestions: bool,
-    /// Whether there is an explorer.
+    /// `true` if GraphiQL is served.
     pub explorer: bool,
-    /// A JSON file of documents by their ids, which clients name in the place of their text.
+    /// A JSON file of persisted documents by their ids, which clients send in place of the text.
     pub documents: Option<PathBuf>,
-    /// Whether no other documents are answered.
+    /// `true` if only persisted documents are accepted.
     pub only_documents: bool,
-    /// For how many seconds browsers are told to come by https alone (Strict-Transport-Security);
-    /// nought: they are told nothing.
+    /// Seconds for which browsers must use https only (Strict-Transport-Security); 0: the header is
+    /// not sent.
     pub hsts_seconds: u64,
 }
 
-impl Given {
+impl Environment {
     pub(super) fn limits(&mut self) -> Limits {
         Limits {
             depth: self.take("SAMREGISTER_MAX_DEPTH", 15, |text| number(text, 1..=100)),
@@ -98,16 +98,14 @@ impl Given {
         if exposure.only_documents && exposure.documents.is_none() {
             self.errors.add(
                 DOCUMENTS_ONLY,
-                format!(
-                    "goes with {DOCUMENTS}, which names the file of the documents that are answered"
-                ),
+                format!("requires {DOCUMENTS}, which names the file of persisted documents"),
             );
         }
         exposure
     }
 }
 
-/// The setting that names the file of the documents that are answered; the server names it when the
-/// file does not do.
+/// The setting that names the file of persisted documents. The server names it in the error if the
+/// file is invalid.
 pub const DOCUMENTS: &str = "SAMREGISTER_DOCUMENTS";
 const DOCUMENTS_ONLY: &str = "SAMREGISTER_DOCUMENTS_ONLY";

@@ -1,436 +1,64 @@
-//! Settings: where the register is kept, who may ask, how much they may ask for, and what the
-//! network itself is called.
+//! Settings: database, authentication, limits, and the network's own details.
 
 mod access;
+mod accounts;
 mod books;
+mod environment;
 mod iban;
+mod invoicing;
 mod keys;
 mod limits;
+pub(crate) mod names;
 mod network;
 mod own_accounts;
 mod own_files;
+mod payments;
+mod retention;
 mod secrets;
+mod settings;
+mod signatories;
 mod sockets;
 mod trail;
 mod unknown;
+mod verification_key;
 
-use std::net::{Ipv4Addr, SocketAddr};
-use std::path::{Path, PathBuf};
-use std::{
-    collections::BTreeMap, ffi::OsString, fmt, io::ErrorKind, ops::RangeInclusive, str::FromStr,
-    time::Duration,
+pub(crate) use self::{
+    access::MAX_TOKEN_DAYS,
+    settings::TOKEN_NAME,
+    trail::{TRAIL_KEY, TRAIL_PUBLIC_KEYS},
 };
-
-use ipnet::IpNet;
-use tracing_subscriber::EnvFilter;
-
-pub(crate) use self::access::MAX_TOKEN_DAYS;
-pub use self::access::MetricsAccess;
-pub use self::books::{ActivityBooks, RevenueAccounts, VatBox};
-pub use self::keys::{KeySource, VerificationKey};
-pub use self::limits::DOCUMENTS;
-pub use self::limits::{Exposure, Limits};
-use self::network::SIGNATORIES;
-pub use self::network::{Accounts, Invoicing, Network, Retention, Signatory};
-pub use self::own_accounts::{OwnAccounts, Payments};
-pub use self::secrets::Secret;
-pub use self::sockets::Sockets;
-pub use self::trail::Trail;
-pub(crate) use self::trail::{TRAIL_KEY, TRAIL_PUBLIC_KEYS};
-use crate::error::{LINE, Result, ValidationErrors, unprintable};
-use crate::files;
-
-/// The largest file of settings, or of a secret, in bytes.
-const LARGEST_FILE: u64 = 1 << 20;
-/// The file of settings, looked for in the working directory.
-pub const FILE: &str = "samregister.toml";
-/// The issuer and the audience of tokens, unless they are set.
-pub(crate) const TOKEN_NAME: &str = "samregister";
-pub(crate) const JWT_SECRET: &str = "SAMREGISTER_JWT_SECRET";
-pub(crate) const JWT_PUBLIC_KEY: &str = "SAMREGISTER_JWT_PUBLIC_KEY";
-pub(crate) const JWT_SIGNING_KEY: &str = "SAMREGISTER_JWT_SIGNING_KEY";
-pub(crate) const JWT_JWKS: &str = "SAMREGISTER_JWT_JWKS";
-pub(crate) const JWT_SECRET_FILE: &str = "SAMREGISTER_JWT_SECRET_FILE";
-const DATABASE_URL: &str = "DATABASE_URL";
-const DATABASE_URL_FILE: &str = "DATABASE_URL_FILE";
-
-/// What an operator decides.
-#[derive(Clone, Debug)]
-pub struct Settings {
-    /// Where the register is kept: `sqlite:…` or `postgres://…`, which may carry a password.
-    pub database_url: Secret,
-    /// Where the server listens.
-    pub bind: SocketAddr,
-    /// The secrets for HS256: the first signs, and all verify tokens. Empty: none is set.
-    pub jwt_secrets: Vec<Secret>,
-    /// A PEM file with the public key that verifies tokens; of the three,
-    /// [`Settings::verification_key`] wants exactly one.
-    pub jwt_public_key: Option<PathBuf>,
-    /// Where the set of keys is that verify tokens.
-    pub jwt_key_set: Option<KeySource>,
-    /// How often an issuer's set is read.
-    pub jwt_key_set_every: Duration,
-    /// A PEM file with the private key that signs tokens.
-    pub jwt_signing_key: Option<PathBuf>,
-    /// The claim `iss` of every token.
-    pub jwt_issuer: String,
-    /// The claim `aud` of every token, or one of its list.
-    pub jwt_audience: String,
-    /// The longest time that a token may be valid for, in days.
-    pub max_token_days: u32,
-    /// For how many days a member that has left reads its own invoices and agreements.
-    pub former_member_days: u16,
-    /// The proxies that are believed about whom they forward.
-    pub trusted_proxies: Vec<IpNet>,
-    /// Web pages that may ask from a browser, as `https://example.se`.
-    pub cors_origins: Vec<String>,
-    /// What is logged: a filter of the crate tracing-subscriber.
-    pub log: String,
-    /// How it is logged.
-    pub log_format: LogFormat,
-    /// How much one request may ask for.
-    pub limits: Limits,
-    /// Who may read what is measured.
-    pub metrics: MetricsAccess,
-    /// How much the API's sockets may cost.
-    pub sockets: Sockets,
-    /// How much the server shows of itself.
-    pub exposure: Exposure,
-    /// Keys that sign and verify the audit trail.
-    pub trail: Trail,
-    /// What the network itself is called.
-    pub network: Network,
-    /// The files that hold secrets and the database's address.
-    pub(crate) secret_files: Vec<PathBuf>,
-}
-
-/// How the log is written.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum LogFormat {
-    /// Lines for people.
-    Text,
-    /// A JSON object a line, for machines.
-    Json,
-}
-
-impl Settings {
-    /// The settings of this process: its environment, and [`FILE`] in the working directory; errors
-    /// as in [`Settings::load`].
-    pub fn of_process() -> Result<Self> {
-        let text = |text: OsString| text.to_string_lossy().into_owned();
-        Self::load(
-            std::env::vars_os().map(|(name, value)| (text(name), text(value))),
-            Some(Path::new(FILE)),
-        )
-    }
-
-    /// The settings in `env`, then those in `file`, then the defaults. A blank setting counts as
-    /// not set, and a file that isn't there as empty.
-    ///
-    /// # Errors
-    /// [`crate::error::Error::Invalid`] naming every unknown setting and every bad value at once,
-    /// without the values.
-    pub fn load(
-        env: impl IntoIterator<Item = (String, String)>,
-        file: Option<&Path>,
-    ) -> Result<Self> {
-        Self::read(Environment::default(), env, file)
-    }
-
-    /// The same for a demo, which shows its schema and has an explorer unless that is set
-    /// otherwise; errors as in [`Settings::load`].
-    pub fn load_for_demo(
-        env: impl IntoIterator<Item = (String, String)>,
-        file: Option<&Path>,
-    ) -> Result<Self> {
-        Self::read(Environment { is_demo: true, ..Environment::default() }, env, file)
-    }
-
-    fn read(
-        mut given: Environment,
-        env: impl IntoIterator<Item = (String, String)>,
-        file: Option<&Path>,
-    ) -> Result<Self> {
-        if let Some(file) = file {
-            given.read_file(file);
-        }
-        given.read_env(env.into_iter());
-        given.take_files();
-        let settings = Self {
-            database_url: given.take(
-                DATABASE_URL,
-                Secret("sqlite://samregister.db?mode=rwc".to_owned()),
-                |text| {
-                    let is_known = ["sqlite:", "postgres://", "postgresql://"]
-                        .iter()
-                        .any(|scheme| text.starts_with(scheme));
-                    checked(text, is_known, "must begin with sqlite: or postgres://").map(Secret)
-                },
-            ),
-            bind: given.take(
-                "SAMREGISTER_BIND",
-                SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
-                |text| {
-                    text.parse()
-                        .map_err(|_| "must be an address and a port, as 127.0.0.1:8080".to_owned())
-                },
-            ),
-            jwt_secrets: given.take(JWT_SECRET, Vec::new(), secrets::list),
-            jwt_public_key: given.optional(JWT_PUBLIC_KEY, pem_file),
-            jwt_key_set: given.optional(JWT_JWKS, keys::key_source),
-            jwt_key_set_every: Duration::from_secs(given.take(
-                "SAMREGISTER_JWT_JWKS_SECONDS",
-                300,
-                |text| number(text, 10..=86_400),
-            )),
-            jwt_signing_key: given.optional(JWT_SIGNING_KEY, pem_file),
-            jwt_issuer: given.take("SAMREGISTER_JWT_ISSUER", TOKEN_NAME.to_owned(), line),
-            jwt_audience: given.take("SAMREGISTER_JWT_AUDIENCE", TOKEN_NAME.to_owned(), line),
-            max_token_days: given.max_token_days(),
-            former_member_days: given.former_member_days(),
-            trusted_proxies: given.trusted_proxies(),
-            cors_origins: given.take("SAMREGISTER_CORS_ORIGINS", Vec::new(), |text| {
-                text.split([',', ' ']).filter(|origin| !origin.is_empty()).map(origin).collect()
-            }),
-            log: given.take("SAMREGISTER_LOG", "info".to_owned(), |text| {
-                checked(
-                    text,
-                    EnvFilter::try_new(text).is_ok(),
-                    "is not a filter, as info or samregister=debug,warn",
-                )
-            }),
-            log_format: given.take("SAMREGISTER_LOG_FORMAT", LogFormat::Text, |text| match text {
-                "text" => Ok(LogFormat::Text),
-                "json" => Ok(LogFormat::Json),
-                _ => Err("must be text or json".to_owned()),
-            }),
-            limits: given.limits(),
-            exposure: given.exposure(),
-            metrics: given.metrics(),
-            sockets: given.sockets(),
-            trail: given.trail(),
-            network: given.network(),
-            secret_files: std::mem::take(&mut given.secret_files),
-        };
-        given.finish()?;
-        Ok(settings)
-    }
-}
-
-/// What was given, what of it was asked for, and what is wrong with it.
-#[derive(Default)]
-struct Environment {
-    /// By setting, those in tables with a dot: where it was given, as errors say it, and its text;
-    /// no text when it is something else.
-    values: BTreeMap<String, (String, Option<String>)>,
-    known: Vec<&'static str>,
-    /// How many tables `[[network.signatories]]` there are.
-    signatories: usize,
-    /// `true` for the settings of a demo.
-    is_demo: bool,
-    /// The files that settings were read from.
-    secret_files: Vec<PathBuf>,
-    errors: ValidationErrors,
-}
-
-impl Environment {
-    /// Reads the environment, which wins over the file. A blank setting counts as not set.
-    fn read_env(&mut self, env: impl Iterator<Item = (String, String)>) {
-        let is_ours = |name: &str| {
-            name == DATABASE_URL || name == DATABASE_URL_FILE || name.starts_with("SAMREGISTER_")
-        };
-        let (blank, set): (Vec<_>, Vec<_>) =
-            env.filter(|(name, _)| is_ours(name)).partition(|(_, text)| text.trim().is_empty());
-        for (name, _) in &set {
-            // The same setting in the other way: as it is, or in a file.
-            for (one, other) in secrets::IN_FILES
-                .into_iter()
-                .flat_map(|(plain, file)| [(plain, file), (file, plain)])
-            {
-                if name == one {
-                    self.values.remove(other);
-                }
-            }
-        }
-        self.values.extend(set.into_iter().map(|(name, text)| (name.clone(), (name, Some(text)))));
-        for (name, text) in blank {
-            self.values.entry(name.clone()).or_insert((name, Some(text)));
-        }
-    }
-
-    fn read_file(&mut self, file: &Path) {
-        let position = file.display().to_string();
-        let text = match files::read_text(file, LARGEST_FILE) {
-            Ok(text) => text,
-            Err(error) if error.kind() == ErrorKind::NotFound => return,
-            Err(error) => return self.errors.add(position, format!("can't be read: {error}")),
-        };
-        let table = match text.parse::<toml::Table>() {
-            Ok(table) => table,
-            Err(error) => {
-                // The error in full quotes the line, which may hold a secret.
-                let line = error
-                    .span()
-                    .and_then(|span| text.get(..span.start))
-                    .map_or(1, |before| before.matches('\n').count() + 1);
-                return self.errors.add(
-                    position,
-                    format!("is not TOML, in line {line}: {}", error.message().replace('\n', ", ")),
-                );
-            }
-        };
-        self.read_table(&position, "", table);
-    }
-
-    fn read_table(&mut self, file: &str, prefix: &str, table: toml::Table) {
-        for (key, value) in table {
-            let name = format!("{prefix}{key}");
-            let position = format!("{file}: {name}");
-            let text = match value {
-                toml::Value::Table(inner)
-                    if [
-                        "network",
-                        "network.accounts",
-                        "network.invoicing",
-                        "network.payments",
-                        "network.retention",
-                    ]
-                    .contains(&name.as_str())
-                        || books::is_table(&name) =>
-                {
-                    self.read_table(file, &format!("{name}."), inner);
-                    continue;
-                }
-                toml::Value::Array(tables)
-                    if name == SIGNATORIES && tables.iter().all(toml::Value::is_table) =>
-                {
-                    self.signatories = tables.len();
-                    for (position, table) in tables.into_iter().enumerate() {
-                        self.read_table(
-                            file,
-                            &format!("{name}.{position}."),
-                            table.try_into().unwrap_or_default(),
-                        );
-                    }
-                    continue;
-                }
-                toml::Value::Array(texts)
-                    if name.starts_with("network.payments.")
-                        && texts.iter().all(toml::Value::is_str) =>
-                {
-                    Some(texts.iter().filter_map(toml::Value::as_str).collect::<Vec<_>>().join(","))
-                }
-                toml::Value::String(text) => Some(text),
-                toml::Value::Datetime(day) => Some(day.to_string()),
-                toml::Value::Integer(number) => Some(number.to_string()),
-                toml::Value::Boolean(yes) => Some(yes.to_string()),
-                _ => None,
-            };
-            self.values.insert(name, (position, text));
-        }
-    }
-
-    /// The setting as `read` reads it, or `default` when it was not given or is empty; also when it
-    /// is bad, which is noted.
-    fn take<T>(
-        &mut self,
-        name: &'static str,
-        default: T,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> T {
-        self.known.push(name);
-        self.value(name, default, read)
-    }
-
-    fn value<T>(
-        &mut self,
-        name: &str,
-        default: T,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> T {
-        let Some((position, text)) = self.values.remove(name) else { return default };
-        let value = match text {
-            None => Err("must be a text, a whole number, true or false".to_owned()),
-            Some(text) if text.trim().is_empty() => return default,
-            // What `to_string_lossy` makes of bytes that are no text.
-            Some(text) if text.contains(char::REPLACEMENT_CHARACTER) => {
-                Err("is not UTF-8".to_owned())
-            }
-            // Blanks around a secret would be part of it for whoever else has it, so that it is
-            // read as it stands.
-            Some(text) => read(if name == JWT_SECRET { &text } else { text.trim() }),
-        };
-        value.unwrap_or_else(|reason| {
-            self.errors.add(position, reason);
-            default
-        })
-    }
-
-    fn optional<T>(
-        &mut self,
-        name: &'static str,
-        read: impl FnOnce(&str) -> Result<T, String>,
-    ) -> Option<T> {
-        self.take(name, None, |text| read(text).map(Some))
-    }
-
-    /// Fails with every fault; whatever was not taken is none of the settings.
-    fn finish(mut self) -> Result<()> {
-        self.refuse_unknown();
-        self.errors.finish()
-    }
-}
-
-fn checked(text: &str, holds: bool, error: &str) -> Result<String, String> {
-    if holds { Ok(text.to_owned()) } else { Err(error.to_owned()) }
-}
-
-fn pem_file(text: &str) -> Result<PathBuf, String> {
-    // Later errors show the path, which must not be the key itself.
-    checked(text, !text.contains("-----BEGIN"), "must name a PEM file, not be the key itself")
-        .map(PathBuf::from)
-}
-
-/// An origin as browsers write it, since it is compared letter by letter.
-fn origin(text: &str) -> Result<String, String> {
-    let host =
-        text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
-    let holds = host.bytes().all(|byte| {
-        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte)
-    });
-    checked(
-        text,
-        holds && !host.is_empty(),
-        "must be origins as https://example.se, in small letters, without a path, with commas between",
-    )
-}
-
-fn line(text: &str) -> Result<String, String> {
-    let holds = text.chars().count() <= LINE && !text.chars().any(char::is_control);
-    checked(text, holds, &format!("must be one line of at most {LINE} characters"))?;
-    unprintable(text).map_or_else(|| Ok(text.to_owned()), |problem| Err(problem.to_owned()))
-}
-
-fn yes_or_no(text: &str) -> Result<bool, String> {
-    text.parse().map_err(|_| "must be true or false".to_owned())
-}
-
-fn number<T: FromStr + PartialOrd + fmt::Display>(
-    text: &str,
-    range: RangeInclusive<T>,
-) -> Result<T, String> {
-    let number = text.parse().ok().filter(|number| range.contains(number));
-    number
-        .ok_or_else(|| format!("must be a whole number from {} to {}", range.start(), range.end()))
-}
+pub use self::{
+    access::MetricsAccess,
+    accounts::Accounts,
+    books::{ActivityBooks, RevenueAccounts, VatBox},
+    invoicing::Invoicing,
+    keys::KeySource,
+    limits::{DOCUMENTS, Exposure, Limits},
+    network::Network,
+    own_accounts::OwnAccounts,
+    payments::Payments,
+    retention::Retention,
+    secrets::Secret,
+    settings::{FILE, LogFormat, Settings},
+    signatories::Signatory,
+    sockets::Sockets,
+    trail::Trail,
+    verification_key::VerificationKey,
+};
 
 #[cfg(test)]
 pub(super) mod tests {
-    use super::*;
+    use std::path::Path;
+
+    use super::{
+        names::{JWT_JWKS, JWT_PUBLIC_KEY, JWT_SECRET, JWT_SIGNING_KEY},
+        *,
+    };
+    use crate::error::Result;
 
     const GOOD: &str = "a-secret-for-tests-of-32-bytes-or-more";
 
-    /// The settings, or the message, in which the file has its usual name.
+    /// Returns the settings, or the message, with the file's usual name in it.
     fn load(env: &[(&str, &str)], file: &str) -> Result<Settings, String> {
         let folder = tempfile::tempdir().map_err(|error| error.to_string())?;
         let path = folder.path().join(FILE);

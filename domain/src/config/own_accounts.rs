@@ -1,36 +1,6 @@
-//! The network's own bank accounts: what came in on another account is not the network's to book.
+//! The network's own bank accounts. A payment to another account is not the network's to book.
 
-use ::entity::money::Money;
-
-use super::{Given, Network, network::giro};
-
-/// Settings of incoming payments: the table `[network.payments]`.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Payments {
-    /// Own bankgiro numbers beside `network.bankgiro`, as digits.
-    pub bankgiros: Vec<String>,
-    /// Own plusgiro numbers beside `network.plusgiro`, as digits.
-    pub plusgiros: Vec<String>,
-    /// Own accounts by IBAN beside `network.iban`, without blanks.
-    pub ibans: Vec<String>,
-    /// The largest difference, in öre, between an invoice and what was paid of it that is written
-    /// off automatically; zero: none is.
-    pub write_off_limit: Money,
-}
-
-/// Less than a krona: what rounding to whole kronor makes.
-const WRITE_OFF_LIMIT: Money = Money(99);
-
-impl Default for Payments {
-    fn default() -> Self {
-        Self {
-            bankgiros: Vec::new(),
-            plusgiros: Vec::new(),
-            ibans: Vec::new(),
-            write_off_limit: WRITE_OFF_LIMIT,
-        }
-    }
-}
+use super::network::Network;
 
 /// The network's own bank accounts.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
@@ -41,7 +11,7 @@ pub struct OwnAccounts {
 }
 
 impl Network {
-    /// Every account that the settings name as the network's own.
+    /// Returns every account that the settings name as the network's own.
     #[must_use]
     pub fn own_accounts(&self) -> OwnAccounts {
         let all = |first: Option<&String>, more: &[String]| {
@@ -61,21 +31,21 @@ impl Network {
 }
 
 impl OwnAccounts {
-    /// `true` if this is an own bankgiro; zeros before it are ignored.
+    /// Returns `true` if this is an own bankgiro; leading zeros are ignored.
     #[must_use]
     pub fn has_bankgiro(&self, number: &str) -> bool {
         has(&self.bankgiros, number)
     }
 
-    /// `true` if this is an own plusgiro; zeros before it are ignored.
+    /// Returns `true` if this is an own plusgiro; leading zeros are ignored.
     #[must_use]
     pub fn has_plusgiro(&self, number: &str) -> bool {
         has(&self.plusgiros, number)
     }
 
-    /// `true` if an account is one of these as ISO 20022 names it: by IBAN, or by another number in
-    /// a scheme such as `BGNR`. A number without a scheme may be a giro, or the account number that
-    /// an own IBAN contains.
+    /// Returns `true` if an account in ISO 20022 form is one of these: an IBAN, or another number
+    /// in a scheme such as `BGNR`. A number without a scheme may be a giro, or the account number
+    /// within an own IBAN.
     #[must_use]
     pub fn has(&self, account: &str, scheme: Option<&str>) -> bool {
         let account: String = account
@@ -99,7 +69,7 @@ impl OwnAccounts {
         }
     }
 
-    /// The end of a message that says that an account is none of these.
+    /// Returns the end of an error message about an account that is none of these.
     #[must_use]
     pub fn describe(&self) -> String {
         let all: Vec<&str> = [&self.bankgiros, &self.plusgiros, &self.ibans]
@@ -118,7 +88,7 @@ impl OwnAccounts {
     }
 }
 
-/// `true` if one of these numbers is the same number.
+/// Returns `true` if one of these numbers is the same number.
 fn has(own: &[String], number: &str) -> bool {
     let number = number.trim_start_matches('0');
     !number.is_empty() && own.iter().any(|own| own.trim_start_matches('0') == number)
@@ -128,66 +98,14 @@ fn digits(giro: &str) -> String {
     giro.chars().filter(char::is_ascii_digit).collect()
 }
 
-impl Given {
-    pub(super) fn payments(&mut self) -> Payments {
-        Payments {
-            bankgiros: self.take("network.payments.bankgiro", Vec::new(), |text| {
-                list(text, |one| giro(one, 7..=8, "has a number that is no bankgiro, as 5050-1055"))
-            }),
-            plusgiros: self.take("network.payments.plusgiro", Vec::new(), |text| {
-                list(text, |one| {
-                    giro(one, 2..=8, "has a number that is no plusgiro, as 28 65 43-4")
-                })
-            }),
-            ibans: self.take("network.payments.iban", Vec::new(), |text| list(text, iban)),
-            write_off_limit: self.take(
-                "network.payments.write_off_limit",
-                WRITE_OFF_LIMIT,
-                |text| {
-                    let limit: Option<Money> = text
-                        .parse()
-                        .ok()
-                        .filter(|limit| (Money::ZERO..=WRITE_OFF_LIMIT).contains(limit));
-                    limit.ok_or_else(|| {
-                        "must be kronor from 0 to 0.99: less than a krona".to_owned()
-                    })
-                },
-            ),
-        }
-    }
-}
-
-/// Several values with commas between.
-fn list(text: &str, read: impl Fn(&str) -> Result<String, String>) -> Result<Vec<String>, String> {
-    text.split(',').map(str::trim).filter(|one| !one.is_empty()).map(read).collect()
-}
-
-/// An IBAN (ISO 13616) without blanks.
-fn iban(text: &str) -> Result<String, String> {
-    let iban: String = text.chars().filter(|char| !char.is_whitespace()).collect();
-    let is_shaped = (15..=34).contains(&iban.len())
-        && iban.bytes().enumerate().all(|(at, byte)| match at {
-            0 | 1 => byte.is_ascii_uppercase(),
-            2 | 3 => byte.is_ascii_digit(),
-            _ => byte.is_ascii_digit() || byte.is_ascii_uppercase(),
-        });
-    let turned = iban.get(4..).unwrap_or_default().chars().chain(iban.chars().take(4));
-    let rest = turned.filter_map(|char| char.to_digit(36)).fold(0, |rest, value| {
-        let factor = if value > 9 { 100 } else { 10 };
-        (rest * factor + value) % 97
-    });
-    if is_shaped && rest == 1 {
-        Ok(iban)
-    } else {
-        Err("has an account that is no IBAN, as SE45 5000 0000 0583 9825 7466".to_owned())
-    }
-}
-
 #[cfg(test)]
 mod tests {
+    use ::entity::money::Money;
+
     use super::{
         super::{
-            FILE,
+            payments::Payments,
+            settings::FILE,
             tests::{bad, good},
         },
         *,

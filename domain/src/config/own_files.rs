@@ -1,13 +1,16 @@
-//! The files that the settings come from and name, which no command may write over.
+//! Files that the settings are read from or name, which no command may overwrite.
 
 use std::path::{Path, PathBuf};
 
-use super::{FILE, KeySource, Settings};
+use super::{
+    keys::KeySource,
+    settings::{FILE, Settings},
+};
 
 impl Settings {
-    /// Returns the settings file, the files of keys, of trusted documents and of secrets, whether
-    /// they exist or not. The files in which [`OwnFiles`](crate::output::OwnFiles) finds a trail
-    /// key that is being replaced have names that begin as that of the key.
+    /// Returns the settings file and the files of keys, of persisted documents and of secrets,
+    /// including files that do not exist. A trail key that is being replaced has other file names
+    /// with the same prefix; [`OwnFiles`](crate::output::OwnFiles) finds those.
     #[must_use]
     pub fn own_files(&self) -> Vec<PathBuf> {
         let key_set = match &self.jwt_key_set {
@@ -38,7 +41,7 @@ mod tests {
     use super::super::tests::good;
 
     #[test]
-    fn every_file_that_is_named_is_ones_own() {
+    fn every_file_that_settings_name_is_protected() {
         let folder = tempfile::tempdir().unwrap();
         let secret = folder.path().join("metrics-token");
         std::fs::write(&secret, "a-token-of-32-characters-or-more\n").unwrap();

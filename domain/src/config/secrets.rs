@@ -1,12 +1,10 @@
-//! Secrets among the settings: given as they are, or in a file that a setting with `_FILE` at its
-//! end names.
+//! Secret settings: as a value, or in a file that a setting with the suffix `_FILE` names.
 
 use std::{fmt, path::Path};
 
 use super::{
-    DATABASE_URL, DATABASE_URL_FILE, Given, JWT_SECRET, JWT_SECRET_FILE, LARGEST_FILE,
-    access::{METRICS_TOKEN, METRICS_TOKEN_FILE},
-    checked,
+    environment::{Environment, MAX_FILE_BYTES, checked},
+    names::IN_FILES,
 };
 use crate::files;
 
@@ -15,7 +13,7 @@ use crate::files;
 pub struct Secret(pub(super) String);
 
 impl Secret {
-    /// The text, for the one place that needs it.
+    /// Returns the text. Do not log or store it.
     #[must_use]
     pub fn expose(&self) -> &str {
         &self.0
@@ -28,12 +26,12 @@ impl fmt::Debug for Secret {
     }
 }
 
-/// The most secrets that tokens are verified with: each is tried in turn.
+/// Maximum number of secrets, because each is tried when a token is verified.
 const MAX_SECRETS: usize = 10;
-/// The least bytes of a secret: as long as what HS256 makes (RFC 7518, 3.2).
-const LEAST_BYTES: usize = 32;
+/// Minimum length of a secret in bytes: the output size of HS256 (RFC 7518, 3.2).
+const MIN_SECRET_BYTES: usize = 32;
 
-impl Given {
+impl Environment {
     /// Replaces settings that name a file by the content of the file.
     pub(super) fn take_files(&mut self) {
         for (name, name_of_file) in IN_FILES {
@@ -41,7 +39,7 @@ impl Given {
         }
     }
 
-    /// The same of one setting: what its file holds, without the line break at its end.
+    /// Replaces one setting by the content of its file, without the line break at its end.
     fn take_file(&mut self, name: &'static str, name_of_file: &'static str) {
         self.known.push(name_of_file);
         let Some((position, path)) = self.values.remove(name_of_file) else { return };
@@ -61,8 +59,8 @@ impl Given {
                 .add(position, format!("and {name} are both set; remove one of them"));
         }
         self.secret_files.push(path.trim().into());
-        // A user may have put the secret itself here, so the path is not shown.
-        match files::read_text(Path::new(path.trim()), LARGEST_FILE) {
+        // A user may have set the secret itself here, so the path is not shown.
+        match files::read_text(Path::new(path.trim()), MAX_FILE_BYTES) {
             Ok(text) => {
                 let text = text.strip_suffix('\n').unwrap_or(&text);
                 let text = text.strip_suffix('\r').unwrap_or(text);
@@ -80,16 +78,9 @@ impl Given {
     }
 }
 
-/// The settings that can stand in a file, with those that name it.
-pub(super) const IN_FILES: [(&str, &str); 3] = [
-    (DATABASE_URL, DATABASE_URL_FILE),
-    (JWT_SECRET, JWT_SECRET_FILE),
-    (METRICS_TOKEN, METRICS_TOKEN_FILE),
-];
-
-/// Reads a list of secrets for HS256, one a line: the first signs, all verify.
+/// Parses a list of secrets for HS256, one a line: the first signs, all verify.
 pub(super) fn list(text: &str) -> Result<Vec<Secret>, String> {
-    // A public key used as a secret would let everybody who has it make tokens.
+    // Anyone who has the public key could mint tokens if it were used as a secret.
     checked(
         text,
         !text.contains("-----BEGIN"),
@@ -103,16 +94,16 @@ pub(super) fn list(text: &str) -> Result<Vec<Secret>, String> {
     checked(
         text,
         lines.len() <= MAX_SECRETS,
-        &format!("must have at most {MOST_SECRETS} secrets, one a line"),
+        &format!("must have at most {MAX_SECRETS} secrets, one a line"),
     )?;
     for (index, line) in lines.iter().enumerate() {
         let which =
             if lines.len() == 1 { String::new() } else { format!(" in line {}", index + 1) };
         checked(text, line.trim() == *line, &format!("must not have blanks around it{which}"))?;
         let short = format!(
-            "must have at least {LEAST_BYTES} bytes{which}; `openssl rand -base64 48` makes a good one"
+            "must have at least {MIN_SECRET_BYTES} bytes{which}; `openssl rand -base64 48` makes a good one"
         );
-        checked(text, line.len() >= LEAST_BYTES, &short)?;
+        checked(text, line.len() >= MIN_SECRET_BYTES, &short)?;
         checked(
             text,
             !lines[..index].contains(line),
@@ -122,21 +113,20 @@ pub(super) fn list(text: &str) -> Result<Vec<Secret>, String> {
     Ok(lines.into_iter().map(|line| Secret(line.to_owned())).collect())
 }
 
-/// Reads a secret that a client sends in a header.
+/// Parses a secret that a client sends in a header.
 pub(super) fn bearer(text: &str) -> Result<Secret, String> {
-    let is_sendable = text.len() >= LEAST_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
+    let is_sendable =
+        text.len() >= MIN_SECRET_BYTES && text.bytes().all(|byte| byte.is_ascii_graphic());
     let words = format!(
-        "must have at least {LEAST_BYTES} visible ASCII characters and no blank; `openssl rand -base64 48` makes a good one"
+        "must have at least {MIN_SECRET_BYTES} visible ASCII characters and no blank; `openssl rand -base64 48` makes a good one"
     );
     checked(text, is_sendable, &words).map(Secret)
 }
 
 #[cfg(test)]
 mod tests {
-    use super::super::{
-        DATABASE_URL, DATABASE_URL_FILE, JWT_SECRET, JWT_SECRET_FILE,
-        tests::{bad, good},
-    };
+    use super::super::tests::{bad, good};
+    use crate::config::names::{DATABASE_URL, DATABASE_URL_FILE, JWT_SECRET, JWT_SECRET_FILE};
 
     const OLD: &str = "an-old-secret-for-tests-of-32-bytes-or-more";
     const NEW: &str = "a new secret, with commas and blanks in it";
@@ -184,8 +174,7 @@ mod tests {
             good(&[(DATABASE_URL_FILE, &url)], "").database_url.expose(),
             "postgres://u:hunter2@h/d"
         );
-        // The environment wins over the file, whichever of the two ways each chose; an empty
-        // setting is none.
+        // The environment overrides the file, in either form; a blank setting counts as not set.
         assert_eq!(
             secrets(&[(JWT_SECRET, OLD)], &format!("{JWT_SECRET_FILE} = '{secret}'")),
             [OLD]

@@ -1,21 +1,21 @@
-//! Settings about the API's sockets, on which clients follow changes.
+//! Limits of the API's sockets, on which clients subscribe to changes.
 
 use std::time::Duration;
 
-use super::{Given, number};
+use super::environment::{Environment, number};
 
-/// How much the API's sockets may cost.
+/// Limits of the API's sockets.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Sockets {
-    /// How long a client may take to say who it is.
+    /// Time limit for a client to authenticate.
     pub init_time: Duration,
-    /// How long it may take to take what is sent to it.
+    /// Time limit for a client to receive a message.
     pub send_time: Duration,
     /// Operations that run on one socket.
     pub operations: usize,
-    /// Sockets that are open and whose client has said who it is.
-    pub most: usize,
-    /// Sockets that are open and whose client has not said who it is.
+    /// Open sockets whose client has authenticated.
+    pub authenticated: usize,
+    /// Open sockets whose client has not authenticated.
     pub pending: usize,
     /// Sockets of one subject.
     pub per_subject: usize,
@@ -23,8 +23,8 @@ pub struct Sockets {
     pub subscriptions: usize,
 }
 
-impl Given {
-    /// What is set of the sockets.
+impl Environment {
+    /// Reads the limits of sockets.
     pub(super) fn sockets(&mut self) -> Sockets {
         let mut seconds =
             |name| Duration::from_secs(self.take(name, 10, |text| number(text, 1..=3_600)));
@@ -33,7 +33,8 @@ impl Given {
             send_time: seconds("SAMREGISTER_SOCKET_SEND_SECONDS"),
             operations: self
                 .take("SAMREGISTER_SOCKET_OPERATIONS", 20, |text| number(text, 1..=1_000)),
-            most: self.take("SAMREGISTER_MAX_SOCKETS", 5_000, |text| number(text, 0..=1_000_000)),
+            authenticated: self
+                .take("SAMREGISTER_MAX_SOCKETS", 5_000, |text| number(text, 0..=1_000_000)),
             pending: self
                 .take("SAMREGISTER_MAX_PENDING_SOCKETS", 500, |text| number(text, 1..=1_000_000)),
             per_subject: self

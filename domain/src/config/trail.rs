@@ -1,31 +1,32 @@
-//! Settings about the audit trail: what signs it, what verifies it, and who dates its checkpoints.
+//! Settings of the audit trail: the keys that sign and verify it, and the service that timestamps
+//! its checkpoints.
 
 use std::path::PathBuf;
 
-use super::{Given, Settings, checked, pem_file, yes_or_no};
+use super::environment::{Environment, checked, pem_file, yes_or_no};
 
-/// Names the file of the key that signs the trail.
+/// The setting that names the file of the key that signs the trail.
 pub(crate) const TRAIL_KEY: &str = "SAMREGISTER_TRAIL_KEY";
-/// Names the file of public keys that the trail's signatures are verified with.
+/// The setting that names the file of public keys that verify the trail's signatures.
 pub(crate) const TRAIL_PUBLIC_KEYS: &str = "SAMREGISTER_TRAIL_PUBLIC_KEYS";
 
-/// Keys that sign and verify the trail, and the service that dates its checkpoints.
+/// Keys that sign and verify the trail, and the service that timestamps its checkpoints.
 #[derive(Clone, Debug, Default)]
 pub struct Trail {
     /// The PEM file with the private key that signs the trail; null: next to the register.
     pub key: Option<PathBuf>,
-    /// A PEM file with public keys that are trusted besides: those of former keys, or all of them
-    /// for a program that only verifies.
+    /// A PEM file with public keys that are trusted in addition: those of former keys, or all of
+    /// them for a program that only verifies.
     pub public_keys: Option<PathBuf>,
-    /// `true` if a trail that can't be authenticated, for want of a key, is a violation.
+    /// `true` if it is a violation that the trail can't be authenticated because a key is missing.
     pub must_authenticate: bool,
-    /// URL of the service that dates checkpoints (RFC 3161); null: they are not dated.
+    /// URL of the timestamp service (RFC 3161) for checkpoints; null: they have no timestamps.
     pub timestamp_url: Option<String>,
-    /// A PEM file with the certificates of timestamp services that are trusted.
+    /// A PEM file with the certificates of trusted timestamp services.
     pub timestamp_certificates: Option<PathBuf>,
 }
 
-impl Given {
+impl Environment {
     pub(super) fn trail(&mut self) -> Trail {
         Trail {
             key: self.optional(TRAIL_KEY, pem_file),
@@ -44,24 +45,6 @@ impl Given {
     }
 }
 
-impl Settings {
-    /// The file of the key that signs the trail: the one that is set, or else one next to the
-    /// register's file, or in the working directory for a register on PostgreSQL.
-    #[must_use]
-    pub fn trail_key_file(&self) -> PathBuf {
-        let beside = || {
-            let file = self
-                .database_url
-                .expose()
-                .strip_prefix("sqlite:")
-                .map(|rest| rest.strip_prefix("//").unwrap_or(rest));
-            let name = file.and_then(|file| file.split('?').next()).unwrap_or("samregister");
-            PathBuf::from(format!("{name}.trail-key.pem"))
-        };
-        self.trail.key.clone().unwrap_or_else(beside)
-    }
-}
-
 #[cfg(test)]
 mod tests {
     use std::path::Path;
@@ -69,7 +52,7 @@ mod tests {
     use super::super::tests::{bad, good};
 
     #[test]
-    fn the_key_lies_beside_the_register() {
+    fn the_trail_key_is_next_to_the_register() {
         for (url, file) in [
             ("sqlite://samregister.db?mode=rwc", "samregister.db.trail-key.pem"),
             (

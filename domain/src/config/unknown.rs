@@ -1,18 +1,18 @@
-//! Settings that there are not: the nearest names, or what replaced a setting that was removed.
+//! Errors for unknown settings: the nearest names, or the replacement of a removed setting.
 
 use similar::get_close_matches;
 
-use super::{Given, SIGNATORIES};
+use super::{environment::Environment, names::SIGNATORIES};
 
-/// The most names that are suggested for an unknown one.
+/// Maximum number of suggestions for an unknown name.
 const MAX_SUGGESTIONS: usize = 3;
-/// The similarity from which a name is suggested: as in Python's `difflib.get_close_matches`.
+/// Minimum similarity of a suggestion, as in Python's `difflib.get_close_matches`.
 const CUTOFF: f32 = 0.6;
-/// Settings of former versions, with what replaced them.
+/// Settings of former versions, with their replacements.
 const REMOVED: &[(&str, &str)] = &[
     (
         "SAMREGISTER_METRICS",
-        "was removed; set SAMREGISTER_METRICS_TOKEN to the token of those who read /metrics, or SAMREGISTER_METRICS_OPEN=true to open it to all",
+        "was removed; set SAMREGISTER_METRICS_TOKEN to the token for reading /metrics, or SAMREGISTER_METRICS_OPEN=true to open it to all",
     ),
     (
         "network.accounts.fees",
@@ -20,8 +20,8 @@ const REMOVED: &[(&str, &str)] = &[
     ),
 ];
 
-impl Given {
-    /// Notes every setting that was given and not read.
+impl Environment {
+    /// Records an error for every setting that was set and not read.
     pub(super) fn refuse_unknown(&mut self) {
         for (name, (position, _)) in std::mem::take(&mut self.values) {
             let reason = describe(&name, &self.known);
@@ -30,7 +30,7 @@ impl Given {
     }
 }
 
-/// Says why a name is not a setting and what to write instead.
+/// Describes why a name is not a setting and what to write instead.
 fn describe(name: &str, known: &[&str]) -> String {
     if let Some((_, replacement)) = REMOVED.iter().find(|(removed, _)| *removed == name) {
         return (*replacement).to_owned();
@@ -40,7 +40,7 @@ fn describe(name: &str, known: &[&str]) -> String {
     }
     let list = match name.starts_with("network.") {
         true => "docs/invoices.md lists those of [network]",
-        false => "README.md lists the settings",
+        false => "docs/configuration.md lists the settings",
     };
     match suggestions(name, known).as_slice() {
         [] => format!("is not a setting; {list}"),
@@ -51,8 +51,8 @@ fn describe(name: &str, known: &[&str]) -> String {
     }
 }
 
-/// The known names that are most like this one, the nearest first, or else those of the same first
-/// word. What many names begin with says nothing of their likeness.
+/// Returns the known names that are most similar to this one, the nearest first, or else those with
+/// the same first word. Common prefixes do not count towards the similarity.
 fn suggestions<'k>(name: &str, known: &[&'k str]) -> Vec<&'k str> {
     let distinct = |name: &str| {
         let rest = name
@@ -100,11 +100,15 @@ mod tests {
                 "SAMREGISTER_CORS",
                 "SAMREGISTER_CORS is not a setting; did you mean SAMREGISTER_CORS_ORIGINS?",
             ),
-            ("SAMREGISTER_ZZZZ", "SAMREGISTER_ZZZZ is not a setting; README.md lists the settings"),
+            (
+                "SAMREGISTER_ZZZZ",
+                "SAMREGISTER_ZZZZ is not a setting; docs/configuration.md lists the settings",
+            ),
         ] {
             let message = bad(&[(name, "x")], "");
             assert!(
-                message.starts_with(expected) && message.ends_with("README.md lists the settings"),
+                message.starts_with(expected)
+                    && message.ends_with("docs/configuration.md lists the settings"),
                 "{message}"
             );
             assert!(message.matches("SAMREGISTER_").count() <= 4, "{message}");

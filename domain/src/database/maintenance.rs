@@ -1,23 +1,23 @@
-//! Maintenance by the connection that writes: statistics, and what must leave the disk. It takes
-//! turns with the changes.
+//! Maintenance on the writer's connection: statistics, and removal of old data from the disk. It
+//! waits for its permit like a change.
 
 use std::sync::{Arc, atomic::Ordering::SeqCst};
 
 use sea_orm::{ConnectionTrait, DbBackend, DbErr, Statement};
 use tokio::{sync::OwnedSemaphorePermit, time::timeout};
 
-use super::{Database, WRITE_LOCK_TIMEOUT, busy};
+use super::{Database, busy::busy, connections::WRITE_LOCK_TIMEOUT};
 use crate::error::{Error, Result};
 
-/// Truncates the log, and waits for readers for a tenth of a second: changes wait meanwhile.
-/// Afterwards the connection waits as before.
+/// Truncates the log, and waits for readers for a tenth of a second, because changes wait
+/// meanwhile. Restores the busy timeout afterwards.
 const TRUNCATE: &str =
     "PRAGMA busy_timeout = 100; PRAGMA wal_checkpoint(TRUNCATE); PRAGMA busy_timeout = 5000";
 
-/// The position of the checkpoint's row among those of [`TRUNCATE`].
+/// Index of the checkpoint's row among those of [`TRUNCATE`].
 const CHECKPOINT: usize = 1;
 
-/// The tables with fields that an erasure clears.
+/// Tables with fields that an erasure clears.
 const WITH_PERSONS: [&str; 8] = [
     "contact",
     "agreement_signature",
@@ -30,42 +30,39 @@ const WITH_PERSONS: [&str; 8] = [
 ];
 
 impl Database {
-    /// Waits for the changes before it: no change waits for the connection meanwhile, which would
+    /// Waits for earlier changes. Without the permit, a change would wait for the connection and
     /// take that for a failure.
     async fn maintenance(&self) -> Result<OwnedSemaphorePermit> {
         let permit = timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.permit).acquire_owned()).await;
         permit.map_err(|_| busy())?.map_err(Error::internal)
     }
 
-    /// Brings up to date what the database knows of its tables' contents, by which it chooses among
-    /// indexes; worth its time after much was written.
+    /// Updates the database's statistics, by which it chooses indexes. Worth its time after many
+    /// writes.
     ///
     /// # Errors
-    /// CONFLICT with the reason BUSY when others write for too long; INTERNAL when the database
-    /// fails.
+    /// CONFLICT with the reason BUSY if other writers hold the lock for too long.
     pub async fn analyze(&self) -> Result<()> {
         let _permit = self.maintenance().await?;
-        // SQLite looks only at tables that have changed much.
+        // SQLite analyzes only tables that have changed much.
         let statement =
             if self.backend() == DbBackend::Sqlite { "PRAGMA optimize=0x10002" } else { "ANALYZE" };
         self.writer.execute_unprepared(statement).await?;
         Ok(())
     }
 
-    /// Rewrites the file of a register on SQLite, so that nothing is left in its free space.
+    /// Rewrites the file of a register on SQLite, so that its free space holds no old data.
     pub(super) async fn vacuum(&self) -> Result<()> {
         let _permit = self.maintenance().await?;
         self.writer.execute_unprepared("VACUUM").await?;
         Ok(())
     }
 
-    /// Removes former versions of rows from SQLite's log. While others read or write for long, the
-    /// log is truncated later, as long as [`Database::listen`] is polled. PostgreSQL's VACUUM does
-    /// the same automatically, in time.
+    /// Removes old versions of rows from SQLite's write-ahead log. If long reads or writes prevent
+    /// it, [`Database::listen`] truncates the log later. PostgreSQL's VACUUM does it automatically.
     ///
     /// # Errors
-    /// CONFLICT with the reason BUSY when others write for too long; INTERNAL when the database
-    /// fails.
+    /// CONFLICT with the reason BUSY if other writers hold the lock for too long.
     pub async fn truncate_wal(&self) -> Result<()> {
         let is_sqlite = self.backend() == DbBackend::Sqlite;
         if is_sqlite {
@@ -73,13 +70,13 @@ impl Database {
         }
         let permit = self.maintenance().await?;
         if let Err(error) = self.truncate_samples().await {
-            tracing::warn!(%error, "the database's statistics may still hold the name of somebody who was erased; run ANALYZE on it");
+            tracing::warn!(%error, "the database's statistics may still hold the name of an erased person; run ANALYZE on it");
         }
         if is_sqlite { self.truncate(permit).await } else { Ok(()) }
     }
 
-    /// Removes the samples of tables with persons that the database chooses among indexes by: they
-    /// hold names and e-mail addresses.
+    /// Removes the samples in the statistics of tables with persons, because they hold names and
+    /// e-mail addresses.
     async fn truncate_samples(&self) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
             self.writer.execute_unprepared(&format!("ANALYZE {}", WITH_PERSONS.join(", "))).await?;
@@ -114,8 +111,7 @@ impl Database {
 
     async fn truncate(&self, permit: OwnedSemaphorePermit) -> Result<()> {
         let writer = self.writer.clone();
-        // In a task of its own, so that a caller who stops waiting does not leave the connection
-        // impatient.
+        // In a separate task: if the caller stops waiting, the busy timeout is still restored.
         let truncated = tokio::spawn(async move {
             let rows =
                 writer.query_all_raw(Statement::from_string(DbBackend::Sqlite, TRUNCATE)).await;

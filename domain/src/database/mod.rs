@@ -1,11 +1,16 @@
-//! The connections: readers, and one writer that only `audit` hands out.
+//! Connections to the database: readers, and one writer that only `audit` uses.
 
+mod busy;
 mod connections;
+mod history;
 mod maintenance;
 mod migrate;
+pub mod plan;
+pub(crate) mod sql;
 mod sqlite_file;
 mod transaction;
 mod write;
+mod write_check;
 mod write_health;
 
 use std::{
@@ -14,85 +19,81 @@ use std::{
     time::Duration,
 };
 
-use ::entity::partial::{Column, PartialRow};
+use futures_util::future::BoxFuture;
 use sea_orm::{
-    AccessMode, ConnectionTrait, DatabaseConnection, DatabaseTransaction, DbBackend, DbErr,
-    IsolationLevel, RuntimeErr, Statement, TransactionTrait, Value,
-    sea_query::{ArrayType, Expr, ExprTrait, Func, PgFunc, SelectStatement, SimpleExpr},
+    AccessMode, ConnectOptions, ConnectionTrait, DatabaseConnection, DatabaseTransaction,
+    DbBackend, DbErr, IsolationLevel, RuntimeErr, Statement, TransactionTrait,
     sqlx::{
         self, ConnectOptions as _, Connection,
         postgres::{PgConnectOptions, PgListener, PgPoolOptions},
     },
 };
 use tokio::sync::{Mutex, Semaphore, watch};
-use uuid::Uuid;
 
-pub use self::migrate::{
-    Applied, Conversion, PROGRAM_TOO_OLD, Plan, RowRecorder, StepStatus, ensure_new_enough,
-};
-pub(crate) use self::write::busy;
+pub(crate) use self::busy::busy;
 use self::{
-    connections::{Access, open, options, sqlite},
+    connections::{Access, WRITE_LOCK_TIMEOUT, open, options, sqlite},
     sqlite_file::SqliteFile,
     transaction::WriterState,
     write_health::WriteHealth,
 };
-pub use self::{transaction::Transaction, write::BUSY};
-
+pub use self::{
+    history::{Applied, StepStatus, ensure_new_enough},
+    sql::{among, among_words, analyze, rows, sum, total},
+    transaction::Transaction,
+};
 use crate::{
-    audit::{TrailHead, TrailKey, reads::Reads},
+    audit::{pending_reads::Reads, signature::TrailKey, trail_head::TrailHead},
     clock::Clock,
     error::{Error, Result},
     idempotency::MutationField,
 };
 
-/// Is told of every statement as it is run.
+/// A callback that gets the text of every statement before it runs.
 pub type Listener = Arc<dyn Fn(&str) + Send + Sync>;
 
 /// The register's database and clock. Cheap to clone.
 #[derive(Clone)]
 pub struct Database {
     reader: DatabaseConnection,
-    /// Reads for documents that cost much, so that those that cost little never wait for a
-    /// connection behind them.
-    dear_reader: DatabaseConnection,
+    /// Reads for expensive documents, so that cheap ones never wait for a connection behind them.
+    costly_reader: DatabaseConnection,
     writer: DatabaseConnection,
-    /// Asks for the last revision, when every other connection is taken too, and keeps SQLite's
-    /// log.
+    /// Reads the last revision, even when every other connection is in use, and prevents SQLite
+    /// from removing its log.
     probe: DatabaseConnection,
-    /// Reads for readiness checks and metrics alone, so that neither waits for requests. Opened by
+    /// Reads for readiness checks and metrics only, so that neither waits for requests. Opened by
     /// the first check: a connection to PostgreSQL is woken by the runtime that opened it.
     monitor: DatabaseConnection,
-    /// PostgreSQL's server, which one at a time asks whether it is there; none of a register on
-    /// SQLite.
+    /// Options of PostgreSQL's server, for pings, one at a time; `None` for a register on SQLite.
     server: Option<Arc<Mutex<PgConnectOptions>>>,
-    /// Who writes takes it, in the order of coming: there is one connection to wait for, and a wait
-    /// for that can't be told from a database that is away.
+    /// Permit of the writer, in order of arrival. There is only one connection, and waiting for the
+    /// pool could not be distinguished from a database that is down.
     permit: Arc<Semaphore>,
-    /// State of the connection that writes: fit to be used or not.
+    /// State of the writer's connection: fit to be used or not.
     writer_state: Arc<WriterState>,
     /// Outcome of the last changes.
     health: Arc<WriteHealth>,
-    /// Where a register on SQLite is; none on PostgreSQL.
+    /// Files of a register on SQLite; `None` on PostgreSQL.
     file: Option<Arc<SqliteFile>>,
-    /// `true` when what a removed log of SQLite's held was moved into the register's file.
+    /// `true` if the content of a removed log of SQLite was moved into the database file.
     is_log_saved: Arc<AtomicBool>,
-    /// `true` while SQLite's log may hold what was erased.
+    /// `true` while SQLite's log may hold erased data.
     is_truncation_due: Arc<AtomicBool>,
-    /// The last revision that is known to be committed, whoever wrote it.
+    /// Last revision that is known to be committed, by this or another program.
     changed: watch::Sender<i64>,
-    /// The mutation that writes through it; none for commands.
+    /// The mutation that writes through it; `None` for commands.
     pub(crate) mutation: Option<MutationField>,
-    /// Who read contacts, until it is written.
+    /// Reads of contacts that are not written to the database yet.
     pub(crate) reads: Arc<Reads>,
-    /// Signs what is written; nothing can be written without it.
+    /// Signs audit entries; without it nothing can be written.
     trail_key: Option<Arc<TrailKey>>,
-    /// Records rows that an older trail does not tell of; `None` for a program that migrates no
+    /// Records rows that an older trail does not contain; `None` for a program that migrates no
     /// such register.
     row_recorder: Option<RowRecorder>,
-    /// The end of the trail as this program last wrote or checked it.
+    /// End of the trail as this program last wrote or checked it.
     pub(crate) trail_head: Arc<TrailHead>,
-    /// What time it is for this register.
+    /// Clock of this register.
     pub clock: Clock,
 }
 
@@ -102,75 +103,78 @@ impl std::fmt::Debug for Database {
     }
 }
 
-/// Connections that read beside the one that writes, on SQLite and on PostgreSQL.
+/// Number of reading connections, on SQLite and on PostgreSQL.
 const READ_POOL_SIZE: (u32, u32) = (8, 16);
 
-/// Connections that read for expensive documents, on SQLite and on PostgreSQL; opened when they are
+/// Number of reading connections for expensive documents, on SQLite and on PostgreSQL; opened when
 /// needed.
 const COSTLY_READ_POOL_SIZE: (u32, u32) = (4, 8);
 
-/// Connections that read for readiness checks and metrics: one for each.
-const MONITORS: u32 = 2;
+/// Number of reading connections for readiness checks and metrics: one for each.
+const MONITOR_POOL_SIZE: u32 = 2;
 
-/// How long a question waits for one of them: much longer than its request may take by default, so
-/// that under load that limit decides.
+/// Time limit for a query to get a connection. Much longer than the default time limit of a
+/// request, so that under load the latter decides.
 const ACQUIRE_TIMEOUT: Duration = Duration::from_secs(60);
 
-/// How long a change waits for those before it in this program, and then for those of other
-/// programs, before the register is called busy.
-const WRITE_LOCK_TIMEOUT: Duration = Duration::from_secs(5);
-
-/// How long whoever asks whether the database is ready waits for a connection to it.
+/// Time limit for a readiness check to get a connection.
 const CONNECT_TIMEOUT: Duration = Duration::from_secs(5);
 
-/// The channel on which writers on PostgreSQL wake those who follow the trail on other servers.
+/// The channel on which writers on PostgreSQL notify other servers of new audit entries.
 const CHANNEL: &str = "samregister";
 
-/// How often the last revision is asked for: on SQLite, which tells nobody what other programs
-/// write, and on PostgreSQL, where a wake-up may be lost on the way.
+/// Intervals between reads of the last revision, on SQLite and on PostgreSQL. SQLite does not
+/// notify of other programs' writes, and a notification of PostgreSQL may be lost.
 const POLL_INTERVALS: (Duration, Duration) = (Duration::from_secs(1), Duration::from_secs(15));
+
+/// Returns the options of the writer, the readers, the probe and the monitor on SQLite.
+fn sqlite_options(
+    url: &str,
+    file: Option<&Arc<SqliteFile>>,
+    writer_state: &Arc<WriterState>,
+) -> [ConnectOptions; 4] {
+    [
+        sqlite(url, 1, WRITE_LOCK_TIMEOUT, Access::Write(writer_state), file),
+        sqlite(url, READ_POOL_SIZE.0, ACQUIRE_TIMEOUT, Access::Read, file),
+        sqlite(url, 1, CONNECT_TIMEOUT, Access::Probe, file),
+        sqlite(url, MONITOR_POOL_SIZE, CONNECT_TIMEOUT, Access::Read, file),
+    ]
+}
+
+/// Returns the options of the writer, the readers, the probe and the monitor on PostgreSQL.
+fn postgres_options(url: &str) -> [ConnectOptions; 4] {
+    [
+        options(url, 1, WRITE_LOCK_TIMEOUT),
+        options(url, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
+        options(url, 1, CONNECT_TIMEOUT),
+        options(url, MONITOR_POOL_SIZE, CONNECT_TIMEOUT),
+    ]
+}
 
 impl Database {
     /// Connects to `url` (`sqlite://…` or `postgres://…`) without changing anything there.
     ///
     /// # Errors
-    /// INTERNAL when the database can't be reached.
+    /// INTERNAL if the database can't be reached.
     pub async fn connect(url: &str, clock: Clock, listener: Option<Listener>) -> Result<Self> {
         let (is_sqlite, writer_state) =
             (url.starts_with("sqlite:"), Arc::new(WriterState::default()));
         let file = if is_sqlite { SqliteFile::of(url).map(Arc::new) } else { None };
-        let (mut writer, reader, mut probe, mut monitor) = if is_sqlite {
-            let by = |connections, patience, access| {
-                sqlite(url, connections, patience, access, file.as_ref())
-            };
-            let (writer, reader) = (
-                by(1, WRITE_LOCK_TIMEOUT, Access::Write(&writer_state)),
-                by(READ_POOL_SIZE.0, ACQUIRE_TIMEOUT, Access::Read),
-            );
-            (
-                writer,
-                reader,
-                by(1, CONNECT_TIMEOUT, Access::Probe),
-                by(MONITORS, CONNECT_TIMEOUT, Access::Read),
-            )
+        let [mut writer, reader, mut probe, mut monitor] = if is_sqlite {
+            sqlite_options(url, file.as_ref(), &writer_state)
         } else {
-            (
-                options(url, 1, WRITE_LOCK_TIMEOUT),
-                options(url, READ_POOL_SIZE.1, ACQUIRE_TIMEOUT),
-                options(url, 1, CONNECT_TIMEOUT),
-                options(url, MONITORS, CONNECT_TIMEOUT),
-            )
+            postgres_options(url)
         };
         writer_state.guard(&mut writer);
-        // What broke while nobody looked says nothing of what is there now.
+        // A connection that broke while unused says nothing about the database now.
         probe.test_before_acquire(true);
         monitor.test_before_acquire(true).connect_lazy(true);
         sqlite_file::create_privately(url);
-        // The writer comes first: it makes a file of SQLite's and sets its journal, which readers
-        // can't.
+        // The writer connects first: it creates the SQLite file and sets its journal mode, which
+        // readers can't.
         let mut writer = open(writer).await?;
-        let mut dear_reader = reader.clone();
-        dear_reader
+        let mut costly_reader = reader.clone();
+        costly_reader
             .max_connections(if is_sqlite {
                 COSTLY_READ_POOL_SIZE.0
             } else {
@@ -178,11 +182,11 @@ impl Database {
             })
             .connect_lazy(true);
         let mut reader = open(reader).await?;
-        let mut dear_reader = open(dear_reader).await?;
+        let mut costly_reader = open(costly_reader).await?;
         let probe = open(probe).await?;
         let monitor = open(monitor).await?;
         if let Some(listener) = listener {
-            for connection in [&mut reader, &mut dear_reader, &mut writer] {
+            for connection in [&mut reader, &mut costly_reader, &mut writer] {
                 let listener = Arc::clone(&listener);
                 connection.set_metric_callback(move |info| listener(&info.statement.sql));
             }
@@ -197,7 +201,7 @@ impl Database {
         };
         Ok(Self {
             reader,
-            dear_reader,
+            costly_reader,
             writer,
             probe,
             monitor,
@@ -207,7 +211,7 @@ impl Database {
             health: Arc::default(),
             file,
             is_log_saved: Arc::default(),
-            // A program that was killed may have left what it had erased.
+            // A program that was killed may have left erased data in the log.
             is_truncation_due: Arc::new(AtomicBool::new(is_sqlite)),
             changed: watch::Sender::new(0),
             mutation: None,
@@ -226,20 +230,21 @@ impl Database {
         Self { mutation: Some(mutation), ..self.clone() }
     }
 
-    /// The same register with the key that signs its trail, without which nothing can be written.
+    /// Returns the same register with the key that signs its trail, without which nothing can be
+    /// written.
     #[must_use]
     pub fn with_trail_key(self, key: Arc<TrailKey>) -> Self {
         Self { trail_key: Some(key), ..self }
     }
 
-    /// The same register with the function that records rows which an older audit trail does not
-    /// tell of.
+    /// Returns the same register with the function that records rows which an older audit trail
+    /// does not contain.
     #[must_use]
     pub fn with_row_recorder(self, record: RowRecorder) -> Self {
         Self { row_recorder: Some(record), ..self }
     }
 
-    /// The key that signs the trail; `None` for a program that only reads.
+    /// Returns the key that signs the trail; `None` for a program that only reads.
     #[must_use]
     pub fn trail_key(&self) -> Option<&TrailKey> {
         self.trail_key.as_deref()
@@ -249,31 +254,31 @@ impl Database {
     /// Waits for no connection that requests use.
     ///
     /// # Errors
-    /// CONFLICT with the reason `PROGRAM_TOO_OLD` when a newer program migrated it, INTERNAL when
-    /// it is not ready for another reason.
+    /// CONFLICT with the reason `PROGRAM_TOO_OLD` if a newer program migrated it, INTERNAL if it is
+    /// not ready for another reason.
     pub async fn check(&self) -> Result<()> {
-        self.find()?;
+        self.check_file()?;
         self.check_schema().await
     }
 
-    /// Whether the database is there, however long it takes to answer: a server that is down can't
-    /// be told from one with much to do by waiting for a connection, since the pool tries again and
-    /// again.
+    /// Checks that the database is reachable, however long it takes to answer. Waiting for a pooled
+    /// connection could not distinguish a server that is down from a busy one, because the pool
+    /// retries.
     ///
     /// # Errors
-    /// INTERNAL when nobody listens there, or the file is gone.
+    /// INTERNAL if no server listens there, or the file is gone.
     pub async fn ping(&self) -> Result<()> {
-        self.find()?;
+        self.check_file()?;
         let Some(server) = &self.server else { return Ok(()) };
         match server.lock().await.connect().await {
             Ok(connection) => connection.close().await.map_err(Error::internal),
-            // It is there; what it has to say, it says to those who wait too.
+            // The server is reachable. Requests report its error.
             Err(sqlx::Error::Database(_)) => Ok(()),
             Err(cause) => Err(Error::internal(cause)),
         }
     }
 
-    /// The path of a register's file on SQLite; `None` on PostgreSQL.
+    /// Returns the path of a register's file on SQLite; `None` on PostgreSQL.
     #[must_use]
     pub fn path(&self) -> Option<PathBuf> {
         self.file.as_ref().map(|file| file.path().to_owned())
@@ -282,73 +287,66 @@ impl Database {
     /// Checks that the files of a register on SQLite are those that were opened.
     ///
     /// # Errors
-    /// INTERNAL until the register's file is back; when its log was removed, until the program is
-    /// started again.
-    pub fn find(&self) -> Result<()> {
+    /// INTERNAL until the database file is back; if its log was removed, until the program is
+    /// restarted.
+    pub fn check_file(&self) -> Result<()> {
         self.file.as_ref().map_or(Ok(()), |file| file.check().map_err(Error::internal))
     }
 
-    /// Says in the log when others than its owner may read the file of a register on SQLite, as one
-    /// that was made by an older program.
+    /// Logs a warning if other users than its owner may read the file of a register on SQLite, as
+    /// one that an older program created.
     pub fn warn_of_shared_file(&self) {
         #[cfg(unix)]
         if let Some((file, mode)) = self.file.as_ref().and_then(|file| Some((file, file.shared()?)))
         {
             let file = file.path().display();
             tracing::warn!(
-                "other users of this machine may read the register's file {file} (its mode is {mode:o}); chmod 600 keeps them out"
+                "other users of this machine may read the register's file {file} (its mode is {mode:o}); run chmod 600 on it"
             );
         }
     }
 
-    /// Which of the two databases it is.
+    /// Returns the kind of database.
     #[must_use]
     pub fn backend(&self) -> DbBackend {
         self.reader.get_database_backend()
     }
 
-    /// Returns the same register for a document that costs much: it reads by connections of its
-    /// own.
+    /// Returns the same register for an expensive document: it reads through separate connections.
     #[must_use]
-    pub fn for_dear_document(&self) -> Self {
-        Self { reader: self.dear_reader.clone(), ..self.clone() }
+    pub fn for_costly_document(&self) -> Self {
+        Self { reader: self.costly_reader.clone(), ..self.clone() }
     }
 
-    /// Returns the same register for what is measured of it: it reads by the connections of
-    /// readiness checks.
+    /// Returns the same register for metrics: it reads through the connections of readiness checks.
     #[must_use]
     pub fn for_monitoring(&self) -> Self {
         Self { reader: self.monitor.clone(), ..self.clone() }
     }
 
-    /// A connection for reading.
+    /// Returns a connection for reading.
     #[must_use]
     pub fn read(&self) -> &DatabaseConnection {
         &self.reader
     }
 
-    /// A transaction for reading alone, in which everything fits together whatever is written
-    /// meanwhile.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Begins a read-only transaction with a consistent snapshot, unaffected by concurrent writes.
     pub async fn snapshot(&self) -> Result<DatabaseTransaction> {
-        // SQLite knows no levels: what a transaction has begun to read stays as it is.
+        // SQLite has no isolation levels: every transaction reads from one snapshot.
         let level =
             (self.backend() == DbBackend::Postgres).then_some(IsolationLevel::RepeatableRead);
         let access = level.map(|_| AccessMode::ReadOnly);
         Ok(self.reader.begin_with_config(level, access).await?)
     }
 
-    /// The last revision that is known to be committed, and every later one when it is. What comes
-    /// before it can be read.
+    /// Returns a receiver of the last revision that is known to be committed. Everything up to it
+    /// can be read.
     #[must_use]
     pub fn changed(&self) -> watch::Receiver<i64> {
         self.changed.subscribe()
     }
 
-    /// Lets everybody know who follows the trail in this program that it was committed as far as
-    /// this.
+    /// Notifies all subscribers in this program that the trail was committed up to this revision.
     pub(crate) fn notify_local(&self, revision: i64) {
         self.changed.send_if_modified(|last| {
             let is_later = revision > *last;
@@ -357,7 +355,7 @@ impl Database {
         });
     }
 
-    /// Lets other servers know of a revision when, and only if, it is committed.
+    /// Notifies other servers of a revision, if and when it is committed.
     pub(crate) async fn notify_remote(&self, tx: &Transaction, revision: i64) -> Result<()> {
         if self.backend() == DbBackend::Postgres {
             tx.execute_unprepared(&format!("SELECT pg_notify('{CHANNEL}', '{revision}')")).await?;
@@ -365,21 +363,21 @@ impl Database {
         Ok(())
     }
 
-    /// Hears what others write, for as long as it is polled: other servers on PostgreSQL, other
-    /// programs at the same file on SQLite.
+    /// Listens for changes of others, for as long as it is polled: other servers on PostgreSQL,
+    /// other programs with the same file on SQLite.
     pub async fn listen(&self) {
         loop {
-            let Err(cause) = self.listen().await;
-            tracing::warn!(%cause, "changes of others are not heard of; trying again");
+            let Err(cause) = self.listen_until_error().await;
+            tracing::warn!(%cause, "changes of other programs can't be received; trying again");
             tokio::time::sleep(POLL_INTERVALS.0).await;
         }
     }
 
-    async fn listen(&self) -> std::result::Result<std::convert::Infallible, DbErr> {
+    async fn listen_until_error(&self) -> std::result::Result<std::convert::Infallible, DbErr> {
         let Some(server) = &self.server else {
             loop {
-                // Noticed soon, as long as no other program can have begun another log.
-                if self.find().is_err() {
+                // Detected early, while no other program can have begun another log.
+                if self.check_file().is_err() {
                     self.save_log().await;
                 }
                 self.truncate_if_due().await;
@@ -393,12 +391,13 @@ impl Database {
         let mut listener = PgListener::connect_with(&pool).await.map_err(lost)?;
         listener.listen(CHANNEL).await.map_err(lost)?;
         loop {
-            // Nobody was told of what was written before, or while the connection was lost.
+            // Writes before this point, or while the connection was lost, caused no notification.
             self.catch_up().await?;
-            while let Ok(heard) = tokio::time::timeout(POLL_INTERVALS.1, listener.try_recv()).await
+            while let Ok(notification) =
+                tokio::time::timeout(POLL_INTERVALS.1, listener.try_recv()).await
             {
-                let Some(heard) = heard.map_err(lost)? else { break };
-                self.notify_local(heard.payload().parse().unwrap_or_default());
+                let Some(notification) = notification.map_err(lost)? else { break };
+                self.notify_local(notification.payload().parse().unwrap_or_default());
             }
         }
     }
@@ -414,105 +413,23 @@ impl Database {
         Ok(())
     }
 
-    /// Closes every connection when nobody uses it any more.
+    /// Closes every connection when it is no longer in use.
     ///
     /// # Errors
-    /// INTERNAL when a connection fails to close.
+    /// INTERNAL if a connection fails to close.
     pub async fn close(self) -> Result<()> {
         if let Some(file) = &self.file {
             file.close();
         }
         self.reader.close().await?;
-        self.dear_reader.close().await?;
+        self.costly_reader.close().await?;
         self.writer.close().await?;
         self.monitor.close().await?;
-        // The last: it holds what a removed log of SQLite's had.
+        // Last, because it holds the content of a removed log of SQLite.
         Ok(self.probe.close().await?)
     }
 }
 
-/// The rows of a statement that selects `columns` first, in this order.
-///
-/// # Errors
-/// INTERNAL when the statement fails.
-pub async fn rows<M: PartialRow>(
-    db: &impl ConnectionTrait,
-    select: &SelectStatement,
-    columns: &[Column<M>],
-) -> Result<Vec<M>> {
-    let found = db.query_all(select).await?;
-    Ok(found.iter().map(|row| M::read(row, columns)).collect::<std::result::Result<_, _>>()?)
-}
-
-/// Lets PostgreSQL look at what a transaction has written to a table, which it would go on reading
-/// from end to end, as it planned to when that had no rows. SQLite plans by the indexes alone.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn analyze(tx: &impl ConnectionTrait, table: &str) -> Result<()> {
-    if tx.get_database_backend() == DbBackend::Postgres {
-        tx.execute_unprepared(&format!("ANALYZE {table}")).await?;
-    }
-    Ok(())
-}
-
-/// A number of things or öre, added up; zero over no rows. For what is bounded: [`total`] is for
-/// sums of öre over any number of rows.
-pub fn sum(of: SimpleExpr) -> SimpleExpr {
-    // PostgreSQL sums big integers to a decimal.
-    Expr::from(Func::coalesce([Func::sum(of).into(), Expr::cust("0")])).cast_as("bigint")
-}
-
-/// A sum of öre over any number of rows, read as a [`Total`](::entity::total::Total); zero over no
-/// rows. A thousand amounts of 2^53 öre, which older registers hold, do not fit in 64 bits.
-pub fn total(backend: DbBackend, of: SimpleExpr) -> SimpleExpr {
-    match backend {
-        // PostgreSQL sums big integers to a decimal.
-        DbBackend::Postgres => Expr::cust_with_exprs("CAST(COALESCE(SUM($1), 0) AS text)", [of]),
-        // SQLite fails when a sum leaves 64 bits, so high and low parts are summed apart.
-        _ => Expr::cust_with_exprs(
-            "COALESCE(SUM((?) >> 32), 0) || ':' || COALESCE(SUM((?) & 4294967295), 0)",
-            [of.clone(), of],
-        ),
-    }
-}
-
-/// `column` is one of `ids`, as one bound value: the statement's text stays the same however many
-/// there are, and so it is prepared once.
-pub fn among<I: Into<Uuid>>(
-    backend: DbBackend,
-    column: impl Into<SimpleExpr>,
-    ids: impl IntoIterator<Item = I>,
-) -> SimpleExpr {
-    let ids = ids.into_iter().map(Into::into);
-    if backend == DbBackend::Postgres {
-        let ids = ids.map(Value::from).collect();
-        column.into().eq(PgFunc::any(Expr::val(Value::Array(ArrayType::Uuid, Some(Box::new(ids))))))
-    } else {
-        let list: Vec<String> = ids.map(|id: Uuid| id.simple().to_string()).collect();
-        in_json(column, "SELECT unhex(value) FROM json_each(?)", &list)
-    }
-}
-
-/// `column` is one of `words`, as one bound value.
-pub fn among_words<'a>(
-    backend: DbBackend,
-    column: impl Into<SimpleExpr>,
-    words: impl IntoIterator<Item = &'a (impl AsRef<str> + ?Sized + 'a)>,
-) -> SimpleExpr {
-    let words: Vec<String> = words.into_iter().map(|word| word.as_ref().to_owned()).collect();
-    if backend == DbBackend::Postgres {
-        let words = words.into_iter().map(Value::from).collect();
-        column
-            .into()
-            .eq(PgFunc::any(Expr::val(Value::Array(ArrayType::String, Some(Box::new(words))))))
-    } else {
-        in_json(column, "SELECT value FROM json_each(?)", &words)
-    }
-}
-
-fn in_json(column: impl Into<SimpleExpr>, select: &'static str, list: &[String]) -> SimpleExpr {
-    let json = serde_json::Value::from(list).to_string();
-    let values: SimpleExpr = Expr::cust_with_values(select, [json]);
-    column.into().binary(sea_orm::sea_query::BinOper::In, values)
-}
+/// Records rows that an older audit trail does not contain, within the transaction of its step.
+pub type RowRecorder =
+    for<'a> fn(&'a Database, &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>>;

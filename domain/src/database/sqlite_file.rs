@@ -1,6 +1,6 @@
-//! The files of a register on SQLite, known by more than their names: one that was moved, removed
-//! or replaced under the running program would still be read and written by the connections that
-//! have it open, and what they write would be lost.
+//! The files of a register on SQLite, identified by more than their names. If a file is moved,
+//! removed or replaced while the program runs, open connections would still read and write the old
+//! file, and their writes would be lost.
 
 use std::{
     io,
@@ -22,11 +22,12 @@ pub(super) struct SqliteFile {
     main: OnceLock<Identity>,
     wal: Companion,
     index: Companion,
-    /// `true` when every connection of this program is closed: SQLite removes its log then.
+    /// `true` if every connection of this program is closed: SQLite removes its log then.
     is_closed: AtomicBool,
 }
 
-/// A file next to the register's that SQLite makes, and that stays as long as a connection is open.
+/// A file next to the register's that SQLite creates, and that exists as long as a connection is
+/// open.
 #[derive(Debug)]
 struct Companion {
     path: PathBuf,
@@ -40,7 +41,8 @@ type Identity = (u64, u64);
 type Identity = ();
 
 impl SqliteFile {
-    /// The file that `url` names, which need not be there yet; none of a database in memory.
+    /// Returns the file that `url` names, which need not exist yet; `None` for a database in
+    /// memory.
     pub(super) fn of(url: &str) -> Option<Self> {
         let path = url.parse::<SqliteConnectOptions>().ok()?.get_filename().to_owned();
         let is_in_memory = path.as_os_str().is_empty()
@@ -67,8 +69,7 @@ impl SqliteFile {
         &self.path
     }
 
-    /// The rights that others than its owner have on the file, as `chmod` writes all of them; null
-    /// when they have none.
+    /// Returns the mode of the file, as for `chmod`, if others than its owner have rights on it.
     #[cfg(unix)]
     pub(super) fn shared(&self) -> Option<u32> {
         let mode =
@@ -76,7 +77,7 @@ impl SqliteFile {
         Some(mode).filter(|mode| mode & 0o077 != 0)
     }
 
-    /// Takes the register's file as it is now for the right one.
+    /// Records the identity of the database file as it is now.
     pub(super) fn recognize(&self) {
         if let Ok(identity) = identify(&self.path) {
             self.main.get_or_init(|| identity);
@@ -88,7 +89,7 @@ impl SqliteFile {
         if let Some(main) = self.main.get() {
             let trouble = match identify(&self.path) {
                 Ok(identity) if identity == *main => None,
-                Ok(_) => Some("another file stands in its place; put it back, or start again to use the other".to_owned()),
+                Ok(_) => Some("another file has replaced it; put it back, or restart the program to use the other".to_owned()),
                 Err(cause) => Some(format!("{cause}; put it back")),
             };
             if let Some(trouble) = trouble {
@@ -105,13 +106,12 @@ impl SqliteFile {
         self.index.check()
     }
 
-    /// Notes that every connection is about to be closed.
+    /// Records that every connection is about to be closed.
     pub(super) fn close(&self) {
         self.is_closed.store(true, SeqCst);
     }
 
-    /// `true` when the log was removed, and no other program can have written to another in its
-    /// place.
+    /// Returns `true` if the log was removed, and no other program can have written to a new one.
     pub(super) fn lost_its_log(&self) -> bool {
         let was_there = self.wal.identity.get().is_some();
         was_there
@@ -131,7 +131,7 @@ impl Companion {
         let trouble = match identify(&self.path) {
             Ok(found) if *self.identity.get_or_init(|| found) == found => return Ok(()),
             Ok(_) => "was replaced".to_owned(),
-            // SQLite has not made it yet.
+            // SQLite has not created it yet.
             Err(cause)
                 if cause.kind() == io::ErrorKind::NotFound && self.identity.get().is_none() =>
             {
@@ -145,8 +145,8 @@ impl Companion {
     }
 }
 
-/// Creates the file of a register on SQLite that is to be made, for its owner alone; SQLite gives
-/// its other files the same rights, and says itself what is wrong when it can't be created.
+/// Creates the file of a new register on SQLite for its owner only. SQLite gives its other files
+/// the same mode, and reports the error if the file can't be created.
 pub(super) fn create_privately(url: &str) {
     let is_file = url.starts_with("sqlite:")
         && url.contains("mode=rwc")

@@ -1,5 +1,5 @@
-//! The transaction that writes: it is confirmed as committed, or it failed, and a connection that
-//! failed is never used again.
+//! The writing transaction: it is confirmed as committed, or it failed. A connection that failed is
+//! never used again.
 
 use std::{
     future::Future,
@@ -31,8 +31,7 @@ use super::write_health::WriteHealth;
 /// that nothing ever commits.
 #[derive(Debug, Default)]
 pub(super) struct WriterState {
-    /// `true` when something happened to the connection that makes it unfit for another
-    /// transaction.
+    /// `true` if an error made the connection unfit for another transaction.
     is_suspect: AtomicBool,
     /// `true` from BEGIN until COMMIT is sent: SQLite then refuses to commit, so that no statement
     /// commits automatically after a rollback.
@@ -42,8 +41,7 @@ pub(super) struct WriterState {
 }
 
 impl WriterState {
-    /// Makes the pool of the one connection that writes check each connection before it is used
-    /// again.
+    /// Makes the pool of the writing connection check each connection before it is used again.
     pub(super) fn guard(self: &Arc<Self>, options: &mut ConnectOptions) {
         let state = Arc::clone(self);
         options.map_sqlx_postgres_pool_opts(move |pool| {
@@ -71,7 +69,7 @@ impl WriterState {
         });
     }
 
-    /// The same for the pool of a register on SQLite, whose connections `check` may refuse.
+    /// Does the same for the pool of a register on SQLite, whose connections `check` may refuse.
     pub(super) fn guard_sqlite(
         self: &Arc<Self>,
         pool: SqlitePoolOptions,
@@ -82,7 +80,7 @@ impl WriterState {
             let (state, check) = (Arc::clone(&new), check.clone());
             Box::pin(async move {
                 // Opens the log: as long as a connection has it open, another program that closes
-                // the register leaves it in its place.
+                // the register does not remove it.
                 sqlx::query("PRAGMA schema_version").fetch_optional(&mut *connection).await?;
                 check()?;
                 state.renew();
@@ -93,14 +91,14 @@ impl WriterState {
         .after_release(move |connection, _| {
             let state = Arc::clone(&used);
             Box::pin(async move {
-                // A rollback that was only queued is done when the ping is answered.
+                // A queued rollback is done when the ping is answered.
                 connection.ping().await?;
                 Ok(state.end(connection.is_in_transaction()))
             })
         })
     }
 
-    /// Notes that the connection must not be used again.
+    /// Records that the connection must not be used again.
     pub(super) fn suspect(&self) {
         self.is_suspect.store(true, SeqCst);
     }
@@ -110,7 +108,7 @@ impl WriterState {
         self.is_suspect.store(false, SeqCst);
     }
 
-    /// Ends the use of a connection; `false` when it must be closed.
+    /// Ends the use of a connection; returns `false` if it must be closed.
     fn end(&self, is_in_transaction: bool) -> bool {
         self.refuses_commits.store(false, SeqCst);
         self.is_fit(is_in_transaction)
@@ -120,7 +118,7 @@ impl WriterState {
         !is_in_transaction && !self.is_suspect.load(SeqCst)
     }
 
-    /// Lets SQLite commit, or not. The answer `false` makes it roll back.
+    /// Allows SQLite to commit, or not. `false` makes it roll back.
     fn begin_commit(&self) -> bool {
         let is_allowed = !self.refuses_commits.load(SeqCst);
         self.commits.fetch_add(u64::from(is_allowed), SeqCst);
@@ -132,7 +130,7 @@ impl WriterState {
 #[derive(Debug)]
 pub struct Transaction {
     // Dropped first: it decides whether the connection may be used again, which must be known when
-    // that is given back.
+    // the connection returns to the pool.
     watch: Watch,
     tx: DatabaseTransaction,
     /// Held as long as the transaction runs: there is one connection to wait for.
@@ -144,7 +142,7 @@ pub struct Transaction {
 struct Watch {
     state: Arc<WriterState>,
     health: Arc<WriteHealth>,
-    /// Statements that were sent and not answered. One that was cancelled stays among them.
+    /// Number of statements without a response. A cancelled statement remains counted.
     running: AtomicUsize,
     /// The worst [`Failure`] so far.
     worst: AtomicU8,
@@ -154,25 +152,25 @@ struct Watch {
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 #[repr(u8)]
 pub(super) enum Failure {
-    /// It broke a constraint, or waited too long for a lock: the connection is as good as before.
+    /// It violated a constraint, or waited too long for a lock: the connection is not affected.
     Refused = 1,
-    /// The statement could not be run, for a reason of its own.
+    /// The statement could not be run, because of an error in it.
     Statement = 2,
     /// The database, its disk or the connection failed.
-    FieldError = 3,
+    Database = 3,
 }
 
-/// The reason why a transaction was not committed.
+/// Reason why a transaction was not committed.
 #[derive(Debug)]
 pub(super) enum Uncommitted {
     /// It was rolled back.
     RolledBack(DbErr),
-    /// COMMIT was sent, and what became of it is not known.
+    /// COMMIT was sent, and its outcome is not known.
     Unknown(DbErr),
 }
 
 impl Transaction {
-    /// Takes over a transaction that has just begun.
+    /// Wraps a transaction that has just begun.
     pub(super) fn new(
         tx: DatabaseTransaction,
         permit: OwnedSemaphorePermit,
@@ -189,13 +187,13 @@ impl Transaction {
         Self { watch, tx, permit }
     }
 
-    /// Commits, and answers when that is confirmed.
+    /// Commits, and returns when the commit is confirmed.
     ///
-    /// SQLite has committed when it was asked to exactly once and COMMIT succeeded. COMMIT of
-    /// PostgreSQL also succeeds when a statement failed before, and then rolls back; such a
-    /// transaction is refused here.
+    /// SQLite has committed if it began exactly one commit and COMMIT succeeded. PostgreSQL's
+    /// COMMIT also succeeds when a statement failed before, and then rolls back; such a transaction
+    /// is refused here.
     pub(super) async fn commit(self) -> Result<(), Uncommitted> {
-        // The last is dropped first, as in `Transaction`.
+        // The last field is dropped first, as in `Transaction`.
         let Self { permit: _permit, tx, watch } = self;
         if watch.worst.load(SeqCst) != 0 {
             return Err(Uncommitted::RolledBack(DbErr::Custom(
@@ -219,7 +217,7 @@ impl Transaction {
             Ok(())
         });
         committed.await.map_err(|cause| {
-            // Whatever a COMMIT fails for, the connection is not used again.
+            // After any error of COMMIT, the connection is not used again.
             state.suspect();
             Uncommitted::Unknown(cause)
         })
@@ -227,7 +225,7 @@ impl Transaction {
 
     /// Rolls back.
     pub(crate) async fn rollback(self) -> Result<(), DbErr> {
-        // The last is dropped first, as in `Transaction`.
+        // The last field is dropped first, as in `Transaction`.
         let Self { permit: _permit, tx, watch } = self;
         // After a failure there may be nothing to roll back; the connection is closed.
         if watch.worst.load(SeqCst) >= Failure::Statement as u8 {
@@ -239,7 +237,8 @@ impl Transaction {
 }
 
 impl Watch {
-    /// Runs a statement, unless one before it failed so that SQLite may have ended the transaction.
+    /// Runs a statement, unless an earlier one failed so that SQLite may have ended the
+    /// transaction.
     async fn run<T>(&self, statement: impl Future<Output = Result<T, DbErr>>) -> Result<T, DbErr> {
         if self.worst.load(SeqCst) >= Failure::Statement as u8 {
             return Err(DbErr::Custom(
@@ -259,7 +258,7 @@ impl Watch {
         if let Err(cause) = &result {
             let failure = failure(cause);
             let worst = self.worst.fetch_max(failure as u8, SeqCst);
-            if failure == Failure::FieldError && worst < Failure::FieldError as u8 {
+            if failure == Failure::Database && worst < Failure::Database as u8 {
                 self.health.fail(cause);
             }
         }
@@ -304,45 +303,44 @@ pub(super) fn failure(cause: &DbErr) -> Failure {
     | DbErr::Exec(RuntimeErr::SqlxError(error))
     | DbErr::Query(RuntimeErr::SqlxError(error))) = cause
     else {
-        return Failure::FieldError;
+        return Failure::Database;
     };
     match &**error {
         sqlx::Error::Database(error) => failure_of(&**error),
         sqlx::Error::Encode(_) | sqlx::Error::InvalidArgument(_) => Failure::Statement,
-        _ => Failure::FieldError,
+        _ => Failure::Database,
     }
 }
 
 fn failure_of(error: &dyn DatabaseError) -> Failure {
     let code = error.code().unwrap_or_default();
     if error.try_downcast_ref::<SqliteError>().is_some() {
-        // The lowest byte is the kind; the others say more of it. SQLITE_CONSTRAINT_COMMITHOOK: a
-        // statement would have committed automatically, since SQLite had rolled back before.
+        // The lowest byte is the kind; the others refine it. SQLITE_CONSTRAINT_COMMITHOOK: a
+        // statement would have committed automatically, because SQLite had rolled back before.
         if code == "531" {
-            return Failure::FieldError;
+            return Failure::Database;
         }
         return match code.parse::<u32>().map(|code| code & 0xff) {
             // SQLITE_BUSY and SQLITE_CONSTRAINT.
             Ok(5 | 19) => Failure::Refused,
             // SQLITE_ERROR, _INTERRUPT, _TOOBIG, _MISMATCH and _RANGE.
             Ok(1 | 9 | 18 | 20 | 25) => Failure::Statement,
-            _ => Failure::FieldError,
+            _ => Failure::Database,
         };
     }
     match code.get(..2) {
-        // Constraints, what triggers raise, and lock_not_available.
+        // Constraints, errors that triggers raise, and lock_not_available.
         Some("23" | "P0") => Failure::Refused,
         _ if code == "55P03" => Failure::Refused,
-        // A server that takes no changes, as a standby.
-        _ if code == "25006" => Failure::FieldError,
+        // A server that refuses changes, as a standby.
+        _ if code == "25006" => Failure::Database,
         // Data, transactions, syntax, programs' limits and prerequisites.
         Some("21" | "22" | "25" | "40" | "42" | "54" | "55") => Failure::Statement,
-        _ => Failure::FieldError,
+        _ => Failure::Database,
     }
 }
 
-/// Says whether an error means that another program holds the lock that writers take one after the
-/// other.
+/// Returns `true` if an error means that another program holds the lock of writers.
 pub(super) fn is_locked(cause: &DbErr) -> bool {
     let (DbErr::Conn(RuntimeErr::SqlxError(error))
     | DbErr::Exec(RuntimeErr::SqlxError(error))
@@ -367,7 +365,7 @@ mod tests {
 
     use super::*;
 
-    /// A statement that is not done at once.
+    /// A statement that takes some time.
     const LONG: &str = "INSERT INTO t WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 100000) SELECT i FROM n";
 
     async fn begin(state: &Arc<WriterState>) -> Transaction {

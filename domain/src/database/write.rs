@@ -1,4 +1,4 @@
-//! Writing: a change waits for those before it, and is answered when it is confirmed as committed.
+//! Writing: a change waits for earlier ones, and is answered when it is confirmed as committed.
 
 use std::{
     sync::{Arc, atomic::Ordering::SeqCst},
@@ -12,42 +12,32 @@ use sea_orm::{
 use tokio::time::Instant;
 
 use super::{
-    Database, WRITE_LOCK_TIMEOUT,
+    Database,
+    busy::busy,
+    connections::WRITE_LOCK_TIMEOUT,
     transaction::{Transaction, Uncommitted, is_locked},
 };
 use crate::error::{Error, Result};
 
-/// Time for which the outcome of a COMMIT without a response is looked up.
+/// Time limit for finding out the outcome of a COMMIT without a response.
 const OUTCOME_TIMEOUT: Duration = Duration::from_secs(10);
 
-/// Names the lock that writers on PostgreSQL take in turn, so that revisions and numbers have no
-/// gaps; SQLite has one writer anyway.
+/// Key of the advisory lock of writers on PostgreSQL, so that revisions and numbers have no gaps;
+/// SQLite has one writer anyway.
 pub(super) const WRITERS_LOCK: i64 = 0x5341_4d52_4547;
 
-/// Reason of the conflict when others write for too long.
-pub const BUSY: &str = "BUSY";
-
-/// The error of what was not begun since others write for too long.
-pub(crate) fn busy() -> Error {
-    Error::conflict(
-        BUSY,
-        "the register is busy with other changes and this one was not begun; try again in a while",
-    )
-}
-
-/// An error of the database, or what it says when another program holds the lock that writers take
-/// in turn.
+/// Returns an error of the database, or BUSY if another program holds the lock of writers.
 pub(super) fn or_busy(cause: DbErr) -> Error {
     if is_locked(&cause) { busy() } else { cause.into() }
 }
 
 impl Database {
-    /// A transaction for writing, begun when those who came before are done; for `audit` alone, so
-    /// that nothing is written without its entry.
+    /// Begins a writing transaction after earlier ones are done. For `audit` only, so that nothing
+    /// is written without its entry.
     ///
     /// # Errors
-    /// CONFLICT with the reason BUSY when others write for too long, or `PROGRAM_TOO_OLD` when a
-    /// newer program has migrated the register; INTERNAL when the database fails.
+    /// CONFLICT with the reason BUSY if others write for too long, or `PROGRAM_TOO_OLD` if a newer
+    /// program has migrated the register.
     pub(crate) async fn write(&self) -> Result<Transaction> {
         let permit =
             tokio::time::timeout(WRITE_LOCK_TIMEOUT, Arc::clone(&self.permit).acquire_owned())
@@ -78,14 +68,14 @@ impl Database {
         Ok(tx)
     }
 
-    /// Commits, and answers when that is confirmed. `last` is the last entry of the trail that the
+    /// Commits, and returns when the commit is confirmed. `last` is the last audit entry that the
     /// transaction wrote, by revision and hash.
     ///
     /// # Errors
-    /// INTERNAL when nothing was committed, and when it can't be found out.
+    /// INTERNAL if nothing was committed, or if the outcome is unknown.
     pub(crate) async fn commit(&self, tx: Transaction, last: Option<(i64, &str)>) -> Result<()> {
-        if let Err(cause) = self.find() {
-            // Rolled back first, since what saves the log waits for those who write.
+        if let Err(cause) = self.check_file() {
+            // Rolled back first, because saving the log waits for writers.
             drop(tx);
             self.check_files().await.ok();
             return Err(cause);
@@ -104,20 +94,20 @@ impl Database {
                 _ => return Err(cause.into()),
             },
         }
-        // A log that was removed meanwhile took the commit with it.
+        // If the log was removed meanwhile, the commit went to the removed file.
         self.check_files().await?;
         self.health.succeed();
         Ok(())
     }
 
-    /// Finds out whether a change was committed whose COMMIT was not answered, when its transaction
-    /// has ended.
+    /// Returns `true` if a change was committed whose COMMIT was not answered. Waits until its
+    /// transaction has ended.
     async fn was_committed(&self, revision: i64, hash: &str) -> Result<bool> {
         let (values, began) = ([revision.into(), hash.into()], Instant::now());
         let find = "SELECT 1 FROM audit_entry WHERE revision = $1 AND hash = $2";
         let find = Statement::from_sql_and_values(self.backend(), find, values);
         loop {
-            // The lock of those who write is free when that transaction has ended.
+            // The lock of writers is free when that transaction has ended.
             let found = async {
                 let tx = self.write().await?;
                 let found = tx.query_one_raw(find.clone()).await?.is_some();
@@ -140,17 +130,17 @@ impl Database {
 
     /// Checks the files of a register on SQLite before and after each change.
     async fn check_files(&self) -> Result<()> {
-        let Err(cause) = self.find() else { return Ok(()) };
+        let Err(cause) = self.check_file() else { return Ok(()) };
         self.health.fail(&format!("{cause:?}"));
         self.save_log().await;
         Err(cause)
     }
 
-    /// Moves what a removed log of SQLite's holds into the register's file, so that nothing that
-    /// was answered is lost.
+    /// Moves the content of a removed log of SQLite into the database file, so that no confirmed
+    /// change is lost.
     ///
-    /// The probe's connection does it, since it is as old as the log: a new one would take the
-    /// index of the old log for one of the new.
+    /// The probe's connection does it, because it is as old as the log: a new connection would take
+    /// the index of the old log for that of the new one.
     pub(super) async fn save_log(&self) {
         if self.file.as_ref().is_none_or(|file| !file.lost_its_log())
             || self.is_log_saved.load(SeqCst)

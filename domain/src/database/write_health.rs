@@ -3,29 +3,17 @@
 use std::{
     fmt,
     sync::atomic::{AtomicBool, AtomicU64, Ordering::SeqCst},
-    time::Duration,
 };
 
-use sea_orm::{ConnectionTrait, Statement};
 use tokio::{sync::Mutex, time::Instant};
 
-use super::Database;
-use crate::error::{Error, Result};
-
-/// The outcome of the last changes.
+/// Outcome of the last changes.
 #[derive(Debug, Default)]
 pub(super) struct WriteHealth {
-    failed: AtomicU64,
-    is_failing: AtomicBool,
-    probed_at: Mutex<Option<Instant>>,
+    pub(super) failed: AtomicU64,
+    pub(super) is_failing: AtomicBool,
+    pub(super) probed_at: Mutex<Option<Instant>>,
 }
-
-/// Shortest time between trial changes while changes fail.
-const PROBE_INTERVAL: Duration = Duration::from_secs(1);
-
-/// Bytes that a trial change writes: a full disk refuses them, where a page that was already
-/// allocated would have had room.
-const PROBE_SIZE: usize = 16 << 10;
 
 impl WriteHealth {
     /// Counts a change that the database failed to make.
@@ -35,60 +23,10 @@ impl WriteHealth {
         tracing::error!(%cause, "a change could not be written");
     }
 
-    /// Notes a change that was committed.
+    /// Records a change that was committed.
     pub(super) fn succeed(&self) {
         if self.is_failing.swap(false, SeqCst) {
             tracing::info!("changes can be written again");
         }
-    }
-}
-
-impl Database {
-    /// Number of changes that the database failed to make since the program started. Refused
-    /// changes are not among them.
-    #[must_use]
-    pub fn failed_writes(&self) -> u64 {
-        self.health.failed.load(SeqCst)
-    }
-
-    /// Checks that changes can be written. After one failed, it tries one of its own, at most every
-    /// second, until that succeeds.
-    ///
-    /// # Errors
-    /// INTERNAL while changes fail.
-    pub async fn check_writes(&self) -> Result<()> {
-        if !self.health.is_failing.load(SeqCst) {
-            return Ok(());
-        }
-        let mut probed_at = self.health.probed_at.lock().await;
-        if probed_at.is_none_or(|at| at.elapsed() >= PROBE_INTERVAL) {
-            *probed_at = Some(Instant::now());
-            if let Err(cause) = self.probe_write().await {
-                tracing::warn!(?cause, "changes still can't be written");
-            }
-        }
-        if self.health.is_failing.load(SeqCst) {
-            Err(Error::internal(std::io::Error::other("changes can't be written")))
-        } else {
-            Ok(())
-        }
-    }
-
-    async fn probe_write(&self) -> Result<()> {
-        let tx = self.write().await?;
-        tx.execute_unprepared("DELETE FROM write_probe").await?;
-        let filler: Vec<u8> =
-            (0..PROBE_SIZE / 16).flat_map(|_| rand::random::<[u8; 16]>()).collect();
-        let insert = match tx.get_database_backend() {
-            sea_orm::DbBackend::Postgres => "INSERT INTO write_probe (id, filler) VALUES (1, $1)",
-            _ => "INSERT INTO write_probe (id, filler) VALUES (1, ?)",
-        };
-        tx.execute_raw(Statement::from_sql_and_values(
-            tx.get_database_backend(),
-            insert,
-            [filler.into()],
-        ))
-        .await?;
-        self.commit(tx, None).await
     }
 }

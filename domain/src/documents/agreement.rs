@@ -1,4 +1,4 @@
-//! An agreement as people read it: a page of HTML, and the PDF that is offered, signed and kept.
+//! An agreement as a document: a page of HTML, and the PDF that is offered, signed and stored.
 
 use std::{sync::LazyLock, time::Duration};
 
@@ -15,79 +15,78 @@ use super::{
     prose::{self, Block},
     sha256,
     size::Size,
-    unset,
+    typesetting_error,
 };
-use crate::error::{Error, Result};
+use crate::error::{ConflictReason, Error, Result};
 
-/// What an agreement says. Any text will do: nothing in it is more than text.
+/// Content of an agreement document. Every value is treated as plain text, never as markup, except
+/// the Markdown of `body`.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Agreement {
     /// Its title, as «Avtal om deltagande i BIP».
     pub title: String,
-    /// Its number; null: it is a draft, and marked so on every page.
+    /// Its number; null: it is a draft, and marked as one on every page.
     pub number: Option<String>,
-    /// Its language, as BCP 47 has it. Our own words are English for `en`, and Swedish for all
-    /// others.
+    /// Its language as a BCP 47 tag. Labels are English for `en`, and Swedish for all others.
     pub language: String,
-    /// Who agrees, the network first.
+    /// The parties, the network first.
     pub parties: Vec<Party>,
-    /// What is agreed in short, as «Gäller från» and «den 1 januari 2027»; none: there is no such
+    /// Summary of the terms, as «Gäller från» and «den 1 januari 2027»; empty: there is no such
     /// table.
     pub terms: Vec<(String, String)>,
-    /// What is agreed, in Markdown with headings from `##`. U+E000 stands for a line break within a
-    /// value.
+    /// Text of the agreement, in Markdown with headings from `##`. U+E000 stands for a line break
+    /// within a value.
     pub body: String,
-    /// The day of the document. It does not show; it is in the PDF's metadata.
+    /// Date of the document. It is not shown; it is in the PDF's metadata.
     pub dated: NaiveDate,
 }
 
-/// Somebody who agrees.
+/// A party to an agreement.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 pub struct Party {
-    /// What the text calls it, as «Medlemmen».
+    /// Its role in the text, as «Medlemmen».
     pub role: String,
     /// Its name.
     pub name: String,
-    /// Its organisation number; null: it has none, as those abroad.
+    /// Its organisation number; null: it has none, as parties abroad.
     pub org_number: Option<String>,
     /// Its address, line by line.
     pub address: Vec<String>,
 }
 
-/// An agreement, set.
+/// A rendered agreement.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Rendered {
-    /// A whole page, ready to print.
+    /// A complete page, ready to print.
     pub html: String,
     /// PDF/A-3a and PDF/UA-1; the same bytes for the same agreement.
     pub pdf: Vec<u8>,
-    /// SHA-256 of the PDF's bytes, hexadecimal.
+    /// SHA-256 of the PDF's bytes, in hexadecimal.
     pub sha256: String,
 }
 
-/// The agreement as a page of HTML, ready to print.
+/// Renders the agreement as a page of HTML, ready to print.
 ///
 /// # Errors
-/// INTERNAL when the page's template is faulty.
+/// INTERNAL if the page's template is faulty.
 pub fn html(document: &Agreement) -> Result<String> {
     page(&View::of(document))
 }
 
-/// The agreement as HTML and PDF. It takes up to [`TIME_LIMIT`]: a server calls it in its worker
-/// pool.
+/// Renders the agreement as HTML and PDF. It takes up to [`TIME_LIMIT`]: a server calls it in its
+/// worker pool.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set in that time;
-/// INTERNAL when the layout is faulty.
+/// CONFLICT `DOCUMENT_TOO_LONG` if its content can't be typeset within that time; INTERNAL if the
+/// layout is faulty.
 pub fn rendered(document: &Agreement) -> Result<Rendered> {
     rendered_if(document, |_| Ok(()))
 }
 
-/// Like [`rendered`], if `allow` lets it take the time of a server's core that it is estimated to
-/// take.
+/// Like [`rendered`], if `allow` accepts the estimated time of a server's core.
 ///
 /// # Errors
-/// As [`rendered`], and what `allow` says.
+/// As [`rendered`], and the errors of `allow`.
 pub fn rendered_if(
     document: &Agreement,
     allow: impl FnOnce(Duration) -> Result<()>,
@@ -96,7 +95,7 @@ pub fn rendered_if(
     let size = view.size();
     if let Some(excess) = size.excess() {
         return Err(Error::conflict(
-            "DOCUMENT_TOO_LONG",
+            ConflictReason::DocumentTooLong,
             format!("the document {excess}: shorten the template or its values"),
         ));
     }
@@ -110,12 +109,12 @@ pub fn rendered_if(
         attachments: &[],
         time_limit: Some(TIME_LIMIT),
     });
-    let pdf = pdf.map_err(unset)?;
+    let pdf = pdf.map_err(typesetting_error)?;
     Ok(Rendered { html: page(&view)?, sha256: sha256(&pdf), pdf })
 }
 
-/// What the page and the layout show: the agreement with our own words, every text without
-/// characters that hide or turn what others say.
+/// Data of the page and the layout: the agreement with labels, every text without characters that
+/// hide others or change their direction.
 #[derive(Debug, Serialize)]
 struct View {
     title: String,
@@ -156,7 +155,7 @@ impl View {
 }
 
 impl View {
-    /// Measures all that is set.
+    /// Measures all content to typeset.
     fn size(&self) -> Size {
         let mut size = Size::of(&self.body);
         let parties = self
@@ -169,8 +168,8 @@ impl View {
     }
 }
 
-/// Says why a text in Markdown can't be set as it is, after the text's name: it has too much of
-/// something, a heading that shows nothing, or a link that is too long.
+/// Returns the reason why a text in Markdown can't be typeset, to follow the text's name: too much
+/// content, a heading that shows nothing, or a link that is too long.
 #[must_use]
 pub fn problem(body: &str) -> Option<String> {
     prose::problem(body).or_else(|| Size::of(&prose::parse(body)).excess_of_text())
@@ -188,7 +187,7 @@ impl Party {
     }
 }
 
-/// A text of one line: no character of it hides or turns what stands around it.
+/// Returns a text as one line, without characters that hide others or change their direction.
 fn shown(text: &str) -> String {
     text.trim()
         .chars()
@@ -206,7 +205,7 @@ fn visible(char: char) -> char {
     if typesetting::is_hidden(char) { typesetting::MISSING } else { char }
 }
 
-/// Whether it is a language as `sv`, perhaps with a country as `sv-FI`.
+/// Returns `true` for a language as `sv`, optionally with a country as `sv-FI`.
 fn is_language(text: &str) -> bool {
     let (language, country) = text.split_once('-').unwrap_or((text, "SE"));
     let is_word = |word: &str, lengths: &[usize]| {
@@ -217,15 +216,15 @@ fn is_language(text: &str) -> bool {
         && language.bytes().all(|byte| byte.is_ascii_lowercase())
 }
 
-/// Our own words on an agreement.
+/// Labels of an agreement.
 #[derive(Debug, Serialize)]
 struct Words {
     agreement: &'static str,
     numbered: &'static str,
     draft: &'static str,
-    /// What follows it where there is room.
+    /// Text that follows it where there is room.
     draft_note: &'static str,
-    /// Across every page of a draft.
+    /// Watermark across every page of a draft.
     draft_mark: &'static str,
     parties: &'static str,
     role: &'static str,
@@ -235,7 +234,7 @@ struct Words {
     terms: &'static str,
     signatures: &'static str,
     on_behalf_of: &'static str,
-    position_and_date: &'static str,
+    place_and_date: &'static str,
     signature: &'static str,
     name_in_print: &'static str,
     page: &'static str,
@@ -255,7 +254,7 @@ static SWEDISH: Words = Words {
     terms: "Avtalet i korthet",
     signatures: "Underskrifter",
     on_behalf_of: "För {name}",
-    position_and_date: "Ort och datum",
+    place_and_date: "Ort och datum",
     signature: "Underskrift",
     name_in_print: "Namnförtydligande",
     page: "Sida {page} ({pages})",
@@ -275,15 +274,15 @@ static ENGLISH: Words = Words {
     terms: "The agreement in short",
     signatures: "Signatures",
     on_behalf_of: "For {name}",
-    position_and_date: "Place and date",
+    place_and_date: "Place and date",
     signature: "Signature",
     name_in_print: "Name in print",
     page: "Page {page} ({pages})",
 };
 
-/// The page, whose template is read once.
+/// Renders the page; its template is parsed only one time.
 fn page(view: &View) -> Result<String> {
-    // Its name makes it HTML, in which every value is escaped.
+    // The name makes it HTML, in which every value is escaped.
     const NAME: &str = "agreement.html";
     static PAGES: LazyLock<std::result::Result<Environment<'static>, minijinja::Error>> =
         LazyLock::new(|| {
@@ -325,7 +324,7 @@ mod tests {
         }
     }
 
-    /// What hostile hands write into a parameter.
+    /// Hostile values of parameters.
     const HOSTILE: [&str; 9] = [
         "<script>alert(1)</script>",
         "\" onmouseover=\"alert(1)",
@@ -364,7 +363,7 @@ mod tests {
     }
 
     #[test]
-    fn a_page_stands_alone_and_names_its_parts() {
+    fn a_page_is_self_contained_and_names_its_parts() {
         let page = html(&agreement());
         let body = &page[page.find("<body").unwrap()..];
         insta::assert_snapshot!(body, @r#"
@@ -430,7 +429,7 @@ mod tests {
     }
 
     #[test]
-    fn a_draft_is_marked_on_paper_and_in_words() {
+    fn a_draft_is_marked_visually_and_in_text() {
         let draft = html(&Agreement { number: None, ..agreement() });
         assert!(draft.contains("<body class=\"draft\" data-mark=\"UTKAST\">"), "{draft}");
         assert!(draft.contains("Utkast: avtalet har ännu inget nummer"), "{draft}");
@@ -485,9 +484,12 @@ mod tests {
     }
 
     #[test]
-    fn a_text_without_end_is_refused() {
+    fn an_overlong_text_is_refused() {
         let error = rendered(&Agreement { body: "a ".repeat(100_000), ..agreement() }).unwrap_err();
-        assert!(matches!(&error, Error::Conflict { reason: "DOCUMENT_TOO_LONG", .. }), "{error}");
+        assert!(
+            matches!(&error, Error::Conflict { reason: ConflictReason::DocumentTooLong, .. }),
+            "{error}"
+        );
     }
 
     #[test]

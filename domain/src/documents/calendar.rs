@@ -1,34 +1,35 @@
-//! Calendars (iCalendar, RFC 5545): days that something must be decided on.
+//! Calendars (iCalendar, RFC 5545) of days on which a decision is due.
 
 use chrono::{DateTime, Days, NaiveDate, Utc};
 use icalendar::{Calendar, Component, Event, EventLike, Property};
 
-/// A day that something must be decided on.
+/// A day on which a decision is due.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Day {
-    /// Names it for ever: a calendar that has it already moves it instead of having it twice.
+    /// Permanent identifier: a calendar that has the event already updates it instead of adding a
+    /// second one.
     pub uid: String,
     /// The day.
     pub on: NaiveDate,
-    /// What it is, in a line.
+    /// Title, in a line.
     pub summary: String,
-    /// More about it.
+    /// Description.
     pub description: String,
-    /// Counts up whenever it changes.
+    /// Number that increases with every change.
     pub sequence: i64,
-    /// When it changed last; null when nobody knows.
+    /// Time of the last change; null: unknown.
     pub changed_at: Option<DateTime<Utc>>,
 }
 
-/// A calendar of this name with these days, as it is at `now`.
+/// Renders a calendar with this name and these days, generated at `now`.
 #[must_use]
 pub fn render(name: &str, days: &[Day], now: DateTime<Utc>) -> String {
     let mut calendar = Calendar::empty();
     calendar.append_property(Property::new("VERSION", "2.0"));
     calendar.append_property(Property::new("PRODID", "-//Samregister//Samregister//SV"));
     calendar.append_property(Property::new("CALSCALE", "GREGORIAN"));
-    // No METHOD: it would make a message between calendars of this (RFC 5546), which takes an
-    // ORGANIZER, and an ORGANIZER must not be in what nobody is invited to (RFC 5545, 3.8.4.3).
+    // No METHOD: it would make this a scheduling message (RFC 5546), which requires an ORGANIZER,
+    // and an event without attendees must not have an ORGANIZER (RFC 5545, 3.8.4.3).
     calendar.name(name);
     for day in days {
         let mut event = Event::new();
@@ -38,7 +39,7 @@ pub fn render(name: &str, days: &[Day], now: DateTime<Utc>) -> String {
         if let Some(at) = day.changed_at {
             event.last_modified(at);
         }
-        // It takes nobody's time.
+        // The event does not make anyone busy.
         event.add_property("TRANSP", "TRANSPARENT");
         calendar.push(event);
     }
@@ -50,7 +51,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_whole_and_keep_their_names() {
+    fn events_last_whole_days_and_have_stable_uids() {
         let day = Day {
             uid: "agreement_1-NOTICE@samregister".into(),
             on: "2026-12-31".parse().unwrap(),

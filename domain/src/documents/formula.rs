@@ -1,13 +1,13 @@
-//! Formula injection: texts of others that a spreadsheet would run when it opens a CSV file.
+//! Formula injection: texts from outside that a spreadsheet would run when it opens a CSV file.
 //!
-//! A spreadsheet calculates what begins with `=`, `+`, `-` or `@`, and passes over a tab or line
-//! break before it. One that is set up for Sweden takes `;` for the separator, also in a file whose
-//! separator is the comma: then a cell begins after each `;` of a text.
+//! A spreadsheet calculates a cell that begins with `=`, `+`, `-` or `@`, and skips a tab or line
+//! break before it. A spreadsheet with Swedish settings uses `;` as the separator, also in a file
+//! that is separated by commas: then a cell begins after each `;` of a text.
 
 use std::borrow::Cow;
 
-/// Returns the text with an apostrophe wherever a spreadsheet would begin a formula, which makes it
-/// a text there; a number stays as it is.
+/// Returns the text with an apostrophe wherever a spreadsheet would begin a formula, which makes
+/// the cell text; a number is returned unchanged.
 pub(super) fn neutralized(text: &str) -> Cow<'_, str> {
     if (!text.contains(begins_formula) && !text.starts_with(is_break)) || is_number(text) {
         return Cow::Borrowed(text);
@@ -30,8 +30,8 @@ pub(super) fn neutralized(text: &str) -> Cow<'_, str> {
     Cow::Owned(safe)
 }
 
-/// The characters that a formula begins with, in full width too, as East Asian spreadsheets read
-/// them.
+/// Returns `true` for the characters that begin a formula, including full-width forms, which East
+/// Asian spreadsheets accept.
 fn begins_formula(char: char) -> bool {
     matches!(char, '=' | '+' | '-' | '@' | '＝' | '＋' | '－' | '＠')
 }
@@ -44,12 +44,12 @@ fn is_passed_over(char: char) -> bool {
     char.is_whitespace() || char == '"'
 }
 
-/// Returns `true` for an optional minus and digits, with decimals after a point or a comma if any.
-/// With a plus it is more likely a phone number, which would lose it.
+/// Returns `true` for an optional minus and digits, with optional decimals after a point or a
+/// comma. A text with a plus is more likely a phone number, and a spreadsheet would drop the plus.
 fn is_number(text: &str) -> bool {
     let digits = text.strip_prefix('-').unwrap_or(text);
-    let (aggregate, decimals) = digits.split_once(['.', ',']).unwrap_or((digits, "0"));
-    [aggregate, decimals]
+    let (whole, decimals) = digits.split_once(['.', ',']).unwrap_or((digits, "0"));
+    [whole, decimals]
         .iter()
         .all(|part| !part.is_empty() && part.bytes().all(|byte| byte.is_ascii_digit()))
 }
@@ -59,7 +59,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn nothing_that_others_wrote_is_a_formula() {
+    fn texts_from_outside_are_never_formulas() {
         for (text, safe) in [
             ("=1+1", "'=1+1"),
             ("+46 70 174 06 05", "'+46 70 174 06 05"),
@@ -91,7 +91,7 @@ mod tests {
     }
 
     #[test]
-    fn everything_else_stays_as_it_is() {
+    fn other_texts_are_unchanged() {
         for text in [
             "",
             "Umeå",

@@ -1,4 +1,4 @@
-//! Prose as HTML: every text escaped, and no element but those of prose.
+//! Prose as HTML: every text is escaped, and only elements of prose occur.
 
 use std::fmt::{self, Display, Formatter};
 
@@ -41,7 +41,7 @@ impl Display for Items<'_> {
     fn fmt(&self, f: &mut Formatter<'_>) -> fmt::Result {
         for item in self.0 {
             match item.split_first() {
-                // The words of a tight list stand close.
+                // A tight list has no paragraphs around its items.
                 Some((Block::Paragraph { parts }, rest)) => write!(f, "\n<li>{}", Line(parts))
                     .and_then(|()| write!(f, "{}</li>", Html(rest)))?,
                 _ => write!(f, "\n<li>{}</li>", Html(item))?,

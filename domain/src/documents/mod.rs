@@ -1,5 +1,5 @@
-//! What leaves the register as a file or for people's eyes: plain data in, text or bytes out, and
-//! no look at the register.
+//! Documents, reports and files for people and other programs: plain data in, text or bytes out,
+//! without access to the register.
 
 pub mod agreement;
 pub mod calendar;
@@ -25,7 +25,7 @@ use serde::{Serialize, Serializer, ser::SerializeMap};
 use serde_json::value::RawValue;
 use sha2::{Digest, Sha256};
 
-use crate::error::{Error, Result};
+use crate::error::{ConflictReason, Error, Result};
 
 /// A report as columns and rows, the same for every format.
 #[derive(Clone, Debug, Default)]
@@ -34,71 +34,71 @@ pub struct Grid {
     pub columns: Vec<Column>,
     /// Its rows, a cell for each column.
     pub rows: Vec<Vec<Cell>>,
-    /// A row of sums below the others; null: there is none. Files for programs leave it out, since
-    /// it would be counted twice.
+    /// A row of sums below the others; null: there is none. Files for programs omit it, because the
+    /// amounts would be counted twice.
     pub total: Option<Vec<Cell>>,
 }
 
-/// A column.
+/// A column of a report.
 #[derive(Clone, Debug)]
 pub struct Column {
-    /// Its name for programs, as `days_left`.
+    /// Its name in files for programs, as `days_left`.
     pub name: &'static str,
-    /// Its heading at the terminal, as `Days left`.
+    /// Its heading in the terminal, as `Days left`.
     pub title: &'static str,
-    /// Its heading in a workbook, as `Dagar kvar`; null: the same as at the terminal.
+    /// Its heading in a workbook, as `Dagar kvar`; null: the same as in the terminal.
     pub swedish: Option<Cow<'static, str>>,
-    /// What its cells hold.
+    /// Type of its cells.
     pub kind: Kind,
 }
 
 impl Column {
-    /// A column.
+    /// Returns a column.
     #[must_use]
     pub const fn new(name: &'static str, title: &'static str, kind: Kind) -> Self {
         Self { name, title, swedish: None, kind }
     }
 
-    /// The column with a heading for workbooks.
+    /// Returns the column with a heading for workbooks.
     #[must_use]
     pub fn swedish(self, heading: impl Into<Cow<'static, str>>) -> Self {
         Self { swedish: Some(heading.into()), ..self }
     }
 
-    /// Its heading in a workbook.
+    /// Returns its heading in a workbook.
     #[must_use]
     pub fn heading(&self) -> &str {
         self.swedish.as_deref().unwrap_or(self.title)
     }
 }
 
-/// What the cells of a column hold.
+/// Type of the cells of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Kind {
     /// Text.
     Text,
     /// A day.
     Day,
-    /// A number of things that can be added up.
+    /// A count that can be summed.
     Number,
-    /// A number of things that must not be added up, since some stand behind several rows.
+    /// A count that must not be summed, because some items count in several rows.
     Distinct,
     /// Kronor.
     Money,
 }
 
 impl Kind {
-    /// Whether people want it to the right.
+    /// Returns `true` if the column is aligned to the right.
     #[must_use]
     pub fn is_number(self) -> bool {
         matches!(self, Self::Number | Self::Distinct | Self::Money)
     }
 }
 
-/// What stands in a place of a grid.
+/// A cell of a report.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub enum Cell {
-    /// Nothing.
+    /// An empty cell.
     Empty,
     /// Text.
     Text(String),
@@ -113,13 +113,13 @@ pub enum Cell {
 }
 
 impl Cell {
-    /// Text, or nothing.
+    /// Returns a cell of text, or an empty one.
     #[must_use]
     pub fn text(text: Option<impl Into<String>>) -> Self {
         text.map_or(Self::Empty, |text| Self::Text(text.into()))
     }
 
-    /// The cell for programs: days as `2026-12-31`, amounts as `26800.00`.
+    /// Returns the cell as text for programs: days as `2026-12-31`, amounts as `26800.00`.
     #[must_use]
     pub fn plain(&self) -> String {
         match self {
@@ -140,7 +140,7 @@ impl Serialize for Cell {
             Self::Text(text) => serializer.serialize_str(text),
             Self::Day(day) => serializer.collect_str(day),
             Self::Number(number) => serializer.serialize_i64(*number),
-            // A number with its two decimals as they are, where a float would drop or change some.
+            // A number with exactly two decimals; a float would drop or change some.
             Self::Money(_) | Self::Sum(_) => RawValue::from_string(self.plain())
                 .map_err(serde::ser::Error::custom)?
                 .serialize(serializer),
@@ -165,26 +165,26 @@ impl Serialize for Object<'_> {
 }
 
 impl Grid {
-    /// The rows as JSON objects.
+    /// Returns the rows as JSON objects.
     pub fn objects(&self) -> Vec<impl Serialize + '_> {
         self.rows.iter().map(|cells| Object { columns: &self.columns, cells }).collect()
     }
 
-    /// The row of sums as a JSON object.
+    /// Returns the row of sums as a JSON object.
     pub fn total_object(&self) -> Option<impl Serialize + '_> {
         self.total.as_deref().map(|cells| Object { columns: &self.columns, cells })
     }
 }
 
-/// Limit of processor time for setting one document; the largest one that is allowed takes three
-/// quarters of it. Without optimization everything takes several times as long.
+/// Limit of processor time for typesetting one document; the largest allowed document takes three
+/// quarters of it. An unoptimized build takes several times as long.
 pub const TIME_LIMIT: Duration = Duration::from_secs(if cfg!(debug_assertions) { 20 } else { 2 });
 
-/// The error for a document that could not be set.
-fn unset(error: typesetting::Error) -> Error {
+/// Returns the error for a document that could not be typeset.
+fn typesetting_error(error: typesetting::Error) -> Error {
     match error {
         typesetting::Error::TimedOut => Error::conflict(
-            "DOCUMENT_TOO_LONG",
+            ConflictReason::DocumentTooLong,
             format!(
                 "setting the document took more than {} seconds of processor time, or {} times that by the clock; shorten it, or retry when \
                  the server has less to do",
@@ -196,7 +196,7 @@ fn unset(error: typesetting::Error) -> Error {
     }
 }
 
-/// SHA-256 in hexadecimal.
+/// Returns the SHA-256 in hexadecimal.
 #[must_use]
 pub fn sha256(bytes: &[u8]) -> String {
     Sha256::digest(bytes).iter().map(|byte| format!("{byte:02x}")).collect()
@@ -207,7 +207,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn json_keeps_every_ore() {
+    fn json_preserves_every_ore() {
         let columns =
             vec![Column::new("name", "Name", Kind::Text), Column::new("net", "Net", Kind::Money)];
         let rows = vec![

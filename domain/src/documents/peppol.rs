@@ -1,5 +1,5 @@
-//! An invoice or credit note as an e-invoice: UBL 2.1 as Peppol BIS Billing 3 has it, which is what
-//! public bodies take.
+//! An invoice or credit note as an e-invoice: UBL 2.1 in the profile Peppol BIS Billing 3, which
+//! public bodies require.
 
 use std::io;
 
@@ -17,13 +17,13 @@ use quick_xml::{
 use super::invoice::{Buyer, F_TAX, Invoice, Line, RateSum, Seller};
 use crate::error::{Error, Result};
 
-/// The document as XML in UTF-8; the same bytes for the same document.
+/// Renders the document as XML in UTF-8; the same bytes for the same document.
 ///
-/// Characters that XML or readers can't take are left out of its texts, and what has no text has no
-/// element: Peppol knows no empty ones.
+/// Characters that XML or readers can't handle are left out of its texts, and a blank text has no
+/// element, because Peppol allows no empty elements.
 ///
 /// # Errors
-/// INTERNAL, for what does not happen in memory.
+/// INTERNAL if writing fails, which does not happen in memory.
 pub fn xml(invoice: &Invoice) -> Result<Vec<u8>> {
     let out = Writer::new_with_indent(Vec::new(), b' ', 2);
     let mut ubl = Ubl { out, kind: invoice.kind, agreement: invoice.agreement() };
@@ -33,14 +33,14 @@ pub fn xml(invoice: &Invoice) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// What says which rules the document follows, and in which business process.
+/// Identifiers of the rules that the document follows, and of its business process.
 const CUSTOMIZATION: &str =
     "urn:cen.eu:en16931:2017#compliant#urn:fdc:peppol.eu:2017:poacc:billing:3.0";
 const PROFILE: &str = "urn:fdc:peppol.eu:2017:poacc:billing:01:1.0";
 /// The scheme of Swedish organisation numbers (ISO 6523).
 const ORG_NUMBERS: &str = "0007";
 
-/// A document in the making.
+/// Writer of a document.
 struct Ubl<'i> {
     out: Writer<Vec<u8>>,
     kind: InvoiceKind,
@@ -87,8 +87,8 @@ impl Ubl<'_> {
         match self.kind {
             InvoiceKind::Invoice => {
                 invoice.due_on.map_or(Ok(()), |day| self.day("cbc:DueDate", day))?;
-                // One that corrects upwards is an invoice too: the code for corrections (384) is
-                // Germany's alone.
+                // An invoice that corrects upwards is an invoice too: the code for corrections
+                // (384) is for Germany only.
                 self.text("cbc:InvoiceTypeCode", "380")?;
             }
             InvoiceKind::CreditNote => self.text("cbc:CreditNoteTypeCode", "381")?,
@@ -96,7 +96,7 @@ impl Ubl<'_> {
         self.optional("cbc:Note", invoice.reason.as_deref())?;
         self.text("cbc:DocumentCurrencyCode", "SEK")?;
         self.text("cbc:BuyerReference", &invoice.buyer.reference)?;
-        // The document's period must hold those of its lines.
+        // The document's period must include those of its lines.
         self.period(invoice.period())?;
         if let Some(order) =
             invoice.order_reference.as_deref().filter(|order| !clean(order).is_empty())
@@ -130,7 +130,8 @@ impl Ubl<'_> {
             reference,
             ..
         } = &invoice.seller;
-        // What is outside the scope of VAT comes from nobody who is registered for it (BR-O-02).
+        // The seller of supplies outside the scope of VAT has no VAT number in the document
+        // (BR-O-02).
         let schemes = [("VAT", invoice.vat_number()), ("TAX", f_tax.then_some(F_TAX))];
         let contact = [reference.as_deref(), email.as_deref()];
         self.party(
@@ -164,8 +165,8 @@ impl Ubl<'_> {
         )
     }
 
-    /// Somebody with street, town and postal code, the tax schemes that know them, and the name and
-    /// e-mail of a contact (BG-6).
+    /// Writes a party with street, town and postal code, its tax schemes, and the name and e-mail
+    /// address of a contact (BG-6).
     fn party(
         &mut self,
         peppol_id: &str,
@@ -212,8 +213,8 @@ impl Ubl<'_> {
         })
     }
 
-    /// Means of payment: one for each giro and one for the account abroad, all with the same
-    /// reference.
+    /// Writes the means of payment: one for each giro and one for the account abroad, all with the
+    /// same reference.
     fn payment(&mut self, invoice: &Invoice) -> io::Result<()> {
         let giros =
             [("SE:BANKGIRO", &invoice.seller.bankgiro), ("SE:PLUSGIRO", &invoice.seller.plusgiro)];
@@ -287,7 +288,7 @@ impl Ubl<'_> {
                 ubl.property("Verksamhet", line.activity.as_deref())?;
                 ubl.property("Avtal", agreement)
             })?;
-            // A price is never negative (BR-27): it is the quantity that says so.
+            // A price is never negative (BR-27); the quantity has the sign.
             ubl.group("cac:Price", |ubl| {
                 ubl.amount("cbc:PriceAmount", Money(line.unit_price.0.saturating_abs()))
             })
@@ -304,7 +305,7 @@ impl Ubl<'_> {
         }
     }
 
-    /// A VAT category, with the code and the words of the reason why there is no VAT.
+    /// Writes a VAT category, with the code and the text of the reason why there is no VAT.
     fn category(
         &mut self,
         element: &str,
@@ -353,7 +354,7 @@ impl Ubl<'_> {
         text.map_or(Ok(()), |text| self.text(element, text))
     }
 
-    /// An element with a text; none when the text is blank.
+    /// Writes an element with a text; none if the text is blank.
     fn text(&mut self, element: &str, text: &str) -> io::Result<()> {
         let text = clean(text);
         if text.is_empty() {
@@ -392,7 +393,7 @@ impl Ubl<'_> {
     }
 }
 
-/// The quantity, negative when the price is.
+/// Returns the quantity, with the sign of quantity × price.
 fn signed(line: &Line) -> String {
     let is_negative =
         (line.quantity.0 < 0) != (line.unit_price.0 < 0) && line.unit_price != Money::ZERO;
@@ -404,8 +405,8 @@ fn digits(text: &str) -> String {
     text.chars().filter(char::is_ascii_digit).collect()
 }
 
-/// A text of one line without characters that XML doesn't have, or that hide and turn what stands
-/// around them.
+/// Returns a text as one line, without characters that XML does not allow, hidden characters, and
+/// characters that change the direction of others.
 fn clean(text: &str) -> String {
     let visible: String = text
         .chars()

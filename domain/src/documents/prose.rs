@@ -1,5 +1,5 @@
-//! Prose: a text in Markdown as plain blocks, which every format sets in its own way. Nothing in
-//! the text is more than text.
+//! Prose: a text in Markdown as plain blocks, which every format renders in its own style. No
+//! markup in the text is ever run.
 
 use pulldown_cmark::{Alignment, Event, HeadingLevel, LinkType, Options, Parser, Tag, TagEnd};
 use serde::Serialize;
@@ -7,72 +7,72 @@ use serde::Serialize;
 /// Stands for a line break within a value: values never break a block.
 pub const BREAK: char = '\u{e000}';
 
-/// How deep lists, quotes and emphasis nest; what is deeper stands at this depth.
-const DEEPEST: usize = 6;
-/// The widest table that a page holds; a wider one is set as lines of text.
-const WIDEST: usize = 12;
-/// The longest address of a link, in bytes; a longer one is text. PDFs hold no more than 8 000, and
-/// readers cut at some 2 000.
+/// Maximum depth of nested lists, quotes and emphasis; deeper content is moved up to this depth.
+const MAX_DEPTH: usize = 6;
+/// Maximum number of columns of a table; a wider table is rendered as lines of text.
+const MAX_COLUMNS: usize = 12;
+/// Longest URL of a link, in bytes; a longer one is text. PDFs hold no more than 8 000, and readers
+/// truncate at some 2 000.
 pub const MAX_ADDRESS: usize = 2000;
-/// Where a link may lead.
+/// Allowed schemes of a link.
 const SCHEMES: [&str; 3] = ["http://", "https://", "mailto:"];
 
-/// A part of a text that stands by itself.
+/// A block of a text.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Block {
-    /// The title of what follows.
+    /// A heading.
     Heading {
-        /// 2 to 6, since 1 is the document's own title. Never more than one deeper than the heading
-        /// before.
+        /// 2 to 6, because 1 is the document's own title. At most one deeper than the previous
+        /// heading.
         level: u8,
         /// Its words.
         parts: Vec<Inline>,
     },
-    /// Sentences.
+    /// A paragraph.
     Paragraph {
         /// Its words.
         parts: Vec<Inline>,
     },
-    /// A list without order.
+    /// A bulleted list.
     Bullets {
-        /// What stands at each bullet.
+        /// Its items.
         items: Vec<Vec<Block>>,
     },
-    /// A list in order.
+    /// A numbered list.
     Numbers {
         /// The number of the first item.
         start: u64,
-        /// What stands at each number.
+        /// Its items.
         items: Vec<Vec<Block>>,
     },
-    /// Words of somebody else.
+    /// A quotation.
     Quote {
-        /// What they say.
+        /// Its content.
         blocks: Vec<Block>,
     },
-    /// A table with a row of headers.
+    /// A table with a header row.
     Table {
-        /// The side that each column leans to.
+        /// Alignment of each column.
         alignments: Vec<Side>,
         /// A header for each column.
         header: Vec<Vec<Inline>>,
         /// Rows with a cell for each column.
         rows: Vec<Vec<Vec<Inline>>>,
     },
-    /// A line across.
+    /// A horizontal rule.
     Rule,
 }
 
-/// The side that a column leans to.
+/// Alignment of a column.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize)]
 #[serde(rename_all = "lowercase")]
 pub enum Side {
-    /// As text is read.
+    /// Left, for text.
     Left,
-    /// The middle.
+    /// Centered.
     Center,
-    /// As numbers are read.
+    /// Right, for numbers.
     Right,
 }
 
@@ -80,40 +80,41 @@ pub enum Side {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize)]
 #[serde(tag = "kind", rename_all = "lowercase")]
 pub enum Inline {
-    /// Text as it is.
+    /// Plain text.
     Text {
         /// The text.
         text: String,
     },
-    /// Stressed words.
+    /// Emphasized words.
     Emphasis {
         /// The words.
         parts: Vec<Inline>,
     },
-    /// Words that weigh more.
+    /// Strongly emphasized words.
     Strong {
         /// The words.
         parts: Vec<Inline>,
     },
-    /// Words that lead to an address.
+    /// A link.
     Link {
-        /// The address: http, https or mailto.
+        /// The URL: http, https or mailto.
         to: String,
         /// The words.
         parts: Vec<Inline>,
     },
-    /// The line ends here.
+    /// A line break.
     Break,
 }
 
-/// The blocks of a text in Markdown: headings, paragraphs, lists, tables, quotes, emphasis and
-/// rules. HTML, code and pictures are shown as the text that they are written with.
+/// Parses a text in Markdown: headings, paragraphs, lists, tables, quotes, emphasis and rules.
+/// HTML, code and images become the text that they are written with.
 #[must_use]
 pub fn parse(markdown: &str) -> Vec<Block> {
     Reader { events: Parser::new_ext(markdown, Options::ENABLE_TABLES), level: 1 }.blocks(0)
 }
 
-/// Says what of a text in Markdown could not be set as it is written, after the text's name.
+/// Returns the reason why a text in Markdown can't be rendered as written, to follow the text's
+/// name.
 #[must_use]
 pub fn problem(markdown: &str) -> Option<String> {
     let mut heading: Option<String> = None;
@@ -156,7 +157,7 @@ struct Reader<'t> {
 }
 
 impl<'t> Reader<'t> {
-    /// The blocks up to the end of what holds them.
+    /// Returns the blocks up to the end of the enclosing element.
     fn blocks(&mut self, depth: usize) -> Vec<Block> {
         let mut blocks = Vec::new();
         // The items of tight lists have words without a paragraph around them.
@@ -178,10 +179,10 @@ impl<'t> Reader<'t> {
                 Event::Start(Tag::Table(alignments)) => {
                     blocks.extend(self.table(&alignments, depth))
                 }
-                Event::Start(Tag::BlockQuote(_)) if depth < DEEPEST => {
+                Event::Start(Tag::BlockQuote(_)) if depth < MAX_DEPTH => {
                     blocks.push(Block::Quote { blocks: self.blocks(depth + 1) })
                 }
-                Event::Start(Tag::List(start)) if depth < DEEPEST => {
+                Event::Start(Tag::List(start)) if depth < MAX_DEPTH => {
                     blocks.push(self.list(start, depth + 1))
                 }
                 Event::Start(_) => too_deep += 1,
@@ -207,8 +208,8 @@ impl<'t> Reader<'t> {
 
     fn heading(&mut self, level: HeadingLevel, depth: usize) -> Option<Block> {
         let parts = self.inlines(depth);
-        // A heading without words is no heading to those who hear the document, and none in a PDF
-        // for everyone.
+        // A heading without visible words is none for screen readers, and is not allowed in an
+        // accessible PDF.
         if typesetting::shows_nothing(&plain(&parts)) {
             return None;
         }
@@ -225,7 +226,7 @@ impl<'t> Reader<'t> {
             }
             rows.push(cells);
         }
-        if alignments.len() > WIDEST {
+        if alignments.len() > MAX_COLUMNS {
             let separator = [Inline::Text { text: " | ".into() }];
             return rows
                 .into_iter()
@@ -241,13 +242,13 @@ impl<'t> Reader<'t> {
         }]
     }
 
-    /// The parts of a line up to the end of what holds them.
+    /// Returns the parts of a line up to the end of the enclosing element.
     fn inlines(&mut self, depth: usize) -> Vec<Inline> {
         let mut parts = Vec::new();
         let mut too_deep = 0;
         while let Some(event) = self.events.next() {
             match event {
-                Event::Start(_) if depth >= DEEPEST => too_deep += 1,
+                Event::Start(_) if depth >= MAX_DEPTH => too_deep += 1,
                 Event::End(_) if too_deep == 0 => break,
                 Event::End(_) => too_deep -= 1,
                 event => self.inline(event, &mut parts, depth),
@@ -273,7 +274,7 @@ impl<'t> Reader<'t> {
                 let words = self.inlines(depth + 1);
                 link(link_type, &dest_url, words, parts);
             }
-            // A picture would have to be fetched: its words and its address stand in its place.
+            // An image would have to be fetched: its words and its URL replace it.
             Event::Start(Tag::Image { dest_url, .. }) => {
                 append(parts, self.inlines(depth + 1));
                 push(parts, &format!(" ({dest_url})"));
@@ -283,15 +284,15 @@ impl<'t> Reader<'t> {
     }
 }
 
-/// Adds a link with its words. Its address stands next to them unless they are the address and
-/// nothing else: on paper an address that isn't written is lost, and words that are another
-/// address, or hold this one, must not hide where the link leads.
+/// Adds a link with its words. Its URL follows them unless the words are exactly the URL: on paper
+/// an unwritten URL is lost, and words that are another URL, or contain this one, must not hide the
+/// target of the link.
 fn link(kind: LinkType, url: &str, words: Vec<Inline>, parts: &mut Vec<Inline>) {
     let shown = url.strip_prefix("mailto:").unwrap_or(url);
     let text = plain(&words);
     let is_shown = shown.is_empty() || text == shown || text == url;
     match address(kind, url) {
-        // Invisible words can't be followed.
+        // A link with invisible words can't be followed.
         Some(to) if !typesetting::shows_nothing(&text) => {
             parts.push(Inline::Link { to, parts: words })
         }
@@ -312,14 +313,14 @@ fn is_inline(event: &Event<'_>) -> bool {
     }
 }
 
-/// Adds text to a line: a break within a value, or in code, ends the line.
+/// Adds text to a line. A break within a value, or in code, ends the line.
 fn push(parts: &mut Vec<Inline>, text: &str) {
     for (position, text) in text.split([BREAK, '\n']).enumerate() {
         if position > 0 {
             parts.push(Inline::Break);
         }
         match parts.last_mut() {
-            // Markdown gives each escaped character by itself.
+            // Markdown returns each escaped character separately.
             Some(Inline::Text { text: before }) => before.push_str(text),
             _ if text.is_empty() => {}
             _ => parts.push(Inline::Text { text: text.into() }),
@@ -336,7 +337,7 @@ fn append(parts: &mut Vec<Inline>, more: Vec<Inline>) {
     }
 }
 
-/// A paragraph, if there is anything to read in it.
+/// Returns a paragraph, if anything in it is visible.
 fn paragraph(mut parts: Vec<Inline>) -> Option<Block> {
     while parts.last() == Some(&Inline::Break) {
         parts.pop();
@@ -344,7 +345,7 @@ fn paragraph(mut parts: Vec<Inline>) -> Option<Block> {
     (!parts.is_empty()).then_some(Block::Paragraph { parts })
 }
 
-/// Where a link leads, if it may lead there.
+/// Returns the URL of a link, if its scheme and length are allowed.
 fn address(kind: LinkType, url: &str) -> Option<String> {
     if kind == LinkType::Email {
         return (url.len() <= MAX_ADDRESS).then(|| format!("mailto:{url}"));
@@ -357,7 +358,7 @@ fn address(kind: LinkType, url: &str) -> Option<String> {
     (is_allowed && is_plain).then(|| url.to_owned())
 }
 
-/// The text of the parts alone.
+/// Returns the plain text of the parts.
 pub(super) fn plain(parts: &[Inline]) -> String {
     let mut text = String::new();
     for part in parts {
@@ -386,7 +387,7 @@ impl From<Alignment> for Side {
 mod tests {
     use super::*;
 
-    /// The blocks as one line each.
+    /// Returns the blocks as one line each.
     fn outline(markdown: &str) -> String {
         let lines: Vec<String> =
             parse(markdown).iter().map(|block| serde_json::to_string(block).unwrap()).collect();
@@ -422,7 +423,7 @@ mod tests {
     }
 
     #[test]
-    fn links_lead_to_the_web_and_to_letters_only() {
+    fn links_lead_to_web_and_mail_addresses_only() {
         let markdown = "[a](https://nnsfinsam.se) <https://nnsfinsam.se/b> <x@y.se> [b](javascript:alert(1)) [c](HTTP://D.se) [d](/hit) [e](\"\")";
         insta::assert_snapshot!(outline(markdown), @r##"{"kind":"paragraph","parts":[{"kind":"link","to":"https://nnsfinsam.se","parts":[{"kind":"text","text":"a"}]},{"kind":"text","text":" (https://nnsfinsam.se) "},{"kind":"link","to":"https://nnsfinsam.se/b","parts":[{"kind":"text","text":"https://nnsfinsam.se/b"}]},{"kind":"text","text":" "},{"kind":"link","to":"mailto:x@y.se","parts":[{"kind":"text","text":"x@y.se"}]},{"kind":"text","text":" b (javascript:alert(1)) "},{"kind":"link","to":"HTTP://D.se","parts":[{"kind":"text","text":"c"}]},{"kind":"text","text":" (HTTP://D.se) d (/hit) e (\"\")"}]}"##);
     }
@@ -438,7 +439,7 @@ mod tests {
                 "[https://nnsfinsam.se](https://evil.example)",
                 "https://nnsfinsam.se (https://evil.example)",
             ),
-            // The words hold the address as a part of another one, or next to it.
+            // The words contain the URL as a part of another one, or next to it.
             (
                 "[https://evil.example.nnsfinsam.se](https://evil.example)",
                 "https://evil.example.nnsfinsam.se (https://evil.example)",
@@ -487,13 +488,13 @@ mod tests {
     fn nothing_nests_without_end() {
         let deep = format!("{} slut\n\n{}", ">".repeat(5_000), "- ".repeat(5_000));
         let text = serde_json::to_string(&parse(&deep)).unwrap();
-        assert!(text.contains("slut") && text.matches("quote").count() <= DEEPEST, "{text}");
+        assert!(text.contains("slut") && text.matches("quote").count() <= MAX_DEPTH, "{text}");
         let emphasis = format!("{}x{}", "*a **b ".repeat(500), "** *".repeat(500));
         let deepest = parse(&emphasis)
             .iter()
             .map(|block| serde_json::to_string(block).unwrap().matches("]}]}").count())
             .max();
-        assert!(deepest <= Some(DEEPEST + 1), "{deepest:?}");
+        assert!(deepest <= Some(MAX_DEPTH + 1), "{deepest:?}");
         let wide = format!("|{}\n|{}\n|{}", "a|".repeat(500), "-|".repeat(500), "b|".repeat(500));
         assert_eq!(parse(&wide).len(), 2);
     }

@@ -1,5 +1,5 @@
-//! A reminder (påminnelse) as the buyer reads it: what is unpaid of an invoice, the interest to
-//! date and the fee, and the PDF of it.
+//! A reminder (påminnelse) as a document: the unpaid part of an invoice, the interest to date and
+//! the fee, and its PDF.
 
 use std::time::Duration;
 
@@ -9,7 +9,7 @@ use serde::Serialize;
 
 use super::{
     invoice::{Buyer, Invoice, Pdf, Seller},
-    sha256, unset,
+    sha256, typesetting_error,
 };
 use crate::{
     error::{Error, Result},
@@ -21,25 +21,25 @@ use crate::{
 pub struct Reminder {
     /// Content of the invoice.
     pub invoice: Invoice,
-    /// The day of the reminder.
+    /// Day of the reminder.
     pub sent_on: NaiveDate,
     /// Unpaid sum at that time, öre.
     pub unpaid: Money,
-    /// Interest up to and including that day, of the days that no interest invoice claims, öre;
+    /// Interest up to and including that day, for the days that no interest invoice claims, öre;
     /// null: the reference rate is not known.
     pub interest: Option<Money>,
-    /// The numbers of the interest invoices by then, each with the last day that it claims interest
-    /// of.
+    /// Numbers of the interest invoices up to that day, each with the last day for which it claims
+    /// interest.
     pub invoiced: Vec<(String, NaiveDate)>,
-    /// The fee of this reminder, öre.
+    /// Fee of this reminder, öre.
     pub fee: Money,
     /// Fees of earlier reminders, with their days, öre.
     pub earlier_fees: Vec<(NaiveDate, Money)>,
-    /// `true` if the fee is the compensation for the delay.
+    /// `true` if the fee is the compensation for late payment.
     pub is_compensation: bool,
 }
 
-/// Data of the layout, every value as people read it.
+/// Data of the layout, every value formatted for people.
 #[derive(Debug, Serialize)]
 struct View<'r> {
     named: String,
@@ -131,13 +131,13 @@ impl<'r> View<'r> {
 }
 
 impl Reminder {
-    /// The fees that it claims in all, öre.
+    /// Returns the sum of all fees that it claims, öre.
     fn fees(&self) -> Money {
         self.fee + self.earlier_fees.iter().map(|(_, fee)| *fee).sum::<Money>()
     }
 }
 
-/// What the law wants to be said.
+/// Returns the statements that the law requires.
 fn notes(reminder: &Reminder) -> Vec<String> {
     let Reminder { invoice, interest, invoiced, is_compensation, .. } = reminder;
     let interest = if invoice.is_interest {
@@ -170,11 +170,11 @@ fn notes(reminder: &Reminder) -> Vec<String> {
         .collect()
 }
 
-/// The reminder as a PDF. A server calls it in its worker pool, with a time limit.
+/// Renders the reminder as a PDF. A server calls it in its worker pool, with a time limit.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout
-/// is faulty.
+/// CONFLICT `DOCUMENT_TOO_LONG` if it takes longer than the time limit; INTERNAL if the layout is
+/// faulty.
 pub fn rendered(reminder: &Reminder, time_limit: Option<Duration>) -> Result<Pdf> {
     let view = View::of(reminder);
     let title = format!("{} från {}", view.named, reminder.invoice.seller.name);
@@ -187,7 +187,7 @@ pub fn rendered(reminder: &Reminder, time_limit: Option<Duration>) -> Result<Pdf
         attachments: &[],
         time_limit,
     });
-    let bytes = bytes.map_err(unset)?;
+    let bytes = bytes.map_err(typesetting_error)?;
     Ok(Pdf { sha256: sha256(&bytes), bytes })
 }
 

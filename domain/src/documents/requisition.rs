@@ -1,5 +1,5 @@
-//! A requisition (rekvisition) as the funder of a grant reads it: the data that its PDF is made of,
-//! and the PDF.
+//! A requisition (rekvisition) as a document for the funder of a grant: the data of its PDF, and
+//! the PDF.
 
 use std::time::Duration;
 
@@ -9,29 +9,29 @@ use serde::{Deserialize, Serialize};
 
 use super::{
     invoice::{Pdf, Seller},
-    sha256, unset,
+    sha256, typesetting_error,
 };
 use crate::{
     error::{Error, Result},
     swedish::kronor,
 };
 
-/// An issued requisition, with the parties as they were called on the day of issue.
+/// An issued requisition, with the details of the parties on the day of issue.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Requisition {
     /// Its number.
     pub number: String,
     /// Day of issue.
     pub issued_on: NaiveDate,
-    /// Last day to pay.
+    /// Due date.
     pub due_on: NaiveDate,
-    /// The network, which is paid.
+    /// The network, which receives the payment.
     pub sender: Seller,
     /// The funder.
     pub recipient: Recipient,
-    /// The number of the agreement about the grant.
+    /// Number of the agreement about the grant.
     pub agreement: String,
-    /// The name of the activity that the grant is for; null: none.
+    /// Name of the activity that the grant is for; null: none.
     pub activity: Option<String>,
     /// Purpose of the grant.
     pub description: String,
@@ -39,11 +39,11 @@ pub struct Requisition {
     pub reference: Option<String>,
     /// First and last day of the period that it is for.
     pub period: (NaiveDate, NaiveDate),
-    /// Öre.
+    /// Amount, öre.
     pub amount: Money,
 }
 
-/// Who gives a grant, as far as the register knows it.
+/// The funder of a grant, as far as the register knows it.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 pub struct Recipient {
     /// Name.
@@ -58,7 +58,7 @@ pub struct Recipient {
     pub city: Option<String>,
 }
 
-/// Data of the layout, every value as people read it; null values are not shown.
+/// Data of the layout, every value formatted for people; null values are not shown.
 #[derive(Debug, Serialize)]
 struct View<'r> {
     named: String,
@@ -117,11 +117,11 @@ impl<'r> View<'r> {
     }
 }
 
-/// The requisition as a PDF. A server calls it in its worker pool, with a time limit.
+/// Renders the requisition as a PDF. A server calls it in its worker pool, with a time limit.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout
-/// is faulty.
+/// CONFLICT `DOCUMENT_TOO_LONG` if it takes longer than the time limit; INTERNAL if the layout is
+/// faulty.
 pub fn rendered(requisition: &Requisition, time_limit: Option<Duration>) -> Result<Pdf> {
     let view = View::of(requisition);
     let title = format!("{} från {}", view.named, requisition.sender.name);
@@ -134,7 +134,7 @@ pub fn rendered(requisition: &Requisition, time_limit: Option<Duration>) -> Resu
         attachments: &[],
         time_limit,
     });
-    let bytes = bytes.map_err(unset)?;
+    let bytes = bytes.map_err(typesetting_error)?;
     Ok(Pdf { sha256: sha256(&bytes), bytes })
 }
 

@@ -10,14 +10,14 @@ use rust_xlsxwriter::{
 };
 
 use super::{Cell, Grid, Kind, formula};
-use crate::error::{Error, Result};
+use crate::error::{ConflictReason, Error, Result};
 
-/// The grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of every line,
-/// amounts as `26800.00`. Texts that a spreadsheet would take for formulas have an apostrophe
-/// before them.
+/// Renders the grid as CSV in UTF-8: a header line with the columns' names, CRLF at the end of
+/// every line, amounts as `26800.00`. An apostrophe precedes texts that a spreadsheet would take
+/// for formulas.
 ///
 /// # Errors
-/// INTERNAL, for what does not happen in memory.
+/// INTERNAL if writing fails, which does not happen in memory.
 pub fn csv(grid: &Grid) -> Result<Vec<u8>> {
     let mut writer =
         csv::WriterBuilder::new().terminator(csv::Terminator::CRLF).from_writer(Vec::new());
@@ -32,35 +32,35 @@ pub fn csv(grid: &Grid) -> Result<Vec<u8>> {
     writer.into_inner().map_err(|error| Error::internal(error.into_error()))
 }
 
-/// What a spreadsheet says of itself.
+/// Metadata of a workbook.
 #[derive(Clone, Debug)]
 pub struct About {
-    /// The name of its sheet, at most 31 characters.
+    /// Name of its sheet, at most 31 characters.
     pub sheet: String,
     /// Its title.
     pub title: String,
-    /// When it was made.
+    /// Time at which it was made.
     pub made_at: DateTime<Utc>,
 }
 
-/// Amounts by two things, as a table with its chart on a sheet of its own.
+/// Amounts in two dimensions, as a table with its chart on a sheet of its own.
 #[derive(Clone, Debug, Default)]
 pub struct Chart {
-    /// The name of its sheet, at most 31 characters.
+    /// Name of its sheet, at most 31 characters.
     pub sheet: String,
     /// Its title.
     pub title: String,
-    /// What the columns of the table are called, each drawn in a colour of its own.
+    /// Headings of the table's columns. Each is a series of the chart with its own color.
     pub series: Vec<String>,
-    /// What stands along the chart's axis, with an amount for each of the series.
+    /// Labels along the chart's axis, with an amount for each of the series.
     pub rows: Vec<(String, Vec<Total>)>,
 }
 
-/// A workbook for people with these sheets, each a grid under its name of at most 31 characters.
-/// Headings are Swedish.
+/// Renders a workbook for people with these sheets, each a grid under its name of at most 31
+/// characters. Headings are Swedish.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when a sheet has more than [`MAX_ROWS`].
+/// CONFLICT `DOCUMENT_TOO_LONG` if a sheet has more than [`MAX_ROWS`].
 pub fn workbook_of(
     title: &str,
     made_at: DateTime<Utc>,
@@ -81,9 +81,9 @@ fn check_size(grid: &Grid) -> Result<()> {
     let rows = grid.rows.len();
     if rows > MAX_ROWS {
         let message = format!(
-            "the workbook has {rows} rows and can have {MAX_ROWS}; ask for CSV, or for fewer rows"
+            "the workbook has {rows} rows and can have {MAX_ROWS}; choose CSV, or fewer rows"
         );
-        return Err(Error::conflict("DOCUMENT_TOO_LONG", message));
+        return Err(Error::conflict(ConflictReason::DocumentTooLong, message));
     }
     Ok(())
 }
@@ -100,12 +100,12 @@ fn new_book(title: &str, made_at: DateTime<Utc>) -> Result<Workbook, XlsxError> 
     Ok(book)
 }
 
-/// The grid as a workbook: the header stays in sight, amounts are numbers, and sums are formulas
+/// Renders the grid as a workbook: the header is frozen, amounts are numbers, and sums are formulas
 /// over the rows. A chart comes second, and last an optional further grid under the name of its
-/// sheet. A server makes it in its worker pool.
+/// sheet. A server calls it in its worker pool.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it has more than [`MAX_ROWS`].
+/// CONFLICT `DOCUMENT_TOO_LONG` if it has more than [`MAX_ROWS`].
 pub fn xlsx(
     grid: &Grid,
     about: &About,
@@ -116,10 +116,10 @@ pub fn xlsx(
     workbook(grid, about, chart, more).map_err(Error::internal)
 }
 
-/// The most rows of a workbook, so that it is made in two seconds; as CSV a report may have more.
+/// Maximum number of rows of a workbook, so that it is made in two seconds; CSV has no limit.
 pub const MAX_ROWS: usize = 20_000;
-/// The widest that a column of text is made, in characters.
-const WIDEST: usize = 60;
+/// Maximum width of a column of text, in characters.
+const MAX_COLUMN_WIDTH: usize = 60;
 
 fn workbook(
     grid: &Grid,
@@ -157,8 +157,8 @@ fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError>
     if let Some(total) = &grid.total {
         write_total(sheet, grid, total)?;
     }
-    // The rows alone, so that the totals stay below whatever is filtered and sorted; of no rows,
-    // the header.
+    // The rows only, so that the totals stay at the bottom after filtering and sorting; if there
+    // are no rows, the header.
     let last_row = RowNum::try_from(grid.rows.len()).unwrap_or(RowNum::MAX);
     if let Some(last_column) =
         grid.columns.len().checked_sub(1).and_then(|last| ColNum::try_from(last).ok())
@@ -169,7 +169,7 @@ fn fill(sheet: &mut Worksheet, name: &str, grid: &Grid) -> Result<(), XlsxError>
     Ok(())
 }
 
-/// The table of a chart, its sums as formulas, and the chart below it.
+/// Writes the table of a chart, its sums as formulas, and the chart below it.
 fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
     let Chart { sheet: name, title, series, rows } = chart;
     let header = || Format::new().set_bold().set_border_bottom(FormatBorder::Thin);
@@ -178,7 +178,7 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
     let sums = ColNum::try_from(series.len() + 1).unwrap_or(ColNum::MAX);
     sheet.set_name(name)?.set_landscape().set_print_fit_to_pages(1, 0).set_freeze_panes(1, 1)?;
     let widest = rows.iter().map(|(name, _)| name.chars().count()).fold(TOTAL.len(), usize::max);
-    sheet.set_column_width(0, (widest.min(WIDEST) + 2) as f64)?;
+    sheet.set_column_width(0, (widest.min(MAX_COLUMN_WIDTH) + 2) as f64)?;
     sheet.write_string_with_format(0, 0, "", &header())?;
     for (column, name) in (1..).zip(series.iter().map(String::as_str).chain([TOTAL])) {
         sheet.write_string_with_format(0, column, name, &header().set_align(FormatAlign::Right))?;
@@ -223,10 +223,11 @@ fn draw(sheet: &mut Worksheet, chart: &Chart) -> Result<(), XlsxError> {
     Ok(())
 }
 
-/// What the row and the column of sums are called.
+/// Label of the row and the column of sums.
 const TOTAL: &str = "Summa";
 
-/// The sum of these cells, with what it comes to for programs that don't reckon.
+/// Returns the formula of the sum of these cells, with its result for programs that do not
+/// calculate.
 fn sum(
     (from_row, from): (RowNum, ColNum),
     (to_row, to): (RowNum, ColNum),
@@ -242,7 +243,7 @@ fn format_of(kind: Kind) -> Format {
         Kind::Text => Format::new(),
         Kind::Day => Format::new().set_num_format("yyyy-mm-dd").set_align(FormatAlign::Left),
         Kind::Number | Kind::Distinct => Format::new().set_num_format("#,##0"),
-        // The program shows groups and decimals as its own language does.
+        // The spreadsheet formats groups and decimals in its own language.
         Kind::Money => Format::new().set_num_format("#,##0.00"),
     }
 }
@@ -297,7 +298,7 @@ fn date(day: NaiveDate) -> Result<ExcelDateTime, XlsxError> {
     )
 }
 
-/// Spreadsheets know floats only; up to 2^46 kronor the nearest one shows the very öre.
+/// Spreadsheets have floats only; up to 2^46 kronor the nearest float shows the exact öre.
 fn kronor(amount: Total) -> f64 {
     amount.0 as f64 / 100.0
 }
@@ -316,7 +317,7 @@ fn width(grid: &Grid, position: usize) -> f64 {
     // Room for the button of the filter.
     let heading =
         grid.columns.get(position).map_or(0, |column| column.heading().chars().count() + 3);
-    (cells.fold(heading, usize::max).min(WIDEST) + 2) as f64
+    (cells.fold(heading, usize::max).min(MAX_COLUMN_WIDTH) + 2) as f64
 }
 
 #[cfg(test)]

@@ -1,5 +1,5 @@
-//! Accounting orders for a bookkeeping program: a file of SIE type 4I, as the association
-//! SIE-Gruppen describes it.
+//! Accounting orders for a bookkeeping program: a file of SIE type 4I, as specified by the
+//! association SIE-Gruppen.
 //!
 //! The format is from 1992 and has that year's characters: code page 437, with CRLF at the end of
 //! every line.
@@ -12,26 +12,26 @@ use unicode_normalization::UnicodeNormalization;
 
 use crate::error::{Error, Result};
 
-/// What is to be booked, in order.
+/// Vouchers to book, in order.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Journal {
-    /// The program that made it.
+    /// Program that made it.
     pub program: String,
-    /// That program's version.
+    /// Version of that program.
     pub version: String,
-    /// When it was made.
+    /// Day on which it was made.
     pub made_on: NaiveDate,
-    /// Whose books it is for.
+    /// Name of the company whose books it is for.
     pub company: String,
-    /// Organisationsnummer; null: the bookkeeper knows.
+    /// Organisationsnummer; null: left to the bookkeeper.
     pub org_number: Option<OrgNumber>,
-    /// First and last day of each financial year (räkenskapsår) that it touches, the latest first.
+    /// First and last day of each financial year (räkenskapsår) that it concerns, the latest first.
     pub years: Vec<(NaiveDate, NaiveDate)>,
-    /// The accounts that it uses, with their names.
+    /// Accounts that it uses, with their names.
     pub accounts: Vec<(u32, String)>,
-    /// What revenue is told apart by (dimension 6, projekt), with names.
+    /// Projects of revenue (dimension 6, projekt), with names.
     pub projects: Vec<(String, String)>,
-    /// What is booked.
+    /// Its vouchers.
     pub vouchers: Vec<Voucher>,
 }
 
@@ -40,13 +40,13 @@ pub struct Journal {
 pub struct Voucher {
     /// Its series, as `F`.
     pub series: &'static str,
-    /// Its number in the series and the year; null: the program that books it gives one.
+    /// Its number in the series and the year; null: the bookkeeping program assigns one.
     pub number: Option<i32>,
     /// Its day.
     pub date: NaiveDate,
-    /// What it is.
+    /// Its text.
     pub text: String,
-    /// What is booked; the amounts add up to nought.
+    /// Its lines; the amounts add up to zero.
     pub transactions: Vec<Transaction>,
 }
 
@@ -55,23 +55,23 @@ pub struct Voucher {
 pub struct Transaction {
     /// The account (konto).
     pub account: u32,
-    /// The project, if it is told apart by one.
+    /// The project, if any.
     pub project: Option<String>,
     /// Öre: debit (debet) is positive, credit (kredit) negative.
     pub amount: Money,
 }
 
-/// The series of vouchers: invoices and credit notes, the bank and adjustments, reminders.
+/// Series of vouchers: invoices and credit notes, the bank and adjustments, reminders.
 pub const SERIES: [&str; 3] = ["F", "B", "P"];
-/// The dimension that SIE keeps for projects.
+/// The dimension that SIE reserves for projects.
 const PROJECTS: u8 = 6;
-/// The longest text of a voucher that every program takes, in characters of the file.
+/// Longest text of a voucher that every program accepts, in characters of the file.
 pub const MAX_TEXT: usize = 50;
 
-/// The journal as a file.
+/// Renders the journal as a file.
 ///
 /// # Errors
-/// INTERNAL when a voucher does not add up to nought: such a one would spoil somebody's books.
+/// INTERNAL if a voucher does not add up to zero, which would corrupt the books.
 pub fn file(journal: &Journal) -> Result<Vec<u8>> {
     let Journal {
         program,
@@ -110,7 +110,7 @@ pub fn file(journal: &Journal) -> Result<Vec<u8>> {
     Ok(file.0)
 }
 
-/// A file in the making.
+/// Writer of a file.
 struct File(Vec<u8>);
 
 impl File {
@@ -145,17 +145,17 @@ fn day(day: NaiveDate) -> String {
     format!("{:04}{:02}{:02}", day.year(), day.month(), day.day())
 }
 
-/// A text between quotation marks, of characters that the code page has.
+/// Returns a text between quotation marks, in characters of the code page.
 fn quoted(text: &str) -> String {
     let mut quoted = String::from("\"");
-    // A letter and its mark are one character in the code page, and may be two in a text.
+    // A letter with a mark is one character in the code page, and may be two in a text.
     for char in text.nfc().filter(|char| char.is_whitespace() || !typesetting::is_hidden(*char)) {
         for char in written(char).chars() {
             match char {
                 '"' => quoted.push_str("\\\""),
-                // It would take the meaning of what follows it.
+                // A backslash would escape the next character.
                 '\\' => quoted.push('/'),
-                // They hold lists, and not every program minds the quotation marks.
+                // Braces enclose lists, and not every program respects the quotation marks.
                 '{' => quoted.push('('),
                 '}' => quoted.push(')'),
                 other => quoted.push(other),
@@ -166,16 +166,16 @@ fn quoted(text: &str) -> String {
     quoted
 }
 
-/// A text between quotation marks of at most [`MAX_TEXT`] characters, those before other signs
-/// counted as well.
+/// Returns a text between quotation marks of at most [`MAX_TEXT`] characters, escape characters
+/// included.
 fn shortened(text: &str) -> String {
-    let aggregate = quoted(text);
+    let full = quoted(text);
     let mut end = 1;
-    let inner = &aggregate[1..aggregate.len() - 1];
+    let inner = &full[1..full.len() - 1];
     let mut count = 0;
     let mut chars = inner.char_indices().peekable();
     while let Some((at, char)) = chars.next() {
-        // A quotation mark and the sign before it belong together.
+        // A quotation mark and its escape character belong together.
         let (length, last) = match (char, chars.peek().copied()) {
             ('\\', Some((at, next))) => {
                 chars.next();
@@ -189,10 +189,11 @@ fn shortened(text: &str) -> String {
         }
         end = 1 + last;
     }
-    format!("\"{}\"", aggregate[1..end].trim_end())
+    format!("\"{}\"", full[1..end].trim_end())
 }
 
-/// What a character is written as: itself where the code page has it, else what is most like it.
+/// Returns the spelling of a character: itself if the code page has it, else the most similar
+/// characters.
 fn written(char: char) -> Cow<'static, str> {
     match char {
         '\u{200b}'..='\u{200d}' | '\u{feff}' | '\u{fe00}'..='\u{fe0f}' => Cow::Borrowed(""),
@@ -216,11 +217,11 @@ fn written(char: char) -> Cow<'static, str> {
     }
 }
 
-/// The characters of code page 437 from 128 on; a crate would bring a third version of its hash
-/// maps for this one line.
+/// The characters of code page 437 from 128 on. A crate for this one line would add a third version
+/// of its hash map to the dependencies.
 const UPPER: &str = "ÇüéâäàåçêëèïîìÄÅÉæÆôöòûùÿÖÜ¢£¥₧ƒáíóúñÑªº¿⌐¬½¼¡«»░▒▓│┤╡╢╖╕╣║╗╝╜╛┐└┴┬├─┼╞╟╚╔╩╦╠═╬╧╨╤╥╙╘╒╓╫╪┘┌█▄▌▐▀αßΓπΣσµτΦΘΩδ∞φε∩≡±≥≤⌠⌡÷≈°∙·√ⁿ²■\u{a0}";
 
-/// The character's byte; null when the code page lacks it.
+/// Returns the character's byte; `None` if the code page lacks it.
 fn byte(char: char) -> Option<u8> {
     if char.is_ascii() {
         return u8::try_from(char).ok();
@@ -231,7 +232,7 @@ fn byte(char: char) -> Option<u8> {
         .and_then(|position| u8::try_from(position + 128).ok())
 }
 
-/// Returns the character that a byte of a file stands for.
+/// Returns the character of a byte in a file.
 pub(super) fn character(byte: u8) -> char {
     if byte.is_ascii() {
         return char::from(byte);

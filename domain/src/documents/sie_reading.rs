@@ -1,5 +1,5 @@
-//! Reads files of SIE type 4I that this program wrote: what was exported stands in them, and
-//! nowhere else.
+//! Reader of SIE 4I files that this program wrote: they are the only record of the exported
+//! vouchers.
 
 use std::collections::BTreeMap;
 
@@ -8,7 +8,7 @@ use chrono::NaiveDate;
 
 use super::sie::{SERIES, Transaction, Voucher, character};
 
-/// The content of a file.
+/// Content of a file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct SieFile {
     /// Names of its accounts.
@@ -22,7 +22,7 @@ pub struct SieFile {
 /// Reads a file.
 ///
 /// # Errors
-/// The line that is none of such a file, with its number.
+/// The first line that this program would not write, with its number.
 pub fn read(file: &[u8]) -> Result<SieFile, String> {
     let text: String = file.iter().map(|byte| character(*byte)).collect();
     let (mut found, mut open) = (SieFile::default(), false);
@@ -35,7 +35,7 @@ pub fn read(file: &[u8]) -> Result<SieFile, String> {
     if open { Err("it ends within a voucher".to_owned()) } else { Ok(found) }
 }
 
-/// Takes the words of a line; `None` when they make none.
+/// Reads the words of a line; returns `None` if they are invalid.
 fn take(words: &[&str], found: &mut SieFile, open: &mut bool) -> Option<()> {
     match words {
         ["#KONTO", account, name] => {
@@ -72,8 +72,8 @@ fn take(words: &[&str], found: &mut SieFile, open: &mut bool) -> Option<()> {
     Some(())
 }
 
-/// Splits a line into its words: those between quotation marks without them, and each brace outside
-/// of them a word of its own.
+/// Splits a line into its words. Quoted words lose their quotation marks, and each brace outside of
+/// quotation marks is a word.
 fn words(line: &str) -> Vec<String> {
     let (mut words, mut chars) = (Vec::new(), line.chars().peekable());
     while let Some(char) = chars.next() {
@@ -114,7 +114,7 @@ mod tests {
     }
 
     #[test]
-    fn what_was_written_is_read_as_it_was() {
+    fn a_written_file_is_read_back_unchanged() {
         let transaction = |account, project: Option<&str>, ore| Transaction {
             account,
             project: project.map(str::to_owned),
@@ -161,7 +161,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_such_file_is_named_by_its_line() {
+    fn an_invalid_line_is_reported_by_number() {
         for (file, expected) in [
             ("#VER \"X\" 1 20260101 \"x\"\r\n", "line 1 "),
             ("#FLAGGA 0\r\n#VER \"F\" 1 20260132 \"x\"\r\n", "line 2 "),

@@ -1,48 +1,48 @@
-//! Estimates how long a document takes to set, so that what would take longer than a worker may is
-//! refused before it begins.
+//! Estimates of the time that typesetting a document takes, so that a document beyond the time
+//! limit of a worker is refused before it begins.
 
 use std::time::Duration;
 
 use super::prose::{Block, Inline};
 
-/// Costs of setting, in microseconds of a server's core: measured with `examples/limits.rs`, one
-/// kind of content after the other. The times add up, however the content is nested.
+/// Costs of typesetting, in microseconds of a server's core, measured with `examples/limits.rs` for
+/// each kind of content. The times add up, however the content is nested.
 mod cost {
-    /// Of a byte of text.
+    /// Cost of a byte of text.
     pub const BYTE: u64 = 5;
-    /// Of a combining mark.
+    /// Cost of a combining mark.
     pub const MARK: u64 = 90;
-    /// Of a word that may be hyphenated, which the layout sets separately.
+    /// Cost of a word that may be hyphenated, which the layout sets separately.
     pub const LONG_WORD: u64 = 600;
-    /// Of a heading, paragraph, quote, list or rule.
+    /// Cost of a heading, paragraph, quote, list or rule.
     pub const BLOCK: u64 = 300;
-    /// Of an item of a list, in addition to its content.
+    /// Cost of an item of a list, in addition to its content.
     pub const ITEM: u64 = 200;
-    /// Of emphasis.
+    /// Cost of emphasis.
     pub const EMPHASIS: u64 = 300;
-    /// Of a line break.
+    /// Cost of a line break.
     pub const BREAK: u64 = 130;
-    /// Of a link.
+    /// Cost of a link.
     pub const LINK: u64 = 750;
-    /// Of a table's cell, in addition to its content.
+    /// Cost of a table's cell, in addition to its content.
     pub const CELL: u64 = 330;
-    /// Of an invoice's line, in addition to its texts.
+    /// Cost of an invoice's line, in addition to its texts.
     pub const INVOICE_LINE: u64 = 4_500;
-    /// Of an invoice without lines.
+    /// Cost of an invoice without lines.
     pub const INVOICE: u64 = 50_000;
 }
 
-/// The most that a document may take, in microseconds: some thirty pages of prose.
+/// Maximum cost of a document, in microseconds: some thirty pages of prose.
 const MAX_COST: u64 = 1_500_000;
-/// The most that its text alone may take. The rest is for parties and terms, so that a text that is
-/// allowed can be offered.
+/// Maximum cost of its text. The rest is for parties and terms, so that an allowed text can be
+/// offered.
 const MAX_TEXT_COST: u64 = MAX_COST / 10 * 9;
-/// The most text of a document, in bytes.
+/// Maximum size of a document's text, in bytes.
 const MAX_BYTES: usize = 100_000;
 /// The shortest word that the layout sets separately, in characters.
 const LONG_WORD: usize = 13;
 
-/// The content of a document in numbers, and the cost of setting it.
+/// The content of a document in numbers, and the cost of typesetting it.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Size {
     cost: u64,
@@ -66,12 +66,12 @@ impl Size {
         size
     }
 
-    /// The time that setting it takes of a server's core.
+    /// Returns the time of a server's core for typesetting.
     pub fn time(&self) -> Duration {
         Duration::from_micros(self.cost)
     }
 
-    /// `true` if it can be set as fast as an agreement.
+    /// Returns `true` if it can be typeset as fast as an agreement.
     pub fn is_small(&self) -> bool {
         self.cost <= MAX_COST
     }
@@ -95,13 +95,13 @@ impl Size {
         self.add(cost::LONG_WORD, long_words);
     }
 
-    /// Says that a document has more than can be set, if that is so, after its name.
+    /// Describes the excess if a document is too large, to follow its name.
     pub fn excess(&self) -> Option<String> {
         self.excess_over(MAX_COST)
     }
 
-    /// Says that a text has more than can be set with what stands around it, if that is so, after
-    /// its name.
+    /// Describes the excess if a text is too large together with the rest of its document, to
+    /// follow its name.
     pub fn excess_of_text(&self) -> Option<String> {
         self.excess_over(MAX_TEXT_COST)
     }
@@ -172,14 +172,14 @@ mod tests {
     use super::{super::prose, *};
 
     #[test]
-    fn prose_has_room_and_whatever_is_dear_has_less() {
+    fn costly_content_has_less_room_than_prose() {
         let excess = |markdown: &str| Size::of(&prose::parse(markdown)).excess();
         let paragraph = "Medlemmen betalar avgiften i förskott och nätverket svarar för utvecklingen av verksamheten.\n\n";
         assert_eq!(excess(&paragraph.repeat(80_000 / paragraph.len())), None);
         let row = format!("|{}\n", "a|".repeat(12));
         let table = |rows: usize| format!("{row}|{}\n{}", "-|".repeat(12), row.repeat(rows));
         assert_eq!(excess(&table(350)), None);
-        for dear in [
+        for costly in [
             "a\n\n".repeat(6_000),
             "- a\n".repeat(4_000),
             "*a* ".repeat(6_000),
@@ -189,7 +189,7 @@ mod tests {
             format!("a{}", "\u{301}".repeat(30)).repeat(700),
             table(3_000),
         ] {
-            let excess = excess(&dear).unwrap_or_else(|| panic!("{dear:.40} is allowed"));
+            let excess = excess(&costly).unwrap_or_else(|| panic!("{costly:.40} is allowed"));
             assert!(
                 excess.starts_with("would take 1")
                     || excess.starts_with("would take 2")

@@ -1,5 +1,5 @@
-//! Tables for the terminal: one line a row where it fits, numbers to the right, kronor as Swedes
-//! write them.
+//! Tables for the terminal: one line a row if it fits, numbers to the right, kronor in Swedish
+//! format.
 
 use comfy_table::{
     CellAlignment, ColumnConstraint, ContentArrangement, LineStyle, Table, TableStyle, Width,
@@ -13,8 +13,8 @@ use crate::swedish;
 const STYLE: TableStyle =
     TableStyle::new().header_separator(LineStyle::none().fill('─').junction('─'));
 
-/// The grid as lines of text, each with its line break. Text is wrapped between words to fit into
-/// `width` characters, if it can; null: it need not fit.
+/// Renders the grid as lines of text, each with its line break. Text is wrapped between words to
+/// fit into `width` characters, if possible; `None`: no limit.
 #[must_use]
 pub fn render(grid: &Grid, width: Option<u16>) -> String {
     let mut table = Table::new();
@@ -32,7 +32,7 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
         if column.kind.is_number() {
             shown.set_cell_alignment(CellAlignment::Right);
         }
-        // Half a number or half a word is worse than a long line.
+        // A broken number or word is worse than a long line.
         shown.set_constraint(match column.kind {
             Kind::Text => {
                 ColumnConstraint::LowerBoundary(Width::Fixed(longest_word(grid, position)))
@@ -45,13 +45,13 @@ pub fn render(grid: &Grid, width: Option<u16>) -> String {
     if grid.total.is_some()
         && let Some(rule) = lines.iter().find(is_rule).cloned()
     {
-        // A row of sums has hardly any text that could be wrapped, so it is the last line.
+        // The row of sums has hardly any text that could be wrapped, so it is the last line.
         lines.insert(lines.len().saturating_sub(1), rule);
     }
     lines.iter().map(|line| format!("{line}\n")).collect()
 }
 
-/// The width of the longest word in a column, and of its end.
+/// Returns the width of the longest word in a column that wraps nothing shorter.
 fn longest_word(grid: &Grid, position: usize) -> u16 {
     let cells = grid.rows.iter().chain(&grid.total).filter_map(|row| row.get(position)).map(shown);
     let title = grid.columns.get(position).map(|column| heading(column).to_owned());
@@ -60,15 +60,15 @@ fn longest_word(grid: &Grid, position: usize) -> u16 {
     u16::try_from(cells.chain(title).map(length).max().unwrap_or_default() + 1).unwrap_or(u16::MAX)
 }
 
-/// The heading at the terminal; a column named after a thing of the register has one heading
-/// everywhere.
+/// Returns the heading in the terminal. A column named after an object of the register has the same
+/// heading in every format.
 fn heading(column: &Column) -> &str {
     if column.title.is_empty() { column.heading() } else { column.title }
 }
 
 fn shown(cell: &Cell) -> String {
     match cell {
-        // Noughts would hide the figures that count.
+        // Zeros would distract from the other amounts.
         Cell::Money(Money::ZERO) | Cell::Sum(Total::ZERO) => "–".to_owned(),
         Cell::Money(amount) => swedish::kronor(*amount),
         Cell::Sum(sum) => swedish::kronor(*sum),

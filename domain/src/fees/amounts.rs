@@ -1,4 +1,4 @@
-//! What the fee of an agreement comes to in a year.
+//! Calculates the yearly amount of an agreement's fee.
 
 use std::ops::RangeInclusive;
 
@@ -10,27 +10,27 @@ use ::entity::{
 };
 use chrono::{Months, NaiveDate};
 
-/// The calendar years that the register knows.
+/// The calendar years that the register supports.
 pub const YEARS: RangeInclusive<i32> = 1900..=2999;
 
-/// The fee that an agreement says.
+/// The fee of an agreement.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Fee {
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     pub basis: FeeBasis,
-    /// Öre; null when reckoned per mille.
+    /// Amount in öre; null for a per-mille fee.
     pub amount: Option<Money>,
-    /// Rate; null unless reckoned per mille.
+    /// Rate; null unless it is a per-mille fee.
     pub per_mille: Option<PerMille>,
-    /// The most that a whole year costs per mille, öre; null: no cap.
+    /// Maximum of a per-mille fee for a whole year in öre; null: no cap.
     pub cap: Option<Money>,
-    /// The least that a whole year costs per mille, öre; null: no minimum.
+    /// Minimum of a per-mille fee for a whole year in öre; null: no minimum.
     pub minimum: Option<Money>,
 }
 
 impl Fee {
-    /// The fee of an agreement, whose row must have the five columns of its fee; null when it says
-    /// none.
+    /// Returns the fee of an agreement; `None` if it has none. The row must have the five columns
+    /// of the fee.
     #[must_use]
     pub fn of(row: &agreement::Model) -> Option<Self> {
         let basis = row.fee_basis?;
@@ -43,27 +43,27 @@ impl Fee {
         })
     }
 
-    /// Returns what so many months of a year cost by a yearly fee, rounded once; zero for a fee of
-    /// another basis. Null when a rate has no allocation to be of, or the sum leaves
+    /// Returns the amount of a yearly fee for a number of months, rounded only at the end; zero for
+    /// a fee of another basis. `None` when a rate has no allocation, or the amount exceeds
     /// [`Money::MAX`].
     #[must_use]
     pub fn of_months(&self, allocation: Option<Money>, months: i64) -> Option<Money> {
         match self.basis {
             FeeBasis::FixedPerYear => self.amount?.times(months, 12),
-            // No month costs nothing, whatever the allocation will be.
+            // Zero months cost nothing, even if the allocation is unknown.
             FeeBasis::PerMilleOfAllocation if months == 0 => Some(Money::ZERO),
             FeeBasis::PerMilleOfAllocation => self.per_mille_of(allocation?, months),
             FeeBasis::OneOff | FeeBasis::PerParticipant => Some(Money::ZERO),
         }
     }
 
-    /// What so many months of a year cost per mille of an allocation. The limits are those of a
-    /// whole year, and are put on it before it is prorated, so that half a year costs half of what
-    /// the whole would; rounded once, last. The cap has the last word.
+    /// Returns the amount for a number of months in per mille of an allocation. The limits apply to
+    /// a whole year, before proration, so that half a year costs half of the limited amount. The
+    /// amount is rounded only at the end. The cap takes precedence over the minimum.
     fn per_mille_of(&self, allocation: Money, months: i64) -> Option<Money> {
         let rate = self.per_mille?.0;
-        // Millionths of an öre, so that the year's fee is held against its limits before it is
-        // rounded.
+        // In millionths of an öre, so that the yearly fee is compared to its limits before
+        // rounding.
         let year = i128::from(allocation.0) * i128::from(rate);
         let is_below = |limit: &Money| year < i128::from(limit.0) * 1_000_000;
         let is_above = |limit: &Money| year > i128::from(limit.0) * 1_000_000;
@@ -80,15 +80,17 @@ impl Fee {
     }
 }
 
-/// What a fee comes to in a calendar year, öre.
+/// Returns the amount of a fee for a calendar year in öre.
 ///
 /// A yearly fee, fixed or per mille of the year's allocation, is prorated by the months of the year
-/// on whose first day the agreement is in force: from 15 January to 14 July it is six twelfths,
-/// February to July. So of agreements that follow one on the other each month is paid once. A cap
-/// and a minimum are put on the whole year's fee before that. A fee paid once falls whole in the
-/// year that the term starts. A fee per participant is zero, since its number of participants is
-/// unknown. So is that of an agreement that was withdrawn. Rounded once, last. Null when a rate has
-/// no allocation to be of, or the sum leaves [`Money::MAX`].
+/// on whose first day the agreement is in force. From 15 January to 14 July it is six twelfths,
+/// February to July. Consecutive agreements therefore pay each month only one time. A cap and a
+/// minimum apply to the fee of the whole year, before proration.
+///
+/// A one-off fee belongs to the year of the term's first day. A fee per participant is zero, since
+/// the number of participants is unknown. The fee of a withdrawn agreement is zero. The amount is
+/// rounded only at the end. `None` when a rate has no allocation, or the amount exceeds
+/// [`Money::MAX`].
 #[must_use]
 pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) -> Option<Money> {
     let (first, last) =
@@ -106,7 +108,7 @@ pub fn amount_for(fee: &Fee, allocation: Option<Money>, term: &Term, year: i32) 
     }
 }
 
-/// First and last day of a calendar year; null for one that the register does not know.
+/// Returns the first and the last day of a calendar year; `None` outside [`YEARS`].
 #[must_use]
 pub fn year(year: i32) -> Option<(NaiveDate, NaiveDate)> {
     let is_known = YEARS.contains(&year);
@@ -129,7 +131,7 @@ pub fn months_paid(term: &Term, year: i32) -> Vec<NaiveDate> {
     self::year(year).map_or_else(Vec::new, |(first, _)| first_days(term, first).collect())
 }
 
-/// The days of a year that the term has; null when it has none.
+/// Returns the days of a year within the term; `None` if there are none.
 #[must_use]
 pub fn days(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
     let (first, last) = self::year(year)?;
@@ -139,7 +141,7 @@ pub fn days(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
 }
 
 /// Returns the first day of the first month of a year that the agreement pays and the last day of
-/// the last one, both as [`months`] counts them; null when it pays none.
+/// the last one, as [`months`] counts them; `None` if it pays none.
 #[must_use]
 pub fn covered(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
     let mut paid = first_days(term, self::year(year)?.0);
@@ -148,8 +150,8 @@ pub fn covered(term: &Term, year: i32) -> Option<(NaiveDate, NaiveDate)> {
     Some((from, last.checked_add_months(Months::new(1))?.pred_opt()?))
 }
 
-/// The first days of the months of the year beginning on `first` on which the agreement is in
-/// force.
+/// Returns the first days of the months on which the agreement is in force, within the year
+/// beginning on `first`.
 pub(super) fn first_days(term: &Term, first: NaiveDate) -> impl Iterator<Item = NaiveDate> {
     let (starts_on, until) = (term.starts_on, term.final_day());
     (0..12)
@@ -210,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn an_unbroken_participation_pays_every_month_once() {
+    fn consecutive_agreements_pay_each_month_one_time() {
         let old = term("2026-01-01", None);
         for from in day("2026-01-02").iter_days().take(364) {
             let (old, new) =
@@ -220,10 +222,10 @@ mod tests {
     }
 
     #[test]
-    fn terms_of_so_many_months_pay_so_many() {
+    fn a_term_pays_as_many_months_as_it_has() {
         for starts_on in day("2024-01-01").iter_days().take_while(|day| day.year() < 2029) {
             for renewal in 1..=36_i32 {
-                // The agreed term is as long as those that prolong it.
+                // The agreed term is as long as each renewal.
                 let first =
                     starts_on.checked_add_months(Months::new(renewal.unsigned_abs())).unwrap();
                 let next = if first.day() == starts_on.day() {
@@ -249,7 +251,7 @@ mod tests {
     }
 
     #[test]
-    fn a_renewing_term_goes_on_until_notice_or_successor() {
+    fn a_renewing_term_continues_until_notice_or_successor() {
         let renewing = Term { renewal_months: Some(12), ..term("2024-01-01", Some("2024-12-31")) };
         assert_eq!(months(&renewing, 2026), 12);
         assert_eq!(
@@ -276,7 +278,7 @@ mod tests {
         };
         let (year, half) = (term("2026-01-01", None), term("2026-07-01", None));
         assert_eq!(amount_for(&fee, Some(Money(432_433_300)), &year, 2026), Some(Money(864_867)));
-        // 2 ‰ of 4 324 333 kr is 8 648.666 kr; the half of that, not of 8 648.67, is 4 324.333.
+        // 2 ‰ of 4 324 333 kr is 8 648.666 kr. The half of that, not of 8 648.67, is 4 324.333.
         assert_eq!(amount_for(&fee, Some(Money(432_433_300)), &half, 2026), Some(Money(432_433)));
         assert_eq!(amount_for(&fee, None, &year, 2026), None);
         assert_eq!(amount_for(&fee, None, &year, 2025), Some(Money::ZERO));
@@ -298,7 +300,7 @@ mod tests {
             (fee(Some(10_000_000), None), 432_400_000, 1_729_600, 864_800),
             (fee(None, Some(2_000_000)), 432_400_000, 2_000_000, 1_000_000),
             (fee(None, Some(2_000_000)), 3_200_000_000, 12_800_000, 6_400_000),
-            // Half of the year is below a cap that the whole is above, and the other way round.
+            // Half of the yearly fee is below a cap that the whole is above, and the reverse.
             (fee(Some(12_000_000), None), 3_200_000_000, 12_000_000, 6_000_000),
             (fee(Some(10_000_001), None), 3_200_000_000, 10_000_001, 5_000_001),
             (fee(Some(2_000_000), Some(2_000_000)), 432_400_000, 2_000_000, 1_000_000),
@@ -317,7 +319,7 @@ mod tests {
         assert_eq!(
             amount_for(&fee(None, Some(100)), None, &year, 2026),
             None,
-            "nothing is reckoned on an unknown allocation"
+            "an unknown allocation gives no amount"
         );
         assert_eq!(amount_for(&fee(None, Some(100)), None, &year, 2025), Some(Money::ZERO));
     }
@@ -331,7 +333,7 @@ mod tests {
     }
 
     #[test]
-    fn what_nobody_knows_or_wants_costs_nothing() {
+    fn unknown_and_withdrawn_fees_cost_nothing() {
         let year = term("2026-01-01", None);
         assert_eq!(
             amount_for(

@@ -6,25 +6,25 @@ use chrono::{Datelike, Months, NaiveDate};
 /// A line of an issued invoice for an agreement's yearly fee.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct BilledLine {
-    /// First and last day that it covers.
+    /// First and last day of the billed period.
     pub period: (NaiveDate, NaiveDate),
     /// Öre, without VAT.
     pub net: Money,
-    /// What credit notes have left of it, öre.
+    /// Remainder after credit notes, öre without VAT.
     pub left: Money,
 }
 
-/// What a line has billed after an agreement's end.
+/// The part of a line that bills months after an agreement's end.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(crate) struct AfterEnd {
     /// The first days of the months.
     pub months: Vec<NaiveDate>,
-    /// What is left of the line for them, öre without VAT.
+    /// Remainder of the line for these months, öre without VAT.
     pub net: Money,
 }
 
 impl BilledLine {
-    /// Returns the first days of the months that the line bills: of those that begin within its
+    /// Returns the first days of the months that the line bills: those that begin within its
     /// period.
     pub fn months(&self) -> Vec<NaiveDate> {
         let (from, to) = self.period;
@@ -33,9 +33,9 @@ impl BilledLine {
         months.skip_while(|day| *day < from).take_while(|day| *day <= to).collect()
     }
 
-    /// Returns the months that credit notes have left, in order: each that was credited by a
-    /// month's share of the line releases one, first those on whose first day the agreement is not
-    /// in force, the last ones first.
+    /// Returns the months that remain billed after credit notes, in order. Each credit of one
+    /// month's share of the line releases one month: first those on whose first day the agreement
+    /// is not in force, beginning with the last one.
     pub fn still_billed(&self, term: &Term) -> Vec<NaiveDate> {
         let months = self.months();
         if self.net <= Money::ZERO || self.left <= Money::ZERO {
@@ -45,17 +45,18 @@ impl BilledLine {
         let credited = (i128::from(self.net.0) - i128::from(self.left.0) + 1).max(0)
             * months.len() as i128
             / i128::from(self.net.0);
-        let kept = months.len().saturating_sub(usize::try_from(credited).unwrap_or(usize::MAX));
-        let (mut still, outside): (Vec<_>, Vec<_>) =
+        let remaining =
+            months.len().saturating_sub(usize::try_from(credited).unwrap_or(usize::MAX));
+        let (mut billed, outside): (Vec<_>, Vec<_>) =
             months.into_iter().partition(|month| pays(term, *month));
-        still.extend(outside);
-        still.truncate(kept);
-        still.sort();
-        still
+        billed.extend(outside);
+        billed.truncate(remaining);
+        billed.sort();
+        billed
     }
 
-    /// Returns what the line has billed of months on whose first day the agreement is not in force,
-    /// as one that was ended or replaced later.
+    /// Returns the part of the line that bills months on whose first day the agreement is not in
+    /// force, for example because it was ended or replaced later.
     pub fn after_end(&self, term: &Term) -> AfterEnd {
         let (within, months): (Vec<_>, Vec<_>) =
             self.still_billed(term).into_iter().partition(|month| pays(term, *month));
@@ -70,12 +71,12 @@ impl BilledLine {
         AfterEnd { months, net: (self.left - of_term).max(Money::ZERO) }
     }
 
-    /// Returns the months of the agreement that were billed and credited again.
+    /// Returns the months of the agreement that were billed and then credited.
     pub fn credited(&self, term: &Term) -> Vec<NaiveDate> {
-        let still = self.still_billed(term);
+        let billed = self.still_billed(term);
         self.months()
             .into_iter()
-            .filter(|month| pays(term, *month) && !still.contains(month))
+            .filter(|month| pays(term, *month) && !billed.contains(month))
             .collect()
     }
 }
@@ -124,13 +125,13 @@ mod tests {
     }
 
     #[test]
-    fn what_is_billed_after_the_end_is_to_be_credited_by_months() {
+    fn months_billed_after_the_end_are_to_be_credited() {
         let ended = term("2025-01-01", Some("2026-06-30"));
         for (left, months, net) in [
             (1_800_000, vec![7, 8, 9, 10, 11, 12], 900_000),
             (1_350_000, vec![7, 8, 9], 450_000),
             (900_000, vec![], 0),
-            // A discount of a tenth is a month and a fifth.
+            // A discount of a tenth corresponds to 1.2 months.
             (1_620_000, vec![7, 8, 9, 10, 11], 720_000),
             (0, vec![], 0),
         ] {
@@ -144,15 +145,15 @@ mod tests {
     }
 
     #[test]
-    fn months_shares_that_were_rounded_are_whole_months() {
+    fn a_rounded_share_of_a_month_counts_as_a_month() {
         let ended = term("2025-01-01", Some("2026-06-30"));
         // A twelfth of 1 000.00 is 83.33.
         for (credited, months) in
             [(8_332, 12), (8_333, 11), (49_999, 6), (50_000, 6), (41_667, 7), (41_600, 8)]
         {
-            let still =
+            let billed =
                 line("2026-01-01", "2026-12-31", 100_000, 100_000 - credited).still_billed(&ended);
-            assert_eq!(still.len(), months, "{credited}");
+            assert_eq!(billed.len(), months, "{credited}");
         }
         let open = term("2025-01-01", None);
         assert_eq!(

@@ -1,4 +1,4 @@
-//! Fees: what membership costs in a year, and what an agreement's fee comes to.
+//! Fees: the yearly fees of membership, and the amounts of agreements' fees.
 
 pub mod amounts;
 pub(crate) mod billed_months;
@@ -24,42 +24,44 @@ use crate::{
     auth::viewer::Viewer, database::Database, error::Result, members::allocations, term_sql,
 };
 
-/// What a fee comes to, and how.
+/// The amount of a fee, with its calculation.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Quote {
     /// Öre for the whole year.
     pub amount: Money,
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     pub basis: FeeBasis,
-    /// The rate; null unless it is reckoned per mille.
+    /// Rate; null unless it is a per-mille fee.
     pub per_mille: Option<PerMille>,
-    /// Öre that the rate is of; null unless it is reckoned per mille.
+    /// Allocation in öre that the rate applies to; null unless it is a per-mille fee.
     pub allocation: Option<Money>,
-    /// Whether the rule's cap (maxtak) made it less.
+    /// `true` if the rule's cap (maxtak) reduced it.
     pub capped: bool,
     /// Öre before the rule's minimum and cap, rounded.
     pub plain: Money,
-    /// Öre that the cap took off.
+    /// Öre by which the cap reduced it.
     pub lost: Money,
-    /// Whether the rule's minimum made it more, before the cap.
+    /// `true` if the rule's minimum increased it, before the cap.
     pub raised: bool,
 }
 
 impl Quote {
-    /// What the rule's rate or sum comes to before it is rounded, raised or capped: kronor with as
-    /// many decimals as it takes, at least two.
+    /// Returns the amount before rounding, minimum and cap, in kronor with as many decimals as
+    /// needed, at least two.
     #[must_use]
     pub fn exact(&self) -> String {
         kronor(self.hundred_millionths())
     }
 
-    /// What rounding to whole öre added to that, kronor; before the minimum and the cap.
+    /// Returns the difference that rounding to whole öre made, in kronor, before the minimum and
+    /// the cap.
     #[must_use]
     pub fn rounding(&self) -> String {
         kronor(i128::from(self.plain.0) * 1_000_000 - self.hundred_millionths())
     }
 
-    /// The exact sum in hundred-millionths of a krona: öre times thousandths of a per mille.
+    /// Returns the exact amount in hundred-millionths of a krona: öre times thousandths of a per
+    /// mille.
     fn hundred_millionths(&self) -> i128 {
         match self.per_mille.zip(self.allocation) {
             Some((rate, allocation)) => i128::from(allocation.0) * i128::from(rate.0),
@@ -68,7 +70,7 @@ impl Quote {
     }
 }
 
-/// Hundred-millionths of a krona as kronor, without noughts at the end beyond the öre.
+/// Formats hundred-millionths of a krona as kronor, without trailing zeros after the öre.
 fn kronor(hundred_millionths: i128) -> String {
     let sign = if hundred_millionths < 0 { "-" } else { "" };
     let (whole, part) = (
@@ -76,26 +78,23 @@ fn kronor(hundred_millionths: i128) -> String {
         hundred_millionths.unsigned_abs() % 100_000_000,
     );
     let decimals = format!("{part:08}");
-    let (ore, beyond) = decimals.split_at(2);
-    format!("{sign}{whole}.{ore}{}", beyond.trim_end_matches('0'))
+    let (ore, rest) = decimals.split_at(2);
+    format!("{sign}{whole}.{ore}{}", rest.trim_end_matches('0'))
 }
 
-/// A rule of the network, and what it makes of each member.
+/// A rule of the network, with the fee of each member.
 #[derive(Clone, Debug, Default)]
 pub struct Quotes {
     /// The rule; null: there is none for the year.
     pub rule: Option<fee_schedule::Model>,
-    /// What each member pays by it; those that it can't be told of are left out.
+    /// The fee of each member; a member whose fee is unknown has no entry.
     pub of: HashMap<MemberId, Quote>,
 }
 
-/// The service fee (serviceavgift) of a year for those of these members, whose rows must have the
-/// days of their membership, that are members on some day of it and whose allocation of that year
-/// the viewer sees: the network's per-mille rule in force on 1 January, of the allocation that the
-/// rule names. Empty when there is no rule.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the service fees (serviceavgift) of a year for these members, whose rows must have the
+/// days of their membership. A fee exists for members on some day of the year whose allocation of
+/// that year the viewer can read. The rule is the network's per-mille rule in force on 1 January;
+/// it applies to the allocation that it names. Empty when there is no rule.
 pub async fn service_fees(
     db: &Database,
     viewer: &Viewer,
@@ -115,13 +114,10 @@ pub async fn service_fees(
     Ok(Quotes { rule: Some(rule), of })
 }
 
-/// The membership fee (medlemsavgift) of a year for those of these members, whose rows must have
-/// the days of their membership, that are members on some day of it: the network's fixed rule in
-/// force on 1 January, whole whenever in the year they joined or left. It is the same for all and
-/// as public as they are. Empty when there is no rule.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the membership fees (medlemsavgift) of a year for those of these members that are
+/// members on some day of it. Their rows must have the days of their membership. The rule is the
+/// network's fixed rule in force on 1 January; the full fee applies also to members that joined or
+/// left during the year. It is the same for all members and public. Empty when there is no rule.
 pub async fn membership_fees(
     db: &Database,
     members: &[member::Model],
@@ -138,17 +134,14 @@ pub async fn membership_fees(
     Ok(Quotes { rule: Some(rule), of })
 }
 
-/// Whether it is a member on some day of a year: whoever is pays the whole year's fees, whenever in
-/// it they joined or left.
+/// Returns `true` if it is a member on some day of a year. Such a member pays the full fees of the
+/// year.
 fn is_member_in(row: &member::Model, year: i32) -> bool {
     row.joined_on.year() <= year && row.left_on.is_none_or(|last| last.year() >= year)
 }
 
-/// The network's own rule of this basis that is in force on 1 January of the year; null: there is
-/// none.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the network's own rule of this basis that is in force on 1 January of the year; `None`
+/// if there is none.
 pub(crate) async fn rule(
     db: &Database,
     basis: FeeBasis,
@@ -170,8 +163,8 @@ pub(crate) async fn rule(
     Ok(found)
 }
 
-/// What a rule makes of an allocation: the rate rounded once, at least the minimum, at most the
-/// cap. Null when the rate has nothing to be of.
+/// Calculates the fee by a rule: the rate applied to the allocation and rounded, at least the
+/// minimum, at most the cap. `None` when the rate has no allocation.
 #[must_use]
 pub fn quote(rule: &fee_schedule::Model, allocation: Option<Money>) -> Option<Quote> {
     let allocation = allocation.filter(|_| rule.basis == FeeBasis::PerMilleOfAllocation);
@@ -193,13 +186,13 @@ pub fn quote(rule: &fee_schedule::Model, allocation: Option<Money>) -> Option<Qu
     })
 }
 
-/// Returns the allocation that a rule's rate is of.
+/// Returns the basis of the allocation that a rule's rate applies to.
 #[must_use]
 pub fn basis_of(rule: &fee_schedule::Model) -> AllocationBasis {
     rule.allocation_basis.unwrap_or_default()
 }
 
-/// Names an allocation in a message: `of all parties (ALL_PARTIES)`.
+/// Describes an allocation in a message: `of all parties (ALL_PARTIES)`.
 #[must_use]
 pub fn describe(basis: AllocationBasis) -> &'static str {
     match basis {
@@ -208,11 +201,8 @@ pub fn describe(basis: AllocationBasis) -> &'static str {
     }
 }
 
-/// Returns the allocations of a basis in a year of those of these members whose affairs the viewer
-/// sees.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the allocations of a basis in a year for those of these members whose affairs the viewer
+/// can read.
 pub async fn allocations(
     db: &Database,
     viewer: &Viewer,
@@ -228,7 +218,7 @@ pub async fn allocations(
         .collect())
 }
 
-/// The allocations of both bases.
+/// Returns the allocations of both bases.
 async fn allocations_by_basis(
     db: &Database,
     viewer: &Viewer,
@@ -242,7 +232,7 @@ async fn allocations_by_basis(
     Ok(found.into_iter().map(|row| ((row.member_id, row.basis), row.amount)).collect())
 }
 
-/// The columns of an agreement that [`amounts_of`] needs.
+/// Returns the columns of an agreement that [`amounts_of`] needs.
 #[must_use]
 pub fn columns() -> Vec<agreement::Column> {
     use agreement::Column as C;
@@ -259,12 +249,9 @@ pub fn columns() -> Vec<agreement::Column> {
     own.into_iter().chain(term_sql::COLUMNS).collect()
 }
 
-/// What the fee of each of these agreements comes to in a year, by one statement at most, whose
-/// rows have every column of [`columns`]. Left out: agreements without a fee, and those per mille
-/// of an allocation that is not known or that the viewer does not see.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the amount of each of these agreements' fees in a year, in at most one statement. The
+/// rows must have every column of [`columns`]. An agreement without a fee has no entry, nor has a
+/// per-mille fee whose allocation is unknown or not readable by the viewer.
 pub async fn amounts_of(
     db: &Database,
     viewer: &Viewer,
@@ -279,12 +266,9 @@ pub async fn amounts_of(
     Ok(agreements.iter().filter_map(|row| Some((row.id, amount(row)?))).collect())
 }
 
-/// Returns the fee of each of these agreements and the allocation of the year that it is of, if any
-/// is known and the viewer sees it; their rows have every column of [`columns`]. Agreements without
-/// a fee are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the fee of each of these agreements, and the allocation of the year that it applies to,
+/// if it is known and the viewer can read it. The rows must have every column of [`columns`]. An
+/// agreement without a fee has no entry.
 pub(crate) async fn with_allocations(
     db: &Database,
     viewer: &Viewer,
@@ -310,7 +294,7 @@ pub(crate) async fn with_allocations(
 mod tests {
     use super::*;
 
-    /// The members of the report's table, with Göteborg: öre.
+    /// The allocations of the members in the report's table, with Göteborg, in öre.
     const ALLOCATIONS: [i64; 4] = [432_400_000, 1_340_000_000, 3_200_000_000, 6_120_000_000];
 
     fn per_mille(rate: i64, cap: Option<i64>, minimum: Option<i64>) -> fee_schedule::Model {
@@ -332,7 +316,7 @@ mod tests {
     }
 
     #[test]
-    fn the_reports_table_comes_out_exactly() {
+    fn the_published_table_is_reproduced_exactly() {
         for (rate, ore) in [
             (2000, [864_800, 2_680_000, 6_400_000, 12_240_000]),
             (4000, [1_729_600, 5_360_000, 12_800_000, 24_480_000]),
@@ -351,7 +335,7 @@ mod tests {
     }
 
     #[test]
-    fn a_cap_hits_the_large_and_says_so() {
+    fn a_cap_reduces_large_fees_and_is_reported() {
         let (capped, plain) = (
             quotes(&per_mille(4000, Some(10_000_000), None)),
             quotes(&per_mille(4000, None, None)),
@@ -363,21 +347,21 @@ mod tests {
     }
 
     #[test]
-    fn a_minimum_lifts_the_small_and_the_cap_has_the_last_word() {
+    fn a_minimum_raises_small_fees_and_the_cap_takes_precedence() {
         let lifted =
             quote(&per_mille(2000, Some(10_000_000), Some(1_000_000)), Some(Money(432_400_000)));
         assert_eq!(
             lifted.map(|quote| (quote.amount, quote.capped, quote.raised)),
             Some((Money(1_000_000), false, true))
         );
-        // The table refuses a minimum above the cap; whatever comes, nobody pays more than the cap.
+        // The database rejects a minimum above the cap. Even then, no one pays more than the cap.
         let both =
             quote(&per_mille(2000, Some(500_000), Some(1_000_000)), Some(Money(432_400_000)));
         assert_eq!(both.map(|quote| (quote.amount, quote.capped)), Some((Money(500_000), true)));
     }
 
     #[test]
-    fn nothing_is_reckoned_on_an_unknown_allocation() {
+    fn an_unknown_allocation_gives_no_quote() {
         assert_eq!(quote(&per_mille(2000, None, Some(1_000_000)), None), None);
         let fixed = fee_schedule::Model {
             basis: FeeBasis::FixedPerYear,
@@ -392,7 +376,7 @@ mod tests {
     }
 
     #[test]
-    fn a_quote_tells_what_it_was_before_rounding() {
+    fn a_quote_has_its_exact_amount_and_rounding() {
         for (rate, allocation, exact, rounding) in [
             (2000, 432_433_300, "8648.666", "0.004"),
             (2000, 432_400_000, "8648.00", "0.00"),

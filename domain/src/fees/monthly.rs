@@ -1,16 +1,17 @@
-//! A fee by the months that it pays for, so that a part of a year costs what its months do and the
-//! parts add up to the year.
+//! Monthly amounts of a fee, so that a part of a year costs as much as its months and the parts add
+//! up to the year.
 
 use ::entity::{kind::FeeBasis, money::Money, term::Term};
 use chrono::{Datelike, NaiveDate};
 
 use super::amounts::{Fee, first_days};
 
-/// Returns the amounts that a fee comes to from one day to another, each with the day that it
-/// counts on: of a yearly fee the first day of each month on which the agreement is in force, of a
-/// fee paid once the first day of the term. The months of a calendar year add up to what
-/// [`amount_for`](super::amounts::amount_for) gives for it. Fees per mille and per participant come
-/// to nothing, since they depend on more than the agreement; so does one that was withdrawn.
+/// Returns the amounts of a fee between two days, each with its day: for a yearly fee the first day
+/// of each month on which the agreement is in force, for a one-off fee the first day of the term.
+///
+/// The months of a calendar year add up to the amount of
+/// [`amount_for`](super::amounts::amount_for). Fees per mille and per participant have no amounts,
+/// since they depend on more than the agreement; a withdrawn agreement has none either.
 #[must_use]
 pub fn by_month(fee: &Fee, term: &Term, from: NaiveDate, to: NaiveDate) -> Vec<(NaiveDate, Money)> {
     let Some(amount) = fee.amount.filter(|_| term.withdrawn_on.is_none()) else {
@@ -22,11 +23,11 @@ pub fn by_month(fee: &Fee, term: &Term, from: NaiveDate, to: NaiveDate) -> Vec<(
             let starts =
                 (from.year()..=to.year()).filter_map(|year| NaiveDate::from_ymd_opt(year, 1, 1));
             let months = starts.flat_map(|first| first_days(term, first).zip(1_i64..));
-            // Rounded as a whole up to each month, so that no öre is lost.
-            let until = |months: i64| amount.times(months, 12).unwrap_or_default();
+            // Round the cumulated amount of each month, so that no öre is lost.
+            let cumulated = |months: i64| amount.times(months, 12).unwrap_or_default();
             months
                 .filter(|(day, _)| is_within(day))
-                .map(|(day, paid)| (day, until(paid) - until(paid - 1)))
+                .map(|(day, paid)| (day, cumulated(paid) - cumulated(paid - 1)))
                 .collect()
         }
         FeeBasis::OneOff => {

@@ -1,5 +1,5 @@
-//! Service-fee scenarios: what every member would pay under another rule, beside what it pays under
-//! the one in force.
+//! Service-fee scenarios: every member's fee under a proposed rule, compared to its fee under the
+//! rule in force.
 
 use std::collections::{HashMap, HashSet};
 
@@ -20,114 +20,115 @@ use super::{Quote, allocations, amounts, basis_of, quote, rule};
 use crate::{
     auth::viewer::{Resource, Viewer},
     database::{Database, rows},
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     members,
 };
 
-/// Another rule than the one in force, and without whom.
+/// Input for a scenario: a proposed rule, and the members to exclude.
 #[derive(Clone, Debug, Default)]
-pub struct Ask {
+pub struct Proposal {
     /// Calendar year.
     pub year: i32,
-    /// The rate.
+    /// Proposed rate.
     pub per_mille: PerMille,
-    /// Nobody pays more, öre (maxtak); null: no cap.
+    /// Maximum per member in öre (maxtak); null: no cap.
     pub cap: Option<Money>,
-    /// Nobody pays less, öre; null: no minimum.
+    /// Minimum per member in öre; null: no minimum.
     pub minimum: Option<Money>,
-    /// The allocation that the rate is of; null: that of the rule in force, else of all parties.
+    /// The allocation that the rate applies to; null: that of the rule in force, or else that of
+    /// all parties.
     pub allocation_basis: Option<AllocationBasis>,
-    /// As if these members had left.
+    /// Members to exclude, as if they had left.
     pub without: Vec<MemberId>,
 }
 
-/// What a rule would make of one member.
+/// The fees of a member under both rules.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Row {
-    /// Whom.
+    /// The member.
     pub member: MemberId,
-    /// What the rate is of, öre.
+    /// Allocation in öre that the rate applies to.
     pub allocation: Money,
-    /// What it pays under the rule in force, öre; nought when there is none.
+    /// Fee under the rule in force, öre; zero if there is no rule.
     pub current: Money,
-    /// What it would pay, öre.
+    /// Fee under the proposed rule, öre.
     pub proposed: Money,
-    /// Whether the proposed cap makes it less.
+    /// `true` if the proposed cap reduces it.
     pub capped: bool,
-    /// What the proposed cap takes off, öre.
+    /// Öre by which the proposed cap reduces it.
     pub lost: Money,
 }
 
-/// What a rule would make of all members.
+/// The fees of all members under both rules.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Scenario {
-    /// Each member whose allocation is known, in Swedish order of name.
+    /// Each member whose allocation is known, ordered by name in Swedish order.
     pub rows: Vec<Row>,
-    /// What the rows would pay, öre.
+    /// Total under the proposed rule, öre.
     pub total: Money,
-    /// What the rows pay under the rule in force, öre.
+    /// Total under the rule in force, öre.
     pub current_total: Money,
-    /// What those that it is reckoned without pay under the rule in force, öre.
+    /// Total of the excluded members under the rule in force, öre.
     pub without_total: Money,
-    /// How many pay the cap instead of more.
+    /// Number of members that pay the cap instead of more.
     pub capped_members: usize,
-    /// What the cap takes off in all, öre.
+    /// Total by which the cap reduces the fees, öre.
     pub lost_to_cap: Money,
-    /// Members whose allocation of that basis and year is not known, in Swedish order of name; in
-    /// no sum.
+    /// Members whose allocation of that basis and year is unknown, ordered by name in Swedish
+    /// order; they are in no total.
     pub missing: Vec<MemberId>,
 }
 
-/// What every member of the year whose affairs the viewer sees would pay. A member of the year is
-/// one on some day of it, as those are whom the membership fee is for. Changes nothing, and takes
-/// the same few statements whatever the number of members. `errors` are those that reading the
-/// question has found already.
+/// Calculates the fees of every member of the year whose affairs the viewer can read. A member of
+/// the year is a member on some day of it, as for the membership fee. Stores nothing, and uses the
+/// same few statements for any number of members. `errors` are those already found in the input.
 ///
 /// # Errors
-/// INVALID naming every bad field, `input.without` among them when it names what is no member of
-/// the year that the viewer sees; CONFLICT `TOO_LARGE` when a total is beyond [`Money::MAX`].
+/// INVALID naming every bad field, among them `without` when it names an id that is not a member of
+/// the year that the viewer can read; CONFLICT `TOO_LARGE` when a total exceeds [`Money::MAX`].
 pub async fn scenario(
     db: &Database,
     viewer: &Viewer,
-    ask: &Ask,
+    proposal: &Proposal,
     mut errors: ValidationErrors,
 ) -> Result<Scenario> {
-    errors.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
-    for (path, sum) in [("input.cap", ask.cap), ("input.minimum", ask.minimum)] {
+    errors.expect(amounts::YEARS.contains(&proposal.year), "year", "must be 1900 to 2999");
+    for (path, sum) in [("cap", proposal.cap), ("minimum", proposal.minimum)] {
         errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
     }
-    let in_order = ask.minimum.zip(ask.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-    errors.expect(in_order, "input.cap", "must not be below the minimum");
+    let in_order = proposal.minimum.zip(proposal.cap).is_none_or(|(minimum, cap)| minimum <= cap);
+    errors.expect(in_order, "cap", "must not be below the minimum");
     if !errors.is_empty() {
         return Err(Error::Invalid(errors.into_inner()));
     }
-    let members = of_year(db, viewer, ask.year).await?;
-    for (position, id) in ask.without.iter().enumerate() {
+    let members = of_year(db, viewer, proposal.year).await?;
+    for (position, id) in proposal.without.iter().enumerate() {
         errors.expect(
             members.contains(id),
-            &format!("input.without.{position}"),
+            &format!("without[{position}]"),
             "is not the id of a member in that year",
         );
     }
     errors.finish()?;
-    let current = rule(db, FeeBasis::PerMilleOfAllocation, ask.year).await?;
+    let current = rule(db, FeeBasis::PerMilleOfAllocation, proposal.year).await?;
     let of_current = current.as_ref().map(basis_of);
-    let basis = ask.allocation_basis.or(of_current).unwrap_or_default();
-    let proposed = allocations(db, viewer, &members, ask.year, basis).await?;
+    let basis = proposal.allocation_basis.or(of_current).unwrap_or_default();
+    let proposed = allocations(db, viewer, &members, proposal.year, basis).await?;
     let other = match of_current.filter(|own| *own != basis) {
-        Some(own) => Some(allocations(db, viewer, &members, ask.year, own).await?),
+        Some(own) => Some(allocations(db, viewer, &members, proposal.year, own).await?),
         None => None,
     };
     let current = current.as_ref().map(|rule| (rule, other.as_ref().unwrap_or(&proposed)));
-    compare(ask, current, &members, &proposed).ok_or_else(|| {
-        Error::conflict("TOO_LARGE", format!("the fees add up to more than {} kronor", Money::MAX))
+    compare(proposal, current, &members, &proposed).ok_or_else(|| {
+        Error::conflict(
+            ConflictReason::TooLarge,
+            format!("the fees add up to more than {} kronor", Money::MAX),
+        )
     })
 }
 
-/// The members on some day of a year whose affairs the viewer sees, in Swedish order of name.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the members on some day of a year whose affairs the viewer can read, ordered by name in
+/// Swedish order.
 pub(crate) async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result<Vec<MemberId>> {
     let days = NaiveDate::from_ymd_opt(year, 1, 1).zip(NaiveDate::from_ymd_opt(year, 12, 31));
     let Some((first, last)) = days else { return Ok(Vec::new()) };
@@ -152,21 +153,21 @@ pub(crate) async fn of_year(db: &Database, viewer: &Viewer, year: i32) -> Result
         .collect())
 }
 
-/// The rows and their sums; null when a sum leaves [`Money::MAX`].
+/// Calculates the rows and their totals; `None` if a total exceeds [`Money::MAX`].
 fn compare(
-    ask: &Ask,
+    proposal: &Proposal,
     current: Option<(&fee_schedule::Model, &HashMap<MemberId, Money>)>,
     members: &[MemberId],
     allocations: &HashMap<MemberId, Money>,
 ) -> Option<Scenario> {
     let proposed = fee_schedule::Model {
         basis: FeeBasis::PerMilleOfAllocation,
-        per_mille: Some(ask.per_mille),
-        cap: ask.cap,
-        minimum: ask.minimum,
+        per_mille: Some(proposal.per_mille),
+        cap: proposal.cap,
+        minimum: proposal.minimum,
         ..fee_schedule::Model::default()
     };
-    let without: HashSet<MemberId> = ask.without.iter().copied().collect();
+    let without: HashSet<MemberId> = proposal.without.iter().copied().collect();
     let mut found = Scenario::default();
     for member in members {
         let Some(allocation) = allocations.get(member).copied() else {
@@ -177,13 +178,13 @@ fn compare(
             current.and_then(|(rule, allocations)| quote(rule, allocations.get(member).copied()));
         let current = current.map_or(Money::ZERO, |quote| quote.amount);
         if without.contains(member) {
-            found.without_total = plus(found.without_total, current)?;
+            found.without_total = checked_sum(found.without_total, current)?;
             continue;
         }
         let Quote { amount, capped, lost, .. } = quote(&proposed, Some(allocation))?;
-        found.total = plus(found.total, amount)?;
-        found.current_total = plus(found.current_total, current)?;
-        found.lost_to_cap = plus(found.lost_to_cap, lost)?;
+        found.total = checked_sum(found.total, amount)?;
+        found.current_total = checked_sum(found.current_total, current)?;
+        found.lost_to_cap = checked_sum(found.lost_to_cap, lost)?;
         found.capped_members += usize::from(capped);
         found.rows.push(Row {
             member: *member,
@@ -197,7 +198,7 @@ fn compare(
     Some(found)
 }
 
-fn plus(one: Money, other: Money) -> Option<Money> {
+fn checked_sum(one: Money, other: Money) -> Option<Money> {
     one.0.checked_add(other.0).map(Money).filter(|sum| *sum <= Money::MAX)
 }
 
@@ -210,23 +211,23 @@ mod tests {
     }
 
     #[test]
-    fn whoever_has_no_allocation_is_missing_and_never_nought() {
+    fn a_member_without_allocation_is_missing_and_never_zero() {
         let members = ids(3);
         let allocations =
             HashMap::from([(members[0], Money(432_400_000)), (members[2], Money(6_120_000_000))]);
-        let ask = Ask {
+        let proposal = Proposal {
             year: 2026,
             per_mille: PerMille(4000),
             cap: Some(Money(10_000_000)),
-            ..Ask::default()
+            ..Proposal::default()
         };
-        let found = compare(&ask, None, &members, &allocations).unwrap();
+        let found = compare(&proposal, None, &members, &allocations).unwrap();
         assert_eq!((found.missing, found.rows.len()), (vec![members[1]], 2));
         assert_eq!(
             (found.total, found.current_total, found.lost_to_cap),
             (Money(11_729_600), Money::ZERO, Money(14_480_000))
         );
-        let without = Ask { without: vec![members[1], members[2]], ..ask };
+        let without = Proposal { without: vec![members[1], members[2]], ..proposal };
         let found = compare(&without, None, &members, &allocations).unwrap();
         assert_eq!(
             (found.missing.len(), found.total, found.capped_members),
@@ -240,7 +241,7 @@ mod tests {
         let allocations = members.iter().map(|id| (*id, Money::MAX)).collect();
         assert_eq!(
             compare(
-                &Ask { per_mille: PerMille(1_000_000), ..Ask::default() },
+                &Proposal { per_mille: PerMille(1_000_000), ..Proposal::default() },
                 None,
                 &members,
                 &allocations

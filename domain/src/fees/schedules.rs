@@ -1,4 +1,4 @@
-//! Fee schedules: the price of taking part in an activity, or of being a member, from a date on.
+//! Fee schedules: prices of participation in an activity, or of membership, from a day on.
 
 use ::entity::{
     decision,
@@ -20,12 +20,12 @@ use crate::{
         tax_decisions::{NO_RATE_OF_ZERO, TaxDecisions},
     },
     audit::{
-        self,
+        self, Action,
         forms::{self, FeeSchedule},
     },
     auth::viewer::{Permission, Viewer},
     database::{Database, among, rows},
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
@@ -33,7 +33,7 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The latest first.
+/// Selects fee schedules, the latest first.
 fn select(columns: &[Column]) -> SelectStatement {
     Query::select()
         .from(Entity)
@@ -43,10 +43,8 @@ fn select(columns: &[Column]) -> SelectStatement {
         .take()
 }
 
-/// The fee schedules of these activities, the latest first; as public as the activities.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the fee schedules of these activities, the latest first. They are public, as the
+/// activities are.
 pub async fn of_activities(
     db: &Database,
     activities: &[ActivityId],
@@ -57,31 +55,30 @@ pub async fn of_activities(
     rows(db.read(), &select, columns).await
 }
 
-/// The network's own fee schedules, for membership and service, the latest first; public.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the network's own fee schedules, for membership and service, the latest first. They are
+/// public.
 pub async fn of_network(db: &Database, columns: &[Column]) -> Result<Vec<Model>> {
     let mut select = select(columns);
     select.and_where(column(Column::ActivityId).is_null());
     rows(db.read(), &select, columns).await
 }
 
-/// Whether a price was decided after its first day; null when the day of the decision is not known.
+/// Returns `true` if a price was decided after its first day; `None` if the day of the decision is
+/// unknown.
 #[must_use]
 pub fn is_decided_late(row: &Model, decision: &decision::Model) -> Option<bool> {
     decision.decided_on.map(|day| day > row.valid_from)
 }
 
-/// The rate that somebody writes as a number of per mille.
+/// Parses a rate from a number of per mille.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// A description of the problem.
 pub fn rate(per_mille: f64) -> Result<PerMille, &'static str> {
     PerMille::from_f64(per_mille).ok_or("must be 0 to 1000 with at most three decimals")
 }
 
-/// A price, as somebody writes it.
+/// Input for setting a price.
 #[derive(Clone, Debug, Default)]
 pub struct NewSchedule {
     /// The activity; null: the network's own fee.
@@ -90,58 +87,54 @@ pub struct NewSchedule {
     pub valid_from: NaiveDate,
     /// Last day; null: until further notice.
     pub valid_to: Option<NaiveDate>,
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     pub basis: FeeBasis,
-    /// Öre, for every basis but per mille.
+    /// Amount in öre, for every basis except per mille.
     pub amount: Option<Money>,
     /// Rate, for per mille.
     pub per_mille: Option<PerMille>,
-    /// Never more than this, öre (maxtak).
+    /// Maximum in öre (maxtak).
     pub cap: Option<Money>,
-    /// Never less than this, öre.
+    /// Minimum in öre.
     pub minimum: Option<Money>,
-    /// The allocation that the rate is of, for per mille; null: of all parties.
+    /// The allocation that the rate applies to, for per mille; null: that of all parties.
     pub allocation_basis: Option<AllocationBasis>,
     /// VAT treatment; null: that of the network's tax decision.
     pub vat_rate: Option<VatRate>,
-    /// Who decided it.
+    /// The decision about it.
     pub decision: Option<NewDecision>,
 }
 
 impl NewSchedule {
     fn check(&self, errors: &mut ValidationErrors) -> (Model, Option<decision::Model>) {
         let in_order = self.valid_to.is_none_or(|last| self.valid_from <= last);
-        errors.expect(in_order, "input.validTo", "must not be before validFrom");
+        errors.expect(in_order, "valid_to", "must not be before the first day");
         if self.basis == FeeBasis::PerMilleOfAllocation {
-            errors.expect(self.per_mille.is_some(), "input.perMille", "is needed for this basis");
+            errors.expect(self.per_mille.is_some(), "per_mille", "is needed for this basis");
             errors.expect(
                 self.amount.is_none(),
-                "input.amount",
-                "does not fit this basis; give perMille alone",
+                "amount",
+                "does not fit this basis; give only a rate per mille",
             );
         } else {
-            errors.expect(self.amount.is_some(), "input.amount", "is needed for this basis");
+            errors.expect(self.amount.is_some(), "amount", "is needed for this basis");
             errors.expect(
                 self.per_mille.is_none(),
-                "input.perMille",
-                "does not fit this basis; give amount alone",
+                "per_mille",
+                "does not fit this basis; set only amount",
             );
             errors.expect(
                 self.allocation_basis.is_none(),
-                "input.allocationBasis",
-                "is for PER_MILLE_OF_ALLOCATION alone",
+                "allocation_basis",
+                "is only for PER_MILLE_OF_ALLOCATION",
             );
         }
-        for (path, sum) in [
-            ("input.amount", self.amount),
-            ("input.cap", self.cap),
-            ("input.minimum", self.minimum),
-        ] {
+        for (path, sum) in [("amount", self.amount), ("cap", self.cap), ("minimum", self.minimum)] {
             errors.expect(sum.is_none_or(|sum| sum >= Money::ZERO), path, "must not be negative");
         }
         let in_order = self.minimum.zip(self.cap).is_none_or(|(minimum, cap)| minimum <= cap);
-        errors.expect(in_order, "input.cap", "must not be below the minimum");
-        errors.expect(self.vat_rate != Some(VatRate::Zero), "input.vatRate", NO_RATE_OF_ZERO);
+        errors.expect(in_order, "cap", "must not be below the minimum");
+        errors.expect(self.vat_rate != Some(VatRate::Zero), "vat_rate", NO_RATE_OF_ZERO);
         let row = Model {
             id: FeeScheduleId::new(),
             activity_id: self.activity,
@@ -157,15 +150,15 @@ impl NewSchedule {
             vat_rate: self.vat_rate,
             decision_id: None,
         };
-        (row, self.decision.as_ref().map(|decision| decision.check("input.decision", errors)))
+        (row, self.decision.as_ref().map(|decision| decision.check("decision", errors)))
     }
 }
 
-/// What becomes of the others of the same activity and basis when `new` is set: the open-ended one
-/// that it begins in ends the day before.
+/// Returns the other price of the same activity and basis that ends when `new` is set: an
+/// open-ended one in which `new` begins, which ends the day before.
 ///
 /// # Errors
-/// CONFLICT `OVERLAPS` when it holds on a day that another one holds on.
+/// CONFLICT `OVERLAPS` when `new` and another price are valid on the same day.
 fn end_overlapped(others: &[Model], new: &Model) -> Result<Option<Model>> {
     let ends = |row: &Model| row.valid_to.unwrap_or(NaiveDate::MAX);
     let mut closed = None;
@@ -176,24 +169,24 @@ fn end_overlapped(others: &[Model], new: &Model) -> Result<Option<Model>> {
         if other.valid_to.is_some() || other.valid_from > new.valid_from {
             let to = other.valid_to.map_or_else(|| "on".to_owned(), |last| format!("to {last}"));
             let message = format!(
-                "from {} {to} there is another price of this basis; choose days that it leaves free, or change that one first",
+                "from {} {to} there is another price of this basis; choose other days, or change that one first",
                 other.valid_from
             );
-            return Err(Error::conflict("OVERLAPS", message));
+            return Err(Error::conflict(ConflictReason::Overlaps, message));
         }
         closed = Some(Model { valid_to: new.valid_from.pred_opt(), ..other.clone() });
     }
     Ok(closed)
 }
 
-/// A fee schedule as it stands, for the audit trail.
+/// Returns the current form of a fee schedule for the audit trail.
 async fn snapshot(db: &impl ConnectionTrait, row: Model) -> Result<FeeSchedule> {
     let alone = FeeSchedule { row: row.clone(), decision: None };
     Ok(forms::fee_schedules(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
-/// Refuses a price that states another VAT treatment than the network's tax decision on its first
-/// day, which would count all the same.
+/// Rejects a price with another VAT treatment than the network's tax decision on its first day,
+/// which would take precedence.
 async fn refuse_contradiction(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
     let decisions = TaxDecisions::on(db, row.valid_from).await?;
     let Some((stated, decision)) = row.vat_rate.zip(decisions.of_price(row)) else { return Ok(()) };
@@ -202,17 +195,16 @@ async fn refuse_contradiction(db: &impl ConnectionTrait, row: &Model) -> Result<
     }
     let (rate, day) = (decision.vat_rate, decision.valid_from);
     let message = format!(
-        "must be {rate}, which the network's tax decision says from {day} on, or left out; record another decision with taxDecisionRecord first"
+        "must be {rate}, which the network's tax decision says from {day} on, or left out; record another tax decision first"
     );
-    Err(Error::invalid("input.vatRate", message))
+    Err(Error::invalid("vat_rate", message))
 }
 
-/// Sets a price. It takes the place of one that begins on the same day with the same basis; an
-/// open-ended one that it begins in ends the day before. `errors` are those that reading the input
-/// has found already.
+/// Sets a price. It replaces one that begins on the same day with the same basis. An open-ended one
+/// in which it begins ends the day before. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the activity, INVALID naming every
+/// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the activity, INVALID naming every
 /// bad field, CONFLICT `OVERLAPS`.
 pub async fn set(
     db: &Database,
@@ -224,7 +216,7 @@ pub async fn set(
     let (mut row, decision) = new.check(&mut errors);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "feeScheduleSet").await?;
+    let mut change = audit::begin(db, viewer, Action::FeeScheduleSet).await?;
     let of_same = match new.activity {
         Some(activity) => Column::ActivityId.eq(start::find(change.tx(), activity).await?.id),
         None => Column::ActivityId.is_null(),
@@ -266,10 +258,7 @@ pub async fn set(
     Ok(id)
 }
 
-/// These fee schedules, the latest first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns these fee schedules, the latest first.
 pub async fn by_ids(
     db: &Database,
     ids: &[FeeScheduleId],
@@ -301,13 +290,13 @@ mod tests {
         match result {
             Ok(None) => "fits",
             Ok(Some(_)) => "closes",
-            Err(Error::Conflict { reason, .. }) => reason,
+            Err(Error::Conflict { reason, .. }) => reason.word(),
             Err(_) => "fails",
         }
     }
 
     #[test]
-    fn a_price_never_holds_beside_another() {
+    fn a_price_never_overlaps_another() {
         let others = [price("2024-01-01", Some("2024-12-31")), price("2025-01-01", None)];
         for (from, to, expected) in [
             ("2023-01-01", Some("2023-12-31"), "fits"),
@@ -317,7 +306,7 @@ mod tests {
             ("2026-01-01", None, "closes"),
             ("2026-01-01", Some("2026-12-31"), "closes"),
             ("2025-01-02", None, "closes"),
-            // In the place of the one that begins on that day.
+            // Replaces the price that begins on that day.
             ("2025-01-01", Some("2025-12-31"), "fits"),
             ("2024-01-01", Some("2024-06-30"), "fits"),
             ("2024-01-01", Some("2025-01-01"), "OVERLAPS"),
@@ -345,27 +334,24 @@ mod tests {
             ..NewSchedule::default()
         };
         assert!(paths(per_mille.clone()).is_empty());
-        assert_eq!(
-            paths(NewSchedule { amount: Some(Money(1)), ..per_mille.clone() }),
-            ["input.amount"]
-        );
+        assert_eq!(paths(NewSchedule { amount: Some(Money(1)), ..per_mille.clone() }), ["amount"]);
         assert_eq!(
             paths(NewSchedule {
                 cap: Some(Money(1)),
                 minimum: Some(Money(2)),
                 ..per_mille.clone()
             }),
-            ["input.cap"]
+            ["cap"]
         );
         assert_eq!(
             paths(NewSchedule { basis: FeeBasis::OneOff, ..per_mille }),
-            ["input.amount", "input.perMille"]
+            ["amount", "per_mille"]
         );
         let negative = NewSchedule {
             amount: Some(Money(-1)),
             valid_to: NaiveDate::default().pred_opt(),
             ..NewSchedule::default()
         };
-        assert_eq!(paths(negative), ["input.validTo", "input.amount"]);
+        assert_eq!(paths(negative), ["valid_to", "amount"]);
     }
 }

@@ -1,16 +1,16 @@
-//! Months of a participation that no agreement pays, since none is in force on their first day.
+//! Months of a participation that no agreement pays, because none is in force on their first day.
 
 use ::entity::term::Term;
 use chrono::{Months, NaiveDate};
 
 use super::amounts;
 
-/// An agreement with a counterparty, as far as it decides which months are paid.
+/// The facts about an agreement with a counterparty that decide which months it pays.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Paying {
     /// The term.
     pub term: Term,
-    /// `true` if its fee is a yearly one, which is prorated by months.
+    /// `true` if it has a yearly fee, which is prorated by months.
     pub is_yearly: bool,
 }
 
@@ -23,8 +23,8 @@ impl Paying {
 }
 
 /// Returns the first days of the months of a year that none of these agreements with one
-/// counterparty pays, though one with a yearly fee is in force on some day of the month; each with
-/// that agreement's index, the first of several.
+/// counterparty pays, although one with a yearly fee is in force on some day of the month. Each
+/// comes with the index of that agreement, the first if there are several.
 pub(crate) fn unpaid_months(agreements: &[Paying], year: i32) -> Vec<(NaiveDate, usize)> {
     let Some((january, _)) = amounts::year(year) else { return Vec::new() };
     let months = (0..12).filter_map(|month| january.checked_add_months(Months::new(month)));

@@ -1,10 +1,10 @@
-//! Idempotency of mutations: each leaves its outcome in its own transaction, from which a retry
-//! with the same key is answered.
+//! Idempotency of mutations: each stores its outcome in its own transaction, and a retry with the
+//! same key is answered from it.
 //!
 //! A document has one [`Mutations`], with or without a key, and each of its root fields a
-//! [`MutationField`], in whose name its rule writes. There is no moment in which a mutation is
-//! there without its outcome, whichever server does it and however that ends. Requests and outcomes
-//! are no part of the register and leave no entries in the audit trail.
+//! [`MutationField`], for which its rule writes. A mutation is never committed without its outcome,
+//! whichever server performs it and however that server stops. Requests and outcomes are no part of
+//! the register and leave no entries in the audit trail.
 
 mod outcome;
 
@@ -20,18 +20,15 @@ use ::entity::{
 use chrono::{DateTime, TimeDelta, Utc};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, IntoActiveModel, QueryFilter};
 
-pub use self::outcome::{FromOutcome, Identifier, ObjectId, Outcome, Warning, Warnings};
-use crate::{
-    database::Database,
-    error::{Error, Result},
-};
+pub use self::outcome::{FromOutcome, ObjectId, Outcome, Warning, Warnings};
+use crate::error::{ConflictReason, Error, Origin, Result};
 
 /// Time for which a request with a key is stored.
 const RETENTION: TimeDelta = TimeDelta::hours(24);
-/// The field that a reused key is reported under.
+/// The field under which a reused key is reported.
 const HEADER: &str = "idempotency-key";
 
-/// The mutations of one document, and what is known of their outcomes.
+/// The mutations of one document, and their outcomes as far as known.
 #[derive(Debug, Default)]
 pub struct Mutations {
     key: Option<Key>,
@@ -39,7 +36,7 @@ pub struct Mutations {
     is_replayed: AtomicBool,
 }
 
-/// The name that a sender gave to a request.
+/// The idempotency key of a request.
 #[derive(Debug)]
 struct Key {
     subject: String,
@@ -57,34 +54,33 @@ struct Committed {
 }
 
 impl Mutations {
-    /// Returns those of a request that `subject` names `key`. `digest` distinguishes the request
-    /// from others and covers the sender's rights.
+    /// Returns the mutations of a request with the idempotency key `key` of `subject`. `digest`
+    /// distinguishes the request from others and covers the sender's rights.
     #[must_use]
     pub fn with_key(subject: String, key: String, digest: String) -> Self {
         Self { key: Some(Key { subject, key, digest }), ..Self::default() }
     }
 
-    /// Loads the outcomes of earlier requests with the same key. Fails with INVALID when the key
-    /// belongs to another request, and with CONFLICT `ANSWER_LOST` when an older version of the
-    /// program did it, which stored no outcomes.
-    pub async fn load(&self, db: &Database) -> Result<()> {
+    /// Loads the outcomes of earlier requests with the same key. Fails with INVALID if the key
+    /// belongs to another request, and with CONFLICT `ANSWER_LOST` if an older version of the
+    /// program performed it, which stored no outcomes.
+    pub async fn load(&self, db: &impl ConnectionTrait, now: DateTime<Utc>) -> Result<()> {
         let Some(key) = &self.key else { return Ok(()) };
-        let Some(request) = key.find(db.read(), db.clock.now()).await? else { return Ok(()) };
+        let Some(request) = key.find(db, now).await? else { return Ok(()) };
         let rows = Outcomes::find()
             .filter(idempotent_outcome::Column::Subject.eq(key.subject.as_str()))
             .filter(idempotent_outcome::Column::Key.eq(key.key.as_str()))
-            .all(db.read())
+            .all(db)
             .await?;
         match request.revision.filter(|_| rows.is_empty()) {
             Some(revision) => {
-                Err(lost(revision, "by an older version of this program, which kept no outcome"))
+                Err(lost(revision, "by an older version of this program, which stored no outcome"))
             }
             None => rows.into_iter().try_for_each(|row| self.add_earlier(row)),
         }
     }
 
-    /// Returns the response keys of the mutations that are committed, in the order of their
-    /// commits.
+    /// Returns the response keys of the committed mutations, in the order of their commits.
     #[must_use]
     pub fn committed(&self) -> Vec<String> {
         let mut committed: Vec<_> = self
@@ -96,7 +92,7 @@ impl Mutations {
         committed.into_iter().map(|(_, response_key)| response_key).collect()
     }
 
-    /// Returns the outcomes of the mutations that are committed, by their response keys.
+    /// Returns the outcomes of the committed mutations, by their response keys.
     #[must_use]
     pub fn committed_outcomes(&self) -> Vec<(String, Outcome)> {
         self.outcomes()
@@ -105,7 +101,8 @@ impl Mutations {
             .collect()
     }
 
-    /// `true` if the answer to some mutation was built from the outcome of an earlier request.
+    /// Returns `true` if the response to any mutation was built from the outcome of an earlier
+    /// request.
     #[must_use]
     pub fn is_replayed(&self) -> bool {
         self.is_replayed.load(Ordering::SeqCst)
@@ -132,7 +129,8 @@ impl Mutations {
 }
 
 impl Key {
-    /// Finds the earlier request with the same key. Fails with INVALID when that was another one.
+    /// Finds the earlier request with the same key. Fails with INVALID if that request was
+    /// different.
     async fn find(
         &self,
         db: &impl ConnectionTrait,
@@ -143,9 +141,10 @@ impl Key {
             .one(db)
             .await?;
         match found {
-            Some(found) if found.digest != self.digest => Err(Error::invalid(
+            Some(found) if found.digest != self.digest => Err(Error::invalid_of(
+                Origin::Request,
                 HEADER,
-                "was given to another request within a day, or with other rights; take a new one",
+                "was used for another request in the last 24 hours, or with other rights; use a new key",
             )),
             found => Ok(found),
         }
@@ -170,24 +169,25 @@ pub struct MutationField {
 }
 
 impl MutationField {
-    /// Returns the mutation with this response key, done by `actor`.
+    /// Returns the mutation with this response key, performed by `actor`.
     #[must_use]
     pub fn new(mutations: Arc<Mutations>, response_key: &str, actor: &str) -> Self {
         Self { mutations, response_key: response_key.to_owned(), actor: actor.to_owned() }
     }
 
-    /// Applies a rule that writes through [`Database::for_mutation`] of this field, unless that was
-    /// done before: then returns its outcome.
+    /// Applies a rule that writes through
+    /// [`for_mutation`](crate::database::Database::for_mutation) of this field, unless it was
+    /// applied before: then returns its outcome.
     ///
-    /// A response key that stands twice in a document is one mutation, too, as GraphQL merges its
-    /// fields.
+    /// Two fields with the same response key in a document are one mutation, because GraphQL merges
+    /// them.
     pub async fn perform<R>(&self, rule: impl Future<Output = Result<R>>) -> Result<Performed<R>> {
         if let Some(known) = self.known() {
             return Ok(self.earlier(known));
         }
         match rule.await {
             Ok(result) => Ok(Performed::Now(result)),
-            // Another server was faster.
+            // Another server committed it first.
             Err(error) => match self.known().filter(|known| known.is_earlier) {
                 Some(known) => Ok(self.earlier(known)),
                 None => Err(error),
@@ -195,12 +195,13 @@ impl MutationField {
         }
     }
 
-    /// Returns the error for an object of the payload that is gone: CONFLICT `ANSWER_LOST`.
+    /// Returns the error for an object of the payload that no longer exists: CONFLICT
+    /// `ANSWER_LOST`.
     #[must_use]
     pub fn lost(&self) -> Error {
         lost(
             self.known().map_or(0, |known| known.revision),
-            "and what it made is no longer there, or no longer for you to see",
+            "and its result no longer exists, or is no longer visible to you",
         )
     }
 
@@ -219,18 +220,18 @@ impl MutationField {
             .cloned()
     }
 
-    /// `true` if what `actor` changes is this mutation's work, and not something that the program
-    /// does while it answers.
+    /// Returns `true` if a change by `actor` belongs to this mutation, and not to a background task
+    /// during the request.
     pub(crate) fn is_by(&self, actor: &str) -> bool {
         self.actor == actor
     }
 
-    /// `true` if its outcome is to be stored.
+    /// Returns `true` if its outcome is to be stored.
     pub(crate) fn has_key(&self) -> bool {
         self.mutations.key.is_some()
     }
 
-    /// Fails when another server has committed this mutation meanwhile, or another request with the
+    /// Fails if another server has committed this mutation meanwhile, or another request with the
     /// same key; its outcome is then known.
     pub(crate) async fn expect_new(
         &self,
@@ -244,11 +245,13 @@ impl MutationField {
         let id = (key.subject.clone(), key.key.clone(), self.response_key.clone());
         let Some(row) = Outcomes::find_by_id(id).one(tx).await? else { return Ok(()) };
         self.mutations.add_earlier(row)?;
-        Err(Error::conflict("REPEATED", "another request with this idempotency key did this"))
+        Err(Error::conflict(
+            ConflictReason::Repeated,
+            "another request with this idempotency key has performed this mutation",
+        ))
     }
 
-    /// Stores the outcome within the mutation's transaction, after the requests whose time is over
-    /// were deleted.
+    /// Stores the outcome within the mutation's transaction, after deleting expired requests.
     pub(crate) async fn store(
         &self,
         tx: &impl ConnectionTrait,
@@ -283,7 +286,7 @@ impl MutationField {
         Ok(())
     }
 
-    /// Notes that the mutation was committed.
+    /// Records that the mutation was committed.
     pub(crate) fn committed(&self, outcome: Outcome, revision: i64) {
         self.mutations.add(Committed {
             response_key: self.response_key.clone(),
@@ -296,7 +299,9 @@ impl MutationField {
 
 fn lost(revision: i64, why: &str) -> Error {
     Error::conflict(
-        "ANSWER_LOST",
-        format!("the request with this idempotency key was done with revision {revision} {why}"),
+        ConflictReason::AnswerLost,
+        format!(
+            "the request with this idempotency key was performed with revision {revision} {why}"
+        ),
     )
 }

@@ -1,12 +1,12 @@
-//! Outcomes of mutations: what their payloads are built from, in the form in which they are stored.
+//! Outcomes of mutations: the stored data from which their payloads are built.
 
 use std::{fmt, str::FromStr};
 
 use ::entity::id::{
     AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, BankPaymentId,
-    BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId,
-    OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId, SignatureId,
-    StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
+    BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId, Identifier,
+    InvoiceId, MemberId, OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId,
+    SignatureId, StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
 };
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
@@ -14,33 +14,33 @@ use uuid::Uuid;
 
 use crate::error::{Error, Result};
 
-/// The outcome of one mutation: all that its payload is built from.
+/// The outcome of one mutation: all data from which its payload is built.
 ///
-/// It names objects by their ids, so that a payload that is built later shows them as they are
-/// then, and nothing of a person who was erased in between.
+/// It names objects by their ids, so a payload that is built later shows their current state, and
+/// no data of a person who was erased in between.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Outcome {
-    /// The objects of the payload, the main one first.
+    /// Objects of the payload, the main one first.
     pub objects: Vec<ObjectId>,
-    /// The objects that were deleted.
+    /// Objects that were deleted.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub deleted: Vec<ObjectId>,
-    /// The warnings of the payload.
+    /// Warnings of the payload.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     pub warnings: Vec<Warning>,
-    /// Other parts of the payload that no object holds, such as the problems of an invoice run.
+    /// Other parts of the payload that belong to no object, such as the problems of an invoice run.
     #[serde(default, skip_serializing_if = "Value::is_null")]
     pub details: Value,
 }
 
-/// A warning that goes with a payload.
+/// A warning in a payload.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Warning {
-    /// A stable word for programs.
+    /// Stable code for programs.
     pub code: String,
-    /// The warning for people.
+    /// Message for people.
     pub message: String,
 }
 
@@ -79,7 +79,8 @@ impl Outcome {
         self
     }
 
-    /// Sets what no object holds. Fails with INTERNAL when it can't be written as JSON.
+    /// Sets the parts that belong to no object. Fails with INTERNAL if they can't be written as
+    /// JSON.
     pub fn detailed(mut self, details: &impl Serialize) -> Result<Self> {
         self.details = serde_json::to_value(details).map_err(Error::internal)?;
         Ok(self)
@@ -89,7 +90,7 @@ impl Outcome {
     pub fn ids<I: Identifier>(&self) -> impl Iterator<Item = I> {
         self.objects
             .iter()
-            .filter(|object| object.node_type == I::NODE_TYPE)
+            .filter(|object| object.node_type == I::NODE_TYPE.word())
             .map(|object| I::from(object.id))
     }
 }
@@ -104,13 +105,14 @@ impl<I: Identifier> From<I> for Outcome {
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(into = "String", try_from = "String")]
 pub struct ObjectId {
+    /// The word of a node type, which may be one of a newer version.
     node_type: String,
     id: Uuid,
 }
 
 impl ObjectId {
     fn of<I: Identifier>(id: I) -> Self {
-        Self { node_type: I::NODE_TYPE.to_owned(), id: id.into() }
+        Self { node_type: I::NODE_TYPE.word().to_owned(), id: id.into() }
     }
 }
 
@@ -147,51 +149,9 @@ impl TryFrom<String> for ObjectId {
     }
 }
 
-/// An id of an object that payloads show.
-pub trait Identifier: Copy + From<Uuid> + Into<Uuid> {
-    /// The object's type, as the API's ids begin with it.
-    const NODE_TYPE: &'static str;
-}
-
-/// Names the type of each id.
-macro_rules! identifiers {
-    ($($id:ty = $name:literal),+ $(,)?) => {$(
-        impl Identifier for $id {
-            const NODE_TYPE: &'static str = $name;
-        }
-    )+};
-}
-
-identifiers! {
-    AcknowledgementId = "acknowledgement",
-    AdjustmentId = "adjustment",
-    ActivityId = "activity",
-    AgreementId = "agreement",
-    AllocationId = "allocation",
-    BankPaymentId = "bank_payment",
-    BooksClosingId = "books_closing",
-    ExportBatchId = "export_batch",
-    ContactId = "contact",
-    CostId = "cost",
-    FeeScheduleId = "fee_schedule",
-    GrantId = "grant",
-    InvoiceId = "invoice",
-    MemberId = "member",
-    OrganisationId = "organisation",
-    PaymentId = "payment",
-    ReferenceRateId = "reference_rate",
-    ReminderId = "reminder",
-    RequisitionId = "requisition",
-    SignatureId = "signature",
-    StatusReportId = "status_report",
-    TaxDecisionId = "tax_decision",
-    TemplateId = "template",
-    TemplateVersionId = "template_version",
-}
-
 /// The return value of a rule, restored from its stored outcome.
 pub trait FromOutcome: Sized {
-    /// Restores it; `None` when the outcome lacks what it is made of.
+    /// Restores it; `None` if the outcome lacks a part of it.
     fn from_outcome(outcome: &Outcome) -> Option<Self>;
 }
 
@@ -201,7 +161,7 @@ impl FromOutcome for () {
     }
 }
 
-/// The warnings of a payload, of a rule that returns nothing else.
+/// The warnings of a payload, for a rule that returns nothing else.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Warnings(pub Vec<Warning>);
 
@@ -211,10 +171,22 @@ impl FromOutcome for Warnings {
     }
 }
 
-impl<I: Identifier> FromOutcome for I {
-    fn from_outcome(outcome: &Outcome) -> Option<Self> {
-        outcome.ids().next()
-    }
+/// Restores a rule's id from the first object of its type.
+macro_rules! ids_from_outcome {
+    ($($id:ty),+ $(,)?) => {$(
+        impl FromOutcome for $id {
+            fn from_outcome(outcome: &Outcome) -> Option<Self> {
+                outcome.ids().next()
+            }
+        }
+    )+};
+}
+
+ids_from_outcome! {
+    AcknowledgementId, ActivityId, AdjustmentId, AgreementId, AllocationId, BankPaymentId,
+    BooksClosingId, ContactId, CostId, ExportBatchId, FeeScheduleId, GrantId, InvoiceId, MemberId,
+    OrganisationId, PaymentId, ReferenceRateId, ReminderId, RequisitionId, SignatureId,
+    StatusReportId, TaxDecisionId, TemplateId, TemplateVersionId,
 }
 
 #[cfg(test)]
@@ -261,7 +233,7 @@ mod tests {
             (Some(member), Some(contact))
         );
         assert_eq!(InvoiceId::from_outcome(&outcome), None, "it was deleted");
-        // What a mutation does not have takes no room.
+        // Absent parts take no room.
         assert_eq!(serde_json::to_string(&Outcome::default())?, "{\"objects\":[]}");
         assert!(serde_json::from_str::<Outcome>("{\"objects\":[\"member\"]}").is_err());
         Ok(())

@@ -1,9 +1,9 @@
-//! The schema of the register as the database has it: whether every table, column, constraint,
-//! index, trigger and function that the migrations make is there, unchanged and switched on.
+//! Checks the schema of the database: every table, column, constraint, index, trigger and function
+//! that the migrations create exists, unchanged and enabled.
 //!
 //! The expected schema comes from running the migrations: on SQLite in memory, on PostgreSQL in a
-//! schema of its own, in a transaction that is rolled back. So it is always that of this program,
-//! as this version of the database system prints it.
+//! separate schema, in a transaction that is rolled back. It is therefore always that of this
+//! program, as this version of the database system prints it.
 
 use std::collections::BTreeMap;
 
@@ -15,8 +15,8 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Objects of SQLite's schema. Without the tables that SQLite makes itself for a search index, and
-/// the migrations' own history.
+/// Objects of SQLite's schema. Excludes the tables that SQLite creates for a search index, and the
+/// migrations' own history.
 const ON_SQLITE: &str = "
 SELECT type || ' ' || name || CASE WHEN type = 'table' THEN '' ELSE ' of ' || tbl_name END,
     sql || CASE WHEN type = 'index'
@@ -29,7 +29,7 @@ WHERE sql IS NOT NULL AND name NOT LIKE 'sqlite\\_%' ESCAPE '\\'
     AND NOT (type IN ('table', 'index') AND tbl_name = 'seaql_migrations')";
 
 /// Objects of PostgreSQL's schema, each with its definition: tables with their columns, views,
-/// constraints, indexes that no constraint makes, triggers, rules, functions and policies.
+/// constraints, indexes that no constraint creates, triggers, rules, functions and policies.
 const ON_POSTGRES: &str = "
 WITH own AS (
     SELECT c.oid, c.relname, c.relkind, c.relrowsecurity FROM pg_class c
@@ -57,7 +57,7 @@ SELECT 'index ' || i.relname || ' of ' || own.relname, pg_get_indexdef(x.indexre
 FROM own JOIN pg_index x ON x.indrelid = own.oid JOIN own i ON i.oid = x.indexrelid
 UNION ALL
 SELECT 'trigger ' || t.tgname || ' of ' || c.relname,
-    pg_get_triggerdef(t.oid) || CASE WHEN t.tgenabled = 'O' THEN '' ELSE ' switched off' END
+    pg_get_triggerdef(t.oid) || CASE WHEN t.tgenabled = 'O' THEN '' ELSE ' disabled' END
 FROM pg_class c JOIN pg_trigger t ON t.tgrelid = c.oid WHERE c.relnamespace = current_schema()::regnamespace AND NOT t.tgisinternal
 UNION ALL
 SELECT 'rule ' || r.rulename || ' of ' || own.relname, pg_get_ruledef(r.oid)
@@ -70,10 +70,10 @@ SELECT 'function ' || p.proname || '(' || pg_get_function_identity_arguments(p.o
 FROM pg_proc p WHERE p.pronamespace = current_schema()::regnamespace
     AND NOT EXISTS (SELECT 1 FROM pg_depend e WHERE e.objid = p.oid AND e.deptype = 'e')";
 
-/// Query for triggers and foreign keys of PostgreSQL that are switched off although they are
-/// unchanged: foreign keys one by one, or all of them by a setting of the database or of a role.
-const SWITCHED_OFF: &str = "
-SELECT 'a foreign key of table ' || c.relname || ' is switched off' FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
+/// Query for triggers and foreign keys of PostgreSQL that are disabled although they are unchanged:
+/// foreign keys one by one, or all of them by a setting of the database or of a role.
+const DISABLED: &str = "
+SELECT 'a foreign key of table ' || c.relname || ' is disabled' FROM pg_trigger t JOIN pg_class c ON c.oid = t.tgrelid
 WHERE c.relnamespace = current_schema()::regnamespace AND t.tgisinternal AND t.tgenabled <> 'O'
 UNION
 SELECT 'a setting switches all triggers off: ' || setting || COALESCE(' for the role ' || rolname, '')
@@ -81,21 +81,21 @@ FROM pg_db_role_setting s CROSS JOIN unnest(s.setconfig) AS setting LEFT JOIN pg
 WHERE setting LIKE 'session\\_replication\\_role=%' AND setting NOT LIKE '%=origin'
     AND (s.setdatabase = 0 OR s.setdatabase = (SELECT oid FROM pg_database WHERE datname = current_database()))
 UNION
-SELECT 'all triggers are switched off by session_replication_role' WHERE current_setting('session_replication_role') <> 'origin'
+SELECT 'all triggers are disabled by session_replication_role' WHERE current_setting('session_replication_role') <> 'origin'
 ORDER BY 1";
 
-/// Kinds of objects that do something when rows are written, and so are violations also when the
-/// schema does not have them.
+/// Kinds of objects that act when rows are written. They are violations even if the expected schema
+/// does not have them.
 const ACTIVE: [&str; 3] = ["trigger ", "rule ", "policy "];
 
-/// Kinds of objects of a table of the register that may have an expression, which the database runs
-/// when rows are written.
+/// Kinds of objects of a table that may have an expression, which the database runs when rows are
+/// written.
 const WITH_EXPRESSIONS: [&str; 3] = ["column ", "constraint ", "index "];
 
 /// The objects of a schema with their definitions, by kind and name.
 type Objects = BTreeMap<String, String>;
 
-/// The definition with one blank for each run of them, whatever schema its objects are in.
+/// Returns the definition with single blanks, and without the name of the schema.
 fn plain(definition: &str, schema: &str) -> String {
     let words = definition.split_whitespace().collect::<Vec<_>>().join(" ");
     if schema.is_empty() { words } else { words.replace(&format!("{schema}."), "") }
@@ -130,7 +130,7 @@ async fn objects(db: &impl ConnectionTrait) -> Result<Objects> {
 /// The schema of PostgreSQL in which the migrations run, and which is never committed.
 const SCRATCH: &str = "samregister_verify";
 
-/// Returns the objects that the migrations make.
+/// Returns the objects that the migrations create.
 async fn expected(db: &Database) -> Result<Objects> {
     if db.backend() == DbBackend::Sqlite {
         let mut options = ConnectOptions::new("sqlite::memory:");
@@ -150,10 +150,7 @@ async fn expected(db: &Database) -> Result<Objects> {
     Ok(made)
 }
 
-/// The names of the register's tables, in order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the names of the register's tables, in order.
 pub async fn tables(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     Ok(objects(db)
         .await?
@@ -162,16 +159,13 @@ pub async fn tables(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Finds what the register lacks of its schema, what is not as the migrations make it, and triggers
-/// that they do not make. `tx` reads the register.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Finds missing and changed objects of the schema, and triggers that the migrations do not create.
+/// `tx` reads the register.
 pub(super) async fn violations(db: &Database, tx: &impl ConnectionTrait) -> Result<Vec<String>> {
     let expected = match expected(db).await {
         Ok(expected) => expected,
         Err(Error::Internal(cause)) => {
-            let reason = "schema: it can't be checked, since the migrations can't be run beside it; may this user create a schema in the database \
+            let reason = "schema: it can't be checked, because the migrations can't be run in a temporary schema; may this user create a schema in the database \
                           (GRANT CREATE ON DATABASE …)?";
             return Ok(vec![format!("{reason} {cause}")]);
         }
@@ -179,9 +173,7 @@ pub(super) async fn violations(db: &Database, tx: &impl ConnectionTrait) -> Resu
     };
     let mut found = compare(&expected, objects(tx).await?);
     if db.backend() == DbBackend::Postgres {
-        for row in
-            tx.query_all_raw(Statement::from_string(DbBackend::Postgres, SWITCHED_OFF)).await?
-        {
+        for row in tx.query_all_raw(Statement::from_string(DbBackend::Postgres, DISABLED)).await? {
             found.push(format!("schema: {}", row.try_get_by_index::<String>(0)?));
         }
     }
@@ -193,21 +185,23 @@ fn compare(expected: &Objects, mut objects: Objects) -> Vec<String> {
     for (name, definition) in expected {
         match objects.remove(name) {
             None => found.push(format!("schema: the {name} is missing")),
-            Some(other) if other == format!("{definition} switched off") => {
-                found.push(format!("schema: the {name} is switched off"))
+            Some(other) if other == format!("{definition} disabled") => {
+                found.push(format!("schema: the {name} is disabled"))
             }
             Some(other) if other != *definition => {
-                found.push(format!("schema: the {name} is not what the migrations make"))
+                found.push(format!("schema: the {name} differs from the migrations"))
             }
             Some(_) => {}
         }
     }
     let strange = objects.iter().filter(|(name, definition)| is_active(name, definition, expected));
-    found.extend(strange.map(|(name, _)| format!("schema: the {name} is none of the register's")));
+    found.extend(
+        strange.map(|(name, _)| format!("schema: the {name} is not part of the register's schema")),
+    );
     found
 }
 
-/// `true` if an object that the migrations do not make does something when rows of the register are
+/// Returns `true` if an object that the migrations do not create acts when rows of the register are
 /// written.
 fn is_active(name: &str, definition: &str, expected: &Objects) -> bool {
     if ACTIVE.iter().any(|kind| name.starts_with(kind)) {
@@ -239,7 +233,7 @@ mod tests {
     }
 
     #[test]
-    fn what_differs_is_named() {
+    fn differences_are_named() {
         let made = [
             ("table t", "CREATE TABLE s.t (\n b text )"),
             ("index a of t", "CREATE INDEX a ON s.t (b)"),
@@ -258,18 +252,18 @@ mod tests {
         assert_eq!(found(&good[1..]), ["schema: the table t is missing"]);
         let mut bad = good;
         bad[0].1 = "CREATE TABLE t (b text, c text)";
-        bad[2].1 = "X switched off";
+        bad[2].1 = "X disabled";
         bad[3].0 = "trigger z of t";
         bad[4].0 = "index y of t";
         bad[5].1 = "CHECK (f(b))";
         assert_eq!(
             found(&bad),
             [
-                "schema: the table t is not what the migrations make",
-                "schema: the trigger k of t is switched off",
-                "schema: the constraint u of t is none of the register's",
-                "schema: the index y of t is none of the register's",
-                "schema: the trigger z of t is none of the register's",
+                "schema: the table t differs from the migrations",
+                "schema: the trigger k of t is disabled",
+                "schema: the constraint u of t is not part of the register's schema",
+                "schema: the index y of t is not part of the register's schema",
+                "schema: the trigger z of t is not part of the register's schema",
             ]
         );
     }

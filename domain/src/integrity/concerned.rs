@@ -1,4 +1,4 @@
-//! The objects that the entries after a checkpoint concern, and the checks of just those.
+//! The objects that the entries after a checkpoint concern, and the checks of only those.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,13 +16,14 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
+use super::number_series;
 use crate::{
     agreements,
     database::{among, rows},
     error::Result,
     findings::Findings,
     invoices, revenue,
-    search::{self, Noun},
+    search::{self, EntityType},
 };
 
 /// Invoices that are read together.
@@ -43,7 +44,7 @@ impl Concerned {
             .take();
         let mut concerned = Self::default();
         for row in db.query_all(&select).await? {
-            // The check of the trail names an entry of which one of them can't be read.
+            // The check of the trail reports an entry with an unreadable kind or id.
             if let (Ok(kind), Ok(id)) = (row.try_get_by_index(0), row.try_get_by_index(1)) {
                 concerned.0.entry(kind).or_default().insert(id);
             }
@@ -55,39 +56,34 @@ impl Concerned {
         self.0.get(&kind).into_iter().flatten().copied()
     }
 
-    /// Checks the agreements, and the series of all.
+    /// Checks these agreements, and the number series of all.
     pub async fn agreements(&self, db: &impl ConnectionTrait) -> Result<Findings> {
         let agreements: BTreeSet<AgreementId> =
             self.of(SubjectKind::Agreement).map(AgreementId).collect();
         agreements::integrity::findings_of(db, &agreements).await
     }
 
-    /// Checks what members, activities, agreements and templates are searched for by.
+    /// Checks the search words of these members, activities, agreements and templates.
     pub async fn search(&self, db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let mut of_search = Vec::new();
-        for (kind, noun) in [
-            (SubjectKind::Activity, Noun::Activity),
-            (SubjectKind::Agreement, Noun::Agreement),
-            (SubjectKind::Member, Noun::Member),
-            (SubjectKind::Template, Noun::Template),
-        ] {
-            // The entries of a template's versions name the version, which is searched for by no
-            // words.
-            let ids: Vec<Uuid> = search::things(db, noun, self.of(kind)).await?;
-            of_search.extend(search::violations_of(db, noun, &ids).await?);
+        for entity_type in EntityType::ALL {
+            // The entries of a template's versions name the version, which has no search words.
+            let ids: Vec<Uuid> =
+                search::ids_of_type(db, entity_type, self.of(entity_type.subject_kind())).await?;
+            of_search.extend(search::violations_of(db, entity_type, &ids).await?);
         }
         Ok(of_search)
     }
 
-    /// Checks the invoices with their documents, the series of all, the bank payments, and the
-    /// totals of the months that they count in.
+    /// Checks these invoices with their documents, the number series of all, the bank payments, and
+    /// the totals of the months of these invoices.
     pub async fn invoices(&self, db: &impl ConnectionTrait) -> Result<Findings> {
         let mut invoices: BTreeSet<InvoiceId> =
             self.of(SubjectKind::Invoice).map(InvoiceId).collect();
         let (credited, days) = credited_and_days(db, &invoices).await?;
         invoices.extend(credited);
         let mut found = Findings::from(invoices::integrity::sums_of(db, &invoices).await?);
-        found.extend(invoices::integrity::series(db).await?);
+        found.extend(number_series::findings(db).await?);
         found
             .violations
             .extend(invoices::integrity::documents::violations_of(db, &invoices).await?);
@@ -101,7 +97,7 @@ impl Concerned {
     }
 }
 
-/// The invoices that these credit, and the days on which these were issued and paid.
+/// Returns the invoices that these credit, and the days on which these were issued and paid.
 async fn credited_and_days(
     db: &impl ConnectionTrait,
     invoices: &BTreeSet<InvoiceId>,

@@ -1,14 +1,11 @@
-//! SQLite's own look at its file: rows that refer to others that are not there, and pages that do
-//! not fit together. PostgreSQL never lets it come to that, and has none.
+//! SQLite's own integrity checks: foreign keys without a parent row, and inconsistent pages.
+//! PostgreSQL prevents both and has no such checks.
 
 use sea_orm::{ConnectionTrait, DbBackend, QueryResult, Statement};
 
 use crate::error::Result;
 
-/// Finds what is broken in a register on SQLite.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Finds errors in the file of a register on SQLite.
 pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for row in pragma(db, "PRAGMA foreign_key_check").await? {
@@ -20,8 +17,9 @@ pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>>
         found
             .push(format!("table {table}: row {id} refers to a row of {parent} that is not there"));
     }
-    // A connection that has searched before caches what it read of the index then, and finds it
-    // damaged after another connection has written since; a search makes it read the index again.
+    // A connection that has searched before has cached parts of the search index, and would report
+    // it as damaged after another connection has written since. A search makes it read the index
+    // again.
     pragma(db, "SELECT rowid FROM search_index WHERE search_index MATCH '\"x\"' LIMIT 1").await?;
     for row in pragma(db, "PRAGMA integrity_check").await? {
         let text: String = row.try_get_by_index(0)?;

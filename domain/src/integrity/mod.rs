@@ -1,9 +1,10 @@
-//! The check of the whole register that `samregister verify` runs: all of it in one state, in parts
-//! that run concurrently.
+//! The check of the whole register that `samregister verify` runs: on one snapshot, in parts that
+//! run concurrently.
 
 mod catalog;
 mod concerned;
 mod file;
+mod number_series;
 mod records;
 mod snapshot;
 mod spelling;
@@ -34,14 +35,15 @@ use crate::{
     revenue, search,
 };
 
-/// The scope of a check, and what to check the trail against.
+/// The scope of a check, and the data to check the trail against.
 #[derive(Clone, Debug, Default)]
 pub struct Request {
     /// Keys whose signatures of the trail are accepted; null: signatures are not checked.
     pub trusted: Option<TrustedKeys>,
-    /// Earlier ends of the trail, to be checked against it; null: none are given.
+    /// Earlier ends of the trail that it must contain; null: none were specified.
     pub checkpoints: Option<Vec<Checkpoint>>,
-    /// Checks only the entries after this checkpoint and what they concern; null: everything.
+    /// Checks only the entries after this checkpoint and the objects that they concern; null:
+    /// everything.
     pub since: Option<Checkpoint>,
 }
 
@@ -59,21 +61,21 @@ pub struct Report {
 struct Checked(Vec<Findings>);
 
 impl Checked {
-    /// Adds what the check of `what` found. If it could not be finished, that is a violation:
-    /// others may have been found.
-    fn add(&mut self, what: &str, found: Result<impl Into<Findings>>) {
-        self.0.push(found.map_or_else(|error| unfinished(what, &error.cause()), Into::into));
+    /// Adds the findings of the check of `subject`. An unfinished check is a violation, because it
+    /// may have missed others.
+    fn add(&mut self, subject: &str, found: Result<impl Into<Findings>>) {
+        self.0.push(found.map_or_else(|error| unfinished(subject, &error.cause()), Into::into));
     }
 }
 
-fn unfinished(what: &str, cause: &str) -> Findings {
-    Findings::from(vec![format!("the check of {what} could not be finished: {cause}")])
+fn unfinished(subject: &str, cause: &str) -> Findings {
+    Findings::from(vec![format!("the check of {subject} could not be finished: {cause}")])
 }
 
-/// Checks the register. Every check sees the same state of it, whatever is written meanwhile.
+/// Checks the register. All checks read the same snapshot, whatever is written meanwhile.
 ///
 /// # Errors
-/// INTERNAL when the database can't be read at all. A check that fails later is a violation.
+/// INTERNAL if the database can't be read at all. A check that fails later is a violation.
 pub async fn verify(db: &Database, request: Request) -> Result<Report> {
     let parts = match &request.since {
         None => everything(db, request).await?,
@@ -83,10 +85,10 @@ pub async fn verify(db: &Database, request: Request) -> Result<Report> {
         }
     };
     let mut report = Report::default();
-    for Part { what, running } in parts {
+    for Part { subject, running } in parts {
         let checked = running
             .await
-            .unwrap_or_else(|cause| Checked(vec![unfinished(what, &cause.to_string())]));
+            .unwrap_or_else(|cause| Checked(vec![unfinished(subject, &cause.to_string())]));
         for findings in checked.0 {
             report.checks += 1;
             report.findings.extend(findings);
@@ -95,25 +97,25 @@ pub async fn verify(db: &Database, request: Request) -> Result<Report> {
     Ok(report)
 }
 
-/// The last entry about each record, once the trail was read; null: that could not be done, and
-/// each part looks for itself.
+/// The last entry about each record, after the trail was read; null: reading failed, and each part
+/// reads them itself.
 type Heads = Option<Arc<[RecordHead]>>;
 
-/// A check that runs.
+/// A running check.
 struct Part {
-    what: &'static str,
+    subject: &'static str,
     running: JoinHandle<Checked>,
 }
 
 impl Part {
-    fn spawn(what: &'static str, check: impl Future<Output = Checked> + Send + 'static) -> Self {
-        Self { what, running: tokio::spawn(check) }
+    fn spawn(subject: &'static str, check: impl Future<Output = Checked> + Send + 'static) -> Self {
+        Self { subject, running: tokio::spawn(check) }
     }
 }
 
 async fn everything(db: &Database, request: Request) -> Result<Vec<Part>> {
     let (_, [trail, links, rest, earlier, later, documents, file]) = snapshot::open(db).await?;
-    // Without an invoice, or with one whose id can't be read, the first half is all there is.
+    // Without an invoice, or with one whose id can't be read, the first half contains all.
     let middle = invoices::integrity::middle(&rest).await.ok().flatten();
     let middle = Some(middle.unwrap_or(InvoiceId(uuid::Uuid::max())));
     let is_ordered = db.clock.is_ordered();
@@ -167,9 +169,9 @@ async fn of_later_rows(db: Database, tx: DatabaseTransaction, revision: i64) -> 
     checked
 }
 
-/// The trail, and the trail against checkpoints. `links` reads the entries that may not continue
-/// from the one before, while the trail is read; `heads` receives the last entry about each record
-/// when it was.
+/// Checks the trail, and the trail against checkpoints. While the trail is read, `links` reads the
+/// entries that may not continue from the previous one; afterwards `heads` receives the last entry
+/// about each record.
 async fn of_trail(
     tx: DatabaseTransaction,
     links: DatabaseTransaction,
@@ -184,14 +186,14 @@ async fn of_trail(
     let continued = tokio::spawn(async move {
         let mut found = Vec::new();
         while let Some(some) = receiver.recv().await {
-            found.extend(records::discontinuities(&links, &some).await?);
+            found.extend(records::continuity::violations(&links, &some).await?);
         }
         links.rollback().await.ok();
         Ok::<_, Error>(found)
     });
     let send = |some: Vec<Link>| {
         if !some.is_empty() {
-            // Nobody receives any more when the comparison has failed, which is found below.
+            // There is no receiver if the comparison has failed, which is reported below.
             sender.send(some).ok();
         }
     };
@@ -220,8 +222,8 @@ async fn of_trail(
         );
         findings.0.iter_mut().for_each(|findings| {
             findings.note(format!(
-                "only what entries after revision {} concern was checked; a row that was changed without an entry, and that none of them concerns, is \
-                 found by `samregister verify` without --since alone",
+                "only objects with entries after revision {} were checked; a change of another row without an entry is \
+                 found only by `samregister verify` without --since",
                 checkpoint.revision
             ));
         });
@@ -231,14 +233,14 @@ async fn of_trail(
     checked
 }
 
-/// Runs the checks that take little time.
+/// Runs the short checks.
 async fn of_rest(db: Database, tx: DatabaseTransaction) -> Checked {
     let mut checked = Checked::default();
     checked.add("the schema", catalog::violations(&db, &tx).await);
     checked.add("rows without an entry", records::without_entry(&tx).await);
     checked.add("agreements", of_agreements(&tx, db.clock.today()).await);
     checked.add("the search", search::violations(&tx).await);
-    checked.add("numbers of invoices", invoices::integrity::series(&tx).await);
+    checked.add("numbers of invoices", number_series::findings(&tx).await);
     checked.add("interest invoices", of_interest(&tx, db.clock.today()).await);
     checked.add("bank payments", crate::payments::bank::integrity::violations(&tx).await);
     checked.add("the totals by month", revenue::of_months(&tx).await);
@@ -263,7 +265,7 @@ async fn of_interest(tx: &DatabaseTransaction, today: NaiveDate) -> Result<Findi
     })
 }
 
-/// Half of the records, to be checked against the trail, and the sums of half of the invoices.
+/// Half of the records, to be compared with the trail, and the sums of half of the invoices.
 struct Half {
     tx: DatabaseTransaction,
     /// Invoices with an id after this one; null: from the beginning.
@@ -272,7 +274,7 @@ struct Half {
     last: Option<InvoiceId>,
     /// Of other records, those whose position has this remainder when divided by two.
     remainder: usize,
-    /// Sent when the trail was read.
+    /// Receives the heads after the trail was read.
     heads: watch::Receiver<Heads>,
 }
 
@@ -280,7 +282,7 @@ impl Half {
     async fn check(mut self) -> Checked {
         let (mut checked, mut digests) = (Checked::default(), HashMap::new());
         let (after, last) = (self.after, self.last);
-        // Invoices are what a register has most of: they are read once.
+        // Most records of a register are invoices, so they are read only one time.
         let read = |invoice: &InvoiceAggregate| {
             digests.extend(TextDigest::of(invoice).ok().map(|digest| (invoice.row.id.0, digest)));
         };

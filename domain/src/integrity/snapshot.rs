@@ -1,5 +1,5 @@
-//! Transactions for reading that see the same state of the register, so that checks can run
-//! concurrently and fit together.
+//! Reading transactions that see the same state of the register, so that checks can run
+//! concurrently and agree.
 
 use sea_orm::DatabaseTransaction;
 
@@ -9,22 +9,21 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Greatest number of attempts to begin transactions that see the same state.
-const ATTEMPTS: usize = 1000;
+/// Maximum number of attempts to begin transactions that see the same state.
+const MAX_ATTEMPTS: usize = 1000;
 
-/// Begins transactions for reading that see the same state of the register, and returns its last
+/// Begins reading transactions that see the same state of the register, and returns its last
 /// revision.
 ///
 /// Every change of the register adds an entry to the trail, so two transactions that see the same
 /// last revision see the same rows. If a commit comes between them, they are begun again.
 ///
 /// # Errors
-/// INTERNAL when the database fails, or commits follow each other so fast that no two transactions
-/// see the same state.
+/// INTERNAL if commits follow each other so fast that no two transactions see the same state.
 pub(super) async fn open<const COUNT: usize>(
     db: &Database,
 ) -> Result<(i64, [DatabaseTransaction; COUNT])> {
-    for _ in 0..ATTEMPTS {
+    for _ in 0..MAX_ATTEMPTS {
         let (mut transactions, mut revisions) =
             (Vec::with_capacity(COUNT), Vec::with_capacity(COUNT));
         for _ in 0..COUNT {

@@ -1,5 +1,5 @@
-//! The spelling of dates and times in a register on SQLite, which stores them as texts: one that is
-//! written otherwise is read as the same day, but sorts and compares as another.
+//! Checks the format of dates and times in a register on SQLite, which stores them as text: another
+//! format is read as the same day, but sorts and compares as a different one.
 
 use ::entity::{
     acknowledgement, activity, activity_funding, activity_text, adjustment, agreement,
@@ -108,11 +108,8 @@ fn of_entity<E: EntityTrait>() -> Vec<Dated> {
 }
 
 /// Finds days that are not written as `2026-02-26`, and instants that are not written as
-/// `2026-02-26T09:00:00.123456+00:00`, in as few digits of a second as they need by threes: a
+/// `2026-02-26T09:00:00.123456+00:00`, with 0, 3, 6 or 9 digits of a second, as few as needed: a
 /// sentence for each column.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for dated in dated_columns() {
@@ -136,7 +133,7 @@ pub(super) async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>>
     Ok(found)
 }
 
-/// An SQL condition that the column's value is not spelled as this program writes it.
+/// Returns an SQL condition that the column's value is not in the format of this program.
 fn misspelled(Dated { column, is_instant, .. }: &Dated) -> String {
     if !is_instant {
         return format!(r#"(typeof("{column}") <> 'text' OR date("{column}") IS NOT "{column}")"#);

@@ -1,4 +1,4 @@
-//! costs.csv and grants.csv: two files of one shape.
+//! costs.csv and grants.csv, which have the same form.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -16,11 +16,12 @@ use uuid::Uuid;
 
 use super::{
     File,
-    booking_details::{Details, DetailsDraft, Known, keys_in},
+    booking_details::{Details, DetailsDraft, Lookups, keys_in},
     bulk_insert::Batch,
-    export::{self, Export},
-    import::Import,
-    key_resolution::{self, Identified, Party},
+    export::session::{Export, PAGE_SIZE, key_in, optional},
+    import::session::Import,
+    key_resolution::{self, Party},
+    keyed_rows::Identified,
     row::{Cells, Line},
     staging,
 };
@@ -37,30 +38,30 @@ struct Draft {
     activity_id: Option<ActivityId>,
     booked_on: NaiveDate,
     amount: Money,
-    /// What for, or who gives it.
+    /// The description of a cost, or the funder of a grant.
     text: String,
-    /// The how many-th like it in the file.
+    /// Its number among equal rows of the file, from 1.
     occurrence: i32,
     details: DetailsDraft,
 }
 
 /// A row of either table.
 trait Booking: Identified + Booked + PartialEq + Recorded + IntoActiveModel<Self::Active> {
-    /// What SeaORM writes it as.
+    /// Its active model.
     type Active: ActiveModelTrait<Entity = Self::Entity> + ActiveModelBehavior + Send;
     /// Its file.
     const FILE: File;
     /// The column of its text.
     const TEXT: &'static str;
-    /// Noun for it.
-    const NOUN: &'static str;
-    /// Its columns: activity, day, text and occurrence.
+    /// Its name in errors.
+    const NAME: &'static str;
+    /// Returns its identifying columns: activity, day, text and occurrence.
     fn name_columns() -> [<Self::Entity as EntityTrait>::Column; 4];
-    /// The parts that it is made of.
+    /// Returns its activity, day, text, occurrence and amount.
     fn parts(&self) -> (ActivityId, NaiveDate, &str, i32, Money);
-    /// Details of it.
+    /// Returns its details.
     fn details(&self) -> Details;
-    /// A row of these parts, in the place of `before`.
+    /// Builds a row, which replaces `before`.
     fn of(before: Option<&Self>, activity_id: ActivityId, draft: Draft, details: Details) -> Self;
 }
 
@@ -68,7 +69,7 @@ impl Booking for cost::Model {
     type Active = cost::ActiveModel;
     const FILE: File = File::Costs;
     const TEXT: &'static str = "description";
-    const NOUN: &'static str = "cost";
+    const NAME: &'static str = "cost";
 
     fn name_columns() -> [cost::Column; 4] {
         use cost::Column::{ActivityId, BookedOn, Description, Occurrence};
@@ -119,7 +120,7 @@ impl Booking for grant::Model {
     type Active = grant::ActiveModel;
     const FILE: File = File::Grants;
     const TEXT: &'static str = "funder";
-    const NOUN: &'static str = "grant";
+    const NAME: &'static str = "grant";
 
     fn name_columns() -> [grant::Column; 4] {
         use grant::Column::{ActivityId, BookedOn, Funder, Occurrence};
@@ -171,14 +172,14 @@ fn read<M: Booking>(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads costs.csv: a cost is known by its activity, day and description, and by its place among
-/// those like it in the file.
+/// Imports costs.csv. A cost is identified by its activity, day and description, and by its number
+/// among equal rows of the file.
 pub(super) async fn import_costs(import: &mut Import<'_>) -> Result<()> {
     import_file::<cost::Model>(import).await
 }
 
-/// Reads grants.csv: a grant is known by its activity, day and funder, and by its place among those
-/// like it in the file.
+/// Imports grants.csv. A grant is identified by its activity, day and funder, and by its number
+/// among equal rows of the file.
 pub(super) async fn import_grants(import: &mut Import<'_>) -> Result<()> {
     import_file::<grant::Model>(import).await
 }
@@ -205,30 +206,30 @@ where
     Ok(())
 }
 
-/// What rows like each other have in common.
-fn likeness(activity: ActivityId, booked_on: NaiveDate, text: &str) -> String {
+/// Returns the common part of equal rows' identity.
+fn identity(activity: ActivityId, booked_on: NaiveDate, text: &str) -> String {
     format!("{} {booked_on} {text}", activity.0.simple())
 }
 
-/// Gives each row its place among those like it, in this chunk and before it.
+/// Numbers equal rows, in this chunk and before it.
 async fn number<M: Booking>(import: &Import<'_>, lines: &mut [Line<Draft>]) -> Result<()> {
-    let likeness = |draft: &Draft| {
-        draft.activity_id.map(|activity| likeness(activity, draft.booked_on, &draft.text))
+    let identity = |draft: &Draft| {
+        draft.activity_id.map(|activity| identity(activity, draft.booked_on, &draft.text))
     };
-    let names: BTreeSet<String> = lines.iter().filter_map(|line| likeness(&line.draft)).collect();
+    let names: BTreeSet<String> = lines.iter().filter_map(|line| identity(&line.draft)).collect();
     let mut counts: HashMap<String, i32> = HashMap::new();
     for (name, (_, count)) in staging::seen(import.tx(), M::FILE, &names).await? {
         counts.insert(name, i32::try_from(count).unwrap_or(i32::MAX));
     }
     let mut seen = Vec::new();
     for line in lines {
-        let Some(name) = likeness(&line.draft) else { continue };
+        let Some(name) = identity(&line.draft) else { continue };
         let count = counts.entry(name.clone()).or_default();
         *count = count.saturating_add(1);
         line.draft.occurrence = *count;
         seen.push((name, line.number));
     }
-    staging::note_seen(import.tx(), M::FILE, seen).await
+    staging::record_seen(import.tx(), M::FILE, seen).await
 }
 
 async fn merge<M: Booking>(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()>
@@ -237,7 +238,7 @@ where
     <M::Entity as EntityTrait>::Model: IntoActiveModel<M::Active>,
 {
     let keys = keys_in(lines.iter().map(|line| &line.draft.details));
-    let known = Known::load(import, keys).await?;
+    let lookups = Lookups::load(import, keys).await?;
     let mut rows = Rows::<M>::load(import, &lines).await?;
     let mut batch = Batch::default();
     for mut line in lines {
@@ -245,7 +246,7 @@ where
         let draft = &line.draft;
         let (amount, activity) = (draft.amount, draft.activity_id);
         let before = activity.and_then(|id| {
-            rows.like.get(&(likeness(id, draft.booked_on, &draft.text), draft.occurrence)).cloned()
+            rows.like.get(&(identity(id, draft.booked_on, &draft.text), draft.occurrence)).cloned()
         });
         let is_new = before.as_ref().is_none_or(|before| before.parts().4 != amount);
         if let Some(through) =
@@ -259,7 +260,7 @@ where
         let reverses = present.reverses;
         let former = before.as_ref().map(M::details);
         let mut details = former.clone().unwrap_or_default();
-        details.apply(&mut line, present, &known, (M::FILE, activity));
+        details.apply(&mut line, present, &lookups, (M::FILE, activity));
         rows.check_reversal(&mut line, reverses, before.as_ref(), &mut details);
         details.check_vat(&mut line, amount);
         if let (Some(row), Some(former)) = (&before, &former) {
@@ -270,7 +271,7 @@ where
                     "amount",
                     format!(
                         "is of a {} that was reversed or reverses another, and never changes",
-                        M::NOUN
+                        M::NAME
                     ),
                 );
             }
@@ -280,21 +281,21 @@ where
         let Some(draft) = accepted else { continue };
         let Some(activity) = draft.activity_id else { continue };
         let after = M::of(before.as_ref(), activity, draft, details);
-        rows.note(&after);
+        rows.add(&after);
         import.put(M::FILE, before.as_ref(), after, &mut batch)?;
     }
     batch.write::<M::Active>(import.tx()).await?;
     import.settle().await
 }
 
-/// Rows of the register that those of a file may be or reverse, and those of the file so far.
+/// Stored rows that the file's rows may be or reverse, and the rows of the file so far.
 struct Rows<M> {
     like: HashMap<(String, i32), M>,
-    /// Rows that are reversed, each with its reversal.
+    /// Reversed rows, each with its reversal.
     reversed: HashMap<Uuid, Uuid>,
-    /// The number of rows of the file that are like each one that is reversed, good and bad.
+    /// Number of rows of the file, good and bad, that equal a reversed row.
     in_file: HashMap<String, i32>,
-    /// `true` if a row of the import was bad.
+    /// `true` if the import has a bad row.
     has_bad: bool,
 }
 
@@ -303,7 +304,7 @@ where
     <M::Entity as EntityTrait>::Column: Copy,
 {
     async fn load(import: &Import<'_>, lines: &[Line<Draft>]) -> Result<Self> {
-        let like = like_them::<M>(import.tx(), lines).await?;
+        let like = equal_rows::<M>(import.tx(), lines).await?;
         let columns = M::every_column();
         let theirs = like.values().map(Identified::id).collect::<Vec<_>>();
         let select = sea_orm::sea_query::Query::select()
@@ -320,7 +321,7 @@ where
             reversals.iter().filter_map(|row| Some((row.reverses()?, row.id()))).collect();
         let names: BTreeSet<String> = lines
             .iter()
-            .filter_map(|line| line.draft.reversed_likeness())
+            .filter_map(|line| line.draft.reversed_identity())
             .map(|(name, _)| name)
             .collect();
         let seen = staging::seen(import.tx(), M::FILE, &names).await?;
@@ -331,16 +332,16 @@ where
         Ok(Self { like, reversed, in_file, has_bad: !import.is_good() })
     }
 
-    /// Notes a row of the file.
-    fn note(&mut self, row: &M) {
+    /// Adds a row of the file.
+    fn add(&mut self, row: &M) {
         let (activity, booked_on, text, occurrence, _) = row.parts();
-        self.like.insert((likeness(activity, booked_on, text), occurrence), row.clone());
+        self.like.insert((identity(activity, booked_on, text), occurrence), row.clone());
         if let Some(original) = row.reverses() {
             self.reversed.insert(original, row.id());
         }
     }
 
-    /// Finds what a row reverses, and notes what does not agree with it.
+    /// Resolves the row that a row reverses, and checks one against the other.
     fn check_reversal(
         &self,
         line: &mut Line<Draft>,
@@ -348,7 +349,7 @@ where
         before: Option<&M>,
         details: &mut Details,
     ) {
-        // A file without the column says nothing of it.
+        // The file doesn't have the column.
         let Some(reverses) = reverses else { return };
         details.reverses = None;
         let Some((day, occurrence)) = reverses else {
@@ -358,18 +359,18 @@ where
             return;
         };
         let Some(activity) = line.draft.activity_id else { return };
-        let name = likeness(activity, day, &line.draft.text);
+        let name = identity(activity, day, &line.draft.text);
         let is_in_file = self.in_file.get(&name).is_some_and(|count| *count >= occurrence);
         let Some(original) = self.like.get(&(name, occurrence)) else {
             if self.has_bad && is_in_file {
-                // What it reverses is bad itself, and was named.
-                line.follows = true;
+                // The reversed row is bad, and reported.
+                line.depends_on_bad = true;
             } else {
                 line.error(
                     "reverses",
                     format!(
                         "is the day of no {} with the same activity and {} before it",
-                        M::NOUN,
+                        M::NAME,
                         M::TEXT
                     ),
                 );
@@ -410,15 +411,15 @@ where
 }
 
 impl Draft {
-    /// The likeness of what it reverses, and its number among those.
-    fn reversed_likeness(&self) -> Option<(String, i32)> {
+    /// Returns the identity of the row that it reverses, and its number among equal rows.
+    fn reversed_identity(&self) -> Option<(String, i32)> {
         let (day, occurrence) = self.details.reverses.flatten()?;
-        Some((likeness(self.activity_id?, day, &self.text), occurrence))
+        Some((identity(self.activity_id?, day, &self.text), occurrence))
     }
 }
 
-/// The rows of the register that are like these, or like what these reverse.
-async fn like_them<M: Booking>(
+/// Returns the stored rows that equal these rows, or the rows that they reverse.
+async fn equal_rows<M: Booking>(
     tx: &impl ConnectionTrait,
     lines: &[Line<Draft>],
 ) -> Result<HashMap<(String, i32), M>>
@@ -449,7 +450,7 @@ where
     let found = crate::database::rows::<M>(tx, &select, &columns).await?;
     let named = |row: M| {
         let (activity, booked_on, text, occurrence, _) = row.parts();
-        ((likeness(activity, booked_on, text), occurrence), row)
+        ((identity(activity, booked_on, text), occurrence), row)
     };
     Ok(found.into_iter().map(named).collect())
 }
@@ -476,7 +477,7 @@ where
     };
     let order = export.in_order(&columns, name).await?;
     let mut sheet = export.begin(M::FILE, order.len())?;
-    for ids in order.chunks(export::CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         let rows = export.rows::<M>(ids).await?;
         let details: Vec<Details> = rows.iter().map(M::details).collect();
         let originals: Vec<Uuid> = details.iter().filter_map(|own| own.reverses).collect();
@@ -497,15 +498,14 @@ where
                 amount.to_string(),
                 text.to_owned(),
             );
-            let agreement = export::key_in(&agreements, own.agreement);
+            let agreement = key_in(&agreements, own.agreement);
             let reverses =
                 own.reverses.and_then(|id| originals.get(&id)).map(position).unwrap_or_default();
             let reason = own.reason.unwrap_or_default();
             if M::FILE == File::Costs {
                 let (member, organisation) = Party::columns(own.supplier);
                 let supplier = export.party(member, organisation);
-                let (vat, reference) =
-                    (export::optional(own.vat), own.reference.unwrap_or_default());
+                let (vat, reference) = (optional(own.vat), own.reference.unwrap_or_default());
                 sheet.write([
                     activity, day, amount, text, vat, supplier, reference, agreement, reverses,
                     reason,
@@ -514,13 +514,13 @@ where
                 sheet.write([activity, day, amount, text, agreement, reverses, reason])?;
             }
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }
 
-/// The day of a row, with its number among those like it unless it is the first: what a reversal
-/// names it by.
+/// Returns the reference of a row in reversals: its day, with its number among equal rows unless it
+/// is the first.
 fn position<M: Booking>(row: &M) -> String {
     match row.parts() {
         (_, day, _, 1, _) => day.to_string(),

@@ -15,9 +15,10 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use super::{
     File,
     bulk_insert::{Batch, insert, replace},
-    export::{self, Export, instant, optional},
-    import::Import,
-    key_resolution::{self, Claims, Keyed},
+    export::session::{Export, PAGE_SIZE, instant, key_in, optional},
+    import::session::Import,
+    key_resolution::{self, Claims},
+    keyed_rows::Keyed,
     row::{Cells, Line},
 };
 use crate::{
@@ -28,7 +29,8 @@ use crate::{
     swedish,
 };
 
-/// A row of activities.csv. What is null twice has no column.
+/// A row of activities.csv. An optional column is an `Option` of its value: `None` if the file
+/// doesn't have the column.
 struct Draft {
     key: String,
     slug: String,
@@ -71,7 +73,7 @@ fn funding(cells: &mut Cells<'_>) -> Vec<FundingKind> {
     kinds
 }
 
-/// Reads activities.csv.
+/// Imports activities.csv.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Activities)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -91,7 +93,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         &activity::Model::every_column(),
     )
     .await?;
-    let existing = integer(import.tx(), existing).await?;
+    let existing = aggregates(import.tx(), existing).await?;
     let contacts = lines.iter().flat_map(|line| [&line.draft.board_contact, &line.draft.lead]);
     let contacts = key_resolution::present(contacts.map(|key| key.as_ref()?.as_deref()));
     let contacts = key_resolution::references::<contact::Model, ContactId>(
@@ -157,17 +159,17 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// The activities with what belongs to each.
-async fn integer(
+/// Loads the aggregates of these rows.
+async fn aggregates(
     tx: &impl ConnectionTrait,
     rows: HashMap<String, activity::Model>,
 ) -> Result<HashMap<String, Aggregate>> {
     let keys: HashMap<ActivityId, String> =
         rows.iter().map(|(key, row)| (row.id, key.clone())).collect();
-    let wholes = forms::activities(tx, rows.into_values().collect()).await?;
-    Ok(wholes
+    let aggregates = forms::activities(tx, rows.into_values().collect()).await?;
+    Ok(aggregates
         .into_iter()
-        .filter_map(|integer| Some((keys.get(&integer.row.id)?.clone(), integer)))
+        .filter_map(|aggregate| Some((keys.get(&aggregate.row.id)?.clone(), aggregate)))
         .collect())
 }
 
@@ -186,7 +188,7 @@ async fn funding_of(
 }
 
 async fn write(tx: &impl ConnectionTrait, batch: Batch<Aggregate>) -> Result<()> {
-    let changed = batch.changed.iter().map(|integer| integer.row.id).collect::<Vec<_>>();
+    let changed = batch.changed.iter().map(|aggregate| aggregate.row.id).collect::<Vec<_>>();
     if !changed.is_empty() {
         let theirs = among(
             tx.get_database_backend(),
@@ -195,18 +197,18 @@ async fn write(tx: &impl ConnectionTrait, batch: Batch<Aggregate>) -> Result<()>
         );
         activity_funding::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
-    let funding = batch.changed.iter().chain(&batch.added).flat_map(|integer| {
+    let funding = batch.changed.iter().chain(&batch.added).flat_map(|aggregate| {
         let path = |kind: &FundingKind| activity_funding::Model {
-            activity_id: integer.row.id,
+            activity_id: aggregate.row.id,
             kind: *kind,
         };
-        integer.funding.iter().map(path)
+        aggregate.funding.iter().map(path)
     });
     let funding: Vec<_> = funding.collect();
     let texts: Vec<_> =
-        batch.changed.iter().chain(&batch.added).map(|integer| integer.texts.clone()).collect();
-    replace(tx, batch.changed.into_iter().map(|integer| integer.row).collect()).await?;
-    insert(tx, batch.added.into_iter().map(|integer| integer.row).collect()).await?;
+        batch.changed.iter().chain(&batch.added).map(|aggregate| aggregate.texts.clone()).collect();
+    replace(tx, batch.changed.into_iter().map(|aggregate| aggregate.row).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|aggregate| aggregate.row).collect()).await?;
     replace(tx, texts).await?;
     insert(tx, funding).await
 }
@@ -225,7 +227,7 @@ struct ReportDraft {
 }
 
 impl ReportDraft {
-    /// What names it; empty when the activity is not known.
+    /// Returns its identity; empty if the activity is unknown.
     fn name(&self) -> String {
         self.activity_id
             .map(|activity| name_of_report(activity, &self.period, self.reported_at))
@@ -251,7 +253,8 @@ fn read_report(cells: &mut Cells<'_>) -> Option<ReportDraft> {
     })
 }
 
-/// Reads status_reports.csv: a report is known by its activity, its period and when it was filed.
+/// Imports status_reports.csv. A report is identified by its activity, its period and the instant
+/// at which it was filed.
 pub(super) async fn import_status_reports(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::StatusReports)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read_report)? {
@@ -288,15 +291,15 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
         &existing.iter().map(|(_, row)| row.id).collect::<Vec<_>>(),
     )
     .await?;
-    let integer = |(name, row): (String, status_report::Model)| {
+    let aggregate = |(name, row): (String, status_report::Model)| {
         let texts = status_report_text::Model {
             status_report_id: row.id,
             ..texts.remove(&row.id).unwrap_or_default()
         };
-        (name, status_reports::Aggregate { row, texts })
+        (name, status_reports::StatusReportSnapshot { row, texts })
     };
-    let existing: HashMap<String, status_reports::Aggregate> =
-        existing.into_iter().map(integer).collect();
+    let existing: HashMap<String, status_reports::StatusReportSnapshot> =
+        existing.into_iter().map(aggregate).collect();
     let mut batch = Batch::default();
     for line in lines {
         let Some(draft) = import.accept(File::StatusReports, |_| String::new(), line) else {
@@ -322,7 +325,7 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
         import.put(
             File::StatusReports,
             before,
-            status_reports::Aggregate { row, texts },
+            status_reports::StatusReportSnapshot { row, texts },
             &mut batch,
         )?;
     }
@@ -332,10 +335,10 @@ async fn merge_reports(import: &mut Import<'_>, lines: Vec<Line<ReportDraft>>) -
 
 async fn write_reports(
     tx: &impl ConnectionTrait,
-    batch: Batch<status_reports::Aggregate>,
+    batch: Batch<status_reports::StatusReportSnapshot>,
 ) -> Result<()> {
-    let apart = |wholes: Vec<status_reports::Aggregate>| {
-        wholes.into_iter().map(|integer| (integer.row, integer.texts)).unzip()
+    let apart = |aggregates: Vec<status_reports::StatusReportSnapshot>| {
+        aggregates.into_iter().map(|aggregate| (aggregate.row, aggregate.texts)).unzip()
     };
     let (added, added_texts) = apart(batch.added);
     let (changed, changed_texts) = apart(batch.changed);
@@ -349,7 +352,7 @@ async fn write_reports(
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<activity::Model>().await?;
     let mut sheet = export.begin(File::Activities, order.len())?;
-    for ids in order.chunks(export::CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         let rows: Vec<activity::Model> = export.rows(ids).await?;
         let mut texts =
             texts_of(&export.tx, &rows.iter().map(|row| row.id).collect::<Vec<_>>()).await?;
@@ -378,11 +381,11 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 funding.join("|"),
                 row.starts_on.to_string(),
                 optional(row.ends_on),
-                export::key_in(&contacts, row.board_contact_id),
-                export::key_in(&contacts, row.lead_contact_id),
+                key_in(&contacts, row.board_contact_id),
+                key_in(&contacts, row.lead_contact_id),
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }
@@ -400,7 +403,7 @@ pub(super) async fn export_status_reports(export: &mut Export<'_>) -> Result<()>
     };
     let order = export.in_order(&[Id, ActivityId, Period, ReportedAt], name).await?;
     let mut sheet = export.begin(File::StatusReports, order.len())?;
-    for ids in order.chunks(export::CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         let rows: Vec<status_report::Model> = export.rows(ids).await?;
         let mut texts = status_reports::texts_of(
             &export.tx,
@@ -420,7 +423,7 @@ pub(super) async fn export_status_reports(export: &mut Export<'_>) -> Result<()>
                 instant(row.reported_at),
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }

@@ -1,4 +1,4 @@
-//! Files beside the tables, which a cell names: texts of templates and documents of invoices.
+//! Files that a cell refers to: texts of templates and documents of invoices.
 
 use std::{
     fs,
@@ -8,10 +8,10 @@ use std::{
 
 use crate::files;
 
-/// The bytes of the file with this name, below the folder and nowhere else, of at most so many MiB.
+/// Reads the file with this name below the folder, of at most `most_mib` MiB.
 ///
 /// # Errors
-/// Why it can't be read, in words.
+/// The reason for which it can't be read.
 pub(super) fn read(folder: &Path, name: &str, most_mib: u64) -> Result<Vec<u8>, String> {
     let name = Path::new(name);
     let mut path = folder.to_path_buf();

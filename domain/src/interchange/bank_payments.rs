@@ -1,5 +1,5 @@
-//! bank_payments.csv: what the bank's files told, kept as it was told. What of it was matched
-//! follows from payments.csv.
+//! bank_payments.csv: payments as the bank reported them. Their matched amounts follow from
+//! payments.csv.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,8 +18,11 @@ use sea_orm::{
 use super::{
     File,
     bulk_insert::{Batch, replace},
-    export::{CHUNK, Export, instant, optional},
-    import::{BadRow, Import},
+    export::session::{Export, PAGE_SIZE, instant, optional},
+    import::{
+        report::BadRow,
+        session::{CHUNK, Import},
+    },
     key_resolution,
     row::{Cells, Line},
 };
@@ -47,12 +50,12 @@ struct Draft {
     finding: BankFinding,
     set_aside_on: Option<NaiveDate>,
     set_aside_reason: Option<String>,
-    /// Null: the file does not say.
+    /// `None` if the file doesn't have the column.
     entry_reference: Option<Option<String>>,
-    /// The reference of the bank payment that stands for the same money; null: the file does not
-    /// say.
+    /// The reference of the bank payment of which it is a duplicate; `None` if the file doesn't
+    /// have the column.
     duplicate_of: Option<Option<String>>,
-    /// Null: the file does not say.
+    /// `None` if the file doesn't have the column.
     posted_on: Option<Option<NaiveDate>>,
 }
 
@@ -97,7 +100,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads bank_payments.csv: one is known by what the bank knows it by.
+/// Imports bank_payments.csv. A payment is identified by the bank's reference.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::BankPayments)? else { return Ok(()) };
     let mut duplicates = Vec::new();
@@ -115,15 +118,15 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     Ok(())
 }
 
-/// A row that says of which bank payment it is a duplicate, or that it is none.
+/// A row that names the bank payment of which it is a duplicate, or none.
 struct Duplicate {
     line: u64,
     bank_reference: String,
     of: Option<String>,
 }
 
-/// Notes which bank payments stand for others, now that all are there: a duplicate may stand before
-/// the one that counts.
+/// Links duplicates after all rows were imported: a duplicate may precede the other payment in the
+/// file.
 async fn link(import: &mut Import<'_>, duplicates: &[Duplicate]) -> Result<()> {
     let named = duplicates
         .iter()
@@ -173,8 +176,7 @@ async fn link(import: &mut Import<'_>, duplicates: &[Duplicate]) -> Result<()> {
     import.settle().await
 }
 
-/// Returns the column and the reason when marking a bank payment, or unmarking it, would change
-/// what a closed day has of it.
+/// Returns the column and the reason if marking or unmarking a duplicate would change a closed day.
 async fn closed(
     tx: &impl ConnectionTrait,
     closing: Closing,
@@ -212,8 +214,8 @@ async fn merge(
         let after = build(&line.draft, before);
         match (before, import.closing.through) {
             (Some(before), through) => {
-                keep(&mut line, before, &after);
-                // What was matched of a duplicate and reversed is undone on that day.
+                refuse_changes(&mut line, before, &after);
+                // The reversal of a duplicate's match is booked on that day.
                 let days = [before.set_aside_on, after.set_aside_on]
                     .map(|day| day.filter(|_| before.duplicate_of_id.is_some()));
                 if let ([Some(was), Some(is)], Some(through)) = (days, through)
@@ -238,7 +240,7 @@ async fn merge(
         if let Some(draft) =
             import.accept(File::BankPayments, |draft| draft.bank_reference.clone(), line)
         {
-            // What is none, and was none, needs no link.
+            // A payment that is and was no duplicate needs no link.
             let was = before.is_some_and(|before| before.duplicate_of_id.is_some());
             let of = draft.duplicate_of.filter(|of| of.is_some() || was);
             duplicates.extend(of.map(|of| Duplicate {
@@ -280,10 +282,10 @@ fn build(draft: &Draft, before: Option<&Model>) -> Model {
     }
 }
 
-/// Adds an error for each change of what the bank reported. The day in the books may move on: a
-/// payment that is taken up again, after it was marked as a duplicate, is booked on an open day.
-fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
-    let is_taken_up = after.posted_on > before.posted_on
+/// Adds an error for each change of the bank's data. The day in the books may move forward: a
+/// payment that is reopened after it was marked as a duplicate is booked on an open day.
+fn refuse_changes(line: &mut Line<Draft>, before: &Model, after: &Model) {
+    let is_reopened = after.posted_on > before.posted_on
         && (before.duplicate_of_id.is_some() || before.posted_on.is_none());
     let differing = [
         ("file_name", before.file_name != after.file_name),
@@ -291,14 +293,14 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
         ("imported_at", before.imported_at != after.imported_at),
         ("account", before.account != after.account),
         ("booked_on", before.booked_on != after.booked_on),
-        ("posted_on", before.posted_on != after.posted_on && !is_taken_up),
+        ("posted_on", before.posted_on != after.posted_on && !is_reopened),
         ("amount", before.amount != after.amount),
         ("reference", before.reference != after.reference),
         ("message", before.message != after.message),
         ("payer_name", before.payer_name != after.payer_name),
         ("payer_org_number", before.payer_org_number != after.payer_org_number),
         ("finding", before.finding != after.finding),
-        // The reason of a payment that was set aside changes, but not from what an erasure left.
+        // The reason of an exclusion may change, but not after an erasure.
         (
             "set_aside_reason",
             before.set_aside_reason.as_deref() == Some(ERASED)
@@ -318,7 +320,7 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
         line.error(
             column,
             if is_personal && is_erased {
-                "is empty in the register, as after the erasure of the payer; what an older file says of a person must not come back"
+                "is empty in the register, as after the erasure of the payer; personal data of an older file is not restored"
             } else {
                 "differs from what the bank reported before, which never changes"
             },
@@ -326,7 +328,7 @@ fn keep(line: &mut Line<Draft>, before: &Model, after: &Model) {
     }
 }
 
-/// Returns the bank's references of these bank payments.
+/// Returns the references of these bank payments.
 pub(super) async fn references(
     tx: &impl ConnectionTrait,
     ids: BTreeSet<BankPaymentId>,
@@ -353,7 +355,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         .in_order(&[Column::Id, Column::BankReference], |row: &Model| row.bank_reference.clone())
         .await?;
     let mut sheet = export.begin(File::BankPayments, order.len())?;
-    for ids in order.chunks(CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         let rows = export.rows::<Model>(ids).await?;
         let others: BTreeSet<BankPaymentId> =
             rows.iter().filter_map(|row| row.duplicate_of_id).collect();
@@ -379,7 +381,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.posted_on),
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }

@@ -12,7 +12,7 @@ use uuid::Uuid;
 
 use super::{
     File,
-    import::Import,
+    import::session::Import,
     key_resolution::{self, Party, References},
     row::{self, Cells, Line},
 };
@@ -21,7 +21,7 @@ use crate::{
     error::{LINE, Result},
 };
 
-/// Supplier, agreement and VAT of a booking, and the one that it reverses.
+/// The supplier, agreement and VAT of a booking, and the booking that it reverses.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Details {
     pub vat: Option<Money>,
@@ -32,20 +32,20 @@ pub(super) struct Details {
     pub reason: Option<String>,
 }
 
-/// The same as a row of a file says it; `None` for a column that the file does not have.
+/// The details of a row of a file; `None` for a column that the file doesn't have.
 #[derive(Debug, Default)]
 pub(super) struct DetailsDraft {
     vat: Option<Option<Money>>,
     supplier: Option<Option<String>>,
     reference: Option<Option<String>>,
     agreement: Option<Option<String>>,
-    /// The day of what is reversed, and its number among those like it.
+    /// The day of the reversed booking, and its number among equal bookings.
     pub reverses: Option<Option<(NaiveDate, i32)>>,
     reason: Option<Option<String>>,
 }
 
 impl DetailsDraft {
-    /// Reads the columns that the file has.
+    /// Parses the columns that the file has.
     pub fn read(cells: &mut Cells<'_>) -> Self {
         Self {
             vat: cells.present("vat").then(|| cells.optional_decimal("vat")),
@@ -72,7 +72,7 @@ fn reverses(cells: &mut Cells<'_>) -> Option<(NaiveDate, i32)> {
     }
 }
 
-/// Reads `2026-04-01`, or `2026-04-01 2` for the second of several like bookings of a day.
+/// Parses `2026-04-01`, or `2026-04-01 2` for the second of several equal bookings of a day.
 fn position(text: &str) -> Result<(NaiveDate, i32), &'static str> {
     let (day, occurrence) = match text.split_once(' ') {
         Some((day, occurrence)) => {
@@ -84,8 +84,8 @@ fn position(text: &str) -> Result<(NaiveDate, i32), &'static str> {
     Ok((row::day(day)?, occurrence))
 }
 
-/// Objects that the keys of these columns stand for.
-pub(super) struct Known {
+/// Resolved suppliers and agreements.
+pub(super) struct Lookups {
     parties: References<Party>,
     agreements: References<AgreementId>,
     rows: HashMap<Uuid, agreement::Model>,
@@ -94,7 +94,7 @@ pub(super) struct Known {
 /// Keys of suppliers and of agreements.
 pub(super) type Keys = (BTreeSet<String>, BTreeSet<String>);
 
-/// The keys that rows name.
+/// Collects the keys in rows.
 pub(super) fn keys_in<'d>(drafts: impl Iterator<Item = &'d DetailsDraft>) -> Keys {
     let (mut suppliers, mut agreements) = Keys::default();
     for draft in drafts {
@@ -104,8 +104,8 @@ pub(super) fn keys_in<'d>(drafts: impl Iterator<Item = &'d DetailsDraft>) -> Key
     (suppliers, agreements)
 }
 
-impl Known {
-    /// Loads the objects of these keys.
+impl Lookups {
+    /// Resolves keys.
     pub async fn load(import: &Import<'_>, (suppliers, wanted): Keys) -> Result<Self> {
         let ids: BTreeSet<Uuid> = if wanted.is_empty() {
             BTreeSet::new()
@@ -132,20 +132,20 @@ impl Known {
 }
 
 impl Details {
-    /// Takes what a row says, and notes what does not fit its agreement. What it reverses is left
-    /// as it is.
+    /// Takes the details of a row, and checks them against its agreement. The reversed booking is
+    /// left as it is.
     pub fn apply<D>(
         &mut self,
         line: &mut Line<D>,
         present: DetailsDraft,
-        known: &Known,
+        lookups: &Lookups,
         (file, activity): (File, Option<ActivityId>),
     ) {
         if let Some(vat) = present.vat {
             self.vat = vat;
         }
         if let Some(key) = present.supplier {
-            self.supplier = known.parties.find(line, "supplier", key.as_deref());
+            self.supplier = lookups.parties.find(line, "supplier", key.as_deref());
         }
         if let Some(reference) = present.reference {
             self.reference = reference;
@@ -154,14 +154,14 @@ impl Details {
             self.reason = reason;
         }
         let Some(key) = present.agreement else { return };
-        self.agreement = known.agreements.find(line, "agreement", key.as_deref());
+        self.agreement = lookups.agreements.find(line, "agreement", key.as_deref());
         let (Some(agreement), Some(activity)) =
-            (self.agreement.and_then(|id| known.rows.get(&id.0)), activity)
+            (self.agreement.and_then(|id| lookups.rows.get(&id.0)), activity)
         else {
             return;
         };
         let unfit = if file == File::Costs { unfit_for_cost } else { unfit_for_grant };
-        // A signed agreement may have been withdrawn after the booking.
+        // The agreement may have been withdrawn after the booking.
         let as_signed = agreement::Model { withdrawn_on: None, ..agreement.clone() };
         if let Some(reason) = unfit(&as_signed, activity) {
             line.error("agreement", reason);
@@ -175,7 +175,7 @@ impl Details {
         }
     }
 
-    /// Notes VAT that does not fit the amount.
+    /// Adds an error if the VAT doesn't fit the amount.
     pub fn check_vat<D>(&self, line: &mut Line<D>, amount: Money) {
         if let Some(reason) = self.vat.and_then(|vat| unfit_vat(amount, vat)) {
             line.error("vat", reason);

@@ -1,4 +1,4 @@
-//! books_closing.csv: the day through which the books are closed, if they ever were.
+//! books_closing.csv: the day through which the books are closed, if they have been closed.
 
 use ::entity::books_closing::{Column, Entity, Model};
 use chrono::NaiveDate;
@@ -7,8 +7,8 @@ use sea_orm::EntityTrait;
 use super::{
     File,
     bulk_insert::Batch,
-    export::{Export, optional},
-    import::Import,
+    export::session::{Export, optional},
+    import::session::Import,
     row::Cells,
 };
 use crate::{
@@ -29,7 +29,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     })
 }
 
-/// Reads books_closing.csv, which has one row at most.
+/// Imports books_closing.csv, which has at most one row.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::BooksClosing)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {

@@ -1,4 +1,4 @@
-//! Many rows in few statements.
+//! Inserts and replaces many rows with few statements.
 
 use sea_orm::{
     ActiveModelBehavior, ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel, Iterable,
@@ -7,12 +7,12 @@ use sea_orm::{
 
 use crate::error::Result;
 
-/// How many rows a statement may have. A statement's text depends on its number of rows alone, so
-/// that a handful of texts is prepared and used again and again; the largest stays below SQLite's
-/// 32 766 bound values for any table of the register.
+/// Numbers of rows in a statement. The text of a statement depends on its number of rows alone, so
+/// that only these few texts are prepared and reused. The largest stays below SQLite's limit of 32
+/// 766 bound values for every table of the register.
 const BLOCKS: [usize; 5] = [256, 64, 16, 4, 1];
 
-/// Rows in blocks of these sizes.
+/// Splits rows into blocks of these sizes.
 pub(super) fn blocks<T>(rows: Vec<T>) -> impl Iterator<Item = Vec<T>> {
     let mut left = rows.len();
     let mut rows = rows.into_iter();
@@ -38,7 +38,7 @@ where
     Ok(())
 }
 
-/// Replaces rows that are there, found by their primary key; one that is not there is inserted.
+/// Replaces rows by primary key; a row that doesn't exist is inserted.
 pub(super) async fn replace<M, A>(tx: &impl ConnectionTrait, rows: Vec<M>) -> Result<()>
 where
     M: IntoActiveModel<A> + Send,
@@ -66,7 +66,7 @@ where
     Ok(())
 }
 
-/// Rows to be written together.
+/// Rows that are written together.
 pub(super) struct Batch<M> {
     pub added: Vec<M>,
     pub changed: Vec<M>,
@@ -79,7 +79,8 @@ impl<M> Default for Batch<M> {
 }
 
 impl<M> Batch<M> {
-    /// Writes them; the changed ones first, since they may give up what an added one takes.
+    /// Writes the rows; changed rows first, since they may release a unique value that an added row
+    /// takes.
     pub async fn write<A>(self, tx: &impl ConnectionTrait) -> Result<()>
     where
         M: IntoActiveModel<A> + Send,
@@ -94,7 +95,7 @@ impl<M> Batch<M> {
 #[cfg(test)]
 mod tests {
     #[test]
-    fn blocks_keep_every_row_in_order() {
+    fn blocks_contain_every_row_in_order() {
         for count in [0, 1, 5, 63, 257, 1499] {
             let rows: Vec<usize> = (0..count).collect();
             let blocks: Vec<Vec<usize>> = super::blocks(rows.clone()).collect();

@@ -15,8 +15,8 @@ use uuid::Uuid;
 use super::{
     File,
     bulk_insert::Batch,
-    export::{self, Export, optional},
-    import::{BadRow, Import},
+    export::session::{Export, PAGE_SIZE, optional},
+    import::{report::BadRow, session::Import},
     key_resolution,
     row::{Cells, Line},
     staging,
@@ -30,7 +30,7 @@ use crate::{
 
 /// A row of fee_schedules.csv.
 struct Draft {
-    /// Null: the network's own fee.
+    /// `None` for a fee of the network itself.
     activity: Option<String>,
     activity_id: Option<ActivityId>,
     valid_from: NaiveDate,
@@ -40,13 +40,13 @@ struct Draft {
     per_mille: Option<PerMille>,
     cap: Option<Money>,
     minimum: Option<Money>,
-    /// Null: that of the tax decision.
+    /// `None` for the rate of the tax decision.
     vat_rate: Option<VatRate>,
-    /// Null twice: the file has no such column.
+    /// `None` if the file doesn't have the column.
     allocation_basis: Option<Option<AllocationBasis>>,
 }
 
-/// What names a schedule: it has no key.
+/// Returns the identity of a schedule, which has no key.
 fn name(activity: Option<ActivityId>, valid_from: NaiveDate, basis: FeeBasis) -> String {
     let activity = activity.map(|activity| activity.0.simple().to_string());
     format!("{} {valid_from} {basis}", activity.unwrap_or_default())
@@ -88,7 +88,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// The sum or the rate that a basis needs, and nothing else.
+/// Checks that a fee has the sum or the rate that its basis requires, and not the other.
 pub(super) fn check_sums(
     errors: &mut ValidationErrors,
     basis: FeeBasis,
@@ -112,7 +112,7 @@ pub(super) fn check_sums(
     );
 }
 
-/// Reads fee_schedules.csv: a schedule is known by its activity, its first day and its basis.
+/// Imports fee_schedules.csv. A schedule is identified by its activity, first day and basis.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::FeeSchedules)? else { return Ok(()) };
     let mut touched = BTreeSet::new();
@@ -181,8 +181,8 @@ async fn merge(
     import.settle().await
 }
 
-/// The schedules of these activities, and of the network for null, by activity, basis and first
-/// day.
+/// Returns the schedules of these activities, and of the network for `None`, by activity, basis and
+/// first day.
 async fn of(
     import: &Import<'_>,
     activities: &BTreeSet<Option<ActivityId>>,
@@ -203,8 +203,8 @@ async fn of(
     Ok(find.all(import.tx()).await?)
 }
 
-/// No two prices of the same basis may hold on the same day: looked at when all rows are there,
-/// since one may make room for another.
+/// Rejects schedules of one basis that are valid on the same day. They are checked after all rows
+/// were imported, since a later row may end an earlier schedule.
 async fn refuse_overlaps(
     import: &mut Import<'_>,
     activities: &BTreeSet<Option<ActivityId>>,
@@ -243,7 +243,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         |row: &fee_schedule::Model| format!("{}\0{}\0{}", activity(row), row.valid_from, row.basis);
     let order = export.in_order(&[Id, ActivityId, Basis, ValidFrom], name).await?;
     let mut sheet = export.begin(File::FeeSchedules, order.len())?;
-    for ids in order.chunks(export::CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         for row in export.rows::<fee_schedule::Model>(ids).await? {
             sheet.write([
                 export.activity(row.activity_id),
@@ -258,7 +258,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.allocation_basis),
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }

@@ -1,4 +1,4 @@
-//! Reads the rows of a CSV file for a fuzz target, without a register.
+//! Reads the rows of a CSV file for a fuzz target, without a database.
 
 use std::path::Path;
 
@@ -8,19 +8,19 @@ use ::entity::{
 };
 
 use super::{
-    File, export,
-    import::BadRow,
+    File,
+    export::session::{instant, optional},
+    import::report::BadRow,
     reader::{Next, Table},
     row::Cells,
 };
 use crate::error::{Result, TEXT};
 
-/// The rows of a file, by the line that each begins on, with each cell as `export` would write it;
-/// and what is wrong, by line.
+/// The rows of a file by line, with each cell formatted as an export formats it; and the errors by
+/// line.
 pub type Rows = (Vec<(u64, Vec<String>)>, Vec<(u64, String)>);
 
-/// Reads a file of the folder. Each column is read as one kind of value, by its position, whatever
-/// its name.
+/// Reads a file of the folder. The type of each column depends on its index, whatever its name.
 ///
 /// # Errors
 /// CONFLICT `FILE` when the disk fails.
@@ -57,13 +57,13 @@ pub fn rows(folder: &Path, file: File) -> Result<Rows> {
 fn text(cells: &mut Cells<'_>, position: usize, column: &str) -> String {
     match position % 9 {
         0 => cells.optional_text(column, TEXT).unwrap_or_default(),
-        1 => export::optional(cells.optional_decimal::<Money>(column)),
-        2 => export::optional(cells.optional_day(column)),
-        3 => cells.optional_instant(column).map(export::instant).unwrap_or_default(),
+        1 => optional(cells.optional_decimal::<Money>(column)),
+        2 => optional(cells.optional_day(column)),
+        3 => cells.optional_instant(column).map(instant).unwrap_or_default(),
         4 => cells.list(column).join("|"),
-        5 => export::optional(cells.optional_integer(column, -1000, 1000)),
-        6 => export::optional(cells.optional_decimal::<PerMille>(column)),
-        7 => export::optional(cells.optional_decimal::<Quantity>(column)),
-        _ => export::optional(cells.optional::<OrgNumber>(column)),
+        5 => optional(cells.optional_integer(column, -1000, 1000)),
+        6 => optional(cells.optional_decimal::<PerMille>(column)),
+        7 => optional(cells.optional_decimal::<Quantity>(column)),
+        _ => optional(cells.optional::<OrgNumber>(column)),
     }
 }

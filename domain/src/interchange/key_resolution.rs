@@ -1,7 +1,4 @@
-//! Keys: which row of the register a file means, and which key stands for a row.
-//!
-//! A row is known by the key that it was imported with; one that was made through the API has none,
-//! and is known by its id in 32 hexadecimal digits.
+//! Resolves the keys of files to rows of the register, and rows to keys.
 
 use std::{
     collections::{BTreeSet, HashMap, HashSet},
@@ -9,96 +6,57 @@ use std::{
 };
 
 use ::entity::{
-    activity, agreement, allocation, bank_payment, books_closing, contact, cost, export_batch,
-    fee_schedule, grant,
+    activity, bank_payment,
     id::{ActivityId, MemberId, OrganisationId, TemplateVersionId},
-    invoice, member, organisation,
+    member, organisation,
     partial::PartialRow,
-    reference_rate, requisition, status_report, tax_decision, template, template_version,
+    template, template_version,
 };
 use sea_orm::{
-    ConnectionTrait, EntityTrait, ExprTrait,
+    ConnectionTrait, ExprTrait,
     sea_query::{Expr, Query},
 };
 use uuid::Uuid;
 
-use super::{File, import::Import, row::Line, staging};
+use super::{
+    File,
+    import::session::Import,
+    keyed_rows::{Column, Keyed},
+    row::Line,
+    staging,
+};
 use crate::{
     database::{among, among_words, rows},
-    error::Result,
+    error::{Error, Result},
 };
 
-type Column<M> = <<M as PartialRow>::Entity as EntityTrait>::Column;
-
-/// A row with an id of its own.
-pub(super) trait Identified: PartialRow + Clone + Send {
-    /// The column of its id.
-    const ID: Column<Self>;
-    /// Its id.
-    fn id(&self) -> Uuid;
+impl Import<'_> {
+    /// Adds an error to every row whose key an earlier row of the file has.
+    pub async fn check_keys<M: Keyed, D>(
+        &mut self,
+        file: File,
+        lines: &mut [Line<D>],
+        key: impl Fn(&D) -> &str,
+    ) -> Result<(), Error> {
+        // A row that is referred to by its id may have a key as well.
+        let by_id = present(
+            lines.iter().map(|line| Some(key(&line.draft)).filter(|key| as_id(key).is_some())),
+        );
+        let by_id = existing::<M>(self.tx(), &by_id, &[M::ID, M::IMPORT_KEY]).await?;
+        let name_of =
+            |draft: &D| by_id.get(key(draft)).map_or_else(|| key(draft).to_owned(), Keyed::key);
+        self.check_names(file, lines, "key", name_of).await
+    }
 }
 
-/// A row that files know by a key.
-pub(super) trait Keyed: Identified {
-    /// The column of its imported key.
-    const IMPORT_KEY: Column<Self>;
-    /// The key that stands for it in files.
-    fn key(&self) -> String;
-}
-
-macro_rules! identified {
-    ($($table:ident),*) => {$(
-        impl Identified for $table::Model {
-            const ID: $table::Column = $table::Column::Id;
-
-            fn id(&self) -> Uuid {
-                self.id.0
-            }
-        }
-    )*};
-}
-identified!(
-    member,
-    organisation,
-    contact,
-    activity,
-    agreement,
-    invoice,
-    allocation,
-    fee_schedule,
-    tax_decision,
-    template_version,
-    cost,
-    grant,
-    requisition,
-    status_report,
-    reference_rate,
-    books_closing,
-    export_batch,
-    bank_payment
-);
-
-macro_rules! keyed {
-    ($($table:ident),*) => {$(
-        impl Keyed for $table::Model {
-            const IMPORT_KEY: $table::Column = $table::Column::ImportKey;
-
-            fn key(&self) -> String {
-                self.import_key.clone().unwrap_or_else(|| self.id.0.simple().to_string())
-            }
-        }
-    )*};
-}
-keyed!(member, organisation, contact, activity, agreement, invoice);
-
-/// The id that a key is, if it is one.
-pub(super) fn as_id(key: &str) -> Option<Uuid> {
+/// Parses a key that is an id.
+fn as_id(key: &str) -> Option<Uuid> {
     let is_id =
         key.len() == 32 && key.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f'));
     Uuid::parse_str(key).ok().filter(|_| is_id)
 }
 
-/// The rows that these keys stand for.
+/// Returns the rows with these keys, by key.
 pub(super) async fn existing<M: Keyed>(
     tx: &impl ConnectionTrait,
     keys: &BTreeSet<String>,
@@ -129,7 +87,7 @@ where
     Ok(found)
 }
 
-/// The rows with these ids, whole.
+/// Returns the rows with these ids, with all columns.
 pub(super) async fn by_ids<M: Keyed>(
     tx: &impl ConnectionTrait,
     ids: BTreeSet<Uuid>,
@@ -149,7 +107,7 @@ where
     Ok(rows::<M>(tx, &select, &columns).await?.into_iter().map(|row| (row.id(), row)).collect())
 }
 
-/// The keys that stand for the rows with these ids.
+/// Returns the keys of the rows with these ids.
 pub(super) async fn keys_of<M: Keyed>(
     tx: &impl ConnectionTrait,
     ids: BTreeSet<Uuid>,
@@ -173,18 +131,18 @@ where
         .collect())
 }
 
-/// What references stand for, and which of them lead to rows that are bad themselves.
+/// Resolved references of rows: the objects by key, and the keys of bad rows.
 pub(super) struct References<T> {
     found: HashMap<String, T>,
     bad: HashSet<String>,
-    noun: &'static str,
+    name: &'static str,
 }
 
 impl<T: Clone> References<T> {
-    /// `found`, with those of the other `keys` that stand in bad rows of `files`.
+    /// Resolves references to `found`. The other `keys` may belong to bad rows of `files`.
     async fn new(
         import: &Import<'_>,
-        noun: &'static str,
+        name: &'static str,
         files: &[File],
         keys: BTreeSet<String>,
         found: HashMap<String, T>,
@@ -197,44 +155,44 @@ impl<T: Clone> References<T> {
                 bad.extend(staging::bad(import.tx(), *file, &missing).await?);
             }
         }
-        Ok(Self { found, bad, noun })
+        Ok(Self { found, bad, name })
     }
 
-    /// What a key stands for, with a fault of its row when it stands for nothing.
+    /// Resolves a key. Adds an error to the row if there is no such object.
     pub fn find<D>(&self, line: &mut Line<D>, column: &str, key: Option<&str>) -> Option<T> {
         let key = key.filter(|key| !key.is_empty())?;
         let found = self.found.get(key).cloned();
         if found.is_none() {
             if self.bad.contains(key) {
-                line.follows = true;
+                line.depends_on_bad = true;
             } else {
-                line.error(column, format!("there is no {} {key}", self.noun));
+                line.error(column, format!("there is no {} {key}", self.name));
             }
         }
         found
     }
 
-    /// What a key stands for.
+    /// Resolves a key.
     pub fn get(&self, key: &str) -> Option<T> {
         self.found.get(key).cloned()
     }
 
-    /// Whether a key stands for nothing, as far as is known yet.
+    /// `true` if no object and no bad row has the key so far.
     pub fn is_missing(&self, key: &str) -> bool {
         !self.found.contains_key(key) && !self.bad.contains(key)
     }
 }
 
-/// The keys that are given at all. Statements take them as a set, since an iterator over rows could
-/// not be lent across threads.
+/// Collects the keys that are present. The lookups take a set, since an iterator over rows makes
+/// their futures not `Send`.
 pub(super) fn present<'k>(keys: impl IntoIterator<Item = Option<&'k str>>) -> BTreeSet<String> {
     keys.into_iter().flatten().filter(|key| !key.is_empty()).map(str::to_owned).collect()
 }
 
-/// The ids of what these keys of one noun stand for.
+/// Resolves keys of one type of object to ids.
 pub(super) async fn references<M: Keyed, I: From<Uuid> + Clone>(
     import: &Import<'_>,
-    noun: &'static str,
+    name: &'static str,
     file: File,
     keys: BTreeSet<String>,
 ) -> Result<References<I>>
@@ -243,10 +201,10 @@ where
 {
     let found = existing::<M>(import.tx(), &keys, &[M::ID, M::IMPORT_KEY]).await?;
     let found = found.into_iter().map(|(key, row)| (key, I::from(row.id()))).collect();
-    References::new(import, noun, &[file], keys, found).await
+    References::new(import, name, &[file], keys, found).await
 }
 
-/// The activities that these keys or slugs stand for.
+/// Resolves keys or slugs of activities.
 pub(super) async fn activities(
     import: &Import<'_>,
     keys: BTreeSet<String>,
@@ -263,7 +221,7 @@ pub(super) async fn activities(
     References::new(import, "activity", &[File::Activities], keys, found).await
 }
 
-/// One of the two kinds of counterparty.
+/// A counterparty: a member or an organisation.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(super) enum Party {
     Member(MemberId),
@@ -271,12 +229,12 @@ pub(super) enum Party {
 }
 
 impl Party {
-    /// The party that two columns hold.
+    /// Returns the party of two columns.
     pub fn of(member: Option<MemberId>, organisation: Option<OrganisationId>) -> Option<Self> {
         member.map(Self::Member).or(organisation.map(Self::Organisation))
     }
 
-    /// The two columns that hold it.
+    /// Returns the two columns of a party.
     pub fn columns(party: Option<Self>) -> (Option<MemberId>, Option<OrganisationId>) {
         match party {
             Some(Self::Member(id)) => (Some(id), None),
@@ -286,14 +244,14 @@ impl Party {
     }
 }
 
-/// The members and organisations that these keys or organisation numbers stand for.
+/// Resolves keys or organisation numbers of members and organisations.
 pub(super) async fn parties(
     import: &Import<'_>,
     keys: BTreeSet<String>,
 ) -> Result<References<Party>> {
     let tx = import.tx();
     let mut found = HashMap::new();
-    // The surest way last, so that it wins: a member's key, an organisation's, a number.
+    // In ascending precedence: an organisation number, an organisation's key, a member's key.
     let numbers: BTreeSet<String> = keys
         .iter()
         .filter(|key| key.parse::<::entity::number::OrgNumber>().is_ok())
@@ -329,12 +287,12 @@ pub(super) async fn parties(
     .await
 }
 
-/// The name of a template version in references.
+/// Formats the name of a template version in references.
 pub(super) fn version_name(slug: &str, version: i32) -> String {
     format!("{slug} version {version}")
 }
 
-/// The template versions that these slugs and numbers stand for, under their [`version_name`].
+/// Resolves slugs and versions of templates, by [`version_name`].
 pub(super) async fn template_versions(
     import: &Import<'_>,
     versions: BTreeSet<(String, i32)>,
@@ -372,7 +330,7 @@ pub(super) async fn template_versions(
     References::new(import, "template", &[File::Templates], keys, found).await
 }
 
-/// The bank's payments with these references, by them.
+/// Returns the bank payments with these references, by reference.
 pub(super) async fn bank_payments(
     tx: &impl ConnectionTrait,
     references: &BTreeSet<String>,
@@ -397,7 +355,7 @@ pub(super) async fn bank_payments(
         .collect())
 }
 
-/// Which row has each of these values in a column that is unique.
+/// Returns the row with each of these values in a unique column.
 pub(super) async fn owners<M: Keyed>(
     tx: &impl ConnectionTrait,
     column: Column<M>,
@@ -418,7 +376,7 @@ where
     found.iter().map(|row| Ok((row.try_get_by_index(0)?, row.try_get_by_index(1)?))).collect()
 }
 
-/// Values that only one row may have.
+/// Unique values, each with the row that has it.
 pub(super) struct Claims<V> {
     owners: HashMap<V, Uuid>,
 }
@@ -428,7 +386,7 @@ impl<V: Hash + Eq + Clone> Claims<V> {
         Self { owners }
     }
 
-    /// Gives the row its value in the place of its `old` one. False: another row has it.
+    /// Replaces the row's `old` value. Returns `false` if another row has the new one.
     pub fn take(&mut self, id: Uuid, old: Option<&V>, value: Option<&V>) -> bool {
         if let Some(old) = old.filter(|old| self.owners.get(*old) == Some(&id)) {
             self.owners.remove(old);

@@ -1,15 +1,13 @@
-//! members.csv and allocations.csv.
+//! members.csv.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap, hash_map::Entry};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
-    allocation, contact_area,
-    id::{AllocationId, ContactAreaId, MemberId},
-    kind::AllocationBasis,
+    id::{ContactAreaId, MemberId},
     member, member_billing, member_former_name, member_municipality,
-    money::Money,
     number::OrgNumber,
     organisation,
+    partial::PartialRow,
 };
 use chrono::NaiveDate;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
@@ -17,15 +15,17 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use super::{
     File,
     bulk_insert::{Batch, insert, replace},
-    export::{self, Export, key_in, optional},
-    import::{CHUNK, Import},
-    key_resolution::{self, Claims, Keyed},
+    contact_areas::{contact_area_names, contact_areas},
+    export::session::{Export, PAGE_SIZE, key_in, optional},
+    import::session::{CHUNK, Import},
+    key_resolution::{self, Claims, References},
+    keyed_rows::Keyed,
     row::{Cells, Line, day},
 };
 use crate::{
     audit::forms,
     clock::day_of,
-    database::{among, among_words},
+    database::among,
     error::{LINE, Result, ValidationErrors},
     members::{
         admit::{self, NewBilling},
@@ -34,7 +34,8 @@ use crate::{
     swedish,
 };
 
-/// A row of members.csv. What is null twice has no column.
+/// A row of members.csv. An optional column is an `Option` of its value: `None` if the file doesn't
+/// have the column.
 struct Draft {
     key: String,
     name: String,
@@ -50,7 +51,7 @@ struct Draft {
     former_names: Option<BTreeMap<String, NaiveDate>>,
 }
 
-/// A member with all that the file tells of it, as its audit entries show it.
+/// A member with its parts that files have, as its audit entries record it.
 #[derive(Clone, Debug, PartialEq)]
 struct Aggregate {
     row: member::Model,
@@ -93,7 +94,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Notes bad billing details; the rules of the two that have any are those of admission.
+/// Checks billing details, by the rules of admission.
 pub(super) fn check_billing(billing: &NewBilling, errors: &mut ValidationErrors) {
     let mut broken = ValidationErrors::default();
     billing.readable("", &mut broken);
@@ -103,7 +104,7 @@ pub(super) fn check_billing(billing: &NewBilling, errors: &mut ValidationErrors)
     }
 }
 
-/// Reads the columns of billing details.
+/// Parses the columns of billing details.
 pub(super) fn billing(cells: &mut Cells<'_>) -> NewBilling {
     NewBilling {
         email: cells.optional_text("billing_email", LINE),
@@ -134,7 +135,7 @@ fn former_names(cells: &mut Cells<'_>) -> BTreeMap<String, NaiveDate> {
     names
 }
 
-/// Reads members.csv.
+/// Imports members.csv.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Members)? else { return Ok(()) };
     let mut postponed = Vec::new();
@@ -144,8 +145,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
             .await?;
         postponed.extend(merge(import, lines, false).await?);
     }
-    // A successor may stand further down than those that it took over: they wait for it, as long as
-    // that helps.
+    // A successor may follow its predecessors in the file. They are retried until a round imports
+    // none.
     let mut is_last = false;
     while !postponed.is_empty() {
         let count = postponed.len();
@@ -159,7 +160,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     Ok(())
 }
 
-/// Merges rows into the register, but for those whose successor isn't there yet.
+/// Merges rows into the register. Returns those whose successor doesn't exist yet, unless this is
+/// the last round.
 async fn merge(
     import: &mut Import<'_>,
     lines: Vec<Line<Draft>>,
@@ -181,30 +183,9 @@ async fn merge(
     };
     let (postponed, lines): (Vec<_>, Vec<_>) = lines.into_iter().partition(waits);
 
-    let columns = <member::Model as ::entity::partial::PartialRow>::every_column();
-    let own = key_resolution::present(lines.iter().map(|line| Some(line.draft.key.as_str())));
-    let existing =
-        integer(import.tx(), key_resolution::existing(import.tx(), &own, &columns).await?).await?;
-    let organisations = key_resolution::existing::<organisation::Model>(
-        import.tx(),
-        &own,
-        &[organisation::Column::Id, organisation::Column::ImportKey],
-    )
-    .await?;
-    let areas = contact_areas(
-        import,
-        key_resolution::present(lines.iter().map(|line| line.draft.contact_area.as_deref())),
-    )
-    .await?;
-    let numbers = lines
-        .iter()
-        .filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string))
-        .collect();
-    let mut numbers = Claims::new(
-        key_resolution::owners::<member::Model>(import.tx(), member::Column::OrgNumber, &numbers)
-            .await?,
-    );
+    let mut lookups = load_lookups(import, &lines, successors).await?;
 
+    // Rows that still wait in the last round lead back to each other.
     let circle: BTreeSet<String> = if is_last {
         lines.iter().map(|line| line.draft.key.clone()).collect()
     } else {
@@ -212,9 +193,9 @@ async fn merge(
     };
     let mut batch = Batch::default();
     for mut line in lines {
-        let before = existing.get(&line.draft.key);
+        let before = lookups.existing.get(&line.draft.key);
         let id = before.map_or_else(MemberId::new, |before| before.row.id);
-        if organisations.contains_key(&line.draft.key) {
+        if lookups.organisations.contains_key(&line.draft.key) {
             line.error("key", "is an organisation's too; each needs a key of its own");
         }
         if line
@@ -231,21 +212,24 @@ async fn merge(
             .draft
             .successor
             .clone()
-            .map(|key| successors.find(&mut line, "successor", key.as_deref()));
+            .map(|key| lookups.successors.find(&mut line, "successor", key.as_deref()));
         let number = line.draft.org_number.as_ref().map(ToString::to_string);
         let old_number =
             before.and_then(|before| before.row.org_number.as_ref()).map(ToString::to_string);
-        if !numbers.take(id.0, old_number.as_ref(), number.as_ref()) {
+        if !lookups.numbers.take(id.0, old_number.as_ref(), number.as_ref()) {
             line.error("org_number", "is that of another member too");
         }
         let Some(draft) = import.accept(File::Members, |draft| draft.key.clone(), line) else {
             continue;
         };
-        let area =
-            draft.contact_area.as_deref().and_then(|name| areas.get(&swedish::key(name))).copied();
+        let area = draft
+            .contact_area
+            .as_deref()
+            .and_then(|name| lookups.areas.get(&swedish::key(name)))
+            .copied();
         let mut after = build(draft, id, before, area, successor);
         if let Some(before) = before.filter(|before| before.row.name != after.row.name) {
-            // A file that tells of former names knows better, when this one is among them.
+            // The file's own day of the former name, if it has one, takes precedence.
             after
                 .former_names
                 .entry(before.row.name.clone())
@@ -253,9 +237,49 @@ async fn merge(
         }
         import.put_as(File::Members, before, after, Aggregate::recorded, &mut batch)?;
     }
-    write(import, batch, &existing).await?;
+    write(import, batch, &lookups.existing).await?;
     import.settle().await?;
     Ok(postponed)
+}
+
+/// The stored members of a chunk, the rows that it refers to, and the numbers that only one member
+/// may have.
+struct Lookups {
+    existing: HashMap<String, Aggregate>,
+    /// Organisations with a key of the chunk.
+    organisations: HashMap<String, organisation::Model>,
+    areas: HashMap<String, ContactAreaId>,
+    successors: References<MemberId>,
+    numbers: Claims<String>,
+}
+
+async fn load_lookups(
+    import: &mut Import<'_>,
+    lines: &[Line<Draft>],
+    successors: References<MemberId>,
+) -> Result<Lookups> {
+    let columns = member::Model::every_column();
+    let own = key_resolution::present(lines.iter().map(|line| Some(line.draft.key.as_str())));
+    let existing = key_resolution::existing::<member::Model>(import.tx(), &own, &columns).await?;
+    let existing = aggregates(import.tx(), existing).await?;
+    let organisations = key_resolution::existing::<organisation::Model>(
+        import.tx(),
+        &own,
+        &[organisation::Column::Id, organisation::Column::ImportKey],
+    )
+    .await?;
+    let areas =
+        key_resolution::present(lines.iter().map(|line| line.draft.contact_area.as_deref()));
+    let areas = contact_areas(import, areas).await?;
+    let numbers = lines
+        .iter()
+        .filter_map(|line| line.draft.org_number.as_ref().map(ToString::to_string))
+        .collect();
+    let numbers =
+        key_resolution::owners::<member::Model>(import.tx(), member::Column::OrgNumber, &numbers)
+            .await?;
+    let numbers = Claims::new(numbers);
+    Ok(Lookups { existing, organisations, areas, successors, numbers })
 }
 
 fn build(
@@ -290,8 +314,8 @@ fn build(
     }
 }
 
-/// The members with their parts.
-async fn integer(
+/// Loads the aggregates of these rows.
+async fn aggregates(
     tx: &impl ConnectionTrait,
     rows: HashMap<String, member::Model>,
 ) -> Result<HashMap<String, Aggregate>> {
@@ -302,9 +326,9 @@ async fn integer(
     for name in former_names_of(tx, &ids).await? {
         former_names.entry(name.member_id).or_default().insert(name.name, name.until);
     }
-    let integer = |(key, row): (String, member::Model)| {
+    let aggregate = |(key, row): (String, member::Model)| {
         let id = row.id;
-        let integer = Aggregate {
+        let aggregate = Aggregate {
             row,
             municipalities: municipalities.remove(&id).unwrap_or_default(),
             billing: billing
@@ -312,9 +336,9 @@ async fn integer(
                 .unwrap_or_else(|| member_billing::Model { member_id: id, ..Default::default() }),
             former_names: former_names.remove(&id).unwrap_or_default(),
         };
-        (key, integer)
+        (key, aggregate)
     };
-    Ok(rows.into_iter().map(integer).collect())
+    Ok(rows.into_iter().map(aggregate).collect())
 }
 
 async fn billing_of(
@@ -338,7 +362,7 @@ async fn write(
     let tx = import.tx();
     let backend = tx.get_database_backend();
     let before: HashMap<MemberId, &Aggregate> =
-        existing.values().map(|integer| (integer.row.id, integer)).collect();
+        existing.values().map(|aggregate| (aggregate.row.id, aggregate)).collect();
     let changed = |differs: fn(&Aggregate, &Aggregate) -> bool| -> Vec<&Aggregate> {
         batch
             .changed
@@ -348,8 +372,9 @@ async fn write(
     };
     let moved = changed(|before, after| before.municipalities != after.municipalities);
     let renamed = changed(|before, after| before.former_names != after.former_names);
-    let of =
-        |wholes: &[&Aggregate]| wholes.iter().map(|integer| integer.row.id).collect::<Vec<_>>();
+    let of = |aggregates: &[&Aggregate]| {
+        aggregates.iter().map(|aggregate| aggregate.row.id).collect::<Vec<_>>()
+    };
     if !moved.is_empty() {
         let theirs = among(backend, Expr::col(member_municipality::Column::MemberId), of(&moved));
         member_municipality::Entity::delete_many().filter(theirs).exec(tx).await?;
@@ -358,173 +383,52 @@ async fn write(
         let theirs = among(backend, Expr::col(member_former_name::Column::MemberId), of(&renamed));
         member_former_name::Entity::delete_many().filter(theirs).exec(tx).await?;
     }
-    let municipalities = moved.iter().copied().chain(&batch.added).flat_map(|integer| {
+    let municipalities = moved.iter().copied().chain(&batch.added).flat_map(|aggregate| {
         let municipality = |name: &String| member_municipality::Model {
-            member_id: integer.row.id,
+            member_id: aggregate.row.id,
             municipality: name.clone(),
         };
-        integer.municipalities.iter().map(municipality)
+        aggregate.municipalities.iter().map(municipality)
     });
     let municipalities: Vec<_> = municipalities.collect();
-    let former_names = renamed.iter().copied().chain(&batch.added).flat_map(|integer| {
+    let former_names = renamed.iter().copied().chain(&batch.added).flat_map(|aggregate| {
         let former = |(name, until): (&String, &NaiveDate)| member_former_name::Model {
-            member_id: integer.row.id,
+            member_id: aggregate.row.id,
             name: name.clone(),
             until: *until,
         };
-        integer.former_names.iter().map(former)
+        aggregate.former_names.iter().map(former)
     });
     let former_names: Vec<_> = former_names.collect();
-    let billing: Vec<_> =
-        batch.changed.iter().chain(&batch.added).map(|integer| integer.billing.clone()).collect();
-    replace(tx, batch.changed.into_iter().map(|integer| integer.row).collect()).await?;
-    insert(tx, batch.added.into_iter().map(|integer| integer.row).collect()).await?;
+    let billing: Vec<_> = batch
+        .changed
+        .iter()
+        .chain(&batch.added)
+        .map(|aggregate| aggregate.billing.clone())
+        .collect();
+    replace(tx, batch.changed.into_iter().map(|aggregate| aggregate.row).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|aggregate| aggregate.row).collect()).await?;
     replace(tx, billing).await?;
     insert(tx, municipalities).await?;
     insert(tx, former_names).await
-}
-
-/// The contact areas with these names, under their folded ones; those that are not there are made.
-pub(super) async fn contact_areas(
-    import: &mut Import<'_>,
-    names: BTreeSet<String>,
-) -> Result<HashMap<String, ContactAreaId>> {
-    let names: BTreeMap<String, String> =
-        names.into_iter().map(|name| (swedish::key(&name), name)).collect();
-    if names.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let backend = import.tx().get_database_backend();
-    let mine = among_words(backend, Expr::col(contact_area::Column::NameKey), names.keys());
-    let found = contact_area::Entity::find().filter(mine).all(import.tx()).await?;
-    let mut areas: HashMap<String, ContactAreaId> =
-        found.into_iter().map(|area| (area.name_key, area.id)).collect();
-    let mut added = Vec::new();
-    for (key, name) in names {
-        if let Entry::Vacant(position) = areas.entry(key) {
-            let area = contact_area::Model {
-                id: ContactAreaId::new(),
-                name,
-                name_key: position.key().clone(),
-            };
-            import.change.record(None, Some(&area))?;
-            position.insert(area.id);
-            added.push(area);
-        }
-    }
-    insert(import.tx(), added).await?;
-    Ok(areas)
-}
-
-/// A row of allocations.csv.
-struct AllocationDraft {
-    member: String,
-    member_id: Option<MemberId>,
-    year: i32,
-    basis: AllocationBasis,
-    amount: Money,
-    source: Option<String>,
-}
-
-fn read_allocation(cells: &mut Cells<'_>) -> Option<AllocationDraft> {
-    let draft = AllocationDraft {
-        member: cells.key("member"),
-        member_id: None,
-        year: cells.integer("year", 1900, 2999),
-        basis: cells.value("basis"),
-        amount: cells.decimal("amount"),
-        source: cells.optional_text("source", LINE),
-    };
-    cells.check(|errors| {
-        errors.expect(draft.amount >= Money::ZERO, "amount", "must not be negative")
-    });
-    Some(draft)
-}
-
-/// Reads allocations.csv.
-pub(super) async fn import_allocations(import: &mut Import<'_>) -> Result<()> {
-    let Some(mut table) = import.open(File::Allocations)? else { return Ok(()) };
-    while let Some(mut lines) = import.chunk(&mut table, read_allocation)? {
-        let members =
-            key_resolution::present(lines.iter().map(|line| Some(line.draft.member.as_str())));
-        let members = key_resolution::references::<member::Model, MemberId>(
-            import,
-            "member",
-            File::Members,
-            members,
-        )
-        .await?;
-        for line in &mut lines {
-            let member = line.draft.member.clone();
-            line.draft.member_id = members.find(line, "member", Some(&member));
-        }
-        let name = |draft: &AllocationDraft| {
-            draft
-                .member_id
-                .map(|member| format!("{} {} {}", member.0.simple(), draft.year, draft.basis))
-                .unwrap_or_default()
-        };
-        import.check_names(File::Allocations, &mut lines, "", name).await?;
-        merge_allocations(import, lines).await?;
-    }
-    Ok(())
-}
-
-async fn merge_allocations(
-    import: &mut Import<'_>,
-    lines: Vec<Line<AllocationDraft>>,
-) -> Result<()> {
-    let members: BTreeSet<MemberId> =
-        lines.iter().filter_map(|line| line.draft.member_id).collect();
-    let existing: HashMap<(MemberId, i32, AllocationBasis), allocation::Model> =
-        allocation::Entity::find()
-            .filter(among(
-                import.tx().get_database_backend(),
-                Expr::col(allocation::Column::MemberId),
-                members,
-            ))
-            .all(import.tx())
-            .await?
-            .into_iter()
-            .map(|row| ((row.member_id, row.year, row.basis), row))
-            .collect();
-    let mut batch = Batch::default();
-    for line in lines {
-        let Some(draft) = import.accept(File::Allocations, |_| String::new(), line) else {
-            continue;
-        };
-        let Some(member_id) = draft.member_id else { continue };
-        let before = existing.get(&(member_id, draft.year, draft.basis));
-        let id = before.map_or_else(AllocationId::new, |before| before.id);
-        let after = allocation::Model {
-            id,
-            member_id,
-            year: draft.year,
-            basis: draft.basis,
-            amount: draft.amount,
-            source: draft.source,
-        };
-        import.put(File::Allocations, before, after, &mut batch)?;
-    }
-    batch.write(import.tx()).await?;
-    import.settle().await
 }
 
 /// Writes members.csv.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<member::Model>().await?;
     let mut sheet = export.begin(File::Members, order.len())?;
-    for ids in order.chunks(export::CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         let rows: Vec<member::Model> = export.rows(ids).await?;
         let areas = contact_area_names(
             &export.tx,
             rows.iter().filter_map(|row| row.contact_area_id).collect(),
         )
         .await?;
-        let mut wholes =
-            integer(&export.tx, rows.iter().map(|row| (row.key(), row.clone())).collect()).await?;
+        let mut found =
+            aggregates(&export.tx, rows.iter().map(|row| (row.key(), row.clone())).collect())
+                .await?;
         for Aggregate { row, municipalities, billing, former_names } in
-            rows.iter().filter_map(|row| wholes.remove(&row.key()))
+            rows.iter().filter_map(|row| found.remove(&row.key()))
         {
             let former_names: Vec<_> =
                 former_names.iter().map(|(name, until)| format!("{name}@{until}")).collect();
@@ -548,41 +452,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 former_names.join("|"),
             ])?;
         }
-        export.tell(&sheet);
-    }
-    export.end(sheet)
-}
-
-/// The names of these contact areas.
-pub(super) async fn contact_area_names(
-    tx: &impl ConnectionTrait,
-    ids: BTreeSet<ContactAreaId>,
-) -> Result<HashMap<ContactAreaId, String>> {
-    let mine = among(tx.get_database_backend(), Expr::col(contact_area::Column::Id), ids);
-    let found = contact_area::Entity::find().filter(mine).all(tx).await?;
-    Ok(found.into_iter().map(|area| (area.id, area.name)).collect())
-}
-
-/// Writes allocations.csv.
-pub(super) async fn export_allocations(export: &mut Export<'_>) -> Result<()> {
-    use allocation::Column::{Basis, Id, MemberId, Year};
-    let name = |row: &allocation::Model| {
-        format!("{}\0{}\0{}", key_in(&export.members, Some(row.member_id)), row.year, row.basis)
-    };
-    let order = export.in_order(&[Id, MemberId, Year, Basis], name).await?;
-    let mut sheet = export.begin(File::Allocations, order.len())?;
-    for ids in order.chunks(export::CHUNK) {
-        for row in export.rows::<allocation::Model>(ids).await? {
-            let member = key_in(&export.members, Some(row.member_id));
-            sheet.write([
-                member,
-                row.year.to_string(),
-                row.basis.to_string(),
-                row.amount.to_string(),
-                optional(row.source),
-            ])?;
-        }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }

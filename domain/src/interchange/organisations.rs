@@ -16,10 +16,12 @@ use chrono::{DateTime, NaiveDate, Utc};
 use super::{
     File,
     bulk_insert::Batch,
-    export::{self, Export, instant, key_in, optional},
-    import::Import,
-    key_resolution::{self, Claims, Keyed},
-    members::{billing, check_billing, contact_area_names, contact_areas},
+    contact_areas::{contact_area_names, contact_areas},
+    export::session::{Export, PAGE_SIZE, instant, key_in, optional},
+    import::session::Import,
+    key_resolution::{self, Claims},
+    keyed_rows::Keyed,
+    members::{billing, check_billing},
     row::{Cells, Line},
 };
 use crate::{
@@ -40,7 +42,7 @@ struct Draft {
     key: String,
     name: String,
     org_number: Option<OrgNumber>,
-    /// Null: the file has no such columns.
+    /// `None` if the file doesn't have the columns.
     billing: Option<NewBilling>,
 }
 
@@ -60,7 +62,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads organisations.csv.
+/// Imports organisations.csv.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Organisations)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -135,7 +137,8 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// A row of contacts.csv. What is null twice has no column.
+/// A row of contacts.csv. An optional column is an `Option` of its value: `None` if the file
+/// doesn't have the column.
 struct ContactDraft {
     key: String,
     member: Option<String>,
@@ -178,7 +181,7 @@ fn read_contact(cells: &mut Cells<'_>) -> Option<ContactDraft> {
     Some(draft)
 }
 
-/// Reads contacts.csv.
+/// Imports contacts.csv.
 pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Contacts)? else { return Ok(()) };
     let (today, mut ended) = (day_of(import.change.at()), BTreeSet::new());
@@ -188,15 +191,15 @@ pub(super) async fn import_contacts(import: &mut Import<'_>) -> Result<()> {
             .await?;
         merge_contacts(import, lines, &mut ended).await?;
     }
-    // When all rows are there, since another of them may go on.
+    // After all rows, since another contact with the address may still be valid.
     for (email, member) in ended {
-        contacts::call_back(&mut import.change, today, &email, member).await?;
+        contacts::revoke_tokens(&mut import.change, today, &email, member).await?;
     }
     import.settle().await
 }
 
-/// Merges rows. Adds to `ended` the e-mail addresses and associations of contacts that have ended
-/// before today, as is recorded only now.
+/// Merges rows. Adds to `ended` the e-mail addresses and associations of contacts whose end, before
+/// today, is recorded only now.
 async fn merge_contacts(
     import: &mut Import<'_>,
     lines: Vec<Line<ContactDraft>>,
@@ -249,34 +252,10 @@ async fn merge_contacts(
         if owners.into_iter().filter(|present| *present).count() > 1 {
             line.error("", "must name at most one of member, organisation and contact_area");
         }
-        let draft = &line.draft;
-        let after = contact::Model {
-            id,
-            import_key: before
-                .map_or_else(|| Some(draft.key.clone()), |before| before.import_key.clone()),
-            member_id,
-            organisation_id,
-            contact_area_id,
-            role: draft.role,
-            name: draft.name.clone(),
-            name_key: swedish::key(&draft.name),
-            email: draft.email.clone(),
-            phone: draft.phone.clone(),
-            valid_from: draft.valid_from,
-            valid_to: draft.valid_to,
-            erased_at: draft
-                .erased_at
-                .unwrap_or_else(|| before.and_then(|before| before.erased_at)),
-        };
-        match before {
-            Some(before) if before.erased_at.is_some() && *before != after => {
-                line.error("", "is a contact that was erased; what an older file says of it must not come back");
-            }
-            // Erasing also takes care of what else knows the person.
-            Some(before) if before.erased_at != after.erased_at => {
-                line.error("erased_at", "is not so in the register; erase the contact there")
-            }
-            _ => {}
+        let owners = (member_id, organisation_id, contact_area_id);
+        let after = build_contact(&line.draft, id, before, owners);
+        if let Some(before) = before {
+            check_erasure(&mut line, before, &after);
         }
         if import.accept(File::Contacts, |draft| draft.key.clone(), line).is_some() {
             ended.extend(before.and_then(|before| contacts::ended_before(today, before, &after)));
@@ -287,11 +266,51 @@ async fn merge_contacts(
     import.settle().await
 }
 
+/// Builds a contact of one of these owners, with the values that the file doesn't have as they are
+/// stored.
+fn build_contact(
+    draft: &ContactDraft,
+    id: ContactId,
+    before: Option<&contact::Model>,
+    (member_id, organisation_id, contact_area_id): (
+        Option<MemberId>,
+        Option<OrganisationId>,
+        Option<ContactAreaId>,
+    ),
+) -> contact::Model {
+    contact::Model {
+        id,
+        import_key: before
+            .map_or_else(|| Some(draft.key.clone()), |before| before.import_key.clone()),
+        member_id,
+        organisation_id,
+        contact_area_id,
+        role: draft.role,
+        name: draft.name.clone(),
+        name_key: swedish::key(&draft.name),
+        email: draft.email.clone(),
+        phone: draft.phone.clone(),
+        valid_from: draft.valid_from,
+        valid_to: draft.valid_to,
+        erased_at: draft.erased_at.unwrap_or_else(|| before.and_then(|before| before.erased_at)),
+    }
+}
+
+/// Rejects a row that would restore an erased contact, or erase one.
+fn check_erasure(line: &mut Line<ContactDraft>, before: &contact::Model, after: &contact::Model) {
+    if before.erased_at.is_some() && before != after {
+        line.error("", "is a contact that was erased; an older file does not restore it");
+    } else if before.erased_at != after.erased_at {
+        // Erasing a contact in the register also erases other data about the person.
+        line.error("erased_at", "is not so in the register; erase the contact there");
+    }
+}
+
 /// Writes organisations.csv.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order = export.in_order_of_keys::<organisation::Model>().await?;
     let mut sheet = export.begin(File::Organisations, order.len())?;
-    for ids in order.chunks(export::CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         for row in export.rows::<organisation::Model>(ids).await? {
             sheet.write([
                 row.key(),
@@ -305,12 +324,12 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.city),
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }
 
-/// Writes contacts.csv. That the viewer reads them is in the log before anybody gets the file.
+/// Writes contacts.csv. Logs that the viewer reads the contacts before the file is complete.
 pub(super) async fn export_contacts(
     export: &mut Export<'_>,
     db: &Database,
@@ -318,10 +337,10 @@ pub(super) async fn export_contacts(
 ) -> Result<()> {
     let order = export.in_order_of_keys::<contact::Model>().await?;
     let mut sheet = export.begin(File::Contacts, order.len())?;
-    for ids in order.chunks(export::CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         let rows: Vec<contact::Model> = export.rows(ids).await?;
         reads::note(db, viewer, rows.iter().map(|row| row.id))?;
-        // At once, since so many may be noted as others have not written yet.
+        // At once: the number of reads that wait to be written is limited.
         reads::write(db).await?;
         let areas = contact_area_names(
             &export.tx,
@@ -343,7 +362,7 @@ pub(super) async fn export_contacts(
                 optional(row.erased_at.map(instant)),
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }

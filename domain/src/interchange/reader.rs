@@ -1,5 +1,5 @@
-//! The CSV reader: one row at a time, whatever spreadsheet wrote it, with the line that each row
-//! begins on.
+//! The CSV reader: reads rows one at a time, in the dialects of common spreadsheets, with the line
+//! on which each row begins.
 
 use std::{
     collections::VecDeque,
@@ -10,14 +10,19 @@ use std::{
 
 use csv::ByteRecord;
 
-use super::{File, import::BadRow, row::Cells, unusable};
+use super::{
+    File,
+    import::report::BadRow,
+    row::{Cells, Header},
+    unusable,
+};
 use crate::{error::Result, files};
 
-/// The longest row, in bytes; a missing quotation mark would otherwise swallow the rest of the
-/// file.
+/// Maximum length of a row, in bytes. Without it a missing quotation mark would read the rest of
+/// the file into memory.
 const LONGEST_ROW: u64 = 1 << 20;
 
-/// How much of a file is looked at to find its header line, in bytes.
+/// Number of bytes in which the separator of the header line is searched.
 const HEAD: u64 = 1 << 16;
 
 /// A CSV file that is being read.
@@ -25,12 +30,11 @@ pub(super) struct Table {
     pub file: File,
     /// Comma or semicolon.
     pub separator: char,
-    /// Rows read so far, without the header.
+    /// Number of rows read so far, without the header.
     pub rows: u64,
-    /// Its size in bytes.
+    /// Size of the file in bytes.
     pub size: u64,
-    /// Whether rows that can't be read as such are passed over: they were told when the file was
-    /// read before.
+    /// `true` if malformed rows are skipped, since a previous pass over the file has reported them.
     pub is_quiet: bool,
     reader: csv::Reader<Lines<fs::File>>,
     record: ByteRecord,
@@ -38,27 +42,17 @@ pub(super) struct Table {
     finished: bool,
 }
 
-/// The columns of a file, by their place.
-#[derive(Debug)]
-pub(super) struct Header(Vec<String>);
-
-impl Header {
-    pub fn position(&self, column: &str) -> Option<usize> {
-        self.0.iter().position(|name| name == column)
-    }
-}
-
-/// What the next row is.
+/// The next row of a file.
 pub(super) enum Next<'a> {
     Row(Cells<'a>),
-    /// A row that can't be read as one.
+    /// A malformed row.
     Bad(BadRow),
     End,
 }
 
 impl Table {
-    /// Opens a file of the folder. None: it is absent. What is wrong with its header goes to `bad`,
-    /// and there is no table then either.
+    /// Opens a file of the folder. Returns `None` if it is absent, or if its header has errors,
+    /// which are added to `bad`.
     pub fn open(folder: &Path, file: File, bad: &mut Vec<BadRow>) -> Result<Option<Self>> {
         let path = folder.join(file.name());
         let unreadable = |cause: io::Error| unusable(&path, "read", &cause);
@@ -108,13 +102,13 @@ impl Table {
         }))
     }
 
-    /// Bytes read so far.
+    /// Returns the number of bytes read so far.
     pub fn position(&self) -> u64 {
         self.reader.position().byte()
     }
 
-    /// The next row that has anything in it: spreadsheets leave rows of nothing but separators
-    /// behind.
+    /// Returns the next row. Rows of nothing but separators, which spreadsheets leave behind, are
+    /// skipped.
     pub fn next(&mut self) -> Result<Next<'_>> {
         loop {
             if self.finished {
@@ -140,7 +134,7 @@ impl Table {
                 continue;
             }
             self.rows += 1;
-            let (fields, columns) = (self.record.len(), self.header.0.len());
+            let (fields, columns) = (self.record.len(), self.header.count());
             let is_last = self.reader.position().byte() >= self.reader.get_ref().passed;
             let is_broken = || self.record.iter().any(|field| field.contains(&b'\n'));
             if is_last && self.reader.get_ref().odd_quotes && is_broken() {
@@ -160,7 +154,8 @@ impl Table {
     }
 }
 
-/// Comma or semicolon: what stands more often in the first line, outside quotation marks.
+/// Returns the separator: comma or semicolon, whichever is more frequent in the first line outside
+/// quotation marks.
 fn separator(head: &[u8]) -> u8 {
     let mut quoted = false;
     let (mut commas, mut semicolons) = (0, 0);
@@ -190,7 +185,7 @@ fn header(file: File, record: &ByteRecord, error: &mut impl FnMut(&str, &str)) -
         };
         let name = name.trim();
         if names.iter().any(|earlier| !name.is_empty() && earlier == name) {
-            bad(name, "stands twice in the header");
+            bad(name, "is in the header twice");
         } else if !name.is_empty()
             && !file.columns().contains(&name)
             && !file.extra_columns().contains(&name)
@@ -199,7 +194,7 @@ fn header(file: File, record: &ByteRecord, error: &mut impl FnMut(&str, &str)) -
         }
         names.push(name.to_owned());
     }
-    // What a spreadsheet leaves behind the last column.
+    // Empty columns that a spreadsheet leaves after the last one.
     while names.last().is_some_and(String::is_empty) {
         names.pop();
     }
@@ -213,10 +208,10 @@ fn header(file: File, record: &ByteRecord, error: &mut impl FnMut(&str, &str)) -
             "is missing; every column of the file must be there, empty where nothing is known",
         );
     }
-    is_good.then_some(Header(names))
+    is_good.then(|| Header::new(names))
 }
 
-/// What went wrong, when it was the text; what the disk says is an error of its own.
+/// Describes an error of the text. An error of the disk is returned as an error.
 fn describe(cause: csv::Error, path: &Path) -> Result<String> {
     match cause.into_kind() {
         csv::ErrorKind::Io(cause) if cause.get_ref().is_some_and(|inner| inner.is::<TooLong>()) => {
@@ -238,22 +233,21 @@ impl std::fmt::Display for TooLong {
 
 impl std::error::Error for TooLong {}
 
-/// Passes bytes on to the CSV reader and remembers which line each begins on: the reader itself
-/// counts the breaks that it has passed, and so is off by the empty lines and the line feed before
-/// a row.
+/// Passes bytes to the CSV reader and records the line of each byte that begins a line. The CSV
+/// reader's own count includes the line breaks before a row, and is off by empty lines.
 struct Lines<R> {
     input: R,
-    /// Bytes passed on.
+    /// Number of bytes passed on.
     passed: u64,
     /// Line of the next byte.
     line: u64,
-    /// Whether nothing but breaks has come since the last line feed.
+    /// `true` if the current line is empty so far.
     at_start: bool,
-    /// First byte and number of each line that has anything in it, from the row in hand on.
+    /// First byte and number of each non-empty line, from the current row on.
     starts: VecDeque<(u64, u64)>,
-    /// Whether the number of quotation marks so far is odd.
+    /// `true` if the number of quotation marks so far is odd.
     odd_quotes: bool,
-    /// Where the row in hand begins.
+    /// First byte of the current row.
     row_from: u64,
 }
 
@@ -270,7 +264,7 @@ impl<R> Lines<R> {
         }
     }
 
-    /// The line of the row that was read from byte `from` on.
+    /// Returns the line of the row that begins at byte `from` or after it.
     fn line_at(&mut self, from: u64) -> u64 {
         while self.starts.front().is_some_and(|(start, _)| *start < from) {
             self.starts.pop_front();
@@ -310,7 +304,7 @@ impl<R: Read> Read for Lines<R> {
 mod tests {
     use super::*;
 
-    /// Every row of an organisations file as line and cells, and what is bad.
+    /// Reads an organisations file: the separator, the rows with their lines, and the errors.
     fn read(bytes: &[u8]) -> (Option<char>, Vec<(u64, String)>, Vec<String>) {
         let folder = tempfile::tempdir().unwrap();
         fs::write(folder.path().join("organisations.csv"), bytes).unwrap();
@@ -348,7 +342,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_wrote_the_file_the_rows_are_the_same() {
+    fn rows_are_the_same_in_every_dialect() {
         let expected = vec![(2, "a/Å/".to_owned()), (3, "b/B/x".to_owned())];
         for text in [
             "key,name,org_number\na,Å,\nb,B,x\n",
@@ -367,7 +361,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_are_those_of_the_file() {
+    fn line_numbers_are_those_of_the_file() {
         let text = "key,name,org_number\n\na,\"x\ny\nz\",\n,,\n\r\n\nb,B,\n";
         assert_eq!(rows(text.as_bytes()), [(3, "a/x\ny\nz/".to_owned()), (9, "b/B/".to_owned())]);
         let text = text.replace("\r\n", "\n").replace('\n', "\r\n");
@@ -378,7 +372,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_stay_right_beyond_the_buffer() {
+    fn line_numbers_are_right_across_buffers() {
         let mut text = "key,name,org_number\n".to_owned();
         for row in 0..20_000 {
             text.push_str(&format!("k{row},\"two\nlines\",\n"));
@@ -389,13 +383,13 @@ mod tests {
     }
 
     #[test]
-    fn every_fault_of_a_header_is_told() {
+    fn every_error_of_a_header_is_reported() {
         let bad = read(b"key,nam,org_number,key\n").2;
         assert_eq!(
             bad,
             [
                 "organisations.csv:1: nam: is not a column of this file",
-                "organisations.csv:1: key: stands twice in the header",
+                "organisations.csv:1: key: is in the header twice",
                 "organisations.csv:1: name: is missing; every column of the file must be there, empty where nothing is known",
             ]
         );
@@ -410,7 +404,7 @@ mod tests {
     }
 
     #[test]
-    fn rows_that_are_none_are_told_with_their_line() {
+    fn malformed_rows_are_reported_with_their_line() {
         let (_, rows, bad) =
             read(b"key,name,org_number\na,b\nc,d,e,f\ng,\xe5,\nh,\"i\",j\nk,\"l,\nm,n,o\n");
         assert_eq!(rows, [(4, "g//".to_owned()), (5, "h/i/j".to_owned())]);
@@ -426,7 +420,7 @@ mod tests {
     }
 
     #[test]
-    fn a_row_without_end_is_not_kept() {
+    fn an_endless_row_is_not_read_into_memory() {
         let mut text = b"key,name,org_number\na,A,\nb,\"".to_vec();
         text.resize(8 << 20, b'x');
         let (_, rows, bad) = read(&text);

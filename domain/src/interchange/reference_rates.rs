@@ -1,5 +1,5 @@
-//! reference_rates.csv: the rates that the register was told; those that the program comes with are
-//! in no file.
+//! reference_rates.csv: recorded reference rates. Rates that are built into the program are in no
+//! file.
 
 use std::collections::HashMap;
 
@@ -13,8 +13,8 @@ use sea_orm::EntityTrait;
 use super::{
     File,
     bulk_insert::Batch,
-    export::{CHUNK, Export},
-    import::Import,
+    export::session::{Export, PAGE_SIZE},
+    import::session::Import,
     row::Cells,
 };
 use crate::{
@@ -25,7 +25,7 @@ use crate::{
 /// A row of reference_rates.csv.
 struct Draft {
     valid_from: NaiveDate,
-    /// Per cent with two decimals, as kronor are written.
+    /// Per cent, with two decimals.
     rate: Money,
     source: String,
 }
@@ -52,7 +52,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads reference_rates.csv: a rate is known by the first day of its half-year.
+/// Imports reference_rates.csv. A rate is identified by the first day of its half-year.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::ReferenceRates)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -61,7 +61,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
                 draft.valid_from.to_string()
             })
             .await?;
-        // Two a year.
+        // The table is small: two rows a year.
         let existing: HashMap<NaiveDate, Model> = Entity::find()
             .all(import.tx())
             .await?
@@ -89,7 +89,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
         .in_order(&[Column::Id, Column::ValidFrom], |row: &Model| row.valid_from.to_string())
         .await?;
     let mut sheet = export.begin(File::ReferenceRates, order.len())?;
-    for ids in order.chunks(CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         for row in export.rows::<Model>(ids).await? {
             sheet.write([
                 row.valid_from.to_string(),

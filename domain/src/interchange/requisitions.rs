@@ -1,4 +1,4 @@
-//! requisitions.csv: the requisitions of grants that were issued, with what their documents say.
+//! requisitions.csv: issued requisitions of grants, with the contents of their documents.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -14,9 +14,10 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use super::{
     File,
     bulk_insert::Batch,
-    export::{CHUNK, Export, optional},
-    import::Import,
-    key_resolution::{self, Keyed},
+    export::session::{Export, PAGE_SIZE, optional},
+    import::session::Import,
+    key_resolution,
+    keyed_rows::Keyed,
     row::{Cells, Line},
 };
 use crate::{
@@ -25,7 +26,7 @@ use crate::{
     error::{LINE, Result, TEXT},
 };
 
-/// The longest document, in characters.
+/// Maximum length of the contents of a document, in characters.
 const CONTENT: usize = 200_000;
 
 /// A row of requisitions.csv.
@@ -85,8 +86,8 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads requisitions.csv: a requisition is known by its number. Its content never changes; it may
-/// be withdrawn.
+/// Imports requisitions.csv. A requisition is identified by its number. Its contents never change;
+/// it may be withdrawn.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Requisitions)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -135,7 +136,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             description: draft.description,
             reference: draft.reference,
             content: draft.content,
-            // What the file does not say stays as it is.
+            // Columns that the file doesn't have stay as they are.
             withdrawn_on: draft.withdrawn_on.or_else(|| before?.withdrawn_on),
             withdrawal_reason: draft
                 .withdrawal_reason
@@ -181,7 +182,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let order =
         export.in_order(&[Column::Id, Column::Number], |row: &Model| row.number.clone()).await?;
     let mut sheet = export.begin(File::Requisitions, order.len())?;
-    for ids in order.chunks(CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         let found = export.rows::<Model>(ids).await?;
         let agreements: BTreeSet<AgreementId> = found.iter().map(|row| row.agreement_id).collect();
         let theirs =
@@ -205,7 +206,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 row.withdrawal_reason.unwrap_or_default(),
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }

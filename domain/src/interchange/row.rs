@@ -1,40 +1,62 @@
-//! The cells of a row, read as what their columns mean; every bad one is noted.
+//! The cells of a row, parsed by the type of their column. Every bad cell becomes an error.
 
 use std::{fmt, str::FromStr};
 
 use chrono::{DateTime, Datelike, NaiveDate, SubsecRound, Utc};
 use csv::ByteRecord;
 
-use super::reader::Header;
 use crate::{
     clock,
     error::{LINE, ValidationErrors},
 };
 
-/// The row in hand.
+/// Maximum length of the number of an agreement or invoice, in characters.
+pub(super) const MAX_NUMBER: usize = 40;
+
+/// The columns of a file, in their order.
+#[derive(Debug)]
+pub(super) struct Header(Vec<String>);
+
+impl Header {
+    pub fn new(names: Vec<String>) -> Self {
+        Self(names)
+    }
+
+    /// Returns the number of columns.
+    pub fn count(&self) -> usize {
+        self.0.len()
+    }
+
+    /// Returns the index of a column; `None` if the file doesn't have it.
+    pub fn position(&self, column: &str) -> Option<usize> {
+        self.0.iter().position(|name| name == column)
+    }
+}
+
+/// The current row of a file.
 pub(super) struct Cells<'a> {
     header: &'a Header,
     record: &'a ByteRecord,
-    /// The line that it begins on; the header's is 1.
+    /// First line of the row; the header is line 1.
     pub line: u64,
-    /// What is bad about it.
+    /// Errors of its cells.
     pub errors: ValidationErrors,
 }
 
-/// A row that was read: what it says, and what is bad about it so far.
+/// A parsed row with its errors so far.
 #[derive(Debug)]
 pub(super) struct Line<D> {
-    /// The line that it begins on.
+    /// First line of the row.
     pub number: u64,
     pub draft: D,
     pub errors: ValidationErrors,
-    /// Whether it refers to a row that is bad itself: it is bad too, but nobody needs to be told.
-    pub follows: bool,
+    /// `true` if it refers to a bad row. It is not imported either, but has no error of its own.
+    pub depends_on_bad: bool,
 }
 
 impl<D> Line<D> {
     pub fn is_good(&self) -> bool {
-        self.errors.is_empty() && !self.follows
+        self.errors.is_empty() && !self.depends_on_bad
     }
 
     pub fn error(&mut self, column: &str, reason: impl Into<String>) {
@@ -47,13 +69,13 @@ impl<'a> Cells<'a> {
         Self { header, record, line, errors: ValidationErrors::default() }
     }
 
-    /// Whether the file has the column at all.
+    /// `true` if the file has the column.
     pub fn present(&self, column: &str) -> bool {
         self.header.position(column).is_some()
     }
 
-    /// Whether the cell says just this.
-    pub fn says(&self, column: &str, text: &str) -> bool {
+    /// `true` if the cell has exactly this text.
+    pub fn equals(&self, column: &str, text: &str) -> bool {
         let field = self
             .header
             .position(column)
@@ -62,7 +84,8 @@ impl<'a> Cells<'a> {
         field.trim_ascii() == text.as_bytes()
     }
 
-    /// The text without blanks around it; empty when it is bad, or the file hasn't the column.
+    /// Returns the text without surrounding white space; empty if it is bad or the file doesn't
+    /// have the column.
     pub fn raw(&mut self, column: &str) -> &'a str {
         let field = self
             .header
@@ -78,7 +101,7 @@ impl<'a> Cells<'a> {
         }
     }
 
-    /// Whether the cell can't be read; it is then noted already.
+    /// `true` if the cell is not UTF-8, which is an error already.
     fn is_unreadable(&self, column: &str) -> bool {
         self.header
             .position(column)
@@ -86,7 +109,7 @@ impl<'a> Cells<'a> {
             .is_some_and(|field| std::str::from_utf8(field).is_err())
     }
 
-    /// A text that must be there.
+    /// Parses a required text.
     pub fn text(&mut self, column: &str, most: usize) -> String {
         let text = self.raw(column);
         if text.is_empty() && self.is_unreadable(column) {
@@ -100,8 +123,8 @@ impl<'a> Cells<'a> {
         self.good(|errors| errors.optional_text(column, Some(text), most))
     }
 
-    /// What was read when nothing is bad about it. What is bad must go nowhere: PostgreSQL fails on
-    /// a NUL even in a question.
+    /// Returns the parsed value if it has no errors, otherwise a default. A bad value must not
+    /// reach the database: PostgreSQL fails on a NUL even in a parameter.
     fn good<T: Default>(&mut self, read: impl FnOnce(&mut ValidationErrors) -> T) -> T {
         let mut errors = ValidationErrors::default();
         let value = read(&mut errors);
@@ -113,7 +136,7 @@ impl<'a> Cells<'a> {
         if is_good { value } else { T::default() }
     }
 
-    /// A key that must be there, of the row itself or of one that it refers to.
+    /// Parses the required key of the row itself, or of one that it refers to.
     pub fn key(&mut self, column: &str) -> String {
         self.text(column, LINE)
     }
@@ -122,7 +145,7 @@ impl<'a> Cells<'a> {
         self.optional_text(column, LINE)
     }
 
-    /// A short name for addresses: small letters, digits and hyphens.
+    /// Parses a required slug: lower-case letters, digits and hyphens.
     pub fn slug(&mut self, column: &str) -> String {
         let slug = self.text(column, LINE);
         let is_slug = slug
@@ -132,7 +155,7 @@ impl<'a> Cells<'a> {
         slug
     }
 
-    /// A SHA-256 in hexadecimal that must be there, in small letters whatever the file has.
+    /// Parses a required SHA-256 in hexadecimal, and returns it in lower case.
     pub fn digest(&mut self, column: &str) -> String {
         let text = self.text(column, LINE).to_ascii_lowercase();
         let is_digest = text.is_empty()
@@ -141,13 +164,13 @@ impl<'a> Cells<'a> {
         text
     }
 
-    /// A list, its parts apart by `|`.
+    /// Parses a list with `|` between its items.
     pub fn list(&mut self, column: &str) -> Vec<String> {
         let parts = self.raw(column).split('|').map(str::trim).filter(|part| !part.is_empty());
         parts.map(|part| self.good(|errors| errors.text(column, part, LINE))).collect()
     }
 
-    /// A value that must be there.
+    /// Parses a required value.
     pub fn value<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> T {
         self.required(column, Self::optional)
     }
@@ -157,8 +180,7 @@ impl<'a> Cells<'a> {
         (!text.is_empty()).then(|| self.errors.take(column, text.parse()))
     }
 
-    /// A decimal number that must be there, with a point or, as Swedish spreadsheets write it, a
-    /// comma.
+    /// Parses a required decimal number, with a point or with a comma as in Swedish spreadsheets.
     pub fn decimal<T: FromStr<Err: fmt::Display> + Default>(&mut self, column: &str) -> T {
         self.required(column, Self::optional_decimal)
     }
@@ -167,13 +189,13 @@ impl<'a> Cells<'a> {
         &mut self,
         column: &str,
     ) -> Option<T> {
-        // Spreadsheets write a typographic minus in some languages, Swedish among them.
+        // Spreadsheets write U+2212 as the minus sign in some languages, Swedish among them.
         let text = self.raw(column).replace('\u{2212}', "-");
         let text = if text.contains('.') { text } else { text.replacen(',', ".", 1) };
         (!text.is_empty()).then(|| self.errors.take(column, text.parse()))
     }
 
-    /// A whole number that must be there.
+    /// Parses a required integer.
     pub fn integer(&mut self, column: &str, least: i32, most: i32) -> i32 {
         self.required(column, |cells, column| cells.optional_integer(column, least, most))
     }
@@ -193,7 +215,7 @@ impl<'a> Cells<'a> {
         Some(number.unwrap_or_default())
     }
 
-    /// A day that must be there.
+    /// Parses a required date.
     pub fn day(&mut self, column: &str) -> NaiveDate {
         self.required(column, Self::optional_day)
     }
@@ -203,19 +225,19 @@ impl<'a> Cells<'a> {
         (!text.is_empty()).then(|| self.errors.take(column, day(text)))
     }
 
-    /// An instant that must be there.
+    /// Parses a required instant.
     pub fn instant(&mut self, column: &str) -> DateTime<Utc> {
         self.required(column, Self::optional_instant)
     }
 
-    /// An instant; a day alone is its beginning in Sweden.
+    /// Parses an instant. A date stands for its start in Sweden.
     pub fn optional_instant(&mut self, column: &str) -> Option<DateTime<Utc>> {
         let text = self.raw(column);
         (!text.is_empty()).then(|| self.errors.take(column, instant(text)))
     }
 
-    /// Checks what each cell by itself can't be: only when all of them could be read, since
-    /// anything may stand for one that could not.
+    /// Checks the cells against each other, if all of them could be parsed: a bad cell is replaced
+    /// by a default.
     pub fn check(&mut self, check: impl FnOnce(&mut ValidationErrors)) {
         if self.errors.is_empty() {
             check(&mut self.errors);
@@ -238,9 +260,9 @@ impl<'a> Cells<'a> {
 const YEARS: std::ops::RangeInclusive<i32> = 1900..=2999;
 const NOT_IN_YEARS: &str = "must be in the years 1900 to 2999";
 
-/// A day as files write it.
+/// Parses a date in ISO 8601, in the years that the register accepts.
 pub(super) fn day(text: &str) -> Result<NaiveDate, &'static str> {
-    // The parser itself is content with `2026-1-5`.
+    // The parser alone accepts `2026-1-5`.
     let is_iso = text.len() == 10
         && text.bytes().enumerate().all(|(position, byte)| match position {
             4 | 7 => byte == b'-',
@@ -268,7 +290,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn days_are_iso_days_of_the_calendar() {
+    fn dates_must_be_iso_8601_and_exist() {
         assert_eq!(day("2024-02-29").map(|day| day.to_string()), Ok("2024-02-29".to_owned()));
         for (text, reason) in [
             ("2026-02-30", "is not a day of the calendar"),
@@ -283,7 +305,7 @@ mod tests {
     }
 
     #[test]
-    fn instants_keep_microseconds_and_a_day_begins_in_sweden() {
+    fn instants_have_microseconds_and_a_date_is_its_start_in_sweden() {
         let texts =
             ["2026-07-01T09:00:00Z", "2026-07-01T11:00:00+02:00", "2026-07-01T09:00:00.000000999Z"];
         for text in texts {

@@ -1,7 +1,7 @@
-//! The import's own temporary tables, so that its memory does not grow with the files: which keys
-//! were read, which of them in bad rows, the lines and payments that wait for their invoices, and
-//! the new credit notes that are looked at when all of them are there. They are gone when the
-//! transaction ends.
+//! Temporary tables of an import, so that its memory doesn't grow with the files: the keys that
+//! were read, the keys of bad rows, the lines and payments that wait for their invoices, and the
+//! new credit notes that are checked after all of them were imported. They are dropped at the end
+//! of the transaction.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -21,11 +21,11 @@ use crate::{
 
 const TABLES: [&str; 4] = ["import_seen", "import_bad", "import_row", "import_credit"];
 
-/// Makes the tables.
+/// Creates the tables.
 pub(super) async fn prepare(tx: &impl ConnectionTrait) -> Result<()> {
     clear(tx).await?;
-    // Keys come first in the indexes: PostgreSQL would else read all of a file's entries to have
-    // them in the order that it groups by.
+    // The indexes begin with the key. Otherwise PostgreSQL reads all of a file's entries to group
+    // them in order.
     let (key, id, gone) = if is_postgres(tx) {
         ("text COLLATE \"C\"", "uuid", "ON COMMIT DROP")
     } else {
@@ -40,21 +40,21 @@ pub(super) async fn prepare(tx: &impl ConnectionTrait) -> Result<()> {
     ))
     .await?;
     if is_postgres(tx) {
-        // Statements are planned once, while the tables are still small, and would go on reading
-        // them from end to end.
+        // Statements are planned while the tables are still small, and would scan them sequentially
+        // forever.
         tx.execute_unprepared("SET LOCAL enable_seqscan = off").await?;
     } else {
-        // The indexes of hundreds of thousands of new rows don't fit in the usual 2 MB, and would
-        // be written to disk over and over.
+        // The indexes of hundreds of thousands of new rows don't fit in the default of 2 MB, and
+        // would be written to disk over and over.
         tx.execute_unprepared("PRAGMA cache_size = -49152").await?;
     }
     Ok(())
 }
 
-/// Removes the tables, and what was set besides.
+/// Drops the tables and restores the settings.
 pub(super) async fn clear(tx: &impl ConnectionTrait) -> Result<()> {
     for table in TABLES {
-        // Only the temporary one: a table of the register is never meant.
+        // With the schema, so that no table of the register is dropped.
         let schema = if is_postgres(tx) { "pg_temp" } else { "temp" };
         tx.execute_unprepared(&format!("DROP TABLE IF EXISTS {schema}.{table}")).await?;
     }
@@ -64,7 +64,7 @@ pub(super) async fn clear(tx: &impl ConnectionTrait) -> Result<()> {
     Ok(())
 }
 
-/// For statements over whole tables, which on PostgreSQL are better off with plans of their own.
+/// Allows sequential scans again on PostgreSQL, for statements over whole tables.
 pub(super) async fn allow_scans(tx: &impl ConnectionTrait) -> Result<()> {
     if is_postgres(tx) {
         tx.execute_unprepared("SET LOCAL enable_seqscan = on").await?;
@@ -95,14 +95,14 @@ fn among_keys<'a>(
     among_words(tx.get_database_backend(), column("key"), keys)
 }
 
-/// The keys among these that rows of the file had before, each with the first one's line and how
-/// many there were.
+/// Returns the keys among these that earlier rows of the file have, each with the first line and
+/// the number of rows.
 pub(super) async fn seen(
     tx: &impl ConnectionTrait,
     file: File,
     keys: &BTreeSet<String>,
 ) -> Result<HashMap<String, (u64, u64)>> {
-    // Grouped here: to have the groups in order, PostgreSQL would read its index from end to end.
+    // Grouped here: to return the groups in order, PostgreSQL would scan its whole index.
     let select = Query::select()
         .exprs(["key", "line"].map(column))
         .from(Alias::new("import_seen"))
@@ -119,8 +119,8 @@ pub(super) async fn seen(
     Ok(seen)
 }
 
-/// Notes that rows of the file have these keys.
-pub(super) async fn note_seen(
+/// Records the keys of rows of the file.
+pub(super) async fn record_seen(
     tx: &impl ConnectionTrait,
     file: File,
     keys: Vec<(String, u64)>,
@@ -142,7 +142,7 @@ pub(super) async fn note_seen(
     Ok(())
 }
 
-/// The keys among these that stand in bad rows.
+/// Returns the keys among these that belong to bad rows.
 pub(super) async fn bad(
     tx: &impl ConnectionTrait,
     file: File,
@@ -158,8 +158,8 @@ pub(super) async fn bad(
     found.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// Notes that rows with these keys are bad.
-pub(super) async fn note_bad(
+/// Records the keys of bad rows.
+pub(super) async fn record_bad(
     tx: &impl ConnectionTrait,
     keys: BTreeSet<(File, String)>,
 ) -> Result<()> {
@@ -179,20 +179,16 @@ pub(super) async fn note_bad(
 
 /// A row that waits for its invoice.
 pub(super) struct Waiting {
-    /// The invoice's key.
+    /// Key of the invoice.
     pub key: String,
-    /// The line that it begins on.
+    /// First line of the row.
     pub line: u64,
-    /// What it says, as JSON.
+    /// The parsed row, as JSON.
     pub record: String,
 }
 
-/// Puts rows of the file aside.
-pub(super) async fn put_aside(
-    tx: &impl ConnectionTrait,
-    file: File,
-    rows: Vec<Waiting>,
-) -> Result<()> {
+/// Stores rows of the file until their invoices are imported.
+pub(super) async fn stage(tx: &impl ConnectionTrait, file: File, rows: Vec<Waiting>) -> Result<()> {
     for block in blocks(rows) {
         let mut insert = Query::insert()
             .into_table(Alias::new("import_row"))
@@ -211,7 +207,7 @@ pub(super) async fn put_aside(
     Ok(())
 }
 
-/// Makes the rows that were put aside quick to find; call it when all of them are there.
+/// Creates the index for finding the stored rows. Call it after all of them were stored.
 pub(super) async fn index(tx: &impl ConnectionTrait) -> Result<()> {
     tx.execute_unprepared(
         "CREATE INDEX import_row__key__file__line ON import_row (key, file, line)",
@@ -223,7 +219,7 @@ pub(super) async fn index(tx: &impl ConnectionTrait) -> Result<()> {
     Ok(())
 }
 
-/// The rows of the file that wait for these invoices, in the file's order.
+/// Returns the stored rows of these invoices, in the order of the file.
 pub(super) async fn waiting(
     tx: &impl ConnectionTrait,
     file: File,
@@ -249,7 +245,7 @@ pub(super) async fn waiting(
     found.iter().map(row).collect()
 }
 
-/// The next invoices after this key that rows wait for though no row of invoices.csv has their key.
+/// Returns the next invoices after this key that have stored rows but no row in invoices.csv.
 pub(super) async fn without_head(
     tx: &impl ConnectionTrait,
     after: &str,
@@ -274,15 +270,15 @@ pub(super) async fn without_head(
     found.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// A credit note that the import brings, with the line of invoices.csv that it begins on.
+/// A new credit note, with its line in invoices.csv.
 pub(super) struct NewCredit {
     pub credited: InvoiceId,
     pub note: InvoiceId,
     pub line: u64,
 }
 
-/// Notes new credit notes.
-pub(super) async fn note_credits(tx: &impl ConnectionTrait, notes: Vec<NewCredit>) -> Result<()> {
+/// Records new credit notes.
+pub(super) async fn record_credits(tx: &impl ConnectionTrait, notes: Vec<NewCredit>) -> Result<()> {
     for block in blocks(notes) {
         let mut insert = Query::insert()
             .into_table(Alias::new("import_credit"))
@@ -300,7 +296,7 @@ pub(super) async fn note_credits(tx: &impl ConnectionTrait, notes: Vec<NewCredit
     Ok(())
 }
 
-/// The new credit notes of the next invoices after this one.
+/// Returns the new credit notes of the next invoices after this one.
 pub(super) async fn credits_after(
     tx: &impl ConnectionTrait,
     after: InvoiceId,

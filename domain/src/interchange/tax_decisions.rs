@@ -1,4 +1,4 @@
-//! tax_decisions.csv: how VAT is treated on fees, from a day on.
+//! tax_decisions.csv: the VAT treatment of fees from a day on.
 
 use std::collections::HashMap;
 
@@ -14,8 +14,8 @@ use uuid::Uuid;
 use super::{
     File,
     bulk_insert::Batch,
-    export::{CHUNK, Export, optional},
-    import::Import,
+    export::session::{Export, PAGE_SIZE, optional},
+    import::session::Import,
     key_resolution,
     row::{Cells, Line},
 };
@@ -27,7 +27,7 @@ use crate::{
 /// A row of tax_decisions.csv.
 struct Draft {
     fee: ChargeKind,
-    /// Null: a fee of the network itself.
+    /// `None` for a fee of the network itself.
     activity: Option<String>,
     activity_id: Option<ActivityId>,
     valid_from: NaiveDate,
@@ -38,8 +38,7 @@ struct Draft {
     reference: String,
 }
 
-/// Returns the name of a decision in errors: its fee, activity and first day, since a decision has
-/// no key.
+/// Returns the identity of a decision, which has no key: its fee, activity and first day.
 fn name(fee: ChargeKind, activity: Option<ActivityId>, valid_from: NaiveDate) -> String {
     let activity = activity.map(|activity| activity.0.simple().to_string());
     format!("{fee} {} {valid_from}", activity.unwrap_or_default())
@@ -80,13 +79,13 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
         errors.expect(
             is_known,
             "exemption_code",
-            "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I",
+            "must be a VATEX code for exempt supplies, for example VATEX-EU-132-1I",
         );
     });
     Some(draft)
 }
 
-/// Reads tax_decisions.csv: a decision is known by its fee, its activity and its first day.
+/// Imports tax_decisions.csv. A decision is identified by its fee, activity and first day.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::TaxDecisions)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -107,7 +106,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
 }
 
 async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
-    // A few for each fee.
+    // The table is small: a few rows for each fee.
     let existing: HashMap<String, Model> = Entity::find()
         .all(import.tx())
         .await?
@@ -144,7 +143,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let name = |row: &Model| format!("{}\0{}\0{}", row.fee, activity(row), row.valid_from);
     let order = export.in_order(&[Id, Fee, ActivityId, ValidFrom], name).await?;
     let mut sheet = export.begin(File::TaxDecisions, order.len())?;
-    for ids in order.chunks(CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         for row in export.rows::<Model>(ids).await? {
             sheet.write([
                 row.fee.to_string(),
@@ -157,7 +156,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 row.reference,
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }

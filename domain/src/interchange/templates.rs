@@ -1,4 +1,4 @@
-//! templates.csv, with the texts and parameters in files of their own.
+//! templates.csv; the texts and the parameters are separate files.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -16,8 +16,8 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use super::{
     File, attachments,
     bulk_insert::{Batch, insert, replace},
-    export::{Export, instant, optional},
-    import::{Fate, Import},
+    export::session::{Export, instant, optional},
+    import::session::{Import, RowEffect},
     key_resolution::{self, version_name},
     row::{Cells, Line},
     staging,
@@ -32,14 +32,14 @@ use crate::{
     },
 };
 
-/// Rows that are read together: each brings two files along.
+/// Number of rows that are read together: each has two files in memory.
 const CHUNK: usize = 20;
 
-/// The longest text or list of parameters, in MiB.
+/// Maximum size of a text or list of parameters, in MiB.
 const LONGEST: u64 = 1;
 
-/// A row of templates.csv: a version, with what it says of its template. What is null twice has no
-/// column.
+/// A row of templates.csv: a version, with the columns of its template. An optional column is an
+/// `Option` of its value: `None` if the file doesn't have the column.
 struct Draft {
     slug: String,
     title: String,
@@ -69,8 +69,8 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     cells.check(|errors| {
         errors.expect(!draft.body.trim().is_empty(), "body_file", "must name a file with the text");
         match serde_json::from_str::<Vec<Parameter>>(&draft.parameters) {
-            // What is retired is history: nothing is made from it, and whatever its text was, it
-            // was so.
+            // A retired version is history: no document is made from it, and its text is imported
+            // as it was.
             Ok(declared) if draft.state != TemplateState::Retired => check_text(&draft.body, &declared, errors),
             Ok(_) => {}
             Err(cause) => {
@@ -86,8 +86,8 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// The text of the file that a cell names, below the folder and nowhere else. None: the cell is
-/// empty, or the file is bad.
+/// Reads the text of the file that a cell names, below the folder. Returns `None` if the cell is
+/// empty or the file is bad.
 fn text(folder: &Path, cells: &mut Cells<'_>, column: &str) -> Option<String> {
     let name = cells.optional_text(column, LINE)?;
     match read_text(folder, &name) {
@@ -108,17 +108,16 @@ fn read_text(folder: &Path, name: &str) -> Result<String, String> {
     if is_readable { Ok(text) } else { Err("must not have control characters".to_owned()) }
 }
 
-/// Notes what is wrong with a text by the same rules as the API, in the columns that name its
-/// files.
+/// Checks a text by the rules of the API. The errors are of the columns that name its files.
 fn check_text(body: &str, declared: &[Parameter], errors: &mut ValidationErrors) {
     let mut found = ValidationErrors::default();
-    rendering::check_at("", body, declared, &mut found);
+    rendering::check(body, declared, &mut found);
     let (of_body, of_parameters): (Vec<_>, Vec<_>) =
         found.into_inner().into_iter().partition(|error| error.path == "body");
     for (column, found) in [("body_file", of_body), ("parameters_file", of_parameters)] {
         let messages =
-            found.into_iter().map(|error| match error.path.strip_prefix("parameters.") {
-                Some(path) => format!("{path} {}", error.message),
+            found.into_iter().map(|error| match error.path.strip_prefix("parameters[") {
+                Some(path) => format!("{} {}", path.replacen(']', "", 1), error.message),
                 None => error.message,
             });
         let messages: Vec<_> = messages.collect();
@@ -126,7 +125,7 @@ fn check_text(body: &str, declared: &[Parameter], errors: &mut ValidationErrors)
     }
 }
 
-/// Reads templates.csv: a version is known by its template's slug and its number.
+/// Imports templates.csv. A version is identified by its template's slug and its number.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Templates)? else { return Ok(()) };
     let folder = import.folder;
@@ -147,7 +146,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     let slugs: BTreeSet<String> = lines.iter().map(|line| line.draft.slug.clone()).collect();
     let existing = versions(import.tx(), &slugs).await?;
     let mut templates = templates(import.tx(), &slugs).await?;
-    // The first row of a template decides on what all of its rows say; the others must agree.
+    // The first row of a template defines the template; its other rows must agree.
     let mut firsts: HashMap<String, u64> = staging::seen(import.tx(), File::Templates, &slugs)
         .await?
         .into_iter()
@@ -177,7 +176,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         }
         let before = existing.get(&version_name(&slug, line.draft.version));
         if let Some(before) = before {
-            keep(&mut line, before);
+            refuse_changes(&mut line, before);
         }
         let number = line.number;
         let Some(draft) =
@@ -200,12 +199,12 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
         let after = build(draft, stated.id, before, import.change.at());
         templates.insert(slug, stated);
         if is_new_title && before == Some(&after) {
-            import.count(File::Templates, Fate::Changed);
+            import.count(File::Templates, RowEffect::Changed);
         } else {
             import.put(File::Templates, before, after, &mut batch)?;
         }
     }
-    staging::note_seen(import.tx(), File::Templates, new_firsts).await?;
+    staging::record_seen(import.tx(), File::Templates, new_firsts).await?;
     template_batch.write(import.tx()).await?;
     write(import.tx(), batch).await?;
     import.settle().await
@@ -226,9 +225,9 @@ fn template_of(
     }
 }
 
-/// Faults whatever would change about a version that was published once, since agreements were made
-/// from it, and a draft that would be retired without ever being published.
-fn keep(line: &mut Line<Draft>, before: &Snapshot) {
+/// Adds an error for each change of a version that has been published, since agreements were made
+/// from it, and for a draft that would be retired without having been published.
+fn refuse_changes(line: &mut Line<Draft>, before: &Snapshot) {
     const NEVER: &str =
         "differs from the published version, which never changes; add a new version";
     let draft = &line.draft;
@@ -279,7 +278,7 @@ fn build(
             .or_else(|| before.and_then(|before| before.version.published_at))
             .or(Some(now)),
     };
-    // What only looks otherwise stays as it is.
+    // The same JSON in another layout is no change.
     let parameters = before
         .map(|before| &before.parameters)
         .filter(|parameters| is_same_json(parameters, &draft.parameters))
@@ -307,7 +306,7 @@ async fn templates(
     Ok(found.into_iter().map(|row| (row.slug.clone(), row)).collect())
 }
 
-/// The versions of the templates with these slugs, under their names.
+/// Returns the versions of the templates with these slugs, by name.
 async fn versions(
     tx: &impl ConnectionTrait,
     slugs: &BTreeSet<String>,
@@ -344,12 +343,12 @@ async fn texts(
 
 async fn write(tx: &impl ConnectionTrait, batch: Batch<Snapshot>) -> Result<()> {
     let texts: Vec<_> = batch.changed.iter().chain(&batch.added).map(Snapshot::text).collect();
-    replace(tx, batch.changed.into_iter().map(|integer| integer.version).collect()).await?;
-    insert(tx, batch.added.into_iter().map(|integer| integer.version).collect()).await?;
+    replace(tx, batch.changed.into_iter().map(|snapshot| snapshot.version).collect()).await?;
+    insert(tx, batch.added.into_iter().map(|snapshot| snapshot.version).collect()).await?;
     replace(tx, texts).await
 }
 
-/// Writes templates.csv, and the texts and parameters into files beside it.
+/// Writes templates.csv, and the texts and parameters into separate files.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let templates: HashMap<TemplateId, template::Model> = template::Entity::find()
         .all(&export.tx)
@@ -390,12 +389,12 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 optional(row.published_at.map(instant)),
             ])?;
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export.end(sheet)
 }
 
-/// The slug, unless it could not be a file's name.
+/// Returns the slug, or the id if the slug can't be a file's name.
 fn file_name(template: &template::Model) -> String {
     let is_plain = !template.slug.is_empty()
         && template.slug.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'-');
@@ -409,7 +408,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn texts_are_read_from_below_the_folder_only() {
+    fn texts_are_read_only_from_below_the_folder() {
         let outer = tempfile::tempdir().unwrap();
         let folder = outer.path().join("data");
         fs::create_dir_all(folder.join("templates")).unwrap();

@@ -1,8 +1,8 @@
-//! export_batches.csv and vouchers.csv: which voucher was exported in which batch, and which was
-//! booked elsewhere.
+//! export_batches.csv and vouchers.csv: the vouchers of each export batch, and the vouchers that
+//! were booked elsewhere.
 //!
-//! A folder without vouchers.csv is history of another program: what it brings was booked there,
-//! and is never exported from here.
+//! A folder without vouchers.csv is the history of another program: its rows were booked there, and
+//! are never exported from this register.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -25,9 +25,10 @@ use uuid::Uuid;
 use super::{
     File, attachments,
     bulk_insert::{Batch, insert},
-    export::{CHUNK, Export, Sheet, instant, optional},
-    import::{Fate, Import},
-    key_resolution::{self, Keyed},
+    export::session::{Export, PAGE_SIZE, Sheet, instant, optional},
+    import::session::{Import, RowEffect},
+    key_resolution,
+    keyed_rows::Keyed,
     row::{Cells, Line},
 };
 use crate::{
@@ -37,19 +38,19 @@ use crate::{
     error::{LINE, Result},
 };
 
-/// Folder of the batches' files, below that of the export.
+/// The folder of the batches' files, below that of the export.
 const FOLDER: &str = "export_batches";
-/// The longest file of a batch, in MiB.
+/// Maximum size of a file of a batch, in MiB.
 const LONGEST: u64 = 256;
-/// Sources that an import does not mark as booked elsewhere, since they were there before.
+/// The table of sources that existed before the import, which it does not mark as booked elsewhere.
 const TABLE: &str = "import_known_vouchers";
 
-/// The statement of ids that may have a voucher.
+/// Selects the ids that may have a voucher.
 const SOURCES: &str = "SELECT 'INVOICE' AS source, id FROM invoice WHERE issued_on IS NOT NULL
     UNION ALL SELECT 'PAYMENT', id FROM payment UNION ALL SELECT 'REMINDER', id FROM reminder
     UNION ALL SELECT 'ADJUSTMENT', id FROM adjustment UNION ALL SELECT 'BANK_PAYMENT', id FROM bank_payment";
 
-/// Notes what is there before an import, unless the folder says itself what was exported.
+/// Records the sources that exist before an import, unless the folder has vouchers.csv.
 pub(super) async fn prepare(import: &Import<'_>) -> Result<()> {
     if is_given(import) {
         return Ok(());
@@ -79,8 +80,8 @@ fn is_given(import: &Import<'_>) -> bool {
     import.folder.join(File::Vouchers.name()).exists()
 }
 
-/// Reads both files; or marks what the import has brought as booked elsewhere. Either way the trail
-/// has an entry of what was added.
+/// Imports both files, or marks the imported sources as booked elsewhere. In both cases the audit
+/// trail has an entry of the added vouchers.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let mut added = Added::default();
     if is_given(import) {
@@ -96,7 +97,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     import.settle().await
 }
 
-/// Marks what the import has brought as booked elsewhere.
+/// Marks the imported sources as booked elsewhere.
 async fn mark(tx: &impl ConnectionTrait, added: &mut Added) -> Result<()> {
     use voucher::Column as V;
     let new = format!(
@@ -120,7 +121,7 @@ async fn mark(tx: &impl ConnectionTrait, added: &mut Added) -> Result<()> {
             .and_where_option(last.map(is_after))
             .order_by(V::Source, Order::Asc)
             .order_by(V::SourceId, Order::Asc)
-            .limit(CHUNK as u64)
+            .limit(PAGE_SIZE as u64)
             .take();
         let found: Vec<voucher::Model> = rows(tx, &select, &columns).await?;
         let Some(end) = found.last() else { return Ok(()) };
@@ -129,7 +130,7 @@ async fn mark(tx: &impl ConnectionTrait, added: &mut Added) -> Result<()> {
     }
 }
 
-/// What an import adds of vouchers, for the trail.
+/// The vouchers that an import adds, for the audit trail.
 #[derive(Default)]
 struct Added {
     vouchers: u64,
@@ -147,7 +148,7 @@ impl Added {
         }
     }
 
-    /// Returns the entry; `None` when nothing was added.
+    /// Returns the entry; `None` if nothing was added.
     fn entry(self) -> Option<forms::VoucherImport> {
         let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
         (self.vouchers > 0).then_some(forms::VoucherImport { vouchers: self.vouchers, sha256 })
@@ -259,12 +260,12 @@ async fn import_batches(import: &mut Import<'_>) -> Result<()> {
 /// A row of vouchers.csv.
 struct Draft {
     source: VoucherSource,
-    /// Empty for a bank payment, which is of none.
+    /// Empty for a bank payment, which belongs to no invoice.
     invoice: String,
     /// Reference of a payment or bank payment, kind and reference of an adjustment, or day of a
     /// reminder; empty for an invoice.
     reference: String,
-    /// 1 for the voucher of the source, 2, 3 … for those that correct it.
+    /// 1 for the voucher of the source; 2, 3 … for its corrections.
     part: i32,
     series: Option<String>,
     year: Option<i32>,
@@ -276,7 +277,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     let draft = Draft {
         source: cells.value("source"),
         invoice: cells.optional_key("invoice").unwrap_or_default(),
-        // The kind of an adjustment comes before its reference.
+        // The kind of an adjustment precedes its reference.
         reference: cells.optional_text("reference", LINE + 20).unwrap_or_default(),
         part: cells.optional_integer("part", 1, i32::MAX).unwrap_or(1),
         series: cells.optional_text("series", 10),
@@ -364,9 +365,10 @@ async fn merge(
         };
         let Draft { source, part, series, year, number, .. } = draft;
         let after = voucher::Model { source, source_id, part, series, year, number, batch_id };
-        // One that is there never changes.
+        // An existing voucher never changes.
         let is_known = known.contains(&(source, source_id, part));
-        import.count(File::Vouchers, if is_known { Fate::Unchanged } else { Fate::Added });
+        import
+            .count(File::Vouchers, if is_known { RowEffect::Unchanged } else { RowEffect::Added });
         if !is_known {
             added.push(after);
         }
@@ -438,7 +440,7 @@ async fn batches(db: &impl ConnectionTrait) -> Result<HashMap<i32, ExportBatchId
     Ok(found.into_iter().map(|row| (row.number, row.id)).collect())
 }
 
-/// Writes both files, with the files of the batches.
+/// Writes both files, and the files of the batches.
 pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
     let columns = export_batch::Model::every_column();
     let select = Query::select()
@@ -468,7 +470,7 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
 
     let order = export.in_order_of_keys::<invoice::Model>().await?;
     let mut sheet = export.begin(File::Vouchers, order.len())?;
-    for ids in order.chunks(CHUNK) {
+    for ids in order.chunks(PAGE_SIZE) {
         let invoices = export.rows::<invoice::Model>(ids).await?;
         let of = sources(&export.tx, &invoices.iter().map(|row| row.id).collect()).await?;
         let columns = voucher::Model::every_column();
@@ -499,13 +501,13 @@ pub(super) async fn export(export: &mut Export<'_>) -> Result<()> {
                 }
             }
         }
-        export.tell(&sheet);
+        export.report(&sheet);
     }
     export_bank_payments(export, &mut sheet, &numbers).await?;
     export.end(sheet)
 }
 
-/// Writes the vouchers of bank payments, which are of no invoice, in order of the bank's
+/// Writes the vouchers of bank payments, which belong to no invoice, in order of the bank's
 /// references.
 async fn export_bank_payments(
     export: &mut Export<'_>,
@@ -521,7 +523,7 @@ async fn export_bank_payments(
         .order_by(V::SourceId, Order::Asc)
         .take();
     let mut named = Vec::new();
-    for vouchers in rows::<voucher::Model>(&export.tx, &select, &columns).await?.chunks(CHUNK) {
+    for vouchers in rows::<voucher::Model>(&export.tx, &select, &columns).await?.chunks(PAGE_SIZE) {
         let columns = [bank_payment::Column::Id, bank_payment::Column::BankReference];
         let ids = vouchers.iter().map(|row| row.source_id).collect::<Vec<_>>();
         let theirs =

@@ -1,8 +1,9 @@
-//! Late interest (dröjsmålsränta): what an invoice that is not paid in time costs, day by day.
+//! Late interest (dröjsmålsränta) on invoices that are not paid in time, calculated by day.
 //!
-//! The reference rate and some percentage points above it (räntelagen 6 §), simple, on what is
-//! unpaid each day after the last day to pay up to and including the day of payment, a 365th part
-//! of a year's each; split where half-years end, and rounded once, last.
+//! The rate is the reference rate plus a number of percentage points (räntelagen 6 §). Interest is
+//! simple. It accrues on the unpaid amount of each day after the due date, up to and including the
+//! day of payment, with a 365th of the yearly rate per day. The days are split where half-years
+//! end, and the total is rounded only at the end.
 
 pub mod reference_rates;
 
@@ -13,42 +14,42 @@ use chrono::NaiveDate;
 
 use super::interest::reference_rates::{Rates, half_year, last_day};
 
-/// Days on which the same was unpaid, both ends included.
+/// Days with the same unpaid amount, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Span {
     /// First day.
     pub from: NaiveDate,
     /// Last day.
     pub to: NaiveDate,
-    /// What was unpaid, öre.
+    /// Unpaid amount, öre.
     pub unpaid: Money,
 }
 
-/// What is owed for being late.
+/// The interest owed.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Interest {
-    /// So much, öre.
-    Is(Money),
-    /// Nobody knows yet, since the reference rate of the half-year that begins on this day is not
-    /// known.
-    NeedsRateOf(NaiveDate),
+    /// The amount in öre.
+    Amount(Money),
+    /// Not yet known, because the reference rate of the half-year that begins on this day is
+    /// unknown.
+    MissingRate(NaiveDate),
 }
 
 impl Interest {
-    /// The sum; null when it is not known.
+    /// Returns the amount; `None` if it is not known.
     #[must_use]
     pub fn known(self) -> Option<Money> {
         match self {
-            Self::Is(sum) => Some(sum),
-            Self::NeedsRateOf(_) => None,
+            Self::Amount(sum) => Some(sum),
+            Self::MissingRate(_) => None,
         }
     }
 }
 
-/// What is unpaid on each day after `due_on`, up to and including `until`. A payment pays its own
-/// day's interest too, so what it leaves counts from the day after; one that was reversed is not
-/// among them, since it never came in. What was credited by `until` was never owed: a credit note
-/// corrects the invoice itself.
+/// Returns the unpaid amount of each day after `due_on`, up to and including `until`. A payment
+/// also pays the interest of its own day, so the remaining amount applies from the next day.
+/// Reversed payments must not be included, since they were never received. An amount that was
+/// credited by `until` was never owed: a credit note corrects the invoice itself.
 #[must_use]
 pub fn unpaid(
     total: Money,
@@ -77,28 +78,28 @@ pub fn unpaid(
     spans
 }
 
-/// Days of a span at one rate, in hundredths of a per cent a year.
+/// Days of a span with one rate, in hundredths of a per cent per year.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Segment {
-    /// The days, and what was unpaid on them.
+    /// The days, with the unpaid amount.
     pub span: Span,
     /// The rate.
     pub rate: i64,
 }
 
 impl Segment {
-    /// Its exact interest: öre times hundredths of a per cent times days.
+    /// Returns the exact interest: öre times hundredths of a per cent times days.
     pub(super) fn exact(&self) -> i128 {
         let Span { from, to, unpaid } = self.span;
         i128::from(unpaid.0) * i128::from(self.rate) * i128::from((to - from).num_days() + 1)
     }
 }
 
-/// Splits spans where half-years end, at the reference rate and `points` percentage points, never
-/// below zero.
+/// Splits spans where half-years end, at the reference rate plus `points` percentage points, at
+/// least zero.
 ///
 /// # Errors
-/// The first day of a half-year whose reference rate is not known.
+/// The first day of a half-year whose reference rate is unknown.
 pub fn segments(spans: &[Span], rates: &Rates, points: u16) -> Result<Vec<Segment>, NaiveDate> {
     let mut segments = Vec::new();
     for span in spans {
@@ -116,19 +117,19 @@ pub fn segments(spans: &[Span], rates: &Rates, points: u16) -> Result<Vec<Segmen
     Ok(segments)
 }
 
-/// Rounds an exact interest, once and last, to öre.
+/// Rounds an exact interest to öre. It is called only at the end of a calculation.
 pub(super) fn rounded(exact: i128) -> Money {
     let year = 10_000 * 365;
     Money(i64::try_from((exact * 2 + year) / (year * 2)).unwrap_or(Money::MAX.0))
 }
 
-/// The interest of these days at the reference rate and `points` percentage points; never below
-/// nought.
+/// Returns the interest for these days at the reference rate plus `points` percentage points; the
+/// rate is at least zero.
 #[must_use]
 pub fn interest(spans: &[Span], rates: &Rates, points: u16) -> Interest {
     match segments(spans, rates, points) {
-        Ok(segments) => Interest::Is(rounded(segments.iter().map(Segment::exact).sum())),
-        Err(half) => Interest::NeedsRateOf(half),
+        Ok(segments) => Interest::Amount(rounded(segments.iter().map(Segment::exact).sum())),
+        Err(half) => Interest::MissingRate(half),
     }
 }
 
@@ -163,26 +164,26 @@ mod tests {
         // 50 000 × 10 % × 30 / 365
         assert_eq!(
             owed(5_000_000, "2026-07-01", "2026-07-31", &[], &[]),
-            Interest::Is(Money(41_096))
+            Interest::Amount(Money(41_096))
         );
-        // The day that it is paid on counts, and none after it.
+        // The day of payment counts, and none after it.
         let paid = [("2026-07-31", 5_000_000)];
         assert_eq!(
             owed(5_000_000, "2026-07-01", "2026-12-31", &paid, &[]),
-            Interest::Is(Money(41_096))
+            Interest::Amount(Money(41_096))
         );
     }
 
     #[test]
-    fn half_years_have_rates_of_their_own_and_all_is_rounded_once() {
+    fn each_half_year_has_its_rate_and_only_the_total_is_rounded() {
         // 91 days at 8 % and 77 at 8.5 %.
         assert_eq!(
             owed(3_350_000, "2022-03-31", "2022-09-15", &[], &[]),
-            Interest::Is(Money(126_887))
+            Interest::Amount(Money(126_887))
         );
-        // A krona for a day is less than half an öre; each half-year by itself would be nought for
-        // long.
-        assert_eq!(owed(1_000, "2022-06-20", "2022-07-10", &[], &[]), Interest::Is(Money(5)));
+        // A krona for a day is less than half an öre. Rounded separately, each half-year would stay
+        // zero for long.
+        assert_eq!(owed(1_000, "2022-06-20", "2022-07-10", &[], &[]), Interest::Amount(Money(5)));
     }
 
     #[test]
@@ -211,62 +212,65 @@ mod tests {
             &[("2026-07-11", 400_000), ("2026-06-30", 100_000)],
             &[],
         );
-        assert_eq!(part, Interest::Is(Money(5_205)));
+        assert_eq!(part, Interest::Amount(Money(5_205)));
         assert_eq!(
             owed(1_000, "2026-07-01", "2026-07-31", &[("2026-07-01", 1_000)], &[]),
-            Interest::Is(Money::ZERO)
+            Interest::Amount(Money::ZERO)
         );
         assert_eq!(
             owed(1_000, "2026-07-01", "2026-07-31", &[("2026-07-02", 9_000)], &[]),
-            Interest::Is(Money::ZERO)
+            Interest::Amount(Money::ZERO)
         );
     }
 
     #[test]
-    fn what_was_credited_was_never_owed() {
+    fn credited_amounts_were_never_owed() {
         let credits = [("2026-07-20", 2_500_000), ("2026-08-01", 2_500_000)];
         assert_eq!(
             owed(5_000_000, "2026-07-01", "2026-07-31", &[], &credits),
-            Interest::Is(Money(20_548))
+            Interest::Amount(Money(20_548))
         );
         assert_eq!(
             owed(5_000_000, "2026-07-01", "2026-08-01", &[], &credits),
-            Interest::Is(Money::ZERO)
+            Interest::Amount(Money::ZERO)
         );
     }
 
     #[test]
     fn nothing_is_owed_in_time() {
         for until in ["2026-06-01", "2026-07-01"] {
-            assert_eq!(owed(5_000_000, "2026-07-01", until, &[], &[]), Interest::Is(Money::ZERO));
+            assert_eq!(
+                owed(5_000_000, "2026-07-01", until, &[], &[]),
+                Interest::Amount(Money::ZERO)
+            );
         }
     }
 
     #[test]
-    fn a_rate_that_nobody_published_is_not_guessed() {
+    fn an_unpublished_rate_is_not_guessed() {
         assert_eq!(
             owed(5_000_000, "2026-12-01", "2027-01-01", &[], &[]),
-            Interest::NeedsRateOf(day("2027-01-01"))
+            Interest::MissingRate(day("2027-01-01"))
         );
         assert_eq!(
             owed(5_000_000, "2008-06-30", "2009-07-01", &[], &[]),
-            Interest::NeedsRateOf(day("2008-07-01"))
+            Interest::MissingRate(day("2008-07-01"))
         );
         assert_eq!(
             owed(5_000_000, "2026-12-01", "2026-12-31", &[], &[]),
-            Interest::Is(Money(41_096))
+            Interest::Amount(Money(41_096))
         );
-        assert_eq!(interest(&[], &Rates::default(), 8), Interest::Is(Money::ZERO));
+        assert_eq!(interest(&[], &Rates::default(), 8), Interest::Amount(Money::ZERO));
     }
 
     #[test]
-    fn a_rate_below_nought_takes_off_the_points_and_no_more() {
+    fn a_negative_rate_reduces_the_points_to_zero_at_least() {
         // 1 000 000 for a year of 365 days at 7.5 %.
         assert_eq!(
             owed(36_500_000, "2016-06-30", "2016-07-01", &[], &[]),
-            Interest::Is(Money(7_500))
+            Interest::Amount(Money(7_500))
         );
         let spans = unpaid(Money(36_500_000), day("2016-06-30"), day("2016-07-01"), &[], &[]);
-        assert_eq!(interest(&spans, &published(), 0), Interest::Is(Money::ZERO));
+        assert_eq!(interest(&spans, &published(), 0), Interest::Amount(Money::ZERO));
     }
 }

@@ -1,5 +1,5 @@
-//! Reference rates (referensränta, räntelagen 9 §), which late interest is reckoned on: those that
-//! the program comes with, and those that the register was told since.
+//! Reference rates (referensränta, räntelagen 9 §), from which late interest is calculated: those
+//! bundled with the program, and those recorded in the register.
 
 use std::{collections::BTreeMap, sync::LazyLock};
 
@@ -13,61 +13,60 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter};
 use uuid::Uuid;
 
 use crate::{
-    audit,
-    auth::viewer::{Deed, Viewer},
+    audit::{self, Action},
+    auth::viewer::{Permission, Viewer},
     database::Database,
     error::{Error, LINE, Result, ValidationErrors},
 };
 
-/// The rates that were published when the program was made: first day of the half-year, per cent,
-/// where it is published.
+/// The bundled rates: first day of the half-year, per cent, and the place of publication.
 const PUBLISHED: &str = include_str!("../../../assets/reference-rates.csv");
 
-static COMES_WITH_THE_PROGRAM: LazyLock<Vec<Model>> =
+static BUNDLED: LazyLock<Vec<Model>> =
     LazyLock::new(|| PUBLISHED.lines().skip(1).filter_map(read).collect());
 
 fn read(line: &str) -> Option<Model> {
     let mut cells = line.splitn(3, ',');
     let valid_from = cells.next()?.parse().ok()?;
-    // Per cent with two decimals, as kronor are written.
+    // Per cent with two decimals has the same format as kronor.
     let Money(hundredths) = cells.next()?.parse().ok()?;
     Some(rate(valid_from, hundredths, cells.next()?.to_owned()))
 }
 
-/// The identifier of a half-year's rate, the same for whoever says what it is.
+/// Returns the id of a half-year's rate, which does not depend on its source.
 fn id_of(valid_from: NaiveDate) -> ReferenceRateId {
     let number = u128::from(valid_from.year().unsigned_abs()) * 10_000
         + u128::from(valid_from.month() * 100 + valid_from.day());
     ReferenceRateId(Uuid::from_u128(number))
 }
 
-/// What the register keeps of a rate that it was told.
+/// Returns the row of a rate.
 #[must_use]
 pub fn rate(valid_from: NaiveDate, hundredths: i64, source: String) -> Model {
     Model { id: id_of(valid_from), valid_from, hundredths, source }
 }
 
-/// The first day of a day's half-year.
+/// Returns the first day of a day's half-year.
 #[must_use]
 pub fn half_year(day: NaiveDate) -> NaiveDate {
     let month = if day.month() < 7 { 1 } else { 7 };
     NaiveDate::from_ymd_opt(day.year(), month, 1).unwrap_or(day)
 }
 
-/// The last day of the half-year that begins on this day.
+/// Returns the last day of the half-year that begins on this day.
 #[must_use]
 pub fn last_day(half_year: NaiveDate) -> NaiveDate {
     let (month, day) = if half_year.month() < 7 { (6, 30) } else { (12, 31) };
     NaiveDate::from_ymd_opt(half_year.year(), month, day).unwrap_or(half_year)
 }
 
-/// The known rates, hundredths of a per cent by the first day of their half-year.
+/// The known rates, in hundredths of a per cent, by the first day of their half-year.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rates(BTreeMap<NaiveDate, i64>);
 
 impl Rates {
-    /// The rate of the half-year that begins on this day; null: not known, and never guessed from
-    /// another's.
+    /// Returns the rate of the half-year that begins on this day; `None` if it is unknown. It is
+    /// never guessed from another half-year.
     #[must_use]
     pub fn of(&self, half_year: NaiveDate) -> Option<i64> {
         self.0.get(&half_year).copied()
@@ -80,51 +79,47 @@ impl FromIterator<Model> for Rates {
     }
 }
 
-/// Every known rate, the latest first: what the register was told stands before what the program
-/// comes with. Public.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns every known rate, the latest first. A rate recorded in the register takes precedence
+/// over a bundled one. Public.
 pub async fn all(db: &impl ConnectionTrait) -> Result<Vec<Model>> {
-    let told = Entity::find().all(db).await?;
-    let both =
-        COMES_WITH_THE_PROGRAM.iter().cloned().chain(told).map(|rate| (rate.valid_from, rate));
+    let recorded = Entity::find().all(db).await?;
+    let both = BUNDLED.iter().cloned().chain(recorded).map(|rate| (rate.valid_from, rate));
     Ok(both.collect::<BTreeMap<_, _>>().into_values().rev().collect())
 }
 
-/// A rate in hundredths of a per cent from somebody's number of per cent.
+/// Converts a number of per cent to hundredths of a per cent.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// A description of the problem.
 #[expect(clippy::cast_possible_truncation, reason = "checked to be at most 10000 first")]
 pub fn hundredths(percent: f64) -> Result<i64, &'static str> {
-    let aggregate = (percent * 100.0).round();
-    let is_it =
-        (-10_000.0..=10_000.0).contains(&aggregate) && (percent * 100.0 - aggregate).abs() < 1e-6;
-    if is_it { Ok(aggregate as i64) } else { Err("must be -100 to 100 with at most two decimals") }
+    let rounded = (percent * 100.0).round();
+    let is_valid =
+        (-10_000.0..=10_000.0).contains(&rounded) && (percent * 100.0 - rounded).abs() < 1e-6;
+    if is_valid { Ok(rounded as i64) } else { Err("must be -100 to 100 with at most two decimals") }
 }
 
-/// The number of per cent of hundredths, for the API.
+/// Converts hundredths of a per cent to per cent, for the API.
 #[must_use]
 #[expect(clippy::cast_precision_loss, reason = "rates are at most 10000 hundredths")]
 pub fn percent(hundredths: i64) -> f64 {
     hundredths as f64 / 100.0
 }
 
-/// A rate as people read it, as `10 %` or `10,25 %`, with a no-break space.
+/// Formats a rate in Swedish, for example `10 %` or `10,25 %`, with a no-break space.
 #[must_use]
-pub fn percent_in_words(hundredths: i64) -> String {
+pub fn format_percent(hundredths: i64) -> String {
     let plain = Money(hundredths).to_string().replace('.', ",");
     let plain =
         plain.strip_suffix(",00").unwrap_or_else(|| plain.strip_suffix('0').unwrap_or(&plain));
     format!("{plain}\u{a0}%")
 }
 
-/// Says what the rate of a half-year is, in the place of what was known. `errors` are those that
-/// reading the input has found already.
+/// Records the rate of a half-year, and replaces the known one. `errors` are those already found in
+/// the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID naming every bad field.
+/// FORBIDDEN without `Permission::ManageAccounts`, INVALID naming every bad field.
 pub async fn set(
     db: &Database,
     viewer: &Viewer,
@@ -133,16 +128,16 @@ pub async fn set(
     source: &str,
     mut errors: ValidationErrors,
 ) -> Result<ReferenceRateId> {
-    viewer.require(Deed::ManageAccounts)?;
+    viewer.require(Permission::ManageAccounts)?;
     errors.expect(
         half_year(valid_from) == valid_from,
-        "input.validFrom",
+        "valid_from",
         "must be 1 January or 1 July, the first day of a half-year",
     );
-    let source = errors.text("input.source", source, LINE);
+    let source = errors.text("source", source, LINE);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "referenceRateSet").await?;
+    let mut change = audit::begin(db, viewer, Action::ReferenceRateSet).await?;
     let before = Entity::find().filter(Column::ValidFrom.eq(valid_from)).one(change.tx()).await?;
     let after = rate(valid_from, hundredths, source);
     if before.as_ref() != Some(&after) {
@@ -165,10 +160,10 @@ pub async fn by_id(db: &impl ConnectionTrait, id: ReferenceRateId) -> Result<Mod
         .ok_or_else(|| Error::NotFound("there is no such reference rate".into()))
 }
 
-/// The rates that the program comes with, for tests of what is reckoned on them.
+/// Returns the bundled rates, for tests of calculations with them.
 #[cfg(test)]
-pub(super) fn published() -> Rates {
-    COMES_WITH_THE_PROGRAM.iter().cloned().collect()
+pub(crate) fn published() -> Rates {
+    BUNDLED.iter().cloned().collect()
 }
 
 #[cfg(test)]
@@ -181,9 +176,9 @@ mod tests {
 
     #[test]
     fn every_line_of_the_file_is_a_rate() {
-        assert_eq!(COMES_WITH_THE_PROGRAM.len(), PUBLISHED.lines().count() - 1);
+        assert_eq!(BUNDLED.len(), PUBLISHED.lines().count() - 1);
         assert!(
-            COMES_WITH_THE_PROGRAM.iter().all(
+            BUNDLED.iter().all(
                 |rate| half_year(rate.valid_from) == rate.valid_from && !rate.source.is_empty()
             )
         );
@@ -208,7 +203,7 @@ mod tests {
                 assert!(rates.of(first).is_some(), "{first}");
             }
         }
-        // Those that were missing in the first edition of the file.
+        // These were missing in the first edition of the file.
         for (from, hundredths) in [
             ("2010-01-01", 50),
             ("2014-01-01", 100),

@@ -1,7 +1,7 @@
-//! Adjustments of invoices: refunds (återbetalningar), and small differences that are written off
+//! Adjustments of invoices: refunds (återbetalningar) and small differences that are written off
 //! (öresutjämning).
 //!
-//! A refund takes off what is paid, a write-off what is claimed; both count from days of their own.
+//! A refund reduces the paid sum, a write-off the claimed sum. Each counts from a day of its own.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -18,11 +18,8 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{
-    aggregate::InvoiceAggregate,
-    amounts::{Settlement, covered_on},
-};
-use crate::payments::record::counted;
+use super::aggregate::InvoiceAggregate;
+use super::counted_payments::counted;
 use crate::{
     database::{among, rows},
     error::Result,
@@ -38,8 +35,8 @@ pub fn sum(adjustments: &[Model], kind: AdjustmentKind) -> Money {
         .sum()
 }
 
-/// Returns those that count for when an invoice was settled: neither reversals nor what was
-/// reversed.
+/// Returns the adjustments that count for the day of settlement: neither reversals nor reversed
+/// ones.
 pub fn in_force(adjustments: &[Model]) -> impl Iterator<Item = &Model> {
     let reversed: HashSet<AdjustmentId> =
         adjustments.iter().filter_map(|adjustment| adjustment.reverses_id).collect();
@@ -48,7 +45,7 @@ pub fn in_force(adjustments: &[Model]) -> impl Iterator<Item = &Model> {
     })
 }
 
-/// Returns the sum that an adjustment adds to what covers an invoice's total.
+/// Returns the sum that an adjustment adds to the covered part of an invoice's total.
 #[must_use]
 pub fn covers(adjustment: &Model) -> Money {
     match adjustment.kind {
@@ -57,17 +54,17 @@ pub fn covers(adjustment: &Model) -> Money {
     }
 }
 
-/// Returns the part of an invoice's total that is not covered: above zero what is owed, below zero
-/// what is overpaid. `credited` is the sum of its credit notes.
+/// Returns the uncovered part of an invoice's total: positive if owed, negative if overpaid.
+/// `credited` is the sum of its credit notes.
 #[must_use]
 pub fn uncovered(aggregate: &InvoiceAggregate, credited: Money) -> Money {
     let paid: Money = aggregate.payments.iter().map(|payment| payment.amount).sum();
     aggregate.row.total - credited - paid - aggregate.adjustments.iter().map(covers).sum()
 }
 
-/// Returns what of an invoice's total was not covered on a day, by the own days of payments, credit
-/// notes and adjustments: above zero what was owed, below zero what was overpaid. What was reversed
-/// since never was.
+/// Returns the uncovered part of an invoice's total on a day, by the own days of payments, credit
+/// notes and adjustments: positive if owed, negative if overpaid. Entries that were reversed later
+/// never counted.
 #[must_use]
 pub fn uncovered_on(
     aggregate: &InvoiceAggregate,
@@ -85,33 +82,7 @@ pub fn uncovered_on(
     aggregate.row.total - paid - credited - others
 }
 
-/// Adds what its adjustments make of the settlement of an issued invoice.
-pub(super) fn adjust(
-    settlement: &mut Settlement,
-    aggregate: &InvoiceAggregate,
-    credits: &[(NaiveDate, Money)],
-) {
-    if aggregate.adjustments.is_empty() {
-        return;
-    }
-    settlement.paid = settlement.paid - sum(&aggregate.adjustments, AdjustmentKind::Refund);
-    settlement.written_off = sum(&aggregate.adjustments, AdjustmentKind::WriteOff);
-    if aggregate.row.total > Money::ZERO {
-        let payments =
-            counted(&aggregate.payments).map(|payment| (payment.received_on, payment.amount));
-        let others = in_force(&aggregate.adjustments)
-            .map(|adjustment| (adjustment.dated_on, covers(adjustment)));
-        settlement.settled_on = covered_on(
-            aggregate.row.total,
-            payments.chain(credits.iter().copied()).chain(others).collect(),
-        );
-    }
-}
-
-/// The adjustments of each of these invoices, in order of their ids.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the adjustments of each of these invoices, in order of their ids.
 pub async fn of_invoices(
     db: &impl ConnectionTrait,
     invoices: BTreeSet<InvoiceId>,
@@ -182,7 +153,7 @@ mod tests {
             (aggregate.row.paid, aggregate.row.settled_on, uncovered(&aggregate, Money::ZERO)),
             (Money(12_500), Some(day("2026-10-20")), Money::ZERO)
         );
-        // A credited invoice that was paid.
+        // A paid invoice that is credited.
         let mut credited = paid(12_500, &[("2026-10-20", 12_500)]);
         let credits = [(day("2026-11-01"), Money(12_500))];
         credited.adjustments.push(adjustment(AdjustmentKind::Refund, "2026-11-30", 12_500));
@@ -199,7 +170,7 @@ mod tests {
     }
 
     #[test]
-    fn a_write_off_settles_what_is_left_either_way() {
+    fn a_write_off_settles_a_rest_or_an_overpayment() {
         let mut less = paid(972_956, &[("2026-10-26", 972_900)]);
         less.adjustments.push(adjustment(AdjustmentKind::WriteOff, "2026-10-26", 56));
         less.settle(&[]);
@@ -214,7 +185,7 @@ mod tests {
             (more.row.settled_on, uncovered(&more, Money::ZERO)),
             (Some(day("2026-10-26")), Money::ZERO)
         );
-        // Reversed, it never was.
+        // After a reversal, it never counted.
         let written = less.adjustments[0].clone();
         less.adjustments.push(Model {
             reverses_id: Some(written.id),
@@ -225,7 +196,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_uncovered_counts_by_days() {
+    fn the_uncovered_sum_counts_by_days() {
         let mut aggregate = paid(12_500, &[("2026-10-05", 10_000), ("2026-10-09", 10_000)]);
         aggregate.adjustments = vec![adjustment(AdjustmentKind::Refund, "2026-10-12", 7_500)];
         let credits = [(day("2026-10-07"), Money(500))];

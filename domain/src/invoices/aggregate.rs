@@ -1,52 +1,37 @@
-//! Invoices with what belongs to them, as changes look at them and as the audit trail keeps them.
-
-use std::collections::{BTreeSet, HashMap};
+//! Invoice aggregates: invoices with their parts, for changes and for the audit trail.
 
 use ::entity::{
-    adjustment,
-    id::InvoiceId,
-    invoice, invoice_line,
+    adjustment, invoice, invoice_line,
     kind::{Form, InvoiceKind, SubjectKind},
     money::Money,
-    partial::PartialRow,
     payment,
-};
-use chrono::NaiveDate;
-use sea_orm::{
-    ConnectionTrait, ExprTrait, Order,
-    sea_query::{Expr, Query},
 };
 use serde::{Deserialize, Serialize, de::DeserializeOwned, ser::SerializeMap};
 use serde_json::Value;
 use uuid::Uuid;
 
-use super::{
-    adjustments,
-    amounts::{self, Priced, Share},
-};
-use crate::payments::record::{counted, order};
+use super::amounts::{self, Priced, Share};
 use crate::{
     audit::{Fields, Person, Personal, Recorded, forms, parts, to_value},
-    database::{among, rows},
     error::{Error, Result},
     idempotency::{FromOutcome, Outcome},
 };
 
-/// An invoice with its lines and payments, as its audit entries show it.
+/// An invoice with its lines and payments, in the form of its audit entries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct InvoiceAggregate {
     /// Its row.
     pub row: invoice::Model,
     /// Its lines, in order.
     pub lines: Vec<invoice_line::Model>,
-    /// Its payments, in the order in which they pay it.
+    /// Its payments, in the order in which they are applied.
     pub payments: Vec<payment::Model>,
     /// Its refunds and write-offs, which have audit entries of their own.
     pub adjustments: Vec<adjustment::Model>,
 }
 
-/// A draft that a mutation deleted, in the form of its audit entry: another version of the program
-/// reads it as it reads the trail.
+/// A draft that a mutation deleted, in the form of its audit entry. Other versions of the program
+/// can read it, as they read the audit trail.
 #[derive(Debug, Serialize, Deserialize)]
 pub(super) struct Deleted {
     version: i32,
@@ -74,7 +59,7 @@ impl Deleted {
     }
 }
 
-/// Reads the parts of a record; a field that they have got since counts as its default.
+/// Reads the parts of a record. A field that was added since then gets its default.
 fn read_all<R: Fields + Default + DeserializeOwned>(parts: Value) -> serde_json::Result<Vec<R>> {
     let defaults = to_value(&R::default())?;
     let parts: Vec<Value> = serde_json::from_value(parts)?;
@@ -84,7 +69,7 @@ fn read_all<R: Fields + Default + DeserializeOwned>(parts: Value) -> serde_json:
         .collect()
 }
 
-/// Restores a draft that a mutation deleted, as it was then.
+/// Restores a draft that a mutation deleted.
 impl FromOutcome for InvoiceAggregate {
     fn from_outcome(outcome: &Outcome) -> Option<Self> {
         Deleted::deserialize(&outcome.details).ok()?.read().ok()
@@ -111,34 +96,34 @@ impl Recorded for InvoiceAggregate {
         self.row.id.0
     }
 
-    /// The references often name people, whom one key of the invoice seals.
+    /// References often name people, so they are sealed by one key for the invoice.
     fn personal(&self) -> Vec<Personal> {
         vec![Personal::of(Person::buyer(self.row.id), &["/our_reference", "/buyer_reference"])]
     }
 }
 
 impl InvoiceAggregate {
-    /// Whether it is no draft.
+    /// `true` if it is issued.
     #[must_use]
     pub fn is_issued(&self) -> bool {
         self.row.issued_on.is_some()
     }
 
-    /// What people call it.
+    /// Returns its name in messages.
     #[must_use]
     pub fn name(&self) -> String {
         let noun = if self.row.kind == InvoiceKind::CreditNote { "credit note" } else { "invoice" };
         format!("{noun} {}", self.row.number.as_deref().unwrap_or_default())
     }
 
-    /// What each line makes of the sum.
+    /// Returns the share of each line in the sum.
     #[must_use]
     pub fn shares(&self) -> Vec<Share> {
         self.lines.iter().map(|line| Share { net: line.net, vat: line.vat }).collect()
     }
 
-    /// Works out the sums of the document and of its lines, rounded by what `rounding` makes of net
-    /// and VAT together. Answers whether they stay within what the register can count.
+    /// Calculates the sums of the document and of its lines; `rounding` gets net and VAT together.
+    /// Returns `false` if a sum is too large.
     #[must_use]
     pub fn calculate(&mut self, rounding: impl FnOnce(Money) -> Money) -> bool {
         let priced: Vec<Priced> = self
@@ -161,8 +146,8 @@ impl InvoiceAggregate {
         row.total.0.abs() <= Money::MAX.0
     }
 
-    /// Works out the sums of the document from those of its lines and its rounding. Answers whether
-    /// they stay within what the register can count; if not, they are none.
+    /// Calculates the sums of the document from its lines and its rounding. Returns `false` if a
+    /// sum is too large; the sums are zero then.
     #[must_use]
     pub fn add_up(&mut self) -> bool {
         let sum = |of: fn(&invoice_line::Model) -> Money| {
@@ -183,133 +168,12 @@ impl InvoiceAggregate {
         }
         is_small
     }
-
-    /// Works out what payments and these credit notes, by day and sum, make of an issued invoice.
-    pub fn settle(&mut self, credits: &[(NaiveDate, Money)]) {
-        if let (InvoiceKind::Invoice, Some(issued_on)) = (self.row.kind, self.row.issued_on) {
-            let payments: Vec<_> = counted(&self.payments)
-                .map(|payment| (payment.received_on, payment.amount))
-                .collect();
-            let mut settlement = amounts::settlement(self.row.total, issued_on, &payments, credits);
-            adjustments::adjust(&mut settlement, self, credits);
-            settlement.write(&mut self.row);
-        }
-    }
-}
-
-/// These invoices with what belongs to them, in a statement for each kind of thing; those that
-/// aren't there are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn by_ids(
-    db: &impl ConnectionTrait,
-    ids: &BTreeSet<InvoiceId>,
-) -> Result<HashMap<InvoiceId, InvoiceAggregate>> {
-    if ids.is_empty() {
-        return Ok(HashMap::new());
-    }
-    let columns = invoice::Model::every_column();
-    let select = Query::select()
-        .from(invoice::Entity)
-        .columns(columns.iter().map(|column| (invoice::Entity, *column)))
-        .and_where(among(
-            db.get_database_backend(),
-            Expr::col(invoice::Column::Id),
-            ids.iter().copied(),
-        ))
-        .take();
-    let mut parts = parts_of(db, ids.clone()).await?;
-    let aggregate = |row: invoice::Model| {
-        let (lines, payments, adjustments) = parts.remove(&row.id).unwrap_or_default();
-        (row.id, InvoiceAggregate { row, lines, payments, adjustments })
-    };
-    Ok(rows(db, &select, &columns).await?.into_iter().map(aggregate).collect())
-}
-
-type Parts = (Vec<invoice_line::Model>, Vec<payment::Model>, Vec<adjustment::Model>);
-
-/// The lines, payments and adjustments of these invoices, in order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn parts_of(
-    db: &impl ConnectionTrait,
-    ids: BTreeSet<InvoiceId>,
-) -> Result<HashMap<InvoiceId, Parts>> {
-    let mut parts: HashMap<InvoiceId, Parts> = HashMap::new();
-    if ids.is_empty() {
-        return Ok(parts);
-    }
-    let columns = invoice_line::Model::every_column();
-    let theirs = among(
-        db.get_database_backend(),
-        Expr::col(invoice_line::Column::InvoiceId),
-        ids.iter().copied(),
-    );
-    let select = Query::select()
-        .columns(columns.iter().copied())
-        .from(invoice_line::Entity)
-        .and_where(theirs)
-        .order_by(invoice_line::Column::InvoiceId, Order::Asc)
-        .order_by(invoice_line::Column::Position, Order::Asc)
-        .take();
-    for line in rows::<invoice_line::Model>(db, &select, &columns).await? {
-        parts.entry(line.invoice_id).or_default().0.push(line);
-    }
-    let columns = payment::Model::every_column();
-    let theirs = among(
-        db.get_database_backend(),
-        Expr::col(payment::Column::InvoiceId),
-        ids.iter().copied(),
-    );
-    let select = Query::select()
-        .columns(columns.iter().copied())
-        .from(payment::Entity)
-        .and_where(theirs)
-        .take();
-    let mut payments = rows::<payment::Model>(db, &select, &columns).await?;
-    payments.sort_by(|one, other| order(one).cmp(&order(other)));
-    for payment in payments {
-        parts.entry(payment.invoice_id).or_default().1.push(payment);
-    }
-    for (invoice, own) in adjustments::of_invoices(db, ids).await? {
-        parts.entry(invoice).or_default().2 = own;
-    }
-    Ok(parts)
-}
-
-/// Days and sums of the issued credit notes of each of these invoices.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn credits_of(
-    db: &impl ConnectionTrait,
-    invoices: BTreeSet<InvoiceId>,
-) -> Result<HashMap<InvoiceId, Vec<(NaiveDate, Money)>>> {
-    let mut notes: HashMap<InvoiceId, Vec<(NaiveDate, Money)>> = HashMap::new();
-    if invoices.is_empty() {
-        return Ok(notes);
-    }
-    use invoice::Column::{CreditsId, IssuedOn, Total};
-    let select = Query::select()
-        .columns([CreditsId, IssuedOn, Total])
-        .from(invoice::Entity)
-        .and_where(among(db.get_database_backend(), Expr::col(CreditsId), invoices))
-        .and_where(Expr::col(IssuedOn).is_not_null())
-        .take();
-    for row in db.query_all(&select).await? {
-        notes
-            .entry(row.try_get_by_index(0)?)
-            .or_default()
-            .push((row.try_get_by_index(1)?, row.try_get_by_index(2)?));
-    }
-    Ok(notes)
 }
 
 #[cfg(test)]
 mod tests {
     use super::*;
+    use ::entity::id::InvoiceId;
 
     #[test]
     fn a_deleted_draft_is_read_by_a_version_with_more_fields() {
@@ -324,7 +188,7 @@ mod tests {
         let mut outcome = Outcome::default().detailed(&Deleted::of(&draft).unwrap()).unwrap();
         assert_eq!(outcome.details["version"], 1);
         assert_eq!(InvoiceAggregate::from_outcome(&outcome).as_ref(), Some(&draft));
-        // As if a version of the program without these fields had stored it.
+        // As if a version without these fields had stored it.
         for (pointer, field) in [
             ("/record", "credited_on"),
             ("/record", "rounding"),

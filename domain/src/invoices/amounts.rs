@@ -1,7 +1,7 @@
-//! The arithmetic of an invoice: its totals, when it is settled, and its state on a day.
+//! Arithmetic of invoices: totals, settlement, and the state on a day.
 //!
-//! Nothing here asks the database; every sum is in öre, and what is shared out always adds up to
-//! what there was.
+//! Pure calculation without database access. Every sum is in öre, and the parts of a divided sum
+//! always add up to it.
 
 use ::entity::{
     banking_day, invoice, invoice_line,
@@ -10,18 +10,18 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 
-/// What a line is reckoned from.
+/// The inputs of a line's sum.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Priced {
-    /// How many.
+    /// Quantity.
     pub quantity: Quantity,
-    /// Öre each; negative for a deduction.
+    /// Price of a unit in öre; negative for a deduction.
     pub unit_price: Money,
     /// VAT treatment.
     pub rate: VatRate,
 }
 
-/// A part of a document or of a payment, öre.
+/// Part of a document or payment, in öre.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Share {
     /// Without VAT.
@@ -31,14 +31,14 @@ pub struct Share {
 }
 
 impl Share {
-    /// With VAT.
+    /// Returns the sum with VAT.
     #[must_use]
     pub fn gross(self) -> Money {
         self.net + self.vat
     }
 }
 
-/// What a document has at one rate.
+/// Sum of a document at one rate.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct RateSum {
     /// The rate.
@@ -54,7 +54,7 @@ pub struct RateSum {
 pub struct Totals {
     /// Each line's net sum and its share of the VAT at its rate, in the lines' order.
     pub lines: Vec<Share>,
-    /// Each rate that occurs, the highest first.
+    /// Each rate that occurs, in descending order.
     pub rates: Vec<RateSum>,
     /// Sum of the lines, öre.
     pub net: Money,
@@ -62,18 +62,19 @@ pub struct Totals {
     pub vat: Money,
     /// Öresavrundning, öre.
     pub rounding: Money,
-    /// What is to be paid, öre.
+    /// Sum to be paid, öre.
     pub total: Money,
 }
 
-/// The totals of a document with these lines. VAT is reckoned per rate on the net sum at that rate,
-/// half up (mervärdesskattelag 2023:200, 17 kap. 24 §); each line has its own, and the largest what
-/// rounding leaves over. Null when a sum leaves [`Money::MAX`].
+/// Returns the totals of a document with these lines. VAT is calculated per rate on the net sum at
+/// that rate, rounded half up (mervärdesskattelag 2023:200, 17 kap. 24 §). Each line gets its own
+/// VAT; the largest line gets the remainder of the rounding. `None` if a sum exceeds
+/// [`Money::MAX`].
 #[must_use]
 pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
     let nets: Vec<Money> =
         lines.iter().map(|line| line.quantity.at(line.unit_price)).collect::<Option<_>>()?;
-    // Without regard to signs, so that no partial sum can overflow either.
+    // Absolute amounts, so that no partial sum can overflow either.
     let size = nets.iter().try_fold(0_i64, |size, net| size.checked_add(net.0.abs()))?;
     if size > Money::MAX.0 {
         return None;
@@ -88,8 +89,8 @@ pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
             (position..lines.len()).filter(|&other| lines[other].rate == line.rate).collect();
         let net: Money = of_rate.iter().map(|&other| nets[other]).sum();
         let vat = net.times(line.rate.percent(), 100)?;
-        // By the rate and not by their share of the sum, which may be next to nothing when lines
-        // cancel each other out.
+        // By the rate, not by the share of the sum, which may be close to zero when lines cancel
+        // each other out.
         for &other in &of_rate {
             shares[other].vat = nets[other].times(line.rate.percent(), 100)?;
         }
@@ -115,8 +116,8 @@ pub fn totals(lines: &[Priced], rounding: Money) -> Option<Totals> {
     })
 }
 
-/// What a stored document has at each rate, the highest first: its lines' shares add up to the
-/// document's VAT.
+/// Returns the sums of a stored document per rate, in descending order of rate. The shares of its
+/// lines add up to the VAT of the document.
 #[must_use]
 pub fn by_rate(lines: &[invoice_line::Model]) -> Vec<RateSum> {
     let mut rates: Vec<RateSum> = Vec::new();
@@ -133,14 +134,15 @@ pub fn by_rate(lines: &[invoice_line::Model]) -> Vec<RateSum> {
     rates
 }
 
-/// What must be added to a sum to make it whole kronor, half up (öresavrundning).
+/// Returns the amount that makes a sum whole kronor, rounded half up (öresavrundning).
 #[must_use]
 pub fn rounding_to_krona(sum: Money) -> Money {
     let aggregate = sum.times(1, 100).unwrap_or_default();
     Money(aggregate.0 * 100 - sum.0)
 }
 
-/// Whether the rates may stand on one document: what is outside the scope of VAT stands alone.
+/// `true` if these rates may be combined on one document: lines outside the scope of VAT are never
+/// mixed with others.
 #[must_use]
 pub fn rates_fit_together(rates: impl IntoIterator<Item = VatRate>) -> bool {
     let mut rates = rates.into_iter();
@@ -149,7 +151,7 @@ pub fn rates_fit_together(rates: impl IntoIterator<Item = VatRate>) -> bool {
     rates.all(|rate| (rate == VatRate::OutsideScope) == first_is_outside)
 }
 
-/// What payments and credit notes make of an invoice: columns of its row.
+/// Effect of payments and credit notes on an invoice: columns of its row.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Settlement {
     /// Sum of the payments, öre.
@@ -158,18 +160,18 @@ pub struct Settlement {
     pub credited: Money,
     /// Sum written off, öre.
     pub written_off: Money,
-    /// Day since which something is paid.
+    /// First day from which a part of it is paid.
     pub first_paid_on: Option<NaiveDate>,
-    /// Day since which payments and credit notes together cover it.
+    /// Day from which payments and credit notes together cover it.
     pub settled_on: Option<NaiveDate>,
-    /// Day since which credit notes alone cover it.
+    /// Day from which credit notes alone cover it.
     pub credited_on: Option<NaiveDate>,
 }
 
-/// The settlement of an invoice of `total` that was issued on `issued_on`, from the days and sums
-/// of its payments, those below nought being reversals, and of its issued credit notes. An invoice
-/// without anything to pay is settled when it is issued. What was settled by a payment that was
-/// reversed later never was.
+/// Returns the settlement of an invoice of `total`, issued on `issued_on`. The inputs are the days
+/// and sums of its payments, where negative sums are reversals, and of its issued credit notes. An
+/// invoice with nothing to pay is settled on its day of issue. A payment that was reversed later
+/// never settled anything.
 #[must_use]
 pub fn settlement(
     total: Money,
@@ -188,7 +190,7 @@ pub fn settlement(
     }
 }
 
-/// The day since which the sums so far have reached `total`; null when they don't in the end.
+/// Returns the day from which the running sum reaches `total`; `None` if it does not in the end.
 pub(super) fn covered_on(total: Money, mut sums: Vec<(NaiveDate, Money)>) -> Option<NaiveDate> {
     sums.sort_by_key(|(day, _)| *day);
     let (mut so_far, mut since) = (Money::ZERO, None);
@@ -200,7 +202,7 @@ pub(super) fn covered_on(total: Money, mut sums: Vec<(NaiveDate, Money)>) -> Opt
 }
 
 impl Settlement {
-    /// Writes it into the invoice's row.
+    /// Copies the settlement into the row of the invoice.
     pub fn write(self, row: &mut invoice::Model) {
         row.paid = self.paid;
         row.credited = self.credited;
@@ -211,31 +213,31 @@ impl Settlement {
     }
 }
 
-/// Where an invoice or credit note is in its life, as of a day.
+/// State of an invoice or credit note on a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
 pub enum State {
-    /// Being written.
+    /// Not issued.
     Draft,
-    /// Sent, nothing paid yet.
+    /// Issued, nothing paid yet.
     Issued,
     /// Paid in part, not yet due.
     PartlyPaid,
     /// Payments and credit notes together cover it.
     Paid,
-    /// Not covered, and its last day to pay has passed; when banks are closed on it, the next
-    /// banking day.
+    /// Not covered, and the last day to pay has passed. If banks are closed on that day, the next
+    /// banking day counts.
     Overdue,
     /// Credit notes alone cover it.
     Credited,
 }
 
 impl State {
-    /// Every state, in the order of a life.
+    /// Every state, in the order of the life cycle.
     pub const ALL: [Self; 6] =
         [Self::Draft, Self::Issued, Self::PartlyPaid, Self::Paid, Self::Overdue, Self::Credited];
 }
 
-/// The state on `on`; the row must have its days.
+/// Returns the state on `on`. The row must have its days.
 #[must_use]
 pub fn state(row: &invoice::Model, on: NaiveDate) -> State {
     let by = |fact: Option<NaiveDate>| fact.is_some_and(|day| day <= on);
@@ -280,9 +282,9 @@ mod tests {
     }
 
     #[test]
-    fn vat_is_reckoned_on_the_net_sum_per_rate_and_shared_out() {
-        // Three lines of 0.33 at 25 %: 0.2475 together, where a line at a time would give 0.08 each
-        // and 0.24 in all.
+    fn vat_is_calculated_on_the_net_sum_per_rate_and_divided_among_lines() {
+        // Three lines of 0.33 at 25 %: 0.2475 together. Rounded line by line, VAT would be 0.08
+        // each and 0.24 in all.
         let lines = [line(1000, 33, VatRate::Standard25); 3];
         let totals = totals(&lines, Money::ZERO).unwrap();
         assert_eq!(totals.vat, Money(25));
@@ -290,7 +292,7 @@ mod tests {
     }
 
     #[test]
-    fn lines_that_cancel_out_keep_their_vat() {
+    fn lines_that_cancel_out_retain_their_vat() {
         let lines = [99_999, 10_000, -109_998].map(|price| line(1000, price, VatRate::Standard25));
         let totals = totals(&lines, Money::ZERO).unwrap();
         assert_eq!((totals.net, totals.vat), (Money(1), Money::ZERO));
@@ -339,7 +341,7 @@ mod tests {
     }
 
     #[test]
-    fn outside_the_scope_stands_alone() {
+    fn outside_the_scope_is_never_combined() {
         use VatRate::{Exempt, OutsideScope, Standard25};
         assert!(rates_fit_together([]));
         assert!(rates_fit_together([OutsideScope, OutsideScope]));
@@ -373,7 +375,7 @@ mod tests {
     }
 
     #[test]
-    fn what_a_reversed_payment_settled_never_was() {
+    fn a_reversed_payment_never_settled_anything() {
         let settled = |payments: &[(&str, i64)], credits: &[(&str, i64)]| {
             let sums = |sums: &[(&str, i64)]| {
                 sums.iter().map(|(on, sum)| (day(on), Money(*sum))).collect::<Vec<_>>()
@@ -388,13 +390,13 @@ mod tests {
             (again.paid, again.first_paid_on, again.settled_on),
             (Money(1200), Some(day("2026-04-01")), Some(day("2026-04-01")))
         );
-        // On the same day, in whatever order.
+        // On the same day, in any order.
         let same = settled(&[("2026-02-01", 300), ("2026-03-01", -300), ("2026-03-01", 1000)], &[]);
         assert_eq!(
             (same.first_paid_on, same.settled_on),
             (Some(day("2026-03-01")), Some(day("2026-03-01")))
         );
-        // What is left is enough all the same.
+        // A later reversal leaves enough to cover the total.
         let enough =
             settled(&[("2026-02-01", 1000), ("2026-02-02", 500), ("2026-03-01", -500)], &[]);
         assert_eq!(
@@ -420,7 +422,7 @@ mod tests {
         assert_eq!(state(&row, day("2026-01-10")), State::Issued);
         assert_eq!(state(&row, day("2026-02-09")), State::Issued);
         assert_eq!(state(&row, day("2026-02-10")), State::Overdue);
-        // Due on a Sunday: the Monday is in time.
+        // Due on a Sunday: a payment on Monday is in time.
         row.due_on = Some(day("2026-02-08"));
         assert_eq!(
             (state(&row, day("2026-02-09")), state(&row, day("2026-02-10"))),

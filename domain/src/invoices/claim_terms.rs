@@ -1,12 +1,12 @@
-//! Claims on a buyer that pays late: since when interest runs, the reminder fee and the
-//! compensation for the delay.
+//! Claims on a buyer that pays late: first day of interest, reminder fee and compensation for the
+//! delay.
 //!
-//! Interest runs from the last day to pay where that was agreed before the debt arose, by an
-//! agreement or by the statutes (räntelagen 3 §), else from the 30th day after the invoice was sent
-//! (4 §). A fee for a written reminder is owed where it was agreed so (lag 1981:739 2 §).
-//! Compensation for the delay (förseningsersättning, 4 a § of that act) is owed between businesses,
-//! and by public bodies to businesses, without agreement, in the place of the fee. The statutes
-//! bind members alone. Sources: `docs/laws.md`.
+//! Interest runs from the last day to pay if that was agreed before the debt arose, by an agreement
+//! or by the statutes (räntelagen 3 §), else from the 30th day after the invoice was sent (4 §). A
+//! fee for a written reminder is owed if it was agreed (lag 1981:739 2 §). Compensation for the
+//! delay (förseningsersättning, 4 a § of that act) is owed between businesses, and by public bodies
+//! to businesses, without agreement; it replaces the fee. The statutes bind members only. Sources:
+//! `docs/laws.md`.
 
 use std::{
     cmp::{max, min},
@@ -33,11 +33,11 @@ use crate::{
 /// Compensation for the delay (lag 1981:739 4 a §), öre.
 pub const LATE_COMPENSATION: Money = Money(45_000);
 
-/// The most that a reminder may cost (lag 1981:739 4 §), öre.
+/// Maximum fee of a reminder (lag 1981:739 4 §), öre.
 pub const MAX_REMINDER_FEE: Money = Money(6000);
 
-/// Days after an invoice was sent from which interest runs where nothing was agreed (räntelagen 4
-/// §).
+/// Days after the dispatch of an invoice from which interest runs without an agreement (räntelagen
+/// 4 §).
 const DAYS_WITHOUT_AGREEMENT: u64 = 30;
 
 /// Terms agreed with the buyer of an invoice when it was issued.
@@ -49,13 +49,13 @@ pub struct ClaimTerms {
     pub interest_is_agreed: bool,
     /// Fee of a written reminder, öre; zero: none.
     pub reminder_fee: Money,
-    /// Compensation for the delay, öre; zero: none. In the place of the reminder fee.
+    /// Compensation for the delay, öre; zero: none. Replaces the reminder fee.
     pub late_compensation: Money,
 }
 
-/// Returns the terms of an invoice whose lines are of these agreements, `None` for a line of none.
-/// Its days to pay are the longest that one of its agreements has, so that no one is asked to pay
-/// sooner than agreed. Interest and fee are claimed where every line's terms say so.
+/// Returns the terms of an invoice whose lines are of these agreements, `None` for a line without
+/// one. The days to pay are the longest of its agreements, so that no buyer must pay sooner than
+/// agreed. Interest and fee are claimed only if the terms of every line allow it.
 #[must_use]
 pub fn claim_terms(
     invoicing: &Invoicing,
@@ -73,7 +73,7 @@ pub fn claim_terms(
     };
     let all = lines.iter().map(agreed).reduce(|one, other| (one.0 && other.0, min(one.1, other.1)));
     let (interest_is_agreed, reminder_fee) = all.unwrap_or(statutes);
-    // What is outside the scope of VAT is paid for neither goods nor services.
+    // Lines outside the scope of VAT pay for neither goods nor services.
     let late_compensation =
         if invoicing.late_compensation && is_taxed { LATE_COMPENSATION } else { Money::ZERO };
     ClaimTerms {
@@ -93,15 +93,12 @@ pub fn claim_terms(
     }
 }
 
-/// The terms of payment of the agreements that some lines are of.
+/// Terms of payment of the agreements of some lines.
 #[derive(Debug, Default)]
 pub(super) struct Agreed(HashMap<AgreementId, PaymentTerms>);
 
 impl Agreed {
-    /// Loads those of the agreements that these lines name, by three statements at most.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Loads the agreements that these lines name, with at most three statements.
     pub(super) async fn load<'l>(
         db: &impl ConnectionTrait,
         lines: impl IntoIterator<Item = &'l invoice_line::Model>,
@@ -111,7 +108,7 @@ impl Agreed {
         Ok(Self(payment_terms::of(db, agreements).await?))
     }
 
-    /// The terms of an invoice with these lines.
+    /// Returns the terms of an invoice with these lines.
     pub(super) fn terms(
         &self,
         invoicing: &Invoicing,
@@ -202,7 +199,7 @@ mod tests {
         };
         assert_eq!(claim_terms(&settings, true, true, &[terms(14, true, 6000)]), agreed);
         assert_eq!(claim_terms(&settings, false, true, &[terms(14, true, 6000)]), agreed);
-        // A line without agreement takes both away; the longest days hold for all.
+        // A line without agreement removes both; the longest days hold for all.
         assert_eq!(
             claim_terms(&settings, true, true, &[terms(14, true, 6000), None]),
             ClaimTerms { days: 14, ..ClaimTerms::default() }
@@ -215,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn statutes_bind_members_where_an_agreement_says_nothing() {
+    fn statutes_bind_members_without_agreed_terms() {
         let settings = Invoicing {
             interest_from_due_date: true,
             reminder_fee: Money(6000),
@@ -237,7 +234,7 @@ mod tests {
             claim_terms(&settings, false, true, &[None]),
             ClaimTerms { days: 20, ..ClaimTerms::default() }
         );
-        // What an agreement says goes before the statutes.
+        // An agreement takes precedence over the statutes.
         assert_eq!(
             claim_terms(&settings, true, true, &[terms(30, false, 0)]),
             ClaimTerms { days: 30, ..ClaimTerms::default() }
@@ -245,7 +242,7 @@ mod tests {
     }
 
     #[test]
-    fn compensation_for_the_delay_takes_the_place_of_the_fee() {
+    fn compensation_for_the_delay_replaces_the_fee() {
         let settings = Invoicing {
             late_compensation: true,
             reminder_fee: Money(6000),

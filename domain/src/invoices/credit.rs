@@ -1,43 +1,41 @@
-//! Crediting: how an issued invoice is taken back, whole or in part, as often as there is something
-//! left of it.
+//! Credit notes: reverse an issued invoice, fully or in part, until nothing of it remains.
 
-use std::collections::{BTreeSet, HashMap};
+use std::collections::BTreeSet;
 
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
     invoice, invoice_line,
-    kind::{InvoiceKind, VatRate},
+    kind::InvoiceKind,
     money::{Money, Quantity},
 };
 use chrono::NaiveDate;
-use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
-    aggregate::{self, InvoiceAggregate},
-    amounts::{RateSum, Share, by_rate, rounding_to_krona},
+    aggregate::InvoiceAggregate,
+    bulk_insert::insert,
+    creditable::{Left, has_whole_kronor},
     draft,
     issue::{self, IssueRenderer},
-    payment_allocation,
-    posting::insert,
-    write_off,
+    loading::notes_of,
+    payment_allocation, write_off,
 };
 use crate::{
-    audit,
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
-    database::{Database, among},
-    error::{Error, Result, TEXT, ValidationErrors},
+    database::Database,
+    error::{ConflictReason, Error, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
 };
 
-/// A credit to be given.
+/// Input of a new credit note.
 #[derive(Clone, Debug)]
 pub struct NewCredit {
     /// The invoice.
     pub invoice: InvoiceId,
-    /// What of each line, öre without VAT, of the line's own sign; null: all that is left of every
-    /// line.
+    /// Amounts to credit by line, öre without VAT, with the sign of the line; null: everything that
+    /// remains of every line.
     pub lines: Option<Vec<(InvoiceLineId, Money)>>,
     /// Reason.
     pub reason: String,
@@ -45,14 +43,13 @@ pub struct NewCredit {
     pub issued_on: Option<NaiveDate>,
 }
 
-/// Credits an invoice by a credit note with the next number of its own series, and answers that.
-/// What takes the last of an invoice takes its VAT and its rounding to the öre, so that nothing is
-/// left.
+/// Credits an invoice by a credit note with the next number of its own series, and returns the
+/// credit note. The last credit note takes the remaining VAT and rounding to the öre, so that
+/// nothing remains.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming every bad field and
-/// all that the register lacks, CONFLICT `NOT_ISSUED`, `CREDIT_NOTE`, `NOTHING_LEFT` or
-/// `BEYOND_INVOICE`.
+/// FORBIDDEN unless the viewer may manage invoices; NOT_FOUND; INVALID naming every bad field and
+/// every missing fact; CONFLICT `NOT_ISSUED`, `CREDIT_NOTE`, `NOTHING_LEFT` or `BEYOND_INVOICE`.
 pub async fn credit(
     db: &Database,
     viewer: &Viewer,
@@ -61,7 +58,7 @@ pub async fn credit(
     mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
     viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, "invoiceCredit").await?;
+    let mut change = audit::begin(db, viewer, Action::InvoiceCredit).await?;
     let issued_on = issue::day_of_issue(
         change.tx(),
         InvoiceKind::CreditNote,
@@ -70,30 +67,19 @@ pub async fn credit(
         &mut errors,
     )
     .await?;
-    let reason = errors.text("input.reason", &new.reason, TEXT);
-    errors.settable("input.reason", &reason);
+    let reason = errors.text("reason", &new.reason, TEXT);
+    errors.settable("reason", &reason);
     let original = match draft::find(change.tx(), new.invoice).await {
-        // The id itself was bad: all that is wrong with the input is told together.
+        // The id itself was bad: return it with all other errors of the input.
         Err(Error::NotFound(_)) if !errors.is_empty() => {
             return errors.finish().map(|()| InvoiceId::default());
         }
         found => found?,
     };
-    let Some(first_day) = original.row.issued_on else {
-        return Err(Error::conflict(
-            "NOT_ISSUED",
-            "the invoice is a draft; change or discard it instead",
-        ));
-    };
-    if original.row.kind == InvoiceKind::CreditNote {
-        return Err(Error::conflict(
-            "CREDIT_NOTE",
-            "a credit note can't be credited; issue an invoice instead",
-        ));
-    }
+    let first_day = require_creditable(&original)?;
     if issued_on < first_day {
         errors.add(
-            "input.issuedOn",
+            "issued_on",
             format!("must not be before {first_day}, when the invoice was issued"),
         );
     }
@@ -105,30 +91,16 @@ pub async fn credit(
     let wanted = left.take(&original, new.lines.as_deref(), &mut errors)?;
     errors.finish()?;
 
-    let mut note = InvoiceAggregate {
-        row: invoice::Model {
-            id: InvoiceId::new(),
-            kind: InvoiceKind::CreditNote,
-            member_id: original.row.member_id,
-            organisation_id: original.row.organisation_id,
-            credits_id: Some(original.row.id),
-            reason: Some(reason),
-            order_reference: original.row.order_reference.clone(),
-            our_reference: original.row.our_reference.clone(),
-            buyer_reference: original.row.buyer_reference.clone(),
-            ..invoice::Model::default()
-        },
-        ..InvoiceAggregate::default()
-    };
+    let mut note = note_without_lines(&original, reason);
     note.lines = lines(&original, &note, &left, &wanted);
     left.calculate(&mut note, has_whole_kronor(&original, network.invoicing.whole_kronor));
     if note.row.total <= Money::ZERO {
-        return Err(Error::invalid("input.lines", "must add up to more than zero"));
+        return Err(Error::invalid("lines", "must add up to more than zero"));
     }
     let too_much = left.exceeding(&note);
     if !too_much.is_empty() {
         return Err(Error::conflict(
-            "BEYOND_INVOICE",
+            ConflictReason::BeyondInvoice,
             format!("{}: {}", original.name(), too_much.join("; ")),
         ));
     }
@@ -147,372 +119,83 @@ pub async fn credit(
     let (id, total) = (issued.aggregate.row.id, issued.aggregate.row.total);
     issue::write_new(&mut change, vec![issued], Vec::new()).await?;
 
-    let mut settled = original.clone();
     let mut credits: Vec<_> =
         earlier.iter().filter_map(|note| Some((note.row.issued_on?, note.row.total))).collect();
     credits.push((issued_on, total));
-    // What was written off is no longer what is left.
-    let adjusted = write_off::due(&settled, &credits, network.payments.write_off_limit);
-    settled.adjustments.extend(adjusted.iter().cloned());
-    settled.settle(&credits);
-    audit::replace(&change, settled.row.clone()).await?;
-    change.record(Some(&original), Some(&settled))?;
-    for adjustment in &adjusted {
-        change.record(None, Some(adjustment))?;
-    }
-    insert(&change, adjusted).await?;
-    // What was paid of the credited lines moves to those that have something left.
-    payment_allocation::renew(&change, &BTreeSet::from([original.row.id]))
-        .await?
-        .write(&change)
-        .await?;
+    settle(&mut change, &original, &credits, network.payments.write_off_limit).await?;
     change.commit_with(Outcome::of(id).with(original.row.id)).await?;
     Ok(id)
 }
 
-/// Returns `true` if an invoice was rounded to whole kronor, so that its credit notes are too: its
-/// rounding shows it, or it came out even where the settings round.
-fn has_whole_kronor(original: &InvoiceAggregate, rounds: bool) -> bool {
-    original.row.rounding != Money::ZERO || rounds && original.row.total.0 % 100 == 0
+/// Returns the row of a new credit note of an invoice, without lines and sums.
+fn note_without_lines(original: &InvoiceAggregate, reason: String) -> InvoiceAggregate {
+    InvoiceAggregate {
+        row: invoice::Model {
+            id: InvoiceId::new(),
+            kind: InvoiceKind::CreditNote,
+            member_id: original.row.member_id,
+            organisation_id: original.row.organisation_id,
+            credits_id: Some(original.row.id),
+            reason: Some(reason),
+            order_reference: original.row.order_reference.clone(),
+            our_reference: original.row.our_reference.clone(),
+            buyer_reference: original.row.buyer_reference.clone(),
+            ..invoice::Model::default()
+        },
+        ..InvoiceAggregate::default()
+    }
+}
+
+/// Writes the settlement of a credited invoice, by the days and sums of all its credit notes, and
+/// the allocation of its payments. A difference up to `limit` is written off.
+async fn settle(
+    change: &mut Change,
+    original: &InvoiceAggregate,
+    credits: &[(NaiveDate, Money)],
+    limit: Money,
+) -> Result<()> {
+    let mut settled = original.clone();
+    // The written-off sum is no longer the remaining difference.
+    let adjusted = write_off::due(&settled, credits, limit);
+    settled.adjustments.extend(adjusted.iter().cloned());
+    settled.settle(credits);
+    audit::replace(change, settled.row.clone()).await?;
+    change.record(Some(original), Some(&settled))?;
+    for adjustment in &adjusted {
+        change.record(None, Some(adjustment))?;
+    }
+    insert(change, adjusted).await?;
+    // The paid sum of the credited lines moves to lines with a remaining sum.
+    payment_allocation::renew(change, &BTreeSet::from([original.row.id])).await?.write(change).await
+}
+
+/// Fails with `NOT_ISSUED` or `CREDIT_NOTE` unless a document can be credited; otherwise returns its
+/// day of issue.
+fn require_creditable(original: &InvoiceAggregate) -> Result<NaiveDate> {
+    let Some(issued_on) = original.row.issued_on else {
+        return Err(Error::conflict(
+            ConflictReason::NotIssued,
+            "the invoice is a draft; change or discard it instead",
+        ));
+    };
+    if original.row.kind == InvoiceKind::CreditNote {
+        return Err(Error::conflict(
+            ConflictReason::CreditNote,
+            "a credit note can't be credited; issue an invoice instead",
+        ));
+    }
+    Ok(issued_on)
 }
 
 fn exceeding(original: &InvoiceAggregate, left: Money) -> Error {
     Error::conflict(
-        "BEYOND_INVOICE",
+        ConflictReason::BeyondInvoice,
         format!("{} has {left} left to credit, VAT included", original.name()),
     )
 }
 
-/// The issued credit notes of each of these invoices with their lines, in order of number.
-pub(super) async fn notes_of(
-    db: &impl ConnectionTrait,
-    invoices: BTreeSet<InvoiceId>,
-) -> Result<HashMap<InvoiceId, Vec<InvoiceAggregate>>> {
-    use invoice::Column;
-    let theirs = among(db.get_database_backend(), Expr::col(Column::CreditsId), invoices);
-    // Sorted here: SQLite would rather go through every invoice in this order than look these up.
-    let mut rows = invoice::Entity::find()
-        .filter(theirs)
-        .filter(Column::IssuedOn.is_not_null())
-        .all(db)
-        .await?;
-    rows.sort_by(|one, other| (&one.number_key, one.id).cmp(&(&other.number_key, other.id)));
-    let mut parts = aggregate::parts_of(db, rows.iter().map(|row| row.id).collect()).await?;
-    let mut notes: HashMap<InvoiceId, Vec<InvoiceAggregate>> = HashMap::new();
-    for row in rows {
-        let (Some(credited), (lines, payments, adjustments)) =
-            (row.credits_id, parts.remove(&row.id).unwrap_or_default())
-        else {
-            continue;
-        };
-        notes.entry(credited).or_default().push(InvoiceAggregate {
-            row,
-            lines,
-            payments,
-            adjustments,
-        });
-    }
-    Ok(notes)
-}
-
-/// What is left of an invoice to credit.
-#[derive(Clone, Debug)]
-pub(super) struct Left {
-    /// Of each line, öre without VAT, of the line's own sign.
-    lines: Vec<Money>,
-    /// Of each line with its VAT, by its id.
-    shares: HashMap<InvoiceLineId, Share>,
-    /// At each rate: net and VAT.
-    rates: HashMap<VatRate, (Money, Money)>,
-    rounding: Money,
-    /// In all.
-    total: Money,
-    /// The rounding of the invoice itself, and what it came to before that.
-    original: (Money, Money),
-}
-
-impl Left {
-    /// What these credit notes have left of an invoice.
-    pub(super) fn of(original: &InvoiceAggregate, notes: &[InvoiceAggregate]) -> Self {
-        let mut shares = original.shares();
-        let mut rates: HashMap<_, _> = by_rate(&original.lines)
-            .into_iter()
-            .map(|sum| (sum.rate, (sum.net, sum.vat)))
-            .collect();
-        let (mut rounding, mut total) = (original.row.rounding, original.row.total);
-        for note in notes {
-            rounding = rounding - note.row.rounding;
-            total = total - note.row.total;
-            for line in &note.lines {
-                let (net, vat) = rates.entry(line.vat_rate).or_default();
-                (*net, *vat) = (*net - line.net, *vat - line.vat);
-            }
-            payment_allocation::take(&original.lines, &mut shares, &note.lines);
-        }
-        let ids = original.lines.iter().map(|line| line.id);
-        let original = (original.row.rounding, original.row.total - original.row.rounding);
-        let lines = shares.iter().map(|share| share.net).collect();
-        Self { lines, shares: ids.zip(shares).collect(), rates, rounding, total, original }
-    }
-
-    /// How much of each line is to be credited: what is asked for, or all.
-    fn take(
-        &self,
-        original: &InvoiceAggregate,
-        asked: Option<&[(InvoiceLineId, Money)]>,
-        errors: &mut ValidationErrors,
-    ) -> Result<Vec<Money>> {
-        if self.total <= Money::ZERO {
-            return Err(Error::conflict(
-                "NOTHING_LEFT",
-                format!("{} is credited already, all of it", original.name()),
-            ));
-        }
-        let Some(asked) = asked else { return Ok(self.lines.clone()) };
-        errors.expect(
-            !asked.is_empty(),
-            "input.lines",
-            "must not be empty; leave it out to credit all that is left",
-        );
-        let mut wanted = vec![Money::ZERO; self.lines.len()];
-        let mut exceeding = Vec::new();
-        for (position, (id, amount)) in asked.iter().enumerate() {
-            let path = |field: &str| format!("input.lines.{position}.{field}");
-            let Some(own) = original.lines.iter().position(|line| line.id == *id) else {
-                errors.add(path("line"), "is no line of the invoice");
-                continue;
-            };
-            let (net, left) = (original.lines[own].net, self.lines[own]);
-            if wanted[own] != Money::ZERO {
-                errors.add(path("line"), "is named twice");
-            } else if *amount == Money::ZERO || amount.0.signum() != net.0.signum() {
-                errors.add(
-                    path("amount"),
-                    format!("must have the sign of the line's {net}, and not be zero"),
-                );
-            } else if amount.0.abs() > left.0.abs() || left.0.signum() != net.0.signum() {
-                exceeding.push(format!("line {} has {left} left, without VAT", own + 1));
-            } else {
-                wanted[own] = *amount;
-            }
-        }
-        if !exceeding.is_empty() && errors.is_empty() {
-            return Err(Error::conflict(
-                "BEYOND_INVOICE",
-                format!("{}: {}", original.name(), exceeding.join("; ")),
-            ));
-        }
-        Ok(wanted)
-    }
-
-    /// At which rates a credit note takes more than is left, or the other way: a line and a
-    /// deduction from it at the same rate have one VAT together, so that neither can be credited
-    /// beyond what both come to.
-    fn exceeding(&self, note: &InvoiceAggregate) -> Vec<String> {
-        let exceeding = |sum: RateSum| {
-            let (left, _) = self.rates.get(&sum.rate).copied().unwrap_or_default();
-            let within = Money::ZERO.min(left)..=Money::ZERO.max(left);
-            (!within.contains(&sum.net)).then(|| {
-                format!(
-                    "{left} is left at {} % VAT, before VAT, and not {}",
-                    sum.rate.percent(),
-                    sum.net
-                )
-            })
-        };
-        by_rate(&note.lines).into_iter().filter_map(exceeding).collect()
-    }
-
-    /// Works out the sums of a credit note: VAT per rate as on any document, but never more than is
-    /// left, and all that is left with the last net sum of the rate; the rounding goes with the
-    /// last of all. A line of which the note takes the last takes the VAT that the line has left,
-    /// so that nothing is left of the line's activity. In whole kronor, what is credited so far is
-    /// rounded as the invoice was, so that no credit note is rounded by a krona or more, and the
-    /// last leaves nothing.
-    pub(super) fn calculate(&self, note: &mut InvoiceAggregate, in_whole_kronor: bool) {
-        // Whatever it comes to is less than the invoice, which was within bounds.
-        let _is_small = note.calculate(|_| Money::ZERO);
-        for sum in by_rate(&note.lines) {
-            self.share_vat(note, sum);
-        }
-        self.add_up(note, in_whole_kronor);
-    }
-
-    /// Puts the VAT of a rate on the lines of a credit note.
-    fn share_vat(&self, note: &mut InvoiceAggregate, sum: RateSum) {
-        let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
-        let mut of_rate: Vec<_> =
-            note.lines.iter_mut().filter(|line| line.vat_rate == sum.rate).collect();
-        let mut is_open = Vec::new();
-        for line in &mut of_rate {
-            let own = line
-                .credits_line_id
-                .and_then(|id| self.shares.get(&id))
-                .filter(|share| share.net == line.net);
-            is_open.push(own.is_none());
-            line.vat = own.map_or_else(
-                || line.net.times(sum.rate.percent(), 100).unwrap_or_default(),
-                |share| share.vat,
-            );
-        }
-        let has_open = is_open.contains(&true);
-        let shared: Money = of_rate.iter().map(|line| line.vat).sum();
-        let right = match (sum.net == net, has_open) {
-            (true, _) => vat,
-            // Every line is credited whole: with the VAT that the invoice charged for it.
-            (false, false) => shared,
-            (false, true) => sum.vat.min(vat.max(Money::ZERO)),
-        };
-        let lines = of_rate
-            .into_iter()
-            .zip(is_open)
-            .filter(|(_, is_open)| *is_open || !has_open)
-            .map(|(line, _)| line);
-        if let Some(largest) =
-            lines.max_by_key(|line| (line.net.0.abs(), std::cmp::Reverse(line.position)))
-        {
-            largest.vat += right - shared;
-        }
-    }
-
-    /// Works out the sums of a credit note as earlier versions did: each line has VAT by its net
-    /// sum.
-    fn compute_by_rates(&self, note: &mut InvoiceAggregate, in_whole_kronor: bool) {
-        let _is_small = note.calculate(|_| Money::ZERO);
-        for sum in by_rate(&note.lines) {
-            let (net, vat) = self.rates.get(&sum.rate).copied().unwrap_or_default();
-            let right = if sum.net == net { vat } else { sum.vat.min(vat.max(Money::ZERO)) };
-            let of_rate = note.lines.iter_mut().filter(|line| line.vat_rate == sum.rate);
-            if let Some(largest) =
-                of_rate.max_by_key(|line| (line.net.0.abs(), std::cmp::Reverse(line.position)))
-            {
-                largest.vat += right - sum.vat;
-            }
-        }
-        self.add_up(note, in_whole_kronor);
-    }
-
-    fn add_up(&self, note: &mut InvoiceAggregate, in_whole_kronor: bool) {
-        note.row.vat = note.lines.iter().map(|line| line.vat).sum();
-        let exact = note.row.net + note.row.vat;
-        let takes_all = exact + self.rounding == self.total;
-        note.row.rounding = match (takes_all, in_whole_kronor) {
-            (true, _) => self.rounding,
-            (false, true) => self.whole_kronor(exact),
-            (false, false) => Money::ZERO,
-        };
-        note.row.total = exact + note.row.rounding;
-    }
-}
-
-impl Left {
-    /// The rounding of a part that comes to `exact`; zero when nothing would be left of it, or more
-    /// than all taken.
-    fn whole_kronor(&self, exact: Money) -> Money {
-        let (rounding, of_all) = self.original;
-        let credited = of_all - (self.total - self.rounding) + exact;
-        let own = rounding_to_krona(credited) - (rounding - self.rounding);
-        let is_fit = (Money(1)..=self.total).contains(&(exact + own));
-        if is_fit { own } else { Money::ZERO }
-    }
-}
-
-/// What is wrong with the issued credit notes of an invoice that say which of its lines they
-/// credit, in order of number: which note, and what of it.
-pub(super) fn violations(
-    original: &InvoiceAggregate,
-    notes: &[InvoiceAggregate],
-) -> Vec<(InvoiceId, String)> {
-    let mut found = Vec::new();
-    for (position, note) in notes.iter().enumerate() {
-        if note.lines.iter().all(|line| line.credits_line_id.is_none()) {
-            continue;
-        }
-        let left = Left::of(original, &notes[..position]);
-        // The invoice's rounding does not tell whether its credit notes are rounded: those of
-        // earlier versions are not. Nor does anything tell which version shared out their VAT.
-        let computed = |compute: fn(&Left, &mut InvoiceAggregate, bool), in_whole_kronor: bool| {
-            let mut computed = note.clone();
-            compute(&left, &mut computed, in_whole_kronor);
-            computed
-        };
-        let expected = computed(Left::calculate, false);
-        let rules: [fn(&Left, &mut InvoiceAggregate, bool); 2] =
-            [Left::calculate, Left::compute_by_rates];
-        let is_right = rules.into_iter().any(|rule| {
-            [false, true].into_iter().any(|aggregate| computed(rule, aggregate) == *note)
-        });
-        if !is_right {
-            let words = |note: &InvoiceAggregate| {
-                format!(
-                    "net {}, VAT {}, rounding {}",
-                    note.row.net, note.row.vat, note.row.rounding
-                )
-            };
-            found.push((
-                note.row.id,
-                format!(
-                    "has {} of {}, which must be {}",
-                    note.name(),
-                    words(note),
-                    words(&expected)
-                ),
-            ));
-        }
-        for words in left.exceeding(note) {
-            found.push((note.row.id, format!("has {} beyond what was left: {words}", note.name())));
-        }
-        let after = Left::of(original, &notes[..=position]);
-        let exceeds = |(left, line): (&Money, &invoice_line::Model)| {
-            left.0 != 0 && left.0.signum() != line.net.0.signum()
-        };
-        if after.lines.iter().zip(&original.lines).any(exceeds) {
-            found.push((
-                note.row.id,
-                format!("has {} that credits a line beyond what it came to", note.name()),
-            ));
-        }
-    }
-    found
-}
-
-/// What is wrong with a credit note.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Violation {
-    /// The invoice.
-    pub credited: InvoiceId,
-    /// The credit note.
-    pub note: InvoiceId,
-    /// A sentence about the invoice.
-    pub words: String,
-}
-
-/// What is wrong with the issued credit notes of these invoices that say which lines they credit,
-/// for what writes notes that were made elsewhere.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn violations_of(
-    db: &impl ConnectionTrait,
-    invoices: BTreeSet<InvoiceId>,
-) -> Result<Vec<Violation>> {
-    let originals = aggregate::by_ids(db, &invoices).await?;
-    let notes = notes_of(db, invoices).await?;
-    let mut found = Vec::new();
-    for (credited, notes) in notes {
-        let Some(original) = originals.get(&credited) else { continue };
-        let violation = |(note, words)| Violation {
-            credited,
-            note,
-            words: format!("{} {words}", original.name()),
-        };
-        found.extend(violations(original, &notes).into_iter().map(violation));
-    }
-    Ok(found)
-}
-
-/// The lines of a credit note. A line that is credited whole keeps its quantity and price.
-fn lines(
+/// Returns the lines of a credit note. A fully credited line retains its quantity and price.
+pub(super) fn lines(
     original: &InvoiceAggregate,
     note: &InvoiceAggregate,
     left: &Left,
@@ -536,219 +219,4 @@ fn lines(
         }
     };
     (1..).zip(taken).map(line).collect()
-}
-
-#[cfg(test)]
-mod tests {
-    use super::*;
-
-    fn invoice(lines: &[(i64, VatRate)], rounding: i64) -> InvoiceAggregate {
-        let line = |(position, (net, vat_rate)): (i32, &(i64, VatRate))| invoice_line::Model {
-            id: InvoiceLineId::new(),
-            position,
-            quantity: Quantity(1000),
-            unit_price: Money(*net),
-            vat_rate: *vat_rate,
-            ..invoice_line::Model::default()
-        };
-        let mut aggregate = InvoiceAggregate {
-            lines: (1..).zip(lines).map(line).collect(),
-            ..InvoiceAggregate::default()
-        };
-        assert!(aggregate.calculate(|_| Money(rounding)));
-        aggregate
-    }
-
-    fn note(
-        original: &InvoiceAggregate,
-        notes: &[InvoiceAggregate],
-        wanted: Option<Vec<i64>>,
-    ) -> InvoiceAggregate {
-        let left = Left::of(original, notes);
-        let wanted = wanted
-            .map_or_else(|| left.lines.clone(), |wanted| wanted.into_iter().map(Money).collect());
-        let mut note = InvoiceAggregate::default();
-        note.lines = lines(original, &note, &left, &wanted);
-        left.calculate(&mut note, false);
-        note
-    }
-
-    #[test]
-    fn part_credits_of_whole_kronor_are_whole_kronor() {
-        // 1 000.41 and 0.07 with VAT: 1 250.58, rounded to 1 251.
-        let mut original = invoice(&[(100_041, VatRate::Standard25), (7, VatRate::Reduced6)], 0);
-        assert!(original.calculate(rounding_to_krona));
-        assert_eq!((original.row.rounding, original.row.total), (Money(42), Money(125_100)));
-        assert!(has_whole_kronor(&original, false));
-        for part in [[3_337, 0], [4_100, 0], [50_000, 7], [333, 0], [10_001, 1]] {
-            let mut notes: Vec<InvoiceAggregate> = Vec::new();
-            for step in 0.. {
-                let left = Left::of(&original, &notes);
-                let fits = (0..2).all(|line| left.lines[line].0 >= part[line]);
-                let wanted: Vec<Money> = if fits {
-                    part.iter().map(|net| Money(*net)).collect()
-                } else {
-                    left.lines.clone()
-                };
-                let mut next = InvoiceAggregate::default();
-                next.lines = lines(&original, &next, &left, &wanted);
-                left.calculate(&mut next, true);
-                assert!(next.row.rounding.0.abs() < 100, "{part:?} {step}: {}", next.row.rounding);
-                let is_complete = next.row.total.0 % 100 == 0;
-                let was_too_small = next.row.rounding == Money::ZERO && next.row.total < Money(100);
-                assert!(
-                    is_complete
-                        || was_too_small
-                        || notes.iter().any(|note| note.row.total.0 % 100 != 0),
-                    "{part:?} {step}: {}",
-                    next.row.total
-                );
-                notes.push(next);
-                if !fits {
-                    break;
-                }
-            }
-            assert_eq!(
-                notes.iter().map(|note| note.row.total).sum::<Money>(),
-                original.row.total,
-                "{part:?}"
-            );
-            assert_eq!(violations(&original, &notes), [], "{part:?}");
-        }
-    }
-
-    #[test]
-    fn whatever_way_it_is_taken_nothing_is_left() {
-        let original = invoice(
-            &[
-                (333, VatRate::Standard25),
-                (10_001, VatRate::Standard25),
-                (77, VatRate::Reduced6),
-                (-100, VatRate::Reduced12),
-            ],
-            37,
-        );
-        for parts in [
-            vec![],
-            vec![vec![1, 0, 0, 0]; 300],
-            vec![vec![0, 3333, 7, 0]; 3],
-            vec![vec![333, 10_001, 77, -40]],
-            vec![vec![2, 2, 2, -1]; 30],
-        ] {
-            let mut notes = Vec::new();
-            for part in parts {
-                let next = note(&original, &notes, Some(part));
-                assert_eq!(Left::of(&original, &notes).exceeding(&next), [""; 0]);
-                for sum in by_rate(&next.lines) {
-                    let exact = sum.net.times(sum.rate.percent(), 100).unwrap();
-                    assert!(
-                        (sum.vat - exact).0.abs() <= 100,
-                        "{sum:?}, which is {exact} by itself"
-                    );
-                }
-                notes.push(next);
-            }
-            let last = note(&original, &notes, None);
-            notes.push(last);
-            let sum = |of: fn(&InvoiceAggregate) -> Money| notes.iter().map(of).sum::<Money>();
-            assert_eq!(sum(|note| note.row.net), original.row.net);
-            assert_eq!(sum(|note| note.row.vat), original.row.vat);
-            assert_eq!(sum(|note| note.row.rounding), original.row.rounding);
-            assert_eq!(sum(|note| note.row.total), original.row.total);
-            let left = Left::of(&original, &notes);
-            assert!(left.lines.iter().all(|line| *line == Money::ZERO), "{left:?}");
-        }
-    }
-
-    #[test]
-    fn a_full_credit_in_steps_leaves_nothing_of_any_line() {
-        // VAT at 25 % of 8.34, 8.34 and 8.33 is an öre more than 25.00, that of all: the first line
-        // has it less.
-        let original = invoice(
-            &[
-                (3_335, VatRate::Standard25),
-                (3_335, VatRate::Standard25),
-                (3_331, VatRate::Standard25),
-            ],
-            0,
-        );
-        assert_eq!(
-            original.lines.iter().map(|line| line.vat.0).collect::<Vec<_>>(),
-            [833, 834, 833]
-        );
-        assert_eq!(note(&original, &[], Some(vec![3_335, 0, 0])).row.vat, Money(833));
-        for parts in [
-            vec![vec![3_335, 0, 0]],
-            vec![vec![3_335, 3_335, 0]],
-            vec![vec![1_001, 1_001, 1_001], vec![1_001, 1_001, 1_001]],
-            vec![vec![1, 1, 1], vec![0, 3_334, 0], vec![3_333, 0, 3_330]],
-            vec![vec![3_334, 0, 3_331]],
-        ] {
-            let mut notes: Vec<InvoiceAggregate> = Vec::new();
-            for part in parts.into_iter().map(Some).chain([None]) {
-                notes.push(note(&original, &notes, part));
-            }
-            let left = Left::of(&original, &notes);
-            assert!(left.shares.values().all(|share| *share == Share::default()), "{left:?}");
-            assert_eq!(notes.iter().map(|note| note.row.total).sum::<Money>(), original.row.total);
-            assert_eq!(violations(&original, &notes), []);
-        }
-    }
-
-    #[test]
-    fn credit_notes_of_earlier_versions_stay_right() {
-        let original = invoice(
-            &[
-                (3_335, VatRate::Standard25),
-                (3_335, VatRate::Standard25),
-                (3_331, VatRate::Standard25),
-            ],
-            0,
-        );
-        let left = Left::of(&original, &[]);
-        let mut first = InvoiceAggregate::default();
-        first.lines = lines(&original, &first, &left, &[Money(3_335), Money(0), Money(0)]);
-        left.compute_by_rates(&mut first, false);
-        assert_eq!(first.row.vat, Money(834));
-        let last = note(&original, std::slice::from_ref(&first), None);
-        assert_eq!(violations(&original, &[first, last]), []);
-    }
-
-    #[test]
-    fn a_line_and_a_deduction_at_its_rate_are_one_sum() {
-        use VatRate::{Reduced6, Standard25};
-        let original =
-            invoice(&[(10_000, Standard25), (-5_000, Standard25), (10_000, Reduced6)], 0);
-        for (wanted, fits) in [
-            (vec![10_000, 0, 0], false),
-            (vec![5_001, 0, 0], false),
-            (vec![0, -5_000, 10_000], false),
-            (vec![10_000, 0, 10_000], false),
-            (vec![5_000, 0, 10_000], true),
-            (vec![10_000, -5_000, 0], true),
-            (vec![7_500, -2_500, 1], true),
-        ] {
-            let next = note(&original, &[], Some(wanted.clone()));
-            assert_eq!(Left::of(&original, &[]).exceeding(&next).is_empty(), fits, "{wanted:?}");
-            if fits {
-                assert!(
-                    by_rate(&next.lines)
-                        .iter()
-                        .all(|sum| Some(sum.vat) == sum.net.times(sum.rate.percent(), 100)),
-                    "{next:?}"
-                );
-            }
-        }
-    }
-
-    #[test]
-    fn credits_that_name_no_line_take_from_those_like_them() {
-        let original = invoice(
-            &[(100, VatRate::Standard25), (300, VatRate::Standard25), (50, VatRate::Reduced6)],
-            0,
-        );
-        let mut imported = invoice(&[(150, VatRate::Standard25)], 0);
-        imported.lines[0].credits_line_id = None;
-        assert_eq!(Left::of(&original, &[imported]).lines, [Money(0), Money(250), Money(50)]);
-    }
 }

@@ -7,19 +7,16 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, Condition, ConnectionTrait};
 
-use super::{integrity, numbers};
+use super::{naming, numbers};
 use crate::{
     audit::date_order::Inversion,
     date_order::{Document, Read, Table},
     error::Result,
 };
 
-/// Lists the invoices and credit notes that are dated before the one with the number before theirs.
-/// Calls `each` with the kind, id and number of every numbered one, in the order of the numbers of
-/// its kind.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the invoices and credit notes that are dated before the previous number of their kind.
+/// Calls `each` with the kind, id and number of every numbered document, in the order of the
+/// numbers of its kind.
 pub async fn inversions(
     db: &impl ConnectionTrait,
     mut each: impl FnMut(InvoiceKind, &Model),
@@ -60,7 +57,7 @@ fn of_kind(row: Model, kind: InvoiceKind) -> Read<NaiveDate> {
         Some(Document {
             id: row.id.into(),
             series,
-            name: integrity::name(&row),
+            name: naming::name(&row),
             dated: row.issued_on?,
         })
     };

@@ -1,5 +1,5 @@
-//! Differences of the paid sum from an invoice's total: overpaid, paid twice, far too much, or by
-//! öre alone.
+//! Differences between the paid sum and the total of an invoice: overpaid, paid twice, far too
+//! much, or less than a krona.
 
 use ::entity::{
     invoice::Model,
@@ -9,37 +9,37 @@ use ::entity::{
 };
 use sea_orm::{Condition, sea_query::Expr};
 
+use super::counted_payments::counted;
 use super::{
     adjustments::{sum, uncovered},
     aggregate::InvoiceAggregate,
 };
-use crate::payments::record::counted;
 
-/// Below this, in öre, a difference is of öre alone.
+/// Lower limit, in öre: a smaller difference counts as a matter of öre only.
 const KRONA: Money = Money(100);
 
-/// Returns `true` for less than a krona that payments have left unpaid: it is written off, and no
-/// one is asked for it.
+/// `true` if payments have left less than a krona unpaid. Such a rest is written off and never
+/// claimed.
 #[must_use]
 pub fn is_small_rest(unpaid: Money, is_paid: bool) -> bool {
     is_paid && unpaid > Money::ZERO && unpaid < KRONA
 }
 
-/// Difference of the paid sum from an invoice's total.
+/// A difference between the paid sum and the total of an invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Difference {
     /// Less than a krona is missing or overpaid.
     OreOnly,
     /// The overpaid sum is exactly one of two payments of the same amount.
     PaidTwice,
-    /// Twice as much was paid as the invoice is over, or more.
+    /// At least twice the total was paid.
     FarTooMuch,
-    /// Something else is overpaid.
+    /// Overpaid in any other manner.
     Overpaid,
 }
 
 impl Difference {
-    /// The difference in a word, for programs.
+    /// Returns the identifier of the difference, for JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -50,7 +50,7 @@ impl Difference {
         }
     }
 
-    /// The difference in words.
+    /// Returns the English label of the difference.
     #[must_use]
     pub fn describe(self) -> &'static str {
         match self {
@@ -73,8 +73,8 @@ impl Difference {
     }
 }
 
-/// The difference of an invoice as it stands; null when there is none, or a krona or more is still
-/// to be paid.
+/// Returns the difference of an invoice; `None` if there is none, or if a krona or more is still to
+/// be paid.
 #[must_use]
 pub fn difference(aggregate: &InvoiceAggregate) -> Option<Difference> {
     let paid = aggregate.payments.iter().map(|payment| payment.amount).sum::<Money>()
@@ -82,7 +82,7 @@ pub fn difference(aggregate: &InvoiceAggregate) -> Option<Difference> {
     of(&aggregate.row, uncovered(aggregate, aggregate.row.credited), paid, &aggregate.payments)
 }
 
-/// The difference of a stored invoice with these payments.
+/// Returns the difference of a stored invoice with these payments.
 #[must_use]
 pub fn of_row(row: &Model, payments: &[payment::Model]) -> Option<Difference> {
     of(row, row.total - row.paid - row.credited - row.written_off, row.paid, payments)
@@ -112,7 +112,7 @@ fn of(row: &Model, left: Money, paid: Money, payments: &[payment::Model]) -> Opt
 
 /// SQL expression of the overpaid sum.
 const OVERPAID: &str = "(\"invoice\".\"paid\" + \"invoice\".\"credited\" + \"invoice\".\"written_off\" - \"invoice\".\"total\")";
-/// Payments that count, in SQL.
+/// SQL of the payments that count: neither reversals nor reversed.
 const COUNTED: &str = "FROM payment p WHERE p.invoice_id = \"invoice\".\"id\" AND p.reverses_id IS NULL \
      AND NOT EXISTS (SELECT 1 FROM payment r WHERE r.reverses_id = p.id)";
 
@@ -122,7 +122,7 @@ pub fn has_difference(differences: &[Difference]) -> Condition {
     differences.iter().fold(Condition::any(), |any, difference| any.add(is(*difference)))
 }
 
-/// SQL predicate for invoices of which something, or nothing, is overpaid.
+/// SQL predicate for invoices that are overpaid, or for those that are not.
 #[must_use]
 pub fn is_overpaid(overpaid: bool) -> Condition {
     let is = Condition::all()
@@ -150,7 +150,7 @@ fn is(difference: Difference) -> Condition {
         .add(Expr::cust(
             "\"invoice\".\"kind\" = 'INVOICE' AND \"invoice\".\"issued_on\" IS NOT NULL",
         ))
-        // In the words of the index that holds these few.
+        // The same expression as in the partial index, so that the index is used.
         .add(Expr::cust("\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\""))
         .add(Expr::cust(format!("EXISTS (SELECT 1 {COUNTED}) AND {own}")))
 }
@@ -190,7 +190,7 @@ mod tests {
     }
 
     #[test]
-    fn no_one_is_asked_for_less_than_a_krona_that_payments_have_left() {
+    fn less_than_a_krona_left_by_payments_is_a_small_rest() {
         let cases = [
             (99, true, true),
             (1, true, true),

@@ -1,5 +1,5 @@
-//! What an invoice says as a document: made once, when it is issued, kept as it was, and the source
-//! of its files.
+//! Contents of invoices as documents: created at issue, stored unchanged, and the source of the
+//! files.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -34,18 +34,18 @@ use super::{
     interest_rows::{REASON_WITHOUT_VAT, is_interest},
 };
 use crate::{
-    audit::{self, Change, forms},
+    audit::{self, Action, Change, forms},
     auth::viewer::Viewer,
-    database::{BUSY, Database, among, busy, rows},
+    database::{Database, among, busy, rows},
     documents::{
         TIME_LIMIT,
         invoice::{self as document, Invoice, Line, RateSum, Reference},
     },
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     worker_pool,
 };
 
-/// What documents are called that invoices speak of.
+/// Names of the objects that invoices refer to.
 #[derive(Debug, Default)]
 pub(super) struct Names {
     activities: HashMap<ActivityId, String>,
@@ -54,10 +54,7 @@ pub(super) struct Names {
 }
 
 impl Names {
-    /// Those that these invoices speak of, by three statements at most.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Loads the names for these invoices, with at most three statements.
     pub(super) async fn load(
         db: &impl ConnectionTrait,
         wholes: &[InvoiceAggregate],
@@ -102,7 +99,7 @@ impl Names {
     }
 }
 
-/// What an issued invoice says as a document.
+/// Returns the content of an issued invoice as a document.
 pub(super) fn document(
     aggregate: &InvoiceAggregate,
     seller: document::Seller,
@@ -156,11 +153,8 @@ pub(super) fn document(
     }
 }
 
-/// What an invoice says, as it was issued; null when the register has no document of it, as of
+/// Returns the content of an invoice as it was issued; `None` if no document is stored, as for
 /// imported history.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn content(db: &impl ConnectionTrait, id: InvoiceId) -> Result<Option<Invoice>> {
     let found = invoice_content::Entity::find_by_id(id).one(db).await?;
     found.map(|found| serde_json::from_str(&found.content).map_err(Error::internal)).transpose()
@@ -177,12 +171,9 @@ pub struct InterestTerms {
     pub is_interest: bool,
 }
 
-/// The terms of late interest that each of these invoices was issued with, by one statement; those
-/// without a document, as imported history, are left out. The database takes them out of the
-/// document, which is kept as it was issued: a copy of them could only come to differ.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the terms of late interest that each of these invoices was issued with, by one
+/// statement; invoices without a document, such as imported history, are left out. The database
+/// extracts them from the stored document, since a copy could differ from it.
 pub async fn interest_terms(
     db: &impl ConnectionTrait,
     invoices: &[InvoiceId],
@@ -226,10 +217,7 @@ pub async fn interest_terms(
     Ok(found)
 }
 
-/// Which of these invoices have a document.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these invoices that have a document.
 pub async fn with_content(db: &Database, invoices: &[InvoiceId]) -> Result<BTreeSet<InvoiceId>> {
     let id = Expr::col(invoice_content::Column::InvoiceId);
     let select = Query::select()
@@ -245,17 +233,17 @@ pub async fn with_content(db: &Database, invoices: &[InvoiceId]) -> Result<BTree
 pub struct File {
     /// The invoice's number.
     pub number: String,
-    /// Of the bytes, in hexadecimal.
+    /// SHA-256 of the bytes, in hexadecimal.
     pub sha256: String,
-    /// The file.
+    /// Content of the file.
     pub bytes: Vec<u8>,
 }
 
-/// Records the digest of a document of an invoice: of a file, or of what the invoice says when
-/// there is no format.
+/// Records the digest of a document of an invoice: of a file, or of the content if no format is
+/// named.
 ///
 /// # Errors
-/// INTERNAL when it can't be written as JSON.
+/// INTERNAL if it can't be serialized as JSON.
 pub(crate) fn record(
     change: &mut Change,
     id: InvoiceId,
@@ -275,23 +263,23 @@ pub(crate) fn record(
     }
 }
 
-/// Those that set PDFs for the first time take turns, so that each is set once however many ask for
-/// it. Every invoice has one of these turns by its id: there are never more of them, and two
-/// invoices that share one merely wait for each other.
+/// Locks for rendering PDFs for the first time, so that each is rendered once despite concurrent
+/// requests. Each invoice maps to a lock by its id: their number is bounded, and two invoices that
+/// share a lock merely wait for each other.
 static LOCKS: [Mutex<()>; 64] = [const { Mutex::const_new(()) }; 64];
 
-/// A file of an issued invoice that the viewer sees; null when there is no such invoice, or the
-/// register has no document of it. Its e-invoice was kept when it was issued. Its PDF is set when
-/// somebody first asks for it, from what was kept, and kept from then on.
+/// Returns a file of an issued invoice that the viewer may read; `None` if there is none, or if no
+/// document is stored. Its e-invoice was stored at issue. Its PDF is rendered from the stored
+/// content on the first request, and is stored from then on.
 ///
-/// Keeping it is a write, which takes its turn. What is not kept is not served: the bytes must be
-/// the same ever after, and another version of this program may set them otherwise. But nobody has
-/// anything to decide anew meanwhile, as one who changes something may have, so that it goes on
-/// waiting while others write, for `time` at least. Once it is being set it is kept even when
-/// nobody waits for it any more, so that the next who asks has it.
+/// Storing it is a write, which waits for the write lock. A PDF that is not stored is not served:
+/// the bytes must never change, and another version of this program may render them differently.
+/// The request has nothing to validate again, unlike a mutation, so it waits for other writers for
+/// at least `time`. A started rendering is stored even if the client disconnects, so that the next
+/// request finds it.
 ///
 /// # Errors
-/// CONFLICT with the reason BUSY when others write for longer than that.
+/// CONFLICT `BUSY` if other writers hold the lock for longer than that.
 pub async fn file(
     db: &Database,
     viewer: &Viewer,
@@ -308,18 +296,25 @@ pub async fn file(
         return Ok(None);
     }
     let is_begun = Arc::<AtomicBool>::default();
-    let making = make(db.clone(), viewer.subject.clone(), id, number, time, Arc::clone(&is_begun));
-    let mut making = Making { task: tokio::spawn(making.in_current_span()), is_begun };
-    (&mut making.task).await.map_err(Error::internal)?
+    let job = render_and_store(
+        db.clone(),
+        viewer.subject.clone(),
+        id,
+        number,
+        time,
+        Arc::clone(&is_begun),
+    );
+    let mut job = RenderJob { task: tokio::spawn(job.in_current_span()), is_begun };
+    (&mut job.task).await.map_err(Error::internal)?
 }
 
-/// A PDF that is being made. When it is dropped before a worker has begun, it is not made.
-struct Making {
+/// A PDF to be rendered. It is not rendered if this is dropped before a worker has begun.
+struct RenderJob {
     task: JoinHandle<Result<Option<File>>>,
     is_begun: Arc<AtomicBool>,
 }
 
-impl Drop for Making {
+impl Drop for RenderJob {
     fn drop(&mut self) {
         if !self.is_begun.load(Ordering::Relaxed) {
             self.task.abort();
@@ -327,9 +322,9 @@ impl Drop for Making {
     }
 }
 
-/// Sets the PDF of an invoice with this number and keeps it, unless somebody else has done so
+/// Renders the PDF of an invoice with this number and stores it, unless another task has done so
 /// meanwhile.
-async fn make(
+async fn render_and_store(
     db: Database,
     subject: String,
     id: InvoiceId,
@@ -340,7 +335,7 @@ async fn make(
     const FORMAT: FileFormat = FileFormat::Pdf;
     let permit = LOCKS[usize::from(id.0.as_bytes()[15]) % LOCKS.len()].lock();
     let _permit = timeout(time, permit).await.map_err(|_| busy())?;
-    // Whoever had the turn before may have set it.
+    // The previous holder of the lock may have rendered it.
     if let Some(stored) = stored(db.read(), id, FORMAT).await? {
         return Ok(Some(File { number, sha256: stored.sha256, bytes: stored.bytes }));
     }
@@ -353,12 +348,13 @@ async fn make(
     let until = Instant::now() + time;
 
     let mut change = loop {
-        match audit::begin(&db, &Viewer::operator("documents"), "invoicePdfKeep").await {
-            Err(Error::Conflict { reason: BUSY, .. }) if Instant::now() < until => {}
+        match audit::begin(&db, &Viewer::operator("documents"), Action::InvoicePdfKeep).await {
+            Err(Error::Conflict { reason: ConflictReason::Busy, .. }) if Instant::now() < until => {
+            }
             begun => break begun?,
         }
     };
-    // Another program over the same register may have been faster.
+    // Another process on the same database may have been faster.
     if let Some(stored) = stored(change.tx(), id, FORMAT).await? {
         return Ok(Some(File { number, sha256: stored.sha256, bytes: stored.bytes }));
     }
@@ -374,8 +370,8 @@ async fn make(
     Ok(Some(File { number, sha256: row.sha256, bytes: row.bytes }))
 }
 
-/// Sets an invoice when it is the subject's turn: a small one where it does not wait for another's
-/// that takes seconds.
+/// Renders an invoice on the subject's permit: a small one does not wait behind another that takes
+/// seconds.
 async fn set(
     subject: &str,
     content: Invoice,
@@ -393,8 +389,8 @@ async fn set(
     };
     if is_small {
         match worker_pool::run(subject, work(TIME_LIMIT)).await {
-            // It was estimated to take less.
-            Err(Error::Conflict { reason: "DOCUMENT_TOO_LONG", .. }) => {}
+            // The estimate was too low.
+            Err(Error::Conflict { reason: ConflictReason::DocumentTooLong, .. }) => {}
             done => return done,
         }
     }

@@ -1,9 +1,9 @@
-//! What of a year's fees has been invoiced, so that each is invoiced once.
+//! Charges of yearly fees: records what has been invoiced, so that each fee is invoiced once.
 //!
-//! A fee that a run invoices has a row by itself, which the database lets nobody write twice. What
-//! history or an invoice by hand has invoiced is seen by the lines themselves: those that name the
-//! agreement, or for members' fees neither agreement nor activity but the fee's own word in their
-//! text, with a period in the year.
+//! A fee that a run invoices has a row of its own, with a unique key in the database. Imported and
+//! manual invoices are recognized by their lines, with a period in the year: lines that name the
+//! agreement, or for members' fees lines without agreement and activity whose text has the word of
+//! the fee.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -34,21 +34,22 @@ use crate::{
     members,
 };
 
-/// What may be missing of a fee that counts as invoiced, öre: history knows fees in whole kronor.
+/// Amount in öre that may be missing from a fee that counts as invoiced: imported fees are in whole
+/// kronor.
 const ROUNDING: Money = Money(100);
 
-/// Whose fees of a kind are looked at.
+/// Payers and kind of the fees that are looked up.
 #[derive(Clone, Debug)]
-pub(super) enum Whose {
+pub(super) enum FeeSelection {
     /// The special fees of an activity's agreements.
     Activity(ActivityId),
     /// The special fees of these agreements.
     Agreements(BTreeSet<AgreementId>),
-    /// The service or membership fee of these members; null: of all.
+    /// The service or membership fee of these members; null: of all members.
     Members(ChargeKind, Option<BTreeSet<MemberId>>),
 }
 
-impl Whose {
+impl FeeSelection {
     fn kind(&self) -> ChargeKind {
         match self {
             Self::Activity(_) | Self::Agreements(_) => ChargeKind::SpecialFee,
@@ -57,65 +58,65 @@ impl Whose {
     }
 }
 
-/// What of somebody's fee of a year stands on issued documents.
+/// Sums of one payer's fee of a year on issued documents.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub(super) struct Invoiced {
-    /// Lines of invoices with a period in the year, öre, whatever was credited of them.
+    /// Lines of invoices with a period in the year, öre, without regard to credit notes.
     lines: Total,
-    /// What credit notes have left of those.
+    /// The same after credit notes.
     left: Total,
-    /// What credit notes have left of lines whose period goes over New Year; which part is the
-    /// year's is unknown.
+    /// Lines across New Year, after credit notes; the year's part of them is unknown.
     across: Total,
-    /// How often runs have invoiced it.
+    /// Number of times that runs have invoiced it.
     rounds: i32,
-    /// What credit notes have left of the runs' lines.
+    /// Lines of the runs, after credit notes.
     of_runs: Total,
 }
 
-/// How a fee stands.
+/// Charge status of a fee.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub(super) enum Standing {
-    /// Nothing of it is invoiced, or all that was is credited again: a run invoices it, for the so
-    /// manyth time.
+pub(super) enum ChargeStatus {
+    /// Nothing is invoiced, or all of it is credited: a run invoices it, as this round.
     Due(i32),
-    /// It has been invoiced. What was credited of it since was given, and is not asked for again.
+    /// Invoiced. A part that was credited since is a discount, and is not invoiced again.
     Invoiced,
-    /// Only so much of it has been invoiced, or may have been.
+    /// Only this sum has been invoiced, or may have been.
     Partly {
-        /// How much, öre.
+        /// Invoiced sum, öre.
         sum: Total,
-        /// `true` if that is on lines whose period goes over New Year; which part is the year's is
-        /// unknown.
+        /// `true` if the sum is on lines across New Year; the year's part of them is unknown.
         is_across: bool,
     },
 }
 
 impl Invoiced {
-    /// How a fee of so much stands.
-    pub(super) fn standing(&self, fee: Money) -> Standing {
+    /// Returns the status of a fee of this amount.
+    pub(super) fn status(&self, fee: Money) -> ChargeStatus {
         if self.left <= Total::ZERO && self.across <= Total::ZERO {
-            Standing::Due(self.rounds + 1)
+            ChargeStatus::Due(self.rounds + 1)
         } else if self.of_runs > Total::ZERO || self.lines + ROUNDING.into() > Total::from(fee) {
-            Standing::Invoiced
+            ChargeStatus::Invoiced
         } else {
             let is_across = self.across > Total::ZERO;
-            Standing::Partly { sum: if is_across { self.across } else { self.lines }, is_across }
+            ChargeStatus::Partly {
+                sum: if is_across { self.across } else { self.lines },
+                is_across,
+            }
         }
     }
 
-    /// Returns how a fee of so much stands of which a run would invoice `rest`, the months that no
-    /// line has billed; `None` if no run invoiced it: then the lines do not say which part of the
-    /// fee they are.
-    pub(super) fn standing_of_rest(&self, fee: Money, rest: Money) -> Option<Standing> {
+    /// Returns the status of a fee of this amount, of which a run would invoice `rest`: the months
+    /// that no line has billed. `None` if no run has invoiced it, since its lines then don't state
+    /// their months.
+    pub(super) fn status_of_rest(&self, fee: Money, rest: Money) -> Option<ChargeStatus> {
         if self.of_runs <= Total::ZERO {
             return None;
         }
         let is_within = self.lines + rest.into() <= Total::from(fee) + ROUNDING.into();
         Some(if is_within {
-            Standing::Due(self.rounds + 1)
+            ChargeStatus::Due(self.rounds + 1)
         } else {
-            Standing::Partly { sum: self.lines, is_across: false }
+            ChargeStatus::Partly { sum: self.lines, is_across: false }
         })
     }
 }
@@ -128,34 +129,31 @@ fn document(column: invoice::Column) -> SimpleExpr {
     Expr::col((invoice::Entity, column))
 }
 
-/// What stands on issued documents of these fees of a year, by agreement or member, by two
+/// Returns the sums of these fees of a year on issued documents, by agreement or member. Two
 /// statements.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub(super) async fn invoiced(
     db: &impl ConnectionTrait,
-    whose: &Whose,
+    selection: &FeeSelection,
     year: i32,
 ) -> Result<HashMap<Uuid, Invoiced>> {
     let Some(days) = amounts::year(year) else { return Ok(HashMap::new()) };
     let mut found: HashMap<Uuid, Invoiced> = HashMap::new();
-    for row in db.query_all(&on_lines(db, whose, days)).await? {
+    for row in db.query_all(&on_lines(db, selection, days)).await? {
         let own: &mut Invoiced = found.entry(row.try_get_by_index(0)?).or_default();
         (own.lines, own.left, own.across) =
             (row.try_get_by_index(1)?, row.try_get_by_index(2)?, row.try_get_by_index(3)?);
     }
-    for row in db.query_all(&by_runs(db, whose, year)).await? {
+    for row in db.query_all(&by_runs(db, selection, year)).await? {
         let own: &mut Invoiced = found.entry(row.try_get_by_index(0)?).or_default();
         (own.rounds, own.of_runs) = (row.try_get_by_index(1)?, row.try_get_by_index(2)?);
     }
     Ok(found)
 }
 
-/// Restricts a column of agreements to those whose fees are looked at.
-fn of(db: &impl ConnectionTrait, column: SimpleExpr, whose: &Whose) -> SimpleExpr {
-    match whose {
-        Whose::Activity(activity) => {
+/// Restricts a column of agreements to those whose fees are looked up.
+fn of(db: &impl ConnectionTrait, column: SimpleExpr, selection: &FeeSelection) -> SimpleExpr {
+    match selection {
+        FeeSelection::Activity(activity) => {
             let theirs = Query::select()
                 .column(agreement::Column::Id)
                 .from(agreement::Entity)
@@ -163,28 +161,30 @@ fn of(db: &impl ConnectionTrait, column: SimpleExpr, whose: &Whose) -> SimpleExp
                 .take();
             column.in_subquery(theirs)
         }
-        Whose::Agreements(ids) => among(db.get_database_backend(), column, ids.iter().copied()),
-        Whose::Members(..) => column.is_null(),
+        FeeSelection::Agreements(ids) => {
+            among(db.get_database_backend(), column, ids.iter().copied())
+        }
+        FeeSelection::Members(..) => column.is_null(),
     }
 }
 
 fn on_lines(
     db: &impl ConnectionTrait,
-    whose: &Whose,
+    selection: &FeeSelection,
     (first, last): (NaiveDate, NaiveDate),
 ) -> SelectStatement {
     use invoice_line::Column as C;
     let is_invoice = || document(invoice::Column::Kind).eq(InvoiceKind::Invoice);
     let in_year = || line(C::PeriodFrom).gte(first).and(line(C::PeriodTo).lte(last));
-    // A deduction on an invoice takes nothing from what has been invoiced.
+    // A deduction on an invoice does not reduce the invoiced sum.
     let charged =
         Expr::case(is_invoice().and(line(C::Net).gt(0)).and(in_year()), line(C::Net)).finally(0);
     let signed = || Expr::case(is_invoice(), line(C::Net)).finally(Expr::val(0).sub(line(C::Net)));
     let left = Expr::case(in_year(), signed()).finally(0);
     let across = Expr::case(in_year(), 0).finally(signed());
-    let owner = match whose {
-        Whose::Activity(_) | Whose::Agreements(_) => line(C::AgreementId),
-        Whose::Members(..) => document(invoice::Column::MemberId),
+    let owner = match selection {
+        FeeSelection::Activity(_) | FeeSelection::Agreements(_) => line(C::AgreementId),
+        FeeSelection::Members(..) => document(invoice::Column::MemberId),
     };
     let mut select = Query::select();
     select
@@ -194,17 +194,17 @@ fn on_lines(
         )
         .from(invoice_line::Entity)
         .inner_join(invoice::Entity, document(invoice::Column::Id).eq(line(C::InvoiceId)))
-        .and_where(of(db, line(C::AgreementId), whose))
+        .and_where(of(db, line(C::AgreementId), selection))
         .and_where(line(C::PeriodFrom).lte(last))
         .and_where(line(C::PeriodTo).gte(first))
         .and_where(document(invoice::Column::IssuedOn).is_not_null())
         .and_where(owner.clone().is_not_null())
         .add_group_by([owner]);
-    if let Some(word) = word(whose.kind()) {
+    if let Some(word) = word(selection.kind()) {
         select.and_where(line(C::ActivityId).is_null());
         select.and_where(Expr::expr(Func::lower(line(C::Description))).like(format!("%{word}%")));
     }
-    if let Whose::Members(_, Some(members)) = whose {
+    if let FeeSelection::Members(_, Some(members)) = selection {
         select.and_where(among(
             db.get_database_backend(),
             document(invoice::Column::MemberId),
@@ -214,7 +214,7 @@ fn on_lines(
     select
 }
 
-fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStatement {
+fn by_runs(db: &impl ConnectionTrait, selection: &FeeSelection, year: i32) -> SelectStatement {
     let charge = |column: Column| -> SimpleExpr { Expr::col((Entity, column)) };
     let credit = Alias::new("credit");
     let credited = Query::select()
@@ -224,8 +224,11 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
             Expr::col((credit, invoice_line::Column::CreditsLineId)).eq(charge(Column::LineId)),
         )
         .take();
-    let owner =
-        if whose.kind() == ChargeKind::SpecialFee { Column::AgreementId } else { Column::MemberId };
+    let owner = if selection.kind() == ChargeKind::SpecialFee {
+        Column::AgreementId
+    } else {
+        Column::MemberId
+    };
     let left = line(invoice_line::Column::Net).sub(SimpleExpr::from(credited));
     let mut select = Query::select();
     select
@@ -234,11 +237,11 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
         .expr(total(db.get_database_backend(), left))
         .from(Entity)
         .inner_join(invoice_line::Entity, line(invoice_line::Column::Id).eq(charge(Column::LineId)))
-        .and_where(charge(Column::Kind).eq(whose.kind()))
+        .and_where(charge(Column::Kind).eq(selection.kind()))
         .and_where(charge(Column::Year).eq(year))
-        .and_where(of(db, charge(Column::AgreementId), whose))
+        .and_where(of(db, charge(Column::AgreementId), selection))
         .add_group_by([charge(owner)]);
-    if let Whose::Members(_, Some(members)) = whose {
+    if let FeeSelection::Members(_, Some(members)) = selection {
         select.and_where(among(
             db.get_database_backend(),
             charge(Column::MemberId),
@@ -248,36 +251,34 @@ fn by_runs(db: &impl ConnectionTrait, whose: &Whose, year: i32) -> SelectStateme
     select
 }
 
-/// The fees that an invoice would ask for once more: what was invoiced of each, and not credited,
-/// would come to more than the fee together with its own lines. An invoice that corrects another
-/// upwards may, and says so.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the fees that an invoice would charge twice: the invoiced and not credited sum together
+/// with its own lines exceeds the fee. An invoice that corrects another upwards is exempt.
 pub(super) async fn charged_twice(
     db: &Database,
     tx: &impl ConnectionTrait,
     aggregate: &InvoiceAggregate,
 ) -> Result<Vec<String>> {
-    let mut asked: BTreeMap<(ChargeKind, i32), BTreeMap<Uuid, Money>> = BTreeMap::new();
+    let mut own_sums: BTreeMap<(ChargeKind, i32), BTreeMap<Uuid, Money>> = BTreeMap::new();
     for line in &aggregate.lines {
-        let Some((kind, whose)) = fee_of(aggregate, line) else { continue };
+        let Some((kind, payer)) = fee_of(aggregate, line) else { continue };
         let Some((from, _)) =
             line.period_from.zip(line.period_to).filter(|(from, to)| from.year() == to.year())
         else {
             continue;
         };
-        *asked.entry((kind, from.year())).or_default().entry(whose).or_default() += line.net;
+        *own_sums.entry((kind, from.year())).or_default().entry(payer).or_default() += line.net;
     }
     let mut found = Vec::new();
-    for ((kind, year), sums) in asked {
-        let whose = match kind {
+    for ((kind, year), sums) in own_sums {
+        let selection = match kind {
             ChargeKind::SpecialFee => {
-                Whose::Agreements(sums.keys().map(|id| AgreementId(*id)).collect())
+                FeeSelection::Agreements(sums.keys().map(|id| AgreementId(*id)).collect())
             }
-            kind => Whose::Members(kind, Some(sums.keys().map(|id| MemberId(*id)).collect())),
+            kind => {
+                FeeSelection::Members(kind, Some(sums.keys().map(|id| MemberId(*id)).collect()))
+            }
         };
-        let invoiced = invoiced(tx, &whose, year).await?;
+        let invoiced = invoiced(tx, &selection, year).await?;
         for (id, (name, fee)) in fees_of(db, kind, year, &sums).await? {
             let (new, left): (Money, Total) = (
                 sums.get(&id).copied().unwrap_or_default(),
@@ -293,7 +294,8 @@ pub(super) async fn charged_twice(
     Ok(found)
 }
 
-/// The fee that a line of an invoice is of, as its facts tell, and whose.
+/// Returns the fee of an invoice line, by its columns and text, with the id of the agreement or
+/// member.
 fn fee_of(aggregate: &InvoiceAggregate, line: &invoice_line::Model) -> Option<(ChargeKind, Uuid)> {
     if line.net <= Money::ZERO {
         return None;
@@ -305,8 +307,8 @@ fn fee_of(aggregate: &InvoiceAggregate, line: &invoice_line::Model) -> Option<(C
     Some((fee_by_words(&line.description)?, member.0))
 }
 
-/// Returns the member's fee that a line names; `None` if it names none, or both, as «Medlemsavgift
-/// 2026 (utom serviceavgift)»: nothing then says of which it is.
+/// Returns the member's fee that a line names. `None` if it names none, or both, as in
+/// «Medlemsavgift 2026 (utom serviceavgift)», which is ambiguous.
 pub(super) fn fee_by_words(description: &str) -> Option<ChargeKind> {
     let text = description.to_lowercase();
     let is_named = |kind: &ChargeKind| word(*kind).is_some_and(|word| text.contains(word));
@@ -315,8 +317,8 @@ pub(super) fn fee_by_words(description: &str) -> Option<ChargeKind> {
     named.next().filter(|_| named.next().is_none())
 }
 
-/// The word by which a line tells that it is of a member's fee, as runs write it; null for special
-/// fees.
+/// Returns the word by which a line is recognized as a member's fee, as runs write it; `None` for
+/// special fees.
 fn word(kind: ChargeKind) -> Option<&'static str> {
     match kind {
         ChargeKind::SpecialFee => None,
@@ -325,19 +327,20 @@ fn word(kind: ChargeKind) -> Option<&'static str> {
     }
 }
 
-/// What these fees come to in a year, with the names of whose they are, as far as anybody can tell.
+/// Returns the amounts of these fees in a year, with the names of their payers. Fees that can't be
+/// calculated are left out.
 async fn fees_of(
     db: &Database,
     kind: ChargeKind,
     year: i32,
-    whose: &BTreeMap<Uuid, Money>,
+    sums: &BTreeMap<Uuid, Money>,
 ) -> Result<BTreeMap<Uuid, (String, Money)>> {
-    // Whoever may issue an invoice may reckon its fees.
+    // A viewer who may issue an invoice may calculate its fees.
     let viewer = Viewer::operator("invoices");
     if kind == ChargeKind::SpecialFee {
         let mut columns = fees::columns();
         columns.push(agreement::Column::Number);
-        let theirs = among(db.backend(), Expr::col(agreement::Column::Id), whose.keys().copied());
+        let theirs = among(db.backend(), Expr::col(agreement::Column::Id), sums.keys().copied());
         let select = Query::select()
             .columns(columns.iter().copied())
             .from(agreement::Entity)
@@ -353,7 +356,7 @@ async fn fees_of(
         };
         return Ok(found.into_iter().filter_map(named).collect());
     }
-    let members: Vec<MemberId> = whose.keys().map(|id| MemberId(*id)).collect();
+    let members: Vec<MemberId> = sums.keys().map(|id| MemberId(*id)).collect();
     let columns = [
         member::Column::Id,
         member::Column::Name,
@@ -371,10 +374,7 @@ async fn fees_of(
         .collect())
 }
 
-/// Writes what a run invoices; the database refuses a fee that has been invoiced as often already.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Writes the charges of a run. The unique key rejects a fee that was invoiced for the same round.
 pub(super) async fn write(
     change: &mut Change,
     charges: Vec<Model>,
@@ -392,19 +392,19 @@ pub(super) async fn write(
     Ok(())
 }
 
-/// The fee that a run invoices with a line.
+/// Returns the charge for a line of a run.
 #[must_use]
 pub(super) fn of_run(
     kind: ChargeKind,
     year: i32,
     round: i32,
     line: InvoiceLineId,
-    whose: Uuid,
+    payer: Uuid,
 ) -> Model {
     let (agreement_id, member_id) = if kind == ChargeKind::SpecialFee {
-        (Some(AgreementId(whose)), None)
+        (Some(AgreementId(payer)), None)
     } else {
-        (None, Some(MemberId(whose)))
+        (None, Some(MemberId(payer)))
     };
     Model { line_id: line, kind, year, round, agreement_id, member_id }
 }
@@ -415,7 +415,7 @@ mod tests {
 
     #[test]
     fn a_fee_is_due_until_all_of_it_is_invoiced() {
-        let standing = |lines: i128, left: i128, across: i128, rounds: i32, of_runs: i128| {
+        let status = |lines: i128, left: i128, across: i128, rounds: i32, of_runs: i128| {
             let invoiced = Invoiced {
                 lines: Total(lines),
                 left: Total(left),
@@ -423,43 +423,39 @@ mod tests {
                 rounds,
                 of_runs: Total(of_runs),
             };
-            invoiced.standing(Money(1000))
+            invoiced.status(Money(1000))
         };
-        assert_eq!(Invoiced::default().standing(Money(1000)), Standing::Due(1));
+        assert_eq!(Invoiced::default().status(Money(1000)), ChargeStatus::Due(1));
         assert_eq!(
-            standing(250, 250, 0, 0, 0),
-            Standing::Partly { sum: Total(250), is_across: false }
+            status(250, 250, 0, 0, 0),
+            ChargeStatus::Partly { sum: Total(250), is_across: false }
         );
-        assert_eq!(standing(1000, 1000, 0, 0, 0), Standing::Invoiced);
+        assert_eq!(status(1000, 1000, 0, 0, 0), ChargeStatus::Invoiced);
+        assert_eq!(status(901, 901, 0, 0, 0), ChargeStatus::Invoiced, "rounded to a krona");
         assert_eq!(
-            standing(901, 901, 0, 0, 0),
-            Standing::Invoiced,
-            "somebody rounded it to a krona"
-        );
-        assert_eq!(
-            standing(900, 900, 0, 0, 0),
-            Standing::Partly { sum: Total(900), is_across: false }
+            status(900, 900, 0, 0, 0),
+            ChargeStatus::Partly { sum: Total(900), is_across: false }
         );
         assert_eq!(
-            standing(1000, 900, 0, 0, 0),
-            Standing::Invoiced,
-            "what was given is not asked for again"
+            status(1000, 900, 0, 0, 0),
+            ChargeStatus::Invoiced,
+            "a credited part is not invoiced again"
         );
         assert_eq!(
-            standing(900, 100, 0, 1, 100),
-            Standing::Invoiced,
-            "nor when the fee has become another since a run"
+            status(900, 100, 0, 1, 100),
+            ChargeStatus::Invoiced,
+            "nor if the fee has changed since a run"
         );
-        assert_eq!(standing(1000, 0, 0, 1, 0), Standing::Due(2));
+        assert_eq!(status(1000, 0, 0, 1, 0), ChargeStatus::Due(2));
         assert_eq!(
-            standing(0, 0, 500, 0, 0),
-            Standing::Partly { sum: Total(500), is_across: true }
+            status(0, 0, 500, 0, 0),
+            ChargeStatus::Partly { sum: Total(500), is_across: true }
         );
-        assert_eq!(standing(1000, 1000, 500, 0, 0), Standing::Invoiced);
+        assert_eq!(status(1000, 1000, 500, 0, 0), ChargeStatus::Invoiced);
     }
 
     #[test]
-    fn months_that_came_back_are_due_once() {
+    fn credited_months_are_due_once() {
         let rest = |lines: i128, of_runs: i128, rest: i64| {
             let invoiced = Invoiced {
                 lines: Total(lines),
@@ -468,13 +464,13 @@ mod tests {
                 rounds: 1,
                 of_runs: Total(of_runs),
             };
-            invoiced.standing_of_rest(Money(18_000), Money(rest))
+            invoiced.status_of_rest(Money(18_000), Money(rest))
         };
-        assert_eq!(rest(9000, 9000, 9000), Some(Standing::Due(2)));
+        assert_eq!(rest(9000, 9000, 9000), Some(ChargeStatus::Due(2)));
         assert_eq!(rest(9000, 0, 9000), None);
         assert_eq!(
             rest(9000, 9000, 9101),
-            Some(Standing::Partly { sum: Total(9000), is_across: false })
+            Some(ChargeStatus::Partly { sum: Total(9000), is_across: false })
         );
     }
 }

@@ -1,5 +1,5 @@
-//! Fees that were decided late: invoicing one whose decision lies after the invoice or after its
-//! year needs a confirmation.
+//! Fees that were decided late: a decision after the invoice or after its year needs a
+//! confirmation.
 
 use ::entity::{decision, fee_schedule};
 use chrono::{Datelike, NaiveDate};
@@ -7,8 +7,8 @@ use sea_orm::{ConnectionTrait, EntityTrait};
 
 use crate::error::Result;
 
-/// Returns the reason why invoicing a year's fee by a rule that was decided on this day needs a
-/// confirmation; `None` when it needs none.
+/// Returns the reason why invoicing a year's fee needs a confirmation if its rule was decided on
+/// this day; `None` if it needs none.
 #[must_use]
 pub fn late_decision(decided_on: NaiveDate, issued_on: NaiveDate, year: i32) -> Option<String> {
     if decided_on > issued_on {
@@ -20,10 +20,8 @@ pub fn late_decision(decided_on: NaiveDate, issued_on: NaiveDate, year: i32) -> 
         .then(|| format!("the fee of {year} was decided on {decided_on}, which is after that year"))
 }
 
-/// The same of a rule, whose decision it reads. A day that is not known needs no confirmation.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Reads the decision of a rule and returns its reason as [`late_decision`]. An unknown day needs
+/// no confirmation.
 pub(super) async fn of_rule(
     db: &impl ConnectionTrait,
     rule: &fee_schedule::Model,

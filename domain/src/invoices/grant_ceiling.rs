@@ -1,5 +1,5 @@
-//! The most that may be requisitioned of a grant: what its agreement gives in the years that the
-//! periods have days of.
+//! Ceiling of the requisitions of a grant: the amount of its agreement in the calendar years of the
+//! periods.
 
 use std::{collections::BTreeMap, ops::RangeInclusive};
 
@@ -9,11 +9,11 @@ use chrono::{Datelike, NaiveDate};
 use crate::{
     auth::viewer::Viewer,
     database::Database,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     fees, term_sql,
 };
 
-/// First and last day of what a requisition asks for.
+/// First and last day of a requisition's period.
 type Period = (NaiveDate, NaiveDate);
 
 /// Adds an error for each day of a period on which the agreement is not in force.
@@ -25,20 +25,17 @@ pub(super) fn check_period(
     let term = term_sql::of(agreement);
     if from < term.starts_on {
         errors.add(
-            "input.periodFrom",
+            "period_from",
             format!("must not be before {}, the first day of the agreement", term.starts_on),
         );
     }
     if let Some(last) = term.final_day().filter(|last| to > *last) {
-        errors.add(
-            "input.periodTo",
-            format!("must not be after {last}, the last day of the agreement"),
-        );
+        errors.add("period_to", format!("must not be after {last}, the last day of the agreement"));
     }
 }
 
-/// Refuses what would ask for more than the grant: `others` are the periods and amounts of the
-/// requisitions of the agreement that are not withdrawn. An agreement that says no amount has no
+/// Rejects a requisition that exceeds the grant. `others` are the periods and amounts of the
+/// requisitions of the agreement that are not withdrawn. An agreement without an amount has no
 /// ceiling.
 ///
 /// # Errors
@@ -51,7 +48,7 @@ pub(super) async fn require_within(
 ) -> Result<()> {
     let years = match agreement.fee_basis {
         None | Some(FeeBasis::PerParticipant) => return Ok(()),
-        // It is given once, whatever the years.
+        // Paid once, independent of the years.
         Some(FeeBasis::OneOff) => {
             let all = others.iter().map(|(period, _)| *period).chain([period]);
             all.fold(agreement.starts_on.year()..=agreement.starts_on.year(), |years, period| {
@@ -71,26 +68,26 @@ pub(super) async fn require_within(
             year,
         )
         .await?;
-        // Of an unknown allocation nobody knows the rate's amount.
+        // The amount of a rate is unknown while the allocation is.
         let Some(grant) = found.get(&agreement.id).copied() else { return Ok(()) };
         grants.insert(year, grant);
     }
     let grant: Total = grants.into_values().sum();
-    let asked: Total =
+    let requisitioned: Total =
         others.iter().filter(|(period, _)| is_in(&years, *period)).map(|(_, amount)| *amount).sum();
-    if asked + amount.into() <= grant {
+    if requisitioned + amount.into() <= grant {
         return Ok(());
     }
     let (number, first, last) =
         (agreement.number.as_deref().unwrap_or_default(), years.start(), years.end());
     let when = if first == last { first.to_string() } else { format!("{first} to {last}") };
     let message = format!(
-        "the grant of {number} for {when} is {grant}, of which {asked} is requisitioned already; {amount} is more than is left"
+        "the grant of {number} for {when} is {grant}, of which {requisitioned} is requisitioned already; {amount} is more than is left"
     );
-    Err(Error::conflict("BEYOND_GRANT", message))
+    Err(Error::conflict(ConflictReason::BeyondGrant, message))
 }
 
-/// Returns the calendar years of a period, with those of all others that share one of them.
+/// Returns the calendar years of a period, extended by the periods that share one of them.
 fn shared_years(period: Period, others: &[(Period, Money)]) -> RangeInclusive<i32> {
     let mut years = period.0.year()..=period.1.year();
     loop {

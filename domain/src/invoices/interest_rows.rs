@@ -1,5 +1,5 @@
-//! The rows of an interest invoice: each day once, with the capital, the rate and the sum of days
-//! that have the same.
+//! Rows of an interest invoice. Each day occurs once; days with the same capital and rate form a
+//! row with their sum.
 
 use std::cmp::min;
 
@@ -8,27 +8,28 @@ use chrono::NaiveDate;
 
 use crate::interest::{
     Segment, Span,
-    reference_rates::{Rates, percent_in_words},
+    reference_rates::{Rates, format_percent},
     rounded, segments,
 };
 use crate::swedish::kronor;
 
-/// What an interest invoice's line begins with, before the number of the late invoice and a comma.
-pub(super) const WORDS: &str = "Dröjsmålsränta på faktura";
+/// First words of a line on an interest invoice, followed by the number of the late invoice and a
+/// comma.
+pub(crate) const LINE_PREFIX: &str = "Dröjsmålsränta på faktura";
 
-/// Why interest is without VAT, in the words that the buyer reads.
+/// Reason why interest is without VAT, as text for the buyer.
 pub(super) const REASON_WITHOUT_VAT: &str =
     "Dröjsmålsränta är inte ersättning för en vara eller tjänst och omfattas inte av moms";
 
-/// Returns `true` if all lines are of interest: such an invoice bears no interest itself.
+/// `true` if all lines are interest. Such an invoice bears no interest itself.
 #[must_use]
 pub fn is_interest(lines: &[invoice_line::Model]) -> bool {
-    !lines.is_empty() && lines.iter().all(|line| line.description.starts_with(WORDS))
+    !lines.is_empty() && lines.iter().all(|line| line.description.starts_with(LINE_PREFIX))
 }
 
-/// What the lines about the interest of an invoice begin with.
-pub(super) fn words(original: &invoice::Model) -> String {
-    format!("{WORDS} {},", original.number.as_deref().unwrap_or_default())
+/// Returns the first words of the lines about the interest of an invoice.
+pub(crate) fn line_prefix(original: &invoice::Model) -> String {
+    format!("{LINE_PREFIX} {},", original.number.as_deref().unwrap_or_default())
 }
 
 /// First and last day.
@@ -39,55 +40,55 @@ pub type Days = (NaiveDate, NaiveDate);
 pub struct Row {
     /// The days, the capital and the rate.
     pub segment: Segment,
-    /// Öre.
+    /// Interest in öre.
     pub sum: Money,
 }
 
-/// The interest of an invoice by rows: of the days that are claimed already, and of the others.
+/// Interest of an invoice in rows: claimed days and other days.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Rows {
     /// Days that interest invoices claim.
     pub claimed: Vec<Row>,
-    /// Days that none claims.
+    /// Days that no interest invoice claims.
     pub open: Vec<Row>,
 }
 
 impl Row {
-    /// The text of its line on an interest invoice, as «Dröjsmålsränta på faktura 2026-0001, 30
-    /// dagar, 10 % på 50 000,00 kr».
-    pub(super) fn describe(&self, original: &invoice::Model) -> String {
+    /// Returns the text of its line on an interest invoice: «Dröjsmålsränta på faktura 2026-0001,
+    /// 30 dagar, 10 % på 50 000,00 kr».
+    pub(crate) fn describe(&self, original: &invoice::Model) -> String {
         let Segment { span: Span { from, to, unpaid }, rate } = self.segment;
         let days = (to - from).num_days() + 1;
         let noun = if days == 1 { "dag" } else { "dagar" };
         format!(
             "{} {days} {noun}, {} på {} kr",
-            words(original),
-            percent_in_words(rate),
+            line_prefix(original),
+            format_percent(rate),
             kronor(unpaid)
         )
     }
 }
 
 impl Rows {
-    /// The interest of the days that none claims, öre.
+    /// Returns the interest of the unclaimed days, öre.
     #[must_use]
     pub fn open_sum(&self) -> Money {
         self.open.iter().map(|row| row.sum).sum()
     }
 
-    /// The interest of the days that are claimed, as it is owed now, öre.
+    /// Returns the interest of the claimed days as it is owed now, öre.
     #[must_use]
     pub fn claimed_sum(&self) -> Money {
         self.claimed.iter().map(|row| row.sum).sum()
     }
 }
 
-/// Returns the interest of these spans, in order of days. The sums of rows add up to the interest
-/// that is rounded once: a row has what the days up to its end come to, without what the days
-/// before it come to. Rows of nothing are left out.
+/// Returns the interest of these spans, in order of days. The rows add up to the total interest,
+/// which is rounded once: a row has the rounded interest up to its end minus that of the days
+/// before it. Rows of zero are left out.
 ///
 /// # Errors
-/// The first day of a half-year whose reference rate is not known.
+/// The first day of a half-year without a known reference rate.
 pub fn rows(
     spans: &[Span],
     rates: &Rates,
@@ -108,7 +109,7 @@ pub fn rows(
     Ok(found)
 }
 
-/// The parts of a segment whose days are claimed, and of those that are not.
+/// Splits a segment into parts whose days are claimed and parts whose days are not.
 fn cut(aggregate: Segment, claimed: &[Days]) -> Vec<(Segment, bool)> {
     let (mut parts, mut from) = (Vec::new(), aggregate.span.from);
     while from <= aggregate.span.to {
@@ -176,7 +177,7 @@ mod tests {
             [("2026-11-25..2026-11-30".to_owned(), 3_650_000, 1000, 6_000)]
         );
         assert_eq!((rest.claimed_sum(), rest.open_sum()), (Money(4_000), Money(6_000)));
-        // Days in the middle, and claims that overlap.
+        // Days in the middle, and overlapping claims.
         let claimed =
             [(day("2026-11-23"), day("2026-11-25")), (day("2026-11-24"), day("2026-11-26"))];
         let parts = rows(&spans, &published(), 8, &claimed).unwrap();
@@ -222,7 +223,7 @@ mod tests {
 
     #[test]
     fn rows_add_up_to_what_is_rounded_once() {
-        // A half-year ends, and a payment leaves less.
+        // A half-year ends, and a payment reduces the capital.
         let spans = [
             span("2022-04-01", "2022-08-10", 3_350_000),
             span("2022-08-11", "2022-09-15", 1_000_033),
@@ -236,8 +237,8 @@ mod tests {
                 .collect::<Vec<_>>(),
             [(800, 3_350_000), (850, 3_350_000), (850, 1_000_033)]
         );
-        assert_eq!(Interest::Is(found.open_sum()), interest(&spans, &published(), 8));
-        // However it is claimed, the same comes to the same.
+        assert_eq!(Interest::Amount(found.open_sum()), interest(&spans, &published(), 8));
+        // The total is the same for every division into claims.
         let mut claimed: Vec<Days> = Vec::new();
         let mut sum = Money::ZERO;
         for last in ["2022-04-03", "2022-06-30", "2022-07-01", "2022-08-15", "2022-09-15"] {
@@ -250,7 +251,7 @@ mod tests {
             sum += rows(&so_far, &published(), 8, &claimed).unwrap().open_sum();
             claimed.push((day("2022-04-01"), until));
         }
-        assert_eq!(Interest::Is(sum), interest(&spans, &published(), 8));
+        assert_eq!(Interest::Amount(sum), interest(&spans, &published(), 8));
         assert_eq!(
             rows(&[span("2008-07-01", "2008-07-02", 100)], &published(), 8, &[]),
             Err(day("2008-07-01"))

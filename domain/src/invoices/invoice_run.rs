@@ -1,16 +1,15 @@
-//! The invoice run: a year's special fees of an activity, or the fees of every member, invoiced all
-//! at once and each only once.
+//! The invoice run: invoices a year's special fees of an activity, or the fees of every member,
+//! each fee only once.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
     fee_charge,
-    id::{ActivityId, AgreementId, InvoiceId, InvoiceLineId, MemberId},
-    invoice, invoice_line,
+    id::{InvoiceId, InvoiceLineId, MemberId},
+    invoice,
     kind::{ChargeKind, FeeBasis, InvoiceKind, VatRate},
     member,
-    money::{Money, Quantity},
-    total::Total,
+    money::Money,
 };
 use chrono::NaiveDate;
 use sea_orm::{
@@ -23,24 +22,25 @@ use super::{
     Buyer,
     aggregate::InvoiceAggregate,
     claim_terms::{Agreed, ClaimTerms},
-    draft,
-    fee_charges::{self, Standing, Whose},
+    draft_checks,
+    fee_charges::{self, ChargeStatus, FeeSelection},
     fee_decision,
     issue::{self, IssueRenderer},
     line_taxes,
     parties::{self, Buyers, buyer_of},
     revenue_accounts::LineAccounts,
     run_months::{InvoicedMonth, ToCredit},
+    run_plan::{Fees, Item, Plan, Problem, RunInput, UnpaidMonth, in_part, line},
     special_fees, vat_rates,
 };
 use crate::{
     activities::tax_decisions::{TaxDecisions, undecided},
-    audit,
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
-    database::{Database, among, check, rows},
-    error::{Error, Result, ValidationErrors},
+    database::{Database, among, analyze, rows},
+    error::{ConflictReason, Error, Origin, Result, ValidationErrors},
     fees::{self, amounts},
     idempotency::{FromOutcome, Outcome},
     swedish,
@@ -49,119 +49,30 @@ use crate::{
 /// Invoices that are written together.
 const CHUNK: usize = 250;
 
-/// Whose fees a run invoices.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fees {
-    /// The special fees (särskilda avgifter) of an activity's agreements.
-    Special(ActivityId),
-    /// The service fee (serviceavgift) of every member.
-    Service,
-    /// The membership fee (medlemsavgift) of every member.
-    Membership,
-}
-
-/// What a run is to invoice.
-#[derive(Clone, Debug)]
-pub struct Ask {
-    /// Which fees.
-    pub fees: Fees,
-    /// Of which calendar year.
-    pub year: i32,
-    /// Day of issue; null: today.
-    pub issued_on: Option<NaiveDate>,
-    /// Only of these members; null: of all, and of organisations.
-    pub members: Option<BTreeSet<MemberId>>,
-    /// Whether what can't be invoiced holds up the rest.
-    pub skip_problems: bool,
-    /// `true` if a fee is invoiced although it was decided late: see [`fee_decision`].
-    pub confirm_decision: bool,
-    /// The network's own reference on every invoice.
-    pub our_reference: Option<String>,
-    /// The reference of the buyer, when the run is of one member; null: as its billing details have
-    /// it.
-    pub buyer_reference: Option<String>,
-}
-
-/// Somebody who can't be invoiced.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct Problem {
-    /// Who.
-    pub buyer: Buyer,
-    /// By which agreement; null for members' fees, and when the buyer itself lacks something.
-    pub agreement: Option<AgreementId>,
-    /// Reason.
-    pub reason: String,
-}
-
-/// A month of a participation that no agreement pays: none is in force on its first day, or what
-/// was invoiced of it was credited.
-#[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub struct UnpaidMonth {
-    /// The counterparty.
-    pub buyer: Buyer,
-    /// The first agreement that is in force on a later day of the month, or whose month was
-    /// credited.
-    pub agreement: AgreementId,
-    /// First day of the month.
-    pub month: NaiveDate,
-    /// `true` if the month was invoiced and credited again.
-    #[serde(default)]
-    pub is_credited: bool,
-}
-
-/// What a run would issue.
-#[derive(Debug, Default)]
-pub struct Plan {
-    /// The invoices, without numbers.
-    pub invoices: Vec<InvoiceAggregate>,
-    /// The fee that each line is of.
-    charges: HashMap<InvoiceLineId, fee_charge::Model>,
-    /// Sum of their lines, öre.
-    pub net: Money,
-    /// What is to be paid, öre.
-    pub total: Money,
-    /// How many fees have been invoiced already.
-    pub already: i64,
-    /// How many agreements have a fee per participant.
-    pub manual: i64,
-    /// Who can't be invoiced.
-    pub problems: Vec<Problem>,
-    /// Months of participations that no agreement pays.
-    pub unpaid: Vec<UnpaidMonth>,
-    /// Months that are left out, since invoices for other agreements have billed them.
-    pub invoiced_months: Vec<InvoicedMonth>,
-    /// What invoices have billed after the end of agreements.
-    pub to_credit: Vec<ToCredit>,
-    /// Warnings that need a confirmation, a sentence each.
-    pub warnings: Vec<String>,
-}
-
-/// What a run issued.
+/// Result of a run.
 #[derive(Debug, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-pub struct Done {
+pub struct RunResult {
     /// The invoices, in order of number.
     #[serde(skip)]
     pub invoices: Vec<InvoiceId>,
     /// Sum of their lines, öre.
     pub net: Money,
-    /// What is to be paid, öre.
+    /// Sum to be paid, öre.
     pub total: Money,
-    /// How many fees had been invoiced already.
+    /// Number of fees that had been invoiced already.
     pub already: i64,
-    /// How many agreements have a fee per participant, which is invoiced by hand.
+    /// Number of agreements with a fee per participant, which is invoiced manually.
     pub manual: i64,
-    /// Who can't be invoiced.
+    /// Buyers that can't be invoiced.
     pub problems: Vec<Problem>,
     /// Months of participations that no agreement pays.
     #[serde(default)]
     pub unpaid: Vec<UnpaidMonth>,
-    /// Months that are left out, since invoices for other agreements have billed them.
+    /// Months that were left out because invoices for other agreements have billed them.
     #[serde(default)]
     pub invoiced_months: Vec<InvoicedMonth>,
-    /// What invoices have billed after the end of agreements.
+    /// Months that invoices have billed after the end of agreements.
     #[serde(default)]
     pub to_credit: Vec<ToCredit>,
     /// Warnings that were confirmed, a sentence each.
@@ -169,20 +80,20 @@ pub struct Done {
     pub warnings: Vec<String>,
 }
 
-impl Done {
+impl RunResult {
     fn outcome(&self) -> Result<Outcome> {
         Outcome::default().with_all(self.invoices.iter().copied()).detailed(self)
     }
 }
 
-impl FromOutcome for Done {
+impl FromOutcome for RunResult {
     fn from_outcome(outcome: &Outcome) -> Option<Self> {
         let done: Self = serde_json::from_value(outcome.details.clone()).ok()?;
         Some(Self { invoices: outcome.ids().collect(), ..done })
     }
 }
 
-/// What a run would issue; changes nothing.
+/// Returns the invoices that a run would issue. Changes nothing.
 ///
 /// # Errors
 /// As [`run`].
@@ -190,43 +101,44 @@ pub async fn preview(
     db: &Database,
     viewer: &Viewer,
     network: &Network,
-    ask: &Ask,
+    input: &RunInput,
     mut errors: ValidationErrors,
 ) -> Result<Plan> {
     viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let issued_on =
-        issue::day_of_issue(db.read(), InvoiceKind::Invoice, ask.issued_on, today, &mut errors)
+        issue::day_of_issue(db.read(), InvoiceKind::Invoice, input.issued_on, today, &mut errors)
             .await?;
-    plan(db, network, ask, issued_on, errors).await
+    plan(db, network, input, issued_on, errors).await
 }
 
-/// Issues what [`preview`] shows: all of it or, when somebody can't be invoiced and nobody said to
-/// skip that, nothing. `tell` is told how many invoices are written, of how many.
+/// Issues the invoices of [`preview`]. If a buyer can't be invoiced and `skip_problems` is not set,
+/// nothing is issued. `progress` is called with the number of written invoices and their total
+/// number.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND for the activity, INVALID naming every
-/// bad field and all that the network's settings lack, CONFLICT `NO_FEE_RULE` for members' fees of
-/// a year without a rule, `VAT_UNDECIDED` for those that no tax decision is recorded of and that
-/// state no VAT treatment themselves, `DECIDED_LATE` for a fee that was decided after the day of
-/// issue or after its year unless that is confirmed, `TOO_LARGE` when the invoices come to more in
-/// all than the register can count, `ALREADY_INVOICED`, `OCR_TAKEN` or `BUSY`.
+/// FORBIDDEN unless the viewer may manage invoices; NOT_FOUND for the activity; INVALID naming
+/// every bad field and every missing setting of the network; CONFLICT `NO_FEE_RULE` for members'
+/// fees of a year without a rule, `VAT_UNDECIDED` for members' fees without a recorded tax decision
+/// and without a VAT treatment of their own, `DECIDED_LATE` for a fee that was decided after the
+/// day of issue or after its year unless that is confirmed, `TOO_LARGE` if the invoices together
+/// exceed the largest amount, `ALREADY_INVOICED`, `OCR_TAKEN` or `BUSY`.
 pub async fn run(
     db: &Database,
     viewer: &Viewer,
     network: &Network,
-    ask: &Ask,
+    input: &RunInput,
     mut errors: ValidationErrors,
-    mut tell: impl FnMut(usize, usize) + Send,
-) -> Result<Done> {
+    mut progress: impl FnMut(usize, usize) + Send,
+) -> Result<RunResult> {
     viewer.require(Permission::ManageInvoices)?;
-    // Nobody writes while this is open, so that what is planned from what readers see still holds
-    // when it is written.
-    let mut change = audit::begin(db, viewer, "invoiceRun").await?;
+    // No one else writes while this transaction is open, so the plan from the read pool still
+    // holds.
+    let mut change = audit::begin(db, viewer, Action::InvoiceRun).await?;
     let issued_on = issue::day_of_issue(
         change.tx(),
         InvoiceKind::Invoice,
-        ask.issued_on,
+        input.issued_on,
         day_of(change.at()),
         &mut errors,
     )
@@ -243,33 +155,14 @@ pub async fn run(
         unpaid,
         invoiced_months,
         to_credit,
-    } = plan(db, network, ask, issued_on, errors).await?;
-    if !warnings.is_empty() && !ask.confirm_decision {
+    } = plan(db, network, input, issued_on, errors).await?;
+    if !warnings.is_empty() && !input.confirm_decision {
         return Err(Error::conflict(
-            "DECIDED_LATE",
-            format!(
-                "{}; give confirmDecision: true to invoice it all the same",
-                warnings.join("; ")
-            ),
+            ConflictReason::DecidedLate,
+            format!("{}; confirm it to invoice it anyway", warnings.join("; ")),
         ));
     }
-    if invoices.is_empty() || (!problems.is_empty() && !ask.skip_problems) {
-        // Like a refusal, that is not stored: a retry tries again.
-        change.undo().await?;
-        return Ok(Done {
-            already,
-            manual,
-            problems,
-            warnings,
-            unpaid,
-            invoiced_months,
-            to_credit,
-            ..Done::default()
-        });
-    }
-    let mut done = Done {
-        net,
-        total,
+    let mut done = RunResult {
         already,
         manual,
         problems,
@@ -277,12 +170,32 @@ pub async fn run(
         unpaid,
         invoiced_months,
         to_credit,
-        ..Done::default()
+        ..RunResult::default()
     };
+    if invoices.is_empty() || (!done.problems.is_empty() && !input.skip_problems) {
+        // Like a rejection, this result is not stored for idempotency: a retry runs again.
+        change.undo().await?;
+        return Ok(done);
+    }
+    (done.net, done.total) = (net, total);
     let mut renderer =
         IssueRenderer::load(&change, network, InvoiceKind::Invoice, issued_on, &invoices).await?;
+    done.invoices =
+        issue_all(&mut change, &mut renderer, invoices, &mut charges, &mut progress).await?;
+    change.commit_with(done.outcome()?).await?;
+    Ok(done)
+}
+
+/// Issues the invoices of a run in chunks, and returns their ids.
+async fn issue_all(
+    change: &mut Change,
+    renderer: &mut IssueRenderer<'_>,
+    invoices: Vec<InvoiceAggregate>,
+    charges: &mut HashMap<InvoiceLineId, fee_charge::Model>,
+    progress: &mut (impl FnMut(usize, usize) + Send),
+) -> Result<Vec<InvoiceId>> {
     let count = invoices.len();
-    let mut waiting = invoices.into_iter();
+    let (mut waiting, mut done) = (invoices.into_iter(), Vec::with_capacity(count));
     loop {
         let issued: Vec<_> = waiting
             .by_ref()
@@ -290,30 +203,28 @@ pub async fn run(
             .map(|aggregate| renderer.issue(aggregate))
             .collect::<Result<_>>()?;
         if issued.is_empty() {
-            break;
+            return Ok(done);
         }
         let mut theirs = Vec::new();
         for aggregate in issued.iter().map(|issued| &issued.aggregate) {
-            done.invoices.push(aggregate.row.id);
+            done.push(aggregate.row.id);
             theirs.extend(aggregate.lines.iter().filter_map(|line| charges.remove(&line.id)));
         }
-        issue::write_new(&mut change, issued, theirs).await.map_err(already_invoiced)?;
-        if done.invoices.len() == CHUNK && count > CHUNK {
-            // Each further line looks for its invoice, and this may be the first run of all.
-            check(change.tx(), "invoice").await?;
+        issue::write_new(change, issued, theirs).await.map_err(already_invoiced)?;
+        if done.len() == CHUNK && count > CHUNK {
+            // Each further line looks up its invoice, and this may be the first run of all.
+            analyze(change.tx(), "invoice").await?;
         }
-        tell(done.invoices.len(), count);
+        progress(done.len(), count);
     }
-    change.commit_with(done.outcome()?).await?;
-    Ok(done)
 }
 
-/// The database's own word, should two runs ever meet.
+/// The unique key rejects a fee if two runs ever overlap.
 fn already_invoiced(error: Error) -> Error {
     let word = || {
         Error::conflict(
-            "ALREADY_INVOICED",
-            "somebody else has invoiced one of these fees meanwhile; run again for the rest",
+            ConflictReason::AlreadyInvoiced,
+            "one of these fees has been invoiced meanwhile; run again for the rest",
         )
     };
     [
@@ -325,52 +236,30 @@ fn already_invoiced(error: Error) -> Error {
     .fold(error, |error, name| error.on_constraint(name, word()))
 }
 
-/// A line to be, with whom it is for.
-pub(super) struct Item {
-    pub buyer: Buyer,
-    pub agreement: Option<AgreementId>,
-    pub line: invoice_line::Model,
-    pub charge: fee_charge::Model,
-}
-
 async fn plan(
     db: &Database,
     network: &Network,
-    ask: &Ask,
+    input: &RunInput,
     issued_on: NaiveDate,
     mut errors: ValidationErrors,
 ) -> Result<Plan> {
-    errors.expect(amounts::YEARS.contains(&ask.year), "input.year", "must be 1900 to 2999");
-    if let Some(members) = &ask.members {
-        let select = Query::select()
-            .column(member::Column::Id)
-            .from(member::Entity)
-            .and_where(among(db.backend(), Expr::col(member::Column::Id), members.iter().copied()))
-            .take();
-        let found: Vec<member::Model> = rows(db.read(), &select, &[member::Column::Id]).await?;
-        errors.expect(
-            found.len() == members.len(),
-            "input.members",
-            "has an id that is no member's",
-        );
-        errors.expect(
-            !members.is_empty(),
-            "input.members",
-            "must not be empty; leave it out to invoice all",
-        );
+    errors.expect(amounts::YEARS.contains(&input.year), "year", "must be 1900 to 2999");
+    if let Some(members) = &input.members {
+        check_members(db, members, &mut errors).await?;
     }
-    let references = References::check(ask, &mut errors);
+    let references = References::check(input, &mut errors);
     errors.finish()?;
     let mut plan = Plan::default();
-    let items = match ask.fees {
+    let items = match input.fees {
         Fees::Special(activity) => {
-            special_fees::items(db, network, ask, (activity, issued_on), &mut plan).await?
+            special_fees::items(db, network, input, (activity, issued_on), &mut plan).await?
         }
         Fees::Service => {
-            of_members(db, network, ask, (ChargeKind::ServiceFee, issued_on), &mut plan).await?
+            of_members(db, network, input, (ChargeKind::ServiceFee, issued_on), &mut plan).await?
         }
         Fees::Membership => {
-            of_members(db, network, ask, (ChargeKind::MembershipFee, issued_on), &mut plan).await?
+            of_members(db, network, input, (ChargeKind::MembershipFee, issued_on), &mut plan)
+                .await?
         }
     };
     let agreed = Agreed::load(db.read(), items.iter().map(|item| &item.line)).await?;
@@ -380,7 +269,8 @@ async fn plan(
             (references.our.clone(), references.buyers.clone());
     }
 
-    // What every invoice needs. What only taxed ones do is a problem of theirs.
+    // Requirements of every invoice. Requirements of taxed invoices only are reported as problems
+    // of those.
     let mut lacks = ValidationErrors::default();
     if !plan.invoices.is_empty() {
         parties::seller(network, false, &mut lacks);
@@ -391,16 +281,16 @@ async fn plan(
         plan.invoices.iter().filter_map(|aggregate| buyer_of(&aggregate.row)),
     )
     .await?;
-    let mut told = BTreeSet::new();
+    let mut checked = BTreeSet::new();
     let Plan { invoices, problems, .. } = &mut plan;
     invoices.retain(|aggregate| {
         let Some(buyer) = buyer_of(&aggregate.row) else { return false };
-        let mut lacks = ValidationErrors::default();
+        let mut lacks = ValidationErrors::of(Origin::Record);
         issue::parties_of(network, &buyers, aggregate, &mut lacks);
         vat_rates::check(aggregate, issued_on, &mut lacks);
-        draft::check(network, "invoice", &mut aggregate.clone(), &mut lacks);
+        draft_checks::check(network, "invoice", &mut aggregate.clone(), &mut lacks);
         let Err(error) = lacks.finish() else { return true };
-        if told.insert(buyer) {
+        if checked.insert(buyer) {
             problems.push(Problem { buyer, agreement: None, reason: error.to_string() });
         }
         false
@@ -413,8 +303,8 @@ async fn plan(
             .filter(|sum| *sum <= Money::MAX.0);
         sum.map(Money).ok_or_else(|| {
             Error::conflict(
-                "TOO_LARGE",
-                "the invoices come to more than 10000000000.00 kronor in all; run for some of the members at a time",
+                ConflictReason::TooLarge,
+                "the invoices exceed 10000000000.00 kronor in total; run for some of the members at a time",
             )
         })
     };
@@ -422,56 +312,130 @@ async fn plan(
     Ok(plan)
 }
 
-/// The references on each invoice of a run.
+/// References on each invoice of a run.
 struct References {
     our: Option<String>,
     buyers: Option<String>,
 }
 
 impl References {
-    fn check(ask: &Ask, errors: &mut ValidationErrors) -> Self {
+    fn check(input: &RunInput, errors: &mut ValidationErrors) -> Self {
         let mut text = |path: &str, text: Option<&String>| {
             errors.optional_document_line(path, text.map(String::as_str))
         };
         let (our, buyers) = (
-            text("input.ourReference", ask.our_reference.as_ref()),
-            text("input.buyerReference", ask.buyer_reference.as_ref()),
+            text("our_reference", input.our_reference.as_ref()),
+            text("buyer_reference", input.buyer_reference.as_ref()),
         );
-        let is_of_one = ask.members.as_ref().is_some_and(|members| members.len() == 1);
+        let is_of_one = input.members.as_ref().is_some_and(|members| members.len() == 1);
         let message = "must be left out unless `members` names one member: every buyer has a reference of its own";
-        errors.expect(buyers.is_none() || is_of_one, "input.buyerReference", message);
+        errors.expect(buyers.is_none() || is_of_one, "buyer_reference", message);
         Self { our, buyers }
     }
 }
 
-/// The fee of every member of the year, in order of name: whoever was a member on some day of it
-/// pays the year's whole fee.
+/// Returns the fee of every member of the year, in order of name. A member on any day of the year
+/// pays the whole fee.
 async fn of_members(
     db: &Database,
     network: &Network,
-    ask: &Ask,
+    input: &RunInput,
     (kind, issued_on): (ChargeKind, NaiveDate),
     plan: &mut Plan,
 ) -> Result<Vec<Item>> {
-    use member::Column as C;
-    let basis = if kind == ChargeKind::ServiceFee {
-        FeeBasis::PerMilleOfAllocation
+    let (basis, fee) = if kind == ChargeKind::ServiceFee {
+        (FeeBasis::PerMilleOfAllocation, "service fee")
     } else {
-        FeeBasis::FixedPerYear
+        (FeeBasis::FixedPerYear, "membership fee")
     };
-    let fee = if kind == ChargeKind::ServiceFee { "service fee" } else { "membership fee" };
-    let rule = fees::rule(db, basis, ask.year).await?.ok_or_else(|| {
+    let rule = fees::rule(db, basis, input.year).await?.ok_or_else(|| {
         Error::conflict(
-            "NO_FEE_RULE",
-            format!("no {fee} is in force on 1 January {}; set one with networkFeeSet", ask.year),
+            ConflictReason::NoFeeRule,
+            format!("no {fee} is in force on 1 January {}; set one first", input.year),
         )
     })?;
     let decisions = TaxDecisions::on(db.read(), issued_on).await?;
-    let vat_rate =
-        decisions.rate_of(&rule).ok_or_else(|| undecided(&format!("the {fee} of {}", ask.year)))?;
-    plan.warnings.extend(fee_decision::of_rule(db.read(), &rule, issued_on, ask.year).await?);
-    let (first, last) = amounts::year(ask.year)
-        .ok_or_else(|| Error::invalid("input.year", "must be 1900 to 2999"))?;
+    let vat_rate = decisions
+        .rate_of(&rule)
+        .ok_or_else(|| undecided(&format!("the {fee} of {}", input.year)))?;
+    plan.warnings.extend(fee_decision::of_rule(db.read(), &rule, issued_on, input.year).await?);
+    let (first, last) =
+        amounts::year(input.year).ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
+    let found = members_between(db, (first, last), input.members.as_ref()).await?;
+    let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
+    let allocations = fees::allocations(
+        db,
+        &Viewer::operator("invoices run"),
+        &ids,
+        input.year,
+        fees::basis_of(&rule),
+    )
+    .await?;
+    let selection = FeeSelection::Members(kind, input.members.clone());
+    let invoiced = fee_charges::invoiced(db.read(), &selection, input.year).await?;
+    let accounts = LineAccounts::load(db.read(), network).await?;
+    let mut items = Vec::new();
+    for row in found {
+        let buyer = Buyer::Member(row.id);
+        let Some(quote) = fees::quote(&rule, allocations.get(&row.id).copied()) else {
+            let of = fees::describe(fees::basis_of(&rule));
+            let reason = format!(
+                "{} has no allocation (tilldelning) {of} of {}; set it first",
+                row.name, input.year
+            );
+            plan.problems.push(Problem { buyer, agreement: None, reason });
+            continue;
+        };
+        if quote.amount == Money::ZERO {
+            continue;
+        }
+        let round = match invoiced.get(&row.id.0).copied().unwrap_or_default().status(quote.amount)
+        {
+            ChargeStatus::Due(round) => round,
+            ChargeStatus::Invoiced => {
+                plan.already += 1;
+                continue;
+            }
+            ChargeStatus::Partly { sum, is_across } => {
+                let reason = in_part(&row.name, input.year, quote.amount, sum, is_across);
+                plan.problems.push(Problem { buyer, agreement: None, reason });
+                continue;
+            }
+        };
+        let mut line = line(
+            accounts.of_fee(kind, vat_rate),
+            description(kind, input.year, &quote),
+            None,
+            (first, last),
+            quote.amount,
+            vat_rate,
+        );
+        line_taxes::complete(&mut line, Some((kind, None)), &decisions);
+        let charge = fee_charges::of_run(kind, input.year, round, line.id, row.id.0);
+        items.push(Item { buyer, agreement: None, line, charge });
+    }
+    Ok(items)
+}
+
+/// Returns the text of a line about a fee of every member.
+fn description(kind: ChargeKind, year: i32, quote: &fees::Quote) -> String {
+    match (kind, quote.per_mille, quote.allocation) {
+        (ChargeKind::ServiceFee, Some(rate), Some(allocation)) => {
+            let rate = rate.to_string().replace('.', ",");
+            let allocation = swedish::kronor(allocation);
+            format!("Serviceavgift {year} ({rate} ‰ av tilldelningen {allocation} kr)")
+        }
+        _ => format!("Medlemsavgift {year}"),
+    }
+}
+
+/// Returns the members on some day of a range, in order of name; only these, if there are any.
+async fn members_between(
+    db: &Database,
+    (first, last): (NaiveDate, NaiveDate),
+    only: Option<&BTreeSet<MemberId>>,
+) -> Result<Vec<member::Model>> {
+    use member::Column as C;
     let of = |column: C| -> SimpleExpr { Expr::col((member::Entity, column)) };
     let columns = [C::Id, C::Name];
     let mut select = Query::select();
@@ -482,115 +446,31 @@ async fn of_members(
         .and_where(of(C::LeftOn).is_null().or(of(C::LeftOn).gte(first)))
         .order_by_expr(of(C::NameKey), Order::Asc)
         .order_by_expr(of(C::Id), Order::Asc);
-    if let Some(members) = &ask.members {
+    if let Some(members) = only {
         select.and_where(among(db.backend(), of(C::Id), members.iter().copied()));
     }
-    let found: Vec<member::Model> = rows(db.read(), &select, &columns).await?;
-    let ids: Vec<MemberId> = found.iter().map(|row| row.id).collect();
-    let allocations = fees::allocations(
-        db,
-        &Viewer::operator("invoices run"),
-        &ids,
-        ask.year,
-        fees::basis_of(&rule),
-    )
-    .await?;
-    let invoiced =
-        fee_charges::invoiced(db.read(), &Whose::Members(kind, ask.members.clone()), ask.year)
-            .await?;
-    let accounts = LineAccounts::load(db.read(), network).await?;
-    let mut items = Vec::new();
-    for row in found {
-        let buyer = Buyer::Member(row.id);
-        let Some(quote) = fees::quote(&rule, allocations.get(&row.id).copied()) else {
-            let of = fees::describe(fees::basis_of(&rule));
-            let reason = format!(
-                "{} has no allocation (tilldelning) {of} of {}; set it with allocationSet",
-                row.name, ask.year
-            );
-            plan.problems.push(Problem { buyer, agreement: None, reason });
-            continue;
-        };
-        if quote.amount == Money::ZERO {
-            continue;
-        }
-        let round =
-            match invoiced.get(&row.id.0).copied().unwrap_or_default().standing(quote.amount) {
-                Standing::Due(round) => round,
-                Standing::Invoiced => {
-                    plan.already += 1;
-                    continue;
-                }
-                Standing::Partly { sum, is_across } => {
-                    let reason = in_part(&row.name, ask.year, quote.amount, sum, is_across);
-                    plan.problems.push(Problem { buyer, agreement: None, reason });
-                    continue;
-                }
-            };
-        let text = match (kind, quote.per_mille, quote.allocation) {
-            (ChargeKind::ServiceFee, Some(rate), Some(allocation)) => {
-                let rate = rate.to_string().replace('.', ",");
-                format!(
-                    "Serviceavgift {} ({rate} ‰ av tilldelningen {} kr)",
-                    ask.year,
-                    swedish::kronor(allocation)
-                )
-            }
-            _ => format!("Medlemsavgift {}", ask.year),
-        };
-        let mut line = line(
-            accounts.of_fee(kind, vat_rate),
-            text,
-            None,
-            (first, last),
-            quote.amount,
-            vat_rate,
-        );
-        line_taxes::complete(&mut line, Some((kind, None)), &decisions);
-        let charge = fee_charges::of_run(kind, ask.year, round, line.id, row.id.0);
-        items.push(Item { buyer, agreement: None, line, charge });
-    }
-    Ok(items)
+    rows(db.read(), &select, &columns).await
 }
 
-/// What keeps a run from a fee of which so much is invoiced, so that nobody pays twice and nothing
-/// is forgotten.
-pub(super) fn in_part(whose: &str, year: i32, fee: Money, sum: Total, is_across: bool) -> String {
-    if is_across {
-        return format!(
-            "the fee of {whose} for {year} is {fee}, and {sum} is invoiced for a period over New Year, of which nobody can tell what is the \
-             year's; invoice the rest by hand, with a period within the year"
-        );
-    }
-    format!(
-        "the fee of {whose} for {year} is {fee}, of which {sum} is invoiced already; invoice the rest by hand, or credit what was invoiced"
-    )
+/// Checks the members to which a run is limited.
+async fn check_members(
+    db: &Database,
+    members: &BTreeSet<MemberId>,
+    errors: &mut ValidationErrors,
+) -> Result<()> {
+    let select = Query::select()
+        .column(member::Column::Id)
+        .from(member::Entity)
+        .and_where(among(db.backend(), Expr::col(member::Column::Id), members.iter().copied()))
+        .take();
+    let found: Vec<member::Model> = rows(db.read(), &select, &[member::Column::Id]).await?;
+    errors.expect(found.len() == members.len(), "members", "has an id that belongs to no member");
+    errors.expect(!members.is_empty(), "members", "must not be empty; leave it out to invoice all");
+    Ok(())
 }
 
-pub(super) fn line(
-    account: String,
-    description: String,
-    activity_id: Option<ActivityId>,
-    (from, to): (NaiveDate, NaiveDate),
-    sum: Money,
-    vat_rate: VatRate,
-) -> invoice_line::Model {
-    invoice_line::Model {
-        id: InvoiceLineId::new(),
-        description,
-        activity_id,
-        period_from: Some(from),
-        period_to: Some(to),
-        quantity: Quantity(1000),
-        unit_price: sum,
-        vat_rate,
-        account,
-        ..invoice_line::Model::default()
-    }
-}
-
-/// Makes invoices of the lines: one a buyer, or several when some are outside the scope of VAT or
-/// have other terms of payment, in the order in which the buyers come.
+/// Groups the lines into invoices, in order of the buyers: one for each buyer, or several if some
+/// lines are outside the scope of VAT or have other terms of payment.
 fn gather(
     network: &Network,
     issued_on: NaiveDate,
@@ -625,7 +505,7 @@ fn gather(
         line.position = i32::try_from(aggregate.lines.len() + 1).unwrap_or(i32::MAX);
         let id = line.id;
         aggregate.lines.push(line);
-        if draft::calculate(network, aggregate) {
+        if draft_checks::calculate(network, aggregate) {
             plan.charges.insert(id, charge);
         } else {
             aggregate.lines.pop();
@@ -637,6 +517,6 @@ fn gather(
         }
     }
     plan.invoices.retain_mut(|aggregate| {
-        !aggregate.lines.is_empty() && draft::calculate(network, aggregate)
+        !aggregate.lines.is_empty() && draft_checks::calculate(network, aggregate)
     });
 }

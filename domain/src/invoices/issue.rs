@@ -1,4 +1,4 @@
-//! Issuing: how a draft becomes an invoice with a number, and what it says is kept for ever.
+//! Issue of invoices: a draft gets a number, and its content is stored permanently.
 
 use std::collections::BTreeSet;
 
@@ -18,33 +18,34 @@ use super::{
     aggregate::InvoiceAggregate,
     claim_terms::{Agreed, ClaimTerms},
     documents::{self, Names},
-    draft, fee_charges, integrity, line_taxes,
+    draft, draft_checks, draft_lines, fee_charges, line_taxes,
     monthly_totals::TotalsDelta,
-    numbers::{self, Numbers},
+    naming,
+    numbers::{self, NumberSeries},
     parties::{self, Buyers, buyer_of},
     supply_date, vat_rates,
 };
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     books::Closing,
     clock::day_of,
     config::Network,
     database::Database,
     documents::{invoice as document, peppol},
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Origin, Result, ValidationErrors},
     idempotency::{Outcome, Warnings},
     swedish,
 };
 
-/// Issues a draft: it gets the next number of its series and the reference that it is paid with,
-/// and from then on it never changes. Returns a warning for each line of which no one said when it
-/// was supplied, and for each whose VAT treatment is not that of the tax decision in force.
+/// Issues a draft: it gets the next number of its series and its payment reference, and never
+/// changes afterwards. Returns a warning for each line without a stated day of supply, and for each
+/// line whose VAT treatment differs from the tax decision in force.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming all that an invoice
-/// needs and the register lacks, CONFLICT `ALREADY_ISSUED`, `ALREADY_INVOICED` for a year's fee
-/// that has been invoiced since, `CREDIT_NOTE` for an imported draft of one, `OCR_TAKEN`, or
+/// FORBIDDEN unless the viewer may manage invoices; NOT_FOUND; INVALID naming every required fact
+/// that is missing; CONFLICT `ALREADY_ISSUED`, `ALREADY_INVOICED` for a year's fee that has been
+/// invoiced since, `CREDIT_NOTE` for an imported draft of a credit note, `OCR_TAKEN`, or
 /// `LATEST_IN_FUTURE`.
 pub async fn issue(
     db: &Database,
@@ -55,7 +56,7 @@ pub async fn issue(
     mut errors: ValidationErrors,
 ) -> Result<Warnings> {
     viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, "invoiceIssue").await?;
+    let mut change = audit::begin(db, viewer, Action::InvoiceIssue).await?;
     let issued_on = day_of_issue(
         change.tx(),
         InvoiceKind::Invoice,
@@ -65,7 +66,7 @@ pub async fn issue(
     )
     .await?;
     let before = match draft::find_draft(change.tx(), id).await {
-        // The id itself was bad: all that is wrong with the input is told together.
+        // The id itself was bad: return it with all other errors of the input.
         Err(Error::NotFound(_)) if !errors.is_empty() => {
             return errors.finish().map(|()| Warnings::default());
         }
@@ -73,7 +74,7 @@ pub async fn issue(
     };
     if before.row.kind == InvoiceKind::CreditNote {
         return Err(Error::conflict(
-            "CREDIT_NOTE",
+            ConflictReason::CreditNote,
             "a credit note is not issued from a draft; credit its invoice instead",
         ));
     }
@@ -87,8 +88,8 @@ pub async fn issue(
     .await?;
     let mut aggregate = before.clone();
     aggregate.row.due_on = Some(renderer.due_on(&before));
-    // An import may have brought what nobody could have drafted, and the settings may be others
-    // than they were.
+    // An imported draft may have what the API rejects, and the settings may have changed.
+    errors.set_origin(Origin::Record);
     renderer.parties(&aggregate, &mut errors);
     vat_rates::check(&aggregate, issued_on, &mut errors);
     let mut warnings = supply_date::complete(&mut aggregate, issued_on);
@@ -99,7 +100,7 @@ pub async fn issue(
         }
         None => refuse_twice(db, &change, &aggregate).await?,
     }
-    draft::check(network, "invoice", &mut aggregate, &mut errors);
+    draft_checks::check(network, "invoice", &mut aggregate, &mut errors);
     errors.finish()?;
     let issued = renderer.issue(aggregate)?;
     for (line, _) in
@@ -107,9 +108,9 @@ pub async fn issue(
     {
         audit::replace(&change, line.clone()).await?;
     }
-    audit::replace(&change, issued.aggregate.row.clone()).await.map_err(taken)?;
+    audit::replace(&change, issued.aggregate.row.clone()).await.map_err(ocr_taken)?;
     change.record(Some(&before), Some(&issued.aggregate))?;
-    keep(&mut change, vec![issued]).await?;
+    store(&mut change, vec![issued]).await?;
     let outcome = warnings.iter().fold(Outcome::of(id), |outcome, warning| {
         outcome.warning(&warning.code, warning.message.clone())
     });
@@ -117,33 +118,33 @@ pub async fn issue(
     Ok(Warnings(warnings))
 }
 
-/// Refuses an invoice of fees that have been invoiced since it was drafted, as by a run.
+/// Rejects an invoice of fees that have been invoiced since it was drafted, for example by a run.
 async fn refuse_twice(db: &Database, change: &Change, aggregate: &InvoiceAggregate) -> Result<()> {
     let twice = fee_charges::charged_twice(db, change.tx(), aggregate).await?;
     if twice.is_empty() {
         return Ok(());
     }
     let message = format!(
-        "{}; discard the draft, or draft a correction (corrects) of the invoice that has too little",
+        "{}; discard the draft, or draft a correction (corrects) of the invoice whose amount is too small",
         twice.join("; ")
     );
-    Err(Error::conflict("ALREADY_INVOICED", message))
+    Err(Error::conflict(ConflictReason::AlreadyInvoiced, message))
 }
 
-/// Returns the day of issue, today unless one is given; never a day to come, since its number is
-/// given now, and never before the latest document of its kind, so that numbers follow days.
+/// Returns the day of issue, by default today. It is never after today, since the number is
+/// assigned now, and never before the latest document of its kind, so that numbers follow days.
 ///
 /// # Errors
-/// CONFLICT `LATEST_IN_FUTURE` without a given day when the latest document of its series is dated
+/// CONFLICT `LATEST_IN_FUTURE` if no day is stated and the latest document of its series is dated
 /// after today.
-pub(super) async fn day_of_issue(
+pub(crate) async fn day_of_issue(
     db: &impl ConnectionTrait,
     kind: InvoiceKind,
-    given: Option<NaiveDate>,
+    stated: Option<NaiveDate>,
     today: NaiveDate,
     errors: &mut ValidationErrors,
 ) -> Result<NaiveDate> {
-    let Some(day) = given else {
+    let Some(day) = stated else {
         refuse_after_future(db, kind, today).await?;
         return Ok(today);
     };
@@ -151,35 +152,35 @@ pub(super) async fn day_of_issue(
     Ok(day)
 }
 
-/// Refuses to date a document by the clock when the latest of its series is dated after today: one
-/// of the two is wrong.
+/// Refuses to date a document by the clock if the latest of its series is dated after today: one of
+/// the two is wrong.
 async fn refuse_after_future(
     db: &impl ConnectionTrait,
     kind: InvoiceKind,
     today: NaiveDate,
 ) -> Result<()> {
-    let numbers = Numbers::of(db, kind, today).await?;
+    let numbers = NumberSeries::of(db, kind, today).await?;
     let latest = Query::select()
         .columns([Column::IssuedOn, Column::Number])
         .from(invoice::Entity)
         .and_where(Column::Kind.eq(kind))
         .and_where(Column::IssuedOn.gt(today))
-        .cond_where(numbers.is_of_series())
+        .cond_where(numbers.in_series())
         .order_by(Column::IssuedOn, Order::Desc)
         .limit(1)
         .take();
     let Some(row) = db.query_one(&latest).await? else { return Ok(()) };
     let (day, number): (NaiveDate, Option<String>) =
         (row.try_get_by_index(0)?, row.try_get_by_index(1)?);
-    let name = integrity::name(&invoice::Model { kind, number, ..invoice::Model::default() });
+    let name = naming::name(&invoice::Model { kind, number, ..invoice::Model::default() });
     let message = format!(
-        "{name} is dated {day}, which is after today, {today}; give the day of issue to issue the next all the same"
+        "{name} is dated {day}, which is after today, {today}; state the day of issue to issue the next one anyway"
     );
-    Err(Error::conflict("LATEST_IN_FUTURE", message))
+    Err(Error::conflict(ConflictReason::LatestInFuture, message))
 }
 
-/// Checks a day of issue that somebody says.
-pub(super) async fn check_day(
+/// Checks a day of issue that the caller states.
+pub(crate) async fn check_day(
     db: &impl ConnectionTrait,
     kind: InvoiceKind,
     day: NaiveDate,
@@ -187,19 +188,20 @@ pub(super) async fn check_day(
     errors: &mut ValidationErrors,
 ) -> Result<()> {
     Closing::load(db).await?.require_open(day)?;
-    errors.expect(day <= today, "input.issuedOn", "must not be after today");
+    errors.expect(day <= today, "issued_on", "must not be after today");
     let in_known_year = u16::try_from(day.year()).is_ok_and(|year| numbers::YEARS.contains(&year));
     errors.expect(
         in_known_year,
-        "input.issuedOn",
-        "must not be before 1990, when the series of numbers begin",
+        "issued_on",
+        "must not be before 1990, the first year of the number series",
     );
     let latest = Query::select()
         .column(Column::IssuedOn)
         .from(invoice::Entity)
         .and_where(Column::Kind.eq(kind))
         .and_where(Column::IssuedOn.gt(day))
-        // A document dated after today is itself wrong, and must not stop a caller who gives a day.
+        // A document dated after today is itself wrong, and must not block a caller who states a
+        // day.
         .and_where(Column::IssuedOn.lte(today))
         .order_by(Column::IssuedOn, Order::Desc)
         .limit(1)
@@ -207,48 +209,44 @@ pub(super) async fn check_day(
     if let Some(row) = db.query_one(&latest).await? {
         let latest: NaiveDate = row.try_get_by_index(0)?;
         errors.add(
-            "input.issuedOn",
+            "issued_on",
             format!("must not be before {latest}, the day of the latest one: numbers follow days"),
         );
     }
     Ok(())
 }
 
-/// The last day to pay, so many days after the day of issue.
-pub(super) fn due_on(issued_on: NaiveDate, days: u16) -> NaiveDate {
+/// Returns the last day to pay: this many days after the day of issue.
+pub(crate) fn due_on(issued_on: NaiveDate, days: u16) -> NaiveDate {
     issued_on.checked_add_days(Days::new(days.into())).unwrap_or(issued_on)
 }
 
-pub(super) fn taken(error: Error) -> Error {
-    let message = "another invoice is paid with the reference that follows from the next number; it came with imported history";
-    error.on_constraint("invoice__ocr", Error::conflict("OCR_TAKEN", message))
+pub(crate) fn ocr_taken(error: Error) -> Error {
+    let message = "an imported invoice already has the payment reference of the next number";
+    error.on_constraint("invoice__ocr", Error::conflict(ConflictReason::OcrTaken, message))
 }
 
-/// An issued document with all that is kept of it.
+/// An issued document with everything that is stored of it.
 #[derive(Debug)]
-pub(super) struct Issued {
+pub(crate) struct Issued {
     pub aggregate: InvoiceAggregate,
     content: String,
     xml: Vec<u8>,
 }
 
-/// Turns drafts into issued documents of one kind and day, one after the other, without asking the
-/// database for each.
-pub(super) struct IssueRenderer<'n> {
+/// Turns drafts of one kind and day into issued documents, in order, without a statement for each.
+pub(crate) struct IssueRenderer<'n> {
     network: &'n Network,
     issued_on: NaiveDate,
-    numbers: Numbers,
+    numbers: NumberSeries,
     buyers: Buyers,
     names: Names,
     agreed: Agreed,
 }
 
 impl<'n> IssueRenderer<'n> {
-    /// With all that it takes for these, by a handful of statements.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
-    pub(super) async fn load(
+    /// Loads what these drafts need, with a constant number of statements.
+    pub(crate) async fn load(
         change: &Change,
         network: &'n Network,
         kind: InvoiceKind,
@@ -260,23 +258,23 @@ impl<'n> IssueRenderer<'n> {
         Ok(Self {
             network,
             issued_on,
-            numbers: Numbers::of(tx, kind, issued_on).await?,
+            numbers: NumberSeries::of(tx, kind, issued_on).await?,
             buyers: Buyers::load(tx, buyers).await?,
             names: Names::load(tx, drafts).await?,
             agreed: Agreed::load(tx, drafts.iter().flat_map(|draft| &draft.lines)).await?,
         })
     }
 
-    /// Gives a draft, whose sums and last day to pay are right, its number, and makes its
-    /// documents. An error takes no number.
+    /// Assigns a number to a draft and renders its documents. Its sums and its last day to pay must
+    /// be set. No number is used if it fails.
     ///
     /// # Errors
-    /// INVALID naming all that it needs and the register lacks, CONFLICT `DOCUMENT_TOO_LONG` when
-    /// its PDF could not be made.
-    pub(super) fn issue(&mut self, mut aggregate: InvoiceAggregate) -> Result<Issued> {
-        let mut lacks = ValidationErrors::default();
-        let (seller, buyer) = self.parties(&aggregate, &mut lacks);
-        lacks.finish()?;
+    /// INVALID naming every required fact that is missing, CONFLICT `DOCUMENT_TOO_LONG` if its PDF
+    /// could not be rendered.
+    pub(crate) fn issue(&mut self, mut aggregate: InvoiceAggregate) -> Result<Issued> {
+        let mut missing = ValidationErrors::of(Origin::Record);
+        let (seller, buyer) = self.parties(&aggregate, &mut missing);
+        missing.finish()?;
         let number = self.numbers.take();
         let row = &mut aggregate.row;
         row.number_key = swedish::number_key(&number);
@@ -294,8 +292,8 @@ impl<'n> IssueRenderer<'n> {
         Ok(Issued { xml: peppol::xml(&document)?, aggregate, content })
     }
 
-    /// The last day to pay of a draft: as it says itself, else as its agreements have it, else as
-    /// the settings do.
+    /// Returns the last day to pay of a draft: by its own days, else by its agreements, else by the
+    /// settings.
     fn due_on(&self, draft: &InvoiceAggregate) -> NaiveDate {
         let own = draft.row.due_in_days.and_then(|days| u16::try_from(days).ok());
         due_on(self.issued_on, own.unwrap_or_else(|| self.claim_terms(draft).days))
@@ -312,34 +310,35 @@ impl<'n> IssueRenderer<'n> {
     fn parties(
         &self,
         aggregate: &InvoiceAggregate,
-        lacks: &mut ValidationErrors,
+        missing: &mut ValidationErrors,
     ) -> (document::Seller, document::Buyer) {
-        parties_of(self.network, &self.buyers, aggregate, lacks)
+        parties_of(self.network, &self.buyers, aggregate, missing)
     }
 }
 
-/// Seller and buyer of an invoice, with all noted that it needs and the register lacks.
-pub(super) fn parties_of(
+/// Returns the seller and the buyer of an invoice, and adds an error for each required fact that is
+/// missing.
+pub(crate) fn parties_of(
     network: &Network,
     buyers: &Buyers,
     aggregate: &InvoiceAggregate,
-    lacks: &mut ValidationErrors,
+    missing: &mut ValidationErrors,
 ) -> (document::Seller, document::Buyer) {
-    // Outside the scope of VAT stands alone, so that one line tells for all.
+    // Lines outside the scope of VAT are never mixed with others, so one line decides for all.
     let is_taxed = aggregate.lines.iter().any(|line| line.vat_rate != VatRate::OutsideScope);
     let seller = document::Seller {
         reference: aggregate.row.our_reference.clone(),
-        ..parties::seller(network, is_taxed, lacks)
+        ..parties::seller(network, is_taxed, missing)
     };
     let buyer = buyer_of(&aggregate.row)
-        .map(|buyer| buyers.buyer(buyer, &aggregate.row, lacks))
+        .map(|buyer| buyers.buyer(buyer, &aggregate.row, missing))
         .unwrap_or_default();
     (seller, buyer)
 }
 
-/// Keeps what issued documents say and their e-invoices, and adds them to the totals. Their rows
-/// and lines must be written.
-pub(super) async fn keep(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
+/// Stores the contents and e-invoices of issued documents and adds them to the totals. Their rows
+/// and lines must have been written.
+pub(crate) async fn store(change: &mut Change, issued: Vec<Issued>) -> Result<()> {
     let mut delta = TotalsDelta::default();
     let (mut contents, mut files) = (Vec::new(), Vec::new());
     for Issued { aggregate, content, xml } in issued {
@@ -368,9 +367,8 @@ pub(super) async fn keep(change: &mut Change, issued: Vec<Issued>) -> Result<()>
     delta.write(change).await
 }
 
-/// Writes documents that were no drafts before, with their audit entries and the fees that they are
-/// of.
-pub(super) async fn write_new(
+/// Writes documents that were never stored as drafts, with their audit entries and fee charges.
+pub(crate) async fn write_new(
     change: &mut Change,
     issued: Vec<Issued>,
     charges: Vec<fee_charge::Model>,
@@ -379,15 +377,15 @@ pub(super) async fn write_new(
     invoice::Entity::insert_many(rows)
         .exec_without_returning(change.tx())
         .await
-        .map_err(|error| taken(error.into()))?;
+        .map_err(|error| ocr_taken(error.into()))?;
     let lines: Vec<_> =
         issued.iter().flat_map(|issued| issued.aggregate.lines.iter().cloned()).collect();
-    draft::insert_lines(change, &lines).await?;
+    draft_lines::insert_lines(change, &lines).await?;
     for issued in &issued {
         change.record(None, Some(&issued.aggregate))?;
     }
     change.flush().await?;
-    keep(change, issued).await?;
+    store(change, issued).await?;
     let invoices = lines.iter().map(|line| (line.id, line.invoice_id)).collect();
     fee_charges::write(change, charges, &invoices).await
 }

@@ -1,5 +1,5 @@
-//! How lines are taxed for which no one states it: as their agreement says, or else as the
-//! network's tax decision does; and why exempt ones are exempt.
+//! VAT treatment of lines that state none: from their agreement, or else from the network's tax
+//! decision. Also the reasons of exempt lines.
 
 use ::entity::{
     id::ActivityId,
@@ -20,8 +20,8 @@ use crate::{
 /// force.
 const DIFFERS: &str = "TAX_DECISION_DIFFERS";
 
-/// Returns the fee that a line is of, as its activity or its text says; `None` if it is of none, or
-/// names both fees of members.
+/// Returns the fee of a line, by its activity or its text; `None` if it has none, or names both
+/// fees of members.
 pub(super) fn taxed(
     is_of_member: bool,
     activity: Option<ActivityId>,
@@ -35,8 +35,8 @@ pub(super) fn taxed(
     }
 }
 
-/// Gives an exempt line without a reason that of the tax decision about its fee, if the decision is
-/// that it is exempt.
+/// Sets the reason on an exempt line without one, if the tax decision about its fee is that it is
+/// exempt.
 pub(super) fn complete(
     line: &mut invoice_line::Model,
     taxed: Option<Taxed>,
@@ -54,12 +54,9 @@ pub(super) fn complete(
     }
 }
 
-/// Gives each exempt line of an invoice its reason on the day of issue, and returns a warning for
-/// each line whose VAT treatment is not that of the tax decision in force on that day. Reads the
-/// decisions only when a line is of a fee.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Sets the reason on each exempt line of an invoice on the day of issue, and returns a warning for
+/// each line whose VAT treatment differs from the tax decision in force on that day. Reads the
+/// decisions only if a line is of a fee.
 pub(super) async fn complete_all(
     db: &impl ConnectionTrait,
     aggregate: &mut InvoiceAggregate,
@@ -83,8 +80,8 @@ pub(super) async fn complete_all(
     Ok(warnings)
 }
 
-/// Returns the warning about a line whose VAT treatment is not that of the tax decision about its
-/// fee; `None` if it is, or if there is no decision.
+/// Returns the warning about a line whose VAT treatment differs from the tax decision about its
+/// fee; `None` if it does not differ, or if there is no decision.
 fn difference(
     line: &invoice_line::Model,
     taxed: Option<Taxed>,
@@ -125,7 +122,7 @@ mod tests {
     }
 
     #[test]
-    fn a_line_that_differs_from_the_decision_is_warned_of() {
+    fn a_line_that_differs_from_the_decision_has_a_warning() {
         let bip = ActivityId::new();
         let decisions: TaxDecisions = [tax_decision::Model {
             fee: ChargeKind::SpecialFee,

@@ -1,4 +1,4 @@
-//! What invoices are made of: their lines, and the VAT that follows from them.
+//! Lines of invoices, and the VAT that follows from them.
 
 use std::collections::HashMap;
 
@@ -21,10 +21,8 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The lines of each of these invoices, which the viewer must be known to see, in their order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the lines of each of these invoices, in order. The caller must have checked that the
+/// viewer may read the invoices.
 pub async fn of_invoices(
     db: &Database,
     invoices: &[InvoiceId],
@@ -40,11 +38,8 @@ pub async fn of_invoices(
     rows(db.read(), &select, columns).await
 }
 
-/// The VAT of each of these invoices by rate, which the viewer must be known to see; the highest
-/// rate first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the VAT of each of these invoices by rate, in descending order of rate. The caller must
+/// have checked that the viewer may read the invoices.
 pub async fn vat_of(
     db: &Database,
     invoices: &[InvoiceId],
@@ -52,7 +47,7 @@ pub async fn vat_of(
     let lines =
         of_invoices(db, invoices, &[Column::InvoiceId, Column::VatRate, Column::Net, Column::Vat])
             .await?;
-    // They come invoice by invoice.
+    // The lines are sorted by invoice.
     Ok(lines
         .chunk_by(|one, next| one.invoice_id == next.invoice_id)
         .map(|lines| (lines[0].invoice_id, by_rate(lines)))

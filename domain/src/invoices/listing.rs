@@ -1,5 +1,5 @@
-//! Lists of invoices and credit notes for people: every one that a filter lets through, with its
-//! buyer's name.
+//! Listings of invoices and credit notes for the office: every match of a filter, with the buyer's
+//! name.
 
 use std::collections::HashMap;
 
@@ -17,11 +17,11 @@ use sea_orm::{
 use super::{
     Filter,
     amounts::State,
+    counted_payments,
     differences::{self, Difference},
     matching,
     parties::{self, buyer_of},
 };
-use crate::payments::record;
 use crate::{
     auth::viewer::Viewer,
     database::{Database, rows},
@@ -63,11 +63,8 @@ pub const COLUMNS: [Column; 19] = [
     Column::LineCount,
 ];
 
-/// Returns every invoice and credit note that the viewer sees and the filter lets through, in order
-/// of day of issue and number; drafts come last.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns every invoice and credit note that the viewer may read and that matches the filter, in
+/// order of day of issue and number; drafts come last.
 pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<Listed>> {
     let column = |column: Column| -> SimpleExpr { Expr::col((Entity, column)) };
     let mut select = matching(db, viewer, filter);
@@ -84,7 +81,7 @@ pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<
     });
     let ids: Vec<InvoiceId> = differ.map(|row| row.id).collect();
     let mut paid: HashMap<InvoiceId, Vec<payment::Model>> = HashMap::new();
-    for payment in record::of_invoices(db, &ids).await? {
+    for payment in counted_payments::of_invoices(db, &ids).await? {
         paid.entry(payment.invoice_id).or_default().push(payment);
     }
     let listed = |row: Model| {
@@ -96,7 +93,7 @@ pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<
 }
 
 impl State {
-    /// Returns a stable word for programs, the one of the API.
+    /// Returns the identifier of the state, as in the API.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {

@@ -1,7 +1,14 @@
-//! Invoices and credit notes: which the viewer sees, how they are found, and what they are made of.
+//! Invoices and credit notes: visibility, queries and parts.
 
 pub mod adjustments;
 pub mod amounts;
+pub(crate) mod bulk_insert;
+pub mod counted_payments;
+pub mod creditable;
+pub(crate) mod draft_checks;
+pub mod draft_lines;
+pub mod loading;
+pub(crate) mod naming;
 pub mod payment_allocation;
 pub(crate) mod posting;
 pub mod integrity;
@@ -26,6 +33,8 @@ pub mod revenue_accounts;
 pub mod requisitions;
 pub mod invoice_run;
 pub mod run_months;
+pub mod run_plan;
+mod settlement;
 mod special_fees;
 pub mod status_filter;
 pub mod supply_date;
@@ -67,16 +76,16 @@ use crate::{
 pub enum Buyer {
     /// A member.
     Member(MemberId),
-    /// Somebody else.
+    /// A counterparty that is not a member.
     Organisation(OrganisationId),
 }
 
-/// Which invoices; every part narrows the others.
+/// Filter of invoices; all conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
     /// In one of these states on `as_of`; empty: in any.
     pub states: Vec<State>,
-    /// The day that the state is reckoned on; null: today.
+    /// Day of the state; null: today.
     pub as_of: Option<NaiveDate>,
     /// Of this kind.
     pub kind: Option<InvoiceKind>,
@@ -90,23 +99,22 @@ pub struct Filter {
     pub issued_to: Option<NaiveDate>,
     /// With a last day to pay before this day.
     pub due_before: Option<NaiveDate>,
-    /// `true` if a part of it is overpaid.
+    /// `true` if more than the total is paid; `false` if not.
     pub overpaid: Option<bool>,
-    /// With one of these differences between what is paid and what it is over; empty: with any or
-    /// none.
+    /// With one of these differences between the paid sum and the total; empty: with any or none.
     pub differences: Vec<Difference>,
 }
 
-/// What invoices can be ordered by.
+/// Fields that invoices can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
-    /// Number, as people count; drafts before all.
+    /// Number in natural order; drafts first.
     Number,
-    /// Day of issue; drafts after all.
+    /// Day of issue; drafts last.
     IssuedOn,
-    /// Last day to pay; those without one after all.
+    /// Last day to pay; invoices without one last.
     DueOn,
-    /// What is to be paid.
+    /// Sum to be paid.
     Total,
 }
 
@@ -114,7 +122,7 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// An order of invoices.
+/// Returns the order of invoices by a field.
 #[must_use]
 pub fn order(db: &Database, field: Field, descending: bool) -> Order {
     // The same expression as in the index.
@@ -135,7 +143,7 @@ pub fn order(db: &Database, field: Field, descending: bool) -> Order {
     Order { name, key, key_type, id: column(Column::Id), descending }
 }
 
-/// The invoices that the viewer sees: all, or those issued to its own member.
+/// Condition for the invoices that the viewer may read: all, or those issued to its own member.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Condition {
     let visibility = viewer.visibility(Resource::Invoices);
@@ -200,11 +208,11 @@ fn narrow(db: &Database, mut select: SelectStatement, filter: &Filter) -> Select
     select
 }
 
-fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
+pub(crate) fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement {
     narrow(db, select(viewer), filter)
 }
 
-/// A page of the invoices that the viewer sees and the filter lets through.
+/// Returns a page of the invoices that the viewer may read and that match the filter.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -222,18 +230,12 @@ pub async fn list(
     page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
 }
 
-/// How many there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the invoices that the viewer may read and that match the filter.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(db, viewer, filter)).await
 }
 
-/// Those of these invoices that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these invoices that the viewer may read, in no order.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -249,11 +251,8 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// The invoice with this number if the viewer sees it, else the credit note: each has a series of
-/// its own.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the invoice with this number if the viewer may read it, else the credit note: each kind
+/// has a series of its own.
 pub async fn by_number(
     db: &Database,
     viewer: &Viewer,
@@ -273,10 +272,7 @@ pub async fn by_number(
     Ok(None)
 }
 
-/// The invoice that is paid with this OCR reference, if the viewer sees it.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the invoice with this OCR reference, if the viewer may read it.
 pub async fn by_ocr(
     db: &Database,
     viewer: &Viewer,
@@ -288,10 +284,7 @@ pub async fn by_ocr(
     Ok(rows(db.read(), &select, columns).await?.pop())
 }
 
-/// The credit notes of each of these invoices that the viewer sees, in order of number.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the credit notes of each of these invoices that the viewer may read, in order of number.
 pub async fn credit_notes_of(
     db: &Database,
     viewer: &Viewer,
@@ -307,17 +300,17 @@ pub async fn credit_notes_of(
     rows(db.read(), &select, columns).await
 }
 
-/// What nested invoices belong to.
+/// Parent of nested invoices.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Of {
-    /// Their buyer, a member.
+    /// The buyer, a member.
     Member,
-    /// An agreement that one of their lines is about.
+    /// An agreement of one of the lines.
     Agreement,
 }
 
 impl Of {
-    /// The invoices of these parents, and the column that names the parent of each.
+    /// Selects the invoices of these parents, and returns the column that holds the parent of each.
     fn select(self, db: &Database, viewer: &Viewer, parents: &[Uuid]) -> (SelectStatement, Column) {
         let mut select = Query::select();
         select.cond_where(visible(viewer));
@@ -338,12 +331,12 @@ impl Of {
     }
 }
 
-/// The column in whose place [`with_agreement`] puts the agreement: the only one that no field of
-/// the API is made of.
+/// Column that [`with_agreement`] fills with the agreement: the only one that no field of the API
+/// uses.
 const AGREEMENT: Column = Column::ImportKey;
 
-/// Stands for the invoice table: an invoice as often as there are agreements among `agreements`
-/// that its lines are about.
+/// Subquery that stands for the invoice table: returns an invoice for each agreement among
+/// `agreements` that its lines are about.
 fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
     let pair = Alias::new("pair");
     let agreement = Expr::col((invoice_line::Entity, invoice_line::Column::AgreementId));
@@ -367,11 +360,12 @@ fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
     select.from_subquery(pairs, pair).join(JoinType::InnerJoin, Entity, joined).take()
 }
 
-/// The same page of the invoices of each of these parents, which the viewer must be known to see.
+/// Returns the same page of the invoices of each of these parents. The caller must have checked
+/// that the viewer may read the parents.
 ///
 /// # Errors
 /// INVALID for a bad page.
-#[expect(clippy::too_many_arguments, reason = "a page's, and whose")]
+#[expect(clippy::too_many_arguments, reason = "page arguments and the parents")]
 pub async fn of_each(
     db: &Database,
     viewer: &Viewer,
@@ -389,10 +383,7 @@ pub async fn of_each(
     page::fetch_each(db.read(), narrow(db, select, filter), columns, order, &page, parent).await
 }
 
-/// How many each of these parents has; those that have none are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the invoices of each of these parents; parents without any are left out.
 pub async fn count_each(
     db: &Database,
     viewer: &Viewer,
@@ -416,8 +407,7 @@ pub fn outstanding(row: &Model) -> Money {
     }
 }
 
-/// Returns the sum that was paid, credited and written off beyond the total, and is to be paid
-/// back.
+/// Returns the paid, credited and written-off sum beyond the total, which is to be paid back.
 #[must_use]
 pub fn overpaid(row: &Model) -> Money {
     match row.kind {

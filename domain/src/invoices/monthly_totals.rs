@@ -1,5 +1,5 @@
-//! The totals by month and activity: how they grow with each document and payment, and how they are
-//! made anew from all of them.
+//! Totals by month and activity: updated by each document and payment, and recalculated from all of
+//! them.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -20,13 +20,13 @@ use uuid::Uuid;
 use super::amounts::Share;
 use crate::{audit::Change, error::Result};
 
-/// The first day of a day's month.
+/// Returns the first day of a day's month.
 #[must_use]
 pub fn month_of(day: NaiveDate) -> NaiveDate {
     day.with_day(1).unwrap_or(day)
 }
 
-/// Which months.
+/// Range of months.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Months {
     /// Every month.
@@ -36,7 +36,7 @@ pub enum Months {
 }
 
 impl Months {
-    /// The condition that a column, a day, lies in them.
+    /// Returns the condition that a column with a day is in the range.
     fn hold(self, column: &str) -> String {
         match self {
             Self::All => "1 = 1".to_owned(),
@@ -54,9 +54,9 @@ impl Months {
 const COLUMNS: &str = "month, activity_id, invoiced_net, invoiced_vat, credited_net, credited_vat, invoices, paid_net, paid_vat, \
      unattributed";
 
-/// What the rows of these months must be: issued invoices and credit notes by the month of their
-/// issue, what is paid by the month in which it came to lie there, each with its lines' activities.
-/// Drafts count nothing.
+/// Selects the correct rows of these months: issued invoices and credit notes by their month of
+/// issue, and paid sums by the month of their allocation, by the activities of the lines. Drafts do
+/// not count.
 fn select(backend: DbBackend, months: Months) -> String {
     let (month, nil, int) = if backend == DbBackend::Postgres {
         (
@@ -97,7 +97,7 @@ fn select(backend: DbBackend, months: Months) -> String {
     )
 }
 
-/// What a change adds to the totals.
+/// Change of the totals.
 #[derive(Debug, Default)]
 pub struct TotalsDelta(BTreeMap<(NaiveDate, Uuid), Model>);
 
@@ -112,7 +112,7 @@ impl TotalsDelta {
         })
     }
 
-    /// An invoice or credit note is issued.
+    /// Adds an issued invoice or credit note.
     pub fn issue(
         &mut self,
         kind: InvoiceKind,
@@ -133,33 +133,30 @@ impl TotalsDelta {
         }
     }
 
-    /// On a day, so much came to lie on the line at a place of an invoice with these lines, or on
-    /// none.
+    /// Adds a sum that is allocated on a day to the line at an index of an invoice with these
+    /// lines, or to no line.
     pub fn attribute(
         &mut self,
         (day, position): (NaiveDate, i32),
         lines: &[invoice_line::Model],
         share: Share,
     ) {
-        // Lines come in their order.
-        let Ok(position) = lines.binary_search_by_key(&position, |line| line.position) else {
+        // Lines are sorted by index.
+        let Ok(index) = lines.binary_search_by_key(&position, |line| line.position) else {
             self.of(day, None).unattributed += share.gross();
             return;
         };
-        let row = self.of(day, lines[position].activity_id);
+        let row = self.of(day, lines[index].activity_id);
         row.paid_net += share.net;
         row.paid_vat += share.vat;
     }
 
-    /// The first days of the months that it changes.
+    /// Returns the first days of the months that it changes.
     pub fn months(&self) -> impl Iterator<Item = NaiveDate> {
         self.0.keys().map(|(month, _)| *month)
     }
 
-    /// Adds it to the totals.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Adds the change to the stored totals.
     pub async fn write(self, change: &Change) -> Result<()> {
         if self.0.is_empty() {
             return Ok(());
@@ -185,10 +182,7 @@ impl TotalsDelta {
     }
 }
 
-/// Makes the rows of these months anew, for changes that touch too much to add it up.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Recalculates the rows of these months, for changes that affect too much to add up.
 pub async fn rebuild(change: &Change, months: Months) -> Result<()> {
     let tx = change.tx();
     tx.execute_unprepared(&format!("DELETE FROM revenue_month WHERE {}", months.hold("month")))
@@ -200,9 +194,6 @@ pub async fn rebuild(change: &Change, months: Months) -> Result<()> {
 
 /// Recalculates every row of these months, by month and activity; the stored rows must equal the
 /// result.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn expected(db: &impl ConnectionTrait, months: Months) -> Result<Vec<Model>> {
     let backend = db.get_database_backend();
     let sql = format!("{} ORDER BY month, activity_id", select(backend, months));

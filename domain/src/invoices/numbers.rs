@@ -1,5 +1,5 @@
-//! Numbers of invoices and credit notes: gapless in each series, going on where imported history
-//! ends.
+//! Numbers of invoices and credit notes. Each series is gapless and continues after imported
+//! history.
 
 use std::{collections::HashMap, ops::RangeInclusive};
 
@@ -16,30 +16,26 @@ use sea_orm::{
 
 use crate::{database::rows, error::Result, swedish};
 
-/// Documents that are looked at for one whose number belongs to a series.
-const LATEST: u64 = 100;
-/// The most digits of a number that belongs to a series, as many as [`swedish::number_key`] tells
-/// apart.
-const DIGITS: usize = 12;
-/// The years that a series can be of.
+/// Maximum number of documents that are searched for one whose number belongs to a series.
+const MAX_CANDIDATES: u64 = 100;
+/// Maximum number of digits of a number in a series: as many as [`swedish::number_key`] can order.
+const MAX_DIGITS: usize = 12;
+/// Years that a series can belong to.
 pub(super) const YEARS: RangeInclusive<u16> = 1990..=2199;
 
-/// The numbers that follow the last one of a series, for the transaction that asks for them and
-/// writes them: writers take turns.
+/// The next numbers of a series. Valid only within the transaction that reads and writes them,
+/// since writers are serialized.
 #[derive(Clone, Debug)]
-pub(super) struct Numbers {
+pub(super) struct NumberSeries {
     series: String,
     next: u64,
     width: usize,
 }
 
-impl Numbers {
-    /// Those of the series of this kind on this day of issue: that of the latest document until
-    /// then, or else of any, or else `20260001` for invoices and `K20260001` for credit notes. What
-    /// begins with a year begins anew each year.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+impl NumberSeries {
+    /// Finds the series for this kind and day of issue: that of the latest document up to the day,
+    /// else of any document, else `20260001` for invoices and `K20260001` for credit notes. A
+    /// series that begins with a year starts over each year.
     pub(super) async fn of(
         db: &impl ConnectionTrait,
         kind: InvoiceKind,
@@ -47,7 +43,7 @@ impl Numbers {
     ) -> Result<Self> {
         let letter = if kind == InvoiceKind::CreditNote { "K" } else { "" };
         let latest = match latest(db, kind, Some(issued_on)).await? {
-            // Imported history may have a document of another series that is dated ahead.
+            // Imported history may have a document of another series with a later date.
             None => latest(db, kind, None).await?,
             known => known,
         };
@@ -62,17 +58,17 @@ impl Numbers {
         Ok(Self { series, next, width })
     }
 
-    /// The condition that a document of this kind has a number of the series.
-    pub(super) fn is_of_series(&self) -> Condition {
-        let lies_in = |keys: RangeInclusive<String>| {
+    /// Returns the condition that a document of this kind has a number of the series.
+    pub(super) fn in_series(&self) -> Condition {
+        let is_in = |keys: RangeInclusive<String>| {
             Expr::col(Column::NumberKey).between(keys.start().as_str(), keys.end().as_str())
         };
         let keys =
-            keys_of(&self.series).into_iter().map(lies_in).fold(Condition::any(), Condition::add);
+            keys_of(&self.series).into_iter().map(is_in).fold(Condition::any(), Condition::add);
         Condition::all().add(keys).add_option(without_hyphen(&self.series))
     }
 
-    /// The next one.
+    /// Takes the next number.
     pub(super) fn take(&mut self) -> String {
         let number = format!("{}{:0width$}", self.series, self.next, width = self.width);
         self.next += 1;
@@ -80,7 +76,7 @@ impl Numbers {
     }
 }
 
-/// The same kind of series in another year.
+/// Returns the same kind of series for another year.
 fn of_year(series: &str, year: i32) -> String {
     let (letter, rest) = series.split_at(usize::from(series.starts_with('K')));
     match rest.get(4..) {
@@ -89,8 +85,8 @@ fn of_year(series: &str, year: i32) -> String {
     }
 }
 
-/// The number of the document of this kind that was issued last, on this day at the latest, among
-/// those of a series.
+/// Returns the number of the latest document of this kind, issued on this day or earlier, that
+/// belongs to a series.
 async fn latest(
     db: &impl ConnectionTrait,
     kind: InvoiceKind,
@@ -104,14 +100,14 @@ async fn latest(
         .and_where_option(until.map(|day| Column::IssuedOn.lte(day)))
         .order_by(Column::IssuedOn, Order::Desc)
         .order_by(Column::NumberKey, Order::Desc)
-        .limit(LATEST)
+        .limit(MAX_CANDIDATES)
         .take();
     let found: Vec<Model> = rows(db, &select, &[Column::Number]).await?;
     Ok(found.into_iter().filter_map(|row| row.number).find(|number| split(number).is_some()))
 }
 
-/// The last place taken in a series, by one statement that looks at a row or two, however many
-/// numbers there are.
+/// Returns the last position used in a series. One statement that reads a row or two, independent
+/// of the size of the series.
 async fn last_in(
     db: &impl ConnectionTrait,
     kind: InvoiceKind,
@@ -132,7 +128,7 @@ async fn last_in(
             .take();
         Expr::from(highest)
     };
-    // SQLite takes no COALESCE of one.
+    // SQLite does not accept COALESCE with a single argument.
     let any = keys_of(series).into_iter().rev().map(highest).chain([Expr::cust("NULL")]);
     let select = Query::select().expr(Func::coalesce(any)).take();
     let row = db.query_one(&select).await?;
@@ -140,13 +136,14 @@ async fn last_in(
     Ok(number.as_deref().and_then(split).map(|(_, position)| position))
 }
 
-/// Leaves out `2027-0001`, whose key lies among those of plain numbers, unless the series has a
-/// hyphen itself.
+/// Excludes numbers such as `2027-0001`, whose key is between those of plain numbers, unless the
+/// series has a hyphen itself.
 fn without_hyphen(series: &str) -> Option<Expr> {
     (!series.ends_with('-')).then(|| Column::Number.not_like("%-%"))
 }
 
-/// Where the numbers of a series lie in the order of [`swedish::number_key`], in that order.
+/// Returns the ranges of [`swedish::number_key`] that hold the numbers of a series, in ascending
+/// order.
 fn keys_of(series: &str) -> Vec<RangeInclusive<String>> {
     let between = |first: u64, last: u64| {
         let letter = &series[..usize::from(series.starts_with('K'))];
@@ -156,16 +153,16 @@ fn keys_of(series: &str) -> Vec<RangeInclusive<String>> {
     if let Some(year) = series.strip_suffix('-') {
         return vec![
             swedish::number_key(&format!("{year}-0"))
-                ..=swedish::number_key(&format!("{year}-{}", "9".repeat(DIGITS))),
+                ..=swedish::number_key(&format!("{year}-{}", "9".repeat(MAX_DIGITS))),
         ];
     }
     let tens = |digits: usize| 10_u64.pow(u32::try_from(digits).unwrap_or_default());
     match series.trim_start_matches('K').parse::<u64>() {
         // A year and three digits or more.
-        Ok(year) => (3..=DIGITS - 4)
+        Ok(year) => (3..=MAX_DIGITS - 4)
             .map(|rest| between(year * tens(rest), (year + 1) * tens(rest) - 1))
             .collect(),
-        // All that does not begin with a year.
+        // Every number that does not begin with a year.
         Err(_) => {
             let (first, last) = (u64::from(*YEARS.start()), u64::from(*YEARS.end()));
             let around = |rest: usize| {
@@ -175,14 +172,14 @@ fn keys_of(series: &str) -> Vec<RangeInclusive<String>> {
                 ]
             };
             std::iter::once(between(0, tens(6) - 1))
-                .chain((3..=DIGITS - 4).flat_map(around))
+                .chain((3..=MAX_DIGITS - 4).flat_map(around))
                 .collect()
         }
     }
 }
 
-/// The reference that an invoice with this number is paid with: the number's digits, a length digit
-/// unless the bank wants none, and a check digit. Null for a number with too many digits or none.
+/// Returns the payment reference of an invoice number: its digits, a length digit unless the bank
+/// wants none, and a check digit. `None` for a number without digits or with too many.
 #[must_use]
 pub(super) fn reference(number: &str, has_length_digit: bool) -> Option<String> {
     let base: String = number.chars().filter(char::is_ascii_digit).collect();
@@ -193,13 +190,13 @@ pub(super) fn reference(number: &str, has_length_digit: bool) -> Option<String> 
     }
 }
 
-/// The last number seen in each series, and how many digits it had, as numbers come in order.
+/// The last number of each series and its width, while numbers are read in order.
 #[derive(Default)]
-pub(super) struct Series(HashMap<String, (u64, usize)>);
+pub(super) struct GapFinder(HashMap<String, (u64, usize)>);
 
-impl Series {
-    /// The numbers missing before this one, when it is one of a gapless series: digits alone, or a
-    /// year, a hyphen and digits.
+impl GapFinder {
+    /// Returns the numbers that are missing before this one, if it belongs to a gapless series:
+    /// digits only, or a year, a hyphen and digits.
     pub(super) fn next(&mut self, number: &str) -> Option<String> {
         let (series, count) = split(number)?;
         let (last, width) =
@@ -212,13 +209,13 @@ impl Series {
     }
 }
 
-/// The series of a number; `None` for one that belongs to none.
+/// Returns the series of a number; `None` if it belongs to none.
 pub(super) fn series_of(number: &str) -> Option<&str> {
     split(number).map(|(series, _)| series)
 }
 
-/// A number's series and its place there. A number of digits that begins with a year is one of that
-/// year's: `20260042`. Those of credit notes may have a K before it.
+/// Returns the series of a number and its position in the series. A number of digits that begins
+/// with a year belongs to that year: `20260042`. Numbers of credit notes may begin with a K.
 fn split(number: &str) -> Option<(&str, u64)> {
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     let letters = usize::from(number.starts_with('K'));
@@ -240,7 +237,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn references_are_as_the_bank_wants_them() {
+    fn a_reference_has_the_digits_that_the_bank_requires() {
         assert_eq!(reference("20220001", true).as_deref(), Some("2022000109"));
         assert_eq!(reference("2022-0001", true).as_deref(), Some("2022000109"));
         assert_eq!(reference("123", false).as_deref(), Some("1230"));
@@ -248,7 +245,7 @@ mod tests {
     }
 
     #[test]
-    fn a_series_goes_on_in_its_own_manner() {
+    fn a_series_continues_in_its_own_format() {
         for (number, year, next) in [
             ("20260042", 2026, "20260043"),
             ("20260042", 2027, "20270043"),
@@ -258,7 +255,7 @@ mod tests {
             ("009", 2026, "010"),
         ] {
             let (series, position) = split(number).unwrap();
-            let mut numbers = Numbers {
+            let mut numbers = NumberSeries {
                 series: of_year(series, year),
                 next: position + 1,
                 width: number.len() - series.len(),
@@ -268,7 +265,7 @@ mod tests {
     }
 
     #[test]
-    fn every_number_lies_where_its_series_is_looked_for() {
+    fn every_number_is_in_the_key_range_of_its_series() {
         for number in [
             "1",
             "009",
@@ -284,14 +281,14 @@ mod tests {
         ] {
             let (series, _) = split(number).unwrap();
             let key = swedish::number_key(number);
-            let lies_in =
+            let is_in =
                 |series: &str| keys_of(series).iter().filter(|keys| keys.contains(&key)).count();
-            assert_eq!(lies_in(series), 1, "{number} of the series {series:?}");
+            assert_eq!(is_in(series), 1, "{number} of the series {series:?}");
             for other in ["", "1990", "2026", "K2026", "2026-", "K2026-"]
                 .into_iter()
                 .filter(|other| *other != series)
             {
-                assert_eq!(lies_in(other), 0, "{number} of the series {other:?}");
+                assert_eq!(is_in(other), 0, "{number} of the series {other:?}");
             }
         }
         for (number, series) in [("2026-0042", "2026-"), ("K2026-123456789012", "K2026-")] {
@@ -312,13 +309,13 @@ mod tests {
     #[test]
     fn gaps_are_found_in_each_series() {
         let missing = |numbers: &[&str]| {
-            let mut series = Series::default();
+            let mut series = GapFinder::default();
             numbers.iter().filter_map(|number| series.next(number)).collect::<Vec<_>>()
         };
         assert!(missing(&["1", "2", "3", "10", "11"]).contains(&"4 to 9".to_owned()));
         assert!(
             missing(&["20240001", "20240002", "20250001", "20250002"]).is_empty(),
-            "each year begins anew"
+            "each year starts over"
         );
         assert_eq!(missing(&["20249998", "20249999", "202410000", "202410002"]), ["202410001"]);
         assert_eq!(missing(&["2026-0001", "2026-0003"]), ["2026-0002"]);

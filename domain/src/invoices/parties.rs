@@ -1,5 +1,4 @@
-//! Seller and buyer of invoices, as they are called on the day of issue, and what of it the
-//! register lacks.
+//! Seller and buyer of invoices on the day of issue, with errors for missing facts.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -19,19 +18,19 @@ use crate::{
     error::{Result, ValidationErrors, undisplayable},
 };
 
-/// The buyer of an invoice; null of a row that has none.
+/// Returns the buyer of an invoice; `None` for a row without one.
 #[must_use]
 pub fn buyer_of(row: &invoice::Model) -> Option<Buyer> {
     row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))
 }
 
-/// What the register knows of some buyers.
+/// Stored facts about some buyers.
 #[derive(Debug, Default)]
-pub(super) struct Buyers(HashMap<Buyer, Known>);
+pub(super) struct Buyers(HashMap<Buyer, BuyerFacts>);
 
-/// What is known of one.
+/// Stored facts about one buyer.
 #[derive(Clone, Debug, Default)]
-struct Known {
+struct BuyerFacts {
     name: String,
     org_number: Option<OrgNumber>,
     reference: Option<String>,
@@ -43,10 +42,7 @@ struct Known {
 }
 
 impl Buyers {
-    /// Those of these, by four statements at most.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Loads these buyers with at most four statements.
     pub(super) async fn load(
         db: &impl ConnectionTrait,
         buyers: impl IntoIterator<Item = Buyer>,
@@ -71,7 +67,7 @@ impl Buyers {
                 billing.into_iter().map(|row| (row.member_id, row)).collect();
             for row in rows {
                 let billing = billing.remove(&row.id).unwrap_or_default();
-                let known = Known {
+                let facts = BuyerFacts {
                     name: row.name,
                     org_number: row.org_number,
                     reference: billing.buyer_reference,
@@ -81,7 +77,7 @@ impl Buyers {
                     email: billing.email,
                     peppol_id: billing.peppol_id,
                 };
-                found.insert(Buyer::Member(row.id), known);
+                found.insert(Buyer::Member(row.id), facts);
             }
         }
         if !organisations.is_empty() {
@@ -94,7 +90,7 @@ impl Buyers {
                 .all(db)
                 .await?;
             for row in rows {
-                let known = Known {
+                let facts = BuyerFacts {
                     name: row.name,
                     org_number: row.org_number,
                     reference: row.buyer_reference,
@@ -104,131 +100,131 @@ impl Buyers {
                     email: row.billing_email,
                     peppol_id: row.peppol_id,
                 };
-                found.insert(Buyer::Organisation(row.id), known);
+                found.insert(Buyer::Organisation(row.id), facts);
             }
         }
         Ok(Self(found))
     }
 
-    /// Whether there is such a buyer.
+    /// `true` if the buyer exists.
     pub(super) fn has(&self, buyer: Buyer) -> bool {
         self.0.contains_key(&buyer)
     }
 
-    /// One of them as an invoice has it, with what is lacking noted: an invoice must name the buyer
-    /// and its address (mervärdesskattelag 2023:200, 17 kap. 24 §), and a public body receives it
-    /// by its organisation number and reference (Peppol BIS Billing 3).
+    /// Returns a buyer as an invoice shows it, and adds an error for each missing fact. An invoice
+    /// must name the buyer and its address (mervärdesskattelag 2023:200, 17 kap. 24 §), and a
+    /// public body receives it by its organisation number and reference (Peppol BIS Billing 3).
     ///
-    /// The references of the invoice `row` go before those of the billing details. Peppol takes a
+    /// References of the invoice `row` take precedence over the billing details. Peppol accepts a
     /// buyer's reference or an order reference.
     pub(super) fn buyer(
         &self,
         buyer: Buyer,
         row: &invoice::Model,
-        lacks: &mut ValidationErrors,
+        missing: &mut ValidationErrors,
     ) -> document::Buyer {
-        let known = self.0.get(&buyer).cloned().unwrap_or_default();
-        let change = match buyer {
-            Buyer::Member(_) => "memberUpdate",
-            Buyer::Organisation(_) => "organisationUpdate",
-        };
+        let facts = self.0.get(&buyer).cloned().unwrap_or_default();
         let mut need = |value: Option<String>, path: &str, what: &str| {
             value.unwrap_or_else(|| {
-                lacks.add(path, format!("is not known: {} needs {what} before it can be invoiced; set it with {change}", known.name));
+                missing.add(
+                    path,
+                    format!(
+                        "is missing: {} needs {what} before it can be invoiced; set it first",
+                        facts.name
+                    ),
+                );
                 String::new()
             })
         };
-        // One abroad has none. Its invoices would need reverse charge or what is outside the scope
-        // of VAT, and the register issues neither to it.
-        let what = "an organisation number (a Swedish one: a buyer abroad can't be invoiced from the register, but in the bookkeeping program)";
+        // A buyer abroad has no organisation number. Its invoices would need reverse charge or be
+        // outside the scope of VAT, and neither is supported.
+        let what = "an organisation number (Swedish; invoice a buyer abroad in the bookkeeping program instead)";
         let number =
-            need(known.org_number.as_ref().map(ToString::to_string), "buyer.orgNumber", what);
-        let own_reference = row.buyer_reference.clone().or_else(|| known.reference.clone());
+            need(facts.org_number.as_ref().map(ToString::to_string), "buyer.org_number", what);
+        let own_reference = row.buyer_reference.clone().or_else(|| facts.reference.clone());
         let reference =
             own_reference.or_else(|| row.order_reference.as_ref().map(|_| String::new()));
         let reference =
-            need(reference, "buyer.billing.buyerReference", "a buyer's reference (Er referens)");
+            need(reference, "buyer.billing.buyer_reference", "a buyer's reference (Er referens)");
         let address_line =
-            need(known.address_line.clone(), "buyer.billing.addressLine", "an address");
+            need(facts.address_line.clone(), "buyer.billing.address_line", "an address");
         let postal_code =
-            need(known.postal_code.clone(), "buyer.billing.postalCode", "a postal code");
-        let city = need(known.city.clone(), "buyer.billing.city", "a city");
-        // What the invoice itself says is checked with its other texts.
+            need(facts.postal_code.clone(), "buyer.billing.postal_code", "a postal code");
+        let city = need(facts.city.clone(), "buyer.billing.city", "a city");
+        // References of the invoice itself are checked with its other texts.
         let no_text = String::new();
         for (path, text) in [
-            ("buyer.name", &known.name),
+            ("buyer.name", &facts.name),
             (
-                "buyer.billing.buyerReference",
+                "buyer.billing.buyer_reference",
                 if row.buyer_reference.is_some() { &no_text } else { &reference },
             ),
-            ("buyer.billing.addressLine", &address_line),
+            ("buyer.billing.address_line", &address_line),
             ("buyer.billing.city", &city),
         ] {
             if let Some(problem) = undisplayable(text) {
-                lacks.add(path, format!("{problem}; correct it with {change}"));
+                missing.add(path, format!("{problem}; correct it first"));
             }
         }
-        // The register has taken others in its time, and what is issued stands for ever.
-        if let Some(Err(error)) = known.peppol_id.as_deref().map(check_peppol_id) {
-            lacks.add(
-                "buyer.billing.peppolId",
-                format!("{error}; correct that of {} with {change}", known.name),
+        // Earlier versions accepted other ids, and issued documents are permanent.
+        if let Some(Err(error)) = facts.peppol_id.as_deref().map(check_peppol_id) {
+            missing.add(
+                "buyer.billing.peppol_id",
+                format!("{error}; correct the id of {} first", facts.name),
             );
         }
         document::Buyer {
-            peppol_id: known.peppol_id.clone().unwrap_or_else(|| participant(&number)),
-            org_number: known.org_number.clone().unwrap_or_default(),
-            name: known.name.clone(),
+            peppol_id: facts.peppol_id.clone().unwrap_or_else(|| participant(&number)),
+            org_number: facts.org_number.clone().unwrap_or_default(),
+            name: facts.name.clone(),
             reference,
             address_line,
             postal_code,
             city,
-            email: known.email.clone(),
+            email: facts.email.clone(),
         }
     }
 
-    /// One of them as a requisition is addressed to it, as far as the register knows it.
+    /// Returns the recipient of a requisition, with the facts that are stored.
     pub(super) fn recipient(&self, buyer: Buyer) -> requisition::Recipient {
-        let known = self.0.get(&buyer).cloned().unwrap_or_default();
+        let facts = self.0.get(&buyer).cloned().unwrap_or_default();
         requisition::Recipient {
-            name: known.name,
-            org_number: known.org_number,
-            address_line: known.address_line,
-            postal_code: known.postal_code,
-            city: known.city,
+            name: facts.name,
+            org_number: facts.org_number,
+            address_line: facts.address_line,
+            postal_code: facts.postal_code,
+            city: facts.city,
         }
     }
 }
 
-/// What these buyers are called.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the names of these buyers.
 pub async fn names(
     db: &Database,
     buyers: impl IntoIterator<Item = Buyer>,
 ) -> Result<HashMap<Buyer, String>> {
     let found = Buyers::load(db.read(), buyers).await?;
-    Ok(found.0.into_iter().map(|(buyer, known)| (buyer, known.name)).collect())
+    Ok(found.0.into_iter().map(|(buyer, facts)| (buyer, facts.name)).collect())
 }
 
-/// A Swedish organisation's participant in Peppol.
+/// Returns the Peppol participant id of a Swedish organisation.
 fn participant(org_number: &str) -> String {
     format!("0007:{}", org_number.replace('-', ""))
 }
 
-/// The network as the seller, with what its settings lack noted. `is_taxed` says that the invoice
-/// has lines within the scope of VAT, which takes a seller that is registered for it.
+/// Returns the network as the seller, and adds an error for each missing setting. `is_taxed` says
+/// that the invoice has lines within the scope of VAT, which requires a seller that is registered
+/// for VAT.
 pub(super) fn seller(
     network: &Network,
     is_taxed: bool,
-    lacks: &mut ValidationErrors,
+    missing: &mut ValidationErrors,
 ) -> document::Seller {
     let mut need = |value: Option<&String>, name: &str| {
         value.cloned().unwrap_or_else(|| {
-            lacks.add(
-                format!("network.{name}"),
-                "is not set, and must be before invoices can be issued; set it in samregister.toml",
+            missing.add_setting(
+                &format!("network.{name}"),
+                "is required to issue invoices; set it in samregister.toml",
             );
             String::new()
         })
@@ -261,7 +257,7 @@ pub(super) fn seller(
     }
 }
 
-/// The terms of payment as they are today, with what was agreed with the buyer.
+/// Returns the current terms of payment, with those agreed with the buyer.
 pub(super) fn terms(network: &Network, agreed: ClaimTerms) -> document::Terms {
     let invoicing = &network.invoicing;
     document::Terms {

@@ -1,17 +1,17 @@
-//! Attribution: what of the payments of an invoice lies on which of its lines, by day.
+//! Allocation of the payments of an invoice to its lines, by day.
 //!
-//! The rule. At the end of a day all that is paid of an invoice so far lies on its lines pro rata
-//! on what each has left, with VAT, after the credit notes so far; the öre that rounding leaves
-//! over goes to the largest line, and each line's part is divided into net and VAT as what it has
-//! left is. Once the payments cover what the lines have left, each line has got just that, net and
-//! VAT to the öre. What came in beyond it lies on no line: an overpayment is a debt to the payer,
-//! and the rounding to whole kronor (öresavrundning) is booked by itself. Neither is revenue, and
-//! neither holds VAT.
+//! The rule: at the end of a day, all that is paid so far is allocated to the lines pro rata to the
+//! remaining sum of each, with VAT, after the credit notes so far. The öre that rounding leaves
+//! over go to the largest line. The part of each line is divided into net and VAT in the proportion
+//! of its remaining sum. As soon as the payments cover all remaining sums, each line has exactly
+//! its remaining sum, net and VAT to the öre. The excess is allocated to no line: an overpayment is
+//! a debt to the payer, and the rounding to whole kronor (öresavrundning) is booked separately.
+//! Neither is revenue, and neither contains VAT.
 //!
-//! What a day changes of this counts on that day. So a credit note, which takes what was paid of a
-//! line to the lines that still have something left, or to none, does it in its own month: what was
-//! reported of earlier ones stays true, and in the end it makes no difference whether an invoice
-//! was paid or credited first. Only what is booked on an earlier day changes what counted since.
+//! A change on a day counts on that day. A credit note, which moves what was paid of a line to the
+//! lines with a remaining sum, or to none, therefore counts in its own month. Reports of earlier
+//! months stay true, and the end result does not depend on the order of payment and credit. Only an
+//! entry with an earlier day changes the days after it.
 
 use std::{
     cmp::{max, min},
@@ -35,11 +35,8 @@ use sea_orm::{
 };
 
 use super::{
-    aggregate::{self, InvoiceAggregate},
-    amounts::Share,
-    credit,
+    aggregate::InvoiceAggregate, amounts::Share, bulk_insert::insert, loading,
     monthly_totals::TotalsDelta,
-    posting::insert,
 };
 use crate::{
     audit::Change,
@@ -47,21 +44,21 @@ use crate::{
     error::Result,
 };
 
-/// Invoices that are looked at together.
+/// Invoices that are processed together.
 const CHUNK: usize = 500;
-/// Conditions that one statement has side by side.
-const SIDE_BY_SIDE: usize = 100;
+/// Maximum number of conditions in one DELETE.
+const MAX_CONDITIONS: usize = 100;
 
-/// Stands for the line of what lies on none.
+/// Index for the sum that is allocated to no line.
 pub const NO_LINE: i32 = 0;
 
-/// What came to lie where on which day: by day and place of the line, without what comes to nought.
-pub type Moves = BTreeMap<(NaiveDate, i32), Share>;
+/// Allocated sums by day and index of the line, without zeros.
+pub type AllocationChanges = BTreeMap<(NaiveDate, i32), Share>;
 
-/// What payments and credit notes, those that are issued, move between the lines of an invoice.
+/// Returns the sums that payments and issued credit notes move between the lines of an invoice.
 #[must_use]
-pub fn moves(invoice: &InvoiceAggregate, notes: &[InvoiceAggregate]) -> Moves {
-    let mut moves = Moves::new();
+pub fn moves(invoice: &InvoiceAggregate, notes: &[InvoiceAggregate]) -> AllocationChanges {
+    let mut moves = AllocationChanges::new();
     if invoice.payments.is_empty() {
         return moves;
     }
@@ -110,14 +107,14 @@ fn refunds(invoice: &InvoiceAggregate) -> impl Iterator<Item = &adjustment::Mode
     invoice.adjustments.iter().filter(|adjustment| adjustment.kind == AdjustmentKind::Refund)
 }
 
-/// The order in which credit notes take from their invoice.
+/// Returns the sort key of a credit note: the order in which credit notes reduce their invoice.
 fn order(note: &InvoiceAggregate) -> (Option<NaiveDate>, &str, InvoiceId) {
     (note.row.issued_on, &note.row.number_key, note.row.id)
 }
 
-/// Takes what the lines of a credit note credit from what the lines of its invoice have left. A
-/// line that does not say what it credits, as those of imported ones, takes from the lines of its
-/// own rate, those of its activity and agreement first, and from none beyond what they have.
+/// Subtracts the lines of a credit note from the remaining sums of its invoice's lines. A line that
+/// does not reference the credited line, as in imported credit notes, reduces the lines of the same
+/// rate, those of the same activity and agreement first, and none below zero.
 pub fn take(lines: &[invoice_line::Model], left: &mut [Share], credits: &[invoice_line::Model]) {
     for credit in credits {
         match lines.iter().position(|own| Some(own.id) == credit.credits_line_id) {
@@ -147,7 +144,7 @@ fn take_from_alike(
         let rest = credit.net - taken;
         if left[position].net.0.signum() == rest.0.signum() {
             let net = Money(min(rest.0.abs(), left[position].net.0.abs()) * rest.0.signum());
-            // The steps of the running sum, so that the parts add up to the credit's own VAT.
+            // Steps of the running sum, so that the parts add up to the VAT of the credit line.
             let vat_of = |net: Money| credit.vat.times(net.0, credit.net.0).unwrap_or_default();
             let vat = vat_of(taken + net) - vat_of(taken);
             left[position] = Share { net: left[position].net - net, vat: left[position].vat - vat };
@@ -156,14 +153,14 @@ fn take_from_alike(
     }
 }
 
-/// What lies on each line of all that is paid, when the lines have this left and the rounding of
-/// the document is this.
+/// Returns the allocation of a paid sum to lines with these remaining sums, for this rounding of
+/// the document.
 fn spread(paid: Money, left: &[Share], rounding: Money) -> Vec<Share> {
     let all: Money = left.iter().map(|share| share.gross()).sum();
     if paid <= Money::ZERO {
         return vec![Share::default(); left.len()];
     }
-    // A document that was rounded down is covered by less than its lines come to.
+    // A document that was rounded down is covered by less than the sum of its lines.
     if paid >= all || paid >= all + min(rounding, Money::ZERO) {
         return left.to_vec();
     }
@@ -174,8 +171,8 @@ fn spread(paid: Money, left: &[Share], rounding: Money) -> Vec<Share> {
     pro_rata(paid, all, left).into_iter().zip(left).map(part_of).collect()
 }
 
-/// Parts of a sum, which is more than nought and less than `all`, on what is left. None is beyond
-/// its line: what rounding leaves over goes to the largest, and what that has no room for to the
+/// Divides a sum, which is positive and less than `all`, pro rata to the remaining sums. No part
+/// exceeds its line: the remainder of the rounding goes to the largest line, and the excess to the
 /// next.
 fn pro_rata(sum: Money, all: Money, left: &[Share]) -> Vec<Money> {
     let mut parts: Vec<Money> =
@@ -197,11 +194,8 @@ fn pro_rata(sum: Money, all: Money, left: &[Share]) -> Vec<Money> {
     parts
 }
 
-/// Works out the attribution of these invoices anew from what is written of them, writes where it
-/// differs, and answers what that changes of the totals by month, which is for the caller to write.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Recalculates the allocation of these invoices from their stored payments and credit notes, and
+/// writes the differences. Returns the change of the monthly totals, which the caller must write.
 pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<TotalsDelta> {
     let (tx, mut delta) = (change.tx(), TotalsDelta::default());
     let backend = tx.get_database_backend();
@@ -214,7 +208,7 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<To
             .from(payment::Entity)
             .and_where(theirs)
             .take();
-        // Most credit notes are of invoices that nobody has paid.
+        // Most credit notes belong to unpaid invoices.
         let paid = tx
             .query_all(&select)
             .await?
@@ -225,7 +219,7 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<To
             continue;
         }
         let (wholes, notes) =
-            (aggregate::by_ids(tx, &paid).await?, credit::notes_of(tx, paid.clone()).await?);
+            (loading::by_ids(tx, &paid).await?, loading::notes_of(tx, paid.clone()).await?);
         let mut stored = stored(tx, paid.iter().copied()).await?;
         let (mut outdated, mut rows) = (Vec::new(), Vec::new());
         for (id, aggregate) in &wholes {
@@ -256,7 +250,7 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<To
                 });
             }
         }
-        for outdated in outdated.chunks(SIDE_BY_SIDE) {
+        for outdated in outdated.chunks(MAX_CONDITIONS) {
             let since = |(id, since): &(InvoiceId, NaiveDate)| {
                 Column::InvoiceId.eq(*id).and(Column::CountedOn.gte(*since))
             };
@@ -268,15 +262,12 @@ pub async fn renew(change: &Change, invoices: &BTreeSet<InvoiceId>) -> Result<To
     Ok(delta)
 }
 
-/// The attribution of these invoices as it is stored.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the stored allocation of these invoices.
 pub async fn stored(
     db: &impl ConnectionTrait,
     invoices: impl IntoIterator<Item = InvoiceId>,
-) -> Result<HashMap<InvoiceId, Moves>> {
-    let mut stored: HashMap<InvoiceId, Moves> = HashMap::new();
+) -> Result<HashMap<InvoiceId, AllocationChanges>> {
+    let mut stored: HashMap<InvoiceId, AllocationChanges> = HashMap::new();
     let columns = Model::every_column();
     let theirs = among(db.get_database_backend(), Expr::col(Column::InvoiceId), invoices);
     let select =
@@ -337,7 +328,7 @@ mod tests {
         invoice.payments.push(payment);
     }
 
-    /// A credit note that takes so much of each line, VAT by its rate.
+    /// A credit note with these net sums for the lines, VAT by the rate of each.
     fn note(original: &InvoiceAggregate, on: &str, nets: &[i64]) -> InvoiceAggregate {
         let taken = original.lines.iter().zip(nets).filter(|(_, net)| **net != 0);
         let line = |(own, net): (&invoice_line::Model, &i64)| invoice_line::Model {
@@ -358,39 +349,38 @@ mod tests {
         InvoiceAggregate { row, lines: taken.map(line).collect(), ..InvoiceAggregate::default() }
     }
 
-    /// What lies on each line, and on none first, after these moves up to a day.
-    fn lies(invoice: &InvoiceAggregate, moves: &Moves, until: &str) -> Vec<Share> {
-        let mut lies = vec![Share::default(); invoice.lines.len() + 1];
+    /// Returns the sums on each line after these moves up to a day; index 0 is the sum on no line.
+    fn allocated(invoice: &InvoiceAggregate, moves: &AllocationChanges, until: &str) -> Vec<Share> {
+        let mut allocated = vec![Share::default(); invoice.lines.len() + 1];
         for ((_, position), share) in moves.iter().filter(|((on, _), _)| *on <= day(until)) {
-            let own = &mut lies[usize::try_from(*position).unwrap()];
+            let own = &mut allocated[usize::try_from(*position).unwrap()];
             (own.net, own.vat) = (own.net + share.net, own.vat + share.vat);
         }
-        lies
+        allocated
     }
 
     const END: &str = "2999-12-31";
 
     #[test]
-    fn a_part_payment_lies_pro_rata_and_the_last_ore_on_the_largest() {
+    fn a_part_payment_is_allocated_pro_rata_and_the_last_ore_to_the_largest() {
         use VatRate::{Standard25, Zero};
         let mut invoice =
             invoice(&[(1_000_000, Standard25), (500_000, Standard25), (200_000, Zero)], 0);
         pay(&mut invoice, "2026-01-01", 100_000);
-        // 100 000 / 2 075 000 of each line: 60 240.96 and 30 120.48 and 9 638.55.
+        // 100 000 / 2 075 000 of each line: 60 240.96, 30 120.48 and 9 638.55.
         assert_eq!(
-            lies(&invoice, &moves(&invoice, &[]), END),
+            allocated(&invoice, &moves(&invoice, &[]), END),
             [share(0, 0), share(48_193, 12_048), share(24_096, 6_024), share(9_639, 0)]
         );
         pay(&mut invoice, "2026-01-02", 1_975_000);
         let aggregate: Vec<Share> =
             [Share::default()].into_iter().chain(invoice.shares()).collect();
-        assert_eq!(lies(&invoice, &moves(&invoice, &[]), END), aggregate);
+        assert_eq!(allocated(&invoice, &moves(&invoice, &[]), END), aggregate);
     }
 
     #[test]
     fn no_line_gets_more_than_it_has_left() {
-        // Each of ten öre is 0.4 of one, and the four that rounding leaves over have no room on the
-        // first.
+        // Each of ten öre gets 0.4; the four that rounding leaves over exceed the first line.
         let left = vec![share(1, 0); 10];
         let parts = pro_rata(Money(4), Money(10), &left);
         assert_eq!(
@@ -405,49 +395,52 @@ mod tests {
     }
 
     #[test]
-    fn what_is_paid_of_a_credited_line_moves_on_the_day_of_the_credit_note() {
+    fn the_paid_sum_of_a_credited_line_moves_on_the_day_of_the_credit_note() {
         let lines = [(80_000, VatRate::Standard25), (80_000, VatRate::Standard25)];
         // Credited, then paid.
         let mut first = invoice(&lines, 0);
         let credit = note(&first, "2026-02-01", &[0, 80_000]);
         pay(&mut first, "2026-03-01", 100_000);
         assert_eq!(
-            lies(&first, &moves(&first, &[credit]), END),
+            allocated(&first, &moves(&first, &[credit]), END),
             [share(0, 0), share(80_000, 20_000), share(0, 0)]
         );
-        // Paid in half, then credited: it moves from the one to the other.
+        // Half paid, then credited: the sum moves from one line to the other.
         let mut half = invoice(&lines, 0);
         pay(&mut half, "2026-01-15", 100_000);
         let credit = note(&half, "2026-02-01", &[0, 80_000]);
         let found = moves(&half, &[credit]);
         assert_eq!(
-            lies(&half, &found, "2026-01-31"),
+            allocated(&half, &found, "2026-01-31"),
             [share(0, 0), share(40_000, 10_000), share(40_000, 10_000)]
         );
-        assert_eq!(lies(&half, &found, END), [share(0, 0), share(80_000, 20_000), share(0, 0)]);
-        // Paid whole, then credited: it is owed back.
+        assert_eq!(
+            allocated(&half, &found, END),
+            [share(0, 0), share(80_000, 20_000), share(0, 0)]
+        );
+        // Fully paid, then credited: the sum is a debt to the payer.
         let mut aggregate = invoice(&lines, 0);
         pay(&mut aggregate, "2026-01-15", 200_000);
         let credit = note(&aggregate, "2026-02-01", &[0, 80_000]);
         assert_eq!(
-            lies(&aggregate, &moves(&aggregate, &[credit]), END),
+            allocated(&aggregate, &moves(&aggregate, &[credit]), END),
             [share(100_000, 0), share(80_000, 20_000), share(0, 0)]
         );
     }
 
     #[test]
-    fn overpayments_and_rounding_lie_on_no_line() {
+    fn overpayments_and_rounding_are_allocated_to_no_line() {
         let mut twice = invoice(&[(80_000, VatRate::Standard25)], 0);
         pay(&mut twice, "2026-01-01", 100_000);
         pay(&mut twice, "2026-02-01", 100_000);
         assert_eq!(
-            lies(&twice, &moves(&twice, &[]), END),
+            allocated(&twice, &moves(&twice, &[]), END),
             [share(100_000, 0), share(80_000, 20_000)]
         );
         let mut deducted = invoice(&[(1_000_000, VatRate::Zero), (-900_000, VatRate::Zero)], 0);
         pay(&mut deducted, "2026-01-01", 200_000);
         assert_eq!(
-            lies(&deducted, &moves(&deducted, &[]), END),
+            allocated(&deducted, &moves(&deducted, &[]), END),
             [share(100_000, 0), share(1_000_000, 0), share(-900_000, 0)]
         );
         for (net, rounding) in [(864_850, 37), (864_820, -25)] {
@@ -456,7 +449,7 @@ mod tests {
             let total = rounded.row.total.0;
             pay(&mut rounded, "2026-01-01", total);
             assert_eq!(
-                lies(&rounded, &moves(&rounded, &[]), END),
+                allocated(&rounded, &moves(&rounded, &[]), END),
                 [share(rounding, 0), own],
                 "{net}"
             );
@@ -464,7 +457,7 @@ mod tests {
     }
 
     #[test]
-    fn a_reversal_takes_from_each_line_what_the_payment_gave() {
+    fn a_reversal_removes_the_allocation_of_the_payment() {
         let mut invoice = invoice(
             &[(33, VatRate::Standard25), (33, VatRate::Standard25), (7, VatRate::Standard25)],
             0,
@@ -473,8 +466,8 @@ mod tests {
         pay(&mut invoice, "2026-01-02", -50);
         pay(&mut invoice, "2026-01-03", 200);
         let found = moves(&invoice, &[]);
-        assert_eq!(lies(&invoice, &found, "2026-01-02"), [Share::default(); 4]);
-        assert_eq!(lies(&invoice, &found, END)[1..], invoice.shares());
+        assert_eq!(allocated(&invoice, &found, "2026-01-02"), [Share::default(); 4]);
+        assert_eq!(allocated(&invoice, &found, END)[1..], invoice.shares());
     }
 
     #[test]
@@ -495,7 +488,7 @@ mod tests {
     }
 
     #[test]
-    fn whatever_is_paid_and_credited_adds_up_and_stays_within_the_lines() {
+    fn payments_and_credits_add_up_and_stay_within_the_lines() {
         let mut random = StdRng::seed_from_u64(5);
         for _ in 0..400 {
             let rates = [VatRate::Standard25, VatRate::Reduced6, VatRate::Zero];
@@ -537,11 +530,11 @@ mod tests {
                     .filter(|payment| by(payment.received_on))
                     .map(|payment| payment.amount)
                     .sum();
-                let now = lies(&invoice, &found, &until);
+                let now = allocated(&invoice, &found, &until);
                 assert_eq!(
                     now.iter().map(|share| share.gross()).sum::<Money>(),
                     paid,
-                    "every öre lies somewhere"
+                    "every öre is allocated"
                 );
                 let mut left = invoice.shares();
                 for note in notes.iter().filter(|note| note.row.issued_on.is_some_and(by)) {
@@ -554,15 +547,11 @@ mod tests {
                     assert!((low..=high).contains(&now.gross()), "{now:?} of {left:?}");
                 }
                 if now[0].net > Money::ZERO {
-                    assert_eq!(
-                        now[1..].to_vec(),
-                        left,
-                        "what lies on no line has no line to lie on"
-                    );
+                    assert_eq!(now[1..].to_vec(), left, "a sum on no line belongs to no line");
                 }
                 assert!(now[0].net >= min(invoice.row.rounding, Money::ZERO), "{now:?} of {all}");
             }
-            // In whatever order it came to be known, and what came later leaves what was.
+            // Independent of the order of entry, and later entries leave earlier days unchanged.
             let mut other = invoice.clone();
             other.payments.shuffle(&mut random);
             notes.reverse();

@@ -1,8 +1,8 @@
-//! Booking: payments put on invoices within a change, with all that follows from them.
+//! Posting of payments to invoices within a change, with all consequences.
 //!
-//! A payment with an earlier day changes what counted since, so that an invoice is looked at as a
-//! whole: its settlement, what lies on its lines and the totals by month are worked out anew and
-//! what differs is written.
+//! A payment with an earlier day changes the days after it. So the settlement of an invoice, the
+//! allocation to its lines and the monthly totals are recalculated as a whole, and the differences
+//! are written.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -15,32 +15,28 @@ use ::entity::{
     payment,
 };
 use chrono::NaiveDate;
-use sea_orm::{
-    ActiveModelBehavior, ActiveModelTrait, ActiveValue::Set, EntityTrait, IntoActiveModel,
-};
+use sea_orm::{ActiveValue::Set, EntityTrait};
 
+use super::counted_payments::order;
 use super::{
     adjustments::uncovered,
-    aggregate::{InvoiceAggregate, by_ids, credits_of},
+    aggregate::InvoiceAggregate,
+    bulk_insert::insert,
+    loading::{by_ids, credits_of},
     payment_allocation, write_off,
 };
-use crate::payments::record::order;
 use crate::{audit::Change, books::Closing, error::Result};
 
-/// Rows that are written by one statement: with their columns they stay below what a statement may
-/// bind.
-const ROWS: usize = 250;
-
-/// Why a payment can't be booked on an invoice.
+/// Reason why a payment can't be booked on an invoice.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum Rejection {
-    /// It is a credit note.
+    /// The document is a credit note.
     CreditNote,
-    /// It is not issued.
+    /// The invoice is not issued.
     Draft,
-    /// It was issued later, on this day.
+    /// The invoice was issued later, on this day.
     IssuedOn(NaiveDate),
-    /// Its payments would come to more than an amount can hold.
+    /// The sum of its payments would exceed the largest amount.
     TooMuch,
 }
 
@@ -55,7 +51,7 @@ pub(crate) struct Booking {
 }
 
 impl Booking {
-    /// Takes these invoices in hand; those that aren't there are left out.
+    /// Loads these invoices for booking; invoices that do not exist are left out.
     pub async fn open(change: &Change, invoices: BTreeSet<InvoiceId>) -> Result<Self> {
         let after = by_ids(change.tx(), &invoices).await?;
         let before = after.iter().map(|(id, aggregate)| (*id, aggregate.clone())).collect();
@@ -69,17 +65,17 @@ impl Booking {
         })
     }
 
-    /// Writes off differences up to a limit, once something is paid of an invoice.
+    /// Writes off differences up to a limit, as soon as a part of an invoice is paid.
     pub fn writing_off(self, limit: Money) -> Self {
         Self { write_off_limit: limit, ..self }
     }
 
-    /// Days and sums of the issued credit notes of an invoice.
+    /// Returns the days and sums of the issued credit notes of an invoice.
     pub fn credits(&self, id: InvoiceId) -> &[(NaiveDate, Money)] {
         self.credits.get(&id).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// An invoice as it is with what has been booked so far.
+    /// Returns an invoice with the bookings so far.
     pub fn invoice(&self, id: InvoiceId) -> Option<&InvoiceAggregate> {
         self.after.get(&id)
     }
@@ -89,13 +85,13 @@ impl Booking {
         self.after.get(&id)?.payments.iter().find(|own| own.id == payment)
     }
 
-    /// What is still to be paid of an invoice with what has been booked so far.
+    /// Returns the sum still to be paid of an invoice, with the bookings so far.
     pub fn outstanding(&self, id: InvoiceId) -> Money {
         let Some(aggregate) = self.after.get(&id) else { return Money::ZERO };
         uncovered(aggregate, aggregate.row.credited)
     }
 
-    /// What hinders a payment of that day and sum.
+    /// Returns the reasons against a payment of this day and sum.
     pub fn rejections(
         &self,
         id: InvoiceId,
@@ -112,8 +108,7 @@ impl Booking {
             }
             (InvoiceKind::Invoice, Some(_)) => {}
         }
-        // All that ever came in, reversed or not, so that no sum on the way can be too large
-        // either.
+        // All payments, reversed or not, so that no intermediate sum can be too large either.
         let came_in = aggregate
             .payments
             .iter()
@@ -125,8 +120,8 @@ impl Booking {
         found
     }
 
-    /// Books a payment on one of the invoices. One of a closed day gets the first open day in the
-    /// books and stays what it is otherwise.
+    /// Books a payment on one of the invoices. A payment of a closed day is dated on the first open
+    /// day in the books, and is otherwise unchanged.
     pub fn add(&mut self, mut payment: payment::Model) {
         payment.booked_on = self.closing.booked_on(payment.day_in_books()).or(payment.booked_on);
         if let Some(aggregate) = self.after.get_mut(&payment.invoice_id) {
@@ -134,8 +129,8 @@ impl Booking {
         }
     }
 
-    /// Adds a refund or a write-off of one of the invoices; one of a closed day as [`Self::add`]
-    /// does a payment.
+    /// Adds a refund or a write-off of one of the invoices. A closed day is treated as in
+    /// [`Self::add`].
     pub fn adjust(&mut self, mut adjustment: adjustment::Model) {
         adjustment.booked_on =
             self.closing.booked_on(adjustment.day_in_books()).or(adjustment.booked_on);
@@ -144,7 +139,7 @@ impl Booking {
         }
     }
 
-    /// Writes what has changed, with an entry in the trail for each invoice.
+    /// Writes the changes, with an audit entry for each invoice.
     pub async fn close(mut self, change: &mut Change) -> Result<()> {
         let (mut added, mut adjusted, mut booked) = (Vec::new(), Vec::new(), BTreeSet::new());
         for (id, before) in &self.before {
@@ -179,7 +174,7 @@ impl Booking {
     }
 }
 
-/// Writes what payments make of an invoice; nothing else of what was issued is touched.
+/// Writes the settlement of an invoice; other columns of an issued invoice never change.
 async fn settle(change: &Change, row: &invoice::Model) -> Result<()> {
     let settled = invoice::ActiveModel {
         id: sea_orm::ActiveValue::Unchanged(row.id),
@@ -192,19 +187,5 @@ async fn settle(change: &Change, row: &invoice::Model) -> Result<()> {
         ..Default::default()
     };
     invoice::Entity::update(settled).validate()?.exec(change.tx()).await?;
-    Ok(())
-}
-
-/// Inserts many rows within a change.
-pub(super) async fn insert<M, A>(change: &Change, rows: Vec<M>) -> Result<()>
-where
-    M: IntoActiveModel<A> + Clone + Send + Sync,
-    A: ActiveModelTrait + ActiveModelBehavior + Send,
-    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
-{
-    for rows in rows.chunks(ROWS) {
-        let rows = rows.iter().cloned().map(IntoActiveModel::into_active_model);
-        A::Entity::insert_many(rows).exec_without_returning(change.tx()).await?;
-    }
     Ok(())
 }

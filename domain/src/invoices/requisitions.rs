@@ -1,4 +1,4 @@
-//! Requisitions (rekvisitioner): a grant is asked for explicitly, and never by the run of fees.
+//! Requisitions (rekvisitioner): a grant is requested explicitly, and never by the invoice run.
 
 use std::collections::BTreeSet;
 
@@ -20,7 +20,7 @@ use super::{
 };
 use crate::{
     agreements::payment_terms,
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Resource, Viewer},
     clock::day_of,
     config::Network,
@@ -30,25 +30,25 @@ use crate::{
         invoice::Pdf,
         requisition::{Requisition, rendered},
     },
-    error::{Error, LINE, Result, TEXT, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
     worker_pool,
 };
 
-/// A requisition to be issued.
+/// Input of a new requisition.
 #[derive(Clone, Debug)]
 pub struct NewRequisition {
     /// The agreement about the grant.
     pub agreement: AgreementId,
-    /// Öre.
+    /// Amount in öre.
     pub amount: Money,
     /// First day of the period that the grant is for.
     pub period_from: NaiveDate,
-    /// Last day of it.
+    /// Last day of the period that the grant is for.
     pub period_to: NaiveDate,
     /// Purpose of the grant.
     pub description: String,
-    /// The funder's own reference, as a case number (diarienummer).
+    /// The funder's own reference, such as a case number (diarienummer).
     pub reference: Option<String>,
     /// Day of issue; null: today.
     pub issued_on: Option<NaiveDate>,
@@ -58,8 +58,8 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The requisitions that the viewer sees: all for those who see all invoices, and none for the
-/// others.
+/// Selects the requisitions that the viewer may read: all for viewers who may read all invoices,
+/// none for others.
 fn select(viewer: &Viewer) -> SelectStatement {
     let mut select = Query::select();
     select.from(Entity).and_where_option(
@@ -68,10 +68,7 @@ fn select(viewer: &Viewer) -> SelectStatement {
     select
 }
 
-/// Returns those of these requisitions that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these requisitions that the viewer may read, in no order.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -87,10 +84,7 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// Returns the requisitions for these agreements that the viewer sees, in order of number.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the requisitions for these agreements that the viewer may read, in order of number.
 pub async fn of_agreements(
     db: &Database,
     viewer: &Viewer,
@@ -105,17 +99,17 @@ pub async fn of_agreements(
     rows(db.read(), &select, columns).await
 }
 
-/// Issues a requisition for a signed cooperation agreement by which money comes in: it gets the
+/// Issues a requisition for a signed cooperation agreement by which money comes in. It gets the
 /// next number of its year, and its content never changes. It is not dated before the latest
-/// requisition, nor before the agreement was signed. Its period lies within the agreement's term,
-/// and with the others of the agreement it asks for no more than the grant. `errors` are those that
-/// reading the input has found already.
+/// requisition, nor before the agreement was signed. Its period lies within the agreement's term.
+/// All requisitions of the agreement together stay within the grant. `errors` are those found while
+/// the input was parsed.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND for the agreement, INVALID
-/// naming every bad field and all that the network's settings lack, CONFLICT `NOT_A_GRANT`,
-/// `NOT_SIGNED`, `ALREADY_REQUISITIONED` for a period of the same agreement that another
-/// requisition has a day of, or `BEYOND_GRANT`.
+/// FORBIDDEN unless the viewer is the office or finance; NOT_FOUND for the agreement; INVALID
+/// naming every bad field and every missing setting of the network; CONFLICT `NOT_A_GRANT`,
+/// `NOT_SIGNED`, `ALREADY_REQUISITIONED` if another requisition of the agreement has a day of the
+/// period, or `BEYOND_GRANT`.
 pub async fn issue(
     db: &Database,
     viewer: &Viewer,
@@ -123,21 +117,21 @@ pub async fn issue(
     new: NewRequisition,
     mut errors: ValidationErrors,
 ) -> Result<RequisitionId> {
-    // By the agreement, which who writes invoices alone may not see.
+    // Checked for the agreement, which viewers who may only manage invoices may not read.
     viewer.require(Permission::ManageAccounts)?;
-    errors.expect(new.amount > Money::ZERO, "input.amount", "must be above 0.00");
+    errors.expect(new.amount > Money::ZERO, "amount", "must be above 0.00");
     errors.expect(
         new.period_from <= new.period_to,
-        "input.periodTo",
-        "must not be before periodFrom",
+        "period_to",
+        "must not be before the first day of the period",
     );
-    let description = errors.text("input.description", &new.description, TEXT);
-    let reference = errors.optional_text("input.reference", new.reference.as_deref(), LINE);
-    errors.settable("input.description", &description);
-    errors.settable_change("input.reference", None, reference.as_deref());
+    let description = errors.text("description", &new.description, TEXT);
+    let reference = errors.optional_text("reference", new.reference.as_deref(), LINE);
+    errors.settable("description", &description);
+    errors.settable_change("reference", None, reference.as_deref());
     let sender = parties::seller(network, false, &mut errors);
 
-    let mut change = audit::begin(db, viewer, "requisitionIssue").await?;
+    let mut change = audit::begin(db, viewer, Action::RequisitionIssue).await?;
     let today = day_of(change.at());
     let issued_on = new.issued_on.unwrap_or(today);
     check_day(change.tx(), issued_on, today, &mut errors).await?;
@@ -147,7 +141,7 @@ pub async fn issue(
         grant_ceiling::check_period(agreement, (new.period_from, new.period_to), &mut errors);
         if let Some(day) = agreement.signed_on.filter(|day| *day > issued_on) {
             errors.add(
-                "input.issuedOn",
+                "issued_on",
                 format!("must not be before {day}, the day on which the agreement was signed"),
             );
         }
@@ -156,22 +150,13 @@ pub async fn issue(
     let agreement =
         agreement.ok_or_else(|| Error::NotFound("there is no such agreement".into()))?;
     require_grant(&agreement)?;
-    let buyer = agreement
-        .member_id
-        .map(Buyer::Member)
-        .or(agreement.organisation_id.map(Buyer::Organisation));
-    let buyer = buyer.ok_or_else(|| Error::NotFound("there is no such counterparty".into()))?;
+    let buyer = counterparty(&agreement)?;
     let others = in_force(change.tx(), new.agreement).await?;
     refuse_overlap(&others, &new)?;
-    let asked: Vec<_> =
+    let requisitioned: Vec<_> =
         others.iter().map(|row| ((row.period_from, row.period_to), row.amount)).collect();
-    grant_ceiling::require_within(
-        db,
-        &agreement,
-        ((new.period_from, new.period_to), new.amount),
-        &asked,
-    )
-    .await?;
+    let part = ((new.period_from, new.period_to), new.amount);
+    grant_ceiling::require_within(db, &agreement, part, &requisitioned).await?;
 
     let days = payment_terms::of(change.tx(), BTreeSet::from([agreement.id]))
         .await?
@@ -202,10 +187,19 @@ pub async fn issue(
     Ok(row.id)
 }
 
+/// Returns the counterparty of an agreement.
+fn counterparty(agreement: &agreement::Model) -> Result<Buyer> {
+    let buyer = agreement
+        .member_id
+        .map(Buyer::Member)
+        .or(agreement.organisation_id.map(Buyer::Organisation));
+    buyer.ok_or_else(|| Error::NotFound("there is no such counterparty".into()))
+}
+
 /// Returns the row that stores a document.
 ///
 /// # Errors
-/// INTERNAL when it can't be written as JSON.
+/// INTERNAL if it can't be serialized as JSON.
 pub fn row_of(
     id: RequisitionId,
     agreement_id: AgreementId,
@@ -228,8 +222,8 @@ pub fn row_of(
     })
 }
 
-/// Withdraws a requisition, as one that was issued by mistake. Its document and number stay, and
-/// its period can be requisitioned again.
+/// Withdraws a requisition that was issued by mistake. Its document and number stay, and its period
+/// can be requisitioned again.
 ///
 /// # Errors
 /// FORBIDDEN unless the viewer is the office or finance, NOT_FOUND, INVALID naming every bad field,
@@ -242,14 +236,14 @@ pub async fn withdraw(
     mut errors: ValidationErrors,
 ) -> Result<RequisitionId> {
     viewer.require(Permission::ManageAccounts)?;
-    let reason = errors.text("input.reason", reason, LINE);
+    let reason = errors.text("reason", reason, LINE);
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "requisitionWithdraw").await?;
+    let mut change = audit::begin(db, viewer, Action::RequisitionWithdraw).await?;
     let before = Entity::find_by_id(id).one(change.tx()).await?;
     let before = before.ok_or_else(|| Error::NotFound("there is no such requisition".into()))?;
     if let Some(day) = before.withdrawn_on {
         return Err(Error::conflict(
-            "WITHDRAWN",
+            ConflictReason::Withdrawn,
             format!("{} was withdrawn on {day}", before.number),
         ));
     }
@@ -264,11 +258,11 @@ pub async fn withdraw(
     Ok(id)
 }
 
-/// Returns the PDF of a requisition with its number, made from what was stored when it was issued;
-/// `None` if the viewer sees none with this id.
+/// Returns the PDF of a requisition with its number, rendered from the content stored at issue;
+/// `None` if the viewer may read none with this id.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG`, or when the server has too much to do.
+/// CONFLICT `DOCUMENT_TOO_LONG`, or if the server is overloaded.
 pub async fn pdf_of(
     db: &Database,
     viewer: &Viewer,
@@ -288,22 +282,21 @@ pub async fn pdf_of(
 fn require_grant(agreement: &agreement::Model) -> Result<()> {
     let number = agreement.number.as_deref().unwrap_or("the draft");
     if !is_grant(agreement) {
-        let message = format!(
-            "{number} is no cooperation agreement by which money comes in; invoice its fee instead"
-        );
-        return Err(Error::conflict("NOT_A_GRANT", message));
+        let message =
+            format!("{number} is not a cooperation agreement with income; invoice its fee instead");
+        return Err(Error::conflict(ConflictReason::NotAGrant, message));
     }
     if agreement.signed_on.is_none() || agreement.withdrawn_on.is_some() {
         return Err(Error::conflict(
-            "NOT_SIGNED",
+            ConflictReason::NotSigned,
             format!("{number} is not signed by both parties; a grant is requisitioned afterwards"),
         ));
     }
     Ok(())
 }
 
-/// Returns `true` if what an agreement brings in is a grant (bidrag) and no fee: it is never in the
-/// run of fees.
+/// `true` if an agreement brings in a grant (bidrag) and not a fee. A grant is never in the invoice
+/// run.
 #[must_use]
 pub fn is_grant(agreement: &agreement::Model) -> bool {
     agreement.is_grant()
@@ -323,9 +316,9 @@ fn refuse_overlap(others: &[Model], new: &NewRequisition) -> Result<()> {
     let Some(other) = others.iter().find(overlaps) else { return Ok(()) };
     let Model { number, period_from, period_to, .. } = other;
     let message = format!(
-        "{number} asks for {period_from} to {period_to} already; give a period without these days, or withdraw that requisition"
+        "{number} covers {period_from} to {period_to} already; choose a period without these days, or withdraw that requisition"
     );
-    Err(Error::conflict("ALREADY_REQUISITIONED", message))
+    Err(Error::conflict(ConflictReason::AlreadyRequisitioned, message))
 }
 
 /// Checks a day of issue: it is not after today, and not before the latest requisition of any year,
@@ -336,18 +329,18 @@ async fn check_day(
     today: NaiveDate,
     errors: &mut ValidationErrors,
 ) -> Result<()> {
-    errors.expect(issued_on <= today, "input.issuedOn", "must not be after today");
+    errors.expect(issued_on <= today, "issued_on", "must not be after today");
     let later = Entity::find()
         .select_only()
         .column(Column::IssuedOn)
         .filter(Column::IssuedOn.gt(issued_on));
     let later: Vec<NaiveDate> = later.into_tuple().all(tx).await?;
-    // One that is dated after today is itself wrong, and stops only its own year.
+    // A requisition dated after today is itself wrong, and blocks only its own year.
     let latest =
         later.into_iter().filter(|day| *day <= today || day.year() == issued_on.year()).max();
     if let Some(day) = latest {
         errors.add(
-            "input.issuedOn",
+            "issued_on",
             format!(
                 "must not be before {day}, the day of the latest requisition: numbers follow days"
             ),

@@ -1,5 +1,5 @@
-//! Revenue accounts of lines that name none: by activity or fee, and by VAT treatment, since the
-//! VAT return is made of accounts.
+//! Revenue accounts of lines without one: by activity or fee, and by VAT treatment, since the VAT
+//! return is derived from accounts.
 
 use std::collections::HashMap;
 
@@ -27,11 +27,8 @@ pub struct LineAccounts {
 }
 
 impl LineAccounts {
-    /// Loads them: one statement when activities have accounts of their own in the settings, else
-    /// none.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Loads the accounts: one statement if activities have accounts of their own in the settings,
+    /// else none.
     pub async fn load(db: &impl ConnectionTrait, network: &Network) -> Result<Self> {
         let mut of_activities = HashMap::new();
         if !network.activities.is_empty() {
@@ -52,16 +49,15 @@ impl LineAccounts {
         Ok(Self { accounts: network.accounts, of_activities })
     }
 
-    /// Returns the account of a line: of its activity, or else of all revenue, by its VAT
-    /// treatment.
+    /// Returns the account of a line by its VAT treatment: that of its activity, or else that of
+    /// all revenue.
     #[must_use]
     pub fn of_line(&self, activity: Option<ActivityId>, rate: VatRate) -> String {
         let own = activity.and_then(|activity| self.of_activities.get(&activity)).copied();
         own.unwrap_or_else(|| self.accounts.revenue_accounts()).at(rate).to_string()
     }
 
-    /// Returns the account of a member's fee: the one that the settings have for it, or else by its
-    /// VAT treatment.
+    /// Returns the account of a member's fee: from the settings, or else by its VAT treatment.
     #[must_use]
     pub fn of_fee(&self, kind: ChargeKind, rate: VatRate) -> String {
         let own = match kind {
@@ -78,7 +74,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn accounts_tell_activities_fees_and_rates_apart() {
+    fn accounts_differ_by_activity_fee_and_rate() {
         let accounts = Accounts { revenue_6: 3999, service_fee: Some(3911), ..Accounts::default() };
         let bip = ActivityId::new();
         let own = RevenueAccounts { at_25: 3051, ..accounts.revenue_accounts() };

@@ -1,5 +1,4 @@
-//! Months of yearly fees that issued invoices have billed already, so that a run bills none of them
-//! again.
+//! Months of yearly fees that issued invoices have billed already. A run never bills them again.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -26,7 +25,7 @@ use crate::{
     term_sql,
 };
 
-/// A month that a run leaves out, since an invoice for another agreement of the same participation
+/// A month that a run leaves out because an invoice for another agreement of the same participation
 /// has billed it.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
@@ -41,7 +40,7 @@ pub struct InvoicedMonth {
     pub invoice: InvoiceId,
 }
 
-/// What an invoice has billed after the end of an agreement, which was set later.
+/// Months that an invoice has billed after the end of an agreement, which was set later.
 #[derive(Clone, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ToCredit {
@@ -57,7 +56,7 @@ pub struct ToCredit {
     pub net: Money,
 }
 
-/// What a run bills of an agreement's yearly fee.
+/// Months of an agreement's yearly fee that a run bills.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Due {
     /// First days of the months; empty when all are billed.
@@ -71,7 +70,7 @@ pub(super) struct Due {
 }
 
 impl Due {
-    /// Returns `true` if it is all that the agreement pays in the year.
+    /// `true` if the run bills everything that the agreement pays in the year.
     pub fn is_complete(&self) -> bool {
         self.before == 0 && self.by_others.is_empty()
     }
@@ -118,9 +117,6 @@ pub(super) struct BilledMonths {
 
 impl BilledMonths {
     /// Loads the lines, in order of invoice number, by two statements.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
     pub async fn load(db: &impl ConnectionTrait, activity: ActivityId, year: i32) -> Result<Self> {
         use agreement::Column as C;
         let mut columns = vec![C::Id, C::MemberId, C::OrganisationId, C::FeeBasis];
@@ -152,9 +148,9 @@ impl BilledMonths {
         Ok(Self { year, contracts, lines })
     }
 
-    /// Returns what a run bills of an agreement with a yearly fee: its months of the year, without
-    /// those that lines for other agreements of the same counterparty have billed after their end
-    /// and, unless it `is_billed_again`, without those that its own lines have billed.
+    /// Returns the months of an agreement with a yearly fee that a run bills. Excludes months that
+    /// lines for other agreements of the same counterparty have billed after their end. Excludes
+    /// months that its own lines have billed, unless it `is_billed_again`.
     pub fn due(&self, agreement: AgreementId, is_billed_again: bool) -> Due {
         let Some(contract) = self.contracts.get(&agreement) else { return Due::default() };
         let own = || {
@@ -188,8 +184,8 @@ impl BilledMonths {
         due
     }
 
-    /// Returns what these counterparties' lines have billed after the end of their agreements, in
-    /// order of invoice number.
+    /// Returns the months that invoices to these counterparties have billed after the end of their
+    /// agreements, in order of invoice number.
     pub fn to_credit(&self, is_asked: impl Fn(Buyer) -> bool) -> Vec<ToCredit> {
         let found = |line: &Line| {
             let contract =
@@ -208,8 +204,8 @@ impl BilledMonths {
         self.lines.iter().filter_map(found).collect()
     }
 
-    /// The months that lines for other agreements of the counterparty have billed after their end,
-    /// each with the first such invoice.
+    /// Returns the months that lines for other agreements of the counterparty have billed after
+    /// their end, each with the first such invoice.
     fn by_others(
         &self,
         agreement: AgreementId,
@@ -242,8 +238,8 @@ async fn lines(
     days: (NaiveDate, NaiveDate),
 ) -> Result<Vec<Line>> {
     let mut found = Vec::new();
-    // What credit notes that name no line, as imported ones, take of an agreement's lines on an
-    // invoice.
+    // Credited sums of an agreement's lines on an invoice, for credit notes that name no line, such
+    // as imported ones.
     let mut unnamed: HashMap<(InvoiceId, AgreementId), Money> = HashMap::new();
     for row in db.query_all(&select(activity, days)).await? {
         let (agreement, invoice): (AgreementId, InvoiceId) =
@@ -327,7 +323,7 @@ mod tests {
     }
 
     #[test]
-    fn months_in_a_row_are_one_period() {
+    fn consecutive_months_are_one_period() {
         let months = ["2026-01-01", "2026-02-01", "2026-05-01"].map(day).to_vec();
         let due = Due { months, ..Due::default() };
         assert_eq!(
@@ -340,7 +336,7 @@ mod tests {
     }
 
     #[test]
-    fn months_are_billed_once_whatever_agreement_they_were_billed_for() {
+    fn months_are_billed_once_for_any_agreement() {
         let (first, second, other) = (AgreementId::new(), AgreementId::new(), AgreementId::new());
         let (buyer, stranger) = (Buyer::Member(MemberId::new()), Buyer::Member(MemberId::new()));
         let term = |starts_on: &str, ends_on: Option<&str>| Term {
@@ -366,7 +362,7 @@ mod tests {
             lines: vec![Line { agreement: first, invoice, billed }],
         };
 
-        // Two months' shares are credited, and are billed to the successor.
+        // Two months are credited, and are billed to the successor.
         let due = months.due(second, true);
         assert_eq!((numbers(&due.months), due.before, due.is_complete()), (vec![11, 12], 0, false));
         assert_eq!(numbers(due.by_others.iter().map(|billed| &billed.month)), [7, 8, 9, 10]);
@@ -380,8 +376,8 @@ mod tests {
         );
         assert_eq!(months.to_credit(|asked| asked == stranger), []);
 
-        // In force again for the whole year: what was credited is named, and what was never billed
-        // is due.
+        // In force again for the whole year: the credited months are reported, and the unbilled
+        // ones are due.
         months.contracts.insert(first, Contract { buyer, term: term("2026-01-01", None) });
         months.contracts.remove(&second);
         let due = months.due(first, false);

@@ -1,5 +1,5 @@
-//! The special fees of an activity as a run invoices them: each month of a participation once, by
-//! the agreement in force on its first day.
+//! Special fees of an activity in a run: each month of a participation once, by the agreement in
+//! force on its first day.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -19,11 +19,11 @@ use uuid::Uuid;
 
 use super::{
     Buyer,
-    fee_charges::{self, Invoiced, Standing, Whose},
-    invoice_run::{Ask, Item, Plan, Problem, UnpaidMonth, in_part, line},
+    fee_charges::{self, ChargeStatus, FeeSelection, Invoiced},
     line_taxes,
     revenue_accounts::LineAccounts,
     run_months::{BilledMonths, Due},
+    run_plan::{Item, Plan, Problem, RunInput, UnpaidMonth, in_part, line},
 };
 use crate::{
     activities::tax_decisions::TaxDecisions,
@@ -45,40 +45,18 @@ type Period = ((NaiveDate, NaiveDate), i64);
 /// order of agreement number.
 ///
 /// # Errors
-/// NOT_FOUND for the activity, INTERNAL when the database fails.
+/// NOT_FOUND for the activity.
 pub(super) async fn items(
     db: &Database,
     network: &Network,
-    ask: &Ask,
+    input: &RunInput,
     (id, issued_on): (ActivityId, NaiveDate),
     plan: &mut Plan,
 ) -> Result<Vec<Item>> {
-    use agreement::Column as C;
     let activity = activity::Entity::find_by_id(id).one(db.read()).await?;
     let activity = activity.ok_or_else(|| Error::NotFound("there is no such activity".into()))?;
-    let last = NaiveDate::from_ymd_opt(ask.year, 12, 31).unwrap_or_default();
-    let mut columns = fees::columns();
-    columns.extend([C::OrganisationId, C::Number, C::NumberKey, C::VatRate]);
-    let of = |column: C| -> SimpleExpr { Expr::col((agreement::Entity, column)) };
-    let mut select = Query::select();
-    select
-        .columns(columns.iter().map(|column| (agreement::Entity, *column)))
-        .from(agreement::Entity)
-        .and_where(of(C::ActivityId).eq(id))
-        .and_where(C::Direction.eq(Direction::Income))
-        // What comes in by a cooperation agreement is a grant, and is requisitioned: see
-        // `requisitions::is_grant`.
-        .and_where(C::Kind.ne(AgreementKind::Cooperation))
-        .and_where(of(C::SignedOn).is_not_null())
-        .and_where(of(C::WithdrawnOn).is_null())
-        .and_where(of(C::StartsOn).lte(last))
-        .order_by_expr(of(C::NumberKey), Order::Asc)
-        .order_by_expr(of(C::Id), Order::Asc);
-    if let Some(members) = &ask.members {
-        select.and_where(among(db.backend(), of(C::MemberId), members.iter().copied()));
-    }
-    let found: Vec<agreement::Model> = rows(db.read(), &select, &columns).await?;
-    plan.unpaid = unpaid_months(&found, ask.year);
+    let found = signed_agreements(db, input, id).await?;
+    plan.unpaid = unpaid_months(&found, input.year);
     let is_exempt = found.iter().any(|row| row.vat_rate == Some(VatRate::Exempt));
     let special = Special {
         decisions: if is_exempt {
@@ -86,21 +64,54 @@ pub(super) async fn items(
         } else {
             TaxDecisions::default()
         },
-        // Who may invoice a fee may compute it, whatever else of a member's affairs the role sees.
-        fees: fees::with_allocations(db, &Viewer::operator("invoices run"), &found, ask.year)
+        // A viewer who may invoice a fee may calculate it, even without read access to the member's
+        // affairs.
+        fees: fees::with_allocations(db, &Viewer::operator("invoices run"), &found, input.year)
             .await?,
-        invoiced: fee_charges::invoiced(db.read(), &Whose::Activity(id), ask.year).await?,
-        billed: BilledMonths::load(db.read(), id, ask.year).await?,
+        invoiced: fee_charges::invoiced(db.read(), &FeeSelection::Activity(id), input.year).await?,
+        billed: BilledMonths::load(db.read(), id, input.year).await?,
         accounts: LineAccounts::load(db.read(), network).await?,
         activity: &activity,
-        year: ask.year,
+        year: input.year,
     };
-    plan.to_credit = special.billed.to_credit(|buyer| match (buyer, &ask.members) {
+    plan.to_credit = special.billed.to_credit(|buyer| match (buyer, &input.members) {
         (Buyer::Member(member), Some(members)) => members.contains(&member),
         (Buyer::Organisation(_), Some(_)) => false,
         (_, None) => true,
     });
     Ok(found.iter().flat_map(|row| special.items(row, plan)).collect())
+}
+
+/// Returns the signed agreements of an activity that bring in fees and have begun by the end of the
+/// year, in order of number.
+async fn signed_agreements(
+    db: &Database,
+    input: &RunInput,
+    activity: ActivityId,
+) -> Result<Vec<agreement::Model>> {
+    use agreement::Column as C;
+    let last = NaiveDate::from_ymd_opt(input.year, 12, 31).unwrap_or_default();
+    let mut columns = fees::columns();
+    columns.extend([C::OrganisationId, C::Number, C::NumberKey, C::VatRate]);
+    let of = |column: C| -> SimpleExpr { Expr::col((agreement::Entity, column)) };
+    let mut select = Query::select();
+    select
+        .columns(columns.iter().map(|column| (agreement::Entity, *column)))
+        .from(agreement::Entity)
+        .and_where(of(C::ActivityId).eq(activity))
+        .and_where(C::Direction.eq(Direction::Income))
+        // Money that comes in by a cooperation agreement is a grant, which is requisitioned: see
+        // `requisitions::is_grant`.
+        .and_where(C::Kind.ne(AgreementKind::Cooperation))
+        .and_where(of(C::SignedOn).is_not_null())
+        .and_where(of(C::WithdrawnOn).is_null())
+        .and_where(of(C::StartsOn).lte(last))
+        .order_by_expr(of(C::NumberKey), Order::Asc)
+        .order_by_expr(of(C::Id), Order::Asc);
+    if let Some(members) = &input.members {
+        select.and_where(among(db.backend(), of(C::MemberId), members.iter().copied()));
+    }
+    rows(db.read(), &select, &columns).await
 }
 
 /// A run of an activity's special fees.
@@ -115,8 +126,8 @@ struct Special<'a> {
 }
 
 impl Special<'_> {
-    /// Returns what is to be invoiced of an agreement's fee, and notes in the plan why some of it
-    /// is not.
+    /// Returns the lines of an agreement's fee, and adds the reasons for months that are not
+    /// invoiced to the plan.
     fn items(&self, row: &agreement::Model, plan: &mut Plan) -> Vec<Item> {
         let Some(buyer) =
             row.member_id.map(Buyer::Member).or(row.organisation_id.map(Buyer::Organisation))
@@ -125,6 +136,7 @@ impl Special<'_> {
         };
         let Some(period) = period(row, self.year) else { return Vec::new() };
         let number = row.number.as_deref().unwrap_or_default();
+        let whose = format!("agreement {number}");
         let mut problem = |reason: String| {
             plan.problems.push(Problem { buyer, agreement: Some(row.id), reason });
             Vec::new()
@@ -132,7 +144,7 @@ impl Special<'_> {
         let (Some(basis), Some((fee, allocation))) =
             (row.fee_basis.filter(|_| row.vat_rate.is_some()), self.fees.get(&row.id))
         else {
-            return problem(format!("agreement {number} brings money in, but says no fee"));
+            return problem(format!("agreement {number} brings in money but states no fee"));
         };
         let Some(sum) = amounts::amount_for(fee, *allocation, &term_sql::of(row), self.year) else {
             let (year, of) =
@@ -141,7 +153,8 @@ impl Special<'_> {
                 "the fee of agreement {number} is per mille of the allocation {of}, and none of {year} is known"
             ));
         };
-        // The number of participants is unknown: such fees are invoiced manually, course by course.
+        // The number of participants is unknown: these fees are invoiced manually, course by
+        // course.
         if basis == FeeBasis::PerParticipant {
             plan.manual += 1;
             return Vec::new();
@@ -150,17 +163,11 @@ impl Special<'_> {
             return Vec::new();
         }
         let invoiced = self.invoiced.get(&row.id.0).copied().unwrap_or_default();
-        let standing = invoiced.standing(sum);
-        if let Standing::Partly { sum: part, is_across } = standing {
-            return problem(in_part(
-                &format!("agreement {number}"),
-                self.year,
-                sum,
-                part,
-                is_across,
-            ));
+        let status = invoiced.status(sum);
+        if let ChargeStatus::Partly { sum: part, is_across } = status {
+            return problem(in_part(&whose, self.year, sum, part, is_across));
         }
-        let first_round = if let Standing::Due(round) = standing { Some(round) } else { None };
+        let first_round = if let ChargeStatus::Due(round) = status { Some(round) } else { None };
         let due =
             (basis != FeeBasis::OneOff).then(|| self.billed.due(row.id, first_round.is_some()));
         let (due, first_round) = match (due, first_round) {
@@ -181,26 +188,26 @@ impl Special<'_> {
         plan.invoiced_months.extend(due.by_others.iter().cloned());
         let priced = prices(fee, *allocation, &due);
         let rest: Money = priced.iter().map(|(_, price)| *price).sum();
-        let standing = first_round
-            .map(Standing::Due)
-            .or_else(|| invoiced.standing_of_rest(sum, rest))
+        let status = first_round
+            .map(ChargeStatus::Due)
+            .or_else(|| invoiced.status_of_rest(sum, rest))
             .filter(|_| !priced.is_empty());
-        match standing {
-            Some(Standing::Due(round)) => (round..)
+        match status {
+            Some(ChargeStatus::Due(round)) => (round..)
                 .zip(priced)
                 .map(|(round, (period, price))| self.item(row, buyer, period, price, round))
                 .collect(),
-            Some(Standing::Partly { sum: part, is_across }) => {
-                problem(in_part(&format!("agreement {number}"), self.year, sum, part, is_across))
+            Some(ChargeStatus::Partly { sum: part, is_across }) => {
+                problem(in_part(&whose, self.year, sum, part, is_across))
             }
-            Some(Standing::Invoiced) | None => {
+            Some(ChargeStatus::Invoiced) | None => {
                 plan.already += 1;
                 Vec::new()
             }
         }
     }
 
-    /// Returns the line for these days, which are so many months of the year.
+    /// Returns the line for these days, with their number of months of the year.
     fn item(
         &self,
         row: &agreement::Model,
@@ -228,8 +235,8 @@ impl Special<'_> {
     }
 }
 
-/// The periods of what is due, each with what it costs: with the months that were billed before,
-/// they come to what all of them cost at once.
+/// Returns the due periods with their prices. Together with the months billed before, they add up
+/// to the price of all months at once.
 fn prices(fee: &amounts::Fee, allocation: Option<Money>, due: &Due) -> Vec<(Period, Money)> {
     let mut before = due.before;
     let price = |(period, months): Period| {
@@ -266,7 +273,7 @@ fn unpaid_months(agreements: &[agreement::Model], year: i32) -> Vec<UnpaidMonth>
     unpaid.collect()
 }
 
-/// The days of the year that an agreement's fee is of; null when it is of none.
+/// Returns the days of the year that an agreement's fee is for; `None` if there are none.
 fn period(row: &agreement::Model, year: i32) -> Option<(NaiveDate, NaiveDate)> {
     let term = term_sql::of(row);
     if row.fee_basis == Some(FeeBasis::OneOff) || row.fee_basis.is_none() {

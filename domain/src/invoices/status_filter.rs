@@ -1,5 +1,5 @@
-//! The state of an invoice as an SQL condition: the second telling of `amounts::state`, held
-//! against the first by a test.
+//! SQL predicate for the state of an invoice; must agree with `amounts::state`, which a test
+//! verifies.
 
 use ::entity::{
     banking_day,
@@ -17,7 +17,8 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The invoice has one of these states on `on`; any state, when none is named.
+/// Returns the condition that an invoice has one of these states on `on`; any state if the list is
+/// empty.
 #[must_use]
 pub fn has_state(states: &[State], on: NaiveDate) -> Condition {
     states.iter().fold(Condition::any(), |any, state| any.add(is(*state, on)))
@@ -31,7 +32,7 @@ fn not_by(fact: Column, on: NaiveDate) -> Condition {
     Condition::any().add(column(fact).is_null()).add(column(fact).gt(on))
 }
 
-/// The invoice is named by this column of a row with this condition.
+/// The invoice is referenced by this column of a row with this condition.
 fn among(condition: impl IntoCondition, by: Column) -> SimpleExpr {
     column(Column::Id)
         .in_subquery(Query::select().expr(column(by)).from(Entity).cond_where(condition).take())
@@ -39,11 +40,11 @@ fn among(condition: impl IntoCondition, by: Column) -> SimpleExpr {
 
 fn is(state: State, on: NaiveDate) -> Condition {
     let issued = Condition::all().add(by(Column::IssuedOn, on));
-    // What was due by then is late, since the next banking day has passed too.
+    // An invoice that was due by then is late, since the next banking day has passed too.
     let late_by = banking_day::last_before(on);
     let not_credited = issued.clone().add(not_by(Column::CreditedOn, on));
-    // Few invoices are open, and an index on settled_on finds them: named apart, they lead the way
-    // through the table.
+    // Few invoices are open, and an index on settled_on finds them. As a separate condition it
+    // makes the planner start from that index.
     let open = not_credited.clone().add(among(not_by(Column::SettledOn, on), Column::Id));
     let in_time = open.clone().add(
         Condition::any()
@@ -52,7 +53,7 @@ fn is(state: State, on: NaiveDate) -> Condition {
     );
     match state {
         State::Draft => not_by(Column::IssuedOn, on),
-        // So do those that have a credit note.
+        // The same holds for invoices with a credit note.
         State::Credited => issued
             .add(among(column(Column::CreditsId).is_not_null(), Column::CreditsId))
             .add(by(Column::CreditedOn, on)),

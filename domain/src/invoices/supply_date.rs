@@ -1,18 +1,21 @@
-//! When goods or services were supplied: an invoice that charges VAT says so of each of its lines.
+//! Dates of supply: an invoice with VAT states the date of each of its lines.
 //!
-//! The date of supply is stated when it can be determined and differs from the day of issue
-//! (mervärdesskattelag 2023:200, 17 kap. 24 §). So a line without one says that it was supplied on
+//! The date of supply is stated if it can be determined and differs from the day of issue
+//! (mervärdesskattelag 2023:200, 17 kap. 24 §). A line without one therefore counts as supplied on
 //! the day of issue; `invoiceIssue` returns a warning about it.
 
 use chrono::NaiveDate;
 
 use super::aggregate::InvoiceAggregate;
-use crate::{error::ValidationErrors, idempotency::Warning};
+use crate::{
+    error::{ValidationErrors, field_path},
+    idempotency::Warning,
+};
 
-/// The code of the warning about a line that has the day of issue since no one gave another.
+/// Code of the warning about a line that has the day of issue because no date of supply was stated.
 const ASSUMED: &str = "SUPPLY_DATE_ASSUMED";
 
-/// When something was supplied, as a caller says it: a day, a period, or nothing.
+/// Date of supply in the input: a day, a period, or nothing.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Supplied {
     /// The day.
@@ -24,8 +27,8 @@ pub struct Supplied {
 }
 
 impl Supplied {
-    /// Returns the first and the last day; the fields `suppliedOn`, `periodFrom` and `periodTo`
-    /// below `path` are checked.
+    /// Returns the first and the last day. Adds errors for the fields `supplied_on` and
+    /// `period_to` below `path`.
     pub(super) fn check(
         self,
         path: &str,
@@ -35,34 +38,34 @@ impl Supplied {
         let is_one = on.is_none() || from.is_none() && to.is_none();
         errors.expect(
             is_one,
-            &format!("{path}.suppliedOn"),
-            "does not fit with periodFrom and periodTo; give the day or the period",
+            &field_path(path, "supplied_on"),
+            "can't be combined with a period; state the day or the period",
         );
-        let of_end = format!("{path}.periodTo");
+        let of_end = field_path(path, "period_to");
         errors.expect(
             from.is_some() == to.is_some(),
             &of_end,
-            "must be given together with periodFrom",
+            "must be set together with the first day of the period",
         );
         errors.expect(
             from.zip(to).is_none_or(|(from, to)| from <= to),
             &of_end,
-            "must not be before periodFrom",
+            "must not be before the first day of the period",
         );
         on.map(|day| (day, day)).or(from.zip(to))
     }
 }
 
-/// Gives each taxed line of an invoice without the days that it covers the day of issue, with a
-/// warning for each. One day is a period from it to itself; of a period with one end, as a draft of
-/// an import may have it, that end is the day.
+/// Sets the day of issue on each taxed line without days, and returns a warning for each. A single
+/// day is a period from it to itself. Of a period with one end, as in an imported draft, that end
+/// is the day.
 pub(super) fn complete(aggregate: &mut InvoiceAggregate, issued_on: NaiveDate) -> Vec<Warning> {
     let mut warnings = Vec::new();
     for line in aggregate.lines.iter_mut().filter(|line| line.vat_rate.percent() > 0) {
         if line.period_from.is_none() && line.period_to.is_none() {
             let message = format!(
-                "line {} says that it was supplied on {issued_on}, the day of issue, since no other day was given; if it was supplied on another day, \
-                 credit it and issue it with suppliedOn",
+                "line {} says that it was supplied on {issued_on}, the day of issue, since no other day was stated; if it was supplied on another day, \
+                 credit it and issue it with the day of supply",
                 line.position
             );
             warnings.push(Warning { code: ASSUMED.to_owned(), message });
@@ -84,7 +87,7 @@ mod tests {
     }
 
     #[test]
-    fn every_line_that_charges_vat_says_when_it_was_supplied() {
+    fn every_line_with_vat_states_its_date_of_supply() {
         let (earlier, issued_on) = (Some(day("2026-11-20")), day("2026-11-21"));
         let line = |vat_rate, period_from| Model {
             vat_rate,
@@ -131,12 +134,12 @@ mod tests {
             (None, None, None, Ok(None)),
             (one, None, None, Ok(one.zip(one))),
             (None, one, two, Ok(one.zip(two))),
-            (None, two, one, Err("input.periodTo")),
-            (None, one, None, Err("input.periodTo")),
-            (one, one, two, Err("input.suppliedOn")),
+            (None, two, one, Err("period_to")),
+            (None, one, None, Err("period_to")),
+            (one, one, two, Err("supplied_on")),
         ] {
             let mut errors = ValidationErrors::default();
-            let days = Supplied { on, from, to }.check("input", &mut errors);
+            let days = Supplied { on, from, to }.check("", &mut errors);
             let paths: Vec<String> =
                 errors.into_inner().into_iter().map(|error| error.path).collect();
             match expected {

@@ -1,4 +1,5 @@
-//! When each rate of VAT (moms) holds: an invoice has only rates that are in force on its day.
+//! Validity of the rates of VAT (moms): an invoice has only rates that are in force on its day of
+//! issue.
 
 use std::sync::LazyLock;
 
@@ -9,14 +10,14 @@ use sea_orm::ActiveEnum;
 use super::aggregate::InvoiceAggregate;
 use crate::error::ValidationErrors;
 
-/// The rates that are law: which, first and last day, where it stands. A rate that is raised ends
-/// here, and begins anew under its own name.
-const LAW: &str = include_str!("../../../assets/vat-rates.csv");
+/// The rates by law: rate, first and last day, source. A changed rate ends here and starts again as
+/// a variant of its own.
+const RATES_CSV: &str = include_str!("../../../assets/vat-rates.csv");
 
-static IN_LAW: LazyLock<Vec<Validity>> =
-    LazyLock::new(|| LAW.lines().skip(1).filter_map(read).collect());
+static VALIDITIES: LazyLock<Vec<Validity>> =
+    LazyLock::new(|| RATES_CSV.lines().skip(1).filter_map(read).collect());
 
-/// The days on which a rate holds.
+/// The days on which a rate is in force.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 struct Validity {
     rate: VatRate,
@@ -32,27 +33,27 @@ fn read(line: &str) -> Option<Validity> {
     Some(Validity { rate, from, to: if to.is_empty() { None } else { Some(to.parse().ok()?) } })
 }
 
-/// Whether a rate is in force on a day. What has no VAT always is.
+/// `true` if a rate is in force on a day. Treatments without VAT always are.
 #[must_use]
 pub fn in_force(rate: VatRate, day: NaiveDate) -> bool {
-    holds(&IN_LAW, rate, day)
+    is_valid_on(&VALIDITIES, rate, day)
 }
 
-fn holds(law: &[Validity], rate: VatRate, day: NaiveDate) -> bool {
+fn is_valid_on(validities: &[Validity], rate: VatRate, day: NaiveDate) -> bool {
     rate.percent() == 0
-        || law
+        || validities
             .iter()
             .any(|own| own.rate == rate && own.from <= day && own.to.is_none_or(|to| day <= to))
 }
 
-/// Notes the rates of an invoice that are not in force on its day of issue.
+/// Adds an error for each line whose rate is not in force on the day of issue.
 pub(super) fn check(aggregate: &InvoiceAggregate, day: NaiveDate, errors: &mut ValidationErrors) {
     for (position, line) in aggregate.lines.iter().enumerate() {
         let message =
-            format!("is of {} %, which is no rate of VAT on {day}", line.vat_rate.percent());
+            format!("is {} %, which is not a VAT rate in force on {day}", line.vat_rate.percent());
         errors.expect(
             in_force(line.vat_rate, day),
-            &format!("invoice.lines.{position}.vatRate"),
+            &format!("invoice.lines[{position}].vat_rate"),
             &message,
         );
     }
@@ -67,8 +68,8 @@ mod tests {
     }
 
     #[test]
-    fn every_row_of_the_law_is_read() {
-        assert_eq!(IN_LAW.len(), LAW.lines().count() - 1);
+    fn every_row_of_the_file_is_read() {
+        assert_eq!(VALIDITIES.len(), RATES_CSV.lines().count() - 1);
         for rate in [VatRate::Standard25, VatRate::Reduced12, VatRate::Reduced6] {
             assert!(in_force(rate, day("2026-11-22")), "{rate:?}");
             assert!(!in_force(rate, day("1990-06-30")), "{rate:?}");
@@ -81,8 +82,8 @@ mod tests {
     }
 
     #[test]
-    fn a_rate_holds_on_its_first_and_last_day_and_never_outside() {
-        let law: Vec<_> = ["REDUCED_12,1996-01-01,2026-12-31,a", "REDUCED_12,2028-01-01,,b"]
+    fn a_rate_is_in_force_from_its_first_to_its_last_day() {
+        let validities: Vec<_> = ["REDUCED_12,1996-01-01,2026-12-31,a", "REDUCED_12,2028-01-01,,b"]
             .into_iter()
             .filter_map(read)
             .collect();
@@ -94,8 +95,8 @@ mod tests {
             ("2027-12-31", false),
             ("2028-01-01", true),
         ] {
-            assert_eq!(holds(&law, VatRate::Reduced12, day(on)), expected, "{on}");
+            assert_eq!(is_valid_on(&validities, VatRate::Reduced12, day(on)), expected, "{on}");
         }
-        assert!(!holds(&law, VatRate::Standard25, day("2026-01-01")));
+        assert!(!is_valid_on(&validities, VatRate::Standard25, day("2026-01-01")));
     }
 }

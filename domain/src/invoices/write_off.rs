@@ -1,18 +1,17 @@
-//! Write-offs: which differences between an invoice and what covers it are too small to claim or to
-//! pay back.
+//! Write-offs of differences that are too small to claim or to pay back.
 
 use ::entity::{adjustment::Model, id::AdjustmentId, kind::AdjustmentKind, money::Money};
 use chrono::NaiveDate;
 
+use super::counted_payments::counted;
 use super::{
     adjustments::{in_force, uncovered},
     aggregate::InvoiceAggregate,
 };
-use crate::payments::record::counted;
 
-/// The adjustments that an invoice lacks, with the days and sums of its issued credit notes: a
-/// difference up to `limit` is written off once something is paid, and what was written off is
-/// reversed when it is no longer the difference. They count from the last day of what covers the
+/// Returns the adjustments that an invoice lacks, from the days and sums of its issued credit
+/// notes. A difference up to `limit` is written off as soon as a part is paid. A write-off that no
+/// longer matches the difference is reversed. They count from the last day of what covers the
 /// invoice.
 #[must_use]
 pub fn due(
@@ -27,7 +26,7 @@ pub fn due(
     let sum: Money = written.iter().map(|adjustment| adjustment.amount).sum();
     let difference = uncovered(aggregate, credited) + sum;
     let paid: Money = counted(&aggregate.payments).map(|payment| payment.amount).sum();
-    // Of a claim of a few öre a difference is most of it.
+    // On an invoice of a few öre, the difference would be most of the total.
     let is_small =
         difference != Money::ZERO && difference.0.abs() <= limit.0 && difference.0.abs() < paid.0;
     let wanted = if is_small || difference == sum { difference } else { Money::ZERO };
@@ -55,7 +54,7 @@ pub fn due(
     due
 }
 
-/// Gives new write-offs of an invoice their numbers, which name them.
+/// Assigns numbers to new write-offs of an invoice.
 pub(crate) fn number(aggregate: &InvoiceAggregate, new: &mut [Model]) {
     let known = aggregate
         .adjustments
@@ -67,7 +66,8 @@ pub(crate) fn number(aggregate: &InvoiceAggregate, new: &mut [Model]) {
     }
 }
 
-/// The last day of what covers an invoice, and the last of their days in the books.
+/// Returns the last day of the payments and credit notes that cover an invoice, and the last of
+/// their days in the books.
 fn last_days(
     aggregate: &InvoiceAggregate,
     credits: &[(NaiveDate, Money)],
@@ -153,7 +153,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_longer_the_difference_is_reversed() {
+    fn an_outdated_write_off_is_reversed() {
         let mut aggregate = invoice(972_956);
         pay(&mut aggregate, "2026-10-26", 972_900);
         aggregate.adjustments = due(&aggregate, &[], LIMIT);
@@ -163,7 +163,7 @@ mod tests {
             Vec::<i64>::new(),
             "a lower limit changes nothing that was done"
         );
-        // The missing öre come after all.
+        // The missing öre are paid later.
         let mut later = aggregate.clone();
         pay(&mut later, "2026-11-05", 56);
         let found = due(&later, &[], LIMIT);
@@ -174,7 +174,7 @@ mod tests {
         later.adjustments.extend(found);
         assert_eq!(uncovered(&later, Money::ZERO), Money::ZERO);
         assert_eq!(amounts(&due(&later, &[], LIMIT)), Vec::<i64>::new());
-        // The payment is taken back.
+        // The payment is reversed.
         let payment = aggregate.payments[0].clone();
         aggregate.payments.push(payment::Model {
             id: PaymentId::new(),

@@ -1,4 +1,4 @@
-//! Admission: how a member comes into the register, and how what is known of it is kept right.
+//! Admits members and updates their data.
 
 use ::entity::{
     agreement, contact_area,
@@ -12,72 +12,73 @@ use sea_orm::{ColumnTrait, Condition, ConnectionTrait, EntityTrait, QueryFilter}
 use super::in_order;
 use crate::{
     audit::{
-        self, Change,
+        self, Action, Change,
         forms::{Member, members},
     },
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     swedish, term_sql,
 };
 
-/// Where invoices go, as somebody writes it.
+/// Billing details as a user enters them.
 #[derive(Clone, Debug, Default)]
 pub struct NewBilling {
-    /// For invoices by e-mail.
+    /// E-mail address for invoices.
     pub email: Option<String>,
-    /// Peppol participant, `0007:2220001834`: one that [`check_peppol_id`] takes.
+    /// Peppol participant, `0007:2220001834`, in the format that [`check_peppol_id`] accepts.
     pub peppol_id: Option<String>,
-    /// Er referens.
+    /// Buyer's reference (er referens).
     pub buyer_reference: Option<String>,
-    /// Street or box.
+    /// Street address or P.O. box.
     pub address_line: Option<String>,
-    /// Postnummer.
+    /// Postal code (postnummer).
     pub postal_code: Option<String>,
-    /// Postort.
+    /// City (postort).
     pub city: Option<String>,
 }
 
 impl NewBilling {
-    /// The same without blanks around it, with every bad field noted under `path`.
+    /// Trims the fields and adds an error under `path` for each one that is invalid.
     pub fn readable(&self, path: &str, errors: &mut ValidationErrors) -> Self {
         let mut line = |name: &str, text: Option<&String>| {
             errors.optional_text(&format!("{path}{name}"), text.map(String::as_str), LINE)
         };
         let row = Self {
             email: line("email", self.email.as_ref()),
-            peppol_id: line("peppolId", self.peppol_id.as_ref()),
-            buyer_reference: line("buyerReference", self.buyer_reference.as_ref()),
-            address_line: line("addressLine", self.address_line.as_ref()),
-            postal_code: line("postalCode", self.postal_code.as_ref()),
+            peppol_id: line("peppol_id", self.peppol_id.as_ref()),
+            buyer_reference: line("buyer_reference", self.buyer_reference.as_ref()),
+            address_line: line("address_line", self.address_line.as_ref()),
+            postal_code: line("postal_code", self.postal_code.as_ref()),
             city: line("city", self.city.as_ref()),
         };
         if let Some(email) = &row.email {
             errors.expect(is_email(email), &format!("{path}email"), "is not an e-mail address");
         }
         if let Some(peppol) = &row.peppol_id {
-            errors.take(&format!("{path}peppolId"), check_peppol_id(peppol));
+            errors.take(&format!("{path}peppol_id"), check_peppol_id(peppol));
         }
         row
     }
 
-    /// The same as somebody writes it: also what documents can't show is noted.
+    /// Trims and checks the fields like [`Self::readable`], and also rejects characters that
+    /// documents cannot show.
     pub fn written(&self, path: &str, errors: &mut ValidationErrors) -> Self {
         let row = self.readable(path, errors);
         let texts = [
-            ("buyerReference", &row.buyer_reference),
-            ("addressLine", &row.address_line),
+            ("buyer_reference", &row.buyer_reference),
+            ("address_line", &row.address_line),
             ("city", &row.city),
         ];
         for (name, text) in
-            texts.into_iter().chain([("postalCode", &row.postal_code), ("email", &row.email)])
+            texts.into_iter().chain([("postal_code", &row.postal_code), ("email", &row.email)])
         {
             errors.settable_change(&format!("{path}{name}"), None, text.as_deref());
         }
         row
     }
 
-    /// The row, with every bad field noted under `path`.
+    /// Returns the row, and adds an error under `path` for each invalid field.
     pub fn check(
         &self,
         member: MemberId,
@@ -113,7 +114,8 @@ impl From<member_billing::Model> for NewBilling {
     }
 }
 
-/// Whether a text looks like an e-mail address; whether it reaches anybody only a letter can tell.
+/// Returns `true` if a text has the form of an e-mail address. It does not check that the address
+/// exists.
 #[must_use]
 pub fn is_email(text: &str) -> bool {
     text.split_once('@').is_some_and(|(name, host)| {
@@ -126,37 +128,37 @@ pub fn is_email(text: &str) -> bool {
     })
 }
 
-/// A member to be admitted.
+/// Input for admitting a member.
 #[derive(Clone, Debug, Default)]
 pub struct NewMember {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Null when not known.
+    /// Organisation number; null if unknown.
     pub org_number: Option<OrgNumber>,
-    /// Län.
+    /// County (län).
     pub county: Option<String>,
-    /// Kommuner.
+    /// Municipalities (kommuner).
     pub municipalities: Vec<String>,
-    /// The contact area's name; made when it is a new one.
+    /// Name of the contact area; a new one is created if none has this name.
     pub contact_area: Option<String>,
     /// First day of membership.
     pub joined_on: NaiveDate,
-    /// Where invoices go.
+    /// Billing details.
     pub billing: NewBilling,
 }
 
-/// What changes about a member: what is null stays as it is.
+/// Changes to a member; fields that are `None` stay unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct MemberChanges {
-    /// A new name; the old one is kept as a former name.
+    /// New name; the old one is stored as a former name.
     pub name: Option<String>,
-    /// `Some(None)`: no longer known.
+    /// Organisation number; `Some(None)` removes it.
     pub org_number: Option<Option<OrgNumber>>,
-    /// Län.
+    /// County (län); `Some(None)` removes it.
     pub county: Option<Option<String>>,
     /// All of its municipalities.
     pub municipalities: Option<Vec<String>>,
-    /// The contact area's name.
+    /// Name of the contact area; `Some(None)` removes it.
     pub contact_area: Option<Option<String>>,
     /// First day of membership.
     pub joined_on: Option<NaiveDate>,
@@ -164,10 +166,10 @@ pub struct MemberChanges {
     pub billing: Option<NewBilling>,
 }
 
-/// A member as it stands, for the audit trail.
+/// Returns the current form of a member for the audit trail.
 ///
 /// # Errors
-/// NOT_FOUND when there is none.
+/// NOT_FOUND when the member does not exist.
 pub async fn snapshot(db: &impl ConnectionTrait, id: MemberId) -> Result<Member> {
     let row = member::Entity::find_by_id(id).one(db).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
@@ -175,10 +177,7 @@ pub async fn snapshot(db: &impl ConnectionTrait, id: MemberId) -> Result<Member>
     Ok(members(db, vec![row]).await?.pop().unwrap_or(alone))
 }
 
-/// The contact area of this name, made when there is none.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the contact area with this name, and creates it if none exists.
 pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactAreaId> {
     let key = swedish::key(name);
     if let Some(area) = contact_area::Entity::find()
@@ -195,15 +194,14 @@ pub async fn contact_area(change: &mut Change, name: &str) -> Result<ContactArea
     Ok(area.id)
 }
 
-/// Notes a name with a bar in it: names stand in lists, which the CSV files of the exchange write
-/// with bars between.
+/// Adds an error for a name that contains `|`, which separates the names of a list in CSV files.
 pub fn expect_no_bar(path: &str, name: &str, errors: &mut ValidationErrors) {
     errors.expect(!name.contains('|'), path, "must not have the character |");
 }
 
 fn municipalities(names: &[String], errors: &mut ValidationErrors) -> Vec<String> {
     let mut read = |(position, name): (usize, &String)| {
-        let path = format!("input.municipalities.{position}");
+        let path = format!("municipalities[{position}]");
         let name = errors.text(&path, name, LINE);
         expect_no_bar(&path, &name, errors);
         name
@@ -229,15 +227,15 @@ async fn write_municipalities(change: &Change, member: MemberId, names: &[String
 fn taken(number: Option<&OrgNumber>) -> Error {
     let number = number.map(ToString::to_string).unwrap_or_default();
     Error::conflict(
-        "ORG_NUMBER_TAKEN",
+        ConflictReason::OrgNumberTaken,
         format!("another member has the organisation number {number}"),
     )
 }
 
-/// Admits a member. `errors` are those that reading the input has found already.
+/// Admits a member. `errors` are those already found in the input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, INVALID naming every bad field, CONFLICT
+/// FORBIDDEN without `Permission::ManageRegister`, INVALID naming every bad field, CONFLICT
 /// `ORG_NUMBER_TAKEN`.
 pub async fn admit(
     db: &Database,
@@ -247,15 +245,15 @@ pub async fn admit(
 ) -> Result<MemberId> {
     viewer.require(Permission::ManageRegister)?;
     let id = MemberId::new();
-    let name = errors.document_line("input.name", &new.name);
-    expect_no_bar("input.name", &name, &mut errors);
-    let county = errors.optional_text("input.county", new.county.as_deref(), LINE);
-    let area = errors.optional_text("input.contactArea", new.contact_area.as_deref(), LINE);
+    let name = errors.document_line("name", &new.name);
+    expect_no_bar("name", &name, &mut errors);
+    let county = errors.optional_text("county", new.county.as_deref(), LINE);
+    let area = errors.optional_text("contact_area", new.contact_area.as_deref(), LINE);
     let municipalities = municipalities(&new.municipalities, &mut errors);
-    let billing = new.billing.check(id, "input.billing.", &mut errors);
+    let billing = new.billing.check(id, "billing.", &mut errors);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "memberAdmit").await?;
+    let mut change = audit::begin(db, viewer, Action::MemberAdmit).await?;
     let contact_area_id = match &area {
         Some(area) => Some(contact_area(&mut change, area).await?),
         None => None,
@@ -281,10 +279,10 @@ pub async fn admit(
     Ok(id)
 }
 
-/// Changes what is known of a member; its old name is kept as a former name.
+/// Updates a member and stores its old name as a former name.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field,
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID naming every bad field,
 /// CONFLICT `ORG_NUMBER_TAKEN`, or `AGREEMENTS_IN_FORCE` when the membership would begin after
 /// agreements of the member.
 pub async fn update(
@@ -295,45 +293,40 @@ pub async fn update(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, "memberUpdate").await?;
+    let mut change = audit::begin(db, viewer, Action::MemberUpdate).await?;
     let before = match snapshot(change.tx(), id).await {
-        // The id itself was bad: the other fields are checked all the same, so that all faults are
-        // named.
+        // The id is invalid: check the other fields too, so that every error is reported together.
         Err(_) if !errors.is_empty() => Member::default(),
         found => found?,
     };
     let mut row = before.row.clone();
     if let Some(name) = &changes.name {
-        row.name = errors.text("input.name", name, LINE);
-        errors.settable_change(
-            "input.name",
-            Some(before.row.name.as_str()),
-            Some(row.name.as_str()),
-        );
-        expect_no_bar("input.name", &row.name, &mut errors);
+        row.name = errors.text("name", name, LINE);
+        errors.settable_change("name", Some(before.row.name.as_str()), Some(row.name.as_str()));
+        expect_no_bar("name", &row.name, &mut errors);
         row.name_key = swedish::key(&row.name);
     }
     if let Some(number) = changes.org_number {
         row.org_number = number;
     }
     if let Some(county) = &changes.county {
-        row.county = errors.optional_text("input.county", county.as_deref(), LINE);
+        row.county = errors.optional_text("county", county.as_deref(), LINE);
     }
     if let Some(joined_on) = changes.joined_on {
         row.joined_on = joined_on;
         errors.expect(
             row.left_on.is_none_or(|left_on| joined_on <= left_on),
-            "input.joinedOn",
+            "joined_on",
             "must not be after the last day of membership",
         );
     }
     let area = changes
         .contact_area
         .as_ref()
-        .map(|area| errors.optional_text("input.contactArea", area.as_deref(), LINE));
+        .map(|area| errors.optional_text("contact_area", area.as_deref(), LINE));
     let names = changes.municipalities.as_ref().map(|names| municipalities(names, &mut errors));
     let billing =
-        changes.billing.as_ref().map(|billing| billing.check(id, "input.billing.", &mut errors));
+        changes.billing.as_ref().map(|billing| billing.check(id, "billing.", &mut errors));
     errors.finish()?;
 
     if row.joined_on > before.row.joined_on {
@@ -367,7 +360,8 @@ pub async fn update(
     change.commit_with(id).await
 }
 
-/// Refuses a first day of membership before which agreements were in force, with their numbers.
+/// Rejects a first day of membership that is after the start of an agreement of the member. The
+/// error lists the agreements' numbers.
 async fn expect_no_agreements_before(change: &Change, row: &member::Model) -> Result<()> {
     let own = Condition::all()
         .add(agreement::Column::MemberId.eq(row.id))
@@ -388,7 +382,7 @@ async fn store_former_name(
     until: NaiveDate,
 ) -> Result<()> {
     let former = member_former_name::Model { member_id: member, name: name.to_owned(), until };
-    // A name that it had twice counts until the second time.
+    // A name that the member had twice is stored with its latest last day.
     member_former_name::Entity::delete_many()
         .filter(member_former_name::Column::MemberId.eq(member))
         .filter(member_former_name::Column::Name.eq(name))

@@ -1,4 +1,4 @@
-//! Allocations (tilldelning): the yearly money that per-mille fees are reckoned on.
+//! Allocations (tilldelning): the yearly amounts that per-mille fees are calculated from.
 
 use ::entity::{
     allocation::{Column, Entity, Model},
@@ -10,18 +10,15 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr
 
 use super::of_visible_member;
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Resource, Viewer},
     database::{Database, among},
     error::{Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
-/// The allocations of those of these members whose affairs the viewer sees, the latest year first;
-/// of one year alone, when it is given.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the allocations of those of these members whose affairs the viewer can read, the latest
+/// year first. With `year`, only the allocations of that year.
 pub async fn of_members(
     db: &Database,
     viewer: &Viewer,
@@ -35,7 +32,7 @@ pub async fn of_members(
         ))
         .filter(among(db.backend(), Expr::col(Column::MemberId), members.iter().copied()))
         .order_by_desc(Column::Year)
-        // ALL_PARTIES sorts before STATE_SHARE, and is the one that fees are reckoned on.
+        // ALL_PARTIES sorts before STATE_SHARE, and is the basis of fees.
         .order_by_asc(Column::Basis);
     if let Some(year) = year {
         find = find.filter(Column::Year.eq(year));
@@ -43,25 +40,25 @@ pub async fn of_members(
     Ok(find.all(db.read()).await?)
 }
 
-/// What an allocation is set to.
+/// Input for setting an allocation.
 #[derive(Clone, Debug)]
 pub struct NewAllocation {
-    /// Whose.
+    /// The member.
     pub member: MemberId,
     /// Calendar year.
     pub year: i32,
     /// Öre.
     pub amount: Money,
-    /// What it counts.
+    /// The parties whose money the amount includes.
     pub basis: AllocationBasis,
-    /// Where the figure is from.
+    /// Source of the figure.
     pub source: Option<String>,
 }
 
-/// Sets a member's allocation of a year, in the place of one with the same basis.
+/// Sets a member's allocation of a year, and replaces an existing one with the same basis.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND for the member, INVALID for a bad
+/// FORBIDDEN without `Permission::ManageAccounts`, NOT_FOUND for the member, INVALID for a bad
 /// field.
 pub async fn set(
     db: &Database,
@@ -70,12 +67,12 @@ pub async fn set(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageAccounts)?;
-    errors.expect((1900..=2999).contains(&new.year), "input.year", "must be 1900 to 2999");
-    errors.expect(new.amount >= Money::ZERO, "input.amount", "must not be negative");
-    let source = errors.optional_text("input.source", new.source.as_deref(), LINE);
+    errors.expect((1900..=2999).contains(&new.year), "year", "must be 1900 to 2999");
+    errors.expect(new.amount >= Money::ZERO, "amount", "must not be negative");
+    let source = errors.optional_text("source", new.source.as_deref(), LINE);
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "allocationSet").await?;
+    let mut change = audit::begin(db, viewer, Action::AllocationSet).await?;
     let member = ::entity::member::Entity::find_by_id(new.member).one(change.tx()).await?;
     let member = member.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     let before = Entity::find()

@@ -1,4 +1,5 @@
-//! Contacts: people at work for a member, an organisation or a contact area; personal data.
+//! Contacts: people who work for a member, an organisation or a contact area. Their data is
+//! personal data.
 
 use std::collections::BTreeSet;
 
@@ -16,13 +17,13 @@ use sea_orm::{
 
 use super::{admit::is_email, of_visible_member};
 use crate::{
-    audit::{self, Change, Person, reads},
+    audit::{self, Action, Change, Person, reads},
     auth::{
         revocations,
         viewer::{Permission, Resource, Viewer},
     },
     database::{Database, among, rows},
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     swedish,
 };
 
@@ -30,7 +31,7 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// Those in their role on the day, or whose role has no known days.
+/// Selects contacts who are in their role on the day, or whose role has no known dates.
 fn current(on: NaiveDate) -> Condition {
     Condition::all()
         .add(
@@ -58,8 +59,8 @@ fn select(viewer: &Viewer, columns: &[Column]) -> SelectStatement {
         .take()
 }
 
-/// What a statement of [`select`] finds; that the viewer reads it is noted when it tells who the
-/// person is.
+/// Runs a statement of [`select`]. Records in the read log that the viewer read the contacts if the
+/// columns identify a person.
 async fn read(
     db: &Database,
     viewer: &Viewer,
@@ -73,10 +74,7 @@ async fn read(
     Ok(found)
 }
 
-/// Those of these contacts that the viewer sees.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these contacts that the viewer can read.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -88,10 +86,7 @@ pub async fn by_ids(
     read(db, viewer, &select, columns).await
 }
 
-/// The present contacts of each of these members, as far as the viewer sees them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the current contacts of these members, as far as the viewer can read them.
 pub async fn of_members(
     db: &Database,
     viewer: &Viewer,
@@ -105,10 +100,7 @@ pub async fn of_members(
     read(db, viewer, &select, columns).await
 }
 
-/// The present board contacts of each of these areas, as far as the viewer sees them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the current board contacts of these contact areas, as far as the viewer can read them.
 pub async fn of_areas(
     db: &Database,
     viewer: &Viewer,
@@ -122,17 +114,17 @@ pub async fn of_areas(
     read(db, viewer, &select, columns).await
 }
 
-/// A contact to be added. It belongs to at most one of a member, an organisation and a contact
+/// Input for adding a contact. It belongs to at most one of a member, an organisation and a contact
 /// area.
 #[derive(Clone, Debug, Default)]
 pub struct NewContact {
-    /// The member that it belongs to.
+    /// The member that the contact works for.
     pub member: Option<MemberId>,
-    /// The organisation that it belongs to.
+    /// The organisation that the contact works for.
     pub organisation: Option<OrganisationId>,
-    /// The contact area that it serves on the board.
+    /// The contact area that the contact represents on the board.
     pub contact_area: Option<ContactAreaId>,
-    /// What it is there.
+    /// Role of the contact.
     pub role: ContactRole,
     /// Name.
     pub name: String,
@@ -146,10 +138,10 @@ pub struct NewContact {
     pub valid_to: Option<NaiveDate>,
 }
 
-/// What changes about a contact: what is null stays as it is.
+/// Changes to a contact; fields that are `None` stay unchanged.
 #[derive(Clone, Debug, Default)]
 pub struct ContactChanges {
-    /// What it is there.
+    /// Role of the contact.
     pub role: Option<ContactRole>,
     /// Name.
     pub name: Option<String>,
@@ -164,29 +156,25 @@ pub struct ContactChanges {
 }
 
 fn check(row: &mut Model, before: Option<&Model>, errors: &mut ValidationErrors) {
-    row.name = errors.text("input.name", &row.name, LINE);
+    row.name = errors.text("name", &row.name, LINE);
     errors.settable_change(
-        "input.name",
+        "name",
         before.map(|before| before.name.as_str()),
         Some(row.name.as_str()),
     );
     row.name_key = swedish::key(&row.name);
-    row.email = errors.optional_text("input.email", row.email.as_deref(), LINE);
-    row.phone = errors.optional_text("input.phone", row.phone.as_deref(), LINE);
-    errors.expect(
-        row.email.as_deref().is_none_or(is_email),
-        "input.email",
-        "is not an e-mail address",
-    );
+    row.email = errors.optional_text("email", row.email.as_deref(), LINE);
+    row.phone = errors.optional_text("phone", row.phone.as_deref(), LINE);
+    errors.expect(row.email.as_deref().is_none_or(is_email), "email", "is not an e-mail address");
     let in_order = row.valid_from.zip(row.valid_to).is_none_or(|(from, to)| from <= to);
-    errors.expect(in_order, "input.validTo", "must not be before validFrom");
+    errors.expect(in_order, "valid_to", "must not be before the first day");
 }
 
 /// Adds a contact.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND for what it belongs to, INVALID naming
-/// every bad field.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND for its member, organisation or
+/// contact area, INVALID naming every bad field.
 pub async fn add(
     db: &Database,
     viewer: &Viewer,
@@ -196,12 +184,12 @@ pub async fn add(
     viewer.require(Permission::ManageRegister)?;
     let owners = [new.member.is_some(), new.organisation.is_some(), new.contact_area.is_some()]
         .into_iter()
-        .filter(|given| *given)
+        .filter(|is_named| *is_named)
         .count();
     errors.expect(
         owners <= 1,
-        "input",
-        "must name at most one of member, organisation and contactArea",
+        "",
+        "must name at most one of member, organisation and contact area",
     );
     let mut row = Model {
         id: ContactId::new(),
@@ -218,8 +206,8 @@ pub async fn add(
     };
     check(&mut row, None, &mut errors);
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "contactAdd").await?;
-    let there = match (row.member_id, row.organisation_id, row.contact_area_id) {
+    let mut change = audit::begin(db, viewer, Action::ContactAdd).await?;
+    let owner_exists = match (row.member_id, row.organisation_id, row.contact_area_id) {
         (Some(id), _, _) => {
             ::entity::member::Entity::find_by_id(id).one(change.tx()).await?.is_some()
         }
@@ -231,9 +219,9 @@ pub async fn add(
         }
         _ => true,
     };
-    if !there {
+    if !owner_exists {
         return Err(Error::NotFound(
-            "there is nothing with the id that the contact should belong to".into(),
+            "the member, organisation or contact area of the contact does not exist".into(),
         ));
     }
     audit::insert(&change, row.clone()).await?;
@@ -249,9 +237,10 @@ async fn find(change: &Change, id: ContactId) -> Result<Model> {
         .ok_or_else(|| Error::NotFound("there is no such contact".into()))
 }
 
-/// The e-mail address and the association of a contact whose tokens must be revoked within the
-/// change: it is recorded today that the contact has ended before today, and tokens may have been
-/// issued since. Those of before its last day need nothing more to hold no longer.
+/// Returns the e-mail address and the association of a contact whose tokens must be revoked within
+/// the change. That is the case when a change of today moves the last day to before today, since
+/// tokens may have been issued after that day. Tokens issued before the last day expire without a
+/// revocation.
 pub(crate) fn ended_before(
     today: NaiveDate,
     before: &Model,
@@ -262,8 +251,8 @@ pub(crate) fn ended_before(
 }
 
 /// Revokes the tokens of an association's contact that has ended, by its e-mail address, unless
-/// another contact of the association with that address remains.
-pub(crate) async fn call_back(
+/// another contact of the association has the same address.
+pub(crate) async fn revoke_tokens(
     change: &mut Change,
     today: NaiveDate,
     email: &str,
@@ -281,20 +270,17 @@ pub(crate) async fn call_back(
     if others.iter().any(|other| is_same(other, email)) {
         Ok(())
     } else {
-        revocations::end(change, email, member).await
+        revocations::revoke_for_ended_contact(change, email, member).await
     }
 }
 
-/// Compares e-mail addresses as subjects of tokens are compared: in capitals or small letters.
-/// SQLite folds A to Z alone.
+/// Compares e-mail addresses without case, as subjects of tokens are compared. SQLite folds only A
+/// to Z.
 fn is_same(one: &str, other: &str) -> bool {
     one.to_lowercase() == other.to_lowercase()
 }
 
 /// Returns `true` if a contact other than `except` has the e-mail address.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub(crate) async fn has_email(
     db: &impl ConnectionTrait,
     email: &str,
@@ -308,11 +294,11 @@ pub(crate) async fn has_email(
     Ok(others.iter().any(|other| is_same(other, email)))
 }
 
-/// Changes what is known of a contact. One whose last day is past is no contact any more: its
-/// association's tokens for the e-mail address no longer hold.
+/// Updates a contact. When its last day is past, its association's tokens for the e-mail address
+/// are revoked.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field,
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID naming every bad field,
 /// CONFLICT `ERASED`.
 pub async fn update(
     db: &Database,
@@ -322,17 +308,18 @@ pub async fn update(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, "contactUpdate").await?;
+    let mut change = audit::begin(db, viewer, Action::ContactUpdate).await?;
     let before = match find(&change, id).await {
-        // The id itself was bad: the other fields are checked all the same, so that all faults are
-        // named, and those alone.
-        Err(_) if !errors.is_empty() => {
-            Model { name: "a name that is good".into(), ..Model::default() }
-        }
+        // The id is invalid: check the other fields too, so that every error is reported together.
+        // The placeholder name adds no error of its own.
+        Err(_) if !errors.is_empty() => Model { name: "a valid name".into(), ..Model::default() },
         found => found?,
     };
     if before.erased_at.is_some() {
-        return Err(Error::conflict("ERASED", "the contact is erased; add a new one"));
+        return Err(Error::conflict(
+            ConflictReason::Erased,
+            "the contact is erased; add a new one",
+        ));
     }
     let mut after = before.clone();
     after.role = changes.role.unwrap_or(after.role);
@@ -348,22 +335,22 @@ pub async fn update(
         change.record(Some(&before), Some(&after))?;
         let today = db.clock.today();
         if let Some((email, member)) = ended_before(today, &before, &after) {
-            call_back(&mut change, today, &email, member).await?;
+            revoke_tokens(&mut change, today, &email, member).await?;
         }
     }
     change.commit_with(id).await
 }
 
-/// Erases a person (GDPR art. 17): the row stays, so that what refers to it holds, with a pseudonym
-/// in the place of the name; so do the entries of the trail about the person. Agreements and
-/// invoices stay as they were issued (GDPR art. 17.3 b, e). Its association's tokens for the e-mail
-/// address are revoked, unless another contact of the association with that address remains.
+/// Erases a person (GDPR art. 17). The row remains, with a pseudonym instead of the name, so that
+/// references to it stay valid; so do the audit entries about the person. Agreements and invoices
+/// stay as they were issued (GDPR art. 17.3 b, e). The association's tokens for the e-mail address
+/// are revoked, unless another contact of the association has the same address.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND.
 pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
-    let mut change = audit::begin(db, viewer, "contactErase").await?;
+    let mut change = audit::begin(db, viewer, Action::ContactErase).await?;
     let before = find(&change, id).await?;
     let persons = persons(&change, &before).await?;
     let is_first = before.erased_at.is_none();
@@ -381,20 +368,20 @@ pub async fn erase(db: &Database, viewer: &Viewer, id: ContactId) -> Result<()> 
         audit::replace(&change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
         if let Some((email, member)) = address {
-            call_back(&mut change, db.clock.today(), &email, member).await?;
+            revoke_tokens(&mut change, db.clock.today(), &email, member).await?;
         }
     }
     change.erase(&persons, (SubjectKind::Contact, id.0)).await?;
     change.commit_with(id).await?;
-    // The person is erased all the same.
+    // A failure here does not undo the erasure.
     if let Err(error) = db.truncate_wal().await {
         tracing::warn!(%error, "the database's log could not be emptied after the erasure");
     }
     Ok(())
 }
 
-/// Returns the persons that a contact is in the trail: itself, and the subjects of tokens that had
-/// one of its e-mail addresses, unless another contact has it too.
+/// Returns the persons of a contact in the audit trail: the contact itself, and the token subjects
+/// with one of its e-mail addresses, unless another contact has the same address.
 async fn persons(change: &Change, row: &Model) -> Result<BTreeSet<Person>> {
     let entries = audit_entry::Entity::find()
         .filter(audit_entry::Column::RecordId.eq(row.id.0))

@@ -1,4 +1,4 @@
-//! Agreements that end with their counterparty's membership, and how they continue when that was
+//! Ends agreements with their counterparty's membership, and restores them when the departure is
 //! reversed.
 
 use ::entity::{
@@ -16,15 +16,16 @@ use crate::{
         past::{self, PastChange},
     },
     clock,
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     term_sql,
 };
 
-/// Name of the constraint that a member takes part in an activity by one agreement at a time.
+/// Name of the constraint that a member participates in an activity by only one agreement at a
+/// time.
 const IN_FORCE: &str = "agreement__in_force";
 
-/// Ends an agreement on the last day of a membership: as by notice, or by withdrawal if it would
-/// begin only after that. Returns the agreement that a withdrawn one was to replace.
+/// Ends an agreement on the last day of a membership: by notice, or by withdrawal if it would begin
+/// after that day. Returns the agreement that a withdrawn one was to replace.
 pub(super) async fn end(
     change: &mut Change,
     before: Model,
@@ -41,7 +42,7 @@ pub(super) async fn end(
         after.ends_on = Some(on);
         after.notice_given_on =
             after.notice_given_on.or_else(|| after.signed_on.max(Some(decided_on)));
-        // Whoever was to take over later never will.
+        // A successor that was to take over after this day never comes into force.
         after.replaced_from = after.replaced_from.filter(|from| *from <= on);
     }
     after.termination_reason = Some(reason.unwrap_or("membership ended").to_owned());
@@ -54,8 +55,8 @@ pub(super) async fn end(
     Ok(replaced)
 }
 
-/// Ends an agreement on the last day of a membership if it would continue after it, as one does
-/// whose successor was withdrawn with the membership.
+/// Ends an agreement on the last day of a membership if it would continue after that day. This
+/// happens when its successor was withdrawn because of the departure.
 pub(super) async fn end_if_longer(
     change: &mut Change,
     id: AgreementId,
@@ -70,10 +71,7 @@ pub(super) async fn end_if_longer(
     Ok(())
 }
 
-/// Lets an agreement continue whose signed successor never comes into force.
-///
-/// # Errors
-/// INTERNAL when the database fails or refuses it.
+/// Lets an agreement continue when its signed successor will never come into force.
 pub(crate) async fn release(change: &mut Change, replaced: AgreementId) -> Result<()> {
     let row = agreement::Entity::find_by_id(replaced).one(change.tx()).await?;
     let Some(row) = row.filter(|row| row.replaced_from.is_some()) else { return Ok(()) };
@@ -81,12 +79,11 @@ pub(crate) async fn release(change: &mut Change, replaced: AgreementId) -> Resul
     write(change, row, after).await
 }
 
-/// Brings the agreements that a departure ended, and those that it let continue, back to what they
-/// were before it.
+/// Restores the agreements that a departure ended or continued to their state before it.
 ///
 /// # Errors
 /// CONFLICT `AGREEMENT_CHANGED` when one of them was changed since, `ACTIVITY_ENDED` when one would
-/// outlive its activity, or `OVERLAPS` when one would be in force beside another.
+/// outlive its activity, or `OVERLAPS` when one would be in force at the same time as another.
 pub(super) async fn restore(
     change: &mut Change,
     member: MemberId,
@@ -94,7 +91,8 @@ pub(super) async fn restore(
 ) -> Result<Vec<AgreementId>> {
     let ended = past::committed_with(change.tx(), Form::Agreement, departure).await?;
     let mut restored = Vec::new();
-    // The last change first, so that one that was changed twice ends as it was before both.
+    // In reverse order, so that an agreement changed twice returns to its state before both
+    // changes.
     for past in ended.iter().rev() {
         let row =
             agreement::Entity::find_by_id(AgreementId(past.record_id)).one(change.tx()).await?;
@@ -128,8 +126,8 @@ pub(super) async fn restore(
     Ok(restored)
 }
 
-/// A participation that continues does so while there is the activity, which may have been closed
-/// since.
+/// Fails if a restored participation would continue after the last day of its activity, which may
+/// have been closed since the departure.
 async fn expect_activity(change: &Change, row: &Model) -> Result<()> {
     let Some(id) = row.activity_id.filter(|_| row.kind == AgreementKind::Participation) else {
         return Ok(());
@@ -144,13 +142,13 @@ async fn expect_activity(change: &Change, row: &Model) -> Result<()> {
     }
     let number = row.number.as_deref().unwrap_or_default();
     Err(Error::conflict(
-        "ACTIVITY_ENDED",
+        ConflictReason::ActivityEnded,
         format!("agreement {number} would continue after {last}, the last day of {name}"),
     ))
 }
 
-/// An agreement that was ended and has since been replaced, or given another end, is not what the
-/// departure made of it.
+/// Fails if an agreement is no longer as the departure left it, because it was replaced or its end
+/// was changed since.
 fn expect_unchanged(row: &Model, past: &PastChange) -> Result<()> {
     let is_unchanged = row.ends_on == past.day_after("ends_on")
         && row.notice_given_on == past.day_after("notice_given_on")
@@ -161,7 +159,7 @@ fn expect_unchanged(row: &Model, past: &PastChange) -> Result<()> {
     }
     let number = row.number.as_deref().unwrap_or_default();
     Err(Error::conflict(
-        "AGREEMENT_CHANGED",
+        ConflictReason::AgreementChanged,
         format!(
             "agreement {number} has been changed since the member left; draft a new one instead"
         ),
@@ -173,8 +171,8 @@ async fn write(change: &mut Change, before: Model, after: Model) -> Result<()> {
     let number = after.number.clone().unwrap_or_default();
     audit::replace(change, after.clone()).await.map_err(|error| {
         let message =
-            format!("agreement {number} would be in force beside another one: a member takes part in an activity by one at a time");
-        error.on_constraint(IN_FORCE, Error::conflict("OVERLAPS", message))
+            format!("agreement {number} would be in force at the same time as another: a member can have only one participation agreement per activity at a time");
+        error.on_constraint(IN_FORCE, Error::conflict(ConflictReason::Overlaps, message))
     })?;
     let [before, after] =
         [forms::Agreement { row: before, ..with.clone() }, forms::Agreement { row: after, ..with }];

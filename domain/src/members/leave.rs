@@ -1,4 +1,4 @@
-//! Departure: how a member leaves, alone or into another one.
+//! Ends memberships: a member leaves, or is merged into another one.
 
 use ::entity::{agreement, id::MemberId, member};
 use chrono::NaiveDate;
@@ -6,40 +6,35 @@ use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder};
 
 use super::{admit::snapshot, ended_agreements};
 use crate::{
-    audit::{self, Change, forms},
+    audit::{self, Action, Change, forms},
     auth::viewer::{Permission, Viewer},
     clock,
     database::Database,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     term_sql,
 };
 
-/// The action of a departure in the audit trail.
-pub(super) const LEAVE: &str = "memberLeave";
-/// The action of a merger in the audit trail.
-pub(super) const MERGE: &str = "memberMerge";
-
-/// How a member leaves.
+/// Input for ending a membership.
 #[derive(Clone, Debug, Default)]
 pub struct Departure {
-    /// Who.
+    /// The member that leaves.
     pub member: MemberId,
     /// Last day of membership.
     pub left_on: NaiveDate,
     /// Reason.
     pub reason: Option<String>,
-    /// Whether its agreements end with it.
+    /// `true` if its agreements end with the membership.
     pub end_agreements: bool,
 }
 
 /// Ends a membership.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad field, CONFLICT
-/// `ALREADY_LEFT`, `LEAVING` when its last day lies ahead, `HAS_PREDECESSORS` when members are
-/// merged into it on that day or later, or `AGREEMENTS_IN_FORCE` with the agreements' numbers
-/// unless they are to end too.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad field, CONFLICT
+/// `ALREADY_LEFT`, `LEAVING` when its last day is in the future, `HAS_PREDECESSORS` when members
+/// are merged into it on that day or later, or `AGREEMENTS_IN_FORCE` with the agreements' numbers
+/// unless `end_agreements` is set.
 pub async fn leave(
     db: &Database,
     viewer: &Viewer,
@@ -47,12 +42,12 @@ pub async fn leave(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
-    let reason = errors.optional_text("input.reason", departure.reason.as_deref(), LINE);
-    let mut change = audit::begin(db, viewer, LEAVE).await?;
+    let reason = errors.optional_text("reason", departure.reason.as_deref(), LINE);
+    let mut change = audit::begin(db, viewer, Action::MemberLeave).await?;
     let row = find(&change, departure.member, &mut errors).await?;
     errors.expect(
         departure.left_on >= row.joined_on,
-        "input.leftOn",
+        "left_on",
         "must not be before the first day of membership",
     );
     errors.finish()?;
@@ -60,7 +55,8 @@ pub async fn leave(
     change.commit_with(departure.member).await
 }
 
-/// The member's row; without one the faults found so far are told, or else that there is none.
+/// Returns the member's row. If it does not exist, fails with the errors found so far, or else with
+/// NOT_FOUND.
 async fn find(
     change: &Change,
     id: MemberId,
@@ -73,19 +69,23 @@ async fn find(
     found.ok_or_else(|| Error::NotFound("there is no such member".into()))
 }
 
-/// The conflict of a member that has a last day already, which may lie ahead.
+/// Returns the conflict for a member that already has a last day, which may be in the future.
 fn already_left(row: &member::Model, last: NaiveDate, today: NaiveDate) -> Error {
     if last < today {
-        return Error::conflict("ALREADY_LEFT", format!("{} left on {last}", row.name));
+        return Error::conflict(
+            ConflictReason::AlreadyLeft,
+            format!("{} left on {last}", row.name),
+        );
     }
     let message = format!(
-        "{} is a member until {last}; take the departure back with memberReinstate to choose another day",
+        "{} is a member until {last}; reinstate the member to choose another day",
         row.name
     );
-    Error::conflict("LEAVING", message)
+    Error::conflict(ConflictReason::Leaving, message)
 }
 
-/// A member into which others are merged continues after their last day.
+/// Fails if other members are merged into this one on `left_on` or later: it must still be a member
+/// after their last day.
 async fn expect_no_later_predecessors(
     change: &Change,
     row: &member::Model,
@@ -103,7 +103,7 @@ async fn expect_no_later_predecessors(
         "{} is merged into {} after {last}, which must then be a member; choose a later day",
         later.name, row.name
     );
-    Err(Error::conflict("HAS_PREDECESSORS", message))
+    Err(Error::conflict(ConflictReason::HasPredecessors, message))
 }
 
 async fn depart(
@@ -128,9 +128,9 @@ async fn depart(
         let numbers: Vec<_> =
             unfinished.iter().filter_map(|agreement| agreement.number.as_deref()).collect();
         return Err(Error::conflict(
-            "AGREEMENTS_IN_FORCE",
+            ConflictReason::AgreementsInForce,
             format!(
-                "{} has agreements in force after {left_on}: {}; end them first, or say that they end too",
+                "{} has agreements in force after {left_on}: {}; end them first, or end them with the membership",
                 row.name,
                 numbers.join(", ")
             ),
@@ -161,27 +161,28 @@ async fn depart(
     change.record(Some(&before), Some(&after))
 }
 
-/// Two or more members that become one, or one that is taken over.
+/// Input for merging members: one or more leave, and another continues with them as predecessors.
 #[derive(Clone, Debug, Default)]
 pub struct Merger {
-    /// The member that goes on.
+    /// The member that continues.
     pub into: MemberId,
-    /// Those that leave.
+    /// The members that leave.
     pub from: Vec<MemberId>,
     /// Their last day of membership.
     pub left_on: NaiveDate,
     /// Reason.
     pub reason: Option<String>,
-    /// Whether their agreements end with them.
+    /// `true` if their agreements end with the membership.
     pub end_agreements: bool,
 }
 
-/// Merges members: the old ones leave, the one that goes on has them as predecessors.
+/// Merges members: the members in `from` leave and become predecessors of the member that
+/// continues.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID naming every bad field, the
-/// conflicts of [`leave`], and `ALREADY_LEFT` when the member that should go on does not: so no
-/// member can be its own predecessor, by whatever way round.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID naming every bad field, the
+/// conflicts of [`leave`], and `ALREADY_LEFT` when the member that should continue leaves too. That
+/// also rules out a member that is its own predecessor through others.
 pub async fn merge(
     db: &Database,
     viewer: &Viewer,
@@ -189,21 +190,21 @@ pub async fn merge(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageRegister)?;
-    let reason = errors.optional_text("input.reason", merger.reason.as_deref(), LINE);
-    errors.expect(!merger.from.is_empty(), "input.from", "must name a member");
+    let reason = errors.optional_text("reason", merger.reason.as_deref(), LINE);
+    errors.expect(!merger.from.is_empty(), "from", "must name a member");
     for (position, id) in merger.from.iter().enumerate() {
-        let path = format!("input.from.{position}");
-        errors.expect(*id != merger.into, &path, "is the member that goes on");
+        let path = format!("from[{position}]");
+        errors.expect(*id != merger.into, &path, "is the member that continues");
         errors.expect(!merger.from[..position].contains(id), &path, "is named twice");
     }
-    let mut change = audit::begin(db, viewer, MERGE).await?;
+    let mut change = audit::begin(db, viewer, Action::MemberMerge).await?;
     let into = find(&change, merger.into, &mut errors).await?;
     let mut leaving = Vec::new();
     for id in &merger.from {
         let row = find(&change, *id, &mut errors).await?;
         errors.expect(
             merger.left_on >= row.joined_on,
-            "input.leftOn",
+            "left_on",
             "must not be before the first day of membership",
         );
         leaving.push(row);
@@ -215,7 +216,7 @@ pub async fn merge(
             "{} is a member until {last} and does not continue after {}; merge into one that does",
             into.name, merger.left_on
         );
-        return Err(Error::conflict("ALREADY_LEFT", message));
+        return Err(Error::conflict(ConflictReason::AlreadyLeft, message));
     }
     let before = predecessors(&change, into.id).await?;
     for row in leaving {
@@ -234,7 +235,7 @@ pub async fn merge(
     change.commit_with(Outcome::of(into.id).with_all(merger.from)).await
 }
 
-/// The members that were merged into this one so far.
+/// Returns the members that were merged into this one so far.
 pub(super) async fn predecessors(change: &Change, id: MemberId) -> Result<forms::Merger> {
     let predecessors = member::Entity::find()
         .filter(member::Column::SuccessorId.eq(id))

@@ -1,4 +1,4 @@
-//! Members: who they are and were, and how they are found.
+//! Members: types, filters and queries.
 
 pub mod admit;
 pub mod allocations;
@@ -34,10 +34,10 @@ use crate::{
     swedish, term_sql,
 };
 
-/// Where a membership is in its life, as of a day.
+/// The status of a membership as of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Status {
-    /// Decided, not yet begun.
+    /// Decided, but not yet begun.
     Upcoming,
     /// A member.
     Active,
@@ -45,7 +45,7 @@ pub enum Status {
     Left,
 }
 
-/// The status that follows from the first and last day of membership.
+/// Returns the status on a day, from the first and last day of membership.
 #[must_use]
 pub fn status(joined_on: NaiveDate, left_on: Option<NaiveDate>, on: NaiveDate) -> Status {
     if on < joined_on {
@@ -57,7 +57,7 @@ pub fn status(joined_on: NaiveDate, left_on: Option<NaiveDate>, on: NaiveDate) -
     }
 }
 
-/// The same in SQL.
+/// SQL predicate for [`status`]; must agree with it.
 fn has_status(status: Status, on: NaiveDate) -> Condition {
     match status {
         Status::Upcoming => Condition::all().add(Column::JoinedOn.gt(on)),
@@ -68,27 +68,27 @@ fn has_status(status: Status, on: NaiveDate) -> Condition {
     }
 }
 
-/// Which members; every part narrows the others.
+/// Filter of members; a member must match every part.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// With this status on `as_of`.
+    /// Status on `as_of`.
     pub status: Option<Status>,
-    /// The day that status and participation are reckoned on; null: today.
+    /// The day on which status and participation are evaluated; null for today.
     pub as_of: Option<NaiveDate>,
-    /// In the contact area of this name.
+    /// Name of the contact area.
     pub contact_area: Option<String>,
-    /// In this county (län).
+    /// County (län).
     pub county: Option<String>,
-    /// With all of these words, or their beginnings, in its names, its organisation number and its
-    /// municipalities: see [`search`].
+    /// Words, or beginnings of words, that must all occur in the names, the organisation number or
+    /// the municipalities: see [`search`].
     pub search: Option<String>,
-    /// With a participation agreement in force in each of these activities, by slug.
+    /// Slugs of activities in all of which the member has a participation agreement in force.
     pub in_activity: Vec<String>,
-    /// Without one in each of these.
+    /// Slugs of activities in none of which the member has one.
     pub not_in_activity: Vec<String>,
 }
 
-/// What members can be ordered by.
+/// A field that members can be ordered by.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Field {
     /// Name, in Swedish order.
@@ -101,7 +101,7 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// An order of members.
+/// Returns an order of members.
 #[must_use]
 pub fn order(field: Field, descending: bool) -> Order {
     let (name, key, key_type) = match field {
@@ -111,7 +111,7 @@ pub fn order(field: Field, descending: bool) -> Order {
     Order { name, key: column(key), key_type, id: column(Column::Id), descending }
 }
 
-/// What the viewer sees of a table whose rows belong to a member.
+/// Selects the visible rows of a table whose rows belong to a member.
 pub(crate) fn of_visible_member(
     visibility: &Visibility,
     member: impl Into<SimpleExpr>,
@@ -123,7 +123,7 @@ pub(crate) fn of_visible_member(
     }
 }
 
-/// The members that the viewer sees.
+/// Selects the members that the viewer can read.
 #[must_use]
 pub fn visible(viewer: &Viewer) -> Condition {
     of_visible_member(&viewer.visibility(Resource::Members), column(Column::Id))
@@ -162,8 +162,8 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
     select
 }
 
-/// A member takes part in the activity by an agreement that the viewer sees: a filter tells no more
-/// than the agreements would.
+/// Selects members that participate in the activity by an agreement that the viewer can read, so
+/// that the filter reveals no more than the agreements do.
 fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
     let visibility = viewer.visibility(Resource::Agreements);
     let found = term_sql::takes_part(slug, on);
@@ -174,7 +174,7 @@ fn takes_part(viewer: &Viewer, slug: &str, on: NaiveDate) -> SimpleExpr {
     }
 }
 
-/// A page of the members that the viewer sees and the filter lets through.
+/// Returns a page of the members that the viewer can read and that match the filter.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -192,18 +192,12 @@ pub async fn list(
     page::fetch(db.read(), matching(db, viewer, filter), columns, order, &page).await
 }
 
-/// How many there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the members that [`list`] pages through.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(db, viewer, filter)).await
 }
 
-/// Every member that the filter lets through, in order of name; for reports over all of them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns all members that match the filter, ordered by name; for reports.
 pub async fn all(
     db: &Database,
     viewer: &Viewer,
@@ -217,10 +211,7 @@ pub async fn all(
     rows(db.read(), &select, columns).await
 }
 
-/// Those of these members that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these members that the viewer can read, in no particular order.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -236,10 +227,7 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// The member with this organisation number, if the viewer sees it.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the member with this organisation number, if the viewer can read it.
 pub async fn by_org_number(
     db: &Database,
     viewer: &Viewer,
@@ -253,10 +241,7 @@ pub async fn by_org_number(
     Ok(rows(db.read(), &select, columns).await?.pop())
 }
 
-/// The members of each of these contact areas.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the members of these contact areas, ordered by name.
 pub async fn of_areas(
     db: &Database,
     viewer: &Viewer,
@@ -271,10 +256,7 @@ pub async fn of_areas(
     rows(db.read(), &select, columns).await
 }
 
-/// The members that were merged into each of these.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the members that were merged into these, ordered by name.
 pub async fn predecessors_of(
     db: &Database,
     viewer: &Viewer,
@@ -289,10 +271,7 @@ pub async fn predecessors_of(
     rows(db.read(), &select, columns).await
 }
 
-/// The contact areas; public to every viewer, since they say nothing about a member.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns contact areas. Every viewer can read them, since they reveal nothing about a member.
 pub async fn areas_by_ids(
     db: &Database,
     ids: &[ContactAreaId],
@@ -304,10 +283,8 @@ pub async fn areas_by_ids(
     Ok(found.into_iter().map(|area| (area.id, area)).collect())
 }
 
-/// The municipalities (kommuner) of each of these members, which the viewer must be known to see.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the municipalities (kommuner) of these members. The caller has checked that the viewer
+/// can read them.
 pub async fn municipalities_of(
     db: &impl ConnectionTrait,
     members: &[MemberId],
@@ -327,19 +304,16 @@ pub async fn municipalities_of(
     Ok(of.into_iter().map(|(member, names)| (member, in_order(names))).collect())
 }
 
-/// Municipalities in Swedish order, each once; names that differ only in capitals or accents always
-/// stand alike too.
+/// Sorts municipalities in Swedish order and removes duplicates. Names that differ only in case or
+/// accents have a stable order too.
 pub(crate) fn in_order(mut municipalities: Vec<String>) -> Vec<String> {
     municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
     municipalities.dedup();
     municipalities
 }
 
-/// The former names of each of these members, which the viewer must be known to see; the latest
-/// first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the former names of these members, the latest first. The caller has checked that the
+/// viewer can read them.
 pub async fn former_names_of(
     db: &impl ConnectionTrait,
     members: &[MemberId],
@@ -355,10 +329,7 @@ pub async fn former_names_of(
         .await?)
 }
 
-/// The billing details of those of these members whose affairs the viewer sees.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the billing details of those of these members whose affairs the viewer can read.
 pub async fn billing_of(
     db: &Database,
     viewer: &Viewer,

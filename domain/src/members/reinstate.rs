@@ -1,5 +1,5 @@
-//! Reinstatement: how a departure or merger that lies ahead, or was entered by mistake, is
-//! reversed.
+//! Reinstates members: reverses a departure or merger that is in the future or was entered by
+//! mistake.
 
 use ::entity::{
     id::{AgreementId, MemberId},
@@ -8,28 +8,24 @@ use ::entity::{
 };
 use sea_orm::EntityTrait;
 
-use super::{
-    admit::snapshot,
-    ended_agreements,
-    leave::{self, predecessors},
-};
+use super::{admit::snapshot, ended_agreements, leave::predecessors};
 use crate::{
     audit::{
-        self, Change,
+        self, Action, Change,
         past::{self, PastChange},
     },
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
 };
 
-/// A member again, and the agreements that are again what they were.
+/// The result of a reinstatement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reinstated {
     /// The member.
     pub member: MemberId,
-    /// The agreements that the departure had changed.
+    /// The agreements that were restored.
     pub agreements: Vec<AgreementId>,
 }
 
@@ -39,11 +35,11 @@ impl FromOutcome for Reinstated {
     }
 }
 
-/// Reverses a member's departure or merger: it has no last day, and the agreements that ended with
-/// its membership are as they were before.
+/// Reverses a member's departure or merger. The member has no last day again, and the agreements
+/// that ended with its membership are restored.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad id, CONFLICT
 /// `NOT_LEFT`, `AGREEMENT_CHANGED` when an agreement was changed since, `ACTIVITY_ENDED` when one
 /// would outlive its activity, or `OVERLAPS`.
 pub async fn reinstate(
@@ -54,12 +50,12 @@ pub async fn reinstate(
 ) -> Result<Reinstated> {
     viewer.require(Permission::ManageRegister)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "memberReinstate").await?;
+    let mut change = audit::begin(db, viewer, Action::MemberReinstate).await?;
     let row = member::Entity::find_by_id(id).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such member".into()))?;
     if row.left_on.is_none() {
         return Err(Error::conflict(
-            "NOT_LEFT",
+            ConflictReason::NotLeft,
             format!("{} has no last day of membership", row.name),
         ));
     }
@@ -69,7 +65,7 @@ pub async fn reinstate(
         None => None,
     };
     let before = snapshot(change.tx(), id).await?;
-    // First, so that agreements continue in a membership that does.
+    // Before the agreements, which need a membership that continues.
     audit::replace(
         &change,
         member::Model { left_on: None, leaving_reason: None, successor_id: None, ..row },
@@ -77,7 +73,7 @@ pub async fn reinstate(
     .await?;
     let agreements = match last_departure(&change, id).await? {
         Some(departure) => ended_agreements::restore(&mut change, id, &departure).await?,
-        // Imported history, whose agreements no departure changed here.
+        // The departure was imported, so it changed no agreements here.
         None => Vec::new(),
     };
     let after = snapshot(change.tx(), id).await?;
@@ -90,11 +86,14 @@ pub async fn reinstate(
     Ok(Reinstated { member: id, agreements })
 }
 
-/// The mutation that gave the member its last day; none when an import did.
+/// Returns the mutation that set the member's last day; `None` if an import set it.
 async fn last_departure(change: &Change, id: MemberId) -> Result<Option<PastChange>> {
     let changes = past::changes_of(change.tx(), Form::Member, id.0).await?;
-    let given = changes
+    let departure = changes
         .into_iter()
         .find(|past| past.day_before("left_on").is_none() && past.day_after("left_on").is_some());
-    Ok(given.filter(|past| [leave::LEAVE, leave::MERGE].contains(&past.action.as_str())))
+    let departs = |past: &PastChange| {
+        matches!(Action::of_word(&past.action), Some(Action::MemberLeave | Action::MemberMerge))
+    };
+    Ok(departure.filter(departs))
 }

@@ -1,4 +1,4 @@
-//! Removal of a member that was admitted by mistake, while nothing refers to it.
+//! Removes members that were admitted by mistake, while nothing refers to them.
 
 use std::collections::BTreeSet;
 
@@ -10,17 +10,17 @@ use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, PaginatorTrait, QueryFi
 
 use super::admit::snapshot;
 use crate::{
-    audit::{self, Person},
+    audit::{self, Action, Person},
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::{FromOutcome, Outcome},
 };
 
-/// A member that was removed.
+/// The result of removing a record.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Removed {
-    /// Its id, as the API wrote it.
+    /// Id of the removed record, in the API's format.
     pub api_id: String,
 }
 
@@ -30,12 +30,12 @@ impl FromOutcome for Removed {
     }
 }
 
-/// Removes a member that was admitted by mistake. The audit log keeps it, without what its billing
-/// details said of persons.
+/// Removes a member that was admitted by mistake. The audit log retains it, without the personal
+/// data of its billing details.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, INVALID for a bad id, CONFLICT
-/// `IN_USE` with what refers to it.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, INVALID for a bad id, CONFLICT
+/// `IN_USE` with the number of records that refer to it.
 pub async fn remove(
     db: &Database,
     viewer: &Viewer,
@@ -44,13 +44,16 @@ pub async fn remove(
 ) -> Result<Removed> {
     viewer.require(Permission::ManageRegister)?;
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "memberRemove").await?;
+    let mut change = audit::begin(db, viewer, Action::MemberRemove).await?;
     let before = snapshot(change.tx(), id).await?;
     let references = references(change.tx(), id).await?;
     if !references.is_empty() {
-        let message =
-            format!("{} has {}; let it leave instead", before.row.name, references.join(", "));
-        return Err(Error::conflict("IN_USE", message));
+        let message = format!(
+            "{} has {}; end its membership instead",
+            before.row.name,
+            references.join(", ")
+        );
+        return Err(Error::conflict(ConflictReason::InUse, message));
     }
     member_billing::Entity::delete_by_id(id).exec(change.tx()).await?;
     member_municipality::Entity::delete_many()
@@ -124,7 +127,7 @@ where
     Ok(select.count(db).await?)
 }
 
-/// A count with its noun.
+/// Formats a count with its noun, in the plural where needed.
 pub(crate) fn counted(noun: &str, count: u64) -> String {
     if count == 1 { format!("1 {noun}") } else { format!("{count} {noun}s") }
 }

@@ -1,4 +1,5 @@
-//! What the register holds about a person, to be handed out (registerutdrag, GDPR art. 15 and 20).
+//! Subject access (registerutdrag, GDPR art. 15 and 20): exports the data that the register holds
+//! about a person.
 
 use ::entity::{
     activity, audit_entry, contact, contact_area, contact_read, id::ContactId, member, organisation,
@@ -17,8 +18,8 @@ use crate::{
     error::{Error, Result},
 };
 
-/// Where else a person may stand by name or e-mail: the table, the column that says whose row it
-/// is, and the column with the name or e-mail.
+/// Columns that may contain a person's name or e-mail address: the table, the column that
+/// identifies the owner of the row, and the column with the name or e-mail address.
 pub const MENTIONS: [(&str, &str, &str); 12] = [
     ("agreement_signature", "agreement_id", "name"),
     ("audit_entry", "subject_id", "actor"),
@@ -34,22 +35,22 @@ pub const MENTIONS: [(&str, &str, &str); 12] = [
     ("status_report", "activity_id", "reported_by"),
 ];
 
-/// Rows that are told of each place at most: a subject may have done more deeds than an answer can
-/// hold.
+/// Maximum number of rows reported per column of [`MENTIONS`].
 const MAX_ROWS: usize = 1000;
 
-/// Everything that is held about a contact: its row, what it belongs to, the activities that name
-/// it, what the trail tells of it, who read it, and where the same name or e-mail stands, which may
-/// be another person's. Texts of agreements, invoices and reports are not searched.
+/// Exports everything that the register holds about a contact: its row, its owner, the activities
+/// that name it, its audit entries and its readers. It also lists rows with the same name or e-mail
+/// address, which may belong to another person. Texts of agreements, invoices and reports are not
+/// searched.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the register, NOT_FOUND, CONFLICT with the reason BUSY when
-/// others write for too long.
+/// FORBIDDEN without `Permission::ManageRegister`, NOT_FOUND, CONFLICT with the reason BUSY when
+/// other writers hold the database for too long.
 pub async fn export(db: &Database, viewer: &Viewer, id: ContactId) -> Result<Value> {
     viewer.require(Permission::ManageRegister)?;
     let found = contact::Entity::find_by_id(id).one(db.read()).await?;
     found.ok_or_else(|| Error::NotFound("there is no such contact".into()))?;
-    // Who hands it out reads it, and so stands in it.
+    // The export itself is a read of the contact, and is part of what it exports.
     reads::note(db, viewer, [id])?;
     reads::write(db).await?;
     let tx = db.snapshot().await?;
@@ -80,7 +81,7 @@ pub async fn export(db: &Database, viewer: &Viewer, id: ContactId) -> Result<Val
     }))
 }
 
-/// The activities that name the contact.
+/// Returns the activities that name the contact.
 async fn activities(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Value>> {
     let names_it = Condition::any()
         .add(activity::Column::LeadContactId.eq(id))
@@ -90,15 +91,15 @@ async fn activities(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Valu
         .order_by_asc(activity::Column::Slug)
         .all(db)
         .await?;
-    let told = |row: activity::Model| {
+    let to_value = |row: activity::Model| {
         let [is_lead, is_board_contact] =
             [row.lead_contact_id, row.board_contact_id].map(|named| named == Some(id));
         json!({ "slug": row.slug, "name": row.name, "lead": is_lead, "boardContact": is_board_contact })
     };
-    Ok(found.into_iter().map(told).collect())
+    Ok(found.into_iter().map(to_value).collect())
 }
 
-/// What the trail tells of the contact.
+/// Returns the audit entries about the contact.
 async fn trail(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Value>> {
     use audit_entry::Column;
     let found = audit_entry::Entity::find()
@@ -109,25 +110,25 @@ async fn trail(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Value>> {
     let found = audit::opened(db, found).await?;
     let stored =
         |text: Option<String>| text.and_then(|text| serde_json::from_str::<Value>(&text).ok());
-    let told = |row: audit_entry::Model| {
+    let to_value = |row: audit_entry::Model| {
         json!({
             "revision": row.revision.to_string(), "at": row.at, "actor": row.actor, "action": row.action,
             "before": stored(row.before), "after": stored(row.after),
         })
     };
-    Ok(found.into_iter().map(told).collect())
+    Ok(found.into_iter().map(to_value).collect())
 }
 
-/// Who read the contact.
+/// Returns the read log of the contact.
 async fn readers(db: &impl ConnectionTrait, id: ContactId) -> Result<Vec<Value>> {
     use contact_read::Column;
     let found = contact_read::Entity::find().filter(Column::ContactId.eq(id));
     let found = found.order_by_asc(Column::Day).order_by_asc(Column::Id).all(db).await?;
-    let told = |row: contact_read::Model| json!({ "reader": row.reader, "day": row.day, "firstAt": row.first_at, "lastAt": row.last_at, "times": row.times });
-    Ok(found.into_iter().map(told).collect())
+    let to_value = |row: contact_read::Model| json!({ "reader": row.reader, "day": row.day, "firstAt": row.first_at, "lastAt": row.last_at, "times": row.times });
+    Ok(found.into_iter().map(to_value).collect())
 }
 
-/// Where the person's name or e-mail stands outside of its own row, as it is written there.
+/// Finds rows other than the contact's own that have its name or e-mail address.
 async fn mentions(db: &impl ConnectionTrait, person: &contact::Model) -> Result<Vec<Value>> {
     let words: Vec<_> =
         [Some(&person.name), person.email.as_ref()].into_iter().flatten().cloned().collect();

@@ -1,5 +1,4 @@
-//! Succession: which members' affairs belong to a member, its own and those of the members that
-//! were merged into it.
+//! Succession: a member's affairs include those of the members that were merged into it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -22,8 +21,8 @@ use crate::{
     error::Result,
 };
 
-/// The column holds the member of the viewer or, where its sight says so, one that was merged into
-/// it before the day, directly or through others.
+/// SQL predicate: the column holds the member of the viewer or, where its visibility includes
+/// predecessors, a member that was merged into it before the day, directly or through others.
 pub(crate) fn is_own(
     visibility: &Visibility,
     own: MemberId,
@@ -35,7 +34,7 @@ pub(crate) fn is_own(
     }
 }
 
-/// The ids of a member and of those that were merged into it and left before `day`.
+/// Selects the ids of a member and of the members that were merged into it and left before `day`.
 fn with_predecessors(own: MemberId, day: NaiveDate) -> SelectStatement {
     let lineage = Alias::new("lineage");
     let predecessor = Query::select()
@@ -64,9 +63,6 @@ fn with_predecessors(own: MemberId, day: NaiveDate) -> SelectStatement {
 
 /// Returns the members that were merged into any of these and have left, directly or through
 /// others, each with those of these that it was merged into.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub(crate) async fn successors_of_merged(
     db: &Database,
     members: &[MemberId],
@@ -92,7 +88,7 @@ pub(crate) async fn successors_of_merged(
             let known = successors.entry(member).or_default();
             let count = known.len();
             known.extend(of_all);
-            // Further only with what is new, so that this ends whatever the rows say.
+            // Continue only with new ids, so that the loop ends even if the rows form a cycle.
             if known.len() > count {
                 level.insert(member);
             }

@@ -1,4 +1,4 @@
-//! Duplicates: bank payments that people find to be of the same money as others.
+//! Duplicates: bank payments that a user recognizes as the same money as others.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,57 +18,58 @@ use sea_orm::{
 
 use super::twins;
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::{Database, among, rows},
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     payments::bank::{
-        self, State, bookkeeping, import::stand_for, manual_payments::DAYS_APART, state,
+        self, State, bookkeeping, import::stand_for, manual_payments::MAX_DAYS_APART, state,
     },
 };
 
-/// Notes that a bank payment is of the same money as another, which stands for it from now on: it
-/// counts no more.
+/// Marks a bank payment as a duplicate of another, which stands for it from now on; the duplicate
+/// no longer counts.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID for two of different amounts, NOT_FOUND,
-/// CONFLICT `ALREADY_MATCHED` when some of it is matched, `DUPLICATE` when one of the two is a
-/// duplicate itself or stands for others, or `PERIOD_CLOSED` for one whose own voucher is of a
-/// closed day and of no export batch.
+/// FORBIDDEN unless the viewer may manage invoices; INVALID for different amounts; NOT_FOUND;
+/// CONFLICT `ALREADY_MATCHED` if a part of it is matched, `DUPLICATE` if one of the two is a
+/// duplicate itself or stands for others, or `PERIOD_CLOSED` if its own voucher is of a closed day
+/// and of no export batch.
 pub async fn mark(
     db: &Database,
     viewer: &Viewer,
     id: BankPaymentId,
-    of: BankPaymentId,
+    duplicate_of: BankPaymentId,
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageInvoices)?;
-    let change = audit::begin(db, viewer, "bankPaymentMarkDuplicate").await?;
+    let change = audit::begin(db, viewer, Action::BankPaymentMarkDuplicate).await?;
     if !errors.is_empty() {
         return errors.finish();
     }
-    let (before, other) = (bank::find(change.tx(), id).await?, bank::find(change.tx(), of).await?);
-    errors.expect(id != of, "input.duplicateOf", "must be another bank payment");
+    let before = bank::find(change.tx(), id).await?;
+    let other = bank::find(change.tx(), duplicate_of).await?;
+    errors.expect(id != duplicate_of, "duplicate_of", "must be another bank payment");
     if before.amount != other.amount {
         errors.add(
-            "input.duplicateOf",
+            "duplicate_of",
             format!("must be of the same amount, {}: it is of {}", before.amount, other.amount),
         );
     }
     errors.finish()?;
     if before.matched != Money::ZERO {
         return Err(Error::conflict(
-            "ALREADY_MATCHED",
-            "some of this bank payment is matched: reverse the payments that were made of it first",
+            ConflictReason::AlreadyMatched,
+            "a part of this bank payment is matched; reverse its payments first",
         ));
     }
     let stands_for = Entity::find().filter(Column::DuplicateOfId.eq(id)).one(change.tx()).await?;
     if stands_for.is_some()
         || [&before, &other].into_iter().any(|row| state(row) == State::Duplicate)
     {
-        let words = "one of the two is a duplicate already, or stands for others: name the bank payment that counts";
-        return Err(Error::conflict("DUPLICATE", words));
+        let words = "one of the two is a duplicate already or has duplicates; name the bank payment that counts";
+        return Err(Error::conflict(ConflictReason::Duplicate, words));
     }
     bookkeeping::require_markable(change.tx(), Closing::load(change.tx()).await?, &before).await?;
     let mut after = before.clone();
@@ -76,30 +77,23 @@ pub async fn mark(
     bank::replace(change, &before, after).await
 }
 
-/// The bank payments that another stands for, in the order in which they came: those of each of
-/// these.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the duplicates of each of these bank payments, in the order of their arrival.
 pub async fn of(db: &Database, ids: &[BankPaymentId]) -> Result<Vec<Model>> {
     let theirs = among(db.backend(), Expr::col(Column::DuplicateOfId), ids.iter().copied());
     Ok(Entity::find().filter(theirs).order_by_asc(Column::Id).all(db.read()).await?)
 }
 
-/// Payments that may be of the same money as a bank payment.
+/// Payments that may be the same money as a bank payment.
 #[derive(Clone, Debug, Default)]
 pub struct Possible {
-    /// Other bank payments, the first one first.
+    /// Other bank payments, the earliest first.
     pub bank_payments: Vec<Model>,
-    /// Payments of invoices that no file of the bank told of, by day.
+    /// Payments of invoices that no bank file has reported, by day.
     pub payments: Vec<payment::Model>,
 }
 
-/// Returns the payments that may be of the same money as each of these bank payments; none for one
-/// that does not wait.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the payments that may be the same money as each of these bank payments; none for a bank
+/// payment that is not waiting.
 pub async fn possible(
     db: &Database,
     viewer: &Viewer,
@@ -115,7 +109,7 @@ pub async fn possible(
     let of = |row: &Model| {
         let is_near = |payment: &&payment::Model| {
             payment.amount == row.amount
-                && (payment.received_on - row.booked_on).num_days().abs() <= DAYS_APART
+                && (payment.received_on - row.booked_on).num_days().abs() <= MAX_DAYS_APART
         };
         let payments = recorded.iter().filter(is_near).cloned().collect();
         (row.id, Possible { bank_payments: alike.remove(&row.id).unwrap_or_default(), payments })
@@ -123,11 +117,11 @@ pub async fn possible(
     Ok(waiting.iter().map(of).collect())
 }
 
-/// Payments of the same sums and about the same days that no file of the bank told of.
+/// Returns payments with the same sums and close days that no bank file has reported.
 async fn recorded(db: &Database, waiting: &[Model]) -> Result<Vec<payment::Model>> {
     let days = waiting.iter().map(|row| row.booked_on);
     let (Some(first), Some(last)) = (days.clone().min(), days.max()) else { return Ok(Vec::new()) };
-    let apart = Days::new(DAYS_APART.unsigned_abs());
+    let apart = Days::new(MAX_DAYS_APART.unsigned_abs());
     let (from, to) = (
         first.checked_sub_days(apart).unwrap_or(first),
         last.checked_add_days(apart).unwrap_or(last),

@@ -1,9 +1,9 @@
-//! Payments beyond one invoice: which of them are the same, what is paid back, and what is written
-//! off.
+//! Payments, duplicates, refunds, bank payments and write-offs.
 
 pub mod record;
 pub mod bank;
 pub mod duplicates;
 pub mod refunds;
+mod rejections;
 pub mod small_differences;
 pub mod twins;

@@ -1,6 +1,6 @@
-//! What has come in on invoices, and the reminders of what has not.
+//! Payments of invoices, and reads of reminders.
 
-use std::collections::{BTreeSet, HashSet};
+use std::collections::BTreeSet;
 
 use ::entity::{
     bank_payment_part,
@@ -11,27 +11,30 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::Expr};
 
-use super::bank::{
-    self,
-    manual_payments::{DAYS_APART, Recorded, shows},
+use super::{
+    bank::{
+        self,
+        manual_payments::{MAX_DAYS_APART, ManualPayments, is_shown_as},
+    },
+    rejections::refuse,
 };
-use crate::invoices::posting::{Booking, Rejection};
+use crate::invoices::{counted_payments::counted, posting::Booking};
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::{Database, among},
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
 };
 
-/// What the reference of a reversal has after that of the payment, in the members' own language:
-/// they see it too.
+/// Suffix of the reference of a reversal, in Swedish, since members see it.
 pub const REVERSED: &str = " (återförd)";
-/// The longest reference of a payment, in characters, so that its reversal's is a line too.
+/// Maximum length of a payment reference in characters, so that the reference of its reversal fits
+/// in a line.
 pub const LONGEST: usize = LINE - 20;
 
-/// A payment to be recorded.
+/// Input of a new payment.
 #[derive(Clone, Debug, Default)]
 pub struct NewPayment {
     /// The invoice.
@@ -42,19 +45,19 @@ pub struct NewPayment {
     pub amount: Money,
     /// The bank's own reference.
     pub reference: String,
-    /// `true` if it is another payment than the one of the same amount about the same day that a
-    /// file of the bank told of.
+    /// `true` if it is a different payment from the one with the same amount and a close day that a
+    /// bank file reported.
     pub is_another: bool,
 }
 
-/// Records a payment of an invoice, whole, in part or beyond what was to be paid. The same
-/// reference on the same invoice is the same payment: again, it changes nothing. A difference up to
-/// `limit` is written off. So is what a file of the bank told of that day and sum with the
-/// reference that a statement shows. `errors` are those that reading the input has found already.
+/// Records a payment of an invoice: full, partial or more than the total. The same reference on the
+/// same invoice is the same payment: repeating it changes nothing. The same holds for a payment of
+/// that day and sum that a bank file reported, if the reference is the one that a statement shows.
+/// A difference up to `limit` is written off. `errors` are those found while the input was parsed.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, also for a draft
-/// or a credit note, NOT_FOUND, CONFLICT `PAYMENT_DIFFERS`, `PAYMENT_REVERSED` or
+/// FORBIDDEN unless the viewer may manage invoices; INVALID naming every bad field, also for a
+/// draft or a credit note; NOT_FOUND; CONFLICT `PAYMENT_DIFFERS`, `PAYMENT_REVERSED` or
 /// `POSSIBLE_DUPLICATE`.
 pub async fn record(
     db: &Database,
@@ -64,15 +67,11 @@ pub async fn record(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageInvoices)?;
-    errors.expect(new.amount > Money::ZERO, "input.amount", "must be above zero");
-    errors.expect(
-        new.received_on <= db.clock.today(),
-        "input.receivedOn",
-        "must not be in the future",
-    );
-    let reference = errors.text("input.reference", &new.reference, LONGEST);
+    errors.expect(new.amount > Money::ZERO, "amount", "must be above zero");
+    errors.expect(new.received_on <= db.clock.today(), "received_on", "must not be in the future");
+    let reference = errors.text("reference", &new.reference, LONGEST);
 
-    let mut change = audit::begin(db, viewer, "paymentRecord").await?;
+    let mut change = audit::begin(db, viewer, Action::PaymentRecord).await?;
     let mut booking =
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
@@ -81,7 +80,7 @@ pub async fn record(
     };
     let is_of_bank = |payment: &&payment::Model| {
         (payment.received_on, payment.amount) == (new.received_on, new.amount)
-            && shows(&payment.reference, &reference)
+            && is_shown_as(&payment.reference, &reference)
     };
     let payments = &invoice.payments;
     let same = payments
@@ -89,13 +88,9 @@ pub async fn record(
         .find(|payment| payment.reference == reference)
         .or_else(|| payments.iter().find(is_of_bank))
         .cloned();
-    // The same again adds nothing to what has come in.
+    // A repeated payment adds nothing to the paid sum.
     let added = if same.is_some() { Money::ZERO } else { new.amount };
-    refuse(
-        &booking.rejections(new.invoice, new.received_on, added),
-        "input.receivedOn",
-        &mut errors,
-    );
+    refuse(&booking.rejections(new.invoice, new.received_on, added), "received_on", &mut errors);
     let (name, payments) = (invoice.name(), invoice.payments.clone());
     errors.finish()?;
     if let Some(same) = same {
@@ -104,19 +99,19 @@ pub async fn record(
                 "{name} has a payment {reference:?} of {} on {} already, and the same reference is the same payment",
                 same.amount, same.received_on
             );
-            return Err(Error::conflict("PAYMENT_DIFFERS", words));
+            return Err(Error::conflict(ConflictReason::PaymentDiffers, words));
         }
         if payments.iter().any(|payment| payment.reverses_id == Some(same.id)) {
             let words = format!(
-                "the payment {reference:?} of {name} was reversed; if it came in again after all, record it with a reference of its own"
+                "the payment {reference:?} of {name} was reversed; if it was paid again, record it with a reference of its own"
             );
-            return Err(Error::conflict("PAYMENT_REVERSED", words));
+            return Err(Error::conflict(ConflictReason::PaymentReversed, words));
         }
         return change.commit_with(Outcome::of(new.invoice).with(same.id)).await;
     }
     if !new.is_another {
         require_another(
-            &Recorded::load(&change, &booking, [new.invoice]).await?,
+            &ManualPayments::load(&change, &booking, [new.invoice]).await?,
             &new,
             &name,
             &payments,
@@ -135,65 +130,44 @@ pub async fn record(
     change.commit_with(Outcome::of(new.invoice).with(id)).await
 }
 
-/// Refuses a payment that may be one that a file of the bank told of: the same amount, a few days
-/// apart.
+/// Rejects a payment that may be one that a bank file reported: the same amount, a few days apart.
 fn require_another(
-    recorded: &Recorded,
+    recorded: &ManualPayments,
     new: &NewPayment,
     name: &str,
     payments: &[payment::Model],
 ) -> Result<()> {
     let is_near = |own: &&payment::Model| {
         own.amount == new.amount
-            && (own.received_on - new.received_on).num_days().abs() <= DAYS_APART
+            && (own.received_on - new.received_on).num_days().abs() <= MAX_DAYS_APART
             && recorded.is_of_bank(own.id)
     };
     let Some(own) = counted(payments).find(is_near) else { return Ok(()) };
     let words = format!(
-        "{name} has a payment of {} on {} that the bank told of as {:?}: it may be the same; record it with isAnother if it is another",
+        "{name} has a payment of {} on {} that the bank reported as {:?}, which may be the same; say so if it is a different payment",
         own.amount, own.received_on, own.reference
     );
-    Err(Error::conflict("POSSIBLE_DUPLICATE", words))
+    Err(Error::conflict(ConflictReason::PossibleDuplicate, words))
 }
 
-/// Notes what hinders a payment; its day is read from the field `day`.
-pub(super) fn refuse(rejections: &[Rejection], day: &str, errors: &mut ValidationErrors) {
-    for rejection in rejections {
-        match rejection {
-            Rejection::CreditNote => {
-                errors.add("input.invoice", "must be an invoice: a credit note is never paid")
-            }
-            Rejection::Draft => {
-                errors.add("input.invoice", "must be issued: a draft can't be paid")
-            }
-            Rejection::IssuedOn(issued_on) => errors
-                .add(day, format!("must not be before {issued_on}, when the invoice was issued")),
-            Rejection::TooMuch => errors.add(
-                "input.amount",
-                format!("makes the invoice's payments come to more than {} kronor", Money::MAX),
-            ),
-        }
-    }
-}
-
-/// A payment to be reversed.
+/// Input of the reversal of a payment.
 #[derive(Clone, Debug, Default)]
 pub struct Reversal {
     /// The payment.
     pub payment: PaymentId,
-    /// The day that it counts from, never one of a closed period; null: today.
+    /// Day from which the reversal counts, never one of a closed period; null: today.
     pub reversed_on: Option<NaiveDate>,
     /// Reason.
     pub reason: String,
 }
 
-/// Takes a payment back that was booked wrongly or that the bank took back: by a payment of the
-/// same sum below nought, on a day of its own, so that what was reported of earlier days stays
-/// true. A payment of the bank's files is then there to be matched again. Answers its invoice.
+/// Reverses a payment that was booked wrongly or that the bank returned. The reversal is a payment
+/// of the same negative sum on a day of its own, so that reports of earlier days stay true. A
+/// payment from a bank file can be matched again afterwards. Returns its invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
-/// CONFLICT `PAYMENT_REVERSED`, `IS_REVERSAL`, or `PERIOD_CLOSED` when `reversed_on` is a day of a
+/// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `PAYMENT_REVERSED`, `IS_REVERSAL`, or `PERIOD_CLOSED` if `reversed_on` is a day of a
 /// closed period.
 pub async fn reverse(
     db: &Database,
@@ -205,25 +179,25 @@ pub async fn reverse(
     viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
-    errors.expect(day <= today, "input.reversedOn", "must not be in the future");
-    let reason = errors.text("input.reason", &new.reason, LINE);
+    errors.expect(day <= today, "reversed_on", "must not be in the future");
+    let reason = errors.text("reason", &new.reason, LINE);
 
-    let mut change = audit::begin(db, viewer, "paymentReverse").await?;
+    let mut change = audit::begin(db, viewer, Action::PaymentReverse).await?;
     let Some(payment) = payment::Entity::find_by_id(new.payment).one(change.tx()).await? else {
         errors.finish()?;
         return Err(Error::NotFound("there is no such payment".into()));
     };
     if day < payment.received_on {
         errors.add(
-            "input.reversedOn",
+            "reversed_on",
             format!("must not be before {}, when the payment came in", payment.received_on),
         );
     }
     errors.finish()?;
     if payment.reverses_id.is_some() {
         return Err(Error::conflict(
-            "IS_REVERSAL",
-            "this takes a payment back itself; record the payment anew instead",
+            ConflictReason::IsReversal,
+            "this is a reversal itself; record the payment again instead",
         ));
     }
     let earlier = payment::Entity::find()
@@ -232,7 +206,7 @@ pub async fn reverse(
         .await?;
     if let Some(earlier) = earlier {
         return Err(Error::conflict(
-            "PAYMENT_REVERSED",
+            ConflictReason::PaymentReversed,
             format!("the payment was reversed on {} already", earlier.received_on),
         ));
     }
@@ -252,13 +226,13 @@ pub async fn reverse(
     };
     booking.add(reversal.clone());
     booking.close(&mut change).await?;
-    give_back(&mut change, &payment, &reversal).await?;
+    release(&mut change, &payment, &reversal).await?;
     change.commit_with(Outcome::of(payment.invoice_id).with(reversal.id)).await?;
     Ok(payment.invoice_id)
 }
 
-/// Gives a reversed payment back to the bank payment that it was made of.
-async fn give_back(
+/// Returns the sum of a reversed payment to its bank payment, to be matched again.
+async fn release(
     change: &mut Change,
     payment: &payment::Model,
     reversal: &payment::Model,
@@ -279,45 +253,8 @@ async fn give_back(
     change.record(Some(&before), Some(&after))
 }
 
-/// Those of an invoice's payments that count for when it was paid: one that was reversed never came
-/// in, whatever the day on which it was.
-pub fn counted(payments: &[payment::Model]) -> impl Iterator<Item = &payment::Model> {
-    let reversed: HashSet<PaymentId> =
-        payments.iter().filter_map(|payment| payment.reverses_id).collect();
-    payments
-        .iter()
-        .filter(move |payment| payment.reverses_id.is_none() && !reversed.contains(&payment.id))
-}
-
-/// The order in which payments of an invoice pay it.
-#[must_use]
-pub fn order(payment: &payment::Model) -> (InvoiceId, NaiveDate, &str) {
-    (payment.invoice_id, payment.received_on, &payment.reference)
-}
-
-/// The payments of each of these invoices, which the viewer must be known to see, the first one
-/// first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn of_invoices(db: &Database, invoices: &[InvoiceId]) -> Result<Vec<payment::Model>> {
-    Ok(payment::Entity::find()
-        .filter(among(
-            db.backend(),
-            Expr::col(payment::Column::InvoiceId),
-            invoices.iter().copied(),
-        ))
-        .order_by_asc(payment::Column::ReceivedOn)
-        .order_by_asc(payment::Column::Id)
-        .all(db.read())
-        .await?)
-}
-
-/// The reminders of each of these invoices, which the viewer must be known to see, the first one
-/// first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the reminders of each of these invoices, the earliest first. The caller must have
+/// checked that the viewer may read the invoices.
 pub async fn reminders_of(db: &Database, invoices: &[InvoiceId]) -> Result<Vec<reminder::Model>> {
     Ok(reminder::Entity::find()
         .filter(among(

@@ -1,5 +1,4 @@
-//! Refunds: what was paid too much of an invoice is paid back, on a day and under a reference of
-//! its own.
+//! Refunds of overpayments, each with its own day and reference.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -18,11 +17,11 @@ use sea_orm::{
 };
 
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     invoices::{
         adjustments::{uncovered, uncovered_on},
@@ -32,7 +31,7 @@ use crate::{
     payments::{
         bank::{
             self, State, bookkeeping,
-            import::Outcome as Taken,
+            import::ImportedPayment,
             matching::{Incoming, numbers, ocr_digits, ocrs},
             state,
         },
@@ -40,10 +39,10 @@ use crate::{
     },
 };
 
-/// A refund to be recorded.
+/// Input of a new refund.
 #[derive(Clone, Debug, Default)]
 pub struct NewRefund {
-    /// The invoice that was paid too much of.
+    /// The overpaid invoice.
     pub invoice: InvoiceId,
     /// Day in the bank; null: that of the bank payment.
     pub paid_on: Option<NaiveDate>,
@@ -51,19 +50,18 @@ pub struct NewRefund {
     pub amount: Option<Money>,
     /// The bank's own reference; null: that of the bank payment.
     pub reference: Option<String>,
-    /// The row of the bank's file that tells of it; null: none does.
+    /// Outgoing row of the bank's file that reports the refund; null: none.
     pub bank_payment: Option<BankPaymentId>,
 }
 
-/// Records that what was paid too much of an invoice was paid back: the overpayment ends, and
-/// nothing changes of earlier days. The same reference on the same invoice is the same refund:
-/// again, it changes nothing. With a bank payment, an outgoing row of the bank's file, the row says
-/// when, how much and under which reference.
+/// Records the refund of an overpayment: the overpayment ends, and earlier days stay unchanged. The
+/// same reference on the same invoice is the same refund: repeating it changes nothing. With a bank
+/// payment, an outgoing row of the bank's file, the row supplies day, amount and reference.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
+/// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
 /// CONFLICT `NOT_OVERPAID`, `REFUND_DIFFERS`, `REFUND_REVERSED`, or `NOT_OUTGOING`, `SET_ASIDE` or
-/// `DUPLICATE` for a bank payment that can't be one.
+/// `DUPLICATE` for a bank payment that can't be a refund.
 pub async fn record(
     db: &Database,
     viewer: &Viewer,
@@ -72,7 +70,7 @@ pub async fn record(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, "refundRecord").await?;
+    let mut change = audit::begin(db, viewer, Action::RefundRecord).await?;
     if new.bank_payment.is_some() && !errors.is_empty() {
         return errors.finish();
     }
@@ -83,28 +81,16 @@ pub async fn record(
     let (of_row, row) =
         (row.as_ref().map(|row| (row.booked_on, -row.amount, row.bank_reference.clone())), row);
     let (day, amount, reference) = of_row.unwrap_or_default();
-    for (field, is_given) in [
-        ("paidOn", new.paid_on.is_some()),
-        ("amount", new.amount.is_some()),
-        ("reference", new.reference.is_some()),
-    ] {
-        let field = format!("input.{field}");
-        errors.expect(row.is_some() || is_given, &field, "must be given, unless bankPayment is");
-        errors.expect(
-            row.is_none() || !is_given,
-            &field,
-            "must be left out together with bankPayment, which says it",
-        );
-    }
+    check_source(&new, &mut errors);
     let (day, amount) = (new.paid_on.unwrap_or(day), new.amount.unwrap_or(amount));
     errors.expect(
         row.is_some() || new.amount.is_none() || amount > Money::ZERO,
-        "input.amount",
+        "amount",
         "must be above zero",
     );
-    errors.expect(day <= db.clock.today(), "input.paidOn", "must not be in the future");
+    errors.expect(day <= db.clock.today(), "paid_on", "must not be in the future");
     let reference = match &new.reference {
-        Some(reference) => errors.text("input.reference", reference, LONGEST),
+        Some(reference) => errors.text("reference", reference, LONGEST),
         None => reference,
     };
     let mut booking =
@@ -116,14 +102,14 @@ pub async fn record(
     let is_issued = aggregate.row.kind == InvoiceKind::Invoice && aggregate.is_issued();
     errors.expect(
         is_issued,
-        "input.invoice",
+        "invoice",
         "must be an issued invoice: nothing is paid of a draft or a credit note",
     );
     errors.finish()?;
     if let Some(row) = &row {
         require_outgoing(row)?;
     }
-    // A row that waits was given back by every refund that it was.
+    // If the row waits, all earlier refunds of it were reversed.
     let reference = if row.is_some() { free_reference(&aggregate, &reference) } else { reference };
     if let Some(same) = aggregate
         .adjustments
@@ -157,7 +143,24 @@ pub async fn record(
     change.commit_with(Outcome::of(new.invoice).with(id)).await
 }
 
-/// Ends the mutation when the refund is there already.
+/// Checks that the facts of a refund come either from its bank payment or from the input.
+fn check_source(new: &NewRefund, errors: &mut ValidationErrors) {
+    for (field, is_given) in [
+        ("paid_on", new.paid_on.is_some()),
+        ("amount", new.amount.is_some()),
+        ("reference", new.reference.is_some()),
+    ] {
+        let has_bank_payment = new.bank_payment.is_some();
+        errors.expect(has_bank_payment || is_given, field, "is required without a bank payment");
+        errors.expect(
+            !has_bank_payment || !is_given,
+            field,
+            "must be left out with a bank payment, which supplies it",
+        );
+    }
+}
+
+/// Ends the mutation if the refund exists already.
 async fn repeated(
     change: Change,
     aggregate: &InvoiceAggregate,
@@ -172,7 +175,7 @@ async fn repeated(
             same.amount,
             same.dated_on
         );
-        return Err(Error::conflict("REFUND_DIFFERS", words));
+        return Err(Error::conflict(ConflictReason::RefundDiffers, words));
     }
     if aggregate.adjustments.iter().any(|other| other.reverses_id == Some(same.id)) {
         let words = format!(
@@ -180,13 +183,13 @@ async fn repeated(
             same.reference,
             aggregate.name()
         );
-        return Err(Error::conflict("REFUND_REVERSED", words));
+        return Err(Error::conflict(ConflictReason::RefundReversed, words));
     }
     change.commit_with(Outcome::of(aggregate.row.id).with(same.id)).await
 }
 
-/// Returns the reference of a row on an invoice: with a count when refunds that were reversed have
-/// it.
+/// Returns the reference of a row on an invoice, with a counter if reversed refunds have the same
+/// reference.
 fn free_reference(aggregate: &InvoiceAggregate, bank_reference: &str) -> String {
     let is_reversed =
         |own: &Model| aggregate.adjustments.iter().any(|other| other.reverses_id == Some(own.id));
@@ -200,9 +203,8 @@ fn free_reference(aggregate: &InvoiceAggregate, bank_reference: &str) -> String 
         .unwrap_or_default()
 }
 
-/// Returns the day in the books of a refund that a row tells of, when it is another than the
-/// bank's: of a row that was a refund before and was given back, not before that; in a later month,
-/// today.
+/// Returns the day in the books of a refund if it differs from the bank's day. A row with a
+/// reversed refund is not booked before that reversal; in a later month, it is booked today.
 async fn day_in_books(
     change: &Change,
     row: &bank_payment::Model,
@@ -219,24 +221,24 @@ async fn day_in_books(
 fn require_outgoing(row: &bank_payment::Model) -> Result<()> {
     if row.amount > Money::ZERO {
         return Err(Error::conflict(
-            "NOT_OUTGOING",
-            "this bank payment came in: only what went out is a refund",
+            ConflictReason::NotOutgoing,
+            "this bank payment is incoming; a refund is outgoing",
         ));
     }
     match state(row) {
         State::Waiting => Ok(()),
         State::Duplicate => Err(Error::conflict(
-            "DUPLICATE",
-            "another bank payment stands for the same money: take that one",
+            ConflictReason::Duplicate,
+            "another bank payment stands for the same money; use that one",
         )),
         State::SetAside | State::Matched => Err(Error::conflict(
-            "SET_ASIDE",
-            "this bank payment was set aside, or is a refund already; take it up again first",
+            ConflictReason::SetAside,
+            "this bank payment is excluded, or is a refund already; reopen it first",
         )),
     }
 }
 
-/// Checks that so much was overpaid by a day, and still is.
+/// Checks that this amount was overpaid by a day, and still is.
 ///
 /// # Errors
 /// CONFLICT `NOT_OVERPAID`, INVALID.
@@ -249,26 +251,27 @@ fn check(
     let overpaid = -uncovered(aggregate, credited);
     if overpaid <= Money::ZERO {
         return Err(Error::conflict(
-            "NOT_OVERPAID",
-            format!("{} is not overpaid, and nothing can be paid back", aggregate.name()),
+            ConflictReason::NotOverpaid,
+            format!("{} is not overpaid; only an overpayment can be refunded", aggregate.name()),
         ));
     }
     let by_then = -uncovered_on(aggregate, credits, day);
     let mut errors = ValidationErrors::default();
     if amount > overpaid {
-        errors
-            .add("input.amount", format!("must be at most {overpaid}, which is what is overpaid"));
+        errors.add("amount", format!("must be at most {overpaid}, the overpaid sum"));
     } else if amount > by_then {
         let by_then = by_then.max(Money::ZERO);
         errors.add(
-            "input.paidOn",
-            format!("must not be before {amount} was overpaid: by {day} it was {by_then}"),
+            "paid_on",
+            format!(
+                "must not be before {amount} was overpaid: the overpaid sum on {day} was {by_then}"
+            ),
         );
     }
     errors.finish()
 }
 
-/// Notes in an outgoing row of the bank's file which invoice it is a refund of.
+/// Records the refunded invoice in an outgoing row of the bank's file.
 async fn set_aside(
     change: &mut Change,
     row: &bank_payment::Model,
@@ -287,24 +290,24 @@ async fn set_aside(
     Ok(after)
 }
 
-/// A refund to be reversed.
+/// Input of the reversal of a refund.
 #[derive(Clone, Debug, Default)]
 pub struct Reversal {
     /// The refund.
     pub refund: AdjustmentId,
-    /// The day that it counts from, never one of a closed period; null: today.
+    /// Day from which the reversal counts, never one of a closed period; null: today.
     pub reversed_on: Option<NaiveDate>,
     /// Reason.
     pub reason: String,
 }
 
-/// Reverses a refund that was recorded by mistake or came back: on a day of its own, so that
-/// nothing changes of earlier days. The row of the bank's file waits again, on the observation
-/// account from that day on, and can be recorded again. Answers its invoice.
+/// Reverses a refund that was recorded by mistake or was returned, on a day of its own, so that
+/// earlier days stay unchanged. The row of the bank's file waits again, on the observation account
+/// from that day on, and can be recorded again. Returns its invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
-/// CONFLICT `REFUND_REVERSED`, `IS_REVERSAL`, or `PERIOD_CLOSED` when `reversed_on` is a day of a
+/// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `REFUND_REVERSED`, `IS_REVERSAL`, or `PERIOD_CLOSED` if `reversed_on` is a day of a
 /// closed period.
 pub async fn reverse(
     db: &Database,
@@ -316,9 +319,9 @@ pub async fn reverse(
     viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = new.reversed_on.unwrap_or(today);
-    errors.expect(day <= today, "input.reversedOn", "must not be in the future");
-    let reason = errors.text("input.reason", &new.reason, LINE);
-    let mut change = audit::begin(db, viewer, "refundReverse").await?;
+    errors.expect(day <= today, "reversed_on", "must not be in the future");
+    let reason = errors.text("reason", &new.reason, LINE);
+    let mut change = audit::begin(db, viewer, Action::RefundReverse).await?;
     let found = adjustment::Entity::find_by_id(new.refund).one(change.tx()).await?;
     let Some(refund) = found.filter(|found| found.kind == AdjustmentKind::Refund) else {
         errors.finish()?;
@@ -326,15 +329,15 @@ pub async fn reverse(
     };
     if day < refund.dated_on {
         errors.add(
-            "input.reversedOn",
+            "reversed_on",
             format!("must not be before {}, when it was paid back", refund.dated_on),
         );
     }
     errors.finish()?;
     if refund.reverses_id.is_some() {
         return Err(Error::conflict(
-            "IS_REVERSAL",
-            "this reverses a refund itself; record the refund again instead",
+            ConflictReason::IsReversal,
+            "this is a reversal itself; record the refund again instead",
         ));
     }
     let earlier = adjustment::Entity::find()
@@ -343,7 +346,7 @@ pub async fn reverse(
         .await?;
     if let Some(earlier) = earlier {
         return Err(Error::conflict(
-            "REFUND_REVERSED",
+            ConflictReason::RefundReversed,
             format!("the refund was reversed on {} already", earlier.dated_on),
         ));
     }
@@ -376,7 +379,7 @@ pub async fn reverse(
     Ok(refund.invoice_id)
 }
 
-/// An overpaid invoice, as an outgoing row of the bank's file may name it.
+/// An overpaid invoice that an outgoing row of the bank's file may name.
 #[derive(Clone, Debug)]
 struct Overpaid {
     id: InvoiceId,
@@ -385,15 +388,12 @@ struct Overpaid {
     amount: Money,
 }
 
-/// Outgoing rows of the bank's files that may be refunds, by the bank's reference: with the
-/// invoice, when the row names it and pays back just what is overpaid of it.
+/// Outgoing rows of the bank's files that may be refunds, by the bank's reference. The invoice is
+/// known if the row names it and pays back exactly its overpaid sum.
 pub type Outgoing = HashMap<String, Option<InvoiceId>>;
 
-/// Finds which outgoing payments may be refunds: those that name an overpaid invoice, or pay back
-/// just what is overpaid of one. The others, such as salaries, are none of the register's business.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Finds the outgoing payments that may be refunds: those that name an overpaid invoice, or pay
+/// back exactly an overpaid sum. Others, such as salaries, are not stored.
 pub async fn possible(change: &Change, outgoing: &[Incoming]) -> Result<Outgoing> {
     if outgoing.is_empty() {
         return Ok(Outgoing::new());
@@ -407,7 +407,7 @@ pub async fn possible(change: &Change, outgoing: &[Incoming]) -> Result<Outgoing
         .collect())
 }
 
-/// Null: it is no refund. Else the invoice that it surely is a refund of, if there is one.
+/// Returns `None` for a payment that is no refund, else its invoice if that is certain.
 fn decide(incoming: &Incoming, overpaid: &[Overpaid]) -> Option<Option<InvoiceId>> {
     let texts = || {
         incoming
@@ -439,7 +439,7 @@ async fn overpaid(tx: &impl ConnectionTrait) -> Result<Vec<Overpaid>> {
         .from(invoice::Entity)
         .and_where(C::Kind.eq(InvoiceKind::Invoice))
         .and_where(C::IssuedOn.is_not_null())
-        // In the words of the index that holds these few.
+        // The same expression as in the partial index, so that the index is used.
         .and_where(Expr::cust(
             "\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\"",
         ))
@@ -456,24 +456,23 @@ async fn overpaid(tx: &impl ConnectionTrait) -> Result<Vec<Overpaid>> {
     tx.query_all(&select).await?.iter().map(row).collect()
 }
 
-/// Books the rows of a chunk that surely are refunds, once they are stored.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Books the rows of a chunk that are certain refunds, after they are stored.
 pub async fn book(
     change: &mut Change,
     outgoing: &Outgoing,
     limit: Money,
-    taken: &mut [Taken],
+    imported: &mut [ImportedPayment],
 ) -> Result<()> {
-    for taken in taken.iter_mut().filter(|taken| !taken.was_known && taken.row.amount < Money::ZERO)
+    for imported in imported
+        .iter_mut()
+        .filter(|imported| !imported.was_known && imported.row.amount < Money::ZERO)
     {
-        let Some(Some(invoice)) = outgoing.get(&taken.row.bank_reference) else { continue };
+        let Some(Some(invoice)) = outgoing.get(&imported.row.bank_reference) else { continue };
         let mut booking =
             Booking::open(change, BTreeSet::from([*invoice])).await?.writing_off(limit);
         let Some(aggregate) = booking.invoice(*invoice).cloned() else { continue };
-        let (day, amount) = (taken.row.booked_on, -taken.row.amount);
-        // An earlier row of the file may have paid it back already, or the money came later.
+        let (day, amount) = (imported.row.booked_on, -imported.row.amount);
+        // An earlier row of the file may have refunded it already, or the money came later.
         if check(&aggregate, booking.credits(*invoice), (day, amount)).is_err() {
             continue;
         }
@@ -483,15 +482,15 @@ pub async fn book(
             kind: AdjustmentKind::Refund,
             dated_on: day,
             amount,
-            reference: taken.row.bank_reference.clone(),
-            bank_payment_id: Some(taken.row.id),
-            booked_on: taken.row.posted_on,
+            reference: imported.row.bank_reference.clone(),
+            bank_payment_id: Some(imported.row.id),
+            booked_on: imported.row.posted_on,
             ..Model::default()
         });
         booking.close(change).await?;
         let today = crate::clock::day_of(change.at());
-        taken.row = set_aside(change, &taken.row, &aggregate, today).await?;
-        taken.refunded = aggregate.row.number.clone();
+        imported.row = set_aside(change, &imported.row, &aggregate, today).await?;
+        imported.refunded = aggregate.row.number.clone();
     }
     Ok(())
 }
@@ -502,7 +501,7 @@ mod tests {
     use crate::payments::bank::matching::Reference;
 
     #[test]
-    fn a_row_that_was_given_back_has_its_reference_with_a_count() {
+    fn a_released_row_has_its_reference_with_a_counter() {
         let refund = |reference: &str| Model {
             id: AdjustmentId::new(),
             reference: reference.into(),

@@ -1,8 +1,10 @@
-//! Twins: payments of the bank's files that tell of the same money under different references.
+//! Recognition of duplicates across bank files: payments that are reported under different
+//! references.
 //!
-//! BgMax and camt.054 of one payment, a deposit that is sent again under another serial number, and
-//! an entry that comes as a total first and payment by payment later have different references.
-//! What is surely the same is booked once; what may be the same waits for people.
+//! BgMax and camt.054 of one payment have different references. So have a deposit that is sent
+//! again under another serial number, and an entry that is reported first as a total and later
+//! payment by payment. A certain duplicate is booked once; a possible one waits for a user's
+//! decision.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -27,43 +29,42 @@ use crate::{
     payments::bank::{
         bookkeeping,
         import::Source,
-        matching::{Incoming, Twin, ocr_digits},
+        matching::{Duplication, Incoming, ocr_digits},
     },
 };
 
-/// Days that two files may differ about when a payment came.
-const DAYS_APART: u64 = 3;
-/// The fewest characters of a number by which a payment is recognized: shorter ones are any
-/// payment's.
-const SHORTEST: usize = 4;
+/// Maximum difference, in days, between the booking days of a payment in two files.
+const MAX_DAYS_APART: u64 = 3;
+/// Minimum length of a number that identifies a payment: shorter numbers are ambiguous.
+const MIN_LENGTH: usize = 4;
 
-/// Certainty that two bank payments are of the same money.
+/// Certainty that two bank payments are the same money.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Sameness {
-    /// They are of different money.
+    /// Different money.
     Other,
-    /// They may be the same.
+    /// Possibly the same money.
     Possible,
-    /// They are the same.
+    /// The same money.
     Sure,
 }
 
 /// A payment as one file reports it.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Telling<'t> {
+pub struct ReportedPayment<'t> {
     /// The bank's reference: kind of file, account, day, and the bank's own numbers.
     pub bank_reference: &'t str,
     /// Day in the bank.
     pub booked_on: NaiveDate,
     /// Incoming amount, öre.
     pub amount: Money,
-    /// The payer's references, with blanks between.
+    /// The payer's references, separated by spaces.
     pub reference: Option<&'t str>,
-    /// Organisationsnummer of who paid; null: the bank does not say.
+    /// Organisationsnummer of the payer; null: not reported by the bank.
     pub payer_org_number: Option<&'t str>,
 }
 
-impl<'t> Telling<'t> {
+impl<'t> ReportedPayment<'t> {
     /// Returns a stored bank payment as its file reported it.
     #[must_use]
     pub fn of(row: &'t Model) -> Self {
@@ -76,10 +77,11 @@ impl<'t> Telling<'t> {
         }
     }
 
-    /// The bank's own numbers, without zeros before them: those of the payment, or of its entry
-    /// too.
+    /// Returns the bank's own numbers without leading zeros: those of the payment, and of its entry
+    /// if reported.
     fn numbers(&self) -> Vec<&'t str> {
-        // A BgMax deposit's number is that of a day's deposit, and other days have it too.
+        // A BgMax deposit's number counts the deposits of a day, so other days have the same
+        // number.
         let first = if self.bank_reference.starts_with("BG ") { 4 } else { 3 };
         let words = self
             .bank_reference
@@ -87,28 +89,28 @@ impl<'t> Telling<'t> {
             .skip(first)
             .flat_map(|word| word.split('/'))
             .map(|word| word.trim_start_matches('0'));
-        words.filter(|word| word.chars().count() >= SHORTEST).collect()
+        words.filter(|word| word.chars().count() >= MIN_LENGTH).collect()
     }
 
-    /// The kind of file and the account.
+    /// Returns the kind of file and the account.
     fn route(&self) -> (&'t str, &'t str) {
         let mut words = self.bank_reference.split(' ');
         (words.next().unwrap_or_default(), words.next().unwrap_or_default())
     }
 
-    /// The payer's reference as digits, or as it stands; null: none.
+    /// Returns the payer's reference as digits, or unchanged; `None` if there is none.
     fn reference(&self) -> Option<String> {
         let text = self.reference.map(str::trim).filter(|text| !text.is_empty())?;
         Some(ocr_digits(text).unwrap_or_else(|| text.to_uppercase()))
     }
 }
 
-/// Compares what two files tell of a payment.
+/// Compares two reports of a payment.
 #[must_use]
-pub fn sameness(one: &Telling<'_>, other: &Telling<'_>) -> Sameness {
+pub fn sameness(one: &ReportedPayment<'_>, other: &ReportedPayment<'_>) -> Sameness {
     if one.amount != other.amount
         || one.booked_on.signed_duration_since(other.booked_on).num_days().unsigned_abs()
-            > DAYS_APART
+            > MAX_DAYS_APART
     {
         return Sameness::Other;
     }
@@ -117,7 +119,7 @@ pub fn sameness(one: &Telling<'_>, other: &Telling<'_>) -> Sameness {
     }
     let (of_one, of_other) = (one.reference(), other.reference());
     let (numbers, others) = (one.numbers(), other.numbers());
-    // The last number is the payment's own; an entry's may be that of many payments.
+    // The last number is the payment's own; the number of an entry may be shared by many payments.
     let shares_number = numbers.last().is_some_and(|own| others.contains(own))
         || others.last().is_some_and(|own| numbers.contains(own));
     let is_same_day = one.booked_on == other.booked_on;
@@ -125,7 +127,7 @@ pub fn sameness(one: &Telling<'_>, other: &Telling<'_>) -> Sameness {
         return if is_same_day && of_one == of_other { Sameness::Sure } else { Sameness::Possible };
     }
     if one.route() == other.route() {
-        // The same kind of file of the same account tells two payments apart by their numbers.
+        // The same kind of file of the same account distinguishes two payments by their numbers.
         return Sameness::Other;
     }
     match (of_one, of_other) {
@@ -136,12 +138,9 @@ pub fn sameness(one: &Telling<'_>, other: &Telling<'_>) -> Sameness {
     }
 }
 
-/// Notes in each payment of a chunk which bank payment stands for its money, or that people must
+/// Records in each payment of a chunk the bank payment that is the same money, or that a user must
 /// decide. `of_file` are the references of all payments of the file: two of them are never the
-/// same. An entry whose sum differs from that of an earlier file is an error.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// same. An entry whose sum differs from that in an earlier file is an error.
 pub async fn recognize(
     change: &Change,
     source: &Source,
@@ -164,18 +163,18 @@ pub async fn recognize(
     let deposits = deposits(change, chunk).await?;
     let mut claimed = HashSet::new();
     for incoming in chunk.iter_mut().filter(|incoming| !known.contains(&incoming.bank_reference)) {
-        match entries.twin(incoming) {
+        match entries.duplication(incoming) {
             Err(reason) => {
                 errors.add(format!("{}:{}:", source.file_name, incoming.line), reason);
                 continue;
             }
-            Ok(twin) => incoming.twin = twin,
+            Ok(duplication) => incoming.duplication = duplication,
         }
-        if matches!(incoming.twin, Twin::Same(_)) {
+        if matches!(incoming.duplication, Duplication::Same(_)) {
             continue;
         }
         let reference = joined(incoming);
-        let telling = Telling {
+        let reported = ReportedPayment {
             bank_reference: &incoming.bank_reference,
             booked_on: incoming.booked_on,
             amount: incoming.amount,
@@ -187,7 +186,7 @@ pub async fn recognize(
             !of_file.contains(&row.bank_reference) && row.file_sha256 != source.file_sha256
         });
         let alike: Vec<(Sameness, &Model)> = others
-            .map(|row| (sameness(&Telling::of(row), &telling), row))
+            .map(|row| (sameness(&ReportedPayment::of(row), &reported), row))
             .filter(|(sameness, row)| *sameness > Sameness::Other && !claimed.contains(&row.id))
             .collect();
         let mut sure = alike
@@ -196,19 +195,19 @@ pub async fn recognize(
         match (sure.next(), sure.next()) {
             (Some((_, row)), None) => {
                 claimed.insert(row.id);
-                incoming.twin = Twin::Same(row.id);
+                incoming.duplication = Duplication::Same(row.id);
             }
-            // One that is no more than another telling of a payment stands for nothing.
+            // A duplicate never stands for another payment.
             (None, _) if alike.iter().all(|(_, row)| row.duplicate_of_id.is_some()) => {
                 let is_deposit = incoming.is_total
                     && deposits
                         .get(&incoming.booked_on)
                         .is_some_and(|sums| sums.contains(&incoming.amount));
                 if is_deposit {
-                    incoming.twin = Twin::Unclear;
+                    incoming.duplication = Duplication::Unclear;
                 }
             }
-            _ => incoming.twin = Twin::Unclear,
+            _ => incoming.duplication = Duplication::Unclear,
         }
     }
     Ok(())
@@ -218,20 +217,20 @@ fn references(chunk: &[Incoming]) -> impl Iterator<Item = &String> {
     chunk.iter().map(|incoming| &incoming.bank_reference)
 }
 
-/// The payer's references, as a bank payment stores them.
+/// Returns the payer's references as a bank payment stores them.
 fn joined(incoming: &Incoming) -> Option<String> {
     let references: Vec<&str> =
         incoming.references.iter().map(|reference| reference.text.as_str()).collect();
     Some(references.join(" ")).filter(|text| !text.trim().is_empty())
 }
 
-/// Entries of camt files that one file told of as a total, and another payment by payment.
+/// Entries of camt files that one file reported as a total, and another payment by payment.
 struct Entries {
-    /// Totals by what the bank knows the entry by.
+    /// Totals by the bank's reference of the entry.
     totals: HashMap<String, Model>,
-    /// The payments of entries that a chunk tells of as totals.
+    /// Payments of entries that a chunk reports as totals.
     parts: HashMap<String, Vec<Model>>,
-    /// Totals of closed days that no export batch has: they stay as they are booked.
+    /// Totals of closed days that are in no export batch: their booking stays.
     closed: HashSet<BankPaymentId>,
 }
 
@@ -250,7 +249,7 @@ impl Entries {
         if !entries.is_empty() {
             let rows =
                 by(change, among_words(backend, column(Column::BankReference), entries)).await?;
-            // The first payment of an entry may have no reference of its own, and is no total.
+            // The first payment of an entry may have no reference of its own, but is no total.
             let rows = rows.into_iter().filter(|row| row.entry_reference.is_none());
             found.totals = rows.map(|row| (row.bank_reference.clone(), row)).collect();
             let closing = Closing::load(change.tx()).await?;
@@ -277,13 +276,15 @@ impl Entries {
         Ok(found)
     }
 
-    /// The bank payment that stands for this one's money, by its entry.
+    /// Returns the bank payment with the same money, by the entry.
     ///
     /// # Errors
     /// The contradiction between the two files.
-    fn twin(&self, incoming: &Incoming) -> std::result::Result<Twin, String> {
+    fn duplication(&self, incoming: &Incoming) -> std::result::Result<Duplication, String> {
         let differs = |sum: Money, other: Money, file: &str| {
-            Err(format!("is of an entry of {sum}, which came in before as {other} with {file}"))
+            Err(format!(
+                "is of an entry of {sum}, which was imported before as {other} with {file}"
+            ))
         };
         if let Some(parts) = self.parts.get(&incoming.bank_reference).filter(|_| incoming.is_total)
         {
@@ -292,29 +293,28 @@ impl Entries {
                 parts.iter().min_by_key(|row| row.id),
             );
             return match first {
-                Some(first) if sum == incoming.amount => Ok(Twin::Same(first.id)),
+                Some(first) if sum == incoming.amount => Ok(Duplication::Same(first.id)),
                 Some(first) => differs(incoming.amount, sum, &first.file_name),
-                None => Ok(Twin::None),
+                None => Ok(Duplication::None),
             };
         }
         let total = incoming.entry_reference.as_ref().and_then(|entry| self.totals.get(entry));
         match total {
-            None => Ok(Twin::None),
+            None => Ok(Duplication::None),
             Some(total) if total.amount != incoming.entry_total => {
                 differs(incoming.entry_total, total.amount, &total.file_name)
             }
-            // Its other payments stand for it already.
-            Some(total) if total.duplicate_of_id.is_some() => Ok(Twin::None),
+            // The other payments of the entry stand for the total already.
+            Some(total) if total.duplicate_of_id.is_some() => Ok(Duplication::None),
             Some(total)
                 if total.matched == Money::ZERO
                     && total.set_aside_on.is_none()
                     && !self.closed.contains(&total.id) =>
             {
-                Ok(Twin::PartOf(total.id))
+                Ok(Duplication::PartOf(total.id))
             }
-            // People have decided about the total, or it stands in a closed period that nothing may
-            // change.
-            Some(total) => Ok(Twin::Same(total.id)),
+            // A user has decided about the total, or it is in a closed period, which never changes.
+            Some(total) => Ok(Duplication::Same(total.id)),
         }
     }
 }
@@ -333,13 +333,13 @@ async fn by(change: &Change, condition: SimpleExpr) -> Result<Vec<Model>> {
     rows(change.tx(), &select, &columns).await
 }
 
-/// Bank payments that may be of the same money as some of a chunk, by amount.
+/// Returns the bank payments that may be the same money as some of a chunk, by amount.
 async fn candidates(change: &Change, chunk: &[Incoming]) -> Result<HashMap<Money, Vec<Model>>> {
     let days = chunk.iter().map(|incoming| incoming.booked_on);
     let (Some(first), Some(last)) = (days.clone().min(), days.max()) else {
         return Ok(HashMap::new());
     };
-    let apart = Days::new(DAYS_APART);
+    let apart = Days::new(MAX_DAYS_APART);
     let (from, to) = (
         first.checked_sub_days(apart).unwrap_or(first),
         last.checked_add_days(apart).unwrap_or(last),
@@ -358,8 +358,8 @@ async fn candidates(change: &Change, chunk: &[Incoming]) -> Result<HashMap<Money
     Ok(found)
 }
 
-/// The sums of BgMax deposits on the days of a chunk's totals: a statement of the account may tell
-/// of a deposit as one entry.
+/// Returns the sums of BgMax deposits on the days of a chunk's totals: an account statement may
+/// report a deposit as one entry.
 async fn deposits(change: &Change, chunk: &[Incoming]) -> Result<HashMap<NaiveDate, Vec<Money>>> {
     let days: BTreeSet<NaiveDate> = chunk
         .iter()
@@ -382,10 +382,7 @@ async fn deposits(change: &Change, chunk: &[Incoming]) -> Result<HashMap<NaiveDa
     Ok(found)
 }
 
-/// The bank payments that may be of the same money as each of these, the first one first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the bank payments that may be the same money as each of these, the earliest first.
 pub async fn alike(
     db: &impl ConnectionTrait,
     own: &[Model],
@@ -394,7 +391,7 @@ pub async fn alike(
     let (Some(first), Some(last)) = (days.clone().min(), days.max()) else {
         return Ok(HashMap::new());
     };
-    let apart = Days::new(DAYS_APART);
+    let apart = Days::new(MAX_DAYS_APART);
     let (from, to) = (
         first.checked_sub_days(apart).unwrap_or(first),
         last.checked_add_days(apart).unwrap_or(last),
@@ -413,8 +410,9 @@ pub async fn alike(
     let of = |row: &Model| {
         let others =
             found.iter().filter(|other| other.id != row.id && other.file_sha256 != row.file_sha256);
-        let alike = others
-            .filter(|other| sameness(&Telling::of(row), &Telling::of(other)) > Sameness::Other);
+        let alike = others.filter(|other| {
+            sameness(&ReportedPayment::of(row), &ReportedPayment::of(other)) > Sameness::Other
+        });
         (row.id, alike.cloned().collect())
     };
     Ok(own.iter().map(of).collect())
@@ -424,13 +422,13 @@ pub async fn alike(
 mod tests {
     use super::*;
 
-    fn telling<'t>(
+    fn reported<'t>(
         bank_reference: &'t str,
         day: &str,
         ore: i64,
         reference: &'t str,
-    ) -> Telling<'t> {
-        Telling {
+    ) -> ReportedPayment<'t> {
+        ReportedPayment {
             bank_reference,
             booked_on: day.parse().unwrap(),
             amount: Money(ore),
@@ -442,12 +440,12 @@ mod tests {
     const BG: &str = "BG 50501055 20261118 00074 490630170001";
 
     #[test]
-    fn the_same_payment_is_recognized_in_whatever_file() {
-        let first = telling(BG, "2026-11-18", 100_000, "2026000105");
+    fn the_same_payment_is_recognized_in_any_file() {
+        let first = reported(BG, "2026-11-18", 100_000, "2026000105");
         for (other, expected) in [
             // Bankgirot's number, in camt.054, and under another deposit.
             (
-                telling(
+                reported(
                     "CAMT SE4550000000058398257466 20261118 E3 490630170001",
                     "2026-11-18",
                     100_000,
@@ -456,7 +454,7 @@ mod tests {
                 Sameness::Sure,
             ),
             (
-                telling(
+                reported(
                     "BG 50501055 20261118 00075 490630170001",
                     "2026-11-18",
                     100_000,
@@ -466,7 +464,7 @@ mod tests {
             ),
             // The number, but another day, or another reference.
             (
-                telling(
+                reported(
                     "BG 50501055 20261119 00075 490630170001",
                     "2026-11-19",
                     100_000,
@@ -475,34 +473,34 @@ mod tests {
                 Sameness::Possible,
             ),
             (
-                telling("CAMT SE45 20261118 E3 490630170001", "2026-11-18", 100_000, ""),
+                reported("CAMT SE45 20261118 E3 490630170001", "2026-11-18", 100_000, ""),
                 Sameness::Possible,
             ),
             // Another route without a number in common.
             (
-                telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, "2026000105"),
+                reported("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, "2026000105"),
                 Sameness::Possible,
             ),
             (
-                telling("CAMT SE45 20261120 E3 T-7777", "2026-11-20", 100_000, "2026000105"),
+                reported("CAMT SE45 20261120 E3 T-7777", "2026-11-20", 100_000, "2026000105"),
                 Sameness::Possible,
             ),
             (
-                telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, ""),
+                reported("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, ""),
                 Sameness::Possible,
             ),
-            (telling("CAMT SE45 20261119 E3 T-7777", "2026-11-19", 100_000, ""), Sameness::Other),
+            (reported("CAMT SE45 20261119 E3 T-7777", "2026-11-19", 100_000, ""), Sameness::Other),
             (
-                telling("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, "2026000204"),
+                reported("CAMT SE45 20261118 E3 T-7777", "2026-11-18", 100_000, "2026000204"),
                 Sameness::Other,
             ),
             (
-                telling("CAMT SE45 20261122 E3 T-7777", "2026-11-22", 100_000, "2026000105"),
+                reported("CAMT SE45 20261122 E3 T-7777", "2026-11-22", 100_000, "2026000105"),
                 Sameness::Other,
             ),
-            // Paid twice: Bankgirot tells them apart.
+            // Paid twice: Bankgirot distinguishes them.
             (
-                telling(
+                reported(
                     "BG 50501055 20261118 00074 490630170002",
                     "2026-11-18",
                     100_000,
@@ -510,7 +508,7 @@ mod tests {
                 ),
                 Sameness::Other,
             ),
-            (telling(BG, "2026-11-18", 100_001, "2026000105"), Sameness::Other),
+            (reported(BG, "2026-11-18", 100_001, "2026000105"), Sameness::Other),
         ] {
             assert_eq!(sameness(&first, &other), expected, "{other:?}");
             assert_eq!(sameness(&other, &first), expected, "{other:?}");
@@ -519,14 +517,14 @@ mod tests {
 
     #[test]
     fn two_payments_of_an_entry_are_not_the_same() {
-        let one = telling("CAMT SE45 20261118 BATCH-77 TX-1001", "2026-11-18", 10_000, "");
-        let other = telling("CAMT SE45 20261118 BATCH-77 TX-1002", "2026-11-18", 10_000, "");
+        let one = reported("CAMT SE45 20261118 BATCH-77 TX-1001", "2026-11-18", 10_000, "");
+        let other = reported("CAMT SE45 20261118 BATCH-77 TX-1002", "2026-11-18", 10_000, "");
         assert_eq!(sameness(&one, &other), Sameness::Other);
-        let payer = |number| Telling {
+        let payer = |number| ReportedPayment {
             payer_org_number: Some(number),
-            ..telling("CAMT SE46 20261118 TX-9", "2026-11-18", 10_000, "")
+            ..reported("CAMT SE46 20261118 TX-9", "2026-11-18", 10_000, "")
         };
-        let of = Telling { payer_org_number: Some("222000-1834"), ..one.clone() };
+        let of = ReportedPayment { payer_org_number: Some("222000-1834"), ..one.clone() };
         assert_eq!(sameness(&of, &payer("222000-2568")), Sameness::Other);
         assert_eq!(sameness(&of, &payer("222000-1834")), Sameness::Possible);
     }

@@ -1,9 +1,9 @@
-//! Ages of receivables: not due, and the days since they were due in steps of thirty.
+//! Ages of receivables: not due, or the days since the last day to pay in steps of thirty.
 
 use ::entity::{banking_day, money::Money, total::Total};
 use chrono::NaiveDate;
 
-/// Range of days for which something has been due.
+/// Range of days past the last day to pay.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
 pub enum Bucket {
     /// Not due.
@@ -23,8 +23,8 @@ impl Bucket {
     pub const ALL: [Self; 5] =
         [Self::NotDue, Self::Days1To30, Self::Days31To60, Self::Days61To90, Self::Over90];
 
-    /// Returns the bucket of what was due on a day, or the banking day after it, as of another.
-    /// What has no such day is not due.
+    /// Returns the bucket of a last day to pay as of another day. If banks are closed on the last
+    /// day to pay, the next banking day counts. Without a day, it is not due.
     #[must_use]
     pub fn of(due_on: Option<NaiveDate>, as_of: NaiveDate) -> Self {
         match due_on.map_or(0, |due_on| (as_of - banking_day::on_or_after(due_on)).num_days()) {
@@ -51,9 +51,9 @@ impl Bucket {
 
 /// Balances by age, öre.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub struct Aged([Total; 5]);
+pub struct AgedBalance([Total; 5]);
 
-impl Aged {
+impl AgedBalance {
     /// Adds a balance.
     pub fn add(&mut self, bucket: Bucket, balance: Money) {
         self.0[bucket as usize] += balance;
@@ -94,11 +94,11 @@ mod tests {
             assert_eq!(Bucket::of(Some(due_on), day(as_of)), bucket, "{as_of}");
         }
         assert_eq!(Bucket::of(None, due_on), Bucket::NotDue);
-        // Due on a Saturday is payable on the Monday after, and 29 days late on 1 December.
+        // Due on a Saturday: payable on the Monday after, and 29 days late on 1 December.
         assert_eq!(Bucket::of(Some(day("2026-10-31")), day("2026-11-02")), Bucket::NotDue);
         assert_eq!(Bucket::of(Some(day("2026-10-31")), day("2026-12-02")), Bucket::Days1To30);
         assert_eq!(Bucket::of(Some(day("2026-10-31")), day("2026-12-03")), Bucket::Days31To60);
-        let mut aged = Aged::default();
+        let mut aged = AgedBalance::default();
         aged.add(Bucket::NotDue, Money(100));
         aged.add(Bucket::Over90, Money(-30));
         assert_eq!((aged.of(Bucket::Over90), aged.balance()), (Total(-30), Total(70)));

@@ -6,23 +6,20 @@ use ::entity::{id::MemberId, invoice::Column, kind::InvoiceKind, money::Money};
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait};
 
-use super::{Bucket, Standing, column, read, select};
+use super::{Bucket, InvoiceBalance, column, read, select};
 use crate::{
     auth::viewer::Viewer,
     database::{Database, among},
     error::Result,
     members::succession,
-    receivables::open_items::{self, Balance, seen},
+    receivables::open_items::{self, Balance, visible_members},
 };
 
 /// Balances by member.
 type Balances = HashMap<MemberId, Balance>;
 
-/// Returns the balance of each of these members whose invoices the viewer sees, at the end of a day
-/// in the books; `None`: as of now, by all that is known.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the balance of each of these members whose invoices the viewer may read, at the end of a
+/// day in the books; `None`: as of now, by all recorded entries.
 pub async fn of_members(
     db: &Database,
     viewer: &Viewer,
@@ -30,8 +27,9 @@ pub async fn of_members(
     as_of: Option<NaiveDate>,
 ) -> Result<Balances> {
     let Some(as_of) = as_of else { return open_items::of_members(db, viewer, members).await };
-    let seen = seen(db, viewer, members).await?;
-    let mut balances: Balances = seen.iter().map(|member| (*member, Balance::default())).collect();
+    let visible_members = visible_members(db, viewer, members).await?;
+    let mut balances: Balances =
+        visible_members.iter().map(|member| (*member, Balance::default())).collect();
     if balances.is_empty() {
         return Ok(balances);
     }
@@ -39,23 +37,20 @@ pub async fn of_members(
     select.and_where(Column::Kind.eq(InvoiceKind::Invoice)).and_where(among(
         db.backend(),
         column(Column::MemberId),
-        seen,
+        visible_members,
     ));
     for row in db.read().query_all(&select).await? {
-        let standing = read(&row)?;
-        if let Some(balance) = standing.member_id.and_then(|member| balances.get_mut(&member)) {
-            add(balance, &standing, as_of);
+        let item = read(&row)?;
+        if let Some(balance) = item.member_id.and_then(|member| balances.get_mut(&member)) {
+            add(balance, &item, as_of);
         }
     }
     Ok(balances)
 }
 
 /// Returns the sum of the balances of the members that were merged into each of these and have
-/// left, directly or through others, as far as the viewer sees their invoices; members without any
-/// are left out. They are as of that day, or as of now.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// left, directly or through others, as far as the viewer may read their invoices. Members without
+/// any are left out. As of that day, or as of now.
 pub async fn of_predecessors(
     db: &Database,
     viewer: &Viewer,
@@ -73,13 +68,13 @@ pub async fn of_predecessors(
     Ok(sums)
 }
 
-/// Adds what is left of an invoice; reminder fees are claimed next to it and are no part of the
+/// Adds the balance of an invoice. Reminder fees are claimed separately and are no part of the
 /// balance.
-fn add(balance: &mut Balance, standing: &Standing, as_of: NaiveDate) {
-    let left = standing.balance() - standing.reminder_fees;
+fn add(balance: &mut Balance, item: &InvoiceBalance, as_of: NaiveDate) {
+    let left = item.balance() - item.reminder_fees;
     let outstanding = max(Money::ZERO, left);
     balance.outstanding += outstanding;
-    if standing.bucket(as_of) != Bucket::NotDue {
+    if item.bucket(as_of) != Bucket::NotDue {
         balance.overdue += outstanding;
     }
     balance.overpaid += max(Money::ZERO, -left);
@@ -90,22 +85,20 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_balance_tells_what_is_due_and_what_is_overpaid_apart() {
+    fn a_balance_separates_due_and_overpaid_sums() {
         let as_of = |text: &str| text.parse::<NaiveDate>().unwrap();
-        let standing = |total: i64, paid: i64| Standing {
+        let item = |total: i64, paid: i64| InvoiceBalance {
             total: Money(total),
             paid: Money(paid),
             reminder_fees: Money(6000),
             // A Sunday.
             due_on: Some(as_of("2026-11-29")),
-            ..Standing::default()
+            ..InvoiceBalance::default()
         };
         for (on, overdue) in [("2026-11-30", 0), ("2026-12-01", 7_500)] {
             let mut balance = Balance::default();
-            for standing in
-                [standing(10_000, 2_500), standing(10_000, 12_500), standing(10_000, 10_000)]
-            {
-                add(&mut balance, &standing, as_of(on));
+            for item in [item(10_000, 2_500), item(10_000, 12_500), item(10_000, 10_000)] {
+                add(&mut balance, &item, as_of(on));
             }
             let expected = Balance {
                 outstanding: Money(7_500).into(),

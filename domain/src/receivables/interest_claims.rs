@@ -1,5 +1,5 @@
-//! What interest invoices (räntefakturor) claim, by the days of their lines; and where they claim
-//! more than is owed since, as after a credit.
+//! Claims of interest invoices (räntefakturor) by the days of their lines, and overclaims: claims
+//! that exceed the interest owed, for example after a credit.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -25,19 +25,19 @@ use crate::{
     interest::reference_rates,
     invoices::{
         documents,
-        integrity::name,
-        interest_rows::{self, Days, WORDS, words},
+        interest_rows::{self, Days, LINE_PREFIX, line_prefix},
+        naming::name,
     },
 };
 
-/// A line of an issued interest invoice, as far as it is not credited.
+/// The part of a line of an issued interest invoice that is not credited.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Claim {
     /// The number of the interest invoice.
     pub number: String,
-    /// First and last day that it claims interest of.
+    /// First and last day of the claimed interest.
     pub days: Days,
-    /// What it claims, without what was credited of it, öre.
+    /// Claimed sum after credits, öre.
     pub sum: Money,
 }
 
@@ -73,7 +73,7 @@ fn lines_about_interest() -> SelectStatement {
         .exprs([I::Kind, I::Number, I::MemberId, I::OrganisationId].map(invoice_column))
         .from(invoice_line::Entity)
         .inner_join(invoice::Entity, invoice_column(I::Id).eq(line_column(L::InvoiceId)))
-        .and_where(line_column(L::Description).like(format!("{WORDS} %")))
+        .and_where(line_column(L::Description).like(format!("{LINE_PREFIX} %")))
         .and_where(line_column(L::PeriodFrom).is_not_null())
         .and_where(line_column(L::PeriodTo).is_not_null())
         .and_where(invoice_column(I::Number).is_not_null())
@@ -102,8 +102,8 @@ async fn read(db: &impl ConnectionTrait, select: &SelectStatement) -> Result<Vec
     Ok(lines)
 }
 
-/// Takes what credit notes have of claims off them, and leaves out those of which nothing stands.
-fn standing(lines: &[&Line]) -> Vec<Claim> {
+/// Subtracts credit notes from claims, and leaves out claims of which nothing remains.
+fn uncredited(lines: &[&Line]) -> Vec<Claim> {
     let (claims, credits): (Vec<&Line>, Vec<&Line>) =
         lines.iter().copied().partition(|line| line.kind == InvoiceKind::Invoice);
     let mut claims: Vec<(InvoiceLineId, &str, Claim)> = claims
@@ -111,7 +111,7 @@ fn standing(lines: &[&Line]) -> Vec<Claim> {
         .map(|line| (line.id, line.description.as_str(), line.claim.clone()))
         .collect();
     for credit in credits {
-        // One that came with imported history does not say which line it credits.
+        // An imported credit note does not reference the credited line.
         let credited = claims.iter_mut().find(|(id, description, claim)| match credit.credits {
             Some(line) => *id == line,
             None => *description == credit.description && claim.days == credit.claim.days,
@@ -123,11 +123,8 @@ fn standing(lines: &[&Line]) -> Vec<Claim> {
     claims.into_iter().map(|(.., claim)| claim).filter(|claim| claim.sum > Money::ZERO).collect()
 }
 
-/// Returns what interest invoices that were issued by `on`, or ever, claim of these invoices, whose
-/// rows must have their number and buyer: in order of days. A claim that is credited whole is none.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the claims on these invoices by interest invoices issued by `on`, or at any time, in
+/// order of days. The rows must have their number and buyer. A fully credited claim is left out.
 pub(super) async fn of_invoices(
     db: &impl ConnectionTrait,
     invoices: &[invoice::Model],
@@ -137,34 +134,35 @@ pub(super) async fn of_invoices(
     select.and_where_option(on.map(|on| invoice_column(invoice::Column::IssuedOn).lte(on)));
     let lines = read(db, &select).await?;
     let of = |original: &invoice::Model| {
-        let (words, buyer) = (words(original), (original.member_id, original.organisation_id));
+        let (line_prefix, buyer) =
+            (line_prefix(original), (original.member_id, original.organisation_id));
         let own: Vec<&Line> = lines
             .iter()
-            .filter(|line| line.buyer == buyer && line.description.starts_with(&words))
+            .filter(|line| line.buyer == buyer && line.description.starts_with(&line_prefix))
             .collect();
-        standing(&own)
+        uncredited(&own)
     };
     let claims =
         invoices.iter().filter(|row| row.kind == InvoiceKind::Invoice).map(|row| (row.id, of(row)));
     Ok(claims.filter(|(_, claims)| !claims.is_empty()).collect())
 }
 
-/// Interest invoices that claim more of an invoice than is owed of it on the days that they claim.
+/// Interest invoices that claim more on an invoice than is owed for the claimed days.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Overclaim {
     /// The invoice's name.
     pub invoice: String,
     /// The numbers of the interest invoices.
     pub numbers: BTreeSet<String>,
-    /// What they claim, öre.
+    /// Claimed sum, öre.
     pub claimed: Money,
-    /// What is owed of these days, öre.
+    /// Interest owed for these days, öre.
     pub owed: Money,
 }
 
 impl Overclaim {
-    /// Compares claims with what is owed of their days; `None` if no more is claimed, but for
-    /// rounding.
+    /// Compares claims with the interest owed for their days; `None` if the claims do not exceed
+    /// it, apart from rounding.
     pub(super) fn of(original: &invoice::Model, claims: &[Claim], owed: Money) -> Option<Self> {
         let claimed: Money = claims.iter().map(|claim| claim.sum).sum();
         let rounding = Money(i64::try_from(claims.len()).unwrap_or(i64::MAX));
@@ -177,7 +175,7 @@ impl Overclaim {
         })
     }
 
-    /// A sentence for the office.
+    /// Returns a sentence for the office.
     #[must_use]
     pub fn describe(&self) -> String {
         let Self { invoice, numbers, claimed, owed } = self;
@@ -206,7 +204,7 @@ const COLUMNS: [invoice::Column; 10] = {
     ]
 };
 
-/// Returns the interest invoices that claim too much of these invoices, as of a day.
+/// Returns the overclaims on these invoices as of a day.
 async fn overclaims(
     db: &impl ConnectionTrait,
     invoices: &[invoice::Model],
@@ -225,7 +223,7 @@ async fn overclaims(
         let Some(claims) = claims.get(&row.id) else { continue };
         let days: Vec<Days> = claims.iter().map(|claim| claim.days).collect();
         let Bearing { spans, points, .. } = bearing.get(&row.id).cloned().unwrap_or_default();
-        // Days after what is claimed may be of a half-year without a rate.
+        // Days after the claimed ones may be of a half-year without a rate.
         let last = days.iter().map(|(_, last)| *last).max().unwrap_or(today);
         let Ok(rows) = interest_rows::rows(&overdue::until(&spans, last), &rates, points, &days)
         else {
@@ -241,12 +239,9 @@ async fn rows_of(db: &impl ConnectionTrait, condition: SimpleExpr) -> Result<Vec
     rows(db, &select, &COLUMNS).await
 }
 
-/// Returns what the office should know of these invoices: interest invoices that claim too much of
-/// one, or of that which a credit note credits. `points` are those of imported history. Those who
-/// do not see all invoices get none.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the warnings of these invoices: overclaims on an invoice, or on the invoice that a
+/// credit note credits. `points` apply to imported history. Viewers who may not read all invoices
+/// get none.
 pub async fn warnings(
     db: &Database,
     viewer: &Viewer,
@@ -275,16 +270,13 @@ pub async fn warnings(
     Ok(own.iter().filter_map(of).collect())
 }
 
-/// Returns the interest invoices that claim too much, a sentence an invoice, for the check of the
-/// register. Imported history, whose terms are settings, is left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns a sentence for each overclaim, for `verify`. Imported history, whose terms come from the
+/// settings, is left out.
 pub async fn notes(db: &impl ConnectionTrait, today: NaiveDate) -> Result<Vec<String>> {
     let lines = read(db, &lines_about_interest()).await?;
     let number = |line: &Line| {
         line.description
-            .strip_prefix(WORDS)?
+            .strip_prefix(LINE_PREFIX)?
             .trim_start()
             .split_once(',')
             .map(|(number, _)| number.to_owned())
@@ -321,27 +313,27 @@ mod tests {
     }
 
     fn line(kind: InvoiceKind, credits: Option<InvoiceLineId>, sum: i64) -> Line {
-        let (id, description) = (InvoiceLineId::new(), format!("{WORDS} 1, 10 dagar"));
+        let (id, description) = (InvoiceLineId::new(), format!("{LINE_PREFIX} 1, 10 dagar"));
         Line { id, credits, description, buyer: (None, None), kind, claim: claim("2", sum) }
     }
 
     #[test]
-    fn what_is_credited_is_claimed_no_longer() {
+    fn a_credited_sum_is_no_longer_claimed() {
         use InvoiceKind::{CreditNote, Invoice};
         let first = line(Invoice, None, 4_000);
-        assert_eq!(standing(&[&first]), [claim("2", 4_000)]);
+        assert_eq!(uncredited(&[&first]), [claim("2", 4_000)]);
         let part = line(CreditNote, Some(first.id), 1_000);
-        assert_eq!(standing(&[&first, &part]), [claim("2", 3_000)]);
+        assert_eq!(uncredited(&[&first, &part]), [claim("2", 3_000)]);
         let rest = line(CreditNote, None, 3_000);
-        assert_eq!(standing(&[&first, &part, &rest]), []);
+        assert_eq!(uncredited(&[&first, &part, &rest]), []);
         assert_eq!(
-            standing(&[&line(CreditNote, Some(InvoiceLineId::new()), 1), &first]),
+            uncredited(&[&line(CreditNote, Some(InvoiceLineId::new()), 1), &first]),
             [claim("2", 4_000)]
         );
     }
 
     #[test]
-    fn a_claim_beyond_what_is_owed_names_its_invoice() {
+    fn an_overclaim_names_its_invoice() {
         let original = invoice::Model { number: Some("1".into()), ..invoice::Model::default() };
         let claims = [claim("2", 4_000), claim("3", 6_000)];
         // An öre a claim is rounding.

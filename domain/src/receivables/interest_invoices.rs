@@ -1,9 +1,9 @@
 //! Interest invoices (räntefakturor): late interest of an invoice, claimed by an invoice of its
 //! own.
 //!
-//! Interest is no payment for goods or services, so that the invoice is outside the scope of VAT,
-//! and bears no interest itself. A line has the days with the same capital and rate; days that an
-//! interest invoice claims already, and that is not credited, are not claimed again.
+//! Interest is no payment for goods or services. So the invoice is outside the scope of VAT and
+//! bears no interest itself. A line has the days with the same capital and rate. Days that an
+//! interest invoice claims, and that are not credited, are not claimed again.
 
 use ::entity::{
     id::{InvoiceId, InvoiceLineId},
@@ -19,13 +19,14 @@ use super::{
     overdue::{self, Bearing},
 };
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     clock::day_of,
     config::Network,
     database::Database,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Origin, Result, ValidationErrors},
     idempotency::Outcome,
+    invoices::draft_checks,
 };
 use crate::{
     interest::reference_rates::{self, Rates},
@@ -38,13 +39,13 @@ use crate::{
 };
 
 /// Issues an invoice of the late interest of an invoice up to and including a day; null: the day on
-/// which it was settled, or today. Days whose interest was invoiced before, and not credited, are
-/// not claimed again. `errors` are those that reading the input has found already.
+/// which it was settled, or today. Days whose interest was invoiced and not credited are not
+/// claimed again. `errors` are those found while the input was parsed.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, NOT_FOUND, INVALID naming every bad field and
-/// all that an invoice needs and the register lacks, CONFLICT `DRAFT`, `CREDIT_NOTE`, `NOT_LATE`,
-/// `NO_INTEREST`, `OVERCLAIMED` or `RATE_UNKNOWN`, and as [`issue::issue`].
+/// FORBIDDEN unless the viewer may manage invoices; NOT_FOUND; INVALID naming every bad field and
+/// every missing fact; CONFLICT `DRAFT`, `CREDIT_NOTE`, `NOT_LATE`, `NO_INTEREST`, `OVERCLAIMED` or
+/// `RATE_UNKNOWN`, and as [`issue::issue`].
 pub async fn issue(
     db: &Database,
     viewer: &Viewer,
@@ -54,17 +55,13 @@ pub async fn issue(
     mut errors: ValidationErrors,
 ) -> Result<InvoiceId> {
     viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, "interestInvoiceIssue").await?;
+    let mut change = audit::begin(db, viewer, Action::InterestInvoiceIssue).await?;
     let today = day_of(change.at());
-    errors.expect(
-        until.is_none_or(|until| until <= today),
-        "input.until",
-        "must not be after today",
-    );
+    errors.expect(until.is_none_or(|until| until <= today), "until", "must not be after today");
     let issued_on =
         issue::day_of_issue(change.tx(), InvoiceKind::Invoice, None, today, &mut errors).await?;
     let original = match draft::find(change.tx(), id).await {
-        // The id itself was bad: all that is wrong with the input is returned together.
+        // The id itself was bad: return it with all other errors of the input.
         Err(Error::NotFound(_)) if !errors.is_empty() => return errors.finish().map(|()| id),
         found => found?,
     };
@@ -76,7 +73,8 @@ pub async fn issue(
     let rows = unclaimed(change.tx(), network, &original, (until, today)).await?;
     let mut aggregate = draft(network, &original, &rows);
     aggregate.row.due_on = Some(issue::due_on(issued_on, network.invoicing.due_days));
-    draft::check(network, "invoice", &mut aggregate, &mut errors);
+    errors.set_origin(Origin::Record);
+    draft_checks::check(network, "invoice", &mut aggregate, &mut errors);
     errors.finish()?;
     let mut renderer = IssueRenderer::load(
         &change,
@@ -93,25 +91,26 @@ pub async fn issue(
     Ok(new)
 }
 
-/// Refuses what no one owes interest on.
+/// Rejects documents on which no interest is owed.
 fn require_owed(original: &InvoiceAggregate) -> Result<()> {
     if original.row.kind == InvoiceKind::CreditNote {
         return Err(Error::conflict(
-            "CREDIT_NOTE",
-            format!("{} is nothing that anybody pays", original.name()),
+            ConflictReason::CreditNote,
+            format!("{} is never paid and bears no interest", original.name()),
         ));
     }
     if original.row.issued_on.is_none() {
-        return Err(Error::conflict("DRAFT", "a draft is nothing that anybody owes"));
+        return Err(Error::conflict(ConflictReason::Draft, "a draft is not owed; issue it first"));
     }
     if interest_rows::is_interest(&original.lines) {
-        let message = format!("{} is of interest, which bears none itself", original.name());
-        return Err(Error::conflict("NO_INTEREST", message));
+        let message =
+            format!("{} is an interest invoice, which bears no interest itself", original.name());
+        return Err(Error::conflict(ConflictReason::NoInterest, message));
     }
     Ok(())
 }
 
-/// The interest up to and including a day that no interest invoice claims.
+/// Returns the interest up to and including a day that no interest invoice claims.
 async fn unclaimed(
     tx: &impl ConnectionTrait,
     network: &Network,
@@ -121,11 +120,11 @@ async fn unclaimed(
     let invoices = std::slice::from_ref(&original.row);
     if overdue::days_late(&original.row, until) == 0 {
         return Err(Error::conflict(
-            "NOT_LATE",
-            format!("{} was not late by {until}", original.name()),
+            ConflictReason::NotLate,
+            format!("{} was not late on {until}", original.name()),
         ));
     }
-    // As of today: what was credited since was never owed.
+    // As of today: a sum that was credited since was never owed.
     let bearing = overdue::bearing_of(tx, invoices, today, network.invoicing.interest_points)
         .await?
         .remove(&original.row.id);
@@ -138,16 +137,14 @@ async fn unclaimed(
     let rates: Rates = reference_rates::all(tx).await?.into_iter().collect();
     let of_days_until = |last: NaiveDate| {
         interest_rows::rows(&overdue::until(&spans, last), &rates, points, &days).map_err(|half| {
-            let message = format!(
-                "the reference rate from {half} is not known; set it with referenceRateSet"
-            );
-            Error::conflict("RATE_UNKNOWN", message)
+            let message = format!("the reference rate from {half} is not known; set it first");
+            Error::conflict(ConflictReason::RateUnknown, message)
         })
     };
     if let Some(last) = days.iter().map(|(_, last)| *last).max() {
         let owed = of_days_until(last)?.claimed_sum();
         if let Some(over) = Overclaim::of(&original.row, &claims, owed) {
-            return Err(Error::conflict("OVERCLAIMED", over.describe()));
+            return Err(Error::conflict(ConflictReason::Overclaimed, over.describe()));
         }
     }
     let rows = of_days_until(until)?;
@@ -157,12 +154,12 @@ async fn unclaimed(
             "{} has {claimed} of interest until {until}, all of which is invoiced already",
             original.name()
         );
-        return Err(Error::conflict("NO_INTEREST", message));
+        return Err(Error::conflict(ConflictReason::NoInterest, message));
     }
     Ok(rows.open)
 }
 
-/// The interest invoice: a line for each row, with the references of the late invoice.
+/// Returns the interest invoice: a line for each row, with the references of the late invoice.
 fn draft(network: &Network, original: &InvoiceAggregate, rows: &[Row]) -> InvoiceAggregate {
     let id = InvoiceId::new();
     let line = |(position, row): (i32, &Row)| invoice_line::Model {

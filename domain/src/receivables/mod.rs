@@ -1,7 +1,7 @@
-//! Receivables (kundreskontra) as of a day: what each invoice has left, by the day in the books,
-//! and for how long it has been due.
+//! Receivables (kundreskontra) as of a day: the balance of each invoice by the day in the books,
+//! and the days since it was due.
 //!
-//! Invoices, credit notes and reminders count from their own day, payments, refunds and write-offs
+//! Invoices, credit notes and reminders count from their own day; payments, refunds and write-offs
 //! from their day in the books. So the sum of all balances equals the account of receivables in the
 //! SIE file on every day.
 
@@ -30,7 +30,7 @@ use sea_orm::{
     sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 
-pub use self::aging::{Aged, Bucket};
+pub use self::aging::{AgedBalance, Bucket};
 use crate::{
     auth::viewer::Viewer,
     database::{Database, among, sum},
@@ -40,45 +40,45 @@ use crate::{
         parties::{self, buyer_of},
         visible,
     },
-    receivables::open_items::seen,
+    receivables::open_items::visible_members,
 };
 
 /// The balance of an invoice as of a day.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
-pub struct Standing {
+pub struct InvoiceBalance {
     /// The invoice.
     pub invoice_id: InvoiceId,
     /// Its number.
     pub number: String,
-    /// The buyer, when a member.
+    /// The buyer, if a member.
     pub member_id: Option<MemberId>,
-    /// The buyer, when none.
+    /// The buyer, if an organisation.
     pub organisation_id: Option<OrganisationId>,
     /// Day of issue.
     pub issued_on: NaiveDate,
     /// Last day to pay; null for a credit note of no invoice.
     pub due_on: Option<NaiveDate>,
-    /// Total at issue, öre; below zero for a credit note of no invoice.
+    /// Total at issue, öre; negative for a credit note of no invoice.
     pub total: Money,
     /// Sum paid by then, less reversals and refunds, öre.
     pub paid: Money,
     /// Sum credited by then, öre.
     pub credited: Money,
-    /// Sum written off by then, öre; below zero for an overpayment that is kept.
+    /// Sum written off by then, öre; negative for a written-off overpayment.
     pub written_off: Money,
     /// Fees of reminders sent by then, öre.
     pub reminder_fees: Money,
 }
 
-impl Standing {
-    /// Returns what is left, öre; below zero when more was paid, credited and written off than it
-    /// came to.
+impl InvoiceBalance {
+    /// Returns the balance, öre; negative if more was paid, credited and written off than the
+    /// total.
     #[must_use]
     pub fn balance(&self) -> Money {
         self.total - self.paid - self.credited - self.written_off + self.reminder_fees
     }
 
-    /// Returns what is still to be paid of the invoice itself, never below zero, öre.
+    /// Returns the sum still to be paid of the invoice itself, never negative, öre.
     #[must_use]
     pub fn outstanding(&self) -> Money {
         std::cmp::max(Money::ZERO, self.total - self.paid - self.credited - self.written_off)
@@ -90,7 +90,7 @@ impl Standing {
         Bucket::of(self.due_on, as_of)
     }
 
-    /// Returns the buyer.
+    /// Returns the buyer; `None` if the row has none.
     #[must_use]
     pub fn buyer(&self) -> Option<Buyer> {
         buyer_of(&Model {
@@ -108,7 +108,7 @@ fn column(column: Column) -> SimpleExpr {
 /// The name of the sum in each subquery.
 const AMOUNT: &str = "amount";
 
-/// Sums by invoice, as a table to join.
+/// Returns sums by invoice, as a table to join.
 fn sums(
     mut of: SelectStatement,
     invoice: SimpleExpr,
@@ -124,7 +124,7 @@ fn sums(
         .take()
 }
 
-/// Sums of adjustments of a kind by invoice, as a table to join.
+/// Returns the sums of adjustments of a kind by invoice, as a table to join.
 fn adjusted(kind: AdjustmentKind, as_of: NaiveDate) -> SelectStatement {
     use adjustment::Column as A;
     let own = |column: A| Expr::col((adjustment::Entity, column));
@@ -133,7 +133,8 @@ fn adjusted(kind: AdjustmentKind, as_of: NaiveDate) -> SelectStatement {
     sums(of_kind, own(A::InvoiceId), own(A::Amount), booked_on, as_of)
 }
 
-/// Invoices that the viewer sees and that were issued by then, with their sums as of that day.
+/// Selects the invoices that the viewer may read and that were issued by then, with their sums as
+/// of that day.
 fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
     let payment = |column: payment::Column| Expr::col((payment::Entity, column));
     let booked_on = Expr::from(Func::coalesce([
@@ -148,7 +149,7 @@ fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
         booked_on,
         as_of,
     );
-    // Only credit notes name an invoice that they credit.
+    // Only credit notes reference a credited invoice.
     let credits = Query::select().from(Entity).take();
     let credited = sums(
         credits,
@@ -199,19 +200,19 @@ fn select(viewer: &Viewer, as_of: NaiveDate) -> SelectStatement {
     select
         .cond_where(visible(viewer))
         .and_where(column(Column::IssuedOn).lte(as_of))
-        // A credit note of an invoice is part of that one's balance.
+        // A credit note of an invoice is part of that invoice's balance.
         .and_where(column(Column::CreditsId).is_null());
     select
 }
 
-/// The sum of a joined table, zero when it has none of the invoice.
+/// Returns the sum of a joined table, zero without a row for the invoice.
 fn joined(name: &'static str) -> SimpleExpr {
     Func::coalesce([Expr::col((name, AMOUNT)), Expr::cust("0")]).into()
 }
 
-fn read(row: &QueryResult) -> Result<Standing> {
+fn read(row: &QueryResult) -> Result<InvoiceBalance> {
     let (kind, total): (InvoiceKind, Money) = (row.try_get_by_index(6)?, row.try_get_by_index(7)?);
-    Ok(Standing {
+    Ok(InvoiceBalance {
         invoice_id: row.try_get_by_index(0)?,
         number: row.try_get_by_index::<Option<String>>(1)?.unwrap_or_default(),
         member_id: row.try_get_by_index(2)?,
@@ -226,16 +227,13 @@ fn read(row: &QueryResult) -> Result<Standing> {
     })
 }
 
-/// Returns every invoice that the viewer sees and that has a balance at the end of the day, by
-/// buyer's name and then by number; with the buyer's name.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns every invoice that the viewer may read and that has a balance at the end of the day,
+/// with the buyer's name: by that name and then by number.
 pub async fn open(
     db: &Database,
     viewer: &Viewer,
     as_of: NaiveDate,
-) -> Result<Vec<(String, Standing)>> {
+) -> Result<Vec<(String, InvoiceBalance)>> {
     let mut select = select(viewer, as_of);
     let left =
         column(Column::Total).sub(joined("paid")).add(joined("refunded")).sub(joined("credited"));
@@ -244,55 +242,50 @@ pub async fn open(
         .and_where(left.ne(0))
         .order_by_expr(column(Column::NumberKey), Order::Asc)
         .order_by_expr(column(Column::Id), Order::Asc);
-    let found: Vec<Standing> =
+    let found: Vec<InvoiceBalance> =
         db.read().query_all(&select).await?.iter().map(read).collect::<Result<_>>()?;
-    let names = parties::names(db, found.iter().filter_map(Standing::buyer)).await?;
-    let name = |standing: &Standing| {
-        standing.buyer().and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default()
+    let names = parties::names(db, found.iter().filter_map(InvoiceBalance::buyer)).await?;
+    let name = |item: &InvoiceBalance| {
+        item.buyer().and_then(|buyer| names.get(&buyer).cloned()).unwrap_or_default()
     };
-    let mut named: Vec<(String, Standing)> =
-        found.into_iter().map(|standing| (name(&standing), standing)).collect();
-    // Stable, so that each buyer's stay in order of number.
-    named.sort_by_cached_key(|(name, standing)| {
-        (crate::swedish::key(name), standing.member_id, standing.organisation_id)
+    let mut named: Vec<(String, InvoiceBalance)> =
+        found.into_iter().map(|item| (name(&item), item)).collect();
+    // A stable sort, so that the invoices of a buyer stay in order of number.
+    named.sort_by_cached_key(|(name, item)| {
+        (crate::swedish::key(name), item.member_id, item.organisation_id)
     });
     Ok(named)
 }
 
-/// Returns the balance as of a day of each of these invoices that the viewer sees and that was
+/// Returns the balance as of a day of each of these invoices that the viewer may read and that was
 /// issued by then.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn of_invoices(
     db: &Database,
     viewer: &Viewer,
     ids: &[InvoiceId],
     as_of: NaiveDate,
-) -> Result<HashMap<InvoiceId, Standing>> {
+) -> Result<HashMap<InvoiceId, InvoiceBalance>> {
     let mut select = select(viewer, as_of);
     select.and_where(among(db.backend(), column(Column::Id), ids.iter().copied()));
     db.read()
         .query_all(&select)
         .await?
         .iter()
-        .map(|row| read(row).map(|standing| (standing.invoice_id, standing)))
+        .map(|row| read(row).map(|item| (item.invoice_id, item)))
         .collect()
 }
 
-/// Returns the aged balance as of a day of each of these members whose invoices the viewer sees.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the aged balance as of a day of each of these members whose invoices the viewer may
+/// read.
 pub async fn of_members(
     db: &Database,
     viewer: &Viewer,
     members: &[MemberId],
     as_of: NaiveDate,
-) -> Result<HashMap<MemberId, Aged>> {
-    let seen = seen(db, viewer, members).await?;
-    let mut aged: HashMap<MemberId, Aged> =
-        seen.into_iter().map(|member| (member, Aged::default())).collect();
+) -> Result<HashMap<MemberId, AgedBalance>> {
+    let visible_members = visible_members(db, viewer, members).await?;
+    let mut aged: HashMap<MemberId, AgedBalance> =
+        visible_members.into_iter().map(|member| (member, AgedBalance::default())).collect();
     if aged.is_empty() {
         return Ok(aged);
     }
@@ -303,9 +296,9 @@ pub async fn of_members(
         aged.keys().copied().collect::<Vec<_>>(),
     ));
     for row in db.read().query_all(&select).await? {
-        let standing = read(&row)?;
-        if let Some(own) = standing.member_id.and_then(|member| aged.get_mut(&member)) {
-            own.add(standing.bucket(as_of), standing.balance());
+        let item = read(&row)?;
+        if let Some(own) = item.member_id.and_then(|member| aged.get_mut(&member)) {
+            own.add(item.bucket(as_of), item.balance());
         }
     }
     Ok(aged)

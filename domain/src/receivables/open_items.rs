@@ -1,4 +1,4 @@
-//! What each member owes and has paid too much, over all its invoices.
+//! Owed and overpaid sums of each member, over all its invoices.
 
 use std::collections::HashMap;
 
@@ -23,15 +23,15 @@ use crate::{
     members::succession,
 };
 
-/// What a member owes, öre.
+/// Owed and overpaid sums of a member, öre.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct Balance {
-    /// What is still to be paid of its issued invoices.
+    /// Sum still to be paid of its issued invoices.
     pub outstanding: Total,
-    /// What of that is past its last day to pay.
+    /// Part of that sum past its last day to pay.
     pub overdue: Total,
-    /// What was paid and credited beyond the totals of some, and is to be paid back; not deducted
-    /// from the others.
+    /// Sum paid and credited beyond the totals of some invoices, to be paid back; not deducted from
+    /// the others.
     pub overpaid: Total,
 }
 
@@ -40,7 +40,7 @@ fn column(column: Column) -> SimpleExpr {
 }
 
 impl Balance {
-    /// Adds another.
+    /// Adds another balance.
     pub(crate) fn add(&mut self, other: &Self) {
         self.outstanding += other.outstanding;
         self.overdue += other.overdue;
@@ -48,8 +48,8 @@ impl Balance {
     }
 }
 
-/// Returns those of these members whose invoices the viewer sees.
-pub(crate) async fn seen(
+/// Returns those of these members whose invoices the viewer may read.
+pub(crate) async fn visible_members(
     db: &Database,
     viewer: &Viewer,
     members: &[MemberId],
@@ -68,19 +68,16 @@ pub(crate) async fn seen(
     db.read().query_all(&select).await?.iter().map(|row| Ok(row.try_get_by_index(0)?)).collect()
 }
 
-/// The balance, as of now, of each of these members whose invoices the viewer sees, by one
-/// statement.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the balance as of now of each of these members whose invoices the viewer may read, by
+/// one statement.
 pub async fn of_members(
     db: &Database,
     viewer: &Viewer,
     members: &[MemberId],
 ) -> Result<HashMap<MemberId, Balance>> {
-    let seen = seen(db, viewer, members).await?;
+    let visible_members = visible_members(db, viewer, members).await?;
     let mut balances: HashMap<MemberId, Balance> =
-        seen.into_iter().map(|member| (member, Balance::default())).collect();
+        visible_members.into_iter().map(|member| (member, Balance::default())).collect();
     if balances.is_empty() {
         return Ok(balances);
     }
@@ -104,7 +101,7 @@ pub async fn of_members(
         .cond_where(visible(viewer))
         .and_where(Column::Kind.eq(InvoiceKind::Invoice))
         .and_where(column(Column::IssuedOn).is_not_null())
-        // In the words of the index that holds these few.
+        // The same expression as in the partial index, so that the index is used.
         .and_where(Expr::cust(
             "\"invoice\".\"paid\" + \"invoice\".\"credited\" <> \"invoice\".\"total\"",
         ))

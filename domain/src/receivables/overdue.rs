@@ -1,5 +1,4 @@
-//! Invoices that are not paid in time: for how many days, what is unpaid and what that costs, as of
-//! any day.
+//! Overdue invoices as of any day: days late, unpaid sum and late interest.
 
 use std::{
     cmp::{max, min},
@@ -48,8 +47,8 @@ fn column(column: Column) -> SimpleExpr {
 pub const COLUMNS: [Column; 6] =
     [Column::Id, Column::Kind, Column::IssuedOn, Column::DueOn, Column::Total, Column::SettledOn];
 
-/// Days after [`payable_until`] until it was settled, or until `on`; zero when it is not late, and
-/// for a draft or a credit note.
+/// Returns the days from [`payable_until`] until it was settled, or until `on`; zero if it is not
+/// late, and for a draft or a credit note.
 #[must_use]
 pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
     let Some(due_on) = payable_until(row) else { return 0 };
@@ -57,15 +56,15 @@ pub fn days_late(row: &Model, on: NaiveDate) -> i64 {
     max(0, (until - due_on).num_days())
 }
 
-/// What came in on an invoice and was not taken back, and what was taken off it: days and öre.
+/// Payments that were not reversed, and credits: days and öre.
 #[derive(Default)]
 struct Entries {
     payments: Vec<(NaiveDate, Money)>,
     credits: Vec<(NaiveDate, Money)>,
 }
 
-/// The adjustments that count of each of these invoices, as payments: what is written off counts
-/// from its day, and what was paid back is less that came in.
+/// Selects the adjustments that count of each of these invoices, in the form of payments. A
+/// write-off counts from its day; a refund reduces the paid sum.
 fn adjustments_of(backend: DbBackend, invoices: &[InvoiceId]) -> SelectStatement {
     let own = |column: adjustment::Column| Expr::col((adjustment::Entity, column));
     let reversal = |column: adjustment::Column| Expr::col(("reversal", column));
@@ -88,7 +87,8 @@ fn adjustments_of(backend: DbBackend, invoices: &[InvoiceId]) -> SelectStatement
         .take()
 }
 
-/// The payments that count and the issued credit notes of each of these invoices, by one statement.
+/// Returns the payments that count and the issued credit notes of each of these invoices, by one
+/// statement.
 async fn entries_of(
     db: &impl ConnectionTrait,
     invoices: &[InvoiceId],
@@ -106,8 +106,8 @@ async fn entries_of(
         .and_where(among(backend, column(Column::CreditsId), invoices.iter().copied()))
         .and_where(column(Column::IssuedOn).is_not_null())
         .take();
-    // A payment that was reversed never came in: what is unpaid agrees with the state, which knows
-    // nothing of it either.
+    // A reversed payment never counts, so that the unpaid sum agrees with the state, which ignores
+    // it too.
     let reversal = |column: payment::Column| Expr::col(("reversal", column));
     let reversed = Query::select()
         .expr(Expr::cust("1"))
@@ -141,57 +141,51 @@ async fn entries_of(
     Ok(entries)
 }
 
-/// An invoice's figures as of a day.
+/// Figures of an invoice as of a day.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub struct Lateness {
-    /// What is unpaid at the end of the day, öre.
+pub struct OverdueFigures {
+    /// Unpaid sum at the end of the day, öre.
     pub unpaid: Money,
     /// Interest up to and including the day.
     pub interest: Interest,
 }
 
-/// The figures of those of these invoices, whose rows must have [`COLUMNS`] and which the viewer
-/// must be known to see, that are late on `on`, or were settled late before it. An invoice has the
-/// interest of the terms that it was issued with; imported history, of which the register has none,
-/// that of `points`, as the settings have it, from the 30th day after its issue. Three statements,
-/// whatever their number; none when none is late.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the figures of those of these invoices that are late on `on`, or were settled late
+/// before it. The rows must have [`COLUMNS`], and the caller must have checked that the viewer may
+/// read them. An invoice has the interest of the terms that it was issued with. Imported history
+/// has no stored terms: it has `points`, from the settings, from the 30th day after its issue.
+/// Three statements, independent of their number; none if no invoice is late.
 pub async fn interest_of(
     db: &Database,
     invoices: &[Model],
     on: NaiveDate,
     points: u16,
-) -> Result<HashMap<InvoiceId, Lateness>> {
+) -> Result<HashMap<InvoiceId, OverdueFigures>> {
     let bearing = bearing_of(db.read(), invoices, on, points).await?;
     if bearing.is_empty() {
         return Ok(HashMap::new());
     }
     let rates = reference_rates::all(db.read()).await?.into_iter().collect();
     let figures = |(id, Bearing { unpaid, spans, points }): (InvoiceId, Bearing)| {
-        (id, Lateness { unpaid, interest: interest(&spans, &rates, points) })
+        (id, OverdueFigures { unpaid, interest: interest(&spans, &rates, points) })
     };
     Ok(bearing.into_iter().map(figures).collect())
 }
 
-/// What of an invoice bears interest.
+/// The part of an invoice that bears interest.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub(super) struct Bearing {
-    /// What is unpaid at the end of the day, öre.
+    /// Unpaid sum at the end of the day, öre.
     pub unpaid: Money,
-    /// The days that bear interest, with what was unpaid on them; none for an interest invoice,
-    /// since interest bears none.
+    /// Days that bear interest, with the unpaid sum of each; none for an interest invoice, since
+    /// interest bears none.
     pub spans: Vec<Span>,
     /// Percentage points above the reference rate.
     pub points: u16,
 }
 
-/// Returns what of those of these invoices bears interest that are late on `on`, or were settled
-/// late before it: see [`interest_of`].
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the interest-bearing parts of those of these invoices that are late on `on`, or were
+/// settled late before it: see [`interest_of`].
 pub(super) async fn bearing_of(
     db: &impl ConnectionTrait,
     invoices: &[Model],
@@ -211,7 +205,7 @@ pub(super) async fn bearing_of(
             entries.iter().filter(|(day, _)| *day <= on).map(|(_, sum)| *sum).sum::<Money>()
         };
         let left = row.total - by_then(&payments) - by_then(&credits);
-        // Of imported history nobody knows that anything was agreed.
+        // No agreed terms are known of imported history.
         let terms = issued_with.get(&row.id).copied().unwrap_or(InterestTerms {
             points,
             is_agreed: false,
@@ -237,41 +231,38 @@ pub(super) fn until(spans: &[Span], last: NaiveDate) -> Vec<Span> {
         .collect()
 }
 
-/// An overdue invoice, for those who ask its buyer to pay.
+/// An overdue invoice, for reminders and lists.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Late {
-    /// Which.
+pub struct OverdueInvoice {
+    /// Id of the invoice.
     pub id: InvoiceId,
     /// Its number.
     pub number: String,
-    /// Who is to pay.
+    /// Name of the buyer.
     pub buyer: String,
     /// Day of issue.
     pub issued_on: NaiveDate,
-    /// Last day to pay, as the invoice has it.
+    /// Last day to pay, as stated on the invoice.
     pub due_on: NaiveDate,
-    /// Days since then, or since the next banking day when banks were closed on it.
+    /// Days since then, or since the next banking day if banks were closed on it.
     pub days: i64,
-    /// What it is over, öre.
+    /// Total of the invoice, öre.
     pub total: Money,
-    /// What is unpaid and what that costs.
-    pub figures: Lateness,
-    /// The fees of the reminders that were sent by then, öre; beside the total, and never part of
-    /// what is unpaid.
+    /// Unpaid sum and interest.
+    pub figures: OverdueFigures,
+    /// Fees of the reminders sent by then, öre; in addition to the total, and never part of the
+    /// unpaid sum.
     pub reminder_fees: Money,
 }
 
-/// Returns the invoices that are overdue on a day, as payments and credit notes were then, the
-/// longest overdue first. Those of which payments have left less than a krona are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the invoices that are overdue on a day, by the payments and credit notes of that day,
+/// the longest overdue first. Invoices with less than a krona left by payments are left out.
 pub async fn overdue(
     db: &Database,
     viewer: &Viewer,
     on: NaiveDate,
     points: u16,
-) -> Result<Vec<Late>> {
+) -> Result<Vec<OverdueInvoice>> {
     let filter = Filter {
         states: vec![State::Overdue],
         as_of: Some(on),
@@ -316,7 +307,7 @@ pub async fn overdue(
     let late = found.into_iter().filter(is_asked_for).filter_map(|row| {
         let member = row.member_id.and_then(|id| members.get(&id));
         let buyer = member.or_else(|| row.organisation_id.and_then(|id| others.get(&id)));
-        Some(Late {
+        Some(OverdueInvoice {
             id: row.id,
             days: days_late(&row, on),
             buyer: buyer.cloned().unwrap_or_default(),

@@ -1,5 +1,5 @@
-//! Reminders as documents: made from what the invoice says and from what was unpaid on the day of
-//! the reminder.
+//! Reminders as documents: rendered from the content of the invoice and the unpaid sum on the day
+//! of the reminder.
 
 use ::entity::{id::ReminderId, invoice, reminder};
 use chrono::NaiveDate;
@@ -30,11 +30,11 @@ use crate::{
     payments::record,
 };
 
-/// Returns the PDF of a reminder with the invoice's number; `None` if the viewer sees none with
-/// this id, or the register has no document of the invoice, as of imported history.
+/// Returns the PDF of a reminder with the invoice's number; `None` if the viewer may read none with
+/// this id, or if no document of the invoice is stored, as for imported history.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG`, or when the server has too much to do.
+/// CONFLICT `DOCUMENT_TOO_LONG`, or if the server is overloaded.
 pub async fn pdf_of(
     db: &Database,
     viewer: &Viewer,
@@ -80,8 +80,8 @@ pub async fn pdf_of(
     Ok(Some((number, pdf)))
 }
 
-/// The interest to date of the days that no interest invoice claims; `None` if a reference rate is
-/// not known.
+/// Returns the interest to date of the days that no interest invoice claims; `None` if a reference
+/// rate is unknown.
 async fn open_interest(
     db: &Database,
     bearing: &Bearing,
@@ -94,7 +94,7 @@ async fn open_interest(
         .map(|rows| rows.open_sum()))
 }
 
-/// The interest invoices, each with the last day that it claims.
+/// Returns the numbers of the interest invoices, each with the last day that it claims.
 fn invoiced(claims: &[Claim]) -> Vec<(String, NaiveDate)> {
     let mut invoiced: Vec<(String, NaiveDate)> = Vec::new();
     for Claim { number, days: (_, last), .. } in claims {

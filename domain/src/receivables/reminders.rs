@@ -1,5 +1,4 @@
-//! Reminding: a reminder (påminnelse) of an invoice that is overdue, with a fee where one was
-//! agreed.
+//! Reminders (påminnelser) of overdue invoices, with a fee if one was agreed.
 
 use std::{cmp::min, collections::BTreeSet};
 
@@ -13,30 +12,29 @@ use ::entity::{
 use chrono::NaiveDate;
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder};
 
+use crate::invoices::{
+    adjustments::uncovered_on,
+    aggregate::InvoiceAggregate,
+    amounts::{State, state},
+    claim_terms::{LATE_COMPENSATION, MAX_REMINDER_FEE, payable_until},
+    counted_payments::counted,
+    differences::is_small_rest,
+    documents,
+    loading::{by_ids, credits_of},
+};
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
     documents::invoice::Terms,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::Outcome,
-};
-use crate::{
-    invoices::{
-        adjustments::uncovered_on,
-        aggregate::{InvoiceAggregate, by_ids, credits_of},
-        amounts::{State, state},
-        claim_terms::{LATE_COMPENSATION, MAX_REMINDER_FEE, payable_until},
-        differences::is_small_rest,
-        documents,
-    },
-    payments::record::counted,
 };
 
 /// Returns the fee of the first reminder of an invoice: the compensation for the delay of the terms
 /// that it was issued with, else the fee that was agreed when the claim arose (lag 1981:739 2 and 4
-/// a §§), never both. Of imported history the register knows no terms, and takes nothing.
+/// a §§), never both. Zero for imported history, which has no stored terms.
 #[must_use]
 pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {
     let Some(terms) = issued_with else { return Money::ZERO };
@@ -52,20 +50,20 @@ pub fn agreed_fee(issued_with: Option<&Terms>) -> Money {
 pub struct ClaimedFees {
     /// Its own, öre.
     pub own: Money,
-    /// Those of earlier reminders, with their days: they are owed still.
+    /// Fees of earlier reminders that are still owed, with their days.
     pub earlier: Vec<(NaiveDate, Money)>,
 }
 
 impl ClaimedFees {
-    /// The sum of the fees of earlier reminders, öre.
+    /// Returns the sum of the fees of earlier reminders, öre.
     #[must_use]
     pub fn earlier_sum(&self) -> Money {
         self.earlier.iter().map(|(_, fee)| *fee).sum()
     }
 }
 
-/// Returns the fees that a reminder among these of its invoice claims, for its document and the API
-/// alike.
+/// Returns the fees that a reminder claims, of these reminders of its invoice. The document and the
+/// API both use it.
 #[must_use]
 pub fn claimed_fees(reminders: &[Model], own: &Model) -> ClaimedFees {
     let earlier =
@@ -73,12 +71,12 @@ pub fn claimed_fees(reminders: &[Model], own: &Model) -> ClaimedFees {
     ClaimedFees { own: own.fee, earlier: earlier.map(|other| (other.sent_on, other.fee)).collect() }
 }
 
-/// Notes that a reminder of an invoice was sent; on `sent_on`, or today. The first one costs what
-/// was agreed, and later ones nothing: the fee is taken once for a claim. The invoice itself never
-/// changes by it.
+/// Records that a reminder of an invoice was sent, on `sent_on` or today. The first reminder has
+/// the agreed fee, later ones none: the fee is owed once for a claim. The invoice itself never
+/// changes.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a day in the future, NOT_FOUND,
+/// FORBIDDEN unless the viewer may manage invoices; INVALID for a day in the future; NOT_FOUND;
 /// CONFLICT `CREDIT_NOTE`, `DRAFT`, `PAID`, `CREDITED`, `NOT_OVERDUE`, `ORE_ONLY` or
 /// `ALREADY_REMINDED`.
 pub async fn remind(
@@ -91,10 +89,10 @@ pub async fn remind(
     viewer.require(Permission::ManageInvoices)?;
     let today = db.clock.today();
     let day = sent_on.unwrap_or(today);
-    errors.expect(day <= today, "input.sentOn", "must not be in the future");
+    errors.expect(day <= today, "sent_on", "must not be in the future");
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "invoiceRemind").await?;
+    let mut change = audit::begin(db, viewer, Action::InvoiceRemind).await?;
     let row = invoice::Entity::find_by_id(id).one(change.tx()).await?;
     let row = row.ok_or_else(|| Error::NotFound("there is no such invoice".into()))?;
     require_overdue(&row, day)?;
@@ -108,7 +106,7 @@ pub async fn remind(
     let name = name(&row);
     if sent.iter().any(|reminder| reminder.sent_on == day) {
         return Err(Error::conflict(
-            "ALREADY_REMINDED",
+            ConflictReason::AlreadyReminded,
             format!("a reminder of {name} was sent on {day} already"),
         ));
     }
@@ -122,7 +120,7 @@ pub async fn remind(
     let inserted = audit::insert(&change, reminder.clone()).await;
     let twice = || {
         Error::conflict(
-            "ALREADY_REMINDED",
+            ConflictReason::AlreadyReminded,
             format!("a reminder of {name} was sent on {day} already"),
         )
     };
@@ -138,26 +136,29 @@ fn name(row: &invoice::Model) -> String {
 fn require_overdue(row: &invoice::Model, day: NaiveDate) -> Result<()> {
     if row.kind == InvoiceKind::CreditNote {
         return Err(Error::conflict(
-            "CREDIT_NOTE",
-            format!("{} is nothing that anybody pays", name(row)),
+            ConflictReason::CreditNote,
+            format!("{} is never paid, and no reminder of it can be sent", name(row)),
         ));
     }
     let (reason, words) = match state(row, day) {
         State::Overdue => return Ok(()),
         State::Draft if row.issued_on.is_none() => {
-            return Err(Error::conflict("DRAFT", "a draft is nothing that anybody owes"));
+            return Err(Error::conflict(
+                ConflictReason::Draft,
+                "a draft is not owed; issue it first",
+            ));
         }
-        State::Draft => ("NOT_OVERDUE", "was not issued yet"),
-        State::Paid => ("PAID", "was paid"),
-        State::Credited => ("CREDITED", "was credited"),
-        State::Issued | State::PartlyPaid => ("NOT_OVERDUE", "was not overdue"),
+        State::Draft => (ConflictReason::NotOverdue, "was not issued yet"),
+        State::Paid => (ConflictReason::Paid, "was paid"),
+        State::Credited => (ConflictReason::Credited, "was credited"),
+        State::Issued | State::PartlyPaid => (ConflictReason::NotOverdue, "was not overdue"),
     };
     let due = payable_until(row)
         .map_or_else(String::new, |until| format!("; its last day to pay is {until}"));
     Err(Error::conflict(reason, format!("{} {words} on {day}{due}", name(row))))
 }
 
-/// Refuses to ask for less than a krona that payments have left.
+/// Rejects a reminder of less than a krona that payments have left.
 async fn refuse_small_rest(
     tx: &impl ConnectionTrait,
     row: &invoice::Model,
@@ -169,11 +170,9 @@ async fn refuse_small_rest(
     let unpaid = uncovered_on(&aggregate, &credits, day);
     let is_paid = counted(&aggregate.payments).any(|payment| payment.received_on <= day);
     if is_small_rest(unpaid, is_paid) {
-        let words = format!(
-            "{} had {unpaid} left to pay on {day}: write it off with invoiceWriteOff instead",
-            name(row)
-        );
-        return Err(Error::conflict("ORE_ONLY", words));
+        let words =
+            format!("{} had {unpaid} left to pay on {day}: write it off instead", name(row));
+        return Err(Error::conflict(ConflictReason::OreOnly, words));
     }
     Ok(())
 }
@@ -203,7 +202,7 @@ mod tests {
     }
 
     #[test]
-    fn no_fee_is_beyond_what_the_law_allows() {
+    fn no_fee_exceeds_the_legal_maximum() {
         for (agreed, taken) in [(5950, 5950), (6000, 6000), (6001, 6000), (-1, 0)] {
             let terms = Terms { reminder_fee: Some(Money(agreed)), ..Terms::default() };
             assert_eq!(agreed_fee(Some(&terms)), Money(taken));
@@ -217,8 +216,8 @@ mod tests {
         assert_eq!(
             agreed_fee(Some(&compensated)),
             Money(45_000),
-            "in the place of the fee, and never beside it"
+            "instead of the fee, never in addition to it"
         );
-        assert_eq!(agreed_fee(None), Money::ZERO, "nobody knows that any was agreed");
+        assert_eq!(agreed_fee(None), Money::ZERO, "no agreed terms are known");
     }
 }

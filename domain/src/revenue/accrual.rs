@@ -1,4 +1,4 @@
-//! Revenue spread by day over the periods that lines cover (periodisering).
+//! Accrued revenue (periodisering): spreads lines by day over the periods that they cover.
 
 use std::{
     cmp::{max, min},
@@ -21,14 +21,13 @@ use sea_orm::{
 };
 
 use super::{
-    Groups, MOST, Period, Sums,
-    ledger::{Group, Grouping, Range},
+    grouping::{Group, Grouping, MAX_GROUPS, Period, Range},
     report_filter::Scope,
-    too_many,
+    sums::{Groups, Sums, too_many},
 };
 use crate::{error::Result, invoices::monthly_totals::month_of};
 
-/// What a line's days are reckoned from.
+/// The part of an invoice line that accrual needs.
 struct Line {
     activity: Option<ActivityId>,
     member: Option<MemberId>,
@@ -39,15 +38,12 @@ struct Line {
     vat: Money,
 }
 
-/// Adds the part of every line that falls in a range, grouped. Answers how many invoices and credit
-/// notes have one.
+/// Adds the part of every line within a range, grouped. Returns the number of invoices and credit
+/// notes with such a part.
 ///
-/// A line without a period counts on its invoice's day. Its days' parts are the steps of its
-/// rounded running sum, so that those of any days add up to what the same days give together, and
-/// those of all its days to the line.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// A line without a period counts on its invoice's day. The amount of each day is a step of the
+/// rounded cumulated amount. The amounts of any days therefore add up to the amount of the same
+/// days together, and those of all days to the line.
 pub(super) async fn sums(
     tx: &DatabaseTransaction,
     scope: &Scope,
@@ -55,24 +51,29 @@ pub(super) async fn sums(
     range: Range,
     groups: &mut Groups,
 ) -> Result<i64> {
-    let stretches = stretches(range, group_by.period);
-    let mut spread =
-        Spread { group_by, stretches: &stretches, sums: HashMap::new(), invoices: 0, last: None };
+    let parts_of_range = parts_of_range(range, group_by.period);
+    let mut spread = Spread {
+        group_by,
+        parts_of_range: &parts_of_range,
+        sums: HashMap::new(),
+        invoices: 0,
+        last: None,
+    };
     let select = lines(tx.get_database_backend(), scope, range);
-    // Line by line: a report may be about all of them.
+    // Stream the lines: a report may include all of them.
     let mut found = tx.stream(&select).await?;
     while let Some(row) = found.try_next().await? {
         spread.add(&read(&row)?)?;
     }
     for ((activity, member, position), (sums, _)) in spread.sums {
-        let period = group_by.period.map(|period| period.name(stretches[position].from));
+        let period = group_by.period.map(|period| period.name(parts_of_range[position].from));
         groups.of(Group { activity, member, period })?.add(&sums);
     }
     Ok(spread.invoices)
 }
 
-/// The lines that cover days in a range, invoice by invoice: those with a period, and those that
-/// count on their invoice's day, each found by the index on their days.
+/// Selects the lines that cover days in a range, ordered by invoice: lines with a period, and lines
+/// that count on their invoice's day. Each kind is found by the index on its days.
 fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
     let invoice = |column: invoice::Column| Expr::col((invoice::Entity, column));
     let line = |column: invoice_line::Column| Expr::col((invoice_line::Entity, column));
@@ -81,8 +82,8 @@ fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
             .exprs([
                 line(invoice_line::Column::ActivityId),
                 invoice(invoice::Column::MemberId),
-                // What the rows are put in order by. As a term and not as the column: its index is
-                // not to lead the way.
+                // The sort key. It is an expression instead of the column, so that the planner does
+                // not use the column's index.
                 Expr::cust("COALESCE(\"invoice_line\".\"invoice_id\", NULL)"),
                 invoice(invoice::Column::Kind),
                 from,
@@ -99,7 +100,7 @@ fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
             .cond_where(scope.of_lines(backend))
             .take()
     };
-    // In the words of the index.
+    // The same expression as in the index.
     let from =
         || Expr::cust("COALESCE(\"invoice_line\".\"period_from\", \"invoice_line\".\"period_to\")");
     let to =
@@ -118,7 +119,7 @@ fn lines(backend: DbBackend, scope: &Scope, range: Range) -> SelectStatement {
         .and_where(to().gte(range.from))
         .and_where(from().lte(range.to))
         .union(UnionType::All, on_their_day)
-        // By its place: the parts of a union have no tables in common.
+        // By position: the parts of a union have no tables in common.
         .order_by_expr(Expr::cust("3"), Order::Asc)
         .take()
 }
@@ -135,34 +136,35 @@ fn read(row: &QueryResult) -> Result<Line> {
     })
 }
 
-/// A range cut where periods end.
-fn stretches(range: Range, period: Option<Period>) -> Vec<Range> {
+/// Splits a range where periods end.
+fn parts_of_range(range: Range, period: Option<Period>) -> Vec<Range> {
     let months = match period {
         None => return vec![range],
         Some(Period::Year) => 12,
         Some(Period::Quarter) => 3,
         Some(Period::Month) => 1,
     };
-    let mut stretches = Vec::new();
+    let mut parts_of_range = Vec::new();
     let mut from = range.from;
     while from <= range.to {
-        // Years and quarters begin in months whose number divides by theirs.
+        // Years and quarters begin in months whose zero-based number is divisible by their length.
         let into = chrono::Datelike::month0(&from).cast_signed() % months;
         let next = add_months(month_of(from), months - into);
         let to = min(range.to, next.pred_opt().unwrap_or(range.to));
-        stretches.push(Range { from, to });
+        parts_of_range.push(Range { from, to });
         from = next;
     }
-    stretches
+    parts_of_range
 }
 
-/// The sums of an activity, a member and a stretch with the last invoice that was counted there.
+/// The sums of an activity, a member and a part of the range, with the last invoice that was
+/// counted there.
 type Spreads = HashMap<(Option<ActivityId>, Option<MemberId>, usize), (Sums, Option<InvoiceId>)>;
 
-/// Sums in the making.
+/// Accumulates the sums.
 struct Spread<'a> {
     group_by: Grouping,
-    stretches: &'a [Range],
+    parts_of_range: &'a [Range],
     sums: Spreads,
     invoices: i64,
     last: Option<InvoiceId>,
@@ -172,20 +174,21 @@ impl Spread<'_> {
     fn add(&mut self, line: &Line) -> Result<()> {
         let activity = line.activity.filter(|_| self.group_by.activity);
         let member = line.member.filter(|_| self.group_by.member);
-        let first = self.stretches.partition_point(|stretch| stretch.to < line.covers.from);
-        for (position, stretch) in self
-            .stretches
+        let first =
+            self.parts_of_range.partition_point(|days_of_part| days_of_part.to < line.covers.from);
+        for (position, days_of_part) in self
+            .parts_of_range
             .iter()
             .enumerate()
             .skip(first)
-            .take_while(|(_, stretch)| stretch.from <= line.covers.to)
+            .take_while(|(_, days_of_part)| days_of_part.from <= line.covers.to)
         {
-            if self.sums.len() > MOST {
+            if self.sums.len() > MAX_GROUPS {
                 return Err(too_many());
             }
             let days = Range {
-                from: max(stretch.from, line.covers.from),
-                to: min(stretch.to, line.covers.to),
+                from: max(days_of_part.from, line.covers.from),
+                to: min(days_of_part.to, line.covers.to),
             };
             let (net, vat) = (part(line.net, line.covers, days), part(line.vat, line.covers, days));
             let (sums, last) = self.sums.entry((activity, member, position)).or_default();
@@ -200,7 +203,8 @@ impl Spread<'_> {
                     sums.credited += net;
                 }
             }
-            // Lines come invoice by invoice, so that one look back tells whether it is a new one.
+            // Lines are ordered by invoice, so a comparison with the last one detects a new
+            // invoice.
             if last.replace(line.invoice) != Some(line.invoice) {
                 sums.invoices += 1;
             }
@@ -212,12 +216,15 @@ impl Spread<'_> {
     }
 }
 
-/// The part of an amount over the days `covers` that falls on `days`, which must be among them.
+/// Returns the part of an amount over the days `covers` that belongs to `days`, which must be
+/// within `covers`.
 fn part(amount: Money, covers: Range, days: Range) -> Money {
-    let until = |day: Option<NaiveDate>| day.map_or(0, |day| (day - covers.from).num_days() + 1);
-    let all = until(Some(covers.to));
-    let so_far = |days: i64| amount.times(days, all).unwrap_or_default();
-    so_far(until(Some(days.to))) - so_far(until(days.from.checked_sub_days(Days::new(1))))
+    let days_until =
+        |day: Option<NaiveDate>| day.map_or(0, |day| (day - covers.from).num_days() + 1);
+    let all = days_until(Some(covers.to));
+    let cumulated = |days: i64| amount.times(days, all).unwrap_or_default();
+    cumulated(days_until(Some(days.to)))
+        - cumulated(days_until(days.from.checked_sub_days(Days::new(1))))
 }
 
 #[cfg(test)]
@@ -247,17 +254,17 @@ mod tests {
     }
 
     #[test]
-    fn however_days_are_cut_their_parts_add_up_to_the_line() {
+    fn the_parts_of_any_split_add_up_to_the_line() {
         for (amount, covers) in [
             (1, range("2025-11-15", "2026-03-01")),
             (-1_000_001, range("2025-11-15", "2026-03-01")),
             (Money::MAX.0, range("2000-01-01", "2099-12-31")),
-            // Older registers hold more than is taken today.
+            // Older registers contain amounts above today's maximum.
             ((1 << 53) - 1, range("2000-01-01", "2099-12-31")),
             (99_999, range("2026-02-28", "2026-02-28")),
         ] {
             for period in [None, Some(Period::Year), Some(Period::Quarter), Some(Period::Month)] {
-                let parts = stretches(covers, period)
+                let parts = parts_of_range(covers, period)
                     .into_iter()
                     .map(|days| part(Money(amount), covers, days));
                 assert_eq!(parts.sum::<Money>(), Money(amount), "{covers:?} {period:?}");
@@ -266,12 +273,12 @@ mod tests {
     }
 
     #[test]
-    fn ranges_are_cut_where_periods_end() {
+    fn ranges_are_split_where_periods_end() {
         let days = range("2025-11-15", "2026-04-02");
         let ends = |period| {
-            stretches(days, Some(period))
+            parts_of_range(days, Some(period))
                 .into_iter()
-                .map(|stretch| stretch.to.to_string())
+                .map(|days_of_part| days_of_part.to.to_string())
                 .collect::<Vec<_>>()
         };
         assert_eq!(ends(Period::Year), ["2025-12-31", "2026-04-02"]);
@@ -280,12 +287,13 @@ mod tests {
             ends(Period::Month),
             ["2025-11-30", "2025-12-31", "2026-01-31", "2026-02-28", "2026-03-31", "2026-04-02"]
         );
-        assert_eq!(stretches(days, None), [days]);
-        for (stretch, name) in
-            stretches(days, Some(Period::Quarter)).iter().zip(["2025-Q4", "2026-Q1", "2026-Q2"])
+        assert_eq!(parts_of_range(days, None), [days]);
+        for (days_of_part, name) in parts_of_range(days, Some(Period::Quarter))
+            .iter()
+            .zip(["2025-Q4", "2026-Q1", "2026-Q2"])
         {
             assert_eq!(
-                (Period::Quarter.name(stretch.from), Period::Quarter.name(stretch.to)),
+                (Period::Quarter.name(days_of_part.from), Period::Quarter.name(days_of_part.to)),
                 (name.to_owned(), name.to_owned())
             );
         }
@@ -293,7 +301,7 @@ mod tests {
 
     #[test]
     fn whole_months_leave_the_edges() {
-        for (days, aggregate, rest) in [
+        for (days, inner, rest) in [
             (range("2026-01-01", "2026-12-31"), Some(range("2026-01-01", "2026-12-31")), vec![]),
             (
                 range("2026-01-02", "2026-03-31"),
@@ -309,9 +317,9 @@ mod tests {
             (range("2026-02-01", "2026-02-28"), Some(range("2026-02-01", "2026-02-28")), vec![]),
             (range("2026-02-28", "2026-02-28"), None, vec![]),
         ] {
-            assert_eq!(days.whole_months(), aggregate, "{days:?}");
-            if let Some(aggregate) = aggregate {
-                assert_eq!(days.without(aggregate), rest, "{days:?}");
+            assert_eq!(days.whole_months(), inner, "{days:?}");
+            if let Some(inner) = inner {
+                assert_eq!(days.without(inner), rest, "{days:?}");
             }
         }
     }

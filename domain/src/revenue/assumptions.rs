@@ -5,16 +5,16 @@ use std::collections::{BTreeMap, BTreeSet};
 use ::entity::id::{ActivityId, MemberId};
 use chrono::NaiveDate;
 
-/// Facts that a forecast had to assume about the agreements that it met.
+/// Assumptions that a forecast had to make about its agreements.
 #[derive(Debug, Default)]
 pub(super) struct Assumed {
     /// Members whose allocation was taken from another year, by that year.
     pub years: BTreeMap<i32, BTreeSet<MemberId>>,
-    /// Agreements per mille of an allocation that nobody knows.
+    /// Number of agreements per mille of an unknown allocation.
     pub unknown: usize,
-    /// Agreements with a fee per participant.
+    /// Number of agreements with a fee per participant.
     pub per_participant: usize,
-    /// Activities whose forecast is withheld; null: what belongs to no activity.
+    /// Activities whose forecast is withheld; null: revenue without an activity.
     pub withheld: BTreeSet<Option<ActivityId>>,
 }
 
@@ -63,7 +63,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn sentences_that_count_nothing_are_left_out() {
+    fn sentences_with_zero_counts_are_omitted() {
         let today = NaiveDate::default();
         assert_eq!(in_swedish(&Assumed::default(), 2027, today).len(), 4);
         let mut assumed = Assumed { unknown: 1, per_participant: 2, ..Assumed::default() };

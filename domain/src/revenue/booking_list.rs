@@ -1,5 +1,5 @@
-//! Lists of costs and grants for people: every one that a filter lets through, with the names of
-//! what it belongs to.
+//! Lists of costs and grants for reports: all that match a filter, with the names of their
+//! activity, supplier and agreement.
 
 use std::collections::{HashMap, HashSet};
 
@@ -19,7 +19,7 @@ use crate::{
     invoices::{Buyer, parties},
 };
 
-/// A cost or a grant with the names of what it belongs to.
+/// A cost or a grant with the names of its activity, supplier and agreement.
 #[derive(Clone, Debug)]
 pub struct Listed<M> {
     /// The row.
@@ -34,10 +34,7 @@ pub struct Listed<M> {
     pub status: Status,
 }
 
-/// Returns every cost that the viewer sees and the filter lets through, the earliest day first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns every cost that the viewer can read and that matches the filter, the earliest day first.
 pub async fn costs(
     db: &Database,
     viewer: &Viewer,
@@ -53,10 +50,8 @@ pub async fn costs(
     listed(db, viewer, rows, facts).await
 }
 
-/// Returns every grant that the viewer sees and the filter lets through, the earliest day first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns every grant that the viewer can read and that matches the filter, the earliest day
+/// first.
 pub async fn grants(
     db: &Database,
     viewer: &Viewer,

@@ -1,5 +1,4 @@
-//! The ledger of costs and grants: what was booked, as lists that can be filtered and paged
-//! through.
+//! The ledger of costs and grants: filtered and paged lists of bookings.
 
 use std::collections::HashMap;
 
@@ -29,7 +28,7 @@ use crate::{
 /// Status of a booking.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Status {
-    /// Stands as it was booked.
+    /// In effect as it was booked.
     Standing,
     /// Was reversed.
     Reversed,
@@ -48,7 +47,7 @@ impl Status {
         }
     }
 
-    /// Returns a stable word for programs, the one of the API.
+    /// Returns the stable code of the status, which the API uses too.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -69,20 +68,20 @@ impl Status {
     }
 }
 
-/// A filter of the ledger; every part narrows the others.
+/// Filter of the ledger; a booking must match every part.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Of these activities; null: of any.
+    /// Activities, one of which it must belong to; null: any.
     pub activities: Option<Vec<ActivityId>>,
-    /// Of this supplier, for costs alone; nothing if the viewer does not see it.
+    /// Supplier, for costs only; matches nothing if the viewer cannot read the supplier.
     pub supplier: Option<Supplier>,
-    /// For this agreement; nothing if the viewer does not see it.
+    /// Agreement; matches nothing if the viewer cannot read the agreement.
     pub agreement: Option<AgreementId>,
     /// Booked on this day or later.
     pub from: Option<NaiveDate>,
     /// Booked on this day or earlier.
     pub to: Option<NaiveDate>,
-    /// With one of these statuses; empty: with any.
+    /// Statuses, one of which it must have; empty: any.
     pub statuses: Vec<Status>,
 }
 
@@ -105,11 +104,11 @@ pub struct LedgerColumns<C> {
 pub trait Booked: PartialRow + Clone + Send + Sync + 'static {
     /// Columns of its table.
     const COLUMNS: LedgerColumns<Column<Self>>;
-    /// The condition that a row is of this supplier.
+    /// Returns the predicate that a row has this supplier.
     fn has_supplier(supplier: Supplier) -> SimpleExpr;
-    /// Identifier of the row.
+    /// Returns the id of the row.
     fn booking_id(&self) -> Uuid;
-    /// The booking that the row reverses.
+    /// Returns the booking that the row reverses.
     fn reverses(&self) -> Option<Uuid>;
 }
 
@@ -164,7 +163,7 @@ fn column<M: Booked>(column: Column<M>) -> SimpleExpr {
     Expr::col((M::Entity::default(), column))
 }
 
-/// The order of the ledger: the latest day first.
+/// Returns the order of the ledger: the latest day first.
 #[must_use]
 pub fn latest_first<M: Booked>() -> Order {
     let columns = M::COLUMNS;
@@ -177,7 +176,7 @@ pub fn latest_first<M: Booked>() -> Order {
     }
 }
 
-/// The rows that the viewer sees: those of the activities whose revenue it sees, as their sums.
+/// Selects the rows that the viewer can read: those of the activities whose revenue it can read.
 fn visible<M: Booked>(db: &Database, viewer: &Viewer) -> SelectStatement {
     let visible = of_visible_activity(
         db.backend(),
@@ -187,7 +186,8 @@ fn visible<M: Booked>(db: &Database, viewer: &Viewer) -> SelectStatement {
     Query::select().from(M::Entity::default()).cond_where(visible).take()
 }
 
-/// The condition that a row has one of these statuses; none for no status.
+/// Returns the condition that a row has one of these statuses; without statuses, the condition is
+/// empty.
 fn has_status<M: Booked>(statuses: &[Status]) -> Condition {
     let (id, reverses) = (column::<M>(M::COLUMNS.id), column::<M>(M::COLUMNS.reverses));
     let reversal = || Alias::new("reversal");
@@ -208,8 +208,8 @@ fn has_status<M: Booked>(statuses: &[Status]) -> Condition {
     })
 }
 
-/// The condition that the viewer sees a supplier: the filter must not reveal one that the rows
-/// don't show.
+/// Returns the condition that the viewer can read a supplier: the filter must not reveal a supplier
+/// that the rows do not show.
 fn is_visible_supplier(db: &Database, viewer: &Viewer, supplier: Supplier) -> Condition {
     match supplier {
         Supplier::Member(id) => {
@@ -236,7 +236,7 @@ fn is_visible_agreement(db: &Database, viewer: &Viewer, id: AgreementId) -> Cond
     exists(own, agreements::visible(db.backend(), viewer))
 }
 
-/// The condition that `own` finds a row that is `visible`; none if all rows are.
+/// Returns the condition that `own` selects a `visible` row; it is empty if all rows are visible.
 fn exists(mut own: SelectStatement, visible: Condition) -> Condition {
     if visible.is_empty() {
         return Condition::all();
@@ -249,7 +249,7 @@ fn matching<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Selec
     let mut select = visible::<M>(db, viewer);
     match filter.activities.as_deref() {
         None => {}
-        // So that an index gives its rows in their order.
+        // With one activity, an index returns the rows in their order.
         Some([one]) => _ = select.and_where(column::<M>(columns.activity).eq(*one)),
         Some(several) => {
             _ = select.and_where(among(
@@ -281,7 +281,8 @@ fn matching<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Selec
     select
 }
 
-/// Returns a page of what the viewer sees and the filter lets through, the latest day first.
+/// Returns a page of the bookings that the viewer can read and that match the filter, the latest
+/// day first.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -303,19 +304,13 @@ pub async fn list<M: Booked>(
     .await
 }
 
-/// Returns the number of all of them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the bookings that [`list`] pages through.
 pub async fn count<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching::<M>(db, viewer, filter)).await
 }
 
-/// Returns everything that the viewer sees and the filter lets through, the earliest day first; for
-/// lists of commands.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns all bookings that the viewer can read and that match the filter, the earliest day first;
+/// for lists of the command line.
 pub async fn all<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<M>> {
     let columns = M::every_column();
     let mut select = matching::<M>(db, viewer, filter);
@@ -326,7 +321,8 @@ pub async fn all<M: Booked>(db: &Database, viewer: &Viewer, filter: &Filter) -> 
     rows(db.read(), &select, &columns).await
 }
 
-/// The rows of these activities: one text of a statement, whatever their number.
+/// Selects the rows of these activities. The text of the statement is the same for any number of
+/// them.
 fn of<M: Booked>(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> SelectStatement {
     let mut select = visible::<M>(db, viewer);
     select.and_where(among(
@@ -337,8 +333,8 @@ fn of<M: Booked>(db: &Database, viewer: &Viewer, activities: &[ActivityId]) -> S
     select
 }
 
-/// Returns the same page of each of these activities, the latest day first, as far as the viewer
-/// sees them.
+/// Returns the same page of the bookings of each of these activities, the latest day first, as far
+/// as the viewer can read them.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -363,10 +359,7 @@ pub async fn of_each<M: Booked>(
     .await
 }
 
-/// Returns the number of rows of each of these activities; those without any are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the bookings of each of these activities. An activity without bookings has no entry.
 pub async fn count_each<M: Booked>(
     db: &Database,
     viewer: &Viewer,
@@ -376,10 +369,7 @@ pub async fn count_each<M: Booked>(
         .await
 }
 
-/// Returns those of these rows that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these rows that the viewer can read, in no particular order.
 pub async fn by_ids<M: Booked>(
     db: &Database,
     viewer: &Viewer,
@@ -389,10 +379,7 @@ pub async fn by_ids<M: Booked>(
     with::<M>(db, viewer, M::COLUMNS.id, ids, columns).await
 }
 
-/// Returns the reversals of these rows that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the reversals of these rows that the viewer can read, in no particular order.
 pub async fn reversals_of<M: Booked>(
     db: &Database,
     viewer: &Viewer,
@@ -423,7 +410,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reversal_is_none_that_stands() {
+    fn a_reversal_is_not_standing() {
         assert_eq!(Status::of(false, false), Status::Standing);
         assert_eq!(Status::of(false, true), Status::Reversed);
         assert_eq!(Status::of(true, false), Status::Reversal);

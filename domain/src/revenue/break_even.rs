@@ -1,4 +1,4 @@
-//! Break-even: how many must take part at today's fees for an activity to carry its cost.
+//! Break-even: the number of participants at today's fees at which an activity covers its cost.
 
 use std::{
     cmp::max,
@@ -20,10 +20,12 @@ use sea_orm::{
 };
 
 use super::{
-    Committed, Groups, committed,
+    committed,
     forecast::{Allocations, allocations, assumed_years},
-    ledger::{self, Grouping, Range},
+    grouping::{Grouping, Range},
+    ledger::{self},
     report_filter::Scope,
+    sums::{Committed, Groups},
 };
 use crate::{
     auth::viewer::{Resource, Viewer},
@@ -33,65 +35,65 @@ use crate::{
     term_sql,
 };
 
-/// What an activity needs to carry itself in a year.
+/// The break-even of an activity in a year.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct BreakEven {
     /// Costs booked in the year, öre.
     pub cost: Total,
     /// Grants booked in the year, öre.
     pub grants: Total,
-    /// Costs that agreements in force commit the network to in the year.
+    /// Costs in the year to which agreements in force commit the network.
     pub committed: Committed,
-    /// Participation agreements in force today.
+    /// Number of participation agreements in force today.
     pub joined: i64,
-    /// What it takes by each of its fees that are in force today.
+    /// Break-even by each of its fees in force today.
     pub by_fee: Vec<ByFee>,
 }
 
-/// What it takes to carry an activity by one of its fees alone.
+/// The break-even of an activity that is funded only by one of its fees.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ByFee {
-    /// What the fee is reckoned on, which says what is counted: agreements that run the whole year,
+    /// Basis of the fee. It determines the unit of the counts: agreements for the whole year,
     /// agreements that begin in it, participants, or members that each pay by their own allocation.
     pub basis: FeeBasis,
-    /// Öre for each; null per mille.
+    /// Fee per unit in öre; null for a per-mille fee.
     pub fee: Option<Money>,
-    /// The rate; null unless per mille.
+    /// Rate; null unless it is a per-mille fee.
     pub per_mille: Option<PerMille>,
-    /// The cost that grants leave, öre; never below nought.
+    /// Cost after grants in öre; never below zero.
     pub need: Total,
-    /// The least number whose fees together cover that: per mille of the members that pay the most.
-    /// Null when all together fall short.
+    /// The minimum number of units whose fees together cover the cost; for a per-mille fee, of the
+    /// members with the highest fees. Null when all together do not cover it.
     pub count: Option<i64>,
-    /// How many of them there are: participation agreements in force today, or that begin in the
-    /// year when the fee is paid once. Null for participants, whom nobody has counted.
+    /// The existing number of units: participation agreements in force today, or those that begin
+    /// in the year for a one-off fee. Null for participants, whose number is unknown.
     pub joined: Option<i64>,
-    /// How many it takes beside those; per mille the members that pay the most of the others. Null
-    /// when that can't be told, or all fall short.
+    /// Number of additional units needed; for a per-mille fee, of the other members with the
+    /// highest fees. Null when it is unknown, or when all together do not cover the cost.
     pub more: Option<i64>,
-    /// What is lacking when all pay together, öre; nought when they cover it.
+    /// Amount that is missing when all pay, öre; zero when they cover the cost.
     pub shortfall: Total,
-    /// Members whose allocation is not known for any year until this one, in Swedish order of name;
-    /// they are in no number and no sum.
+    /// Members whose allocation is unknown for this year and all years before it, ordered by name
+    /// in Swedish order; they are in no count and no sum.
     pub missing: Vec<MemberId>,
-    /// What it rests on, a sentence each.
+    /// Assumptions, one sentence each.
     pub assumptions: Vec<String>,
 }
 
-/// The members of a year, with what is known of their allocations.
+/// The members of a year, with their known allocations.
 struct Members {
-    /// In Swedish order of name.
+    /// Ids, ordered by name in Swedish order.
     ids: Vec<MemberId>,
     allocations: Allocations,
-    /// The same of the state's share.
+    /// Allocations of the state's share.
     state_shares: Allocations,
 }
 
-/// Break-even of each of these activities whose costs the viewer sees. A fee per mille is left out
-/// for a viewer who does not see the allocations of all members.
+/// Calculates the break-even of each of these activities whose costs the viewer can read. A
+/// per-mille fee is omitted for a viewer who cannot read the allocations of all members.
 ///
 /// # Errors
-/// INVALID for a year that is none.
+/// INVALID for an unsupported year.
 pub async fn break_even_of(
     db: &Database,
     viewer: &Viewer,
@@ -147,7 +149,7 @@ pub async fn break_even_of(
     for (activity, rule) in rules {
         let Some(own) = found.get_mut(&activity) else { continue };
         let need = max(own.cost - own.grants, Total::ZERO);
-        let taking_part = if rule.basis == FeeBasis::OneOff {
+        let participants = if rule.basis == FeeBasis::OneOff {
             begun.get(&activity)
         } else {
             joined.get(&activity)
@@ -155,7 +157,7 @@ pub async fn break_even_of(
         own.by_fee.push(by_fee(
             &rule,
             need,
-            taking_part.unwrap_or(&Joined::default()),
+            participants.unwrap_or(&Participants::default()),
             &members,
             year,
         ));
@@ -163,11 +165,11 @@ pub async fn break_even_of(
     Ok(found)
 }
 
-/// What it takes by one fee.
+/// Calculates the break-even by one fee.
 fn by_fee(
     rule: &fee_schedule::Model,
     need: Total,
-    joined: &Joined,
+    joined: &Participants,
     members: &Members,
     year: i32,
 ) -> ByFee {
@@ -193,7 +195,7 @@ fn by_fee(
             found.assumptions.push(match rule.basis {
                 FeeBasis::OneOff => format!("Each agreement begins in {year}, and pays once"),
                 FeeBasis::PerParticipant => {
-                    "How many participants there are is not known to the register".to_owned()
+                    "The register does not know the number of participants".to_owned()
                 }
                 FeeBasis::FixedPerYear | FeeBasis::PerMilleOfAllocation => {
                     "Each agreement pays for the whole year".to_owned()
@@ -204,7 +206,8 @@ fn by_fee(
     found
 }
 
-/// The least number of fees that come to at least a cost; `None` if no number of 64 bits does.
+/// Returns the minimum number of fees that cover a cost; `None` if it exceeds 64 bits or the fee is
+/// zero.
 fn needed(need: Total, fee: Money) -> Option<i64> {
     match (need <= Total::ZERO, fee <= Money::ZERO) {
         (true, _) => Some(0),
@@ -213,11 +216,12 @@ fn needed(need: Total, fee: Money) -> Option<i64> {
     }
 }
 
-/// Members pay each their own fee, the year's whole: those that pay the most come first.
+/// Calculates the break-even by a per-mille fee: each member pays its own fee for the whole year,
+/// and the highest fees count first.
 fn per_mille(
     found: &mut ByFee,
     rule: &fee_schedule::Model,
-    joined: &Joined,
+    joined: &Participants,
     members: &Members,
     year: i32,
 ) {
@@ -252,23 +256,23 @@ fn per_mille(
     found.assumptions.extend(assumed_years(&years, year));
 }
 
-/// The least number of these fees that come to at least a cost, the largest first; null when all
-/// together don't.
+/// Returns the minimum number of these fees that cover a cost, the highest first; `None` if all
+/// together do not cover it.
 fn fewest(need: Total, mut fees: Vec<Money>) -> Option<i64> {
     fees.sort_unstable_by(|one, other| other.cmp(one));
-    let mut so_far = Total::ZERO;
+    let mut covered = Total::ZERO;
     let mut count = 0;
     for fee in fees {
-        if so_far >= need {
+        if covered >= need {
             break;
         }
-        so_far += fee;
+        covered += fee;
         count += 1;
     }
-    (so_far >= need).then_some(count)
+    (covered >= need).then_some(count)
 }
 
-/// The fees of these activities that are in force today, in the order of their bases.
+/// Returns the fees of these activities in force today, ordered by basis.
 async fn rules(
     db: &Database,
     activities: &[ActivityId],
@@ -295,21 +299,21 @@ async fn rules(
     Ok(rules)
 }
 
-/// Who takes part in an activity.
+/// The participants of an activity.
 #[derive(Debug, Default)]
-struct Joined {
+struct Participants {
     agreements: i64,
     members: HashSet<MemberId>,
 }
 
-/// The participation agreements of each of these activities that are in force today; or, for days,
-/// those signed that begin in them.
+/// Returns the participation agreements of these activities in force today or, with `begun`, the
+/// signed ones that begin in that range.
 async fn joined(
     tx: &DatabaseTransaction,
     activities: &[ActivityId],
     begun: Option<Range>,
     today: NaiveDate,
-) -> Result<HashMap<ActivityId, Joined>> {
+) -> Result<HashMap<ActivityId, Participants>> {
     let column = |column: Column| Expr::col((Entity, column));
     let mut select = Query::select();
     select
@@ -328,7 +332,7 @@ async fn joined(
             .and_where(column(Column::WithdrawnOn).is_null())
             .and_where(column(Column::StartsOn).between(days.from, days.to)),
     };
-    let mut found: HashMap<ActivityId, Joined> = HashMap::new();
+    let mut found: HashMap<ActivityId, Participants> = HashMap::new();
     for row in tx.query_all(&select).await? {
         let own = found.entry(row.try_get_by_index(0)?).or_default();
         own.agreements += 1;
@@ -351,7 +355,7 @@ mod tests {
         }
     }
 
-    /// Members with these allocations of 2026 in kronor, nought for none.
+    /// Returns members with these allocations of 2026 in kronor; zero: none.
     fn members(kronor: &[i64]) -> Members {
         let ids: Vec<_> = (1..=kronor.len())
             .map(|position| MemberId(uuid::Uuid::from_u128(position as u128)))
@@ -362,7 +366,7 @@ mod tests {
     }
 
     #[test]
-    fn the_last_agreement_is_the_one_that_covers_it() {
+    fn the_count_is_the_minimum_that_covers_the_cost() {
         for (need, fee, count) in [
             (0_i128, 100, Some(0)),
             (1, 100, Some(1)),
@@ -383,7 +387,7 @@ mod tests {
         // 2 per mille: 8 648, 26 800, 64 000 and 122 400 kronor.
         let members = members(&[4_324_000, 13_400_000, 32_000_000, 61_200_000, 0]);
         let ask = |rule: &fee_schedule::Model, need: i128, joined: &[usize]| {
-            let joined = Joined {
+            let joined = Participants {
                 agreements: 7,
                 members: joined.iter().map(|position| members.ids[*position]).collect(),
             };
@@ -402,11 +406,11 @@ mod tests {
         let short = ask(&plain, 221_849, &[3]);
         assert_eq!((short.count, short.more, short.shortfall), (None, None, Total(100)));
         assert_eq!((short.joined, short.missing), (Some(7), vec![members.ids[4]]));
-        // The smallest two have joined: 35 448, and then the largest of the others.
+        // The two smallest have joined: 35 448. The largest of the others comes next.
         for (need, more) in [(35_448, 0), (35_449, 1), (157_848, 1), (157_849, 2)] {
             assert_eq!(ask(&plain, need, &[0, 1]).more, Some(more), "{need}");
         }
-        // A cap makes the large alike, and a minimum the small.
+        // A cap makes the large fees equal, and a minimum the small ones.
         assert_eq!(ask(&per_mille_rule(2000, Some(5_000_000), None), 100_001, &[]).count, Some(3));
         assert_eq!(
             ask(&per_mille_rule(2000, Some(5_000_000), Some(3_000_000)), 160_000, &[]).count,
@@ -415,12 +419,17 @@ mod tests {
     }
 
     #[test]
-    fn an_allocation_of_an_earlier_year_is_said() {
+    fn an_allocation_of_an_earlier_year_is_an_assumption() {
         let mut members = members(&[4_324_000, 13_400_000]);
         let other = members.ids[0];
         members.allocations.insert(other, (2024, Money(100)));
-        let found =
-            by_fee(&per_mille_rule(2000, None, None), Total(1), &Joined::default(), &members, 2026);
+        let found = by_fee(
+            &per_mille_rule(2000, None, None),
+            Total(1),
+            &Participants::default(),
+            &members,
+            2026,
+        );
         assert_eq!(
             found.assumptions,
             [

@@ -1,5 +1,5 @@
-//! Committed cost: what the agreements by which the network pays come to in a period, beside what
-//! was booked for them.
+//! Committed cost: the amounts that agreements oblige the network to pay in a period, next to the
+//! costs that were booked for them.
 
 use std::collections::BTreeSet;
 
@@ -15,9 +15,10 @@ use sea_orm::{
 };
 
 use super::{
-    Groups,
-    ledger::{self, Group, Grouping, Range},
+    grouping::{Group, Grouping, Range},
+    ledger::{self},
     report_filter::Scope,
+    sums::Groups,
 };
 use crate::{
     database::rows,
@@ -26,18 +27,15 @@ use crate::{
     term_sql,
 };
 
-/// Agreements that are read together.
+/// Number of agreements that are loaded together.
 const CHUNK: u64 = 1000;
 
 fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// Adds committed cost in a range, and what was booked in it for the agreements that commit the
-/// network to something in it. It belongs to no member, as costs.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Adds the committed cost in a range, and the costs booked in it for the agreements with a
+/// commitment in it. Like other costs, it belongs to no member.
 pub(super) async fn sums(
     tx: &DatabaseTransaction,
     today: NaiveDate,
@@ -75,8 +73,8 @@ pub(super) async fn sums(
     ledger::booked_for_agreements(tx, scope, group_by, range, agreements, groups).await
 }
 
-/// Returns the next signed agreements after `last` by which the network pays, and that may come to
-/// something in the range.
+/// Returns the next signed agreements after `last` by which the network pays, and that may have a
+/// commitment in the range.
 async fn chunk(
     tx: &DatabaseTransaction,
     today: NaiveDate,
@@ -85,8 +83,8 @@ async fn chunk(
     last: Option<AgreementId>,
 ) -> Result<Vec<Model>> {
     let columns: Vec<Column> = std::iter::once(Column::ActivityId).chain(fees::columns()).collect();
-    // The term says exactly what it covers; only what ended for good before the range is left out
-    // here.
+    // The term decides exactly which days count. This condition only omits agreements that ended
+    // before the range.
     let continues = Condition::any()
         .add(column(Column::EndsOn).is_null())
         .add(column(Column::EndsOn).gte(range.from))
@@ -98,7 +96,7 @@ async fn chunk(
     let select: SelectStatement = Query::select()
         .columns(columns.iter().map(|column| (Entity, *column)))
         .from(Entity)
-        // In words, so that the partial index of such agreements is used.
+        // As a literal, so that the partial index of such agreements is used.
         .and_where(Expr::cust("\"agreement\".\"direction\" = 'COST'"))
         .and_where(column(Column::FeeAmount).is_not_null())
         .and_where(column(Column::SignedOn).lte(today))

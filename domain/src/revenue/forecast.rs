@@ -1,4 +1,4 @@
-//! What the agreements of today will bring in a year.
+//! Forecast of a year's revenue from today's agreements.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -16,10 +16,11 @@ use sea_orm::{
 };
 
 use super::{
-    Groups, Report, Sums,
     assumptions::{self, Assumed},
-    ledger::{Group, Range},
+    grouping::{Group, Range},
+    report::Report,
     report_filter::Scope,
+    sums::{Groups, Sums},
 };
 use crate::{
     auth::viewer::{Resource, Viewer},
@@ -32,7 +33,8 @@ use crate::{
     term_sql,
 };
 
-/// Agreements that are reckoned together, so that a forecast of any size needs little memory.
+/// Number of agreements that are calculated together, so that a forecast of any size needs little
+/// memory.
 const CHUNK: u64 = 1000;
 
 /// A year's forecast.
@@ -40,27 +42,27 @@ const CHUNK: u64 = 1000;
 pub struct Forecast {
     /// The days of the year.
     pub days: Range,
-    /// What it brings, by activity; without a total if anything is withheld.
+    /// The revenue by activity; without a total if anything is withheld.
     pub report: Report,
-    /// Activities that are in no row and no sum, since they have fees per mille of allocations that
-    /// the viewer may not see: the sum would reveal them.
+    /// Activities that are in no row and no sum, because they have per-mille fees on allocations
+    /// that the viewer may not read: the sum would reveal them.
     pub withheld: Vec<ActivityId>,
-    /// What it rests on, a sentence each.
+    /// Assumptions, one sentence each.
     pub assumptions: Vec<String>,
-    /// The same in Swedish, for workbooks.
+    /// Assumptions in Swedish, for workbooks.
     pub assumptions_in_swedish: Vec<String>,
 }
 
 impl Assumed {
-    /// The sentences, always in this order and these words; those that count something are left out
-    /// when it is nought.
+    /// Returns the sentences, always in this order and with these words. Sentences with a count are
+    /// omitted if it is zero.
     fn sentences(&self, year: i32, today: NaiveDate) -> Vec<String> {
         let mut sentences = vec![
-            format!("Agreements count that bring money and are signed by {today}; drafts and offers do not"),
+            format!("Agreements with income that are signed by {today} are included; drafts and offers are not"),
             format!(
-                "Agreements that are prolonged by themselves go on, unless notice was given by {today}; those with notice end as it says"
+                "Agreements that renew continue, unless notice was given by {today}; those with notice end accordingly"
             ),
-            "A year that an agreement covers in part is prorated by the months on whose first day it is in force".to_owned(),
+            "A year that an agreement covers partly is prorated by the months on whose first day it is in force".to_owned(),
         ];
         sentences.extend(assumed_years(
             &self.years.iter().map(|(other, members)| (*other, members.len())).collect(),
@@ -94,8 +96,8 @@ fn count(number: usize, noun: &str) -> String {
     if number == 1 { format!("1 {noun}") } else { format!("{number} {noun}s") }
 }
 
-/// What is assumed of so many members whose allocation was taken from these other years, the latest
-/// first.
+/// Describes the assumption about members whose allocation was taken from another year, the latest
+/// year first.
 pub(super) fn assumed_years(years: &BTreeMap<i32, usize>, year: i32) -> Vec<String> {
     let sentence = |(other, members): (&i32, &usize)| {
         let members = count(*members, "member");
@@ -106,19 +108,20 @@ pub(super) fn assumed_years(years: &BTreeMap<i32, usize>, year: i32) -> Vec<Stri
     years.iter().rev().map(sentence).collect()
 }
 
-/// What the agreements that bring money, and are signed and not ended as known today, will bring in
-/// a year, by activity and without costs and grants. A fee per mille of an allocation that is not
-/// known yet is of the latest one that is; an activity with a fee per mille of an allocation that
-/// the viewer may not see is withheld as a whole. `invoices` is the number of agreements that bring
-/// something.
+/// Forecasts a year's revenue by activity, without costs and grants. It includes the agreements
+/// with income that are signed and not ended as known today.
+///
+/// A per-mille fee on an allocation that is not yet known uses the latest known one. An activity
+/// with a per-mille fee on an allocation that the viewer may not read is withheld completely.
+/// `invoices` is the number of agreements with revenue.
 ///
 /// # Errors
-/// INVALID for a year that is none.
+/// INVALID for an unsupported year.
 pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forecast> {
     let range = Range::year(year)
         .filter(|_| (1900..=2999).contains(&year))
         .ok_or_else(|| Error::invalid("year", "must be 1900 to 2999"))?;
-    let scope = Scope::asked(db, viewer, None, None, &mut ValidationErrors::default()).await?;
+    let scope = Scope::requested(db, viewer, None, None, &mut ValidationErrors::default()).await?;
     let tx = db.snapshot().await?;
     let affairs = viewer.visibility(Resource::MemberAffairs);
     let (mut groups, mut last, mut assumed) = (Groups::default(), None, Assumed::default());
@@ -131,7 +134,7 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
         let of_state = allocations(&tx, on_allocations(&chunk, share), year, share).await?;
         for row in &chunk {
             let Some(fee) = Fee::of(row) else { continue };
-            // Without an allocation there is an amount unless it depends on one.
+            // Without an allocation, there is an amount only if it does not depend on one.
             let is_hidden =
                 row.member_id.is_some_and(|member| !affairs.all && affairs.member != Some(member));
             if is_hidden && amount_for(&fee, None, &term_sql::of(row), year).is_none() {
@@ -169,7 +172,7 @@ pub async fn forecast(db: &Database, viewer: &Viewer, year: i32) -> Result<Forec
     groups.0.retain(|group, _| !assumed.withheld.contains(&group.activity));
     let total =
         Sums { invoices: groups.0.values().map(|sums| sums.invoices).sum(), ..Sums::default() };
-    let mut report = super::finish(&tx, groups, total).await?;
+    let mut report = super::report::finish(&tx, groups, total).await?;
     tx.rollback().await?;
     if !assumed.withheld.is_empty() {
         report.total = None;
@@ -185,7 +188,7 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The next agreements after `last` that may bring something in the days of `year`.
+/// Returns the next agreements after `last` that may have revenue in the days of `year`.
 async fn chunk(
     tx: &DatabaseTransaction,
     today: NaiveDate,
@@ -195,8 +198,8 @@ async fn chunk(
 ) -> Result<Vec<Model>> {
     let columns: Vec<Column> =
         [Column::ActivityId, Column::VatRate].into_iter().chain(fees::columns()).collect();
-    // What the term covers exactly is for the fee to say; here only what ended for good before the
-    // year is left out.
+    // The fee decides exactly which days count. This condition only omits agreements that ended
+    // before the year.
     let continues = Condition::any()
         .add(column(Column::EndsOn).is_null())
         .add(column(Column::EndsOn).gte(year.from))
@@ -219,7 +222,7 @@ async fn chunk(
                 .add(column(Column::ReplacedFrom).gt(year.from)),
         )
         .cond_where(continues)
-        // What has ended by now brings nothing any more, in the running year either.
+        // An agreement that has ended has no further revenue, also in the current year.
         .cond_where(term_sql::outlives(today.pred_opt().unwrap_or(today)))
         .cond_where(scope.of_agreements(tx.get_database_backend()))
         .and_where_option(last.map(|last| column(Column::Id).gt(last)))
@@ -229,7 +232,7 @@ async fn chunk(
     rows(tx, &select, &columns).await
 }
 
-/// The members whose fee is per mille of their allocation of this basis.
+/// Returns the members with a fee per mille of their allocation of this basis.
 fn on_allocations(agreements: &[Model], basis: AllocationBasis) -> Vec<MemberId> {
     let is_of = |row: &&Model| row.fee_allocation_basis.unwrap_or_default() == basis;
     let per_mille =
@@ -237,14 +240,11 @@ fn on_allocations(agreements: &[Model], basis: AllocationBasis) -> Vec<MemberId>
     per_mille.filter(is_of).filter_map(|row| row.member_id).collect()
 }
 
-/// Allocations with the years that they are of.
+/// Allocations, each with its year.
 pub(super) type Allocations = HashMap<MemberId, (i32, Money)>;
 
-/// The allocation of a basis of each of these members: the year's own, else the latest before it;
-/// none for whom none is known.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the allocation of a basis for each of these members: that of the year, or else the
+/// latest one before it. A member without one has no entry.
 pub(super) async fn allocations(
     tx: &DatabaseTransaction,
     members: Vec<MemberId>,
@@ -266,7 +266,7 @@ pub(super) async fn allocations(
         .and_where(column(allocation::Column::Year).lte(year))
         .order_by_expr(column(allocation::Column::Year), Order::Asc)
         .take();
-    // Later years come later, and take the place of those before.
+    // Later years come later, and replace earlier ones.
     let found = tx.query_all(&select).await?;
     found
         .iter()

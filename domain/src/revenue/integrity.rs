@@ -1,4 +1,5 @@
-//! Whether what is stored of invoices and revenue is what it must be.
+//! Integrity of invoices and revenue: stored values must agree with the facts that they are derived
+//! from.
 
 use std::collections::{BTreeMap, BTreeSet};
 
@@ -14,41 +15,35 @@ use crate::{
         self,
         monthly_totals::{self, Months},
     },
+    payments::bank,
+    vouchers,
 };
 
-/// Every breach of what must hold between invoices, lines, payments, numbers and the totals by
-/// month that are kept of them: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the violations in invoices, lines, payments, numbers and their stored totals by month,
+/// one sentence each.
 pub async fn violations(db: &Database) -> Result<Vec<String>> {
-    // What somebody writes meanwhile must not look broken.
+    // In a snapshot, so that concurrent writes do not look like violations.
     Ok(findings(&db.snapshot().await?).await?.violations)
 }
 
-/// The same with notes of what came so with imported history, in a snapshot.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the violations, and notes about violations that came with imported history, in a
+/// snapshot.
 pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = invoices::integrity::findings(db).await?;
+    found.extend(vouchers::integrity::findings(db).await?);
+    found.violations.extend(bank::integrity::violations(db).await?);
     found.violations.extend(of_months(db).await?);
     Ok(found)
 }
 
-/// Totals by month and activity that are not what documents and payments come to: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the totals by month and activity that do not agree with the documents and payments, one
+/// sentence each.
 pub async fn of_months(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let stored = revenue_month::Entity::find().all(db).await?;
     Ok(compare(stored, monthly_totals::expected(db, Months::All).await?))
 }
 
-/// The same of the months of these days alone.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Checks like [`of_months`], only the months of these days.
 pub async fn of_months_with(
     db: &impl ConnectionTrait,
     days: impl IntoIterator<Item = NaiveDate>,
@@ -99,7 +94,7 @@ fn compare(stored: Vec<revenue_month::Model>, expected: Vec<revenue_month::Model
 
 fn sentence(stored: &revenue_month::Model, expected: &revenue_month::Model) -> String {
     let activity = if expected.activity_id.is_nil() {
-        "what belongs to no activity".to_owned()
+        "no activity".to_owned()
     } else {
         format!("activity {}", expected.activity_id.simple())
     };

@@ -1,4 +1,4 @@
-//! Which part of the ledger a report is about: what was asked for, within what the viewer sees.
+//! The scope of a report: the requested part of the ledger, within what the viewer can read.
 
 use ::entity::{
     activity,
@@ -20,29 +20,26 @@ use crate::{
 /// A part of the ledger.
 #[derive(Clone, Debug, Default)]
 pub struct Scope {
-    /// Lines, costs and grants of these activities; null: whatever they belong to.
+    /// Activities of lines, costs and grants; null: any.
     activities: Option<Vec<ActivityId>>,
-    /// Invoices to these members; null: to whomever.
+    /// Members that were invoiced; null: any buyer.
     members: Option<Vec<MemberId>>,
-    /// What the viewer sees; null: everything.
+    /// The restriction to what the viewer can read; null: none.
     seen: Option<Seen>,
 }
 
-/// What a viewer sees who does not see everything: either of these.
+/// The restriction for a viewer who cannot read everything. A row must match one of its parts.
 #[derive(Clone, Debug, Default)]
 struct Seen {
-    /// What this member was invoiced.
+    /// Invoices to this member.
     member: Option<MemberId>,
-    /// What belongs to these activities.
+    /// Rows of these activities.
     activities: Vec<ActivityId>,
 }
 
 impl Scope {
-    /// The scope of a question; what it names that is not there is noted.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
-    pub async fn asked(
+    /// Returns the scope of a request. Adds an error for each unknown activity or member.
+    pub async fn requested(
         db: &Database,
         viewer: &Viewer,
         activities: Option<&[String]>,
@@ -54,7 +51,7 @@ impl Scope {
         slugs.extend(&visibility.activities);
         let known = by_slug(db, &slugs).await?;
         let id = |slug: &String| known.iter().find(|(known, _)| known == slug).map(|(_, id)| *id);
-        let asked = activities.map(|slugs| {
+        let requested = activities.map(|slugs| {
             slugs
                 .iter()
                 .enumerate()
@@ -63,7 +60,7 @@ impl Scope {
                     if id.is_none() {
                         let slug: String = slug.chars().take(100).collect();
                         errors.add(
-                            format!("input.activities.{position}"),
+                            format!("activities[{position}]"),
                             format!("is not the slug of an activity: {slug:?}"),
                         );
                     }
@@ -76,7 +73,7 @@ impl Scope {
             for (position, id) in ids.iter().enumerate() {
                 errors.expect(
                     found.iter().any(|row| row.id == *id),
-                    &format!("input.members.{position}"),
+                    &format!("members[{position}]"),
                     "is not the id of a member",
                 );
             }
@@ -86,74 +83,73 @@ impl Scope {
             activities: visibility.activities.iter().filter_map(id).collect(),
         };
         Ok(Self {
-            activities: asked,
+            activities: requested,
             members: members.map(<[_]>::to_vec),
             seen: (!visibility.all).then_some(seen),
         })
     }
 
-    /// What a viewer sees of these activities.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+    /// Returns the part of these activities that the viewer can read.
     pub async fn of_activities(
         db: &Database,
         viewer: &Viewer,
         activities: &[ActivityId],
     ) -> Result<Self> {
-        let scope = Self::asked(db, viewer, None, None, &mut ValidationErrors::default()).await?;
+        let scope =
+            Self::requested(db, viewer, None, None, &mut ValidationErrors::default()).await?;
         Ok(Self { activities: Some(activities.to_vec()), ..scope })
     }
 
-    /// Whether nothing can be in it.
+    /// `true` if the scope cannot contain anything.
     #[must_use]
     pub fn is_empty(&self) -> bool {
-        let sees_nothing = self
+        let can_read_nothing = self
             .seen
             .as_ref()
             .is_some_and(|seen| seen.member.is_none() && seen.activities.is_empty());
-        sees_nothing
+        can_read_nothing
             || self.activities.as_ref().is_some_and(Vec::is_empty)
             || self.members.as_ref().is_some_and(Vec::is_empty)
     }
 
-    /// Whether it can't be told without knowing who was invoiced.
+    /// `true` if the sums need the member of each invoice.
     #[must_use]
     pub fn is_by_member(&self) -> bool {
         self.members.is_some() || self.seen.as_ref().is_some_and(|seen| seen.member.is_some())
     }
 
-    /// Whether it can't be told without knowing the activity of each line.
+    /// `true` if the sums need the activity of each line.
     #[must_use]
     pub fn is_by_activity(&self) -> bool {
         self.activities.is_some()
             || self.seen.as_ref().is_some_and(|seen| !seen.activities.is_empty())
     }
 
-    /// Whether costs and grants can be in it: they belong to an activity and to no member.
+    /// `true` if the scope can contain costs and grants, which belong to an activity and to no
+    /// member.
     #[must_use]
     pub fn has_costs(&self) -> bool {
         self.members.is_none() && self.seen.as_ref().is_none_or(|seen| !seen.activities.is_empty())
     }
 
-    /// Whether the costs and grants of an activity in it are.
+    /// `true` if the viewer can read the costs and grants of an activity in the scope.
     #[must_use]
     pub fn can_read_costs_of(&self, activity: ActivityId) -> bool {
         self.seen.as_ref().is_none_or(|seen| seen.activities.contains(&activity))
     }
 
-    /// The condition on invoices joined with their lines; without the lines when it is not by
-    /// activity, without the invoices when it is not by member.
+    /// Returns the condition on invoices joined with their lines. It needs no lines unless
+    /// [`Self::is_by_activity`], and no invoices unless [`Self::is_by_member`].
     #[must_use]
     pub fn of_lines(&self, backend: DbBackend) -> Condition {
-        // Days, or the member, lead the way: an activity's lines are too many, so its index is kept
-        // out of this.
+        // An expression instead of the column, so that the planner uses the index on days or on the
+        // member: an activity has too many lines.
         let activity = Expr::cust("COALESCE(\"invoice_line\".\"activity_id\", NULL)");
         self.of(backend, Expr::col((invoice::Entity, invoice::Column::MemberId)), activity)
     }
 
     fn of(&self, backend: DbBackend, member: SimpleExpr, activity: SimpleExpr) -> Condition {
-        let mut all = self.of_asked(backend, activity.clone());
+        let mut all = self.of_requested(backend, activity.clone());
         if let Some(members) = &self.members {
             all = all.add(among(backend, member.clone(), members.iter().copied()));
         }
@@ -170,7 +166,7 @@ impl Scope {
         all
     }
 
-    /// The condition on agreements.
+    /// Returns the condition on agreements.
     #[must_use]
     pub fn of_agreements(&self, backend: DbBackend) -> Condition {
         use ::entity::agreement::{Column, Entity};
@@ -181,27 +177,27 @@ impl Scope {
         )
     }
 
-    /// The condition on rows that belong to an activity alone.
+    /// Returns the condition on rows that belong only to an activity.
     #[must_use]
     pub fn of_activity(&self, backend: DbBackend, activity: SimpleExpr) -> Condition {
-        let all = self.of_asked(backend, activity.clone());
+        let all = self.of_requested(backend, activity.clone());
         match &self.seen {
             Some(seen) => all.add(among(backend, activity, seen.activities.iter().copied())),
             None => all,
         }
     }
 
-    fn of_asked(&self, backend: DbBackend, activity: SimpleExpr) -> Condition {
-        let asked = self
+    fn of_requested(&self, backend: DbBackend, activity: SimpleExpr) -> Condition {
+        let requested = self
             .activities
             .as_ref()
             .map(|activities| among(backend, activity, activities.iter().copied()));
-        Condition::all().add_option(asked)
+        Condition::all().add_option(requested)
     }
 }
 
-/// Those of these activities that there are, by slug. Every viewer may know that an activity is
-/// there.
+/// Returns those of these activities that exist, by slug. Every viewer may know that an activity
+/// exists.
 async fn by_slug(db: &Database, slugs: &[&String]) -> Result<Vec<(String, ActivityId)>> {
     if slugs.is_empty() {
         return Ok(Vec::new());

@@ -1,19 +1,20 @@
-//! A report of revenue as rows and columns, and as the files that are made of them.
+//! A revenue report as a table, and the files made from it.
 
 use std::collections::{BTreeSet, HashMap};
 
 use ::entity::{
     activity,
-    id::{ActivityId, MemberId},
+    id::{ActivityId, Identifier, MemberId},
     member,
     total::Total,
 };
 use chrono::NaiveDate;
 
 use super::{
-    Ask, Basis, Committed, Forecast, Period, Report, Sums,
-    ledger::{Group, Grouping, Range},
-    reports,
+    forecast::Forecast,
+    grouping::{Group, Grouping, Period, Range},
+    report::{Report, ReportQuery, reports},
+    sums::{Basis, Committed, Sums},
 };
 use crate::{
     activities,
@@ -27,7 +28,7 @@ use crate::{
     members, worker_pool,
 };
 
-/// Describes a report in a line, in Swedish.
+/// Returns the title of a report in Swedish.
 fn title(basis: Basis, days: Range) -> String {
     let basis = match basis {
         Basis::Invoiced => "Fakturerat",
@@ -40,7 +41,7 @@ fn title(basis: Basis, days: Range) -> String {
     )
 }
 
-/// What a report is about, in a line.
+/// Returns the caption of a report.
 #[must_use]
 pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
     let basis = match basis {
@@ -53,18 +54,18 @@ pub fn caption(basis: Basis, from: NaiveDate, to: NaiveDate) -> String {
     )
 }
 
-/// The report that is asked for as a workbook in Swedish: its rows, and next to them a chart of the
-/// same revenue by activity and year.
+/// Renders a report as a workbook in Swedish: its rows, and a chart of the same revenue by activity
+/// and year.
 ///
 /// # Errors
-/// As [`super::report`]; INTERNAL when it has more rows than a sheet can hold.
-pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u8>> {
+/// As [`super::report`], and INTERNAL when it has more rows than a sheet can hold.
+pub async fn workbook(db: &Database, viewer: &Viewer, query: &ReportQuery) -> Result<Vec<u8>> {
     let by_year = Grouping { activity: true, member: false, period: Some(Period::Year) };
     let reports = reports(
         db,
         viewer,
-        ask,
-        &[(ask.group_by, ask.counts), (by_year, (false, false))],
+        query,
+        &[(query.group_by, query.counts), (by_year, (false, false))],
         ValidationErrors::default(),
     )
     .await?;
@@ -74,28 +75,26 @@ pub async fn workbook(db: &Database, viewer: &Viewer, ask: &Ask) -> Result<Vec<u
         title: "Intäkter per verksamhet och år, kronor utan moms".to_owned(),
         ..by_activity(of_years, &Names::of(db, viewer, of_years).await?)
     };
-    let shown = Shown::of(db, viewer, found, ask.group_by, ask.basis).await?;
-    let days = Range { from: ask.from, to: ask.to };
-    let about = about("Intäkter", days, title(ask.basis, days), db);
-    let (grid, chart) = (shown.for_workbook(), Some(chart).filter(|chart| !chart.rows.is_empty()));
+    let table = ReportTable::of(db, viewer, found, query.group_by, query.basis).await?;
+    let days = Range { from: query.from, to: query.to };
+    let about = about("Intäkter", days, title(query.basis, days), db);
+    let (grid, chart) =
+        (table.to_swedish_table(), Some(chart).filter(|chart| !chart.rows.is_empty()));
     worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, chart.as_ref(), None))
         .await
 }
 
-/// A forecast as a workbook; what it rests on has a sheet of its own.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Renders a forecast as a workbook. The assumptions have a separate sheet.
 pub async fn workbook_of_forecast(
     db: &Database,
     viewer: &Viewer,
     forecast: &Forecast,
 ) -> Result<Vec<u8>> {
     let Forecast { days, report, .. } = forecast;
-    let shown = Shown::of(db, viewer, report, OF_FORECAST, Basis::Invoiced).await?;
-    let mut grid = shown.for_workbook();
+    let table = ReportTable::of(db, viewer, report, OF_FORECAST, Basis::Invoiced).await?;
+    let mut grid = table.to_swedish_table();
     if grid.total.is_none() {
-        // In the row of the total, where people look for it.
+        // In the row of the total, where a reader expects it.
         grid.total = Some(vec![Cell::Text(WITHHELD.into())]);
     }
     let title = format!("Prognos {}–{}, i kronor", days.from, days.to);
@@ -113,7 +112,7 @@ pub async fn workbook_of_forecast(
     .await
 }
 
-/// What a forecast rests on, a row each.
+/// Returns the assumptions of a forecast as a table, one in each row.
 #[must_use]
 pub fn assumptions(forecast: &Forecast) -> Grid {
     let rows =
@@ -121,17 +120,17 @@ pub fn assumptions(forecast: &Forecast) -> Grid {
     Grid { columns: vec![Column::new("assumption", "Assumption", Kind::Text)], rows, total: None }
 }
 
-/// Stands instead of a total that can't be given.
+/// Replaces a total that can't be given.
 const WITHHELD: &str = "Ingen summa: verksamheter är utelämnade, se Antaganden";
 
-/// What the rows of a forecast are made for.
+/// The grouping of a forecast's rows.
 pub const OF_FORECAST: Grouping = Grouping { activity: true, member: false, period: None };
 
 fn about(what: &str, range: Range, title: String, db: &Database) -> About {
     About { sheet: format!("{what} {}–{}", range.from, range.to), title, made_at: db.clock.now() }
 }
 
-/// The net revenue of each activity, in the order of the report, by year.
+/// Returns the net revenue of each activity, in the order of the report, by year.
 fn by_activity(report: &Report, names: &Names) -> Chart {
     let years: BTreeSet<&str> =
         report.rows.iter().filter_map(|row| row.group.period.as_deref()).collect();
@@ -149,7 +148,7 @@ fn by_activity(report: &Report, names: &Names) -> Chart {
         });
         rows[position].1[year] += row.sums.net;
     }
-    // What belongs to no activity stands last, whatever year it is first in.
+    // Revenue without an activity comes last in every year.
     rows.sort_by_cached_key(|(activity, _)| {
         (activity.is_none(), crate::swedish::key(names.activity(*activity, SWEDISH)))
     });
@@ -163,7 +162,7 @@ fn by_activity(report: &Report, names: &Names) -> Chart {
     }
 }
 
-/// Words of a report for people.
+/// The words of a table.
 #[derive(Clone, Copy)]
 struct Words {
     no_activity: &'static str,
@@ -172,7 +171,7 @@ struct Words {
     period: fn(Period, &str) -> String,
 }
 
-/// Of the table at the terminal.
+/// Words of the table at the terminal.
 const ENGLISH: Words = Words {
     no_activity: "(no activity)",
     no_member: "(no member)",
@@ -180,7 +179,7 @@ const ENGLISH: Words = Words {
     period: |_, name| name.to_owned(),
 };
 
-/// Of workbooks.
+/// Words of workbooks.
 const SWEDISH: Words = Words {
     no_activity: "(ingen verksamhet)",
     no_member: "(ingen medlem)",
@@ -188,7 +187,7 @@ const SWEDISH: Words = Words {
     period: Period::in_swedish,
 };
 
-/// The names of what rows are for.
+/// The names of activities and members in a report.
 struct Names {
     /// Slug and name.
     activities: HashMap<ActivityId, (String, String)>,
@@ -213,28 +212,25 @@ impl Names {
         })
     }
 
-    /// What an activity is called, or what belongs to none.
+    /// Returns the name of an activity, or the word for none.
     fn activity(&self, id: Option<ActivityId>, words: Words) -> &str {
         id.and_then(|id| self.activities.get(&id)).map_or(words.no_activity, |(_, name)| name)
     }
 }
 
-/// A report that is about to become rows and columns.
-pub struct Shown<'r> {
+/// A report that can be converted to tables.
+pub struct ReportTable<'r> {
     report: &'r Report,
     names: Names,
     grouping: Grouping,
-    /// Only what is paid can pay no line.
+    /// `true` for the basis of payments, the only one with amounts on no line.
     is_paid: bool,
-    /// `true` if committed cost was asked for.
+    /// `true` if committed cost was requested.
     has_committed: bool,
 }
 
-impl<'r> Shown<'r> {
-    /// The report with the names of what its rows are for, those that the viewer sees.
-    ///
-    /// # Errors
-    /// INTERNAL when the database fails.
+impl<'r> ReportTable<'r> {
+    /// Returns the report with the names of its activities and members that the viewer can read.
     pub async fn of(
         db: &Database,
         viewer: &Viewer,
@@ -252,15 +248,15 @@ impl<'r> Shown<'r> {
         })
     }
 
-    /// With names, and a row of totals.
+    /// Returns the table with names and a row of totals, in English.
     #[must_use]
-    pub fn to_swedish_table(&self) -> Grid {
+    pub fn to_table(&self) -> Grid {
         self.describe(ENGLISH)
     }
 
-    /// With names and a row of totals, in Swedish.
+    /// Returns the table with names and a row of totals, in Swedish.
     #[must_use]
-    pub fn for_workbook(&self) -> Grid {
+    pub fn to_swedish_table(&self) -> Grid {
         self.describe(SWEDISH)
     }
 
@@ -278,9 +274,10 @@ impl<'r> Shown<'r> {
                 .then(|| Column::new("member_name", "Member", Kind::Text).swedish("Medlem")),
         );
         let is_one_row = columns.is_empty();
-        // What pays no line is rare, and then people need no column of noughts.
-        let is_rest_told = self.report.rows.iter().any(|row| row.sums.unattributed != Total::ZERO);
-        // Nor of committed cost, where no agreement has any.
+        // Amounts on no line are rare: omit a column of zeros.
+        let has_unattributed =
+            self.report.rows.iter().any(|row| row.sums.unattributed != Total::ZERO);
+        // Likewise for committed cost if no agreement has any.
         let has_committed = self
             .report
             .rows
@@ -289,7 +286,7 @@ impl<'r> Shown<'r> {
         let grid =
             self.grid(
                 columns,
-                (is_rest_told, has_committed),
+                (has_unattributed, has_committed),
                 Cell::Text(words.total.into()),
                 |group| {
                     let mut cells = Vec::new();
@@ -313,7 +310,7 @@ impl<'r> Shown<'r> {
         Grid { total: grid.total.filter(|_| !is_one_row), ..grid }
     }
 
-    /// With names and what the API calls them by.
+    /// Returns the table with names and the identifiers that the API uses.
     #[must_use]
     pub fn to_data(&self) -> Grid {
         let mut columns = Vec::new();
@@ -341,7 +338,7 @@ impl<'r> Shown<'r> {
                 ]);
             }
             if self.grouping.member {
-                let id = group.member.map(|id| format!("member_{}", id.0.simple()));
+                let id = group.member.map(Identifier::global_id);
                 cells.extend([
                     Cell::text(id),
                     Cell::text(group.member.and_then(|id| self.names.members.get(&id))),
@@ -351,13 +348,13 @@ impl<'r> Shown<'r> {
         })
     }
 
-    /// The rows with these columns before the sums, and `groups` to fill them; `total` stands first
-    /// in the row of totals. Last comes what pays no line, if it is to be told, and committed cost,
-    /// if the report has it.
+    /// Returns a table with these columns before the sums, and `groups` to fill them. `total` is
+    /// the first cell in the row of totals. The amounts on no line and the committed cost come
+    /// last, if they are included.
     fn grid(
         &self,
         mut columns: Vec<Column>,
-        (is_rest_told, has_committed): (bool, bool),
+        (has_unattributed, has_committed): (bool, bool),
         total: Cell,
         groups: impl Fn(&Group) -> Vec<Cell>,
     ) -> Grid {
@@ -372,7 +369,7 @@ impl<'r> Shown<'r> {
             Column::new("result", "Result", Kind::Money).swedish("Resultat"),
             Column::new("invoices", "Invoices", Kind::Distinct).swedish("Antal fakturor"),
         ]);
-        columns.extend(is_rest_told.then(|| {
+        columns.extend(has_unattributed.then(|| {
             Column::new("unattributed", "On no line", Kind::Money).swedish("På ingen rad")
         }));
         if has_committed {
@@ -396,7 +393,7 @@ impl<'r> Shown<'r> {
             ];
             cells.extend(amounts.map(Cell::Sum));
             cells.push(Cell::Number(sums.invoices));
-            cells.extend(is_rest_told.then_some(Cell::Sum(sums.unattributed)));
+            cells.extend(has_unattributed.then_some(Cell::Sum(sums.unattributed)));
             if has_committed {
                 let committed = sums.committed.unwrap_or_default();
                 cells.extend([committed.cost, committed.booked, committed.left()].map(Cell::Sum));

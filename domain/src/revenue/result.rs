@@ -1,4 +1,4 @@
-//! What a year brought an activity and what is left of it.
+//! The result of an activity in a year.
 
 use std::collections::HashMap;
 
@@ -11,9 +11,10 @@ use sea_orm::{
 };
 
 use super::{
-    Basis, Groups,
-    ledger::{self, Grouping, Range},
+    grouping::{Grouping, Range},
+    ledger::{self},
     report_filter::Scope,
+    sums::{Basis, Groups},
 };
 use crate::{
     auth::viewer::Viewer,
@@ -21,28 +22,28 @@ use crate::{
     error::{Error, Result},
 };
 
-/// What a year brought an activity. All but `outstanding` is without VAT.
+/// The result of an activity in a year. All amounts except `outstanding` are without VAT.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 pub struct ActivityResult {
     /// Invoiced, after credit notes.
     pub invoiced: Total,
-    /// Came in by payments during the year, whenever it was invoiced.
+    /// Received by payments during the year, for invoices of any year.
     pub paid: Total,
-    /// With VAT: what is still to be paid, as of now, of what was invoiced during the year.
+    /// Unpaid as of now from what was invoiced during the year, with VAT.
     pub outstanding: Total,
     /// Costs.
     pub cost: Total,
     /// Grants.
     pub grants: Total,
-    /// Invoiced and grants without cost.
+    /// Invoiced plus grants minus cost.
     pub result: Total,
 }
 
-/// What a year brought each of these activities, as far as the viewer sees; noughts for what it
-/// does not see.
+/// Returns the result of each of these activities in a year, as far as the viewer can read it. An
+/// amount that the viewer cannot read is zero.
 ///
 /// # Errors
-/// INVALID for a year that is none.
+/// INVALID for an unsupported year.
 pub async fn result_of(
     db: &Database,
     viewer: &Viewer,
@@ -61,8 +62,8 @@ pub async fn result_of(
     let tx = db.snapshot().await?;
     let group_by = Grouping { activity: true, ..Grouping::default() };
     let (mut invoiced, mut paid) = (Groups::default(), Groups::default());
-    super::sums(&tx, &scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
-    super::sums(&tx, &scope, Basis::Paid, group_by, range, &mut paid).await?;
+    super::report::sums(&tx, &scope, Basis::Invoiced, group_by, range, &mut invoiced).await?;
+    super::report::sums(&tx, &scope, Basis::Paid, group_by, range, &mut paid).await?;
     ledger::costs(&tx, &scope, group_by, range, &mut invoiced).await?;
     for (group, sums) in invoiced.0 {
         if let Some(result) = group.activity.and_then(|id| results.get_mut(&id)) {
@@ -93,8 +94,8 @@ fn line(column: invoice_line::Column) -> SimpleExpr {
     Expr::col((invoice_line::Entity, column))
 }
 
-/// What is still to be paid of each activity's lines on the invoices issued in a range: their gross
-/// sums without what was paid and credited of them.
+/// Returns the unpaid part of each activity's lines on the invoices issued in a range: their gross
+/// amounts minus payments and credits.
 async fn outstanding(
     tx: &DatabaseTransaction,
     scope: &Scope,
@@ -104,8 +105,8 @@ async fn outstanding(
     let ids = || {
         Query::select().column((invoice::Entity, invoice::Column::Id)).from(invoice::Entity).take()
     };
-    // An invoice that is covered has nothing left, even when an imported credit note credits what
-    // its lines do not hold.
+    // A settled invoice has no unpaid part, even if an imported credit note credits more than its
+    // lines have.
     let unsettled = ids().and_where(column(invoice::Column::SettledOn).is_null()).take();
     let open = ids()
         .and_where(column(invoice::Column::Kind).eq(InvoiceKind::Invoice))
@@ -113,18 +114,22 @@ async fn outstanding(
         .and_where(column(invoice::Column::Id).in_subquery(unsettled))
         .take();
     let gross = line(invoice_line::Column::Net).add(line(invoice_line::Column::Vat));
-    let lies = |column: attribution::Column| Expr::col((attribution::Entity, column));
+    let attributed = |column: attribution::Column| Expr::col((attribution::Entity, column));
     let paid = Query::select()
         .expr(Expr::cust("COALESCE(SUM(\"attribution\".\"net\" + \"attribution\".\"vat\"), 0)"))
         .from(attribution::Entity)
-        .and_where(lies(attribution::Column::InvoiceId).eq(line(invoice_line::Column::InvoiceId)))
-        .and_where(lies(attribution::Column::Position).eq(line(invoice_line::Column::Position)))
+        .and_where(
+            attributed(attribution::Column::InvoiceId).eq(line(invoice_line::Column::InvoiceId)),
+        )
+        .and_where(
+            attributed(attribution::Column::Position).eq(line(invoice_line::Column::Position)),
+        )
         .take();
     let left = lines(tx, scope)
         .expr(total(tx.get_database_backend(), gross.clone().sub(SimpleExpr::from(paid))))
         .and_where(column(invoice::Column::Id).in_subquery(open.clone()))
         .take();
-    // A credit note's buyer is its invoice's, so the scope holds for both.
+    // A credit note has the same buyer as its invoice, so the scope applies to both.
     let credited = lines(tx, scope)
         .expr(total(tx.get_database_backend(), gross))
         .and_where(column(invoice::Column::IssuedOn).is_not_null())
@@ -137,12 +142,13 @@ async fn outstanding(
     Ok(sums)
 }
 
-/// The lines in a scope with their invoices or credit notes, by activity, which comes first.
+/// Selects the lines in a scope with their invoices or credit notes, by activity, which is the
+/// first column.
 fn lines(tx: &DatabaseTransaction, scope: &Scope) -> SelectStatement {
     let of_invoice =
         line(invoice_line::Column::InvoiceId).equals((invoice::Entity, invoice::Column::Id));
-    // The scope names activities, so there is none without one. By a term and not by the column: no
-    // index on it is to lead the way.
+    // The scope names activities, so every line has one. An expression instead of the column, so
+    // that the planner does not use its index.
     let activity = Expr::cust("COALESCE(\"invoice_line\".\"activity_id\", NULL)");
     Query::select()
         .expr(activity.clone())

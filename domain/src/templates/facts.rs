@@ -1,4 +1,4 @@
-//! Facts: what a text can tell of the agreement that it is rendered for, whoever gathers it.
+//! Facts about an agreement that its text can show. The caller collects them.
 
 use ::entity::{
     activity, activity_text,
@@ -9,43 +9,43 @@ use chrono::NaiveDate;
 
 use crate::{config::Network, swedish};
 
-/// What the network is called when its settings don't say.
+/// Name of the network if the settings do not state one.
 const NETWORK: &str = "Nationella nätverket för samordningsförbund";
 
-/// All that built-in placeholders show.
+/// The values of all built-in placeholders.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Facts {
     /// The network itself.
     pub network: Party,
-    /// The other side: `counterparty` in texts, and `member` when it is one.
+    /// The other party: `counterparty` in texts, and also `member` if it is a member.
     pub counterparty: Party,
-    /// Whether the other side is a member.
+    /// `true` if the other party is a member.
     pub is_member: bool,
-    /// What it is about; null: nothing in particular.
+    /// The activity of the agreement; null: none.
     pub activity: Option<Activity>,
-    /// Its number and term.
+    /// Number and term of the agreement.
     pub agreement: Agreement,
-    /// What it costs; null: nothing.
+    /// Fee; null: none.
     pub fee: Option<Fee>,
 }
 
-/// A side of an agreement.
+/// A party to an agreement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Party {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Organisationsnummer.
+    /// Organisation number (organisationsnummer).
     pub org_number: Option<String>,
-    /// Street or box.
+    /// Street address or P.O. box.
     pub address_line: Option<String>,
     /// Postal code.
     pub postal_code: Option<String>,
-    /// Town.
+    /// City.
     pub city: Option<String>,
 }
 
 impl Party {
-    /// The network as its settings call it.
+    /// Returns the network as a party, from its settings.
     #[must_use]
     pub fn network(network: &Network) -> Self {
         Self {
@@ -61,16 +61,16 @@ impl Party {
 /// An activity.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Activity {
-    /// Its name.
+    /// Name.
     pub name: String,
-    /// Syfte.
+    /// Purpose (syfte).
     pub purpose: Option<String>,
-    /// Mål.
+    /// Goal (mål).
     pub goal: Option<String>,
 }
 
 impl Activity {
-    /// An activity with its texts.
+    /// Returns the facts about an activity from its row and its texts.
     #[must_use]
     pub fn of(row: &activity::Model, texts: Option<&activity_text::Model>) -> Self {
         let text = |of: fn(&activity_text::Model) -> &Option<String>| {
@@ -84,10 +84,10 @@ impl Activity {
     }
 }
 
-/// Number and term.
+/// The number and the term of an agreement.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Agreement {
-    /// Its number; null: a draft.
+    /// Number; null: a draft.
     pub number: Option<String>,
     /// First day in force.
     pub starts_on: NaiveDate,
@@ -95,31 +95,31 @@ pub struct Agreement {
     pub ends_on: Option<NaiveDate>,
     /// Months of notice.
     pub notice_months: i32,
-    /// Months that it is prolonged by when nobody gives notice; null: it just ends.
+    /// Months by which it is renewed unless notice is given; null: no renewal.
     pub renewal_months: Option<i32>,
 }
 
 /// A fee.
 #[derive(Clone, Copy, Debug, PartialEq)]
 pub struct Fee {
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     pub basis: FeeBasis,
-    /// The sum; null when it is reckoned per mille.
+    /// Amount; null for a per-mille fee.
     pub amount: Option<Money>,
-    /// The rate; null unless it is reckoned so.
+    /// Rate; null unless it is a per-mille fee.
     pub per_mille: Option<PerMille>,
-    /// The most that a year costs; null: any.
+    /// Maximum per year; null: no maximum.
     pub cap: Option<Money>,
-    /// The least that a year costs; null: any.
+    /// Minimum per year; null: no minimum.
     pub minimum: Option<Money>,
-    /// The allocation that the rate is of, when it is reckoned so.
+    /// The allocation that a per-mille fee is calculated from.
     pub allocation_basis: AllocationBasis,
-    /// How it is taxed.
+    /// VAT treatment.
     pub vat_rate: VatRate,
 }
 
 impl Fee {
-    /// The fee in words, without VAT: `20 000,00 kr per kalenderår`.
+    /// Describes the fee without VAT: `20 000,00 kr per kalenderår`.
     #[must_use]
     pub fn summary(&self) -> String {
         let kronor = |sum: Money| format!("{}\u{a0}kr", swedish::kronor(sum));
@@ -149,13 +149,13 @@ impl Fee {
         }
     }
 
-    /// The rate as people write it: `2,5`.
+    /// Returns the rate in Swedish format: `2,5`.
     #[must_use]
     pub fn rate(&self) -> Option<String> {
         self.per_mille.map(|rate| rate.as_f64().to_string().replace('.', ","))
     }
 
-    /// How it is taxed, in a sentence.
+    /// Describes the VAT treatment in one sentence.
     #[must_use]
     pub fn vat(&self) -> String {
         match self.vat_rate {
@@ -170,7 +170,7 @@ impl Fee {
 }
 
 impl Facts {
-    /// Readable examples of every fact, for previews and documentation.
+    /// Returns example facts for previews and documentation.
     #[must_use]
     pub fn example() -> Self {
         let party = |name: &str, org_number: &str, address_line: &str| Party {
@@ -215,7 +215,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_fee_tells_its_limits() {
+    fn a_fee_summary_states_its_limits() {
         let fee = |cap: Option<i64>, minimum: Option<i64>| {
             let fee = Fee {
                 basis: FeeBasis::PerMilleOfAllocation,

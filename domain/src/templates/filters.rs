@@ -1,24 +1,24 @@
-//! Filters: how a text writes a value, as `{{ agreement.starts_on | datum }}`.
+//! Filters: formats for values in a text, for example `{{ agreement.starts_on | datum }}`.
 
-use super::{ParameterType, parameters::Datum};
+use super::{ParameterType, datum::Datum};
 use crate::swedish::{self, Gender};
 
 /// A filter.
 #[derive(Debug)]
 pub struct Filter {
-    /// Its name in texts.
+    /// Name in texts.
     pub name: &'static str,
-    /// What it takes.
+    /// Types that it accepts.
     pub takes: &'static [ParameterType],
-    /// The words that may stand in parentheses after it.
+    /// Words that its argument in parentheses can be.
     pub options: &'static [&'static str],
-    /// What it does, in Swedish.
+    /// Description in Swedish.
     pub label: &'static str,
-    /// What it does, in English.
+    /// Description in English.
     pub description: &'static str,
-    /// How it is written.
+    /// Example of its use.
     pub example: &'static str,
-    /// What the example shows.
+    /// Result of the example.
     pub shows: &'static str,
     pub(super) write: fn(&Datum, &str) -> Option<String>,
 }
@@ -89,7 +89,7 @@ pub const ALL: &[Filter] = &[
     },
 ];
 
-/// The filter of this name.
+/// Returns the filter with this name.
 #[must_use]
 pub fn find(name: &str) -> Option<&'static Filter> {
     ALL.iter().find(|filter| filter.name == name)

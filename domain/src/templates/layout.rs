@@ -1,4 +1,4 @@
-//! Layout: what stands around a text in its document, which is the same for a preview and for the
+//! Layout: the parts of a document around its text, which are equal in a preview and in the
 //! agreement itself.
 
 use std::time::Duration;
@@ -14,20 +14,18 @@ use crate::{
     swedish, worker_pool,
 };
 
-/// Renders the document as HTML and PDF when it is the viewer's turn.
+/// Renders the document as HTML and PDF when a worker is available to the viewer.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it has more of something than can be set, or
-/// `TOO_MANY_REQUESTS`.
+/// CONFLICT `DOCUMENT_TOO_LONG` when a limit of the typesetter is exceeded, or `TOO_MANY_REQUESTS`.
 pub async fn render(viewer: &Viewer, document: document::Agreement) -> Result<Rendered> {
     worker_pool::run(&viewer.subject, move || document::rendered(&document)).await
 }
 
-/// Like [`render`], if `allow` lets it take the time of a server's core that it is estimated to
-/// take.
+/// Renders like [`render`] if `allow` accepts the estimated CPU time.
 ///
 /// # Errors
-/// As [`render`], and what `allow` says.
+/// As [`render`], and the error of `allow`.
 pub async fn render_if(
     viewer: &Viewer,
     document: document::Agreement,
@@ -36,29 +34,29 @@ pub async fn render_if(
     worker_pool::run(&viewer.subject, move || document::rendered_if(&document, allow)).await
 }
 
-/// Renders the document as a page of HTML when it is the viewer's turn.
+/// Renders the document as an HTML page when a worker is available to the viewer.
 ///
 /// # Errors
-/// CONFLICT `TOO_MANY_REQUESTS` when too many of the viewer's documents wait.
+/// CONFLICT `TOO_MANY_REQUESTS` when too many of the viewer's documents are waiting.
 pub async fn html(viewer: &Viewer, document: document::Agreement) -> Result<String> {
     worker_pool::run(&viewer.subject, move || document::html(&document)).await
 }
 
-/// What a document is called, and what it is for.
+/// The title and the kind of a document.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Heading {
     /// The template's title.
     pub title: String,
-    /// What it makes.
+    /// The kind of agreement that the template makes.
     pub kind: AgreementKind,
-    /// Which way the money goes.
+    /// The direction of payment.
     pub direction: Direction,
-    /// BCP 47, as `sv`.
+    /// BCP 47 language tag, for example `sv`.
     pub language: String,
 }
 
-/// The document around a text that was rendered with these facts; `number` is null for a draft,
-/// whatever the facts call it.
+/// Returns the document around a text that was rendered with these facts. `number` is null for a
+/// draft, even if the facts have a number.
 #[must_use]
 pub fn document(
     heading: Heading,
@@ -113,7 +111,7 @@ fn terms(direction: Direction, facts: &Facts) -> Vec<(String, String)> {
             format!("{} i taget, om ingen säger upp avtalet i tid", swedish::months(months.into())),
         ));
     }
-    // Without months of notice the text alone says whether notice can be given at all.
+    // Without months of notice, only the text states whether notice can be given.
     if agreement.notice_months > 0 {
         terms.push(("Uppsägningstid", swedish::months(agreement.notice_months.into())));
     }

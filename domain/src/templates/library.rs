@@ -1,5 +1,5 @@
-//! The library in the box: the templates that come with the program, and how a register takes them
-//! in.
+//! The bundled library: the templates that come with the program, and how they are loaded into a
+//! register.
 
 use std::sync::LazyLock;
 
@@ -17,10 +17,10 @@ use super::{
     versions::{self, Snapshot},
 };
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Viewer},
     database::Database,
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     swedish,
 };
 
@@ -28,15 +28,15 @@ use crate::{
 #[derive(Clone, Debug, Deserialize)]
 #[serde(deny_unknown_fields)]
 pub struct BundledTemplate {
-    /// Short name, unique.
+    /// Unique short name.
     pub slug: String,
-    /// Its title.
+    /// Title.
     pub title: String,
-    /// What it makes.
+    /// The kind of agreement that it makes.
     pub kind: AgreementKind,
-    /// The slug of the activity that it is for; null: any.
+    /// The slug of its activity; null: any.
     pub activity: Option<String>,
-    /// What it asks for.
+    /// Declared parameters.
     #[serde(default)]
     pub parameters: Vec<Parameter>,
     /// Markdown with placeholders.
@@ -44,10 +44,7 @@ pub struct BundledTemplate {
     pub body: String,
 }
 
-/// What loading is called in the audit trail.
-const LOAD: &str = "templatesLoad";
-
-/// Each file has its heading in TOML between two lines of `+++`, and then the text.
+/// The bundled files. Each has a TOML header between two lines of `+++`, followed by the text.
 const FILES: [&str; 6] = [
     include_str!("../../../assets/templates/deltagande-bip.md"),
     include_str!("../../../assets/templates/deltagande-indikatorer.md"),
@@ -57,10 +54,10 @@ const FILES: [&str; 6] = [
     include_str!("../../../assets/templates/samarbetsavtal.md"),
 ];
 
-/// The templates that come with the program.
+/// Returns the bundled templates.
 ///
 /// # Errors
-/// INTERNAL when one of them is broken, which a test rules out.
+/// INTERNAL when a bundled file is invalid; a test checks them.
 pub fn bundled_templates() -> Result<&'static [BundledTemplate]> {
     static BUNDLED: LazyLock<Result<Vec<BundledTemplate>, String>> =
         LazyLock::new(|| FILES.iter().map(|file| unpack(file)).collect());
@@ -69,60 +66,62 @@ pub fn bundled_templates() -> Result<&'static [BundledTemplate]> {
 
 fn unpack(file: &str) -> Result<BundledTemplate, String> {
     let parts = file.strip_prefix("+++\n").and_then(|rest| rest.split_once("\n+++\n"));
-    let (heading, body) = parts.ok_or("a template of the box has no heading")?;
+    let (heading, body) = parts.ok_or("a bundled template has no heading")?;
     let bundled: BundledTemplate = toml::from_str(heading)
-        .map_err(|cause| format!("a template of the box is broken: {cause}"))?;
+        .map_err(|cause| format!("a bundled template is invalid: {cause}"))?;
     Ok(BundledTemplate { body: body.trim_start().to_owned(), ..bundled })
 }
 
-/// What became of a template.
+/// The effect of loading on a template.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Fate {
-    /// It is new.
+pub enum LoadOutcome {
+    /// The template is new.
     Added,
-    /// It has a new version, or its draft is changed.
+    /// It has a new version, or its draft was changed.
     Changed,
-    /// Its draft, whose text was there already, is published.
+    /// Its draft already had the bundled text and was published.
     Published,
-    /// Its draft was changed in the register, and is left for somebody to finish.
-    Kept,
-    /// The register had it already.
+    /// Its draft was edited in the register and is retained for a user to finish.
+    Retained,
+    /// The register already had the bundled text.
     Unchanged,
 }
 
-/// A template of the box, as the register has it now.
+/// A bundled template after loading.
 #[derive(Clone, Debug)]
 pub struct Loaded {
-    /// Its slug.
+    /// Slug.
     pub slug: &'static str,
-    /// The version with the text of the box; of what was kept, the draft.
+    /// The version with the bundled text, or the retained draft.
     pub version: i32,
-    /// That version's state.
+    /// State of that version.
     pub state: TemplateState,
-    /// What became of it.
-    pub fate: Fate,
+    /// Effect of loading.
+    pub outcome: LoadOutcome,
 }
 
-/// Takes the templates of the box into the register. Where some version has the text of the box
-/// already, the box brings nothing new, so that a text that was developed further here is left
-/// alone; else the text becomes the draft of a next version, or takes the place of a draft that an
-/// earlier load made. A draft that somebody else wrote or changed since is unfinished work, and is
-/// kept. With `publish`, the draft with the text of the box is published as well.
+/// Loads the bundled templates into the register.
+///
+/// A template stays unchanged if any of its versions has the bundled text, so that a text developed
+/// further in the register remains. Otherwise the bundled text becomes the draft of a next version,
+/// or replaces a draft that an earlier load made. A draft that a user wrote or edited since is
+/// unfinished work and is retained. With `publish`, the draft with the bundled text is published
+/// too.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates.
+/// FORBIDDEN without `Permission::ManageTemplates`.
 pub async fn load(db: &Database, viewer: &Viewer, publish: bool) -> Result<Vec<Loaded>> {
     viewer.require(Permission::ManageTemplates)?;
-    let mut change = audit::begin(db, viewer, LOAD).await?;
+    let mut change = audit::begin(db, viewer, Action::TemplatesLoad).await?;
     let mut loaded = Vec::new();
     for bundled in bundled_templates()? {
-        loaded.push(take_in(&mut change, bundled, publish).await?);
+        loaded.push(load_one(&mut change, bundled, publish).await?);
     }
     change.commit().await?;
     Ok(loaded)
 }
 
-async fn take_in(
+async fn load_one(
     change: &mut Change,
     bundled: &'static BundledTemplate,
     publish: bool,
@@ -132,28 +131,8 @@ async fn take_in(
         .filter(template::Column::Slug.eq(&bundled.slug))
         .one(change.tx())
         .await?;
-    let (version, mut fate) = match row {
-        None => {
-            let row = template::Model {
-                id: TemplateId::new(),
-                slug: bundled.slug.clone(),
-                title_key: swedish::key(&bundled.title),
-                title: bundled.title.clone(),
-                kind: bundled.kind,
-                activity_id: activity,
-            };
-            (
-                versions::add(
-                    change,
-                    row,
-                    versions::LANGUAGE.to_owned(),
-                    bundled.body.clone(),
-                    &bundled.parameters,
-                )
-                .await?,
-                Fate::Added,
-            )
-        }
+    let (version, mut outcome) = match row {
+        None => (add(change, bundled, activity).await?, LoadOutcome::Added),
         Some(row) => {
             let known = versions::all_of(change.tx(), row.id).await?;
             let is_same = |version: &Snapshot| {
@@ -162,10 +141,12 @@ async fn take_in(
                         .is_ok_and(|declared| declared == bundled.parameters)
             };
             let same = known.iter().rev().find(|version| is_same(version)).cloned();
-            let fate = assign_activity(change, row, activity).await?;
+            let outcome = assign_activity(change, row, activity).await?;
             match (same, known.into_iter().next_back()) {
-                (Some(same), _) => (same, fate),
-                (None, Some(last)) if is_unfinished(change, &last).await? => (last, Fate::Kept),
+                (Some(same), _) => (same, outcome),
+                (None, Some(last)) if is_unfinished(change, &last).await? => {
+                    (last, LoadOutcome::Retained)
+                }
                 (None, Some(last)) => {
                     let draft = versions::put_draft(
                         change,
@@ -175,21 +156,23 @@ async fn take_in(
                         &bundled.parameters,
                     )
                     .await?;
-                    (draft, Fate::Changed)
+                    (draft, LoadOutcome::Changed)
                 }
                 (None, None) => {
                     return Err(Error::conflict(
-                        "NO_VERSION",
+                        ConflictReason::NoVersion,
                         format!("the template {} has no version", bundled.slug),
                     ));
                 }
             }
         }
     };
-    let version = if publish && fate != Fate::Kept && version.version.state == TemplateState::Draft
+    let version = if publish
+        && outcome != LoadOutcome::Retained
+        && version.version.state == TemplateState::Draft
     {
-        if fate == Fate::Unchanged {
-            fate = Fate::Published;
+        if outcome == LoadOutcome::Unchanged {
+            outcome = LoadOutcome::Published;
         }
         versions::set_published(change, version).await?
     } else {
@@ -199,16 +182,35 @@ async fn take_in(
         slug: &bundled.slug,
         version: version.version.version,
         state: version.version.state,
-        fate,
+        outcome,
     })
 }
 
-/// Whether it is a draft that others than a load had their hands on last.
+/// Adds a bundled template as a draft.
+async fn add(
+    change: &mut Change,
+    bundled: &'static BundledTemplate,
+    activity: Option<ActivityId>,
+) -> Result<Snapshot> {
+    let row = template::Model {
+        id: TemplateId::new(),
+        slug: bundled.slug.clone(),
+        title_key: swedish::key(&bundled.title),
+        title: bundled.title.clone(),
+        kind: bundled.kind,
+        activity_id: activity,
+    };
+    let (language, body) = (versions::LANGUAGE.to_owned(), bundled.body.clone());
+    versions::add(change, row, language, body, &bundled.parameters).await
+}
+
+/// Returns `true` if the version is a draft that was last changed by something other than a load.
 async fn is_unfinished(change: &Change, last: &Snapshot) -> Result<bool> {
     if last.version.state != TemplateState::Draft {
         return Ok(false);
     }
-    Ok(audit::last_action(change.tx(), last.version.id).await?.as_deref() != Some(LOAD))
+    let action = audit::last_action(change.tx(), last.version.id).await?;
+    Ok(!action.is_some_and(|word| Action::TemplatesLoad.is_stored_as(&word)))
 }
 
 async fn activity_of(change: &Change, bundled: &BundledTemplate) -> Result<Option<ActivityId>> {
@@ -218,19 +220,19 @@ async fn activity_of(change: &Change, bundled: &BundledTemplate) -> Result<Optio
     Ok(found.map(|row| row.id))
 }
 
-/// A template that was taken in before there was its activity gets it now.
+/// Assigns the activity to a template that was loaded before its activity existed.
 async fn assign_activity(
     change: &mut Change,
     before: template::Model,
     activity: Option<ActivityId>,
-) -> Result<Fate> {
+) -> Result<LoadOutcome> {
     if before.activity_id.is_some() || activity.is_none() {
-        return Ok(Fate::Unchanged);
+        return Ok(LoadOutcome::Unchanged);
     }
     let after = template::Model { activity_id: activity, ..before.clone() };
     audit::replace(change, after.clone()).await?;
     change.record(Some(&before), Some(&after))?;
-    Ok(Fate::Changed)
+    Ok(LoadOutcome::Changed)
 }
 
 #[cfg(test)]
@@ -239,7 +241,7 @@ mod tests {
     use crate::{error::ValidationErrors, templates::rendering};
 
     #[test]
-    fn every_text_of_the_box_is_fit_to_be_published() {
+    fn every_bundled_text_can_be_published() {
         let bundled_templates = bundled_templates().unwrap();
         assert_eq!(bundled_templates.len(), FILES.len());
         for bundled in bundled_templates {
@@ -250,15 +252,15 @@ mod tests {
     }
 
     #[test]
-    fn texts_of_the_box_say_how_an_agreement_ends() {
+    fn bundled_texts_state_how_an_agreement_ends() {
         let last = chrono::NaiveDate::from_ymd_opt(2027, 12, 31);
         for bundled in bundled_templates().unwrap() {
-            let given = bundled
+            let values = bundled
                 .parameters
                 .iter()
                 .filter(|parameter| parameter.required && parameter.default.is_none());
-            let given =
-                given.map(|parameter| (parameter.name.clone(), example(parameter.kind))).collect();
+            let values =
+                values.map(|parameter| (parameter.name.clone(), example(parameter.kind))).collect();
             for (ends_on, notice_months, renewal_months, says) in [
                 (
                     last,
@@ -292,7 +294,7 @@ mod tests {
                 let text = rendering::text(
                     &bundled.body,
                     &bundled.parameters,
-                    &given,
+                    &values,
                     &facts,
                     "parameters",
                 )

@@ -1,6 +1,8 @@
-//! Templates (avtalsmallar): the library that agreements are made from, its versions and their
+//! Templates (avtalsmallar): the library from which agreements are made, with its versions and
 //! texts.
 
+pub mod analysis;
+pub mod datum;
 pub mod facts;
 pub mod filters;
 pub mod language;
@@ -32,45 +34,45 @@ use crate::{
     database::{Database, among, rows},
     error::{Error, Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
-    search::{self, Noun},
+    search::{self, EntityType},
 };
 
-/// Which templates; every part narrows the others.
+/// Filter of templates; a template must match every part.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// For agreements of this kind.
+    /// The kind of agreement that it makes.
     pub kind: Option<AgreementKind>,
-    /// Made for the activity with this slug.
+    /// Slug of its activity.
     pub activity: Option<String>,
-    /// With all of these words, or their beginnings, in its title, its slug and its activity's
-    /// name: see [`search`].
+    /// Words, or beginnings of words, that must all occur in the title, the slug and the name of
+    /// the activity: see [`search`].
     pub search: Option<String>,
 }
 
-/// What a template asks for when an agreement is made from it.
+/// A parameter: a value that a user enters when making an agreement from a template.
 #[derive(Clone, Debug, PartialEq, Serialize, Deserialize)]
 pub struct Parameter {
-    /// Its name in the text.
+    /// Name in the text.
     pub name: String,
-    /// What people are asked.
+    /// Label shown to users.
     pub label: String,
-    /// What is answered.
+    /// Type of the value.
     #[serde(rename = "type")]
     pub kind: ParameterType,
-    /// Whether an agreement needs it.
+    /// `true` if an agreement needs a value.
     pub required: bool,
-    /// What stands there when nobody answers; null: nothing.
+    /// Default value; null: none.
     #[serde(default)]
     pub default: Option<serde_json::Value>,
-    /// The least value, for whole numbers and kronor; null: any.
+    /// Minimum, for whole numbers and amounts; null: no minimum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub minimum: Option<serde_json::Value>,
-    /// The greatest value, for whole numbers and kronor; null: any.
+    /// Maximum, for whole numbers and amounts; null: no maximum.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub maximum: Option<serde_json::Value>,
 }
 
-/// What a parameter of a template holds.
+/// The type of a parameter.
 #[derive(Clone, Copy, Debug, PartialEq, Eq, Serialize, Deserialize)]
 #[serde(rename_all = "SCREAMING_SNAKE_CASE")]
 pub enum ParameterType {
@@ -78,7 +80,7 @@ pub enum ParameterType {
     Text,
     /// A day.
     Date,
-    /// Kronor.
+    /// An amount in kronor.
     Money,
     /// A whole number.
     Integer,
@@ -86,10 +88,10 @@ pub enum ParameterType {
     Boolean,
 }
 
-/// The parameters that a version declares, as its text's row holds them.
+/// Parses the declared parameters of a version, in the stored form.
 ///
 /// # Errors
-/// INTERNAL when what is stored is no list of parameters.
+/// INTERNAL when the stored text is not a list of parameters.
 pub fn parameters(stored: &str) -> Result<Vec<Parameter>> {
     serde_json::from_str(stored).map_err(Error::internal)
 }
@@ -102,7 +104,7 @@ fn version_column(column: template_version::Column) -> SimpleExpr {
     Expr::col((template_version::Entity, column))
 }
 
-/// The order of templates: by title, in Swedish order.
+/// Returns the order of templates: by title, in Swedish order.
 #[must_use]
 pub fn by_title() -> Order {
     Order {
@@ -114,7 +116,7 @@ pub fn by_title() -> Order {
     }
 }
 
-/// The versions that the viewer sees: those that were published, or all.
+/// Selects the versions that the viewer can read: all, or only those that were published.
 pub(crate) fn visible_version(viewer: &Viewer) -> Condition {
     if viewer.visibility(Resource::Templates).all {
         return Condition::all();
@@ -122,7 +124,8 @@ pub(crate) fn visible_version(viewer: &Viewer) -> Condition {
     Condition::all().add(version_column(template_version::Column::State).ne(TemplateState::Draft))
 }
 
-/// The templates that the viewer sees: those with a version that was published, or all.
+/// Selects the templates that the viewer can read: all, or only those with a version that was
+/// published.
 pub(crate) fn visible(viewer: &Viewer) -> Condition {
     if viewer.visibility(Resource::Templates).all {
         return Condition::all();
@@ -152,13 +155,18 @@ fn matching(db: &Database, viewer: &Viewer, filter: &Filter) -> SelectStatement 
         );
     }
     if let Some(text) = &filter.search {
-        select.and_where(search::found(db.backend(), Noun::Template, column(Column::Id), text));
+        select.and_where(search::found(
+            db.backend(),
+            EntityType::Template,
+            column(Column::Id),
+            text,
+        ));
     }
     select
 }
 
-/// A page of the templates that the viewer sees and the filter lets through, in order of title.
-/// `errors` are those that reading the arguments has found; the page's own come to them.
+/// Returns a page of the templates that the viewer can read and that match the filter, ordered by
+/// title. `errors` are those already found in the arguments; errors of the page are added.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -174,18 +182,12 @@ pub async fn list(
     page::select_rows(db.read(), matching(db, viewer, filter), columns, &order, args, errors).await
 }
 
-/// How many there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the templates that [`list`] pages through.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(db, viewer, filter)).await
 }
 
-/// Those of these templates that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these templates that the viewer can read, in no particular order.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -201,10 +203,7 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// The template with this slug, if the viewer sees it.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the template with this slug, if the viewer can read it.
 pub async fn by_slug(
     db: &Database,
     viewer: &Viewer,
@@ -224,10 +223,7 @@ fn select_versions(viewer: &Viewer, columns: &[template_version::Column]) -> Sel
         .take()
 }
 
-/// Those of these versions that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these versions that the viewer can read, in no particular order.
 pub async fn versions_by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -243,10 +239,7 @@ pub async fn versions_by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// The versions of each of these templates that the viewer sees, the first one first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the versions of these templates that the viewer can read, in ascending order.
 pub async fn versions_of(
     db: &Database,
     viewer: &Viewer,
@@ -264,11 +257,8 @@ pub async fn versions_of(
     rows(db.read(), &select, columns).await
 }
 
-/// The newest version of each of these templates that is published and not retired: the one that
-/// new agreements get.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the newest version of each of these templates that is published and not retired. New
+/// agreements use that version.
 pub async fn current_of(
     db: &Database,
     viewer: &Viewer,
@@ -296,10 +286,7 @@ pub async fn current_of(
     rows(db.read(), &select, columns).await
 }
 
-/// The texts of these versions, which the viewer must be known to see.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the texts of these versions. The caller has checked that the viewer can read them.
 pub async fn texts_of(
     db: &Database,
     versions: &[TemplateVersionId],

@@ -1,4 +1,4 @@
-//! Parameters: what a version declares that it asks for, and the values that somebody gives.
+//! Parameters: the declarations of a version, and the values that users enter for them.
 
 use std::collections::BTreeSet;
 
@@ -6,54 +6,29 @@ use ::entity::money::Money;
 use chrono::{Datelike, NaiveDate};
 use serde_json::{Map, Value};
 
-use super::{Parameter, ParameterType, placeholders};
+use super::{Parameter, ParameterType, datum::Datum, placeholders};
 use crate::error::{LINE, TEXT, ValidationErrors, unprintable};
 
-/// The most parameters that a version declares.
+/// Maximum number of parameters of a version.
 const MAX_PARAMETERS: usize = 100;
-/// The longest name of one, in characters.
-const NAME: usize = 60;
-/// The largest whole number, which has no more digits than anybody would read.
-const LARGEST: i64 = 1_000_000_000_000;
+/// Maximum length of a parameter's name in characters.
+const MAX_NAME: usize = 60;
+/// The largest whole number; its digits are still readable.
+const MAX_INTEGER: i64 = 1_000_000_000_000;
 
-/// A value that a text shows.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub enum Datum {
-    /// Text, which may have line breaks.
-    Text(String),
-    /// A day.
-    Date(NaiveDate),
-    /// Kronor.
-    Money(Money),
-    /// A whole number.
-    Integer(i64),
-    /// Yes or no.
-    Boolean(bool),
-}
-
-impl Datum {
-    /// What the value is.
-    #[must_use]
-    pub fn kind(&self) -> ParameterType {
-        match self {
-            Self::Text(_) => ParameterType::Text,
-            Self::Date(_) => ParameterType::Date,
-            Self::Money(_) => ParameterType::Money,
-            Self::Integer(_) => ParameterType::Integer,
-            Self::Boolean(_) => ParameterType::Boolean,
-        }
-    }
-}
-
-/// A parameter with its value; null: nobody gave one, and it may be left out.
+/// A parameter with its value; `None`: an optional parameter without a value.
 pub type Filled<'d> = (&'d Parameter, Option<Datum>);
 
-/// Notes whatever is wrong with the declared parameters, as `<path>.2.name`.
+/// Adds an error for each invalid declaration, for example at `<path>[2].name`.
 pub fn check(declared: &[Parameter], path: &str, errors: &mut ValidationErrors) {
-    errors.expect(declared.len() <= MAX_PARAMETERS, path, &format!("must be at most {MOST}"));
+    errors.expect(
+        declared.len() <= MAX_PARAMETERS,
+        path,
+        &format!("must be at most {MAX_PARAMETERS}"),
+    );
     let mut names = BTreeSet::new();
     for (position, parameter) in declared.iter().take(MAX_PARAMETERS).enumerate() {
-        let path = |field: &str| format!("{path}.{position}.{field}");
+        let path = |field: &str| format!("{path}[{position}].{field}");
         match check_name(&parameter.name) {
             Err(reason) => errors.add(path("name"), reason),
             Ok(()) if !names.insert(parameter.name.as_str()) => {
@@ -66,7 +41,7 @@ pub fn check(declared: &[Parameter], path: &str, errors: &mut ValidationErrors) 
         for (field, bound) in bounds {
             let Some(bound) = bound.as_ref().filter(|bound| !bound.is_null()) else { continue };
             if !has_bounds(parameter.kind) {
-                errors.add(path(field), "is for INTEGER and MONEY alone");
+                errors.add(path(field), "is only for INTEGER and MONEY");
             } else if let Err(reason) = read(parameter.kind, bound) {
                 errors.add(path(field), reason);
             }
@@ -96,7 +71,7 @@ fn has_bounds(kind: ParameterType) -> bool {
     matches!(kind, ParameterType::Integer | ParameterType::Money)
 }
 
-/// A bound as a count, öre for kronor; null: there is none, or none that can be read.
+/// Parses a bound as an integer, in öre for amounts; `None` if there is none or if it is invalid.
 fn bound(parameter: &Parameter, bound: &Option<Value>) -> Option<i64> {
     let bound = bound.as_ref().filter(|bound| has_bounds(parameter.kind) && !bound.is_null())?;
     count(&read(parameter.kind, bound).ok()?)
@@ -110,10 +85,10 @@ fn count(datum: &Datum) -> Option<i64> {
     }
 }
 
-/// A value that somebody gives for a parameter: of its type and within its bounds.
+/// Parses a value for a parameter and checks its type and its bounds.
 ///
 /// # Errors
-/// What is wrong with it, in words.
+/// A description of the problem.
 pub fn take(parameter: &Parameter, value: &Value) -> Result<Datum, String> {
     let datum = read(parameter.kind, value)?;
     let (least, most) =
@@ -138,8 +113,8 @@ pub fn take(parameter: &Parameter, value: &Value) -> Result<Datum, String> {
     })
 }
 
-/// Whether a value that is kept would be taken today; a blank text is none, where one is needed.
-/// Told in SQL too, for whoever lists what is not: see `agreements::consistency`.
+/// Returns `true` if a stored value would be accepted today; a required text must not be blank. The
+/// SQL predicate in `agreements::template_drift` must agree with it.
 #[must_use]
 pub fn fits(parameter: &Parameter, value: &Value) -> bool {
     let is_blank =
@@ -148,7 +123,7 @@ pub fn fits(parameter: &Parameter, value: &Value) -> bool {
         && !(parameter.required && parameter.kind == ParameterType::Text && is_blank)
 }
 
-/// Words that the template language keeps for itself.
+/// Reserved words of the template language.
 const RESERVED: [&str; 30] = [
     "and", "or", "not", "in", "is", "if", "elif", "else", "endif", "for", "endfor", "set", "with",
     "do", "raw", "endraw", "block", "macro", "call", "filter", "import", "include", "extends",
@@ -157,11 +132,11 @@ const RESERVED: [&str; 30] = [
 
 fn check_name(name: &str) -> Result<(), String> {
     let is_identifier = name.starts_with(|char: char| char.is_ascii_alphabetic() || char == '_')
-        && name.len() <= NAME
+        && name.len() <= MAX_NAME
         && name.bytes().all(|byte| byte.is_ascii_alphanumeric() || byte == b'_');
     if !is_identifier {
         return Err(format!(
-            "is no name for a parameter; begin with a letter and go on with letters a to z, digits and underscores, at most {NAME}"
+            "is not a valid parameter name; begin with a letter and continue with letters a to z, digits and underscores, at most {MAX_NAME} characters"
         ));
     }
     if RESERVED.contains(&name) {
@@ -173,33 +148,33 @@ fn check_name(name: &str) -> Result<(), String> {
     Ok(())
 }
 
-/// The value of each declared parameter: as given, or its default. Notes every one that is missing,
-/// unknown, ill-typed or out of its bounds as `<path>.<name>`.
+/// Returns the value of each declared parameter: the entered one, or its default. Adds an error at
+/// `<path>[<name>]` for each one that is missing, unknown, of the wrong type or out of its bounds.
 pub fn fill<'d>(
     declared: &'d [Parameter],
-    given: &Map<String, Value>,
+    values: &Map<String, Value>,
     path: &str,
     errors: &mut ValidationErrors,
 ) -> Vec<Filled<'d>> {
     let known: BTreeSet<&str> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
-    for name in given.keys().filter(|name| !known.contains(name.as_str())).take(MAX_PARAMETERS) {
+    for name in values.keys().filter(|name| !known.contains(name.as_str())).take(MAX_PARAMETERS) {
         let names: Vec<_> = declared.iter().map(|parameter| parameter.name.as_str()).collect();
         let known = if names.is_empty() {
-            "there are none".to_owned()
+            "it has none".to_owned()
         } else {
-            format!("there are {}", names.join(", "))
+            format!("its parameters are {}", names.join(", "))
         };
         errors.add(
-            format!("{path}.{}", name.chars().take(NAME).collect::<String>()),
-            format!("is no parameter of this text; {known}"),
+            format!("{path}[{}]", name.chars().take(MAX_NAME).collect::<String>()),
+            format!("is not a parameter of this text; {known}"),
         );
     }
     declared
         .iter()
         .map(|parameter| {
-            let path = format!("{path}.{}", parameter.name);
+            let path = format!("{path}[{}]", parameter.name);
             let is_given = |value: &&Value| !value.is_null();
-            let value = given
+            let value = values
                 .get(&parameter.name)
                 .filter(is_given)
                 .or(parameter.default.as_ref().filter(is_given));
@@ -225,7 +200,7 @@ pub fn fill<'d>(
         .collect()
 }
 
-/// A value as it stands in JSON.
+/// Parses a JSON value as a type.
 fn read(kind: ParameterType, value: &Value) -> Result<Datum, String> {
     match (kind, value) {
         (ParameterType::Text, Value::String(text)) if text.chars().count() > TEXT => {
@@ -245,10 +220,11 @@ fn read(kind: ParameterType, value: &Value) -> Result<Datum, String> {
         (ParameterType::Money, Value::String(text)) => text
             .parse()
             .map(Datum::Money)
-            .map_err(|reason: ::entity::money::NotMoney| reason.to_string()),
+            .map_err(|reason: ::entity::money::ParseMoneyError| reason.to_string()),
         (ParameterType::Money, _) => Err("must be kronor in quotes, as \"26800.00\"".to_owned()),
         (ParameterType::Integer, _) => {
-            let number = value.as_i64().filter(|number| (-LARGEST..=LARGEST).contains(number));
+            let number =
+                value.as_i64().filter(|number| (-MAX_INTEGER..=MAX_INTEGER).contains(number));
             number
                 .map(Datum::Integer)
                 .ok_or_else(|| "must be a whole number without quotes".to_owned())
@@ -258,8 +234,8 @@ fn read(kind: ParameterType, value: &Value) -> Result<Datum, String> {
     }
 }
 
-/// A value for each declared parameter, for trying a text that nobody has given any: the defaults,
-/// and else an example of its type.
+/// Returns a value for each declared parameter, for trying out a text: the default, or else an
+/// example of its type.
 #[must_use]
 pub fn examples(declared: &[Parameter]) -> Vec<Filled<'_>> {
     let example = |parameter: &Parameter| {
@@ -339,10 +315,10 @@ mod tests {
             silent,
             parameter("d", ParameterType::Date, false, Some(Value::Null)),
         ];
-        let found = errors(|errors| check(&declared, "input.parameters", errors));
+        let found = errors(|errors| check(&declared, "parameters", errors));
         let paths: Vec<_> =
             found.iter().map(|error| error.split(' ').next().unwrap_or_default()).collect();
-        let at = |position: usize, field: &str| format!("input.parameters.{position}.{field}");
+        let at = |position: usize, field: &str| format!("parameters[{position}].{field}");
         assert_eq!(
             paths,
             [
@@ -358,7 +334,7 @@ mod tests {
     }
 
     #[test]
-    fn values_are_taken_or_all_that_is_wrong_is_named() {
+    fn values_are_accepted_or_every_error_is_named() {
         use ParameterType::{Boolean, Date, Integer, Money as Kronor, Text};
         let declared = [
             parameter("days", Integer, true, Some(json!(14))),
@@ -367,8 +343,8 @@ mod tests {
             parameter("cap", Kronor, true, None),
             parameter("material", Boolean, true, None),
         ];
-        let take = |given: Value, errors: &mut ValidationErrors| {
-            let filled = fill(&declared, given.as_object().unwrap(), "parameters", errors);
+        let take = |values: Value, errors: &mut ValidationErrors| {
+            let filled = fill(&declared, values.as_object().unwrap(), "parameters", errors);
             filled.into_iter().map(|(_, datum)| datum).collect::<Vec<_>>()
         };
         let mut none = ValidationErrors::default();
@@ -386,17 +362,17 @@ mod tests {
             );
         });
         insta::assert_snapshot!(found.join("\n"), @r#"
-        parameters.extra is no parameter of this text; there are days, note, from, cap, material
-        parameters.days must be a whole number without quotes
-        parameters.note must be a text
-        parameters.from is not a day; write it as "2027-01-31"
-        parameters.cap must be kronor in quotes, as "26800.00"
-        parameters.material is missing
+        parameters[extra] is not a parameter of this text; its parameters are days, note, from, cap, material
+        parameters[days] must be a whole number without quotes
+        parameters[note] must be a text
+        parameters[from] is not a day; write it as "2027-01-31"
+        parameters[cap] must be kronor in quotes, as "26800.00"
+        parameters[material] is missing
         "#);
     }
 
     #[test]
-    fn bounds_are_of_the_type_and_in_order_and_hold_the_default() {
+    fn bounds_have_the_type_and_order_and_include_the_default() {
         use ParameterType::{Integer, Money as Kronor, Text};
         for (declared, fields) in [
             (bounded(Integer, json!(30), json!(1), json!(30)), &[][..]),
@@ -411,7 +387,9 @@ mod tests {
             let found = errors(|errors| check(std::slice::from_ref(&declared), "p", errors));
             let paths: Vec<_> = found
                 .iter()
-                .map(|error| error.split(' ').next().unwrap_or_default().trim_start_matches("p.0."))
+                .map(|error| {
+                    error.split(' ').next().unwrap_or_default().trim_start_matches("p[0].")
+                })
                 .collect();
             assert_eq!(paths, fields, "{declared:?}");
         }

@@ -1,5 +1,4 @@
-//! Placeholders: what every text may show without declaring it, each with its words and where its
-//! value is from.
+//! Placeholders: the built-in values that every text can show without declaring them.
 
 use std::sync::LazyLock;
 
@@ -7,60 +6,60 @@ use ::entity::kind::FeeBasis;
 
 use super::{
     ParameterType,
+    datum::Datum,
     facts::{Facts, Party},
-    parameters::Datum,
 };
 
 /// A built-in placeholder.
 #[derive(Debug)]
 pub struct Placeholder {
-    /// What it is part of: `member`.
+    /// Group, for example `member`.
     pub group: &'static str,
-    /// Its name within: `org_number`.
+    /// Name within the group, for example `org_number`.
     pub field: &'static str,
-    /// What it shows.
+    /// Type of the value.
     pub kind: ParameterType,
-    /// Whether it may be unknown, so that a text should ask with `{% if … %}` first.
+    /// `true` if the value may be unknown, so that a text should test it with `{% if … %}` first.
     pub optional: bool,
-    /// The only texts that it may be; empty: any.
+    /// The only texts that the value can be; empty: any.
     pub words: &'static [&'static str],
-    /// What it is, in Swedish.
+    /// Description in Swedish.
     pub label: String,
-    /// What it is, in English.
+    /// Description in English.
     pub description: String,
     value: fn(&Facts) -> Option<Datum>,
 }
 
 impl Placeholder {
-    /// How it is written: `member.org_number`.
+    /// Returns the full name, for example `member.org_number`.
     #[must_use]
     pub fn name(&self) -> String {
         format!("{}.{}", self.group, self.field)
     }
 
-    /// What it shows for these facts; null when that is not known.
+    /// Returns the value for these facts; `None` if it is unknown.
     #[must_use]
     pub fn of(&self, facts: &Facts) -> Option<Datum> {
         (self.value)(facts)
     }
 }
 
-/// What stands for the number of an agreement that has none yet.
+/// The value of `agreement.number` for a draft.
 pub const DRAFT: &str = "UTKAST";
 
-/// Every placeholder, in the order of the documentation.
+/// Returns every placeholder, in the order of the documentation.
 pub fn all() -> &'static [Placeholder] {
     static ALL: LazyLock<Vec<Placeholder>> = LazyLock::new(table);
     &ALL
 }
 
-/// Whether placeholders begin so: `member`.
+/// Returns `true` if a group of placeholders has this name, for example `member`.
 #[must_use]
 pub fn is_group(name: &str) -> bool {
     all().iter().any(|placeholder| placeholder.group == name)
 }
 
-/// The placeholder of this group and field.
+/// Returns the placeholder with this group and field.
 #[must_use]
 pub fn find(group: &str, field: &str) -> Option<&'static Placeholder> {
     all().iter().find(|placeholder| placeholder.group == group && placeholder.field == field)
@@ -74,8 +73,8 @@ fn line(line: Option<&String>) -> Option<Datum> {
     line.map(|line| text(line))
 }
 
-/// The placeholders of a party, found in the facts by the function in the last place; `sure`: there
-/// is always one.
+/// Returns the placeholders of a party. `$party` is the function that returns the party from the
+/// facts; `$sure` states that it always returns one.
 macro_rules! party {
     ($group:literal, $owner:literal, $english:literal, $sure:literal, $party:path) => {{
         let party = |field, optional, label: &str, description: &str, value| Placeholder {
@@ -119,29 +118,12 @@ fn counterparty(facts: &Facts) -> Option<&Party> {
 }
 
 fn table() -> Vec<Placeholder> {
-    use ParameterType::{Date, Integer, Money, Text};
-    let one = |group, field, kind, optional, label: &str, description: &str, value| Placeholder {
-        group,
-        field,
-        kind,
-        optional,
-        words: if field == "basis" { FeeBasis::WORDS } else { &[] },
-        label: label.to_owned(),
-        description: description.to_owned(),
-        value,
-    };
     let mut all = Vec::new();
-    all.extend(party!(
-        "network",
-        "Nätverkets",
-        "the network, as the settings have it",
-        true,
-        network
-    ));
+    all.extend(party!("network", "Nätverkets", "the network, from the settings", true, network));
     all.extend(party!(
         "member",
         "Medlemmens",
-        "the member that is the other party; unknown when an organisation is: `{% if member %}` asks, and `counterparty` is either",
+        "the member that is the other party; unknown when it is an organisation: test with `{% if member %}`; `counterparty` is either",
         false,
         member
     ));
@@ -152,28 +134,60 @@ fn table() -> Vec<Placeholder> {
         true,
         counterparty
     ));
-    all.extend([
+    all.extend(of_agreement());
+    all.extend(of_fee());
+    all
+}
+
+/// The placeholders of the activity and the agreement.
+fn of_agreement() -> Vec<Placeholder> {
+    use ParameterType::{Date, Integer, Text};
+    vec![
         one(
             "activity",
             "name",
             Text,
             true,
             "Verksamhetens namn",
-            "The name of the activity; `{% if activity %}` asks whether there is one",
+            "The name of the activity; `{% if activity %}` tests whether there is one",
             |facts| Some(text(&facts.activity.as_ref()?.name)),
         ),
-        one("activity", "purpose", Text, true, "Verksamhetens syfte", "The purpose of the activity", |facts| {
-            line(facts.activity.as_ref()?.purpose.as_ref())
-        }),
-        one("activity", "goal", Text, true, "Verksamhetens mål", "The goal of the activity", |facts| {
-            line(facts.activity.as_ref()?.goal.as_ref())
-        }),
-        one("agreement", "number", Text, false, "Avtalets nummer", "The number of the agreement; UTKAST while it is a draft", |facts| {
-            Some(text(facts.agreement.number.as_deref().unwrap_or(DRAFT)))
-        }),
-        one("agreement", "starts_on", Date, false, "Avtalets första dag", "The first day in force", |facts| {
-            Some(Datum::Date(facts.agreement.starts_on))
-        }),
+        one(
+            "activity",
+            "purpose",
+            Text,
+            true,
+            "Verksamhetens syfte",
+            "The purpose of the activity",
+            |facts| line(facts.activity.as_ref()?.purpose.as_ref()),
+        ),
+        one(
+            "activity",
+            "goal",
+            Text,
+            true,
+            "Verksamhetens mål",
+            "The goal of the activity",
+            |facts| line(facts.activity.as_ref()?.goal.as_ref()),
+        ),
+        one(
+            "agreement",
+            "number",
+            Text,
+            false,
+            "Avtalets nummer",
+            "The number of the agreement; UTKAST while it is a draft",
+            |facts| Some(text(facts.agreement.number.as_deref().unwrap_or(DRAFT))),
+        ),
+        one(
+            "agreement",
+            "starts_on",
+            Date,
+            false,
+            "Avtalets första dag",
+            "The first day in force",
+            |facts| Some(Datum::Date(facts.agreement.starts_on)),
+        ),
         one(
             "agreement",
             "ends_on",
@@ -183,25 +197,38 @@ fn table() -> Vec<Placeholder> {
             "The last day of the agreed term; unknown when it runs until further notice",
             |facts| facts.agreement.ends_on.map(Datum::Date),
         ),
-        one("agreement", "notice_months", Integer, false, "Uppsägningstid i månader", "Months of notice", |facts| {
-            Some(Datum::Integer(facts.agreement.notice_months.into()))
-        }),
+        one(
+            "agreement",
+            "notice_months",
+            Integer,
+            false,
+            "Uppsägningstid i månader",
+            "Months of notice",
+            |facts| Some(Datum::Integer(facts.agreement.notice_months.into())),
+        ),
         one(
             "agreement",
             "renewal_months",
             Integer,
             true,
             "Förlängning i månader",
-            "Months that it is prolonged by; unknown when it is not",
+            "Months by which it is renewed; unknown without renewal",
             |facts| facts.agreement.renewal_months.map(|months| Datum::Integer(months.into())),
         ),
+    ]
+}
+
+/// The placeholders of the fee.
+fn of_fee() -> Vec<Placeholder> {
+    use ParameterType::{Integer, Money, Text};
+    vec![
         one(
             "fee",
             "summary",
             Text,
             true,
             "Avgiften i ord",
-            "The fee with what it is reckoned on; `{% if fee %}` asks whether there is one",
+            "The fee and its basis; `{% if fee %}` tests whether there is one",
             |facts| Some(Datum::Text(facts.fee?.summary())),
         ),
         one(
@@ -210,19 +237,25 @@ fn table() -> Vec<Placeholder> {
             Money,
             true,
             "Avgiftens belopp",
-            "The amount, without VAT; unknown when the fee is reckoned per mille",
+            "The amount, without VAT; unknown when the fee is in per mille",
             |facts| facts.fee?.amount.map(Datum::Money),
         ),
-        one("fee", "per_mille", Text, true, "Avgiften i promille", "The rate in per mille; unknown when the fee is an amount", |facts| {
-            facts.fee?.rate().map(Datum::Text)
-        }),
+        one(
+            "fee",
+            "per_mille",
+            Text,
+            true,
+            "Avgiften i promille",
+            "The rate in per mille; unknown when the fee is an amount",
+            |facts| facts.fee?.rate().map(Datum::Text),
+        ),
         one(
             "fee",
             "cap",
             Money,
             true,
             "Högsta avgift för ett kalenderår",
-            "The most that a year costs; unknown without a cap",
+            "The maximum fee for a year; unknown without a cap",
             |facts| facts.fee?.cap.map(Datum::Money),
         ),
         one(
@@ -231,7 +264,7 @@ fn table() -> Vec<Placeholder> {
             Money,
             true,
             "Lägsta avgift för ett kalenderår",
-            "The least that a year costs; unknown without a minimum",
+            "The minimum fee for a year; unknown without a minimum",
             |facts| facts.fee?.minimum.map(Datum::Money),
         ),
         one(
@@ -240,17 +273,49 @@ fn table() -> Vec<Placeholder> {
             Text,
             true,
             "Vad avgiften räknas på",
-            "What the fee is reckoned on, a word for conditions: `{% if fee.basis == \"ONE_OFF\" %}`",
+            "The basis of the fee, a word for conditions: `{% if fee.basis == \"ONE_OFF\" %}`",
             |facts| Some(text(facts.fee?.basis.word())),
         ),
-        one("fee", "vat", Text, true, "Momsen i en mening", "How the fee is taxed, in a sentence", |facts| {
-            Some(Datum::Text(facts.fee?.vat()))
-        }),
-        one("fee", "vat_percent", Integer, true, "Momssats i procent", "The VAT rate in per cent; 0 when none is added", |facts| {
-            Some(Datum::Integer(facts.fee?.vat_rate.percent()))
-        }),
-    ]);
-    all
+        one(
+            "fee",
+            "vat",
+            Text,
+            true,
+            "Momsen i en mening",
+            "The VAT treatment of the fee, in a sentence",
+            |facts| Some(Datum::Text(facts.fee?.vat())),
+        ),
+        one(
+            "fee",
+            "vat_percent",
+            Integer,
+            true,
+            "Momssats i procent",
+            "The VAT rate in per cent; 0 when none is added",
+            |facts| Some(Datum::Integer(facts.fee?.vat_rate.percent())),
+        ),
+    ]
+}
+
+fn one(
+    group: &'static str,
+    field: &'static str,
+    kind: ParameterType,
+    optional: bool,
+    label: &str,
+    description: &str,
+    value: fn(&Facts) -> Option<Datum>,
+) -> Placeholder {
+    Placeholder {
+        group,
+        field,
+        kind,
+        optional,
+        words: if field == "basis" { FeeBasis::WORDS } else { &[] },
+        label: label.to_owned(),
+        description: description.to_owned(),
+        value,
+    }
 }
 
 #[cfg(test)]
@@ -258,7 +323,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn every_placeholder_shows_what_it_says() {
+    fn every_placeholder_has_its_declared_type() {
         let example = Facts::example();
         for placeholder in all() {
             if let Some(datum) = placeholder.of(&example) {

@@ -1,5 +1,5 @@
-//! Preview: a version's document as an agreement would have it, with examples for what the register
-//! would fill in.
+//! Preview: a version's document as an agreement would have it, with example values for facts that
+//! an agreement would supply.
 
 use std::collections::HashMap;
 
@@ -14,9 +14,8 @@ use chrono::NaiveDate;
 use serde_json::Value;
 
 use super::{
-    Parameter, by_ids,
+    Parameter, analysis, by_ids,
     facts::{Activity, Facts, Party},
-    language,
     layout::{self, Heading},
     parameters, rendering, texts_of, versions_by_ids,
 };
@@ -30,7 +29,7 @@ use crate::{
     worker_pool,
 };
 
-/// What a preview of a version is made of.
+/// The data for previews of a version.
 #[derive(Clone, Debug)]
 pub struct Source {
     heading: Heading,
@@ -39,10 +38,7 @@ pub struct Source {
     declared: Vec<Parameter>,
 }
 
-/// What previews of these versions are made of, for those that the viewer sees.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Loads the data for previews of those of these versions that the viewer can read.
 pub async fn sources(
     db: &Database,
     viewer: &Viewer,
@@ -100,22 +96,23 @@ async fn facts_of_activities(
     Ok(found.into_iter().map(|row| (row.id, Activity::of(&row, texts.get(&row.id)))).collect())
 }
 
-/// What previews of the version are made of.
+/// Loads the data for previews of a version.
 ///
 /// # Errors
-/// NOT_FOUND when there is none that the viewer sees.
+/// NOT_FOUND when the viewer can read no such version.
 pub async fn source(db: &Database, viewer: &Viewer, version: TemplateVersionId) -> Result<Source> {
     let found = sources(db, viewer, &[version]).await?.remove(&version);
     found.ok_or_else(|| Error::NotFound("there is no such template version".into()))
 }
 
 impl Source {
-    /// What stands for the facts of an agreement: examples, but for what is known without one.
+    /// Returns the facts for a preview: known values of the network and the activity, and examples
+    /// for the rest.
     fn facts(&self, network: &Network) -> Facts {
         let example = Facts::example();
-        // An agreement whose text tells of no fee has none, as when a grant pays for all.
+        // If the text shows no fee, the preview has none, as when a grant pays for everything.
         let has_fee = self.heading.direction != Direction::None
-            && language::read(&self.body, &self.declared).groups.contains("fee");
+            && analysis::read(&self.body, &self.declared).groups.contains("fee");
         Facts {
             network: if network.name.is_none() { example.network } else { Party::network(network) },
             activity: self.activity.clone().or(example.activity),
@@ -124,7 +121,8 @@ impl Source {
         }
     }
 
-    /// The document with these parameters, marked as a draft, made when it is the viewer's turn.
+    /// Returns the document with these parameters, marked as a draft. It is made when a worker is
+    /// available to the viewer.
     ///
     /// # Errors
     /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`;
@@ -134,14 +132,14 @@ impl Source {
         db: &Database,
         viewer: &Viewer,
         network: &Network,
-        given: Value,
+        values: Value,
     ) -> Result<document::Agreement> {
         let (source, today, network) = (self.clone(), db.clock.today(), network.clone());
-        worker_pool::run(&viewer.subject, move || source.document_now(today, &network, &given))
+        worker_pool::run(&viewer.subject, move || source.document_now(today, &network, &values))
             .await
     }
 
-    /// The document with these parameters.
+    /// Returns the document with these parameters, in the current thread.
     ///
     /// # Errors
     /// INVALID naming every missing, unknown and ill-typed parameter, as `parameters.<name>`;
@@ -150,16 +148,16 @@ impl Source {
         &self,
         today: NaiveDate,
         network: &Network,
-        given: &Value,
+        values: &Value,
     ) -> Result<document::Agreement> {
-        let Value::Object(given) = given else {
+        let Value::Object(values) = values else {
             return Err(Error::invalid(
                 "parameters",
                 "must be an object with a value for each parameter, as {\"days\": 14}",
             ));
         };
         let facts = self.facts(network);
-        let body = rendering::text(&self.body, &self.declared, given, &facts, "parameters")?;
+        let body = rendering::text(&self.body, &self.declared, values, &facts, "parameters")?;
         Ok(layout::document(self.heading.clone(), None, &facts, body, today))
     }
 }

@@ -1,5 +1,5 @@
-//! Rendering: a text with its values filled in, as Markdown in which no value can be anything but
-//! text.
+//! Rendering: fills the values into a text and returns Markdown, in which every value is escaped so
+//! that it can only be text.
 
 use std::{
     cmp::Ordering,
@@ -19,55 +19,57 @@ use serde_json::Map;
 
 pub use super::facts::{Activity, Agreement, Facts, Fee, Party};
 use super::{
-    Parameter, filters,
-    language::{self, BREAK, Finding},
-    parameters::{self, Datum, Filled},
+    Parameter, analysis,
+    datum::Datum,
+    filters,
+    language::{BREAK, Finding},
+    parameters::{self, Filled},
     placeholders,
 };
 use crate::{
     documents::agreement as document,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     swedish,
 };
 
-/// The longest rendered text, in bytes: what a document takes, with room for what its layout adds.
-const LONGEST: usize = 90_000;
-/// The most steps of rendering one. A text has no loops, so this is never used up; it stands guard.
+/// Maximum length of a rendered text in bytes: the limit of a document, minus room for the layout.
+const MAX_BYTES: usize = 90_000;
+/// Maximum number of rendering steps. A text has no loops and never reaches it; it is a safeguard.
 const FUEL: u64 = 200_000;
 
-/// The text of an agreement in Markdown: the template's, with the parameters given or their
-/// defaults, and the facts. [`language::BREAK`] stands for a line break within a value; every sign
-/// of a value that could be markup has a backslash before it.
+/// Renders the text of an agreement as Markdown, with the entered parameters or their defaults, and
+/// the facts. [`BREAK`](super::language::BREAK) represents a line break within a value. Characters of a value
+/// that could be markup are escaped with a backslash.
 ///
 /// # Errors
 /// INVALID naming every missing, unknown and ill-typed parameter as `<path>.<name>`. CONFLICT
-/// `FACTS_MISSING` naming every fact that the text shows without asking whether it is known, or
-/// `TEXT_UNUSABLE` when the text itself is to blame: it was never checked, or becomes too long with
+/// `FACTS_MISSING` naming every unknown fact that the text shows without testing it, or
+/// `TEXT_UNUSABLE` when the text itself is invalid: it was never checked, or becomes too long with
 /// these values.
 pub fn text(
     body: &str,
     declared: &[Parameter],
-    given: &Map<String, serde_json::Value>,
+    values: &Map<String, serde_json::Value>,
     facts: &Facts,
     path: &str,
 ) -> Result<String> {
     let mut errors = ValidationErrors::default();
-    let filled = parameters::fill(declared, given, path, &mut errors);
+    let filled = parameters::fill(declared, values, path, &mut errors);
     errors.finish()?;
-    let reading = language::read(body, declared);
+    let reading = analysis::read(body, declared);
     if !reading.findings.is_empty() {
         return Err(unusable(&reading.findings));
     }
     Ok(render(body, &reading.calculated, &filled, facts)?)
 }
 
-/// Notes all that is wrong with a text and its declared parameters, as `input.body`, with line
-/// numbers, and `input.parameters.2.name`.
+/// Adds an error for everything that is wrong with a text and its declared parameters: at
+/// `body`, with line numbers, and for example at `parameters[2].name`.
 pub fn check(body: &str, declared: &[Parameter], errors: &mut ValidationErrors) {
-    check_at("input.", body, declared, errors);
+    check_at("", body, declared, errors);
 }
 
-/// Like [`check`], with something else than `input.` before the paths.
+/// Checks like [`check`], with a prefix for the paths.
 pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], errors: &mut ValidationErrors) {
     let path = format!("{prefix}parameters");
     let mut declared_errors = ValidationErrors::default();
@@ -76,7 +78,7 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], errors: &mut V
     for error in declared_errors.into_inner() {
         errors.add(error.path, error.message);
     }
-    let reading = language::read(body, declared);
+    let reading = analysis::read(body, declared);
     if reading.is_complete {
         for (position, parameter) in declared
             .iter()
@@ -84,21 +86,21 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], errors: &mut V
             .filter(|(_, parameter)| !reading.used.contains(&parameter.name))
         {
             errors.add(
-                format!("{path}.{position}.name"),
+                format!("{path}[{position}].name"),
                 format!("is not used in the text: {}", parameter.name),
             );
         }
     }
     let mut findings = reading.findings;
     if findings.is_empty() && is_declared_well {
-        // What no look at the text can tell: sums that grow too large, and the length. A text may
-        // count on a fact that the example lacks.
+        // Some errors occur only when rendering: numbers that become too large, and the length. A
+        // text may need a fact that the example lacks.
         match render(body, &reading.calculated, &parameters::examples(declared), &Facts::example())
         {
             Ok(text) => findings
                 .extend(document::problem(&text).map(|message| Finding { line: 0, message })),
-            Err(Trouble::Unknown(_)) => {}
-            Err(Trouble::Broken(finding)) => findings.push(finding),
+            Err(RenderError::Unknown(_)) => {}
+            Err(RenderError::Broken(finding)) => findings.push(finding),
         }
     }
     errors.add_each(&format!("{prefix}body"), findings.iter().map(ToString::to_string));
@@ -107,30 +109,30 @@ pub fn check_at(prefix: &str, body: &str, declared: &[Parameter], errors: &mut V
 fn unusable(findings: &[Finding]) -> Error {
     let findings: Vec<_> = findings.iter().map(ToString::to_string).collect();
     Error::conflict(
-        "TEXT_UNUSABLE",
+        ConflictReason::TextUnusable,
         format!("the template's text can't be used; draft a new version: {}", findings.join("; ")),
     )
 }
 
-/// Why a text can't be rendered.
-enum Trouble {
-    /// It shows these facts, which nobody knows.
+/// The reason why a text can't be rendered.
+enum RenderError {
+    /// The text shows these facts, which are unknown.
     Unknown(BTreeSet<String>),
-    /// It is to blame itself.
+    /// The text itself is invalid.
     Broken(Finding),
 }
 
-impl From<Trouble> for Error {
-    fn from(trouble: Trouble) -> Self {
-        match trouble {
-            Trouble::Unknown(names) => {
+impl From<RenderError> for Error {
+    fn from(error: RenderError) -> Self {
+        match error {
+            RenderError::Unknown(names) => {
                 let names = names.into_iter().collect::<Vec<_>>().join(", ");
                 let message = format!(
-                    "the text shows what is not known: {names}; fill it in, or choose a text that does without"
+                    "the text shows unknown facts: {names}; enter them, or choose a text that does not need them"
                 );
-                Self::conflict("FACTS_MISSING", message)
+                Self::conflict(ConflictReason::FactsMissing, message)
             }
-            Trouble::Broken(finding) => unusable(&[finding]),
+            RenderError::Broken(finding) => unusable(&[finding]),
         }
     }
 }
@@ -140,27 +142,27 @@ fn render(
     calculated: &BTreeSet<String>,
     filled: &[Filled<'_>],
     facts: &Facts,
-) -> Result<String, Trouble> {
+) -> Result<String, RenderError> {
     let missing = Arc::new(Mutex::new(BTreeSet::new()));
     let environment = environment(Arc::clone(&missing));
-    let mut written = Bounded::default();
+    let mut written = BoundedWriter::default();
     let rendered = environment.template_from_str(body).and_then(|template| {
         template.render_captured_to(context(filled, facts), &mut written).map(drop)
     });
     let broken = |line: Option<usize>, message: String| {
-        Err(Trouble::Broken(Finding { line: line.unwrap_or_default(), message }))
+        Err(RenderError::Broken(Finding { line: line.unwrap_or_default(), message }))
     };
     if written.is_full {
         return broken(
             None,
-            format!("becomes longer than {} kB with its values filled in", LONGEST / 1000),
+            format!("becomes longer than {} kB with its values filled in", MAX_BYTES / 1000),
         );
     }
     if let Err(error) = rendered {
         let lacking: BTreeSet<_> =
             calculated.iter().filter(|name| !has_value(name, filled, facts)).cloned().collect();
         if error.kind() == ErrorKind::InvalidOperation && !lacking.is_empty() {
-            return Err(Trouble::Unknown(lacking));
+            return Err(RenderError::Unknown(lacking));
         }
         return broken(
             error.line(),
@@ -169,13 +171,13 @@ fn render(
     }
     let missing = std::mem::take(&mut *missing.lock().unwrap_or_else(PoisonError::into_inner));
     if !missing.is_empty() {
-        return Err(Trouble::Unknown(missing));
+        return Err(RenderError::Unknown(missing));
     }
     String::from_utf8(written.bytes)
-        .or_else(|_| broken(None, "is no text with its values filled in".to_owned()))
+        .or_else(|_| broken(None, "is not valid UTF-8 with its values filled in".to_owned()))
 }
 
-/// Returns `true` if a parameter or a placeholder, as `agreement.number`, has a value.
+/// Returns `true` if a parameter or a placeholder, for example `agreement.number`, has a value.
 fn has_value(name: &str, filled: &[Filled<'_>], facts: &Facts) -> bool {
     match name.split_once('.') {
         Some((group, field)) => placeholders::find(group, field)
@@ -184,8 +186,8 @@ fn has_value(name: &str, filled: &[Filled<'_>], facts: &Facts) -> bool {
     }
 }
 
-/// An environment with nothing in it but our filters and tests. What a text shows without its being
-/// known is noted in `missing`.
+/// Returns an environment with only our filters and tests. Unknown facts that a text shows are
+/// added to `missing`.
 fn environment(missing: Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> {
     let mut environment = Environment::empty();
     environment.set_fuel(Some(FUEL));
@@ -197,7 +199,7 @@ fn environment(missing: Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> {
                 Some(datum) => (filter.write)(&datum, option.as_deref().unwrap_or_default())
                     .map(Value::from)
                     .unwrap_or(value),
-                // What is not known stays so, until somebody shows it.
+                // An unknown fact stays unknown until the text shows it.
                 None => value,
             },
         );
@@ -216,17 +218,18 @@ fn environment(missing: Arc<Mutex<BTreeSet<String>>>) -> Environment<'static> {
         }
         match datum(value) {
             Some(datum) => Ok(out.write_str(&literal(&shown(&datum)))?),
-            // The engine computes with more digits than values have.
-            None if value.is_number() => {
-                Err(minijinja::Error::new(ErrorKind::InvalidOperation, "shows too large a number"))
-            }
+            // The engine calculates with more digits than values have.
+            None if value.is_number() => Err(minijinja::Error::new(
+                ErrorKind::InvalidOperation,
+                "shows a number that is too large",
+            )),
             None => Ok(()),
         }
     });
     environment
 }
 
-/// A value as texts write it without a filter.
+/// Formats a value as texts show it without a filter.
 #[must_use]
 pub fn shown(datum: &Datum) -> String {
     match datum {
@@ -238,12 +241,12 @@ pub fn shown(datum: &Datum) -> String {
     }
 }
 
-/// A value as Markdown that shows it as it is: on one line, with a backslash before every sign that
-/// could be markup, and with characters that can't be seen written out.
+/// Escapes a value as Markdown that shows it literally: on one line, with a backslash before every
+/// character that could be markup, and with invisible characters written as code points.
 #[must_use]
 pub fn literal(value: &str) -> String {
     let mut escaped = String::with_capacity(value.len() + value.len() / 8);
-    // Such values are refused today, and may be stored.
+    // Such values are rejected today, but may be stored.
     let shows_nothing = typesetting::shows_nothing(value);
     let mut before = '\0';
     for char in value.trim().chars() {
@@ -262,8 +265,8 @@ pub fn literal(value: &str) -> String {
     escaped
 }
 
-/// Control characters, those that turn the direction of writing or have no width, and those that
-/// stand for nothing.
+/// Returns `true` for control characters, for those that change the direction of writing or have no
+/// width, and for unassigned and private ones.
 fn is_unseen(char: char) -> bool {
     char.is_control()
         || matches!(char, '\u{ad}' | '\u{61c}' | '\u{180e}' | '\u{200b}'..='\u{200f}' | '\u{202a}'..='\u{202e}' | '\u{2060}'..='\u{206f}')
@@ -271,14 +274,14 @@ fn is_unseen(char: char) -> bool {
         || matches!(u32::from(char) & 0xffff, 0xfffe | 0xffff)
 }
 
-/// What a name stands for, when it is none of the template engine's own values.
+/// A value that the template engine has no type for.
 #[derive(Debug)]
 enum Slot {
     Date(NaiveDate),
     Money(Money),
-    /// A fact that nobody knows, by its name.
+    /// An unknown fact, by its name.
     Unknown(String),
-    /// An optional parameter that nobody gave.
+    /// An optional parameter without a value.
     LeftOut,
     /// A group of placeholders.
     Group(BTreeMap<&'static str, Value>),
@@ -314,7 +317,7 @@ impl Object for Slot {
     }
 
     fn render(self: &Arc<Self>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        // Only the formatter shows values, and it knows each of them.
+        // Only the formatter shows values, and it handles each variant.
         f.write_str("")
     }
 }
@@ -331,7 +334,7 @@ fn is_empty_group(value: &Value) -> bool {
     matches!(slot(value), Some(Slot::Group(fields)) if !is_any_known(fields))
 }
 
-/// The value as the rest of the register knows it; null when there is none.
+/// Converts a value of the engine; `None` if it has no value.
 fn datum(value: &Value) -> Option<Datum> {
     match slot(value) {
         Some(Slot::Date(day)) => Some(Datum::Date(*day)),
@@ -341,7 +344,7 @@ fn datum(value: &Value) -> Option<Datum> {
             ValueKind::String => value.as_str().map(|text| Datum::Text(text.to_owned())),
             ValueKind::Bool => Some(Datum::Boolean(value.is_true())),
             ValueKind::Number => value.as_i64().map(Datum::Integer),
-            // A choice without else has no value, and shows nothing.
+            // An if expression without else may have no value, and then shows nothing.
             _ => None,
         },
     }
@@ -375,16 +378,16 @@ fn context(filled: &[Filled<'_>], facts: &Facts) -> Value {
     Value::from_pairs(groups.chain(parameters))
 }
 
-/// Takes no more than a text may have.
+/// A writer that fails when the text exceeds the maximum length.
 #[derive(Default)]
-struct Bounded {
+struct BoundedWriter {
     bytes: Vec<u8>,
     is_full: bool,
 }
 
-impl Write for &mut Bounded {
+impl Write for &mut BoundedWriter {
     fn write(&mut self, bytes: &[u8]) -> io::Result<usize> {
-        if self.bytes.len() + bytes.len() > LONGEST {
+        if self.bytes.len() + bytes.len() > MAX_BYTES {
             self.is_full = true;
             return Err(io::Error::other("the text is too long"));
         }
@@ -422,9 +425,9 @@ mod tests {
         ]
     }
 
-    fn shows(body: &str, given: serde_json::Value, facts: &Facts) -> String {
-        let given = given.as_object().cloned().unwrap_or_default();
-        match text(body, &declared(), &given, facts, "parameters") {
+    fn shows(body: &str, values: serde_json::Value, facts: &Facts) -> String {
+        let values = values.as_object().cloned().unwrap_or_default();
+        match text(body, &declared(), &values, facts, "parameters") {
             Ok(text) => text,
             Err(Error::Conflict { reason, message }) => format!("{reason}: {message}"),
             Err(error) => error.to_string(),
@@ -457,9 +460,9 @@ mod tests {
     #[test]
     fn a_text_is_filled_in() {
         let facts = Facts::example();
-        let given = || json!({ "subject": "att *pröva*", "weeks": 6, "cap": "8648.67", "from": "2027-02-01" });
+        let values = || json!({ "subject": "att *pröva*", "weeks": 6, "cap": "8648.67", "from": "2027-02-01" });
         let body = "{{ subject }}|{{ weeks }}|{{ cap }}|{{ cap | kronor }}|{{ cap | tal_i_ord }}|{{ from }}|{{ from | datum }}|{{ weeks + 1 }}|{{ weeks | tal_i_ord }}";
-        let shown = shows(body, given(), &facts).replace('\\', "").replace('\u{a0}', "_");
+        let shown = shows(body, values(), &facts).replace('\\', "").replace('\u{a0}', "_");
         assert_eq!(
             shown,
             "att *pröva*|6|8_648,67|8_648,67_kr|åttatusensexhundrafyrtioåtta kronor och sextiosju öre|2027-02-01|den 1 februari 2027|7|sex"
@@ -476,42 +479,42 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_out_shows_nothing_and_what_is_unknown_is_named() {
-        let given = || json!({ "subject": "x" });
+    fn omitted_parameters_show_nothing_and_unknown_facts_are_named() {
+        let values = || json!({ "subject": "x" });
         let no_one = Facts {
             counterparty: Party { name: "Förbundet".into(), ..Party::default() },
             ..Facts::default()
         };
         let asks = "{{ subject }}{{ weeks }}{{ cap | kronor }}{{ from | datum }}{% if weeks is defined or cap is defined or fee or activity is defined or member.city or agreement.ends_on is not none %}!{% endif %}";
-        assert_eq!(shows(asks, given(), &no_one), "x");
-        assert_eq!(shows("{{ subject }} {{ agreement.number }}", given(), &no_one), "x UTKAST");
+        assert_eq!(shows(asks, values(), &no_one), "x");
+        assert_eq!(shows("{{ subject }} {{ agreement.number }}", values(), &no_one), "x UTKAST");
         let shown = shows(
             "{{ subject }}{{ member.city }}{{ fee.amount | kronor }}{{ activity.name }}{{ member.city }}",
-            given(),
+            values(),
             &no_one,
         );
         assert_eq!(
             shown,
-            "FACTS_MISSING: the text shows what is not known: activity.name, fee.amount, member.city; fill it in, or choose a text that does without"
+            "FACTS_MISSING: the text shows unknown facts: activity.name, fee.amount, member.city; enter them, or choose a text that does not need them"
         );
     }
 
     #[test]
-    fn what_is_calculated_with_and_unknown_is_named() {
-        let given = || json!({ "subject": "x" });
+    fn unknown_operands_of_calculations_are_named() {
+        let values = || json!({ "subject": "x" });
         let no_one = Facts {
             counterparty: Party { name: "Förbundet".into(), ..Party::default() },
             ..Facts::default()
         };
         let body = "{{ subject }}{{ weeks + 1 }}{{ -(agreement.renewal_months if subject == \"x\" else 2) }}";
         assert_eq!(
-            shows(body, given(), &no_one),
-            "FACTS_MISSING: the text shows what is not known: agreement.renewal_months, weeks; fill it in, or choose a text that does without"
+            shows(body, values(), &no_one),
+            "FACTS_MISSING: the text shows unknown facts: agreement.renewal_months, weeks; enter them, or choose a text that does not need them"
         );
         assert_eq!(
             shows(
                 "{{ subject }}{% if weeks is defined %}{{ weeks + 1 }}{% endif %}",
-                given(),
+                values(),
                 &no_one
             ),
             "x"
@@ -525,34 +528,37 @@ mod tests {
     }
 
     #[test]
-    fn a_text_that_was_never_checked_does_no_harm() {
+    fn an_unchecked_text_is_rejected() {
         let facts = Facts::example();
-        let given = || json!({ "subject": "x".repeat(20_000), "weeks": 1_000_000_000_000_i64 });
+        let values = || json!({ "subject": "x".repeat(20_000), "weeks": 1_000_000_000_000_i64 });
         assert!(
-            shows("{{ subject }}\n{{ range(9) }}", given(), &facts)
+            shows("{{ subject }}\n{{ range(9) }}", values(), &facts)
                 .starts_with("TEXT_UNUSABLE: the template's text can't be used; draft a new version: line 2: has a call")
         );
         assert!(
-            shows(&"{{ subject }}".repeat(1000), given(), &facts)
+            shows(&"{{ subject }}".repeat(1000), values(), &facts)
                 .ends_with("becomes longer than 90 kB with its values filled in")
         );
         let product = format!("{{{{ {} }}}}", ["weeks"; 40].join(" * "));
         assert!(
-            shows(&product, given(), &facts).starts_with("TEXT_UNUSABLE: "),
+            shows(&product, values(), &facts).starts_with("TEXT_UNUSABLE: "),
             "{}",
-            shows(&product, given(), &facts)
+            shows(&product, values(), &facts)
         );
         for too_large in [
             "{{ weeks * weeks }}",
             "{{ (weeks * weeks) | tal_i_ord }}",
             "{{ -(weeks * weeks) | manader }}",
         ] {
-            let shown = shows(&format!("{too_large}{{{{ subject }}}}"), given(), &facts);
-            assert!(shown.ends_with("line 1: shows too large a number"), "{too_large}: {shown}");
+            let shown = shows(&format!("{too_large}{{{{ subject }}}}"), values(), &facts);
+            assert!(
+                shown.ends_with("line 1: shows a number that is too large"),
+                "{too_large}: {shown}"
+            );
         }
         assert_eq!(
             shows("{{ subject }}", json!({ "extra": 1 }), &facts),
-            "parameters.extra is no parameter of this text; there are subject, weeks, cap, from; parameters.subject is missing"
+            "parameters[extra] is not a parameter of this text; its parameters are subject, weeks, cap, from; parameters[subject] is missing"
         );
     }
 }

@@ -1,9 +1,8 @@
-//! Versions: how a template comes into the library, and how its text is drafted, published and
-//! retired.
+//! Versions of templates: creating a template, and drafting, publishing and retiring its text.
 //!
-//! A template has at most one draft, which is its last version: drafting again changes it. What is
-//! published stays as it is, and in use until it is retired; the newest one that is published is
-//! current, and is what new agreements get.
+//! A template has at most one draft, which is its last version; drafting again changes it. A
+//! published version never changes and stays in use until it is retired. The newest published
+//! version is current, and new agreements use it.
 
 use ::entity::{
     id::{ActivityId, TemplateId, TemplateVersionId},
@@ -17,58 +16,58 @@ use uuid::Uuid;
 use super::{Parameter, parameters, rendering};
 use crate::{
     activities::start,
-    audit::{self, Change, Fields, Recorded},
+    audit::{self, Action, Change, Fields, Recorded},
     auth::viewer::{Permission, Viewer},
     database::{Database, busy},
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     swedish, worker_pool,
 };
 
-/// The language of every text, BCP 47.
+/// The language of every text, as a BCP 47 tag.
 pub const LANGUAGE: &str = "sv";
-/// What to say of another one.
+/// The error message for another language.
 pub const NOT_SWEDISH: &str =
-    "must be sv: the words that the register sets around a text and writes into it are Swedish";
+    "must be sv: the document layout, placeholders and filters are in Swedish";
 
-/// A template for the library, with the text of its first version.
+/// Input for creating a template, with the text of its first version.
 #[derive(Clone, Debug, Default)]
 pub struct NewTemplate {
-    /// Short name, unique: small letters a to z, digits and hyphens. It never changes.
+    /// Unique short name: lowercase letters a to z, digits and hyphens. It never changes.
     pub slug: String,
-    /// Its title.
+    /// Title.
     pub title: String,
-    /// What it makes.
+    /// The kind of agreement that it makes.
     pub kind: AgreementKind,
-    /// The activity that it is for; null: any.
+    /// Its activity; null: any.
     pub activity: Option<ActivityId>,
-    /// BCP 47: [`LANGUAGE`].
+    /// BCP 47 language tag: [`LANGUAGE`].
     pub language: String,
     /// Markdown with placeholders.
     pub body: String,
-    /// What it asks for.
+    /// Declared parameters.
     pub parameters: Vec<Parameter>,
 }
 
-/// What is new about the next version; what is null is as in the last one.
+/// Input for drafting the next version; fields that are `None` are copied from the last one.
 #[derive(Clone, Debug, Default)]
 pub struct NewVersion {
-    /// BCP 47: [`LANGUAGE`].
+    /// BCP 47 language tag: [`LANGUAGE`].
     pub language: Option<String>,
     /// Markdown with placeholders.
     pub body: Option<String>,
-    /// All that it asks for.
+    /// All declared parameters.
     pub parameters: Option<Vec<Parameter>>,
 }
 
-/// A version with its text, as its audit entries show it.
+/// A version with its text, in the form of its audit entries.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct Snapshot {
-    /// The row.
+    /// Row of the version.
     pub version: template_version::Model,
     /// Markdown with placeholders.
     pub body: String,
-    /// The declared parameters, as stored.
+    /// The declared parameters, in the stored form.
     pub parameters: String,
 }
 
@@ -94,7 +93,7 @@ impl Recorded for Snapshot {
 }
 
 impl Snapshot {
-    /// The text's row.
+    /// Returns the row of the text.
     #[must_use]
     pub fn text(&self) -> template_text::Model {
         template_text::Model {
@@ -105,12 +104,12 @@ impl Snapshot {
     }
 }
 
-/// Puts a template into the library, with a first version to be published. `errors` are those that
-/// reading the input has found already.
+/// Creates a template with a first version as a draft. `errors` are those already found in the
+/// input.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, INVALID naming every bad field and everything that
-/// is wrong with the text, NOT_FOUND for the activity, CONFLICT `SLUG_TAKEN`.
+/// FORBIDDEN without `Permission::ManageTemplates`, INVALID naming every bad field and every error
+/// of the text, NOT_FOUND for the activity, CONFLICT `SLUG_TAKEN`.
 pub async fn create(
     db: &Database,
     viewer: &Viewer,
@@ -118,19 +117,19 @@ pub async fn create(
     mut errors: ValidationErrors,
 ) -> Result<TemplateId> {
     viewer.require(Permission::ManageTemplates)?;
-    let slug = errors.text("input.slug", &new.slug, start::SLUG);
+    let slug = errors.text("slug", &new.slug, start::SLUG);
     errors.expect(
         start::is_slug(&slug),
-        "input.slug",
+        "slug",
         "must have small letters a to z, digits and hyphens between them only, as deltagande-bip",
     );
-    let title = errors.document_line("input.title", &new.title);
+    let title = errors.document_line("title", &new.title);
     let language = check_language(&new.language, &mut errors);
     let text = Text { body: with_plain_breaks(&new.body), declared: new.parameters };
     text.check_characters(None, &mut errors);
-    let text = text.checked(viewer, "input.", errors).await?;
+    let text = text.checked(viewer, "", errors).await?;
 
-    let mut change = audit::begin(db, viewer, "templateCreate").await?;
+    let mut change = audit::begin(db, viewer, Action::TemplateCreate).await?;
     if let Some(activity) = new.activity {
         start::find(change.tx(), activity).await?;
     }
@@ -148,7 +147,7 @@ pub async fn create(
     Ok(id)
 }
 
-/// Writes a template with a first version, which is a draft.
+/// Stores a template with a first version as a draft.
 ///
 /// # Errors
 /// CONFLICT `SLUG_TAKEN`.
@@ -160,7 +159,7 @@ pub(super) async fn add(
     declared: &[Parameter],
 ) -> Result<Snapshot> {
     let taken = Error::conflict(
-        "SLUG_TAKEN",
+        ConflictReason::SlugTaken,
         format!("another template has the slug {}; choose another", row.slug),
     );
     audit::insert(change, row.clone())
@@ -180,12 +179,12 @@ pub(super) async fn add(
     Ok(first)
 }
 
-/// Drafts the next version from the last one; a draft that there is already is changed. `errors` as
-/// for [`create`].
+/// Drafts the next version from the last one, or changes the existing draft. `errors` as for
+/// [`create`].
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, INVALID naming all that is wrong with
-/// the text, CONFLICT `BUSY` when others change it again and again.
+/// FORBIDDEN without `Permission::ManageTemplates`, NOT_FOUND, INVALID naming every error of the
+/// text, CONFLICT `BUSY` when concurrent changes continue.
 pub async fn draft(
     db: &Database,
     viewer: &Viewer,
@@ -201,11 +200,11 @@ pub async fn draft(
             errors.finish()?;
             return Err(missing());
         };
-        // Before the transaction, so that others write meanwhile.
+        // Before the transaction, so that it does not block other writers.
         let text = Text::after(&last, &new)?;
         text.check_characters(Some(&Text::of(&last)?), &mut errors);
-        let text = text.checked(viewer, "input.", std::mem::take(&mut errors)).await?;
-        let mut change = audit::begin(db, viewer, "templateVersionDraft").await?;
+        let text = text.checked(viewer, "", std::mem::take(&mut errors)).await?;
+        let mut change = audit::begin(db, viewer, Action::TemplateVersionDraft).await?;
         let last = last_of(change.tx(), template).await?.ok_or_else(missing)?;
         if Text::after(&last, &new)? == text {
             let id =
@@ -217,10 +216,10 @@ pub async fn draft(
     Err(busy())
 }
 
-/// How often a text is checked again because a concurrent change gave it another content.
+/// Maximum number of times that a text is checked because a concurrent change altered it.
 const ATTEMPTS: usize = 5;
 
-/// The text of a version with the parameters that it declares.
+/// The text of a version with its declared parameters.
 #[derive(Clone, Debug, PartialEq)]
 struct Text {
     body: String,
@@ -228,30 +227,27 @@ struct Text {
 }
 
 impl Text {
-    /// The text of a version.
+    /// Returns the text of a version.
     fn of(version: &Snapshot) -> Result<Self> {
         Ok(Self { body: version.body.clone(), declared: parameters(&version.parameters)? })
     }
 
-    /// Notes what of a text, if it is another than before, documents can't show.
+    /// Adds an error for characters that documents can't show, in the parts of the text that differ
+    /// from `before`.
     fn check_characters(&self, before: Option<&Self>, errors: &mut ValidationErrors) {
         if before.is_none_or(|before| before.body != self.body) {
-            errors.settable_lines("input.body", &self.body);
+            errors.settable_lines("body", &self.body);
         }
         if before.is_none_or(|before| before.declared != self.declared) {
             for (position, parameter) in self.declared.iter().enumerate() {
-                errors.settable(&format!("input.parameters.{position}.label"), &parameter.label);
+                errors.settable(&format!("parameters[{position}].label"), &parameter.label);
                 let default = parameter.default.as_ref().and_then(serde_json::Value::as_str);
-                errors.settable_change(
-                    &format!("input.parameters.{position}.default"),
-                    None,
-                    default,
-                );
+                errors.settable_change(&format!("parameters[{position}].default"), None, default);
             }
         }
     }
 
-    /// The text of the version after `last`.
+    /// Returns the text of the version after `last`.
     fn after(last: &Snapshot, new: &NewVersion) -> Result<Self> {
         let declared = match &new.parameters {
             Some(declared) => declared.clone(),
@@ -263,9 +259,9 @@ impl Text {
         })
     }
 
-    /// Returns the text if nothing is wrong with it, checked when it is the viewer's turn in the
-    /// worker pool. `errors` are those that reading the input has found, `prefix` stands before the
-    /// paths of others.
+    /// Returns the text if it has no errors. It is checked when a worker is available to the
+    /// viewer. `errors` are those already found in the input; `prefix` precedes the paths of
+    /// others.
     async fn checked(
         self,
         viewer: &Viewer,
@@ -281,10 +277,7 @@ impl Text {
     }
 }
 
-/// Writes this text as the draft after `last`, or in its place when it is one.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Stores this text as the draft after `last`, or replaces `last` if that is a draft.
 pub(super) async fn put_draft(
     change: &mut Change,
     last: Snapshot,
@@ -292,7 +285,7 @@ pub(super) async fn put_draft(
     body: String,
     declared: &[Parameter],
 ) -> Result<Snapshot> {
-    // What only looks otherwise stays as it is.
+    // Keep the stored form if only the formatting differs.
     let parameters = if parameters(&last.parameters)? == declared {
         last.parameters.clone()
     } else {
@@ -317,13 +310,12 @@ pub(super) async fn put_draft(
     Ok(after)
 }
 
-/// Publishes a draft, whose text never changes after that; those published before stay in use.
+/// Publishes a draft. Its text never changes after that, and versions published before stay in use.
 /// `errors` as for [`create`].
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `ALREADY_PUBLISHED` or
-/// `VERSION_RETIRED`, INVALID naming all that is wrong with the text, as it may be with an imported
-/// one.
+/// FORBIDDEN without `Permission::ManageTemplates`, NOT_FOUND, CONFLICT `ALREADY_PUBLISHED` or
+/// `VERSION_RETIRED`, INVALID naming every error of the text, which an imported one may have.
 pub async fn publish(
     db: &Database,
     viewer: &Viewer,
@@ -334,10 +326,10 @@ pub async fn publish(
     for _ in 0..ATTEMPTS {
         let draft = found(db.read(), version, &mut errors).await?;
         require_draft(&draft)?;
-        // Before the transaction, so that others write meanwhile.
+        // Before the transaction, so that it does not block other writers.
         let text = Text { body: draft.body.clone(), declared: parameters(&draft.parameters)? };
-        text.checked(viewer, "input.version.", std::mem::take(&mut errors)).await?;
-        let mut change = audit::begin(db, viewer, "templateVersionPublish").await?;
+        text.checked(viewer, "version.", std::mem::take(&mut errors)).await?;
+        let mut change = audit::begin(db, viewer, Action::TemplateVersionPublish).await?;
         let before = found(change.tx(), version, &mut errors).await?;
         require_draft(&before)?;
         if before.text() == draft.text() {
@@ -354,20 +346,17 @@ fn require_draft(before: &Snapshot) -> Result<()> {
     match before.version.state {
         TemplateState::Draft => Ok(()),
         TemplateState::Published => Err(Error::conflict(
-            "ALREADY_PUBLISHED",
+            ConflictReason::AlreadyPublished,
             format!("{named} is published already; draft a new version to change it"),
         )),
         TemplateState::Retired => Err(Error::conflict(
-            "VERSION_RETIRED",
-            format!("{named} is retired and stays so; draft a new version from it"),
+            ConflictReason::VersionRetired,
+            format!("{named} is retired; draft a new version from it"),
         )),
     }
 }
 
-/// Writes a draft as published.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Stores a draft as published.
 pub(super) async fn set_published(change: &mut Change, before: Snapshot) -> Result<Snapshot> {
     let version = template_version::Model {
         state: TemplateState::Published,
@@ -379,11 +368,11 @@ pub(super) async fn set_published(change: &mut Change, before: Snapshot) -> Resu
     Ok(after)
 }
 
-/// Retires a published version: no new agreement gets it, and those made from it go on. `errors` as
-/// for [`create`].
+/// Retires a published version: new agreements do not use it, and existing ones continue. `errors`
+/// as for [`create`].
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps templates, NOT_FOUND, CONFLICT `NOT_PUBLISHED` or
+/// FORBIDDEN without `Permission::ManageTemplates`, NOT_FOUND, CONFLICT `NOT_PUBLISHED` or
 /// `ALREADY_RETIRED`.
 pub async fn retire(
     db: &Database,
@@ -392,21 +381,24 @@ pub async fn retire(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageTemplates)?;
-    let mut change = audit::begin(db, viewer, "templateVersionRetire").await?;
+    let mut change = audit::begin(db, viewer, Action::TemplateVersionRetire).await?;
     let before = found(change.tx(), version, &mut errors).await?;
     let named = format!("version {}", before.version.version);
     match before.version.state {
         TemplateState::Published => {}
         TemplateState::Draft => {
             return Err(Error::conflict(
-                "NOT_PUBLISHED",
+                ConflictReason::NotPublished,
                 format!(
-                    "{named} is a draft, which no agreement gets; only what is published is retired"
+                    "{named} is a draft, which no agreement uses; only a published version can be retired"
                 ),
             ));
         }
         TemplateState::Retired => {
-            return Err(Error::conflict("ALREADY_RETIRED", format!("{named} is retired already")));
+            return Err(Error::conflict(
+                ConflictReason::AlreadyRetired,
+                format!("{named} is retired already"),
+            ));
         }
     }
     let version =
@@ -416,8 +408,8 @@ pub async fn retire(
     change.commit_with(after.version.id).await
 }
 
-/// The version with its text; when there is none, what is wrong with the input is said first, for
-/// that may be the id.
+/// Returns the version with its text. If it does not exist, the errors of the input come first,
+/// since one of them may be about the id.
 async fn found(
     db: &impl ConnectionTrait,
     id: TemplateVersionId,
@@ -431,10 +423,7 @@ async fn found(
     with_text(db, version).await
 }
 
-/// The last version of a template; null when there is no such template.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the last version of a template; `None` if the template does not exist.
 pub(super) async fn last_of(
     db: &impl ConnectionTrait,
     template: TemplateId,
@@ -442,10 +431,7 @@ pub(super) async fn last_of(
     Ok(all_of(db, template).await?.pop())
 }
 
-/// Every version of a template, the first one first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns every version of a template, in ascending order.
 pub(super) async fn all_of(
     db: &impl ConnectionTrait,
     template: TemplateId,
@@ -471,7 +457,7 @@ async fn with_text(
     Ok(Snapshot { version, body: text.body, parameters })
 }
 
-/// Writes a version with its text and its audit entry; when nothing changes, nothing is written.
+/// Stores a version with its text and its audit entry. Without a change, it stores nothing.
 async fn write(change: &mut Change, before: Option<&Snapshot>, after: &Snapshot) -> Result<()> {
     match before {
         Some(before) if before == after => return Ok(()),
@@ -497,10 +483,10 @@ fn with_plain_breaks(body: &str) -> String {
     body.replace("\r\n", "\n")
 }
 
-/// The language of a text. There is one: the words around a text, and those that placeholders and
-/// filters write into it, are Swedish.
+/// Checks the language of a text. Only Swedish is supported, because the document layout,
+/// placeholders and filters are in Swedish.
 fn check_language(language: &str, errors: &mut ValidationErrors) -> String {
-    let language = errors.text("input.language", language, LINE);
-    errors.expect(language == LANGUAGE, "input.language", NOT_SWEDISH);
+    let language = errors.text("language", language, LINE);
+    errors.expect(language == LANGUAGE, "language", NOT_SWEDISH);
     language
 }

@@ -1,5 +1,5 @@
-//! Close of a period: days are closed when every correction of what was exported of them is in a
-//! batch too.
+//! Closing of periods: a day can be closed if every correction of its exported vouchers is in a
+//! batch.
 
 use ::entity::id::BooksClosingId;
 use chrono::NaiveDate;
@@ -12,15 +12,15 @@ use crate::{
     books::{self, Closing},
     config::Accounts,
     database::Database,
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
 };
 
-/// Closes the books through a day. `errors` are those that reading the input has found already.
+/// Closes the books through a day. `errors` are those found while the input was parsed.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, INVALID for a day that is not over, CONFLICT
-/// `ALREADY_CLOSED`, or `NOT_EXPORTED` when a correcting voucher of a day that would be closed is
-/// of no export batch yet.
+/// FORBIDDEN unless the viewer may manage accounts; INVALID for a day that is not over; CONFLICT
+/// `ALREADY_CLOSED`, or `NOT_EXPORTED` if a correcting voucher of a day to close is in no export
+/// batch yet.
 pub async fn close(
     db: &Database,
     viewer: &Viewer,
@@ -33,7 +33,7 @@ pub async fn close(
     begun.finish(through).await
 }
 
-/// Refuses to close days with correcting vouchers that no export batch has: they would move to a
+/// Rejects closing days with correcting vouchers that are in no export batch: they would move to a
 /// later day.
 async fn require_exported(
     tx: &impl ConnectionTrait,
@@ -51,5 +51,5 @@ async fn require_exported(
     let words = format!(
         "a voucher of {day} that corrects an exported one is in no export batch yet: make the next batch, then close the day"
     );
-    Err(Error::conflict("NOT_EXPORTED", words))
+    Err(Error::conflict(ConflictReason::NotExported, words))
 }

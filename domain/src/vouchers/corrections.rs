@@ -1,9 +1,9 @@
-//! Correcting vouchers: what moved between the bank's account and the observation account since a
+//! Correcting vouchers: differences between the bank's account and the observation account since a
 //! voucher was exported.
 //!
-//! What was exported is never rewritten. When a receipt turns out to be a duplicate, to be told in
-//! details, or to be what was recorded manually before, the difference is a voucher of its own, on
-//! the day of the first one or on the first open day after it.
+//! An exported voucher is never rewritten. A receipt may turn out to be a duplicate, to be reported
+//! in details, or to be the same as a manually recorded payment. The difference is then a voucher
+//! of its own, on the day of the first one or on the first open day after it.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -31,25 +31,22 @@ use crate::{
     payments::bank::bookkeeping::{self, Observed},
 };
 
-/// Sources that are looked at together.
+/// Sources that are processed together.
 const CHUNK: usize = 500;
 
-/// A voucher that corrects what was exported of a source.
+/// A voucher that corrects the exported vouchers of a source.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Correction {
     /// The source.
     pub key: Key,
-    /// 2, 3 … among the vouchers of the source.
+    /// Number among the vouchers of the source: 2, 3 …
     pub part: i32,
     /// The voucher.
     pub voucher: Voucher,
 }
 
-/// Returns the correcting vouchers that no batch has yet, in no order. What was booked elsewhere is
-/// corrected there.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the correcting vouchers that are in no batch yet, in no order. Sources that were booked
+/// elsewhere are corrected there.
 pub async fn pending(
     db: &impl ConnectionTrait,
     exported: &Exported,
@@ -71,7 +68,7 @@ pub async fn pending(
     Ok(found)
 }
 
-/// Returns the bank payments that are exported, or that something exported was made of.
+/// Returns the bank payments that are exported, or from which an exported source was made.
 async fn bank_payments(
     db: &impl ConnectionTrait,
     exported: &Exported,
@@ -105,7 +102,8 @@ async fn bank_payments(
     Ok(found)
 }
 
-/// Returns what each source of a bank payment adds to the bank's account by the register of today.
+/// Returns the amount that each source of a bank payment adds to the bank's account by the current
+/// data.
 fn wanted(own: &Observed, exported: &Exported) -> HashMap<Key, Money> {
     let of_part = |part: &bookkeeping::Part| {
         if part.is_direct(&own.row, exported) { part.amount } else { Money::ZERO }
@@ -114,8 +112,8 @@ fn wanted(own: &Observed, exported: &Exported) -> HashMap<Key, Money> {
     parts.chain([((VoucherSource::BankPayment, own.row.id.into()), own.left(exported))]).collect()
 }
 
-/// Returns the voucher that makes up for the difference between what was exported and what is
-/// wanted on the bank's account.
+/// Returns the voucher for the difference between the exported and the wanted sum on the bank's
+/// account.
 fn correction(
     key: Key,
     wanted: Money,

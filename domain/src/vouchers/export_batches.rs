@@ -1,8 +1,7 @@
-//! Export batches: each voucher leaves once for the bookkeeping program, with a number of its own,
-//! and a batch can be repeated byte for byte.
+//! Export batches: each voucher is exported once to the bookkeeping program, with a number of its
+//! own, and a batch can be repeated byte for byte.
 //!
-//! The file of a batch is what was exported, and is never rewritten; what has changed since is a
-//! correcting voucher of a later batch.
+//! The file of a batch is never rewritten; a later change is a correcting voucher in a later batch.
 
 use std::collections::HashMap;
 
@@ -18,10 +17,10 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::{Booked, Range};
+use super::bookings::{Booked, Range};
 use crate::vouchers;
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
     config::Network,
     database::{Database, rows},
@@ -43,13 +42,13 @@ pub const LISTED: [Column; 7] = [
     Column::FileSha256,
 ];
 
-/// Exports every voucher up to and including a day that was not exported before, and what corrects
-/// those that were, in a new batch. `errors` are those that reading the input has found already.
-/// Returns the batch, or `None` if there is nothing new.
+/// Exports in a new batch every voucher up to and including a day that was not exported before, and
+/// the corrections of exported ones. `errors` are those found while the input was parsed. Returns
+/// the batch, or `None` if there is nothing new.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts and the invoices, INVALID for a day to come or
-/// when the network has no name, CONFLICT `NO_ACCOUNT` when a line is on what is no account.
+/// FORBIDDEN unless the viewer may manage accounts and invoices; INVALID for a future day or if the
+/// network has no name; CONFLICT `NO_ACCOUNT` if a line's account is not an account number.
 pub async fn export(
     db: &Database,
     viewer: &Viewer,
@@ -61,7 +60,7 @@ pub async fn export(
     viewer.require(Permission::ManageInvoices)?;
     errors.expect(through <= db.clock.today(), "through", "must not be in the future");
     errors.finish()?;
-    let mut change = audit::begin(db, viewer, "voucherExport").await?;
+    let mut change = audit::begin(db, viewer, Action::VoucherExport).await?;
     let mut booked = vouchers::booked(change.tx(), network, Range::NewThrough(through)).await?;
     if booked.vouchers.is_empty() {
         change.undo().await?;
@@ -106,10 +105,10 @@ pub async fn export(
     Ok(Some(batch))
 }
 
-/// Returns every batch without its file, the first one first.
+/// Returns every batch without its file, the earliest first.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts.
+/// FORBIDDEN unless the viewer may manage accounts.
 pub async fn list(db: &Database, viewer: &Viewer) -> Result<Vec<Model>> {
     viewer.require(Permission::ManageAccounts)?;
     let select =
@@ -117,10 +116,10 @@ pub async fn list(db: &Database, viewer: &Viewer) -> Result<Vec<Model>> {
     rows(db.read(), &select, &LISTED).await
 }
 
-/// Returns a batch with its file, the very bytes that were exported.
+/// Returns a batch with its file, byte for byte as it was exported.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the accounts, NOT_FOUND.
+/// FORBIDDEN unless the viewer may manage accounts, NOT_FOUND.
 pub async fn by_number(db: &Database, viewer: &Viewer, number: i32) -> Result<Model> {
     viewer.require(Permission::ManageAccounts)?;
     let found = Entity::find().filter(Column::Number.eq(number)).one(db.read()).await?;

@@ -1,5 +1,5 @@
-//! Export batches against the register: each has the file and the vouchers that it was exported
-//! with, and these agree with what they are of.
+//! Integrity of export batches: each has the file and the vouchers that it was exported with, and
+//! these agree with their sources.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -31,51 +31,50 @@ use crate::{
     findings::Findings,
 };
 
-/// Sources that are looked at together.
+/// Sources that are checked together.
 const CHUNK: usize = 500;
 
-/// Checks every batch: a sentence for each violation, and a note about what the next batch will
-/// correct.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Checks every batch. Returns a sentence for each violation, and a note about the corrections that
+/// the next batch will have.
 pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = Findings::default();
     let columns = [Column::Id, Column::Number, Column::VouchersSha256, Column::FileSha256];
     let select =
         Query::select().columns(columns).from(Entity).order_by(Column::Number, Order::Asc).take();
     let batches: Vec<Model> = rows(db, &select, &columns).await?;
-    // History that was booked elsewhere may be large, and nothing of it can differ from a batch.
+    // History that was booked elsewhere may be large, and can't differ from a batch.
     if batches.is_empty() {
         return Ok(found);
     }
     let mut is_readable = true;
     for (expected, batch) in (1..).zip(batches) {
         if batch.number != expected {
-            found
-                .violate(format!("export batch {} comes where {expected} should be", batch.number));
+            found.violate(format!(
+                "export batch {} is where batch {expected} should be",
+                batch.number
+            ));
         }
         is_readable &= check(db, &batch, &mut found).await?;
     }
     if is_readable {
         let exported = Exported::load(db).await?;
         found.violations.extend(disagreements(db, &exported).await?);
-        // Whatever the accounts are called today: there are as many.
+        // The number of accounts does not depend on their current names.
         let pending =
             corrections::pending(db, &exported, Closing::load(db).await?, &Accounts::default())
                 .await?;
         match pending.len() {
             0 => {}
-            1 => found.note("a voucher that was exported is no longer what the register says; the next export batch corrects it"),
+            1 => found.note("an exported voucher no longer agrees with the database; the next export batch corrects it"),
             count => found.note(format!(
-                "{count} vouchers that were exported are no longer what the register says; the next export batch corrects them"
+                "{count} exported vouchers no longer agree with the database; the next export batch corrects them"
             )),
         }
     }
     Ok(found)
 }
 
-/// Checks a batch against its own file. Returns `true` if that can be read.
+/// Checks a batch against its own file. Returns `true` if the file can be parsed.
 async fn check(db: &impl ConnectionTrait, batch: &Model, found: &mut Findings) -> Result<bool> {
     let name = format!("export batch {}", batch.number);
     let vouchers = of_batch(db, batch.id).await?;
@@ -84,7 +83,7 @@ async fn check(db: &impl ConnectionTrait, batch: &Model, found: &mut Findings) -
     }
     let content = content(db, batch.id).await?.unwrap_or_default();
     if sha256(&content) != batch.file_sha256 {
-        found.violate(format!("{name} has another file than it was exported with"));
+        found.violate(format!("{name} has a file that differs from the exported one"));
     }
     let file = match sie_reading::read(&content) {
         Ok(file) => file,
@@ -103,7 +102,7 @@ async fn check(db: &impl ConnectionTrait, batch: &Model, found: &mut Findings) -
         .map(|row| (row.series.unwrap_or_default(), row.year, row.number))
         .collect();
     if in_file != stored {
-        found.violate(format!("{name} has other vouchers in its file than in the register"));
+        found.violate(format!("{name} has different vouchers in its file and in the database"));
     }
     Ok(true)
 }
@@ -119,12 +118,13 @@ async fn of_batch(db: &impl ConnectionTrait, batch: ExportBatchId) -> Result<Vec
     rows(db, &select, &columns).await
 }
 
-/// What the register says of a source: its day in the books, and what it adds to the receivables.
-/// Null: any day, as of a bank payment that was first exported when it was found to be a duplicate.
-type Said = (Option<NaiveDate>, Money);
+/// Stored facts of a source: its day in the books, and the amount that it adds to the receivables.
+/// `None`: any day, as for a bank payment that was first exported when it was marked as a
+/// duplicate.
+type StoredFacts = (Option<NaiveDate>, Money);
 
 /// Finds sources whose exported vouchers have another day or another sum on the account of
-/// receivables than the register, or that are gone.
+/// receivables than the stored data, or that no longer exist.
 async fn disagreements(db: &impl ConnectionTrait, exported: &Exported) -> Result<Vec<String>> {
     let mut of_kind: HashMap<VoucherSource, Vec<Uuid>> = HashMap::new();
     for ((source, id), _) in exported.iter() {
@@ -133,18 +133,18 @@ async fn disagreements(db: &impl ConnectionTrait, exported: &Exported) -> Result
     let mut found = Vec::new();
     for (source, ids) in of_kind {
         for ids in ids.chunks(CHUNK) {
-            let said = said(db, source, ids).await?;
-            found.extend(
-                ids.iter()
-                    .filter_map(|id| disagreement((source, *id), said.get(id).copied(), exported)),
-            );
+            let facts = facts(db, source, ids).await?;
+            found
+                .extend(ids.iter().filter_map(|id| {
+                    disagreement((source, *id), facts.get(id).copied(), exported)
+                }));
         }
     }
     found.sort_unstable();
     Ok(found)
 }
 
-fn disagreement(key: Key, said: Option<Said>, exported: &Exported) -> Option<String> {
+fn disagreement(key: Key, facts: Option<StoredFacts>, exported: &Exported) -> Option<String> {
     let parts = exported.of(key);
     let first = &parts.first()?.voucher;
     let name = format!(
@@ -153,25 +153,25 @@ fn disagreement(key: Key, said: Option<Said>, exported: &Exported) -> Option<Str
         first.number.unwrap_or_default(),
         first.date.year()
     );
-    let Some((day, claim)) = said else {
-        return Some(format!("{name} is of what is not in the register"));
+    let Some((day, claim)) = facts else {
+        return Some(format!("{name} has a source that does not exist"));
     };
     let sum: Money = parts.iter().map(|own| own.receivables).sum();
     if sum != claim {
         return Some(format!(
-            "{name} was exported with {sum} of receivables, but the register has {claim}"
+            "{name} was exported with {sum} of receivables, but the database has {claim}"
         ));
     }
     let day = day.filter(|day| *day != first.date)?;
-    Some(format!("{name} was exported of {}, but the register has it on {day}", first.date))
+    Some(format!("{name} was exported with the day {}, but the database has {day}", first.date))
 }
 
-/// Returns what the register says of these sources.
-async fn said(
+/// Returns the stored facts of these sources.
+async fn facts(
     db: &impl ConnectionTrait,
     source: VoucherSource,
     ids: &[Uuid],
-) -> Result<HashMap<Uuid, Said>> {
+) -> Result<HashMap<Uuid, StoredFacts>> {
     match source {
         VoucherSource::Invoice => {
             use invoice::Column as C;
@@ -179,31 +179,31 @@ async fn said(
             let claim = |row: &invoice::Model| {
                 if row.kind == InvoiceKind::CreditNote { -row.total } else { row.total }
             };
-            let said =
+            let facts =
                 |row: invoice::Model| Some((row.id.into(), (Some(row.issued_on?), claim(&row))));
             Ok(by_id::<invoice::Model>(db, C::Id, &columns, ids)
                 .await?
                 .into_iter()
-                .filter_map(said)
+                .filter_map(facts)
                 .collect())
         }
         VoucherSource::Payment => {
             let columns = payment::Model::every_column();
-            let said =
+            let facts =
                 |row: payment::Model| (row.id.into(), (Some(row.day_in_books()), -row.amount));
             Ok(by_id::<payment::Model>(db, payment::Column::Id, &columns, ids)
                 .await?
                 .into_iter()
-                .map(said)
+                .map(facts)
                 .collect())
         }
         VoucherSource::Reminder => {
             let columns = reminder::Model::every_column();
-            let said = |row: reminder::Model| (row.id.into(), (Some(row.sent_on), row.fee));
+            let facts = |row: reminder::Model| (row.id.into(), (Some(row.sent_on), row.fee));
             Ok(by_id::<reminder::Model>(db, reminder::Column::Id, &columns, ids)
                 .await?
                 .into_iter()
-                .map(said)
+                .map(facts)
                 .collect())
         }
         VoucherSource::Adjustment => {
@@ -211,27 +211,27 @@ async fn said(
             let claim = |row: &adjustment::Model| {
                 if row.kind == AdjustmentKind::Refund { row.amount } else { -row.amount }
             };
-            let said =
+            let facts =
                 |row: adjustment::Model| (row.id.into(), (Some(row.day_in_books()), claim(&row)));
             Ok(by_id::<adjustment::Model>(db, adjustment::Column::Id, &columns, ids)
                 .await?
                 .into_iter()
-                .map(said)
+                .map(facts)
                 .collect())
         }
         VoucherSource::BankPayment => {
             use bank_payment::Column as B;
-            let said = |row: bank_payment::Model| (row.id.into(), (None, Money::ZERO));
+            let facts = |row: bank_payment::Model| (row.id.into(), (None, Money::ZERO));
             Ok(by_id::<bank_payment::Model>(db, B::Id, &[B::Id], ids)
                 .await?
                 .into_iter()
-                .map(said)
+                .map(facts)
                 .collect())
         }
     }
 }
 
-/// The rows of a table with these ids.
+/// Returns the rows of a table with these ids.
 async fn by_id<M: PartialRow>(
     db: &impl ConnectionTrait,
     id: partial::Column<M>,

@@ -1,5 +1,5 @@
-//! The VAT return (momsdeklaration) of a time, added up from the vouchers and from the invoices:
-//! both must come to the same.
+//! VAT return (momsdeklaration) of a period, calculated from the vouchers and from the invoices;
+//! both must agree.
 
 use std::collections::BTreeMap;
 
@@ -34,24 +34,24 @@ pub struct BoxSums {
     pub of_documents: Total,
 }
 
-/// The VAT return of a time.
+/// The VAT return of a period.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct VatReturn {
     /// Every box, in order.
     pub boxes: Vec<BoxSums>,
-    /// Revenue accounts of lines that belong to no box, with their sums, öre.
+    /// Revenue accounts of lines without a box, with their sums, öre.
     pub without_box: Vec<(String, Total)>,
 }
 
 impl VatReturn {
-    /// Returns `true` if vouchers and invoices come to the same in every box.
+    /// `true` if vouchers and invoices agree in every box.
     #[must_use]
     pub fn agrees(&self) -> bool {
         self.boxes.iter().all(|sums| sums.of_vouchers == sums.of_documents)
     }
 }
 
-/// Returns the sums of vouchers by box, as the return states them: sales and VAT above zero.
+/// Returns the sums of vouchers by box, with the signs of the return: sales and VAT are positive.
 #[must_use]
 pub fn of_vouchers(network: &Network, vouchers: &[Voucher]) -> BTreeMap<VatBox, Total> {
     let boxes = boxes(network);
@@ -79,7 +79,7 @@ fn add(sums: &mut BTreeMap<VatBox, Total>, vat_box: VatBox, amount: impl Into<To
     *sums.entry(vat_box).or_insert(Total::ZERO) += amount.into();
 }
 
-/// Adds up the VAT return from `from` to `to`, both included.
+/// Calculates the VAT return from `from` to `to`, both included.
 ///
 /// # Errors
 /// As [`vouchers::journal`].
@@ -99,7 +99,7 @@ pub async fn vat_return(
             VatRate::Standard25 => Some((VatBox::TaxedSales, Some(VatBox::Vat25))),
             VatRate::Reduced12 => Some((VatBox::TaxedSales, Some(VatBox::Vat12))),
             VatRate::Reduced6 => Some((VatBox::TaxedSales, Some(VatBox::Vat6))),
-            // What is not taxed has the box of its account: supplied to the EU, supplied abroad, or
+            // Untaxed lines have the box of their account: supplied to the EU, supplied abroad, or
             // exempt.
             VatRate::Zero | VatRate::Exempt | VatRate::OutsideScope => line
                 .account
@@ -131,7 +131,7 @@ pub async fn vat_return(
     })
 }
 
-/// Lines of a VAT treatment on an account, those of credit notes taken off.
+/// Lines of a VAT treatment on an account, net of credit notes.
 struct Lines {
     vat_rate: VatRate,
     account: String,

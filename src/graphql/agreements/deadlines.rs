@@ -1,4 +1,4 @@
-//! Deeds on deadlines.
+//! GraphQL mutations that snooze deadlines of agreements.
 
 use ::entity::id::AgreementId;
 use async_graphql::{Context, ID, InputObject, Object};
@@ -14,43 +14,46 @@ use domain::{
     error::{Error, Result, ValidationErrors},
 };
 
-/// A deadline that somebody has seen.
+/// Input of `deadlineAcknowledge`.
 #[derive(InputObject)]
 pub struct DeadlineAcknowledgeInput {
-    /// Which agreement's.
+    /// Id of the agreement with the deadline.
     agreement: ID,
-    /// Last quiet day: today or later and, for a NOTICE, not after the deadline itself, so that the
-    /// next one is heard of again.
+    /// Last day on which the deadline is hidden: today or later. For a NOTICE at most the deadline
+    /// itself, so that the next deadline appears.
     until: Parsed<Date>,
-    /// Why.
+    /// Reason, for colleagues.
     note: Option<String>,
 }
 
-/// An acknowledgement to be taken back.
+/// Input of `deadlineAcknowledgementWithdraw`.
 #[derive(InputObject)]
 pub struct DeadlineAcknowledgementWithdrawInput {
-    /// Of which agreement's deadline.
+    /// Id of the agreement with the deadline.
     agreement: ID,
 }
 
-/// Deeds on deadlines.
+/// Mutations of deadlines.
 #[derive(Default)]
 pub struct DeadlineMutation;
 
 #[Object]
 impl DeadlineMutation {
-    /// Quietens the deadline of an agreement until a day, with a word why: it is then left out of
-    /// `expiringAgreements` unless the filter says `includeAcknowledged`. Done again, it takes the
-    /// place of what was said before. CONFLICT `NO_DEADLINE` when there is none.
+    /// Snoozes the deadline of an agreement until a day, with an optional note. Until then,
+    /// `expiringAgreements` leaves the agreement out unless the filter sets `includeAcknowledged`.
+    /// A second call replaces the first. CONFLICT with reason NO_DEADLINE when the agreement has
+    /// none.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn deadline_acknowledge(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is acknowledged")] input: DeadlineAcknowledgeInput,
+        #[graphql(desc = "The deadline to snooze.")] input: DeadlineAcknowledgeInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = NewAcknowledgement {
-            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut errors),
-            until: input.until.take("input.until", &mut errors).0,
+            agreement: row_id(&input.agreement, "agreement", &mut errors),
+            until: input.until.take("until", &mut errors).0,
             note: input.note,
         };
         let id = new.agreement;
@@ -62,15 +65,17 @@ impl DeadlineMutation {
             .await
     }
 
-    /// Takes an acknowledgement back, so that the deadline is heard of again. CONFLICT
-    /// `NOT_ACKNOWLEDGED` when none holds today.
+    /// Ends a snooze, so that the deadline appears again. CONFLICT with reason NOT_ACKNOWLEDGED
+    /// when the deadline is not snoozed today.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn deadline_acknowledgement_withdraw(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is taken back")] input: DeadlineAcknowledgementWithdrawInput,
+        #[graphql(desc = "The snooze to end.")] input: DeadlineAcknowledgementWithdrawInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut errors);
+        let id = row_id(&input.agreement, "agreement", &mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(snooze::withdraw(mutation.db(), viewer(ctx), id, errors), |()| {

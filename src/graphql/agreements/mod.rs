@@ -1,4 +1,4 @@
-//! Agreements as the API tells of them.
+//! GraphQL types and queries of agreements.
 
 pub mod mutations;
 mod template_drift;
@@ -45,62 +45,62 @@ use super::{
     viewer,
 };
 use domain::{
-    agreements::{self, documents as rules},
+    agreements::{self, documents as rules, parameters},
     error::{Error, Result, ValidationErrors},
     invoices::{self, requisitions},
     members, organisations, term_sql,
 };
 
-/// What an agreement is for.
+/// Purpose of an agreement.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::AgreementKind")]
 pub enum AgreementKind {
     /// A member takes part in an activity for a special fee (särskilt avtal).
     Participation,
-    /// The network pays somebody to lead or do work (uppdragsavtal).
+    /// The network pays for leading or doing work (uppdragsavtal).
     Assignment,
-    /// With an authority, a company or a university (samarbetsavtal).
+    /// Cooperation with an authority, a company or a university (samarbetsavtal).
     Cooperation,
 }
 
-/// Which way the money of an agreement goes.
+/// Direction of the payments of an agreement.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::Direction")]
 pub enum Direction {
-    /// The network is paid.
+    /// The counterparty pays the network.
     Income,
-    /// The network pays.
+    /// The network pays the counterparty.
     Cost,
-    /// No money.
+    /// No payments.
     None,
 }
 
-/// Where an agreement is in its life, as of a day.
+/// Status of an agreement as of a day, derived from its dates.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::term::Status")]
 pub enum AgreementStatus {
-    /// Being written.
+    /// Draft: may still change.
     Draft,
-    /// Sent to the counterparty, not signed by both.
+    /// Sent to the counterparty, and not yet signed by both parties.
     Offered,
-    /// Signed by both, not yet in force.
+    /// Signed by both parties, and not yet in force.
     Signed,
     /// In force.
     Active,
-    /// In force, and ends on a known day since notice was given.
+    /// In force, and ends on a known day because notice was given.
     NoticeGiven,
-    /// Was in force.
+    /// No longer in force.
     Ended,
-    /// Never came about.
+    /// Withdrawn before it came into force.
     Withdrawn,
 }
 
-/// The other side of an agreement, or the buyer on an invoice.
+/// Counterparty of an agreement, or buyer on an invoice.
 #[derive(Clone, Union)]
 pub enum Counterparty {
-    /// A member.
+    /// A member of the network.
     Member(Member),
-    /// Somebody else.
+    /// An organisation that is not a member.
     Organisation(Organisation),
 }
 
@@ -110,57 +110,58 @@ pub struct Agreement(pub BatchRow<agreement::Model>);
 
 #[Object(use_type_description)]
 impl Agreement {
-    /// Opaque and globally unique.
+    /// Global id of the agreement, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
-        node_id("agreement", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// `2026-0042`, gapless per year. A draft has no number until it is offered: then it is
+    /// Number, gapless per year: `2026-0042`. A draft has none until it is offered, and shows
     /// `UTKAST` (draft).
     async fn number(&self) -> &str {
         self.0.number.as_deref().unwrap_or("UTKAST")
     }
 
-    /// What it is for.
+    /// Purpose of the agreement.
     async fn kind(&self) -> AgreementKind {
         self.0.kind.into()
     }
 
-    /// Where it is in its life, derived from the dates below; never a stored flag that a job has to
-    /// flip.
+    /// Status as of a day, derived from the dates below and from signed successors.
     async fn status(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
     ) -> Result<AgreementStatus> {
         Ok(term_sql::of(&self.0).status(day(ctx, on)?).into())
     }
 
-    /// The activity that it is about; null when it is about none.
+    /// Activity of the agreement; null when it is about none.
     async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
         activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
     }
 
-    /// Which way the money goes.
+    /// Direction of the payments.
     async fn direction(&self) -> Direction {
         self.0.direction.into()
     }
 
-    /// The other side.
+    /// Counterparty: a member or an organisation.
     async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
         counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await
     }
 
-    /// The version of the template that it was made from; null when it was made from none, or from
-    /// one that you may not see.
+    /// Template version of the text; null when it has no template, or you may not see the version.
     async fn template(&self, ctx: &Context<'_>) -> Option<Result<AgreementTemplateVersion>> {
         version_of(ctx, &self.0, |row| row.template_version_id).await.transpose()
     }
 
-    /// What its text was filled in with: a JSON object, empty when there is nothing to fill in.
+    /// Parameters of the text: a JSON object from name to value, `{"days": 14}`; empty without
+    /// parameters.
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Json> {
-        let found =
-            self.0.load(ctx, "", rules::parameters_of(database(ctx).read(), &ids(&self.0))).await?;
+        let found = self
+            .0
+            .load(ctx, "", parameters::parameters_of(database(ctx).read(), &ids(&self.0)))
+            .await?;
         let Some(stored) = found.get(&self.0.id) else { return Ok(Json(serde_json::json!({}))) };
         take_bytes(ctx, stored.len())?;
         Ok(Json::stored(stored))
@@ -171,84 +172,83 @@ impl Agreement {
         Date(self.0.starts_on)
     }
 
-    /// Last day of the agreed term, which is in force too; null: until further notice. A term that
-    /// is prolonged by itself goes on after it: see `termEndsOn`.
+    /// Last day of the agreed term, inclusive; null: until further notice. An agreement with
+    /// automatic renewal continues after it: see `termEndsOn`.
     async fn ends_on(&self) -> Option<Date> {
         self.0.ends_on.map(Date)
     }
 
-    /// Last day of the term that runs on a day: with every prolongation by then, and never later
-    /// than the day before a signed successor starts. Null: until further notice.
+    /// Last day of the term that runs on a day, with every renewal until then; at most the day
+    /// before a signed successor starts. Null: until further notice.
     async fn term_ends_on(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The day; today when left out.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day within the term; defaults to today.")] on: Option<Parsed<Date>>,
     ) -> Option<Result<Date>> {
         day(ctx, on).map(|on| term_sql::of(&self.0).last_day(on).map(Date)).transpose()
     }
 
-    /// Months of notice (uppsägningstid).
+    /// Period of notice (uppsägningstid), in months.
     async fn notice_months(&self) -> i32 {
         self.0.notice_months
     }
 
-    /// Months that it is prolonged by, again and again, when nobody gives notice in time; null: it
-    /// just ends.
+    /// Length of each automatic renewal, in months, when no notice is given in time; null: it ends
+    /// with its term.
     async fn renewal_months(&self) -> Option<i32> {
         self.0.renewal_months
     }
 
-    /// When it was offered to the counterparty; null while a draft.
+    /// Time of the offer to the counterparty; null while a draft.
     async fn offered_at(&self) -> Option<DateTime> {
         self.0.offered_at.map(DateTime)
     }
 
-    /// Day on which both had signed; null until then.
+    /// Day on which both parties had signed; null before that.
     async fn signed_on(&self) -> Option<Date> {
         self.0.signed_on.map(Date)
     }
 
-    /// Day on which the draft or the offer was withdrawn; null when it was not.
+    /// Day on which the draft or offer was withdrawn; null unless withdrawn.
     async fn withdrawn_on(&self) -> Option<Date> {
         self.0.withdrawn_on.map(Date)
     }
 
-    /// Day on which notice was given; `endsOn` then says when it ends. Null when nobody gave
-    /// notice.
+    /// Day on which notice was given; `endsOn` is then the last day in force. Null when no notice
+    /// was given.
     async fn notice_given_on(&self) -> Option<Date> {
         self.0.notice_given_on.map(Date)
     }
 
-    /// Why it ends or was withdrawn; null when it goes on, or nobody said.
+    /// Reason of the notice or withdrawal; null when there is neither, or no reason is recorded.
     async fn termination_reason(&self) -> Option<LongText<&str>> {
         self.0.termination_reason.as_deref().map(LongText)
     }
 
-    /// The next day on which something must be decided about it; null when it is not signed, has
-    /// ended, has a signed successor or runs until further notice.
+    /// Next day on which a decision about it is due; null when it is not signed, has ended, has a
+    /// signed successor or runs until further notice.
     async fn next_deadline(
         &self,
         ctx: &Context<'_>,
-        #[graphql(
-            desc = "On this day or after it; today when left out. Give the window's first day in `expiringAgreements`."
-        )]
+        #[graphql(desc = "The deadline is on this day or later; defaults to today. In \
+                    `expiringAgreements`, pass the window's first day.")]
         on: Option<Parsed<Date>>,
     ) -> Option<Result<AgreementDeadline>> {
         let deadline = day(ctx, on).map(|on| AgreementDeadline::of(&self.0, on));
         deadline.transpose()
     }
 
-    /// Who decided it: organ, date, paragraph; null when nothing is known.
+    /// Decision to make the agreement: body, date, paragraph; null when not recorded.
     async fn decision(&self, ctx: &Context<'_>) -> Option<Result<Decision>> {
         decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
     }
 
-    /// What it costs; null when it costs nothing.
+    /// Fee or price; null when there is none.
     async fn fee(&self) -> Option<AgreementFee> {
         AgreementFee::of(&self.0)
     }
 
-    /// Who signed it, in the order that they did.
+    /// Signatures, in the order of signing.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
         let found = self.0.load(ctx, "", async {
@@ -258,27 +258,27 @@ impl Agreement {
         listed(ctx, found.await?.get(&self.0.id), Signature)
     }
 
-    /// The rendered text, frozen when the agreement was offered; null for a draft, and for one
-    /// whose text is not kept in the register.
+    /// Rendered text, frozen when the agreement was offered; null for a draft, and for imported
+    /// history without a text.
     #[graphql(directive = cost::apply("10".into()))]
     async fn document(&self, ctx: &Context<'_>) -> Option<Result<AgreementDocument>> {
         documents::frozen(ctx, &self.0).await.transpose()
     }
 
-    /// The text that a draft would be offered with today, marked as a draft (UTKAST) and without a
-    /// number; null for what is no draft.
+    /// Text that the draft would be offered with today, marked UTKAST (draft) and without a number;
+    /// null unless it is a draft with a template.
     #[graphql(directive = cost::apply("100".into()))]
     async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementPreview>> {
         documents::preview(ctx, &self.0).await.transpose()
     }
 
-    /// The agreement that this one replaces; null when it replaces none.
+    /// Agreement that this one replaces; null when it replaces none.
     async fn replaces(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |row| row.replaces_id).await.transpose()
     }
 
-    /// The agreement that replaced this one, or is drafted or offered to do so; null when there is
-    /// none.
+    /// Agreement that replaces this one, or is drafted or offered as its successor; null when there
+    /// is none.
     async fn replaced_by(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         let columns =
             and(selected_columns::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
@@ -294,20 +294,20 @@ impl Agreement {
         }
     }
 
-    /// The invoices and credit notes with a line about it.
+    /// Invoices and credit notes with a line about the agreement.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn invoices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<InvoiceFilter>,
-        #[graphql(desc = "In which order; see the list's default")] order_by: Option<InvoiceOrder>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "Order; by number when omitted.")] order_by: Option<InvoiceOrder>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
         invoices_of(
             ctx,
@@ -321,8 +321,7 @@ impl Agreement {
         .await
     }
 
-    /// The requisitions of its grant, in order of number; empty for those who may not see all
-    /// invoices.
+    /// Requisitions of its grant, in order of number; empty when you may not see all invoices.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn requisitions(&self, ctx: &Context<'_>) -> Result<Vec<Requisition>> {
         let columns =
@@ -336,14 +335,15 @@ impl Agreement {
         listed(ctx, found.await?.get(&self.0.id), Requisition)
     }
 
-    /// What was done to it, the oldest first; empty for those who may not read the audit trail.
+    /// Entries of the audit trail about it, the oldest first; empty when you may not read the audit
+    /// trail.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
         history_of(ctx, &self.0, |row| row.id.0).await
     }
 }
 
-/// The day that somebody asks about: today unless they say so.
+/// Parses the `on` argument; defaults to today.
 fn day(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<NaiveDate> {
     let mut errors = ValidationErrors::default();
     let on = take(on, "on", &mut errors);
@@ -395,7 +395,7 @@ impl ConnectionNode for Agreement {
     }
 }
 
-/// The agreement that each row of a batch names, if the viewer sees it.
+/// Returns the agreement that each row of a batch refers to, if the viewer may see it.
 pub async fn agreement_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -418,11 +418,11 @@ pub async fn agreement_of<M: Send + Sync>(
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Agreement))
 }
 
-/// The counterparties of a batch.
+/// Counterparties of a batch by their ids.
 type Counterparties = (HashMap<MemberId, Vec<Member>>, HashMap<OrganisationId, Vec<Organisation>>);
 
-/// The counterparty that each row of a batch names, by its member's or its organisation's id: a
-/// statement for the members and one for the others at most.
+/// Returns the counterparty of a row by the id of its member or organisation. Loads all members of
+/// the batch with one statement, and all organisations with another.
 pub async fn counterparty_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -467,7 +467,7 @@ pub async fn counterparty_of<M: Send + Sync>(
     member.or_else(other).ok_or_else(|| Error::NotFound("there is no such counterparty".into()))
 }
 
-/// The agreement with this id, if you may see it.
+/// Returns the agreement with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: AgreementId) -> Result<Option<Agreement>> {
     let found =
         agreements::by_ids(database(ctx), viewer(ctx), &[id], &every::<Agreement>()).await?;

@@ -1,4 +1,4 @@
-//! Deeds on agreements: their life from draft to end.
+//! GraphQL mutations of agreements, from draft to end.
 
 use ::entity::{id::AgreementId, kind};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
@@ -22,7 +22,8 @@ use crate::graphql::{
 use domain::{
     agreements::{
         Counterparty,
-        draft::{self, DraftChanges, Fee, FeeOf, NewAgreement},
+        draft::{self},
+        draft_input::{DraftChanges, Fee, FeeSource, NewAgreement},
         give_notice::{self, NewNotice},
         offer, replace,
         sign::{self, NewSignature},
@@ -36,23 +37,24 @@ async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
 }
 
-/// What an agreement costs.
+/// Fee of an agreement.
 #[derive(InputObject)]
 pub struct AgreementFeeInput {
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     basis: FeeBasis,
-    /// The sum, net of VAT; for every basis but PER_MILLE_OF_ALLOCATION.
+    /// Amount in kronor, net of VAT; required for every basis but PER_MILLE_OF_ALLOCATION.
     amount: Option<Parsed<Money>>,
-    /// The rate, 0 to 1000 with at most three decimals; for PER_MILLE_OF_ALLOCATION.
+    /// Rate in per mille of the allocation, 0 to 1000 with at most three decimals; required for
+    /// PER_MILLE_OF_ALLOCATION.
     per_mille: Option<f64>,
-    /// Never more than this in a whole year (maxtak); for PER_MILLE_OF_ALLOCATION.
+    /// Maximum of a whole year (maxtak), in kronor; for PER_MILLE_OF_ALLOCATION only.
     cap: Option<Parsed<Money>>,
-    /// Never less than this in a whole year; for PER_MILLE_OF_ALLOCATION, and not above the cap.
+    /// Minimum of a whole year, in kronor, at most the cap; for PER_MILLE_OF_ALLOCATION only.
     minimum: Option<Parsed<Money>>,
-    /// The allocation (tilldelning) that the rate is of; for PER_MILLE_OF_ALLOCATION. Leave out:
-    /// ALL_PARTIES.
+    /// Allocation (tilldelning) that the rate applies to; for PER_MILLE_OF_ALLOCATION only.
+    /// Defaults to ALL_PARTIES.
     allocation_basis: Option<AllocationBasis>,
-    /// The VAT treatment, not ZERO.
+    /// VAT treatment; ZERO is refused.
     vat_rate: VatRate,
 }
 
@@ -60,19 +62,19 @@ impl AgreementFeeInput {
     fn check(self, errors: &mut ValidationErrors) -> Fee {
         Fee {
             basis: self.basis.into(),
-            amount: take(self.amount, "input.fee.amount", errors).map(|sum| sum.0),
+            amount: take(self.amount, "fee.amount", errors).map(|sum| sum.0),
             per_mille: self
                 .per_mille
-                .map(|rate| errors.take("input.fee.perMille", schedules::rate(rate))),
-            cap: take(self.cap, "input.fee.cap", errors).map(|sum| sum.0),
-            minimum: take(self.minimum, "input.fee.minimum", errors).map(|sum| sum.0),
+                .map(|rate| errors.take("fee.per_mille", schedules::rate(rate))),
+            cap: take(self.cap, "fee.cap", errors).map(|sum| sum.0),
+            minimum: take(self.minimum, "fee.minimum", errors).map(|sum| sum.0),
             allocation_basis: self.allocation_basis.map(Into::into),
             vat_rate: self.vat_rate.into(),
         }
     }
 }
 
-/// A fee that is left out, none, or this.
+/// Converts a fee: `None` when omitted, `Some(None)` for no fee.
 fn fee(
     parsed: MaybeUndefined<AgreementFeeInput>,
     errors: &mut ValidationErrors,
@@ -80,253 +82,255 @@ fn fee(
     plain_change(parsed).map(|parsed| parsed.map(|parsed| parsed.check(errors)))
 }
 
-/// The parameters of a text, which are a JSON object.
+/// Converts the parameters of a text, which must be a JSON object.
 fn parameters(parsed: Option<Json>, errors: &mut ValidationErrors) -> Option<Map<String, Value>> {
     match parsed?.0 {
         Value::Object(parameters) => Some(parameters),
         _ => {
-            errors.add("input.parameters", "must be an object: a value for each parameter's name");
+            errors.add("parameters", "must be an object: a value for each parameter's name");
             Some(Map::new())
         }
     }
 }
 
-/// An agreement to be drafted.
+/// Input of `agreementDraft`.
 #[derive(InputObject)]
 pub struct AgreementDraftInput {
-    /// The template that it is made from; it says of which kind the agreement is.
+    /// Id of the template. It determines the `kind` of the agreement.
     template: ID,
-    /// A published version of the template, in place of its current one.
+    /// Id of a published version of the template; defaults to its current version.
     template_version: Option<ID>,
-    /// What it is about; left out, what the template is for. A member takes part in an activity, so
-    /// that PARTICIPATION needs one.
+    /// Id of the activity; defaults to that of the template. Required for PARTICIPATION.
     activity: Option<ID>,
-    /// A member or an organisation; for PARTICIPATION a member.
+    /// Id of a member or an organisation; a member for PARTICIPATION.
     counterparty: ID,
-    /// Which way the money goes: INCOME or NONE for PARTICIPATION and COOPERATION, COST for
-    /// ASSIGNMENT. Left out, it follows from the kind and the fee.
+    /// Direction of the payments: INCOME or NONE for PARTICIPATION and COOPERATION, COST for
+    /// ASSIGNMENT. Defaults by the kind and the fee.
     direction: Option<Direction>,
-    /// What the text is filled in with: an object with a value for each parameter that the version
-    /// declares.
+    /// Parameters of the text: an object with a value for each parameter that the version declares.
     parameters: Option<Json>,
     /// First day in force.
     starts_on: Parsed<Date>,
-    /// Last day of the term; leave out: until further notice.
+    /// Last day of the term, inclusive; omit: until further notice.
     ends_on: Option<Parsed<Date>>,
-    /// Months of notice (uppsägningstid), 0 to 120. Left out, 3 when it runs until further notice
-    /// or is prolonged by itself, else 0.
+    /// Period of notice (uppsägningstid), 0 to 120 months. Defaults to 3 when it runs until further
+    /// notice or is renewed automatically, else to 0.
     notice_months: Option<i32>,
-    /// Months that it is prolonged by when nobody gives notice, 1 to 600; needs `endsOn`. Leave
-    /// out: it just ends.
+    /// Length of each automatic renewal, 1 to 600 months; requires `endsOn`. Omit: it ends with its
+    /// term.
     renewal_months: Option<i32>,
-    /// What it costs. Left out, a member who takes part pays the activity's price on the first day,
-    /// with its cap and minimum (see `feeScheduleSet`); null says that there is no fee.
+    /// Fee. Defaults for PARTICIPATION to the activity's price on the first day, with its cap and
+    /// minimum (see `feeScheduleSet`); null: no fee.
     fee: MaybeUndefined<AgreementFeeInput>,
-    /// Who decided it.
+    /// Decision to make the agreement.
     decision: Option<DecisionInput>,
 }
 
 impl AgreementDraftInput {
     fn check(self, errors: &mut ValidationErrors) -> NewAgreement {
         NewAgreement {
-            template: row_id(&self.template, "template", "input.template", errors),
-            version: self
+            template: row_id(&self.template, "template", errors),
+            template_version: self
                 .template_version
-                .map(|id| row_id(&id, "template_version", "input.templateVersion", errors)),
-            activity: self.activity.map(|id| row_id(&id, "activity", "input.activity", errors)),
-            counterparty: counterparty(&self.counterparty, "input.counterparty", errors)
+                .map(|id| row_id(&id, "template_version", errors)),
+            activity: self.activity.map(|id| row_id(&id, "activity", errors)),
+            counterparty: counterparty(&self.counterparty, "counterparty", errors)
                 .unwrap_or(Counterparty::Member(Default::default())),
             direction: self.direction.map(Into::into),
             parameters: parameters(self.parameters, errors).unwrap_or_default(),
-            starts_on: self.starts_on.take("input.startsOn", errors).0,
-            ends_on: take(self.ends_on, "input.endsOn", errors).map(|day| day.0),
+            starts_on: self.starts_on.take("starts_on", errors).0,
+            ends_on: take(self.ends_on, "ends_on", errors).map(|day| day.0),
             notice_months: self.notice_months,
             renewal_months: self.renewal_months,
-            fee: fee(self.fee, errors).map_or(FeeOf::Schedule(None), FeeOf::Parsed),
-            decision: self.decision.map(|decision| decision.check("input.decision", errors)),
+            fee: fee(self.fee, errors).map_or(FeeSource::Schedule(None), FeeSource::Explicit),
+            decision: self.decision.map(|decision| decision.check("decision", errors)),
         }
     }
 }
 
-/// What changes about a draft; what is left out stays as it is.
+/// Input of `agreementDraftUpdate`. Omitted fields stay unchanged.
 #[derive(InputObject)]
 pub struct AgreementDraftUpdateInput {
-    /// Which.
+    /// Id of the draft.
     agreement: ID,
-    /// Another template, in its current version unless `templateVersion` names one.
+    /// Id of another template; in its current version unless `templateVersion` names one.
     template: Option<ID>,
-    /// Another published version of the template.
+    /// Id of another published version of the template.
     template_version: Option<ID>,
-    /// Null: what the template is for.
+    /// Id of another activity; null: that of the template.
     activity: MaybeUndefined<ID>,
-    /// Another counterparty.
+    /// Id of another member or organisation.
     counterparty: Option<ID>,
-    /// Which way the money goes.
+    /// Direction of the payments.
     direction: Option<Direction>,
-    /// All of its parameters.
+    /// All parameters of the text; replaces the present ones.
     parameters: Option<Json>,
     /// First day in force.
     starts_on: Option<Parsed<Date>>,
-    /// Last day of the term; null: until further notice.
+    /// Last day of the term, inclusive; null: until further notice.
     ends_on: MaybeUndefined<Parsed<Date>>,
-    /// Months of notice, 0 to 120.
+    /// Period of notice, 0 to 120 months.
     notice_months: Option<i32>,
-    /// Months that it is prolonged by, 1 to 600; null: it just ends.
+    /// Length of each automatic renewal, 1 to 600 months; null: it ends with its term.
     renewal_months: MaybeUndefined<i32>,
-    /// What it costs; null: nothing.
+    /// Fee; null: no fee.
     fee: MaybeUndefined<AgreementFeeInput>,
-    /// Who decided it.
+    /// Decision to make the agreement.
     decision: Option<DecisionInput>,
 }
 
 impl AgreementDraftUpdateInput {
     fn check(self, errors: &mut ValidationErrors) -> DraftChanges {
         DraftChanges {
-            template: self.template.map(|id| row_id(&id, "template", "input.template", errors)),
-            version: self
+            template: self.template.map(|id| row_id(&id, "template", errors)),
+            template_version: self
                 .template_version
-                .map(|id| row_id(&id, "template_version", "input.templateVersion", errors)),
+                .map(|id| row_id(&id, "template_version", errors)),
             activity: plain_change(self.activity)
-                .map(|id| id.map(|id| row_id(&id, "activity", "input.activity", errors))),
+                .map(|id| id.map(|id| row_id(&id, "activity", errors))),
             counterparty: self
                 .counterparty
-                .and_then(|id| counterparty(&id, "input.counterparty", errors)),
+                .and_then(|id| counterparty(&id, "counterparty", errors)),
             direction: self.direction.map(Into::into),
             parameters: parameters(self.parameters, errors),
-            starts_on: take(self.starts_on, "input.startsOn", errors).map(|day| day.0),
-            ends_on: change(self.ends_on, "input.endsOn", errors).map(|day| day.map(|day| day.0)),
+            starts_on: take(self.starts_on, "starts_on", errors).map(|day| day.0),
+            ends_on: change(self.ends_on, "ends_on", errors).map(|day| day.map(|day| day.0)),
             notice_months: self.notice_months,
             renewal_months: plain_change(self.renewal_months),
             fee: fee(self.fee, errors),
-            decision: self.decision.map(|decision| decision.check("input.decision", errors)),
+            decision: self.decision.map(|decision| decision.check("decision", errors)),
         }
     }
 }
 
-/// A draft to be offered.
+/// Input of `agreementOffer`.
 #[derive(InputObject)]
 pub struct AgreementOfferInput {
-    /// Which.
+    /// Id of the draft.
     agreement: ID,
 }
 
-/// A draft or an offer to be taken back.
+/// Input of `agreementWithdraw`.
 #[derive(InputObject)]
 pub struct AgreementWithdrawInput {
-    /// Which.
+    /// Id of the draft or offer.
     agreement: ID,
-    /// Why.
+    /// Reason of the withdrawal.
     reason: Option<String>,
 }
 
-/// A signature under an offered agreement.
+/// Input of `agreementSign`.
 #[derive(InputObject)]
 pub struct AgreementSignInput {
-    /// Which.
+    /// Id of the offered agreement.
     agreement: ID,
-    /// Which side signed.
+    /// Party that signed.
     party: SignatureParty,
-    /// Who signed. For NETWORK one of those who may on that day, when the settings name any
-    /// (`[[network.signatories]]`).
+    /// Name of the person who signed. For NETWORK, one of the signatories of that day, when the
+    /// settings name any (`[[network.signatories]]`).
     name: String,
-    /// As what; left out for NETWORK, as the settings have it.
+    /// Title of the person. Defaults for NETWORK to that in the settings.
     title: Option<String>,
-    /// When; from the day of the offer to today.
+    /// Day of the signature, from the day of the offer to today.
     signed_on: Parsed<Date>,
-    /// How.
+    /// Method of signing.
     method: SignatureMethod,
-    /// SHA-256 of the PDF that was signed, in hexadecimal; must be that of `Agreement.document`.
+    /// SHA-256 of the signed PDF, in hexadecimal; must equal `sha256` of `Agreement.document`.
     document_sha256: String,
 }
 
-/// Notice on a signed agreement.
+/// Input of `agreementGiveNotice`.
 #[derive(InputObject)]
 pub struct AgreementGiveNoticeInput {
-    /// Which.
+    /// Id of the signed agreement.
     agreement: ID,
-    /// The day that notice was given; from the first day in force to today, and with `endsOn` from
-    /// the day that both had signed.
+    /// Day on which notice was given, from the first day in force to today; with `endsOn`, from the
+    /// day on which both parties had signed.
     given_on: Parsed<Date>,
-    /// Last day in force, when the contract lets it end sooner than by its months of notice
-    /// (förtida upphörande), as upon breach or when a grant ceases: from `givenOn` to the day that
-    /// it would end on by notice. Before `startsOn` it never comes into force, and is WITHDRAWN on
-    /// `givenOn`. Leave out: as its months of notice have it.
+    /// Last day in force, when the contract lets it end earlier than its period of notice (förtida
+    /// upphörande), as upon a violation of it or when a grant ends: from `givenOn` to the day on
+    /// which it would end by notice. Before `startsOn`, it never comes into force, and is WITHDRAWN
+    /// on `givenOn`. Omit for the end by its period of notice.
     ends_on: Option<Parsed<Date>>,
-    /// Why; needed with `endsOn`.
+    /// Reason of the notice; required with `endsOn`.
     reason: Option<String>,
 }
 
-/// A successor of a signed agreement, with the same counterparty about the same activity.
+/// Input of `agreementReplace`. The successor has the same counterparty and activity.
 #[derive(InputObject)]
 pub struct AgreementReplaceInput {
-    /// What is replaced.
+    /// Id of the agreement to replace.
     agreement: ID,
-    /// First day of the successor; what it replaces is in force until the day before. Must be after
-    /// the first day of that.
+    /// First day of the successor, after the first day of its predecessor. The predecessor is in
+    /// force until the day before.
     starts_on: Parsed<Date>,
-    /// Another template of the same kind; left out, the same one.
+    /// Id of another template of the same kind; defaults to the present one.
     template: Option<ID>,
-    /// A published version of the template, in place of its current one.
+    /// Id of a published version of the template; defaults to its current version.
     template_version: Option<ID>,
-    /// Which way the money goes; left out, it follows from the kind and the fee.
+    /// Direction of the payments; defaults by the kind and the fee.
     direction: Option<Direction>,
-    /// What the text is filled in with; left out, as before when the template is the same.
+    /// Parameters of the text; default to the present ones when the template is the same.
     parameters: Option<Json>,
-    /// Last day of the term; leave out: until further notice.
+    /// Last day of the term, inclusive; omit: until further notice.
     ends_on: Option<Parsed<Date>>,
-    /// Months of notice, 0 to 120; left out, as before.
+    /// Period of notice, 0 to 120 months; defaults to the present one.
     notice_months: Option<i32>,
-    /// Months that it is prolonged by, 1 to 600; left out, as before when there is a last day;
-    /// null: it just ends.
+    /// Length of each automatic renewal, 1 to 600 months. Defaults to the present one when there is
+    /// a last day; null: it ends with its term.
     renewal_months: MaybeUndefined<i32>,
-    /// What it costs; left out, the activity's price on the first day when a member takes part,
-    /// else as before; null says that there is no fee.
+    /// Fee. Defaults for PARTICIPATION to the activity's price on the first day, else to the
+    /// present fee; null: no fee.
     fee: MaybeUndefined<AgreementFeeInput>,
-    /// Who decided it.
+    /// Decision to make the agreement.
     decision: Option<DecisionInput>,
 }
 
 impl AgreementReplaceInput {
     fn check(self, errors: &mut ValidationErrors) -> replace::Successor {
         replace::Successor {
-            agreement: row_id(&self.agreement, "agreement", "input.agreement", errors),
-            template: self.template.map(|id| row_id(&id, "template", "input.template", errors)),
-            version: self
+            agreement: row_id(&self.agreement, "agreement", errors),
+            template: self.template.map(|id| row_id(&id, "template", errors)),
+            template_version: self
                 .template_version
-                .map(|id| row_id(&id, "template_version", "input.templateVersion", errors)),
+                .map(|id| row_id(&id, "template_version", errors)),
             direction: self.direction.map(Into::into),
             parameters: parameters(self.parameters, errors),
-            starts_on: self.starts_on.take("input.startsOn", errors).0,
-            ends_on: take(self.ends_on, "input.endsOn", errors).map(|day| day.0),
+            starts_on: self.starts_on.take("starts_on", errors).0,
+            ends_on: take(self.ends_on, "ends_on", errors).map(|day| day.0),
             notice_months: self.notice_months,
             renewal_months: plain_change(self.renewal_months),
             fee: fee(self.fee, errors),
-            decision: self.decision.map(|decision| decision.check("input.decision", errors)),
+            decision: self.decision.map(|decision| decision.check("decision", errors)),
         }
     }
 }
 
-/// Deeds on agreements.
+/// Mutations of agreements.
 #[derive(Default)]
 pub struct AgreementMutation;
 
 #[Object]
 impl AgreementMutation {
-    /// Drafts an agreement from a template. It has no number until it is offered; see it as it
-    /// would be offered in `Agreement.preview`.
+    /// Drafts an agreement from a template. It has no number until it is offered.
+    /// `Agreement.preview` shows the text that it would be offered with.
     ///
-    /// The counterparty, the direction and the fee must fit the kind and what the activity is paid
-    /// for by: who takes part in what a grant, the service fee or volunteers pay for pays nothing.
-    /// What volunteers run needs no agreement, but may have one. CONFLICT with reason
-    /// NO_PUBLISHED_VERSION, TEMPLATE_NOT_PUBLISHED or TEMPLATE_RETIRED when the template can't be
-    /// used, FACTS_MISSING when its text shows what the register does not know, as the address of a
-    /// member without one or `member.name` for an organisation; the message names each.
-    /// TEXT_UNUSABLE when an imported text can't be filled in at all. The term must lie within the
-    /// membership, and that of a participation within the days of the activity.
+    /// The counterparty, the direction and the fee must fit the kind of agreement and the funding
+    /// of the activity: a participant pays no fee where a grant, the service fee or volunteers
+    /// carry the activity. An activity run by volunteers needs no agreement, but may have one. The
+    /// term must lie within the membership, and that of a participation within the days of the
+    /// activity.
+    ///
+    /// CONFLICT with reason NO_PUBLISHED_VERSION, TEMPLATE_NOT_PUBLISHED or TEMPLATE_RETIRED when
+    /// the template can't be used. FACTS_MISSING when the text shows data that is not recorded, as
+    /// the address of a member without one, or `member.name` for an organisation; the message names
+    /// each. TEXT_UNUSABLE when an imported text can't be filled in.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn agreement_draft(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: AgreementDraftInput,
+        #[graphql(desc = "The agreement to draft.")] input: AgreementDraftInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);
@@ -338,15 +342,17 @@ impl AgreementMutation {
             .await
     }
 
-    /// Changes a draft. CONFLICT with reason ALREADY_OFFERED or WITHDRAWN when it is none any
-    /// longer, and the reasons of `agreementDraft`.
+    /// Changes a draft. CONFLICT with reason ALREADY_OFFERED or WITHDRAWN when it is no longer a
+    /// draft, or the reasons of `agreementDraft`.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn agreement_draft_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: AgreementDraftUpdateInput,
+        #[graphql(desc = "The changes.")] input: AgreementDraftUpdateInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut errors);
+        let id = row_id(&input.agreement, "agreement", &mut errors);
         let changes = input.check(&mut errors);
         let mutation = mutation(ctx);
         mutation
@@ -358,22 +364,25 @@ impl AgreementMutation {
     }
 
     /// Offers a draft: it gets the next number of the year, and its text is frozen in
-    /// `Agreement.document`. CONFLICT with reason ALREADY_OFFERED, WITHDRAWN, NO_TEMPLATE,
-    /// TEMPLATE_RETIRED, or OVERLAPS when the member takes part in the activity by another
-    /// agreement on some of its days. What has changed since the draft was written is looked at
-    /// again: NOT_A_MEMBER and ACTIVITY_ENDED when the member leaves or the activity ends before
-    /// the term does, ACTIVITY_NOT_STARTED, and DOES_NOT_FIT when the fee or the direction no
-    /// longer fits what the activity is paid for by. FACTS_MISSING when the text shows what the
-    /// register does not know, and DOCUMENT_TOO_LONG when it has more text, table cells or links
-    /// than can be set in two seconds.
+    /// `Agreement.document`.
+    ///
+    /// CONFLICT with reason ALREADY_OFFERED, WITHDRAWN, NO_TEMPLATE, TEMPLATE_RETIRED, or OVERLAPS
+    /// when the member takes part in the activity by another agreement on some of its days. Changes
+    /// since the draft was written are checked: NOT_A_MEMBER and ACTIVITY_ENDED when the membership
+    /// or the activity ends before the term, ACTIVITY_NOT_STARTED, and DOES_NOT_FIT when the fee or
+    /// the direction no longer fits the funding of the activity. FACTS_MISSING when the text shows
+    /// data that is not recorded. DOCUMENT_TOO_LONG when it has more text, table cells or links
+    /// than can be rendered in two seconds.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     #[graphql(directive = cost::apply("8000".into()))]
     async fn agreement_offer(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: AgreementOfferInput,
+        #[graphql(desc = "The draft to offer.")] input: AgreementOfferInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut errors);
+        let id = row_id(&input.agreement, "agreement", &mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(offer::offer(mutation.db(), viewer(ctx), network(ctx), id, errors), |()| {
@@ -382,15 +391,17 @@ impl AgreementMutation {
             .await
     }
 
-    /// Takes back a draft, or an offer that not both have signed. An offer keeps its number.
-    /// CONFLICT with reason ALREADY_SIGNED or WITHDRAWN.
+    /// Withdraws a draft, or an offer that not both parties have signed. An offer retains its
+    /// number. CONFLICT with reason ALREADY_SIGNED or WITHDRAWN.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn agreement_withdraw(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: AgreementWithdrawInput,
+        #[graphql(desc = "The draft or offer to withdraw.")] input: AgreementWithdrawInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.agreement, "agreement", "input.agreement", &mut errors);
+        let id = row_id(&input.agreement, "agreement", &mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(
@@ -400,23 +411,25 @@ impl AgreementMutation {
             .await
     }
 
-    /// Records that a side has signed what was offered. When both have, the agreement is signed on
-    /// the later day, and what it replaces ends the day before it starts. CONFLICT with reason
-    /// NOT_OFFERED, ALREADY_SIGNED, WITHDRAWN, NO_DOCUMENT, DOCUMENT_DIFFERS, NOT_SIGNATORY,
-    /// NOT_A_MEMBER or ACTIVITY_ENDED when the member has left or the activity has ended since, or
-    /// OVERLAPS.
+    /// Records the signature of a party on an offered agreement. When both have signed, the
+    /// agreement is signed on the later day, and its predecessor ends the day before it starts.
+    /// CONFLICT with reason NOT_OFFERED, ALREADY_SIGNED, WITHDRAWN, NO_DOCUMENT, DOCUMENT_DIFFERS,
+    /// NOT_SIGNATORY, NOT_A_MEMBER or ACTIVITY_ENDED when the membership or the activity has ended
+    /// since, or OVERLAPS.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn agreement_sign(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: AgreementSignInput,
+        #[graphql(desc = "The signature.")] input: AgreementSignInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = NewSignature {
-            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut errors),
+            agreement: row_id(&input.agreement, "agreement", &mut errors),
             party: kind::SignatureParty::from(input.party),
             name: input.name,
             title: input.title,
-            signed_on: input.signed_on.take("input.signedOn", &mut errors).0,
+            signed_on: input.signed_on.take("signed_on", &mut errors).0,
             method: input.method.into(),
             document_sha256: input.document_sha256,
         };
@@ -430,24 +443,26 @@ impl AgreementMutation {
             .await
     }
 
-    /// Gives notice on an agreement in force; `endsOn` then says when it ends. One that is
-    /// prolonged by itself ends with the first term whose last day for notice has not passed; one
-    /// until further notice when its months of notice have passed, and one for a fixed term
-    /// likewise if that is sooner than its end. With `endsOn` in the input it ends then, where the
-    /// contract provides for it, even before it has begun: what it was to replace then goes on.
-    /// CONFLICT with reason NOT_SIGNED, NOT_STARTED, NOTICE_GIVEN, ENDED, WITHDRAWN, REPLACED,
-    /// FIXED_TERM when it would end no sooner, or OVERLAPS when what goes on would be in force
-    /// beside another one.
+    /// Gives notice on an agreement in force; `endsOn` is then its last day. An agreement with
+    /// automatic renewal ends with the first term whose last day for notice has not passed. One
+    /// until further notice ends after its period of notice, and one for a fixed term likewise if
+    /// that is sooner than its end. With `endsOn` in the input it ends on that day, where the
+    /// contract provides for it, even before it has begun: its predecessor then continues. CONFLICT
+    /// with reason NOT_SIGNED, NOT_STARTED, NOTICE_GIVEN, ENDED, WITHDRAWN, REPLACED, FIXED_TERM
+    /// when it would not end sooner, or OVERLAPS when the predecessor would be in force at the same
+    /// time as another agreement.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn agreement_give_notice(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: AgreementGiveNoticeInput,
+        #[graphql(desc = "The notice.")] input: AgreementGiveNoticeInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = NewNotice {
-            agreement: row_id(&input.agreement, "agreement", "input.agreement", &mut errors),
-            given_on: input.given_on.take("input.givenOn", &mut errors).0,
-            ends_on: take(input.ends_on, "input.endsOn", &mut errors).map(|day| day.0),
+            agreement: row_id(&input.agreement, "agreement", &mut errors),
+            given_on: input.given_on.take("given_on", &mut errors).0,
+            ends_on: take(input.ends_on, "ends_on", &mut errors).map(|day| day.0),
             reason: input.reason,
         };
         let id = new.agreement;
@@ -459,14 +474,17 @@ impl AgreementMutation {
             .await
     }
 
-    /// Drafts a successor with new terms, and answers it. What it replaces stays in force; when
-    /// both have signed the successor, until the day before that starts. CONFLICT with reason
-    /// NOT_SIGNED, ENDED, WITHDRAWN, ALREADY_REPLACED when there is a successor that is not
-    /// withdrawn, and the reasons of `agreementDraft`.
+    /// Drafts a successor with new terms, and returns it. The predecessor stays in force; when both
+    /// parties have signed the successor, until the day before that starts. CONFLICT with reason
+    /// NOT_SIGNED, ENDED, WITHDRAWN, ALREADY_REPLACED when it has a successor that is not
+    /// withdrawn, or the reasons of `agreementDraft`.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn agreement_replace(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: AgreementReplaceInput,
+        #[graphql(desc = "The predecessor and the terms of the successor.")]
+        input: AgreementReplaceInput,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);

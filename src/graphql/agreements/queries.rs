@@ -1,8 +1,8 @@
-//! How agreements are asked for: filters, orders, the list and those that expire.
+//! GraphQL queries of agreements: filters, orders, the list and the agreements that expire.
 
 use std::sync::Arc;
 
-use ::entity::id::TemplateVersionId;
+use ::entity::id::{NodeType, TemplateVersionId};
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use uuid::Uuid;
 
@@ -25,39 +25,38 @@ use domain::{
     page::{Args, Order},
 };
 
-/// Which agreements; every part narrows the others, and an empty list narrows nothing.
+/// Filter of agreements. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct AgreementFilter {
-    /// With one of these statuses on `asOf`.
+    /// Has one of these statuses on `asOf`.
     status: Option<Vec<AgreementStatus>>,
-    /// The day that the status is reckoned on; when left out today, or the window's first day among
-    /// those that expire.
+    /// Day of the status. Defaults to today; in `expiringAgreements`, to the window's first day.
     as_of: Option<Parsed<Date>>,
-    /// Of one of these kinds.
+    /// Has one of these kinds.
     kind: Option<Vec<AgreementKind>>,
-    /// With the money going this way.
+    /// Has payments in this direction.
     direction: Option<Direction>,
-    /// Slugs: about one of these activities.
+    /// Is about one of these activities, by slug.
     activity: Option<Vec<String>>,
-    /// With this member or organisation.
+    /// Id of the counterparty, a member or an organisation.
     counterparty: Option<ID>,
-    /// With a member in the contact area (kontaktmannaskap) of this name.
+    /// The counterparty is a member in the contact area (kontaktmannaskap) of this name.
     contact_area: Option<String>,
-    /// With a member in this county (län).
+    /// The counterparty is a member in this county (län).
     county: Option<String>,
-    /// With `endsOn` on this day or later; those until further notice are left out.
+    /// `endsOn` is this day or later. Excludes agreements until further notice.
     ends_from: Option<Parsed<Date>>,
-    /// With `endsOn` on this day or earlier.
+    /// `endsOn` is this day or earlier.
     ends_to: Option<Parsed<Date>>,
-    /// Made from this version of a template.
+    /// Id of the template version that it was made from.
     template_version: Option<ID>,
-    /// With all of these words in its number, its counterparty's name (now or before), its activity
-    /// and its parameters. A word may be the beginning of one; capitals and accents don't count,
-    /// but å, ä and ö are letters of their own.
+    /// All of these words occur in the number, the counterparty's present and former names, the
+    /// activity or the parameters. A word may be the beginning of a longer one. Case and accents
+    /// are ignored, but å, ä and ö are letters of their own.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
-    /// False leaves out those whose deadline somebody has acknowledged until `asOf` or later; when
-    /// left out they are there, except among those that expire.
+    /// `false` excludes agreements whose deadline is snoozed until `asOf` or later. Defaults to
+    /// `true`; in `expiringAgreements`, to `false`.
     include_acknowledged: Option<bool>,
 }
 
@@ -87,48 +86,44 @@ impl AgreementFilter {
             county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
             ends_from: take(self.ends_from, "filter.endsFrom", errors).map(|day| day.0),
             ends_to: take(self.ends_to, "filter.endsTo", errors).map(|day| day.0),
-            template_version: self.template_version.map(|id| {
-                row_id::<TemplateVersionId>(
-                    &id,
-                    "template_version",
-                    "filter.templateVersion",
-                    errors,
-                )
-            }),
+            template_version: self
+                .template_version
+                .map(|id| row_id::<TemplateVersionId>(&id, "filter.templateVersion", errors)),
             search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
             include_acknowledged: self.include_acknowledged,
         }
     }
 }
 
-/// The member or the organisation that an id means, or its fault noted.
+/// Parses the id of a member or an organisation, or records an error at `path`.
 pub fn counterparty(id: &ID, path: &str, errors: &mut ValidationErrors) -> Option<Counterparty> {
-    let read = id.parse::<NodeId>().and_then(|read| match read.noun.as_str() {
-        "member" => Ok(Counterparty::Member(read.id.into())),
-        "organisation" => Ok(Counterparty::Organisation(read.id.into())),
+    let read = id.parse::<NodeId>().map_err(|reason| reason.to_string());
+    let read = read.and_then(|read| match read.node_type {
+        NodeType::Member => Ok(Counterparty::Member(read.id.into())),
+        NodeType::Organisation => Ok(Counterparty::Organisation(read.id.into())),
         other => Err(format!("is the id of a {other}, not of a member or an organisation")),
     });
     read.map_err(|reason| errors.add(path, reason)).ok()
 }
 
-/// What agreements can be ordered by.
+/// Order of agreements.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "agreements::Field")]
 pub enum AgreementOrderField {
-    /// Number, as people count: `2026-42` before `2026-0101`; drafts before all.
+    /// By number, numerically: `2026-42` before `2026-0101`; drafts first.
     Number,
-    /// First day in force.
+    /// By first day in force.
     StartsOn,
-    /// Last day of the agreed term; those until further notice after all.
+    /// By last day of the agreed term; agreements until further notice last.
     EndsOn,
 }
 
-/// An order of agreements; the id breaks ties.
+/// Order of agreements. Ties are ordered by id.
 #[derive(InputObject)]
 pub struct AgreementOrder {
-    /// What to order by.
+    /// Field to order by.
     field: AgreementOrderField,
-    /// Which way.
+    /// Direction of the order.
     #[graphql(default_with = "OrderDirection::Asc")]
     direction: OrderDirection,
 }
@@ -140,7 +135,7 @@ fn order(ctx: &Context<'_>, parsed: Option<AgreementOrder>) -> Order {
     agreements::order(database(ctx), field, descending)
 }
 
-/// The agreements of each row of a batch, by one statement for all of them.
+/// Returns the agreements of each row of a batch, with one statement for all of them.
 pub async fn agreements_of<M: Send + Sync + 'static>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -188,37 +183,35 @@ pub async fn agreements_of<M: Send + Sync + 'static>(
     Ok(pages.connection(own, count))
 }
 
-/// Names an agreement in one of two ways.
+/// Names an agreement by exactly one of its keys.
 #[derive(OneofObject)]
 pub enum AgreementBy {
-    /// By its id.
+    /// Global id.
     Id(ID),
-    /// By its number.
+    /// Number, as `2026-0042`.
     Number(String),
 }
 
-/// Questions about agreements.
+/// Queries of agreements.
 #[derive(Default)]
 pub struct AgreementQuery;
 
 #[Object]
 impl AgreementQuery {
-    /// The agreements that you may see; by number unless you say otherwise.
+    /// Agreements that you may see, by number unless `orderBy` says otherwise.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
-        #[graphql(desc = "In which order; see the list's default")] order_by: Option<
-            AgreementOrder,
-        >,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "Order; by number when omitted.")] order_by: Option<AgreementOrder>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
@@ -234,19 +227,19 @@ impl AgreementQuery {
         Ok(Connection::new(slice, count))
     }
 
-    /// One agreement; null when there is none, or none that you may see.
+    /// An agreement by its id or number; null when there is none, or you may not see it.
     async fn agreement(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; exactly one of the ways")] by: AgreementBy,
+        #[graphql(desc = "Id or number.")] by: AgreementBy,
     ) -> Option<Result<Agreement>> {
         find(ctx, by).await.transpose()
     }
 
     /// Agreements whose next deadline (see `AgreementDeadline`) falls on `from` or within the
-    /// following days; the soonest first. It is a window, so that a script may run on any day. Left
-    /// out are agreements that a signed one replaces and, unless the filter says
-    /// `includeAcknowledged`, those that somebody has acknowledged until `from` or later.
+    /// following `days`, the soonest first. A script may run it on any day, since it is a window.
+    /// Excludes agreements with a signed successor and, unless the filter sets
+    /// `includeAcknowledged`, those snoozed until `from` or later.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     #[graphql(directive = cost::apply("200".into()))]
     async fn expiring_agreements(
@@ -254,20 +247,18 @@ impl AgreementQuery {
         ctx: &Context<'_>,
         #[graphql(
             default_with = "deadlines::DEFAULT_DAYS",
-            desc = "Days after `from`, 0 to 3660."
+            desc = "Length of the window in days after `from`, 0 to 3660."
         )]
         within_days: i64,
-        #[graphql(desc = "The window's first day; today when left out.")] from: Option<
-            Parsed<Date>,
-        >,
-        #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "First day of the window; defaults to today.")] from: Option<Parsed<Date>>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         let mut errors = ValidationErrors::default();
         let from = take(from, "from", &mut errors).map(|day| day.0);
@@ -295,7 +286,7 @@ async fn find(ctx: &Context<'_>, by: AgreementBy) -> Result<Option<Agreement>> {
     let mut errors = ValidationErrors::default();
     let found = match by {
         AgreementBy::Id(id) => {
-            let id = row_id(&id, "agreement", "by.id", &mut errors);
+            let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
             agreements::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
         }

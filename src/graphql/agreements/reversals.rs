@@ -1,4 +1,5 @@
-//! Withdrawal of notices, and decisions on ends by notice that the rule of before gave.
+//! GraphQL mutations that withdraw notices, and decisions on ends by notice that an earlier rule
+//! computed.
 
 use async_graphql::{Context, Description, ID, InputObject, MaybeUndefined, Object, SimpleObject};
 
@@ -24,47 +25,47 @@ async fn changed(ctx: &Context<'_>, id: AgreementId) -> Result<Agreement> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such agreement".into()))
 }
 
-/// A notice to be withdrawn.
+/// Input of `agreementNoticeWithdraw`.
 #[derive(InputObject)]
 pub struct AgreementNoticeWithdrawInput {
-    /// The agreement.
+    /// Id of the agreement.
     agreement_id: ID,
-    /// The agreed last day of an agreement whose notice came with imported history, of which the
-    /// register does not know it; null: until further notice. Leave it out for any other.
+    /// Agreed last day, only for a notice that came with imported history, where the agreed day is
+    /// not recorded; null: until further notice. Omit for any other agreement.
     ends_on: MaybeUndefined<Parsed<Date>>,
 }
 
-/// An agreement whose notice was withdrawn.
+/// Payload of `agreementNoticeWithdraw`.
 #[derive(SimpleObject)]
 pub struct AgreementNoticeWithdrawPayload {
-    /// The agreement.
+    /// The agreement without the notice.
     agreement: Agreement,
 }
 
-/// A decision on the day on which an agreement ends by notice.
+/// Input of `agreementNoticeEndDecide`.
 #[derive(InputObject)]
 pub struct AgreementNoticeEndDecideInput {
-    /// The agreement.
+    /// Id of the agreement.
     agreement_id: ID,
-    /// Its last day in force: `endsOn` or `ruleEndsOn` of its `AgreementNoticeEnd`.
+    /// Last day in force: `endsOn` or `ruleEndsOn` of its `AgreementNoticeEnd`.
     ends_on: Parsed<Date>,
 }
 
-/// An agreement whose end by notice was decided on.
+/// Payload of `agreementNoticeEndDecide`.
 #[derive(SimpleObject)]
 pub struct AgreementNoticeEndDecidePayload {
-    /// The agreement.
+    /// The agreement with the decided end.
     agreement: Agreement,
 }
 
-/// An end by notice that was computed by the rule of before, and is another day by the present one.
-/// The counterparty was told the former.
+/// An end by notice that an earlier rule computed, and that differs by the present rule. The
+/// counterparty was notified of the earlier one.
 #[derive(Clone, Description)]
 pub struct AgreementNoticeEnd(BatchRow<notice_ends::NoticeEnd>);
 
 #[Object(use_type_description)]
 impl AgreementNoticeEnd {
-    /// The agreement.
+    /// The agreement; null when you may not see it.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |end| Some(end.agreement)).await.transpose()
     }
@@ -74,7 +75,8 @@ impl AgreementNoticeEnd {
         Date(self.0.given_on)
     }
 
-    /// Last day in force, as the counterparty was told. It stays until it is decided otherwise.
+    /// Last day in force that the counterparty was notified of. It applies until
+    /// `agreementNoticeEndDecide` decides otherwise.
     async fn ends_on(&self) -> Date {
         Date(self.0.ends_on)
     }
@@ -85,15 +87,15 @@ impl AgreementNoticeEnd {
     }
 }
 
-/// Queries on ends by notice.
+/// Queries of ends by notice.
 #[derive(Default)]
 pub struct NoticeEndQuery;
 
 #[Object]
 impl NoticeEndQuery {
-    /// The agreements that end by a notice on another day than the present rule gives, since
-    /// prolonged terms of short months used to end early; by number. For those who keep the
-    /// agreements. Decide on each with `agreementNoticeEndDecide`.
+    /// Agreements whose end by notice differs from the present rule, since renewed terms of short
+    /// months used to end early; by number. FORBIDDEN unless you may change agreements. Decide on
+    /// each with `agreementNoticeEndDecide`.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn agreement_notice_ends(&self, ctx: &Context<'_>) -> Result<Vec<AgreementNoticeEnd>> {
         let found = notice_ends::list(database(ctx), viewer(ctx)).await?;
@@ -109,27 +111,31 @@ pub struct NoticeMutation;
 #[Object]
 impl NoticeMutation {
     /// Withdraws a notice before it takes effect: the agreement has its agreed last day again, and
-    /// is prolonged automatically if it was before. CONFLICT with reason NO_NOTICE, ENDED when the
+    /// is renewed automatically if it was before. CONFLICT with reason NO_NOTICE, ENDED when the
     /// last day in force has passed, AGREED_END_UNKNOWN when the notice came with imported history
     /// and `endsOn` is needed, NOT_A_MEMBER or ACTIVITY_ENDED when the agreement would outlive its
-    /// member's membership or its activity, or OVERLAPS when it would be in force beside another
-    /// one.
+    /// member's membership or its activity, or OVERLAPS when it would be in force at the same time
+    /// as another one.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn agreement_notice_withdraw(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The notice")] input: AgreementNoticeWithdrawInput,
+        #[graphql(desc = "The notice to withdraw.")] input: AgreementNoticeWithdrawInput,
     ) -> Option<Result<AgreementNoticeWithdrawPayload>> {
         Some(withdraw(ctx, input).await)
     }
 
     /// Decides on which of two days an agreement ends by notice: the one that the counterparty was
-    /// told, or that of the present rule. CONFLICT with reason NOTHING_TO_DECIDE for an agreement
-    /// that is not among `agreementNoticeEnds`, or the reasons of `agreementNoticeWithdraw` for a
-    /// later day.
+    /// notified of, or that of the present rule. CONFLICT with reason NOTHING_TO_DECIDE for an
+    /// agreement that is not among `agreementNoticeEnds`, or the reasons of
+    /// `agreementNoticeWithdraw` for a later day.
+    ///
+    /// Requires the role OFFICE, or the scope `agreements:write`.
     async fn agreement_notice_end_decide(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision")] input: AgreementNoticeEndDecideInput,
+        #[graphql(desc = "The decision.")] input: AgreementNoticeEndDecideInput,
     ) -> Option<Result<AgreementNoticeEndDecidePayload>> {
         Some(decide(ctx, input).await)
     }
@@ -140,9 +146,8 @@ async fn withdraw(
     input: AgreementNoticeWithdrawInput,
 ) -> Result<AgreementNoticeWithdrawPayload> {
     let mut errors = ValidationErrors::default();
-    let agreement_id = row_id(&input.agreement_id, "agreement", "input.agreementId", &mut errors);
-    let ends_on =
-        change(input.ends_on, "input.endsOn", &mut errors).map(|day| day.map(|day| day.0));
+    let agreement_id = row_id(&input.agreement_id, "agreement_id", &mut errors);
+    let ends_on = change(input.ends_on, "ends_on", &mut errors).map(|day| day.map(|day| day.0));
     let withdrawal = NoticeWithdrawal { agreement_id, ends_on };
     let mutation = mutation(ctx);
     let payload = async |()| {
@@ -161,8 +166,8 @@ async fn decide(
     input: AgreementNoticeEndDecideInput,
 ) -> Result<AgreementNoticeEndDecidePayload> {
     let mut errors = ValidationErrors::default();
-    let id = row_id(&input.agreement_id, "agreement", "input.agreementId", &mut errors);
-    let ends_on = input.ends_on.take("input.endsOn", &mut errors).0;
+    let id = row_id(&input.agreement_id, "agreement_id", &mut errors);
+    let ends_on = input.ends_on.take("ends_on", &mut errors).0;
     let mutation = mutation(ctx);
     let payload =
         async |()| Ok(AgreementNoticeEndDecidePayload { agreement: changed(ctx, id).await? });

@@ -1,4 +1,5 @@
-//! The uniformity of the agreements as the API tells of it.
+//! GraphQL types and query of template drift: agreements that differ from the current template
+//! versions.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -23,34 +24,34 @@ use domain::{
     error::{Result, ValidationErrors},
 };
 
-/// Why an agreement is not what the template library would make today.
+/// Reason for which an agreement differs from the current template version.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "template_drift::Reason")]
 pub enum TemplateDeviationReason {
-    /// It was made from no template.
+    /// It has no template.
     NoTemplate,
     /// Its template has a newer published version.
     OldVersion,
-    /// Its template has no published version any more.
+    /// Its template no longer has a published version.
     NoCurrentVersion,
-    /// Its parameters are not those that the current version takes: see `missingParameters` and
-    /// `unknownParameters`.
+    /// Its parameters differ from those of the current version: see `missingParameters`,
+    /// `unknownParameters` and `differingParameters`.
     Parameters,
 }
 
-/// An agreement in force that is not what the template library would make today.
+/// An agreement in force that differs from what its template would produce today.
 #[derive(Description)]
 pub struct TemplateDeviation(BatchRow<agreement::Model>);
 
-/// What was found out about the agreements of a page.
-struct Found {
+/// Deviations of the agreements of a page.
+struct PageDeviations {
     deviations: HashMap<AgreementId, Deviation>,
     versions: HashMap<TemplateVersionId, BatchRow<template_version::Model>>,
 }
 
 impl TemplateDeviation {
-    fn found(&self) -> Option<(&Found, &Deviation)> {
-        let found: &Found = self.0.extra()?;
+    fn deviation(&self) -> Option<(&PageDeviations, &Deviation)> {
+        let found: &PageDeviations = self.0.extra()?;
         Some((found, found.deviations.get(&self.0.id)?))
     }
 
@@ -58,7 +59,7 @@ impl TemplateDeviation {
         &self,
         which: fn(&Deviation) -> &Option<template_version::Model>,
     ) -> Option<AgreementTemplateVersion> {
-        let (found, deviation) = self.found()?;
+        let (found, deviation) = self.deviation()?;
         found.versions.get(&which(deviation).as_ref()?.id).cloned().map(AgreementTemplateVersion)
     }
 }
@@ -70,53 +71,52 @@ impl TemplateDeviation {
         Agreement(self.0.clone())
     }
 
-    /// Why it is here; one at least.
+    /// Reasons of the deviation; at least one.
     async fn reasons(&self) -> Vec<TemplateDeviationReason> {
-        self.found()
+        self.deviation()
             .into_iter()
             .flat_map(|(_, deviation)| &deviation.reasons)
             .map(|reason| (*reason).into())
             .collect()
     }
 
-    /// The version that it was made from; null when it was made from none.
+    /// Template version of the agreement; null when it has no template.
     async fn version(&self) -> Option<AgreementTemplateVersion> {
         self.one(|deviation| &deviation.version)
     }
 
-    /// The version that it would be made from today; null when its template has none, or it was
-    /// made from no template.
+    /// Template version that a new agreement would get today; null when its template has none, or
+    /// it has no template.
     async fn current(&self) -> Option<AgreementTemplateVersion> {
         self.one(|deviation| &deviation.current)
     }
 
-    /// Names of the parameters that the current version needs and the agreement lacks, in the order
-    /// of the form.
+    /// Names of the parameters that the current version requires and the agreement lacks, in the
+    /// order of the form.
     async fn missing_parameters(&self) -> &[String] {
-        self.found().map(|(_, deviation)| deviation.missing.as_slice()).unwrap_or_default()
+        self.deviation().map(|(_, deviation)| deviation.missing.as_slice()).unwrap_or_default()
     }
 
-    /// Names of the parameters that the agreement has and the current version does not take.
+    /// Names of the parameters of the agreement that the current version does not declare.
     async fn unknown_parameters(&self) -> &[String] {
-        self.found().map(|(_, deviation)| deviation.unknown.as_slice()).unwrap_or_default()
+        self.deviation().map(|(_, deviation)| deviation.unknown.as_slice()).unwrap_or_default()
     }
 
-    /// Names of the parameters that the agreement has otherwise than the current version would, in
-    /// the order of the form: the value is of another type than that takes or out of its bounds, or
-    /// the agreement left it to a default that is another one now.
+    /// Names of the parameters whose value would differ under the current version, in the order of
+    /// the form: the value has another type or is out of bounds, or the agreement relied on a
+    /// default that has changed.
     async fn differing_parameters(&self) -> &[String] {
-        self.found().map(|(_, deviation)| deviation.differing.as_slice()).unwrap_or_default()
+        self.deviation().map(|(_, deviation)| deviation.differing.as_slice()).unwrap_or_default()
     }
 
-    /// What the text of its version and that of the current one differ in, as a unified diff of
-    /// their lines: empty when only the parameters do, null when there are not two versions to
-    /// compare.
+    /// Unified diff of the lines of its version's text and the current one: empty when only the
+    /// parameters differ, null when there are not two versions to compare.
     async fn diff(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         let pair = |deviation: &Deviation| {
             let (version, current) = (deviation.version.as_ref()?, deviation.current.as_ref()?);
             (version.id != current.id).then_some((version.id, current.id))
         };
-        let (found, own) = self.found()?;
+        let (found, own) = self.deviation()?;
         let own = pair(own)?;
         let diffs = self.0.load(ctx, "", async {
             let pairs: Vec<_> = found
@@ -153,27 +153,27 @@ impl ConnectionNode for TemplateDeviation {
     }
 }
 
-/// Questions about the uniformity of the agreements.
+/// Queries of template drift.
 #[derive(Default)]
 pub struct ConsistencyQuery;
 
 #[Object]
 impl ConsistencyQuery {
-    /// How uniform the agreements are: those in force on the filter's `asOf` (today when left out)
-    /// that are not what the template library would make today, by number. They are on an old
-    /// version, without a template, or have other parameters than the current version takes.
+    /// Agreements in force on the filter's `asOf` (defaults to today) that differ from what their
+    /// templates would produce today, by number: on an old version, without a template, or with
+    /// other parameters than the current version declares.
     #[graphql(directive = cost::apply("500".into()))]
     async fn template_consistency(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which agreements; all when left out")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<TemplateDeviation>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
@@ -216,6 +216,6 @@ impl ConsistencyQuery {
                 async move { template_drift::count(database(ctx), viewer(ctx), &filter).await },
             )
         });
-        Ok(Connection::with_extra(slice, Found { deviations, versions }, count))
+        Ok(Connection::with_extra(slice, PageDeviations { deviations, versions }, count))
     }
 }

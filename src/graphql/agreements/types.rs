@@ -1,4 +1,4 @@
-//! What an agreement is made of: its deadline, fee, signatures and text.
+//! GraphQL types of the parts of an agreement: deadlines, fees and signatures.
 
 use ::entity::{acknowledgement, agreement, signature, term::Deadline};
 use async_graphql::{Context, Description, Enum, Object};
@@ -17,32 +17,32 @@ use crate::graphql::{
 };
 use domain::{
     agreements::deadlines::{self, Reason},
-    error::{Error, Result, ValidationErrors},
+    error::{ConflictReason, Error, Result, ValidationErrors},
     fees, term_sql,
 };
 
-/// What falls due on a deadline.
+/// Kind of a deadline.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::DeadlineKind")]
 pub enum DeadlineKind {
-    /// Last day to give notice before the term is prolonged.
+    /// Last day to give notice before the term is renewed.
     Notice,
     /// Last day in force.
     End,
 }
 
-/// Why something must be decided.
+/// Reason for a deadline.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 pub enum DeadlineReason {
-    /// It is prolonged by its `renewalMonths` unless somebody gives notice by the deadline.
+    /// The agreement is renewed by its `renewalMonths` unless notice is given by the deadline.
     Renews,
-    /// It ends, since nothing prolongs it.
+    /// The agreement ends with its term.
     Ends,
-    /// It ends, since notice was given.
+    /// The agreement ends because notice was given.
     NoticeGiven,
 }
 
-/// The next day on which something must be decided about an agreement.
+/// The next day on which a decision about an agreement is due.
 #[derive(Description)]
 pub struct AgreementDeadline {
     agreement: BatchRow<agreement::Model>,
@@ -51,7 +51,7 @@ pub struct AgreementDeadline {
 }
 
 impl AgreementDeadline {
-    /// The agreement's next deadline on or after a day.
+    /// Returns the agreement's next deadline on or after a day.
     pub(super) fn of(agreement: &BatchRow<agreement::Model>, as_of: NaiveDate) -> Option<Self> {
         let deadline = term_sql::of(agreement).next_deadline(as_of)?;
         Some(Self { agreement: agreement.clone(), deadline, as_of })
@@ -60,12 +60,12 @@ impl AgreementDeadline {
 
 #[Object(use_type_description)]
 impl AgreementDeadline {
-    /// What falls due.
+    /// Kind of the deadline.
     async fn kind(&self) -> DeadlineKind {
         self.deadline.kind.into()
     }
 
-    /// Why something must be decided.
+    /// Reason for the deadline.
     async fn reason(&self) -> DeadlineReason {
         match Reason::of(&term_sql::of(&self.agreement), self.as_of) {
             Some(Reason::Renews { .. }) => DeadlineReason::Renews,
@@ -74,18 +74,18 @@ impl AgreementDeadline {
         }
     }
 
-    /// The day.
+    /// Day of the deadline.
     async fn on(&self) -> Date {
         Date(self.deadline.on)
     }
 
-    /// Days until then, from the day that was asked about; 0 on the day itself.
+    /// Days from `asOf` to the deadline; 0 on the day itself.
     async fn days_left(&self) -> i64 {
         (self.deadline.on - self.as_of).num_days()
     }
 
-    /// The acknowledgement that silences it for now; null when there is none, and for a MEMBER, to
-    /// whom the network's own notes are not shown.
+    /// Snooze that hides the deadline for now; null when there is none, and for a MEMBER, who does
+    /// not see internal notes of the network.
     async fn acknowledged(&self, ctx: &Context<'_>) -> Option<Result<Acknowledgement>> {
         let found = self.agreement.load(ctx, "", async {
             let rows = deadlines::acknowledgements_of(
@@ -106,34 +106,34 @@ impl AgreementDeadline {
     }
 }
 
-/// Somebody has seen a deadline and wants to hear no more of it until a day.
+/// Snooze of a deadline (`deadlineAcknowledge`).
 #[derive(Description)]
 pub struct Acknowledgement(acknowledgement::Model);
 
 #[Object(use_type_description)]
 impl Acknowledgement {
-    /// Who.
+    /// Token subject of the user who snoozed it.
     async fn by(&self) -> &str {
         &self.0.acknowledged_by
     }
 
-    /// When.
+    /// Time at which it was snoozed.
     async fn at(&self) -> DateTime {
         DateTime(self.0.acknowledged_at)
     }
 
-    /// Last quiet day.
+    /// Last day on which the deadline is hidden.
     async fn until(&self) -> Date {
         Date(self.0.until)
     }
 
-    /// Why; null when nobody said.
+    /// Reason; null when not recorded.
     async fn note(&self) -> Option<LongText<&str>> {
         self.0.note.as_deref().map(LongText)
     }
 }
 
-/// What an agreement costs.
+/// Fee of an agreement.
 #[derive(Description)]
 pub struct AgreementFee {
     agreement: BatchRow<agreement::Model>,
@@ -142,7 +142,7 @@ pub struct AgreementFee {
 }
 
 impl AgreementFee {
-    /// What it is made of: the fee's own columns, and those of the term that it is prorated by.
+    /// Columns of the fee and of the term that it is prorated by.
     pub(super) const COLUMNS: &'static [Column<agreement::Model>] = {
         use agreement::Column as C;
         &[
@@ -166,7 +166,7 @@ impl AgreementFee {
         ]
     };
 
-    /// The agreement's fee; null when it says none.
+    /// Returns the agreement's fee; `None` when it has none.
     pub(super) fn of(agreement: &BatchRow<agreement::Model>) -> Option<Self> {
         let (basis, vat_rate) = (agreement.fee_basis?.into(), agreement.vat_rate?.into());
         Some(Self { agreement: agreement.clone(), basis, vat_rate })
@@ -175,54 +175,56 @@ impl AgreementFee {
 
 #[Object(use_type_description)]
 impl AgreementFee {
-    /// What it is reckoned on.
+    /// Basis of the calculation.
     async fn basis(&self) -> FeeBasis {
         self.basis
     }
 
-    /// The sum: a year's, a participant's or, for ONE_OFF, the whole; null when it is reckoned per
-    /// mille.
+    /// Amount in kronor, net of VAT: per year, per participant or, for ONE_OFF, in all; null for
+    /// PER_MILLE_OF_ALLOCATION.
     async fn amount(&self) -> Option<Money> {
         self.agreement.fee_amount.map(Into::into)
     }
 
-    /// The rate in per mille of the member's allocation; null unless it is reckoned so.
+    /// Rate in per mille of the member's allocation; null unless `basis` is
+    /// PER_MILLE_OF_ALLOCATION.
     async fn per_mille(&self) -> Option<f64> {
         self.agreement.fee_per_mille.map(|rate| rate.as_f64())
     }
 
-    /// Never more than this in a whole year (maxtak), for PER_MILLE_OF_ALLOCATION; null: no cap.
+    /// Maximum of a whole year (maxtak) in kronor, for PER_MILLE_OF_ALLOCATION; null: no cap.
     async fn cap(&self) -> Option<Money> {
         self.agreement.fee_cap.map(Into::into)
     }
 
-    /// Never less than this in a whole year, for PER_MILLE_OF_ALLOCATION; null: no minimum.
+    /// Minimum of a whole year in kronor, for PER_MILLE_OF_ALLOCATION; null: no minimum.
     async fn minimum(&self) -> Option<Money> {
         self.agreement.fee_minimum.map(Into::into)
     }
 
-    /// The allocation (tilldelning) that the rate is of; null unless it is reckoned per mille.
+    /// Allocation (tilldelning) that the rate applies to; null unless `basis` is
+    /// PER_MILLE_OF_ALLOCATION.
     async fn allocation_basis(&self) -> Option<AllocationBasis> {
         self.agreement
             .fee_per_mille
             .map(|_| self.agreement.fee_allocation_basis.unwrap_or_default().into())
     }
 
-    /// How it is taxed.
+    /// VAT treatment.
     async fn vat_rate(&self) -> VatRate {
         self.vat_rate
     }
 
-    /// Fee of one year, before VAT; a year that the term covers only in part is prorated by the
-    /// months on whose first day the agreement is in force, after the cap and the minimum have been
-    /// put on the whole year's fee. ONE_OFF falls whole in the year that the term starts, and
-    /// PER_PARTICIPANT is zero, since nobody knows yet how many there will be. CONFLICT
-    /// `NO_ALLOCATION` when it is reckoned per mille of an allocation that is not known, or that
-    /// you may not see.
+    /// Fee of one calendar year in kronor, net of VAT. For a year that the term covers in part, it
+    /// is prorated by the months on whose first day the agreement is in force, after cap and
+    /// minimum were applied to the whole year's fee. ONE_OFF falls in full in the year in which the
+    /// term starts. PER_PARTICIPANT is zero, since the number of participants is not known.
+    /// CONFLICT with reason NO_ALLOCATION when the allocation of a per-mille fee is not known, or
+    /// you may not see it.
     async fn amount_for(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Calendar year")] year: i32,
+        #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
     ) -> Result<Money> {
         let mut errors = ValidationErrors::default();
         errors.expect(fees::amounts::YEARS.contains(&year), "year", "must be 1900 to 2999");
@@ -239,65 +241,65 @@ impl AgreementFee {
         amount.ok_or_else(|| {
             let of = fees::describe(self.agreement.fee_allocation_basis.unwrap_or_default());
             Error::conflict(
-                "NO_ALLOCATION",
+                ConflictReason::NoAllocation,
                 format!("the fee is per mille of the allocation {of}, and none of {year} is known"),
             )
         })
     }
 }
 
-/// Which side of an agreement.
+/// Party of an agreement.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::SignatureParty")]
 pub enum SignatureParty {
-    /// NNS.
+    /// The network, NNS.
     Network,
-    /// The other side.
+    /// The counterparty.
     Counterparty,
 }
 
-/// How somebody signed.
+/// Method of signing.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::SignatureMethod")]
 pub enum SignatureMethod {
     /// On paper.
     Paper,
-    /// Electronically.
+    /// By e-signature.
     ESignature,
 }
 
-/// A party's signature under an agreement.
+/// Signature of a party on an agreement.
 #[derive(Description)]
 pub struct Signature(pub(super) signature::Model);
 
 #[Object(use_type_description)]
 impl Signature {
-    /// Which side.
+    /// Party that signed.
     async fn party(&self) -> SignatureParty {
         self.0.party.into()
     }
 
-    /// Who signed.
+    /// Name of the person who signed.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// As what; null when nobody said.
+    /// Title of the person; null when not recorded.
     async fn title(&self) -> Option<&str> {
         self.0.title.as_deref()
     }
 
-    /// When.
+    /// Day of the signature.
     async fn signed_on(&self) -> Date {
         Date(self.0.signed_on)
     }
 
-    /// How.
+    /// Method of signing.
     async fn method(&self) -> SignatureMethod {
         self.0.method.into()
     }
 
-    /// SHA-256 of the PDF that was signed, in hexadecimal.
+    /// SHA-256 of the signed PDF, in hexadecimal.
     async fn document_sha256(&self) -> &str {
         &self.0.document_sha256
     }

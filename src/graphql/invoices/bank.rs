@@ -1,5 +1,5 @@
-//! Payments of the bank's files as the API tells of them, and how those are handled that could not
-//! be matched by themselves.
+//! GraphQL types, query and mutations of bank payments: payments from the bank's files, and the
+//! handling of those that could not be matched automatically.
 
 use std::{collections::HashMap, sync::Arc};
 
@@ -32,72 +32,70 @@ use domain::{
     },
 };
 
-/// What became of a bank payment so far.
+/// Status of a bank payment.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "bank::State")]
 pub enum BankPaymentState {
-    /// All of it is matched with invoices.
+    /// Fully matched with invoices.
     Matched,
-    /// What is left of it pays no invoice (`bankPaymentSetAside`).
+    /// The unmatched part pays no invoice (`bankPaymentSetAside`).
     SetAside,
-    /// Another bank payment stands for the same money (`duplicateOf`).
+    /// Another bank payment represents the same money (`duplicateOf`).
     Duplicate,
-    /// Somebody must look at it: match it (`bankPaymentMatch`) or set it aside.
+    /// Needs a decision: match it (`bankPaymentMatch`) or exclude it (`bankPaymentSetAside`).
     Waiting,
 }
 
-/// What was found out about a payment when the bank's file came in.
+/// Result of the automatic matching of a bank payment when the file was imported.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::BankFinding")]
 pub enum BankFinding {
-    /// Its OCR reference is that of one invoice. One that stands in its text counts only when
-    /// exactly this sum was to be paid.
+    /// Its OCR reference belongs to one invoice. A reference in the message counts only when the
+    /// amount equals the outstanding sum.
     Ocr,
-    /// Its text names one invoice by its number, and exactly this sum was to be paid of it.
+    /// Its message has the number of one invoice, and the amount equals the outstanding sum.
     Number,
-    /// It has several references, each that of an invoice, and the sums come out.
+    /// It has several references, each of an invoice, and the sums match.
     References,
-    /// It says nothing that could name an invoice.
+    /// It has neither a reference nor a message that could name an invoice.
     NoReference,
-    /// What it says is no invoice's reference or number.
+    /// Its reference or message matches no invoice.
     UnknownReference,
-    /// What it says may mean one invoice or another, or somebody else than the buyer paid, or
-    /// several payments of the invoice that were recorded by hand may be it, or it may be of the
-    /// same money as a bank payment of another file (`possibleDuplicates`).
+    /// More than one match is possible: several invoices, a payer who is not the buyer, several
+    /// manually recorded payments, or a bank payment of another file (`possibleDuplicates`).
     Ambiguous,
-    /// It names invoices, but the sums don't come out.
+    /// It names invoices, but the sums don't match.
     AmountDiffers,
-    /// It names an invoice that was issued after it came; matched by hand, it counts from the day
-    /// of issue.
+    /// It names an invoice that was issued after the payment; matched manually, it counts from the
+    /// day of issue.
     BeforeIssue,
-    /// The bank took money back, or gave back money that was paid out: no payment of an invoice.
+    /// The bank withdrew money, or returned an outgoing payment; not a payment of an invoice.
     NotIncoming,
-    /// The payer makes use of a credit note (avdrag), which was taken off what it pays of the
-    /// credited invoice. Nothing is left to be done.
+    /// The payer uses a credit note (avdrag), which was deducted from the payment of the credited
+    /// invoice. No action is needed.
     CreditNote,
-    /// The payer deducts (avdrag) what is no credit note of an invoice that it pays with it. All
-    /// that it pays in the same deposit waits.
+    /// The payer makes a deduction (avdrag) that is not a credit note of an invoice in the same
+    /// payment. All payments of the same deposit wait.
     Deduction,
 }
 
-/// A payment as a file of the bank tells of it: kept for ever, whether it was matched with an
-/// invoice or not.
+/// A payment as reported by a file of the bank; stored permanently, matched or not.
 #[derive(Clone, Description)]
 pub struct BankPayment(pub BatchRow<bank_payment::Model>);
 
 #[Object(use_type_description)]
 impl BankPayment {
-    /// Opaque and globally unique.
+    /// Global id of the bank payment, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
-        node_id("bank_payment", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// What the bank knows it by, however many files tell of it.
+    /// Identifier at the bank, the same in every file that reports the payment.
     async fn bank_reference(&self) -> &str {
         &self.0.bank_reference
     }
 
-    /// The name of the file that first told of it.
+    /// Name of the file that first reported it.
     async fn file_name(&self) -> &str {
         &self.0.file_name
     }
@@ -107,84 +105,85 @@ impl BankPayment {
         &self.0.file_sha256
     }
 
-    /// When.
+    /// Time of the import.
     async fn imported_at(&self) -> DateTime {
         DateTime(self.0.imported_at)
     }
 
-    /// The account or giro that it came to.
+    /// Account or giro number that received it.
     async fn account(&self) -> &str {
         &self.0.account
     }
 
-    /// Day in the bank.
+    /// Day at the bank.
     async fn booked_on(&self) -> Date {
         Date(self.0.booked_on)
     }
 
-    /// Day in the books: `bookedOn`, or the first open day when the file came after that day was
-    /// closed (`periodClose`).
+    /// Day in the books: `bookedOn`, or the first open day when the file was imported after that
+    /// day was closed (`periodClose`).
     async fn posted_on(&self) -> Date {
         Date(self.0.day_in_books())
     }
 
-    /// What came in; below zero for what the bank took back.
+    /// Received amount in kronor; negative for money that the bank withdrew.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
 
-    /// The payer's references, with blanks between; null when there is none.
+    /// References of the payer, separated by spaces; null when there is none.
     async fn reference(&self) -> Option<LongText<&str>> {
         self.0.reference.as_deref().map(LongText)
     }
 
-    /// The payer's words; null when there are none.
+    /// Message of the payer; null when there is none.
     async fn message(&self) -> Option<LongText<&str>> {
         self.0.message.as_deref().map(LongText)
     }
 
-    /// Who paid; null when the bank does not say.
+    /// Name of the payer; null when the bank does not report it.
     async fn payer_name(&self) -> Option<LongText<&str>> {
         self.0.payer_name.as_deref().map(LongText)
     }
 
-    /// The organisation number of who paid; null when the bank does not say, or it is a person.
+    /// Organisation number of the payer; null when the bank does not report it, or the payer is a
+    /// natural person.
     async fn payer_org_number(&self) -> Option<&str> {
         self.0.payer_org_number.as_deref()
     }
 
-    /// What was found out about it when the file came in; what became of it since is `state`.
+    /// Result of the automatic matching at import; `state` is the present status.
     async fn finding(&self) -> BankFinding {
         self.0.finding.into()
     }
 
-    /// What became of it so far.
+    /// Present status.
     async fn state(&self) -> BankPaymentState {
         bank::state(&self.0).into()
     }
 
-    /// How much of it is matched with invoices.
+    /// Part matched with invoices, in kronor.
     async fn matched(&self) -> Money {
         self.0.matched.into()
     }
 
-    /// How much of it is not.
+    /// Unmatched part, in kronor.
     async fn left(&self) -> Money {
         bank::left(&self.0).into()
     }
 
-    /// Day on which it was set aside; null when it was not.
+    /// Day on which it was excluded (`bankPaymentSetAside`); null unless excluded.
     async fn set_aside_on(&self) -> Option<Date> {
         self.0.set_aside_on.map(Date)
     }
 
-    /// Why it was set aside; null when it was not.
+    /// Reason of the exclusion; null unless excluded.
     async fn set_aside_reason(&self) -> Option<&str> {
         self.0.set_aside_reason.as_deref()
     }
 
-    /// The bank payment that stands for the same money, which another file told of; null when this
-    /// one counts.
+    /// Bank payment that represents the same money, from another file; null unless this one is a
+    /// duplicate.
     async fn duplicate_of(&self, ctx: &Context<'_>) -> Option<Result<BankPayment>> {
         let own = self.0.duplicate_of_id?;
         let found = self.0.load(ctx, "", async {
@@ -204,8 +203,7 @@ impl BankPayment {
         }
     }
 
-    /// The bank payments of other files that tell of the same money, in the order in which they
-    /// came.
+    /// Bank payments of other files that were marked as duplicates of this one, in order of import.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
         let found = self.0.load(ctx, "", async {
@@ -215,8 +213,8 @@ impl BankPayment {
         listed(ctx, found.await?.get(&Some(self.0.id)), BankPayment)
     }
 
-    /// Bank payments of other files that may be of the same money, while this one waits: mark it as
-    /// a duplicate (`bankPaymentMarkDuplicate`), or match it if it is another payment.
+    /// Bank payments of other files that may represent the same money, while this one waits. Mark
+    /// it as a duplicate (`bankPaymentMarkDuplicate`), or match it if it is another payment.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
         let found = self.0.load(ctx, "", async {
@@ -229,8 +227,8 @@ impl BankPayment {
         listed(ctx, found.await?.get(&self.0.id), BankPayment)
     }
 
-    /// Payments of the same sum and about the same day that were recorded manually and may be of
-    /// the same money, while this one waits: match it with the invoice and `recordedPayment`, or
+    /// Manually recorded payments of the same amount and about the same day that may represent the
+    /// same money, while this one waits. Match it with the invoice and `recordedPayment`, or
     /// without if it is another payment.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_payments(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
@@ -247,8 +245,7 @@ impl BankPayment {
         listed(ctx, found.await?.get(&self.0.id), |matched| matched)
     }
 
-    /// The payments that were made of it with their invoices, and those of them that were reversed;
-    /// the first one first.
+    /// Payments booked from it with their invoices, reversed ones included; the oldest first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn matches(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = selected_columns::<Invoice>(ctx, &[&["invoice"]]);
@@ -260,12 +257,12 @@ impl BankPayment {
     }
 }
 
-/// The ids of a row and of all that came with it.
+/// Returns the ids of all rows of the batch.
 fn ids(row: &BatchRow<bank_payment::Model>) -> Vec<BankPaymentId> {
     row.batch_rows().iter().map(|row| row.id).collect()
 }
 
-/// These payments of each bank payment with their invoices.
+/// Returns the payments of each bank payment with their invoices.
 async fn with_invoices(
     ctx: &Context<'_>,
     payments: HashMap<BankPaymentId, Vec<payment::Model>>,
@@ -285,7 +282,7 @@ async fn with_invoices(
         .collect())
 }
 
-/// A payment that was made of a bank payment, or may be of the same money.
+/// A payment that was booked from a bank payment, or that may represent the same money.
 #[derive(Clone, Description)]
 pub struct BankPaymentMatch {
     payment: Payment,
@@ -294,12 +291,12 @@ pub struct BankPaymentMatch {
 
 #[Object(use_type_description)]
 impl BankPaymentMatch {
-    /// The payment, or the reversal of one.
+    /// Payment, or reversal of one.
     async fn payment(&self) -> Payment {
         self.payment.clone()
     }
 
-    /// The invoice that it is of.
+    /// Invoice of the payment.
     async fn invoice(&self) -> Invoice {
         self.invoice.clone()
     }
@@ -344,17 +341,17 @@ impl ConnectionNode for BankPayment {
     }
 }
 
-/// Which bank payments; every part narrows the others.
+/// Filter of bank payments. All conditions must hold.
 #[derive(InputObject, Default)]
 pub struct BankPaymentFilter {
-    /// Whether all of it is matched with invoices.
+    /// `true` for fully matched bank payments, `false` for the others.
     matched: Option<bool>,
-    /// Whether it was set aside. With `matched: false`, `setAside: false` leaves those that wait
-    /// for somebody.
+    /// `true` for excluded bank payments, `false` for the others. `matched: false` with `setAside:
+    /// false` returns those that wait for a decision.
     set_aside: Option<bool>,
-    /// In the bank on this day or later.
+    /// At the bank on this day or later.
     from: Option<Parsed<Date>>,
-    /// In the bank on this day or earlier.
+    /// At the bank on this day or earlier.
     to: Option<Parsed<Date>>,
 }
 
@@ -369,25 +366,25 @@ impl BankPaymentFilter {
     }
 }
 
-/// Questions about the bank's files.
+/// Queries of bank payments.
 #[derive(Default)]
 pub struct BankPaymentQuery;
 
 #[Object]
 impl BankPaymentQuery {
-    /// The payments that the bank's files told of, the latest first; empty unless you see all
-    /// invoices. Files come in by the command `samregister payments import`.
+    /// Payments reported by the bank's files, the latest first; empty unless you see all invoices.
+    /// The command `samregister payments import` imports files.
     async fn bank_payments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out.")] filter: Option<BankPaymentFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<BankPaymentFilter>,
         #[graphql(
-            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<BankPayment>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
@@ -410,54 +407,54 @@ impl BankPaymentQuery {
     }
 }
 
-/// A bank payment, or some of it, to be matched with an invoice.
+/// Input of `bankPaymentMatch`.
 #[derive(InputObject)]
 pub struct BankPaymentMatchInput {
-    /// The bank payment.
+    /// Id of the bank payment.
     payment: ID,
-    /// The invoice that it pays; issued, and no credit note.
+    /// Id of the invoice that it pays; issued, and not a credit note.
     invoice: ID,
-    /// How much of it; all that is left when left out. Match the rest with another invoice by
-    /// another deed.
+    /// Amount to match, in kronor; defaults to the unmatched remainder. Match the rest in a second
+    /// mutation.
     amount: Option<Parsed<Money>>,
-    /// Day in the books, from the bank's day to today. When left out it is the bank's day, or today
-    /// for money that came in an earlier month or that was given back by a reversal in one, so that
-    /// what was reported of that month stays true. No day of a closed period.
+    /// Day in the books, from the bank's day to today, in no closed period. Defaults to the bank's
+    /// day. For money that arrived in an earlier month, or was released by a reversal in one,
+    /// defaults to today, so that reports of that month do not change.
     booked_on: Option<Parsed<Date>>,
-    /// The payment of the invoice that somebody recorded manually of the same money: nothing is
-    /// booked again. Left out, a payment of the same day and sum is taken for it.
+    /// Id of the manually recorded payment of the invoice that represents the same money: no other
+    /// payment is booked. Defaults to a payment of the same day and amount, if there is one.
     recorded_payment: Option<ID>,
 }
 
-/// A bank payment that is of the same money as another.
+/// Input of `bankPaymentMarkDuplicate`.
 #[derive(InputObject)]
 pub struct BankPaymentMarkDuplicateInput {
-    /// The bank payment that counts no more; nothing of it may be matched.
+    /// Id of the duplicate, which no longer counts; no part of it may be matched.
     payment: ID,
-    /// The one that stands for the money; of the same amount.
+    /// Id of the bank payment that represents the money; of the same amount.
     duplicate_of: ID,
 }
 
-/// The result of `bankPaymentMarkDuplicate`.
+/// Payload of `bankPaymentMarkDuplicate`.
 #[derive(SimpleObject)]
 pub struct BankPaymentMarkDuplicatePayload {
-    /// The bank payment that counts no more.
+    /// The duplicate.
     bank_payment: BankPayment,
 }
 
-/// A bank payment that pays no invoice.
+/// Input of `bankPaymentSetAside`.
 #[derive(InputObject)]
 pub struct BankPaymentSetAsideInput {
-    /// The bank payment.
+    /// Id of the bank payment.
     payment: ID,
-    /// Why: what it is instead.
+    /// Reason, as what it is instead.
     reason: String,
 }
 
-/// A bank payment that was set aside and is to be looked at again.
+/// Input of `bankPaymentTakeUp`.
 #[derive(InputObject)]
 pub struct BankPaymentTakeUpInput {
-    /// The bank payment.
+    /// Id of the bank payment.
     payment: ID,
 }
 
@@ -470,37 +467,39 @@ async fn changed(ctx: &Context<'_>, id: BankPaymentId) -> Result<BankPayment> {
     Ok(BankPayment(BatchRow::single(row)))
 }
 
-/// Deeds on the bank's payments.
+/// Mutations of bank payments.
 #[derive(Default)]
 pub struct BankPaymentMutation;
 
 #[Object]
 impl BankPaymentMutation {
-    /// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of
-    /// the same day, part or overpayment as it may be; of the day of issue, when the money came
-    /// before that (`BankPayment.bookedOn` keeps the bank's day). A payment of that day and sum
-    /// that somebody recorded by hand is taken for it, so that nothing is booked twice. A match is
-    /// undone by `paymentReverse`.
+    /// Matches a bank payment, or a part of it, with an invoice, and books it there as a payment of
+    /// the same day; on the day of issue when the money arrived earlier (`BankPayment.bookedOn`
+    /// retains the bank's day). It may pay the invoice in part, in full or in excess. A manually
+    /// recorded payment of that day and amount is taken as the same money, so that nothing is
+    /// booked twice. `paymentReverse` reverses a match.
     ///
-    /// CONFLICT with reason ALREADY_MATCHED when nothing is left of it, SET_ASIDE when it was set
-    /// aside, DUPLICATE when another stands for its money, NOT_INCOMING when the bank took it back
-    /// or the payer deducted it, or PERIOD_CLOSED when `bookedOn` is in a closed period, or the
-    /// payment that was recorded manually would change what a closed period has and is of no export
-    /// batch yet.
+    /// CONFLICT with reason ALREADY_MATCHED when nothing of it is unmatched, SET_ASIDE when it was
+    /// excluded, DUPLICATE when another represents its money, NOT_INCOMING when the bank withdrew
+    /// it or the payer deducted it, or PERIOD_CLOSED when `bookedOn` is in a closed period, or when
+    /// the manually recorded payment would change a closed period and is not yet in an export
+    /// batch.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn bank_payment_match(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: BankPaymentMatchInput,
+        #[graphql(desc = "The bank payment and its invoice.")] input: BankPaymentMatchInput,
     ) -> Result<BankPayment> {
         let mut errors = ValidationErrors::default();
         let new = Match {
-            payment: row_id(&input.payment, "bank_payment", "input.payment", &mut errors),
-            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut errors),
-            amount: take(input.amount, "input.amount", &mut errors).map(|amount| amount.0),
-            booked_on: take(input.booked_on, "input.bookedOn", &mut errors).map(|day| day.0),
-            recorded: input
+            payment: row_id(&input.payment, "payment", &mut errors),
+            invoice: row_id(&input.invoice, "invoice", &mut errors),
+            amount: take(input.amount, "amount", &mut errors).map(|amount| amount.0),
+            booked_on: take(input.booked_on, "booked_on", &mut errors).map(|day| day.0),
+            recorded_payment: input
                 .recorded_payment
-                .map(|id| row_id(&id, "payment", "input.recordedPayment", &mut errors)),
+                .map(|id| row_id(&id, "recorded_payment", &mut errors)),
         };
         let id = new.payment;
         let mutation = mutation(ctx);
@@ -511,16 +510,18 @@ impl BankPaymentMutation {
             .await
     }
 
-    /// Sets aside what is left of a bank payment, since it pays no invoice: a grant, somebody
-    /// else's money that was sent back, or what the bank took back. CONFLICT with reason
-    /// ALREADY_MATCHED or SET_ASIDE.
+    /// Excludes the unmatched part of a bank payment, since it pays no invoice: a grant, money sent
+    /// by mistake and returned, or money that the bank withdrew. CONFLICT with reason
+    /// ALREADY_MATCHED, SET_ASIDE or DUPLICATE.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn bank_payment_set_aside(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: BankPaymentSetAsideInput,
+        #[graphql(desc = "The bank payment to exclude.")] input: BankPaymentSetAsideInput,
     ) -> Result<BankPayment> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut errors);
+        let id = row_id(&input.payment, "payment", &mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(bank::set_aside(mutation.db(), viewer(ctx), id, &input.reason, errors), |()| {
@@ -529,32 +530,36 @@ impl BankPaymentMutation {
             .await
     }
 
-    /// Marks a bank payment that waits as one of the same money as another, which stands for it: it
-    /// counts no more, and stays as the bank told it. `bankPaymentTakeUp` undoes that.
+    /// Marks a waiting bank payment as a duplicate of another, which represents the same money: it
+    /// no longer counts, and its data stays as reported. `bankPaymentTakeUp` reverses it.
     ///
-    /// CONFLICT with reason ALREADY_MATCHED when some of it is matched, DUPLICATE when one of the
-    /// two is a duplicate already or stands for others, or PERIOD_CLOSED when its own voucher is in
-    /// a closed period and of no export batch yet.
+    /// CONFLICT with reason ALREADY_MATCHED when a part of it is matched, DUPLICATE when one of the
+    /// two is already a duplicate or this one has duplicates, or PERIOD_CLOSED when its own voucher
+    /// is in a closed period and not yet in an export batch.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn bank_payment_mark_duplicate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: BankPaymentMarkDuplicateInput,
+        #[graphql(desc = "The duplicate and its original.")] input: BankPaymentMarkDuplicateInput,
     ) -> Option<Result<BankPaymentMarkDuplicatePayload>> {
         Some(mark_duplicate(ctx, input).await)
     }
 
-    /// Takes up a bank payment again that was set aside, so that it can be matched. CONFLICT with
-    /// reason NOT_SET_ASIDE, IS_REFUND for one that is matched as a refund (see `refundReverse`),
-    /// IN_DETAILS for the total of an entry whose payments count in its place, IN_TOTAL for a
-    /// payment whose entry's total counts in its place, or PERIOD_CLOSED for a duplicate whose
-    /// voucher is in a closed period and of no export batch yet.
+    /// Reopens a bank payment that was excluded or marked as a duplicate, so that it can be
+    /// matched. CONFLICT with reason NOT_SET_ASIDE, IS_REFUND for one that is matched as a refund
+    /// (see `refundReverse`), IN_DETAILS for the total of an entry whose individual payments count
+    /// instead, IN_TOTAL for a payment whose entry's total counts instead, or PERIOD_CLOSED for a
+    /// duplicate whose voucher is in a closed period and not yet in an export batch.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn bank_payment_take_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: BankPaymentTakeUpInput,
+        #[graphql(desc = "The bank payment to reopen.")] input: BankPaymentTakeUpInput,
     ) -> Result<BankPayment> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.payment, "bank_payment", "input.payment", &mut errors);
+        let id = row_id(&input.payment, "payment", &mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(bank::take_up(mutation.db(), viewer(ctx), id, errors), |()| changed(ctx, id))
@@ -567,8 +572,8 @@ async fn mark_duplicate(
     input: BankPaymentMarkDuplicateInput,
 ) -> Result<BankPaymentMarkDuplicatePayload> {
     let mut errors = ValidationErrors::default();
-    let id = row_id(&input.payment, "bank_payment", "input.payment", &mut errors);
-    let of = row_id(&input.duplicate_of, "bank_payment", "input.duplicateOf", &mut errors);
+    let id = row_id(&input.payment, "payment", &mut errors);
+    let of = row_id(&input.duplicate_of, "duplicate_of", &mut errors);
     let mutation = mutation(ctx);
     let payload =
         async |()| Ok(BankPaymentMarkDuplicatePayload { bank_payment: changed(ctx, id).await? });

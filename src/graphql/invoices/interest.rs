@@ -1,4 +1,4 @@
-//! Interest invoices as the API has them.
+//! GraphQL mutation of interest invoices.
 
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
 
@@ -14,39 +14,42 @@ use domain::{
     receivables::interest_invoices,
 };
 
-/// An interest invoice (ränteräkning) to be issued.
+/// Input of `interestInvoiceIssue`.
 #[derive(InputObject)]
 pub struct InterestInvoiceIssueInput {
-    /// The invoice that was paid late, or is late.
+    /// Id of an invoice that was paid late, or is overdue.
     invoice_id: ID,
-    /// The last day to claim interest of, not after today; left out: the day on which it was
-    /// settled, or today.
+    /// Last day of the claimed interest, not after today; defaults to the day on which the invoice
+    /// was settled, or today.
     until: Option<Parsed<Date>>,
 }
 
-/// The result of `interestInvoiceIssue`.
+/// Payload of `interestInvoiceIssue`.
 #[derive(SimpleObject)]
 pub struct InterestInvoiceIssuePayload {
-    /// The interest invoice.
+    /// The issued interest invoice.
     invoice: Invoice,
 }
 
-/// Mutations on interest.
+/// Mutations of interest invoices.
 #[derive(Default)]
 pub struct InterestMutation;
 
 #[Object]
 impl InterestMutation {
-    /// Issues an invoice of the late interest of an invoice (ränteräkning), with its number, OCR
-    /// reference, PDF and e-invoice. Interest is outside the scope of VAT. Interest that was
+    /// Issues an invoice of the late interest of an invoice (ränteräkning), with its own number,
+    /// OCR reference, PDF and e-invoice. Interest is outside the scope of VAT. Interest that was
     /// invoiced before, and not credited, is not claimed again.
     ///
-    /// CONFLICT with reason DRAFT, CREDIT_NOTE, NOT_LATE, NO_INTEREST, or RATE_UNKNOWN when a
-    /// reference rate is missing (`referenceRateSet`).
+    /// CONFLICT with reason DRAFT, CREDIT_NOTE, NOT_LATE, NO_INTEREST, OVERCLAIMED when earlier
+    /// interest invoices claim more than is owed, RATE_UNKNOWN when a reference rate is missing
+    /// (`referenceRateSet`), or the reasons of `invoiceIssue`.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn interest_invoice_issue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to claim")] input: InterestInvoiceIssueInput,
+        #[graphql(desc = "The interest to claim.")] input: InterestInvoiceIssueInput,
     ) -> Option<Result<InterestInvoiceIssuePayload>> {
         Some(issue(ctx, input).await)
     }
@@ -57,8 +60,8 @@ async fn issue(
     input: InterestInvoiceIssueInput,
 ) -> Result<InterestInvoiceIssuePayload> {
     let mut errors = ValidationErrors::default();
-    let id = row_id(&input.invoice_id, "invoice", "input.invoiceId", &mut errors);
-    let until = take(input.until, "input.until", &mut errors).map(|day| day.0);
+    let id = row_id(&input.invoice_id, "invoice_id", &mut errors);
+    let until = take(input.until, "until", &mut errors).map(|day| day.0);
     let mutation = mutation(ctx);
     let payload = async |id| Ok(InterestInvoiceIssuePayload { invoice: changed(ctx, id).await? });
     mutation

@@ -1,4 +1,4 @@
-//! Invoices as the API tells of them.
+//! GraphQL types of invoices.
 
 pub mod adjustments;
 pub mod bank;
@@ -37,62 +37,63 @@ use domain::{
     error::{Result, ValidationErrors},
     idempotency::{Warning, Warnings},
     invoices::{
-        self, adjustments as paid_back, amounts, claim_terms, differences, documents, lines,
+        self, adjustments as paid_back, amounts, claim_terms, counted_payments, differences,
+        documents, lines,
     },
     payments::record as paid,
-    receivables::{self, Standing, interest_claims, overdue, reminders},
+    receivables::{self, InvoiceBalance, interest_claims, overdue, reminders},
 };
 
-/// Invoice or credit note.
+/// Kind of an invoice document.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::InvoiceKind")]
 pub enum InvoiceKind {
     /// An invoice (faktura).
     Invoice,
-    /// A credit note (kreditfaktura): what it says is taken off the invoice that it credits. Its
-    /// amounts are positive.
+    /// A credit note (kreditfaktura), which reduces the invoice that it credits. Its amounts are
+    /// positive.
     CreditNote,
 }
 
-/// Where an invoice or credit note is in its life, as of a day.
+/// Status of an invoice or credit note as of a day, derived from its dates and payments.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "amounts::State")]
 pub enum InvoiceState {
-    /// Being written.
+    /// Draft: may still change.
     Draft,
-    /// Sent, nothing paid yet. A credit note stays so.
+    /// Issued, and not paid. A credit note stays in this status.
     Issued,
-    /// Paid in part, not yet due.
+    /// Paid in part, and not yet due.
     PartlyPaid,
-    /// Payments and credit notes together cover it.
+    /// Covered by payments, together with credit notes if any.
     Paid,
     /// Not covered, and its last day to pay has passed.
     Overdue,
-    /// Credit notes alone cover it.
+    /// Covered by credit notes alone.
     Credited,
 }
 
 /// A warning about an issued invoice.
 #[derive(SimpleObject)]
 pub struct InvoiceWarning {
-    /// SUPPLY_DATE_ASSUMED: a line says that it was supplied on the day of issue, since no one gave
-    /// another day. TAX_DECISION_DIFFERS: a line has another VAT treatment than the tax decision in
-    /// force on the day of issue. OVERCLAIMED: an interest invoice claims more than is owed since
-    /// the invoice was credited or paid, for the invoice and for its credit notes.
+    /// SUPPLY_DATE_ASSUMED: a line has the day of issue as its day of supply, since no other day
+    /// was stated. TAX_DECISION_DIFFERS: the VAT treatment of a line differs from the tax decision
+    /// in force on the day of issue. OVERCLAIMED: an interest invoice claims more than is owed
+    /// since the invoice was credited or paid; reported for the invoice and for its credit notes.
     code: String,
-    /// The warning in words.
+    /// Description of the warning, in English.
     message: String,
 }
 
-/// An invoice (faktura) or credit note (kreditfaktura); once issued its content never changes.
+/// An invoice (faktura) or credit note (kreditfaktura). Once issued, its content never changes.
 #[derive(Clone, Description)]
 pub struct Invoice(pub BatchRow<invoice::Model>);
 
 #[Object(use_type_description)]
 impl Invoice {
-    /// Opaque and globally unique.
+    /// Global id of the invoice, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
-        node_id("invoice", self.0.id)
+        node_id(self.0.id)
     }
 
     /// Invoice or credit note.
@@ -100,28 +101,27 @@ impl Invoice {
         self.0.kind.into()
     }
 
-    /// Gapless and never reused; null while a draft. Invoices and credit notes have a series each.
+    /// Number, gapless and never reused; null while a draft. Invoices and credit notes have
+    /// separate series.
     async fn number(&self) -> Option<&str> {
         self.0.number.as_deref()
     }
 
-    /// The reference that it is paid with (OCR-nummer), its check digits included; null when it has
-    /// none.
+    /// Payment reference (OCR-nummer) with its check digits; null when it has none.
     async fn ocr(&self) -> Option<&str> {
         self.0.ocr.as_deref()
     }
 
-    /// Where it is in its life, derived from the dates of issue, payment and crediting; never a
-    /// stored flag that a job has to flip.
+    /// Status as of a day, derived from the dates of issue, payment and crediting.
     async fn state(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
     ) -> Result<InvoiceState> {
         Ok(amounts::state(&self.0, as_of(ctx, on)?).into())
     }
 
-    /// Who is to pay it, or whom a credit note is for.
+    /// Buyer, or recipient of a credit note.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Counterparty> {
         counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await
     }
@@ -131,19 +131,19 @@ impl Invoice {
         self.0.issued_on.map(Date)
     }
 
-    /// Last day to pay, as the invoice has it; null for a draft or a credit note.
+    /// Last day to pay, as printed on the invoice; null for a draft or a credit note.
     async fn due_on(&self) -> Option<Date> {
         self.0.due_on.map(Date)
     }
 
-    /// The day by which it must be paid: `dueOn` or, when that is a Saturday, a Sunday, a public
-    /// holiday or Midsummer's, Christmas or New Year's Eve, the next banking day. A payment on it
-    /// is in time; `daysLate`, `interest` and OVERDUE count from it. Null as `dueOn`.
+    /// Last day on which a payment is in time: `dueOn` or, when that is a Saturday, a Sunday, a
+    /// public holiday or Midsummer's, Christmas or New Year's Eve, the next banking day.
+    /// `daysLate`, `interest` and OVERDUE count from it. Null when `dueOn` is null.
     async fn payable_until(&self) -> Option<Date> {
         claim_terms::payable_until(&self.0).map(Date)
     }
 
-    /// What it is for, in its own order.
+    /// Lines, in the order of the document.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceLine>> {
         let columns = selected_columns::<InvoiceLine>(ctx, DIRECT);
@@ -157,17 +157,17 @@ impl Invoice {
         listed(ctx, found.await?.get(&self.0.id), InvoiceLine)
     }
 
-    /// Sum of its lines, without VAT.
+    /// Sum of its lines in kronor, without VAT.
     async fn net(&self) -> Money {
         self.0.net.into()
     }
 
-    /// VAT, reckoned per rate on the net sum at that rate and rounded half up.
+    /// VAT in kronor, calculated per rate on the net sum at that rate and rounded half up.
     async fn vat(&self) -> Money {
         self.0.vat.into()
     }
 
-    /// Net and VAT at each rate that occurs, the highest first.
+    /// Net sum and VAT at each rate that occurs, the highest first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn vat_breakdown(&self, ctx: &Context<'_>) -> Result<Vec<VatAmount>> {
         if let Some(planned) = self.0.extra::<run::Planned>() {
@@ -180,22 +180,22 @@ impl Invoice {
         listed(ctx, found.get(&self.0.id), VatAmount)
     }
 
-    /// What was added to make it whole kronor (öresavrundning), less than a krona either way.
+    /// Rounding to whole kronor (öresavrundning), more than -1.00 and less than 1.00.
     async fn rounding(&self) -> Money {
         self.0.rounding.into()
     }
 
-    /// What is to be paid: net, VAT and rounding.
+    /// Sum to pay in kronor: net, VAT and rounding.
     async fn total(&self) -> Money {
         self.0.total.into()
     }
 
-    /// Sum of its payments, less those that were reversed and what was paid back (`refunds`).
+    /// Sum of its payments in kronor, less reversed payments and refunds.
     async fn paid(
         &self,
         ctx: &Context<'_>,
         #[graphql(
-            desc = "Only those with a day in the books up to and including this day; all when left out."
+            desc = "Only payments with a day in the books on this day or earlier; all when omitted."
         )]
         as_of: Option<Parsed<Date>>,
     ) -> Result<Money> {
@@ -203,29 +203,30 @@ impl Invoice {
         Ok(standing.map_or(self.0.paid, |standing| standing.paid).into())
     }
 
-    /// Sum of its credit notes, with VAT.
+    /// Sum of its credit notes in kronor, with VAT.
     async fn credited(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Only those issued on this day or before; all when left out.")]
+        #[graphql(desc = "Only credit notes issued on this day or earlier; all when omitted.")]
         as_of: Option<Parsed<Date>>,
     ) -> Result<Money> {
         let standing = self.standing(ctx, as_of).await?;
         Ok(standing.map_or(self.0.credited, |standing| standing.credited).into())
     }
 
-    /// Sum that was written off of it (`writeOffs`); below zero for an overpayment of öre that is
-    /// kept.
+    /// Sum of its write-offs in kronor (`writeOffs`); negative for an overpayment of öre that is
+    /// not refunded.
     async fn written_off(&self) -> Money {
         self.0.written_off.into()
     }
 
-    /// Sum that is still to be paid: the total without what was paid, credited and written off,
-    /// never below zero. Zero for a credit note.
+    /// Sum in kronor that is still to be paid: the total less payments, credit notes and
+    /// write-offs, never below zero. Zero for a credit note.
     async fn outstanding(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day in the books; by all that is known when left out.")] as_of: Option<Parsed<Date>>,
+        #[graphql(desc = "Day in the books; everything recorded counts when omitted.")]
+        as_of: Option<Parsed<Date>>,
     ) -> Result<Money> {
         let standing = self.standing(ctx, as_of).await?;
         Ok(standing
@@ -233,26 +234,23 @@ impl Invoice {
             .into())
     }
 
-    /// Its balance on the account of receivables: the total and the fees of reminders, without what
-    /// was paid, credited and written off. Below zero when it is overpaid; zero for a credit note
-    /// of an invoice, which is in that one's balance, and before the day of issue.
+    /// Balance in kronor on the account of receivables: the total and reminder fees, less payments,
+    /// credit notes and write-offs. Negative when overpaid. Zero for a credit note of an invoice,
+    /// which is part of that invoice's balance, and before the day of issue.
     async fn balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day in the books; today when left out.")] as_of: Option<
-            Parsed<Date>,
-        >,
+        #[graphql(desc = "Day in the books; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Result<Money> {
         let today = Parsed::Good(Date(database(ctx).clock.today()));
         let standing = self.standing(ctx, Some(as_of.unwrap_or(today))).await?.unwrap_or_default();
         Ok(standing.balance().into())
     }
 
-    /// Difference of the paid sum from its total: overpaid, paid twice, far too much, or by öre
-    /// alone; null when there is none.
+    /// Difference between the paid sum and its total; null when there is none.
     async fn difference(&self, ctx: &Context<'_>) -> Result<Option<InvoiceDifference>> {
         let found = self.0.load(ctx, "", async {
-            let rows = paid::of_invoices(database(ctx), &ids(&self.0)).await?;
+            let rows = counted_payments::of_invoices(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
         let payments = found.await?;
@@ -260,46 +258,46 @@ impl Invoice {
         Ok(differences::of_row(&self.0, own).map(Into::into))
     }
 
-    /// Refunds of it (`refundRecord`) and their reversals, in the order in which they were
-    /// recorded.
+    /// Refunds (`refundRecord`) and their reversals, in the order in which they were recorded.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn refunds(&self, ctx: &Context<'_>) -> Result<Vec<Refund>> {
         listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::Refund).await?), Refund)
     }
 
-    /// Write-offs of it and their reversals, in the order in which they were made.
+    /// Write-offs and their reversals, in the order in which they were made.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn write_offs(&self, ctx: &Context<'_>) -> Result<Vec<WriteOff>> {
         listed(ctx, Some(&self.adjustments(ctx, AdjustmentKind::WriteOff).await?), WriteOff)
     }
 
-    /// Sum that was paid, credited and written off beyond the total: to be paid back, but for what
-    /// paid a reminder fee or late interest; zero for a credit note.
+    /// Sum in kronor that was paid, credited and written off beyond the total: to be refunded,
+    /// except what paid a reminder fee or late interest. Zero for a credit note.
     async fn overpaid(&self) -> Money {
         invoices::overpaid(&self.0).into()
     }
 
-    /// Days after `payableUntil`, until it was settled or until `on`; zero when it is not late.
+    /// Days after `payableUntil`, until the invoice was settled or until `on`; zero when it is not
+    /// late.
     async fn days_late(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
     ) -> Result<i64> {
         Ok(overdue::days_late(&self.0, as_of(ctx, on)?))
     }
 
-    /// Late interest (dröjsmålsränta) up to and including `on`, of no VAT: the reference rate and
-    /// the percentage points of the terms that it was issued with (räntelagen 6 §), for imported
-    /// history the network's own (8 unless set); simple, on what was unpaid each day up to and
-    /// including the day of payment. It runs after `payableUntil` where an agreement or the
-    /// statutes said so when it was issued (räntelagen 3 §), else after the 30th day from its issue
-    /// (4 §), as for imported history. A payment that was reversed never came in. Null when it was
-    /// never late by then, and when it was on days whose reference rate is not known (see
+    /// Late interest (dröjsmålsränta) in kronor up to and including `on`, without VAT. The rate is
+    /// the reference rate plus the percentage points of the terms at issue (räntelagen 6 §); for
+    /// imported history the network's own points (8 unless set). It is simple interest on the
+    /// unpaid sum of each day up to and including the day of payment. It runs after `payableUntil`
+    /// where an agreement or the statutes provided for it at issue (räntelagen 3 §), else after the
+    /// 30th day from issue (4 §), as for imported history. Reversed payments are ignored. Null when
+    /// the invoice was never late by then, and when a reference rate of the days is not known (see
     /// `referenceRates`).
     async fn interest(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] on: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
     ) -> Option<Result<Money>> {
         let found = async {
             let (on, points) = (as_of(ctx, on)?, network(ctx).invoicing.interest_points);
@@ -312,17 +310,17 @@ impl Invoice {
         sum.map(|sum| sum.map(Money)).transpose()
     }
 
-    /// What has come in on it and what of it was reversed, the first payment first.
+    /// Payments and their reversals, the oldest first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
         let found = self.0.load(ctx, "", async {
-            let rows = paid::of_invoices(database(ctx), &ids(&self.0)).await?;
+            let rows = counted_payments::of_invoices(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
         listed(ctx, found.await?.get(&self.0.id), Payment)
     }
 
-    /// The reminders (påminnelser) that were sent of it, the first one first.
+    /// Reminders (påminnelser) that were sent, the oldest first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
         let found = self.0.load(ctx, "", async {
@@ -346,42 +344,42 @@ impl Invoice {
         })
     }
 
-    /// The invoice that this one corrects upwards; null for most.
+    /// Invoice that this one corrects upwards; null when it corrects none.
     async fn corrects(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
         self.other(ctx, |row| row.corrects_id).await
     }
 
-    /// Why it credits or corrects, or another word to the buyer; null: none.
+    /// Reason of the credit or correction, or another note to the buyer; null: none.
     async fn reason(&self) -> Option<LongText<&str>> {
         self.0.reason.as_deref().map(LongText)
     }
 
-    /// The buyer's order that it is for (BT-13); null: none. A credit note has that of its invoice.
+    /// Order reference of the buyer (BT-13), as `PO-4711`; null: none. A credit note has that of
+    /// its invoice.
     async fn order_reference(&self) -> Option<&str> {
         self.0.order_reference.as_deref()
     }
 
-    /// Vår referens: whom of the network to ask (BT-41); null: none. A credit note has that of its
-    /// invoice.
+    /// Contact person of the network (Vår referens, BT-41); null: none. A credit note has that of
+    /// its invoice.
     async fn our_reference(&self) -> Option<&str> {
         self.0.our_reference.as_deref()
     }
 
-    /// Er referens: the buyer's reference (BT-10) that was given for this invoice; null: that of
-    /// the buyer's billing details on the day of issue.
+    /// Buyer's reference (Er referens, BT-10) of this invoice; null: that of the buyer's billing
+    /// details on the day of issue.
     async fn buyer_reference(&self) -> Option<&str> {
         self.0.buyer_reference.as_deref()
     }
 
-    /// Days from issue to the last day to pay, as the draft gives them; null: as the agreements of
-    /// its lines have it, else as the settings do.
+    /// Days from issue to the last day to pay, as set on the draft; null: as in the agreements of
+    /// its lines, else as in the settings.
     async fn due_in_days(&self) -> Option<i32> {
         self.0.due_in_days
     }
 
-    /// What to look at: SUPPLY_DATE_ASSUMED and TAX_DECISION_DIFFERS in the answer of
-    /// `invoiceIssue`, and OVERCLAIMED for those who see all invoices; empty for others, and when
-    /// there is nothing.
+    /// Warnings: SUPPLY_DATE_ASSUMED and TAX_DECISION_DIFFERS only in the payload of
+    /// `invoiceIssue`, OVERCLAIMED for viewers who see all invoices. Empty without warnings.
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceWarning>> {
         let of_issue =
@@ -407,24 +405,24 @@ impl Invoice {
         Ok(of_issue.chain(of_interest).collect())
     }
 
-    /// A link to the PDF/A file with the e-invoice in it, valid with the viewer's token; null for a
-    /// draft and for imported history, of which the register has no document.
+    /// Link to the PDF/A file with the embedded e-invoice, relative to the API's address; requires
+    /// the same token as the API. Null for a draft, and for imported history without a document.
     async fn pdf_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.url(ctx, "pdf").await.transpose()
     }
 
-    /// A link to the e-invoice, Peppol BIS Billing 3 (UBL), valid with the viewer's token; null as
-    /// `pdfUrl`.
+    /// Link to the e-invoice, Peppol BIS Billing 3 (UBL), relative to the API's address; requires
+    /// the same token as the API. Null when `pdfUrl` is null.
     async fn peppol_url(&self, ctx: &Context<'_>) -> Option<Result<String>> {
         self.url(ctx, "xml").await.transpose()
     }
 
-    /// The invoice that this credit note credits; null for an invoice.
+    /// Invoice that this credit note credits; null for an invoice.
     async fn credits(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
         self.other(ctx, |row| row.credits_id).await
     }
 
-    /// The credit notes of this invoice, in order of number.
+    /// Credit notes of this invoice, in order of number.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         let columns = and(selected_columns::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
@@ -439,13 +437,13 @@ impl Invoice {
 }
 
 impl Invoice {
-    /// Returns its sums as of a day in the books; nothing of it before the day of issue. Null
-    /// without a day.
+    /// Returns its sums as of a day in the books; zero before the day of issue. `None` without a
+    /// day.
     async fn standing(
         &self,
         ctx: &Context<'_>,
         as_of: Option<Parsed<Date>>,
-    ) -> Result<Option<Standing>> {
+    ) -> Result<Option<InvoiceBalance>> {
         let mut errors = ValidationErrors::default();
         let as_of = take(as_of, "asOf", &mut errors);
         errors.finish()?;
@@ -461,7 +459,7 @@ impl Invoice {
         Ok(Some(found.get(&self.0.id).cloned().unwrap_or_default()))
     }
 
-    /// Its adjustments of a kind.
+    /// Returns its adjustments of a kind.
     async fn adjustments(
         &self,
         ctx: &Context<'_>,
@@ -475,7 +473,7 @@ impl Invoice {
         Ok(own.iter().filter(|adjustment| adjustment.kind == kind).cloned().collect())
     }
 
-    /// Another invoice that a row names.
+    /// Returns the invoice that a row refers to.
     async fn other(
         &self,
         ctx: &Context<'_>,
@@ -499,17 +497,17 @@ impl Invoice {
         }
     }
 
-    /// Where a file of it is, when there is one.
+    /// Returns the path of one of its files; `None` if there is none.
     async fn url(&self, ctx: &Context<'_>, ending: &str) -> Result<Option<String>> {
         let found =
             self.0.load(ctx, "", documents::with_content(database(ctx), &ids(&self.0))).await?;
-        Ok(found.contains(&self.0.id).then(|| {
-            format!("/files/invoices/{}.{ending}", node_id("invoice", self.0.id).as_str())
-        }))
+        Ok(found
+            .contains(&self.0.id)
+            .then(|| format!("/files/invoices/{}.{ending}", node_id(self.0.id).as_str())))
     }
 }
 
-/// The day that something is reckoned on.
+/// Parses the day of a calculation; defaults to today.
 fn as_of(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<chrono::NaiveDate> {
     let mut errors = ValidationErrors::default();
     let on = take(on, "on", &mut errors).map_or_else(|| database(ctx).clock.today(), |day| day.0);
@@ -517,7 +515,7 @@ fn as_of(ctx: &Context<'_>, on: Option<Parsed<Date>>) -> Result<chrono::NaiveDat
     Ok(on)
 }
 
-/// The ids of a row and of all that came with it.
+/// Returns the ids of all rows of the batch.
 fn ids(row: &BatchRow<invoice::Model>) -> Vec<InvoiceId> {
     row.batch_rows().iter().map(|row| row.id).collect()
 }
@@ -567,7 +565,7 @@ impl ConnectionNode for Invoice {
     }
 }
 
-/// The invoice with this id, if you may see it.
+/// Returns the invoice with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: InvoiceId) -> Result<Option<Invoice>> {
     let found = invoices::by_ids(database(ctx), viewer(ctx), &[id], &every::<Invoice>()).await?;
     Ok(found.into_iter().next().map(|row| Invoice(BatchRow::single(row))))

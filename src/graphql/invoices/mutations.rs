@@ -1,4 +1,4 @@
-//! Deeds on invoices: their life from draft to credit.
+//! GraphQL mutations of invoices, from draft to credit note.
 
 use ::entity::{id::InvoiceId, invoice, money};
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
@@ -20,7 +20,8 @@ use domain::{
     invoices::{
         Buyer,
         credit::{self, NewCredit},
-        draft::{self, DraftChanges, NewInvoice, NewLine},
+        draft::{self, DraftChanges, NewInvoice},
+        draft_lines::NewLine,
         issue,
         supply_date::Supplied,
     },
@@ -30,7 +31,7 @@ async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
 }
 
-/// The invoice that was issued, with the warnings about it.
+/// Returns the issued invoice with its warnings.
 async fn issued(ctx: &Context<'_>, id: InvoiceId, warnings: Warnings) -> Result<Invoice> {
     let invoice = changed(ctx, id).await?;
     Ok(Invoice(BatchRow::at(
@@ -39,63 +40,61 @@ async fn issued(ctx: &Context<'_>, id: InvoiceId, warnings: Warnings) -> Result<
     )))
 }
 
-/// A line of an invoice to be drafted.
+/// A line of an invoice draft.
 #[derive(InputObject)]
 pub struct InvoiceLineInput {
-    /// What for, as the buyer reads it; in Swedish.
+    /// Description for the buyer, in Swedish.
     description: String,
-    /// The activity that earns it; left out, that of the agreement.
+    /// Id of the activity that earns it; defaults to that of the agreement.
     activity: Option<ID>,
-    /// The agreement behind it, which must be with the buyer and one that you may see.
+    /// Id of the agreement that it is invoiced by; it must be with the buyer, and you must be
+    /// allowed to see it.
     agreement: Option<ID>,
-    /// The day of supply, when it was one day; not together with a period. A line that charges VAT
-    /// and has neither, nor has the invoice, gets the day of issue when it is issued, with a
-    /// warning.
+    /// Day of supply, when it was one day; excludes a period. A line with VAT that has neither, on
+    /// an invoice without a day of supply, gets the day of issue when it is issued, with a warning.
     supplied_on: Option<Parsed<Date>>,
-    /// First day that it covers. A line that names an agreement and a period within one year is
+    /// First day of the covered period. A line with an agreement and a period within one year is
     /// that year's special fee: an invoice run does not invoice it again.
     period_from: Option<Parsed<Date>>,
-    /// Last day that it covers; given together with `periodFrom`.
+    /// Last day of the covered period; required with `periodFrom`.
     period_to: Option<Parsed<Date>>,
-    /// How many: a decimal number above 0 with at most three decimals.
+    /// Quantity: a decimal number above 0 with at most three decimals, as `1.5`.
     #[graphql(default_with = "\"1\".to_owned()")]
     quantity: String,
-    /// Of what.
+    /// Unit of the quantity.
     #[graphql(default_with = "Unit::Piece")]
     unit: Unit,
-    /// The price of one, without VAT; negative for a deduction.
+    /// Price per unit in kronor, without VAT; negative for a deduction.
     unit_price: Parsed<Money>,
-    /// How it is taxed, not ZERO. OUTSIDE_SCOPE can't stand on the same invoice as the others. Left
-    /// out: as the agreement says, else as the network's tax decision (`taxDecisionRecord`) or the
-    /// prices of the activity do, or those of the member's fee that the description names; CONFLICT
-    /// with reason VAT_UNDECIDED when none of them says it.
+    /// VAT treatment; ZERO is refused. OUTSIDE_SCOPE can't be combined with others on an invoice.
+    /// Defaults to that of the agreement, else of the network's tax decision (`taxDecisionRecord`)
+    /// or the prices of the activity, or of the member's fee that the description names. CONFLICT
+    /// with reason VAT_UNDECIDED when none of them states it.
     vat_rate: Option<VatRate>,
-    /// The reason of the exemption, as the buyer reads it (BT-120); for EXEMPT alone. Left out:
-    /// that of the tax decision, else of the settings.
+    /// Reason of the exemption for the buyer (BT-120); for EXEMPT only. Defaults to that of the tax
+    /// decision, else of the settings.
     exemption_reason: Option<String>,
-    /// The reason's code of the list VATEX (BT-121), as `VATEX-EU-132-1I`; given together with
+    /// Code of the reason in the code list VATEX (BT-121), as `VATEX-EU-132-1I`; requires
     /// `exemptionReason`.
     exemption_code: Option<String>,
-    /// Revenue account (konto) of four digits, none that the settings use for receivables, bank,
-    /// observation, VAT or rounding; left out, as the settings have it.
+    /// Revenue account (konto) of four digits; not one that the settings use for receivables, bank,
+    /// observation, VAT or rounding. Defaults to that of the settings.
     account: Option<String>,
 }
 
 fn lines(parsed: Vec<InvoiceLineInput>, errors: &mut ValidationErrors) -> Vec<NewLine> {
     let line = |(position, line): (usize, InvoiceLineInput)| {
-        let path = |field: &str| format!("input.lines.{position}.{field}");
+        let path = |field: &str| format!("lines[{position}].{field}");
         NewLine {
             description: line.description,
-            activity: line.activity.map(|id| row_id(&id, "activity", &path("activity"), errors)),
-            agreement: line
-                .agreement
-                .map(|id| row_id(&id, "agreement", &path("agreement"), errors)),
-            supplied_on: take(line.supplied_on, &path("suppliedOn"), errors).map(|day| day.0),
-            period_from: take(line.period_from, &path("periodFrom"), errors).map(|day| day.0),
-            period_to: take(line.period_to, &path("periodTo"), errors).map(|day| day.0),
+            activity: line.activity.map(|id| row_id(&id, &path("activity"), errors)),
+            agreement: line.agreement.map(|id| row_id(&id, &path("agreement"), errors)),
+            supplied_on: take(line.supplied_on, &path("supplied_on"), errors).map(|day| day.0),
+            period_from: take(line.period_from, &path("period_from"), errors).map(|day| day.0),
+            period_to: take(line.period_to, &path("period_to"), errors).map(|day| day.0),
             quantity: errors.take(&path("quantity"), line.quantity.parse::<money::Quantity>()),
             unit: line.unit.into(),
-            unit_price: line.unit_price.take(&path("unitPrice"), errors).0,
+            unit_price: line.unit_price.take(&path("unit_price"), errors).0,
             vat_rate: line.vat_rate.map(Into::into),
             exemption_reason: line.exemption_reason,
             exemption_code: line.exemption_code,
@@ -105,141 +104,144 @@ fn lines(parsed: Vec<InvoiceLineInput>, errors: &mut ValidationErrors) -> Vec<Ne
     parsed.into_iter().enumerate().map(line).collect()
 }
 
-/// The member or organisation that an id means.
+/// Parses the id of a member or organisation.
 fn buyer(id: &ID, errors: &mut ValidationErrors) -> Buyer {
-    match counterparty(id, "input.buyer", errors) {
+    match counterparty(id, "buyer", errors) {
         Some(domain::agreements::Counterparty::Organisation(id)) => Buyer::Organisation(id),
         Some(domain::agreements::Counterparty::Member(id)) => Buyer::Member(id),
         None => Buyer::Member(Default::default()),
     }
 }
 
-/// An invoice to be drafted.
+/// Input of `invoiceDraft`.
 #[derive(InputObject)]
 pub struct InvoiceDraftInput {
-    /// Who is to pay it: a member or an organisation.
+    /// Id of the buyer, a member or an organisation.
     buyer: ID,
-    /// What it is for, 1 to 1000 lines.
+    /// Lines, 1 to 1000.
     lines: Vec<InvoiceLineInput>,
-    /// Days from issue to the last day to pay, 0 to 30; left out: as the agreements of its lines
-    /// have it (`payment_days`), else as the settings do. Fewer than 30 days take no interest
-    /// before the 30th day after issue, unless an agreement or the statutes say so.
+    /// Days from issue to the last day to pay, 0 to 30. Defaults to the agreements of its lines
+    /// (`payment_days`), else to the settings. With fewer than 30 days, interest still starts after
+    /// the 30th day from issue, unless an agreement or the statutes provide otherwise.
     due_in_days: Option<i32>,
-    /// The issued invoice that this one corrects upwards; needs a `reason`. What was too much is
-    /// credited instead.
+    /// Id of the issued invoice that this one corrects upwards; requires `reason`. Credit an
+    /// invoice that was too high (`invoiceCredit`).
     corrects: Option<ID>,
-    /// What is corrected, and why; or any other word to the buyer.
+    /// Reason of the correction, or another note to the buyer.
     reason: Option<String>,
-    /// The buyer's order that it is for (BT-13), as `PO-4711`.
+    /// Order reference of the buyer (BT-13), as `PO-4711`.
     order_reference: Option<String>,
-    /// Vår referens: whom of the network to ask (BT-41), often a name, which `personErase` erases.
+    /// Contact person of the network (Vår referens, BT-41); often a name, which `personErase`
+    /// erases.
     our_reference: Option<String>,
-    /// Er referens: the buyer's reference (BT-10), as a cost center or a name; left out, that of
-    /// the buyer's billing details on the day of issue.
+    /// Buyer's reference (Er referens, BT-10), as a cost center or a name. Defaults to that of the
+    /// buyer's billing details on the day of issue.
     buyer_reference: Option<String>,
-    /// The day of supply of the lines that have neither one nor a period.
+    /// Day of supply of the lines without a day of supply or period.
     supplied_on: Option<Parsed<Date>>,
-    /// First day that those lines cover, when it was not one day.
+    /// First day of the period of those lines, when it was not one day.
     period_from: Option<Parsed<Date>>,
-    /// Last day that those lines cover; given together with `periodFrom`.
+    /// Last day of the period of those lines; required with `periodFrom`.
     period_to: Option<Parsed<Date>>,
 }
 
-/// What changes about a draft; what is left out stays as it is.
+/// Input of `invoiceDraftUpdate`. Omitted fields stay unchanged.
 #[derive(InputObject)]
 pub struct InvoiceDraftUpdateInput {
-    /// Which.
+    /// Id of the draft.
     invoice: ID,
-    /// Another buyer.
+    /// Id of another buyer, a member or an organisation.
     buyer: Option<ID>,
-    /// All of its lines.
+    /// All lines; replaces the present ones.
     lines: Option<Vec<InvoiceLineInput>>,
-    /// Null: as the agreements of its lines have it, else as the settings do.
+    /// Days from issue to the last day to pay; null: as in the agreements of its lines, else as in
+    /// the settings.
     due_in_days: MaybeUndefined<i32>,
-    /// Null: none.
+    /// Note to the buyer; null removes it.
     reason: MaybeUndefined<String>,
-    /// Null: none.
+    /// Order reference of the buyer (BT-13); null removes it.
     order_reference: MaybeUndefined<String>,
-    /// Null: none.
+    /// Contact person of the network (BT-41); null removes it.
     our_reference: MaybeUndefined<String>,
-    /// Null: that of the buyer's billing details on the day of issue.
+    /// Buyer's reference (BT-10); null: that of the buyer's billing details on the day of issue.
     buyer_reference: MaybeUndefined<String>,
-    /// The day of supply of the lines that have neither one nor a period.
+    /// Day of supply of the lines without a day of supply or period.
     supplied_on: Option<Parsed<Date>>,
-    /// First day that those lines cover, when it was not one day.
+    /// First day of the period of those lines, when it was not one day.
     period_from: Option<Parsed<Date>>,
-    /// Last day that those lines cover; given together with `periodFrom`.
+    /// Last day of the period of those lines; required with `periodFrom`.
     period_to: Option<Parsed<Date>>,
 }
 
-/// When an invoice's lines were supplied that say nothing of it.
+/// Converts the default supply of lines that state none.
 fn supplied([on, from, to]: [Option<Parsed<Date>>; 3], errors: &mut ValidationErrors) -> Supplied {
     let mut day = |parsed, path: &str| take(parsed, path, errors).map(|day: Date| day.0);
     Supplied {
-        on: day(on, "input.suppliedOn"),
-        from: day(from, "input.periodFrom"),
-        to: day(to, "input.periodTo"),
+        on: day(on, "supplied_on"),
+        from: day(from, "period_from"),
+        to: day(to, "period_to"),
     }
 }
 
-/// A draft to be thrown away.
+/// Input of `invoiceDraftDiscard`.
 #[derive(InputObject)]
 pub struct InvoiceDraftDiscardInput {
-    /// Which.
+    /// Id of the draft.
     invoice: ID,
 }
 
-/// A draft to be issued.
+/// Input of `invoiceIssue`.
 #[derive(InputObject)]
 pub struct InvoiceIssueInput {
-    /// Which.
+    /// Id of the draft.
     invoice: ID,
-    /// Day of issue; left out today, and never a day to come.
+    /// Day of issue, not after today; defaults to today.
     issued_on: Option<Parsed<Date>>,
 }
 
-/// A credit to be given.
+/// Input of `invoiceCredit`.
 #[derive(InputObject)]
 pub struct InvoiceCreditInput {
-    /// The invoice.
+    /// Id of the issued invoice.
     invoice: ID,
-    /// Leave out to credit all that is left.
+    /// Lines to credit; omit to credit everything that is not yet credited.
     lines: Option<Vec<InvoiceCreditLineInput>>,
-    /// Why, as the buyer reads it.
+    /// Reason for the buyer.
     reason: String,
-    /// Day of issue of the credit note; left out today.
+    /// Day of issue of the credit note; defaults to today.
     issued_on: Option<Parsed<Date>>,
 }
 
-/// What is credited of a line.
+/// Amount to credit of a line.
 #[derive(InputObject)]
 pub struct InvoiceCreditLineInput {
-    /// The line.
+    /// Id of the line.
     line: ID,
-    /// How much, without VAT: up to what is left of the line, and of its sign.
+    /// Amount in kronor without VAT, at most the remainder of the line and with its sign.
     amount: Parsed<Money>,
 }
 
-/// Deeds on invoices.
+/// Mutations of invoices.
 #[derive(Default)]
 pub struct InvoiceMutation;
 
 #[Object]
 impl InvoiceMutation {
-    /// Drafts an invoice. It has no number until it is issued, and its sums are as they will be.
+    /// Drafts an invoice. It has no number until it is issued; its sums are already calculated.
+    /// CONFLICT with reason VAT_UNDECIDED when nothing states the VAT treatment of a line.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn invoice_draft(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: InvoiceDraftInput,
+        #[graphql(desc = "The invoice to draft.")] input: InvoiceDraftInput,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let new = NewInvoice {
             buyer: buyer(&input.buyer, &mut errors),
             lines: lines(input.lines, &mut errors),
             due_in_days: input.due_in_days,
-            corrects: input
-                .corrects
-                .map(|id| row_id(&id, "invoice", "input.corrects", &mut errors)),
+            corrects: input.corrects.map(|id| row_id(&id, "corrects", &mut errors)),
             reason: input.reason,
             order_reference: input.order_reference,
             our_reference: input.our_reference,
@@ -257,14 +259,17 @@ impl InvoiceMutation {
             .await
     }
 
-    /// Changes a draft. CONFLICT with reason ALREADY_ISSUED when it is none any longer.
+    /// Changes a draft. CONFLICT with reason ALREADY_ISSUED when it is no longer a draft, or
+    /// VAT_UNDECIDED as in `invoiceDraft`.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn invoice_draft_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: InvoiceDraftUpdateInput,
+        #[graphql(desc = "The changes.")] input: InvoiceDraftUpdateInput,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut errors);
+        let id = row_id(&input.invoice, "invoice", &mut errors);
         let changes = DraftChanges {
             buyer: input.buyer.map(|id| buyer(&id, &mut errors)),
             lines: input.lines.map(|parsed| lines(parsed, &mut errors)),
@@ -287,33 +292,40 @@ impl InvoiceMutation {
             .await
     }
 
-    /// Throws a draft away, and answers what it was; the audit trail keeps it. CONFLICT with reason
-    /// ALREADY_ISSUED.
+    /// Deletes a draft, and returns its last content; the audit trail retains it. CONFLICT with
+    /// reason ALREADY_ISSUED.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn invoice_draft_discard(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: InvoiceDraftDiscardInput,
+        #[graphql(desc = "The draft to delete.")] input: InvoiceDraftDiscardInput,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut errors);
+        let id = row_id(&input.invoice, "invoice", &mut errors);
         let mutation = mutation(ctx);
         let payload = |was| async { Ok(run::planned(vec![was]).remove(0)) };
         mutation.perform(draft::discard(mutation.db(), viewer(ctx), id, errors), payload).await
     }
 
-    /// Issues a draft: it gets the next number of its series and the reference that it is paid with
-    /// (OCR), and never changes again. INVALID names all that it needs and the register lacks, of
-    /// the buyer (`buyer.…`) and of the network's settings (`network.…`). CONFLICT with reason
-    /// ALREADY_ISSUED, CREDIT_NOTE or OCR_TAKEN. `warnings` names lines that got the day of issue
-    /// as their day of supply, and lines with another VAT treatment than the tax decision in force.
+    /// Issues a draft: it gets the next number of its series and its payment reference (OCR), and
+    /// its content never changes again. INVALID names all required data that is not recorded, of
+    /// the buyer (`buyer.…`) and in the network's settings (`network.…`). CONFLICT with reason
+    /// ALREADY_ISSUED, ALREADY_INVOICED when the special fee of a line was invoiced since,
+    /// LATEST_IN_FUTURE when the latest invoice is dated after today and `issuedOn` is omitted,
+    /// CREDIT_NOTE for an imported draft of a credit note, or OCR_TAKEN. `warnings` names lines
+    /// that got the day of issue as their day of supply, and lines whose VAT treatment differs from
+    /// the tax decision in force.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn invoice_issue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: InvoiceIssueInput,
+        #[graphql(desc = "The draft to issue.")] input: InvoiceIssueInput,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut errors);
-        let issued_on = take(input.issued_on, "input.issuedOn", &mut errors).map(|day| day.0);
+        let id = row_id(&input.invoice, "invoice", &mut errors);
+        let issued_on = take(input.issued_on, "issued_on", &mut errors).map(|day| day.0);
         let mutation = mutation(ctx);
         mutation
             .perform(
@@ -323,31 +335,29 @@ impl InvoiceMutation {
             .await
     }
 
-    /// Credits an issued invoice, all that is left of it or some of its lines, and answers the
-    /// credit note, which has a number of its own series. It may be done several times, never
-    /// beyond the invoice. CONFLICT with reason NOT_ISSUED, CREDIT_NOTE, NOTHING_LEFT or
-    /// BEYOND_INVOICE.
+    /// Credits an issued invoice in full or by line, and returns the credit note, which has a
+    /// number of its own series. An invoice can be credited several times, up to its total.
+    /// CONFLICT with reason NOT_ISSUED, CREDIT_NOTE, NOTHING_LEFT or BEYOND_INVOICE.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn invoice_credit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: InvoiceCreditInput,
+        #[graphql(desc = "The invoice or lines to credit.")] input: InvoiceCreditInput,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let line = |(position, line): (usize, InvoiceCreditLineInput),
                     errors: &mut ValidationErrors| {
-            let path = |field: &str| format!("input.lines.{position}.{field}");
-            (
-                row_id(&line.line, "invoice_line", &path("line"), errors),
-                line.amount.take(&path("amount"), errors).0,
-            )
+            let path = |field: &str| format!("lines[{position}].{field}");
+            (row_id(&line.line, &path("line"), errors), line.amount.take(&path("amount"), errors).0)
         };
         let new = NewCredit {
-            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut errors),
+            invoice: row_id(&input.invoice, "invoice", &mut errors),
             lines: input.lines.map(|parsed| {
                 parsed.into_iter().enumerate().map(|parsed| line(parsed, &mut errors)).collect()
             }),
             reason: input.reason,
-            issued_on: take(input.issued_on, "input.issuedOn", &mut errors).map(|day| day.0),
+            issued_on: take(input.issued_on, "issued_on", &mut errors).map(|day| day.0),
         };
         let mutation = mutation(ctx);
         mutation
@@ -357,16 +367,20 @@ impl InvoiceMutation {
             .await
     }
 
-    /// Invoices a year's special fees of every agreement of an activity, or a year's fee of every
-    /// member, all at once; running it again issues only what is new. When somebody can't be
-    /// invoiced it issues nothing and says whom and why, unless `skipProblems`. CONFLICT with
-    /// reason NO_FEE_RULE when members' fees have no rule for the year, VAT_UNDECIDED when no tax
-    /// decision says how they are taxed. It may take seconds, in which nobody else writes.
+    /// Invoices the special fees of a year of all agreements of an activity, or a fee of a year of
+    /// all members, in one transaction. Running it again issues only new invoices. When a buyer
+    /// can't be invoiced it issues nothing, and lists the buyers with reasons, unless
+    /// `skipProblems` is set. CONFLICT with reason NO_FEE_RULE when the members' fee has no rule
+    /// for the year, VAT_UNDECIDED when no tax decision states the VAT treatment, DECIDED_LATE
+    /// unless `confirmDecision` is set, TOO_LARGE when the invoices together exceed the largest
+    /// amount, ALREADY_INVOICED, or OCR_TAKEN. It may take seconds, and other writers wait.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     #[graphql(directive = cost::apply("20000".into()))]
     async fn invoice_run(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: run::InvoiceRunInput,
+        #[graphql(desc = "The fees to invoice.")] input: run::InvoiceRunInput,
     ) -> Result<run::InvoiceRun> {
         run::run(ctx, input).await
     }

@@ -1,5 +1,4 @@
-//! Deeds on what comes in on invoices: payments, their reversals, and reminders of what does not
-//! come in.
+//! GraphQL mutations of payments, their reversals, and reminders.
 
 use ::entity::id::InvoiceId;
 use async_graphql::{Context, ID, InputObject, Object};
@@ -21,74 +20,74 @@ pub(super) async fn changed(ctx: &Context<'_>, id: InvoiceId) -> Result<Invoice>
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such invoice".into()))
 }
 
-/// The largest difference that is written off automatically.
+/// Returns the largest difference that is written off automatically.
 pub(super) fn limit(ctx: &Context<'_>) -> ::entity::money::Money {
     network(ctx).payments.write_off_limit
 }
 
-/// A payment of an invoice.
+/// Input of `paymentRecord`.
 #[derive(InputObject)]
 pub struct PaymentRecordInput {
-    /// The invoice; issued, and no credit note.
+    /// Id of the invoice; issued, and not a credit note.
     invoice: ID,
-    /// Day in the bank; from the day of issue to today.
+    /// Day at the bank, from the day of issue to today.
     received_on: Parsed<Date>,
-    /// What came in, above zero. It may be less than what is to be paid, or more.
+    /// Received amount in kronor, above zero. It may be less or more than the outstanding sum.
     amount: Parsed<Money>,
-    /// The bank's own reference: the same one twice on an invoice is the same payment, and so is
-    /// one of this day and sum that a file of the bank told of with it.
+    /// Reference of the bank. The same reference of the same invoice is the same payment, and so is
+    /// a bank payment of this day and amount with it.
     reference: String,
-    /// `true` if it is another payment than one of the same amount within 7 days that a file of the
-    /// bank told of.
+    /// `true` if it is a different payment from a bank payment of the same amount within 7 days.
     #[graphql(default)]
     is_another: bool,
 }
 
-/// A payment to be taken back.
+/// Input of `paymentReverse`.
 #[derive(InputObject)]
 pub struct PaymentReverseInput {
-    /// The payment.
+    /// Id of the payment.
     payment: ID,
-    /// The day that it counts from; from the day of the payment to today, which it is when left
-    /// out, and none of a closed period.
+    /// Day from which the reversal applies, from the day of the payment to today, and in no closed
+    /// period. Defaults to today.
     reversed_on: Option<Parsed<Date>>,
-    /// Why.
+    /// Reason of the reversal.
     reason: String,
 }
 
-/// A reminder (påminnelse) that was sent of an invoice.
+/// Input of `invoiceRemind`.
 #[derive(InputObject)]
 pub struct InvoiceRemindInput {
-    /// The invoice; overdue on that day.
+    /// Id of the invoice, overdue on that day.
     invoice: ID,
-    /// When; today when left out.
+    /// Day on which the reminder was sent; defaults to today.
     sent_on: Option<Parsed<Date>>,
 }
 
-/// Deeds on what comes in on invoices.
+/// Mutations of payments and reminders.
 #[derive(Default)]
 pub struct PaymentMutation;
 
 #[Object]
 impl PaymentMutation {
-    /// Records a payment of an invoice. It is shared out over the lines pro rata to the öre, so
-    /// that what came in by activity is always what came in; what is beyond the total is kept as
-    /// `Invoice.overpaid`. A difference of less than a krona is written off
-    /// (`network.payments.write_off_limit`). The same again changes nothing.
+    /// Records a payment of an invoice. It is allocated to the lines pro rata to the öre; an excess
+    /// is stored as `Invoice.overpaid`. A difference of less than one krona is written off
+    /// (`network.payments.write_off_limit`). Idempotent: the same input again changes nothing.
     ///
     /// CONFLICT with reason PAYMENT_DIFFERS when the invoice has a payment with this reference of
-    /// another day or sum, or PAYMENT_REVERSED when that was reversed, or POSSIBLE_DUPLICATE when a
-    /// file of the bank told of a payment of the same amount within 7 days (see `isAnother`).
+    /// another day or amount, PAYMENT_REVERSED when that was reversed, or POSSIBLE_DUPLICATE when a
+    /// file of the bank reported a payment of the same amount within 7 days (see `isAnother`).
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn payment_record(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: PaymentRecordInput,
+        #[graphql(desc = "The payment to record.")] input: PaymentRecordInput,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let new = NewPayment {
-            invoice: row_id(&input.invoice, "invoice", "input.invoice", &mut errors),
-            received_on: input.received_on.take("input.receivedOn", &mut errors).0,
-            amount: input.amount.take("input.amount", &mut errors).0,
+            invoice: row_id(&input.invoice, "invoice", &mut errors),
+            received_on: input.received_on.take("received_on", &mut errors).0,
+            amount: input.amount.take("amount", &mut errors).0,
             reference: input.reference,
             is_another: input.is_another,
         };
@@ -101,22 +100,23 @@ impl PaymentMutation {
             .await
     }
 
-    /// Takes a payment back that was booked on the wrong invoice, or that the bank took back: by a
-    /// payment of the same sum below zero with a day of its own, so that nothing changes in what
-    /// was booked before. A payment that came from a file of the bank is then there to be matched
-    /// again (`bankPayments`).
+    /// Reverses a payment that was booked on the wrong invoice, or that the bank withdrew: books a
+    /// payment of the negative amount on a day of its own, so that earlier bookings do not change.
+    /// A payment that came from a file of the bank can then be matched again (`bankPayments`).
     ///
-    /// CONFLICT with reason PAYMENT_REVERSED when that is done, IS_REVERSAL for a reversal itself,
-    /// or PERIOD_CLOSED when `reversedOn` is in a closed period.
+    /// CONFLICT with reason PAYMENT_REVERSED when it is already reversed, IS_REVERSAL for a
+    /// reversal, or PERIOD_CLOSED when `reversedOn` is in a closed period.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn payment_reverse(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: PaymentReverseInput,
+        #[graphql(desc = "The payment to reverse.")] input: PaymentReverseInput,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let new = Reversal {
-            payment: row_id(&input.payment, "payment", "input.payment", &mut errors),
-            reversed_on: take(input.reversed_on, "input.reversedOn", &mut errors).map(|day| day.0),
+            payment: row_id(&input.payment, "payment", &mut errors),
+            reversed_on: take(input.reversed_on, "reversed_on", &mut errors).map(|day| day.0),
             reason: input.reason,
         };
         let mutation = mutation(ctx);
@@ -127,24 +127,26 @@ impl PaymentMutation {
             .await
     }
 
-    /// Notes that a reminder of an overdue invoice was sent. The first one of an invoice has the
-    /// reminder fee (påminnelseavgift) that was agreed when it was issued, by an agreement or the
-    /// statutes, at most 60.00 (lag 1981:739), or in its place the compensation for the delay
-    /// (förseningsersättning) of 450.00 where the settings said so; where none was agreed, of
-    /// imported history, whose terms nobody knows, and on later ones there is none. It is claimed
-    /// next to the invoice, whose total never changes.
+    /// Records that a reminder of an overdue invoice was sent. The first reminder of an invoice has
+    /// the reminder fee (påminnelseavgift) that an agreement or the statutes provided for at issue,
+    /// at most 60.00 (lag 1981:739), or instead the compensation for the delay
+    /// (förseningsersättning) of 450.00 where the settings provided for it. It has none where none
+    /// was agreed, for imported history, whose terms are not known, and for later reminders. The
+    /// fee is claimed in addition to the invoice, whose total never changes.
     ///
     /// CONFLICT with reason NOT_OVERDUE, PAID, CREDITED, DRAFT or CREDIT_NOTE when there was
-    /// nothing to remind of on that day, ORE_ONLY when payments had left less than a krona, or
+    /// nothing to remind of on that day, ORE_ONLY when less than one krona was unpaid, or
     /// ALREADY_REMINDED when a reminder was sent on the same day.
+    ///
+    /// Requires the role OFFICE or FINANCE, or the scope `invoices:write`.
     async fn invoice_remind(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: InvoiceRemindInput,
+        #[graphql(desc = "The reminder to record.")] input: InvoiceRemindInput,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.invoice, "invoice", "input.invoice", &mut errors);
-        let sent_on = take(input.sent_on, "input.sentOn", &mut errors).map(|day| day.0);
+        let id = row_id(&input.invoice, "invoice", &mut errors);
+        let sent_on = take(input.sent_on, "sent_on", &mut errors).map(|day| day.0);
         let mutation = mutation(ctx);
         mutation
             .perform(reminders::remind(mutation.db(), viewer(ctx), id, sent_on, errors), |()| {

@@ -1,7 +1,8 @@
-//! How invoices are asked for: filters, orders and lists.
+//! GraphQL queries of invoices: filters, orders and lists.
 
 use std::sync::Arc;
 
+use ::entity::id::NodeType;
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use uuid::Uuid;
 
@@ -20,28 +21,28 @@ use domain::{
     page::{Args, Order, Page},
 };
 
-/// Which invoices; every part narrows the others, and an empty list narrows nothing.
+/// Filter of invoices. All conditions must hold; an empty list is no condition.
 #[derive(InputObject, Default)]
 pub struct InvoiceFilter {
-    /// In one of these states on `asOf`.
+    /// Has one of these statuses on `asOf`.
     state: Option<Vec<InvoiceState>>,
-    /// The day that the state is reckoned on; today when left out.
+    /// Day of the status; defaults to today.
     as_of: Option<Parsed<Date>>,
-    /// Invoices or credit notes alone.
+    /// Is an invoice, or a credit note.
     kind: Option<InvoiceKind>,
-    /// Slugs: with a line of one of these activities.
+    /// Has a line of one of these activities, by slug.
     activity: Option<Vec<String>>,
-    /// To this member or organisation.
+    /// Id of the buyer, a member or an organisation.
     buyer: Option<ID>,
     /// Issued on this day or later.
     issued_from: Option<Parsed<Date>>,
     /// Issued on this day or earlier.
     issued_to: Option<Parsed<Date>>,
-    /// With a last day to pay before this day.
+    /// `dueOn` is before this day.
     due_before: Option<Parsed<Date>>,
-    /// `true` for invoices that are overpaid, and so to be paid back; `false` for the others.
+    /// `true` for invoices that are overpaid, and so to be refunded; `false` for the others.
     overpaid: Option<bool>,
-    /// With one of these differences between what is paid and what it is over.
+    /// Has one of these differences between the paid sum and its total.
     difference: Option<Vec<InvoiceDifference>>,
 }
 
@@ -69,36 +70,37 @@ impl InvoiceFilter {
     }
 }
 
-/// The member or the organisation that an id means, or its fault noted.
+/// Parses the id of a member or an organisation, or records an error.
 fn buyer(id: &ID, errors: &mut ValidationErrors) -> Option<Buyer> {
-    let read = id.parse::<NodeId>().and_then(|read| match read.noun.as_str() {
-        "member" => Ok(Buyer::Member(read.id.into())),
-        "organisation" => Ok(Buyer::Organisation(read.id.into())),
+    let read = id.parse::<NodeId>().map_err(|reason| reason.to_string());
+    let read = read.and_then(|read| match read.node_type {
+        NodeType::Member => Ok(Buyer::Member(read.id.into())),
+        NodeType::Organisation => Ok(Buyer::Organisation(read.id.into())),
         other => Err(format!("is the id of a {other}, not of a member or an organisation")),
     });
     read.map_err(|reason| errors.add("filter.buyer", reason)).ok()
 }
 
-/// What invoices can be ordered by.
+/// Order of invoices.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "invoices::Field")]
 pub enum InvoiceOrderField {
-    /// Number, as people count; drafts before all.
+    /// By number, numerically; drafts first.
     Number,
-    /// Day of issue; drafts after all.
+    /// By day of issue; drafts last.
     IssuedOn,
-    /// Last day to pay; those without one after all.
+    /// By last day to pay; invoices without one last.
     DueOn,
-    /// What is to be paid.
+    /// By total.
     Total,
 }
 
-/// An order of invoices; the id breaks ties.
+/// Order of invoices. Ties are ordered by id.
 #[derive(InputObject)]
 pub struct InvoiceOrder {
-    /// What to order by.
+    /// Field to order by.
     field: InvoiceOrderField,
-    /// Which way.
+    /// Direction of the order.
     #[graphql(default_with = "OrderDirection::Asc")]
     direction: OrderDirection,
 }
@@ -110,7 +112,7 @@ fn order(ctx: &Context<'_>, parsed: Option<InvoiceOrder>) -> Order {
     invoices::order(database(ctx), field, descending)
 }
 
-/// The invoices of each row of a batch, by one statement for all of them.
+/// Returns the invoices of each row of a batch, with one statement for all of them.
 pub async fn invoices_of<M: Send + Sync + 'static>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -160,38 +162,38 @@ pub async fn invoices_of<M: Send + Sync + 'static>(
     Ok(pages.connection(own, count))
 }
 
-/// Names an invoice in one of three ways.
+/// Names an invoice by exactly one of its keys.
 #[derive(OneofObject)]
 pub enum InvoiceBy {
-    /// By its id.
+    /// Global id.
     Id(ID),
-    /// By its number: of an invoice, else of a credit note, since each has a series of its own.
+    /// Number of an invoice, else of a credit note, since each has its own series.
     Number(String),
-    /// By the reference that it is paid with (OCR-nummer).
+    /// Payment reference (OCR-nummer).
     Ocr(String),
 }
 
-/// Questions about invoices.
+/// Queries of invoices.
 #[derive(Default)]
 pub struct InvoiceQuery;
 
 #[Object]
 impl InvoiceQuery {
-    /// The invoices and credit notes that you may see; by number unless you say otherwise. A MEMBER
-    /// sees what it was sent.
+    /// Invoices and credit notes that you may see, by number unless `orderBy` says otherwise. A
+    /// MEMBER sees those that were issued to it.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn invoices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out.")] filter: Option<InvoiceFilter>,
-        #[graphql(desc = "By number when left out.")] order_by: Option<InvoiceOrder>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "Order; by number when omitted.")] order_by: Option<InvoiceOrder>,
         #[graphql(
-            desc = "That many from the front, 0 to 200; 25 when neither this nor `last` is given."
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only those after this cursor.")] after: Option<String>,
-        #[graphql(desc = "That many from the back, 0 to 200.")] last: Option<i32>,
-        #[graphql(desc = "Only those before this cursor.")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
@@ -214,11 +216,12 @@ impl InvoiceQuery {
         Ok(Connection::new(slice, count))
     }
 
-    /// One invoice or credit note; null when there is none, or none that you may see.
+    /// An invoice or credit note by its id, number or payment reference; null when there is none,
+    /// or you may not see it.
     async fn invoice(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which.")] by: InvoiceBy,
+        #[graphql(desc = "Id, number or payment reference.")] by: InvoiceBy,
     ) -> Option<Result<Invoice>> {
         find(ctx, by).await.transpose()
     }
@@ -230,7 +233,7 @@ async fn find(ctx: &Context<'_>, by: InvoiceBy) -> Result<Option<Invoice>> {
     let mut errors = ValidationErrors::default();
     let found = match by {
         InvoiceBy::Id(id) => {
-            let id = row_id(&id, "invoice", "by.id", &mut errors);
+            let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
             invoices::by_ids(db, viewer, &[id], &columns).await?.into_iter().next()
         }

@@ -1,4 +1,4 @@
-//! Reference rates as the API tells of them.
+//! GraphQL type, query and mutation of reference rates.
 
 use ::entity::reference_rate;
 use async_graphql::{Context, Description, ID, InputObject, Object};
@@ -16,15 +16,15 @@ use domain::{
     interest::reference_rates::{self, last_day},
 };
 
-/// A reference rate (referensränta) of a half-year, which late interest is reckoned on.
+/// Reference rate (referensränta) of a half-year, the base of late interest.
 #[derive(Description)]
 pub struct ReferenceRate(reference_rate::Model);
 
 #[Object(use_type_description)]
 impl ReferenceRate {
-    /// Opaque and globally unique.
+    /// Global id of the reference rate, opaque.
     async fn id(&self) -> ID {
-        node_id("reference_rate", self.0.id)
+        node_id(self.0.id)
     }
 
     /// First day of the half-year: 1 January or 1 July.
@@ -32,63 +32,64 @@ impl ReferenceRate {
         Date(self.0.valid_from)
     }
 
-    /// Its last day.
+    /// Last day of the half-year.
     async fn valid_to(&self) -> Date {
         Date(last_day(self.0.valid_from))
     }
 
-    /// Per cent a year, without the points that are added to it.
+    /// Rate in per cent a year, without the percentage points that are added to it.
     async fn percent(&self) -> f64 {
         reference_rates::percent(self.0.hundredths)
     }
 
-    /// Where it is published.
+    /// Publication, as `SFS 2025:809`.
     async fn source(&self) -> &str {
         &self.0.source
     }
 }
 
-/// Questions about reference rates.
+/// Queries of reference rates.
 #[derive(Default)]
 pub struct RateQuery;
 
 #[Object]
 impl RateQuery {
-    /// The reference rates (referensränta) that are known, the latest half-year first. One that is
-    /// missing is never guessed: interest over its days is null until `referenceRateSet` says it.
+    /// Recorded reference rates (referensränta), the latest half-year first. A missing rate is
+    /// never estimated: interest over its days is null until `referenceRateSet` records it.
     #[graphql(directive = list_size::apply(Some(20), None))]
     async fn reference_rates(&self, ctx: &Context<'_>) -> Result<Vec<ReferenceRate>> {
         listed(ctx, Some(&reference_rates::all(database(ctx).read()).await?), ReferenceRate)
     }
 }
 
-/// The reference rate of a half-year.
+/// Input of `referenceRateSet`.
 #[derive(InputObject)]
 pub struct ReferenceRateSetInput {
     /// First day of the half-year: 1 January or 1 July.
     valid_from: Parsed<Date>,
-    /// Per cent a year, -100 to 100 with at most two decimals.
+    /// Rate in per cent a year, -100 to 100 with at most two decimals.
     percent: f64,
-    /// Where it is published, as `SFS 2025:809`.
+    /// Publication, as `SFS 2025:809`.
     source: String,
 }
 
-/// Deeds on reference rates.
+/// Mutations of reference rates.
 #[derive(Default)]
 pub struct RateMutation;
 
 #[Object]
 impl RateMutation {
-    /// Says what the reference rate (referensränta) of a half-year is, in the place of what was
-    /// known of it.
+    /// Records the reference rate (referensränta) of a half-year; replaces a recorded one.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn reference_rate_set(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The rate.")] input: ReferenceRateSetInput,
+        #[graphql(desc = "The reference rate.")] input: ReferenceRateSetInput,
     ) -> Result<ReferenceRate> {
         let mut errors = ValidationErrors::default();
-        let valid_from = input.valid_from.take("input.validFrom", &mut errors).0;
-        let hundredths = errors.take("input.percent", reference_rates::hundredths(input.percent));
+        let valid_from = input.valid_from.take("valid_from", &mut errors).0;
+        let hundredths = errors.take("percent", reference_rates::hundredths(input.percent));
         let mutation = mutation(ctx);
         let rule = reference_rates::set(
             mutation.db(),

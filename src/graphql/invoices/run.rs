@@ -1,4 +1,4 @@
-//! The invoice run as the API tells of it.
+//! GraphQL types and query of invoice runs.
 
 use std::collections::HashMap;
 
@@ -17,7 +17,7 @@ use crate::graphql::{
     batch::{Batch, BatchRow, take_rows},
     connection::every,
     cost::{cost, list_size},
-    database,
+    database, errors,
     mutation::mutation,
     network,
     scalars::{Date, Money, Parsed, row_id, take},
@@ -27,65 +27,63 @@ use domain::{
     error::{Result, ValidationErrors},
     invoices::{
         self, Buyer,
-        aggregate::Whole,
-        invoice_run::{self, Ask, Done, Fees, Plan},
+        aggregate::InvoiceAggregate,
+        invoice_run::{self, RunResult},
+        run_plan::{self, Fees, Plan, RunInput},
     },
 };
 
-/// What an invoice run invoices; give one of `activity`, `serviceFee` and `membershipFee`.
+/// Input of `invoiceRun`. Set exactly one of `activity`, `serviceFee` and `membershipFee`.
 #[derive(InputObject)]
 pub struct InvoiceRunInput {
-    /// The special fees (särskilda avgifter) of the agreements of this activity.
+    /// Id of the activity whose special fees (särskilda avgifter) are invoiced, by its agreements.
     activity: Option<ID>,
-    /// True: the service fee (serviceavgift) of every member.
+    /// `true` to invoice the service fee (serviceavgift) of every member.
     service_fee: Option<bool>,
-    /// True: the membership fee (medlemsavgift) of every member.
+    /// `true` to invoice the membership fee (medlemsavgift) of every member.
     membership_fee: Option<bool>,
-    /// The calendar year that the fees are of. An agreement that is in force for a part of it pays
-    /// the months on whose first day it is.
+    /// Calendar year of the fees. An agreement in force for a part of it pays the months on whose
+    /// first day it is in force.
     year: i32,
-    /// Day of issue; left out today, and never a day to come.
+    /// Day of issue, not after today; defaults to today.
     issued_on: Option<Parsed<Date>>,
-    /// Only these members; left out all, and organisations too.
+    /// Ids of members to invoice; omit for all buyers, organisations included.
     members: Option<Vec<ID>>,
-    /// Whether those who can't be invoiced are left out; otherwise they hold up the rest.
+    /// `true` to skip buyers that can't be invoiced; otherwise the run issues nothing if there is
+    /// any.
     #[graphql(default)]
     skip_problems: bool,
-    /// True: a fee that was decided after the day of issue, or after its year, is invoiced all the
-    /// same. Otherwise the run fails with CONFLICT and the reason DECIDED_LATE; the preview has it
-    /// among its `warnings`.
+    /// `true` to invoice a fee although it was decided after the day of issue, or after its year.
+    /// Otherwise the run fails with CONFLICT and the reason DECIDED_LATE; the preview has it among
+    /// its `warnings`.
     #[graphql(default)]
     confirm_decision: bool,
-    /// Vår referens on every invoice: whom of the network to ask (BT-41).
+    /// Contact person of the network on every invoice (Vår referens, BT-41).
     our_reference: Option<String>,
-    /// Er referens (BT-10), when `members` names one member; left out, that of each buyer's billing
-    /// details.
+    /// Buyer's reference (Er referens, BT-10), when `members` names one member. Defaults to that of
+    /// each buyer's billing details.
     buyer_reference: Option<String>,
 }
 
 impl InvoiceRunInput {
-    fn check(self, errors: &mut ValidationErrors) -> Ask {
+    fn check(self, errors: &mut ValidationErrors) -> RunInput {
         let (service, membership) =
             (self.service_fee == Some(true), self.membership_fee == Some(true));
         let count =
             usize::from(self.activity.is_some()) + usize::from(service) + usize::from(membership);
-        errors.expect(
-            count == 1,
-            "input",
-            "must have one of activity, serviceFee and membershipFee",
-        );
+        errors.expect(count == 1, "", "must have one of activity, serviceFee and membershipFee");
         let fees = match self.activity {
-            Some(id) => Fees::Special(row_id(&id, "activity", "input.activity", errors)),
+            Some(id) => Fees::Special(row_id(&id, "activity", errors)),
             None if membership => Fees::Membership,
             None => Fees::Service,
         };
         let member = |(position, id): (usize, ID), errors: &mut ValidationErrors| {
-            row_id(&id, "member", &format!("input.members.{position}"), errors)
+            row_id(&id, &format!("members[{position}]"), errors)
         };
-        Ask {
+        RunInput {
             fees,
             year: self.year,
-            issued_on: take(self.issued_on, "input.issuedOn", errors).map(|day| day.0),
+            issued_on: take(self.issued_on, "issued_on", errors).map(|day| day.0),
             members: self
                 .members
                 .map(|ids| ids.into_iter().enumerate().map(|id| member(id, errors)).collect()),
@@ -97,30 +95,32 @@ impl InvoiceRunInput {
     }
 }
 
-/// The lines of invoices that are not in the register.
+/// Lines of planned invoices, which are not in the database.
 pub(super) struct Planned(HashMap<InvoiceId, Vec<invoice_line::Model>>);
 
 impl Planned {
-    /// All of them.
+    /// Returns all lines.
     pub fn lines(&self) -> impl Iterator<Item = &invoice_line::Model> {
         self.0.values().flatten()
     }
 
-    /// Those of one.
+    /// Returns the lines of an invoice.
     pub fn of(&self, invoice: InvoiceId) -> &[invoice_line::Model] {
         self.0.get(&invoice).map(Vec::as_slice).unwrap_or_default()
     }
 }
 
-/// Invoices that are not in the register, with their lines.
-pub(super) fn planned(wholes: Vec<Whole>) -> Vec<Invoice> {
-    let (rows, lines): (Vec<invoice::Model>, HashMap<_, _>) =
-        wholes.into_iter().map(|whole| (whole.row.clone(), (whole.row.id, whole.lines))).unzip();
+/// Creates objects of planned invoices, which are not in the database, with their lines.
+pub(super) fn planned(wholes: Vec<InvoiceAggregate>) -> Vec<Invoice> {
+    let (rows, lines): (Vec<invoice::Model>, HashMap<_, _>) = wholes
+        .into_iter()
+        .map(|aggregate| (aggregate.row.clone(), (aggregate.row.id, aggregate.lines)))
+        .unzip();
     let batch = Batch::with_extra(rows, Planned(lines));
     (0..batch.rows.len()).map(|position| Invoice(BatchRow::at(&batch, position))).collect()
 }
 
-/// What a run issued, or would: the same code makes both.
+/// Result of an invoice run or its preview.
 #[derive(Description)]
 pub struct InvoiceRun {
     invoices: Vec<Invoice>,
@@ -137,73 +137,73 @@ pub struct InvoiceRun {
 
 #[Object(use_type_description)]
 impl InvoiceRun {
-    /// The invoices, in order of number. Those of a preview have neither numbers nor a place in the
-    /// register yet.
+    /// Invoices, in order of number. Those of a preview have no numbers, and can't be queried by
+    /// id.
     #[graphql(directive = list_size::apply(Some(200), None))]
     async fn invoices(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         take_rows(ctx, self.invoices.len())?;
         Ok(self.invoices.clone())
     }
 
-    /// How many invoices.
+    /// Number of invoices.
     async fn count(&self) -> i32 {
         i32::try_from(self.invoices.len()).unwrap_or(i32::MAX)
     }
 
-    /// Sum of their lines, without VAT.
+    /// Sum of their lines in kronor, without VAT.
     async fn net(&self) -> Money {
         self.net.into()
     }
 
-    /// What is to be paid in all, with VAT.
+    /// Sum to pay in kronor, with VAT.
     async fn total(&self) -> Money {
         self.total.into()
     }
 
-    /// How many fees of the year had been invoiced before, and are left alone.
+    /// Number of fees of the year that had been invoiced before, and were skipped.
     async fn already_invoiced(&self) -> i32 {
         i32::try_from(self.already).unwrap_or(i32::MAX)
     }
 
-    /// How many agreements have a fee per participant. Nobody knows how many take part, so that
-    /// such fees are invoiced by hand.
+    /// Number of agreements with a fee per participant, which must be invoiced manually, since the
+    /// number of participants is not known.
     async fn invoiced_by_hand(&self) -> i32 {
         i32::try_from(self.manual).unwrap_or(i32::MAX)
     }
 
-    /// What needs a confirmation, a sentence each: a fee that was decided after the day of issue or
+    /// Sentences about what needs a confirmation: a fee that was decided after the day of issue or
     /// after its year (`confirmDecision`).
     async fn warnings(&self) -> &[String] {
         &self.warnings
     }
 
-    /// Who can't be invoiced, and why.
+    /// Buyers that can't be invoiced, with reasons.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn problems(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunProblem>> {
         take_rows(ctx, self.problems.len())?;
         Ok(self.problems.clone())
     }
 
-    /// Months of the year that no agreement of the activity pays though one with a yearly fee is in
-    /// force on some day of the month, since a month is paid by the agreement in force on its first
-    /// day, or since what was invoiced of it was credited. They hold up nothing.
+    /// Months of the year that no agreement of the activity pays, although an agreement with a
+    /// yearly fee is in force on some day of the month: a month is paid by the agreement in force
+    /// on its first day, or its invoice was credited. They do not stop the run.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn unpaid_months(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunUnpaidMonth>> {
         take_rows(ctx, self.unpaid.len())?;
         Ok(self.unpaid.clone())
     }
 
-    /// Months that the run leaves out, since an invoice for an earlier agreement of the same
-    /// counterparty has billed them: it was issued before that agreement was ended or replaced.
-    /// Credit that invoice (`toCredit`), and the next run invoices them. They hold up nothing.
+    /// Months that the run skips, since an invoice of an earlier agreement of the same counterparty
+    /// covers them: it was issued before that agreement was ended or replaced. Credit that invoice
+    /// (`toCredit`), and the next run invoices them. They do not stop the run.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn invoiced_months(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunInvoicedMonth>> {
         take_rows(ctx, self.invoiced_months.len())?;
         Ok(self.invoiced_months.clone())
     }
 
-    /// What invoices have billed of the year after the end of agreements of the activity that ended
-    /// or were replaced later, and what was not credited of it yet.
+    /// Invoiced and not yet credited months of the year after the end of agreements of the activity
+    /// that ended or were replaced later.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn to_credit(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceRunToCredit>> {
         take_rows(ctx, self.to_credit.len())?;
@@ -213,40 +213,40 @@ impl InvoiceRun {
 
 /// A month of a participation that no agreement pays.
 #[derive(Clone, Description)]
-pub struct InvoiceRunUnpaidMonth(BatchRow<invoice_run::UnpaidMonth>);
+pub struct InvoiceRunUnpaidMonth(BatchRow<run_plan::UnpaidMonth>);
 
 #[Object(use_type_description)]
 impl InvoiceRunUnpaidMonth {
-    /// The counterparty.
+    /// Counterparty of the agreement.
     async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
         counterparty_of(ctx, &self.0, |unpaid| party(unpaid.buyer)).await
     }
 
-    /// The agreement that is in force on a later day of the month, the first of several; or that
-    /// whose month was credited.
+    /// Agreement in force on a later day of the month, the first of several, or the one whose month
+    /// was credited; null when you may not see it.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |unpaid| Some(unpaid.agreement)).await.transpose()
     }
 
-    /// The first day of the month.
+    /// First day of the month.
     async fn month(&self) -> Date {
         Date(self.0.month)
     }
 
-    /// `true` if the month was invoiced and credited again. The next run does not invoice it:
-    /// invoice it manually, unless it was given away.
+    /// `true` if the month was invoiced and then credited. The next run does not invoice it:
+    /// invoice it manually, unless it is free of charge.
     async fn is_credited(&self) -> bool {
         self.0.is_credited
     }
 }
 
-fn unpaid_months(found: Vec<invoice_run::UnpaidMonth>) -> Vec<InvoiceRunUnpaidMonth> {
+fn unpaid_months(found: Vec<run_plan::UnpaidMonth>) -> Vec<InvoiceRunUnpaidMonth> {
     BatchRow::each(found).into_iter().map(InvoiceRunUnpaidMonth).collect()
 }
 
-/// Somebody who can't be invoiced.
+/// A buyer that can't be invoiced.
 #[derive(Clone, Description)]
-pub struct InvoiceRunProblem(BatchRow<invoice_run::Problem>);
+pub struct InvoiceRunProblem(BatchRow<run_plan::Problem>);
 
 type Party = (Option<MemberId>, Option<OrganisationId>);
 
@@ -257,33 +257,33 @@ pub(super) fn party(buyer: Buyer) -> Party {
     }
 }
 
-fn agreement(problem: &invoice_run::Problem) -> Option<AgreementId> {
+fn agreement(problem: &run_plan::Problem) -> Option<AgreementId> {
     problem.agreement
 }
 
 #[Object(use_type_description)]
 impl InvoiceRunProblem {
-    /// Who.
+    /// The buyer.
     async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
         counterparty_of(ctx, &self.0, |problem| party(problem.buyer)).await
     }
 
-    /// By which agreement; null for members' fees, and when it is the buyer that lacks something.
+    /// Agreement with the fee; null for members' fees, and when data of the buyer is missing.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, agreement).await.transpose()
     }
 
-    /// Why, and what to do about it.
+    /// Reason, and how to correct it.
     async fn reason(&self) -> &str {
         &self.0.reason
     }
 }
 
-fn problems(found: Vec<invoice_run::Problem>) -> Vec<InvoiceRunProblem> {
+fn problems(found: Vec<run_plan::Problem>) -> Vec<InvoiceRunProblem> {
     BatchRow::each(found).into_iter().map(InvoiceRunProblem).collect()
 }
 
-/// Runs.
+/// Runs an invoice run.
 pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<InvoiceRun> {
     let mut errors = ValidationErrors::default();
     let ask = input.check(&mut errors);
@@ -296,8 +296,8 @@ pub(super) async fn run(ctx: &Context<'_>, input: InvoiceRunInput) -> Result<Inv
         .await
 }
 
-async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
-    let Done {
+async fn payload(ctx: &Context<'_>, done: RunResult) -> Result<InvoiceRun> {
+    let RunResult {
         invoices: ids,
         net,
         total,
@@ -333,24 +333,25 @@ async fn payload(ctx: &Context<'_>, done: Done) -> Result<InvoiceRun> {
     })
 }
 
-/// What runs would do.
+/// Queries of invoice runs.
 #[derive(Default)]
 pub struct InvoiceRunQuery;
 
 #[Object]
 impl InvoiceRunQuery {
-    /// What an invoice run would issue; changes nothing. For those who may run it. Fails as
+    /// Previews an invoice run, and changes nothing. Requires the permission to run it; fails as
     /// `invoiceRun` does.
     #[graphql(directive = cost::apply("5000".into()))]
     async fn invoice_run_preview(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What the run would be told")] input: InvoiceRunInput,
+        #[graphql(desc = "The fees to invoice.")] input: InvoiceRunInput,
     ) -> Result<InvoiceRun> {
         let mut errors = ValidationErrors::default();
         let ask = input.check(&mut errors);
-        let plan =
-            invoice_run::preview(database(ctx), viewer(ctx), network(ctx), &ask, errors).await?;
+        let plan = invoice_run::preview(database(ctx), viewer(ctx), network(ctx), &ask, errors)
+            .await
+            .map_err(errors::within_input)?;
         let Plan {
             invoices,
             net,

@@ -1,4 +1,4 @@
-//! Months that an invoice run leaves out or finds to be credited, as the API returns them.
+//! GraphQL types of months that an invoice run skips, or that are to be credited.
 
 use ::entity::id::InvoiceId;
 use async_graphql::{Context, Description, Object};
@@ -20,69 +20,69 @@ use domain::{
     },
 };
 
-/// A month that a run leaves out, since an invoice for an earlier agreement of the same
-/// participation has billed it.
+/// A month that a run skips, since an invoice of an earlier agreement of the same participation
+/// covers it.
 #[derive(Clone, Description)]
 pub struct InvoiceRunInvoicedMonth(BatchRow<InvoicedMonth>);
 
 #[Object(use_type_description)]
 impl InvoiceRunInvoicedMonth {
-    /// The counterparty.
+    /// Counterparty of the agreement.
     async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
         counterparty_of(ctx, &self.0, |month| party(month.buyer)).await
     }
 
-    /// The agreement in force on the first day of the month.
+    /// Agreement in force on the first day of the month; null when you may not see it.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |month| Some(month.agreement)).await.transpose()
     }
 
-    /// The first day of the month.
+    /// First day of the month.
     async fn month(&self) -> Date {
         Date(self.0.month)
     }
 
-    /// The invoice that has billed it.
+    /// Invoice that covers the month; null when you may not see it.
     async fn invoice(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
         invoice_of(ctx, &self.0, |month| month.invoice).await.transpose()
     }
 }
 
-/// Months that an invoice has billed after the end of an agreement, which ended or was replaced
-/// after the invoice: they are to be credited.
+/// Invoiced months after the end of an agreement that ended or was replaced after the invoice; they
+/// are to be credited.
 #[derive(Clone, Description)]
 pub struct InvoiceRunToCredit(BatchRow<ToCredit>);
 
 #[Object(use_type_description)]
 impl InvoiceRunToCredit {
-    /// The counterparty.
+    /// Counterparty of the agreement.
     async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
         counterparty_of(ctx, &self.0, |credit| party(credit.buyer)).await
     }
 
-    /// The agreement that has ended.
+    /// Agreement that has ended; null when you may not see it.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |credit| Some(credit.agreement)).await.transpose()
     }
 
-    /// The invoice to credit with `invoiceCredit`.
+    /// Invoice to credit with `invoiceCredit`; null when you may not see it.
     async fn invoice(&self, ctx: &Context<'_>) -> Option<Result<Invoice>> {
         invoice_of(ctx, &self.0, |credit| credit.invoice).await.transpose()
     }
 
-    /// The first days of the months.
+    /// First days of the months.
     async fn months(&self) -> Vec<Date> {
         self.0.months.iter().copied().map(Date).collect()
     }
 
-    /// The amount to credit, without VAT.
+    /// Amount to credit in kronor, without VAT.
     async fn net(&self) -> Money {
         self.0.net.into()
     }
 }
 
-/// The invoice that each row of a batch names, by one statement; null when the viewer does not see
-/// it.
+/// Returns the invoice that each row of a batch refers to, with one statement; `None` if the viewer
+/// may not see it.
 async fn invoice_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -104,12 +104,12 @@ async fn invoice_of<M: Send + Sync>(
     Ok(found.get(&id(row)).and_then(|rows| rows.first()).cloned().map(Invoice))
 }
 
-/// Returns the months that are left out, as one batch.
+/// Converts the skipped months, as one batch.
 pub(super) fn invoiced_months(found: Vec<InvoicedMonth>) -> Vec<InvoiceRunInvoicedMonth> {
     BatchRow::each(found).into_iter().map(InvoiceRunInvoicedMonth).collect()
 }
 
-/// Returns what is to be credited, as one batch.
+/// Converts the months to credit, as one batch.
 pub(super) fn to_credit(found: Vec<ToCredit>) -> Vec<InvoiceRunToCredit> {
     BatchRow::each(found).into_iter().map(InvoiceRunToCredit).collect()
 }

@@ -1,4 +1,4 @@
-//! What an invoice is made of: its lines and their VAT, its payments and reminders.
+//! GraphQL types of the parts of an invoice: lines, VAT, payments and reminders.
 
 use ::entity::{invoice_line, payment, reminder};
 use async_graphql::{Context, Description, Enum, ID, Object};
@@ -14,7 +14,7 @@ use crate::graphql::{
 };
 use domain::{error::Result, invoices::amounts::RateSum};
 
-/// The unit (enhet) of what a line counts.
+/// Unit (enhet) of the quantity of a line.
 #[derive(Enum, Copy, Clone, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::Unit")]
 pub enum Unit {
@@ -42,78 +42,79 @@ pub struct InvoiceLine(pub BatchRow<invoice_line::Model>);
 
 #[Object(use_type_description)]
 impl InvoiceLine {
-    /// Opaque and globally unique.
+    /// Global id of the line, opaque.
     async fn id(&self) -> ID {
-        node_id("invoice_line", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// What for.
+    /// Description, in Swedish.
     async fn description(&self) -> LongText<&str> {
         LongText(&self.0.description)
     }
 
-    /// The activity that earns it; null for fees of the network itself.
+    /// Activity that earns it; null for fees of the network itself.
     async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
         activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
     }
 
-    /// The agreement behind it; null when there is none, or none that you may see.
+    /// Agreement that it is invoiced by; null when there is none, or you may not see it.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |row| row.agreement_id).await.transpose()
     }
 
-    /// First day that it covers; null when it covers no period.
+    /// First day of the covered period; null when it covers none.
     async fn period_from(&self) -> Option<Date> {
         self.0.period_from.map(Date)
     }
 
-    /// Last day that it covers; null when it covers no period.
+    /// Last day of the covered period; null when it covers none.
     async fn period_to(&self) -> Option<Date> {
         self.0.period_to.map(Date)
     }
 
-    /// How many: a decimal number with at most three decimals, `1.5`.
+    /// Quantity: a decimal number with at most three decimals, `1.5`.
     async fn quantity(&self) -> String {
         self.0.quantity.to_string()
     }
 
-    /// Of what.
+    /// Unit of the quantity.
     async fn unit(&self) -> Unit {
         self.0.unit.into()
     }
 
-    /// The price of one, without VAT; negative for a deduction.
+    /// Price per unit in kronor, without VAT; negative for a deduction.
     async fn unit_price(&self) -> Money {
         self.0.unit_price.into()
     }
 
-    /// How it is taxed.
+    /// VAT treatment.
     async fn vat_rate(&self) -> VatRate {
         self.0.vat_rate.into()
     }
 
-    /// The reason of the exemption, as the invoice says it (BT-120); null unless `vatRate` is
-    /// EXEMPT, and when it is that of the settings.
+    /// Reason of the exemption on the invoice (BT-120); null unless `vatRate` is EXEMPT, and when
+    /// it is that of the settings.
     async fn exemption_reason(&self) -> Option<&str> {
         self.0.exemption_reason.as_deref()
     }
 
-    /// The reason's code of the list VATEX (BT-121); null when none applies.
+    /// Code of the reason in the code list VATEX (BT-121), as `VATEX-EU-132-1I`; null when none
+    /// applies.
     async fn exemption_code(&self) -> Option<&str> {
         self.0.exemption_code.as_deref()
     }
 
-    /// Quantity × price, without VAT.
+    /// Quantity × price in kronor, without VAT.
     async fn net(&self) -> Money {
         self.0.net.into()
     }
 
-    /// Its share of the invoice's VAT at its rate: the lines' shares add up to it.
+    /// Its share of the invoice's VAT at its rate, in kronor; the shares of all lines add up to it.
     async fn vat(&self) -> Money {
         self.0.vat.into()
     }
 
-    /// Revenue account (konto).
+    /// Revenue account (konto) of four digits.
     async fn account(&self) -> &str {
         &self.0.account
     }
@@ -153,23 +154,23 @@ impl ConnectionNode for InvoiceLine {
     }
 }
 
-/// What an invoice has at one VAT rate (momssats).
+/// Net sum and VAT of an invoice at one VAT rate (momssats).
 #[derive(Description)]
 pub struct VatAmount(pub(super) RateSum);
 
 #[Object(use_type_description)]
 impl VatAmount {
-    /// The treatment.
+    /// VAT treatment.
     async fn rate(&self) -> VatRate {
         self.0.rate.into()
     }
 
-    /// Net sum of the lines at this rate.
+    /// Net sum in kronor of the lines at this rate.
     async fn net(&self) -> Money {
         self.0.net.into()
     }
 
-    /// VAT on that sum.
+    /// VAT in kronor on that sum.
     async fn vat(&self) -> Money {
         self.0.vat.into()
     }
@@ -181,39 +182,39 @@ pub struct Payment(pub(super) payment::Model);
 
 #[Object(use_type_description)]
 impl Payment {
-    /// Opaque and globally unique.
+    /// Global id of the payment, opaque.
     async fn id(&self) -> ID {
-        node_id("payment", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// Day in the bank; of a reversal, the day that it counts from.
+    /// Day at the bank; of a reversal, the day from which it applies.
     async fn received_on(&self) -> Date {
         Date(self.0.received_on)
     }
 
-    /// Day in the books: revenue, receivables and vouchers go by it, lateness and interest by
-    /// `receivedOn`. It is another when it was matched in a later month, or when the period of
-    /// `receivedOn` was closed.
+    /// Day in the books, which revenue, receivables and vouchers follow; lateness and interest
+    /// follow `receivedOn`. It differs when the payment was matched in a later month, or when the
+    /// period of `receivedOn` was closed.
     async fn booked_on(&self) -> Date {
         Date(self.0.day_in_books())
     }
 
-    /// What came in; of a reversal, all of what it reverses, below zero.
+    /// Received amount in kronor; of a reversal, the whole payment as a negative amount.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
 
-    /// The bank's own reference.
+    /// Reference of the bank.
     async fn reference(&self) -> &str {
         &self.0.reference
     }
 
-    /// The id of the payment that this one reverses (`paymentReverse`); null: this is a payment.
+    /// Id of the payment that this one reverses (`paymentReverse`); null for a payment.
     async fn reverses(&self) -> Option<ID> {
-        self.0.reverses_id.map(|id| node_id("payment", id))
+        self.0.reverses_id.map(node_id)
     }
 
-    /// Why it was reversed; null: this is a payment.
+    /// Reason of the reversal; null for a payment.
     async fn reason(&self) -> Option<LongText<&str>> {
         self.0.reason.as_deref().map(LongText)
     }
@@ -223,41 +224,40 @@ impl Payment {
 #[derive(Description)]
 pub struct Reminder {
     pub(super) row: reminder::Model,
-    /// The fees of earlier reminders of the invoice, öre.
+    /// Fees of earlier reminders of the invoice, in öre.
     pub(super) earlier_fees: ::entity::money::Money,
-    /// `true` if the register has a document of the invoice.
+    /// `true` if the invoice has a document.
     pub(super) has_document: bool,
 }
 
 #[Object(use_type_description)]
 impl Reminder {
-    /// Opaque and globally unique.
+    /// Global id of the reminder, opaque.
     async fn id(&self) -> ID {
-        node_id("reminder", self.row.id)
+        node_id(self.row.id)
     }
 
-    /// When.
+    /// Day on which it was sent.
     async fn sent_on(&self) -> Date {
         Date(self.row.sent_on)
     }
 
-    /// The reminder fee (påminnelseavgift), at most 60.00 by law 1981:739, or the compensation for
-    /// the delay (förseningsersättning), 450.00; zero when none was agreed.
+    /// Reminder fee (påminnelseavgift) in kronor, at most 60.00 by law 1981:739, or the
+    /// compensation for the delay (förseningsersättning), 450.00; zero when none was agreed.
     async fn fee(&self) -> Money {
         self.row.fee.into()
     }
 
-    /// The fees of earlier reminders of the invoice, which are owed still and stand on its document
-    /// next to its own; zero: none.
+    /// Fees of earlier reminders of the invoice in kronor, which are still owed and listed on its
+    /// document in addition to its own fee; zero: none.
     async fn earlier_fees(&self) -> Money {
         self.earlier_fees.into()
     }
 
-    /// A link to the PDF/A file in Swedish, with what was unpaid on the day, the interest to date
-    /// that no interest invoice claims, and the fees; valid with the viewer's token. Null for
-    /// imported history, of whose invoices the register has no document.
+    /// Link to the PDF/A file in Swedish, relative to the API's address; requires the same token as
+    /// the API. It shows the sum that was unpaid on the day, the interest to date that no interest
+    /// invoice claims, and the fees. Null for imported history without a document of the invoice.
     async fn pdf_url(&self) -> Option<String> {
-        self.has_document
-            .then(|| format!("/files/reminders/{}.pdf", node_id("reminder", self.row.id).as_str()))
+        self.has_document.then(|| format!("/files/reminders/{}.pdf", node_id(self.row.id).as_str()))
     }
 }

@@ -1,6 +1,7 @@
-//! Members as the API tells of them.
+//! GraphQL types and queries of members.
 
 pub mod mutations;
+pub mod queries;
 mod reversals;
 mod sums;
 
@@ -9,50 +10,47 @@ pub use self::{
     sums::{Balance, Receivables},
 };
 
-use std::sync::Arc;
-
 use ::entity::{allocation, contact, id::MemberId, member};
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
+use async_graphql::{Context, Description, Enum, ID, Object};
 
 use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
     batch::{BatchRow, distinct, grouped, listed},
-    connection::{
-        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns,
-    },
+    connection::{self, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns},
     contacts::{Contact, ContactArea, contact_area_of},
-    cost::{cost, list_size},
+    cost::list_size,
     database,
     fees::{FeeQuote, Quotes},
     invoices::{Invoice, InvoiceFilter, InvoiceOrder, invoices_of},
-    scalars::{Date, Money, OrgNumber, Parsed, node_id, row_id, take},
+    scalars::{Date, Money, OrgNumber, Parsed, node_id, take},
     viewer,
 };
+
 use domain::{
     agreements,
-    error::{LINE, Result, ValidationErrors},
+    error::{Result, ValidationErrors},
     fees, invoices,
     members::{self, admit::NewBilling, allocations, contacts},
     receivables::{self, balances},
 };
 
-/// Where a membership is in its life.
+/// Status of a membership.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "members::Status")]
 pub enum MemberStatus {
-    /// Decided, not yet begun.
+    /// Decided, and not yet begun.
     Upcoming,
-    /// A member.
+    /// Current member.
     Active,
-    /// No longer a member.
+    /// Former member.
     Left,
 }
 
-/// What an allocation (tilldelning) counts.
+/// Scope of an allocation (tilldelning).
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::AllocationBasis")]
 pub enum AllocationBasis {
-    /// The money of all four parties.
+    /// The funds of all four parties.
     AllParties,
     /// The state's half alone.
     StateShare,
@@ -64,17 +62,17 @@ pub struct Member(pub BatchRow<member::Model>);
 
 #[Object(use_type_description)]
 impl Member {
-    /// Opaque and globally unique.
+    /// Global id of the member, opaque. Pass it to `node` and to inputs.
     pub async fn id(&self) -> ID {
-        node_id("member", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// Its name today.
+    /// Present name.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// Names that it had before, the latest first.
+    /// Former names, the latest first.
     async fn former_names(&self, ctx: &Context<'_>) -> Result<Vec<String>> {
         let names = self
             .0
@@ -86,7 +84,8 @@ impl Member {
         Ok(names.get(&self.0.id).into_iter().flatten().map(|row| row.name.clone()).collect())
     }
 
-    /// Null when not known; needed before an invoice can be issued.
+    /// Organisation number (organisationsnummer); null when not known. Required before an invoice
+    /// can be issued.
     async fn org_number(&self) -> Option<OrgNumber> {
         self.0.org_number.clone().map(OrgNumber)
     }
@@ -105,8 +104,8 @@ impl Member {
         Ok(names.get(&self.0.id).cloned().unwrap_or_default())
     }
 
-    /// One of the geographic areas that share board contacts (kontaktmannaskap); null when it has
-    /// none.
+    /// Contact area (kontaktmannaskap), one of the areas that share board contacts; null when it
+    /// has none.
     async fn contact_area(&self, ctx: &Context<'_>) -> Option<Result<ContactArea>> {
         contact_area_of(ctx, &self.0, |row| row.contact_area_id).await.transpose()
     }
@@ -116,22 +115,22 @@ impl Member {
         Date(self.0.joined_on)
     }
 
-    /// Last day of membership; null while it goes on.
+    /// Last day of membership; null for a current member without a planned end.
     async fn left_on(&self) -> Option<Date> {
         self.0.left_on.map(Date)
     }
 
-    /// Why it left; null when it has not, or nobody said.
+    /// Reason of leaving; null when it has not left, or no reason is recorded.
     async fn leaving_reason(&self) -> Option<&str> {
         self.0.leaving_reason.as_deref()
     }
 
-    /// Where the membership is in its life, as of today.
+    /// Status of the membership as of today.
     async fn status(&self, ctx: &Context<'_>) -> MemberStatus {
         members::status(self.0.joined_on, self.0.left_on, database(ctx).clock.today()).into()
     }
 
-    /// The members that were merged into this one.
+    /// Members that were merged into this one.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn predecessors(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
         let columns = and(selected_columns::<Member>(ctx, DIRECT), member::Column::SuccessorId);
@@ -147,13 +146,12 @@ impl Member {
         listed(ctx, found.get(&Some(self.0.id)), Member)
     }
 
-    /// The member that this one was merged into; null when it was not.
+    /// Member that this one was merged into; null when it was not merged.
     async fn successor(&self, ctx: &Context<'_>) -> Option<Result<Member>> {
         member_of(ctx, &self.0, |row| row.successor_id).await.transpose()
     }
 
-    /// The yearly allocations (tilldelning) that per-mille fees are reckoned on, the latest year
-    /// first.
+    /// Yearly allocations (tilldelning), the base of per-mille fees, the latest year first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn allocations(&self, ctx: &Context<'_>) -> Result<Vec<Allocation>> {
         let rows = self
@@ -167,11 +165,11 @@ impl Member {
         listed(ctx, rows.get(&self.0.id), Allocation)
     }
 
-    /// The allocation of one year; null when it is not known. Of two bases, that of all parties.
+    /// Allocation of one year; null when not known. With two bases, ALL_PARTIES.
     async fn allocation(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Calendar year")] year: i32,
+        #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
     ) -> Option<Result<Allocation>> {
         let rows = self
             .0
@@ -190,7 +188,7 @@ impl Member {
         }
     }
 
-    /// Its present contacts. Personal data: see the GDPR rules.
+    /// Current contacts. Personal data: see the GDPR rules.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
         let columns = and(selected_columns::<Contact>(ctx, DIRECT), contact::Column::MemberId);
@@ -206,7 +204,7 @@ impl Member {
         listed(ctx, rows.get(&Some(self.0.id)), Contact)
     }
 
-    /// Where its invoices go.
+    /// Billing details, as the address of invoices.
     async fn billing(&self, ctx: &Context<'_>) -> Result<BillingDetails> {
         let rows = self
             .0
@@ -215,22 +213,20 @@ impl Member {
         Ok(BillingDetails(rows.get(&self.0.id).cloned().unwrap_or_default().into()))
     }
 
-    /// Its agreements with the network.
+    /// Agreements with the network that you may see.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<AgreementFilter>,
-        #[graphql(desc = "In which order; see the list's default")] order_by: Option<
-            AgreementOrder,
-        >,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "Order; by number when omitted.")] order_by: Option<AgreementOrder>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Agreement>> {
         agreements_of(
             ctx,
@@ -244,20 +240,20 @@ impl Member {
         .await
     }
 
-    /// The invoices that it has got.
+    /// Invoices and credit notes issued to the member that you may see.
     #[expect(clippy::too_many_arguments, reason = "the contract's")]
     async fn invoices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<InvoiceFilter>,
-        #[graphql(desc = "In which order; see the list's default")] order_by: Option<InvoiceOrder>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "Order; by number when omitted.")] order_by: Option<InvoiceOrder>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Invoice>> {
         invoices_of(
             ctx,
@@ -271,13 +267,13 @@ impl Member {
         .await
     }
 
-    /// The service fee (serviceavgift) of a year under the rule in force, and how it came about;
-    /// null when there is no rule or no allocation of the rule's `allocationBasis` for that year,
-    /// or it is a member on no day of it.
+    /// Service fee (serviceavgift) of a year by the rule in force, with its calculation. Null
+    /// without a rule, without an allocation of the rule's `allocationBasis` for the year, and when
+    /// it is not a member on any day of the year.
     async fn service_fee(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Calendar year")] year: i32,
+        #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
     ) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
             let quotes =
@@ -287,13 +283,14 @@ impl Member {
         quotes.await.map(|quotes| quotes.of(self.0.id)).transpose()
     }
 
-    /// Sums that it owes and has paid too much over all its invoices, as of now or, by the day in
-    /// the books (`Payment.bookedOn`), as of a day; null when you may not see its invoices.
+    /// Outstanding and overpaid sums of all its invoices, as of now or, by the day in the books
+    /// (`Payment.bookedOn`), as of a day; null when you may not see its invoices.
     async fn balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At the end of this day in the books; as of now when left out.")]
-        as_of: Option<Parsed<Date>>,
+        #[graphql(desc = "End of this day in the books; now when omitted.")] as_of: Option<
+            Parsed<Date>,
+        >,
     ) -> Option<Result<Balance>> {
         let found = async {
             let day = sums::day_in_books(as_of)?;
@@ -304,14 +301,15 @@ impl Member {
         found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 
-    /// Sums that the members that were merged into it and have left still owe and have paid too
-    /// much, as of now or of a day in the books, which it has taken over; null when there are none
-    /// whose invoices you may see. It is not part of `balance`.
+    /// Outstanding and overpaid sums of its predecessors that have left, whose debts it has taken
+    /// over, as of now or of a day in the books; null when there are none whose invoices you may
+    /// see. Not part of `balance`.
     async fn predecessor_balance(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "At the end of this day in the books; as of now when left out.")]
-        as_of: Option<Parsed<Date>>,
+        #[graphql(desc = "End of this day in the books; now when omitted.")] as_of: Option<
+            Parsed<Date>,
+        >,
     ) -> Option<Result<Balance>> {
         let found = async {
             let day = sums::day_in_books(as_of)?;
@@ -326,11 +324,11 @@ impl Member {
         found.await.map(|found| found.get(&self.0.id).copied().map(Balance)).transpose()
     }
 
-    /// Its receivables by age, as of a day in the books; null when you may not see its invoices.
+    /// Receivables by age, as of a day in the books; null when you may not see its invoices.
     async fn receivables(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "As of this day; today when left out.")] as_of: Option<Parsed<Date>>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] as_of: Option<Parsed<Date>>,
     ) -> Option<Result<Receivables>> {
         let found = async {
             let mut errors = ValidationErrors::default();
@@ -348,13 +346,13 @@ impl Member {
         found.await.map(|found| found.get(&self.0.id).copied().map(Receivables)).transpose()
     }
 
-    /// The membership fee (medlemsavgift) of a year under the rule in force, the same for all and
-    /// whole whenever in the year a member joined or left; null when there is no rule, or it is a
-    /// member on no day of the year.
+    /// Membership fee (medlemsavgift) of a year by the rule in force: the same for all members, and
+    /// not prorated when a member joins or leaves during the year. Null without a rule, and when it
+    /// is not a member on any day of the year.
     async fn membership_fee(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Calendar year")] year: i32,
+        #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
     ) -> Option<Result<FeeQuote>> {
         let quotes = self.0.load(ctx, "", async {
             let quotes = fees::membership_fees(database(ctx), self.0.batch_rows(), year).await?;
@@ -397,7 +395,7 @@ impl ConnectionNode for Member {
     }
 }
 
-/// The member that each row of a batch names, if the viewer sees it.
+/// Returns the member that each row of a batch refers to, if the viewer may see it.
 pub async fn member_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -420,7 +418,7 @@ pub async fn member_of<M: Send + Sync>(
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Member))
 }
 
-/// A member's yearly allocation (tilldelning).
+/// Yearly allocation (tilldelning) of a member.
 #[derive(Clone, Description)]
 pub struct Allocation(allocation::Model);
 
@@ -431,46 +429,46 @@ impl Allocation {
         self.0.year
     }
 
-    /// The money, for the whole year.
+    /// Amount in kronor for the whole year.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
 
-    /// What it counts.
+    /// Scope of the amount.
     async fn basis(&self) -> AllocationBasis {
         self.0.basis.into()
     }
 
-    /// Where the figure is from; null when nobody said.
+    /// Source of the figure; null when not recorded.
     async fn source(&self) -> Option<&str> {
         self.0.source.as_deref()
     }
 }
 
-/// Where somebody's invoices go. Personal data may stand in an e-mail address.
+/// Billing details of a member or organisation. An e-mail address may be personal data.
 #[derive(Clone, Description)]
 pub struct BillingDetails(pub NewBilling);
 
 #[Object(use_type_description)]
 impl BillingDetails {
-    /// For invoices by e-mail; null when not known.
+    /// E-mail address for invoices; null when not known.
     async fn email(&self) -> Option<&str> {
         self.0.email.as_deref()
     }
 
-    /// Peppol participant, `0007:2220001834`; null when not known: invoices then go by the
+    /// Peppol participant id, `0007:2220001834`; null when not known: e-invoices then use the
     /// organisation number.
     async fn peppol_id(&self) -> Option<&str> {
         self.0.peppol_id.as_deref()
     }
 
-    /// The buyer's reference (Er referens), which public bodies require on an invoice; null when
-    /// not known.
+    /// Buyer's reference (Er referens), which public bodies require on an invoice; null when not
+    /// known.
     async fn buyer_reference(&self) -> Option<&str> {
         self.0.buyer_reference.as_deref()
     }
 
-    /// Street or box; null when not known.
+    /// Street or post box; null when not known.
     async fn address_line(&self) -> Option<&str> {
         self.0.address_line.as_deref()
     }
@@ -486,163 +484,7 @@ impl BillingDetails {
     }
 }
 
-/// Names a member in one of two ways.
-#[derive(OneofObject)]
-pub enum MemberBy {
-    /// By its id.
-    Id(ID),
-    /// By its organisation number (organisationsnummer).
-    OrgNumber(Parsed<OrgNumber>),
-}
-
-/// Which members; every part narrows the others.
-#[derive(InputObject, Default)]
-pub struct MemberFilter {
-    /// With this status on `asOf`.
-    status: Option<MemberStatus>,
-    /// The day that status and participation are reckoned on; today when left out.
-    as_of: Option<Parsed<Date>>,
-    /// In the contact area of this name.
-    contact_area: Option<String>,
-    /// In this county (län).
-    county: Option<String>,
-    /// With all of these words in its names (now or before), its organisation number and its
-    /// municipalities. A word may be the beginning of one; capitals and accents don't count, but å,
-    /// ä and ö are letters of their own.
-    #[graphql(directive = cost::apply("60".into()))]
-    search: Option<String>,
-    /// Slugs: members with a participation agreement in force in each of these, among the
-    /// agreements that you may see.
-    in_activity: Option<Vec<String>>,
-    /// Slugs: members without a participation agreement in force in each of these, among the
-    /// agreements that you may see.
-    not_in_activity: Option<Vec<String>>,
-}
-
-impl MemberFilter {
-    fn check(self, errors: &mut ValidationErrors) -> members::Filter {
-        members::Filter {
-            status: self.status.map(Into::into),
-            as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
-            contact_area: errors.optional_text(
-                "filter.contactArea",
-                self.contact_area.as_deref(),
-                LINE,
-            ),
-            county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
-            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
-            in_activity: slugs(self.in_activity, "filter.inActivity", errors),
-            not_in_activity: slugs(self.not_in_activity, "filter.notInActivity", errors),
-        }
-    }
-}
-
-fn slugs(parsed: Option<Vec<String>>, path: &str, errors: &mut ValidationErrors) -> Vec<String> {
-    let parsed = parsed.unwrap_or_default();
-    // Each is a condition of its own in the statement.
-    errors.expect(parsed.len() <= 20, path, "must be at most 20");
-    parsed
-        .iter()
-        .enumerate()
-        .map(|(position, slug)| errors.text(&format!("{path}.{position}"), slug, LINE))
-        .collect()
-}
-
-/// What members can be ordered by.
-#[derive(Enum, Clone, Copy, PartialEq, Eq)]
-#[graphql(remote = "members::Field")]
-pub enum MemberOrderField {
-    /// Name, in Swedish order.
-    Name,
-    /// First day of membership.
-    JoinedOn,
-}
-
-/// An order of members; the id breaks ties.
-#[derive(InputObject)]
-pub struct MemberOrder {
-    /// What to order by.
-    field: MemberOrderField,
-    /// Which way.
-    #[graphql(default_with = "super::OrderDirection::Asc")]
-    direction: super::OrderDirection,
-}
-
-/// Questions about members.
-#[derive(Default)]
-pub struct MemberQuery;
-
-#[Object]
-impl MemberQuery {
-    /// The members that you may see; by name unless you say otherwise.
-    #[expect(clippy::too_many_arguments, reason = "the contract's")]
-    async fn members(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<MemberFilter>,
-        #[graphql(desc = "In which order; see the list's default")] order_by: Option<MemberOrder>,
-        #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
-        )]
-        first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
-    ) -> Result<Connection<Member>> {
-        let mut errors = ValidationErrors::default();
-        let filter = filter.unwrap_or_default().check(&mut errors);
-        let order = order_by.map_or_else(
-            || members::order(members::Field::Name, false),
-            |order| members::order(order.field.into(), order.direction.is_descending()),
-        );
-        let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &order, &mut errors);
-        errors.finish()?;
-        let slice = members::list(
-            database(ctx),
-            viewer(ctx),
-            &filter,
-            &order,
-            &args,
-            &selected_columns::<Member>(ctx, CONNECTION),
-        )
-        .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { members::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
-    }
-
-    /// One member; null when there is none, or none that you may see.
-    async fn member(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "Which; exactly one of the ways")] by: MemberBy,
-    ) -> Option<Result<Member>> {
-        find(ctx, by).await.transpose()
-    }
-}
-
-async fn find(ctx: &Context<'_>, by: MemberBy) -> Result<Option<Member>> {
-    let columns = selected_columns::<Member>(ctx, DIRECT);
-    let mut errors = ValidationErrors::default();
-    let found = match by {
-        MemberBy::Id(id) => {
-            let id = row_id(&id, "member", "by.id", &mut errors);
-            errors.finish()?;
-            members::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.into_iter().next()
-        }
-        MemberBy::OrgNumber(number) => {
-            let number = number.take("by.orgNumber", &mut errors);
-            errors.finish()?;
-            members::by_org_number(database(ctx), viewer(ctx), &number.0, &columns).await?
-        }
-    };
-    Ok(found.map(|row| Member(BatchRow::single(row))))
-}
-
-/// The member with this id, if you may see it.
+/// Returns the member with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: MemberId) -> Result<Option<Member>> {
     let found = members::by_ids(database(ctx), viewer(ctx), &[id], &every::<Member>()).await?;
     Ok(found.into_iter().next().map(|row| Member(BatchRow::single(row))))

@@ -1,4 +1,4 @@
-//! Deeds on members.
+//! GraphQL mutations of members.
 
 use ::entity::id::MemberId;
 use async_graphql::{Context, ID, InputObject, MaybeUndefined, Object};
@@ -18,17 +18,17 @@ async fn changed(ctx: &Context<'_>, id: MemberId) -> Result<Member> {
     node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such member".into()))
 }
 
-/// Where invoices go.
+/// Billing details. They replace all present ones.
 #[derive(InputObject, Default)]
 pub struct BillingDetailsInput {
-    /// For invoices by e-mail.
+    /// E-mail address for invoices.
     email: Option<String>,
-    /// Peppol participant: `0007:` and an organisation number, as `0007:2220001834`; `0088:` and a
-    /// GLN; or `0060:` and a D-U-N-S number.
+    /// Peppol participant id: `0007:` and an organisation number, as `0007:2220001834`; `0088:` and
+    /// a GLN; or `0060:` and a D-U-N-S number.
     peppol_id: Option<String>,
-    /// The buyer's reference (Er referens).
+    /// Buyer's reference (Er referens).
     buyer_reference: Option<String>,
-    /// Street or box.
+    /// Street or post box.
     address_line: Option<String>,
     /// Postal code (postnummer).
     postal_code: Option<String>,
@@ -49,115 +49,117 @@ impl From<BillingDetailsInput> for admit::NewBilling {
     }
 }
 
-/// A member to be admitted.
+/// Input of `memberAdmit`.
 #[derive(InputObject)]
 pub struct MemberAdmitInput {
-    /// Its name.
+    /// Name.
     name: String,
-    /// Its organisation number (organisationsnummer); leave out when not known.
+    /// Organisation number (organisationsnummer); omit when not known.
     org_number: Option<Parsed<OrgNumber>>,
-    /// Its county (län).
+    /// County (län).
     county: Option<String>,
-    /// Its municipalities (kommuner).
+    /// Municipalities (kommuner).
     municipalities: Option<Vec<String>>,
-    /// The contact area's name; a new one is made.
+    /// Name of the contact area; it is created if there is none of this name.
     contact_area: Option<String>,
     /// First day of membership.
     joined_on: Parsed<Date>,
-    /// Where its invoices go.
+    /// Billing details, as the address of invoices.
     billing: Option<BillingDetailsInput>,
 }
 
-/// What changes about a member; what is left out stays as it is.
+/// Input of `memberUpdate`. Omitted fields stay unchanged.
 #[derive(InputObject)]
 pub struct MemberUpdateInput {
-    /// Which.
+    /// Id of the member.
     member: ID,
-    /// A new name; the old one is kept among its former names.
+    /// New name; the present one is added to its former names.
     name: Option<String>,
-    /// Null: no longer known.
+    /// New organisation number; null removes it.
     org_number: MaybeUndefined<Parsed<OrgNumber>>,
-    /// Null: no longer known.
+    /// New county (län); null removes it.
     county: MaybeUndefined<String>,
-    /// All of its municipalities.
+    /// All municipalities; replaces the present ones.
     municipalities: Option<Vec<String>>,
-    /// The contact area's name; null: none.
+    /// Name of the contact area; null: none.
     contact_area: MaybeUndefined<String>,
     /// First day of membership.
     joined_on: Option<Parsed<Date>>,
-    /// All of its billing details.
+    /// All billing details; replaces the present ones.
     billing: Option<BillingDetailsInput>,
 }
 
-/// How a member leaves.
+/// Input of `memberLeave`.
 #[derive(InputObject)]
 pub struct MemberLeaveInput {
-    /// Which.
+    /// Id of the member.
     member: ID,
     /// Last day of membership.
     left_on: Parsed<Date>,
-    /// Why.
+    /// Reason of leaving.
     reason: Option<String>,
-    /// Whether agreements that are still in force end with the membership; unless they do, leaving
-    /// with any is refused.
+    /// `true` to end agreements that are still in force with the membership. Otherwise leaving with
+    /// such agreements is refused.
     #[graphql(default)]
     end_agreements: bool,
 }
 
-/// Which members become part of which.
+/// Input of `memberMerge`.
 #[derive(InputObject)]
 pub struct MemberMergeInput {
-    /// The member that goes on; admit it first when it is a new one.
+    /// Id of the member that continues. Admit a new one first.
     into: ID,
-    /// The members that leave into it.
+    /// Ids of the members that leave and become its predecessors.
     from: Vec<ID>,
-    /// Their last day of membership.
+    /// Last day of their membership.
     left_on: Parsed<Date>,
-    /// Why.
+    /// Reason of the merger.
     reason: Option<String>,
-    /// Whether their agreements that are still in force end with the membership; unless they do,
-    /// merging with any is refused.
+    /// `true` to end their agreements that are still in force with the membership. Otherwise a
+    /// merger with such agreements is refused.
     #[graphql(default)]
     end_agreements: bool,
 }
 
-/// A member's allocation of a year.
+/// Input of `allocationSet`.
 #[derive(InputObject)]
 pub struct AllocationSetInput {
-    /// Whose.
+    /// Id of the member.
     member: ID,
     /// Calendar year.
     year: i32,
-    /// The money, for the whole year.
+    /// Amount in kronor for the whole year.
     amount: Parsed<Money>,
-    /// What it counts.
+    /// Scope of the amount.
     #[graphql(default_with = "AllocationBasis::AllParties")]
     basis: AllocationBasis,
-    /// Where the figure is from.
+    /// Source of the figure.
     source: Option<String>,
 }
 
-/// Deeds on members.
+/// Mutations of members.
 #[derive(Default)]
 pub struct MemberMutation;
 
 #[Object]
 impl MemberMutation {
-    /// Admits a member.
+    /// Admits a member. CONFLICT with reason ORG_NUMBER_TAKEN when another member has the
+    /// organisation number.
+    ///
+    /// Requires the role OFFICE.
     async fn member_admit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: MemberAdmitInput,
+        #[graphql(desc = "The member to admit.")] input: MemberAdmitInput,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let new = admit::NewMember {
             name: input.name,
-            org_number: take(input.org_number, "input.orgNumber", &mut errors)
-                .map(|number| number.0),
+            org_number: take(input.org_number, "org_number", &mut errors).map(|number| number.0),
             county: input.county,
             municipalities: input.municipalities.unwrap_or_default(),
             contact_area: input.contact_area,
-            joined_on: input.joined_on.take("input.joinedOn", &mut errors).0,
+            joined_on: input.joined_on.take("joined_on", &mut errors).0,
             billing: input.billing.unwrap_or_default().into(),
         };
         let mutation = mutation(ctx);
@@ -166,22 +168,25 @@ impl MemberMutation {
             .await
     }
 
-    /// Changes what is known of a member.
+    /// Changes a member. CONFLICT with reason ORG_NUMBER_TAKEN, or AGREEMENTS_IN_FORCE when the
+    /// membership would begin after agreements of the member.
+    ///
+    /// Requires the role OFFICE.
     async fn member_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: MemberUpdateInput,
+        #[graphql(desc = "The changes.")] input: MemberUpdateInput,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.member, "member", "input.member", &mut errors);
+        let id = row_id(&input.member, "member", &mut errors);
         let changes = admit::MemberChanges {
             name: input.name,
-            org_number: change(input.org_number, "input.orgNumber", &mut errors)
+            org_number: change(input.org_number, "org_number", &mut errors)
                 .map(|number| number.map(|number| number.0)),
             county: plain_change(input.county),
             municipalities: input.municipalities,
             contact_area: plain_change(input.contact_area),
-            joined_on: take(input.joined_on, "input.joinedOn", &mut errors).map(|day| day.0),
+            joined_on: take(input.joined_on, "joined_on", &mut errors).map(|day| day.0),
             billing: input.billing.map(Into::into),
         };
         let mutation = mutation(ctx);
@@ -192,17 +197,20 @@ impl MemberMutation {
             .await
     }
 
-    /// Ends a membership. Refused while it has agreements in force (CONFLICT, reason
-    /// AGREEMENTS_IN_FORCE, with their numbers) unless they end too.
+    /// Ends a membership. CONFLICT with reason AGREEMENTS_IN_FORCE and their numbers while it has
+    /// agreements in force, unless `endAgreements` is set; ALREADY_LEFT; LEAVING when its last day
+    /// lies ahead; HAS_PREDECESSORS when members are merged into it on that day or later.
+    ///
+    /// Requires the role OFFICE.
     async fn member_leave(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: MemberLeaveInput,
+        #[graphql(desc = "The member and its last day.")] input: MemberLeaveInput,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let departure = leave::Departure {
-            member: row_id(&input.member, "member", "input.member", &mut errors),
-            left_on: input.left_on.take("input.leftOn", &mut errors).0,
+            member: row_id(&input.member, "member", &mut errors),
+            left_on: input.left_on.take("left_on", &mut errors).0,
             reason: input.reason,
             end_agreements: input.end_agreements,
         };
@@ -215,25 +223,26 @@ impl MemberMutation {
             .await
     }
 
-    /// Two members become one, or one takes over another: the old ones leave, the one that goes on
-    /// has them as predecessors.
+    /// Merges members: those in `from` leave, and the one in `into` continues with them as
+    /// predecessors. CONFLICT with the reasons of `memberLeave`; ALREADY_LEFT also when the
+    /// membership of `into` does not continue.
+    ///
+    /// Requires the role OFFICE.
     async fn member_merge(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: MemberMergeInput,
+        #[graphql(desc = "The members to merge.")] input: MemberMergeInput,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let merger = leave::Merger {
-            into: row_id(&input.into, "member", "input.into", &mut errors),
+            into: row_id(&input.into, "into", &mut errors),
             from: input
                 .from
                 .iter()
                 .enumerate()
-                .map(|(position, id)| {
-                    row_id(id, "member", &format!("input.from.{position}"), &mut errors)
-                })
+                .map(|(position, id)| row_id(id, &format!("from[{position}]"), &mut errors))
                 .collect(),
-            left_on: input.left_on.take("input.leftOn", &mut errors).0,
+            left_on: input.left_on.take("left_on", &mut errors).0,
             reason: input.reason,
             end_agreements: input.end_agreements,
         };
@@ -246,17 +255,19 @@ impl MemberMutation {
             .await
     }
 
-    /// Sets a member's allocation of a year, in the place of one with the same basis.
+    /// Sets a member's allocation of a year; replaces one with the same basis.
+    ///
+    /// Requires the role OFFICE or FINANCE.
     async fn allocation_set(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to do")] input: AllocationSetInput,
+        #[graphql(desc = "The allocation.")] input: AllocationSetInput,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let new = allocations::NewAllocation {
-            member: row_id(&input.member, "member", "input.member", &mut errors),
+            member: row_id(&input.member, "member", &mut errors),
             year: input.year,
-            amount: input.amount.take("input.amount", &mut errors).0,
+            amount: input.amount.take("amount", &mut errors).0,
             basis: input.basis.into(),
             source: input.source,
         };

@@ -1,5 +1,5 @@
-//! Reversal of slips: a departure that was entered by mistake, and members and organisations that
-//! were added by mistake.
+//! GraphQL mutations that reverse mistakes: a departure, and members and organisations that were
+//! added by mistake.
 
 use ::entity::id::{MemberId, OrganisationId};
 use async_graphql::{Context, ID, InputObject, Object, SimpleObject};
@@ -19,86 +19,93 @@ use domain::{
     organisations,
 };
 
-/// A departure to be reversed.
+/// Input of `memberReinstate`.
 #[derive(InputObject)]
 pub struct MemberReinstateInput {
-    /// The member that left or is to leave.
+    /// Id of the member that left or is to leave.
     member_id: ID,
 }
 
-/// A member whose departure was reversed.
+/// Payload of `memberReinstate`.
 #[derive(SimpleObject)]
 pub struct MemberReinstatePayload {
-    /// The member.
+    /// The member without a last day.
     member: Member,
-    /// Its agreements that had ended with the membership and continue, in no order.
+    /// Its agreements that had ended with the membership and continue, in no particular order.
     #[graphql(directive = list_size::apply(Some(20), None))]
     agreements: Vec<Agreement>,
 }
 
-/// A member to be removed.
+/// Input of `memberRemove`.
 #[derive(InputObject)]
 pub struct MemberRemoveInput {
-    /// The member.
+    /// Id of the member.
     member_id: ID,
 }
 
-/// The result of a removal.
+/// Payload of `memberRemove`.
 #[derive(SimpleObject)]
 pub struct MemberRemovePayload {
-    /// The id of the member that was removed.
+    /// Id of the removed member.
     member_id: ID,
 }
 
-/// An organisation to be removed.
+/// Input of `organisationRemove`.
 #[derive(InputObject)]
 pub struct OrganisationRemoveInput {
-    /// The organisation.
+    /// Id of the organisation.
     organisation_id: ID,
 }
 
-/// The result of a removal.
+/// Payload of `organisationRemove`.
 #[derive(SimpleObject)]
 pub struct OrganisationRemovePayload {
-    /// The id of the organisation that was removed.
+    /// Id of the removed organisation.
     organisation_id: ID,
 }
 
-/// Mutations that reverse slips.
+/// Mutations that reverse mistakes.
 #[derive(Default)]
 pub struct ReversalMutation;
 
 #[Object]
 impl ReversalMutation {
     /// Reverses a departure or merger that lies ahead or was entered by mistake: the member has no
-    /// last day, and the agreements that ended with its membership are as they were before.
-    /// CONFLICT with reason NOT_LEFT, AGREEMENT_CHANGED when one of these was changed since,
-    /// ACTIVITY_ENDED when one would outlive its activity, or OVERLAPS when one would be in force
-    /// beside another.
+    /// last day, and the agreements that ended with its membership are restored. CONFLICT with
+    /// reason NOT_LEFT, AGREEMENT_CHANGED when one of these was changed since, ACTIVITY_ENDED when
+    /// one would outlive its activity, or OVERLAPS when one would be in force at the same time as
+    /// another.
+    ///
+    /// Requires the role OFFICE.
     async fn member_reinstate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The departure")] input: MemberReinstateInput,
+        #[graphql(desc = "The departure to reverse.")] input: MemberReinstateInput,
     ) -> Option<Result<MemberReinstatePayload>> {
         Some(reinstate(ctx, input).await)
     }
 
-    /// Removes a member that was admitted by mistake, while nothing refers to it; the audit log
-    /// keeps it. CONFLICT with reason IN_USE names what refers to it: let it leave instead.
+    /// Removes a member that was admitted by mistake, while nothing refers to it; the audit trail
+    /// retains it. CONFLICT with reason IN_USE lists the references: end the membership with
+    /// `memberLeave` instead.
+    ///
+    /// Requires the role OFFICE.
     async fn member_remove(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The member")] input: MemberRemoveInput,
+        #[graphql(desc = "The member to remove.")] input: MemberRemoveInput,
     ) -> Option<Result<MemberRemovePayload>> {
         Some(remove_member(ctx, input).await)
     }
 
-    /// Removes an organisation that was added by mistake, while nothing refers to it; the audit log
-    /// keeps it. CONFLICT with reason IN_USE names what refers to it.
+    /// Removes an organisation that was added by mistake, while nothing refers to it; the audit
+    /// trail retains it. CONFLICT with reason IN_USE lists the references.
+    ///
+    /// Requires the role OFFICE.
     async fn organisation_remove(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The organisation")] input: OrganisationRemoveInput,
+        #[graphql(desc = "The organisation to remove.")] input: OrganisationRemoveInput,
     ) -> Option<Result<OrganisationRemovePayload>> {
         Some(remove_organisation(ctx, input).await)
     }
@@ -109,7 +116,7 @@ async fn reinstate(
     input: MemberReinstateInput,
 ) -> Result<MemberReinstatePayload> {
     let mut errors = ValidationErrors::default();
-    let id: MemberId = row_id(&input.member_id, "member", "input.memberId", &mut errors);
+    let id: MemberId = row_id(&input.member_id, "member_id", &mut errors);
     let mutation = mutation(ctx);
     let payload = async |done: Reinstated| {
         let member = node(ctx, done.member)
@@ -128,7 +135,7 @@ async fn reinstate(
 
 async fn remove_member(ctx: &Context<'_>, input: MemberRemoveInput) -> Result<MemberRemovePayload> {
     let mut errors = ValidationErrors::default();
-    let id: MemberId = row_id(&input.member_id, "member", "input.memberId", &mut errors);
+    let id: MemberId = row_id(&input.member_id, "member_id", &mut errors);
     let mutation = mutation(ctx);
     let payload =
         async |removed: Removed| Ok(MemberRemovePayload { member_id: ID(removed.api_id) });
@@ -140,8 +147,7 @@ async fn remove_organisation(
     input: OrganisationRemoveInput,
 ) -> Result<OrganisationRemovePayload> {
     let mut errors = ValidationErrors::default();
-    let id: OrganisationId =
-        row_id(&input.organisation_id, "organisation", "input.organisationId", &mut errors);
+    let id: OrganisationId = row_id(&input.organisation_id, "organisation_id", &mut errors);
     let mutation = mutation(ctx);
     let payload = async |removed: Removed| {
         Ok(OrganisationRemovePayload { organisation_id: ID(removed.api_id) })

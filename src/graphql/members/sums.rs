@@ -1,4 +1,4 @@
-//! Sums that a member owes, as of now or of a day in the books.
+//! GraphQL types of the sums that a member owes, as of now or of a day in the books.
 
 use async_graphql::{Description, Object};
 use chrono::NaiveDate;
@@ -6,10 +6,10 @@ use chrono::NaiveDate;
 use crate::graphql::scalars::{Date, Parsed, Sum, take};
 use domain::{
     error::{Result, ValidationErrors},
-    receivables::{Aged, Bucket, open_items},
+    receivables::{AgedBalance, Bucket, open_items},
 };
 
-/// Reads the day of a balance.
+/// Parses the day of a balance.
 pub(super) fn day_in_books(as_of: Option<Parsed<Date>>) -> Result<Option<NaiveDate>> {
     let mut errors = ValidationErrors::default();
     let day = take(as_of, "asOf", &mut errors).map(|day| day.0);
@@ -17,7 +17,7 @@ pub(super) fn day_in_books(as_of: Option<Parsed<Date>>) -> Result<Option<NaiveDa
     Ok(day)
 }
 
-/// Sums that a member owes, with VAT.
+/// Sums that a member owes, in kronor with VAT.
 #[derive(Clone, Copy, Description)]
 pub struct Balance(pub(super) open_items::Balance);
 
@@ -28,31 +28,32 @@ impl Balance {
         self.0.outstanding.into()
     }
 
-    /// Part of that which is past its last day to pay.
+    /// Part of `outstanding` that is past its last day to pay.
     async fn overdue(&self) -> Sum {
         self.0.overdue.into()
     }
 
-    /// Sum that was paid and credited beyond the totals of some invoices: to be paid back, but for
-    /// what paid a reminder fee or late interest. It is not deducted from what is outstanding of
-    /// others.
+    /// Sum that was paid and credited beyond the totals of some invoices: to be refunded, except
+    /// what paid a reminder fee or late interest. It is not deducted from the `outstanding` sum of
+    /// other invoices.
     async fn overpaid(&self) -> Sum {
         self.0.overpaid.into()
     }
 }
 
-/// Receivables by age, with VAT, by days after the last day to pay. Overpayments are below zero.
+/// Receivables by age, in kronor with VAT, by days after the last day to pay. Overpayments are
+/// negative.
 #[derive(Clone, Copy, Description)]
-pub struct Receivables(pub(super) Aged);
+pub struct Receivables(pub(super) AgedBalance);
 
 #[Object(use_type_description)]
 impl Receivables {
-    /// All of them: what the account of receivables has.
+    /// All receivables: the balance of the account of receivables.
     async fn balance(&self) -> Sum {
         self.0.balance().into()
     }
 
-    /// Not due.
+    /// Not yet due.
     async fn not_due(&self) -> Sum {
         self.0.of(Bucket::NotDue).into()
     }

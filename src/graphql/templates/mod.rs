@@ -1,4 +1,4 @@
-//! Templates as the API tells of them.
+//! GraphQL types and queries of templates.
 
 pub mod mutations;
 pub mod placeholders;
@@ -34,27 +34,27 @@ use domain::{
     templates::{self, preview},
 };
 
-/// Where a template version is in its life.
+/// Status of a template version.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "::entity::kind::TemplateState")]
 pub enum TemplateState {
-    /// May still change; seen by those alone who keep templates.
+    /// May still change; visible only to users who may change templates.
     Draft,
-    /// Never changes, and new agreements get the newest of these.
+    /// Never changes; new agreements get the newest published version.
     Published,
-    /// Never changes, and no new agreement gets it.
+    /// Never changes, and is not used for new agreements.
     Retired,
 }
 
-/// What a parameter of a template holds.
+/// Type of a template parameter.
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "templates::ParameterType")]
 pub enum ParameterType {
     /// Text.
     Text,
-    /// A day, ISO 8601.
+    /// A date in ISO 8601 format.
     Date,
-    /// Kronor, as `Money`.
+    /// An amount in kronor, as `Money`.
     Money,
     /// A whole number.
     Integer,
@@ -62,39 +62,38 @@ pub enum ParameterType {
     Boolean,
 }
 
-/// An entry of the template library (mallbibliotek).
+/// A template in the library (mallbibliotek).
 #[derive(Clone, Description)]
 pub struct AgreementTemplate(pub BatchRow<template::Model>);
 
 #[Object(use_type_description)]
 impl AgreementTemplate {
-    /// Opaque and globally unique.
+    /// Global id of the template, opaque.
     pub async fn id(&self) -> ID {
-        node_id("template", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// Its short name, unique: `deltagande-bip`.
+    /// Unique short name: `deltagande-bip`.
     async fn slug(&self) -> &str {
         &self.0.slug
     }
 
-    /// Its title.
+    /// Title of its agreements.
     async fn title(&self) -> &str {
         &self.0.title
     }
 
-    /// What agreements are made from it.
+    /// Kind of the agreements made from it.
     async fn kind(&self) -> AgreementKind {
         self.0.kind.into()
     }
 
-    /// The activity that it is for; null: any.
+    /// Activity of the agreements; null: any.
     async fn activity(&self, ctx: &Context<'_>) -> Option<Result<Activity>> {
         activity_of(ctx, &self.0, |row| row.activity_id).await.transpose()
     }
 
-    /// Its versions, the first one first. Drafts are seen by those alone who may read unpublished
-    /// templates.
+    /// Versions, the oldest first. Drafts only for users who may read unpublished templates.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn versions(&self, ctx: &Context<'_>) -> Result<Vec<AgreementTemplateVersion>> {
         let columns = and(
@@ -113,8 +112,7 @@ impl AgreementTemplate {
         listed(ctx, found.get(&self.0.id), AgreementTemplateVersion)
     }
 
-    /// The newest published version, the one that new agreements get; null when none is published,
-    /// or all are retired.
+    /// Newest published version, which new agreements get; null when none is published.
     async fn current(&self, ctx: &Context<'_>) -> Option<Result<AgreementTemplateVersion>> {
         let columns = and(
             selected_columns::<AgreementTemplateVersion>(ctx, DIRECT),
@@ -133,8 +131,7 @@ impl AgreementTemplate {
         }
     }
 
-    /// How uniform the agreements are: for each version, how many are made from it. Only agreements
-    /// that you may see are counted.
+    /// Number of agreements made from each version. Counts only agreements that you may see.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn usage(&self, ctx: &Context<'_>) -> Result<Vec<TemplateUsage>> {
         let columns = and(
@@ -195,12 +192,12 @@ pub struct AgreementTemplateVersion(pub BatchRow<template_version::Model>);
 
 #[Object(use_type_description)]
 impl AgreementTemplateVersion {
-    /// Opaque and globally unique.
+    /// Global id of the version, opaque.
     pub async fn id(&self) -> ID {
-        node_id("template_version", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// The template.
+    /// Template of the version.
     async fn template(&self, ctx: &Context<'_>) -> Result<AgreementTemplate> {
         let found = self
             .0
@@ -222,28 +219,28 @@ impl AgreementTemplateVersion {
             .ok_or_else(|| Error::NotFound("there is no such template".into()))
     }
 
-    /// 1, 2, 3 …
+    /// Version number: 1, 2, 3 …
     async fn version(&self) -> i32 {
         self.0.version
     }
 
-    /// Where it is in its life.
+    /// Status of the version.
     async fn state(&self) -> TemplateState {
         self.0.state.into()
     }
 
-    /// Its language, BCP 47: `sv`.
+    /// Language, BCP 47: `sv`.
     async fn language(&self) -> &str {
         &self.0.language
     }
 
-    /// The text: Markdown with placeholders.
+    /// Text in Markdown with placeholders.
     async fn body(&self, ctx: &Context<'_>) -> Result<LongText<String>> {
         let texts = texts(ctx, &self.0, template_text::Column::Body).await?;
         Ok(LongText(texts.get(&self.0.id).map(|text| text.body.clone()).unwrap_or_default()))
     }
 
-    /// What it asks for when an agreement is made from it, in the order of the form.
+    /// Parameters of agreements made from it, in the order of the form.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Vec<TemplateParameter>> {
         let texts = texts(ctx, &self.0, template_text::Column::Parameters).await?;
@@ -254,21 +251,21 @@ impl AgreementTemplateVersion {
         listed(ctx, declared.as_ref(), TemplateParameter)
     }
 
-    /// When it was published; null while a draft.
+    /// Time of publication; null while a draft.
     async fn published_at(&self) -> Option<DateTime> {
         self.0.published_at.map(DateTime)
     }
 
-    /// The text with these parameters, laid out as an agreement's, with examples for what the
-    /// register would fill in. INVALID names every parameter that is missing, unknown, of another
-    /// type or out of its bounds, as `parameters.days`.
+    /// Preview of the text with these parameters, laid out as an agreement, with example values for
+    /// the other placeholders. INVALID names every parameter that is missing, unknown, of another
+    /// type or out of bounds, as `parameters.days`.
     #[graphql(directive = cost::apply("100".into()))]
     async fn preview(
         &self,
         ctx: &Context<'_>,
-        #[graphql(
-            desc = "An object with a value for each parameter: `{\"days\": 14, \"from\": \"2027-01-31\", \"cap\": \"5000.00\"}`; those with a default may be left out"
-        )]
+        #[graphql(desc = "Object with a value for each parameter: `{\"days\": 14, \"from\": \
+                    \"2027-01-31\", \"cap\": \"5000.00\"}`. Parameters with a default may be \
+                    omitted.")]
         parameters: Json,
     ) -> Result<AgreementPreview> {
         let ids: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
@@ -278,9 +275,9 @@ impl AgreementTemplateVersion {
             .get(&self.0.id)
             .ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
         let parsed = parameters.0.to_string();
-        // By a digest, since each field's parameters may be long.
+        // A digest, since the parameters of each field may be long.
         let name = format!("template {} {}", self.0.id.0, sha256(parsed.as_bytes()));
-        let id = node_id("template_version", self.0.id);
+        let id = node_id(self.0.id);
         let url = || {
             format!("/files/templates/{}.pdf?parameters={}", *id, URL_SAFE_NO_PAD.encode(parsed))
         };
@@ -291,7 +288,7 @@ impl AgreementTemplateVersion {
     }
 }
 
-/// The texts of a batch of versions, with this column of theirs alone.
+/// Returns the texts of a batch of versions, with this column only.
 async fn texts(
     ctx: &Context<'_>,
     row: &BatchRow<template_version::Model>,
@@ -331,7 +328,7 @@ impl ConnectionNode for AgreementTemplateVersion {
     }
 }
 
-/// The template version that each row of a batch names, if the viewer sees it.
+/// Returns the template version that each row of a batch refers to, if the viewer may see it.
 pub async fn version_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
@@ -350,50 +347,50 @@ pub async fn version_of<M: Send + Sync>(
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(AgreementTemplateVersion))
 }
 
-/// What a template asks for when an agreement is made from it.
+/// A parameter of a template.
 #[derive(Description)]
 pub struct TemplateParameter(templates::Parameter);
 
 #[Object(use_type_description)]
 impl TemplateParameter {
-    /// Its name in the text.
+    /// Name in the text, as `days`.
     async fn name(&self) -> &str {
         &self.0.name
     }
 
-    /// What people are asked.
+    /// Label in forms, in Swedish.
     async fn label(&self) -> &str {
         &self.0.label
     }
 
-    /// What is answered.
+    /// Type of the value.
     #[graphql(name = "type")]
     async fn kind(&self) -> ParameterType {
         self.0.kind.into()
     }
 
-    /// Whether an agreement needs it.
+    /// `true` if an agreement must have a value.
     async fn required(&self) -> bool {
         self.0.required
     }
 
-    /// What stands there when nobody answers; null: nothing.
+    /// Default value; null: none.
     async fn default(&self) -> Option<Json> {
         self.0.default.clone().map(Json)
     }
 
-    /// The least value that an agreement may have, of INTEGER and MONEY; null: any.
+    /// Minimum value of INTEGER and MONEY; null: none.
     async fn minimum(&self) -> Option<Json> {
         self.0.minimum.clone().map(Json)
     }
 
-    /// The greatest value that an agreement may have, of INTEGER and MONEY; null: any.
+    /// Maximum value of INTEGER and MONEY; null: none.
     async fn maximum(&self) -> Option<Json> {
         self.0.maximum.clone().map(Json)
     }
 }
 
-/// How many agreements are made from a version.
+/// Number of agreements made from a version.
 #[derive(Description)]
 pub struct TemplateUsage {
     version: BatchRow<template_version::Model>,
@@ -407,35 +404,36 @@ impl TemplateUsage {
         AgreementTemplateVersion(self.version.clone())
     }
 
-    /// How many agreements are made from it, whatever became of them.
+    /// Number of agreements made from it, regardless of their status.
     async fn agreements(&self) -> i64 {
         self.usage.agreements
     }
 
-    /// How many of them are in force today.
+    /// Number of those in force today.
     async fn active(&self) -> i64 {
         self.usage.active
     }
 }
 
-/// Names a template in one of two ways.
+/// Names a template by exactly one of its keys.
 #[derive(OneofObject)]
 pub enum TemplateBy {
-    /// By its id.
+    /// Global id.
     Id(ID),
-    /// By its short name.
+    /// Slug, as `deltagande-bip`.
     Slug(String),
 }
 
-/// Which templates; every part narrows the others.
+/// Filter of templates. All conditions must hold.
 #[derive(InputObject, Default)]
 pub struct TemplateFilter {
-    /// For agreements of this kind.
+    /// Makes agreements of this kind.
     kind: Option<AgreementKind>,
-    /// Slug: made for this activity.
+    /// Made for this activity, by slug.
     activity: Option<String>,
-    /// With all of these words in its title, its slug and its activity's name. A word may be the
-    /// beginning of one; capitals and accents don't count, but å, ä and ö are letters of their own.
+    /// All of these words occur in the title, the slug or the activity's name. A word may be the
+    /// beginning of a longer one. Case and accents are ignored, but å, ä and ö are letters of their
+    /// own.
     #[graphql(directive = cost::apply("60".into()))]
     search: Option<String>,
 }
@@ -450,25 +448,25 @@ impl TemplateFilter {
     }
 }
 
-/// Questions about templates.
+/// Queries of templates.
 #[derive(Default)]
 pub struct TemplateQuery;
 
 #[Object]
 impl TemplateQuery {
-    /// The template library, by title; those that nobody has published yet are seen by those alone
-    /// who may read unpublished templates.
+    /// Template library, by title; templates without a published version only for users who may
+    /// read unpublished templates.
     async fn templates(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<TemplateFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<TemplateFilter>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<AgreementTemplate>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
@@ -485,11 +483,11 @@ impl TemplateQuery {
         Ok(Connection::new(slice, count))
     }
 
-    /// One template; null when there is none, or none that you may see.
+    /// A template by its id or slug; null when there is none, or you may not see it.
     async fn template(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; exactly one of the ways")] by: TemplateBy,
+        #[graphql(desc = "Id or slug.")] by: TemplateBy,
     ) -> Option<Result<AgreementTemplate>> {
         find(ctx, by).await.transpose()
     }
@@ -500,7 +498,7 @@ async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTempl
     let mut errors = ValidationErrors::default();
     let found = match by {
         TemplateBy::Id(id) => {
-            let id = row_id(&id, "template", "by.id", &mut errors);
+            let id = row_id(&id, "by.id", &mut errors);
             errors.finish()?;
             templates::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.pop()
         }
@@ -513,14 +511,14 @@ async fn find(ctx: &Context<'_>, by: TemplateBy) -> Result<Option<AgreementTempl
     Ok(found.map(|row| AgreementTemplate(BatchRow::single(row))))
 }
 
-/// The template with this id, if you may see it.
+/// Returns the template with this id, if the viewer may see it.
 pub async fn node(ctx: &Context<'_>, id: TemplateId) -> Result<Option<AgreementTemplate>> {
     let found =
         templates::by_ids(database(ctx), viewer(ctx), &[id], &every::<AgreementTemplate>()).await?;
     Ok(found.into_iter().next().map(|row| AgreementTemplate(BatchRow::single(row))))
 }
 
-/// The template version with this id, if you may see it.
+/// Returns the template version with this id, if the viewer may see it.
 pub async fn version_node(
     ctx: &Context<'_>,
     id: TemplateVersionId,

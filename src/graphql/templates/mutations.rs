@@ -1,4 +1,4 @@
-//! Deeds on templates.
+//! GraphQL mutations of templates.
 
 use ::entity::id::{TemplateId, TemplateVersionId};
 use async_graphql::{Context, ID, InputObject, Object};
@@ -28,24 +28,25 @@ async fn changed_version(
         .ok_or_else(|| Error::NotFound("there is no such template version".into()))
 }
 
-/// What a template asks for when an agreement is made from it.
+/// A parameter of a template.
 #[derive(InputObject)]
 pub struct TemplateParameterInput {
-    /// Its name in the text: letters a to z, digits and underscores, beginning with a letter.
+    /// Name in the text: letters a to z, digits and underscores, beginning with a letter.
     name: String,
-    /// What people are asked.
+    /// Label in forms, in Swedish.
     label: String,
-    /// What is answered.
+    /// Type of the value.
     #[graphql(name = "type")]
     kind: ParameterType,
-    /// Whether an agreement needs it. One that is left out shows nothing in the text.
+    /// `true` if an agreement must have a value. An optional parameter without a value shows
+    /// nothing in the text.
     #[graphql(default = true)]
     required: bool,
-    /// What stands there when nobody answers; a value of the type, within the bounds.
+    /// Default value, of the type and within the bounds.
     default: Option<Json>,
-    /// The least value, for INTEGER (`1`) and MONEY (`"0.00"`).
+    /// Minimum value, for INTEGER (`1`) and MONEY (`"0.00"`).
     minimum: Option<Json>,
-    /// The greatest value, for INTEGER and MONEY; not below `minimum`.
+    /// Maximum value, for INTEGER and MONEY; not below `minimum`.
     maximum: Option<Json>,
 }
 
@@ -69,78 +70,77 @@ fn declared(parameters: Vec<TemplateParameterInput>) -> Vec<templates::Parameter
     parameters.into_iter().map(Into::into).collect()
 }
 
-/// A template for the library.
+/// Input of `templateCreate`.
 #[derive(InputObject)]
 pub struct TemplateCreateInput {
-    /// Its short name, unique: small letters a to z, digits and hyphens. It never changes.
+    /// Unique short name: letters a to z, digits and hyphens. It can't be changed later.
     slug: String,
-    /// Its title, which is that of the agreements.
+    /// Title of the template and its agreements.
     title: String,
-    /// What agreements are made from it.
+    /// Kind of the agreements made from it.
     kind: AgreementKind,
-    /// The activity that it is for; leave out for any.
+    /// Id of the activity of the agreements; omit for any.
     activity: Option<ID>,
-    /// The text: Markdown with headings from `##`, placeholders as `{{ member.name }}` and `{{ days
+    /// Text in Markdown with headings from `##`, placeholders as `{{ member.name }}` and `{{ days
     /// }}`, filters as `{{ agreement.starts_on | datum }}`, and `{% if … %}`, `{% elif … %}`, `{%
     /// else %}`, `{% endif %}`. At most 200 kB.
     body: String,
-    /// Its language, BCP 47; `sv` alone, since the words that the register sets around a text and
-    /// writes into it are Swedish.
+    /// Language, BCP 47. Only `sv`, since the layout and the inserted words are Swedish.
     #[graphql(default = "sv")]
     language: String,
-    /// What it asks for, in the order of the form. Each must be used in the text.
+    /// Parameters, in the order of the form. Each must be used in the text.
     parameters: Vec<TemplateParameterInput>,
 }
 
-/// What is new about the next version; what is left out is as in the last one.
+/// Input of `templateVersionDraft`. Omitted fields are those of the last version.
 #[derive(InputObject)]
 pub struct TemplateVersionDraftInput {
-    /// Of which template.
+    /// Id of the template.
     template: ID,
-    /// The text, as in `TemplateCreateInput`.
+    /// Text, as in `TemplateCreateInput`.
     body: Option<String>,
-    /// Its language, BCP 47; `sv` alone.
+    /// Language, BCP 47; only `sv`.
     language: Option<String>,
-    /// All that it asks for.
+    /// All parameters; replaces the present ones.
     parameters: Option<Vec<TemplateParameterInput>>,
 }
 
-/// Which version to publish.
+/// Input of `templateVersionPublish`.
 #[derive(InputObject)]
 pub struct TemplateVersionPublishInput {
-    /// A draft.
+    /// Id of a draft version.
     version: ID,
 }
 
-/// Which version to retire.
+/// Input of `templateVersionRetire`.
 #[derive(InputObject)]
 pub struct TemplateVersionRetireInput {
-    /// A published one.
+    /// Id of a published version.
     version: ID,
 }
 
-/// Deeds on templates.
+/// Mutations of templates.
 #[derive(Default)]
 pub struct TemplateMutation;
 
 #[Object]
 impl TemplateMutation {
-    /// Puts a template into the library, with version 1 as a draft. INVALID names all that is wrong
-    /// with the text, with line numbers, and every parameter that is not used. CONFLICT with reason
-    /// SLUG_TAKEN when another template has the slug.
+    /// Creates a template, with version 1 as a draft. INVALID names all errors of the text, with
+    /// line numbers, and every parameter that is not used. CONFLICT with reason SLUG_TAKEN when
+    /// another template has the slug.
+    ///
+    /// Requires the role OFFICE, or the scope `templates:write`.
     async fn template_create(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What to put there")] input: TemplateCreateInput,
+        #[graphql(desc = "The template to create.")] input: TemplateCreateInput,
     ) -> Result<AgreementTemplate> {
         let mut errors = ValidationErrors::default();
         let new = versions::NewTemplate {
             slug: input.slug,
             title: input.title,
             kind: input.kind.into(),
-            activity: input
-                .activity
-                .map(|id| row_id(&id, "activity", "input.activity", &mut errors)),
+            activity: input.activity.map(|id| row_id(&id, "activity", &mut errors)),
             language: input.language,
             body: input.body,
             parameters: declared(input.parameters),
@@ -153,16 +153,17 @@ impl TemplateMutation {
             .await
     }
 
-    /// Drafts the next version from the last one. A template has at most one draft, which is its
-    /// last version: while there is one, it is changed. The text is checked as when a template is
-    /// created.
+    /// Drafts the next version from the last one. A template has at most one draft, its last
+    /// version; if there is one, it is changed. The text is checked as in `templateCreate`.
+    ///
+    /// Requires the role OFFICE, or the scope `templates:write`.
     async fn template_version_draft(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "What is new")] input: TemplateVersionDraftInput,
+        #[graphql(desc = "The changes from the last version.")] input: TemplateVersionDraftInput,
     ) -> Result<AgreementTemplateVersion> {
         let mut errors = ValidationErrors::default();
-        let template = row_id(&input.template, "template", "input.template", &mut errors);
+        let template = row_id(&input.template, "template", &mut errors);
         let new = versions::NewVersion {
             language: input.language,
             body: input.body,
@@ -176,16 +177,19 @@ impl TemplateMutation {
             .await
     }
 
-    /// Publishes a draft: its text never changes after that, and it becomes the template's current
-    /// version. The ones published before stay in use until they are retired. CONFLICT with reason
-    /// ALREADY_PUBLISHED or VERSION_RETIRED when it is no draft any more.
+    /// Publishes a draft: its text never changes again, and it becomes the template's current
+    /// version. Earlier published versions stay in use until they are retired. CONFLICT with reason
+    /// ALREADY_PUBLISHED or VERSION_RETIRED when it is no longer a draft. INVALID names all errors
+    /// of an imported text.
+    ///
+    /// Requires the role OFFICE, or the scope `templates:write`.
     async fn template_version_publish(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which")] input: TemplateVersionPublishInput,
+        #[graphql(desc = "The draft to publish.")] input: TemplateVersionPublishInput,
     ) -> Result<AgreementTemplateVersion> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.version, "template_version", "input.version", &mut errors);
+        let id = row_id(&input.version, "version", &mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(versions::publish(mutation.db(), viewer(ctx), id, errors), |()| {
@@ -194,16 +198,18 @@ impl TemplateMutation {
             .await
     }
 
-    /// Retires a published version: no new agreement gets it, and those made from it go on. When it
-    /// was the current one, the newest of those that are still published is current. CONFLICT with
-    /// reason NOT_PUBLISHED for a draft, ALREADY_RETIRED.
+    /// Retires a published version: no new agreement gets it, and agreements made from it continue.
+    /// If it was the current version, the newest of the remaining published ones becomes current.
+    /// CONFLICT with reason NOT_PUBLISHED for a draft, or ALREADY_RETIRED.
+    ///
+    /// Requires the role OFFICE, or the scope `templates:write`.
     async fn template_version_retire(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which")] input: TemplateVersionRetireInput,
+        #[graphql(desc = "The version to retire.")] input: TemplateVersionRetireInput,
     ) -> Result<AgreementTemplateVersion> {
         let mut errors = ValidationErrors::default();
-        let id = row_id(&input.version, "template_version", "input.version", &mut errors);
+        let id = row_id(&input.version, "version", &mut errors);
         let mutation = mutation(ctx);
         mutation
             .perform(versions::retire(mutation.db(), viewer(ctx), id, errors), |()| {

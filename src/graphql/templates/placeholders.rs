@@ -1,4 +1,4 @@
-//! What the texts of templates may show and how, as the API documents it for whoever writes them.
+//! GraphQL types and queries of the placeholders and filters of template texts.
 
 use async_graphql::{Description, Object};
 
@@ -11,106 +11,106 @@ use domain::templates::{
     rendering,
 };
 
-/// A placeholder that every text may show without declaring it.
+/// A placeholder that every text may use without declaring it.
 #[derive(Description)]
 pub struct TemplatePlaceholder(&'static Placeholder);
 
 #[Object(use_type_description)]
 impl TemplatePlaceholder {
-    /// How it is written: `member.org_number`, in a text `{{ member.org_number }}`.
+    /// Name, as `member.org_number`; in a text `{{ member.org_number }}`.
     async fn name(&self) -> String {
         self.0.name()
     }
 
-    /// What it shows.
+    /// Type of the value.
     #[graphql(name = "type")]
     async fn kind(&self) -> ParameterType {
         self.0.kind.into()
     }
 
-    /// Whether it may be unknown. An agreement whose text shows it nevertheless is refused
-    /// (CONFLICT, reason FACTS_MISSING), so that a text should ask first: `{% if member.org_number
-    /// %}`.
+    /// `true` if the value may be unknown. Offering an agreement whose text shows an unknown value
+    /// is refused (CONFLICT with reason FACTS_MISSING). The text should test for it: `{% if
+    /// member.org_number %}`.
     async fn optional(&self) -> bool {
         self.0.optional
     }
 
-    /// The only words that it may be, for conditions; empty: any text.
+    /// Possible values, for conditions; empty: any text.
     async fn words(&self) -> &[&str] {
         self.0.words
     }
 
-    /// What it is, in Swedish.
+    /// Description in Swedish.
     async fn label(&self) -> &str {
         &self.0.label
     }
 
-    /// What it is, in English.
+    /// Description in English.
     async fn description(&self) -> &str {
         &self.0.description
     }
 
-    /// What it shows in a preview; null when nothing.
+    /// Example value in a preview; null when there is none.
     async fn example(&self) -> Option<String> {
         self.0.of(&Facts::example()).map(|datum| rendering::shown(&datum))
     }
 }
 
-/// A filter: how a text writes a value.
+/// A filter, which formats a value in a text.
 #[derive(Description)]
 pub struct TemplateTextFilter(&'static Filter);
 
 #[Object(use_type_description)]
 impl TemplateTextFilter {
-    /// Its name in texts.
+    /// Name in texts.
     async fn name(&self) -> &str {
         self.0.name
     }
 
-    /// What it takes.
+    /// Types of values that it accepts.
     async fn takes(&self) -> Vec<ParameterType> {
         self.0.takes.iter().copied().map(Into::into).collect()
     }
 
-    /// The words of which one may stand in parentheses after it.
+    /// Possible options, one of which may follow in parentheses.
     async fn options(&self) -> &[&str] {
         self.0.options
     }
 
-    /// What it does, in Swedish.
+    /// Description in Swedish.
     async fn label(&self) -> &str {
         self.0.label
     }
 
-    /// What it does, in English.
+    /// Description in English.
     async fn description(&self) -> &str {
         self.0.description
     }
 
-    /// How it is written.
+    /// Example of its use.
     async fn example(&self) -> &str {
         self.0.example
     }
 
-    /// What the example shows.
+    /// Output of the example.
     async fn shows(&self) -> &str {
         self.0.shows
     }
 }
 
-/// Questions about what texts may show.
+/// Queries of placeholders and filters.
 #[derive(Default)]
 pub struct PlaceholderQuery;
 
 #[Object]
 impl PlaceholderQuery {
-    /// The placeholders that every text may show without declaring them.
+    /// Placeholders that every text may use without declaring them.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn template_placeholders(&self) -> Vec<TemplatePlaceholder> {
         placeholders::all().iter().map(TemplatePlaceholder).collect()
     }
 
-    /// The filters that write values in texts.
+    /// Filters that format values in texts.
     #[graphql(directive = list_size::apply(Some(20), None))]
     async fn template_filters(&self) -> Vec<TemplateTextFilter> {
         filters::ALL.iter().map(TemplateTextFilter).collect()

@@ -1,4 +1,4 @@
-//! Each limit from both sides, and the documents that it is there for.
+//! Each limit from both sides, and the documents that it guards against.
 
 use std::{thread, time::Instant};
 
@@ -39,7 +39,7 @@ fn doubling(levels: usize) -> String {
 }
 
 #[test]
-fn a_limit_refuses_what_is_over_it_and_not_what_is_at_it() {
+fn a_limit_refuses_documents_over_it_and_not_at_it() {
     type Set = fn(&mut Limits, u64);
     let cases: [(u64, &str, &str, Set); 8] = [
         (12, "{ a(x: [1, -2.5]) } # 3", "has 12 tokens", |limits, most| {
@@ -109,12 +109,12 @@ fn a_limit_refuses_what_is_over_it_and_not_what_is_at_it() {
 }
 
 #[test]
-fn doubling_fragments_are_measured_once_each() {
+fn doubling_fragments_are_each_measured_a_single_time() {
     let start = Instant::now();
     let doubled = refusal(&format!("{{...f0}}{}", doubling(30)));
     println!("30 doublings measured in {:?}", start.elapsed());
     assert!(doubled.contains("has a cost of over 1000000000 points; at most 50000 are allowed. It grows to over 1000000000"), "{doubled}");
-    // The library validates what is not executed too: another operation, unused fragments, and
+    // The library also validates what is not executed: another operation, unused fragments, and
     // fragments without any field.
     let other =
         with(&format!("query A{{a}} query B{{...f0}}{}", doubling(30)), json!({}), Some("A"));
@@ -125,7 +125,7 @@ fn doubling_fragments_are_measured_once_each() {
             .starts_with("The document grows to over")
     );
     assert!(refusal(&format!("{{...f0}}{}", doubling(100))).contains("nests fields and fragments"));
-    // What a fragment carries counts at each spread, here a text in a variable that is spread 256
+    // The content of a fragment counts at each spread, here a text in a variable that is spread 256
     // times.
     let carried =
         format!("query($v: String) {{...f0}}{}", doubling(8).replace("{a}", "{a(x: $v)}"));
@@ -142,7 +142,7 @@ fn the_work_grows_with_the_document_and_not_with_its_expansion() {
         with(&format!("{{...f0}}{}", doubling(levels)), json!({}), None)
             .map_or(0, |measured| measured.visited)
     };
-    // An operation is looked at twice, and each level has two spreads.
+    // An operation is visited twice, and each level has two spreads.
     assert_eq!([visited(2), visited(7), visited(13)], [7, 17, 29]);
     let fields = |count| {
         with(&format!("{{{}}}", "a ".repeat(count)), json!({}), None)
@@ -152,7 +152,7 @@ fn the_work_grows_with_the_document_and_not_with_its_expansion() {
 }
 
 #[test]
-fn circles_are_named() {
+fn cycles_are_named() {
     let circle = "has fragments that spread themselves in a circle: A, B; take one spread out";
     assert_eq!(refusal("{...A} fragment A on Q {...B} fragment B on Q {a {... {...A}}}"), circle);
     assert!(
@@ -175,13 +175,13 @@ fn strings_and_comments_hide_nothing() {
     }
     assert_eq!(
         refusal("{\n  a(x: \"å\", y: \"never\n ends\")}"),
-        "has a syntax error at 2:16: this string has no end"
+        "has a syntax error at 2:16: this string is not terminated"
     );
     assert_eq!(
         refusal("{ a(x: [\"\"\" \" \" ]) }"),
-        "has a syntax error at 1:9: this string has no end"
+        "has a syntax error at 1:9: this string is not terminated"
     );
-    // Each of these is a list of as many values to the parser, without a blank between them.
+    // The parser reads each of these as a list of as many values, without a blank between them.
     for value in ["0", "-1", "\"\"\"a\"\"\"", "true", "null", "\"a\""] {
         let found = figures(&format!("{{ a(x: [{}]) }}", value.repeat(1000)));
         assert!(found.expansion >= 1000 && found.tokens >= 800, "{value}: {found:?}");
@@ -189,7 +189,7 @@ fn strings_and_comments_hide_nothing() {
 }
 
 #[test]
-fn connections_cost_by_the_rows_asked_for() {
+fn connections_cost_by_the_requested_rows() {
     let cost = |document: &str, variables| {
         with(document, variables, None).map_or(0, |measured| measured.figures.complexity)
     };
@@ -274,9 +274,9 @@ fn fields_cost_what_they_declare() {
     assert_eq!(cost(searched, json!({ "s": null })), Ok(both));
 }
 
-/// The fields that are expensive although their names and types don't show it; another one is found
-/// by the load program's table.
-const DEAR: [(&str, &str); 10] = [
+/// Fields that are expensive although their names and types don't show it; the load program's table
+/// finds others.
+const EXPENSIVE: [(&str, &str); 10] = [
     ("Agreement", "preview"),
     ("Agreement", "document"),
     ("AgreementPreview", "html"),
@@ -290,7 +290,7 @@ const DEAR: [(&str, &str); 10] = [
 ];
 
 #[test]
-fn every_list_and_every_dear_field_declares_what_it_costs() {
+fn every_list_and_every_expensive_field_declares_what_it_costs() {
     let costs = Costs::of_schema();
     let is_page = |type_name: &str, field: &str| {
         type_name.ends_with("Connection") && ["edges", "nodes"].contains(&field)
@@ -299,13 +299,13 @@ fn every_list_and_every_dear_field_declares_what_it_costs() {
     for (type_name, field, cost) in costs.fields() {
         let has_size =
             cost.rows.is_some() || !cost.sliced_by.is_empty() || is_page(type_name, field);
-        let is_dear = field == "totalCount" || DEAR.contains(&(type_name, field));
-        if cost.is_list && !has_size || is_dear && !cost.is_declared {
+        let is_expensive = field == "totalCount" || EXPENSIVE.contains(&(type_name, field));
+        if cost.is_list && !has_size || is_expensive && !cost.is_declared {
             missing.push(format!("{type_name}.{field}"));
         }
     }
     assert!(missing.is_empty(), "declare @listSize or @cost on {}", missing.join(", "));
-    let cheap: Vec<_> = DEAR
+    let cheap: Vec<_> = EXPENSIVE
         .iter()
         .filter(|(of, field)| costs.field(of, field).is_none_or(|cost| cost.weight <= 1))
         .collect();
@@ -366,7 +366,7 @@ fn introspection_passes_and_a_hostile_nest_of_it_does_not() {
             && fields.contains("; at most 1000000 are allowed"),
         "{fields}"
     );
-    // A fragment on both sides is weighed for each.
+    // A fragment on both sides counts for each.
     let both = figures(
         "{ ...F a { ...F } __type(name: \"Q\") { ...F } } fragment F on Q { fields { b } }",
     );
@@ -387,7 +387,7 @@ fn the_parser_never_sees_what_would_overflow_its_stack() {
         refusal(&format!("{{{}}}", "...F ".repeat(100_000)))
             .starts_with("The document has 200002 tokens; at most 20000 are allowed")
     );
-    // The deepest that reach the parser, on the stack of a server's thread.
+    // The deepest documents that reach the parser, on the stack of a server's thread.
     for (document, words) in [
         (
             nest("{a", 100, "", "}"),
@@ -414,7 +414,7 @@ fn the_parser_never_sees_what_would_overflow_its_stack() {
 }
 
 #[test]
-fn syntax_errors_say_where_and_what() {
+fn syntax_errors_have_a_position_and_a_message() {
     for (document, words) in [
         ("{ a { b }", "has a syntax error at 1:10: expected selection"),
         ("", "has a syntax error at 1:1: expected"),

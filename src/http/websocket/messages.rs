@@ -1,4 +1,4 @@
-//! What is said on a socket: the messages of graphql-transport-ws.
+//! Messages of the protocol graphql-transport-ws.
 
 use std::borrow::Cow;
 
@@ -8,22 +8,22 @@ use serde_json::{Map, Value, value::RawValue};
 
 use crate::http::graphql_request::GraphqlRequest;
 
-/// What a client says.
+/// A message of the client.
 #[derive(Debug)]
 pub(super) enum Incoming<'m> {
-    /// Who it is.
+    /// Authenticates the client.
     ConnectionInit { payload: Option<Map<String, Value>> },
-    /// Whether anybody is there.
+    /// Heartbeat request.
     Ping { payload: Option<&'m RawValue> },
-    /// It is there.
+    /// Heartbeat response.
     Pong,
-    /// An operation to be executed, in JSON.
+    /// Starts an operation, in JSON.
     Subscribe { id: String, payload: &'m RawValue },
-    /// It wants no more of an operation.
+    /// Stops an operation.
     Complete { id: String },
 }
 
-/// A message's parts as they stand in its JSON; others are left alone.
+/// Parts of a message as raw JSON; unknown parts are ignored.
 #[derive(Deserialize)]
 struct Parts<'m> {
     #[serde(rename = "type", borrow)]
@@ -35,10 +35,10 @@ struct Parts<'m> {
 }
 
 impl<'m> Incoming<'m> {
-    /// A message; none when it is no message of the protocol. The payload of an operation is left
-    /// as it stands.
+    /// Parses a message; `None` if it is not a message of the protocol. The payload of an operation
+    /// is not parsed.
     pub(super) fn read(text: &'m str) -> Option<Self> {
-        // A list in the place of an object is read by position, which the protocol doesn't know.
+        // Serde reads a list in place of an object by position, which the protocol does not allow.
         let Parts { kind, id, payload } =
             text.trim_start().starts_with('{').then(|| serde_json::from_str(text).ok())??;
         let id = || {
@@ -67,35 +67,35 @@ impl<'m> Incoming<'m> {
 
 /// Returns the request in an operation's payload, as over HTTP; `None` if the payload is not a
 /// request.
-pub(super) fn asked(payload: &RawValue) -> Option<GraphqlRequest> {
+pub(super) fn parse_request(payload: &RawValue) -> Option<GraphqlRequest> {
     GraphqlRequest::of_payload(payload.get()).ok()
 }
 
-/// Returns the message with an answer to an operation. The answer is JSON, which is not read again.
+/// Returns the message with an answer to an operation. The answer is serialized JSON.
 pub(super) fn next(id: &str, answer: &str) -> String {
     let id = Value::from(id).to_string();
     ["{\"type\":\"next\",\"id\":", &id, ",\"payload\":", answer, "}"].concat()
 }
 
-/// What the server says.
+/// A message of the server.
 #[derive(Serialize)]
 #[serde(tag = "type", rename_all = "snake_case")]
 pub(super) enum Outgoing<'a> {
-    /// It knows who the client is.
+    /// Accepts the client.
     ConnectionAck,
-    /// It is there; with what the ping said.
+    /// Heartbeat response, with the payload of the request.
     Pong {
         #[serde(skip_serializing_if = "Option::is_none")]
         payload: Option<&'a RawValue>,
     },
-    /// Why an operation is not executed, or no longer.
+    /// Errors for which an operation is not executed, or ends.
     Error { id: &'a str, payload: &'a [ServerError] },
-    /// There are no more answers to an operation.
+    /// End of an operation.
     Complete { id: &'a str },
 }
 
 impl Outgoing<'_> {
-    /// As it is sent.
+    /// Serializes the message.
     pub(super) fn text(&self) -> String {
         serde_json::to_string(self).unwrap_or_default()
     }
@@ -106,7 +106,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn what_is_no_message_is_not_read() {
+    fn an_invalid_message_is_refused() {
         for good in [
             r#"{"type":"connection_init"}"#,
             r#"{"type":"connection_init","payload":null}"#,
@@ -153,15 +153,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_no_request_asks_nothing() {
-        let read = |text: &str| asked(serde_json::from_str(text).ok()?);
+    fn an_invalid_payload_is_no_request() {
+        let read = |text: &str| parse_request(serde_json::from_str(text).ok()?);
         assert!(
             read(r#"{"query":"{ a }","operationName":null,"variables":null,"extensions":null}"#)
                 .is_some()
         );
         assert!(
             read(r#"{"documentId":"a","variables":{"b":1}}"#)
-                .is_some_and(|asked| asked.document_id.as_deref() == Some("a"))
+                .is_some_and(|request| request.document_id.as_deref() == Some("a"))
         );
         for bad in [
             "{}",

@@ -1,8 +1,8 @@
-//! The API's socket at `/graphql/ws`: graphql-transport-ws, with its close codes to the letter.
+//! WebSocket of the API at `/graphql/ws`: graphql-transport-ws with its exact close codes.
 //!
-//! One task a socket reads, executes and sends in turn, so that whoever reads slowly holds up
-//! nobody else and nothing is kept for it but the message that is being sent. The library has a
-//! socket of its own, which closes with other codes and sends refused requests as answers.
+//! One task per socket reads, executes and sends in sequence. A slow reader therefore delays no
+//! other client, and only the message being sent is buffered for it. The library's own
+//! implementation uses other close codes and sends refused requests as answers.
 
 mod messages;
 mod operations;
@@ -45,74 +45,73 @@ use crate::graphql::errors;
 use domain::{
     auth::token::Verified,
     change_feed, config,
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
 };
 
-/// Reads a message for a fuzz target: `None` if it is none of the protocol, otherwise what it asks,
-/// if it is `subscribe`.
+/// Parses a message for a fuzz target: `None` if it is not of the protocol, otherwise the request
+/// of a `subscribe`.
 #[cfg(fuzzing)]
 pub fn fuzz(text: &str) -> Option<Option<super::graphql_request::GraphqlRequest>> {
     match Incoming::read(text)? {
-        Incoming::Subscribe { payload, .. } => Some(messages::asked(payload)),
+        Incoming::Subscribe { payload, .. } => Some(messages::parse_request(payload)),
         _ => Some(None),
     }
 }
 
-/// The one protocol that is spoken.
+/// The supported subprotocol.
 const PROTOCOL: &str = "graphql-transport-ws";
-/// How often it is asked whether anybody is there: before proxies cut off a connection on which
-/// nothing is said.
+/// Interval of heartbeats: shorter than the idle timeout of proxies.
 const HEARTBEAT: Duration = Duration::from_secs(25);
-/// So many questions in a row may be unanswered.
-const UNANSWERED: u32 = 2;
-/// How long a client may take to take why its socket is closed, and to close it too.
-pub(super) const GOODBYE: Duration = Duration::from_secs(5);
-/// The longest reason that a close frame has room for, in bytes (RFC 6455, 5.5).
-const REASON: usize = 123;
-/// A client's address has at most this part of the sockets whose client has not said who it is, and
-/// at least so many: proxies ask for many clients from one address.
+/// Maximum number of consecutive unanswered heartbeats.
+const MAX_UNANSWERED: u32 = 2;
+/// Time that a client may take to receive the close frame and to close the socket too.
+pub(super) const CLOSE_TIMEOUT: Duration = Duration::from_secs(5);
+/// Maximum length of the reason in a close frame, in bytes (RFC 6455, 5.5).
+const MAX_REASON_BYTES: usize = 123;
+/// Divisor of the unauthenticated sockets that one client address may have; at least one. Proxies
+/// forward many clients from one address.
 const PENDING_SHARE: usize = 5;
-const PENDING_LEAST: usize = 16;
-/// What is read at once, in bytes. The default would take thirty times as much of memory for each
-/// that says nothing.
-const READ: usize = 4 << 10;
+const MIN_PENDING_PER_ADDRESS: usize = 16;
+/// Size of the read buffer, in bytes. The default would take thirty times the memory for each idle
+/// socket.
+const READ_BUFFER_BYTES: usize = 4 << 10;
 
-/// What all sockets share.
+/// State shared by all sockets.
 #[derive(Debug)]
 pub struct Sockets {
     settings: config::Sockets,
-    /// Web pages of other hosts that may ask.
+    /// Allowed origins of web pages.
     origins: Vec<String>,
-    /// The longest message, in bytes.
-    longest: usize,
-    /// One for each whose client may have said who it is.
+    /// Maximum length of a message, in bytes.
+    max_message_bytes: usize,
+    /// Permits of sockets that may be authenticated.
     free: Arc<Semaphore>,
-    /// One for each whose client has not, so that clients without a token never displace clients
+    /// Permits of unauthenticated sockets, so that clients without a token never displace clients
     /// with one.
     pending: Arc<Semaphore>,
-    /// Those of each address whose client has not.
+    /// Unauthenticated sockets by client address.
     pending_by_client: Arc<ConcurrencyLimit>,
-    /// The sockets of each subject.
+    /// Authenticated sockets by subject.
     by_subject: Arc<ConcurrencyLimit>,
-    /// The subscriptions of each subject, on all its sockets.
+    /// Subscriptions by subject, on all its sockets.
     subscriptions: Arc<ConcurrencyLimit>,
-    /// The followers of the trail.
+    /// Followers of the audit trail.
     followers: change_feed::Followers,
-    /// The answers to events, shared by those who see alike.
+    /// Answers to events, shared by viewers with the same permissions.
     answers: SharedAnswers,
 }
 
 impl Sockets {
-    /// No sockets yet.
+    /// Creates the state without sockets.
     #[must_use]
     pub fn new(settings: &config::Settings) -> Self {
-        let (settings, origins, longest) =
+        let (settings, origins, max_message_bytes) =
             (settings.sockets, settings.cors_origins.clone(), settings.limits.body_bytes);
         Self {
-            free: Arc::new(Semaphore::new(settings.most)),
+            free: Arc::new(Semaphore::new(settings.authenticated)),
             pending: Arc::new(Semaphore::new(settings.pending)),
             pending_by_client: Arc::new(ConcurrencyLimit::new(
-                (settings.pending / PENDING_SHARE).max(PENDING_LEAST),
+                (settings.pending / PENDING_SHARE).max(MIN_PENDING_PER_ADDRESS),
             )),
             by_subject: Arc::new(ConcurrencyLimit::new(settings.per_subject)),
             subscriptions: Arc::new(ConcurrencyLimit::new(settings.subscriptions)),
@@ -120,13 +119,13 @@ impl Sockets {
             answers: SharedAnswers::default(),
             settings,
             origins,
-            longest,
+            max_message_bytes,
         }
     }
 
-    /// Whether the page that asks, if any, is one of ours or one that may. Browsers ask nobody
-    /// before they open a socket to another host.
-    fn welcomes(&self, headers: &HeaderMap) -> bool {
+    /// `true` if the request has no Origin header, or that of this host or an allowed one. Browsers
+    /// send no preflight before they open a WebSocket to another host.
+    fn allows_origin(&self, headers: &HeaderMap) -> bool {
         let text =
             |name| headers.get(name).map(|value: &HeaderValue| value.to_str().unwrap_or_default());
         let Some(origin) = text(header::ORIGIN) else { return true };
@@ -136,7 +135,7 @@ impl Sockets {
     }
 }
 
-/// Opens a socket.
+/// Opens a WebSocket.
 pub async fn open(
     State(app): State<App>,
     upgrade: Result<WebSocketUpgrade, WebSocketUpgradeRejection>,
@@ -151,7 +150,10 @@ pub async fn open(
     let Ok(upgrade) = upgrade.map(|upgrade| upgrade.protocols([PROTOCOL])) else {
         let mut refused = refuse(
             StatusCode::UPGRADE_REQUIRED,
-            Error::invalid("upgrade", format!("must ask for a WebSocket that speaks {PROTOCOL}")),
+            Error::invalid(
+                "upgrade",
+                format!("must request a WebSocket with the subprotocol {PROTOCOL}"),
+            ),
         );
         refused.headers_mut().insert(header::UPGRADE, HeaderValue::from_static("websocket"));
         return refused;
@@ -162,33 +164,38 @@ pub async fn open(
             Error::invalid("sec-websocket-protocol", format!("must name {PROTOCOL}")),
         );
     }
-    if !app.sockets.welcomes(request.headers()) {
+    if !app.sockets.allows_origin(request.headers()) {
         return refuse(
             StatusCode::FORBIDDEN,
-            Error::Forbidden("pages of this origin may not ask here".into()),
+            Error::Forbidden(
+                "pages of this origin are not allowed; add it to SAMREGISTER_CORS_ORIGINS".into(),
+            ),
         );
     }
     let address = peers::client(request.extensions(), request.headers(), &app.trusted_proxies);
     let known = match caller.viewer(&app).await {
         Ok(viewer) => app.sockets.known(&viewer.subject).ok(),
-        // The client may yet say who it is, and is told then what is wrong.
+        // The client may still authenticate, and gets the reason then.
         Err(_) => None,
     };
-    let Some(position) = known.or_else(|| app.sockets.pending(address)) else {
+    let Some(permit) = known.or_else(|| app.sockets.pending(address)) else {
         let mut refused = refuse(
             StatusCode::SERVICE_UNAVAILABLE,
-            Error::conflict("TOO_MANY_SOCKETS", "too many sockets are open; try again in a while"),
+            Error::conflict(
+                ConflictReason::TooManySockets,
+                "too many sockets are open; retry in 10 seconds",
+            ),
         );
         refused.headers_mut().insert(header::RETRY_AFTER, HeaderValue::from_static("10"));
         return refused;
     };
     let (token, stopping) = (bearer(request.headers()), app.stopping.subscribe());
-    let longest = app.sockets.longest;
+    let max_message_bytes = app.sockets.max_message_bytes;
     let upgrade = upgrade
-        .read_buffer_size(READ)
+        .read_buffer_size(READ_BUFFER_BYTES)
         .write_buffer_size(0)
-        .max_message_size(longest)
-        .max_frame_size(longest);
+        .max_message_size(max_message_bytes)
+        .max_frame_size(max_message_bytes);
     upgrade.on_upgrade(move |socket| async move {
         let (operations, running) = (HashMap::new(), SelectAll::new());
         Session {
@@ -197,7 +204,7 @@ pub async fn open(
             token,
             address,
             stopping,
-            position,
+            permit,
             verified: None,
             operations,
             running,
@@ -207,14 +214,14 @@ pub async fn open(
     })
 }
 
-/// The permit of a socket among those that may be open.
-enum Position {
-    /// Of a client that has not said who it is, among all and among its address's.
+/// Permit of an open socket.
+enum SocketPermit {
+    /// Of an unauthenticated client: among all, and among those of its address.
     Pending(
         #[expect(dead_code, reason = "permits are held until they are dropped")]
         (OwnedSemaphorePermit, Option<Permit>),
     ),
-    /// Of one that has, among all and among its subject's.
+    /// Of an authenticated client: among all, and among those of its subject.
     Known(
         #[expect(dead_code, reason = "permits are held until they are dropped")]
         (OwnedSemaphorePermit, Permit),
@@ -223,32 +230,32 @@ enum Position {
 }
 
 impl Sockets {
-    /// Takes the permits of a client that has not said who it is; `None` if there is no room for it
-    /// now or afterwards.
-    fn pending(&self, address: Option<IpAddr>) -> Option<Position> {
+    /// Takes the permits of an unauthenticated client; `None` if the maximum is reached, now or
+    /// after authentication.
+    fn pending(&self, address: Option<IpAddr>) -> Option<SocketPermit> {
         if self.free.available_permits() == 0 {
             return None;
         }
         let own = address.map(|address| self.pending_by_client.try_take(&network_of(address)));
         let own = own.map_or(Some(None), |own| own.map(Some))?;
-        Some(Position::Pending((Arc::clone(&self.pending).try_acquire_owned().ok()?, own)))
+        Some(SocketPermit::Pending((Arc::clone(&self.pending).try_acquire_owned().ok()?, own)))
     }
 
-    /// Takes the permits of a client of this subject, or says why the socket is closed.
-    fn known(&self, subject: &str) -> Result<Position, End> {
+    /// Takes the permits of a client of this subject, or returns the reason to close the socket.
+    fn known(&self, subject: &str) -> Result<SocketPermit, End> {
         let free = Arc::clone(&self.free).try_acquire_owned();
         let free =
-            free.map_err(|_| close(1013, "Too many sockets are open; try again in a while"))?;
+            free.map_err(|_| close(1013, "Too many sockets are open; retry in 10 seconds"))?;
         let most = self.by_subject.most();
         let own = self.by_subject.try_take(subject);
         let own = own.ok_or_else(|| {
             close(4429, format!("Too many sockets: {most} of yours are open, which is the maximum"))
         })?;
-        Ok(Position::Known((free, own), subject.to_owned()))
+        Ok(SocketPermit::Known((free, own), subject.to_owned()))
     }
 }
 
-/// The network that one client has its addresses from: of IPv6, 64 bits.
+/// Returns the network of a client's addresses: of IPv6, the first 64 bits.
 fn network_of(address: IpAddr) -> String {
     match address {
         IpAddr::V4(address) => address.to_string(),
@@ -256,68 +263,68 @@ fn network_of(address: IpAddr) -> String {
     }
 }
 
-/// Why a socket ends.
+/// Reason for which a socket ends.
 enum End {
-    /// We close it, for this reason.
+    /// The server closes it, with code and reason.
     Close(u16, String),
-    /// It is closed, or broken.
+    /// It is closed or broken.
     Gone,
 }
 
-/// The end of a socket with this code.
+/// Returns the end of a socket with this close code.
 fn close(code: u16, reason: impl Into<String>) -> End {
     End::Close(code, reason.into())
 }
 
-/// What an operation says next.
+/// A step of an operation.
 pub(super) enum Step {
-    /// An answer, and perhaps more to come.
+    /// An answer, with possibly more to follow.
     Next(String),
-    /// Its last word.
+    /// The last message.
     Last(String),
 }
 
-/// What an operation says, until it is ended, with the id that it was given.
+/// Steps of an operation with its id, until it ends.
 pub(super) type Steps = BoxStream<'static, (Arc<str>, Step)>;
 
 /// One socket.
 struct Session {
     app: App,
     socket: WebSocket,
-    /// The token that came with the request, for clients that can set headers.
+    /// Token of the upgrade request, for clients that can set headers.
     token: Result<String>,
-    /// The client's address, when it is known.
+    /// Address of the client, when known.
     address: Option<IpAddr>,
     stopping: watch::Receiver<bool>,
-    position: Position,
-    /// Who it is, when that is known.
+    permit: SocketPermit,
+    /// Authenticated client, if any.
     verified: Option<Verified>,
-    /// The operations that run, each with its end.
+    /// Running operations, each with its abort handle.
     operations: HashMap<Arc<str>, AbortHandle>,
     running: SelectAll<Abortable<Steps>>,
 }
 
 impl Session {
     async fn run(mut self) {
-        let Err(End::Close(code, reason)) = self.talk().await else { return };
+        let Err(End::Close(code, reason)) = self.run_protocol().await else { return };
         tracing::debug!(code, reason, "a socket is closed");
-        // Whatever runs for it need not wait until it has taken leave.
+        // Tasks that run for it need not wait for the closing handshake.
         self.running.clear();
-        let mut length = reason.len().min(REASON);
+        let mut length = reason.len().min(MAX_REASON_BYTES);
         while !reason.is_char_boundary(length) {
             length -= 1;
         }
         let frame = CloseFrame { code, reason: reason.get(..length).unwrap_or_default().into() };
         let leave = async {
             self.socket.send(Message::Close(Some(frame))).await?;
-            // A connection that is dropped with something unread may take back what was sent.
+            // Dropping a connection with unread data may discard what was sent.
             while self.socket.recv().await.is_some_and(|message| message.is_ok()) {}
             Ok::<_, axum::Error>(())
         };
-        drop(timeout(GOODBYE, leave).await);
+        drop(timeout(CLOSE_TIMEOUT, leave).await);
     }
 
-    async fn talk(&mut self) -> Result<Infallible, End> {
+    async fn run_protocol(&mut self) -> Result<Infallible, End> {
         let mut deadline = Box::pin(sleep(self.app.sockets.settings.init_time));
         let mut heartbeat = interval_at(Instant::now() + HEARTBEAT, HEARTBEAT);
         heartbeat.set_missed_tick_behavior(MissedTickBehavior::Delay);
@@ -327,19 +334,19 @@ impl Session {
                 message = self.socket.recv() => {
                     unanswered = 0;
                     match message {
-                        Some(Ok(Message::Text(text))) => self.hear(&text, &mut deadline).await?,
+                        Some(Ok(Message::Text(text))) => self.receive(&text, &mut deadline).await?,
                         Some(Ok(Message::Binary(_))) => return Err(close(4400, "Invalid message: it must be text")),
-                        // The next read answers it, and finds the end.
+                        // The next read answers it, and detects the end.
                         Some(Ok(Message::Ping(_) | Message::Pong(_) | Message::Close(_))) => {}
-                        Some(Err(_)) => return Err(close(4400, format!("Invalid message: unreadable, or of more than {} bytes", self.app.sockets.longest))),
+                        Some(Err(_)) => return Err(close(4400, format!("Invalid message: unreadable, or of more than {} bytes", self.app.sockets.max_message_bytes))),
                         None => return Err(End::Gone),
                     }
                 }
                 Some((id, step)) = self.running.next(), if !self.running.is_empty() => match step {
-                    Step::Next(text) => self.say(text).await?,
+                    Step::Next(text) => self.send_text(text).await?,
                     Step::Last(text) => {
                         self.operations.remove(&id);
-                        self.say(text).await?;
+                        self.send_text(text).await?;
                     }
                 },
                 () = deadline.as_mut() => {
@@ -353,26 +360,26 @@ impl Session {
                     });
                 }
                 _ = heartbeat.tick() => {
-                    if unanswered == UNANSWERED {
+                    if unanswered == MAX_UNANSWERED {
                         return Err(End::Gone);
                     }
                     unanswered += 1;
                     self.send(Message::Ping(Vec::new().into())).await?;
                 }
-                // A token that no longer holds has no time left.
-                () = revoked.next() => self.hold(&mut deadline),
-                () = stopped(&mut self.stopping) => return Err(close(1001, "the server stops; try again in a while")),
+                // A token that is no longer valid has no time left.
+                () = revoked.next() => self.update_deadline(&mut deadline),
+                () = stopped(&mut self.stopping) => return Err(close(1001, "the server is stopping; reconnect in a few seconds")),
             }
         }
     }
 
-    /// Holds the socket until its token no longer does.
-    fn hold(&self, deadline: &mut Pin<Box<Sleep>>) {
+    /// Sets the deadline of the socket to the end of its token.
+    fn update_deadline(&self, deadline: &mut Pin<Box<Sleep>>) {
         let Some(verified) = &self.verified else { return };
         let rest = (self.app.revocations.until(verified).0 - self.app.db.clock.now())
             .to_std()
             .unwrap_or_default();
-        deadline.as_mut().reset(Instant::now() + rest.min(LONGEST));
+        deadline.as_mut().reset(Instant::now() + rest.min(MAX_LIFETIME));
     }
 
     /// Logs and counts a denial.
@@ -380,59 +387,67 @@ impl Session {
         denials.iter().for_each(|denials| denials.note(&self.app, self.address, METHOD, ROUTE));
     }
 
-    async fn say(&mut self, text: String) -> Result<(), End> {
+    async fn send_text(&mut self, text: String) -> Result<(), End> {
         self.send(Message::Text(text.into())).await
     }
 
-    /// Sends a message when the client has taken those before it, which it may not take forever
-    /// for.
+    /// Sends a message after the client has received the earlier ones, within a time limit.
     async fn send(&mut self, message: Message) -> Result<(), End> {
         match timeout(self.app.sockets.settings.send_time, self.socket.send(message)).await {
             Ok(Ok(())) => Ok(()),
             Ok(Err(_)) => Err(End::Gone),
-            Err(_) => Err(close(4410, "Too slow: resume after the last revision that came")),
+            Err(_) => Err(close(4410, "Too slow: resume after the last received revision")),
         }
     }
 
-    async fn hear(&mut self, text: &str, deadline: &mut Pin<Box<Sleep>>) -> Result<(), End> {
+    /// Authenticates the client by the token of its first message, or else of the upgrade request.
+    async fn authenticate(
+        &mut self,
+        payload: Option<&serde_json::Map<String, serde_json::Value>>,
+        deadline: &mut Pin<Box<Sleep>>,
+    ) -> Result<(), End> {
+        if self.verified.is_some() {
+            return Err(close(4429, "Too many initialisation requests"));
+        }
+        let token = match payload.and_then(|payload| {
+            payload.get("authorization").or_else(|| payload.get("Authorization"))
+        }) {
+            Some(authorization) => bearer_in(authorization),
+            None => self.token.clone(),
+        };
+        let mut subject = None;
+        let verified = match token {
+            Ok(token) => {
+                self.app.verify_noting(&token, |name| subject = Some(name.to_owned())).await
+            }
+            Err(error) => Err(error),
+        };
+        let verified = verified.map_err(|error| {
+            self.deny(Denials::of_error(subject.as_deref(), &error));
+            close(4403, format!("Forbidden: {error}"))
+        })?;
+        // The token of the upgrade request has its permits already.
+        if !matches!(&self.permit, SocketPermit::Known(_, subject) if *subject == verified.viewer.subject)
+        {
+            self.permit = self.app.sockets.known(&verified.viewer.subject)?;
+        }
+        self.verified = Some(verified);
+        self.update_deadline(deadline);
+        self.send_text(Outgoing::ConnectionAck.text()).await
+    }
+
+    async fn receive(&mut self, text: &str, deadline: &mut Pin<Box<Sleep>>) -> Result<(), End> {
         let Some(message) = lanes::on_text(text.len(), || Incoming::read(text)) else {
             return Err(close(
                 4400,
-                format!("Invalid message: not one that a client of {PROTOCOL} sends"),
+                format!("Invalid message: not a client message of {PROTOCOL}"),
             ));
         };
         match message {
             Incoming::ConnectionInit { payload } => {
-                if self.verified.is_some() {
-                    return Err(close(4429, "Too many initialisation requests"));
-                }
-                let token = match payload.as_ref().and_then(|payload| {
-                    payload.get("authorization").or_else(|| payload.get("Authorization"))
-                }) {
-                    Some(authorization) => bearer_in(authorization),
-                    None => self.token.clone(),
-                };
-                let mut subject = None;
-                let verified = match token {
-                    Ok(token) => {
-                        self.app.verify_noting(&token, |name| subject = Some(name.to_owned())).await
-                    }
-                    Err(error) => Err(error),
-                };
-                let verified = verified.map_err(|error| {
-                    self.deny(Denials::of_error(subject.as_deref(), &error));
-                    close(4403, format!("Forbidden: {error}"))
-                })?;
-                // The token that came with the request has its permits already.
-                if !matches!(&self.position, Position::Known(_, subject) if *subject == verified.viewer.subject)
-                {
-                    self.position = self.app.sockets.known(&verified.viewer.subject)?;
-                }
-                self.verified = Some(verified);
-                self.hold(deadline);
-                self.say(Outgoing::ConnectionAck.text()).await
+                self.authenticate(payload.as_ref(), deadline).await
             }
-            Incoming::Ping { payload } => self.say(Outgoing::Pong { payload }.text()).await,
+            Incoming::Ping { payload } => self.send_text(Outgoing::Pong { payload }.text()).await,
             Incoming::Pong => Ok(()),
             Incoming::Subscribe { id, payload } => {
                 let Some(verified) = &self.verified else {
@@ -442,7 +457,9 @@ impl Session {
                     ));
                     return Err(close(4401, "Unauthorized"));
                 };
-                let Some(asked) = lanes::on_text(text.len(), || messages::asked(payload)) else {
+                let Some(graphql_request) =
+                    lanes::on_text(text.len(), || messages::parse_request(payload))
+                else {
                     return Err(close(
                         4400,
                         "Invalid message: the payload of subscribe must have a query or a documentId, and may have operationName and variables",
@@ -454,14 +471,14 @@ impl Session {
                 let most = self.app.sockets.settings.operations;
                 if self.operations.len() >= most {
                     let error = Error::conflict(
-                        "LIMIT_OPERATIONS",
+                        ConflictReason::LimitOperations,
                         format!(
                             "{most} operations run on this socket; complete one, or open another"
                         ),
                     );
                     let refused = errors::refused(error, &Uuid::now_v7().to_string());
                     return self
-                        .say(Outgoing::Error { id: &id, payload: &refused.errors }.text())
+                        .send_text(Outgoing::Error { id: &id, payload: &refused.errors }.text())
                         .await;
                 }
                 let id: Arc<str> = id.into();
@@ -469,7 +486,7 @@ impl Session {
                 let steps = operations::steps(
                     &self.app,
                     Arc::clone(&id),
-                    asked,
+                    graphql_request,
                     &verified.viewer,
                     self.address,
                 );
@@ -487,14 +504,14 @@ impl Session {
     }
 }
 
-/// Method and route under which a denial on a socket is logged and counted.
+/// Method and route under which a denial on a WebSocket is logged and counted.
 const METHOD: &str = "WS";
 const ROUTE: &str = "/graphql/ws";
 
-/// The longest that a socket lives; a timer counts no further.
-const LONGEST: Duration = Duration::from_secs(365 * 24 * 60 * 60);
+/// Maximum lifetime of a socket; a timer supports no more.
+const MAX_LIFETIME: Duration = Duration::from_secs(365 * 24 * 60 * 60);
 
-/// The token in what a payload says in the place of the header.
+/// Returns the token of a payload that replaces the header.
 fn bearer_in(authorization: &serde_json::Value) -> Result<String> {
     let value = HeaderValue::from_str(authorization.as_str().unwrap_or_default())
         .unwrap_or(HeaderValue::from_static(""));

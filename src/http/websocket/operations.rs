@@ -1,10 +1,9 @@
-//! The operations of a socket: queries and mutations as over HTTP, and subscriptions, whose answers
-//! are shared by viewers with the same rights.
+//! Operations of a WebSocket: queries and mutations as over HTTP, and subscriptions, whose answers
+//! are shared by viewers with the same permissions.
 //!
-//! An event is resolved once for all sockets on which the same document is asked with the same
-//! variables by viewers with the same rights, and its JSON is sent to each. Documents with fields
-//! that are for one subject only, or whose readers are recorded, are shared by that subject's
-//! sockets alone.
+//! An event is resolved a single time for all sockets with the same document, variables and
+//! permissions, and its JSON is sent to each. Documents with fields that are specific to a subject,
+//! or whose readers are logged, are shared only by that subject's sockets.
 
 use std::{
     collections::{HashMap, VecDeque},
@@ -46,31 +45,30 @@ use crate::{
 use domain::{
     auth::viewer::Viewer,
     change_feed::{self, Event},
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
     idempotency::Mutations,
 };
 
-/// The events of which the answers of a group are remembered for those of it that come a little
-/// later.
-const REMEMBERED: usize = 64;
+/// Number of events whose answers a group stores, for its slower members.
+const MAX_ANSWERS: usize = 64;
 
-/// Everything that an operation says: its answers and then that there are no more, or why it is not
+/// Returns all messages of an operation: its answers and its end, or the errors for which it is not
 /// executed.
 pub(super) fn steps(
     app: &App,
     id: Arc<str>,
-    asked: GraphqlRequest,
+    graphql_request: GraphqlRequest,
     viewer: &Viewer,
     address: Option<IpAddr>,
 ) -> Steps {
     let request_id = Uuid::now_v7().to_string();
-    let steps = match prepare(app, asked, viewer) {
+    let steps = match prepare(app, graphql_request, viewer) {
         Ok((ready, cost)) if ready.operation == OperationType::Subscription => {
             let (own, viewer, refusal_id) = (app.clone(), viewer.clone(), request_id.clone());
             let begun = async move {
                 match Subscription::begin(own, viewer, ready, cost, &refusal_id).await {
                     Ok(subscription) => subscription.steps(),
-                    Err(refused) => stream::iter([Said::Refused(refused)]).boxed(),
+                    Err(refused) => stream::iter([Output::Refused(refused)]).boxed(),
                 }
             };
             stream::once(begun).flatten().boxed()
@@ -83,22 +81,25 @@ pub(super) fn steps(
         Err(error) => {
             let refused = errors::refused(error, &request_id);
             app.metrics.count_result(None, &refused);
-            stream::iter([Said::Refused(refused)]).boxed()
+            stream::iter([Output::Refused(refused)]).boxed()
         }
     };
     let (own, subject) = (app.clone(), viewer.subject.clone());
-    let steps = steps.inspect(move |said| said.note_denials(&own, &subject, address));
-    let last = stream::iter([Said::Nothing]);
-    let steps = AssertUnwindSafe(steps.chain(last)).catch_unwind().map(move |said| match said {
-        Ok(said) => said,
-        Err(cause) => {
-            let cause =
-                std::io::Error::other(format!("a resolver panicked: {}", panic_message(&*cause)));
-            Said::Refused(errors::refused(Error::internal(cause), &request_id))
-        }
-    });
-    let steps = steps.scan(false, move |is_over, said| {
-        let step = (!*is_over).then(|| said.step(&id));
+    let steps = steps.inspect(move |output| output.note_denials(&own, &subject, address));
+    let last = stream::iter([Output::Nothing]);
+    let steps =
+        AssertUnwindSafe(steps.chain(last)).catch_unwind().map(move |output| match output {
+            Ok(output) => output,
+            Err(cause) => {
+                let cause = std::io::Error::other(format!(
+                    "a resolver panicked: {}",
+                    panic_message(&*cause)
+                ));
+                Output::Refused(errors::refused(Error::internal(cause), &request_id))
+            }
+        });
+    let steps = steps.scan(false, move |is_over, output| {
+        let step = (!*is_over).then(|| output.step(&id));
         *is_over |= matches!(step, Some(Step::Last(_)));
         let id = Arc::clone(&id);
         async move { step.map(|step| (id, step)) }
@@ -107,16 +108,16 @@ pub(super) fn steps(
 }
 
 /// The next message of an operation.
-enum Said {
-    /// The JSON of an answer, and what it denies.
+enum Output {
+    /// Serialized answer, and its errors.
     Answer(Arc<String>, Arc<[ServerError]>),
-    /// The errors for which it is not executed, or ends.
+    /// Errors for which it is not executed, or ends.
     Refused(Answer),
-    /// There is no more.
+    /// End of the operation.
     Nothing,
 }
 
-impl Said {
+impl Output {
     fn step(&self, id: &str) -> Step {
         match self {
             Self::Answer(json, _) => {
@@ -129,7 +130,7 @@ impl Said {
         }
     }
 
-    /// Logs and counts what an answer denies.
+    /// Logs and counts the denials of an answer.
     fn note_denials(&self, app: &App, subject: &str, address: Option<IpAddr>) {
         let errors: &[ServerError] = match self {
             Self::Answer(_, errors) => errors,
@@ -141,7 +142,7 @@ impl Said {
         }
     }
 
-    /// Returns the message for a written answer.
+    /// Returns the message of a serialized answer.
     fn written(written: Written) -> Self {
         if is_refused(&written.answer, 0) {
             return Self::Refused(written.answer);
@@ -150,17 +151,20 @@ impl Said {
     }
 }
 
-/// `true` if nothing was executed: there is no data, and no error stands more than so many fields
-/// deep.
+/// `true` if nothing was executed: there is no data, and no error has a path longer than `levels`.
 fn is_refused(answer: &Answer, levels: usize) -> bool {
     answer.is_err()
         && answer.data == Value::Null
         && answer.errors.iter().all(|error| error.path.len() <= levels)
 }
 
-/// Finds and measures the document, and takes its cost from the sender's budget.
-fn prepare(app: &App, asked: GraphqlRequest, viewer: &Viewer) -> Result<(Ready, Option<Value>)> {
-    let mut ready = api::prepare(app, asked, &viewer.subject)?;
+/// Finds and measures the document, and takes its cost from the caller's budget.
+fn prepare(
+    app: &App,
+    graphql_request: GraphqlRequest,
+    viewer: &Viewer,
+) -> Result<(Ready, Option<Value>)> {
+    let mut ready = api::prepare(app, graphql_request, &viewer.subject)?;
     if ready.operation == OperationType::Subscription {
         let name = ready.document.operation_name.clone();
         let mut parsed = ready
@@ -175,17 +179,17 @@ fn prepare(app: &App, asked: GraphqlRequest, viewer: &Viewer) -> Result<(Ready, 
     Ok((ready, cost))
 }
 
-/// Answers a query or mutation, which counts among its sender's requests as one over HTTP does.
+/// Executes a query or mutation, which counts among its sender's requests as over HTTP.
 async fn answer(
     app: &App,
     viewer: Viewer,
     ready: Ready,
     cost: Option<Value>,
     request_id: &str,
-) -> Said {
+) -> Output {
     let permit = match app.permits.take(&viewer.subject) {
         Ok(permit) => Arc::new(permit),
-        Err(error) => return Said::Refused(errors::refused(error, request_id)),
+        Err(error) => return Output::Refused(errors::refused(error, request_id)),
     };
     let subject = viewer.subject.clone();
     let ready = Ready { document: ready.document.data(viewer).data(permit), ..ready };
@@ -196,10 +200,10 @@ async fn answer(
         allowance: Allowance::of(app),
         mutations: Arc::default(),
     };
-    Said::written(execute(app, execution, request_id).await)
+    Output::written(execute(app, execution, request_id).await)
 }
 
-/// One subscription to `changes`.
+/// A subscription to `changes`.
 struct Subscription {
     app: App,
     viewer: Viewer,
@@ -208,13 +212,13 @@ struct Subscription {
     /// Cost of one event.
     points: u64,
     cost: Option<Value>,
-    /// It counts among the subject's subscriptions as long as it is followed.
+    /// Counts among the subject's subscriptions until dropped.
     permit: Permit,
 }
 
 impl Subscription {
-    /// Validates the document and reads its arguments, as executing it without any event does,
-    /// within the time of a request.
+    /// Validates the document and reads its arguments, as execution without an event does, within
+    /// the time of a request.
     async fn begin(
         app: App,
         viewer: Viewer,
@@ -226,7 +230,7 @@ impl Subscription {
         let permit = app.sockets.subscriptions.try_take(&viewer.subject).ok_or_else(|| {
             let most = app.sockets.subscriptions.most();
             let words = format!("you have {most} subscriptions on all your sockets, which is the maximum; complete one");
-            refuse(Error::conflict("LIMIT_SUBSCRIPTIONS", words))
+            refuse(Error::conflict(ConflictReason::LimitSubscriptions, words))
         })?;
         let Ready { mut document, figures, .. } = ready;
         let parsed = document.parsed_query().cloned();
@@ -267,8 +271,8 @@ impl Subscription {
         Ok(Self { app, viewer, plan, group, points: figures.complexity, cost, permit })
     }
 
-    /// Says an answer for each event, until there is one that can't be given.
-    fn steps(self) -> stream::BoxStream<'static, Said> {
+    /// Returns an answer for each event, until one fails.
+    fn steps(self) -> stream::BoxStream<'static, Output> {
         let Self { app, viewer, plan, group, points, mut cost, permit } = self;
         let following = async move {
             let toll = toll(&app, &viewer);
@@ -293,10 +297,10 @@ impl Subscription {
                     match event {
                         Ok(event) => {
                             app.budget.wait(&viewer.subject, points).await;
-                            group.said(app, viewer, event, points, cost).await
+                            group.answer(app, viewer, event, points, cost).await
                         }
                         Err(error) => {
-                            Said::Refused(errors::refused(error, &Uuid::now_v7().to_string()))
+                            Output::Refused(errors::refused(error, &Uuid::now_v7().to_string()))
                         }
                     }
                 }
@@ -311,17 +315,18 @@ fn late(app: &App, what: &str) -> Error {
         "LIMIT_TIME",
         "query",
         format!(
-            "The document took longer than {} s {what}. Ask for less.",
+            "The document took longer than {} s {what}. Request less.",
             app.request_time.as_secs()
         ),
     )
 }
 
-/// The revisions that a follower looks through for a point, when it follows from long ago.
+/// Number of past revisions that a follower reads per point.
 const REVISIONS_PER_POINT: u64 = 5;
 
-/// Makes a follower wait until its subject's budget has what a part of the trail costs to read.
-fn toll(app: &App, viewer: &Viewer) -> change_feed::Toll {
+/// Makes a follower of past revisions wait until its subject's budget covers the cost of reading
+/// them.
+fn toll(app: &App, viewer: &Viewer) -> change_feed::CatchUpLimit {
     let (budget, subject) = (Arc::clone(&app.budget), viewer.subject.clone());
     Arc::new(move |revisions| {
         let (budget, subject) = (Arc::clone(&budget), subject.clone());
@@ -329,7 +334,7 @@ fn toll(app: &App, viewer: &Viewer) -> change_feed::Toll {
     })
 }
 
-/// The document of a group, of which a request is made for each event.
+/// Document of a group, from which a request is created for each event.
 struct Template {
     key: String,
     parsed: ExecutableDocument,
@@ -339,8 +344,8 @@ struct Template {
 }
 
 impl Template {
-    /// Names what the answers depend on: the document, its variables, and the viewer's rights; the
-    /// subject too when a field is not the same for all who have these rights.
+    /// Returns a key of what the answers depend on: the document, its variables, and the viewer's
+    /// permissions; also the subject if a field is specific to it.
     fn key(is_personal: bool, document: &Document, viewer: &Viewer) -> String {
         let viewer = Viewer {
             subject: if is_personal { viewer.subject.clone() } else { String::new() },
@@ -358,7 +363,7 @@ impl Template {
     }
 }
 
-/// The groups of subscriptions whose answers are the same.
+/// Groups of subscriptions with the same answers.
 #[derive(Default)]
 pub(super) struct SharedAnswers(Mutex<HashMap<String, Weak<Group>>>);
 
@@ -382,34 +387,36 @@ impl SharedAnswers {
     }
 }
 
-/// An answer, or the cell of one that is being made.
+/// An answer, or the cell of one in progress, by revision.
 type Resolved = ((i64, i64), Arc<OnceCell<EventAnswer>>);
 
-/// The JSON of an answer to an event, and its errors.
+/// Serialized answer to an event, and its errors.
 type EventAnswer = (Arc<String>, Arc<[ServerError]>);
 
-/// The subscriptions whose answers are the same.
+/// Subscriptions with the same answers.
 struct Group {
     template: Template,
-    /// The answers to the last events, by their revision and the last one that was committed when
-    /// they were resolved: they describe things as they were then, to those who saw them then.
+    /// Answers to the last events, by their revision and the last one that was committed when they
+    /// were resolved: they describe objects and permissions as of then.
     answers: Mutex<VecDeque<Resolved>>,
 }
 
 impl Group {
-    /// The answer to an event: the first of the group that comes to it resolves it for all.
-    async fn said(
+    /// Returns the answer to an event: the first subscription of the group that needs it resolves
+    /// it for all.
+    async fn answer(
         &self,
         app: &App,
         viewer: &Viewer,
         event: Event,
         points: u64,
         cost: Option<Value>,
-    ) -> Said {
-        // A subscription that wants to know its cost gets an answer of its own.
+    ) -> Output {
+        // A subscription that requests its cost gets its own answers.
         if cost.is_some() {
             let resolved = self.resolve(app, viewer, event, points, cost).await;
-            return resolved.map_or_else(|said| said, |(json, errors)| Said::Answer(json, errors));
+            return resolved
+                .map_or_else(|output| output, |(json, errors)| Output::Answer(json, errors));
         }
         let known_by = (event.revision, *app.db.changed().borrow());
         let cell = {
@@ -417,7 +424,7 @@ impl Group {
             match answers.iter().find(|(resolved, _)| *resolved == known_by) {
                 Some((_, known)) => Arc::clone(known),
                 None => {
-                    if answers.len() >= REMEMBERED {
+                    if answers.len() >= MAX_ANSWERS {
                         answers.pop_front();
                     }
                     let cell = Arc::default();
@@ -428,10 +435,10 @@ impl Group {
         };
         let resolved =
             cell.get_or_try_init(|| self.resolve(app, viewer, event, points, None)).await.cloned();
-        resolved.map_or_else(|said| said, |(json, errors)| Said::Answer(json, errors))
+        resolved.map_or_else(|output| output, |(json, errors)| Output::Answer(json, errors))
     }
 
-    /// Executes the document on one event, in the lane for its cost.
+    /// Executes the document on one event, in the lane of its cost.
     async fn resolve(
         &self,
         app: &App,
@@ -439,7 +446,7 @@ impl Group {
         event: Event,
         points: u64,
         cost: Option<Value>,
-    ) -> Result<EventAnswer, Said> {
+    ) -> Result<EventAnswer, Output> {
         let size = AnswerSize::new(app.answer_bytes);
         let rows = Rows::default();
         let document = self
@@ -449,7 +456,7 @@ impl Group {
             .data(Source::Event(event))
             .data(rows.clone());
         let document = document.data(size.clone()).data(RequestCache::default());
-        let (schema, asked, hides) =
+        let (schema, document_text, hides) =
             (app.schema.clone(), self.template.query.clone(), !app.suggestions);
         let metrics = Arc::clone(&app.metrics);
         let resolving = app.lanes.spawn(&viewer.subject, points, async move {
@@ -457,7 +464,7 @@ impl Group {
             let answer = schema.execute_stream(document).next().await.unwrap_or_default();
             let mut answer = match rows.check() {
                 Ok(()) if size.is_exceeded() => errors::refused(size.exceeded(), &request_id),
-                Ok(()) => errors::finish(answer, &asked, &request_id),
+                Ok(()) => errors::finish(answer, &document_text, &request_id),
                 Err(error) => errors::refused(error, &request_id),
             };
             if hides {
@@ -471,18 +478,21 @@ impl Group {
         let written = match tokio::time::timeout(app.request_time, resolving).await {
             Ok(Ok(written)) => written,
             Ok(Err(failed)) => {
-                return Err(Said::Refused(errors::refused(Error::internal(failed), &request_id)));
+                return Err(Output::Refused(errors::refused(Error::internal(failed), &request_id)));
             }
             Err(_) => {
-                return Err(Said::Refused(errors::refused(late(app, "for an event"), &request_id)));
+                return Err(Output::Refused(errors::refused(
+                    late(app, "for an event"),
+                    &request_id,
+                )));
             }
         };
         if is_refused(&written.answer, 1) {
-            return Err(Said::Refused(written.answer));
+            return Err(Output::Refused(written.answer));
         }
-        match Said::written(written) {
-            Said::Answer(json, errors) => Ok((json, errors)),
-            said => Err(said),
+        match Output::written(written) {
+            Output::Answer(json, errors) => Ok((json, errors)),
+            output => Err(output),
         }
     }
 }

@@ -1,4 +1,4 @@
-//! The root of a subscription: one field, wherever it stands (GraphQL, 5.2.4.1).
+//! Root field of a subscription: exactly one, possibly within fragments (GraphQL, 5.2.4.1).
 
 use async_graphql::{
     Positioned,
@@ -9,12 +9,12 @@ use async_graphql::{
 
 use domain::error::{Error, Result};
 
-/// Puts the one field of the chosen operation before the fragments that it stands in, which the
-/// library looks past and yet validates.
+/// Moves the single root field of the chosen operation before the fragments that contain it, which
+/// the library validates but does not search.
 ///
 /// # Errors
-/// INVALID when there is not exactly one field, it is one of introspection, or a directive might
-/// leave it out.
+/// INVALID unless there is exactly one field, it is not an introspection field, and no directive
+/// might skip it.
 pub(super) fn single(document: &mut ExecutableDocument, operation: Option<&str>) -> Result<()> {
     let mut fields = Vec::new();
     let chosen = match (&document.operations, operation) {
@@ -25,10 +25,10 @@ pub(super) fn single(document: &mut ExecutableDocument, operation: Option<&str>)
     let Some(chosen) = chosen else { return Ok(()) };
     gather(document, &chosen.node.selection_set.node, &mut fields)?;
     let [field] = fields.as_slice() else {
-        return Err(refused("select exactly one field; subscribe once for each"));
+        return Err(refused("select exactly one field; subscribe separately for each"));
     };
     if field.node.name.node.starts_with("__") {
-        return Err(refused("select a field of its own, none of introspection"));
+        return Err(refused("select a field of Subscription, not an introspection field"));
     }
     let field = Selection::Field(field.clone());
     let put = |chosen: &mut Positioned<OperationDefinition>| {
@@ -48,7 +48,8 @@ pub(super) fn single(document: &mut ExecutableDocument, operation: Option<&str>)
     Ok(())
 }
 
-/// The fields of a root, fragments opened. The document is measured: no fragment stands in itself.
+/// Collects the root fields, with fragments expanded. The document has passed the limits: no
+/// fragment is cyclic.
 fn gather(
     document: &ExecutableDocument,
     set: &SelectionSet,
@@ -57,7 +58,7 @@ fn gather(
     for selection in &set.items {
         if !selection.node.directives().is_empty() {
             return Err(refused(
-                "have no directive on its one field, nor on a fragment that it stands in",
+                "have no directive on its field, nor on a fragment that contains it",
             ));
         }
         match &selection.node {
@@ -70,14 +71,14 @@ fn gather(
                     Some(fragment) => gather(document, &fragment.node.selection_set.node, fields)?,
                     None => {
                         return Err(refused(&format!(
-                            "spread no fragment {} that it doesn't have",
+                            "not spread the undefined fragment {}",
                             spread.node.fragment_name.node
                         )));
                     }
                 }
             }
         }
-        // One too many is enough to refuse it, however many there are.
+        // Two fields are enough to refuse it.
         if fields.len() > 1 {
             return Ok(());
         }

@@ -95,7 +95,7 @@ on_both!(a_member_leaves_on_its_last_day, |app| async move {
 
     // Its last day lies ahead: it has not left yet.
     let refused = leave(&app, &cea, "2027-12-31", true).await;
-    let words = "Cea is a member until 2026-12-31; take the departure back with memberReinstate to choose another day";
+    let words = "Cea is a member until 2026-12-31; reinstate the member to choose another day";
     assert_eq!((refused.reason(), &refused.error()["message"]), ("LEAVING", &json!(words)));
     let later = app.at("2027-01-01T09:00:00Z");
     let refused = leave(&later, &cea, "2027-12-31", true).await;
@@ -173,7 +173,7 @@ on_both!(a_member_with_agreements_in_force_does_not_leave, |app| async move {
         let refused = leave(&app, &ale, on, false).await;
         assert_eq!(refused.reason(), "AGREEMENTS_IN_FORCE", "{on}");
         let message = format!(
-            "Ale has agreements in force after {on}: {numbers}; end them first, or say that they end too"
+            "Ale has agreements in force after {on}: {numbers}; end them first, or end them with the membership"
         );
         assert_eq!(refused.error()["message"], message, "{on}");
     }
@@ -342,7 +342,7 @@ on_both!(members_merge_into_a_new_one, |app| async move {
     let before = app.revision().await;
     for from in [vec![bo.as_str()], vec![bo.as_str(), ale.as_str()]] {
         let refused = merge(&app, &new, &from, "2027-06-30", false).await;
-        let expected = "Bo has agreements in force after 2027-06-30: 2026-0009; end them first, or say that they end too";
+        let expected = "Bo has agreements in force after 2027-06-30: 2026-0009; end them first, or end them with the membership";
         assert_eq!(
             (refused.reason(), &refused.error()["message"]),
             ("AGREEMENTS_IN_FORCE", &json!(expected))

@@ -243,10 +243,13 @@ async fn faults_under_load_lose_no_answered_change() {
 #[tokio::test]
 async fn no_later_statement_commits_by_itself_after_a_fault() {
     let app = app::App::sqlite().await;
-    let mut change =
-        domain::audit::begin(&app.db, &domain::auth::viewer::Viewer::operator("test"), "test")
-            .await
-            .unwrap();
+    let mut change = domain::audit::begin(
+        &app.db,
+        &domain::auth::viewer::Viewer::operator("test"),
+        domain::audit::Action::MemberUpdate,
+    )
+    .await
+    .unwrap();
     // A change that recorded nothing is undone, which can't fail.
     change.record(None, Some(&entity::contact_area::Model::default())).unwrap();
     let insert = |id: u8| format!("INSERT INTO write_probe VALUES ({id}, x'00')");

@@ -7,14 +7,14 @@ use libfuzzer_sys::fuzz_target;
 use domain::{error::{ValidationErrors, LINE, TEXT}, interchange::bank};
 
 /// The most faults of a file that are listed.
-const FAULTS: usize = 1000;
+const MAX_ERRORS: usize = 1000;
 
 fuzz_target!(|bytes: &[u8]| {
     let Ok((payments, errors)) = bank::fuzz(bytes) else { return };
     let ends = |end: u8| bytes.iter().filter(|byte| **byte == end).count();
     // Without line ends a record of 80 columns counts as a line.
     let lines = 1 + ends(b'\n').max(ends(b'\r')).max(bytes.len() / 80) as u64;
-    assert!(errors.len() <= FAULTS, "{} faults", errors.len());
+    assert!(errors.len() <= MAX_ERRORS, "{} errors", errors.len());
     for (line, reason) in &errors {
         assert!(*line <= lines, "{line}: {reason}, of {lines} lines");
     }

@@ -5,7 +5,7 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use samregister::{graphql::cost::Costs, http::{graphql_request::Asked, query_cost::{measure, within_together, Exceeded, Figures, Limits}}};
+use samregister::{graphql::cost::Costs, http::{graphql_request::GraphqlRequest, query_cost::{measure, within_together, Exceeded, Figures, Limits}}};
 use serde_json::{Map, Value, json};
 
 thread_local! {
@@ -18,7 +18,7 @@ fuzz_target!(|input: &str| {
     let variables = serde_json::from_str::<Map<String, Value>>(variables).unwrap_or_default();
     let payload = json!({"query": document, "variables": variables});
     let Value::Object(payload) = payload else { unreachable!() };
-    let variables = Asked::of_payload(payload).expect("a request").variables;
+    let variables = GraphqlRequest::of_payload(payload).expect("a request").variables;
     LIMITS.with_borrow_mut(|limits| {
         let original = of_limits(limits);
         match measure(document, &variables, None, limits) {

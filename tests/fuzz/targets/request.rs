@@ -3,7 +3,7 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use samregister::http::{graphql_request::{Asked, Body}, persisted_documents::Documents, websocket};
+use samregister::http::{graphql_request::{GraphqlRequest, Body}, persisted_documents::Documents, websocket};
 use serde_json::Value;
 
 /// The most documents of a batch.
@@ -34,17 +34,17 @@ fuzz_target!(|input: &str| {
     }
     // Lines in the place of what stands between the signs & of an address.
     let parameters = input.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned()));
-    if let Ok(asked) = Asked::of_address(parameters.collect()) {
+    if let Ok(asked) = GraphqlRequest::of_address(parameters.collect()) {
         check(&asked);
     }
 });
 
-fn parts(asked: &Asked) -> impl PartialEq + std::fmt::Debug {
+fn parts(asked: &GraphqlRequest) -> impl PartialEq + std::fmt::Debug {
     let names: Vec<_> = asked.variables.keys().map(ToString::to_string).collect();
     (asked.query.clone(), asked.document_id.clone(), asked.operation_name.clone(), names, asked.extensions.clone())
 }
 
-fn check(asked: &Asked) {
+fn check(asked: &GraphqlRequest) {
     let documents = Documents::default();
     let is_named = asked.query.is_some() || asked.document_id.is_some() || asked.extensions.contains_key("persistedQuery");
     assert!(is_named, "a request without a document was taken");
@@ -53,7 +53,7 @@ fn check(asked: &Asked) {
     if let Some(digest) = digest {
         assert!(digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{digest}");
         documents.store("subject", digest, &text);
-        let named = Asked { extensions: asked.extensions.clone(), ..Asked::default() };
+        let named = GraphqlRequest { extensions: asked.extensions.clone(), ..GraphqlRequest::default() };
         assert!(documents.find(&named, "subject").is_ok_and(|(found, _)| found == text), "a document is not found by its digest");
         assert!(documents.find(&named, "another").is_err(), "a document of another subject is found");
     }

@@ -1,5 +1,5 @@
-//! Deadlines: which agreements expire or must be decided about within a window of days, and who has
-//! seen it already.
+//! Deadlines: agreements that expire or need a decision within a window of days, and the users who
+//! have acknowledged them.
 
 pub mod snooze;
 pub mod query;
@@ -8,7 +8,7 @@ use std::collections::HashSet;
 
 use ::entity::{
     acknowledgement,
-    agreement::{Column, Entity, Model},
+    agreement::{Column, Model},
     id::AgreementId,
     kind::{DeadlineKind, Form},
     term::Term,
@@ -16,10 +16,15 @@ use ::entity::{
 use chrono::{Days, NaiveDate};
 use sea_orm::{
     Condition, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
-    sea_query::{Expr, Query, SelectStatement},
+    sea_query::{Expr, SelectStatement},
 };
 
-use super::{Filter, by_ids, column, matching, visible};
+use super::{
+    Filter,
+    acknowledged::acknowledged,
+    by_ids, matching,
+    visibility::{column, without_member},
+};
 use crate::{
     auth::viewer::{Resource, Viewer},
     database::{Database, among},
@@ -28,12 +33,12 @@ use crate::{
     swedish, term_sql,
 };
 
-/// The longest window, in days: ten years.
+/// Maximum length of a window in days: ten years.
 pub const MAX_DAYS: i64 = 3660;
-/// The window when nobody says how long, in days.
+/// Default length of a window in days.
 pub const DEFAULT_DAYS: i64 = 90;
 
-/// A window of days, both ends included.
+/// A window of days, including both ends.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Window {
     /// First day.
@@ -43,8 +48,8 @@ pub struct Window {
 }
 
 impl Window {
-    /// The window of so many days after `from`, which is today unless somebody says otherwise;
-    /// faulty unless they are 0 to [`MAX_DAYS`].
+    /// Returns the window from `from`, by default today, to `within_days` days later. Adds an error
+    /// unless they are 0 to [`MAX_DAYS`].
     #[must_use]
     pub fn check(
         db: &Database,
@@ -55,23 +60,23 @@ impl Window {
     ) -> Self {
         let from = from.unwrap_or_else(|| db.clock.today());
         let days = u64::try_from(within_days).ok().filter(|_| within_days <= MAX_DAYS);
-        errors.expect(days.is_some(), path, &format!("must be 0 to {MOST_DAYS}"));
+        errors.expect(days.is_some(), path, &format!("must be 0 to {MAX_DAYS}"));
         let to = days.and_then(|days| from.checked_add_days(Days::new(days)));
         Self { from, to: to.unwrap_or(from) }
     }
 }
 
-/// Why an agreement is among those that expire.
+/// The reason why an agreement has a deadline.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum Reason {
-    /// It is prolonged by so many months unless somebody gives notice by the deadline.
+    /// It is renewed by this number of months unless notice is given by the deadline.
     Renews {
         /// Months.
         months: i32,
     },
-    /// It ends, since nothing prolongs it.
+    /// It ends, because it is not renewed.
     Ends,
-    /// It ends, since notice was given.
+    /// It ends, because notice was given.
     NoticeGiven {
         /// The day of the notice.
         on: NaiveDate,
@@ -79,7 +84,7 @@ pub enum Reason {
 }
 
 impl Reason {
-    /// Why a term has its next deadline on or after `on`; null when it has none.
+    /// Returns the reason for the next deadline of a term on or after `on`; `None` if it has none.
     #[must_use]
     pub fn of(term: &Term, on: NaiveDate) -> Option<Self> {
         Some(match (term.next_deadline(on)?.kind, term.renewal_months, term.notice_given_on) {
@@ -101,7 +106,7 @@ impl Reason {
         }
     }
 
-    /// A stable word for programs.
+    /// Returns the stable code of the reason, for programs.
     #[must_use]
     pub fn word(self) -> &'static str {
         match self {
@@ -124,7 +129,7 @@ impl std::fmt::Display for Reason {
     }
 }
 
-/// The order of deadlines: the soonest first.
+/// Returns the order of deadlines: the earliest first.
 #[must_use]
 pub fn soonest_first(db: &Database, window: Window) -> Order {
     let key = term_sql::next_deadline(db.backend(), window.from);
@@ -143,8 +148,8 @@ pub(super) fn expiring(
     window: Window,
     filter: &Filter,
 ) -> SelectStatement {
-    // Whether somebody has seen a deadline is asked of the window's first day, whatever day the
-    // status is asked of.
+    // Acknowledgements are evaluated on the first day of the window, also if the status is
+    // evaluated on another day.
     let own = Filter {
         as_of: filter.as_of.or(Some(window.from)),
         include_acknowledged: None,
@@ -158,10 +163,10 @@ pub(super) fn expiring(
     select
 }
 
-/// A page of the agreements that the viewer sees, whose next deadline falls in the window: the
-/// soonest first, without those that have a signed successor and, unless the filter says so, those
-/// that somebody has acknowledged. `errors` are those that reading the arguments has found; the
-/// page's own come to them.
+/// Returns a page of the agreements that the viewer can read and whose next deadline is in the
+/// window, the earliest first. It omits agreements with a signed successor and, unless the filter
+/// includes them, those whose deadline is acknowledged. `errors` are those already found in the
+/// arguments; errors of the page are added.
 ///
 /// # Errors
 /// INVALID naming every bad argument.
@@ -186,40 +191,15 @@ pub async fn list(
     .await
 }
 
-/// How many there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the agreements that [`list`] pages through.
 pub async fn count(db: &Database, viewer: &Viewer, window: Window, filter: &Filter) -> Result<i64> {
     page::count(db.read(), expiring(db, viewer, window, filter)).await
 }
 
-/// The viewer without its membership: who sees an agreement as its member alone sees no
-/// acknowledgement of it.
-pub(super) fn without_member(viewer: &Viewer) -> Viewer {
-    Viewer { member: None, ..viewer.clone() }
-}
-
-/// The agreement's deadline is acknowledged until `on` or later, and the viewer may know it: for
-/// others the list is as if it were not, or it would show that the network was not ready to decide,
-/// and until when.
-pub(super) fn acknowledged(db: &Database, viewer: &Viewer, on: NaiveDate) -> Condition {
-    let column = |column| Expr::col((acknowledgement::Entity, column));
-    let seen = Query::select()
-        .expr(Expr::cust("1"))
-        .from(acknowledgement::Entity)
-        .and_where(column(acknowledgement::Column::AgreementId).eq(Expr::col((Entity, Column::Id))))
-        .and_where(column(acknowledgement::Column::Until).gte(on))
-        // Within the subquery, where a condition that is null hides nothing else.
-        .cond_where(visible(db.backend(), &without_member(viewer)))
-        .take();
-    Condition::all().add(Expr::exists(seen))
-}
-
-/// The entries of the audit trail that record no acknowledgement, which is the network's own
-/// matter.
-pub(crate) fn is_no_acknowledgement(backend: DbBackend) -> Condition {
-    // Entries from before the trail's migration say no form.
+/// Selects audit entries that are not about acknowledgements, which are an internal matter of the
+/// network.
+pub(crate) fn is_not_acknowledgement(backend: DbBackend) -> Condition {
+    // Entries from before the migration of the audit trail have no form.
     let part = match backend {
         DbBackend::Postgres => {
             "(COALESCE(\"after\", \"before\")::jsonb -> 'acknowledged_at') IS NULL"
@@ -230,12 +210,9 @@ pub(crate) fn is_no_acknowledgement(backend: DbBackend) -> Condition {
     Condition::all().add(Expr::cust(form)).add(Expr::cust(part))
 }
 
-/// The acknowledgements of these agreements that hold on `on`, the latest first; the viewer must be
-/// known to see the agreements. Those of agreements that it sees as their member alone are left
-/// out: who made them and why is the network's own matter.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the acknowledgements of these agreements in effect on `on`, the latest first. The caller
+/// has checked that the viewer can read the agreements. Acknowledgements of agreements that the
+/// viewer can read only as their member are omitted: they are an internal matter of the network.
 pub async fn acknowledgements_of(
     db: &Database,
     viewer: &Viewer,

@@ -1,5 +1,5 @@
-//! What expires, told for people and calendars: each agreement with its parties and why it is on
-//! the list.
+//! Deadlines for reports and calendars: each agreement with the names of its parties and the reason
+//! for its deadline.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -7,7 +7,7 @@ use ::entity::{
     activity,
     agreement::{self, Column, Model},
     audit_entry,
-    id::AgreementId,
+    id::{AgreementId, Identifier},
     kind::{AgreementKind, DeadlineKind},
     member, organisation,
 };
@@ -18,10 +18,14 @@ use sea_orm::{
 };
 use uuid::Uuid;
 
-use super::{Reason, Window, expiring, is_no_acknowledgement};
-use crate::agreements::{Filter, column, deadlines, visible};
+use super::{Reason, Window, expiring, is_not_acknowledgement};
+use crate::agreements::{
+    Filter, deadlines,
+    visibility::{self, column, visible},
+};
 use crate::{
     activities,
+    audit::Action,
     auth::viewer::Viewer,
     database::{Database, among},
     documents::calendar,
@@ -29,46 +33,43 @@ use crate::{
     members, organisations, page, term_sql,
 };
 
-/// An agreement with its deadline, in words.
+/// An agreement with its deadline, for display.
 #[derive(Clone, Debug)]
 pub struct Expiring {
     /// Identifier.
     pub id: AgreementId,
-    /// `2026-0042`.
+    /// Number, for example `2026-0042`.
     pub number: String,
-    /// The counterparty's name; empty when the viewer may not see it.
+    /// The counterparty's name; empty if the viewer cannot read it.
     pub counterparty: String,
-    /// Slug and name; null: about none.
+    /// Slug and name of the activity; null: none.
     pub activity: Option<(String, String)>,
-    /// What it is for.
+    /// Kind of agreement.
     pub kind: AgreementKind,
-    /// What falls due.
+    /// Kind of deadline.
     pub deadline: DeadlineKind,
-    /// The rows that it names: its counterparty and its activity.
+    /// Ids of the counterparty and the activity.
     named: Vec<Uuid>,
-    /// Why it is on the list.
+    /// The reason for the deadline.
     pub reason: Reason,
     /// The day of the deadline.
     pub on: NaiveDate,
-    /// Days until then, from the window's first.
+    /// Number of days from the first day of the window to the deadline.
     pub days_left: i64,
-    /// How many times its term has been prolonged when the deadline comes.
+    /// Number of renewals before the deadline.
     rounds: i32,
 }
 
 impl Expiring {
-    /// Its id as the API writes it.
+    /// Returns the id in the API's format.
     #[must_use]
     pub fn api_id(&self) -> String {
-        format!("agreement_{}", self.id.0.simple())
+        self.id.global_id()
     }
 }
 
-/// Every agreement that the viewer sees, whose deadline falls in the window, as [`deadlines::list`]
-/// lists them.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns every agreement that the viewer can read and whose deadline is in the window, as
+/// [`deadlines::list`] selects them.
 pub async fn all(
     db: &Database,
     viewer: &Viewer,
@@ -108,11 +109,11 @@ pub async fn all(
             break;
         }
     }
-    name(db, viewer, window, found).await
+    with_names(db, viewer, window, found).await
 }
 
-/// Gives each agreement the names of its parties and its activity.
-async fn name(
+/// Adds the names of its parties and its activity to each agreement.
+async fn with_names(
     db: &Database,
     viewer: &Viewer,
     window: Window,
@@ -161,17 +162,15 @@ async fn name(
     Ok(found.into_iter().filter_map(row).collect())
 }
 
-/// A calendar (iCalendar) of these deadlines, in the office's own language since calendars are for
-/// people. Read again later, its days move and none is doubled: each keeps its name, and counts up
-/// with every change of the agreement, with every new name of its counterparty and of its activity,
-/// and with every prolongation.
+/// Renders these deadlines as a calendar (iCalendar), in Swedish.
 ///
-/// # Errors
-/// INTERNAL when the database fails.
+/// A client that reads the calendar again moves its events and duplicates none. Each agreement has
+/// a stable UID, and its sequence number grows with every change of the agreement, every new name
+/// of its counterparty or its activity, and every renewal.
 pub async fn calendar(db: &Database, viewer: &Viewer, found: &[Expiring]) -> Result<String> {
     let mut changes = changes_of(db, viewer, found).await?;
     changes
-        .extend(names_given(db, found.iter().flat_map(|row| &row.named).copied().collect()).await?);
+        .extend(renames_of(db, found.iter().flat_map(|row| &row.named).copied().collect()).await?);
     let day = |row: &Expiring| {
         let what = match row.deadline {
             DeadlineKind::Notice => ": sista dag för uppsägning",
@@ -186,10 +185,10 @@ pub async fn calendar(db: &Database, viewer: &Viewer, found: &[Expiring]) -> Res
             Reason::Ends => "Avtalets sista dag; det förlängs inte av sig självt.".to_owned(),
             Reason::NoticeGiven { on } => format!("Avtalets sista dag; det sades upp den {on}."),
         };
-        let told_of = row.named.iter().copied().chain([row.id.into()]);
-        let changed: Vec<_> = told_of.filter_map(|id| changes.get(&id)).collect();
+        let subjects = row.named.iter().copied().chain([row.id.into()]);
+        let changed: Vec<_> = subjects.filter_map(|id| changes.get(&id)).collect();
         calendar::Day {
-            // One for each agreement, so that notice moves its day and leaves none behind.
+            // One event for each agreement, so that a notice moves the event and leaves no old one.
             uid: format!("{}@samregister", row.api_id()),
             on: row.on,
             summary: format!("Avtal {} med {}{what}", row.number, row.counterparty),
@@ -205,8 +204,8 @@ pub async fn calendar(db: &Database, viewer: &Viewer, found: &[Expiring]) -> Res
     ))
 }
 
-/// How often each of these agreements was changed, and when last. Acknowledgements count for those
-/// who may see them.
+/// Returns the number of changes of each of these agreements and the time of the last one.
+/// Acknowledgements count for viewers who can read them.
 async fn changes_of(
     db: &Database,
     viewer: &Viewer,
@@ -214,14 +213,14 @@ async fn changes_of(
 ) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
     use audit_entry::{Column, Entity};
     let subject = Expr::col((Entity, Column::SubjectId));
-    let readable = visible(db.backend(), &deadlines::without_member(viewer));
+    let readable = visible(db.backend(), &visibility::without_member(viewer));
     let acknowledgements = Query::select()
         .column((agreement::Entity, agreement::Column::Id))
         .from(agreement::Entity)
         .cond_where(readable)
         .take();
     let counts = Condition::any()
-        .add(is_no_acknowledgement(db.backend()))
+        .add(is_not_acknowledgement(db.backend()))
         .add(subject.clone().in_subquery(acknowledgements));
     let select = Query::select()
         .from(Entity)
@@ -229,7 +228,7 @@ async fn changes_of(
         .expr(Expr::cust("COUNT(*)"))
         .expr(Expr::col((Entity, Column::At)).max())
         .and_where(among(db.backend(), subject.clone(), found.iter().map(|row| row.id)))
-        .and_where(Expr::col((Entity, Column::Action)).ne(crate::audit::TRAIL_MIGRATE))
+        .and_where(Expr::col((Entity, Column::Action)).is_not_in(Action::TrailMigrate.words()))
         .cond_where(counts)
         .add_group_by([subject])
         .take();
@@ -242,10 +241,10 @@ async fn changes_of(
         .collect()
 }
 
-/// How often each of these was given a name, and when last. What else the trail has about them, as
-/// allocations, billing details and costs, is not for everybody who reads a calendar, not even how
-/// often it changed.
-async fn names_given(
+/// Returns the number of new names of each of these objects and the time of the last one. Other
+/// audit entries about them, for example on allocations, billing details and costs, do not count: a
+/// reader of the calendar may not know about them.
+async fn renames_of(
     db: &Database,
     things: BTreeSet<Uuid>,
 ) -> Result<HashMap<Uuid, (i64, DateTime<Utc>)>> {
@@ -262,7 +261,7 @@ async fn names_given(
         .expr(Expr::cust("COUNT(*)"))
         .expr(Expr::col((Entity, Column::At)).max())
         .and_where(among(db.backend(), subject.clone(), things))
-        .and_where(Expr::col((Entity, Column::Action)).ne(crate::audit::TRAIL_MIGRATE))
+        .and_where(Expr::col((Entity, Column::Action)).is_not_in(Action::TrailMigrate.words()))
         .and_where(Expr::cust(is_new))
         .add_group_by([subject])
         .take();
@@ -275,22 +274,19 @@ async fn names_given(
         .collect()
 }
 
-/// How many agreements of a kind, about an activity, expire within each of some numbers of days.
+/// The number of agreements of a kind and an activity that expire within each of several periods.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Tally {
-    /// The activity's slug; null: about none.
+    /// The activity's slug; null: no activity.
     pub activity: Option<String>,
-    /// What they are for.
+    /// Kind of agreement.
     pub kind: AgreementKind,
-    /// How many, in the order of the numbers of days.
+    /// One count for each period, in the order of the periods.
     pub counts: Vec<i64>,
 }
 
-/// How many agreements expire within these numbers of days from today, as [`deadlines::list`] lists
-/// them, by activity and kind: by one statement. What has none is left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the agreements that expire within these numbers of days from today, by activity and kind,
+/// in one statement. It selects them as [`deadlines::list`] does, and omits groups without any.
 pub async fn tally(db: &Database, viewer: &Viewer, within: &[i64]) -> Result<Vec<Tally>> {
     let mut errors = ValidationErrors::default();
     let mut windows = within

@@ -1,4 +1,4 @@
-//! The forms of activities, of prices and of status reports, with what belongs to them.
+//! The forms of activities, fee schedules and status reports, with their parts.
 
 use std::collections::HashMap;
 
@@ -27,7 +27,7 @@ pub struct Activity {
     pub texts: activity_text::Model,
     /// Kinds of funding, in order.
     pub funding: Vec<FundingKind>,
-    /// The decision; null: none was given.
+    /// The decision; `None` if none is recorded.
     pub decision: Option<decision::Model>,
 }
 
@@ -57,7 +57,7 @@ impl Recorded for Activity {
     }
 }
 
-/// A decision's texts, which may name people.
+/// Returns the fields of a decision that may name people.
 pub(super) fn decided(decision: Option<&decision::Model>) -> Vec<Personal> {
     let texts = |decision: &decision::Model| {
         Personal::of(Person::decision(decision.id), &["/decision/paragraph", "/decision/document"])
@@ -74,7 +74,7 @@ pub(super) fn decided(decision: Option<&decision::Model>) -> Vec<Personal> {
 pub struct FeeSchedule {
     /// The row.
     pub row: fee_schedule::Model,
-    /// The decision; null: none was given.
+    /// The decision; `None` if none is recorded.
     pub decision: Option<decision::Model>,
 }
 
@@ -89,7 +89,7 @@ impl Fields for FeeSchedule {
 impl Recorded for FeeSchedule {
     const FORM: Form = Form::FeeSchedule;
 
-    /// Its activity, or itself when it is the network's own.
+    /// Its activity, or itself for a fee of the network.
     fn subject(&self) -> (SubjectKind, Uuid) {
         self.row.activity_id.map_or((SubjectKind::FeeSchedule, self.row.id.0), |activity| {
             (SubjectKind::Activity, activity.0)
@@ -139,10 +139,7 @@ impl Recorded for StatusReport {
     }
 }
 
-/// Activities with what belongs to each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Loads the parts of activities.
 pub async fn activities(
     db: &impl ConnectionTrait,
     rows: Vec<activity::Model>,
@@ -160,7 +157,7 @@ pub async fn activities(
     }
     funding.values_mut().for_each(|kinds| kinds.sort());
     let decisions = decisions(db, rows.iter().filter_map(|row| row.decision_id)).await?;
-    let aggregate = |row: activity::Model| {
+    let snapshot = |row: activity::Model| {
         let texts = texts.remove(&row.id).unwrap_or_default();
         let decision = row.decision_id.and_then(|id| decisions.get(&id).cloned());
         let (id, funding) = (row.id, funding.remove(&row.id).unwrap_or_default());
@@ -171,29 +168,23 @@ pub async fn activities(
             decision,
         }
     };
-    Ok(rows.into_iter().map(aggregate).collect())
+    Ok(rows.into_iter().map(snapshot).collect())
 }
 
-/// Fee schedules with the decision of each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Loads the decisions of fee schedules.
 pub async fn fee_schedules(
     db: &impl ConnectionTrait,
     rows: Vec<fee_schedule::Model>,
 ) -> Result<Vec<FeeSchedule>> {
     let decisions = decisions(db, rows.iter().filter_map(|row| row.decision_id)).await?;
-    let aggregate = |row: fee_schedule::Model| {
+    let snapshot = |row: fee_schedule::Model| {
         let decision = row.decision_id.and_then(|id| decisions.get(&id).cloned());
         FeeSchedule { row, decision }
     };
-    Ok(rows.into_iter().map(aggregate).collect())
+    Ok(rows.into_iter().map(snapshot).collect())
 }
 
-/// Status reports with the texts of each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Loads the texts of status reports.
 pub async fn status_reports(
     db: &impl ConnectionTrait,
     rows: Vec<status_report::Model>,
@@ -206,14 +197,14 @@ pub async fn status_reports(
     let found = status_report_text::Entity::find().filter(theirs).all(db).await?;
     let mut texts: HashMap<_, _> =
         found.into_iter().map(|row| (row.status_report_id, row)).collect();
-    let aggregate = |row: status_report::Model| {
+    let snapshot = |row: status_report::Model| {
         let texts = texts.remove(&row.id).unwrap_or_default();
         StatusReport { texts: status_report_text::Model { status_report_id: row.id, ..texts }, row }
     };
-    Ok(rows.into_iter().map(aggregate).collect())
+    Ok(rows.into_iter().map(snapshot).collect())
 }
 
-/// These decisions.
+/// Returns these decisions.
 pub(super) async fn decisions(
     db: &impl ConnectionTrait,
     ids: impl Iterator<Item = DecisionId>,

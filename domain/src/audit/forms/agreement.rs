@@ -1,4 +1,4 @@
-//! The form of an agreement, with what belongs to it.
+//! The form of an agreement, with its parts.
 
 use std::collections::HashMap;
 
@@ -18,10 +18,7 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use super::{
-    super::{
-        fields,
-        recorded::{Fields, Person, Personal, Recorded, Written, parts},
-    },
+    super::recorded::{Fields, Person, Personal, Recorded, Written, fields, parts},
     activity::{decided, decisions},
     pseudonym::is_pseudonym,
 };
@@ -32,11 +29,11 @@ use crate::{database::among, error::Result};
 pub struct Agreement {
     /// The row.
     pub row: agreement::Model,
-    /// A JSON object; null: none are stored.
+    /// A JSON object; `None` if none is stored.
     pub parameters: Option<String>,
-    /// The decision; null: none was given.
+    /// The decision; `None` if none is recorded.
     pub decision: Option<decision::Model>,
-    /// SHA-256 of the PDF that was offered; null: none is stored.
+    /// SHA-256 of the offered PDF; `None` if none is stored.
     pub document_sha256: Option<String>,
     /// Signatures, the earliest first.
     pub signatures: Vec<signature::Model>,
@@ -55,7 +52,7 @@ impl Fields for Agreement {
 
 impl Recorded for Agreement {
     const FORM: Form = Form::Agreement;
-    // Version 2 has the deadlines of terms that end with their month at the end of a month.
+    // Version 2: the notice deadline of a term that ends with its month is at the end of a month.
     const VERSION: i32 = 2;
 
     fn subject(&self) -> (SubjectKind, Uuid) {
@@ -84,7 +81,7 @@ impl Recorded for Agreement {
 }
 
 /// Moves the notice deadline of a term that ends with its month to the end of the deadline's month,
-/// as the first version did not have it.
+/// which the first version did not do.
 pub(super) fn with_month_end_deadline(fields: &mut Map<String, Value>) {
     let renews = fields.get("renewal_months").is_some_and(Value::is_i64)
         && fields.get("notice_given_on").is_some_and(Value::is_null);
@@ -100,7 +97,7 @@ pub(super) fn with_month_end_deadline(fields: &mut Map<String, Value>) {
     }
 }
 
-/// The digest of the HTML that an agreement was offered with.
+/// The digest of the HTML with which an agreement was offered.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct AgreementHtml {
     /// The agreement.
@@ -123,10 +120,7 @@ impl Recorded for AgreementHtml {
     }
 }
 
-/// Agreements with what belongs to each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Loads the parts of agreements.
 pub async fn agreements(
     db: &impl ConnectionTrait,
     rows: Vec<agreement::Model>,
@@ -156,7 +150,7 @@ pub async fn agreements(
         signatures.entry(row.agreement_id).or_default().push(row);
     }
     let decisions = decisions(db, rows.iter().filter_map(|row| row.decision_id)).await?;
-    let aggregate = |row: agreement::Model| {
+    let snapshot = |row: agreement::Model| {
         let id = row.id;
         Agreement {
             parameters: parameters.remove(&id),
@@ -166,13 +160,10 @@ pub async fn agreements(
             row,
         }
     };
-    Ok(rows.into_iter().map(aggregate).collect())
+    Ok(rows.into_iter().map(snapshot).collect())
 }
 
-/// An agreement with what belongs to it.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Loads the parts of an agreement.
 pub async fn agreement(db: &impl ConnectionTrait, row: agreement::Model) -> Result<Agreement> {
     let alone = Agreement { row: row.clone(), ..Agreement::default() };
     Ok(agreements(db, vec![row]).await?.pop().unwrap_or(alone))
@@ -200,10 +191,10 @@ mod tests {
         ] {
             let mut other = text.clone();
             other[field] = value.clone();
-            let kept = if field == "ends_on" { "2026-03-29" } else { "2026-03-30" };
-            assert_eq!(read(other), json!(kept), "{field} {value}");
+            let expected = if field == "ends_on" { "2026-03-29" } else { "2026-03-30" };
+            assert_eq!(read(other), json!(expected), "{field} {value}");
         }
-        // A text that lacks a fact stays as it is.
+        // A text without the fields stays as it is.
         assert_eq!(read(json!({ "deadline_on": "2026-03-30" })), json!("2026-03-30"));
     }
 }

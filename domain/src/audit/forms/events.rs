@@ -1,5 +1,5 @@
-//! The forms of what happened without a row of its own: digests of documents, mergers, removals,
-//! imported vouchers, erasures, and the trail's own keys.
+//! The forms of events without a row: digests of documents, mergers, removals, imported vouchers,
+//! erasures, and the trail's own keys.
 
 use ::entity::{
     id::{InvoiceId, MemberId},
@@ -8,10 +8,10 @@ use ::entity::{
 use chrono::NaiveDate;
 use uuid::Uuid;
 
-use super::super::{fields, recorded::Recorded};
+use super::super::recorded::{Recorded, fields};
 
-/// Declares the form of a document of an invoice: one record an invoice and kind of document, known
-/// by the invoice.
+/// Declares the form of a document of an invoice: one record for each invoice and kind of document,
+/// identified by the invoice.
 macro_rules! document {
     ($($(#[$doc:meta])* $name:ident as $form:ident),+) => {$(
         $(#[$doc])*
@@ -19,7 +19,7 @@ macro_rules! document {
         pub struct $name {
             /// The invoice.
             pub invoice_id: InvoiceId,
-            /// Its number; null for one that was imported without.
+            /// Its number; `None` for one that was imported without.
             pub number: Option<String>,
             /// SHA-256 of the document's bytes, in hexadecimal.
             pub sha256: String,
@@ -42,7 +42,7 @@ macro_rules! document {
 }
 
 document! {
-    /// The digest of what an issued invoice says as a document.
+    /// The digest of the contents of an issued invoice.
     InvoiceContent as InvoiceContent,
     /// The digest of an invoice's PDF.
     InvoicePdf as InvoicePdf,
@@ -50,7 +50,7 @@ document! {
     InvoiceXml as InvoiceXml
 }
 
-/// The predecessors of a member, as a merger finds and leaves them.
+/// The predecessors of a member, before and after a merger.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Merger {
     /// The member that continues.
@@ -73,12 +73,12 @@ impl Recorded for Merger {
     }
 }
 
-/// Lines that were removed from the log of who read contacts.
+/// The removal of rows from the log of contact reads.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct ContactReadsRemoval {
-    /// They were of days before this one.
+    /// The removed rows were of days before this one.
     pub before: NaiveDate,
-    /// Number of removed lines.
+    /// Number of removed rows.
     pub lines: u64,
 }
 
@@ -153,12 +153,11 @@ impl Recorded for Erasure {
 pub struct TrailMigration {
     /// The last revision that was migrated.
     pub revision: i64,
-    /// Its hash before, to which the former hashes lead.
+    /// Its former hash, at which the former chain ends.
     pub old_head: String,
-    /// Its hash after.
+    /// Its new hash.
     pub new_head: String,
-    /// Revisions that did not follow from the one before when they were migrated, in order; none in
-    /// a trail that held.
+    /// Revisions that broke the former chain, in order; none in an intact trail.
     pub broken: Vec<i64>,
 }
 
@@ -183,7 +182,7 @@ pub struct TrailKey {
     pub key_id: String,
     /// The new key: 32 bytes in hexadecimal.
     pub public_key: String,
-    /// The id of the key that signs no longer.
+    /// The id of the key that it replaces.
     pub replaces: String,
 }
 

@@ -8,9 +8,8 @@ use super::super::recorded::{Person, Personal};
 
 type Fields = Map<String, Value>;
 
-/// The form, the record's id and the fields that name a person, of an entry that said neither: by
-/// the object that it is about and the fields of its texts. The record's id is null where no text
-/// has one.
+/// Returns the form, the record's id and the fields that name a person, of an entry without them:
+/// by its object and the fields of its texts. The record's id is `None` if no text has one.
 #[must_use]
 pub fn of_before(
     subject: (SubjectKind, Uuid),
@@ -73,7 +72,7 @@ fn document(text: &Fields) -> Form {
     }
 }
 
-/// The fields that name a person, as the form of today seals them, of a text in clear.
+/// Returns the fields of a text in clear that name a person, as the present form seals them.
 pub fn personal(form: Form, record: Uuid, text: &Fields) -> Vec<Personal> {
     let word = |name: &str| text.get(name).and_then(Value::as_str);
     let person = |kind| Person { kind, id: record };

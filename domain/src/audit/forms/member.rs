@@ -1,4 +1,4 @@
-//! The form of a member, with what belongs to it.
+//! The form of a member, with its parts.
 
 use std::collections::{BTreeMap, HashMap};
 
@@ -22,9 +22,9 @@ pub struct Member {
     pub row: member::Model,
     /// Its municipalities, in order.
     pub municipalities: Vec<String>,
-    /// Billing details; null: none are known.
+    /// Billing details; `None` if there are none.
     pub billing: Option<member_billing::Model>,
-    /// The names that it had, each with the first day on which it no longer had it.
+    /// Former names, each with the first day without it.
     pub former_names: BTreeMap<String, NaiveDate>,
 }
 
@@ -66,10 +66,7 @@ impl Recorded for Member {
     }
 }
 
-/// Members with what belongs to each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Loads the parts of members.
 pub async fn members(db: &impl ConnectionTrait, rows: Vec<member::Model>) -> Result<Vec<Member>> {
     let backend = db.get_database_backend();
     let ids = || rows.iter().map(|row| row.id);
@@ -88,7 +85,7 @@ pub async fn members(db: &impl ConnectionTrait, rows: Vec<member::Model>) -> Res
     for row in member_former_name::Entity::find().filter(theirs).all(db).await? {
         names.entry(row.member_id).or_default().insert(row.name, row.until);
     }
-    let aggregate = |row: member::Model| {
+    let snapshot = |row: member::Model| {
         let id = row.id;
         let mut municipalities = municipalities.remove(&id).unwrap_or_default();
         municipalities.sort_by_cached_key(|name| (swedish::key(name), name.clone()));
@@ -99,5 +96,5 @@ pub async fn members(db: &impl ConnectionTrait, rows: Vec<member::Model>) -> Res
             former_names: names.remove(&id).unwrap_or_default(),
         }
     };
-    Ok(rows.into_iter().map(aggregate).collect())
+    Ok(rows.into_iter().map(snapshot).collect())
 }

@@ -1,4 +1,4 @@
-//! The forms in which entries record things, and how texts of older versions are read.
+//! The forms of entries, and the conversion of texts in older versions.
 
 mod activity;
 mod agreement;
@@ -29,21 +29,21 @@ pub use self::{
 use super::recorded::{Recorded, to_value};
 
 /// The version of entries from before the trail's migration: rows as they were then, sometimes
-/// without their parts. Such a text says nothing of the fields that it lacks.
+/// without their parts. A field that such a text lacks is unknown.
 pub const FORMER: i32 = 0;
 
-/// Brings the fields of a form from one version to the next.
+/// A conversion of the fields of a form from one version to the next.
 struct Step {
     form: Form,
     from: i32,
-    /// `true` if texts from before there were forms are converted as well. Then `convert` leaves a
-    /// text alone that lacks what it needs.
+    /// `true` if texts from before there were forms are converted as well. Then `convert` must
+    /// leave a text alone that lacks the fields.
     of_former: bool,
     convert: fn(&mut Map<String, Value>),
 }
 
-/// Every change of a form since its first version. A field that was added needs no step: it counts
-/// as its default.
+/// Every change of a form since its first version. An added field needs no step: it has its
+/// default.
 const STEPS: &[Step] = &[Step {
     form: Form::Agreement,
     from: 1,
@@ -51,8 +51,7 @@ const STEPS: &[Step] = &[Step {
     convert: agreement::with_month_end_deadline,
 }];
 
-/// The text of an entry in the newest version of its form. A field that the form has got since
-/// counts as its default.
+/// Converts the text of an entry to the newest version of its form. An added field has its default.
 ///
 /// # Errors
 /// A default that JSON can't hold.
@@ -88,7 +87,7 @@ mod tests {
 
     use super::*;
 
-    /// As if the second version had renamed `note` to `source`, and the third given `amount` in öre
+    /// As if the second version had renamed `note` to `source`, and the third had `amount` in öre
     /// instead of kronor.
     const LATER: &[Step] = &[
         Step {
@@ -123,7 +122,7 @@ mod tests {
             let read = convert(LATER, Form::Allocation, version, text);
             assert_eq!(read, json!({ "source": "Beslut", "amount": 1000 }), "{version}");
         }
-        // What was written before there were forms is read as it stands.
+        // A text from before there were forms is not converted.
         let former = json!({ "note": "Beslut" });
         assert_eq!(convert(LATER, Form::Allocation, FORMER, former.clone()), former);
     }

@@ -1,5 +1,4 @@
-//! The forms of rows that belong to a larger record and are written once, with an entry of their
-//! own.
+//! The forms of rows that belong to a larger record, are written one time and have their own entry.
 
 use ::entity::{
     bank_payment_part, fee_charge,
@@ -9,10 +8,7 @@ use ::entity::{
 use serde::ser::SerializeMap;
 use uuid::Uuid;
 
-use super::super::{
-    fields,
-    recorded::{Fields, Recorded},
-};
+use super::super::recorded::{Fields, Recorded, fields};
 
 fields!(bank_payment_part::Model { payment_id, bank_payment_id });
 fields!(fee_charge::Model { line_id, kind, year, round, agreement_id, member_id });
@@ -29,12 +25,12 @@ impl Recorded for bank_payment_part::Model {
     }
 }
 
-/// A fee that a run invoiced, with the invoice of its line.
+/// A fee that an invoice run charged, with the invoice of its line.
 #[derive(Clone, Debug, Default, PartialEq)]
 pub struct FeeCharge {
     /// The row.
     pub row: fee_charge::Model,
-    /// The invoice that the line is of.
+    /// The invoice of the line.
     pub invoice_id: InvoiceId,
 }
 

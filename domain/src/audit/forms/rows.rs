@@ -1,4 +1,4 @@
-//! The forms of rows that are recorded as they are, and of the parts of larger records.
+//! The forms of rows that are recorded without other parts, and of the parts of larger records.
 
 use ::entity::{
     acknowledgement, activity, activity_text, adjustment, agreement, allocation, bank_payment,
@@ -12,10 +12,7 @@ use ::entity::{
 use uuid::Uuid;
 
 use super::{
-    super::{
-        fields,
-        recorded::{Person, Personal, Recorded},
-    },
+    super::recorded::{Person, Personal, Recorded, fields},
     pseudonym::{ERASED, is_pseudonym},
 };
 
@@ -63,7 +60,7 @@ recorded!(tax_decision::Model as TaxDecision, of Books |row| row.id.0);
 recorded!(reference_rate::Model as ReferenceRate, of ReferenceRate |row| row.id.0);
 recorded!(token_revocation::Model as TokenRevocation, of Token |row| row.id.0, personal revocation_fields(row));
 
-/// An erased contact has a pseudonym, which names no one.
+/// An erased contact has a pseudonym, which identifies no one.
 fn contact_fields(row: &contact::Model) -> Vec<Personal> {
     let own = Personal::of(Person::contact(row.id), &["/name", "/name_key", "/email", "/phone"]);
     if row.erased_at.is_some() { Vec::new() } else { vec![own] }
@@ -76,15 +73,18 @@ fn acknowledgement_fields(row: &acknowledgement::Model) -> Vec<Personal> {
     if is_pseudonym(&row.acknowledged_by, row.id) { Vec::new() } else { vec![own()] }
 }
 
-/// Of an erased payer only the word for that is left, which names no one.
+/// The reason of an erased payer is a fixed word, which identifies no one.
 fn payer_fields(row: &bank_payment::Model) -> Vec<Personal> {
-    let told = ["/reference", "/message", "/payer_name", "/payer_org_number"];
+    let reported = ["/reference", "/message", "/payer_name", "/payer_org_number"];
     let is_erased = row.set_aside_reason.as_deref() == Some(ERASED);
     let reason = (!is_erased).then_some("/set_aside_reason");
-    vec![Personal::of(Person::payer(row.id), &told.into_iter().chain(reason).collect::<Vec<_>>())]
+    vec![Personal::of(
+        Person::payer(row.id),
+        &reported.into_iter().chain(reason).collect::<Vec<_>>(),
+    )]
 }
 
-/// The subject of revoked tokens stands in the row as a digest, which is the person's id.
+/// The row has the subject of revoked tokens as a digest, which is the person's id.
 fn revocation_fields(row: &token_revocation::Model) -> Vec<Personal> {
     let id =
         row.subject_sha256.as_deref().and_then(|digest| Uuid::try_parse(digest.get(..32)?).ok());

@@ -1,20 +1,20 @@
-//! Why exempt lines are exempt: an e-invoice has one group of them (EN 16931, BR-E-01), whose
-//! reason tells the lines apart when they have several.
+//! Reasons why exempt lines are exempt: an e-invoice has one group of exempt lines (EN 16931,
+//! BR-E-01), so several reasons are joined with the numbers of their lines.
 
 use std::borrow::Cow;
 
 use ::entity::kind::VatRate;
 
-use super::{Invoice, Line};
+use super::contents::{Invoice, Line};
 
-/// A reason with the numbers of the lines that have it.
+/// A reason with the numbers of its lines.
 struct Reason<'i> {
     text: &'i str,
     code: Option<&'i str>,
     lines: Vec<usize>,
 }
 
-/// The reasons of an invoice's exempt lines, each once, in the order of the lines.
+/// Returns the distinct reasons of an invoice's exempt lines, in the order of the lines.
 fn reasons(invoice: &Invoice) -> Vec<Reason<'_>> {
     let mut reasons: Vec<Reason<'_>> = Vec::new();
     let exempt = (1..)
@@ -31,8 +31,8 @@ fn reasons(invoice: &Invoice) -> Vec<Reason<'_>> {
     reasons
 }
 
-/// Returns the reason in words; of several, each with the numbers of its lines: `Rad 1: …; rad 2,
-/// 3: …`.
+/// Returns the reason as text. Several reasons are joined with the numbers of their lines: `Rad 1:
+/// …; rad 2, 3: …`.
 pub(super) fn reason(invoice: &Invoice) -> Cow<'_, str> {
     let reasons = reasons(invoice);
     let Some(first) = reasons.first() else {
@@ -49,7 +49,7 @@ pub(super) fn reason(invoice: &Invoice) -> Cow<'_, str> {
     Cow::Owned(words.replacen('r', "R", 1))
 }
 
-/// Returns the code that all exempt lines have; `None` if they have several, or some have none.
+/// Returns the code that all exempt lines share; `None` if they have several, or some have none.
 pub(super) fn code(invoice: &Invoice) -> Option<&str> {
     let reasons = reasons(invoice);
     let first = reasons.first()?.code?;

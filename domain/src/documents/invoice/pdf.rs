@@ -1,5 +1,5 @@
-//! An invoice or credit note on paper: a PDF for the archive that everybody can read, with the
-//! e-invoice in it.
+//! An invoice or credit note as a PDF for the archive, accessible to all readers, with the
+//! e-invoice embedded.
 
 use std::{borrow::Cow, time::Duration};
 
@@ -11,10 +11,10 @@ use chrono::NaiveDate;
 use serde::Serialize;
 use typesetting::{Attachment, Relationship};
 
-use super::{Buyer, F_TAX, Invoice, Line, RateSum, Seller};
+use super::contents::{Buyer, F_TAX, Invoice, Line, RateSum, Seller};
 use crate::{
-    documents::{self, sha256, size::Size, unset},
-    error::{Error, Result},
+    documents::{self, sha256, size::Size, typesetting_error},
+    error::{ConflictReason, Error, Result},
     swedish::{kronor, thousands},
 };
 
@@ -23,22 +23,22 @@ use crate::{
 pub struct Pdf {
     /// PDF/A-3a and PDF/UA-1; the same bytes for the same document.
     pub bytes: Vec<u8>,
-    /// SHA-256 of them, hexadecimal.
+    /// SHA-256 of the bytes, in hexadecimal.
     pub sha256: String,
 }
 
-/// Time that an invoice's lines may take of a server's core when they are drafted, as estimated: a
-/// thousand lines of some words each, or fewer with more in them.
+/// Maximum of the estimated time of a server's core for an invoice's lines when they are drafted: a
+/// thousand lines of some words each, or fewer with more text.
 pub const MAX_TIME_OF_LINES: Duration = Duration::from_secs(10);
 
-/// The same of an invoice as it is issued, with the names of activities.
+/// The same for an invoice as it is issued, with the names of activities.
 const MAX_TIME: Duration = Duration::from_secs(15);
 
-/// Limit of processor time for setting an invoice: twice what one that was issued takes, so that
-/// its PDF can be made.
+/// Limit of processor time for typesetting an invoice: twice the estimate of the largest issued
+/// invoice, so that its PDF can always be made.
 pub const TIME_LIMIT: Duration = Duration::from_secs(15 * documents::TIME_LIMIT.as_secs());
 
-/// Estimates the time that lines with these descriptions take of a server's core.
+/// Estimates the time of a server's core for lines with these descriptions.
 pub fn time_of_lines<'l>(descriptions: impl IntoIterator<Item = &'l str>) -> Duration {
     Size::of_invoice(descriptions.into_iter().map(|text| [Some(text)])).time()
 }
@@ -57,7 +57,7 @@ impl Invoice {
         size
     }
 
-    /// `true` if its PDF is made as fast as that of an agreement.
+    /// Returns `true` if its PDF is made as fast as that of an agreement.
     #[must_use]
     pub fn is_small(&self) -> bool {
         self.size().is_small()
@@ -75,20 +75,21 @@ impl Invoice {
             "the {} lines of the document are more than its PDF can have; split it into several",
             self.lines.len()
         );
-        Err(Error::conflict("DOCUMENT_TOO_LONG", words))
+        Err(Error::conflict(ConflictReason::DocumentTooLong, words))
     }
 }
 
-/// The document as a PDF that carries `xml`, its e-invoice. A server calls it in its worker pool,
-/// with a time limit.
+/// Renders the document as a PDF that embeds `xml`, its e-invoice. A server calls it in its worker
+/// pool, with a time limit.
 ///
 /// # Errors
-/// CONFLICT `DOCUMENT_TOO_LONG` when it takes longer than the time limit; INTERNAL when the layout
-/// is faulty.
+/// CONFLICT `DOCUMENT_TOO_LONG` if it takes longer than the time limit; INTERNAL if the layout is
+/// faulty.
 pub fn rendered(invoice: &Invoice, xml: Vec<u8>, time_limit: Option<Duration>) -> Result<Pdf> {
     let view = View::of(invoice);
     let title = format!("{} från {}", view.named, invoice.seller.name);
-    // Its name is looked for by programs, and numbers of imported history are any text of one line.
+    // Programs look for the file by its name, and numbers of imported history are any text of one
+    // line.
     let name: String = invoice
         .number
         .chars()
@@ -110,11 +111,11 @@ pub fn rendered(invoice: &Invoice, xml: Vec<u8>, time_limit: Option<Duration>) -
         attachments: &[attachment],
         time_limit,
     });
-    let bytes = bytes.map_err(unset)?;
+    let bytes = bytes.map_err(typesetting_error)?;
     Ok(Pdf { sha256: sha256(&bytes), bytes })
 }
 
-/// Data of the layout, every value as people read it; null values are not shown.
+/// Data of the layout, every value formatted for people; null values are not shown.
 #[derive(Debug, Serialize)]
 struct View<'i> {
     /// «Faktura», «Räntefaktura» or «Kreditfaktura».
@@ -123,7 +124,7 @@ struct View<'i> {
     named: String,
     seller: &'i Seller,
     buyer: &'i Buyer,
-    /// What stands at the top, as «Fakturadatum» and «2026-12-01».
+    /// Fields at the top, as «Fakturadatum» and «2026-12-01».
     facts: Vec<(&'static str, String)>,
     /// The document that it credits or corrects.
     refers_to: Option<String>,
@@ -136,10 +137,10 @@ struct View<'i> {
     /// «Att betala» or «Att kreditera».
     total_name: &'static str,
     total: String,
-    /// How it is paid; none: there is nothing to pay.
+    /// Means of payment; empty: there is nothing to pay.
     payment: Vec<(&'static str, String)>,
     terms: Option<String>,
-    /// What the law wants to be said in words.
+    /// Statements that the law requires.
     notes: Vec<Cow<'i, str>>,
     f_tax: Option<&'static str>,
     vat_number: Option<&'i str>,
@@ -148,7 +149,7 @@ struct View<'i> {
 #[derive(Debug, Serialize)]
 struct ShownLine<'i> {
     description: &'i str,
-    /// Activity, agreement and period, apart by «·»; empty when it has none.
+    /// Activity, agreement and period, separated by «·»; empty if it has none.
     about: String,
     quantity: String,
     unit_price: String,
@@ -222,7 +223,7 @@ impl<'i> View<'i> {
     }
 }
 
-/// What stands at the top: what a payer looks for first.
+/// Returns the fields at the top, in the order in which a payer looks for them.
 fn facts(invoice: &Invoice, agreement: Option<&str>) -> Vec<(&'static str, String)> {
     let is_credit = invoice.kind == InvoiceKind::CreditNote;
     let facts = [
@@ -248,7 +249,7 @@ fn facts(invoice: &Invoice, agreement: Option<&str>) -> Vec<(&'static str, Strin
     facts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
 }
 
-/// What a payer copies.
+/// Returns the fields that a payer copies.
 fn payment(invoice: &Invoice) -> Vec<(&'static str, String)> {
     let parts = [
         ("Bankgiro", invoice.seller.bankgiro.clone()),
@@ -260,14 +261,14 @@ fn payment(invoice: &Invoice) -> Vec<(&'static str, String)> {
     parts.into_iter().filter_map(|(name, value)| value.map(|value| (name, value))).collect()
 }
 
-/// A period, as `2026-01-01 – 2026-12-31`.
+/// Formats a period, as `2026-01-01 – 2026-12-31`.
 fn days((from, to): (NaiveDate, NaiveDate)) -> String {
     if from == to { from.to_string() } else { format!("{from} – {to}") }
 }
 
 impl<'i> ShownLine<'i> {
-    /// A line of a document that as a whole is about `agreement`, of which the lines so far come to
-    /// `carried`.
+    /// Returns a line of a document that as a whole is about `agreement`. `carried` is the sum of
+    /// the lines so far.
     fn of(line: &'i Line, agreement: Option<&str>, carried: Money) -> Self {
         let own = line.agreement.as_deref().filter(|own| agreement != Some(own));
         let about =
@@ -298,13 +299,13 @@ impl<'i> ShownLine<'i> {
     }
 }
 
-/// A quantity with the decimals that it has, as `1` or `2,125`.
+/// Formats a quantity with its significant decimals, as `1` or `2,125`.
 fn quantity(quantity: Quantity) -> String {
     let plain = Quantity(quantity.0.saturating_abs()).to_string();
-    let (aggregate, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
+    let (whole, decimals) = plain.split_once('.').unwrap_or((&plain, ""));
     let sign = if quantity.0 < 0 { "\u{2212}" } else { "" };
     let comma = if decimals.is_empty() { "" } else { "," };
-    format!("{sign}{}{comma}{decimals}", thousands(aggregate))
+    format!("{sign}{}{comma}{decimals}", thousands(whole))
 }
 
 impl ShownRate {

@@ -1,5 +1,5 @@
 //! The one-time recording of rows that the trail from before its migration has no entry about, or
-//! one that does not say all: each gets an entry with what it is now.
+//! only an incomplete one: each gets an entry with its current state.
 
 use std::{collections::BTreeMap, io};
 
@@ -20,14 +20,14 @@ use super::{
     rows_of,
 };
 use crate::{
-    audit::{self, Appender, Recorded, forms::FORMER},
+    audit::{self, Action, Appender, Recorded, forms::FORMER},
     auth::viewer::Viewer,
     database::Database,
     error::{Error, Result},
 };
 
-/// Forms of which nothing was recorded before there were forms, each with the entries of then that
-/// its row `t` may be from.
+/// Forms that had no entries before forms were introduced, each with the condition on former
+/// entries that its row `t` may belong to.
 const LATER: [(Form, &str); 6] = [
     (Form::AgreementHtml, "e.record_id = t.agreement_id"),
     (Form::InvoiceContent, "e.record_id = t.invoice_id"),
@@ -47,13 +47,12 @@ impl Collect for Appender {
 }
 
 /// Records the rows of a register whose trail was migrated, in entries that this program signs;
-/// nothing happens to any other.
+/// does nothing for other registers.
 ///
-/// A row that is not what the former entries say gets no entry, so that `verify` still finds it.
+/// A row that differs from its former entries gets no entry, so that `verify` still reports it.
 ///
 /// # Errors
-/// INTERNAL when the database fails, or the trail's last entry was not written by a program with
-/// the same key.
+/// INTERNAL if the trail's last entry was not written by a program with the same key.
 pub fn record_rows<'a>(db: &'a Database, tx: &'a DatabaseTransaction) -> BoxFuture<'a, Result<()>> {
     Box::pin(async move {
         if !audit::migration::was_migrated(tx).await? {
@@ -69,7 +68,7 @@ pub fn record_rows<'a>(db: &'a Database, tx: &'a DatabaseTransaction) -> BoxFutu
             last,
             hash,
             Viewer::operator("migrate").subject,
-            audit::TRAIL_MIGRATE,
+            Action::TrailMigrate,
             db.clock.now(),
         );
         former(tx, &mut trail).await?;
@@ -78,7 +77,7 @@ pub fn record_rows<'a>(db: &'a Database, tx: &'a DatabaseTransaction) -> BoxFutu
     })
 }
 
-/// Records what former entries tell of.
+/// Records the rows that former entries are about.
 async fn former(tx: &DatabaseTransaction, trail: &mut Appender) -> Result<()> {
     // Entries about no row have the id 0.
     let (every, mut last) = (Scope::Between(Some(Uuid::nil()), None), None);
@@ -108,7 +107,7 @@ async fn former(tx: &DatabaseTransaction, trail: &mut Appender) -> Result<()> {
     }
 }
 
-/// The ids of the records that are what the trail says.
+/// Returns the ids of the records that equal their entries in the trail.
 async fn unchanged(tx: &DatabaseTransaction, form: Form, heads: &[Head]) -> Result<Vec<Uuid>> {
     let mut found = Vec::new();
     check(tx, form, heads, &mut found).await?;
@@ -126,7 +125,8 @@ async fn unchanged(tx: &DatabaseTransaction, form: Form, heads: &[Head]) -> Resu
     Ok(unchanged)
 }
 
-/// Records the rows that no entry of then told of, as far as it told of what they belong to.
+/// Records the rows that had no entries of their own, as far as there are entries about their
+/// parents.
 async fn later(tx: &DatabaseTransaction, trail: &mut Appender) -> Result<()> {
     for (form, of) in LATER {
         let Some((_, key, tables)) = FORMS.iter().find(|(named, ..)| *named == form) else {

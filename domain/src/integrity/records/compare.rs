@@ -4,10 +4,11 @@ use std::collections::BTreeSet;
 
 use serde_json::Value;
 
-/// The fields of a record that differ from an entry's text, as `lines/2/net`, in order.
+/// Returns the fields of a record that differ from an entry's text, as `lines/2/net`, in order.
 ///
-/// A field in `erased`, a JSON pointer, is passed over: its key was deleted. Of a text from before
-/// there were forms (`is_former`) only the fields count that it and the record have.
+/// Fields in `erased`, a set of JSON pointers, are skipped: their key was deleted. In a text from
+/// before forms were introduced (`is_former`), only the fields count that both the text and the
+/// record have.
 pub(super) fn differences(
     recorded: &Value,
     stored: &Value,
@@ -44,7 +45,7 @@ fn walk(
                 }
                 pointer.push('/');
                 pointer.push_str(name);
-                // A field that is not there is as good as null.
+                // A missing field equals null.
                 walk(
                     old.get(name).unwrap_or(&Value::Null),
                     new.get(name).unwrap_or(&Value::Null),
@@ -70,7 +71,7 @@ fn walk(
                 old.len()
             ));
         }
-        // What an older version recorded of a part that was not there.
+        // Older versions recorded a missing part as an object of nulls.
         (Value::Null, Value::Object(new)) if rule.is_former && new.values().all(Value::is_null) => {
         }
         _ => found.push(pointer.trim_start_matches('/').to_owned()),

@@ -1,4 +1,4 @@
-//! The entries about a record, one after the other: each begins from what the one before left.
+//! Continuity of the entries about a record: each begins from the state that the previous one left.
 
 use std::collections::HashMap;
 
@@ -14,11 +14,8 @@ use crate::{
 /// Entries that are compared together.
 const CHUNK: usize = 250;
 
-/// Finds entries that began from something else than the entry before left: a sentence each. Fields
-/// of erased persons are passed over, and what entries from before there were forms do not say.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Finds entries that began from another state than the previous entry left: a sentence each. Skips
+/// fields of erased persons, and fields that entries from before forms were introduced lack.
 pub(in crate::integrity) async fn violations(
     db: &impl ConnectionTrait,
     links: &[Link],
@@ -74,8 +71,8 @@ fn named(form: Form, entry: &Model) -> String {
     name(form, entry.record_id.unwrap_or_default(), text.as_ref())
 }
 
-/// Returns the fields in which what an entry began from differs from what the one before left; none
-/// of them when the record was there in one of the two alone, and `None` when nothing differs.
+/// Returns the fields in which the state before an entry differs from the state after the previous
+/// one; an empty list if the record existed in only one of the two, and `None` if nothing differs.
 fn departed(form: Form, before: &Model, entry: &Model, keyring: &Keyring) -> Option<Vec<String>> {
     let is_former = before.form_version == forms::FORMER;
     let open = |entry: &Model, text: &Option<String>| -> Result<Option<Opened>, ()> {
@@ -90,7 +87,7 @@ fn departed(form: Form, before: &Model, entry: &Model, keyring: &Keyring) -> Opt
     };
     match (left, began) {
         (None, None) => None,
-        // Entries of then told of some changes under another record.
+        // Entries from before forms were introduced recorded some changes under another record.
         (Some(_), None) | (None, Some(_)) if is_former => None,
         (Some(_), None) | (None, Some(_)) => Some(Vec::new()),
         (Some(left), Some(began)) => {

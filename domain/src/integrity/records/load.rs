@@ -1,5 +1,4 @@
-//! Records as they are built from the rows of the register, in the form in which entries say what
-//! they are.
+//! Records built from the rows of the register, in the form of audit entries.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -32,19 +31,19 @@ use crate::{
     database::among,
     documents::sha256,
     error::{Error, Result},
-    invoices::aggregate::{self, InvoiceAggregate},
+    invoices::{aggregate::InvoiceAggregate, loading},
     templates::versions,
 };
 
 /// Records by their ids.
 pub(super) type Records = HashMap<Uuid, Value>;
 
-/// Takes records of any form.
+/// Collects records of any form.
 pub(super) trait Collect {
-    /// Takes one.
+    /// Adds one record.
     fn add<R: Recorded>(&mut self, record: &R) -> Result<()>;
 
-    /// Takes several, in their order.
+    /// Adds several records, in their order.
     fn add_all<R: Recorded>(&mut self, records: impl IntoIterator<Item = R>) -> Result<()> {
         records.into_iter().try_for_each(|record| self.add(&record))
     }
@@ -57,7 +56,7 @@ impl Collect for Records {
     }
 }
 
-/// Builds the records of a form that have these ids; those that are not there are left out.
+/// Builds the records of a form with these ids; missing ones are skipped.
 pub(super) async fn records(
     db: &impl ConnectionTrait,
     form: Form,
@@ -68,7 +67,7 @@ pub(super) async fn records(
     Ok(found)
 }
 
-/// Builds the records of a form that have these ids, for `found` to take.
+/// Builds the records of a form with these ids, and adds them to `found`.
 pub(super) async fn each(
     db: &impl ConnectionTrait,
     form: Form,
@@ -103,9 +102,7 @@ pub(super) async fn each(
         Form::AgreementHtml => found.add_all(htmls(db, ids).await?),
         Form::Acknowledgement => found.add_all(rows::<acknowledgement::Entity>(db, ids).await?),
         Form::Invoice => found.add_all(
-            aggregate::by_ids(db, &ids.iter().copied().map(InvoiceId).collect())
-                .await?
-                .into_values(),
+            loading::by_ids(db, &ids.iter().copied().map(InvoiceId).collect()).await?.into_values(),
         ),
         Form::FeeCharge => found.add_all(fee_charges(db, ids).await?),
         Form::Reminder => found.add_all(rows::<reminder::Entity>(db, ids).await?),
@@ -128,19 +125,12 @@ pub(super) async fn each(
             }))
         }
         Form::BankPayment => found.add_all(rows::<bank_payment::Entity>(db, ids).await?),
-        Form::BankPaymentPart => {
-            let theirs = among(
-                db.get_database_backend(),
-                Expr::col(bank_payment_part::Column::PaymentId),
-                ids.iter().copied(),
-            );
-            found.add_all(bank_payment_part::Entity::find().filter(theirs).all(db).await?)
-        }
+        Form::BankPaymentPart => found.add_all(bank_payment_parts(db, ids).await?),
         Form::ExportBatch => found.add_all(rows::<export_batch::Entity>(db, ids).await?),
         Form::BooksClosing => found.add_all(rows::<books_closing::Entity>(db, ids).await?),
         Form::ReferenceRate => found.add_all(rows::<reference_rate::Entity>(db, ids).await?),
         Form::TokenRevocation => found.add_all(rows::<token_revocation::Entity>(db, ids).await?),
-        // What happened without a row of its own.
+        // Events without a row of their own.
         Form::TokenMinting
         | Form::Merger
         | Form::ContactReadsRemoval
@@ -152,7 +142,7 @@ pub(super) async fn each(
     }
 }
 
-/// The text of an entry in the newest version of its form.
+/// Converts the text of an entry to the newest version of its form.
 pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Result<Value> {
     match form {
         Form::Member => forms::current::<Member>(version, text),
@@ -196,7 +186,7 @@ pub(super) fn current(form: Form, version: i32, text: Value) -> serde_json::Resu
     }
 }
 
-/// The rows of a table with these ids.
+/// Returns the rows of a table with these ids.
 async fn rows<E>(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<E::Model>>
 where
     E: EntityTrait,
@@ -217,12 +207,24 @@ async fn template_versions(
     );
     let texts = template_text::Entity::find().filter(theirs).all(db).await?;
     let mut texts: HashMap<_, _> = texts.into_iter().map(|text| (text.version_id, text)).collect();
-    let aggregate = |version: template_version::Model| {
+    let with_text = |version: template_version::Model| {
         let (body, parameters) =
             texts.remove(&version.id).map(|text| (text.body, text.parameters)).unwrap_or_default();
         versions::Snapshot { version, body, parameters }
     };
-    Ok(rows::<template_version::Entity>(db, ids).await?.into_iter().map(aggregate).collect())
+    Ok(rows::<template_version::Entity>(db, ids).await?.into_iter().map(with_text).collect())
+}
+
+async fn bank_payment_parts(
+    db: &impl ConnectionTrait,
+    ids: &[Uuid],
+) -> Result<Vec<bank_payment_part::Model>> {
+    let theirs = among(
+        db.get_database_backend(),
+        Expr::col(bank_payment_part::Column::PaymentId),
+        ids.iter().copied(),
+    );
+    Ok(bank_payment_part::Entity::find().filter(theirs).all(db).await?)
 }
 
 async fn fee_charges(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<FeeCharge>> {
@@ -278,7 +280,7 @@ async fn contents(db: &impl ConnectionTrait, ids: &[Uuid]) -> Result<Vec<Invoice
     Ok(rows.into_iter().map(content).collect())
 }
 
-/// The stored digests of files; that the bytes are theirs is checked with the files.
+/// Returns the stored digests of files. The bytes are checked against them with the files.
 async fn digests(
     db: &impl ConnectionTrait,
     ids: &[Uuid],

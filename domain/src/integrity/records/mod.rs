@@ -1,9 +1,9 @@
-//! The register against its trail: every row equals what the last entry about it says, has an
-//! entry, and every entry has its row.
+//! Checks the register against its trail: every row equals its last entry, every row has an entry,
+//! and every entry has its row.
 
 pub mod baseline;
 mod compare;
-mod continuity;
+pub(super) mod continuity;
 mod load;
 
 use std::collections::{BTreeMap, HashMap};
@@ -21,7 +21,6 @@ use serde_json::{Map, Value};
 use uuid::Uuid;
 
 use self::compare::differences;
-pub(super) use self::continuity::violations as discontinuities;
 use crate::{
     audit::{self, Keyring, Opened, RecordHead, TextDigest, forms},
     database::{among, among_words},
@@ -30,11 +29,11 @@ use crate::{
 
 /// Records that are compared together, so that a register of any size needs little memory.
 const CHUNK: usize = 500;
-/// Rows without an entry that are named, of each table.
-const NAMED: u64 = 100;
+/// Maximum number of rows without an entry that are reported, for each table.
+const MAX_REPORTED: u64 = 100;
 
-/// The forms of records with the tables that each is made of: first the one that has a row for each
-/// record, by the column of its id.
+/// The forms of records with their tables. The first table has one row for each record, identified
+/// by the column.
 pub const FORMS: &[(Form, &str, &[&str])] = &[
     (
         Form::Member,
@@ -89,13 +88,13 @@ struct Head {
     revision: i64,
 }
 
-/// A record as the trail has it.
+/// A record as in the trail.
 #[derive(Default)]
 struct Recorded {
     is_former: bool,
-    /// Why the entry can't be read; null: it can be.
+    /// Reason why the entry can't be read; null: it can.
     unreadable: Option<String>,
-    /// Null: it is gone.
+    /// Text of the entry; null: the record was deleted.
     text: Option<Opened>,
 }
 
@@ -109,11 +108,8 @@ pub(super) enum Scope {
     Since(i64),
 }
 
-/// Finds records that differ from what their last entry says, and records whose row is gone or
-/// should be: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Finds records that differ from their last entry, and records whose row is missing or should be:
+/// a sentence each.
 pub(super) async fn differing(db: &impl ConnectionTrait, scope: Scope) -> Result<Vec<String>> {
     let (mut found, mut last) = (Vec::new(), None);
     loop {
@@ -130,12 +126,9 @@ pub(super) async fn differing(db: &impl ConnectionTrait, scope: Scope) -> Result
     }
 }
 
-/// Finds the same of records whose last entries are known. What a row says is compared with its
-/// entry by digests; the entry is read again only where these differ, as for an entry with sealed
-/// fields. `invoices` are the digests of invoices that were read already.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Does the same for records whose last entries are known. A row is compared with its entry by
+/// digests; the entry is read again only if these differ, as for an entry with sealed fields.
+/// `invoices` are the digests of invoices that were read already.
 pub(super) async fn differing_from(
     db: &impl ConnectionTrait,
     heads: &[RecordHead],
@@ -153,7 +146,7 @@ pub(super) async fn differing_from(
         let mut differing = Vec::new();
         for heads in heads.chunks(CHUNK) {
             if form == Form::Invoice {
-                // One that is gone was not read, as little as one that can't be.
+                // A deleted invoice was not read, and neither was one that can't be read.
                 differing.extend(heads.iter().filter(|head| {
                     !invoices.get(&head.record).is_some_and(|digest| head.says(Some(*digest)))
                 }));
@@ -181,7 +174,7 @@ pub(super) async fn differing_from(
     Ok(found)
 }
 
-/// The next records in the order of their ids, each with its last revision.
+/// Returns the next records in the order of their ids, each with its last revision.
 async fn heads(
     db: &impl ConnectionTrait,
     scope: Scope,
@@ -197,7 +190,7 @@ async fn heads(
         .and_where(among_words(db.get_database_backend(), Expr::col(Column::Form), forms));
     select.and_where(Column::RecordId.is_not_null());
     if db.get_database_backend() == DbBackend::Sqlite {
-        // Any other is no id; the check of the trail names its entry.
+        // Any other value is no id; the check of the trail reports its entry.
         select.and_where(Expr::cust("length(record_id) = 16"));
     }
     match scope {
@@ -228,7 +221,7 @@ async fn heads(
     db.query_all(&select).await?.iter().map(head).collect()
 }
 
-/// Checks these records together. If a value of one can't be read, checks each for itself, so that
+/// Checks these records together. If a value of one can't be read, checks each separately, so that
 /// one does not hide the others.
 async fn check(
     db: &impl ConnectionTrait,
@@ -313,8 +306,8 @@ async fn check_together(
     Ok(found)
 }
 
-/// Answers whether an entry from before there were forms says that another acknowledgement replaced
-/// this one: it was one entry about both.
+/// Returns `true` if an entry from before forms were introduced says that another acknowledgement
+/// replaced this one: it was one entry about both.
 async fn was_replaced(db: &impl ConnectionTrait, acknowledgement: Uuid) -> Result<bool> {
     let entries = Entity::find()
         .filter(Column::Form.eq(Form::Acknowledgement))
@@ -323,8 +316,8 @@ async fn was_replaced(db: &impl ConnectionTrait, acknowledgement: Uuid) -> Resul
     Ok(with.one(db).await?.is_some())
 }
 
-/// Reads these records from the trail. Entries from before there were forms have only some fields
-/// each, so all entries of such a record count.
+/// Reads these records from the trail. Entries from before forms were introduced have only some
+/// fields each, so all entries of such a record count.
 async fn recorded(
     db: &impl ConnectionTrait,
     form: Form,
@@ -355,11 +348,11 @@ async fn recorded(
     let mut recorded: HashMap<Uuid, Recorded> = HashMap::new();
     for entry in &entries {
         let Some(record) = entry.record_id else { continue };
-        let aggregate = recorded.entry(record).or_default();
+        let record_so_far = recorded.entry(record).or_default();
         if let Err(cause) =
-            opened(&keyring, entry).and_then(|text| aggregate.add(form, entry, text))
+            opened(&keyring, entry).and_then(|text| record_so_far.add(form, entry, text))
         {
-            aggregate.unreadable = Some(cause.to_string());
+            record_so_far.unreadable = Some(cause.to_string());
         }
     }
     Ok(recorded)
@@ -370,7 +363,7 @@ fn opened(keyring: &Keyring, entry: &Model) -> serde_json::Result<Option<Opened>
 }
 
 impl Recorded {
-    /// Adds what a later entry says.
+    /// Adds the content of a later entry.
     fn add(&mut self, form: Form, entry: &Model, text: Option<Opened>) -> serde_json::Result<()> {
         self.is_former = entry.form_version == forms::FORMER;
         let Some(mut text) = text else {
@@ -386,7 +379,7 @@ impl Recorded {
     }
 }
 
-/// Joins what entries from before there were forms say.
+/// Merges entries from before forms were introduced.
 trait Add {
     fn add(&mut self, later: Self);
 }
@@ -401,14 +394,14 @@ impl Add for Opened {
     }
 }
 
-/// A member that got another name has its former one in a table that entries did not cover then.
+/// Drops fields of a renamed member: its former name is in a table that entries did not cover then.
 fn drop_changed_fields(fields: &mut Map<String, Value>, new: &Map<String, Value>) {
     if fields.get("name") != new.get("name") {
         fields.remove("former_names");
     }
 }
 
-/// A record as people find it.
+/// Returns the name of a record for people.
 fn name(form: Form, record: Uuid, text: Option<&Value>) -> String {
     let noun = form.word().to_lowercase().replace('_', " ");
     let number = text.and_then(|text| text.get("number")).and_then(Value::as_str);
@@ -418,17 +411,14 @@ fn name(form: Form, record: Uuid, text: Option<&Value>) -> String {
     }
 }
 
-/// Finds rows that no entry of the trail is about: a sentence each, the first hundred of each form.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Finds rows without an entry in the trail: a sentence each, the first hundred of each form.
 pub(super) async fn without_entry(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = Vec::new();
     for (form, key, tables) in FORMS {
         let (table, rows) = (tables[0], rows_of(*form));
         let sql = format!(
             "SELECT t.{key} FROM {table} t WHERE NOT EXISTS (SELECT 1 FROM audit_entry e WHERE e.record_id = t.{key} AND e.form = '{form}')
-                {rows} ORDER BY t.{key} LIMIT {NAMED}"
+                {rows} ORDER BY t.{key} LIMIT {MAX_REPORTED}"
         );
         for id in ids(db, &sql).await? {
             found.push(format!("{} has no entry in the audit trail", name(*form, id, None)));
@@ -437,7 +427,7 @@ pub(super) async fn without_entry(db: &impl ConnectionTrait) -> Result<Vec<Strin
     Ok(found)
 }
 
-/// The condition of those rows of a form's table that are of the form.
+/// Returns the condition that selects the rows of the form in a table that forms share.
 fn rows_of(form: Form) -> &'static str {
     match form {
         Form::InvoicePdf => "AND t.format = 'PDF'",

@@ -1,29 +1,29 @@
-//! BgMax: Bankgirot's file of payments that came in on a bankgiro (Bankgiro Inbetalningar, Teknisk
-//! manual, 2019).
+//! BgMax: Bankgirot's file of payments to a bankgiro (Bankgiro Inbetalningar, Teknisk manual,
+//! 2019).
 //!
 //! Lines of 80 columns in ISO 8859-1, each with a transaction code (TK). A file is a start (01),
-//! deposits and an end (70); a deposit is an opening (05), payments (20) and deductions (21) with
-//! what belongs to them (22 to 29), and its sum (15). A deduction is a credit note that a payer
-//! makes use of: its bank takes it off what the same payer pays in the same deposit. Codes that are
-//! unknown are passed over, as the manual asks; the sums and counts of deposits and file tell
-//! whether anything was lost. Some programs leave the line ends out: then a record is 80 columns
-//! long, and is counted as a line.
+//! deposits and an end (70). A deposit is an opening (05), payments (20) and deductions (21) with
+//! their details (22 to 29), and its sum (15). A deduction is a credit note that a payer uses: its
+//! bank subtracts it from the payments of the same payer in the same deposit. Unknown codes are
+//! ignored, as the manual requires; the sums and counts of deposits and file show whether a payment
+//! was lost. Some programs leave out the line ends: then a record is 80 columns long and counts as
+//! a line.
 
 use std::collections::HashMap;
 
 use ::entity::{money::Money, number::OrgNumber};
 use chrono::NaiveDate;
 
-use super::{Left, Reading, WhyLeft, within_bounds};
+use super::reading::{Reading, SkipReason, SkippedPayment, within_bounds};
 use crate::{
     config::OwnAccounts,
     payments::bank::matching::{Incoming, Reference},
 };
 
-/// The columns of a line.
+/// Number of columns of a line.
 const WIDTH: usize = 80;
 
-/// Reads a file: what it has of these accounts, in kronor.
+/// Reads a file: its payments to these accounts, in kronor.
 pub(super) fn read(bytes: &[u8], own: &OwnAccounts) -> Reading {
     let mut file = File {
         reading: Reading::default(),
@@ -48,9 +48,9 @@ pub(super) fn read(bytes: &[u8], own: &OwnAccounts) -> Reading {
     file.reading
 }
 
-/// The lines as text. Without a line end among its bytes a file is cut into records.
+/// Returns the lines as text. Without line ends, the bytes are split into records.
 fn lines(bytes: &[u8]) -> Vec<String> {
-    // An old mark of the end of a file.
+    // SUB, a legacy end-of-file mark.
     let bytes = bytes.strip_suffix(b"\x1a").unwrap_or(bytes);
     let ended = bytes.trim_ascii_end();
     let line_end = [b'\n', b'\r'].into_iter().find(|end| ended.contains(end));
@@ -69,9 +69,8 @@ fn lines(bytes: &[u8]) -> Vec<String> {
     }
 }
 
-/// A line as text: ISO 8859-1, in which every byte is a letter, unless some program has made UTF-8
-/// of it. Where ISO 8859-1 has control signs stand the letters of the older CP850, which some banks
-/// still write.
+/// Decodes a line: ISO 8859-1, or UTF-8 if a program has converted the file. The control characters
+/// of ISO 8859-1 are decoded as the letters of the older CP850, which some banks still write.
 fn decoded(bytes: &[u8]) -> String {
     let text = match std::str::from_utf8(bytes) {
         Ok(text) => text.to_owned(),
@@ -102,8 +101,8 @@ struct Line<'t> {
 }
 
 impl Line<'_> {
-    /// The columns from the first to the last of these, counted from 1 as the manual does, without
-    /// blanks around.
+    /// Returns the columns `from` to `to`, counted from 1 as in the manual, without surrounding
+    /// white space.
     fn text(&self, from: usize, to: usize) -> String {
         let end = to.min(self.columns.len());
         self.columns
@@ -115,20 +114,20 @@ impl Line<'_> {
             .to_owned()
     }
 
-    /// Digits; null for anything else.
+    /// Parses digits; `None` for anything else.
     fn number(&self, from: usize, to: usize) -> Option<i64> {
         let text = self.text(from, to);
         let is_number = !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
         if is_number { text.parse().ok() } else { None }
     }
 
-    /// An amount in öre.
+    /// Parses an amount in öre.
     fn amount(&self, from: usize, to: usize) -> Option<Money> {
         self.number(from, to).and_then(within_bounds)
     }
 }
 
-/// What a file says of itself, and what was counted.
+/// Numbers of records, as the file states them or as they were counted.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 struct Counts {
     payments: i64,
@@ -148,24 +147,24 @@ struct File<'o> {
 
 /// A deposit that is being read.
 struct Section {
-    /// Whom it is for: a bankgiro or plusgiro, as digits.
+    /// The recipient: a bankgiro or plusgiro, as digits.
     account: String,
     currency: String,
-    /// Reason that nothing of it is booked; null: it is the network's, in kronor.
-    left: Option<WhyLeft>,
+    /// Reason for which it is not booked; `None` if it is the network's, in kronor.
+    skip: Option<SkipReason>,
     payments: Vec<Pending>,
-    /// Whether a payment of it could not be read, so that its sum says nothing.
+    /// `true` if one of its payments could not be read, so that its sum can't be checked.
     lacks_payments: bool,
 }
 
-/// A payment of which the day is not known yet.
+/// A payment whose day is not known yet.
 struct Pending {
     incoming: Incoming,
-    /// The sender's bankgiro; noughts when it has none.
+    /// The sender's bankgiro; zeros if it has none.
     sender: String,
-    /// Bankgirot's number of it; not every payment has one.
+    /// Bankgirot's serial number; not every payment has one.
     serial: String,
-    /// Whether its own reference is a digest of those that follow.
+    /// `true` if its own reference summarizes those that follow.
     is_digest: bool,
 }
 
@@ -184,9 +183,9 @@ impl File<'_> {
                 format!("is {} columns long, where {WIDTH} is the most", columns.len()),
             );
         } else if self.has_end {
-            self.reading.error(number, "stands after the end record (70)");
+            self.reading.error(number, "is after the end record (70)");
         } else if !self.has_start && code != "01" {
-            self.reading.error(number, "stands before the start record (01)");
+            self.reading.error(number, "is before the start record (01)");
         } else {
             self.record(&code, &line);
         }
@@ -213,7 +212,7 @@ impl File<'_> {
             self.reading.error(line.number, "is not the start of BgMax in version 01");
         }
         if line.text(45, 45) == "T" {
-            self.reading.error(line.number, "says that it is a test file (T in column 45)");
+            self.reading.error(line.number, "is marked as a test file (T in column 45)");
         }
     }
 
@@ -238,13 +237,13 @@ impl File<'_> {
             ("bankgiro", self.own.has_bankgiro(&bankgiro))
         };
         self.reading.of_account(line.number, account, &format!("{kind} {account}"), is_own);
-        let left = (!is_own)
-            .then_some(WhyLeft::Account)
-            .or((currency != "SEK").then_some(WhyLeft::Currency));
+        let skip = (!is_own)
+            .then_some(SkipReason::Account)
+            .or((currency != "SEK").then_some(SkipReason::Currency));
         self.section = Some(Section {
             account: account.to_owned(),
             currency,
-            left,
+            skip,
             payments: Vec::new(),
             lacks_payments: false,
         });
@@ -260,7 +259,7 @@ impl File<'_> {
         let Some(section) = &mut self.section else {
             self.reading.error(
                 line.number,
-                "is a payment outside of a deposit: no opening (05) goes before",
+                "is a payment outside of a deposit: no opening (05) precedes it",
             );
             return;
         };
@@ -269,7 +268,7 @@ impl File<'_> {
                 line.number,
                 format!("has the amount {:?}, which must be öre above zero", line.text(38, 55)),
             );
-            // What follows belongs to it all the same.
+            // The records that follow belong to it.
             section.lacks_payments = true;
             section.payments.push(Pending {
                 incoming: Incoming::default(),
@@ -304,7 +303,7 @@ impl File<'_> {
             self.reading.error(line.number, "is a reference of another payment than the one before it: sender or serial number differ");
             return;
         }
-        // Nought, or nothing, says that the payer has not said how much is for it.
+        // Zero or nothing: the payer has not stated the amount for it.
         let stated = line.text(38, 55);
         let Some(amount) =
             (if stated.is_empty() { Some(Money::ZERO) } else { line.amount(38, 55) })
@@ -324,7 +323,7 @@ impl File<'_> {
     fn detail(&mut self, code: &str, line: &Line<'_>) {
         let Some(pending) = self.section.as_mut().and_then(|section| section.payments.last_mut())
         else {
-            self.reading.error(line.number, "belongs to a payment, but none goes before it");
+            self.reading.error(line.number, "belongs to a payment, but none precedes it");
             return;
         };
         let incoming = &mut pending.incoming;
@@ -341,8 +340,8 @@ impl File<'_> {
                 let name = format!("{} {}", line.text(3, 37), line.text(38, 72)).trim().to_owned();
                 incoming.payer_name = Some(name).filter(|name| !name.is_empty());
             }
-            // Personal identity numbers begin with a century, and are nothing that the register
-            // keeps.
+            // A number that begins with a century is a personal identity number, which the register
+            // doesn't store.
             _ => {
                 incoming.payer_org_number = line.text(3, 14).strip_prefix("00").and_then(org_number)
             }
@@ -364,6 +363,50 @@ impl File<'_> {
                 format!("has the day {day:?}, which is no day of the calendar"),
             );
         }
+        self.check_deposit(line, &section, &currency);
+        if let Some(reason) = section.skip {
+            self.reading.skipped.extend(section.payments.into_iter().map(
+                |Pending { incoming, .. }| SkippedPayment {
+                    line: incoming.line,
+                    amount: incoming.amount.to_string(),
+                    currency: section.currency.clone(),
+                    account: section.account.clone(),
+                    reason,
+                },
+            ));
+            return;
+        }
+        // A deduction may apply to any payment of the same payer, so all of them are matched
+        // together.
+        let mut together: HashMap<String, u64> = section
+            .payments
+            .iter()
+            .filter(|pending| pending.incoming.is_deduction)
+            .map(|pending| (pending.sender.clone(), 0))
+            .collect();
+        let mut seen = HashMap::new();
+        let deposit = format!("BG {} {day} {serial}", section.account);
+        for Pending { mut incoming, sender, serial: own, .. } in section.payments {
+            if let Some(first) = together.get_mut(&sender) {
+                *first = if *first == 0 { incoming.line } else { *first };
+                incoming.belongs_with = Some(*first);
+            }
+            let nth = seen.entry(own.clone()).or_insert(0);
+            *nth += 1;
+            // A deposit is complete and in the same order in every file: a payment without a serial
+            // number is identified by its index.
+            let own = own.trim_start_matches('0');
+            let position =
+                if *nth > 1 || own.is_empty() { format!("/{nth}") } else { String::new() };
+            incoming.bank_reference = format!("{deposit} {own}{position}");
+            incoming.entry_reference = Some(deposit.clone());
+            incoming.booked_on = booked_on.unwrap_or_default();
+            self.reading.payments.push(incoming);
+        }
+    }
+
+    /// Checks the currency, the sum and the number of payments that a deposit states.
+    fn check_deposit(&mut self, line: &Line<'_>, section: &Section, currency: &str) {
         if currency != section.currency {
             self.reading.error(
                 line.number,
@@ -386,7 +429,7 @@ impl File<'_> {
             self.reading.error(
                 line.number,
                 format!(
-                    "says that the deposit is {:?} öre, but its payments come to {sum} kronor",
+                    "states that the deposit is {:?} öre, but its payments come to {sum} kronor",
                     line.text(51, 68)
                 ),
             );
@@ -396,49 +439,10 @@ impl File<'_> {
             self.reading.error(
                 line.number,
                 format!(
-                    "says that the deposit has {:?} payments, but it has {count}",
+                    "states that the deposit has {:?} payments, but it has {count}",
                     line.text(72, 79)
                 ),
             );
-        }
-        if let Some(why) = section.left {
-            self.reading.left.extend(section.payments.into_iter().map(
-                |Pending { incoming, .. }| Left {
-                    line: incoming.line,
-                    amount: incoming.amount.to_string(),
-                    currency: section.currency.clone(),
-                    account: section.account.clone(),
-                    why,
-                },
-            ));
-            return;
-        }
-        // What a payer deducts is taken off any of its payments here, so that all of them must be
-        // looked at together.
-        let mut together: HashMap<String, u64> = section
-            .payments
-            .iter()
-            .filter(|pending| pending.incoming.is_deduction)
-            .map(|pending| (pending.sender.clone(), 0))
-            .collect();
-        let mut seen = HashMap::new();
-        let deposit = format!("BG {} {day} {serial}", section.account);
-        for Pending { mut incoming, sender, serial: own, .. } in section.payments {
-            if let Some(first) = together.get_mut(&sender) {
-                *first = if *first == 0 { incoming.line } else { *first };
-                incoming.belongs_with = Some(*first);
-            }
-            let nth = seen.entry(own.clone()).or_insert(0);
-            *nth += 1;
-            // A deposit comes whole and in one order, in whatever file: a payment without a number
-            // of its own is known by its place.
-            let own = own.trim_start_matches('0');
-            let position =
-                if *nth > 1 || own.is_empty() { format!("/{nth}") } else { String::new() };
-            incoming.bank_reference = format!("{deposit} {own}{position}");
-            incoming.entry_reference = Some(deposit.clone());
-            incoming.booked_on = booked_on.unwrap_or_default();
-            self.reading.payments.push(incoming);
         }
     }
 
@@ -468,14 +472,14 @@ impl File<'_> {
             } else if stated != found {
                 self.reading.error(
                     line.number,
-                    format!("says that the file has {stated} {what}, but it has {found}"),
+                    format!("states that the file has {stated} {what}, but it has {found}"),
                 );
             }
         }
     }
 }
 
-/// An organisation number of ten digits as the register writes it; null when it is none.
+/// Returns an organisation number of ten digits with its hyphen; `None` if it is invalid.
 pub(super) fn org_number(digits: &str) -> Option<String> {
     let (front, back) = digits.split_at_checked(6)?;
     format!("{front}-{back}").parse::<OrgNumber>().ok().map(|number| number.as_str().to_owned())
@@ -509,7 +513,7 @@ mod tests {
     fn records_are_read_without_line_ends_and_with_old_ones() {
         let expected = read(FILE.as_bytes(), &own());
         assert_eq!(
-            (expected.payments.len(), expected.left.len(), &expected.errors),
+            (expected.payments.len(), expected.skipped.len(), &expected.errors),
             (1, 1, &Vec::new())
         );
         let joined: String = FILE.lines().map(|line| format!("{line:<80}")).collect();
@@ -533,18 +537,18 @@ mod tests {
     }
 
     #[test]
-    fn a_deposit_on_an_own_plusgiro_is_the_networks() {
+    fn a_deposit_on_an_own_plusgiro_is_accepted() {
         let text = FILE.replacen("050050501055          SEK", "0500000000000002865434SEK", 1);
         let reading = read(text.as_bytes(), &own());
         assert_eq!((reading.payments[0].account.as_str(), reading.errors), ("2865434", Vec::new()));
-        // The digits of an own plusgiro are no own bankgiro.
+        // An own plusgiro with the same digits is not an own bankgiro.
         let text = FILE.replace("050050501055", "050002865434");
         let reading = read(text.as_bytes(), &own());
-        assert!(!reading.has_own && reading.payments.is_empty() && reading.left.len() == 2);
+        assert!(!reading.has_own && reading.payments.is_empty() && reading.skipped.len() == 2);
     }
 
     #[test]
-    fn letters_are_read_in_whatever_way_the_bank_writes_them() {
+    fn letters_are_decoded_from_every_encoding() {
         for bytes in ["26Åsa Öhr".as_bytes(), b"26\xc5sa \xd6hr", b"26\x8fsa \x99hr"] {
             assert_eq!(decoded(bytes), "26Åsa Öhr");
         }

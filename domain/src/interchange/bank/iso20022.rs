@@ -1,4 +1,4 @@
-//! Parts of ISO 20022 messages: versions, amounts, days, directions and characters.
+//! Parts of ISO 20022 messages: versions, amounts, dates, directions and character references.
 
 use std::ops::RangeInclusive;
 
@@ -9,18 +9,18 @@ use quick_xml::{
     events::{BytesRef, BytesStart},
 };
 
-use super::Layout;
+use super::reading::Layout;
 use crate::clock::day_of;
 
-/// The versions that are read.
+/// The supported versions.
 const VERSIONS: RangeInclusive<u8> = 2..=13;
 
-/// References that an entry or a transaction is known by.
+/// The references of an entry or a transaction.
 #[derive(Debug, Default)]
 pub(super) struct References {
-    /// The bank's own reference (AcctSvcrRef), which nothing else has.
+    /// The bank's own reference (AcctSvcrRef), which is unique.
     pub of_bank: Option<String>,
-    /// A number within the notification, or what the payer and its bank call it, the best first.
+    /// A number within the notification, or a reference of the payer or its bank, the best first.
     pub others: [Option<String>; 3],
 }
 
@@ -34,7 +34,7 @@ impl References {
     }
 }
 
-/// The first of these references that says something.
+/// Returns the first of these references that is not empty or a placeholder.
 pub(super) fn said<'r>(
     references: impl IntoIterator<Item = &'r Option<String>>,
 ) -> Option<&'r str> {
@@ -45,34 +45,34 @@ pub(super) fn said<'r>(
         .find(|reference| !reference.is_empty() && *reference != "NOTPROVIDED")
 }
 
-/// An amount as it is written, with its currency.
+/// An amount as text, with its currency.
 #[derive(Clone, Debug, Default)]
 pub(super) struct Amount {
     pub text: String,
     pub currency: String,
 }
 
-/// A reference with what is said to be for it.
+/// A structured reference with the amount for it.
 #[derive(Debug, Default)]
 pub(super) struct Structured {
     pub reference: Option<String>,
     pub document: Option<String>,
     pub remitted: Option<Amount>,
     pub credited: bool,
-    /// An amount with the code that says what it is, as later versions have it.
+    /// An amount with a type code, as later versions have it.
     pub typed: Amount,
     pub type_code: String,
 }
 
-/// Kronor with a point and any number of decimals, of which those beyond öre must be noughts.
+/// Parses kronor with a point and any number of decimals; those after öre must be zero.
 pub(super) fn kronor(text: &str) -> Option<Money> {
     let (integer, part) = text.split_once('.').unwrap_or((text, ""));
     let part = if part.len() > 2 { part.trim_end_matches('0') } else { part };
     if part.is_empty() { integer.parse().ok() } else { format!("{integer}.{part}").parse().ok() }
 }
 
-/// A day, or the one that it is in Sweden at an instant. A time without an offset is the bank's
-/// own.
+/// Parses a date, or the date in Sweden of an instant. A time without an offset is the bank's local
+/// time.
 pub(super) fn day(text: &str) -> Option<NaiveDate> {
     match DateTime::parse_from_rfc3339(text) {
         Ok(instant) => Some(day_of(instant.to_utc())),
@@ -80,8 +80,7 @@ pub(super) fn day(text: &str) -> Option<NaiveDate> {
     }
 }
 
-/// Returns `true` for money that came in, `false` for money that went out, and `None` for another
-/// word.
+/// Returns `true` for incoming money, `false` for outgoing money, and `None` for another word.
 pub(super) fn is_credit(text: &str) -> Option<bool> {
     match text {
         "CRDT" => Some(true),
@@ -90,7 +89,7 @@ pub(super) fn is_credit(text: &str) -> Option<bool> {
     }
 }
 
-/// Returns which of the two layouts a document has, by its root.
+/// Returns the layout of a document, by its root element.
 pub(super) fn layout_of(name: &str, start: &BytesStart<'_>) -> Result<Layout, String> {
     let spaces = start
         .attributes()
@@ -122,12 +121,11 @@ pub(super) fn attribute(start: &BytesStart<'_>, name: &str) -> String {
     found.map(|attribute| attribute.value.into_owned()).unwrap_or_default()
 }
 
-/// Resolves a character reference: a character by its number, or one of the five that XML itself
-/// knows.
+/// Resolves a character reference by number, or one of the five predefined entities of XML.
 pub(super) fn resolved(reference: &BytesRef<'_>) -> Result<String, String> {
     if let Some(char) = reference
         .resolve_char_ref()
-        .map_err(|error| format!("has a bad reference to a sign: {error}"))?
+        .map_err(|error| format!("has a bad character reference: {error}"))?
     {
         return Ok(char.to_string());
     }

@@ -1,12 +1,14 @@
-//! The bank's files: payments that came in, read by what a file itself says that it is, and taken
-//! into the register all or nothing.
+//! Files of a bank: incoming payments, read in the layout that the file itself states, and imported
+//! all or nothing.
 //!
-//! Readers know nothing of the register: bytes become payments, or faults with their lines. A file
-//! is held in memory as a whole, and is refused when it is larger than any bank's.
+//! The readers are independent of the register: they turn bytes into payments, or into errors with
+//! their lines. A file is read into memory as a whole, and rejected if it is larger than any bank's
+//! file.
 
 mod bgmax;
 mod camt;
 mod iso20022;
+mod reading;
 
 use std::{
     collections::{BTreeSet, HashSet},
@@ -14,239 +16,60 @@ use std::{
     path::Path,
 };
 
-use ::entity::money::Money;
 use sha2::{Digest, Sha256};
-use unicode_normalization::UnicodeNormalization;
 
+use self::reading::Reading;
+pub use self::reading::{Layout, SkipReason, SkippedPayment};
 use super::unusable;
 use crate::{
-    audit,
+    audit::{self, Action},
     auth::viewer::{Permission, Viewer},
-    config::{Network, OwnAccounts},
+    config::Network,
     database::Database,
-    error::{Error, LINE, Result, TEXT, ValidationErrors},
+    error::{Error, Result, ValidationErrors},
     files,
     payments::{
         bank::{
-            import::{self, CHUNK, Outcome, Source},
+            import::{self, CHUNK, ImportedPayment, Source},
             matching::Incoming,
         },
         refunds, twins,
     },
 };
 
-/// The largest file that is read, in bytes: some hundred thousand payments.
+/// Maximum size of a file, in bytes: some hundred thousand payments.
 const LARGEST: u64 = 64 << 20;
-/// How many faults of a file are told; more say nothing that these don't.
-const MAX_ERRORS: usize = 1000;
 
-/// What a file is.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum Layout {
-    /// Bankgirot's BgMax, of the service Bankgiro Inbetalningar.
-    BgMax,
-    /// ISO 20022 camt.053, BankToCustomerStatement.
-    Camt053,
-    /// ISO 20022 camt.054, BankToCustomerDebitCreditNotification.
-    Camt054,
-}
-
-impl Layout {
-    /// What it is called.
-    #[must_use]
-    pub fn name(self) -> &'static str {
-        match self {
-            Self::BgMax => "BgMax",
-            Self::Camt053 => "camt.053",
-            Self::Camt054 => "camt.054",
-        }
-    }
-}
-
-/// A payment of a file that is not the network's to book.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Left {
-    /// Line of the file, counted from 1.
-    pub line: u64,
-    /// Its amount, in its currency.
-    pub amount: String,
-    /// The currency, as `EUR`.
-    pub currency: String,
-    /// The account or giro that it came to.
-    pub account: String,
-    /// Reason that it is left.
-    pub why: WhyLeft,
-}
-
-/// Reason for which a payment is not the network's to book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
-pub enum WhyLeft {
-    /// It came to an account that is not the network's own.
-    Account,
-    /// It is in another currency than kronor.
-    Currency,
-}
-
-impl WhyLeft {
-    /// The reason in a word, for programs.
-    #[must_use]
-    pub fn word(self) -> &'static str {
-        match self {
-            Self::Account => "ACCOUNT",
-            Self::Currency => "CURRENCY",
-        }
-    }
-}
-
-/// What a reader found in a file.
-#[derive(Debug, Default)]
-struct Reading {
-    /// The accounts or giros that it tells of.
-    accounts: BTreeSet<String>,
-    /// `true` if one of them is the network's own.
-    has_own: bool,
-    /// The first line that tells of each account that is not, with what to call it.
-    foreign: Vec<(u64, String)>,
-    payments: Vec<Incoming>,
-    /// Payments that went out of an own account, of which some may be refunds.
-    outgoing: Vec<Incoming>,
-    /// Payments that are not the network's to book.
-    left: Vec<Left>,
-    /// Entries that are no payments in: payments out, and what the bank has not booked.
-    passed_over: usize,
-    /// What is bad, by line.
-    errors: Vec<(u64, String)>,
-}
-
-impl Reading {
-    fn error(&mut self, line: u64, reason: impl Into<String>) {
-        if self.errors.len() < MAX_ERRORS {
-            self.errors.push((line, reason.into()));
-        }
-    }
-
-    /// Notes that the file tells of an account.
-    fn of_account(&mut self, line: u64, account: &str, called: &str, is_own: bool) {
-        self.accounts.insert(account.to_owned());
-        self.has_own |= is_own;
-        if !is_own && !account.is_empty() && self.foreign.iter().all(|(_, known)| known != called) {
-            self.foreign.push((line, called.to_owned()));
-        }
-    }
-
-    /// Adds an error for each account of a file that tells of no own one.
-    fn require_own_account(&mut self, own: &OwnAccounts) {
-        if self.has_own {
-            return;
-        }
-        for (line, called) in std::mem::take(&mut self.foreign) {
-            self.error(line, format!("is of {called}, {}", own.describe()));
-        }
-    }
-
-    /// Makes every text one that the register reads again from its CSV files. What the bank itself
-    /// wrote must be so; what a payer wrote must not keep its payment out, and is mended.
-    fn make_readable(&mut self) {
-        let mut payments = std::mem::take(&mut self.payments);
-        // A line that can't be read may be the one that names the account.
-        let is_sound = self.errors.is_empty();
-        for payment in &mut payments {
-            let mut errors = ValidationErrors::default();
-            if is_sound || !payment.account.is_empty() {
-                errors.text("account", &payment.account, LINE);
-            }
-            errors.text("bank reference", &payment.bank_reference, LINE);
-            for error in errors.into_inner() {
-                self.error(
-                    payment.line,
-                    format!("has a payment whose {} {}", error.path, error.message),
-                );
-            }
-            payment.message = payment.message.take().and_then(|text| readable(&text));
-            payment.payer_name = payment.payer_name.take().and_then(|text| readable(&text));
-            payment.references.iter_mut().for_each(|reference| {
-                reference.text = readable(&reference.text).unwrap_or_default()
-            });
-        }
-        self.payments = payments;
-        // Of a payment out that the register can't store, nothing is a refund.
-        let can_be_stored = |payment: &Incoming| {
-            let mut errors = ValidationErrors::default();
-            errors.text("account", &payment.account, LINE);
-            errors.text("bank reference", &payment.bank_reference, LINE);
-            errors.is_empty()
-        };
-        let count = self.outgoing.len();
-        self.outgoing.retain(can_be_stored);
-        self.passed_over += count - self.outgoing.len();
-        for payment in &mut self.outgoing {
-            // Whose account it went to is nothing that the register needs.
-            (payment.payer_name, payment.payer_org_number) = (None, None);
-            payment.message = payment.message.take().and_then(|text| readable(&text));
-            payment.references.iter_mut().for_each(|reference| {
-                reference.text = readable(&reference.text).unwrap_or_default()
-            });
-        }
-    }
-}
-
-/// Makes what a payer wrote a text that the register takes: control characters become blanks, and
-/// combining marks that pile up and what is beyond [`TEXT`] characters are left out. `None` if
-/// nothing of it shows.
-fn readable(text: &str) -> Option<String> {
-    let stacks_marks = typesetting::stacks_marks(text);
-    let (mut readable, mut marks) = (String::with_capacity(text.len()), 0);
-    for char in text.trim().chars().take(TEXT) {
-        if stacks_marks {
-            // As marks are counted when a text is refused.
-            let after = std::iter::once(char).nfkd().fold(marks, |marks, part| {
-                if typesetting::count_marks(part.encode_utf8(&mut [0; 4])) > 0 {
-                    marks + 1
-                } else {
-                    0
-                }
-            });
-            if after > typesetting::MAX_MARKS {
-                continue;
-            }
-            marks = after;
-        }
-        readable.push(if char.is_control() && char != '\n' { ' ' } else { char });
-    }
-    (!typesetting::shows_nothing(&readable)).then(|| readable.trim().to_owned())
-}
-
-/// What an import of a bank's file did, or would do.
+/// The result of an import of a bank's file, or of its dry run.
 #[derive(Clone, Debug, PartialEq, Eq)]
 pub struct Report {
-    /// What the file is.
+    /// Layout of the file.
     pub layout: Layout,
-    /// Where its payments come from.
+    /// Source of its payments.
     pub source: Source,
-    /// The accounts or giros that it tells of.
+    /// Accounts or giros of the file.
     pub accounts: BTreeSet<String>,
-    /// Its payments in its order, but for those that must be looked at together, which stand
-    /// together.
-    pub outcomes: Vec<Outcome>,
-    /// Payments that are not the network's to book, in the file's order.
-    pub left: Vec<Left>,
-    /// Entries of it that are no payments in.
+    /// Its payments in the order of the file; payments that are matched together follow each other.
+    pub outcomes: Vec<ImportedPayment>,
+    /// Payments that are not the network's to book, in the order of the file.
+    pub skipped: Vec<SkippedPayment>,
+    /// Number of entries that are not incoming payments.
     pub passed_over: usize,
-    /// Whether it only said what it would do.
+    /// `true` for a dry run: nothing was changed.
     pub dry_run: bool,
 }
 
-/// Takes the payments of a bank's file into the register, in one transaction: what its payers'
-/// references and words say is booked on the invoices that they mean, and the rest waits for
-/// people. Payments that an earlier file told of are known again. A dry run does the same and then
-/// undoes it. `watcher` is told how many are done, of how many. What is on an account that the
-/// settings don't name as the network's own, or in another currency than kronor, is left and
+/// Imports the payments of a bank's file, in one transaction. Payments are booked on the invoices
+/// that their references and messages name; the others wait for manual matching. Payments that an
+/// earlier file had are recognized. A dry run does the same and then rolls back. `watcher` receives
+/// the number of payments that are done, and their total. Payments in another currency than kronor,
+/// and payments on accounts that the settings don't list as the network's own, are left out and
 /// reported.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, CONFLICT `FILE` when the file can't be read,
-/// INVALID naming every bad line, or every account of a file that has none of the network's own,
-/// INTERNAL. Nothing has changed then.
+/// FORBIDDEN unless the viewer may manage invoices; CONFLICT `FILE` if the file can't be read;
+/// INVALID with every bad line, or with every account of a file that has none of the network's own.
+/// Nothing has changed then.
 pub async fn import(
     db: &Database,
     viewer: &Viewer,
@@ -270,7 +93,7 @@ pub async fn import(
     }
     errors.finish()?;
 
-    let mut change = audit::begin(db, viewer, "bankFileImport").await?;
+    let mut change = audit::begin(db, viewer, Action::BankFileImport).await?;
     let (mut outcomes, mut errors) =
         (Vec::with_capacity(reading.payments.len()), ValidationErrors::default());
     let outgoing = refunds::possible(&change, &reading.outgoing).await?;
@@ -293,9 +116,10 @@ pub async fn import(
         let size = chunk_of(all);
         let (chunk, later) = all.split_at_mut(size);
         twins::recognize(&change, &source, chunk, &of_file, &mut errors).await?;
-        let mut taken = import::take(&mut change, &source, limit, chunk, &mut errors).await?;
-        refunds::book(&mut change, &outgoing, limit, &mut taken).await?;
-        outcomes.extend(taken);
+        let mut imported =
+            import::import_chunk(&mut change, &source, limit, chunk, &mut errors).await?;
+        refunds::book(&mut change, &outgoing, limit, &mut imported).await?;
+        outcomes.extend(imported);
         watcher(outcomes.len(), count);
         rest = later;
     }
@@ -305,12 +129,13 @@ pub async fn import(
     } else {
         change.commit().await?
     }
-    reading.left.sort_by_key(|left| left.line);
-    let Reading { accounts, left, passed_over, .. } = reading;
-    Ok(Report { layout, source, accounts, outcomes, left, passed_over, dry_run })
+    reading.skipped.sort_by_key(|payment| payment.line);
+    let Reading { accounts, skipped, passed_over, .. } = reading;
+    Ok(Report { layout, source, accounts, outcomes, skipped, passed_over, dry_run })
 }
 
-/// How many of these payments are taken together: a chunk, and what belongs with its last.
+/// Returns the number of payments that are imported together: a chunk, and the payments that belong
+/// together with its last.
 fn chunk_of(payments: &[Incoming]) -> usize {
     let joined = payments
         .windows(2)
@@ -331,7 +156,7 @@ fn bytes_of(file: &Path) -> Result<Vec<u8>> {
     Ok(bytes)
 }
 
-/// Reads a file by what its beginning says that it is.
+/// Reads a file in the layout that its beginning states.
 fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)> {
     let text = bytes.strip_prefix(b"\xef\xbb\xbf").unwrap_or(bytes);
     let start = text.trim_ascii_start();
@@ -350,10 +175,10 @@ fn read(bytes: &[u8], network: &Network, name: &str) -> Result<(Layout, Reading)
     Ok((layout, reading))
 }
 
-/// Reads a file for a fuzz target: its payments, and its faults with their lines.
+/// Reads a file for a fuzz target. Returns its payments, and its errors with their lines.
 ///
 /// # Errors
-/// INVALID when it is a file of neither kind.
+/// INVALID for a file of an unknown layout.
 #[cfg(fuzzing)]
 pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, Vec<(u64, String)>)> {
     let payments = crate::config::Payments {
@@ -364,11 +189,6 @@ pub fn fuzz(bytes: &[u8]) -> Result<(Vec<Incoming>, Vec<(u64, String)>)> {
         Network { bankgiro: Some("5050-1055".to_owned()), payments, ..Network::default() };
     let (_, reading) = read(bytes, &network, "file")?;
     Ok((reading.payments, reading.errors))
-}
-
-/// An amount, unless it is more than an amount can hold.
-fn within_bounds(ore: i64) -> Option<Money> {
-    Some(Money(ore)).filter(|amount| amount.0.abs() <= Money::MAX.0)
 }
 
 #[cfg(test)]
@@ -384,7 +204,7 @@ mod tests {
         include_bytes!("../../../../tests/api/bank/camt054_08.xml"),
     ];
 
-    /// The accounts that the samples tell of.
+    /// The network with the accounts of the samples.
     fn network() -> Network {
         let payments =
             Payments { ibans: vec!["SE4550000000058398257466".to_owned()], ..Payments::default() };
@@ -392,7 +212,7 @@ mod tests {
     }
 
     #[test]
-    fn the_samples_are_read_without_a_fault() {
+    fn samples_are_read_without_errors() {
         for (sample, payments) in SAMPLES.iter().zip([6, 4, 1]) {
             let (_, reading) =
                 read(sample, &network(), "x").unwrap_or_else(|error| panic!("{error}"));
@@ -401,14 +221,15 @@ mod tests {
     }
 
     #[test]
-    fn what_is_spoiled_is_a_fault_or_says_the_same_sum_and_never_panics() {
-        // Sums and counts of the file itself guard what came in; what is not booked is passed over
-        // or left, and counted.
+    fn corrupted_files_have_errors_or_the_same_sum() {
+        // The sums and counts of the file protect the incoming payments. A payment that is not
+        // booked is counted as passed over or left out.
         let came_in = |reading: &Reading| -> i64 {
             reading.payments.iter().map(|payment| payment.amount.0.max(0)).sum()
         };
-        let told = |bytes: &[u8]| read(bytes, &network(), "x").map(|(_, reading)| reading);
-        let integer = SAMPLES.map(|sample| told(sample).unwrap_or_else(|error| panic!("{error}")));
+        let reading_of = |bytes: &[u8]| read(bytes, &network(), "x").map(|(_, reading)| reading);
+        let intact =
+            SAMPLES.map(|sample| reading_of(sample).unwrap_or_else(|error| panic!("{error}")));
         let (mut random, mut bad) = (StdRng::seed_from_u64(1), 0);
         for round in 0..6000 {
             let mut bytes = SAMPLES[round % SAMPLES.len()].to_vec();
@@ -421,12 +242,12 @@ mod tests {
                     _ => bytes.insert(position, b"0<>&9 \n"[random.random_range(0..7)]),
                 }
             }
-            match told(&bytes) {
+            match reading_of(&bytes) {
                 Ok(reading) if reading.errors.is_empty() => {
-                    let sample = &integer[round % SAMPLES.len()];
+                    let sample = &intact[round % SAMPLES.len()];
                     let is_same = came_in(&reading) == came_in(sample)
                         || reading.passed_over > sample.passed_over
-                        || reading.left.len() > sample.left.len();
+                        || reading.skipped.len() > sample.skipped.len();
                     assert!(is_same, "{}", String::from_utf8_lossy(&bytes));
                 }
                 _ => bad += 1,
@@ -436,26 +257,8 @@ mod tests {
     }
 
     #[test]
-    fn what_a_payer_wrote_is_made_readable() {
-        let stacked = format!("a{}b", "\u{301}".repeat(31));
-        for (text, expected) in [
-            ("  två\n  rader  ", Some("två\n  rader")),
-            ("\u{1}a\tb\u{85}c", Some("a b c")),
-            ("\n", None),
-            ("\u{200b}\u{fe0f}", None),
-            ("❤\u{fe0f}", Some("❤\u{fe0f}")),
-            (&stacked, Some(&*stacked.replacen('\u{301}', "", 1))),
-        ] {
-            assert_eq!(readable(text).as_deref(), expected, "{text:?}");
-        }
-        assert_eq!(readable(&"å".repeat(TEXT + 1)), Some("å".repeat(TEXT)));
-        let marks = readable(&format!("a{}", "\u{344}\u{302}".repeat(40))).unwrap_or_default();
-        assert!(!typesetting::stacks_marks(&marks) && marks.chars().count() >= 20, "{marks:?}");
-    }
-
-    #[test]
-    fn what_is_read_of_a_file_can_be_exported_and_read_again() {
-        let told = |bytes: &[u8]| {
+    fn payments_can_be_exported_and_imported() {
+        let reading_of = |bytes: &[u8]| {
             read(bytes, &network(), "x")
                 .map(|(_, reading)| reading)
                 .unwrap_or_else(|error| panic!("{error}"))
@@ -466,7 +269,7 @@ mod tests {
             .and_then(|(_, rest)| rest.split_once("</Nm>"))
             .map(|(name, _)| name)
             .unwrap_or_default();
-        let invisible = told(sample.replace(name, "&#x200b;").as_bytes());
+        let invisible = reading_of(sample.replace(name, "&#x200b;").as_bytes());
         assert!(
             invisible.errors.is_empty()
                 && invisible.payments.iter().any(|payment| payment.payer_name.is_none())

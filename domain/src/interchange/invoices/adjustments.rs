@@ -14,15 +14,16 @@ use chrono::NaiveDate;
 use super::super::{
     File, bank_payments,
     bulk_insert::{Batch, replace},
-    export::{Export, Sheet, optional},
-    import::Import,
+    export::session::{Export, Sheet, optional},
+    import::session::Import,
     key_resolution,
     row::{Cells, Line},
 };
 use crate::{
     error::{LINE, Result},
     invoices::{
-        aggregate::{self, InvoiceAggregate, credits_of},
+        aggregate::InvoiceAggregate,
+        loading::{self, credits_of},
         payment_allocation,
     },
 };
@@ -34,7 +35,7 @@ struct Draft {
     dated_on: NaiveDate,
     amount: Money,
     reference: String,
-    /// The reference of the bank payment that tells of a refund.
+    /// The reference of the bank payment that reports a refund.
     bank_payment: Option<String>,
     /// The reference of the adjustment of the same kind that it reverses.
     reverses: Option<String>,
@@ -74,7 +75,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads adjustments.csv: an adjustment is known by its invoice, kind and reference.
+/// Imports adjustments.csv. An adjustment is identified by its invoice, kind and reference.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Adjustments)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -96,21 +97,23 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     )
     .await?;
     let ids: BTreeSet<InvoiceId> = wanted.iter().filter_map(|key| invoices.get(key)).collect();
-    let before = aggregate::by_ids(import.tx(), &ids).await?;
+    let before = loading::by_ids(import.tx(), &ids).await?;
     let mut after: BTreeMap<InvoiceId, InvoiceAggregate> =
-        before.iter().map(|(id, integer)| (*id, integer.clone())).collect();
-    let told = key_resolution::present(lines.iter().map(|line| line.draft.bank_payment.as_deref()));
-    let bank_payments = key_resolution::bank_payments(import.tx(), &told).await?;
+        before.iter().map(|(id, aggregate)| (*id, aggregate.clone())).collect();
+    let named =
+        key_resolution::present(lines.iter().map(|line| line.draft.bank_payment.as_deref()));
+    let bank_payments = key_resolution::bank_payments(import.tx(), &named).await?;
     let mut batch = Batch::default();
     for mut line in lines {
         let key = line.draft.invoice.clone();
-        let integer =
+        let aggregate =
             invoices.find(&mut line, "invoice", Some(&key)).and_then(|id| after.get_mut(&id));
-        let row = integer.as_ref().and_then(|integer| build(&mut line, integer, &bank_payments));
+        let row =
+            aggregate.as_ref().and_then(|aggregate| build(&mut line, aggregate, &bank_payments));
         let is_new = |row: &Model| {
-            integer
+            aggregate
                 .as_ref()
-                .is_some_and(|integer| integer.adjustments.iter().all(|own| own.id != row.id))
+                .is_some_and(|aggregate| aggregate.adjustments.iter().all(|own| own.id != row.id))
         };
         let new_day = row.as_ref().filter(|row| is_new(row)).map(Model::day_in_books);
         if let Some(through) =
@@ -121,14 +124,14 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
                 format!("is in a closed period: the books are closed through {through}"),
             );
         }
-        let (Some(_), Some(integer), Some(row)) =
-            (import.accept(File::Adjustments, |_| String::new(), line), integer, row)
+        let (Some(_), Some(aggregate), Some(row)) =
+            (import.accept(File::Adjustments, |_| String::new(), line), aggregate, row)
         else {
             continue;
         };
-        let old = integer.adjustments.iter().find(|own| own.id == row.id).cloned();
+        let old = aggregate.adjustments.iter().find(|own| own.id == row.id).cloned();
         if old.is_none() {
-            integer.adjustments.push(row.clone());
+            aggregate.adjustments.push(row.clone());
         }
         import.put(File::Adjustments, old.as_ref(), row, &mut batch)?;
     }
@@ -137,20 +140,20 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// The row of a line; null, with its errors, when the invoice can't have it. What is there already
-/// never changes.
+/// Builds the row of an adjustment, with errors if it differs from the stored one, which never
+/// changes, or contradicts the invoice.
 fn build(
     line: &mut Line<Draft>,
-    integer: &InvoiceAggregate,
+    aggregate: &InvoiceAggregate,
     bank_payments: &HashMap<String, ::entity::bank_payment::Model>,
 ) -> Option<Model> {
-    let is_issued = integer.row.kind == InvoiceKind::Invoice && integer.is_issued();
+    let is_issued = aggregate.row.kind == InvoiceKind::Invoice && aggregate.is_issued();
     if !is_issued {
         line.error("invoice", "must be an issued invoice");
     }
     let of_kind = |reference: &str| {
         let kind = line.draft.kind;
-        integer
+        aggregate
             .adjustments
             .iter()
             .find(|own| own.kind == kind && own.reference == reference)
@@ -181,7 +184,7 @@ fn build(
     let draft = &line.draft;
     let row = Model {
         id: old.as_ref().map_or_else(AdjustmentId::new, |old| old.id),
-        invoice_id: integer.row.id,
+        invoice_id: aggregate.row.id,
         kind: draft.kind,
         dated_on: draft.dated_on,
         amount: draft.amount,
@@ -192,33 +195,36 @@ fn build(
         booked_on: draft.booked_on.filter(|booked_on| *booked_on != draft.dated_on),
     };
     if old.is_some_and(|old| old != row) {
-        line.error("reference", "is that of an adjustment that is there already and says something else: it never changes");
+        line.error(
+            "reference",
+            "is that of a stored adjustment that differs; adjustments never change",
+        );
     }
     Some(row)
 }
 
-/// Writes into the invoices what their new adjustments make of them.
+/// Settles the invoices that have new adjustments.
 async fn settle(
     import: &mut Import<'_>,
     before: &HashMap<InvoiceId, InvoiceAggregate>,
     after: BTreeMap<InvoiceId, InvoiceAggregate>,
 ) -> Result<()> {
-    let is_changed = |id: &InvoiceId, integer: &InvoiceAggregate| {
-        before.get(id).is_some_and(|old| old.adjustments.len() != integer.adjustments.len())
+    let is_changed = |id: &InvoiceId, aggregate: &InvoiceAggregate| {
+        before.get(id).is_some_and(|old| old.adjustments.len() != aggregate.adjustments.len())
     };
     let after: BTreeMap<_, _> =
-        after.into_iter().filter(|(id, integer)| is_changed(id, integer)).collect();
+        after.into_iter().filter(|(id, aggregate)| is_changed(id, aggregate)).collect();
     if after.is_empty() || !import.is_good() {
         return Ok(());
     }
     let credits = credits_of(import.tx(), after.keys().copied().collect()).await?;
     let (touched, mut rows): (BTreeSet<InvoiceId>, _) =
         (after.keys().copied().collect(), Vec::new());
-    for (id, mut integer) in after {
-        integer.settle(credits.get(&id).map(Vec::as_slice).unwrap_or_default());
-        let Some(old) = before.get(&id).filter(|old| old.row != integer.row) else { continue };
-        import.change.record(Some(old), Some(&integer))?;
-        rows.push(integer.row);
+    for (id, mut aggregate) in after {
+        aggregate.settle(credits.get(&id).map(Vec::as_slice).unwrap_or_default());
+        let Some(old) = before.get(&id).filter(|old| old.row != aggregate.row) else { continue };
+        import.change.record(Some(old), Some(&aggregate))?;
+        rows.push(aggregate.row);
     }
     replace(import.tx(), rows).await?;
     let delta = payment_allocation::renew(&import.change, &touched).await?;
@@ -226,14 +232,14 @@ async fn settle(
     Ok(())
 }
 
-/// Returns the bank's references of the payments that reported refunds of these invoices.
+/// Returns the references of the bank payments of these refunds.
 pub(super) async fn references(
     export: &Export<'_>,
     adjustments: impl IntoIterator<Item = &Model>,
 ) -> Result<HashMap<BankPaymentId, String>> {
-    let told =
+    let named =
         adjustments.into_iter().filter_map(|adjustment| adjustment.bank_payment_id).collect();
-    bank_payments::references(&export.tx, told).await
+    bank_payments::references(&export.tx, named).await
 }
 
 /// Writes the adjustments of an invoice.

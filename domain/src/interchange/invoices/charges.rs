@@ -1,5 +1,5 @@
-//! fee_charges.csv: which lines invoice a year's fee, as runs recorded it, so that another register
-//! does not invoice it again.
+//! fee_charges.csv: the invoice lines that charge a year's fee, as invoice runs recorded them, so
+//! that another register does not invoice the fee again.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -17,8 +17,8 @@ use sea_orm::{
 use super::super::{
     File,
     bulk_insert::Batch,
-    export::Sheet,
-    import::Import,
+    export::session::Sheet,
+    import::session::Import,
     key_resolution,
     row::{Cells, Line},
 };
@@ -32,7 +32,7 @@ use crate::{
 /// A row of fee_charges.csv.
 struct Draft {
     invoice: String,
-    /// Position of the line: 1, 2, 3 …
+    /// Position of the line, from 1.
     line: i32,
     kind: ChargeKind,
     year: i32,
@@ -49,14 +49,14 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     })
 }
 
-/// The fee, its year and how often it has been invoiced by then: no two lines have the same.
+/// A fee with its year and the number of times that it has been invoiced; unique among lines.
 type Round = (ChargeKind, Option<AgreementId>, Option<MemberId>, i32, i32);
 
 fn round_of(row: &Model) -> Round {
     (row.kind, row.agreement_id, row.member_id, row.year, row.round)
 }
 
-/// Reads fee_charges.csv: a charge is known by its invoice and line, and never changes.
+/// Imports fee_charges.csv. A charge is identified by its invoice and line, and never changes.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::FeeCharges)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -118,8 +118,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// Returns the row of a line; `None`, with its errors, when the invoice's line can't invoice the
-/// fee.
+/// Builds the row of a charge. Returns `None`, with errors, if the line can't charge the fee.
 fn build(
     line: &mut Line<Draft>,
     document: &invoice::Model,
@@ -130,7 +129,7 @@ fn build(
         return None;
     }
     let Some(own) = own else {
-        line.error("line", "is no line of the invoice");
+        line.error("line", "is not a line of the invoice");
         return None;
     };
     let Draft { kind, year, round, .. } = line.draft;
@@ -168,7 +167,7 @@ async fn of_lines(tx: &impl ConnectionTrait, lines: BTreeSet<InvoiceLineId>) -> 
     Ok(Entity::find().filter(theirs).all(tx).await?)
 }
 
-/// Loads the rounds that the register has of fees that these lines may invoice.
+/// Loads the stored rounds of the fees that these lines may charge.
 async fn rounds<'a>(
     tx: &impl ConnectionTrait,
     lines: impl Iterator<Item = &'a invoice_line::Model>,

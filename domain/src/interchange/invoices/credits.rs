@@ -1,5 +1,5 @@
-//! Credit notes: what they credit, that it is never more than there was, and what it makes of the
-//! invoice.
+//! Credit notes: the invoices that they credit, the limit of the credited amount, and the
+//! settlement of the credited invoices.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -20,7 +20,10 @@ use super::{
     super::{
         File,
         bulk_insert::replace,
-        import::{BadRow, CHUNK, Import},
+        import::{
+            report::BadRow,
+            session::{CHUNK, Import},
+        },
         key_resolution::{self, References},
         row::Line,
         staging::{self, NewCredit},
@@ -31,20 +34,21 @@ use crate::{
     database::{among, rows},
     error::Result,
     invoices::{
-        aggregate::{InvoiceAggregate, credits_of, parts_of},
-        credit,
+        aggregate::InvoiceAggregate,
+        creditable,
+        loading::{credits_of, parts_of},
     },
 };
 
-/// The credit notes around a chunk of invoices.
+/// The credit notes of a chunk of invoices.
 pub(super) struct Credits {
-    /// What keys of credited and corrected invoices stand for.
+    /// The credited and corrected invoices, by key.
     references: References<InvoiceId>,
-    /// Those invoices.
+    /// The rows of these invoices.
     credited: HashMap<InvoiceId, invoice::Model>,
-    /// Their lines by their positions, as far as the chunk's lines name any.
+    /// Lines of these invoices by position, if the chunk's lines name any.
     lines: HashMap<(InvoiceId, i32), invoice_line::Model>,
-    /// What is left of each, as the chunk's credit notes take from it.
+    /// The amount that is left to credit of each, after the chunk's credit notes.
     left: HashMap<InvoiceId, Money>,
     /// Issued credit notes of the chunk's own invoices.
     of: HashMap<InvoiceId, Vec<(NaiveDate, Money)>>,
@@ -52,7 +56,7 @@ pub(super) struct Credits {
     new: Vec<NewCredit>,
 }
 
-/// Loads them: `existing` are the chunk's own invoices.
+/// Loads the credit notes of a chunk; `existing` are its stored invoices.
 pub(super) async fn load(
     import: &Import<'_>,
     incoming: &[Incoming],
@@ -70,7 +74,8 @@ pub(super) async fn load(
     )
     .await?;
     let credited = keys.iter().filter_map(|key| references.get(key));
-    let credited = credited.chain(existing.values().filter_map(|integer| integer.row.credits_id));
+    let credited =
+        credited.chain(existing.values().filter_map(|aggregate| aggregate.row.credits_id));
     let credited: HashMap<InvoiceId, invoice::Model> =
         key_resolution::by_ids::<invoice::Model>(import.tx(), credited.map(Into::into).collect())
             .await?
@@ -79,8 +84,8 @@ pub(super) async fn load(
             .collect();
     let own = existing
         .values()
-        .filter(|integer| integer.row.kind == InvoiceKind::Invoice)
-        .map(|integer| integer.row.id)
+        .filter(|aggregate| aggregate.row.kind == InvoiceKind::Invoice)
+        .map(|aggregate| aggregate.row.id)
         .collect();
     let left = credited.values().map(|row| (row.id, row.total - row.credited)).collect();
     let names_lines = incoming
@@ -101,8 +106,7 @@ pub(super) async fn load(
     })
 }
 
-/// Where these lines stand, found by their ids or those of their invoices: no more of them than
-/// says that.
+/// Loads the positions and VAT rates of lines, by their ids or those of their invoices.
 pub(super) async fn positions(
     tx: &impl ConnectionTrait,
     by: invoice_line::Column,
@@ -123,7 +127,7 @@ pub(super) async fn positions(
 }
 
 impl Credits {
-    /// The invoice that the key in a column stands for: which is credited, or corrected.
+    /// Resolves the key of a credited or corrected invoice.
     pub fn find(
         &self,
         line: &mut Line<Head>,
@@ -133,8 +137,8 @@ impl Credits {
         self.references.find(line, column, key)
     }
 
-    /// The invoice that one corrects upwards, if it may: it must be issued, to the same buyer, and
-    /// the correction say why.
+    /// Resolves the invoice that one corrects upwards. It must be issued and have the same buyer,
+    /// and the correction must have a reason.
     pub fn corrected(
         &self,
         line: &mut Line<Head>,
@@ -153,40 +157,40 @@ impl Credits {
         line.errors.expect(
             document.reason.is_some(),
             "reason",
-            "is needed: what is corrected, and why",
+            "is required: state what is corrected, and why",
         );
         Some(id)
     }
 
-    /// Days and sums of the issued credit notes of one of the chunk's invoices.
+    /// Returns the days and sums of the issued credit notes of one of the chunk's invoices.
     pub fn of(&self, invoice: InvoiceId) -> &[(NaiveDate, Money)] {
         self.of.get(&invoice).map(Vec::as_slice).unwrap_or_default()
     }
 
-    /// The line that a line of the document credits, which must be of its own rate.
+    /// Resolves the line that a line of the document credits, which must have the same VAT rate.
     pub fn line(
         &self,
         incoming: &mut Incoming,
-        position: usize,
+        index: usize,
         document: &invoice::Model,
     ) -> Option<InvoiceLineId> {
-        let (_, line) = incoming.lines.get(position)?;
+        let (_, line) = incoming.lines.get(index)?;
         let (position, vat_rate) = (line.credits_line?, line.vat_rate);
         if document.kind != InvoiceKind::CreditNote {
             incoming.error_line(
-                position,
+                index,
                 "credits_line",
                 "must be empty but for a line of a credit note",
             );
             return None;
         }
-        // An invoice that can't be found is told already.
+        // An invoice that doesn't exist has an error already.
         let credited = self.credited.get(&document.credits_id?)?;
         match self.lines.get(&(credited.id, position)) {
             None => {
                 let number = number_of(credited.number.as_deref().unwrap_or_default());
                 incoming.error_line(
-                    position,
+                    index,
                     "credits_line",
                     format!("is no line of {number}, which has no line {position}"),
                 );
@@ -194,7 +198,7 @@ impl Credits {
             }
             Some(own) if own.vat_rate != vat_rate => {
                 incoming.error_line(
-                    position,
+                    index,
                     "vat_rate",
                     format!("must be {}, that of the line that it credits", own.vat_rate),
                 );
@@ -204,8 +208,8 @@ impl Credits {
         }
     }
 
-    /// Checks a credit note against its invoice, and takes what it credits from what is left of
-    /// that.
+    /// Checks a credit note against its invoice, and subtracts it from the amount that is left to
+    /// credit.
     pub fn take(
         &mut self,
         incoming: &mut Incoming,
@@ -258,14 +262,13 @@ impl Credits {
         }
     }
 
-    /// Writes into the invoices what their new credit notes make of them, and answers which these
-    /// are.
+    /// Settles the invoices that have new credit notes. Returns these invoices.
     pub async fn settle(self, import: &mut Import<'_>) -> Result<BTreeSet<InvoiceId>> {
         if self.new.is_empty() {
             return Ok(BTreeSet::new());
         }
         let touched: BTreeSet<InvoiceId> = self.new.iter().map(|new| new.credited).collect();
-        staging::note_credits(import.tx(), self.new).await?;
+        staging::record_credits(import.tx(), self.new).await?;
         let notes = credits_of(import.tx(), touched.clone()).await?;
         let mut parts: BTreeMap<_, _> =
             parts_of(import.tx(), touched.clone()).await?.into_iter().collect();
@@ -291,11 +294,11 @@ impl Credits {
     }
 }
 
-/// Looks at the new credit notes when all of them are there: what one takes depends on what those
-/// with lower numbers, wherever they stand in the file, have left.
+/// Checks the new credit notes after all of them were imported: the limit of one depends on those
+/// with lower numbers, wherever they are in the file.
 pub(super) async fn check(import: &mut Import<'_>) -> Result<()> {
     let mut last = InvoiceId::default();
-    // A note that is missing since its row is bad would make others look so.
+    // Without the notes of bad rows, others would have misleading errors.
     while import.is_good() {
         let new = staging::credits_after(import.tx(), last, CHUNK as u64).await?;
         let Some(end) = new.last() else { break };
@@ -306,9 +309,9 @@ pub(super) async fn check(import: &mut Import<'_>) -> Result<()> {
             credited_of.entry(new.credited).or_insert(new.line);
         }
         for violation in
-            credit::violations_of(import.tx(), credited_of.keys().copied().collect()).await?
+            creditable::violations_of(import.tx(), credited_of.keys().copied().collect()).await?
         {
-            // One that was there before may be wrong now by a new one with a lower number.
+            // A stored note may violate the limit because of a new one with a lower number.
             let line = lines
                 .get(&violation.note)
                 .or_else(|| credited_of.get(&violation.credited))

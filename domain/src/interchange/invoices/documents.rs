@@ -1,5 +1,5 @@
-//! invoice_documents.csv: what issued invoices say as documents, and their files, kept byte for
-//! byte. The bytes are files beside it.
+//! invoice_documents.csv: the contents of issued invoices and their stored documents, byte for
+//! byte. The bytes are separate files.
 
 use std::{
     collections::{BTreeSet, HashMap},
@@ -17,30 +17,34 @@ use sea_orm::{
 use super::super::{
     File, attachments,
     bulk_insert::insert,
-    export::{Export, Sheet},
-    import::{BadRow, Fate, Import},
-    key_resolution::{self, Keyed},
+    export::session::{Export, Sheet},
+    import::{
+        report::BadRow,
+        session::{Import, RowEffect},
+    },
+    key_resolution,
+    keyed_rows::Keyed,
     row::{Cells, Line},
 };
 use crate::{
     database::among,
     documents::sha256,
     error::{LINE, Result},
-    invoices::{documents, integrity::documents},
+    invoices::{documents, integrity::documents as document_integrity},
 };
 
-/// Rows that are read together, and invoices that are written together: each brings its files
-/// along.
+/// Number of rows that are read together, and of invoices that are written together: each has its
+/// files in memory.
 const CHUNK: usize = 20;
-/// The longest file, in MiB.
+/// Maximum size of a file, in MiB.
 const LONGEST: u64 = 32;
-/// Where the files are, below the folder.
+/// The folder of the files.
 const FOLDER: &str = "invoice_documents";
 
-/// What is kept of an invoice.
+/// A stored document of an invoice.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
 enum Document {
-    /// What it says, as JSON: the source of the others.
+    /// The contents as JSON, from which the files are made.
     #[default]
     Content,
     File(FileFormat),
@@ -98,7 +102,7 @@ fn read(folder: &Path, cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads invoice_documents.csv: a document is known by its invoice and format. One that is kept
+/// Imports invoice_documents.csv. A document is identified by its invoice and format. A stored one
 /// never changes.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::InvoiceDocuments)? else { return Ok(()) };
@@ -109,7 +113,7 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
         merge(import, lines).await?;
     }
     if import.is_good() {
-        for words in documents::without_xml(import.tx()).await? {
+        for words in document_integrity::without_xml(import.tx()).await? {
             import.reject(BadRow::new(File::InvoiceDocuments, 1, "", words));
         }
     }
@@ -145,7 +149,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             continue;
         };
         if before.is_some() {
-            import.count(File::InvoiceDocuments, Fate::Unchanged);
+            import.count(File::InvoiceDocuments, RowEffect::Unchanged);
             continue;
         }
         let format = if let Document::File(format) = draft.document { Some(format) } else { None };
@@ -156,7 +160,7 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
             format,
             &draft.sha256,
         )?;
-        import.count(File::InvoiceDocuments, Fate::Added);
+        import.count(File::InvoiceDocuments, RowEffect::Added);
         match draft.document {
             Document::Content => {
                 contents.push(invoice_content::Model {
@@ -179,16 +183,16 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// Notes why a document can't be one of the invoice, of which perhaps one with the SHA-256 `before`
-/// is kept.
+/// Adds an error if a document contradicts the invoice, or the stored document with the SHA-256
+/// `before`.
 fn check(line: &mut Line<Draft>, row: &invoice::Model, before: Option<&String>) {
     if row.issued_on.is_none() {
         line.error("invoice", "is a draft, which has no documents");
     } else if before.is_some_and(|before| *before != line.draft.sha256) {
-        line.error("sha256", "differs from the document that is kept, which never changes");
+        line.error("sha256", "differs from the stored document, which never changes");
     } else if line.draft.document == Document::Content && line.is_good() {
         let violation = match std::str::from_utf8(&line.draft.bytes) {
-            Ok(content) => documents::of_content(row, content),
+            Ok(content) => document_integrity::of_content(row, content),
             Err(_) => Some("is not in UTF-8".to_owned()),
         };
         if let Some(reason) = violation {
@@ -197,7 +201,7 @@ fn check(line: &mut Line<Draft>, row: &invoice::Model, before: Option<&String>) 
     }
 }
 
-/// The SHA-256 of each document that is kept of these invoices, by its format's word.
+/// Returns the SHA-256 of each stored document of these invoices, by format.
 async fn digests(
     tx: &impl ConnectionTrait,
     ids: BTreeSet<InvoiceId>,

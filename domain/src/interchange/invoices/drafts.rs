@@ -1,4 +1,4 @@
-//! What the three files say, row by row, before it is held against the register.
+//! Rows of the three files, parsed and checked without the register.
 
 use ::entity::{
     agreement,
@@ -12,23 +12,23 @@ use serde::{Deserialize, Serialize, de::DeserializeOwned};
 
 use super::super::{
     File,
-    agreements::NUMBER,
-    import::{BadRow, Import},
+    import::{report::BadRow, session::Import},
     key_resolution,
-    row::{Cells, Line},
+    row::{Cells, Line, MAX_NUMBER},
     staging,
 };
 use crate::{
     activities::tax_decisions::is_exemption_code,
     error::{Error, LINE, Result, TEXT, ValidationErrors, undisplayable},
-    invoices::draft::{DUE_IN_DAYS, is_account},
+    invoices::{draft_checks::MAX_DUE_IN_DAYS, draft_lines::is_account},
 };
 
-/// A row of invoices.csv. What is null twice, and the rounding, has no column.
+/// A row of invoices.csv. An optional column is an `Option` of its value: `None` if the file
+/// doesn't have the column.
 #[derive(Clone, Debug)]
 pub(super) struct Head {
     pub key: String,
-    /// Null: a draft.
+    /// `None` for a draft.
     pub number: Option<String>,
     pub kind: InvoiceKind,
     pub buyer: String,
@@ -56,18 +56,17 @@ pub(super) struct LineDraft {
     pub quantity: Quantity,
     pub unit_price: Money,
     pub vat_rate: VatRate,
-    /// Null: nobody says.
+    /// `None` if it is not stated.
     pub account: Option<String>,
-    /// Position of the line that it credits, in the invoice that its credit note credits; null:
-    /// nobody says.
+    /// Position of the line that it credits, in the credited invoice; `None` if it is not stated.
     pub credits_line: Option<i32>,
-    /// Its share of the document's VAT; null: nobody says, and it is reckoned.
+    /// Its share of the document's VAT; `None` if it is not stated, and calculated.
     pub vat: Option<Money>,
-    /// The unit of what it counts; null: the file does not say.
+    /// The unit of its quantity; `None` if it is not stated.
     pub unit: Option<Unit>,
-    /// The reason of its exemption; null: the file does not say.
+    /// The reason of its exemption; `None` if it is not stated.
     pub exemption_reason: Option<String>,
-    /// The reason's code of the list VATEX; null: the file does not say.
+    /// The code of the reason in the VATEX list; `None` if it is not stated.
     pub exemption_code: Option<String>,
 }
 
@@ -77,30 +76,30 @@ pub(super) struct PaymentDraft {
     pub received_on: NaiveDate,
     pub amount: Money,
     pub reference: String,
-    /// The reference of the payment that it reverses; null: it is a payment.
+    /// The reference of the payment that it reverses; `None` for a payment.
     pub reverses: Option<String>,
-    /// Reason.
+    /// Reason of a reversal.
     pub reason: Option<String>,
-    /// The reference of the bank's payment that it was made of; null: nobody says.
+    /// The reference of the bank payment that it was made of; `None` if it is not stated.
     pub bank_payment: Option<String>,
-    /// Its day in the books; null: the day on which it came in.
+    /// Its day in the books; `None` for the day on which it was received.
     pub booked_on: Option<NaiveDate>,
 }
 
-/// What the three files say of one invoice, and what is bad about it.
+/// The rows of one invoice in the three files, with their errors.
 #[derive(Debug)]
 pub(super) struct Incoming {
     pub key: String,
-    /// Its row of invoices.csv; null: there is none.
+    /// Its row of invoices.csv; `None` if the file has none.
     pub head: Option<Line<Head>>,
-    /// Its rows of invoice_lines.csv with their line numbers, in their order.
+    /// Its rows of invoice_lines.csv with their line numbers, in order.
     pub lines: Vec<(u64, LineDraft)>,
-    /// Its rows of payments.csv with their line numbers, in their order.
+    /// Its rows of payments.csv with their line numbers, in order.
     pub payments: Vec<(u64, PaymentDraft)>,
-    /// What is bad about its lines and payments.
+    /// Errors of its lines and payments.
     pub bad: Vec<BadRow>,
-    /// Whether a row of invoice_lines.csv is missing here since it is bad: no sum can be made, and
-    /// nothing be said of them as a whole.
+    /// `true` if a row of invoice_lines.csv is left out since it is bad: sums can't be calculated,
+    /// and the lines can't be checked as a whole.
     pub lacks_lines: bool,
 }
 
@@ -131,15 +130,15 @@ impl Incoming {
         self.bad.is_empty() && self.head.as_ref().is_none_or(Line::is_good)
     }
 
-    /// Notes what is bad about one of its lines, by its place among them.
+    /// Adds an error to one of its lines, by index.
     pub fn error_line(&mut self, position: usize, column: &str, reason: impl Into<String>) {
         if let Some((line, _)) = self.lines.get(position) {
             self.bad.push(BadRow::new(File::InvoiceLines, *line, column, reason));
         }
     }
 
-    /// Notes what is bad about the invoice itself: at its row of invoices.csv, or else at its first
-    /// line or payment.
+    /// Adds an error to the invoice: to its row of invoices.csv, or else to its first line or
+    /// payment.
     pub fn error(&mut self, column: &str, reason: impl Into<String>) {
         if let Some(head) = &mut self.head {
             head.error(column, reason);
@@ -151,16 +150,16 @@ impl Incoming {
     }
 }
 
-/// Reads a row of invoices.csv; null when it is not of this kind. What is no kind at all is told
-/// among the invoices.
+/// Parses a row of invoices.csv. Returns `None` if it is of another kind; a row of an unknown kind
+/// counts as an invoice, which reports the error.
 pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
-    let is_credit_note = cells.says("kind", InvoiceKind::CreditNote.word());
+    let is_credit_note = cells.equals("kind", InvoiceKind::CreditNote.word());
     if is_credit_note != (kind == InvoiceKind::CreditNote) {
         return None;
     }
     let head = Head {
         key: cells.key("key"),
-        number: cells.optional_text("number", NUMBER),
+        number: cells.optional_text("number", MAX_NUMBER),
         kind: cells.value("kind"),
         buyer: cells.key("buyer"),
         issued_on: cells.optional_day("issued_on"),
@@ -174,7 +173,7 @@ pub(super) fn read(kind: InvoiceKind, cells: &mut Cells<'_>) -> Option<Head> {
         reason: cells.present("reason").then(|| cells.optional_text("reason", TEXT)),
         due_in_days: cells
             .present("due_in_days")
-            .then(|| cells.optional_integer("due_in_days", 0, DUE_IN_DAYS)),
+            .then(|| cells.optional_integer("due_in_days", 0, MAX_DUE_IN_DAYS)),
         order_reference: cells
             .present("order_reference")
             .then(|| cells.optional_text("order_reference", LINE)),
@@ -247,7 +246,7 @@ fn check_exemption(line: &LineDraft, errors: &mut ValidationErrors) {
     errors.expect(
         is_fit,
         "exemption_code",
-        "must be a code of the list VATEX for what is exempt, as VATEX-EU-132-1I, with its reason",
+        "must be a VATEX code for exempt supplies, for example VATEX-EU-132-1I, with its reason",
     );
 }
 
@@ -288,7 +287,7 @@ fn read_line(cells: &mut Cells<'_>) -> Option<Part<LineDraft>> {
         errors.expect(
             line.quantity.at(line.unit_price).is_some(),
             "unit_price",
-            "times quantity is beyond 10000000000.00 kronor",
+            "times quantity exceeds 10000000000.00 kronor",
         );
         errors.expect(
             line.account.as_deref().is_none_or(is_account),
@@ -339,8 +338,8 @@ fn read_payment(cells: &mut Cells<'_>) -> Option<Part<PaymentDraft>> {
     Some(part)
 }
 
-/// Reads invoice_lines.csv and puts its rows aside.
-pub(super) async fn put_lines_aside(import: &mut Import<'_>) -> Result<()> {
+/// Parses invoice_lines.csv and stages its rows.
+pub(super) async fn stage_lines(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::InvoiceLines)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read_line)? {
         let activities = key_resolution::activities(
@@ -363,21 +362,21 @@ pub(super) async fn put_lines_aside(import: &mut Import<'_>) -> Result<()> {
             line.draft.draft.agreement_id =
                 agreements.find(line, "agreement", agreement.as_deref());
         }
-        put_aside(import, File::InvoiceLines, lines).await?;
+        stage(import, File::InvoiceLines, lines).await?;
     }
     Ok(())
 }
 
-/// Reads payments.csv and puts its rows aside.
-pub(super) async fn put_payments_aside(import: &mut Import<'_>) -> Result<()> {
+/// Parses payments.csv and stages its rows.
+pub(super) async fn stage_payments(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Payments)? else { return Ok(()) };
     while let Some(lines) = import.chunk(&mut table, read_payment)? {
-        put_aside(import, File::Payments, lines).await?;
+        stage(import, File::Payments, lines).await?;
     }
     Ok(())
 }
 
-async fn put_aside<D: Serialize>(
+async fn stage<D: Serialize>(
     import: &mut Import<'_>,
     file: File,
     lines: Vec<Line<Part<D>>>,
@@ -390,16 +389,16 @@ async fn put_aside<D: Serialize>(
                 let record = serde_json::to_string(&part.draft).map_err(Error::internal)?;
                 rows.push(staging::Waiting { key, line: number, record });
             }
-            // The invoice without this line would be told as something that it is not.
-            None if file == File::InvoiceLines => import.shun(File::Invoices, &key),
+            // Without this line the invoice would have misleading errors.
+            None if file == File::InvoiceLines => import.mark_bad(File::Invoices, &key),
             None => {}
         }
     }
-    staging::put_aside(import.tx(), file, rows).await?;
+    staging::stage(import.tx(), file, rows).await?;
     import.settle().await
 }
 
-/// What was put aside.
+/// Parses a staged row.
 pub(super) fn parse<D: DeserializeOwned>(record: &str) -> Result<D> {
     serde_json::from_str(record).map_err(Error::internal)
 }

@@ -1,5 +1,4 @@
-//! Which of the bank's payments the payments that the file brings were made of, and what is matched
-//! of them thereby.
+//! The bank payments that the imported payments were made of, and their matched amounts.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap, HashSet};
 
@@ -20,7 +19,7 @@ use super::{
     super::{
         File,
         bulk_insert::{insert, replace},
-        import::Import,
+        import::session::Import,
         key_resolution, staging,
     },
     drafts::{Incoming, PaymentDraft},
@@ -31,20 +30,20 @@ use crate::{
     payments::bank::left,
 };
 
-/// The bank's payments around a chunk of invoices.
+/// The bank payments of a chunk of invoices.
 pub(super) struct Matches {
     before: HashMap<BankPaymentId, Model>,
-    /// The same, as the chunk's payments take from them.
+    /// The bank payments after the chunk's payments were matched with them.
     after: HashMap<BankPaymentId, Model>,
     by_reference: HashMap<String, BankPaymentId>,
-    /// References that stand in bad rows of bank_payments.csv.
+    /// References of bad rows of bank_payments.csv.
     bad: HashSet<String>,
-    /// The bank's payment of each payment that has one.
+    /// The bank payment of each payment that has one.
     of: HashMap<PaymentId, BankPaymentId>,
     new: Vec<bank_payment_part::Model>,
 }
 
-/// A payment of one invoice that is to be matched with one of the bank's.
+/// A payment of an invoice that is to be matched with a bank payment.
 pub(super) struct Part {
     /// Its line in payments.csv.
     pub line: u64,
@@ -53,8 +52,8 @@ pub(super) struct Part {
     pub amount: Money,
 }
 
-/// Loads those that the chunk's payments name, and those that `payments` of the register were made
-/// of.
+/// Loads the bank payments that the chunk's payments name, and those that the stored `payments`
+/// were made of.
 pub(super) async fn load(
     import: &Import<'_>,
     incoming: &[Incoming],
@@ -85,7 +84,7 @@ pub(super) async fn load(
     Ok(Matches { after: before.clone(), before, by_reference, bad, of, new: Vec::new() })
 }
 
-/// The bank's payment that each of these payments was made of, as far as it was made of one.
+/// Returns the bank payments that these payments were made of.
 async fn parts_of(
     tx: &impl ConnectionTrait,
     payments: BTreeSet<PaymentId>,
@@ -113,7 +112,7 @@ async fn by_ids(tx: &impl ConnectionTrait, ids: BTreeSet<BankPaymentId>) -> Resu
     rows(tx, &select, &columns).await
 }
 
-/// The reference of the bank's payment that each of these payments was made of.
+/// Returns the references of the bank payments that these payments were made of.
 pub(super) async fn references_of(
     tx: &impl ConnectionTrait,
     payments: BTreeSet<PaymentId>,
@@ -129,17 +128,17 @@ pub(super) async fn references_of(
 }
 
 impl Matches {
-    /// Whether a payment was made of one of the bank's.
+    /// `true` if a payment was made of a bank payment.
     pub fn has(&self, payment: PaymentId) -> bool {
         self.of.contains_key(&payment)
     }
 
-    /// The bank's payment that a payment of the file is to be matched with; null: none, or it is
-    /// already. `made` are those of the same invoice before it, since the reversal of one is given
-    /// back to where that came from.
+    /// Returns the bank payment with which a payment of the file is to be matched; `None` if there
+    /// is none, or if it is matched already. `made` are the preceding matches of the same invoice:
+    /// a reversal returns its amount to the bank payment of the reversed payment.
     ///
     /// # Errors
-    /// The column that is bad, and why.
+    /// The bad column with the reason.
     pub fn find(
         &self,
         draft: &PaymentDraft,
@@ -151,17 +150,17 @@ impl Matches {
             let new = made.iter().find(|part| part.payment == id).map(|part| part.bank_payment);
             self.of.get(&id).copied().or(new)
         };
-        let said = match draft.bank_payment.as_deref() {
+        let stated = match draft.bank_payment.as_deref() {
             None => None,
             Some(reference) => match self.by_reference.get(reference) {
                 Some(id) => Some(*id),
-                // Its own row is told already.
+                // The bank payment's own row has an error.
                 None if self.bad.contains(reference) => return Ok(None),
                 None => return Err((COLUMN, format!("there is no bank payment {reference}"))),
             },
         };
         if let Some(own) = of(payment.id) {
-            let is_same = said.is_none_or(|said| said == own);
+            let is_same = stated.is_none_or(|stated| stated == own);
             return if is_same {
                 Ok(None)
             } else {
@@ -173,20 +172,20 @@ impl Matches {
         }
         if let Some(reversed) = payment.reverses_id {
             let own = of(reversed);
-            let is_same = said.is_none() || said == own;
+            let is_same = stated.is_none() || stated == own;
             return if is_same {
                 Ok(own)
             } else {
                 Err((COLUMN, "must be that of the payment that it reverses".to_owned()))
             };
         }
-        // Its day may be another than the bank's: that of the invoice's issue, or the one that
-        // somebody recorded it with.
-        Ok(said)
+        // The day may differ from the bank's: a payment may be dated on the day of the invoice's
+        // issue, or have been recorded manually.
+        Ok(stated)
     }
 
-    /// What these parts would match beyond what there is of a bank payment: the line of the first,
-    /// and why.
+    /// Returns the line of the first part of each bank payment that the parts exceed, with the
+    /// reason.
     pub fn exceeding(&self, parts: &[Part]) -> Vec<(u64, String)> {
         let mut sums: BTreeMap<BankPaymentId, (u64, Money)> = BTreeMap::new();
         for part in parts {
@@ -203,7 +202,7 @@ impl Matches {
         sums.into_iter().filter_map(exceeds).collect()
     }
 
-    /// Takes what was found good.
+    /// Adds the parts of an invoice without errors.
     pub fn add(&mut self, parts: Vec<Part>) {
         for part in parts {
             if let Some(row) = self.after.get_mut(&part.bank_payment) {
@@ -217,7 +216,7 @@ impl Matches {
         }
     }
 
-    /// Writes them; the payments must be there.
+    /// Writes the matches. The payments must have been written.
     pub async fn write(self, import: &mut Import<'_>) -> Result<()> {
         if self.new.is_empty() {
             return Ok(());
@@ -232,7 +231,7 @@ impl Matches {
         for (before, after) in
             touched.iter().filter_map(|id| self.before.get(id).zip(self.after.get(id)))
         {
-            // A reversal may have given back what its payment took.
+            // A reversal may have returned the amount of its payment.
             if before != after {
                 import.change.record(Some(before), Some(after))?;
                 changed.push(after.clone());

@@ -1,10 +1,10 @@
-//! invoices.csv, invoice_lines.csv and payments.csv, three files that tell of one thing, and what
-//! belongs to them: adjustments.csv, reminders.csv, fee_charges.csv and invoice_documents.csv.
+//! invoices.csv, invoice_lines.csv and payments.csv, three files about one object, and the files
+//! that belong to them: adjustments.csv, reminders.csv, fee_charges.csv and invoice_documents.csv.
 //!
-//! Lines and payments are put aside first, whatever their order; then invoices are taken a few
-//! hundred at a time, each with its lines and payments, so that an invoice is checked, compared,
-//! written and recorded as a whole. Credit notes come after the invoices that they credit, and last
-//! come lines and payments of invoices that only the register has.
+//! Lines and payments are staged first, in any order. Then invoices are imported in chunks, each
+//! with its lines and payments, so that an invoice is checked, compared, written and recorded as a
+//! whole. Credit notes follow the invoices that they credit. Lines and payments of invoices that
+//! only the register has come last.
 
 mod adjustments;
 mod charges;
@@ -29,21 +29,21 @@ use self::{
 };
 use super::{
     File,
-    import::{CHUNK, Import},
+    import::session::{CHUNK, Import},
     key_resolution,
     row::Line,
     staging,
 };
 use crate::error::Result;
 
-/// Reads the files.
+/// Imports the files.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
-    drafts::put_lines_aside(import).await?;
-    drafts::put_payments_aside(import).await?;
+    drafts::stage_lines(import).await?;
+    drafts::stage_payments(import).await?;
     staging::index(import.tx()).await?;
     for kind in [InvoiceKind::Invoice, InvoiceKind::CreditNote] {
         let Some(mut table) = import.open(File::Invoices)? else { break };
-        // What can't be read as a row at all was told the first time.
+        // The first pass has reported malformed rows.
         table.is_quiet = kind == InvoiceKind::CreditNote;
         let mut postponed = Vec::new();
         while let Some(mut lines) = import.chunk(&mut table, |cells| drafts::read(kind, cells))? {
@@ -52,8 +52,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
                 .await?;
             postponed.extend(take(import, lines, false).await?);
         }
-        // A correction may stand further up than what it corrects: it waits for that, as long as
-        // that helps.
+        // A correction may precede the corrected invoice in the file. It is retried until a round
+        // imports none.
         let mut is_last = false;
         while !postponed.is_empty() {
             let count = postponed.len();
@@ -80,8 +80,8 @@ pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     documents::import(import).await
 }
 
-/// Merges rows of invoices.csv with their lines and payments, and answers those that correct what
-/// isn't there yet.
+/// Merges rows of invoices.csv with their lines and payments. Returns the rows that correct an
+/// invoice that doesn't exist yet.
 async fn take(
     import: &mut Import<'_>,
     lines: Vec<Line<Head>>,
@@ -99,22 +99,23 @@ async fn take(
             wanted,
         )
         .await?;
-        // One beside it may be a draft until this chunk is written.
-        let beside: BTreeSet<String> = ready.iter().map(|line| line.draft.key.clone()).collect();
+        // A corrected invoice of the same chunk may be a draft until the chunk is written.
+        let same_chunk: BTreeSet<String> =
+            ready.iter().map(|line| line.draft.key.clone()).collect();
         let waits = |line: &Line<Head>| {
-            corrected(line).is_some_and(|key| there.is_missing(&key) || beside.contains(&key))
+            corrected(line).is_some_and(|key| there.is_missing(&key) || same_chunk.contains(&key))
         };
         (postponed, ready) = ready.into_iter().partition(waits);
     }
     if !ready.is_empty() {
         let incoming = ready.into_iter().map(Incoming::of_head).collect();
-        // Much is kept while a chunk is merged, which is no thing for the stack.
+        // Boxed, since the future of a merge is too large for the stack.
         Box::pin(merge(import, with_parts(import, incoming).await?)).await?;
     }
     Ok(postponed)
 }
 
-/// Gives each its lines and payments that were put aside.
+/// Adds the staged lines and payments to invoices.
 async fn with_parts(import: &Import<'_>, incoming: Vec<Incoming>) -> Result<Vec<Incoming>> {
     let keys = incoming.iter().map(|incoming| incoming.key.clone()).collect();
     let mut lines: BTreeMap<String, Vec<_>> = BTreeMap::new();
@@ -126,7 +127,7 @@ async fn with_parts(import: &Import<'_>, incoming: Vec<Incoming>) -> Result<Vec<
         payments.entry(row.key).or_default().push((row.line, drafts::parse(&row.record)?));
     }
     let with = |mut incoming: Incoming| {
-        // A second row of the same key is bad, and must not have them too.
+        // A second row of the same key is bad, and doesn't get them as well.
         incoming.lines = lines.remove(&incoming.key).unwrap_or_default();
         incoming.payments = payments.remove(&incoming.key).unwrap_or_default();
         incoming

@@ -1,4 +1,4 @@
-//! reminders.csv: the reminders that were sent of invoices.
+//! reminders.csv: sent reminders of invoices.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -15,8 +15,8 @@ use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, sea_query::
 use super::super::{
     File,
     bulk_insert::Batch,
-    export::Sheet,
-    import::Import,
+    export::session::Sheet,
+    import::session::Import,
     key_resolution,
     row::{Cells, Line},
 };
@@ -47,7 +47,7 @@ fn read(cells: &mut Cells<'_>) -> Option<Draft> {
     Some(draft)
 }
 
-/// Reads reminders.csv: a reminder is known by its invoice and day.
+/// Imports reminders.csv. A reminder is identified by its invoice and day.
 pub(super) async fn import(import: &mut Import<'_>) -> Result<()> {
     let Some(mut table) = import.open(File::Reminders)? else { return Ok(()) };
     while let Some(mut lines) = import.chunk(&mut table, read)? {
@@ -101,14 +101,14 @@ async fn merge(import: &mut Import<'_>, lines: Vec<Line<Draft>>) -> Result<()> {
     import.settle().await
 }
 
-/// Notes why a reminder can't be one of the invoice, of which these were sent.
+/// Adds an error if a reminder contradicts the invoice or the reminders that were sent of it.
 fn check(line: &mut Line<Draft>, row: &invoice::Model, sent: &[Model]) {
     let Draft { sent_on, fee, .. } = line.draft;
     match (row.kind, row.due_on) {
         (InvoiceKind::CreditNote, _) => {
-            line.error("invoice", "is a credit note, which nobody pays")
+            line.error("invoice", "is a credit note, which is not paid")
         }
-        (InvoiceKind::Invoice, None) => line.error("invoice", "is a draft, which nobody owes"),
+        (InvoiceKind::Invoice, None) => line.error("invoice", "is a draft, which is not due"),
         (InvoiceKind::Invoice, Some(due_on)) if sent_on <= due_on => {
             line.error("sent_on", format!("must be after {due_on}, the last day to pay"));
         }
@@ -121,13 +121,13 @@ fn check(line: &mut Line<Draft>, row: &invoice::Model, sent: &[Model]) {
         ),
         Some(_) => {}
         None if fee > Money::ZERO && sent.iter().any(|reminder| reminder.fee > Money::ZERO) => {
-            line.error("fee", "must be 0: the fee is taken once for an invoice, and was");
+            line.error("fee", "must be 0: an invoice has one reminder fee, and it was charged");
         }
         None => {}
     }
 }
 
-/// The reminders of these invoices, in the order of their days.
+/// Returns the reminders of these invoices, in the order of their days.
 pub(super) async fn of_invoices(
     tx: &impl ConnectionTrait,
     invoices: BTreeSet<InvoiceId>,

@@ -1,5 +1,5 @@
-//! Whether the documents that are kept of invoices are what they were, byte for byte, and say what
-//! the register does.
+//! Integrity of the stored documents of invoices: their bytes are unchanged, and their contents
+//! agree with the database.
 
 use std::collections::{BTreeSet, HashMap, HashSet};
 
@@ -15,35 +15,29 @@ use sea_orm::{
     sea_query::{Alias, Expr, Query},
 };
 
-use super::name;
+use crate::invoices::naming::name;
 use crate::{
     database::{among, rows},
     documents::{invoice::Invoice, sha256},
     error::Result,
 };
 
-/// Files that are looked at together; a PDF has some 100 kB.
+/// Files that are checked together; a PDF has about 100 kB.
 const FILES: u64 = 100;
-/// What so many invoices say is looked at together.
+/// Invoice contents that are checked together.
 const CONTENTS: u64 = 200;
 
 const WITHOUT_XML: &str = "has a document but no e-invoice";
 
-/// Every file that is not what its SHA-256 says, and every document that is without its e-invoice
-/// or that says something else than the register: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns a sentence for each file that does not match its SHA-256, and for each document that has
+/// no e-invoice or differs from the database.
 pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let mut found = of_contents(db).await?;
     found.extend(of_files(db).await?);
     Ok(found)
 }
 
-/// The same of these invoices alone.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Checks these invoices only.
 pub async fn violations_of(
     db: &impl ConnectionTrait,
     invoices: &BTreeSet<InvoiceId>,
@@ -65,11 +59,8 @@ pub async fn violations_of(
     Ok(found)
 }
 
-/// Documents that can't be read, are of another invoice, say another total or are without an
-/// e-invoice: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns a sentence for each document that can't be read, belongs to another invoice, states
+/// another total or has no e-invoice.
 pub async fn of_contents(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use invoice_content::Column::InvoiceId as Id;
     let (mut found, mut last) = (Vec::new(), InvoiceId::default());
@@ -106,29 +97,25 @@ async fn check_contents(
     Ok(())
 }
 
-/// What is wrong with what an invoice says as a document.
-///
-/// The answer is a sentence about the invoice; null: nothing.
+/// Returns the violation in the document content of an invoice, as a predicate of a sentence about
+/// the invoice; `None` if there is none.
 #[must_use]
 pub fn of_content(row: &Model, content: &str) -> Option<String> {
     let Ok(document) = serde_json::from_str::<Invoice>(content) else {
         return Some("has a document that can't be read".to_owned());
     };
     if Some(&document.number) != row.number.as_ref() || document.kind != row.kind {
-        return Some(format!("has a document of another one: {}", document.number));
+        return Some(format!("has a document of another invoice: {}", document.number));
     }
     (document.total != row.total).then(|| {
         format!(
-            "has a document that says that it comes to {}, but the register says {}",
+            "has a document with the total {}, but the database has {}",
             document.total, row.total
         )
     })
 }
 
-/// Invoices that have a document without its e-invoice, the first hundred: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns a sentence for each invoice that has a document without an e-invoice, at most 100.
 pub async fn without_xml(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let xml = Query::select()
         .expr(Expr::cust("1"))
@@ -159,10 +146,7 @@ pub async fn without_xml(db: &impl ConnectionTrait) -> Result<Vec<String>> {
         .collect())
 }
 
-/// Files whose bytes are not what their SHA-256 says: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns a sentence for each file whose bytes do not match its SHA-256.
 pub async fn of_files(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     use invoice_file::Column::{Format, InvoiceId as Id};
     let (mut found, mut last) = (Vec::new(), None);
@@ -200,7 +184,7 @@ async fn check_files(
     Ok(())
 }
 
-/// As much of these invoices as their documents are held against.
+/// Loads the columns of these invoices that their documents are checked against.
 async fn invoices(
     db: &impl ConnectionTrait,
     ids: BTreeSet<InvoiceId>,

@@ -1,4 +1,4 @@
-//! Whether the stored sums, days and numbers of invoices are what they must be.
+//! Integrity of stored invoices: checks their sums, days and numbers.
 
 pub mod documents;
 
@@ -26,10 +26,10 @@ use super::{
     adjustments::{self, sum},
     aggregate::InvoiceAggregate,
     amounts::{Priced, Settlement, Share, rates_fit_together, totals},
-    credit, date_order,
-    integrity::documents,
-    numbers::Series,
-    payment_allocation::{self, Moves, NO_LINE},
+    counted_payments, creditable, date_order, loading,
+    naming::name,
+    numbers::GapFinder,
+    payment_allocation::{self, AllocationChanges, NO_LINE},
 };
 use crate::{
     audit::{Gaps, date_order::sort_out},
@@ -37,34 +37,23 @@ use crate::{
     error::Result,
     findings::Findings,
 };
-use crate::{
-    payments::{bank, record},
-    vouchers::integrity,
-};
 
-/// Invoices that are looked at together, so that a register of any size needs little memory.
+/// Invoices that are checked together, which bounds the memory.
 const CHUNK: u64 = 500;
 
-/// Everything about stored invoices that does not follow from their lines, payments and credit
-/// notes, and the numbers that are missing in a series: a sentence each. `db` is a snapshot, or
-/// what is written between two statements looks broken.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns a sentence for each stored invoice that does not follow from its lines, payments and
+/// credit notes, and for each number that is missing in a series. `db` must be a snapshot:
+/// otherwise a write between two statements looks like a violation.
 pub async fn findings(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = Findings::from(sums(db, None, None, |_| {}).await?);
     found.extend(series(db).await?);
     found.violations.extend(documents::violations(db).await?);
-    found.violations.extend(bank::integrity::violations(db).await?);
     Ok(found)
 }
 
 /// Checks that the sums of the invoices with an id after `after` and up to `last` follow from their
-/// lines, payments and credit notes. Returns a sentence for each that does not, and passes every
+/// lines, payments and credit notes. Returns a sentence for each violation, and passes every
 /// invoice to `each`.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn sums(
     db: &impl ConnectionTrait,
     mut after: Option<InvoiceId>,
@@ -89,10 +78,7 @@ pub async fn sums(
     }
 }
 
-/// The same of these invoices.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Checks these invoices as [`sums`] does.
 pub async fn sums_of(
     db: &impl ConnectionTrait,
     invoices: &BTreeSet<InvoiceId>,
@@ -108,11 +94,8 @@ pub async fn sums_of(
     Ok(found)
 }
 
-/// The invoice in the middle of all, so that two halves can be checked concurrently; null when
-/// there are none.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the invoice in the middle of all, so that two halves can be checked concurrently; `None`
+/// if there are no invoices.
 pub async fn middle(db: &impl ConnectionTrait) -> Result<Option<InvoiceId>> {
     let half = Query::select().expr(Expr::cust("COUNT(*) / 2")).from(Entity).take();
     let half: i64 = db
@@ -156,14 +139,11 @@ async fn check(
     Ok(())
 }
 
-/// The numbers that are missing in the series of invoices and of credit notes, and days that don't
-/// follow the numbers: violations, or notes where it is so of imported history.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the numbers that are missing in the series of invoices and credit notes, and the days
+/// that don't follow the numbers. They are violations, or notes for imported history.
 pub async fn series(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut gaps = Gaps::default();
-    let (mut of_invoices, mut of_credit_notes) = (Series::default(), Series::default());
+    let (mut of_invoices, mut of_credit_notes) = (GapFinder::default(), GapFinder::default());
     let inversions = date_order::inversions(db, |kind, row| {
         let (series, of) = match kind {
             InvoiceKind::Invoice => (&mut of_invoices, "invoice"),
@@ -177,30 +157,17 @@ pub async fn series(db: &impl ConnectionTrait) -> Result<Findings> {
     let mut found = gaps.sort_out(db).await?;
     let (violations, notes) = sort_out(db, inversions).await?;
     found.extend(Findings { violations, notes });
-    found.extend(integrity::findings(db).await?);
     Ok(found)
 }
 
-/// An invoice as people find it.
-pub(super) fn name(invoice: &Model) -> String {
-    let kind = match invoice.kind {
-        InvoiceKind::Invoice => "invoice",
-        InvoiceKind::CreditNote => "credit note",
-    };
-    match &invoice.number {
-        Some(number) => format!("{kind} {number}"),
-        None => format!("draft {kind} {}", invoice.id.0.simple()),
-    }
-}
-
-/// What belongs to a chunk of invoices.
+/// Parts of a chunk of invoices.
 #[derive(Default)]
 struct Parts {
     lines: HashMap<InvoiceId, Vec<invoice_line::Model>>,
     payments: HashMap<InvoiceId, Vec<payment::Model>>,
     adjustments: HashMap<InvoiceId, Vec<adjustment::Model>>,
-    /// What lies on which line, as it is stored.
-    stored: HashMap<InvoiceId, Moves>,
+    /// The stored allocation of payments to lines.
+    stored: HashMap<InvoiceId, AllocationChanges>,
     credit_notes: HashMap<InvoiceId, Vec<InvoiceAggregate>>,
 }
 
@@ -228,30 +195,33 @@ impl Parts {
         let mut found =
             rows::<payment::Model>(db, &payments, &payment::Model::every_column()).await?;
         parts.stored = payment_allocation::stored(db, ids()).await?;
-        found.sort_by(|one, other| record::order(one).cmp(&record::order(other)));
+        found.sort_by(|one, other| {
+            counted_payments::order(one).cmp(&counted_payments::order(other))
+        });
         for payment in found {
             parts.payments.entry(payment.invoice_id).or_default().push(payment);
         }
         parts.adjustments = adjustments::of_invoices(db, ids().collect()).await?;
-        parts.credit_notes = credit::notes_of(db, ids().collect()).await?;
+        parts.credit_notes = loading::notes_of(db, ids().collect()).await?;
         Ok(parts)
     }
 
-    /// What is wrong with one.
+    /// Returns the violations of an invoice.
     fn check(&self, aggregate: &InvoiceAggregate) -> Vec<String> {
         let mut found = Vec::new();
         let InvoiceAggregate { row: invoice, lines, payments, .. } = aggregate;
         let credit_notes =
             self.credit_notes.get(&invoice.id).map(Vec::as_slice).unwrap_or_default();
-        // What a credit note may take depends on those before it, and is looked at with its
-        // invoice.
+        // A credit note depends on those before it, so it is checked with its invoice.
         if lines.iter().all(|line| line.credits_line_id.is_none()) {
             add_up(invoice, lines, &mut found);
         }
         found.extend(
-            credit::violations(aggregate, credit_notes).into_iter().map(|(_, words)| words),
+            creditable::violations(aggregate, credit_notes)
+                .into_iter()
+                .map(|(_, sentence)| sentence),
         );
-        self.attribution(aggregate, credit_notes, &mut found);
+        self.check_allocation(aggregate, credit_notes, &mut found);
         for payment in payments {
             if invoice.issued_on.is_none_or(|issued_on| payment.received_on < issued_on) {
                 found.push(format!(
@@ -264,62 +234,62 @@ impl Parts {
             .iter()
             .filter_map(|note| Some((note.row.issued_on?, note.row.total)))
             .collect();
-        // A credit note, and what is not issued yet, is not there to be settled.
+        // Credit notes and drafts are never settled.
         let mut settled = aggregate.clone();
         Settlement::default().write(&mut settled.row);
         settled.settle(&credits);
         let settled = settled.row;
         let days = |row: &Model| [row.first_paid_on, row.settled_on, row.credited_on];
         if (invoice.paid, invoice.credited) != (settled.paid, settled.credited) {
-            let words = format!(
+            let sentence = format!(
                 "says that {} is paid and {} credited, but its payments come to {} and its credit notes to {}",
                 invoice.paid, invoice.credited, settled.paid, settled.credited
             );
-            found.push(words);
+            found.push(sentence);
         } else if invoice.written_off != settled.written_off {
-            let words = format!(
+            let sentence = format!(
                 "says that {} is written off, but its write-offs come to {}",
                 invoice.written_off, settled.written_off
             );
-            found.push(words);
+            found.push(sentence);
         } else if days(invoice) != days(&settled) && invoice.kind == InvoiceKind::Invoice {
             found.push("has days of payment or settlement that don't follow from its payments and credit notes".to_owned());
         }
         if settled.credited > max(Money::ZERO, invoice.total) {
             found.push(format!(
-                "is credited with {}, beyond its total of {}",
+                "is credited with {}, more than its total of {}",
                 settled.credited, invoice.total
             ));
         }
         found
     }
 
-    /// Notes what is attributed to other lines, or on other days, than payments and credit notes
-    /// make it.
-    fn attribution(
+    /// Adds a sentence for each allocation that differs from the payments and credit notes, by line
+    /// or by day.
+    fn check_allocation(
         &self,
         invoice: &InvoiceAggregate,
         notes: &[InvoiceAggregate],
         found: &mut Vec<String>,
     ) {
-        let nothing = Moves::new();
+        let nothing = AllocationChanges::new();
         let (stored, expected) = (
             self.stored.get(&invoice.row.id).unwrap_or(&nothing),
             payment_allocation::moves(invoice, notes),
         );
-        // Whatever the rule says, every öre that came in lies somewhere.
-        let (lies, paid): (Money, Money) = (
+        // Independent of the rule: every öre that was paid is allocated.
+        let (allocated, paid): (Money, Money) = (
             stored.values().map(|share| share.gross()).sum(),
             invoice.payments.iter().map(|payment| payment.amount).sum::<Money>()
                 - sum(&invoice.adjustments, AdjustmentKind::Refund),
         );
-        if lies != paid {
+        if allocated != paid {
             found.push(format!(
-                "has {lies} attributed to its lines and to none, but {paid} came in"
+                "has {allocated} allocated to its lines and to none, but {paid} was paid"
             ));
         }
         for key @ (day, position) in stored.keys().chain(expected.keys()).collect::<BTreeSet<_>>() {
-            let of = |moves: &Moves| moves.get(key).copied().unwrap_or_default();
+            let of = |moves: &AllocationChanges| moves.get(key).copied().unwrap_or_default();
             let (stored, expected) = (of(stored), of(&expected));
             if stored != expected {
                 let line = if *position == NO_LINE {
@@ -328,7 +298,7 @@ impl Parts {
                     format!("line {position}")
                 };
                 found.push(format!(
-                    "has {} attributed to {line} on {day}, but it must be {}",
+                    "has {} allocated to {line} on {day}, but it must be {}",
                     amount(stored),
                     amount(expected)
                 ));
@@ -337,12 +307,12 @@ impl Parts {
     }
 }
 
-/// What came to lie on a line or on none.
+/// Formats the amount that is allocated to a line or to none.
 fn amount(share: Share) -> String {
     format!("{} and VAT {}", share.net, share.vat)
 }
 
-/// Notes where an invoice and its lines don't add up.
+/// Adds a sentence for each sum of an invoice that its lines don't add up to.
 fn add_up(invoice: &Model, lines: &[invoice_line::Model], found: &mut Vec<String>) {
     let priced: Vec<_> = lines
         .iter()
@@ -353,7 +323,7 @@ fn add_up(invoice: &Model, lines: &[invoice_line::Model], found: &mut Vec<String
         })
         .collect();
     let Some(expected) = totals(&priced, invoice.rounding) else {
-        found.push("has lines that come to more than an amount can hold".to_owned());
+        found.push("has lines whose sum exceeds the largest amount".to_owned());
         return;
     };
     for (line, share) in lines.iter().zip(&expected.lines) {
@@ -371,6 +341,6 @@ fn add_up(invoice: &Model, lines: &[invoice_line::Model], found: &mut Vec<String
         ));
     }
     if !rates_fit_together(lines.iter().map(|line| line.vat_rate)) {
-        found.push("has lines outside the scope of VAT beside others".to_owned());
+        found.push("has lines outside the scope of VAT together with others".to_owned());
     }
 }

@@ -1,10 +1,9 @@
-//! Bank payments in the books: what came in stands on the bank's account from its day there, and on
-//! an observation account until it is matched.
+//! Bank payments in the books: a receipt is on the bank's account from its day there, and on an
+//! observation account until it is matched.
 //!
-//! So the bank's account in the books equals the bank's statement every day, whatever is matched
-//! later, reversed and matched again. A payment or refund that is booked on the bank's own day
-//! comes straight from the bank's account; any other, and every reversal, moves the observation
-//! account.
+//! So the bank's account in the books equals the bank's statement every day, independent of later
+//! matches and reversals. A payment or refund that is booked on the bank's own day comes straight
+//! from the bank's account. Any other, and every reversal, moves the observation account.
 
 use std::collections::{BTreeSet, HashMap};
 
@@ -28,7 +27,7 @@ use crate::books::exported::{Exported, Key};
 use crate::{
     books::Closing,
     database::{among, rows},
-    error::{Error, Result},
+    error::{ConflictReason, Error, Result},
 };
 
 /// The columns of bank payments that their vouchers need.
@@ -51,8 +50,8 @@ pub struct Part {
     pub day: NaiveDate,
     /// `true` if it reverses another.
     pub is_reversal: bool,
-    /// What it adds to the bank's account or takes off the observation account, öre; below zero for
-    /// a refund.
+    /// Amount that it adds to the bank's account or subtracts from the observation account, öre;
+    /// negative for a refund.
     pub amount: Money,
 }
 
@@ -79,11 +78,11 @@ impl Part {
         }
     }
 
-    /// Returns `true` if it is booked straight from the bank's account: on the day of the bank
-    /// payment, and no reversal. One that was recorded manually on the bank's own day stays so when
-    /// its row comes after that day was closed. What of a bank payment was exported on the
-    /// observation account, or booked elsewhere, is taken from there; a payment that was booked
-    /// elsewhere was booked there as one of the bank's account.
+    /// `true` if it is booked straight from the bank's account: on the day of the bank payment, and
+    /// no reversal. A payment that was recorded manually on the bank's own day stays so if its row
+    /// comes after that day was closed. A part of a bank payment that was exported on the
+    /// observation account, or booked elsewhere, is taken from there. A payment that was booked
+    /// elsewhere counts as booked on the bank's account there.
     #[must_use]
     pub fn is_direct(&self, row: &Model, exported: &Exported) -> bool {
         let of_row = (VoucherSource::BankPayment, row.id.into());
@@ -103,7 +102,7 @@ impl Part {
 }
 
 /// Returns the day of a bank payment's own voucher: its day in the books, or for a duplicate the
-/// day on which it was marked, which was open then and which no later closing moves.
+/// day on which it was marked. That day was open then, and a later closing does not move it.
 #[must_use]
 pub fn voucher_day(row: &Model) -> NaiveDate {
     row.set_aside_on.filter(|_| row.duplicate_of_id.is_some()).unwrap_or_else(|| row.day_in_books())
@@ -112,15 +111,15 @@ pub fn voucher_day(row: &Model) -> NaiveDate {
 /// A bank payment with its parts.
 #[derive(Clone, Debug)]
 pub struct Observed {
-    /// Its own columns that are needed.
+    /// Columns of the bank payment that are needed.
     pub row: Model,
     /// Its parts, in no order.
     pub parts: Vec<Part>,
 }
 
 impl Observed {
-    /// Returns what of it stands on the observation account from its day on, öre: all but its
-    /// direct parts. Below zero for what went out. A duplicate counts for nothing.
+    /// Returns the sum on the observation account from its day on, öre: all but its direct parts.
+    /// Negative for outgoing money. Zero for a duplicate.
     #[must_use]
     pub fn left(&self, exported: &Exported) -> Money {
         let amount = if self.row.duplicate_of_id.is_some() { Money::ZERO } else { self.row.amount };
@@ -135,9 +134,6 @@ impl Observed {
 }
 
 /// Loads these bank payments with their parts.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn observed(
     db: &impl ConnectionTrait,
     ids: &BTreeSet<BankPaymentId>,
@@ -161,11 +157,8 @@ pub async fn observed(
     Ok(found)
 }
 
-/// Returns the bank payment that each of these payments was made of; those that were recorded
-/// manually are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the bank payment that each of these payments was made from; manually recorded payments
+/// are left out.
 pub async fn of_payments(
     db: &impl ConnectionTrait,
     payments: &[PaymentId],
@@ -188,10 +181,7 @@ pub async fn of_payments(
 }
 
 /// Returns the bank payment that each of these refunds, or the refund that it reverses, was made
-/// of; the others are left out.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// from; others are left out.
 pub async fn of_refunds(
     db: &impl ConnectionTrait,
     refunds: &[adjustment::Model],
@@ -241,7 +231,7 @@ async fn payments_of(
         .collect()
 }
 
-/// Returns the refunds of these bank payments, and what reverses them.
+/// Returns the refunds of these bank payments, and their reversals.
 async fn refunds_of(
     db: &impl ConnectionTrait,
     ids: &BTreeSet<BankPaymentId>,
@@ -275,7 +265,7 @@ async fn refunds_of(
     Ok(all.filter_map(|own| Some((row_of(&own)?, own))).collect())
 }
 
-/// Returns those of these bank payments that are refunds which were not reversed.
+/// Returns those of these bank payments that are refunds that were not reversed.
 pub(super) async fn refunds(
     db: &impl ConnectionTrait,
     ids: &BTreeSet<BankPaymentId>,
@@ -289,11 +279,8 @@ pub(super) async fn refunds(
     Ok(in_force.map(|(row, _)| row).collect())
 }
 
-/// Returns the last day in the books on which a refund that was made of a bank payment was
-/// reversed; `None` when none was.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the last day in the books on which a refund made from a bank payment was reversed;
+/// `None` if there is none.
 pub async fn refund_reversed_on(
     db: &impl ConnectionTrait,
     id: BankPaymentId,
@@ -306,11 +293,11 @@ pub async fn refund_reversed_on(
         .max())
 }
 
-/// Refuses to change what a closed day has of a source, unless that was exported or booked
-/// elsewhere: then what is exported stands, and a correcting voucher follows on an open day.
+/// Rejects a change of a source on a closed day, unless the source was exported or booked
+/// elsewhere: then the exported voucher stays, and a correcting voucher follows on an open day.
 ///
 /// # Errors
-/// CONFLICT `PERIOD_CLOSED`, INTERNAL when the database fails.
+/// CONFLICT `PERIOD_CLOSED`.
 pub async fn require_correctable(
     db: &impl ConnectionTrait,
     closing: Closing,
@@ -324,11 +311,8 @@ pub async fn require_correctable(
     }
 }
 
-/// Returns `true` if the day is open, or the source was exported or booked elsewhere, so that
-/// nothing of a closed day changes with it.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// `true` if the day is open, or if the source was exported or booked elsewhere, so that no closed
+/// day changes with it.
 pub async fn is_correctable(
     db: &impl ConnectionTrait,
     closing: Closing,
@@ -338,10 +322,7 @@ pub async fn is_correctable(
     Ok(!closing.is_closed(day) || has_voucher(db, key).await?)
 }
 
-/// Returns `true` if a source was exported or booked elsewhere.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// `true` if a source was exported or booked elsewhere.
 pub async fn has_voucher(db: &impl ConnectionTrait, (source, id): Key) -> Result<bool> {
     let select = Query::select()
         .expr(Expr::cust("1"))
@@ -353,12 +334,12 @@ pub async fn has_voucher(db: &impl ConnectionTrait, (source, id): Key) -> Result
     Ok(db.query_one(&select).await?.is_some())
 }
 
-/// Refuses to mark a bank payment as a duplicate, or to reopen one, where that would change what a
-/// closed day has of it. One whose payments were all booked straight from the bank's account has no
+/// Rejects marking a bank payment as a duplicate, or reopening one, if that would change a closed
+/// day of it. A bank payment whose payments were all booked straight from the bank's account has no
 /// voucher of its own, and changes no closed day.
 ///
 /// # Errors
-/// CONFLICT `PERIOD_CLOSED`, INTERNAL when the database fails.
+/// CONFLICT `PERIOD_CLOSED`.
 pub async fn require_markable(
     db: &impl ConnectionTrait,
     closing: Closing,
@@ -377,10 +358,10 @@ pub async fn require_markable(
 fn not_correctable(closing: Closing, day: NaiveDate) -> Error {
     let through = closing.through.unwrap_or(day);
     let words = format!(
-        "the books are closed through {through}, and what they have of {day} is in no export batch yet: make the next batch first, so that a later \
+        "the books are closed through {through}, and the bookings of {day} are in no export batch yet: make the next batch first, so that a later \
          one corrects it, or reopen the period"
     );
-    Error::conflict("PERIOD_CLOSED", words)
+    Error::conflict(ConflictReason::PeriodClosed, words)
 }
 
 #[cfg(test)]
@@ -410,7 +391,7 @@ mod tests {
     }
 
     #[test]
-    fn only_what_is_booked_on_the_banks_day_comes_straight_from_the_bank() {
+    fn only_bookings_on_the_banks_day_come_straight_from_the_bank() {
         let (row, nothing) = (row(800), Exported::default());
         let is_direct =
             |payment: &payment::Model| Part::of_payment(payment).is_direct(&row, &nothing);
@@ -418,7 +399,7 @@ mod tests {
         assert!(is_direct(&own) && !is_direct(&payment("2026-02-09", 800)));
         assert!(!is_direct(&payment::Model { booked_on: Some(day("2026-03-02")), ..own.clone() }));
         assert!(!is_direct(&payment::Model { reverses_id: Some(PaymentId::new()), ..own.clone() }));
-        // One that came after its day was closed.
+        // A row that came after its day was closed.
         let late = Model { posted_on: Some(day("2026-03-01")), ..row.clone() };
         let late_payment = payment::Model { booked_on: Some(day("2026-03-01")), ..own.clone() };
         assert!(Part::of_payment(&late_payment).is_direct(&late, &nothing));
@@ -430,7 +411,7 @@ mod tests {
     }
 
     #[test]
-    fn what_is_left_is_all_but_the_direct_parts() {
+    fn the_rest_is_all_but_the_direct_parts() {
         let nothing = Exported::default();
         let paid = payment("2026-02-10", 500);
         let reversal = payment::Model {
@@ -441,13 +422,13 @@ mod tests {
         let parts = vec![Part::of_payment(&paid), Part::of_payment(&reversal)];
         let aggregate = Observed { row: row(800), parts };
         assert_eq!(aggregate.left(&nothing), Money(300));
-        // Of a duplicate nothing counts, not even what was matched of it and taken back.
+        // Nothing of a duplicate counts, not even a match that was reversed.
         let duplicate = Observed {
             row: Model { duplicate_of_id: Some(BankPaymentId::new()), ..aggregate.row.clone() },
             ..aggregate
         };
         assert_eq!(duplicate.left(&nothing), Money(-500));
-        // A refund is below zero, and what reverses it stands on the observation account.
+        // A refund is negative, and its reversal is on the observation account.
         let refund = adjustment::Model {
             id: AdjustmentId::new(),
             dated_on: day("2026-02-10"),

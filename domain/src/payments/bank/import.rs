@@ -1,10 +1,10 @@
-//! Importing: the payments of a bank's file into the register, each of them once however many files
-//! tell of it.
+//! Import of bank files: stores each payment once, even if several files report it.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
 use ::entity::{
     bank_payment::{Column, Entity, Model},
+    bank_payment_part,
     id::{BankPaymentId, InvoiceId},
     money::Money,
     partial::PartialRow,
@@ -17,12 +17,13 @@ use sea_orm::{
 
 use super::{
     book,
-    manual_payments::Recorded,
-    matching::{Incoming, Known, Twin, Verdict, decide},
+    manual_payments::ManualPayments,
+    matching::{Candidates, Duplication, Incoming, MatchDecision, decide},
 };
 use crate::invoices::{
+    bulk_insert::insert,
     differences::{Difference, difference},
-    posting::{Booking, insert},
+    posting::Booking,
 };
 use crate::{
     audit::{self, Change},
@@ -35,7 +36,7 @@ use crate::{
 /// Payments that are looked up, matched and written together.
 pub const CHUNK: usize = 250;
 
-/// Where payments come from.
+/// Source of imported payments.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Source {
     /// The file's name, without its folder.
@@ -44,17 +45,17 @@ pub struct Source {
     pub file_sha256: String,
 }
 
-/// What became of a payment of a file.
+/// Result of importing a payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub struct Outcome {
-    /// It, as the register keeps it.
+pub struct ImportedPayment {
+    /// The stored bank payment.
     pub row: Model,
-    /// `true` if an earlier file reported it, by the same reference or by another; then nothing was
-    /// booked.
+    /// `true` if an earlier file reported it, by the same reference or another one; then nothing
+    /// was booked.
     pub was_known: bool,
-    /// The invoices that it was booked on.
+    /// Invoices on which it was booked.
     pub booked: Vec<Booked>,
-    /// The number of the invoice that it pays back what was overpaid of; null: none.
+    /// Number of the invoice whose overpayment it refunds; null: none.
     pub refunded: Option<String>,
 }
 
@@ -70,39 +71,35 @@ pub struct Booked {
     pub difference: Option<Difference>,
 }
 
-/// Takes a chunk of a file's payments into the register, within the change that takes them all.
-/// What can't be is noted in `errors`, under the file's name and line; nothing of the file may be
-/// committed then.
-///
-/// # Errors
-/// INTERNAL when the database fails.
-pub async fn take(
+/// Imports a chunk of a file's payments within the change of the whole file. Problems are added to
+/// `errors` with the file's name and line; nothing of the file may be committed then.
+pub async fn import_chunk(
     change: &mut Change,
     source: &Source,
     limit: Money,
     chunk: &[Incoming],
     errors: &mut ValidationErrors,
-) -> Result<Vec<Outcome>> {
+) -> Result<Vec<ImportedPayment>> {
     let mut known_rows = existing(change, chunk).await?;
     let today = day_of(change.at());
     let closing = Closing::load(change.tx()).await?;
     let mut news: Vec<&Incoming> = Vec::new();
     let mut repeated = BTreeSet::new();
-    let mut twins = Twins::load(change, chunk).await?;
+    let mut duplicates = Duplicates::load(change, chunk).await?;
     for (position, incoming) in chunk.iter().enumerate() {
         let at = || format!("{}:{}:", source.file_name, incoming.line);
         if incoming.booked_on > today {
-            errors.add(at(), format!("is of {}, which is in the future", incoming.booked_on));
+            errors.add(at(), format!("is dated {}, which is in the future", incoming.booked_on));
         }
         match known_rows.get(&incoming.bank_reference) {
             Some(row) if (row.amount, row.booked_on) == (incoming.amount, incoming.booked_on) => {
-                drop(repeated.insert(position))
+                repeated.insert(position);
             }
-            Some(row) => errors.add(at(), says_else(row, incoming)),
+            Some(row) => errors.add(at(), contradiction(row, incoming)),
             None => {
                 let mut row = row_of(change, source, incoming);
                 row.posted_on = closing.booked_on(row.booked_on);
-                if twins.take(incoming, &mut row, today) {
+                if duplicates.mark(incoming, &mut row, today) {
                     repeated.insert(position);
                 } else {
                     news.push(incoming);
@@ -115,13 +112,14 @@ pub async fn take(
         return Ok(Vec::new());
     }
 
-    let known = Known::load(change, &news).await?;
-    let mut booking = Booking::open(change, known.invoices()).await?.writing_off(limit);
-    let mut recorded = Recorded::load(change, &booking, known.invoices()).await?;
+    let candidates = Candidates::load(change, &news).await?;
+    let mut booking = Booking::open(change, candidates.invoices()).await?.writing_off(limit);
+    let mut recorded = ManualPayments::load(change, &booking, candidates.invoices()).await?;
     let (mut parts, mut booked) = (Vec::new(), HashMap::new());
     for together in news.chunk_by(|one, other| one.belongs_together_with(other)) {
-        let verdicts = decide(together, &known, &booking, &recorded);
-        for (incoming, Verdict { finding, parts: sums, deducted }) in together.iter().zip(verdicts)
+        let decisions = decide(together, &candidates, &booking, &recorded);
+        for (incoming, MatchDecision { finding, parts: sums, deducted }) in
+            together.iter().zip(decisions)
         {
             let Some(row) = known_rows.get_mut(&incoming.bank_reference) else { continue };
             row.finding = finding;
@@ -132,14 +130,8 @@ pub async fn take(
             let mut numbers = Vec::with_capacity(sums.len());
             for (invoice, sum) in sums {
                 let number = number(&booking, invoice);
-                parts.push(book(
-                    &mut booking,
-                    &mut recorded,
-                    row,
-                    invoice,
-                    sum,
-                    (row.booked_on, row.booked_on),
-                ));
+                let days = (row.booked_on, row.booked_on);
+                parts.push(book(&mut booking, &mut recorded, row, invoice, sum, days));
                 row.matched += sum;
                 let difference = booking.invoice(invoice).and_then(difference);
                 numbers.push(Booked { number, amount: sum, difference });
@@ -147,11 +139,30 @@ pub async fn take(
             booked.insert(row.id, numbers);
         }
     }
-    let references = news.iter().map(|incoming| &incoming.bank_reference).chain(&twins.told);
+    let references =
+        news.iter().map(|incoming| &incoming.bank_reference).chain(&duplicates.duplicated);
     let rows: Vec<Model> =
         references.filter_map(|reference| known_rows.get(reference).cloned()).collect();
+    let replaced = duplicates.replaced(&rows, today);
+    write(change, rows, booking, parts, replaced).await?;
+    let outcome = |(position, incoming): (usize, &Incoming)| {
+        let (row, was_known) =
+            (known_rows.get(&incoming.bank_reference)?.clone(), repeated.contains(&position));
+        let booked = booked.get(&row.id).filter(|_| !was_known).cloned().unwrap_or_default();
+        Some(ImportedPayment { row, was_known, booked, refunded: None })
+    };
+    Ok(chunk.iter().enumerate().filter_map(outcome).collect())
+}
+
+/// Writes imported payments, what was booked of them, and the rows that they replace.
+async fn write(
+    change: &mut Change,
+    rows: Vec<Model>,
+    booking: Booking,
+    parts: Vec<bank_payment_part::Model>,
+    replaced: Vec<(Model, Model)>,
+) -> Result<()> {
     insert(change, rows.clone()).await?;
-    let replaced = twins.replaced(&rows, today);
     booking.close(change).await?;
     for part in &parts {
         change.record(None, Some(part))?;
@@ -164,32 +175,25 @@ pub async fn take(
         audit::replace(change, after.clone()).await?;
         change.record(Some(&before), Some(&after))?;
     }
-    change.flush().await?;
-    let outcome = |(position, incoming): (usize, &Incoming)| {
-        let (row, was_known) =
-            (known_rows.get(&incoming.bank_reference)?.clone(), repeated.contains(&position));
-        let booked = booked.get(&row.id).filter(|_| !was_known).cloned().unwrap_or_default();
-        Some(Outcome { row, was_known, booked, refunded: None })
-    };
-    Ok(chunk.iter().enumerate().filter_map(outcome).collect())
+    change.flush().await
 }
 
-/// Bank payments that stand for the money of a chunk's payments.
-struct Twins {
+/// Bank payments with the same money as payments of a chunk.
+struct Duplicates {
     rows: HashMap<BankPaymentId, Model>,
-    /// The references of payments that others stand for.
-    told: Vec<String>,
+    /// References of payments that others stand for.
+    duplicated: Vec<String>,
     /// Totals, each with the first of the payments that stand for it.
     totals: BTreeMap<BankPaymentId, BankPaymentId>,
 }
 
-impl Twins {
+impl Duplicates {
     async fn load(change: &Change, chunk: &[Incoming]) -> Result<Self> {
         let ids: BTreeSet<BankPaymentId> = chunk
             .iter()
-            .filter_map(|incoming| match incoming.twin {
-                Twin::Same(id) | Twin::PartOf(id) => Some(id),
-                Twin::None | Twin::Unclear => None,
+            .filter_map(|incoming| match incoming.duplication {
+                Duplication::Same(id) | Duplication::PartOf(id) => Some(id),
+                Duplication::None | Duplication::Unclear => None,
             })
             .collect();
         let mut rows = HashMap::new();
@@ -203,30 +207,29 @@ impl Twins {
                 .map(|row| (row.id, row))
                 .collect();
         }
-        Ok(Self { rows, told: Vec::new(), totals: BTreeMap::new() })
+        Ok(Self { rows, duplicated: Vec::new(), totals: BTreeMap::new() })
     }
 
-    /// Notes in the row of a payment which one stands for its money. Answers `true` if there is
-    /// one, so that nothing of it is booked.
-    fn take(&mut self, incoming: &Incoming, row: &mut Model, today: NaiveDate) -> bool {
-        match incoming.twin {
-            Twin::Same(id) => {
-                let Some(twin) = self.rows.get(&id) else { return false };
-                row.finding = twin.finding;
-                stand_for(row, twin, today);
-                self.told.push(row.bank_reference.clone());
+    /// Records in the row of a payment the one that stands for its money. Returns `true` if there
+    /// is one, so that nothing of it is booked.
+    fn mark(&mut self, incoming: &Incoming, row: &mut Model, today: NaiveDate) -> bool {
+        match incoming.duplication {
+            Duplication::Same(id) => {
+                let Some(original) = self.rows.get(&id) else { return false };
+                row.finding = original.finding;
+                stand_for(row, original, today);
+                self.duplicated.push(row.bank_reference.clone());
                 true
             }
-            Twin::PartOf(id) => {
+            Duplication::PartOf(id) => {
                 self.totals.entry(id).or_insert(row.id);
                 false
             }
-            Twin::None | Twin::Unclear => false,
+            Duplication::None | Duplication::Unclear => false,
         }
     }
 
-    /// The totals as they were and as they are now that the payments among these rows stand for
-    /// them.
+    /// Returns the totals before and after the payments among these rows stand for them.
     fn replaced(&self, rows: &[Model], today: NaiveDate) -> Vec<(Model, Model)> {
         let replaced = self.totals.iter().filter_map(|(total, first)| {
             let (before, first) =
@@ -239,7 +242,7 @@ impl Twins {
     }
 }
 
-/// Notes that another bank payment stands for the money of this one, which counts no more.
+/// Records that another bank payment stands for the money of this one, which no longer counts.
 pub(crate) fn stand_for(row: &mut Model, other: &Model, today: NaiveDate) {
     row.duplicate_of_id = Some(other.id);
     row.set_aside_on = Some(today);
@@ -248,7 +251,7 @@ pub(crate) fn stand_for(row: &mut Model, other: &Model, today: NaiveDate) {
     row.set_aside_reason = Some(reason.trim_end().to_owned());
 }
 
-/// Those of the payments that earlier files, or earlier lines of this one, told of.
+/// Returns the payments that earlier files, or earlier lines of this one, reported.
 async fn existing(change: &Change, chunk: &[Incoming]) -> Result<HashMap<String, Model>> {
     let (tx, columns) = (change.tx(), Model::every_column());
     let references = chunk.iter().map(|incoming| &incoming.bank_reference);
@@ -269,9 +272,9 @@ async fn existing(change: &Change, chunk: &[Incoming]) -> Result<HashMap<String,
 }
 
 /// Describes a payment that an earlier file reported with another sum or day.
-fn says_else(row: &Model, incoming: &Incoming) -> String {
+fn contradiction(row: &Model, incoming: &Incoming) -> String {
     format!(
-        "is the payment {:?} of {} on {}, which came in before as {} on {} with {}",
+        "is the payment {:?} of {} on {}, which was imported before as {} on {} with {}",
         row.bank_reference,
         incoming.amount,
         incoming.booked_on,

@@ -1,4 +1,4 @@
-//! Whether what is matched of bank payments is what was booked of them.
+//! Integrity of bank payments: the matched sum agrees with the booked payments.
 
 use std::collections::HashMap;
 
@@ -19,17 +19,14 @@ use crate::{
     error::Result,
 };
 
-/// Bank payments that are looked at together.
+/// Bank payments that are checked together.
 const CHUNK: u64 = 2000;
 
 /// The columns that bank payments are checked by.
 const COLUMNS: [Column; 4] = [Column::Id, Column::BankReference, Column::Amount, Column::Matched];
 
-/// Every bank payment of which more or less is matched than its payments, less their reversals,
-/// come to: a sentence each.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns a sentence for each bank payment whose matched sum differs from its payments less their
+/// reversals.
 pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let (mut found, mut last) = (Vec::new(), None::<BankPaymentId>);
     loop {
@@ -48,9 +45,6 @@ pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
 }
 
 /// Checks these bank payments only.
-///
-/// # Errors
-/// INTERNAL when the database fails.
 pub async fn violations_of(
     db: &impl ConnectionTrait,
     payments: &[BankPaymentId],

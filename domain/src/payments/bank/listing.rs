@@ -1,5 +1,5 @@
-//! Lists of bank payments for people: every one that a filter lets through, with the invoices that
-//! it pays.
+//! Listings of bank payments for the office: every match of a filter, with the invoices that it
+//! pays.
 
 use std::collections::HashMap;
 
@@ -28,15 +28,13 @@ const CHUNK: usize = 500;
 pub struct Listed {
     /// The bank payment.
     pub row: Model,
-    /// Number of each invoice and what of the bank payment counts there, öre; parts that were
-    /// reversed are left out.
+    /// Number of each invoice and the counted part of the bank payment, öre; reversed parts are
+    /// left out.
     pub invoices: Vec<(String, Money)>,
 }
 
-/// Returns every bank payment that the viewer sees and the filter lets through, the earliest first.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns every bank payment that the viewer may read and that matches the filter, the earliest
+/// first.
 pub async fn all(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<Vec<Listed>> {
     let columns = Model::every_column();
     let mut select = matching(viewer, filter);

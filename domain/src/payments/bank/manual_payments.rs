@@ -1,5 +1,4 @@
-//! What people recorded by hand of payments that the bank's files tell of later: the same money, to
-//! be booked once.
+//! Manually recorded payments that a bank file reports later: the same money, booked once.
 
 use std::collections::HashSet;
 
@@ -15,17 +14,17 @@ use sea_orm::{
     sea_query::{Expr, Query},
 };
 
-use super::super::record::counted;
+use crate::invoices::counted_payments::counted;
 use crate::invoices::{aggregate::InvoiceAggregate, posting::Booking};
 use crate::{audit::Change, database::among, error::Result};
 
-/// A payment that was recorded by hand with another day than the bank's may be the same within so
-/// many days.
-pub const DAYS_APART: i64 = 7;
-/// The fewest signs of a reference by which a payment is known: shorter ones are anybody's.
-const SHORTEST: usize = 4;
+/// Maximum difference in days between a manually recorded payment and the bank's report of the same
+/// money.
+pub const MAX_DAYS_APART: i64 = 7;
+/// Minimum length of a reference that identifies a payment: shorter references are ambiguous.
+const MIN_LENGTH: usize = 4;
 
-/// What of a bank payment is for an invoice.
+/// Part of a bank payment for an invoice.
 #[derive(Clone, Copy, Debug)]
 pub(crate) struct Part<'r> {
     pub bank_reference: &'r str,
@@ -33,26 +32,26 @@ pub(crate) struct Part<'r> {
     pub amount: Money,
 }
 
-/// What somebody recorded by hand of a part of a bank payment.
+/// Manually recorded payment that matches a part of a bank payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub(crate) enum ManualMatch {
-    /// Nothing.
+    /// None.
     Nothing,
     /// This payment.
     Payment(PaymentId),
-    /// One of several that are alike, of which this is the first; or, when null, one that has the
-    /// bank's reference and says something else, or one of the same sum a few days apart.
+    /// Ambiguous. Either several payments are alike, and this is the first; or, if null, a payment
+    /// has the bank's reference with other facts, or the same sum a few days apart.
     Unclear(Option<PaymentId>),
 }
 
-/// Which payments of some invoices came by a file of the bank; the others were recorded by hand.
+/// Payments of some invoices that came from a bank file; the others were recorded manually.
 #[derive(Default)]
-pub(crate) struct Recorded {
+pub(crate) struct ManualPayments {
     of_bank: HashSet<PaymentId>,
 }
 
-impl Recorded {
-    /// Looks for those of these invoices, by one statement.
+impl ManualPayments {
+    /// Loads the payments of these invoices that came from a bank file, by one statement.
     pub async fn load(
         change: &Change,
         booking: &Booking,
@@ -80,22 +79,23 @@ impl Recorded {
         })
     }
 
-    /// `true` if a file of the bank tells of a payment.
+    /// `true` if a payment came from a bank file.
     pub fn is_of_bank(&self, payment: PaymentId) -> bool {
         self.of_bank.contains(&payment)
     }
 
-    /// Notes that a payment is one that a file of the bank tells of.
+    /// Records that a payment came from a bank file.
     pub fn add(&mut self, payment: PaymentId) {
         self.of_bank.insert(payment);
     }
 
-    /// What somebody recorded by hand of this part on its invoice: the payment of that day and sum,
-    /// and when there are several, the one that has the bank's own reference.
+    /// Returns the manually recorded payment of this part on its invoice: the one of that day and
+    /// sum or, of several, the one with the bank's own reference.
     pub fn of(&self, invoice: &InvoiceAggregate, part: Part<'_>) -> ManualMatch {
         let manual =
             || counted(&invoice.payments).filter(|payment| !self.of_bank.contains(&payment.id));
-        let is_named = |payment: &&payment::Model| shows(part.bank_reference, &payment.reference);
+        let is_named =
+            |payment: &&payment::Model| is_shown_as(part.bank_reference, &payment.reference);
         let (same, others): (Vec<_>, Vec<_>) = manual()
             .partition(|payment| (payment.received_on, payment.amount) == (part.day, part.amount));
         let named: Vec<_> = same.iter().copied().filter(is_named).collect();
@@ -111,22 +111,23 @@ impl Recorded {
 
 /// `true` if a payment has the sum of a part of a bank payment, and a day close to it.
 fn is_near(payment: &payment::Model, part: Part<'_>) -> bool {
-    payment.amount == part.amount && (payment.received_on - part.day).num_days().abs() <= DAYS_APART
+    payment.amount == part.amount
+        && (payment.received_on - part.day).num_days().abs() <= MAX_DAYS_APART
 }
 
-/// Whether what somebody wrote is what a statement shows of this reference of a bank payment: words
-/// of the bank's own, which stand after the kind of file, the account and the day; zeros that they
-/// begin with may be left out.
-pub fn shows(bank_reference: &str, written: &str) -> bool {
+/// `true` if a manually written reference equals what a statement shows of this bank reference: the
+/// bank's own words, which follow the kind of file, the account and the day. Leading zeros may be
+/// missing.
+pub fn is_shown_as(bank_reference: &str, written: &str) -> bool {
     fn words(text: &str) -> Vec<&str> {
         let words = text.split([' ', '/']).map(|word| word.trim_start_matches('0'));
         words.filter(|word| !word.is_empty()).collect()
     }
-    let (told, written) = (words(bank_reference), words(written));
-    let is_long_enough = written.iter().any(|word| word.chars().count() >= SHORTEST);
+    let (reported, written) = (words(bank_reference), words(written));
+    let is_long_enough = written.iter().any(|word| word.chars().count() >= MIN_LENGTH);
     is_long_enough
-        && (told == written
-            || told
+        && (reported == written
+            || reported
                 .get(3..)
                 .is_some_and(|own| own.windows(written.len()).any(|words| words == written)))
 }
@@ -136,21 +137,21 @@ mod tests {
     use super::*;
 
     #[test]
-    fn a_reference_is_known_by_what_a_statement_shows_of_it() {
+    fn a_reference_is_recognized_by_its_form_on_a_statement() {
         let of_file = "BG 50501055 20261118 00074 490630174260";
         for written in
             [of_file, "490630174260", "0490630174260", " 490630174260 ", "00074 490630174260"]
         {
-            assert!(shows(of_file, written), "{written}");
+            assert!(is_shown_as(of_file, written), "{written}");
         }
         for written in
             ["", "00074", "74", "50501055", "20261118", "BG", "49063017426", "490630174260 2"]
         {
-            assert!(!shows(of_file, written), "{written}");
+            assert!(!is_shown_as(of_file, written), "{written}");
         }
         assert!(
-            shows("CAMT SE45 20261118 BATCH-77 TX-100001", "TX-100001")
-                && shows("CAMT SE45 20261118 A/B-100001", "A/B-100001")
+            is_shown_as("CAMT SE45 20261118 BATCH-77 TX-100001", "TX-100001")
+                && is_shown_as("CAMT SE45 20261118 A/B-100001", "A/B-100001")
         );
     }
 }

@@ -1,9 +1,9 @@
-//! Matching: which invoices a payment of the bank's file pays, by what its payer says.
+//! Matching of bank payments with invoices by the payer's references and message.
 //!
-//! An OCR reference decides by itself, whatever the sum: its check digits guard against slips. In a
-//! text it is believed only when exactly that sum was to be paid, and so is an invoice's number,
-//! when the payer, if the bank says who it is, is the buyer. A credit note that the payer makes use
-//! of is taken off what it pays of that note's own invoice. Anything in doubt waits for people.
+//! An OCR reference is decisive, independent of the sum, since its check digits detect slips. In a
+//! message it counts only if exactly that sum was to be paid. The same holds for an invoice number,
+//! and the payer, if the bank reports it, must be the buyer. A credit note that the payer deducts
+//! reduces what it pays of the credited invoice. In doubt, the payment waits for a user.
 
 use std::collections::{BTreeMap, BTreeSet, HashMap};
 
@@ -21,7 +21,7 @@ use sea_orm::{
     sea_query::{Expr, Func, Query},
 };
 
-use super::manual_payments::{ManualMatch, Part, Recorded};
+use super::manual_payments::{ManualMatch, ManualPayments, Part};
 use crate::invoices::posting::Booking;
 use crate::{
     audit::Change,
@@ -29,90 +29,90 @@ use crate::{
     error::Result,
 };
 
-/// A payment as the bank's file tells of it.
+/// A payment as reported by a bank file.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Incoming {
     /// Line of the file, counted from 1.
     pub line: u64,
-    /// What the bank knows it by, however many files tell of it.
+    /// The bank's reference: the same in every file that reports the payment.
     pub bank_reference: String,
-    /// The account or giro that it came to.
+    /// The credited account or giro.
     pub account: String,
     /// Day in the bank.
     pub booked_on: NaiveDate,
-    /// What came in; below nought for what the bank took back and for a deduction.
+    /// Incoming amount, öre; negative for a return by the bank and for a deduction.
     pub amount: Money,
     /// The payer's references.
     pub references: Vec<Reference>,
-    /// The payer's words; null: none.
+    /// The payer's message; null: none.
     pub message: Option<String>,
-    /// Who paid; null: the bank does not say.
+    /// Name of the payer; null: not reported by the bank.
     pub payer_name: Option<String>,
-    /// Organisationsnummer of who paid, as `222000-1834`; null: the bank does not say, or it is a
-    /// person.
+    /// Organisationsnummer of the payer, as `222000-1834`; null: not reported by the bank, or the
+    /// payer is a person.
     pub payer_org_number: Option<String>,
-    /// Whether it undoes something that the bank did before.
+    /// `true` if it reverses an earlier entry of the bank.
     pub is_reversal: bool,
-    /// Whether it is a credit note that the payer makes use of, taken off what else it pays in the
-    /// same deposit.
+    /// `true` if it is a credit note that the payer deducts from its other payments in the same
+    /// deposit.
     pub is_deduction: bool,
-    /// The line of the first of those payments that this one must be looked at together with; null:
-    /// it stands alone.
+    /// Line of the first payment of the group that must be matched together; null: it is matched
+    /// alone.
     pub belongs_with: Option<u64>,
-    /// The bank's reference of the entry or deposit that it is one of the payments of; null: the
-    /// bank gives none, or it is a total.
+    /// The bank's reference of its entry or deposit; null: the bank reports none, or it is a total.
     pub entry_reference: Option<String>,
-    /// The sum of that entry.
+    /// Sum of that entry, öre.
     pub entry_total: Money,
-    /// `true` for an entry that the bank tells of without its payments.
+    /// `true` for an entry that is reported without its payments.
     pub is_total: bool,
     /// The same money as other files report it.
-    pub twin: Twin,
+    pub duplication: Duplication,
 }
 
-/// Relation of a payment to those that other files reported.
+/// Relation of a payment to payments that other files reported.
 #[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
-pub enum Twin {
+pub enum Duplication {
     /// Nothing.
     #[default]
     None,
-    /// It is the money of this bank payment.
+    /// The same money as this bank payment.
     Same(BankPaymentId),
-    /// It may be the money of another bank payment: people decide.
+    /// Possibly the same money as another bank payment: a user decides.
     Unclear,
-    /// This bank payment told of it as a part of a total, for which its payments stand from now on.
+    /// Part of this bank payment, which reported it as a total; its payments stand for it from now
+    /// on.
     PartOf(BankPaymentId),
 }
 
 impl Incoming {
-    /// Whether the two must be looked at together.
+    /// `true` if the two must be matched together.
     #[must_use]
     pub fn belongs_together_with(&self, other: &Self) -> bool {
         self.belongs_with.is_some() && self.belongs_with == other.belongs_with
     }
 }
 
-/// A reference that a payer gives.
+/// A reference stated by a payer.
 #[derive(Clone, Debug, Default, PartialEq, Eq)]
 pub struct Reference {
-    /// What it says.
+    /// Text of the reference.
     pub text: String,
-    /// What of the payment is for it; null: the payer does not say. Below nought for a credit note
-    /// that the payer makes use of.
+    /// Part of the payment for this reference; null: not stated. Negative for a credit note that
+    /// the payer deducts.
     pub amount: Option<Money>,
 }
 
-/// What a bank payment is matched with.
+/// Result of matching a bank payment.
 #[derive(Clone, Debug, PartialEq, Eq)]
-pub(super) struct Verdict {
+pub(super) struct MatchDecision {
     pub finding: BankFinding,
-    /// What is booked on each invoice; nothing when people must look at it.
+    /// Sum to book on each invoice; empty if the payment waits for a user.
     pub parts: BTreeMap<InvoiceId, Money>,
-    /// The numbers of the credit notes for which what is left of it pays no invoice.
+    /// Numbers of the deducted credit notes that account for the unmatched rest.
     pub deducted: Vec<String>,
 }
 
-impl Verdict {
+impl MatchDecision {
     fn waits(finding: BankFinding) -> Self {
         Self::pays(finding, BTreeMap::new())
     }
@@ -122,8 +122,8 @@ impl Verdict {
     }
 }
 
-/// The digits of an OCR reference without the blanks and hyphens that people put between them and
-/// the zeros that it begins with; null for a text that is none.
+/// Returns the digits of an OCR reference without blanks, hyphens and leading zeros; `None` for a
+/// text that is no OCR reference.
 #[must_use]
 pub fn ocr_digits(text: &str) -> Option<String> {
     let digits: String =
@@ -134,7 +134,8 @@ pub fn ocr_digits(text: &str) -> Option<String> {
     (is_ocr && !digits.is_empty()).then(|| digits.to_owned())
 }
 
-/// What in a text may be an invoice's number: words of four signs and more with a digit among them.
+/// Returns the words of a text that may be invoice numbers: at least four characters with a digit
+/// among them.
 pub fn numbers(text: &str) -> impl Iterator<Item = &str> {
     let words = text
         .split(|char: char| !char.is_alphanumeric() && char != '-')
@@ -142,32 +143,34 @@ pub fn numbers(text: &str) -> impl Iterator<Item = &str> {
     words.filter(|word| word.chars().count() >= 4 && word.bytes().any(|byte| byte.is_ascii_digit()))
 }
 
-/// What in a text may be an OCR reference: its lines, and the words that may be numbers.
+/// Returns the parts of a text that may be OCR references: its lines, and the words that may be
+/// numbers.
 pub fn ocrs(text: &str) -> impl Iterator<Item = String> {
     text.lines().chain(numbers(text)).filter_map(ocr_digits)
 }
 
-/// A credit note, as those who make use of it see it.
+/// A credit note with the facts that deductions need.
 #[derive(Clone, Debug)]
 struct CreditNote {
     number: String,
-    /// The invoice that it credits.
+    /// The credited invoice.
     credits: InvoiceId,
     total: Money,
 }
 
-/// Invoices that a chunk's payments may mean.
+/// Invoices that the payments of a chunk may refer to.
 #[derive(Default)]
-pub(super) struct Known {
+pub(super) struct Candidates {
     by_ocr: HashMap<String, Vec<InvoiceId>>,
     by_number: HashMap<String, InvoiceId>,
     credit_notes: HashMap<String, CreditNote>,
-    /// Organisation numbers of their buyers, as far as they have any.
+    /// Organisation numbers of the buyers, if they have one.
     org_numbers: HashMap<InvoiceId, String>,
 }
 
-impl Known {
-    /// Looks for what the payments say, in a handful of statements.
+impl Candidates {
+    /// Loads the invoices and credit notes that the payments refer to, with a constant number of
+    /// statements.
     pub async fn load(change: &Change, incoming: &[&Incoming]) -> Result<Self> {
         let texts = |incoming: &Incoming| -> Vec<String> {
             incoming
@@ -180,7 +183,7 @@ impl Known {
         let texts: Vec<String> = incoming.iter().flat_map(|incoming| texts(incoming)).collect();
         let ocrs: BTreeSet<String> = texts.iter().flat_map(|text| ocrs(text)).collect();
         let words: BTreeSet<&str> = texts.iter().flat_map(|text| numbers(text)).collect();
-        let (tx, mut known) = (change.tx(), Self::default());
+        let (tx, mut candidates) = (change.tx(), Self::default());
         let backend = tx.get_database_backend();
         let issued = |kind: InvoiceKind| {
             Query::select()
@@ -201,7 +204,7 @@ impl Known {
             .and_where(among_words(backend, digits(), &ocrs))
             .take();
         for row in tx.query_all(&by_ocr).await? {
-            known
+            candidates
                 .by_ocr
                 .entry(row.try_get_by_index(1)?)
                 .or_default()
@@ -214,7 +217,7 @@ impl Known {
             .and_where(among_words(backend, number(), &words))
             .take();
         for row in tx.query_all(&by_number).await? {
-            known.by_number.insert(row.try_get_by_index(1)?, row.try_get_by_index(0)?);
+            candidates.by_number.insert(row.try_get_by_index(1)?, row.try_get_by_index(0)?);
         }
         let deducted: BTreeSet<&str> =
             incoming.iter().flat_map(|incoming| deducted(incoming)).map(|(note, _)| note).collect();
@@ -233,13 +236,13 @@ impl Known {
                     credits: row.try_get_by_index(1)?,
                     total: row.try_get_by_index(2)?,
                 };
-                known.credit_notes.insert(number, note);
+                candidates.credit_notes.insert(number, note);
             }
         }
         if incoming.iter().any(|incoming| incoming.payer_org_number.is_some()) {
-            known.load_org_numbers(change).await?;
+            candidates.load_org_numbers(change).await?;
         }
-        Ok(known)
+        Ok(candidates)
     }
 
     async fn load_org_numbers(&mut self, change: &Change) -> Result<()> {
@@ -281,7 +284,7 @@ impl Known {
         Ok(())
     }
 
-    /// Every invoice among them.
+    /// Returns every invoice among them.
     pub fn invoices(&self) -> BTreeSet<InvoiceId> {
         let credited = self.credit_notes.values().map(|note| &note.credits);
         self.by_ocr
@@ -293,8 +296,8 @@ impl Known {
             .collect()
     }
 
-    /// The credit notes that a payment makes use of and what it takes off for each; null when one
-    /// of them is none, or not worth as much.
+    /// Returns the credit notes that a payment deducts, with the deducted sums; `None` if one of
+    /// them does not exist or is worth less.
     fn deductions(&self, incoming: &Incoming) -> Option<Vec<(&CreditNote, Money)>> {
         let found = deducted(incoming).map(|(number, sum)| {
             Some((self.credit_notes.get(number).filter(|note| sum <= note.total)?, sum))
@@ -302,7 +305,7 @@ impl Known {
         found.collect()
     }
 
-    /// The invoices that a reference may mean as an OCR reference.
+    /// Returns the invoices that a text may mean as an OCR reference.
     fn of_ocr(&self, text: &str) -> &[InvoiceId] {
         ocr_digits(text)
             .and_then(|digits| self.by_ocr.get(&digits))
@@ -311,8 +314,8 @@ impl Known {
     }
 }
 
-/// What a payment takes off for credit notes, by what it calls each of them: all of a deduction,
-/// and of another payment the references below nought.
+/// Returns the deductions of a payment, with the text that names each credit note: the whole amount
+/// of a deduction row, and the negative references of another payment.
 fn deducted(incoming: &Incoming) -> impl Iterator<Item = (&str, Money)> {
     let sum = |reference: &Reference| {
         if incoming.is_deduction { Some(incoming.amount) } else { reference.amount }
@@ -322,20 +325,20 @@ fn deducted(incoming: &Incoming) -> impl Iterator<Item = (&str, Money)> {
     uses.filter_map(|(text, sum)| Some((text, -sum.filter(|sum| *sum < Money::ZERO)?)))
 }
 
-/// How invoices stand while payments that go together are looked at: with what was booked before,
-/// and with what is not booked yet.
-struct Standing<'b> {
+/// Outstanding sums of invoices while a group of payments is matched: after earlier bookings, and
+/// after parts that are not booked yet.
+struct OpenSums<'b> {
     booking: &'b Booking,
-    recorded: &'b Recorded,
+    recorded: &'b ManualPayments,
     ahead: HashMap<InvoiceId, Money>,
 }
 
-impl Standing<'_> {
+impl OpenSums<'_> {
     fn outstanding(&self, invoice: InvoiceId) -> Money {
         self.booking.outstanding(invoice) + self.ahead.get(&invoice).copied().unwrap_or_default()
     }
 
-    /// What somebody recorded by hand of a part of a payment.
+    /// Returns the manually recorded payment that matches a part of a payment.
     fn recorded(&self, incoming: &Incoming, invoice: InvoiceId, amount: Money) -> ManualMatch {
         let part =
             Part { bank_reference: &incoming.bank_reference, day: incoming.booked_on, amount };
@@ -345,145 +348,158 @@ impl Standing<'_> {
     }
 }
 
-/// What each of some payments that go together is matched with, as the invoices stand with what has
-/// been booked before them. All of them wait when what the payer deducts can't be taken off what it
-/// pays of the credited invoices.
+/// Decides the matches of a group of payments, by the invoices after earlier bookings. The entire
+/// group waits if the payer's deductions exceed what it pays of the credited invoices.
 pub(super) fn decide(
     together: &[&Incoming],
-    known: &Known,
+    candidates: &Candidates,
     booking: &Booking,
-    recorded: &Recorded,
-) -> Vec<Verdict> {
-    let all_wait = || together.iter().map(|_| Verdict::waits(BankFinding::Deduction)).collect();
+    recorded: &ManualPayments,
+) -> Vec<MatchDecision> {
+    let all_wait =
+        || together.iter().map(|_| MatchDecision::waits(BankFinding::Deduction)).collect();
     let deductions = || together.iter().filter(|incoming| incoming.is_deduction);
     let Some(used) =
-        deductions().map(|incoming| known.deductions(incoming)).collect::<Option<Vec<_>>>()
+        deductions().map(|incoming| candidates.deductions(incoming)).collect::<Option<Vec<_>>>()
     else {
         return all_wait();
     };
-    // Each names its credit note, and no other.
+    // Each names exactly one credit note.
     if used.iter().any(|notes| notes.len() != 1) {
         return all_wait();
     }
-    let mut standing = Standing { booking, recorded, ahead: HashMap::new() };
+    let mut open_sums = OpenSums { booking, recorded, ahead: HashMap::new() };
     for (note, sum) in used.iter().flatten() {
-        *standing.ahead.entry(note.credits).or_default() += *sum;
+        *open_sums.ahead.entry(note.credits).or_default() += *sum;
     }
-    let mut verdicts: Vec<Verdict> = together
+    let mut decisions: Vec<MatchDecision> = together
         .iter()
         .map(|incoming| {
-            let verdict = if incoming.is_deduction {
-                Verdict::waits(BankFinding::CreditNote)
+            let decision = if incoming.is_deduction {
+                MatchDecision::waits(BankFinding::CreditNote)
             } else {
-                decide_one(incoming, known, &standing)
+                decide_one(incoming, candidates, &open_sums)
             };
-            for (invoice, sum) in &verdict.parts {
-                let ahead = standing.ahead.entry(*invoice).or_default();
+            for (invoice, sum) in &decision.parts {
+                let ahead = open_sums.ahead.entry(*invoice).or_default();
                 *ahead = *ahead - *sum;
             }
-            verdict
+            decision
         })
         .collect();
     for (note, sum) in used.iter().flatten() {
-        let payer = verdicts
+        let payer = decisions
             .iter_mut()
-            .find(|verdict| verdict.parts.get(&note.credits).is_some_and(|part| part >= sum));
+            .find(|decision| decision.parts.get(&note.credits).is_some_and(|part| part >= sum));
         let Some(payer) = payer else { return all_wait() };
         take_off(payer, note, *sum);
     }
     let is_unclear = |incoming: &Incoming, parts: &BTreeMap<InvoiceId, Money>| {
         parts.iter().any(|(invoice, sum)| {
-            matches!(standing.recorded(incoming, *invoice, *sum), ManualMatch::Unclear(_))
+            matches!(open_sums.recorded(incoming, *invoice, *sum), ManualMatch::Unclear(_))
         })
     };
-    for (incoming, verdict) in together.iter().zip(&mut verdicts) {
+    for (incoming, decision) in together.iter().zip(&mut decisions) {
         if incoming.is_deduction {
-            verdict.deducted = deducted(incoming).map(|(number, _)| number.to_owned()).collect();
-        } else if incoming.twin == Twin::Unclear || is_unclear(incoming, &verdict.parts) {
-            if !verdict.deducted.is_empty() {
+            decision.deducted = deducted(incoming).map(|(number, _)| number.to_owned()).collect();
+        } else if incoming.duplication == Duplication::Unclear
+            || is_unclear(incoming, &decision.parts)
+        {
+            if !decision.deducted.is_empty() {
                 return all_wait();
             }
-            *verdict = Verdict::waits(BankFinding::Ambiguous);
+            *decision = MatchDecision::waits(BankFinding::Ambiguous);
         }
     }
-    verdicts
+    decisions
 }
 
-fn take_off(verdict: &mut Verdict, note: &CreditNote, sum: Money) {
-    if let Some(part) = verdict.parts.get_mut(&note.credits) {
+fn take_off(decision: &mut MatchDecision, note: &CreditNote, sum: Money) {
+    if let Some(part) = decision.parts.get_mut(&note.credits) {
         *part = *part - sum;
     }
-    verdict.parts.retain(|_, part| *part != Money::ZERO);
-    verdict.deducted.push(note.number.clone());
+    decision.parts.retain(|_, part| *part != Money::ZERO);
+    decision.deducted.push(note.number.clone());
 }
 
-fn decide_one(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Verdict {
+fn decide_one(
+    incoming: &Incoming,
+    candidates: &Candidates,
+    open_sums: &OpenSums<'_>,
+) -> MatchDecision {
     if incoming.amount < Money::ZERO || incoming.is_reversal {
-        return Verdict::waits(BankFinding::NotIncoming);
+        return MatchDecision::waits(BankFinding::NotIncoming);
     }
-    let verdict = by_references(incoming, known, standing)
-        .unwrap_or_else(|| by_text(incoming, known, standing));
+    let decision = by_references(incoming, candidates, open_sums)
+        .unwrap_or_else(|| by_text(incoming, candidates, open_sums));
     let hinders = |(id, amount): (&InvoiceId, &Money)| {
-        !standing.booking.rejections(*id, incoming.booked_on, *amount).is_empty()
+        !open_sums.booking.rejections(*id, incoming.booked_on, *amount).is_empty()
     };
-    if verdict.parts.iter().any(hinders) {
-        Verdict::waits(BankFinding::BeforeIssue)
+    if decision.parts.iter().any(hinders) {
+        MatchDecision::waits(BankFinding::BeforeIssue)
     } else {
-        verdict
+        decision
     }
 }
 
-/// By its OCR references; null when it has none that is an invoice's.
-fn by_references(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Option<Verdict> {
+/// Matches by OCR references; `None` if no reference belongs to an invoice.
+fn by_references(
+    incoming: &Incoming,
+    candidates: &Candidates,
+    open_sums: &OpenSums<'_>,
+) -> Option<MatchDecision> {
     let claims: Vec<&Reference> = incoming
         .references
         .iter()
         .filter(|reference| reference.amount.is_none_or(|amount| amount > Money::ZERO))
         .collect();
     let found: Vec<&[InvoiceId]> =
-        claims.iter().map(|reference| known.of_ocr(&reference.text)).collect();
+        claims.iter().map(|reference| candidates.of_ocr(&reference.text)).collect();
     if found.iter().all(|invoices| invoices.is_empty()) {
         return None;
     }
     if found.iter().any(|invoices| invoices.is_empty()) {
-        return Some(Verdict::waits(BankFinding::UnknownReference));
+        return Some(MatchDecision::waits(BankFinding::UnknownReference));
     }
     let Some(invoices) = found
         .iter()
         .map(|invoices| if let [one] = invoices { Some(*one) } else { None })
         .collect::<Option<Vec<_>>>()
     else {
-        return Some(Verdict::waits(BankFinding::Ambiguous));
+        return Some(MatchDecision::waits(BankFinding::Ambiguous));
     };
-    let Some(used) = known.deductions(incoming) else {
-        return Some(Verdict::waits(BankFinding::Deduction));
+    let Some(used) = candidates.deductions(incoming) else {
+        return Some(MatchDecision::waits(BankFinding::Deduction));
     };
     if let ([one], []) = (&invoices[..], &used[..]) {
-        return Some(Verdict::pays(BankFinding::Ocr, BTreeMap::from([(*one, incoming.amount)])));
+        return Some(MatchDecision::pays(
+            BankFinding::Ocr,
+            BTreeMap::from([(*one, incoming.amount)]),
+        ));
     }
     let gross = incoming.amount + used.iter().map(|(_, sum)| *sum).sum();
     let claims: Vec<_> =
         invoices.into_iter().zip(claims.iter().map(|reference| reference.amount)).collect();
-    let Some(mut parts) = split(gross, &claims, &used, standing) else {
-        return Some(Verdict::waits(BankFinding::AmountDiffers));
+    let Some(mut parts) = split(gross, &claims, &used, open_sums) else {
+        return Some(MatchDecision::waits(BankFinding::AmountDiffers));
     };
     for (note, sum) in &used {
         match parts.get_mut(&note.credits).filter(|part| **part > *sum) {
             Some(part) => *part = *part - *sum,
-            None => return Some(Verdict::waits(BankFinding::Deduction)),
+            None => return Some(MatchDecision::waits(BankFinding::Deduction)),
         }
     }
-    Some(Verdict::pays(BankFinding::References, parts))
+    Some(MatchDecision::pays(BankFinding::References, parts))
 }
 
-/// What of a payment is for each of several invoices: what the payer says, and what is left for the
-/// only one of which nothing is said, or for all of those when it is just what is to be paid of
-/// them. Credit notes that are made use of are not taken off yet.
+/// Divides a payment among several invoices: by the stated parts, and the rest to the only invoice
+/// without a stated part, or to all of them if the rest is exactly their outstanding sum.
+/// Deductions are not subtracted yet.
 fn split(
     gross: Money,
     claims: &[(InvoiceId, Option<Money>)],
     used: &[(&CreditNote, Money)],
-    standing: &Standing<'_>,
+    open_sums: &OpenSums<'_>,
 ) -> Option<BTreeMap<InvoiceId, Money>> {
     let (mut parts, mut open, mut rest) =
         (BTreeMap::<InvoiceId, Money>::new(), BTreeSet::new(), gross);
@@ -501,7 +517,7 @@ fn split(
     };
     let wanted: Vec<_> = open
         .iter()
-        .map(|invoice| (*invoice, standing.outstanding(*invoice) + credited(*invoice)))
+        .map(|invoice| (*invoice, open_sums.outstanding(*invoice) + credited(*invoice)))
         .collect();
     match &wanted[..] {
         [] if rest == Money::ZERO => {}
@@ -517,8 +533,12 @@ fn split(
     Some(parts)
 }
 
-/// By an OCR reference or an invoice's number in its text.
-fn by_text(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Verdict {
+/// Matches by an OCR reference or an invoice number in the message.
+fn by_text(
+    incoming: &Incoming,
+    candidates: &Candidates,
+    open_sums: &OpenSums<'_>,
+) -> MatchDecision {
     let texts = || {
         incoming
             .references
@@ -527,19 +547,21 @@ fn by_text(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Verdi
             .chain(incoming.message.as_deref())
     };
     if texts().all(|text| !text.chars().any(|char| char.is_ascii_digit())) {
-        return Verdict::waits(BankFinding::NoReference);
+        return MatchDecision::waits(BankFinding::NoReference);
     }
     let by_ocr: BTreeSet<InvoiceId> = texts()
         .flat_map(ocrs)
-        .filter_map(|digits| known.by_ocr.get(&digits))
+        .filter_map(|digits| candidates.by_ocr.get(&digits))
         .flatten()
         .copied()
         .collect();
-    let by_number: BTreeSet<InvoiceId> =
-        texts().flat_map(numbers).filter_map(|word| known.by_number.get(word).copied()).collect();
+    let by_number: BTreeSet<InvoiceId> = texts()
+        .flat_map(numbers)
+        .filter_map(|word| candidates.by_number.get(word).copied())
+        .collect();
     let mut named = by_ocr.union(&by_number).copied();
     let (Some(one), None) = (named.next(), named.next()) else {
-        return Verdict::waits(if by_ocr.is_empty() && by_number.is_empty() {
+        return MatchDecision::waits(if by_ocr.is_empty() && by_number.is_empty() {
             BankFinding::UnknownReference
         } else {
             BankFinding::Ambiguous
@@ -549,15 +571,15 @@ fn by_text(incoming: &Incoming, known: &Known, standing: &Standing<'_>) -> Verdi
     let is_other = incoming
         .payer_org_number
         .as_ref()
-        .is_some_and(|payer| known.org_numbers.get(&one).is_some_and(|buyer| buyer != payer));
+        .is_some_and(|payer| candidates.org_numbers.get(&one).is_some_and(|buyer| buyer != payer));
     if is_other && finding == BankFinding::Number {
-        return Verdict::waits(BankFinding::Ambiguous);
+        return MatchDecision::waits(BankFinding::Ambiguous);
     }
-    let is_recorded = || standing.recorded(incoming, one, incoming.amount) != ManualMatch::Nothing;
-    if standing.outstanding(one) != incoming.amount && !is_recorded() {
-        return Verdict::waits(BankFinding::AmountDiffers);
+    let is_recorded = || open_sums.recorded(incoming, one, incoming.amount) != ManualMatch::Nothing;
+    if open_sums.outstanding(one) != incoming.amount && !is_recorded() {
+        return MatchDecision::waits(BankFinding::AmountDiffers);
     }
-    Verdict::pays(finding, BTreeMap::from([(one, incoming.amount)]))
+    MatchDecision::pays(finding, BTreeMap::from([(one, incoming.amount)]))
 }
 
 #[cfg(test)]
@@ -565,7 +587,7 @@ mod tests {
     use super::*;
 
     #[test]
-    fn an_ocr_reference_is_known_however_it_is_written() {
+    fn an_ocr_reference_is_recognized_in_any_notation() {
         for text in ["2022000109", "2022 0001 09", "00002022000109", "2022-000109", " 2022000109 "]
         {
             assert_eq!(ocr_digits(text).as_deref(), Some("2022000109"), "{text}");

@@ -1,5 +1,5 @@
-//! Payments as the bank's files tell of them: kept for ever, matched with invoices by themselves or
-//! by hand, or set aside.
+//! Payments as reported by bank files: stored permanently, matched with invoices automatically or
+//! manually, or excluded.
 
 pub mod bookkeeping;
 pub mod integrity;
@@ -28,25 +28,25 @@ use sea_orm::{
     sea_query::{Expr, Func, Query, SelectStatement, SimpleExpr},
 };
 
-use self::manual_payments::{ManualMatch, Part, Recorded};
-use super::record;
-use crate::invoices::posting::Booking;
+use self::manual_payments::{ManualMatch, ManualPayments, Part};
+use super::rejections;
+use crate::invoices::{counted_payments, posting::Booking};
 use crate::{
-    audit::{self, Change},
+    audit::{self, Action, Change},
     auth::viewer::{Permission, Resource, Viewer},
     books::Closing,
     database::{Database, among, rows},
-    error::{Error, LINE, Result, ValidationErrors},
+    error::{ConflictReason, Error, LINE, Result, ValidationErrors},
     idempotency::Outcome,
     page::{self, KeyType, Order, Slice},
 };
 
-/// Which bank payments; every part narrows the others.
+/// Filter of bank payments; all conditions must hold.
 #[derive(Clone, Debug, Default)]
 pub struct Filter {
-    /// Whether all of it is matched with invoices.
+    /// `true`: fully matched with invoices; `false`: not.
     pub matched: Option<bool>,
-    /// Whether it was set aside.
+    /// `true`: excluded from matching; `false`: not.
     pub set_aside: Option<bool>,
     /// In the bank on this day or later.
     pub from: Option<NaiveDate>,
@@ -54,20 +54,20 @@ pub struct Filter {
     pub to: Option<NaiveDate>,
 }
 
-/// What became of a bank payment so far.
+/// State of a bank payment.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub enum State {
-    /// All of it is matched with invoices.
+    /// Fully matched with invoices.
     Matched,
-    /// What is left of it is none of the network's business.
+    /// Excluded: the rest of it pays no invoice.
     SetAside,
     /// Another bank payment stands for the same money.
     Duplicate,
-    /// Somebody must look at it.
+    /// Waits for a user.
     Waiting,
 }
 
-/// What became of it so far.
+/// Returns the state of a bank payment.
 #[must_use]
 pub fn state(row: &Model) -> State {
     if row.duplicate_of_id.is_some() {
@@ -81,7 +81,7 @@ pub fn state(row: &Model) -> State {
     }
 }
 
-/// What of it is not matched; below nought for what the bank took back.
+/// Returns the sum that is not matched; negative for a return by the bank.
 #[must_use]
 pub fn left(row: &Model) -> Money {
     row.amount - row.matched
@@ -91,7 +91,7 @@ fn column(column: Column) -> SimpleExpr {
     Expr::col((Entity, column))
 }
 
-/// The order of bank payments: the latest first.
+/// Returns the order of bank payments: the latest first.
 #[must_use]
 pub fn order() -> Order {
     Order {
@@ -103,14 +103,14 @@ pub fn order() -> Order {
     }
 }
 
-/// The bank payments that the viewer sees and the filter lets through: all of them, or none, since
-/// one that is not matched is nobody's.
+/// Selects the bank payments that the viewer may read and that match the filter. A viewer may read
+/// all of them or none, since an unmatched payment belongs to no member.
 fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     let mut select = Query::select().from(Entity).take();
     if !viewer.visibility(Resource::Invoices).all {
         select.and_where(Expr::cust("1 = 0"));
     }
-    // In the words of the partial indexes.
+    // The same expressions as in the partial indexes, so that they are used.
     let is_matched =
         |matched: bool| Expr::cust(if matched { "matched = amount" } else { "matched <> amount" });
     select
@@ -123,7 +123,7 @@ fn matching(viewer: &Viewer, filter: &Filter) -> SelectStatement {
     select
 }
 
-/// A page of them, the latest first.
+/// Returns a page of bank payments, the latest first.
 ///
 /// # Errors
 /// INVALID for a bad page.
@@ -141,18 +141,12 @@ pub async fn list(
     page::fetch(db.read(), matching(viewer, filter), columns, &order, &page).await
 }
 
-/// How many there are.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Counts the bank payments that match the filter.
 pub async fn count(db: &Database, viewer: &Viewer, filter: &Filter) -> Result<i64> {
     page::count(db.read(), matching(viewer, filter)).await
 }
 
-/// Those of these bank payments that the viewer sees, in no order.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns those of these bank payments that the viewer may read, in no order.
 pub async fn by_ids(
     db: &Database,
     viewer: &Viewer,
@@ -168,11 +162,8 @@ pub async fn by_ids(
     rows(db.read(), &select, columns).await
 }
 
-/// The payments that were made of each of these bank payments, which the viewer must be known to
-/// see, and their reversals: by day.
-///
-/// # Errors
-/// INTERNAL when the database fails.
+/// Returns the payments made from each of these bank payments, and their reversals, by day. The
+/// caller must have checked that the viewer may read the bank payments.
 pub async fn payments_of(
     db: &Database,
     ids: &[BankPaymentId],
@@ -206,38 +197,38 @@ pub async fn payments_of(
     Ok(found)
 }
 
-/// A bank payment, for a change of it.
+/// Returns a bank payment, for a change of it.
 pub(crate) async fn find(db: &impl ConnectionTrait, id: BankPaymentId) -> Result<Model> {
     let found = Entity::find_by_id(id).one(db).await?;
     found.ok_or_else(|| Error::NotFound("there is no such bank payment".into()))
 }
 
-/// A bank payment to be matched by hand.
+/// Input of a manual match.
 #[derive(Clone, Debug, Default)]
 pub struct Match {
     /// The bank payment.
     pub payment: BankPaymentId,
-    /// The invoice that it pays.
+    /// Invoice to match it with.
     pub invoice: InvoiceId,
-    /// How much of it; null: all that is left.
+    /// Amount to match; null: the unmatched rest.
     pub amount: Option<Money>,
-    /// Day in the books; null: the bank's day, or today for money of an earlier month or that was
-    /// given back by a reversal. Never a day of a closed period.
+    /// Day in the books. Null: the bank's day, or today for money of an earlier month or money that
+    /// a reversal returned. Never a day of a closed period.
     pub booked_on: Option<NaiveDate>,
-    /// The payment that somebody recorded of it already; null: none, or as the days and sums tell.
-    pub recorded: Option<PaymentId>,
+    /// Payment of the same money that was recorded manually; null: none, or found by day and sum.
+    pub recorded_payment: Option<PaymentId>,
 }
 
-/// Matches a bank payment, or some of it, with an invoice: it is booked there as a payment of the
-/// same day, or of the day of issue when the money came before that. A payment of that day and sum
-/// that somebody recorded by hand is taken for it. In the books it stands on a day of its own, so
-/// that what was reported of earlier months stays true. A difference up to `limit` is written off.
+/// Matches a bank payment, or a part of it, with an invoice. It is booked there as a payment of the
+/// same day, or of the day of issue if the money came before that. A manually recorded payment of
+/// that day and sum is linked instead. Its day in the books is separate, so that reports of earlier
+/// months stay true. A difference up to `limit` is written off.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
-/// CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE`, or `PERIOD_CLOSED` when
-/// `booked_on` is a day of a closed period, or the payment that was recorded manually, named or
-/// not, is of one and of no export batch.
+/// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
+/// CONFLICT `NOT_INCOMING`, `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE`, or `PERIOD_CLOSED` if
+/// `booked_on` is a day of a closed period, or if the manually recorded payment, named or not, is
+/// of a closed day and of no export batch.
 pub async fn match_with(
     db: &Database,
     viewer: &Viewer,
@@ -246,33 +237,12 @@ pub async fn match_with(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageInvoices)?;
-    let mut change = audit::begin(db, viewer, "bankPaymentMatch").await?;
+    let mut change = audit::begin(db, viewer, Action::BankPaymentMatch).await?;
     if !errors.is_empty() {
         return errors.finish();
     }
     let before = find(change.tx(), new.payment).await?;
-    if before.amount < Money::ZERO {
-        return Err(Error::conflict(
-            "NOT_INCOMING",
-            "this is below zero and pays no invoice: reverse the payment that the bank took back, or match less of what the payer deducted it from, and set this aside",
-        ));
-    }
-    match state(&before) {
-        State::Matched => {
-            return Err(Error::conflict(
-                "ALREADY_MATCHED",
-                "all of this bank payment is matched; reverse a payment that was made of it first",
-            ));
-        }
-        State::SetAside => {
-            return Err(Error::conflict(
-                "SET_ASIDE",
-                "this bank payment was set aside; take it up again first",
-            ));
-        }
-        State::Duplicate => return Err(duplicate()),
-        State::Waiting => {}
-    }
+    require_matchable(&before)?;
     let mut booking =
         Booking::open(&change, BTreeSet::from([new.invoice])).await?.writing_off(limit);
     let Some(invoice) = booking.invoice(new.invoice) else {
@@ -284,26 +254,19 @@ pub async fn match_with(
         .map_or(before.booked_on, |issued_on| max(issued_on, before.booked_on));
     let left = left(&before);
     let amount = new.amount.unwrap_or(left);
-    errors.expect(amount > Money::ZERO, "input.amount", "must be above zero");
+    errors.expect(amount > Money::ZERO, "amount", "must be above zero");
     if amount > left {
-        errors.add("input.amount", format!("must be at most {left}, which is what is left of it"));
+        errors.add("amount", format!("must be at most {left}, the unmatched rest"));
     }
-    let mut recorded = Recorded::load(&change, &booking, [new.invoice]).await?;
-    // What was recorded already adds nothing to what has come in.
-    let added = if new.recorded.is_some() { Money::ZERO } else { amount };
-    record::refuse(&booking.rejections(new.invoice, day, added), "input.invoice", &mut errors);
-    if let Some(id) = new.recorded {
-        let aggregate = booking
-            .invoice(new.invoice)
-            .map(|aggregate| &aggregate.payments[..])
-            .unwrap_or_default();
-        let own = record::counted(aggregate).find(|payment| payment.id == id);
-        let is_free =
-            own.is_some_and(|payment| !recorded.is_of_bank(id) && payment.amount == amount);
+    let mut recorded = ManualPayments::load(&change, &booking, [new.invoice]).await?;
+    // A payment that is recorded already adds nothing to the paid sum.
+    let added = if new.recorded_payment.is_some() { Money::ZERO } else { amount };
+    rejections::refuse(&booking.rejections(new.invoice, day, added), "invoice", &mut errors);
+    if let Some(id) = new.recorded_payment {
         errors.expect(
-            is_free,
-            "input.recordedPayment",
-            "must be a payment of the invoice with the same amount that no file of the bank told of",
+            is_free(&booking, &recorded, (new.invoice, id), amount),
+            "recorded_payment",
+            "must be a payment of the invoice with the same amount that no bank file has reported",
         );
     }
     let today = db.clock.today();
@@ -312,25 +275,28 @@ pub async fn match_with(
         free_from(&change, &before).await?.map_or(earliest, |freed| max(earliest, freed));
     let is_late = (earliest.year(), earliest.month()) != (today.year(), today.month());
     let booked_on = new.booked_on.unwrap_or(if is_late { today } else { earliest });
-    errors.expect(booked_on <= today, "input.bookedOn", "must not be in the future");
+    errors.expect(booked_on <= today, "booked_on", "must not be in the future");
     let closing = Closing::load(change.tx()).await?;
     let is_closed = new.booked_on.is_some_and(|day| closing.is_closed(day));
     if booked_on < earliest && !is_closed {
         errors.add(
-            "input.bookedOn",
-            format!("must not be before {earliest}, since when there is this to be matched"),
+            "booked_on",
+            format!(
+                "must not be before {earliest}, the first day on which this sum can be matched"
+            ),
         );
     }
     errors.finish()?;
     if is_closed {
         closing.require_open(booked_on)?;
     }
-    let linked =
-        new.recorded.or_else(|| manual(&booking, &recorded, &before, new.invoice, (day, amount)));
+    let linked = new
+        .recorded_payment
+        .or_else(|| manual(&booking, &recorded, &before, new.invoice, (day, amount)));
     if let Some(own) = linked.and_then(|id| booking.payment(new.invoice, id)) {
         require_linkable(&change, closing, &before, own).await?;
     }
-    let part = match new.recorded {
+    let part = match new.recorded_payment {
         Some(id) => bank_payment_part::Model { payment_id: id, bank_payment_id: before.id },
         None => book(&mut booking, &mut recorded, &before, new.invoice, amount, (day, booked_on)),
     };
@@ -344,8 +310,44 @@ pub async fn match_with(
     change.commit_with(outcome).await
 }
 
-/// Refuses to link a row with a payment that was recorded manually where that would change what a
-/// closed day has of either.
+/// Fails with `NOT_INCOMING`, `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE` unless a bank payment
+/// can be matched.
+fn require_matchable(row: &Model) -> Result<()> {
+    if row.amount < Money::ZERO {
+        return Err(Error::conflict(
+            ConflictReason::NotIncoming,
+            "a negative bank payment pays no invoice; reverse the payment that the bank returned, or match less of the payment that it was deducted from, and exclude this one",
+        ));
+    }
+    match state(row) {
+        State::Matched => Err(Error::conflict(
+            ConflictReason::AlreadyMatched,
+            "this bank payment is fully matched; reverse one of its payments first",
+        )),
+        State::SetAside => Err(Error::conflict(
+            ConflictReason::SetAside,
+            "this bank payment is excluded; reopen it first",
+        )),
+        State::Duplicate => Err(duplicate()),
+        State::Waiting => Ok(()),
+    }
+}
+
+/// `true` if a payment of an invoice has this amount, counts, and no bank file has reported it.
+fn is_free(
+    booking: &Booking,
+    recorded: &ManualPayments,
+    (invoice, id): (InvoiceId, PaymentId),
+    amount: Money,
+) -> bool {
+    let payments =
+        booking.invoice(invoice).map(|aggregate| &aggregate.payments[..]).unwrap_or_default();
+    let own = counted_payments::counted(payments).find(|payment| payment.id == id);
+    own.is_some_and(|payment| !recorded.is_of_bank(id) && payment.amount == amount)
+}
+
+/// Rejects linking a row with a manually recorded payment if that would change a closed day of
+/// either.
 async fn require_linkable(
     change: &Change,
     closing: Closing,
@@ -355,8 +357,8 @@ async fn require_linkable(
     let (of_row, of_payment) =
         ((VoucherSource::BankPayment, row.id.into()), (VoucherSource::Payment, own.id.into()));
     bookkeeping::require_correctable(change.tx(), closing, of_row, row.day_in_books()).await?;
-    // One of the bank's own day stays on the bank's account when its row came after that day was
-    // closed.
+    // A payment of the bank's own day stays on the bank's account if its row came after that day
+    // was closed.
     let is_own_day = row.posted_on.is_some() && own.day_in_books() == row.booked_on;
     if is_own_day && !bookkeeping::has_voucher(change.tx(), of_row).await? {
         return Ok(());
@@ -365,12 +367,13 @@ async fn require_linkable(
 }
 
 fn duplicate() -> Error {
-    let words = "another bank payment stands for the same money (duplicateOf): match that one, or take this one up again first";
-    Error::conflict("DUPLICATE", words)
+    let words =
+        "another bank payment stands for the same money; match that one, or reopen this one first";
+    Error::conflict(ConflictReason::Duplicate, words)
 }
 
-/// The last day in the books on which some of a bank payment was given back by a reversal; null:
-/// nothing was.
+/// Returns the last day in the books on which a reversal returned a part of a bank payment; `None`
+/// if there is none.
 async fn free_from(change: &Change, row: &Model) -> Result<Option<NaiveDate>> {
     let part = |column| Expr::col((bank_payment_part::Entity, column));
     let own = |column: payment::Column| Expr::col((payment::Entity, column));
@@ -393,11 +396,11 @@ async fn free_from(change: &Change, row: &Model) -> Result<Option<NaiveDate>> {
     Ok(found.map(|row| row.try_get_by_index(0)).transpose()?.flatten())
 }
 
-/// Returns the payment that was recorded manually of so much of a bank payment on a day; `None`
-/// when none was.
+/// Returns the manually recorded payment of this part of a bank payment on a day; `None` if there
+/// is none.
 fn manual(
     booking: &Booking,
-    recorded: &Recorded,
+    recorded: &ManualPayments,
     row: &Model,
     invoice: InvoiceId,
     (day, amount): (NaiveDate, Money),
@@ -409,12 +412,12 @@ fn manual(
     }
 }
 
-/// Books some of a bank payment on an invoice on a day (its own, and that in the books), or takes
-/// for it the payment that somebody recorded by hand. What is booked has the bank's reference
-/// there, with a count when that is taken by one that was reversed.
+/// Books a part of a bank payment on an invoice on a day (its own, and that in the books), or links
+/// the manually recorded payment. The booked payment has the bank's reference, with a counter if a
+/// reversed payment has the same reference.
 fn book(
     booking: &mut Booking,
-    recorded: &mut Recorded,
+    recorded: &mut ManualPayments,
     row: &Model,
     invoice: InvoiceId,
     amount: Money,
@@ -423,8 +426,8 @@ fn book(
     let payments =
         booking.invoice(invoice).map(|aggregate| &aggregate.payments[..]).unwrap_or_default();
     let manual = manual(booking, recorded, row, invoice, (day, amount));
-    // Not the default id, which is that of nothing.
-    #[expect(clippy::unwrap_or_default, reason = "`new` draws an id")]
+    // Not `default()`, which is the nil id.
+    #[expect(clippy::unwrap_or_default, reason = "the default is the nil id")]
     let id = manual.unwrap_or_else(PaymentId::new);
     recorded.add(id);
     if manual.is_none() {
@@ -449,10 +452,10 @@ fn book(
     bank_payment_part::Model { payment_id: id, bank_payment_id: row.id }
 }
 
-/// Sets aside what is left of a bank payment, since it pays no invoice.
+/// Excludes the rest of a bank payment, since it pays no invoice.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID naming every bad field, NOT_FOUND,
+/// FORBIDDEN unless the viewer may manage invoices, INVALID naming every bad field, NOT_FOUND,
 /// CONFLICT `ALREADY_MATCHED`, `SET_ASIDE` or `DUPLICATE`.
 pub async fn set_aside(
     db: &Database,
@@ -462,19 +465,22 @@ pub async fn set_aside(
     mut errors: ValidationErrors,
 ) -> Result<()> {
     viewer.require(Permission::ManageInvoices)?;
-    let reason = errors.text("input.reason", reason, LINE);
+    let reason = errors.text("reason", reason, LINE);
     errors.finish()?;
-    let change = audit::begin(db, viewer, "bankPaymentSetAside").await?;
+    let change = audit::begin(db, viewer, Action::BankPaymentSetAside).await?;
     let before = find(change.tx(), id).await?;
     match state(&before) {
         State::Matched => {
             return Err(Error::conflict(
-                "ALREADY_MATCHED",
-                "all of this bank payment is matched, and nothing is left to be set aside",
+                ConflictReason::AlreadyMatched,
+                "this bank payment is fully matched; nothing remains to exclude",
             ));
         }
         State::SetAside => {
-            return Err(Error::conflict("SET_ASIDE", "this bank payment was set aside already"));
+            return Err(Error::conflict(
+                ConflictReason::SetAside,
+                "this bank payment is excluded already",
+            ));
         }
         State::Duplicate => return Err(duplicate()),
         State::Waiting => {}
@@ -487,14 +493,13 @@ pub async fn set_aside(
     replace(change, &before, after).await
 }
 
-/// Takes up a bank payment again that was set aside, or that was found to be of the same money as
-/// another.
+/// Reopens a bank payment that was excluded or marked as a duplicate.
 ///
 /// # Errors
-/// FORBIDDEN unless the viewer keeps the invoices, INVALID for a bad id, NOT_FOUND, CONFLICT
+/// FORBIDDEN unless the viewer may manage invoices, INVALID for a bad id, NOT_FOUND, CONFLICT
 /// `NOT_SET_ASIDE`, `IS_REFUND` for a refund that was not reversed, `IN_DETAILS` for a total whose
-/// payments count in its place, `IN_TOTAL` for a payment whose total counts in its place, or
-/// `PERIOD_CLOSED` for a duplicate whose voucher is of a closed day and of no export batch.
+/// payments count instead, `IN_TOTAL` for a payment whose total counts instead, or `PERIOD_CLOSED`
+/// for a duplicate whose voucher is of a closed day and of no export batch.
 pub async fn take_up(
     db: &Database,
     viewer: &Viewer,
@@ -503,14 +508,17 @@ pub async fn take_up(
 ) -> Result<()> {
     viewer.require(Permission::ManageInvoices)?;
     errors.finish()?;
-    let change = audit::begin(db, viewer, "bankPaymentTakeUp").await?;
+    let change = audit::begin(db, viewer, Action::BankPaymentTakeUp).await?;
     let before = find(change.tx(), id).await?;
     if before.set_aside_on.is_none() {
-        return Err(Error::conflict("NOT_SET_ASIDE", "this bank payment was not set aside"));
+        return Err(Error::conflict(
+            ConflictReason::NotSetAside,
+            "this bank payment is not excluded",
+        ));
     }
     if !bookkeeping::refunds(change.tx(), &BTreeSet::from([id])).await?.is_empty() {
         return Err(Error::conflict(
-            "IS_REFUND",
+            ConflictReason::IsRefund,
             "this bank payment is matched as a refund; reverse the refund instead",
         ));
     }
@@ -526,13 +534,13 @@ pub async fn take_up(
     if before.duplicate_of_id.is_some() {
         let closing = Closing::load(change.tx()).await?;
         bookkeeping::require_markable(change.tx(), closing, &before).await?;
-        // It counts from now on, and on no closed day.
+        // It counts from now on, and never on a closed day.
         after.posted_on = closing.booked_on(before.day_in_books()).or(before.posted_on);
     }
     replace(change, &before, after).await
 }
 
-/// Refuses to reopen a total that is reported payment by payment, and a payment of an entry whose
+/// Rejects reopening a total that is reported payment by payment, or a payment of an entry whose
 /// total counts: both would count twice.
 fn require_other_entry(row: &Model, other: &Model) -> Result<()> {
     let is_total_of = |total: &Model, part: &Model| {
@@ -540,17 +548,17 @@ fn require_other_entry(row: &Model, other: &Model) -> Result<()> {
             && part.entry_reference.as_deref() == Some(total.bank_reference.as_str())
     };
     if is_total_of(row, other) {
-        let words = "the bank reported this total payment by payment, and those payments count in its place: match them";
-        return Err(Error::conflict("IN_DETAILS", words));
+        let words = "the bank reported this total payment by payment, and those payments count instead; match them";
+        return Err(Error::conflict(ConflictReason::InDetails, words));
     }
     if is_total_of(other, row) {
-        let words = "the total of the entry that this payment is part of counts in its place: match the total, in parts if need be";
-        return Err(Error::conflict("IN_TOTAL", words));
+        let words = "the total of this payment's entry counts instead; match the total, in parts if necessary";
+        return Err(Error::conflict(ConflictReason::InTotal, words));
     }
     Ok(())
 }
 
-/// Writes a bank payment as it is now, and commits.
+/// Writes the changed bank payment and commits.
 pub(crate) async fn replace(mut change: Change, before: &Model, after: Model) -> Result<()> {
     audit::replace(&change, after.clone()).await?;
     change.record(Some(before), Some(&after))?;

@@ -1,17 +1,16 @@
-//! The ledger of costs and grants as the API has it: lists, and corrections by reversal.
+//! GraphQL types, queries and mutations of the ledger of costs and grants: lists, and corrections
+//! by reversal.
+
+pub mod mutations;
 
 use std::{collections::HashSet, sync::Arc};
 
-use ::entity::{
-    activity, cost, grant,
-    id::{CostId, GrantId},
-    kind::Form,
-};
-use async_graphql::{Context, Description, Enum, ID, InputObject, Object, SimpleObject};
+use ::entity::{activity, cost, grant, kind::Form};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
 use uuid::Uuid;
 
 use super::{
-    activities::{Activity, activity_of, changed, ids},
+    activities::{Activity, activity_of, ids},
     agreements::{Agreement, Counterparty, agreement_of, counterparty, counterparty_of},
     audit::{AuditEntry, history_of_records},
     batch::{BatchRow, grouped},
@@ -21,15 +20,12 @@ use super::{
     },
     cost::list_size,
     database,
-    mutation::mutation,
     scalars::{Date, Money, Parsed, node_id, row_id, take},
     viewer,
 };
+
 use domain::{
-    activities::{
-        accounts::Supplier,
-        reversals::{self, NewReversal},
-    },
+    activities::accounts::Supplier,
     agreements,
     error::{Error, Result, ValidationErrors},
     revenue::bookings::{self, Booked},
@@ -39,27 +35,27 @@ use domain::{
 #[derive(Enum, Clone, Copy, PartialEq, Eq)]
 #[graphql(remote = "bookings::Status")]
 pub enum BookingStatus {
-    /// Stands as it was booked.
+    /// Neither reversed nor a reversal.
     Standing,
-    /// Was reversed: see `reversedBy`.
+    /// Reversed: see `reversedBy`.
     Reversed,
-    /// Reverses another one: see `reverses`.
+    /// Reversal of another booking: see `reverses`.
     Reversal,
 }
 
-/// A cost of an activity, as it was booked. It never changes: a correction is a reversal
-/// (`costReverse`), and a new cost.
+/// A booked cost of an activity. It never changes: correct it with a reversal (`costReverse`) and a
+/// new cost.
 #[derive(Clone, Description)]
 pub struct Cost(pub BatchRow<cost::Model>);
 
 #[Object(use_type_description)]
 impl Cost {
-    /// Opaque and globally unique.
+    /// Global id of the cost, opaque.
     pub async fn id(&self) -> ID {
-        node_id("cost", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// The activity that it belongs to.
+    /// Activity of the cost.
     async fn activity(&self, ctx: &Context<'_>) -> Result<Activity> {
         let found = activity_of(ctx, &self.0, |row| Some(row.activity_id)).await?;
         found.ok_or_else(|| Error::NotFound("there is no such activity".into()))
@@ -70,23 +66,23 @@ impl Cost {
         Date(self.0.booked_on)
     }
 
-    /// The amount that counts as cost: without the VAT that is deducted. Negative for a reversal.
+    /// Amount in kronor without deducted VAT. Negative for a reversal.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
 
-    /// Input VAT (ingående moms) that is deducted, beside the amount and in no report of cost; null
-    /// when it is not known.
+    /// Deducted input VAT (ingående moms) in kronor, which is not part of the amount and in no
+    /// report of costs; null when not known.
     async fn vat(&self) -> Option<Money> {
         self.0.vat.map(Into::into)
     }
 
-    /// Purpose of it.
+    /// Purpose of the cost.
     async fn description(&self) -> &str {
         &self.0.description
     }
 
-    /// The supplier; null when none is recorded, or you may not see it.
+    /// Supplier; null when none is recorded, or you may not see it.
     async fn supplier(&self, ctx: &Context<'_>) -> Option<Result<Counterparty>> {
         Supplier::of(self.0.member_id, self.0.organisation_id)?;
         match counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await {
@@ -95,37 +91,37 @@ impl Cost {
         }
     }
 
-    /// The supplier's own number of its invoice; null: none.
+    /// Supplier's invoice number; null: none.
     async fn reference(&self) -> Option<&str> {
         self.0.reference.as_deref()
     }
 
-    /// The agreement by which the network owes it; null when there is none, or you may not see it.
+    /// Agreement by which the network owes it; null when there is none, or you may not see it.
     async fn agreement(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         agreement_of(ctx, &self.0, |row| row.agreement_id).await.transpose()
     }
 
-    /// Its status: a cost that stands, one that was reversed, or a reversal.
+    /// Status: in effect, reversed, or a reversal.
     async fn status(&self, ctx: &Context<'_>) -> Result<BookingStatus> {
         status(ctx, &self.0).await
     }
 
-    /// The cost that this one reverses; null unless it is a reversal.
+    /// Cost that this one reverses; null unless it is a reversal.
     async fn reverses(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
         original_of::<Self>(ctx, &self.0).await.transpose()
     }
 
-    /// The reversal of it; null when it was not reversed.
+    /// Reversal of this cost; null unless it is reversed.
     async fn reversed_by(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
         reversal_of::<Self>(ctx, &self.0).await.transpose()
     }
 
-    /// Reason for the reversal; null unless it is one.
+    /// Reason of the reversal; null unless it is one.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// The entries of the audit log about it; empty unless you may read them (OFFICE, FINANCE,
+    /// Entries of the audit trail about it; empty unless you may read them (OFFICE, FINANCE,
     /// AUDITOR).
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
@@ -163,19 +159,19 @@ impl ConnectionNode for Cost {
     }
 }
 
-/// A grant (bidrag) to an activity, as it was booked. It never changes: a correction is a reversal
-/// (`grantReverse`), and a new grant.
+/// A booked grant (bidrag) to an activity. It never changes: correct it with a reversal
+/// (`grantReverse`) and a new grant.
 #[derive(Clone, Description)]
 pub struct Grant(pub BatchRow<grant::Model>);
 
 #[Object(use_type_description)]
 impl Grant {
-    /// Opaque and globally unique.
+    /// Global id of the grant, opaque.
     pub async fn id(&self) -> ID {
-        node_id("grant", self.0.id)
+        node_id(self.0.id)
     }
 
-    /// The activity that it belongs to.
+    /// Activity of the grant.
     async fn activity(&self, ctx: &Context<'_>) -> Result<Activity> {
         let found = activity_of(ctx, &self.0, |row| Some(row.activity_id)).await?;
         found.ok_or_else(|| Error::NotFound("there is no such activity".into()))
@@ -186,12 +182,12 @@ impl Grant {
         Date(self.0.booked_on)
     }
 
-    /// The amount. Negative for a reversal, or when a grant is paid back.
+    /// Amount in kronor. Negative for a reversal, or a grant that is paid back.
     async fn amount(&self) -> Money {
         self.0.amount.into()
     }
 
-    /// The body that gives it.
+    /// Name of the body that pays the grant.
     async fn funder(&self) -> &str {
         &self.0.funder
     }
@@ -201,7 +197,7 @@ impl Grant {
         agreement_of(ctx, &self.0, |row| row.agreement_id).await.transpose()
     }
 
-    /// Its status: a grant that stands, one that was reversed, or a reversal.
+    /// Status: in effect, reversed, or a reversal.
     async fn status(&self, ctx: &Context<'_>) -> Result<BookingStatus> {
         status(ctx, &self.0).await
     }
@@ -211,17 +207,17 @@ impl Grant {
         original_of::<Self>(ctx, &self.0).await.transpose()
     }
 
-    /// The reversal of it; null when it was not reversed.
+    /// Reversal of this grant; null unless it is reversed.
     async fn reversed_by(&self, ctx: &Context<'_>) -> Option<Result<Self>> {
         reversal_of::<Self>(ctx, &self.0).await.transpose()
     }
 
-    /// Reason for the reversal; null unless it is one.
+    /// Reason of the reversal; null unless it is one.
     async fn reason(&self) -> Option<&str> {
         self.0.reason.as_deref()
     }
 
-    /// The entries of the audit log about it; empty unless you may read them (OFFICE, FINANCE,
+    /// The entries of the audit trail about it; empty unless you may read them (OFFICE, FINANCE,
     /// AUDITOR).
     #[graphql(directive = list_size::apply(Some(1), None))]
     async fn history(&self, ctx: &Context<'_>) -> Result<Vec<AuditEntry>> {
@@ -260,7 +256,7 @@ fn row_ids<M: Booked>(row: &BatchRow<M>) -> Vec<Uuid> {
     row.batch_rows().iter().map(Booked::booking_id).collect()
 }
 
-/// The status of each row of a batch, by one statement.
+/// Returns the status of a row; loads its batch with one statement.
 async fn status<M: Booked>(ctx: &Context<'_>, row: &BatchRow<M>) -> Result<BookingStatus> {
     let reversed = row
         .share("reversed".to_owned(), async {
@@ -274,7 +270,7 @@ async fn status<M: Booked>(ctx: &Context<'_>, row: &BatchRow<M>) -> Result<Booki
     Ok(bookings::Status::of(row.reverses().is_some(), reversed.contains(&row.booking_id())).into())
 }
 
-/// The booking that each row of a batch reverses.
+/// Returns the booking that each row of a batch reverses.
 async fn original_of<N: ConnectionNode<Row: Booked>>(
     ctx: &Context<'_>,
     row: &BatchRow<N::Row>,
@@ -296,7 +292,7 @@ async fn original_of<N: ConnectionNode<Row: Booked>>(
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(N::of))
 }
 
-/// The reversal of each row of a batch.
+/// Returns the reversal of each row of a batch.
 async fn reversal_of<N: ConnectionNode<Row: Booked>>(
     ctx: &Context<'_>,
     row: &BatchRow<N::Row>,
@@ -318,7 +314,7 @@ async fn reversal_of<N: ConnectionNode<Row: Booked>>(
     Ok(found.get(&Some(row.booking_id())).and_then(|rows| rows.first()).cloned().map(N::of))
 }
 
-/// The same page of each row of a batch of activities.
+/// Returns the same page of bookings for each row of a batch of activities.
 pub(super) async fn bookings_of<N: ConnectionNode<Row: Booked>>(
     ctx: &Context<'_>,
     row: &BatchRow<activity::Model>,
@@ -350,35 +346,35 @@ pub(super) async fn bookings_of<N: ConnectionNode<Row: Booked>>(
     Ok(pages.connection(row.id, count))
 }
 
-/// A filter of costs; every part narrows the others.
+/// Filter of costs. All conditions must hold.
 #[derive(InputObject, Default)]
 pub struct CostFilter {
-    /// Of any of these activities.
+    /// Ids: belongs to any of these activities.
     activity_ids: Option<Vec<ID>>,
-    /// Of this supplier: a member or an organisation.
+    /// Id of the supplier, a member or an organisation.
     supplier_id: Option<ID>,
-    /// For this agreement.
+    /// Id of the agreement by which the network owes it.
     agreement_id: Option<ID>,
     /// Booked on this day or later.
     from: Option<Parsed<Date>>,
     /// Booked on this day or earlier.
     to: Option<Parsed<Date>>,
-    /// With any of these statuses.
+    /// Has any of these statuses.
     status: Option<Vec<BookingStatus>>,
 }
 
-/// A filter of grants; every part narrows the others.
+/// Filter of grants. All conditions must hold.
 #[derive(InputObject, Default)]
 pub struct GrantFilter {
-    /// Of any of these activities.
+    /// Ids: belongs to any of these activities.
     activity_ids: Option<Vec<ID>>,
-    /// For this agreement.
+    /// Id of the agreement by which it comes in.
     agreement_id: Option<ID>,
     /// Booked on this day or later.
     from: Option<Parsed<Date>>,
     /// Booked on this day or earlier.
     to: Option<Parsed<Date>>,
-    /// With any of these statuses.
+    /// Has any of these statuses.
     status: Option<Vec<BookingStatus>>,
 }
 
@@ -394,16 +390,14 @@ impl CostFilter {
 impl GrantFilter {
     fn check(self, errors: &mut ValidationErrors) -> bookings::Filter {
         let activity = |(index, id): (usize, ID), errors: &mut ValidationErrors| {
-            row_id(&id, "activity", &format!("filter.activityIds.{index}"), errors)
+            row_id(&id, &format!("filter.activityIds.{index}"), errors)
         };
         bookings::Filter {
             activities: self.activity_ids.map(|ids| {
                 ids.into_iter().enumerate().map(|each| activity(each, errors)).collect()
             }),
             supplier: None,
-            agreement: self
-                .agreement_id
-                .map(|id| row_id(&id, "agreement", "filter.agreementId", errors)),
+            agreement: self.agreement_id.map(|id| row_id(&id, "filter.agreementId", errors)),
             from: take(self.from, "filter.from", errors).map(|day| day.0),
             to: take(self.to, "filter.to", errors).map(|day| day.0),
             statuses: self.status.unwrap_or_default().into_iter().map(Into::into).collect(),
@@ -411,7 +405,7 @@ impl GrantFilter {
     }
 }
 
-/// Reads the id of a supplier.
+/// Parses the id of a supplier.
 pub(super) fn supplier(id: &ID, path: &str, errors: &mut ValidationErrors) -> Option<Supplier> {
     Some(match counterparty(id, path, errors)? {
         agreements::Counterparty::Member(id) => Supplier::Member(id),
@@ -419,7 +413,7 @@ pub(super) fn supplier(id: &ID, path: &str, errors: &mut ValidationErrors) -> Op
     })
 }
 
-/// A page of the ledger.
+/// Returns a page of the ledger.
 async fn listed<N: ConnectionNode<Row: Booked>>(
     ctx: &Context<'_>,
     filter: bookings::Filter,
@@ -445,44 +439,44 @@ async fn listed<N: ConnectionNode<Row: Booked>>(
     Ok(Connection::new(slice, count))
 }
 
-/// The ledger's queries.
+/// Queries of the ledger.
 #[derive(Default)]
 pub struct LedgerQuery;
 
 #[Object]
 impl LedgerQuery {
-    /// Costs that were booked, the latest day first, their reversals included; those of the
-    /// activities whose revenue you may see.
+    /// Booked costs of the activities whose revenue you may see, including reversals, the latest
+    /// day first.
     async fn costs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<CostFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<CostFilter>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Cost>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         listed(ctx, filter, connection::args(first, after, last, before), errors).await
     }
 
-    /// Grants that were booked, the latest day first, their reversals included; those of the
-    /// activities whose revenue you may see.
+    /// Booked grants of the activities whose revenue you may see, including reversals, the latest
+    /// day first.
     async fn grants(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Which; all when left out")] filter: Option<GrantFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<GrantFilter>,
         #[graphql(
-            desc = "That many rows from the front; 25 when neither `first` nor `last` is given, and at most 200"
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
         first: Option<i32>,
-        #[graphql(desc = "Only rows after the one with this cursor")] after: Option<String>,
-        #[graphql(desc = "That many rows from the back")] last: Option<i32>,
-        #[graphql(desc = "Only rows before the one with this cursor")] before: Option<String>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<Grant>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
@@ -490,131 +484,7 @@ impl LedgerQuery {
     }
 }
 
-/// A reversal of a cost.
-#[derive(InputObject)]
-pub struct CostReverseInput {
-    /// The cost to reverse.
-    cost_id: ID,
-    /// Day in the books, of no closed period, and not before the cost's own or after today; today
-    /// when left out, or the first open day.
-    reversed_on: Option<Parsed<Date>>,
-    /// Reason for it.
-    reason: String,
-}
-
-/// The result of `costReverse`.
-#[derive(SimpleObject)]
-pub struct CostReversePayload {
-    /// The cost that was reversed; it stays as it was booked.
-    cost: Cost,
-    /// The reversal, with the negative amounts.
-    reversal: Cost,
-    /// The activity that both belong to.
-    activity: Activity,
-}
-
-/// A reversal of a grant.
-#[derive(InputObject)]
-pub struct GrantReverseInput {
-    /// The grant to reverse.
-    grant_id: ID,
-    /// Day in the books, of no closed period, and not before the grant's own or after today; today
-    /// when left out, or the first open day.
-    reversed_on: Option<Parsed<Date>>,
-    /// Reason for it.
-    reason: String,
-}
-
-/// The result of `grantReverse`.
-#[derive(SimpleObject)]
-pub struct GrantReversePayload {
-    /// The grant that was reversed; it stays as it was booked.
-    grant: Grant,
-    /// The reversal, with the negative amount.
-    reversal: Grant,
-    /// The activity that both belong to.
-    activity: Activity,
-}
-
-/// Mutations on the ledger.
-#[derive(Default)]
-pub struct LedgerMutation;
-
-#[Object]
-impl LedgerMutation {
-    /// Reverses a cost: books the negative of it on a day of its own, for the same activity,
-    /// supplier and agreement. What was reported of the cost's own day stays true. Record what is
-    /// right with `costRecord`.
-    ///
-    /// CONFLICT with reason ALREADY_REVERSED, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED
-    /// for a given day of a closed period.
-    async fn cost_reverse(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The cost, and why it is reversed")] input: CostReverseInput,
-    ) -> Option<Result<CostReversePayload>> {
-        Some(reverse_cost(ctx, input).await)
-    }
-
-    /// Reverses a grant: books the negative of it on a day of its own. Record what is right with
-    /// `grantRecord`.
-    ///
-    /// CONFLICT with reason ALREADY_REVERSED, IS_REVERSAL for a reversal itself, or PERIOD_CLOSED
-    /// for a given day of a closed period.
-    async fn grant_reverse(
-        &self,
-        ctx: &Context<'_>,
-        #[graphql(desc = "The grant, and why it is reversed")] input: GrantReverseInput,
-    ) -> Option<Result<GrantReversePayload>> {
-        Some(reverse_grant(ctx, input).await)
-    }
-}
-
-async fn reverse_cost(ctx: &Context<'_>, input: CostReverseInput) -> Result<CostReversePayload> {
-    let mut errors = ValidationErrors::default();
-    let new = NewReversal {
-        id: row_id(&input.cost_id, "cost", "input.costId", &mut errors),
-        reversed_on: take(input.reversed_on, "input.reversedOn", &mut errors).map(|day| day.0),
-        reason: input.reason,
-    };
-    let mutation = mutation(ctx);
-    let payload = async |id: CostId| {
-        let reversal = node::<Cost>(ctx, id.0).await?;
-        let cost = node::<Cost>(ctx, reversal.0.reverses().unwrap_or_default()).await?;
-        Ok(CostReversePayload {
-            activity: changed(ctx, reversal.0.activity_id).await?,
-            cost,
-            reversal,
-        })
-    };
-    mutation
-        .perform(reversals::reverse_cost(mutation.db(), viewer(ctx), new, errors), payload)
-        .await
-}
-
-async fn reverse_grant(ctx: &Context<'_>, input: GrantReverseInput) -> Result<GrantReversePayload> {
-    let mut errors = ValidationErrors::default();
-    let new = NewReversal {
-        id: row_id(&input.grant_id, "grant", "input.grantId", &mut errors),
-        reversed_on: take(input.reversed_on, "input.reversedOn", &mut errors).map(|day| day.0),
-        reason: input.reason,
-    };
-    let mutation = mutation(ctx);
-    let payload = async |id: GrantId| {
-        let reversal = node::<Grant>(ctx, id.0).await?;
-        let grant = node::<Grant>(ctx, reversal.0.reverses().unwrap_or_default()).await?;
-        Ok(GrantReversePayload {
-            activity: changed(ctx, reversal.0.activity_id).await?,
-            grant,
-            reversal,
-        })
-    };
-    mutation
-        .perform(reversals::reverse_grant(mutation.db(), viewer(ctx), new, errors), payload)
-        .await
-}
-
-/// The booking with this id, with all of its columns. Fails with NOT_FOUND.
+/// Returns the booking with this id, with all of its columns. Fails with NOT_FOUND.
 async fn node<N: ConnectionNode<Row: Booked>>(ctx: &Context<'_>, id: Uuid) -> Result<N> {
     let found =
         bookings::by_ids::<N::Row>(database(ctx), viewer(ctx), &[id], &every::<N>()).await?.pop();

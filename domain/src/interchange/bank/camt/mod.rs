@@ -1,48 +1,37 @@
-//! camt.053 and camt.054: the bank's statement and its notification of what it booked on an account
-//! (ISO 20022 BankToCustomerStatement and BankToCustomerDebitCreditNotification, versions 02 to
-//! 13).
+//! camt.053 and camt.054: a bank's statement, and its notification of entries on an account (ISO
+//! 20022 BankToCustomerStatement and BankToCustomerDebitCreditNotification, versions 02 to 13).
 //!
 //! The two differ in the names of two elements: a statement (Stmt) is read as a notification
-//! (Ntfctn). An entry (Ntry) stands for one booking and may hold several transactions (TxDtls),
-//! each of which is a payment. The XML is read as it comes, by the paths of its elements: what is
-//! not asked for is passed over. A document type, and with it every entity of one's own, is
-//! refused, and so is what lies deeper than the standard goes.
+//! (Ntfctn). An entry (Ntry) is one booking and may have several transactions (TxDtls), each of
+//! which is a payment. The XML is read as a stream, by the paths of its elements; other elements
+//! are ignored. A document type declaration, and with it every custom entity, is rejected, and so
+//! are elements that are nested deeper than the standard allows.
 
-use std::collections::HashMap;
+mod entry;
 
 use ::entity::money::Money;
-use chrono::NaiveDate;
 use quick_xml::{
     Reader,
     events::{BytesStart, Event},
 };
 
+use self::entry::{Account, Entry, Transaction, payments_of};
 use super::{
-    Layout, Left, Reading, WhyLeft,
     bgmax::org_number,
-    iso20022::{
-        Amount, References, Structured, attribute, day, is_credit, kronor, layout_of, resolved,
-        said,
-    },
-    within_bounds,
+    iso20022::{Amount, Structured, attribute, day, is_credit, kronor, layout_of, resolved},
+    reading::{Layout, Reading, SkipReason, SkippedPayment, within_bounds},
 };
-use crate::{
-    config::OwnAccounts,
-    error::{LINE, TEXT},
-    payments::bank::matching::{Incoming, Reference},
-};
+use crate::{config::OwnAccounts, error::TEXT};
 
-/// The deepest that elements lie within each other; the standard's own go to 17.
+/// Maximum nesting of elements; the standard's own go to 17.
 const DEEPEST: usize = 30;
-/// The longest name of an element, in bytes; the standard's own go to 35. The path to an element is
-/// looked at at its end, so that long names would take time that grows with the square of the file.
+/// Maximum length of the name of an element, in bytes; the standard's own go to 35. Paths are
+/// compared for each element, so that long names would take quadratic time.
 const LONGEST_NAME: usize = 100;
-/// Signs that are kept of a reference for which of several it is.
-const POSITION: usize = 10;
-/// The root of what is read, below which paths begin.
+/// The path to which the paths below are relative.
 const ROOT: &str = "Document/BkToCstmrDbtCdtNtfctn";
 
-/// Reads a file: what it has of these accounts, in kronor.
+/// Reads a file: its payments on these accounts, in kronor.
 pub(super) fn read(bytes: &[u8], own: &OwnAccounts) -> (Layout, Reading) {
     let mut layout = Layout::Camt054;
     let reading = read_as(bytes, own, &mut layout);
@@ -111,67 +100,14 @@ struct Document<'d> {
     reading: Reading,
     own: &'d OwnAccounts,
     layout: &'d mut Layout,
-    /// The names of the open elements, with slashes between.
+    /// Names of the open elements, separated by slashes.
     path: String,
-    /// How long the path was before each of them.
+    /// Length of the path before each of them.
     lengths: Vec<usize>,
-    /// The text of the innermost one.
+    /// Text of the innermost element.
     text: String,
     account: Account,
     entry: Entry,
-}
-
-/// A notification's account, and what the notification says of itself.
-#[derive(Debug, Default)]
-struct Account {
-    is_found: bool,
-    line: u64,
-    id: String,
-    /// The scheme of its number, as `BGNR`; null for an IBAN.
-    scheme: Option<String>,
-    /// Number of payments that were read before it, incoming and outgoing.
-    before: (usize, usize),
-    /// What the bank calls the notification.
-    notification: Option<String>,
-    /// How often each reference came in it.
-    seen: HashMap<String, u64>,
-    entries: u64,
-    credits: u64,
-    /// Null when there is an amount that is not in öre.
-    credit_sum: Option<i64>,
-    stated_entries: Option<String>,
-    stated_credits: Option<String>,
-    stated_credit_sum: Option<String>,
-}
-
-/// An entry.
-#[derive(Debug, Default)]
-struct Entry {
-    line: u64,
-    amount: Amount,
-    is_credit: Option<bool>,
-    is_reversal: bool,
-    status: String,
-    booked_on: Option<NaiveDate>,
-    value_on: Option<NaiveDate>,
-    references: References,
-    /// How many transactions each part of it (NtryDtls) says that it has.
-    stated_counts: Vec<String>,
-    transactions: Vec<Transaction>,
-}
-
-/// A transaction of an entry.
-#[derive(Debug, Default)]
-struct Transaction {
-    line: u64,
-    amount: Option<Amount>,
-    /// Its own direction; null: that of its entry.
-    is_credit: Option<bool>,
-    references: References,
-    structured: Vec<Structured>,
-    message: Vec<String>,
-    payer_name: Option<String>,
-    payer_org_number: Option<String>,
 }
 
 type Refused = Result<(), String>;
@@ -227,7 +163,7 @@ impl Document<'_> {
         let called = match (*self.layout, self.lengths.len(), name) {
             (Layout::Camt053, 1, "BkToCstmrStmt") => "BkToCstmrDbtCdtNtfctn",
             (Layout::Camt053, 2, "Stmt") => "Ntfctn",
-            // Each has its own name and not the other's.
+            // Each layout has its own element names.
             (Layout::Camt053, 1, "BkToCstmrDbtCdtNtfctn") | (Layout::Camt053, 2, "Ntfctn") => "",
             (_, _, name) => name,
         };
@@ -289,7 +225,7 @@ impl Document<'_> {
         Ok(())
     }
 
-    /// The path below the root; empty outside of it.
+    /// Returns the path relative to the root; empty outside of it.
     fn below(&self) -> &str {
         self.path.strip_prefix(ROOT).and_then(|rest| rest.strip_prefix('/')).unwrap_or_default()
     }
@@ -349,7 +285,7 @@ impl Document<'_> {
             "Amt" => entry.amount.text = text,
             "CdtDbtInd" => entry.is_credit = is_credit(&text),
             "RvslInd" => entry.is_reversal = matches!(text.as_str(), "true" | "1"),
-            // Version 02 has the word itself, later ones a code.
+            // Version 02 has the word itself, later ones have a code.
             "Sts" if entry.status.is_empty() => entry.status = text,
             "Sts/Cd" | "Sts/Prtry" => entry.status = text,
             "BookgDt/Dt" | "BookgDt/DtTm" => match day(&text) {
@@ -395,13 +331,13 @@ impl Document<'_> {
                 self.last_structured(|own| own.typed.text = text)
             }
             "RmtInf/Strd/RfrdDocAmt/RmtAmtAndTp" => self.last_structured(|own| {
-                // What is paid, and what of it a credit note takes off.
+                // The amount that is paid, or that a credit note subtracts.
                 if let code @ ("RMTD" | "CDTN") = std::mem::take(&mut own.type_code).as_str() {
                     own.remitted = Some(std::mem::take(&mut own.typed));
                     own.credited = code == "CDTN";
                 }
             }),
-            // Later versions have a level more.
+            // Later versions have one more level.
             "RltdPties/Dbtr/Nm" | "RltdPties/Dbtr/Pty/Nm" => {
                 self.last(|own| own.payer_name = Some(text))
             }
@@ -423,7 +359,7 @@ impl Document<'_> {
     fn finish_account(&mut self, line: u64) {
         let account = std::mem::take(&mut self.account);
         self.account.is_found = true;
-        // Without a name each of its payments is an error of its own.
+        // Without a number of the account, each of its payments is an error of its own.
         let is_own = account.id.is_empty() || self.own.has(&account.id, account.scheme.as_deref());
         self.reading.of_account(
             account.line,
@@ -436,16 +372,16 @@ impl Document<'_> {
             self.reading.passed_over += self.reading.outgoing.split_off(before_out).len();
             let theirs = self.reading.payments.split_off(before);
             self.reading
-                .left
+                .skipped
                 .iter_mut()
-                .filter(|left| left.line >= account.line)
-                .for_each(|left| left.why = WhyLeft::Account);
-            self.reading.left.extend(theirs.into_iter().map(|payment| Left {
+                .filter(|payment| payment.line >= account.line)
+                .for_each(|payment| payment.reason = SkipReason::Account);
+            self.reading.skipped.extend(theirs.into_iter().map(|payment| SkippedPayment {
                 line: payment.line,
                 amount: payment.amount.to_string(),
                 currency: "SEK".to_owned(),
                 account: payment.account,
-                why: WhyLeft::Account,
+                reason: SkipReason::Account,
             }));
         }
         let Account {
@@ -461,7 +397,7 @@ impl Document<'_> {
             [("entries", stated_entries, entries), ("credit entries", stated_credits, credits)]
         {
             if let Some(stated) = stated.filter(|stated| stated.parse() != Ok(found)) {
-                self.reading.error(line, format!("ends a notification that says that it has {stated:?} {what}, but it has {found}"));
+                self.reading.error(line, format!("ends a notification that states that it has {stated:?} {what}, but it has {found}"));
             }
         }
         let Some(credit_sum) = credit_sum else { return };
@@ -470,7 +406,7 @@ impl Document<'_> {
         {
             let found = Money(credit_sum);
             self.reading
-                .error(line, format!("ends a notification that says that its credit entries come to {stated:?}, but they come to {found}"));
+                .error(line, format!("ends a notification that states that its credit entries come to {stated:?}, but they come to {found}"));
         }
     }
 
@@ -478,7 +414,7 @@ impl Document<'_> {
         let entry = std::mem::take(&mut self.entry);
         self.account.entries += 1;
         let Some(is_credit) = entry.is_credit else {
-            self.reading.error(entry.line, "has an entry that says neither CRDT nor DBIT");
+            self.reading.error(entry.line, "has an entry that is neither CRDT nor DBIT");
             return;
         };
         let is_payment_in = is_credit || entry.is_reversal || entry.is_mixed();
@@ -504,12 +440,12 @@ impl Document<'_> {
             let sign = if is_credit { "" } else { "-" };
             let Amount { text, currency } = entry.amount;
             let account = self.account.id.clone();
-            self.reading.left.push(Left {
+            self.reading.skipped.push(SkippedPayment {
                 line: entry.line,
                 amount: format!("{sign}{text}"),
                 currency,
                 account,
-                why: WhyLeft::Currency,
+                reason: SkipReason::Currency,
             });
             return;
         };
@@ -519,8 +455,7 @@ impl Document<'_> {
         }
     }
 
-    /// Takes a payment out of an account, which may be a refund. Of what can't be read of it nobody
-    /// asks.
+    /// Adds an outgoing payment, which may be a refund. Errors in it are ignored.
     fn pay_out(&mut self, entry: Entry, amount: Option<Money>) {
         let amount = amount.filter(|_| entry.amount.currency == "SEK");
         match amount.map(|amount| payments_of(&mut self.account, entry, amount, false)) {
@@ -529,8 +464,8 @@ impl Document<'_> {
         }
     }
 
-    /// The amount of an entry as kronor would be read, null when it has more decimals than these in
-    /// another currency; null in whole, with an error, when it can't be read.
+    /// Parses the amount of an entry. Returns `Some(None)` for an amount in another currency that
+    /// has more decimals than kronor, and `None`, with an error, for an invalid one.
     fn amount_of(
         &mut self,
         line: u64,
@@ -556,164 +491,4 @@ impl Document<'_> {
         self.reading.error(line, reason);
         None
     }
-}
-
-impl Entry {
-    /// Whether some of its transactions came in and others went out, so that its own direction is
-    /// that of what is left.
-    fn is_mixed(&self) -> bool {
-        let has = |direction| self.transactions.iter().any(|own| own.is_credit == Some(direction));
-        has(true) && has(false)
-    }
-}
-
-/// The payments of an entry: its transactions, or itself when the bank tells of none.
-fn payments_of(
-    account: &mut Account,
-    entry: Entry,
-    total: Money,
-    is_credit: bool,
-) -> Result<Vec<Incoming>, (u64, String)> {
-    let at = entry.line;
-    let Some(booked_on) = entry.booked_on.or(entry.value_on) else {
-        return Err((at, "has an entry without a day (BookgDt)".into()));
-    };
-    let count = entry.transactions.len();
-    let stated = entry
-        .stated_counts
-        .iter()
-        .try_fold(0_usize, |sum, stated| sum.checked_add(stated.parse().ok()?));
-    if count > 0 && !entry.stated_counts.is_empty() && stated != Some(count) {
-        let stated = entry.stated_counts.join("\" and \"");
-        return Err((
-            at,
-            format!(
-                "has an entry that says that it has \"{stated}\" transactions, but it has {count}"
-            ),
-        ));
-    }
-    let mut transactions = entry.transactions;
-    let is_total = transactions.is_empty();
-    if transactions.is_empty() {
-        transactions.push(Transaction { line: at, ..Transaction::default() });
-    }
-    let is_alone = transactions.len() == 1;
-    // Some banks say of what is undone in which direction it went at first.
-    let tells_of_first =
-        entry.is_reversal && transactions.iter().all(|own| own.is_credit == Some(!is_credit));
-    let signed = |amount: Money, is_credit: bool| if is_credit { amount } else { -amount };
-    let entry_reference = entry
-        .references
-        .of_bank()
-        .filter(|_| !is_total)
-        .map(|of_entry| account.reference(booked_on, [of_entry]));
-    let (mut payments, mut sum) = (Vec::with_capacity(transactions.len()), 0_i64);
-    for own in transactions {
-        let amount = match &own.amount {
-            // What a payer abroad paid in its own money is the entry's amount here.
-            Some(amount) if amount.currency == "SEK" => kronor(&amount.text),
-            _ if is_alone => Some(total),
-            _ => None,
-        };
-        let Some(amount) = amount.filter(|amount| *amount > Money::ZERO) else {
-            return Err((
-                own.line,
-                "has a transaction without an amount in kronor above zero".into(),
-            ));
-        };
-        let amount = signed(amount, own.is_credit.filter(|_| !tells_of_first).unwrap_or(is_credit));
-        sum = sum.saturating_add(amount.0);
-        let Some(bank_reference) =
-            account.bank_reference(booked_on, &entry.references, &own.references)
-        else {
-            return Err((own.line, "has a payment without a reference of the bank (AcctSvcrRef), by which it could be known again".into()));
-        };
-        let line = own.line;
-        payments.push(Incoming {
-            line,
-            bank_reference,
-            account: account.id.clone(),
-            booked_on,
-            amount,
-            references: references_of(own.structured).map_err(|reason| (line, reason))?,
-            message: Some(own.message.join("\n")).filter(|text| !text.is_empty()),
-            payer_name: own.payer_name.filter(|name| !name.is_empty()),
-            payer_org_number: own.payer_org_number,
-            is_reversal: entry.is_reversal,
-            entry_reference: entry_reference.clone(),
-            entry_total: signed(total, is_credit),
-            is_total,
-            ..Incoming::default()
-        });
-    }
-    let total = signed(total, is_credit);
-    if sum != total.0 {
-        return Err((
-            at,
-            format!("has an entry of {total}, but its transactions come to {}", Money(sum)),
-        ));
-    }
-    Ok(payments)
-}
-
-impl Account {
-    /// What a transaction of an entry is known by, in whatever file; null when nothing tells it
-    /// from others. What is not the bank's own reference may be anybody's in another notification,
-    /// and says something only together with the name of this one.
-    fn bank_reference(
-        &mut self,
-        booked_on: NaiveDate,
-        entry: &References,
-        own: &References,
-    ) -> Option<String> {
-        let found = match (entry.of_bank(), own.of_bank()) {
-            (Some(of_entry), of_own) => [Some(of_entry), of_own.or(own.other()), None],
-            (None, Some(of_own)) => [Some(of_own), None, None],
-            (None, None) => {
-                entry.other().or(own.other())?;
-                [Some(said([&self.notification])?), entry.other(), own.other()]
-            }
-        };
-        let reference = self.reference(booked_on, found.into_iter().flatten());
-        let nth = self.seen.entry(reference.clone()).or_default();
-        *nth += 1;
-        Some(if *nth > 1 { format!("{reference}/{nth}") } else { reference })
-    }
-
-    /// A reference of what was booked on a day, of the bank's words for it.
-    fn reference<'w>(
-        &self,
-        booked_on: NaiveDate,
-        found: impl IntoIterator<Item = &'w str>,
-    ) -> String {
-        let mut words =
-            vec!["CAMT".to_owned(), self.id.clone(), booked_on.format("%Y%m%d").to_string()];
-        for word in found {
-            if words.last().is_none_or(|last| last != word) {
-                words.push(word.to_owned());
-            }
-        }
-        let reference: String = words.join(" ").chars().take(LINE - POSITION).collect();
-        reference.trim_end().to_owned()
-    }
-}
-
-fn references_of(structured: Vec<Structured>) -> Result<Vec<Reference>, String> {
-    let mut references = Vec::new();
-    for own in structured {
-        let Some(text) = own.reference.or(own.document).filter(|text| !text.is_empty()) else {
-            continue;
-        };
-        let amount = match own.remitted {
-            Some(stated) => Some(kronor(&stated.text).ok_or_else(|| {
-                format!("has {:?} for the reference {text:?}, which is no amount", stated.text)
-            })?),
-            None => None,
-        };
-        let amount = amount
-            .map(|amount| if own.credited { -amount } else { amount })
-            .filter(|amount| *amount != Money::ZERO);
-        references.push(Reference { text, amount });
-    }
-    Ok(references)
 }

@@ -1,0 +1,54 @@
+//! The agreements that a viewer may see, as SQL conditions.
+
+use ::entity::agreement::{Column, Entity};
+use sea_orm::{
+    Condition, DbBackend, ExprTrait,
+    sea_query::{Expr, SimpleExpr},
+};
+
+use crate::{
+    activities,
+    auth::viewer::{Resource, Viewer},
+    members::succession,
+    term_sql,
+};
+
+pub(super) fn column(column: Column) -> SimpleExpr {
+    Expr::col((Entity, column))
+}
+
+/// Selects the agreements that the viewer can read: all, or those of its own member from the day of
+/// the offer on, and those about its own activities.
+#[must_use]
+pub fn visible(backend: DbBackend, viewer: &Viewer) -> Condition {
+    let visibility = viewer.visibility(Resource::Agreements);
+    if visibility.all {
+        return Condition::all();
+    }
+    let mut seen = Condition::any();
+    if let Some(own) = visibility.member {
+        seen = seen.add(
+            Condition::all()
+                .add(succession::is_own(&visibility, own, column(Column::MemberId)))
+                .add(column(Column::OfferedAt).is_not_null()),
+        );
+    }
+    if !visibility.activities.is_empty() {
+        seen = seen.add(about(backend, &visibility.activities));
+    }
+    if seen.is_empty() { seen.add(Expr::cust("1 = 0")) } else { seen }
+}
+
+/// SQL predicate: the agreement is about one of the activities with these slugs.
+pub(super) fn about(backend: DbBackend, slugs: &[String]) -> SimpleExpr {
+    match slugs {
+        [slug] => column(Column::ActivityId).eq(term_sql::activity_named(slug)),
+        _ => column(Column::ActivityId).in_subquery(activities::with_slugs(backend, slugs)),
+    }
+}
+
+/// Returns the viewer without its membership. A viewer who can read an agreement only as its member
+/// cannot read acknowledgements of it.
+pub(super) fn without_member(viewer: &Viewer) -> Viewer {
+    Viewer { member: None, ..viewer.clone() }
+}

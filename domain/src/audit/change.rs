@@ -1,0 +1,241 @@
+//! A change: one transaction with the audit entries that record it.
+
+use std::collections::BTreeSet;
+
+use ::entity::kind::SubjectKind;
+use chrono::{DateTime, Utc};
+use sea_orm::{ActiveModelTrait, ConnectionTrait, EntityTrait, IntoActiveModel};
+use uuid::Uuid;
+
+use super::{
+    action::Action,
+    appending::Appender,
+    clock_order,
+    forms::Erasure,
+    head::trusted,
+    person_keys,
+    recorded::{Person, Recorded},
+};
+use crate::{
+    auth::viewer::Viewer,
+    clock::Clock,
+    database::{Database, Transaction},
+    error::{Error, Result},
+    idempotency::{MutationField, Outcome},
+    search,
+};
+
+/// A change that is not committed yet: a transaction with its audit entries. Dropping it without
+/// [`Change::commit`] rolls it back.
+#[must_use = "a change that is not committed never happened"]
+#[derive(Debug)]
+pub struct Change {
+    tx: Transaction,
+    db: Database,
+    /// The mutation of which this is the change, and whose outcome it stores.
+    mutation: Option<MutationField>,
+    /// The entries of the change.
+    trail: Appender,
+    /// Keys of persons that are deleted after the entries of their erasure were written.
+    erased: Vec<Uuid>,
+}
+
+/// Begins a change.
+///
+/// # Errors
+/// CONFLICT with the reason BUSY if other changes hold the database for too long, or CLOCK_BEHIND
+/// if the last entry has a later time; INTERNAL if this program has no key that signs the trail, or
+/// the last entry was not written by a program with that key.
+pub async fn begin(db: &Database, viewer: &Viewer, action: Action) -> Result<Change> {
+    start(db, viewer, action, clock_order::check).await
+}
+
+/// Begins a change if `check` accepts the clock, the revision of the last entry and its time.
+pub(super) async fn start(
+    db: &Database,
+    viewer: &Viewer,
+    action: Action,
+    check: impl Fn(&Clock, i64, DateTime<Utc>) -> Result<()>,
+) -> Result<Change> {
+    if db.trail_key().is_none() {
+        return Err(Error::internal(std::io::Error::other(
+            "nothing can be written without the key that signs the audit trail; name its file in SAMREGISTER_TRAIL_KEY",
+        )));
+    }
+    let tx = db.write().await?;
+    let (last, hash, last_at) = trusted(db, &tx).await?;
+    check(&db.clock, last, last_at)?;
+    let (db, actor, at) = (db.clone(), viewer.subject.clone(), db.clock.now());
+    let mutation = db.mutation.clone().filter(|mutation| mutation.is_by(&actor));
+    if let Some(mutation) = &mutation {
+        mutation.expect_new(&tx, at).await?;
+        if mutation.has_key() {
+            // So that a change that records nothing can be rolled back while the mutation's outcome
+            // is stored.
+            tx.execute_unprepared("SAVEPOINT change").await?;
+        }
+    }
+    Ok(Change {
+        tx,
+        db,
+        mutation,
+        trail: Appender::new(last, hash, actor, action, at),
+        erased: Vec::new(),
+    })
+}
+
+impl Change {
+    /// Returns the transaction, for reading and writing within the change.
+    #[must_use]
+    pub fn tx(&self) -> &Transaction {
+        &self.tx
+    }
+
+    /// Returns the time of the change.
+    #[must_use]
+    pub fn at(&self) -> DateTime<Utc> {
+        self.trail.at()
+    }
+
+    /// Records a record before and after the change; `None` before it exists, and after it is
+    /// removed.
+    ///
+    /// # Errors
+    /// INTERNAL if one of them can't be written as JSON, both are `None`, or their ids differ.
+    pub fn record<R: Recorded>(&mut self, before: Option<&R>, after: Option<&R>) -> Result<()> {
+        self.trail.record(before, after)
+    }
+
+    /// Writes the pending entries except the last, so that a change of any size needs little
+    /// memory.
+    pub async fn flush(&mut self) -> Result<()> {
+        self.trail.flush(&self.tx).await
+    }
+
+    /// Erases persons from the trail: their keys are deleted with this change, each with an entry
+    /// that lists the revisions whose fields it sealed. Returns these revisions in order. Later
+    /// records of the change must not name the persons.
+    pub async fn erase(
+        &mut self,
+        persons: &BTreeSet<Person>,
+        of: (SubjectKind, Uuid),
+    ) -> Result<Vec<i64>> {
+        if self.trail.waits_about(persons) {
+            // A person who is named for the first time gets a key, which is then deleted. The entry
+            // of the deletion becomes the last one, which is signed.
+            self.trail.write(&self.tx, None).await?;
+        } else {
+            self.flush().await?;
+        }
+        let keys = person_keys::ids_of(&self.tx, persons).await?;
+        let mut erased = BTreeSet::new();
+        for (person, key_id) in &keys {
+            let revisions = person_keys::revisions_of(&self.tx, *key_id).await?;
+            erased.extend(revisions.iter().copied());
+            self.record(
+                None,
+                Some(&Erasure { key_id: *key_id, person: person.kind, revisions, of }),
+            )?;
+            self.erased.push(*key_id);
+        }
+        Ok(erased.into_iter().collect())
+    }
+
+    /// Commits the change of a command. A change without records is rolled back.
+    ///
+    /// # Errors
+    /// INTERNAL for the change of a mutation, which needs [`Change::commit_with`]; then nothing has
+    /// happened.
+    pub async fn commit(self) -> Result<()> {
+        if self.mutation.is_some() {
+            return Err(Error::internal(std::io::Error::other(format!(
+                "{} must be committed with its outcome",
+                self.trail.action()
+            ))));
+        }
+        self.finish(Outcome::default()).await
+    }
+
+    /// Commits the change of a mutation together with its outcome. A change without records is
+    /// rolled back.
+    ///
+    /// # Errors
+    /// INTERNAL if the database fails. Then nothing has happened, unless the outcome of the COMMIT
+    /// is unknown.
+    pub async fn commit_with(self, outcome: impl Into<Outcome>) -> Result<()> {
+        self.finish(outcome.into()).await
+    }
+
+    async fn finish(mut self, outcome: Outcome) -> Result<()> {
+        if self.trail.is_empty() {
+            return self.finish_unchanged(outcome).await;
+        }
+        let db = self.db.clone();
+        self.trail.write(&self.tx, db.trail_key()).await?;
+        person_keys::delete(&self.tx, &self.erased).await?;
+        search::refresh(&self.tx).await?;
+        let (at, (last, hash)) = (self.trail.at(), self.trail.end());
+        let hash = hash.to_owned();
+        if let Some(mutation) = &self.mutation {
+            mutation.store(&self.tx, &outcome, last, at).await?;
+        }
+        db.notify_remote(&self.tx, last).await?;
+        db.commit(self.tx, Some((last, &hash))).await?;
+        db.trail_head.set(last, hash);
+        if let Some(mutation) = self.mutation {
+            mutation.committed(outcome, last);
+        }
+        db.notify_local(last);
+        Ok(())
+    }
+
+    /// Rolls back a change without records. A mutation with an idempotency key stores its outcome
+    /// all the same, in the transaction that has checked that no other request with the key was
+    /// committed. Otherwise a retry after other changes might change something.
+    async fn finish_unchanged(self, outcome: Outcome) -> Result<()> {
+        let Self { tx, db, mutation, trail, .. } = self;
+        let (last, _) = trail.end();
+        match &mutation {
+            Some(mutation) if mutation.has_key() => {
+                tx.execute_unprepared("ROLLBACK TO SAVEPOINT change").await?;
+                mutation.store(&tx, &outcome, last, trail.at()).await?;
+                db.commit(tx, None).await?;
+            }
+            _ => {
+                db.check_file()?;
+                tx.rollback().await?;
+            }
+        }
+        if let Some(mutation) = mutation {
+            mutation.committed(outcome, last);
+        }
+        Ok(())
+    }
+
+    /// Rolls back the change, for a dry run.
+    pub async fn undo(self) -> Result<()> {
+        Ok(self.tx.rollback().await?)
+    }
+}
+
+/// Inserts a row within a change.
+pub async fn insert<M, A>(change: &Change, row: M) -> Result<()>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait + sea_orm::ActiveModelBehavior + Send,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    A::Entity::insert(row.into_active_model()).exec_without_returning(change.tx()).await?;
+    Ok(())
+}
+
+/// Replaces a row by primary key within a change.
+pub async fn replace<M, A>(change: &Change, row: M) -> Result<()>
+where
+    M: IntoActiveModel<A>,
+    A: ActiveModelTrait + sea_orm::ActiveModelBehavior + Send,
+    <A::Entity as EntityTrait>::Model: IntoActiveModel<A>,
+{
+    A::Entity::update(row.into_active_model().reset_all()).validate()?.exec(change.tx()).await?;
+    Ok(())
+}

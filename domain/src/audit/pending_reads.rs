@@ -1,0 +1,34 @@
+//! The contact reads that are in memory and not yet written.
+
+use std::{
+    collections::HashMap,
+    sync::{Arc, Mutex, MutexGuard, PoisonError},
+};
+
+use ::entity::id::ContactId;
+use chrono::{DateTime, NaiveDate, Utc};
+
+/// Unwritten reads: the times and the count for each reader, contact and day in Sweden.
+#[derive(Debug, Default)]
+pub struct Reads {
+    noted: Mutex<HashMap<Key, Times>>,
+    /// Held while reads are written, so that a caller who gets it knows that earlier writes are
+    /// done.
+    pub(super) writing: tokio::sync::Mutex<()>,
+}
+
+pub(super) type Key = (Arc<str>, ContactId, NaiveDate);
+
+#[derive(Clone, Copy, Debug)]
+pub(super) struct Times {
+    pub first_at: DateTime<Utc>,
+    pub last_at: DateTime<Utc>,
+    pub count: i64,
+}
+
+impl Reads {
+    pub(super) fn lock(&self) -> MutexGuard<'_, HashMap<Key, Times>> {
+        // A panic while it was held can only have interrupted counting.
+        self.noted.lock().unwrap_or_else(PoisonError::into_inner)
+    }
+}

@@ -1,0 +1,224 @@
+//! Settings of the program: all that an operator decides.
+
+use ipnet::IpNet;
+use std::{
+    ffi::OsString,
+    net::{Ipv4Addr, SocketAddr},
+    path::{Path, PathBuf},
+    time::Duration,
+};
+use tracing_subscriber::EnvFilter;
+
+use super::{
+    access::MetricsAccess,
+    environment::{Environment, checked, line, number, pem_file},
+    keys::{self, KeySource},
+    limits::{Exposure, Limits},
+    names::{DATABASE_URL, JWT_JWKS, JWT_PUBLIC_KEY, JWT_SECRET, JWT_SIGNING_KEY},
+    network::Network,
+    secrets::{self, Secret},
+    sockets::Sockets,
+    trail::Trail,
+};
+use crate::error::Result;
+
+/// Name of the settings file, in the working directory.
+pub const FILE: &str = "samregister.toml";
+
+/// Default of the issuer and the audience of tokens.
+pub(crate) const TOKEN_NAME: &str = "samregister";
+
+/// The settings of an operator.
+#[derive(Clone, Debug)]
+pub struct Settings {
+    /// URL of the database: `sqlite:…` or `postgres://…`, which may contain a password.
+    pub database_url: Secret,
+    /// Address and port on which the server listens.
+    pub bind: SocketAddr,
+    /// Secrets for HS256: the first signs, and all verify tokens. Empty: none is set.
+    pub jwt_secrets: Vec<Secret>,
+    /// A PEM file with the public key that verifies tokens. [`Settings::verification_key`] requires
+    /// exactly one of secrets, public key and key set.
+    pub jwt_public_key: Option<PathBuf>,
+    /// Location of the key set that verifies tokens.
+    pub jwt_key_set: Option<KeySource>,
+    /// Interval between reads of an issuer's key set.
+    pub jwt_key_set_every: Duration,
+    /// A PEM file with the private key that signs tokens.
+    pub jwt_signing_key: Option<PathBuf>,
+    /// The claim `iss` of every token.
+    pub jwt_issuer: String,
+    /// The claim `aud` of every token, or one of its list.
+    pub jwt_audience: String,
+    /// Longest validity of a token, in days.
+    pub max_token_days: u32,
+    /// Number of days for which a member that has left may read its own invoices and agreements.
+    pub former_member_days: u16,
+    /// Proxies whose forwarding headers are trusted.
+    pub trusted_proxies: Vec<IpNet>,
+    /// Origins of web pages that may send requests from a browser (CORS), as `https://example.se`.
+    pub cors_origins: Vec<String>,
+    /// Log filter, in the syntax of the crate tracing-subscriber.
+    pub log: String,
+    /// Format of the log.
+    pub log_format: LogFormat,
+    /// Limits of one request.
+    pub limits: Limits,
+    /// Access to the metrics.
+    pub metrics: MetricsAccess,
+    /// Limits of the API's sockets.
+    pub sockets: Sockets,
+    /// Settings of what the server exposes.
+    pub exposure: Exposure,
+    /// Keys that sign and verify the audit trail.
+    pub trail: Trail,
+    /// Details of the network itself.
+    pub network: Network,
+    /// Files with secrets and with the database's URL.
+    pub(crate) secret_files: Vec<PathBuf>,
+}
+
+/// Format of the log.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum LogFormat {
+    /// Lines of text.
+    Text,
+    /// One JSON object a line.
+    Json,
+}
+
+impl Settings {
+    /// Returns the settings of this process: its environment, and [`FILE`] in the working
+    /// directory. Errors as in [`Settings::load`].
+    pub fn of_process() -> Result<Self> {
+        let text = |text: OsString| text.to_string_lossy().into_owned();
+        Self::load(
+            std::env::vars_os().map(|(name, value)| (text(name), text(value))),
+            Some(Path::new(FILE)),
+        )
+    }
+
+    /// Returns the settings in `env`, then those in `file`, then the defaults. A blank setting
+    /// counts as not set. A missing file counts as empty.
+    ///
+    /// # Errors
+    /// [`crate::error::Error::Invalid`] naming every unknown setting and every bad value at once,
+    /// without the values.
+    pub fn load(
+        env: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
+        Self::read(Environment::default(), env, file)
+    }
+
+    /// Returns the settings of a demo, which allows introspection and serves GraphiQL unless set
+    /// otherwise. Errors as in [`Settings::load`].
+    pub fn load_for_demo(
+        env: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
+        Self::read(Environment { is_demo: true, ..Environment::default() }, env, file)
+    }
+
+    fn read(
+        mut source: Environment,
+        env: impl IntoIterator<Item = (String, String)>,
+        file: Option<&Path>,
+    ) -> Result<Self> {
+        if let Some(file) = file {
+            source.read_file(file);
+        }
+        source.read_env(env.into_iter());
+        source.take_files();
+        let settings = Self {
+            database_url: source.take(
+                DATABASE_URL,
+                Secret("sqlite://samregister.db?mode=rwc".to_owned()),
+                |text| {
+                    let is_known = ["sqlite:", "postgres://", "postgresql://"]
+                        .iter()
+                        .any(|scheme| text.starts_with(scheme));
+                    checked(text, is_known, "must begin with sqlite: or postgres://").map(Secret)
+                },
+            ),
+            bind: source.take(
+                "SAMREGISTER_BIND",
+                SocketAddr::from((Ipv4Addr::LOCALHOST, 8080)),
+                |text| {
+                    text.parse()
+                        .map_err(|_| "must be an address and a port, as 127.0.0.1:8080".to_owned())
+                },
+            ),
+            jwt_secrets: source.take(JWT_SECRET, Vec::new(), secrets::list),
+            jwt_public_key: source.optional(JWT_PUBLIC_KEY, pem_file),
+            jwt_key_set: source.optional(JWT_JWKS, keys::key_source),
+            jwt_key_set_every: Duration::from_secs(source.take(
+                "SAMREGISTER_JWT_JWKS_SECONDS",
+                300,
+                |text| number(text, 10..=86_400),
+            )),
+            jwt_signing_key: source.optional(JWT_SIGNING_KEY, pem_file),
+            jwt_issuer: source.take("SAMREGISTER_JWT_ISSUER", TOKEN_NAME.to_owned(), line),
+            jwt_audience: source.take("SAMREGISTER_JWT_AUDIENCE", TOKEN_NAME.to_owned(), line),
+            max_token_days: source.max_token_days(),
+            former_member_days: source.former_member_days(),
+            trusted_proxies: source.trusted_proxies(),
+            cors_origins: source.take("SAMREGISTER_CORS_ORIGINS", Vec::new(), |text| {
+                text.split([',', ' ']).filter(|origin| !origin.is_empty()).map(origin).collect()
+            }),
+            log: source.take("SAMREGISTER_LOG", "info".to_owned(), |text| {
+                checked(
+                    text,
+                    EnvFilter::try_new(text).is_ok(),
+                    "is not a filter, as info or samregister=debug,warn",
+                )
+            }),
+            log_format: source.take("SAMREGISTER_LOG_FORMAT", LogFormat::Text, |text| match text {
+                "text" => Ok(LogFormat::Text),
+                "json" => Ok(LogFormat::Json),
+                _ => Err("must be text or json".to_owned()),
+            }),
+            limits: source.limits(),
+            exposure: source.exposure(),
+            metrics: source.metrics(),
+            sockets: source.sockets(),
+            trail: source.trail(),
+            network: source.network(),
+            secret_files: std::mem::take(&mut source.secret_files),
+        };
+        source.finish()?;
+        Ok(settings)
+    }
+}
+
+/// Parses an origin as browsers write it, because origins are compared byte by byte.
+fn origin(text: &str) -> Result<String, String> {
+    let host =
+        text.strip_prefix("https://").or_else(|| text.strip_prefix("http://")).unwrap_or_default();
+    let holds = host.bytes().all(|byte| {
+        byte.is_ascii_lowercase() || byte.is_ascii_digit() || b"-._:[]".contains(&byte)
+    });
+    checked(
+        text,
+        holds && !host.is_empty(),
+        "must be origins as https://example.se, in small letters, without a path, with commas between",
+    )
+}
+
+impl Settings {
+    /// Returns the file of the key that signs the trail: the configured file, or else a file next
+    /// to the SQLite file, or in the working directory for PostgreSQL.
+    #[must_use]
+    pub fn trail_key_file(&self) -> PathBuf {
+        let default_file = || {
+            let file = self
+                .database_url
+                .expose()
+                .strip_prefix("sqlite:")
+                .map(|rest| rest.strip_prefix("//").unwrap_or(rest));
+            let name = file.and_then(|file| file.split('?').next()).unwrap_or("samregister");
+            PathBuf::from(format!("{name}.trail-key.pem"))
+        };
+        self.trail.key.clone().unwrap_or_else(default_file)
+    }
+}

@@ -1,0 +1,99 @@
+//! The import: every file of a folder into the register, all or nothing. This file sets the order
+//! of the files; `session` has the state and the tools that their readers share.
+
+pub(in crate::interchange) mod report;
+pub(in crate::interchange) mod session;
+
+use std::{io, path::Path};
+
+pub use self::report::{BadRow, FileReport, ImportError, MAX_BAD_ROWS, Report};
+use self::session::Import;
+use super::{
+    File, Watcher, accounts, activities, agreements, allocations, bank_payments, books_closing,
+    fee_schedules, invoices, members, organisations, reference_rates, requisitions, staging,
+    tax_decisions, templates, unusable, vouchers,
+};
+use crate::{
+    audit::{self, Action},
+    auth::viewer::{Permission, Viewer},
+    books::Closing,
+    config::Network,
+    database::Database,
+    error::Error,
+};
+
+/// Imports every CSV file of the folder `from` into the register, in one transaction. A dry run
+/// does the same and then rolls back. `network` has the accounts for lines that name none.
+/// Importing the same files again changes nothing and leaves no audit entry.
+///
+/// # Errors
+/// [`ImportError::Bad`] with every bad row of every file; FORBIDDEN unless the viewer may manage
+/// the register and the accounts; CONFLICT `FILE` if a file can't be read or the folder has none.
+/// Nothing has changed then.
+pub async fn import(
+    db: &Database,
+    viewer: &Viewer,
+    network: &Network,
+    from: &Path,
+    dry_run: bool,
+    watcher: Watcher<'_>,
+) -> Result<Report, ImportError> {
+    viewer.require(Permission::ManageRegister)?;
+    viewer.require(Permission::ManageAccounts)?;
+    let ignored = other_files(from)?;
+    let change = audit::begin(db, viewer, Action::Import).await?;
+    staging::prepare(change.tx()).await?;
+    let closing = Closing::load(change.tx()).await?;
+    let mut import = Import::new(change, network, closing, from, watcher);
+    vouchers::prepare(&import).await?;
+    members::import(&mut import).await?;
+    organisations::import(&mut import).await?;
+    allocations::import(&mut import).await?;
+    organisations::import_contacts(&mut import).await?;
+    activities::import(&mut import).await?;
+    fee_schedules::import(&mut import).await?;
+    tax_decisions::import(&mut import).await?;
+    templates::import(&mut import).await?;
+    agreements::import(&mut import).await?;
+    reference_rates::import(&mut import).await?;
+    bank_payments::import(&mut import).await?;
+    invoices::import(&mut import).await?;
+    accounts::import_costs(&mut import).await?;
+    accounts::import_grants(&mut import).await?;
+    requisitions::import(&mut import).await?;
+    activities::import_status_reports(&mut import).await?;
+    vouchers::import(&mut import).await?;
+    books_closing::import(&mut import).await?;
+    let report = import.finish(ignored, dry_run).await?;
+    if report.files.iter().any(|file| file.added + file.changed > 0) && !dry_run {
+        // The import is committed; a failure here doesn't undo it.
+        if let Err(error) = db.analyze().await {
+            tracing::warn!(%error, "the database's statistics could not be brought up to date after the import");
+        }
+        if let Err(error) = db.truncate_wal().await {
+            tracing::warn!(%error, "the database's log could not be emptied after the import");
+        }
+    }
+    Ok(report)
+}
+
+/// Returns the names of the folder's `.csv` files that the import doesn't read.
+fn other_files(folder: &Path) -> Result<Vec<String>, Error> {
+    let unreadable = |cause: io::Error| unusable(folder, "read", &cause);
+    let mut others = Vec::new();
+    let mut is_empty = true;
+    for entry in std::fs::read_dir(folder).map_err(unreadable)? {
+        let name = entry.map_err(unreadable)?.file_name().to_string_lossy().into_owned();
+        if File::ALL.iter().any(|file| file.name() == name) {
+            is_empty = false;
+        } else if name.to_lowercase().ends_with(".csv") {
+            others.push(name);
+        }
+    }
+    if is_empty {
+        let names: Vec<_> = File::ALL.iter().map(|file| file.name()).collect();
+        return Err(unusable(folder, "import", &format!("it has none of {}", names.join(", "))));
+    }
+    others.sort();
+    Ok(others)
+}

@@ -1,0 +1,129 @@
+//! Sums of a report's rows.
+
+use std::collections::HashMap;
+
+use ::entity::total::Total;
+
+use super::grouping::{Group, MAX_GROUPS};
+use crate::error::{Error, Result};
+
+/// The basis of sums: the amounts that count, and their day.
+#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+pub enum Basis {
+    /// Invoices and credit notes, on their day of issue.
+    Invoiced,
+    /// Payments, on the day of receipt, as allocated to lines (see
+    /// [`crate::invoices::payment_allocation`]).
+    Paid,
+    /// Lines, spread by day over the period that they cover.
+    Accrued,
+}
+
+/// Sums of a row, öre.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Sums {
+    /// Without VAT, after credit notes.
+    pub net: Total,
+    /// VAT, after credit notes.
+    pub vat: Total,
+    /// Net sum of the credit notes, which `net` already deducts.
+    pub credited: Total,
+    /// Costs.
+    pub cost: Total,
+    /// Grants.
+    pub grants: Total,
+    /// Payments on no line: overpayments, and rounding to whole kronor. Not revenue, and in none of
+    /// the other sums.
+    pub unattributed: Total,
+    /// Number of distinct invoices and credit notes.
+    pub invoices: i64,
+    /// Costs to which agreements in force commit the network; null unless requested.
+    pub committed: Option<Committed>,
+}
+
+/// Costs to which agreements in force commit the network, öre without VAT.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct Committed {
+    /// Total commitment, by the months that the agreements pay for.
+    pub cost: Total,
+    /// Costs that were booked for such agreements, for any period.
+    pub booked: Total,
+}
+
+impl Committed {
+    /// Returns the commitment minus the booked cost; negative if more is booked.
+    #[must_use]
+    pub fn left(&self) -> Total {
+        self.cost - self.booked
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.cost += other.cost;
+        self.booked += other.booked;
+    }
+}
+
+impl Sums {
+    /// Returns the sum with VAT.
+    #[must_use]
+    pub fn gross(&self) -> Total {
+        self.net + self.vat
+    }
+
+    /// Returns the result: net plus grants minus cost.
+    #[must_use]
+    pub fn result(&self) -> Total {
+        self.net + self.grants - self.cost
+    }
+
+    pub(super) fn add(&mut self, other: &Self) {
+        self.net += other.net;
+        self.vat += other.vat;
+        self.credited += other.credited;
+        self.cost += other.cost;
+        self.grants += other.grants;
+        self.unattributed += other.unattributed;
+        self.invoices += other.invoices;
+        if let Some(committed) = &other.committed {
+            self.committed.get_or_insert_default().add(committed);
+        }
+    }
+
+    pub(super) fn has_money(&self) -> bool {
+        let Committed { cost, booked } = self.committed.unwrap_or_default();
+        let sums = [
+            self.net,
+            self.vat,
+            self.credited,
+            self.cost,
+            self.grants,
+            self.unattributed,
+            cost,
+            booked,
+        ];
+        sums.iter().any(|sum| *sum != Total::ZERO)
+    }
+}
+
+pub(super) fn too_many() -> Error {
+    Error::invalid(
+        "group_by",
+        format!(
+            "makes more than {MAX_GROUPS} rows; choose a shorter range, fewer activities or members, or longer periods"
+        ),
+    )
+}
+
+/// Accumulated sums of groups.
+#[derive(Debug, Default)]
+pub(super) struct Groups(pub(super) HashMap<Group, Sums>);
+
+impl Groups {
+    /// Returns the sums of a group.
+    pub(super) fn of(&mut self, group: Group) -> Result<&mut Sums> {
+        if self.0.len() >= MAX_GROUPS && !self.0.contains_key(&group) {
+            return Err(too_many());
+        }
+        Ok(self.0.entry(group).or_default())
+    }
+}

@@ -1,0 +1,472 @@
+//! GraphQL types, queries and mutations of activities.
+
+pub mod mutations;
+
+use std::sync::Arc;
+
+use ::entity::{activity, activity_text, fee_schedule, id::ActivityId};
+use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
+
+use super::status_reports::reports_of;
+use super::{
+    agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
+    batch::{BatchRow, distinct, grouped, listed, take_rows},
+    connection::{
+        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns,
+    },
+    contacts::{Contact, contact_of},
+    cost::{cost, list_size},
+    coverage::{Coverage, coverage_of},
+    database,
+    fees::FeeSchedule,
+    ledger::{Cost, Grant, bookings_of},
+    request::LongText,
+    revenue::{
+        ActivityResult,
+        break_even::{BreakEven, BreakEvenByFee, BreakEvens},
+    },
+    scalars::{Date, Parsed, node_id, row_id, take},
+    viewer,
+};
+pub use super::{
+    decisions::{Decision, decision_of},
+    status_reports::{StatusReport, node as status_report_node},
+};
+
+use domain::{
+    activities::{self},
+    agreements,
+    error::{Error, LINE, Result, ValidationErrors},
+    fees::schedules,
+    revenue,
+};
+
+/// Source of funding of an activity.
+#[derive(Enum, Copy, Clone, PartialEq, Eq)]
+#[graphql(remote = "::entity::kind::FundingKind")]
+pub enum FundingKind {
+    /// A special fee (särskild avgift), by agreement.
+    SpecialFee,
+    /// Course income (kursintäkter); payers may be no members.
+    CourseIncome,
+    /// A government grant (statsbidrag) or another one.
+    Grant,
+    /// Run with a partner.
+    Partner,
+    /// The service fee (serviceavgift).
+    ServiceFee,
+    /// Run by volunteers: needs no agreements.
+    Volunteer,
+}
+
+/// Something that the network runs (verksamhet, uppdrag, nätverk, satsning): BIP, Indikatorer,
+/// Stoppa våldet, JGL, a volunteer network.
+#[derive(Clone, Description)]
+pub struct Activity(pub BatchRow<activity::Model>);
+
+#[Object(use_type_description)]
+impl Activity {
+    /// Global id of the activity, opaque. Pass it to `node` and to inputs.
+    pub async fn id(&self) -> ID {
+        node_id(self.0.id)
+    }
+
+    /// Short name in URLs and scripts, which never changes: `bip`, `indikatorer`, `stoppa-valdet`.
+    async fn slug(&self) -> &str {
+        &self.0.slug
+    }
+
+    /// Name, as people read it.
+    async fn name(&self) -> &str {
+        &self.0.name
+    }
+
+    /// Purpose (syfte), as free text; null when not recorded.
+    async fn purpose(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        text(ctx, &self.0, |texts| texts.purpose.as_ref())
+            .await
+            .map(|text| text.map(LongText))
+            .transpose()
+    }
+
+    /// Goal (mål), as free text; null when not recorded.
+    async fn goal(&self, ctx: &Context<'_>) -> Option<Result<LongText<String>>> {
+        text(ctx, &self.0, |texts| texts.goal.as_ref())
+            .await
+            .map(|text| text.map(LongText))
+            .transpose()
+    }
+
+    /// Sources of funding; empty when not decided.
+    async fn funding(&self, ctx: &Context<'_>) -> Result<Vec<FundingKind>> {
+        let kinds = self
+            .0
+            .load(ctx, "", activities::funding_of(database(ctx).read(), &ids(&self.0)))
+            .await?;
+        Ok(kinds.get(&self.0.id).into_iter().flatten().copied().map(Into::into).collect())
+    }
+
+    /// First day on which it runs.
+    async fn starts_on(&self) -> Date {
+        Date(self.0.starts_on)
+    }
+
+    /// Last day on which it runs; null: until further notice.
+    async fn ends_on(&self) -> Option<Date> {
+        self.0.ends_on.map(Date)
+    }
+
+    /// Contact on the board that follows the activity; null when there is none, or you may not see
+    /// the contact. Personal data: see the GDPR rules.
+    async fn board_contact(&self, ctx: &Context<'_>) -> Option<Result<Contact>> {
+        contact_of(ctx, &self.0, |row| row.board_contact_id).await.transpose()
+    }
+
+    /// Contact that leads the activity; null when there is none, or you may not see the contact.
+    /// Personal data: see the GDPR rules.
+    async fn lead(&self, ctx: &Context<'_>) -> Option<Result<Contact>> {
+        contact_of(ctx, &self.0, |row| row.lead_contact_id).await.transpose()
+    }
+
+    /// Decision to run the activity; null when not recorded.
+    async fn decision(&self, ctx: &Context<'_>) -> Option<Result<Decision>> {
+        decision_of(ctx, &self.0, |row| row.decision_id).await.transpose()
+    }
+
+    /// Agreements about the activity that you may see.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn agreements(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "Order; by number when omitted.")] order_by: Option<AgreementOrder>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<Agreement>> {
+        agreements_of(
+            ctx,
+            &self.0,
+            agreements::Of::Activity,
+            |row| row.id.0,
+            filter,
+            order_by,
+            connection::args(first, after, last, before),
+        )
+        .await
+    }
+
+    /// Number of members that take part by a participation agreement in force, of all members: "40
+    /// of 70". Counts the members and agreements that you may see.
+    #[graphql(directive = cost::apply("5".into()))]
+    async fn coverage(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Day of the calculation; defaults to today.")] on: Option<Parsed<Date>>,
+    ) -> Result<Coverage> {
+        coverage_of(ctx, &self.0, on).await
+    }
+
+    /// Prices of taking part, present and past, the latest first.
+    #[graphql(directive = list_size::apply(Some(5), None))]
+    async fn fee_schedules(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
+        let columns =
+            and(selected_columns::<FeeSchedule>(ctx, DIRECT), fee_schedule::Column::ActivityId);
+        let rows = self
+            .0
+            .load(ctx, "", async {
+                let rows = schedules::of_activities(database(ctx), &ids(&self.0), &columns).await?;
+                Ok(grouped(BatchRow::each(rows), |row| row.activity_id))
+            })
+            .await?;
+        listed(ctx, rows.get(&Some(self.0.id)), FeeSchedule)
+    }
+
+    /// Invoiced and paid sums, costs and result of one calendar year; zero where you may not see
+    /// revenue.
+    async fn result(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
+    ) -> Result<ActivityResult> {
+        let results = self
+            .0
+            .load(ctx, "", revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year))
+            .await?;
+        Ok(ActivityResult::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
+    }
+
+    /// Number of agreements at today's fee that cover the costs of a year. Null when the activity
+    /// has no fixed yearly fee today, or you may not see its costs.
+    #[graphql(directive = cost::apply("20".into()))]
+    async fn break_even(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
+    ) -> Option<Result<BreakEven>> {
+        BreakEvens::of(ctx, &self.0, year)
+            .await
+            .map(|all| BreakEven::of(&all, self.0.id))
+            .transpose()
+    }
+
+    /// Number of participants that cover the costs of a year, a row for each fee in force today.
+    /// Empty when no fee is in force, or you may not see its costs. The row of a per-mille fee is
+    /// left out when you may not see the allocations of all members.
+    #[graphql(directive = cost::apply("20".into()), directive = list_size::apply(Some(5), None))]
+    async fn break_even_by_fee(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
+    ) -> Result<Vec<BreakEvenByFee>> {
+        let all = BreakEvens::of(ctx, &self.0, year).await?;
+        let rows = BreakEvenByFee::each(&all, self.0.id);
+        take_rows(ctx, rows.iter().map(BreakEvenByFee::rows).sum())?;
+        Ok(rows)
+    }
+
+    /// Costs booked for the activity, including reversals, the latest day first; empty when you may
+    /// not see its revenue.
+    async fn costs(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<Cost>> {
+        bookings_of(ctx, &self.0, connection::args(first, after, last, before)).await
+    }
+
+    /// Grants booked for the activity, including reversals, the latest day first; empty when you
+    /// may not see its revenue.
+    async fn grants(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<Grant>> {
+        bookings_of(ctx, &self.0, connection::args(first, after, last, before)).await
+    }
+
+    /// Status reports to the board, the latest first.
+    async fn status_reports(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<StatusReport>> {
+        reports_of(ctx, &self.0, connection::args(first, after, last, before)).await
+    }
+}
+
+/// Returns the ids of all rows of the batch.
+pub(super) fn ids(row: &BatchRow<activity::Model>) -> Vec<ActivityId> {
+    row.batch_rows().iter().map(|row| row.id).collect()
+}
+
+/// Returns a text of an activity. The texts of its batch are loaded together, whichever of them are
+/// selected.
+async fn text(
+    ctx: &Context<'_>,
+    row: &BatchRow<activity::Model>,
+    of: fn(&activity_text::Model) -> Option<&String>,
+) -> Result<Option<String>> {
+    let texts = row
+        .share("texts".to_owned(), activities::texts_of(database(ctx).read(), &ids(row)))
+        .await?;
+    Ok(texts.get(&row.id).and_then(of).cloned())
+}
+
+impl ConnectionNode for Activity {
+    type Row = activity::Model;
+    const NAME: &'static str = "Activity";
+
+    fn of(row: BatchRow<Self::Row>) -> Self {
+        Self(row)
+    }
+
+    fn columns(field: &str) -> &'static [Column<Self::Row>] {
+        use activity::Column as C;
+        match field {
+            "slug" => &[C::Slug],
+            "name" => &[C::Name],
+            "startsOn" => &[C::StartsOn],
+            "endsOn" => &[C::EndsOn],
+            "boardContact" => &[C::BoardContactId],
+            "lead" => &[C::LeadContactId],
+            "decision" => &[C::DecisionId],
+            _ => &[],
+        }
+    }
+
+    fn always() -> &'static [Column<Self::Row>] {
+        &[activity::Column::Id]
+    }
+}
+
+/// Returns the activity that each row of a batch refers to.
+pub async fn activity_of<M: Send + Sync>(
+    ctx: &Context<'_>,
+    row: &BatchRow<M>,
+    id: fn(&M) -> Option<ActivityId>,
+) -> Result<Option<Activity>> {
+    let Some(own) = id(row) else { return Ok(None) };
+    let found = row
+        .load(ctx, "activity", async {
+            let ids = distinct(row.batch_rows().iter().filter_map(id));
+            let rows = activities::by_ids(
+                database(ctx),
+                viewer(ctx),
+                &ids,
+                &selected_columns::<Activity>(ctx, DIRECT),
+            )
+            .await?;
+            Ok(grouped(BatchRow::each(rows), |row| row.id))
+        })
+        .await?;
+    Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Activity))
+}
+
+/// Returns the activities with these slugs, in order of name.
+pub async fn by_slugs(ctx: &Context<'_>, slugs: &[String]) -> Result<Vec<Activity>> {
+    let found =
+        activities::by_slugs(database(ctx), viewer(ctx), slugs, &every::<Activity>()).await?;
+    Ok(BatchRow::each(found).into_iter().map(Activity).collect())
+}
+
+/// Loads the activities with these ids, in no particular order.
+pub async fn by_ids(ctx: &Context<'_>, ids: &[ActivityId]) -> Result<Vec<Activity>> {
+    if ids.is_empty() {
+        return Ok(Vec::new());
+    }
+    let found = activities::by_ids(database(ctx), viewer(ctx), ids, &every::<Activity>()).await?;
+    Ok(BatchRow::each(found).into_iter().map(Activity).collect())
+}
+
+/// Returns the activity with this id.
+pub async fn node(ctx: &Context<'_>, id: ActivityId) -> Result<Option<Activity>> {
+    let found = activities::by_ids(database(ctx), viewer(ctx), &[id], &every::<Activity>()).await?;
+    Ok(found.into_iter().next().map(|row| Activity(BatchRow::single(row))))
+}
+
+/// Reads an activity again after a mutation.
+pub(super) async fn changed(ctx: &Context<'_>, id: ActivityId) -> Result<Activity> {
+    node(ctx, id).await?.ok_or_else(|| Error::NotFound("there is no such activity".into()))
+}
+
+/// Names an activity by exactly one of its keys.
+#[derive(OneofObject)]
+pub enum ActivityBy {
+    /// Global id.
+    Id(ID),
+    /// Slug, as `bip`.
+    Slug(String),
+}
+
+/// Filter of activities. All conditions must hold.
+#[derive(InputObject, Default)]
+pub struct ActivityFilter {
+    /// Funded by any of these sources.
+    funding: Option<Vec<FundingKind>>,
+    /// Running on this day.
+    active_on: Option<Parsed<Date>>,
+    /// All of these words occur in the name or the slug. A word may be the beginning of a longer
+    /// one. Case and accents are ignored, but å, ä and ö are letters of their own.
+    #[graphql(directive = cost::apply("60".into()))]
+    search: Option<String>,
+}
+
+impl ActivityFilter {
+    fn check(self, errors: &mut ValidationErrors) -> activities::Filter {
+        activities::Filter {
+            funding: self.funding.unwrap_or_default().into_iter().map(Into::into).collect(),
+            active_on: take(self.active_on, "filter.activeOn", errors).map(|day| day.0),
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
+        }
+    }
+}
+
+/// Queries of activities.
+#[derive(Default)]
+pub struct ActivityQuery;
+
+#[Object]
+impl ActivityQuery {
+    /// Present, past and planned activities, in order of name.
+    async fn activities(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<ActivityFilter>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<Activity>> {
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
+        let args = connection::args(first, after, last, before);
+        domain::page::Page::check(&args, &activities::by_name(), &mut errors);
+        errors.finish()?;
+        let slice = activities::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &args,
+            &selected_columns::<Activity>(ctx, CONNECTION),
+        )
+        .await?;
+        let count: connection::Count = Arc::new(move |ctx| {
+            let filter = filter.clone();
+            Box::pin(async move { activities::count(database(ctx), viewer(ctx), &filter).await })
+        });
+        Ok(Connection::new(slice, count))
+    }
+
+    /// An activity by its id or slug; null when there is none.
+    async fn activity(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Id or slug.")] by: ActivityBy,
+    ) -> Option<Result<Activity>> {
+        find(ctx, by).await.transpose()
+    }
+}
+
+async fn find(ctx: &Context<'_>, by: ActivityBy) -> Result<Option<Activity>> {
+    let columns = selected_columns::<Activity>(ctx, DIRECT);
+    let mut errors = ValidationErrors::default();
+    let found = match by {
+        ActivityBy::Id(id) => {
+            let id = row_id(&id, "by.id", &mut errors);
+            errors.finish()?;
+            activities::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?
+        }
+        ActivityBy::Slug(slug) => {
+            let slug = errors.text("by.slug", &slug, LINE);
+            errors.finish()?;
+            activities::by_slugs(database(ctx), viewer(ctx), &[slug], &columns).await?
+        }
+    };
+    Ok(found.into_iter().next().map(|row| Activity(BatchRow::single(row))))
+}

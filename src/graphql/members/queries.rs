@@ -1,0 +1,175 @@
+//! Queries of members.
+
+use std::sync::Arc;
+
+use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
+use domain::{
+    error::{LINE, Result, ValidationErrors},
+    members,
+};
+
+use super::{Member, MemberStatus};
+use crate::graphql::{
+    batch::BatchRow,
+    connection::{self, CONNECTION, Connection, DIRECT, selected_columns},
+    cost::cost,
+    database,
+    scalars::{Date, OrgNumber, Parsed, row_id, take},
+    viewer,
+};
+
+/// Names a member by exactly one of its keys.
+#[derive(OneofObject)]
+pub enum MemberBy {
+    /// Global id.
+    Id(ID),
+    /// Organisation number (organisationsnummer), as `222000-1834`.
+    OrgNumber(Parsed<OrgNumber>),
+}
+
+/// Filter of members. All conditions must hold.
+#[derive(InputObject, Default)]
+pub struct MemberFilter {
+    /// Has this status on `asOf`.
+    status: Option<MemberStatus>,
+    /// Day of the status and of participation; defaults to today.
+    as_of: Option<Parsed<Date>>,
+    /// Is in the contact area of this name.
+    contact_area: Option<String>,
+    /// Is in this county (län).
+    county: Option<String>,
+    /// All of these words occur in its present and former names, its organisation number or its
+    /// municipalities. A word may be the beginning of a longer one. Case and accents are ignored,
+    /// but å, ä and ö are letters of their own.
+    #[graphql(directive = cost::apply("60".into()))]
+    search: Option<String>,
+    /// Slugs: has a participation agreement in force in each of these activities, among the
+    /// agreements that you may see.
+    in_activity: Option<Vec<String>>,
+    /// Slugs: has no participation agreement in force in any of these activities, among the
+    /// agreements that you may see.
+    not_in_activity: Option<Vec<String>>,
+}
+
+impl MemberFilter {
+    fn check(self, errors: &mut ValidationErrors) -> members::Filter {
+        members::Filter {
+            status: self.status.map(Into::into),
+            as_of: take(self.as_of, "filter.asOf", errors).map(|day| day.0),
+            contact_area: errors.optional_text(
+                "filter.contactArea",
+                self.contact_area.as_deref(),
+                LINE,
+            ),
+            county: errors.optional_text("filter.county", self.county.as_deref(), LINE),
+            search: errors.optional_text("filter.search", self.search.as_deref(), LINE),
+            in_activity: slugs(self.in_activity, "filter.inActivity", errors),
+            not_in_activity: slugs(self.not_in_activity, "filter.notInActivity", errors),
+        }
+    }
+}
+
+fn slugs(parsed: Option<Vec<String>>, path: &str, errors: &mut ValidationErrors) -> Vec<String> {
+    let parsed = parsed.unwrap_or_default();
+    // Each value adds a condition to the statement.
+    errors.expect(parsed.len() <= 20, path, "must be at most 20");
+    parsed
+        .iter()
+        .enumerate()
+        .map(|(position, slug)| errors.text(&format!("{path}.{position}"), slug, LINE))
+        .collect()
+}
+
+/// Order of members.
+#[derive(Enum, Clone, Copy, PartialEq, Eq)]
+#[graphql(remote = "members::Field")]
+pub enum MemberOrderField {
+    /// By name, in Swedish alphabetical order.
+    Name,
+    /// By first day of membership.
+    JoinedOn,
+}
+
+/// Order of members. Ties are ordered by id.
+#[derive(InputObject)]
+pub struct MemberOrder {
+    /// Field to order by.
+    field: MemberOrderField,
+    /// Direction of the order.
+    #[graphql(default_with = "crate::graphql::OrderDirection::Asc")]
+    direction: crate::graphql::OrderDirection,
+}
+
+/// Queries of members.
+#[derive(Default)]
+pub struct MemberQuery;
+
+#[Object]
+impl MemberQuery {
+    /// Members that you may see, by name unless `orderBy` says otherwise.
+    #[expect(clippy::too_many_arguments, reason = "the contract's")]
+    async fn members(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<MemberFilter>,
+        #[graphql(desc = "Order; by name when omitted.")] order_by: Option<MemberOrder>,
+        #[graphql(
+            desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
+        )]
+        first: Option<i32>,
+        #[graphql(desc = "Cursor: only rows after this one.")] after: Option<String>,
+        #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
+        #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
+    ) -> Result<Connection<Member>> {
+        let mut errors = ValidationErrors::default();
+        let filter = filter.unwrap_or_default().check(&mut errors);
+        let order = order_by.map_or_else(
+            || members::order(members::Field::Name, false),
+            |order| members::order(order.field.into(), order.direction.is_descending()),
+        );
+        let args = connection::args(first, after, last, before);
+        domain::page::Page::check(&args, &order, &mut errors);
+        errors.finish()?;
+        let slice = members::list(
+            database(ctx),
+            viewer(ctx),
+            &filter,
+            &order,
+            &args,
+            &selected_columns::<Member>(ctx, CONNECTION),
+        )
+        .await?;
+        let count: connection::Count = Arc::new(move |ctx| {
+            let filter = filter.clone();
+            Box::pin(async move { members::count(database(ctx), viewer(ctx), &filter).await })
+        });
+        Ok(Connection::new(slice, count))
+    }
+
+    /// A member by its id or organisation number; null when there is none, or you may not see it.
+    async fn member(
+        &self,
+        ctx: &Context<'_>,
+        #[graphql(desc = "Id or organisation number.")] by: MemberBy,
+    ) -> Option<Result<Member>> {
+        find(ctx, by).await.transpose()
+    }
+}
+
+async fn find(ctx: &Context<'_>, by: MemberBy) -> Result<Option<Member>> {
+    let columns = selected_columns::<Member>(ctx, DIRECT);
+    let mut errors = ValidationErrors::default();
+    let found = match by {
+        MemberBy::Id(id) => {
+            let id = row_id(&id, "by.id", &mut errors);
+            errors.finish()?;
+            members::by_ids(database(ctx), viewer(ctx), &[id], &columns).await?.into_iter().next()
+        }
+        MemberBy::OrgNumber(number) => {
+            let number = number.take("by.orgNumber", &mut errors);
+            errors.finish()?;
+            members::by_org_number(database(ctx), viewer(ctx), &number.0, &columns).await?
+        }
+    };
+    Ok(found.map(|row| Member(BatchRow::single(row))))
+}
