@@ -30,11 +30,11 @@ demo *arguments:
 
 # Rewrites schema.graphql after a change of the API.
 schema:
-    UPDATE_SCHEMA=1 cargo test --test api schema
+    UPDATE_SCHEMA=1 cargo test --test api graphql::schema
 
 # Rewrites the pages of docs/clients after a change of a client.
 client-docs:
-    UPDATE_DOCS=1 cargo test --test api client_docs
+    UPDATE_DOCS=1 cargo test --test api repository::client_docs
 
 # Runs every check that a change must pass.
 ci:

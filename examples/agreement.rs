@@ -6,7 +6,7 @@ mod sample;
 
 use std::{path::PathBuf, time::Instant};
 
-use domain::documents::agreement;
+use documents::agreement;
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));

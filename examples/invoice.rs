@@ -1,12 +1,12 @@
 //! Writes sample invoices and credit notes as PDF and as e-invoices: `cargo run --release --example
 //! invoice -- DIR`. Tells what each took, the first one cold.
 
-#[path = "../tests/api/invoice_samples.rs"]
+#[path = "../tests/api/support/document_fixtures.rs"]
 mod samples;
 
 use std::{path::PathBuf, time::Instant};
 
-use domain::documents::{invoice, peppol};
+use documents::{invoice, peppol};
 
 fn main() -> Result<(), Box<dyn std::error::Error>> {
     let dir = PathBuf::from(std::env::args().nth(1).unwrap_or_else(|| ".".to_owned()));

@@ -3,7 +3,7 @@
 //! Each kind of document has as much of one thing as the limits allow. A figure is the CPU time of
 //! the whole process, so run it alone.
 
-#[path = "../tests/api/invoice_samples.rs"]
+#[path = "../tests/api/support/document_fixtures.rs"]
 #[expect(dead_code, reason = "the tests use the rest")]
 mod invoices;
 #[path = "../benches/documents/sample.rs"]
@@ -11,7 +11,7 @@ mod sample;
 
 use std::{env, error::Error, fs, time::Instant};
 
-use domain::documents::{
+use documents::{
     Cell, Column, Grid, Kind as CellKind,
     agreement::{self, Agreement},
     invoice, peppol,

@@ -6,7 +6,7 @@
 #
 # Those in Python are listed, with their versions, in the files of tests/checkers/. Each list has a virtual environment of its name in
 # the folder, so that `pdf.txt` gives `pdf/bin/pdfua`; they are made once below the target folder, and again when a list changes.
-# qpdf and pdfinfo are looked for in PATH. What is missing, root gets from Debian's packages and anybody else a message.
+# qpdf and pdfinfo are looked for in PATH. What is missing, root gets from Debian's packages and any other user a message.
 set -euo pipefail
 exec </dev/null
 cd "$(dirname "${BASH_SOURCE[0]}")/.."

@@ -6,7 +6,7 @@ fail() {
     exit 1
 }
 
-# What a command shows to be there, from its Debian package when it is missing: root gets it installed and anybody else a message.
+# What a command shows to be there, from its Debian package when it is missing: root gets it installed and any other user a message.
 need() {
     local package=$1
     shift

@@ -5,7 +5,7 @@
 #     tests/run.sh --test api members       the API tests about members
 #
 # PostgreSQL's server programs are looked for where Debian puts them, then in PATH. When there are none, root gets the package
-# installed and anybody else a message. A cluster of our own is started in a new folder, by a user that is not root, and is
+# installed and any other user a message. A cluster of our own is started in a new folder, by a user that is not root, and is
 # stopped and removed at the end, whatever the end. Programs that judge files are made ready by checkers.sh: it says which.
 set -euo pipefail
 exec </dev/null

@@ -1,12 +1,12 @@
-//! What a document takes: an agreement of two pages as HTML and as PDF, beside one line and beside
-//! six times the text.
+//! The time that a document takes: an agreement of two pages as HTML and as PDF, next to one line
+//! and next to six times the text.
 
 #![expect(clippy::expect_used, reason = "a benchmark that can't begin may stop")]
 
 mod sample;
 
 use divan::Bencher;
-use domain::documents::agreement;
+use documents::agreement;
 
 fn main() {
     divan::main();

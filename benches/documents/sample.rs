@@ -1,6 +1,6 @@
 //! An agreement of two pages, as the register makes them.
 
-use domain::documents::agreement::{Agreement, Party};
+use documents::agreement::{Agreement, Party};
 
 /// The agreement; without its number, a draft.
 pub fn agreement(number: Option<&str>) -> Agreement {

@@ -28,7 +28,7 @@ use crate::RUNTIME;
 /// Agreements, and as many invoices.
 const INVOICES: usize = 10_000;
 
-/// Where to measure.
+/// The database to measure on.
 #[derive(Clone, Copy, Debug)]
 enum On {
     Sqlite,
@@ -96,7 +96,7 @@ fn network() -> Network {
     }
 }
 
-/// A register of its own, made anew each time: a run leaves it with more.
+/// A register of its own, made again each time: a run leaves it with more.
 async fn register(on: On) -> (Database, ActivityId) {
     let dir = PathBuf::from(env!("CARGO_MANIFEST_DIR")).join("target/synthetic");
     let files = dir.join("run-csv");

@@ -1,5 +1,5 @@
-//! What the three users ask, on the network as it is and on one a hundred times as large, side by
-//! side.
+//! Benchmarks of the queries of three users, on the network as it is and on one a hundred times as
+//! large, side by side.
 //!
 //! The registers are made once, under `target/synthetic`. Set `BENCH_POSTGRES` to the address of an
 //! empty PostgreSQL server (`postgres://…/postgres`) to measure there as well as on SQLite.
@@ -182,7 +182,7 @@ fn search_for_all(bencher: Bencher<'_, '_>, on: On) {
     measure(bencher, on, query, serde_json::json!({}));
 }
 
-/// The first page without any search, beside the two.
+/// The first page without any search, to compare with the two.
 #[divan::bench(args = registers())]
 fn no_search(bencher: Bencher<'_, '_>, on: On) {
     let query =
@@ -208,7 +208,7 @@ fn matrix(bencher: Bencher<'_, '_>, on: On) {
     measure(bencher, on, query, serde_json::json!({}));
 }
 
-/// Who has come and gone in a year, by activity.
+/// The counterparties that have joined and left in a year, by activity.
 #[divan::bench(args = registers())]
 fn matrix_trend(bencher: Bencher<'_, '_>, on: On) {
     let query = "{ activityMatrix(asOf: \"2026-06-30\", comparedTo: \"2025-06-30\") { activities { activity { name } coverage { connected } trend { before { connected } joinedCount leftCount } } } }";

@@ -9,7 +9,7 @@ use std::{
 
 use chrono::{Days, NaiveDate};
 
-/// How large a register is.
+/// The size of a register.
 #[derive(Clone, Copy, Debug, PartialEq, Eq)]
 pub struct Size {
     /// Members; each has an allocation.
@@ -43,7 +43,7 @@ fn file(dir: &Path, name: &str, header: &str) -> Result<BufWriter<File>> {
 /// Writes the CSV files of a register of this size into `dir`.
 ///
 /// # Errors
-/// What the file system answers.
+/// The answer of the file system.
 pub fn write(dir: &Path, size: Size) -> Result<()> {
     std::fs::create_dir_all(dir)?;
     let mut members = file(

@@ -4,6 +4,7 @@
 //! Stored and imported texts are typeset unchecked: the typesetter shows «□» for a missing
 //! character.
 
+use documents::typesetting;
 use serde_json::{Map, Value};
 
 use crate::error::{LINE, ValidationErrors};

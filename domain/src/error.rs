@@ -3,6 +3,7 @@
 use std::{collections::HashSet, fmt, sync::Arc, time::Duration};
 
 use chrono::NaiveDate;
+use documents::typesetting;
 use sea_orm::{DbErr, RuntimeErr, SqlErr, sqlx};
 
 pub use crate::conflict_reason::ConflictReason;
@@ -14,18 +15,23 @@ pub type Result<T, E = Error> = std::result::Result<T, E>;
 ///
 /// Every function that reads or writes the database can fail with [`Error::Internal`]; error
 /// sections do not repeat that.
-#[derive(Clone, Debug)]
+#[derive(Clone, Debug, thiserror::Error)]
 pub enum Error {
     /// The caller is not authenticated.
+    #[error("{0}")]
     Unauthenticated(String),
     /// The viewer lacks the permission.
+    #[error("{0}")]
     Forbidden(String),
     /// The object does not exist, or the viewer may not see it.
+    #[error("{0}")]
     NotFound(String),
     /// The input is invalid; all bad fields are reported together.
+    #[error("{}", join(.0))]
     Invalid(Vec<FieldError>),
     /// A request exceeds a limit, or asks for something that the server does not answer. Clients
     /// get INVALID with the reason.
+    #[error("{}", .error.message)]
     Limit {
         /// Stable code of the first limit, as LIMIT_DEPTH.
         reason: &'static str,
@@ -36,6 +42,7 @@ pub enum Error {
         exceeded: Vec<(&'static str, u64, u64)>,
     },
     /// A business rule forbids it, or a concurrent change won.
+    #[error("{message}")]
     Conflict {
         /// Stable code for programs.
         reason: ConflictReason,
@@ -44,6 +51,7 @@ pub enum Error {
     },
     /// A law requires retention of the data to erase. Clients get CONFLICT with the reason RETAINED
     /// and `mayGoFrom`.
+    #[error("{message}")]
     Retained {
         /// Message for people: the retained data, and the day until which it is retained.
         message: String,
@@ -52,6 +60,7 @@ pub enum Error {
     },
     /// The sender exceeds a rate limit. Clients get CONFLICT with the reason and
     /// `retryAfterSeconds`.
+    #[error("{message}")]
     Throttled {
         /// Stable code for programs.
         reason: ConflictReason,
@@ -61,11 +70,13 @@ pub enum Error {
         retry_after: Duration,
     },
     /// An internal failure. The cause is logged and never sent to a client.
+    #[error("internal server error; look up the request id in the server log")]
     Internal(Arc<dyn std::error::Error + Send + Sync>),
 }
 
 /// One bad field of an input, a stored object or the settings.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("{path} {message}")]
 pub struct FieldError {
     /// Kind of object that has the field.
     pub origin: Origin,
@@ -233,35 +244,24 @@ fn columns_of(constraint: &str) -> String {
     columns.split("__").map(|column| format!("{table}.{column}")).collect::<Vec<_>>().join(", ")
 }
 
-impl fmt::Display for Error {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Unauthenticated(message)
-            | Self::Forbidden(message)
-            | Self::NotFound(message)
-            | Self::Conflict { message, .. }
-            | Self::Retained { message, .. }
-            | Self::Throttled { message, .. } => f.write_str(message),
-            Self::Invalid(errors) => {
-                for (position, error) in errors.iter().enumerate() {
-                    let separator = if position == 0 { "" } else { "; " };
-                    write!(f, "{separator}{} {}", error.path, error.message)?;
-                }
-                Ok(())
-            }
-            Self::Limit { error, .. } => f.write_str(&error.message),
-            Self::Internal(_) => {
-                f.write_str("internal server error; look up the request id in the server log")
-            }
-        }
-    }
+fn join(errors: &[FieldError]) -> String {
+    errors.iter().map(ToString::to_string).collect::<Vec<_>>().join("; ")
 }
-
-impl std::error::Error for Error {}
 
 impl From<DbErr> for Error {
     fn from(cause: DbErr) -> Self {
         Self::internal(cause)
+    }
+}
+
+impl From<documents::Error> for Error {
+    fn from(error: documents::Error) -> Self {
+        match error {
+            documents::Error::TooLong(message) => {
+                Self::conflict(ConflictReason::DocumentTooLong, message)
+            }
+            documents::Error::Internal(cause) => Self::Internal(cause),
+        }
     }
 }
 

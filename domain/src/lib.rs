@@ -1,9 +1,10 @@
 //! The business rules of Samregister, the membership and contracts register of NNS, the network of
-//! Sweden's samordningsförbund: its data, its permissions, and the documents and files it produces.
-//! This crate depends on neither GraphQL nor HTTP nor a terminal.
+//! Sweden's samordningsförbund: its data, its permissions, and the content of its documents and
+//! files, which the crate `documents` renders. This crate depends on neither GraphQL nor HTTP nor a
+//! terminal.
 //!
-//! Read the modules in this order: the foundation, authentication, the rules by noun (each depends
-//! only on those before it), and documents.
+//! Read the modules in this order: the foundation, authentication, and the rules by noun (each
+//! depends only on those before it).
 
 // Foundation
 pub mod clock;
@@ -46,6 +47,3 @@ pub mod interchange;
 pub mod retention;
 pub mod persons;
 pub mod integrity;
-
-// Documents and files
-pub mod documents;

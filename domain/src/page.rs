@@ -285,17 +285,17 @@ pub async fn select_rows<M: PartialRow>(
     fetch(db, select, columns, order, &page).await
 }
 
-/// Returns the same page for each of many parents in one statement: `parent` is the column with a
-/// row's parent.
+/// Returns the same page for each of many parents in one statement: `parent` is the id of a row's
+/// parent.
 pub async fn fetch_each<M: PartialRow>(
     db: &impl ConnectionTrait,
     mut select: SelectStatement,
     columns: &[Column<M>],
     order: &Order,
     page: &Page,
-    parent: Column<M>,
+    parent: impl Into<SimpleExpr>,
 ) -> Result<HashMap<Uuid, Slice<M>>> {
-    let parent = Expr::col((M::Entity::default(), parent));
+    let parent = parent.into();
     select_with_position::<M>(&mut select, columns, order);
     let direction = bound(&mut select, order, page);
     let mut window = WindowStatement::new();

@@ -24,7 +24,8 @@ use crate::{
 };
 
 /// A kind of data with its own retention period.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr, strum::VariantArray)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Kind {
     /// People who are no longer in their role and lead no activity that continues.
     FormerContacts,
@@ -67,36 +68,12 @@ const SEVEN_YEARS: Term = Term::Years(7);
 
 impl Kind {
     /// Every kind, in the order of the report.
-    pub const ALL: [Self; 11] = [
-        Self::FormerContacts,
-        Self::ContactReads,
-        Self::EndedAgreements,
-        Self::Invoices,
-        Self::Payments,
-        Self::BankPayments,
-        Self::Payers,
-        Self::Costs,
-        Self::Grants,
-        Self::AuditTrail,
-        Self::Members,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the stable code of the kind, for programs.
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::FormerContacts => "FORMER_CONTACTS",
-            Self::ContactReads => "CONTACT_READS",
-            Self::EndedAgreements => "ENDED_AGREEMENTS",
-            Self::Invoices => "INVOICES",
-            Self::Payments => "PAYMENTS",
-            Self::BankPayments => "BANK_PAYMENTS",
-            Self::Payers => "PAYERS",
-            Self::Costs => "COSTS",
-            Self::Grants => "GRANTS",
-            Self::AuditTrail => "AUDIT_TRAIL",
-            Self::Members => "MEMBERS",
-        }
+        self.into()
     }
 
     /// Returns the legal basis for retaining or erasing the kind.
@@ -336,7 +313,7 @@ pub async fn report(
     }
     let tx = db.snapshot().await?;
     let mut holdings = Vec::new();
-    for kind in Kind::ALL {
+    for &kind in Kind::ALL {
         holdings.push(holding(&tx, kind, kind.term(decided), on).await?);
     }
     let mut select =
@@ -432,6 +409,14 @@ mod tests {
 
     fn day(text: &str) -> NaiveDate {
         text.parse().unwrap_or_default()
+    }
+
+    #[test]
+    fn codes_of_kinds_never_change() {
+        let codes: Vec<_> = Kind::ALL.iter().map(|kind| kind.word()).collect();
+        let expected = "FORMER_CONTACTS CONTACT_READS ENDED_AGREEMENTS INVOICES PAYMENTS \
+            BANK_PAYMENTS PAYERS COSTS GRANTS AUDIT_TRAIL MEMBERS";
+        assert_eq!(codes.join(" "), expected);
     }
 
     #[test]

@@ -20,7 +20,7 @@ use uuid::Uuid;
 use crate::{database::sql::among, error::Result};
 
 /// The entity types that can be searched.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::VariantArray)]
 pub enum EntityType {
     /// By name and slug.
     Activity,
@@ -33,8 +33,7 @@ pub enum EntityType {
 }
 
 impl EntityType {
-    pub(crate) const ALL: [Self; 4] =
-        [Self::Activity, Self::Agreement, Self::Member, Self::Template];
+    pub(crate) const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the kind of subject that the audit trail records these entities as.
     pub(crate) fn subject_kind(self) -> SubjectKind {
@@ -206,7 +205,7 @@ pub async fn refresh(db: &impl ConnectionTrait) -> Result<()> {
         let mut stale: BTreeMap<EntityType, Vec<Uuid>> = BTreeMap::new();
         for row in &db.query_all(&select).await? {
             let word: String = row.try_get_by_index(1)?;
-            if let Some(noun) = EntityType::ALL.into_iter().find(|noun| noun.word() == word) {
+            if let Some(noun) = EntityType::ALL.iter().copied().find(|noun| noun.word() == word) {
                 stale.entry(noun).or_default().push(row.try_get_by_index(0)?);
             }
         }
@@ -307,7 +306,7 @@ async fn write(
 pub async fn violations(db: &impl ConnectionTrait) -> Result<Vec<String>> {
     let (mut violations, mut indexed) = (Vec::new(), 0_i64);
     let id = Expr::col(Alias::new("id"));
-    for noun in EntityType::ALL {
+    for &noun in EntityType::ALL {
         let mut last = Uuid::nil();
         loop {
             let select = Query::select()

@@ -26,7 +26,7 @@ pub struct Model {
     pub account: String,
     /// Day in the bank.
     pub booked_on: NaiveDate,
-    /// Öre; negative for money that the bank took back.
+    /// Öre; negative for money that the bank withdrew.
     pub amount: Money,
     /// The payer's references, separated by spaces; null: none.
     pub reference: Option<String>,

@@ -3,43 +3,62 @@
 use sea_orm::entity::prelude::*;
 use serde::{Deserialize, Serialize};
 
+/// The reason why a text is no value of an enumeration.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is none of {}", .0.join(", "))]
+pub struct UnknownWord(&'static [&'static str]);
+
+impl UnknownWord {
+    /// Returns the error of a text that is no word of `T`, for `parse_err_fn` of strum.
+    #[must_use]
+    pub fn of<T: strum::VariantNames>(_: &str) -> Self {
+        Self(T::VARIANTS)
+    }
+}
+
 /// Declares an enumeration that is stored as text.
 macro_rules! kind {
     ($($(#[$doc:meta])* $name:ident { $($(#[$variant_doc:meta])* $variant:ident = $word:literal),+ $(,)? })+) => {$(
         $(#[$doc])*
-        #[derive(Clone, Copy, Debug, Default, PartialEq, Eq, PartialOrd, Ord, Hash, EnumIter, DeriveActiveEnum, Serialize, Deserialize)]
+        #[derive(
+            Clone,
+            Copy,
+            Debug,
+            Default,
+            PartialEq,
+            Eq,
+            PartialOrd,
+            Ord,
+            Hash,
+            strum::EnumIter,
+            DeriveActiveEnum,
+            Serialize,
+            Deserialize,
+            strum::Display,
+            strum::EnumString,
+            strum::IntoStaticStr,
+            strum::VariantNames,
+        )]
         #[sea_orm(rs_type = "String", db_type = "Text")]
+        #[strum(parse_err_ty = UnknownWord, parse_err_fn = UnknownWord::of::<$name>)]
         pub enum $name {
-            $($(#[$variant_doc])* #[sea_orm(string_value = $word)] #[serde(rename = $word)] $variant),+
+            $(
+                $(#[$variant_doc])*
+                #[sea_orm(string_value = $word)]
+                #[serde(rename = $word)]
+                #[strum(serialize = $word)]
+                $variant
+            ),+
         }
 
         impl $name {
             /// Every value as stored, in order.
-            pub const WORDS: &'static [&'static str] = &[$($word),+];
+            pub const WORDS: &'static [&'static str] = <Self as strum::VariantNames>::VARIANTS;
 
             /// Returns the value as stored, printed and imported.
             #[must_use]
             pub fn word(self) -> &'static str {
-                match self {
-                    $(Self::$variant => $word),+
-                }
-            }
-        }
-
-        impl std::fmt::Display for $name {
-            fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-                f.write_str(self.word())
-            }
-        }
-
-        impl std::str::FromStr for $name {
-            type Err = String;
-
-            fn from_str(text: &str) -> Result<Self, String> {
-                match text {
-                    $($word => Ok(Self::$variant),)+
-                    _ => Err(format!("is none of {}", Self::WORDS.join(", "))),
-                }
+                self.into()
             }
         }
     )+};
@@ -492,5 +511,25 @@ impl VatRate {
             Self::Reduced6 => 6,
             Self::Zero | Self::Exempt | Self::OutsideScope => 0,
         }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use sea_orm::Iterable;
+
+    use super::*;
+
+    #[test]
+    fn a_value_is_stored_printed_and_parsed_as_the_same_word() {
+        for (rate, word) in VatRate::iter().zip(VatRate::WORDS) {
+            assert_eq!((rate.to_value().as_str(), rate.word()), (*word, *word));
+            assert_eq!((rate.to_string().as_str(), word.parse()), (*word, Ok(rate)));
+        }
+        assert_eq!(VatRate::WORDS.first(), Some(&"STANDARD_25"));
+        assert_eq!(
+            "PDFA".parse::<FileFormat>().map_err(|error| error.to_string()),
+            Err("is none of PDF, XML".to_owned())
+        );
     }
 }

@@ -84,16 +84,18 @@ impl fmt::Display for Money {
     }
 }
 
-const TOO_LARGE: &str = "must be from -10000000000.00 to 10000000000.00 kronor";
-
 /// Reason why a text is not an amount.
-#[derive(Clone, Debug, PartialEq, Eq)]
-pub struct ParseMoneyError(pub &'static str);
-
-impl fmt::Display for ParseMoneyError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.0)
-    }
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseMoneyError {
+    /// It is not a decimal number.
+    #[error("is not an amount; write kronor as 26800.00")]
+    Malformed,
+    /// It has more decimals than öre.
+    #[error("has more than two decimals; write kronor as 26800.00")]
+    TooManyDecimals,
+    /// It exceeds [`Money::MAX`] in one direction or the other.
+    #[error("must be from -10000000000.00 to 10000000000.00 kronor")]
+    TooLarge,
 }
 
 impl FromStr for Money {
@@ -101,28 +103,16 @@ impl FromStr for Money {
 
     /// Parses kronor with at most two decimals: `26800`, `26800.5`, `-26800.00`.
     fn from_str(text: &str) -> Result<Self, ParseMoneyError> {
-        let thousandths = decimal(text, 2).map_err(|reason| {
-            ParseMoneyError(match reason {
-                DecimalError::Shape => "is not an amount; write kronor as 26800.00",
-                DecimalError::Decimals => "has more than two decimals; write kronor as 26800.00",
-                DecimalError::Size => TOO_LARGE,
-            })
-        })?;
-        if thousandths.abs() > Self::MAX.0 {
-            return Err(ParseMoneyError(TOO_LARGE));
+        let ore = decimal(text, 2)?;
+        if ore.abs() > Self::MAX.0 {
+            return Err(ParseMoneyError::TooLarge);
         }
-        Ok(Self(thousandths))
+        Ok(Self(ore))
     }
 }
 
-enum DecimalError {
-    Shape,
-    Decimals,
-    Size,
-}
-
 /// Parses a decimal text as an integer count of its last decimal position.
-fn decimal(text: &str, positions: usize) -> Result<i64, DecimalError> {
+fn decimal(text: &str, positions: usize) -> Result<i64, ParseMoneyError> {
     let (negative, digits) = match text.strip_prefix('-') {
         Some(rest) => (true, rest),
         None => (false, text),
@@ -130,13 +120,13 @@ fn decimal(text: &str, positions: usize) -> Result<i64, DecimalError> {
     let (whole, part) = digits.split_once('.').unwrap_or((digits, "0"));
     let is_digits = |text: &str| !text.is_empty() && text.bytes().all(|byte| byte.is_ascii_digit());
     if !is_digits(whole) || !is_digits(part) {
-        return Err(DecimalError::Shape);
+        return Err(ParseMoneyError::Malformed);
     }
     if part.len() > positions {
-        return Err(DecimalError::Decimals);
+        return Err(ParseMoneyError::TooManyDecimals);
     }
     let value: i64 =
-        format!("{whole}{part:0<positions$}").parse().map_err(|_| DecimalError::Size)?;
+        format!("{whole}{part:0<positions$}").parse().map_err(|_| ParseMoneyError::TooLarge)?;
     Ok(if negative { -value } else { value })
 }
 
@@ -230,12 +220,17 @@ impl fmt::Display for PerMille {
     }
 }
 
+/// Reason why a text is not a rate: not a number from 0 to 1000 with at most three decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a rate in per mille; write 0 to 1000 with at most three decimals, as 2.5")]
+pub struct ParsePerMilleError;
+
 impl FromStr for PerMille {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        decimal(text, 3).ok().filter(|rate| (0..=1_000_000).contains(rate)).map(Self).ok_or(
-            "is not a rate in per mille; write 0 to 1000 with at most three decimals, as 2.5",
-        )
+    type Err = ParsePerMilleError;
+
+    fn from_str(text: &str) -> Result<Self, ParsePerMilleError> {
+        let rate = decimal(text, 3).ok().filter(|rate| (0..=1_000_000).contains(rate));
+        rate.map(Self).ok_or(ParsePerMilleError)
     }
 }
 
@@ -275,14 +270,17 @@ impl fmt::Display for Quantity {
     }
 }
 
+/// Reason why a text is not a quantity: not a positive number with at most three decimals.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not a quantity; write a number above 0 with at most three decimals, as 1.5")]
+pub struct ParseQuantityError;
+
 impl FromStr for Quantity {
-    type Err = &'static str;
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        decimal(text, 3)
-            .ok()
-            .filter(|quantity| (1..=1_000_000_000).contains(quantity))
-            .map(Self)
-            .ok_or("is not a quantity; write a number above 0 with at most three decimals, as 1.5")
+    type Err = ParseQuantityError;
+
+    fn from_str(text: &str) -> Result<Self, ParseQuantityError> {
+        let quantity = decimal(text, 3).ok().filter(|it| (1..=1_000_000_000).contains(it));
+        quantity.map(Self).ok_or(ParseQuantityError)
     }
 }
 

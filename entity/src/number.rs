@@ -75,22 +75,35 @@ impl fmt::Display for OrgNumber {
     }
 }
 
-impl FromStr for OrgNumber {
-    type Err = &'static str;
+/// Reason why a text is not an organisation number.
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+pub enum ParseOrgNumberError {
+    /// It is not six digits, a hyphen and four digits.
+    #[error("is not an organisation number; write NNNNNN-NNNN")]
+    Malformed,
+    /// Its third digit is less than 2, as in a personal identity number.
+    #[error("is not an organisation number; its third digit must be at least 2")]
+    ThirdDigit,
+    /// Its check digit is wrong.
+    #[error("has a wrong check digit")]
+    CheckDigit,
+}
 
-    fn from_str(text: &str) -> Result<Self, Self::Err> {
-        const SHAPE: &str = "is not an organisation number; write NNNNNN-NNNN";
-        let (date, serial) = text.split_once('-').ok_or(SHAPE)?;
+impl FromStr for OrgNumber {
+    type Err = ParseOrgNumberError;
+
+    fn from_str(text: &str) -> Result<Self, ParseOrgNumberError> {
+        let (date, serial) = text.split_once('-').ok_or(ParseOrgNumberError::Malformed)?;
         let digits = format!("{date}{serial}");
         if date.len() != 6 || serial.len() != 4 || !digits.bytes().all(|byte| byte.is_ascii_digit())
         {
-            return Err(SHAPE);
+            return Err(ParseOrgNumberError::Malformed);
         }
         if digits.as_bytes()[2] < b'2' {
-            return Err("is not an organisation number; its third digit must be at least 2");
+            return Err(ParseOrgNumberError::ThirdDigit);
         }
         if !luhn_holds(&digits) {
-            return Err("has a wrong check digit");
+            return Err(ParseOrgNumberError::CheckDigit);
         }
         Ok(Self(text.to_owned()))
     }

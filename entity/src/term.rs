@@ -32,7 +32,7 @@ pub struct Term {
 }
 
 /// Status of an agreement as of a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::VariantArray)]
 pub enum Status {
     /// Being written.
     Draft,
@@ -52,15 +52,7 @@ pub enum Status {
 
 impl Status {
     /// Every status, in the order of the lifecycle.
-    pub const ALL: [Self; 7] = [
-        Self::Draft,
-        Self::Offered,
-        Self::Signed,
-        Self::Active,
-        Self::NoticeGiven,
-        Self::Ended,
-        Self::Withdrawn,
-    ];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 }
 
 /// The next day on which an agreement requires a decision.

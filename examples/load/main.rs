@@ -227,7 +227,7 @@ fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
         })
         .into_iter()
         .collect();
-    println!("beside 32 hostile requests of a MEMBER       probes   p50 ms   p99 ms   max ms");
+    println!("during 32 hostile requests of a MEMBER       probes   p50 ms   p99 ms   max ms");
     for probe in probes {
         let (name, times) = probe.join().map_err(|_| "a probe panicked")?;
         let at = |part: f64| {
@@ -244,7 +244,7 @@ fn hostile(path: &str, missed: &mut Vec<String>) -> Result<(), Failure> {
         );
         if name.starts_with('/') && at(0.99) > 100.0 {
             missed.push(format!(
-                "{name} has a p99 of {:.0} ms beside 32 hostile requests; the goal is 100",
+                "{name} has a p99 of {:.0} ms during 32 hostile requests; the goal is 100",
                 at(0.99)
             ));
         }

@@ -1,8 +1,6 @@
-//! The template library keeps what was published: agreements were made from it, so its text never
-//! changes, whoever writes.
+//! The template library keeps what was published: agreements were made from it, so its text never changes, whoever writes.
 //!
-//! A version goes from draft to published to retired, and stays. Writing again what is there
-//! already changes nothing and is let be.
+//! A version goes from draft to published to retired, and stays. Writing again what is there already changes nothing and is let be.
 
 use sea_orm_migration::prelude::*;
 
@@ -14,8 +12,7 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_sqlite = manager.get_database_backend() == sea_orm::DbBackend::Sqlite;
-        let (statements, differs) =
-            if is_sqlite { (SQLITE, "IS NOT") } else { (POSTGRES, "IS DISTINCT FROM") };
+        let (statements, differs) = if is_sqlite { (SQLITE, "IS NOT") } else { (POSTGRES, "IS DISTINCT FROM") };
         let statements = statements.replace("{broken}", BROKEN).replace("{differs}", differs);
         crate::run(manager, &statements).await
     }
@@ -29,8 +26,7 @@ const BROKEN: &str = "(
     OR (OLD.state = 'PUBLISHED' AND NEW.state = 'DRAFT')
     OR (OLD.state = 'RETIRED' AND NEW.state <> 'RETIRED'))";
 
-/// INSERT OR REPLACE deletes a row without a word to the triggers on DELETE, so that inserting is
-/// watched as well.
+/// INSERT OR REPLACE deletes a row without a word to the triggers on DELETE, so that inserting is watched as well.
 const SQLITE: &str = "
 CREATE TRIGGER agreement_template_version__kept__update BEFORE UPDATE ON agreement_template_version WHEN {broken}
 BEGIN

@@ -1,9 +1,7 @@
-//! The search index: the folded words of whatever is searched for, and which of it they must be
-//! made anew for.
+//! The search index: the folded words of whatever is searched for, and which of it they must be made anew for.
 //!
-//! The words are made by the program, which knows Swedish letters; the database knows which rows
-//! they are made of. Whatever way such a row is written, a trigger notes whose words are stale, so
-//! that no way can be forgotten.
+//! The words are made by the program, which knows Swedish letters; the database knows which rows they are made of. Whatever
+//! way such a row is written, a trigger notes whose words are stale, so that no way can be forgotten.
 
 use sea_orm_migration::prelude::*;
 
@@ -58,33 +56,17 @@ struct Source {
 type Stale = (&'static str, &'static str, &'static str);
 
 const ITS_MEMBER: Stale = ("MEMBER", "{row}.member_id", "WHERE true");
-const AGREEMENTS_OF_ITS_MEMBER: Stale =
-    ("AGREEMENT", "id", "FROM agreement WHERE member_id = {row}.member_id");
+const AGREEMENTS_OF_ITS_MEMBER: Stale = ("AGREEMENT", "id", "FROM agreement WHERE member_id = {row}.member_id");
 
 const SOURCES: [Source; 8] = [
     Source {
         table: "member",
         columns: &["name", "org_number"],
-        stale: &[
-            ("MEMBER", "{row}.id", "WHERE true"),
-            ("AGREEMENT", "id", "FROM agreement WHERE member_id = {row}.id"),
-        ],
+        stale: &[("MEMBER", "{row}.id", "WHERE true"), ("AGREEMENT", "id", "FROM agreement WHERE member_id = {row}.id")],
     },
-    Source {
-        table: "member_former_name",
-        columns: &["member_id", "name"],
-        stale: &[ITS_MEMBER, AGREEMENTS_OF_ITS_MEMBER],
-    },
-    Source {
-        table: "member_municipality",
-        columns: &["member_id", "municipality"],
-        stale: &[ITS_MEMBER],
-    },
-    Source {
-        table: "organisation",
-        columns: &["name"],
-        stale: &[("AGREEMENT", "id", "FROM agreement WHERE organisation_id = {row}.id")],
-    },
+    Source { table: "member_former_name", columns: &["member_id", "name"], stale: &[ITS_MEMBER, AGREEMENTS_OF_ITS_MEMBER] },
+    Source { table: "member_municipality", columns: &["member_id", "municipality"], stale: &[ITS_MEMBER] },
+    Source { table: "organisation", columns: &["name"], stale: &[("AGREEMENT", "id", "FROM agreement WHERE organisation_id = {row}.id")] },
     Source {
         table: "activity",
         columns: &["name", "slug"],
@@ -94,11 +76,7 @@ const SOURCES: [Source; 8] = [
             ("TEMPLATE", "id", "FROM agreement_template WHERE activity_id = {row}.id"),
         ],
     },
-    Source {
-        table: "agreement_template",
-        columns: &["slug", "title", "activity_id"],
-        stale: &[("TEMPLATE", "{row}.id", "WHERE true")],
-    },
+    Source { table: "agreement_template", columns: &["slug", "title", "activity_id"], stale: &[("TEMPLATE", "{row}.id", "WHERE true")] },
     Source {
         table: "agreement",
         columns: &["number", "activity_id", "member_id", "organisation_id"],
@@ -122,11 +100,7 @@ impl Source {
     }
 
     fn is_changed(&self) -> String {
-        self.columns
-            .iter()
-            .map(|column| format!("OLD.{column} IS DISTINCT FROM NEW.{column}"))
-            .collect::<Vec<_>>()
-            .join(" OR ")
+        self.columns.iter().map(|column| format!("OLD.{column} IS DISTINCT FROM NEW.{column}")).collect::<Vec<_>>().join(" OR ")
     }
 
     fn triggers(&self, sqlite: bool) -> String {
@@ -135,21 +109,14 @@ impl Source {
             let notes: String = rows.iter().map(|row| self.notes(row)).collect();
             let (name, event_name) = (format!("search__{table}__{event}"), event.to_uppercase());
             if sqlite {
-                return format!(
-                    "CREATE TRIGGER {name} AFTER {event_name} ON {table} FOR EACH ROW {when} BEGIN\n{notes}END;\n"
-                );
+                return format!("CREATE TRIGGER {name} AFTER {event_name} ON {table} FOR EACH ROW {when} BEGIN\n{notes}END;\n");
             }
             format!(
                 "CREATE FUNCTION {name}() RETURNS trigger LANGUAGE plpgsql AS $$ BEGIN\n{notes}RETURN NULL; END $$;\n\
                  CREATE TRIGGER {name} AFTER {event_name} ON {table} FOR EACH ROW {when} EXECUTE FUNCTION {name}();\n"
             )
         };
-        [
-            each("insert", "", &["NEW"]),
-            each("update", &format!("WHEN ({changed})"), &["OLD", "NEW"]),
-            each("delete", "", &["OLD"]),
-        ]
-        .concat()
+        [each("insert", "", &["NEW"]), each("update", &format!("WHEN ({changed})"), &["OLD", "NEW"]), each("delete", "", &["OLD"])].concat()
     }
 }
 

@@ -1,6 +1,5 @@
-//! What was offered is kept: SQLite's `INSERT OR REPLACE` and `UPDATE OR REPLACE` remove, without a
-//! word to any other trigger, a row whose key the new one has. They are refused where that row is
-//! an agreement with a number; PostgreSQL has no such way around.
+//! What was offered is kept: SQLite's `INSERT OR REPLACE` and `UPDATE OR REPLACE` remove, without a word to any other trigger, a row whose
+//! key the new one has. They are refused where that row is an agreement with a number; PostgreSQL has no such way around.
 
 use sea_orm_migration::prelude::*;
 
@@ -24,15 +23,13 @@ impl MigrationTrait for Migration {
             };
             unique.iter().map(|column| refuse(column)).collect::<String>()
         };
-        let statements = SQLITE
-            .replace("{others of new}", &others("NEW"))
-            .replace("{others of old}", &others("OLD"));
+        let statements = SQLITE.replace("{others of new}", &others("NEW")).replace("{others of old}", &others("OLD"));
         crate::run(manager, &statements).await
     }
 }
 
-/// An agreement whose text is kept is changed by UPDATE alone, which the triggers before this one
-/// look at. One without a text, as imported history is, may be written again in its own place.
+/// An agreement whose text is kept is changed by UPDATE alone, which the triggers before this one look at. One without a text, as imported
+/// history is, may be written again in its own place.
 const SQLITE: &str = "
 CREATE TRIGGER agreement__kept__insert BEFORE INSERT ON agreement
 BEGIN

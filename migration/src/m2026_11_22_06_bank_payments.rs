@@ -1,7 +1,7 @@
 //! Payments of the bank's files, reversals of payments, and one reminder of an invoice a day.
 //!
-//! What a file of the bank told is kept as it was told, by the database itself. A payment is taken
-//! back by one below nought that names it, so that neither day's books change afterwards.
+//! What a file of the bank told is kept as it was told, by the database itself. A payment is taken back by one below nought
+//! that names it, so that neither day's books change afterwards.
 
 use sea_orm_migration::prelude::*;
 
@@ -13,8 +13,7 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_sqlite = manager.get_database_backend() == sea_orm::DbBackend::Sqlite;
-        crate::run(manager, if is_sqlite { REVERSALS_ON_SQLITE } else { REVERSALS_ON_POSTGRES })
-            .await?;
+        crate::run(manager, if is_sqlite { REVERSALS_ON_SQLITE } else { REVERSALS_ON_POSTGRES }).await?;
         crate::run(manager, TABLES).await?;
         crate::run(manager, &kept(is_sqlite)).await
     }
@@ -22,8 +21,7 @@ impl MigrationTrait for Migration {
 
 /// What keeps what the bank told as it was told.
 pub(crate) fn kept(is_sqlite: bool) -> String {
-    let (kept, differs) =
-        if is_sqlite { (KEPT_ON_SQLITE, "IS NOT") } else { (KEPT_ON_POSTGRES, "IS DISTINCT FROM") };
+    let (kept, differs) = if is_sqlite { (KEPT_ON_SQLITE, "IS NOT") } else { (KEPT_ON_POSTGRES, "IS DISTINCT FROM") };
     kept.replace("{changed}", &changed(differs))
 }
 
@@ -44,8 +42,7 @@ fn changed(differs: &str) -> String {
         "payer_org_number",
         "finding",
     ];
-    let changed: Vec<_> =
-        told.iter().map(|column| format!("NEW.{column} {differs} OLD.{column}")).collect();
+    let changed: Vec<_> = told.iter().map(|column| format!("NEW.{column} {differs} OLD.{column}")).collect();
     format!("({})", changed.join(" OR "))
 }
 

@@ -1,9 +1,8 @@
-//! The life of an invoice: what it says as a document and its files are kept for ever, an issued
-//! one never changes, and a year's fee is invoiced once.
+//! The life of an invoice: what it says as a document and its files are kept for ever, an issued one never changes, and a year's fee is
+//! invoiced once.
 //!
-//! All of it holds by the database itself, whoever writes. What follows from payments and credit
-//! notes is no part of the document, and an import may still tell the register its own key and the
-//! reference that an old invoice was paid with.
+//! All of it holds by the database itself, whoever writes. What follows from payments and credit notes is no part of the document, and
+//! an import may still tell the register its own key and the reference that an old invoice was paid with.
 
 use sea_orm_migration::prelude::*;
 
@@ -15,22 +14,13 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_sqlite = manager.get_database_backend() == sea_orm::DbBackend::Sqlite;
-        let (statements, differs) =
-            if is_sqlite { (SQLITE, "IS NOT") } else { (POSTGRES, "IS DISTINCT FROM") };
-        let kept: String = KEPT
-            .iter()
-            .map(|table| statements_of(if is_sqlite { SQLITE_KEPT } else { POSTGRES_KEPT }, table))
-            .collect();
-        crate::run(
-            manager,
-            &format!("{TABLES}{}{kept}", statements.replace("{frozen}", &frozen(differs))),
-        )
-        .await
+        let (statements, differs) = if is_sqlite { (SQLITE, "IS NOT") } else { (POSTGRES, "IS DISTINCT FROM") };
+        let kept: String = KEPT.iter().map(|table| statements_of(if is_sqlite { SQLITE_KEPT } else { POSTGRES_KEPT }, table)).collect();
+        crate::run(manager, &format!("{TABLES}{}{kept}", statements.replace("{frozen}", &frozen(differs)))).await
     }
 }
 
-/// `line_count` says how many lines an issued invoice has, so that no more can be written: their
-/// places are all taken.
+/// `line_count` says how many lines an issued invoice has, so that no more can be written: their places are all taken.
 const TABLES: &str = "
 ALTER TABLE invoice ADD COLUMN due_in_days {small} CHECK (due_in_days BETWEEN 0 AND 30);
 ALTER TABLE invoice ADD COLUMN corrects_id {id} REFERENCES invoice (id);
@@ -99,14 +89,12 @@ const CONTENT: [&str; 16] = [
 
 /// Whether NEW says something else than OLD.
 fn frozen(differs: &str) -> String {
-    let mut broken: Vec<String> =
-        CONTENT.iter().map(|column| format!("NEW.{column} {differs} OLD.{column}")).collect();
+    let mut broken: Vec<String> = CONTENT.iter().map(|column| format!("NEW.{column} {differs} OLD.{column}")).collect();
     broken.push(format!("(OLD.ocr IS NOT NULL AND NEW.ocr {differs} OLD.ocr)"));
     format!("({})", broken.join(" OR "))
 }
 
-/// Tables whose rows are written once, with the condition that finds the row in the way of a new
-/// one.
+/// Tables whose rows are written once, with the condition that finds the row in the way of a new one.
 const KEPT: [(&str, &str); 3] = [
     ("invoice_content", "invoice_id = NEW.invoice_id"),
     ("invoice_file", "invoice_id = NEW.invoice_id AND format = NEW.format"),
@@ -121,8 +109,7 @@ fn statements_of(statements: &str, (table, same): &(&str, &str)) -> String {
     statements.replace("{table}", table).replace("{same}", same)
 }
 
-/// An import writes whole rows, also over those that are there, so that what comes in with the same
-/// id is held against what is there.
+/// An import writes whole rows, also over those that are there, so that what comes in with the same id is held against what is there.
 const SQLITE: &str = "
 CREATE TRIGGER invoice__frozen BEFORE UPDATE ON invoice WHEN OLD.issued_on IS NOT NULL AND {frozen}
 BEGIN

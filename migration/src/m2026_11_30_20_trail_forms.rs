@@ -1,8 +1,8 @@
-//! The audit trail's entries are signed, name the form of what they record, and never change;
-//! personal data in them is sealed with a key per person, whose deletion erases the person.
+//! The audit trail's entries are signed, name the form of what they record, and never change; personal data in them is sealed with a key per
+//! person, whose deletion erases the person.
 //!
-//! Entries from before are rewritten once, by `audit::migration` of the rules, which takes the
-//! guard against updates away for it within its transaction.
+//! Entries from before are rewritten once, by `audit::migration` of the rules, which takes the guard against updates away for it within its
+//! transaction.
 
 use sea_orm_migration::prelude::*;
 
@@ -30,10 +30,12 @@ CREATE TABLE sealed_entry (
 ";
 
 /// Refuses every update of the trail, on SQLite.
-const NO_UPDATE_ON_SQLITE: &str = "CREATE TRIGGER audit_entry__no_update BEFORE UPDATE ON audit_entry BEGIN SELECT RAISE(ABORT, 'the audit trail never changes'); END;";
+const NO_UPDATE_ON_SQLITE: &str =
+    "CREATE TRIGGER audit_entry__no_update BEFORE UPDATE ON audit_entry BEGIN SELECT RAISE(ABORT, 'the audit trail never changes'); END;";
 
 /// Refuses every update of the trail, on PostgreSQL.
-const NO_UPDATE_ON_POSTGRES: &str = "CREATE TRIGGER audit_entry__no_update BEFORE UPDATE ON audit_entry FOR EACH STATEMENT EXECUTE FUNCTION audit_entry__refuse();";
+const NO_UPDATE_ON_POSTGRES: &str =
+    "CREATE TRIGGER audit_entry__no_update BEFORE UPDATE ON audit_entry FOR EACH STATEMENT EXECUTE FUNCTION audit_entry__refuse();";
 
 /// A person's key goes when, and only when, an entry of the trail says so.
 const ON_SQLITE: &str = "
@@ -64,11 +66,7 @@ CREATE TRIGGER person_key__no_delete BEFORE DELETE ON person_key FOR EACH ROW EX
 /// Takes the guard against updates of the trail away, for its one migration.
 #[must_use]
 pub fn lift_guard(is_sqlite: bool) -> &'static str {
-    if is_sqlite {
-        "DROP TRIGGER audit_entry__no_update"
-    } else {
-        "DROP TRIGGER audit_entry__no_update ON audit_entry"
-    }
+    if is_sqlite { "DROP TRIGGER audit_entry__no_update" } else { "DROP TRIGGER audit_entry__no_update ON audit_entry" }
 }
 
 /// Puts the guard against updates of the trail back.

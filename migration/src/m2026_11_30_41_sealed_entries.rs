@@ -1,5 +1,4 @@
-//! The database refuses to change which entries of the audit trail a person's key sealed fields of:
-//! an erasure names them by it.
+//! The database refuses to change which entries of the audit trail a person's key sealed fields of: an erasure names them by it.
 
 use sea_orm_migration::prelude::*;
 

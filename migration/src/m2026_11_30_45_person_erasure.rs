@@ -1,5 +1,5 @@
-//! Erasure of persons in rows that otherwise never change: the name of a signatory may become its
-//! pseudonym, and what the bank told of a payer may become null.
+//! Erasure of persons in rows that otherwise never change: the name of a signatory may become its pseudonym, and what the bank told of a payer
+//! may become null.
 
 use sea_orm_migration::prelude::*;
 
@@ -11,33 +11,17 @@ pub struct Migration;
 impl MigrationTrait for Migration {
     async fn up(&self, manager: &SchemaManager) -> Result<(), DbErr> {
         let is_sqlite = manager.get_database_backend() == sea_orm::DbBackend::Sqlite;
-        let (statements, differs) =
-            if is_sqlite { (ON_SQLITE, "IS NOT") } else { (ON_POSTGRES, "IS DISTINCT FROM") };
-        let signature = any_changed(
-            &["id", "agreement_id", "party", "signed_on", "method", "document_sha256"],
-            differs,
-        );
+        let (statements, differs) = if is_sqlite { (ON_SQLITE, "IS NOT") } else { (ON_POSTGRES, "IS DISTINCT FROM") };
+        let signature = any_changed(&["id", "agreement_id", "party", "signed_on", "method", "document_sha256"], differs);
         let payment = any_changed(
-            &[
-                "id",
-                "bank_reference",
-                "file_name",
-                "file_sha256",
-                "imported_at",
-                "account",
-                "booked_on",
-                "amount",
-                "finding",
-            ],
+            &["id", "bank_reference", "file_name", "file_sha256", "imported_at", "account", "booked_on", "amount", "finding"],
             differs,
         );
         let payer = any_changed(&PAYER, differs);
-        let is_erased: Vec<_> =
-            PAYER.iter().map(|column| format!("NEW.{column} IS NULL")).collect();
-        let statements = statements.replace("{signature}", &signature).replace(
-            "{payment}",
-            &format!("({payment} OR {payer} AND NOT ({}))", is_erased.join(" AND ")),
-        );
+        let is_erased: Vec<_> = PAYER.iter().map(|column| format!("NEW.{column} IS NULL")).collect();
+        let statements = statements
+            .replace("{signature}", &signature)
+            .replace("{payment}", &format!("({payment} OR {payer} AND NOT ({}))", is_erased.join(" AND ")));
         crate::run(manager, &statements).await
     }
 }
@@ -46,8 +30,7 @@ impl MigrationTrait for Migration {
 const PAYER: [&str; 4] = ["reference", "message", "payer_name", "payer_org_number"];
 
 fn any_changed(columns: &[&str], differs: &str) -> String {
-    let changed: Vec<_> =
-        columns.iter().map(|column| format!("NEW.{column} {differs} OLD.{column}")).collect();
+    let changed: Vec<_> = columns.iter().map(|column| format!("NEW.{column} {differs} OLD.{column}")).collect();
     format!("({})", changed.join(" OR "))
 }
 

@@ -1,5 +1,4 @@
-//! Revocations of the tokens of one association's contact, in addition to those of every token of a
-//! subject.
+//! Revocations of the tokens of one association's contact, in addition to those of every token of a subject.
 
 crate::change!(
     "

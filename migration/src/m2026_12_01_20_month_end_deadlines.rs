@@ -1,5 +1,4 @@
-//! Notice deadlines of terms that end with their month: notice may be given until the end of the
-//! deadline's month.
+//! Notice deadlines of terms that end with their month: notice may be given until the end of the deadline's month.
 
 use sea_orm_migration::prelude::*;
 

@@ -1,5 +1,4 @@
-//! The day through which the books are closed: one row, once they have been closed for the first
-//! time.
+//! The day through which the books are closed: one row, once they have been closed for the first time.
 
 crate::change!(
     "

@@ -1,5 +1,4 @@
-//! Withdrawal of requisitions: the document stays as it was issued, and the grant can be
-//! requisitioned again.
+//! Withdrawal of requisitions: the document stays as it was issued, and the grant can be requisitioned again.
 
 crate::change!(
     "

@@ -17,10 +17,10 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     activities,
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, sheet},
     members,
     revenue::{self, BreakEven, ByFee},
 };

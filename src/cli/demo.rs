@@ -253,7 +253,7 @@ async fn mint(db: &Database, keys: &Keys) -> Result<Vec<RoleToken>> {
         member.map_or_else(Default::default, |member| (Some(member.id), member.name));
     let text = |words: &[&str]| words.iter().map(|word| (*word).to_owned()).collect();
     let mut tokens = Vec::new();
-    for (role, word) in Role::WORDS {
+    for (role, word) in Role::ALL.iter().map(|role| (*role, role.word())) {
         let mut viewer = Viewer {
             subject: format!("demo-{}", word.to_lowercase()),
             roles: vec![role],

@@ -15,6 +15,7 @@ use super::{
     report::{self, Target, check_ending, chosen},
     settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, labels, sheet};
 use domain::{
     activities,
     agreements::{
@@ -26,7 +27,6 @@ use domain::{
     },
     auth::viewer::Viewer,
     database::Database,
-    documents::{Cell, Column, Grid, Kind, labels, sheet},
     error::ValidationErrors,
 };
 

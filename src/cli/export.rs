@@ -5,12 +5,8 @@ use std::path::PathBuf;
 use clap::Args;
 
 use super::{Outcome, Result, open, progress::Meter, put, say, settings, table};
-use domain::{
-    auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind},
-    interchange::export,
-    output::OwnFiles,
-};
+use documents::{Cell, Column, Grid, Kind};
+use domain::{auth::viewer::Viewer, interchange::export, output::OwnFiles};
 
 /// Write the register as CSV files
 ///

@@ -9,9 +9,9 @@ use std::{
 use clap::Args;
 
 use super::{Failure, Outcome, Result, count, open, progress::Meter, put, say, settings, table};
+use documents::{Cell, Column, Grid, Kind};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind},
     interchange::import::{self, BadRow, ImportError, Report},
 };
 

@@ -12,9 +12,9 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, labels, sheet};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, labels, sheet},
     invoices::{
         self, Filter,
         amounts::{self, State},

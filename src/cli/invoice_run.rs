@@ -10,12 +10,12 @@ use super::{
     Failure, Outcome, Result, count, expiring::check_activities, open, progress::Bar, put, say,
     settings,
 };
+use documents::{Cell, Column, Grid, Kind};
 use domain::{
     activities,
     auth::viewer::Viewer,
     config::Network,
     database::Database,
-    documents::{Cell, Column, Grid, Kind},
     error::ValidationErrors,
     invoices::{
         self, Buyer,

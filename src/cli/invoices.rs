@@ -10,12 +10,11 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, sheet, swedish};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, sheet},
     interest::Interest,
     receivables::overdue::{self, OverdueInvoice},
-    swedish,
 };
 
 /// Issue and list invoices

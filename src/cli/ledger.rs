@@ -12,11 +12,11 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     activities,
     auth::viewer::Viewer,
     database::Database,
-    documents::{Cell, Column, Grid, Kind, sheet},
     revenue::{
         booking_list::{self, Listed},
         bookings::{Filter, Status},

@@ -17,13 +17,9 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
-    activities::coverage,
-    agreements::matrix,
-    auth::viewer::Viewer,
-    database::Database,
-    documents::{Cell, Column, Grid, Kind, sheet},
-    members,
+    activities::coverage, agreements::matrix, auth::viewer::Viewer, database::Database, members,
 };
 
 /// Show which members take part in which activities

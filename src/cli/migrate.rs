@@ -5,10 +5,10 @@ use clap::Args;
 use serde::Serialize;
 
 use super::{Format, Outcome, Result, connect, count, json, make, put, say, settings, table};
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     config::Settings,
     database::{self, StepStatus, plan::Plan},
-    documents::{Cell, Column, Grid, Kind, sheet},
 };
 
 /// Migrate the database to this version

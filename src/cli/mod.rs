@@ -53,12 +53,12 @@ use sea_orm::DbErr;
 use terminal_size::{Width, terminal_size};
 use tracing_subscriber::EnvFilter;
 
+use documents::{Grid, table};
 use domain::{
     audit::{self, TrailKey},
     clock::Clock,
     config::{LogFormat, Settings},
     database::Database,
-    documents::{Grid, table},
     error::{ConflictReason, Error, FieldError, Origin},
     integrity,
 };
@@ -181,9 +181,7 @@ impl Failure {
         let Error::Invalid(errors) = error else { return error.into() };
         let line = |error: &FieldError| match error.origin {
             Origin::Input => format!("--{} {}", option(&error.path), error.message),
-            Origin::Record | Origin::Setting | Origin::Request => {
-                format!("{} {}", error.path, error.message)
-            }
+            Origin::Record | Origin::Setting | Origin::Request => error.to_string(),
         };
         let is_usage = errors.iter().any(|error| error.origin == Origin::Input);
         Self { lines: errors.iter().map(line).collect(), code: if is_usage { 2 } else { 1 } }
@@ -203,9 +201,7 @@ fn option(field: &str) -> String {
 impl From<Error> for Failure {
     fn from(error: Error) -> Self {
         let lines = match &error {
-            Error::Invalid(errors) => {
-                errors.iter().map(|error| format!("{} {}", error.path, error.message)).collect()
-            }
+            Error::Invalid(errors) => errors.iter().map(ToString::to_string).collect(),
             // The operator of the machine may read causes that are hidden from clients of the API.
             Error::Internal(cause) if cause.is::<DbErr>() => {
                 vec![format!("the database failed: {cause}")]
@@ -217,6 +213,12 @@ impl From<Error> for Failure {
             other => vec![other.to_string()],
         };
         Self { lines, code: 1 }
+    }
+}
+
+impl From<documents::Error> for Failure {
+    fn from(error: documents::Error) -> Self {
+        Error::from(error).into()
     }
 }
 

@@ -3,10 +3,10 @@
 use clap::{Args, ValueEnum};
 
 use super::{Outcome, Result, count, open, put, settings, table};
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     agreements::notice_ends::{self, NoticeEnd},
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, sheet},
 };
 
 /// List agreements whose end by notice differs from the present rule

@@ -10,9 +10,9 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, labels, sheet};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, labels, sheet},
     payments::bank::{
         self, Filter, State,
         listing::{self, Listed},

@@ -18,9 +18,9 @@ use super::{
     report::{ReportFormat, ReportOptions},
     say, settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, labels, sheet};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, labels, sheet},
     interchange::bank::{self, Report, SkipReason, SkippedPayment},
     invoices::differences::Difference,
     payments::bank::import::{self, Booked},

@@ -9,9 +9,9 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, sheet},
     invoices::Buyer,
     receivables::{self, AgedBalance, Bucket, InvoiceBalance},
 };
@@ -86,11 +86,11 @@ fn ages() -> Vec<Column> {
     let column = |((name, title), bucket): ((&'static str, &'static str), Bucket)| {
         Column::new(name, title, Kind::Money).swedish(bucket.in_swedish())
     };
-    names.into_iter().zip(titles).zip(Bucket::ALL).map(column).collect()
+    names.into_iter().zip(titles).zip(Bucket::ALL.iter().copied()).map(column).collect()
 }
 
 fn by_age(aged: &AgedBalance) -> impl Iterator<Item = Cell> + '_ {
-    Bucket::ALL.into_iter().map(|bucket| Cell::Sum(aged.of(bucket)))
+    Bucket::ALL.iter().map(|bucket| Cell::Sum(aged.of(*bucket)))
 }
 
 /// Returns the balances of these invoices by age.

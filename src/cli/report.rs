@@ -10,10 +10,10 @@ use chrono::NaiveDate;
 use clap::{Args, ValueEnum};
 
 use super::{Failure, Result, put, say};
+use documents::{Cell, Grid, sheet};
 use domain::{
     config::Settings,
     database::Database,
-    documents::{Cell, Grid, sheet},
     output::{self, OwnFiles},
 };
 

@@ -6,9 +6,9 @@ use entity::id::{ContactId, Identifier};
 use serde::Serialize;
 
 use super::{Format, Outcome, Result, count, json, open, put, say, settings, table};
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, sheet},
     persons,
     retention::{self, Report},
 };

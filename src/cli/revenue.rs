@@ -11,10 +11,10 @@ use super::{
     report::{ReportFormat as Format, ReportOptions},
     settings, table,
 };
+use documents::{Grid, sheet};
 use domain::{
     auth::viewer::Viewer,
     database::Database,
-    documents::{Grid, sheet},
     error::ValidationErrors,
     revenue::{
         self, Period, ReportQuery,

@@ -14,12 +14,12 @@ use super::{
     report::{ReportFormat, ReportOptions},
     settings, table, token,
 };
+use documents::{Cell, Column, Grid, Kind, sheet, swedish};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind, sheet},
     error::ValidationErrors,
     fees::scenario::{self, Proposal, Scenario},
-    members, swedish,
+    members,
 };
 
 /// Compare service fees of all members under other rules

@@ -10,11 +10,11 @@ use clap::{ArgGroup, Args};
 use entity::export_batch;
 
 use super::{Failure, Outcome, Result, count, open, put, report, say, settings, table};
+use documents::{Cell, Column, Grid, Kind, sie};
 use domain::{
     auth::viewer::Viewer,
     config::Settings,
     database::Database,
-    documents::{Cell, Column, Grid, Kind, sie},
     error::ValidationErrors,
     output::{self, OwnFiles},
     vouchers::{self, export_batches},

@@ -3,9 +3,9 @@
 use clap::{Args, Subcommand};
 
 use super::{Outcome, Result, open, put, say, settings, table};
+use documents::{Cell, Column, Grid, Kind};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Cell, Column, Grid, Kind},
     templates::library::{self, LoadOutcome},
 };
 

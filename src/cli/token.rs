@@ -44,7 +44,7 @@ pub struct Options {
     subcommand: Option<Command>,
     /// Role of the bearer; permissions of several roles add up
     #[arg(long = "role", required = true, num_args = 1.., value_name = "ROLE", value_delimiter = ',', ignore_case = true,
-        value_parser = PossibleValuesParser::new(Role::WORDS.map(|(_, word)| word)))]
+        value_parser = PossibleValuesParser::new(Role::WORDS.iter().copied()))]
     roles: Vec<String>,
     /// Member of the bearer, for MEMBER: an organisation number, an id (member_…) or the key that
     /// it was imported with
@@ -107,7 +107,7 @@ pub async fn run(mut options: Options) -> Result {
     }
     let keys = Keys::from_settings(&settings)?;
     let roles: Vec<Role> =
-        Role::WORDS.iter().filter(|(_, word)| options.has(word)).map(|(role, _)| *role).collect();
+        Role::ALL.iter().copied().filter(|role| options.has(role.word())).collect();
     // A token is minted even if no database can be reached; a database that is not up to date
     // refuses it.
     let db = match connect(settings.database_url.expose(), false).await {

@@ -9,10 +9,10 @@ use super::{
     report::{self, ReportFormat, ReportOptions},
     say, settings, table,
 };
+use documents::{Cell, Column, Grid, Kind, sheet};
 use domain::{
     auth::viewer::Viewer,
     config::VatBox,
-    documents::{Cell, Column, Grid, Kind, sheet},
     vouchers::vat_return::{self, VatReturn},
 };
 

@@ -1,7 +1,5 @@
 //! GraphQL types and query of the audit trail.
 
-use std::sync::Arc;
-
 use ::entity::{
     audit_entry,
     id::{AuditEntryId, NodeType},
@@ -12,7 +10,7 @@ use uuid::Uuid;
 
 use super::{
     batch::{BatchRow, grouped, take_rows},
-    connection::{self, CONNECTION, Column, Connection, ConnectionNode, selected_columns},
+    connection::{self, Column, Connection, ConnectionNode, ListRequest, selected_columns},
     cost::cost,
     database,
     node::{self, Node},
@@ -86,9 +84,11 @@ impl AuditEntry {
         let key = |row: &audit_entry::Model| {
             node_type(row.subject_kind).map(|node_type| NodeId { node_type, id: row.subject_id })
         };
-        let ids: Vec<_> = self.0.batch_rows().iter().filter_map(key).collect();
-        let found = self.0.load(ctx, "subject", node::by_ids(ctx, &ids)).await;
-        match found {
+        let found = self.0.load(ctx, "subject", || async {
+            let ids: Vec<_> = self.0.batch_rows().iter().filter_map(key).collect();
+            node::by_ids(ctx, &ids).await
+        });
+        match found.await {
             Ok(found) => found.get(&key(&self.0)?).cloned().map(Ok),
             Err(error) => Some(Err(error)),
         }
@@ -201,7 +201,7 @@ impl AuditQuery {
     async fn audit_log(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AuditFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AuditFilter>>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -213,21 +213,22 @@ impl AuditQuery {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &audit::order(), &mut errors);
-        errors.finish()?;
-        let slice = audit::list(
-            database(ctx),
-            viewer(ctx),
-            &filter,
-            &args,
-            &selected_columns::<AuditEntry>(ctx, CONNECTION),
+        connection::connection(
+            ctx,
+            ListRequest::<AuditEntry, _>::new(ctx, filter, audit::order(), args),
+            errors,
+            |ctx, list| {
+                Box::pin(audit::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.args,
+                    &list.columns,
+                ))
+            },
+            |ctx, filter| Box::pin(audit::count(database(ctx), viewer(ctx), filter)),
         )
-        .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { audit::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
+        .await
     }
 }
 
@@ -238,10 +239,10 @@ pub async fn history_of<M: Send + Sync>(
     row: &BatchRow<M>,
     id: fn(&M) -> Uuid,
 ) -> Result<Vec<AuditEntry>> {
-    let subjects: Vec<_> = row.batch_rows().iter().map(id).collect();
-    let columns = selected_columns::<AuditEntry>(ctx, connection::DIRECT);
     let entries = row
-        .load(ctx, "history", async {
+        .load(ctx, "history", || async {
+            let subjects: Vec<_> = row.batch_rows().iter().map(id).collect();
+            let columns = selected_columns::<AuditEntry>(ctx, connection::DIRECT);
             let entries = audit::about(database(ctx), viewer(ctx), &subjects, &columns).await?;
             Ok(grouped(BatchRow::each(entries), |entry| entry.subject_id))
         })
@@ -259,13 +260,13 @@ pub async fn history_of_records<M: Send + Sync>(
     form: Form,
     id: fn(&M) -> Uuid,
 ) -> Result<Vec<AuditEntry>> {
-    let records: Vec<_> = row.batch_rows().iter().map(id).collect();
-    let columns = connection::and(
-        selected_columns::<AuditEntry>(ctx, connection::DIRECT),
-        audit_entry::Column::RecordId,
-    );
     let entries = row
-        .load(ctx, "history", async {
+        .load(ctx, "history", || async {
+            let records: Vec<_> = row.batch_rows().iter().map(id).collect();
+            let columns = connection::and(
+                selected_columns::<AuditEntry>(ctx, connection::DIRECT),
+                audit_entry::Column::RecordId,
+            );
             let entries =
                 audit::about_records(database(ctx), viewer(ctx), form, &records, &columns).await?;
             Ok(grouped(BatchRow::each(entries), |entry| entry.record_id))

@@ -10,15 +10,19 @@ use std::{
     collections::HashMap,
     ops::Deref,
     sync::{
-        Arc,
+        Arc, Mutex, PoisonError,
         atomic::{AtomicUsize, Ordering},
     },
 };
 
 use async_graphql::{Context, QueryPathSegment};
-use tokio::sync::{Mutex, OnceCell};
+use futures_util::future::BoxFuture;
+use tokio::sync::OnceCell;
 
 use domain::error::{Error, Result};
+
+/// Data about the rows of a batch as a whole: see [`BatchRow::extra`].
+pub type Extra = Arc<dyn Any + Send + Sync>;
 
 /// Rows that were loaded by one statement, with the nested data that was loaded for all of them
 /// since.
@@ -26,7 +30,7 @@ pub struct Batch<M> {
     /// The rows.
     pub rows: Vec<M>,
     /// Data about the rows as a whole.
-    extra: Option<Arc<dyn Any + Send + Sync>>,
+    extra: Option<Extra>,
     loaded: Mutex<HashMap<String, Arc<dyn Any + Send + Sync>>>,
 }
 
@@ -40,7 +44,13 @@ impl<M> Batch<M> {
     /// Creates a batch of these rows, with data about them as a whole.
     #[must_use]
     pub fn with_extra(rows: Vec<M>, extra: impl Any + Send + Sync) -> Arc<Self> {
-        Arc::new(Self { rows, extra: Some(Arc::new(extra)), loaded: Mutex::default() })
+        Self::with_shared(rows, Some(Arc::new(extra)))
+    }
+
+    /// Creates a batch of these rows, with data about them as a whole if there is any.
+    #[must_use]
+    pub fn with_shared(rows: Vec<M>, extra: Option<Extra>) -> Arc<Self> {
+        Arc::new(Self { rows, extra, loaded: Mutex::default() })
     }
 }
 
@@ -100,19 +110,23 @@ impl<M> BatchRow<M> {
     /// Returns the result of `fetch` for the whole batch: the first row runs it, and the others of
     /// the same field share its result. `part` distinguishes several loads within one field.
     ///
+    /// The row that runs `fetch` alone creates its future. The others hold only the captures of the
+    /// closure, and a resolver only a pointer: let `fetch` capture references, and compute ids and
+    /// columns within it.
+    ///
     /// # Errors
     /// The error of `fetch`.
-    pub async fn load<T, F>(
+    pub fn load<'f, T, Fut>(
         &self,
         ctx: &Context<'_>,
         part: &'static str,
-        fetch: F,
-    ) -> Result<Arc<T>>
+        fetch: impl FnOnce() -> Fut + Send + 'f,
+    ) -> BoxFuture<'f, Result<Arc<T>>>
     where
         T: Send + Sync + 'static,
-        F: Future<Output = Result<T>>,
+        Fut: Future<Output = Result<T>> + Send + 'f,
     {
-        self.share(field_key(ctx, part), fetch).await
+        self.share(field_key(ctx, part), fetch)
     }
 
     /// Returns the result of `fetch` for the whole batch, shared by all fields that use the same
@@ -120,22 +134,40 @@ impl<M> BatchRow<M> {
     ///
     /// # Errors
     /// The error of `fetch`.
-    pub async fn share<T, F>(&self, name: String, fetch: F) -> Result<Arc<T>>
+    pub fn share<'f, T, Fut>(
+        &self,
+        name: String,
+        fetch: impl FnOnce() -> Fut + Send + 'f,
+    ) -> BoxFuture<'f, Result<Arc<T>>>
     where
         T: Send + Sync + 'static,
-        F: Future<Output = Result<T>>,
+        Fut: Future<Output = Result<T>> + Send + 'f,
     {
-        let cell = {
-            let mut loaded = self.batch.loaded.lock().await;
-            let cell =
-                loaded.entry(name).or_insert_with(|| Arc::new(OnceCell::<Result<Arc<T>>>::new()));
-            Arc::clone(cell).downcast::<OnceCell<Result<Arc<T>>>>()
-        };
-        let cell = cell.map_err(|_| {
-            Error::internal(std::io::Error::other("a field was loaded as two types"))
-        })?;
-        cell.get_or_init(|| async { fetch.await.map(Arc::new) }).await.clone()
+        let cell = self.cell::<T>(name);
+        Box::pin(async move { cell?.get_or_init(|| boxed(fetch)).await.clone() })
     }
+
+    /// Returns the cell of a name, which the first row fills.
+    fn cell<T>(&self, name: String) -> Result<Arc<OnceCell<Result<Arc<T>>>>>
+    where
+        T: Send + Sync + 'static,
+    {
+        let mut loaded = self.batch.loaded.lock().unwrap_or_else(PoisonError::into_inner);
+        let cell =
+            loaded.entry(name).or_insert_with(|| Arc::new(OnceCell::<Result<Arc<T>>>::new()));
+        Arc::clone(cell)
+            .downcast()
+            .map_err(|_| Error::internal(std::io::Error::other("a field was loaded as two types")))
+    }
+}
+
+/// Boxes a load, so that only the row that runs it has its future.
+fn boxed<'f, T, Fut>(fetch: impl FnOnce() -> Fut + Send + 'f) -> BoxFuture<'f, Result<Arc<T>>>
+where
+    T: Send + Sync + 'f,
+    Fut: Future<Output = Result<T>> + Send + 'f,
+{
+    Box::pin(async move { fetch().await.map(Arc::new) })
 }
 
 /// Returns a key for a field: its position in the document and its path in the answer without list

@@ -24,7 +24,7 @@ impl ClosingQuery {
     /// Last closed day of the books, on and before which nothing more is booked: `2026-01-31` when
     /// they are closed through January. Null when no period is closed.
     async fn books_closed_through(&self, ctx: &Context<'_>) -> Result<Option<Date>> {
-        Ok(Closing::load(database(ctx).read()).await?.through.map(Date))
+        Ok(Box::pin(Closing::load(database(ctx).read())).await?.through.map(Date))
     }
 }
 
@@ -75,7 +75,7 @@ impl ClosingMutation {
     async fn period_close(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The period to close.")] input: PeriodCloseInput,
+        #[graphql(desc = "The period to close.")] input: Box<PeriodCloseInput>,
     ) -> Option<Result<PeriodClosePayload>> {
         let mut errors = ValidationErrors::default();
         let through = input.through.take("through", &mut errors).0;
@@ -102,7 +102,7 @@ impl ClosingMutation {
     async fn period_reopen(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The period to reopen.")] input: PeriodReopenInput,
+        #[graphql(desc = "The period to reopen.")] input: Box<PeriodReopenInput>,
     ) -> Option<Result<PeriodReopenPayload>> {
         let mut errors = ValidationErrors::default();
         let from = input.from.take("from", &mut errors).0;

@@ -1,6 +1,6 @@
 //! Relay connections, generic over the node type, and the columns that a selection needs.
 
-use std::{borrow::Cow, collections::HashMap, ops::Range, sync::Arc};
+use std::{any::Any, borrow::Cow, collections::HashMap, hash::Hash, ops::Range, sync::Arc};
 
 pub use ::entity::partial::Column;
 use ::entity::partial::PartialRow;
@@ -10,12 +10,12 @@ use sea_orm::IdenStatic;
 use uuid::Uuid;
 
 use super::{
-    batch::{Batch, BatchRow},
+    batch::{Batch, BatchRow, Extra, distinct},
     cost::cost,
 };
 use domain::{
-    error::Result,
-    page::{Args, Cursor, Slice},
+    error::{Result, ValidationErrors},
+    page::{Args, Cursor, Order, Page, Slice},
 };
 
 /// A GraphQL type that represents a database row.
@@ -83,87 +83,193 @@ pub fn args(
 }
 
 /// Counts all rows of a connection, when `totalCount` is selected.
-pub type Count = Arc<dyn for<'c> Fn(&'c Context<'_>) -> BoxFuture<'c, Result<i64>> + Send + Sync>;
+type Count = Arc<dyn for<'c> Fn(&'c Context<'_>) -> BoxFuture<'c, Result<i64>> + Send + Sync>;
+
+/// A requested page of a list.
+pub struct ListRequest<N: ConnectionNode, F> {
+    /// Filter of the list, or another value that identifies it.
+    pub filter: F,
+    /// Order of the list.
+    pub order: Order,
+    /// Pagination arguments.
+    pub args: Args,
+    /// Columns that the selection of the nodes needs.
+    pub columns: Vec<Column<N::Row>>,
+}
+
+impl<N: ConnectionNode, F> ListRequest<N, F> {
+    /// Creates the request of the connection field of `ctx`, with the selected columns.
+    pub fn new(ctx: &Context<'_>, filter: F, order: Order, args: Args) -> Self {
+        Self { filter, order, args, columns: selected_columns::<N>(ctx, CONNECTION) }
+    }
+}
+
+/// Rows of a page, with data about them as a whole if there is any.
+pub struct ListPage<M> {
+    slice: Slice<M>,
+    extra: Option<Extra>,
+}
+
+impl<M> ListPage<M> {
+    /// Creates a page whose batch has data about its rows as a whole: see [`BatchRow::extra`].
+    pub fn with_extra(slice: Slice<M>, extra: impl Any + Send + Sync) -> Self {
+        Self { slice, extra: Some(Arc::new(extra)) }
+    }
+}
+
+impl<M> From<Slice<M>> for ListPage<M> {
+    fn from(slice: Slice<M>) -> Self {
+        Self { slice, extra: None }
+    }
+}
+
+/// Returns a page of a list. `list` reads the page, and `count` counts the whole list when
+/// `totalCount` is selected.
+///
+/// # Errors
+/// INVALID with `errors`, which the caller found in the arguments, and with every bad pagination
+/// argument. The errors of `list`.
+pub fn connection<'c, N, F, P>(
+    ctx: &'c Context<'_>,
+    request: ListRequest<N, F>,
+    mut errors: ValidationErrors,
+    list: impl for<'f> FnOnce(&'f Context<'_>, &'f ListRequest<N, F>) -> BoxFuture<'f, Result<P>>
+    + Send
+    + 'c,
+    count: impl for<'f> Fn(&'f Context<'_>, &'f F) -> BoxFuture<'f, Result<i64>> + Send + Sync + 'static,
+) -> BoxFuture<'c, Result<Connection<N>>>
+where
+    N: ConnectionNode,
+    F: Send + Sync + 'static,
+    P: Into<ListPage<N::Row>> + Send + 'c,
+{
+    Box::pin(async move {
+        Page::check(&request.args, &request.order, &mut errors);
+        errors.finish()?;
+        let page: ListPage<N::Row> = list(ctx, &request).await?.into();
+        let (filter, count) = (Arc::new(request.filter), Arc::new(count));
+        let count: Count = Arc::new(move |ctx| {
+            let (filter, count) = (Arc::clone(&filter), Arc::clone(&count));
+            Box::pin(async move { count(ctx, &filter).await })
+        });
+        Ok(Connection::new(page, count))
+    })
+}
+
+/// Future of a value for each parent, by its id. A parent without rows has none.
+pub type EachParent<'f, T> = BoxFuture<'f, Result<HashMap<Uuid, T>>>;
+
+/// Returns the page of a row's own list, such as the agreements of a member, and reads those of its
+/// whole batch with one statement. `list` reads the same page for each of the parents, whose ids
+/// are `id` of the rows; `count` counts the list of each parent when `totalCount` is selected.
+///
+/// # Errors
+/// The errors of `list`.
+pub fn nested_connection<'c, N, M, K, F>(
+    ctx: &'c Context<'_>,
+    row: &'c BatchRow<M>,
+    id: fn(&M) -> K,
+    filter: F,
+    list: impl for<'f> FnOnce(&'f Context<'_>, &'f [K], &'f F) -> EachParent<'f, Slice<N::Row>>
+    + Send
+    + 'c,
+    count: impl for<'f> Fn(&'f Context<'_>, &'f [K], &'f F) -> EachParent<'f, i64>
+    + Send
+    + Sync
+    + 'static,
+) -> BoxFuture<'c, Result<Connection<N>>>
+where
+    N: ConnectionNode,
+    M: Send + Sync + 'static,
+    K: Copy + Eq + Hash + Into<Uuid> + Send + Sync + 'static,
+    F: Send + Sync + 'static,
+{
+    Box::pin(async move {
+        let pages = row.load(ctx, "pages", || async {
+            let parents = distinct(row.batch_rows().iter().map(id));
+            Ok(Pages::new(list(ctx, &parents, &filter).await?))
+        });
+        let (pages, parent): (_, Uuid) = (pages.await?, id(row).into());
+        let row = row.clone();
+        let (filter, count) = (Arc::new(filter), Arc::new(count));
+        let count: Count = Arc::new(move |ctx| {
+            let (row, filter, count) = (row.clone(), Arc::clone(&filter), Arc::clone(&count));
+            Box::pin(async move {
+                let counts = row.load(ctx, "count", || async {
+                    let parents = distinct(row.batch_rows().iter().map(id));
+                    count(ctx, &parents, &filter).await
+                });
+                Ok(counts.await?.get(&parent).copied().unwrap_or_default())
+            })
+        });
+        Ok(pages.connection::<N>(parent, count))
+    })
+}
 
 /// A page of a list, as specified by the Relay cursor connection specification.
 pub struct Connection<N: ConnectionNode> {
     batch: Arc<Batch<N::Row>>,
     cursors: Arc<Vec<Cursor>>,
-    rows: Range<usize>,
-    has_next: bool,
-    has_previous: bool,
+    page: PageRange,
     count: Count,
 }
 
 impl<N: ConnectionNode> Connection<N> {
     /// Creates the connection of a page. `count` counts the whole list.
-    pub fn new(slice: Slice<N::Row>, count: Count) -> Self {
-        Self::of(slice, count, Batch::new)
-    }
-
-    /// Creates a connection whose batch has data about its rows as a whole: see
-    /// [`BatchRow::extra`].
-    pub fn with_extra(
-        slice: Slice<N::Row>,
-        extra: impl std::any::Any + Send + Sync,
-        count: Count,
-    ) -> Self {
-        Self::of(slice, count, |rows| Batch::with_extra(rows, extra))
-    }
-
-    fn of(
-        slice: Slice<N::Row>,
-        count: Count,
-        batch: impl FnOnce(Vec<N::Row>) -> Arc<Batch<N::Row>>,
-    ) -> Self {
+    fn new(ListPage { slice, extra }: ListPage<N::Row>, count: Count) -> Self {
         let (cursors, rows): (Vec<_>, Vec<_>) = slice.rows.into_iter().unzip();
         Self {
-            rows: 0..rows.len(),
-            batch: batch(rows),
+            page: PageRange {
+                rows: 0..rows.len(),
+                has_next: slice.has_next,
+                has_previous: slice.has_previous,
+            },
+            batch: Batch::with_shared(rows, extra),
             cursors: Arc::new(cursors),
-            has_next: slice.has_next,
-            has_previous: slice.has_previous,
             count,
         }
     }
 }
 
+/// Rows of a page among those of its batch.
+#[derive(Clone, Default)]
+struct PageRange {
+    /// Positions in the batch.
+    rows: Range<usize>,
+    /// `true` if rows follow in the list.
+    has_next: bool,
+    /// `true` if rows precede in the list.
+    has_previous: bool,
+}
+
 /// Pages of many parents in one batch, so that nested fields are loaded for all of them together.
-pub struct Pages<M> {
+struct Pages<M> {
     batch: Arc<Batch<M>>,
     cursors: Arc<Vec<Cursor>>,
-    of: HashMap<Uuid, (Range<usize>, bool, bool)>,
+    of: HashMap<Uuid, PageRange>,
 }
 
 impl<M> Pages<M> {
     /// Creates the pages of these parents.
-    pub fn new(slices: HashMap<Uuid, Slice<M>>) -> Self {
+    fn new(slices: HashMap<Uuid, Slice<M>>) -> Self {
         let (mut rows, mut cursors, mut of) = (Vec::new(), Vec::new(), HashMap::new());
-        for (parent, slice) in slices {
+        for (parent, Slice { rows: own, has_next, has_previous }) in slices {
             let start = rows.len();
-            for (cursor, row) in slice.rows {
+            for (cursor, row) in own {
                 cursors.push(cursor);
                 rows.push(row);
             }
-            of.insert(parent, (start..rows.len(), slice.has_next, slice.has_previous));
+            of.insert(parent, PageRange { rows: start..rows.len(), has_next, has_previous });
         }
         Self { batch: Batch::new(rows), cursors: Arc::new(cursors), of }
     }
 
     /// Returns the page of one parent; empty when it has none.
-    pub fn connection<N: ConnectionNode<Row = M>>(
-        &self,
-        parent: impl Into<Uuid>,
-        count: Count,
-    ) -> Connection<N> {
-        let (rows, has_next, has_previous) =
-            self.of.get(&parent.into()).cloned().unwrap_or((0..0, false, false));
+    fn connection<N: ConnectionNode<Row = M>>(&self, parent: Uuid, count: Count) -> Connection<N> {
         Connection {
             batch: Arc::clone(&self.batch),
             cursors: Arc::clone(&self.cursors),
-            rows,
-            has_next,
-            has_previous,
+            page: self.of.get(&parent).cloned().unwrap_or_default(),
             count,
         }
     }
@@ -195,10 +301,12 @@ impl<N: ConnectionNode> TypeName for Connection<N> {
 impl<N: ConnectionNode> Connection<N> {
     /// Rows of this page, each with its cursor.
     async fn edges(&self) -> Vec<Edge<N>> {
-        self.rows
+        self.page
+            .rows
             .clone()
             .map(|position| Edge {
-                cursor: self.cursors[position].clone(),
+                cursors: Arc::clone(&self.cursors),
+                position,
                 row: BatchRow::at(&self.batch, position),
             })
             .collect()
@@ -206,15 +314,15 @@ impl<N: ConnectionNode> Connection<N> {
 
     /// Rows of this page without cursors.
     async fn nodes(&self) -> Vec<N> {
-        self.rows.clone().map(|position| N::of(BatchRow::at(&self.batch, position))).collect()
+        self.page.rows.clone().map(|position| N::of(BatchRow::at(&self.batch, position))).collect()
     }
 
     /// Position of this page in the list.
     async fn page_info(&self) -> PageInfo {
-        let cursors = &self.cursors[self.rows.clone()];
+        let cursors = &self.cursors[self.page.rows.clone()];
         PageInfo {
-            has_next_page: self.has_next,
-            has_previous_page: self.has_previous,
+            has_next_page: self.page.has_next,
+            has_previous_page: self.page.has_previous,
             start_cursor: cursors.first().map(Cursor::encode),
             end_cursor: cursors.last().map(Cursor::encode),
         }
@@ -229,7 +337,8 @@ impl<N: ConnectionNode> Connection<N> {
 
 /// A row with its cursor.
 pub struct Edge<N: ConnectionNode> {
-    cursor: Cursor,
+    cursors: Arc<Vec<Cursor>>,
+    position: usize,
     row: BatchRow<N::Row>,
 }
 
@@ -245,11 +354,23 @@ impl<N: ConnectionNode> Edge<N> {
     /// Cursor of the row: pass it as `after` or `before` to continue from here. It stays valid when
     /// rows are added or removed.
     async fn cursor(&self) -> String {
-        self.cursor.encode()
+        self.cursors[self.position].encode()
     }
 
     /// The row.
     async fn node(&self) -> N {
         N::of(self.row.clone())
     }
+}
+
+/// Measures the futures of a connection and its edges.
+#[cfg(test)]
+pub(super) fn measure<N: ConnectionNode + async_graphql::ObjectType>(
+    sizes: &mut super::future_sizes::Sizes<'_, '_>,
+) {
+    let slice: Slice<N::Row> = Slice { rows: Vec::new(), has_next: false, has_previous: false };
+    let count: Count = Arc::new(|_| Box::pin(std::future::ready(Ok(0))));
+    sizes.add(&Connection::<N>::new(slice.into(), count));
+    let row = super::future_sizes::row();
+    sizes.add(&Edge::<N> { cursors: Arc::default(), position: 0, row });
 }

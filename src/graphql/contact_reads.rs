@@ -1,13 +1,11 @@
 //! GraphQL type and query of the log of reads of contacts.
 
-use std::sync::Arc;
-
 use ::entity::contact_read;
 use async_graphql::{Context, Description, ID, InputObject, Object};
 
 use super::{
     batch::BatchRow,
-    connection::{self, CONNECTION, Column, Connection, ConnectionNode, selected_columns},
+    connection::{self, Column, Connection, ConnectionNode, ListRequest},
     contacts::{Contact, contact_of},
     cost::unversioned,
     database,
@@ -121,7 +119,9 @@ impl ContactReadQuery {
     async fn contact_reads(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<ContactReadFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<
+            Box<ContactReadFilter>,
+        >,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -133,20 +133,21 @@ impl ContactReadQuery {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &reads::order(), &mut errors);
-        errors.finish()?;
-        let slice = reads::list(
-            database(ctx),
-            viewer(ctx),
-            &filter,
-            &args,
-            &selected_columns::<ContactRead>(ctx, CONNECTION),
+        connection::connection(
+            ctx,
+            ListRequest::<ContactRead, _>::new(ctx, filter, reads::order(), args),
+            errors,
+            |ctx, list| {
+                Box::pin(reads::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.args,
+                    &list.columns,
+                ))
+            },
+            |ctx, filter| Box::pin(reads::count(database(ctx), viewer(ctx), filter)),
         )
-        .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { reads::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
+        .await
     }
 }

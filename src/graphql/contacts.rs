@@ -123,7 +123,7 @@ pub async fn contact_of<M: Send + Sync>(
 ) -> Result<Option<Contact>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
-        .load(ctx, "contact", async {
+        .load(ctx, "contact", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
             let rows = contacts::by_ids(
                 database(ctx),
@@ -157,11 +157,12 @@ impl ContactArea {
     /// Board contacts of its members. Personal data: see the GDPR rules.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn board_contacts(&self, ctx: &Context<'_>) -> Result<Vec<Contact>> {
-        let columns = and(selected_columns::<Contact>(ctx, DIRECT), contact::Column::ContactAreaId);
-        let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
         let rows = self
             .0
-            .load(ctx, "", async {
+            .load(ctx, "", || async {
+                let columns =
+                    and(selected_columns::<Contact>(ctx, DIRECT), contact::Column::ContactAreaId);
+                let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
                 let rows = contacts::of_areas(database(ctx), viewer(ctx), &areas, &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.contact_area_id))
             })
@@ -172,11 +173,12 @@ impl ContactArea {
     /// Present and former members in the area, in order of name.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn members(&self, ctx: &Context<'_>) -> Result<Vec<Member>> {
-        let columns = and(selected_columns::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
-        let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
         let rows = self
             .0
-            .load(ctx, "", async {
+            .load(ctx, "", || async {
+                let columns =
+                    and(selected_columns::<Member>(ctx, DIRECT), member::Column::ContactAreaId);
+                let areas: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
                 let rows = members::of_areas(database(ctx), viewer(ctx), &areas, &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.contact_area_id))
             })
@@ -195,7 +197,7 @@ pub async fn contact_area_of<M: Send + Sync>(
 ) -> Result<Option<ContactArea>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
-        .load(ctx, "", async {
+        .load(ctx, "", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
             let rows = members::areas_by_ids(database(ctx), &ids).await?;
             Ok(grouped(BatchRow::each(rows.into_values().collect()), |row| row.id))
@@ -280,7 +282,7 @@ impl ContactQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Id of the contact.")] contact: ID,
     ) -> Option<Result<Json>> {
-        Some(export(ctx, &contact).await)
+        Some(Box::pin(export(ctx, &contact)).await)
     }
 }
 
@@ -303,7 +305,7 @@ impl ContactMutation {
     async fn contact_add(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The contact to add.")] input: ContactAddInput,
+        #[graphql(desc = "The contact to add.")] input: Box<ContactAddInput>,
     ) -> Result<Contact> {
         let mut errors = ValidationErrors::default();
         let new = contacts::NewContact {
@@ -329,7 +331,7 @@ impl ContactMutation {
     async fn contact_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: ContactUpdateInput,
+        #[graphql(desc = "The changes.")] input: Box<ContactUpdateInput>,
     ) -> Result<Contact> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.contact, "contact", &mut errors);
@@ -356,7 +358,7 @@ impl ContactMutation {
     async fn contact_erase(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The contact to erase.")] input: ContactEraseInput,
+        #[graphql(desc = "The contact to erase.")] input: Box<ContactEraseInput>,
     ) -> Result<Contact> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.contact, "contact", &mut errors);

@@ -165,14 +165,26 @@ impl Costs {
         self.inputs.get(field).copied().unwrap_or_default()
     }
 
-    /// Returns all fields with the name of their type.
-    pub fn fields(&self) -> impl Iterator<Item = (&str, &str, &FieldCost)> {
+    /// Returns all fields.
+    pub fn fields(&self) -> impl Iterator<Item = SchemaField<'_>> {
         self.types.iter().flat_map(|(type_name, fields)| {
-            fields
-                .iter()
-                .map(move |(field, declared)| (type_name.as_str(), field.as_str(), declared))
+            fields.iter().map(move |(name, declaration)| SchemaField {
+                type_name,
+                name,
+                cost: declaration,
+            })
         })
     }
+}
+
+/// A field of the schema with its declaration.
+pub struct SchemaField<'c> {
+    /// Name of the object type.
+    pub type_name: &'c str,
+    /// Name of the field.
+    pub name: &'c str,
+    /// Its declaration.
+    pub cost: &'c FieldCost,
 }
 
 impl FieldCost {

@@ -14,9 +14,9 @@ use super::{
     scalars::node_id,
     viewer,
 };
+use ::documents::agreement as document;
 use domain::{
     agreements::{document_source, documents},
-    documents::agreement as document,
     error::{Error, Result},
     templates::layout,
 };
@@ -106,8 +106,11 @@ impl AgreementPreview {
     async fn sha256(&self, ctx: &Context<'_>) -> Result<String> {
         let meter = ctx.data_opt::<CostMeter>().cloned();
         let allow = move |time| meter.map_or(Ok(()), |meter| meter.take_beyond(PDF_COST, time));
-        let render = || async {
-            Ok(layout::render_if(viewer(ctx), self.document().await?, allow).await?.sha256.into())
+        let render = || {
+            Box::pin(async {
+                let document = self.document().await?;
+                Ok(layout::render_if(viewer(ctx), document, allow).await?.sha256.into())
+            })
         };
         Ok(self.rendering.pdf_sha256.get_or_init(render).await.clone()?.to_string())
     }
@@ -115,8 +118,9 @@ impl AgreementPreview {
     /// Text as an HTML page, in which all values are escaped.
     #[graphql(directive = cost::apply("300".into()))]
     async fn html(&self, ctx: &Context<'_>) -> Result<LongText<Arc<str>>> {
-        let render =
-            || async { Ok(layout::html(viewer(ctx), self.document().await?).await?.into()) };
+        let render = || {
+            Box::pin(async { Ok(layout::html(viewer(ctx), self.document().await?).await?.into()) })
+        };
         self.rendering.html.get_or_init(render).await.clone().map(LongText)
     }
 
@@ -140,16 +144,18 @@ pub(super) async fn frozen(
     agreement: &BatchRow<agreement::Model>,
 ) -> Result<Option<AgreementDocument>> {
     use agreement_document::Column as C;
-    let look_ahead = ctx.look_ahead();
-    let wanted = [("sha256", C::Sha256), ("html", C::Html)]
-        .into_iter()
-        .filter(|(field, _)| look_ahead.field(field).exists());
-    let columns: Vec<_> =
-        std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
-    let ids: Vec<_> = agreement.batch_rows().iter().map(|row| row.id).collect();
-    let found =
-        agreement.load(ctx, "", documents::documents_of(database(ctx), &ids, &columns)).await?;
+    let found = agreement.load(ctx, "", || async {
+        let look_ahead = ctx.look_ahead();
+        let wanted = [("sha256", C::Sha256), ("html", C::Html)]
+            .into_iter()
+            .filter(|(field, _)| look_ahead.field(field).exists());
+        let columns: Vec<_> =
+            std::iter::once(C::AgreementId).chain(wanted.map(|(_, column)| column)).collect();
+        let ids: Vec<_> = agreement.batch_rows().iter().map(|row| row.id).collect();
+        documents::documents_of(database(ctx), &ids, &columns).await
+    });
     Ok(found
+        .await?
         .get(&agreement.id)
         .cloned()
         .map(|row| AgreementDocument { row, pdf_url: pdf_url(agreement.id) }))
@@ -168,10 +174,9 @@ pub(super) async fn preview(
     // A fixed name, so that fields with other response keys share it: the result does not depend on
     // their arguments.
     let found = agreement
-        .share(
-            "previews".to_owned(),
-            document_source::previews(database(ctx), viewer(ctx), network(ctx), &drafts),
-        )
+        .share("previews".to_owned(), || async {
+            document_source::previews(database(ctx), viewer(ctx), network(ctx), &drafts).await
+        })
         .await?;
     let Some(document) = found.get(&agreement.id).cloned().transpose()? else { return Ok(None) };
     AgreementPreview::of(
@@ -182,4 +187,14 @@ pub(super) async fn preview(
     )
     .await
     .map(Some)
+}
+
+/// Measures the futures of the types of this file whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
+    sizes.add(&AgreementDocument {
+        row: agreement_document::Model::default(),
+        pdf_url: String::new(),
+    });
+    sizes.add(&AgreementPreview { rendering: Arc::default(), pdf_url: Arc::from("") });
 }

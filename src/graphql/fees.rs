@@ -252,9 +252,11 @@ impl FeeQuery {
     /// (serviceavgift), FIXED_PER_YEAR the membership fee (medlemsavgift).
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn network_fees(&self, ctx: &Context<'_>) -> Result<Vec<FeeSchedule>> {
-        let found =
-            schedules::of_network(database(ctx), &selected_columns::<FeeSchedule>(ctx, DIRECT))
-                .await?;
+        let found = Box::pin(schedules::of_network(
+            database(ctx),
+            &selected_columns::<FeeSchedule>(ctx, DIRECT),
+        ))
+        .await?;
         listed(ctx, Some(&BatchRow::each(found)), FeeSchedule)
     }
 }
@@ -374,7 +376,7 @@ impl FeeMutation {
     async fn fee_schedule_set(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The price.")] input: FeeScheduleSetInput,
+        #[graphql(desc = "The price.")] input: Box<FeeScheduleSetInput>,
     ) -> Result<Activity> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);
@@ -394,7 +396,7 @@ impl FeeMutation {
     async fn network_fee_set(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The price.")] input: NetworkFeeSetInput,
+        #[graphql(desc = "The price.")] input: Box<NetworkFeeSetInput>,
     ) -> Result<FeeSchedule> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);

@@ -17,7 +17,10 @@ use super::{
     activities::{Activity, ids},
     agreements::Agreement,
     batch::{BatchRow, take_rows},
-    connection::{self, Column, Connection, ConnectionNode, DIRECT, and, selected_columns},
+    connection::{
+        self, Column, Connection, ConnectionNode, DIRECT, ListPage, ListRequest, and,
+        selected_columns,
+    },
     cost::{cost, list_size},
     coverage::{Coverage, coverage_on},
     database,
@@ -85,18 +88,38 @@ impl ActivityMatrix {
         #[graphql(desc = "Number of rows from the end, 0 to 200.")] last: Option<i32>,
         #[graphql(desc = "Cursor: only rows before this one.")] before: Option<String>,
     ) -> Result<Connection<MatrixRow>> {
-        let columns =
-            selected_columns::<Member>(ctx, &[&["edges", "node", "member"], &["nodes", "member"]]);
-        let (on, args) = (self.as_of, connection::args(first, after, last, before));
-        let slice = matrix::members_on(database(ctx), viewer(ctx), on, &args, &columns).await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            Box::pin(async move { matrix::count(database(ctx), viewer(ctx), on).await })
-        });
+        let request = ListRequest::<MatrixRow, _> {
+            filter: self.as_of,
+            order: members::order(members::Field::Name, false),
+            args: connection::args(first, after, last, before),
+            columns: selected_columns::<Member>(
+                ctx,
+                &[&["edges", "node", "member"], &["nodes", "member"]],
+            ),
+        };
         let arguments = MatrixArguments {
-            as_of: on,
+            as_of: self.as_of,
             activities: self.activities.iter().map(|row| row.id).collect(),
         };
-        Ok(Connection::with_extra(slice, arguments, count))
+        connection::connection(
+            ctx,
+            request,
+            ValidationErrors::default(),
+            |ctx, list| {
+                Box::pin(async move {
+                    let slice = matrix::members_on(
+                        database(ctx),
+                        viewer(ctx),
+                        list.filter,
+                        &list.args,
+                        &list.columns,
+                    );
+                    Ok(ListPage::with_extra(slice.await?, arguments))
+                })
+            },
+            |ctx, on| Box::pin(matrix::count(database(ctx), viewer(ctx), *on)),
+        )
+        .await
     }
 }
 
@@ -128,7 +151,7 @@ impl MatrixActivity {
         let wants_members =
             ["joined", "left"].iter().any(|field| ctx.look_ahead().field(field).exists());
         let columns = selected_columns::<Member>(ctx, &[&["joined"], &["left"]]);
-        let calculated = self.row.load(ctx, "", async {
+        let calculated = self.row.load(ctx, "", || async {
             let (db, viewer) = (database(ctx), viewer(ctx));
             let trend = coverage::trend(db, viewer, &ids(&self.row), from, self.as_of).await?;
             let mut found = Vec::new();
@@ -247,7 +270,7 @@ impl MatrixRow {
         );
         let found = self
             .0
-            .load(ctx, "", async {
+            .load(ctx, "", || async {
                 let members: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
                 let among = (members.as_slice(), arguments.activities.as_slice());
                 let rows =
@@ -303,9 +326,9 @@ impl MatrixQuery {
         activity: Option<Vec<String>>,
     ) -> Result<ActivityMatrix> {
         let mut errors = ValidationErrors::default();
-        let as_of = take(as_of, "asOf", &mut errors)
+        let as_of = take(as_of, "as_of", &mut errors)
             .map_or_else(|| database(ctx).clock.today(), |day| day.0);
-        let compared_to = take(compared_to, "comparedTo", &mut errors).map(|day| day.0);
+        let compared_to = take(compared_to, "compared_to", &mut errors).map(|day| day.0);
         matrix::check(compared_to, as_of, &mut errors);
         let slugs = activity.unwrap_or_default();
         let slugs: Vec<_> = slugs
@@ -318,7 +341,8 @@ impl MatrixQuery {
             selected_columns::<Activity>(ctx, &[&["activities", "activity"], &["byVolunteers"]]),
             activity::Column::Slug,
         );
-        let found = matrix::columns(database(ctx), viewer(ctx), as_of, &slugs, &columns).await?;
+        let found =
+            Box::pin(matrix::columns(database(ctx), viewer(ctx), as_of, &slugs, &columns)).await?;
         Ok(ActivityMatrix {
             as_of,
             compared_to,
@@ -326,4 +350,20 @@ impl MatrixQuery {
             by_volunteers: BatchRow::each(found.by_volunteers),
         })
     }
+}
+
+/// Measures the futures of the types of this file whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
+    use super::future_sizes::row;
+    let day = NaiveDate::default();
+    sizes.add(&ActivityMatrix {
+        as_of: day,
+        compared_to: None,
+        activities: Vec::new(),
+        by_volunteers: Vec::new(),
+    });
+    sizes.add(&MatrixActivity { row: row(), as_of: day, compared_to: None });
+    let calculated = Calculated { trend: coverage::Trend::default(), members: Vec::new() };
+    sizes.add(&MatrixTrend { row: row(), earlier: day, calculated: Arc::new(calculated) });
 }

@@ -17,6 +17,8 @@ pub mod decisions;
 pub mod documents;
 pub mod errors;
 pub mod fees;
+#[cfg(test)]
+mod future_sizes;
 pub mod invoices;
 pub mod ledger;
 pub mod batch;
@@ -202,11 +204,13 @@ impl ViewerQuery {
         let own = viewer(ctx);
         let look_ahead = ctx.look_ahead();
         let member = match own.member {
-            Some(id) if look_ahead.field("member").exists() => members::node(ctx, id).await?,
+            Some(id) if look_ahead.field("member").exists() => {
+                Box::pin(members::node(ctx, id)).await?
+            }
             _ => None,
         };
         let activities = if look_ahead.field("activities").exists() {
-            activities::by_slugs(ctx, &own.activities).await?
+            Box::pin(activities::by_slugs(ctx, &own.activities)).await?
         } else {
             Vec::new()
         };

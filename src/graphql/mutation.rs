@@ -4,6 +4,7 @@
 use std::sync::Arc;
 
 use async_graphql::Context;
+use futures_util::future::BoxFuture;
 
 use super::{database, errors, viewer};
 use domain::{
@@ -15,7 +16,7 @@ use domain::{
 /// A mutation field in execution.
 pub(crate) struct Mutation {
     field: idempotency::MutationField,
-    db: Database,
+    db: Box<Database>,
 }
 
 /// Returns the mutation of the context's field.
@@ -23,7 +24,7 @@ pub(crate) fn mutation(ctx: &Context<'_>) -> Mutation {
     let mutations = ctx.data_opt::<Arc<Mutations>>().cloned().unwrap_or_default();
     let response_key = ctx.item.node.response_key().node.as_str();
     let field = idempotency::MutationField::new(mutations, response_key, &viewer(ctx).subject);
-    Mutation { db: database(ctx).for_mutation(field.clone()), field }
+    Mutation { db: Box::new(database(ctx).for_mutation(field.clone())), field }
 }
 
 impl Mutation {
@@ -35,23 +36,27 @@ impl Mutation {
     /// Applies `rule`, which writes through [`Mutation::db`], and builds the payload from its
     /// result. If an earlier request with the same idempotency key applied it, builds the payload
     /// from the stored outcome. Fails with CONFLICT `ANSWER_LOST` if the object no longer exists.
-    pub async fn perform<R, P, F>(
-        &self,
-        rule: impl Future<Output = Result<R>>,
-        payload: impl FnOnce(R) -> F,
-    ) -> Result<P>
+    /// The future is boxed, so that a resolver holds neither the rule nor the payload.
+    pub fn perform<'m, R, P, F>(
+        &'m self,
+        rule: impl Future<Output = Result<R>> + Send + 'm,
+        payload: impl FnOnce(R) -> F + Send + 'm,
+    ) -> BoxFuture<'m, Result<P>>
     where
-        R: FromOutcome,
-        F: Future<Output = Result<P>>,
+        R: FromOutcome + Send + 'm,
+        F: Future<Output = Result<P>> + Send + 'm,
+        P: 'm,
     {
-        match self.field.perform(rule).await.map_err(errors::within_input)? {
-            Performed::Now(result) => payload(result).await,
-            Performed::Earlier(outcome) => {
-                let result = R::from_outcome(&outcome).ok_or_else(|| self.field.lost())?;
-                payload(result).await.map_err(|error| {
-                    if let Error::NotFound(_) = error { self.field.lost() } else { error }
-                })
+        Box::pin(async move {
+            match self.field.perform(rule).await.map_err(errors::within_input)? {
+                Performed::Now(result) => payload(result).await,
+                Performed::Earlier(outcome) => {
+                    let result = R::from_outcome(&outcome).ok_or_else(|| self.field.lost())?;
+                    payload(result).await.map_err(|error| {
+                        if let Error::NotFound(_) = error { self.field.lost() } else { error }
+                    })
+                }
             }
-        }
+        })
     }
 }

@@ -276,7 +276,7 @@ impl NodeQuery {
         #[graphql(desc = "Global id, as in the field `id` of an object.")] id: ID,
     ) -> Option<Result<Node>> {
         match id.parse::<NodeId>() {
-            Ok(id) => by_distinct_ids(ctx, std::slice::from_ref(&id))
+            Ok(id) => Box::pin(by_distinct_ids(ctx, std::slice::from_ref(&id)))
                 .await
                 .map(|mut found| found.remove(&id))
                 .transpose(),
@@ -306,7 +306,7 @@ impl NodeQuery {
         let ids: Vec<Option<NodeId>> = ids.iter().enumerate().map(read).collect();
         errors.finish()?;
         let known: Vec<NodeId> = ids.iter().flatten().copied().collect();
-        let found = by_distinct_ids(ctx, &known).await?;
+        let found = Box::pin(by_distinct_ids(ctx, &known)).await?;
         Ok(ids.iter().map(|id| found.get(id.as_ref()?).cloned()).collect())
     }
 }

@@ -151,7 +151,7 @@ impl OrganisationMutation {
     async fn organisation_add(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The organisation to add.")] input: OrganisationAddInput,
+        #[graphql(desc = "The organisation to add.")] input: Box<OrganisationAddInput>,
     ) -> Result<Organisation> {
         let mut errors = ValidationErrors::default();
         let number = take(input.org_number, "org_number", &mut errors).map(|number| number.0);
@@ -179,7 +179,7 @@ impl OrganisationMutation {
     async fn organisation_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: OrganisationUpdateInput,
+        #[graphql(desc = "The changes.")] input: Box<OrganisationUpdateInput>,
     ) -> Result<Organisation> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.organisation, "organisation", &mut errors);

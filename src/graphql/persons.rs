@@ -90,9 +90,9 @@ impl PersonMutation {
     async fn person_erase(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The person to erase.")] input: PersonEraseInput,
+        #[graphql(desc = "The person to erase.")] input: Box<PersonEraseInput>,
     ) -> Option<Result<PersonErasePayload>> {
-        Some(erase(ctx, input).await)
+        Some(Box::pin(erase(ctx, *input)).await)
     }
 }
 

@@ -187,9 +187,9 @@ impl RequisitionMutation {
     async fn requisition_issue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The requisition to issue.")] input: RequisitionIssueInput,
+        #[graphql(desc = "The requisition to issue.")] input: Box<RequisitionIssueInput>,
     ) -> Option<Result<RequisitionIssuePayload>> {
-        Some(issue(ctx, input).await)
+        Some(Box::pin(issue(ctx, *input)).await)
     }
 
     /// Withdraws a requisition that was issued by mistake: its document and number remain, and its
@@ -200,9 +200,9 @@ impl RequisitionMutation {
     async fn requisition_withdraw(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The requisition to withdraw.")] input: RequisitionWithdrawInput,
+        #[graphql(desc = "The requisition to withdraw.")] input: Box<RequisitionWithdrawInput>,
     ) -> Option<Result<RequisitionWithdrawPayload>> {
-        Some(withdraw(ctx, input).await)
+        Some(Box::pin(withdraw(ctx, *input)).await)
     }
 }
 

@@ -93,7 +93,7 @@ impl RetentionQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Day of the report; defaults to today.")] on: Option<Parsed<Date>>,
     ) -> Option<Result<RetentionReport>> {
-        Some(report(ctx, on).await)
+        Some(Box::pin(report(ctx, on)).await)
     }
 }
 

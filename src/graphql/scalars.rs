@@ -1,6 +1,6 @@
 //! GraphQL scalars, and inputs that retain their parse errors until all fields are checked.
 
-use std::{borrow::Cow, fmt, str::FromStr};
+use std::{borrow::Cow, str::FromStr};
 
 use async_graphql::{
     ContextSelectionSet, Description, InputType, InputValueError, InputValueResult, OutputType,
@@ -140,7 +140,7 @@ impl From<Total> for Sum {
     }
 }
 
-/// A Swedish organisation number (organisationsnummer), `NNNNNN-NNNN`, as `222000-1834`. Its check
+/// A Swedish organisation number (organisationsnummer), `NNNNNN-NNNN`, as `202100-2114`. Its check
 /// digit is verified on input.
 #[derive(Clone, Debug, Default, Description)]
 pub struct OrgNumber(pub number::OrgNumber);
@@ -148,8 +148,10 @@ pub struct OrgNumber(pub number::OrgNumber);
 #[Scalar(use_type_description)]
 impl ScalarType for OrgNumber {
     fn parse(value: Value) -> InputValueResult<Self> {
-        text(&value, |text| text.parse().map(Self).map_err(|reason: &str| reason.to_owned()))
-            .map_err(InputValueError::custom)
+        text(&value, |text| {
+            text.parse().map(Self).map_err(|reason: number::ParseOrgNumberError| reason.to_string())
+        })
+        .map_err(InputValueError::custom)
     }
 
     fn to_value(&self) -> Value {
@@ -259,18 +261,13 @@ pub struct NodeId {
 }
 
 /// The reason why a text is not the id of a node.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, thiserror::Error)]
+#[error("is not an id of this register")]
 pub enum InvalidId {
     /// It does not have the form of a global id.
     Malformed,
     /// It has the form, but its type does not exist: no object has this id.
     UnknownType,
-}
-
-impl fmt::Display for InvalidId {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str("is not an id of this register")
-    }
 }
 
 impl FromStr for NodeId {

@@ -176,16 +176,34 @@ impl ScenarioQuery {
     async fn service_fee_scenario(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The rule to calculate with.")] input: ServiceFeeScenarioInput,
+        #[graphql(desc = "The rule to calculate with.")] input: Box<ServiceFeeScenarioInput>,
     ) -> Result<ServiceFeeScenario> {
-        let mut errors = ValidationErrors::default();
-        let ask = input.check(&mut errors);
-        let mut found = scenario::scenario(database(ctx), viewer(ctx), &ask, errors)
-            .await
-            .map_err(errors::within_input)?;
-        take_rows(ctx, found.rows.len() + found.missing.len())?;
-        let rows = BatchRow::each(std::mem::take(&mut found.rows));
-        let missing = BatchRow::each(std::mem::take(&mut found.missing));
-        Ok(ServiceFeeScenario { found, rows, missing })
+        Box::pin(calculate(ctx, *input)).await
     }
+}
+
+async fn calculate(
+    ctx: &Context<'_>,
+    input: ServiceFeeScenarioInput,
+) -> Result<ServiceFeeScenario> {
+    let mut errors = ValidationErrors::default();
+    let ask = input.check(&mut errors);
+    let mut found = scenario::scenario(database(ctx), viewer(ctx), &ask, errors)
+        .await
+        .map_err(errors::within_input)?;
+    take_rows(ctx, found.rows.len() + found.missing.len())?;
+    let rows = BatchRow::each(std::mem::take(&mut found.rows));
+    let missing = BatchRow::each(std::mem::take(&mut found.missing));
+    Ok(ServiceFeeScenario { found, rows, missing })
+}
+
+/// Measures the futures of the types of this file whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
+    sizes.add(&ServiceFeeScenario {
+        found: Scenario::default(),
+        rows: Vec::new(),
+        missing: Vec::new(),
+    });
+    sizes.add(&ServiceFeeScenarioRow(super::future_sizes::row()));
 }

@@ -1,16 +1,13 @@
 //! GraphQL type and mutation of status reports.
 
-use std::sync::Arc;
-
 use ::entity::{activity, id::StatusReportId, status_report, status_report_text};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
+use futures_util::future::BoxFuture;
 
 use super::{
-    activities::{Activity, activity_of, ids},
+    activities::{Activity, activity_of},
     batch::BatchRow,
-    connection::{
-        self, CONNECTION, Column, Connection, ConnectionNode, Pages, every, selected_columns,
-    },
+    connection::{self, CONNECTION, Column, Connection, ConnectionNode, every, selected_columns},
     database,
     mutation::mutation,
     request::LongText,
@@ -101,11 +98,11 @@ async fn text(
     row: &BatchRow<status_report::Model>,
     of: fn(&status_report_text::Model) -> Option<&String>,
 ) -> Result<Option<String>> {
-    let reports: Vec<_> = row.batch_rows().iter().map(|row| row.id).collect();
-    let texts = row
-        .share("texts".to_owned(), status_reports::texts_of(database(ctx).read(), &reports))
-        .await?;
-    Ok(texts.get(&row.id).and_then(of).cloned())
+    let texts = row.share("texts".to_owned(), || async {
+        let reports: Vec<_> = row.batch_rows().iter().map(|row| row.id).collect();
+        status_reports::texts_of(database(ctx).read(), &reports).await
+    });
+    Ok(texts.await?.get(&row.id).and_then(of).cloned())
 }
 
 impl ConnectionNode for StatusReport {
@@ -134,35 +131,27 @@ impl ConnectionNode for StatusReport {
 }
 
 /// Returns the same page of reports for each row of a batch of activities.
-pub(super) async fn reports_of(
-    ctx: &Context<'_>,
-    row: &BatchRow<activity::Model>,
+pub(super) fn reports_of<'c>(
+    ctx: &'c Context<'_>,
+    row: &'c BatchRow<activity::Model>,
     args: domain::page::Args,
-) -> Result<Connection<StatusReport>> {
-    let pages = row
-        .load(ctx, "pages", async {
-            let columns = selected_columns::<StatusReport>(ctx, CONNECTION);
-            Ok(Pages::new(
-                status_reports::of_each(database(ctx), viewer(ctx), &ids(row), &args, &columns)
-                    .await?,
-            ))
-        })
-        .await?;
-    let own = row.clone();
-    let count: connection::Count = Arc::new(move |ctx| {
-        let own = own.clone();
-        Box::pin(async move {
-            let counts = own
-                .load(
-                    ctx,
-                    "count",
-                    status_reports::count_each(database(ctx), viewer(ctx), &ids(&own)),
-                )
-                .await?;
-            Ok(counts.get(&own.id.0).copied().unwrap_or_default())
-        })
-    });
-    Ok(pages.connection(row.id, count))
+) -> BoxFuture<'c, Result<Connection<StatusReport>>> {
+    connection::nested_connection(
+        ctx,
+        row,
+        |row| row.id,
+        (),
+        |ctx, activities, ()| {
+            Box::pin(async move {
+                let columns = selected_columns::<StatusReport>(ctx, CONNECTION);
+                status_reports::of_each(database(ctx), viewer(ctx), activities, &args, &columns)
+                    .await
+            })
+        },
+        |ctx, activities, ()| {
+            Box::pin(status_reports::count_each(database(ctx), viewer(ctx), activities))
+        },
+    )
 }
 
 /// Returns the report with this id, if the viewer may see it.

@@ -93,7 +93,7 @@ impl TaxDecisionQuery {
     /// Tax decisions of the network, the latest first.
     #[graphql(directive = list_size::apply(Some(10), None))]
     async fn tax_decisions(&self, ctx: &Context<'_>) -> Result<Vec<TaxDecision>> {
-        let found = tax_decisions::all(database(ctx).read()).await?;
+        let found = Box::pin(tax_decisions::all(database(ctx).read())).await?;
         listed(ctx, Some(&BatchRow::each(found)), TaxDecision)
     }
 }
@@ -143,9 +143,9 @@ impl TaxDecisionMutation {
     async fn tax_decision_record(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision to record.")] input: TaxDecisionRecordInput,
+        #[graphql(desc = "The decision to record.")] input: Box<TaxDecisionRecordInput>,
     ) -> Option<Result<TaxDecisionRecordPayload>> {
-        Some(record(ctx, input).await)
+        Some(Box::pin(record(ctx, *input)).await)
     }
 }
 

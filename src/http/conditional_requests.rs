@@ -3,10 +3,11 @@
 
 use std::sync::OnceLock;
 
-use axum::http::{HeaderMap, header};
+use axum::http::HeaderMap;
+use headers::{ETag, HeaderMapExt, IfNoneMatch};
 use sha2::{Digest, Sha256};
 
-use super::{App, content_negotiation::Media, execution::Ready, persisted_documents::hex};
+use super::{App, content_negotiation::Media, execution::Ready};
 use crate::graphql::{self, Register};
 use domain::{audit, auth::viewer::Viewer, config::Network};
 
@@ -17,8 +18,8 @@ pub fn edition(schema: &Register, network: &Network) -> String {
     // The schema distinguishes builds of one version during development. A program has one schema,
     // even if it runs several servers.
     static SCHEMA: OnceLock<String> = OnceLock::new();
-    let schema = SCHEMA.get_or_init(|| hex(&Sha256::digest(graphql::sdl(schema))));
-    hex(&Sha256::digest(format!("{}\n{schema}\n{network:?}", env!("CARGO_PKG_VERSION"))))
+    let schema = SCHEMA.get_or_init(|| hex::encode(Sha256::digest(graphql::sdl(schema))));
+    hex::encode(Sha256::digest(format!("{}\n{schema}\n{network:?}", env!("CARGO_PKG_VERSION"))))
 }
 
 /// Returns the validator of the answer to a request; `None` if it has none, as when it selects a
@@ -53,16 +54,12 @@ pub(super) async fn validator(
     let digest = parts.iter().fold(Sha256::new(), |digest, part| {
         digest.chain_update(part.len().to_le_bytes()).chain_update(part)
     });
-    Some(format!("W/\"{}\"", hex(&digest.finalize())))
+    Some(format!("W/\"{}\"", hex::encode(digest.finalize())))
 }
 
-/// `true` if the client already has the answer of this validator.
+/// `true` if the client already has the answer of this validator, by a weak comparison.
 #[must_use]
 pub fn is_known(headers: &HeaderMap, validator: &str) -> bool {
-    let bare = validator.trim_start_matches("W/");
-    let known = headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|line| line.to_str().ok());
-    known
-        .flat_map(|line| line.split(','))
-        .map(str::trim)
-        .any(|known| known.trim_start_matches("W/") == bare || known == "*")
+    let known = headers.typed_get::<IfNoneMatch>().zip(validator.parse::<ETag>().ok());
+    known.is_some_and(|(known, validator)| !known.precondition_passes(&validator))
 }

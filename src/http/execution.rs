@@ -11,10 +11,11 @@ use async_graphql::{
 };
 use axum::{
     extract::Request,
-    http::{HeaderMap, StatusCode, header},
+    http::{HeaderMap, StatusCode},
     response::Response,
 };
 use futures_util::FutureExt;
+use headers::{Authorization, HeaderMapExt, authorization::Bearer};
 use indexmap::IndexMap;
 use tokio::{task::JoinError, time::Instant};
 use tower_http::request_id::RequestId;
@@ -163,20 +164,17 @@ pub(super) fn status_of(error: &Error) -> StatusCode {
 /// # Errors
 /// UNAUTHENTICATED when there is none.
 pub(super) fn bearer(headers: &HeaderMap) -> Result<String> {
-    let missing = || {
+    let header = headers.typed_get::<Authorization<Bearer>>();
+    header.map(|header| header.token().trim().to_owned()).ok_or_else(|| {
         Error::Unauthenticated("a token is needed: send the header Authorization: Bearer …".into())
-    };
-    let header = headers.get(header::AUTHORIZATION).ok_or_else(missing)?;
-    let (scheme, token) =
-        header.to_str().ok().and_then(|text| text.split_once(' ')).ok_or_else(missing)?;
-    if scheme.eq_ignore_ascii_case("bearer") { Ok(token.trim().to_owned()) } else { Err(missing()) }
+    })
 }
 
 /// Parses the token of a header `Authorization`, for a fuzz target.
 #[cfg(fuzzing)]
 pub fn fuzz_bearer(value: &[u8]) -> Option<String> {
     let value = axum::http::HeaderValue::from_bytes(value).ok()?;
-    bearer(&HeaderMap::from_iter([(header::AUTHORIZATION, value)])).ok()
+    bearer(&HeaderMap::from_iter([(axum::http::header::AUTHORIZATION, value)])).ok()
 }
 
 /// A document that passed the limits.

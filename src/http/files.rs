@@ -13,15 +13,15 @@ use base64::{Engine, engine::general_purpose::URL_SAFE_NO_PAD};
 use serde::Deserialize;
 
 use super::{
-    App,
+    App, conditional_requests,
     execution::{self, Caller},
     lanes::EXPENSIVE,
 };
 use crate::graphql::scalars::NodeId;
+use ::documents::agreement::Rendered;
 use domain::{
     agreements::documents::{self as agreement_documents, Pdf},
     auth::viewer::Viewer,
-    documents::agreement::Rendered,
     error::{Error, Result},
     invoices::{
         documents::{self, File},
@@ -255,12 +255,7 @@ fn cached(
         (header::CACHE_CONTROL, "private, no-cache".to_owned()),
         (header::VARY, "Authorization".to_owned()),
     ];
-    let known =
-        headers.get_all(header::IF_NONE_MATCH).iter().filter_map(|value| value.to_str().ok());
-    let is_known = known
-        .flat_map(|value| value.split(','))
-        .any(|known| known.trim().trim_start_matches("W/") == tag || known.trim() == "*");
-    if is_known {
+    if conditional_requests::is_known(headers, &tag) {
         return (StatusCode::NOT_MODIFIED, about).into_response();
     }
     let shown = [

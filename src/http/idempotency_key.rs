@@ -24,7 +24,6 @@ use super::{
     execution::{Caller, Execution, execute},
     graphql_response::Written,
     headers::{IDEMPOTENCY_KEY, REPLAYED},
-    persisted_documents::hex,
 };
 use crate::graphql::errors;
 use domain::{
@@ -75,7 +74,7 @@ pub(super) async fn execute_with_key(
         let words = "the first request with this idempotency key is still in progress; retry in a few seconds";
         return Err(Refused(StatusCode::OK, Error::conflict(ConflictReason::Busy, words)));
     };
-    let mutations = Arc::new(Mutations::with_key(viewer.subject.clone(), key, hex(&digest)));
+    let mutations = Arc::new(Mutations::with_key(viewer.subject.clone(), key, hex::encode(digest)));
     execution
         .allowance
         .within(app, mutations.load(app.db.read(), app.db.clock.now()))

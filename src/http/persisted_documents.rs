@@ -145,7 +145,7 @@ impl Documents {
                 "this server executes only trusted documents; name one by its documentId"
                     .to_owned(),
             )),
-            (Some(query), Some(digest)) if hex(&Sha256::digest(query)) != digest => {
+            (Some(query), Some(digest)) if hex::encode(Sha256::digest(query)) != digest => {
                 Err(Error::invalid(
                     "extensions.persistedQuery.sha256Hash",
                     "is not the SHA-256 of the query, in hexadecimal",
@@ -216,7 +216,7 @@ fn read(file: &Path, known: &str, limits: &Limits) -> Result<Option<Trusted>> {
     };
     let text = files::read_text(file, LARGEST_FILE)
         .map_err(|error| unreadable(format!("can't be read: {error}")))?;
-    let digest = hex(&Sha256::digest(&text));
+    let digest = hex::encode(Sha256::digest(&text));
     if digest == known {
         return Ok(None);
     }
@@ -250,10 +250,6 @@ fn digest(persisted: &Value) -> Result<String> {
         )
     };
     digest.map(str::to_ascii_lowercase).ok_or_else(wrong)
-}
-
-pub(super) fn hex(bytes: &[u8]) -> String {
-    bytes.iter().map(|byte| format!("{byte:02x}")).collect()
 }
 
 #[cfg(test)]

@@ -14,9 +14,9 @@ use super::{
     files::{self, points},
 };
 use crate::graphql::scalars::NodeId;
+use documents::{Grid, sheet};
 use domain::{
     auth::viewer::Viewer,
-    documents::{Grid, sheet},
     error::{Error, FieldError, LINE, Origin, Result, ValidationErrors},
     revenue::{
         self, Basis, Period, ReportQuery,
@@ -139,14 +139,15 @@ async fn file(
             }
         }
         ReportRequest::Assumptions(year) => {
-            sheet::csv(&report_table::assumptions(&revenue::forecast(db, viewer, year).await?))
+            let forecast = revenue::forecast(db, viewer, year).await?;
+            Ok(sheet::csv(&report_table::assumptions(&forecast))?)
         }
     }
 }
 
 /// Writes the rows as CSV outside the executor: there may be a hundred thousand.
 async fn csv_of(viewer: &Viewer, grid: Grid) -> Result<Vec<u8>> {
-    worker_pool::run(&viewer.subject, move || sheet::csv(&grid)).await
+    worker_pool::run(&viewer.subject, move || Ok(sheet::csv(&grid)?)).await
 }
 
 /// Parses the parameters, which are the command's options: `from`, `to`, `basis`, `group-by` and

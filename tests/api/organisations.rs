@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::app::{App, on_both};
+use crate::support::app::{App, on_both};
 
 const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n\
     ale,Ale,222000-1834,,,,2015-01-01,,,,,,,\n";
@@ -71,7 +71,7 @@ on_both!(an_organisation_is_added, |app| async move {
         )
         .await;
     assert_eq!(unknown["organisationAdd"], json!({ "name": "Konsulten", "orgNumber": null }));
-    // Of those whose number nobody knows there may be many.
+    // Of those whose number no one knows there may be many.
     app.office().does("organisationAdd", "id", json!({ "name": "Konsulten" })).await.data();
 
     let before = app.revision().await;

@@ -1,5 +1,5 @@
-//! The search: by the beginnings of words, whatever way they were written, and never by what its
-//! words could mean to a database.
+//! The search: by prefixes of words, in whatever spelling, and never by what its words could mean
+//! to a database.
 
 use domain::{
     audit::{self, Action},
@@ -12,10 +12,11 @@ use sea_orm::{
 };
 use serde_json::json;
 
-use crate::{
-    agreement_samples,
-    app::{App, Caller, on_both},
-    samples::Samples,
+use crate::support::{
+    agreement_fixtures,
+    app::{App, on_both},
+    caller::Caller,
+    fixtures::Samples,
 };
 
 const FIND: &str = "query($text: String!) {
@@ -197,7 +198,7 @@ on_both!(the_index_follows_every_change, |app| async move {
 });
 
 on_both!(parameters_of_agreements_are_searched, |app| async move {
-    agreement_samples::fill(&app).await;
+    agreement_fixtures::fill(&app).await;
     assert_eq!(agreements(&app, "14").await, ["2024-0001"]);
     // Their names are the template's, not the agreement's.
     assert_eq!(agreements(&app, "days").await, Vec::<String>::new());
@@ -230,7 +231,7 @@ on_both!(each_finds_what_it_may_see, |app| async move {
     );
 });
 
-/// Runs statements past the program, as somebody with the database's own tools does.
+/// Runs statements past the program, as an operator with the database's own tools does.
 async fn past_the_program(app: &App, statements: &[&str]) {
     let db = sea_orm::Database::connect(app.url()).await.unwrap();
     for statement in statements {
@@ -279,7 +280,7 @@ on_both!(verify_finds_what_the_search_has_wrong, |app| async move {
         "{found:#?}"
     );
 
-    // The next change, whatever it is about, makes anew what was noted as stale; triggers noted it
+    // The next change, whatever it is about, makes again what was noted as stale; triggers noted it
     // though the program did not write it.
     let mut change =
         audit::begin(&app.db, &Viewer::operator("test"), Action::MemberUpdate).await.unwrap();

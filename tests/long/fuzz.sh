@@ -7,7 +7,7 @@
 #     INPUT=file tests/long/fuzz.sh csv    one input alone
 #
 # It needs neither cargo-fuzz nor a nightly compiler: the flags below are those of cargo-fuzz without its sanitizers, which would look for
-# faults of unsafe code, of which we have none. Inputs that reach new branches are kept from run to run in fuzz/corpus of the target folder;
+# errors of unsafe code, of which we have none. Inputs that reach new branches are kept from run to run in fuzz/corpus of the target folder;
 # seeds are committed, as is what once failed.
 set -euo pipefail
 exec </dev/null
@@ -44,7 +44,7 @@ CARGO_INCREMENTAL=0 CARGO_TARGET_DIR=$folder RUSTFLAGS=$flags cargo build --rele
 # What the tests and the program have already.
 samples() {
     case $1 in
-        bank_file) echo tests/api/bank ;;
+        bank_file) echo tests/fixtures/bank ;;
         csv) echo assets/demo ;;
         prose | template) echo assets/templates ;;
     esac
@@ -77,7 +77,7 @@ fuzz() {
     say "$target failed with $status: $(grep -av '^#[0-9]\|NEW_FUNC\|^INFO\|# Uses:' "$log" | tail -n 40)"
     for seed in "$found"/*; do
         say "to run it again: INPUT=$seed $script $target"
-        say "to keep it: mend the fault, add a test, and copy the file to tests/fuzz/seeds/$target"
+        say "to keep it: fix the error, add a test, and copy the file to tests/fuzz/seeds/$target"
     done
     return 1
 }

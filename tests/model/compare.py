@@ -7,7 +7,7 @@ from dates import day
 from reports import Reports, iso
 
 NAME = "__typename ... on Member { name } ... on Organisation { name }"
-RUN = f"""count net total alreadyInvoiced invoicedByHand problems {{ counterparty {{ {NAME} }} agreement {{ number }} }}
+RUN = f"""count net total alreadyInvoiced invoicedManually problems {{ counterparty {{ {NAME} }} agreement {{ number }} }}
     invoices {{ id number buyer {{ {NAME} }} issuedOn dueOn vat rounding total
         lines {{ id net vat vatRate periodFrom periodTo agreement {{ number }} }} }}"""
 REVENUE = "rows { activity { slug } member { name } period net vat credited unattributed cost grants }"
@@ -168,7 +168,7 @@ class Reader:
             for i in answer["invoices"]
         ]
         problems = [[p["counterparty"]["name"], number(p["agreement"]) or ""] for p in answer["problems"]]
-        kept = ("count", "net", "total", "alreadyInvoiced", "invoicedByHand")
+        kept = ("count", "net", "total", "alreadyInvoiced", "invoicedManually")
         return {**{key: answer[key] for key in kept}, "invoices": sorted(invoices), "problems": sorted(problems)}
 
     def preview(self, given):

@@ -248,8 +248,8 @@ class Flow:
         return self.signature(agreement.handle, self.pick(["NETWORK", "COUNTERPARTY"]))
 
     def replace(self):
-        going_on = lambda a: self.model.is_live(a) and self.model.last_day(a) >= self.model.today
-        agreement = self.pick(a for a in self.model.agreements.values() if going_on(a) or self.random.random() < 0.03)
+        live = lambda a: self.model.is_live(a) and self.model.last_day(a) >= self.model.today
+        agreement = self.pick(a for a in self.model.agreements.values() if live(a) or self.random.random() < 0.03)
         if agreement is None:
             return None
         lasts = self.model.last_day(agreement)
@@ -315,7 +315,7 @@ class Flow:
         return self.pick([m.handle for m in self.model.members.values()] + list(self.model.organisations))
 
     def lines(self):
-        """Lines of an invoice by hand."""
+        """Lines of a manual invoice."""
         rates = self.random.choice([["STANDARD_25"], ["STANDARD_25", "REDUCED_6", "EXEMPT"], ["OUTSIDE_SCOPE"], ["REDUCED_12", "STANDARD_25"]])
         lines = []
         for _ in range(self.random.randint(1, 4)):

@@ -286,7 +286,7 @@ class Register(BankPayments, Settlement, Model):
         return self.is_live(agreement) and agreement.starts <= month <= self.last_day(agreement)
 
     def kept_months(self, line):
-        """Months that credit notes have left of a run's line: each month's share that is credited releases one, first those that nobody pays."""
+        """Months that credit notes have left of a run's line: each month's share that is credited releases one, first those that no agreement pays."""
         agreement = self.agreements[line.agreement]
         if line.credited >= line.net:
             return []
@@ -294,10 +294,10 @@ class Register(BankPayments, Settlement, Model):
         order = sorted(line.months, key=lambda month: (not self.pays(agreement, month), month))
         return order[: max(0, len(order) - released)]
 
-    def pieces(self, agreement, year, is_anew):
+    def pieces(self, agreement, year, is_again):
         """What a run bills of a yearly fee: months in a row and their price, and what the agreement's own lines have billed before."""
         lines = [line for i in self.invoices.values() if i.kind == "INVOICE" and i.issued for line in i.lines if line.months]
-        own = [line for line in lines if line.charge == (agreement.handle, "SPECIAL", year) and not is_anew]
+        own = [line for line in lines if line.charge == (agreement.handle, "SPECIAL", year) and not is_again]
         before, taken = {month for line in own for month in line.months}, set()
         for line in lines:
             other = self.agreements[line.agreement]

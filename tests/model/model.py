@@ -80,7 +80,7 @@ class Model:
         return [a for a in self.agreements.values() if a.counterparty == handle]
 
     def in_force_after(self, handle, left):
-        """The signed agreements of a member that go on after a day."""
+        """The signed agreements of a member that continue after a day."""
         return [a for a in self.of_member(handle) if self.is_live(a) and self.last_day(a) > left]
 
     def check_departure(self, handle, given):
@@ -92,7 +92,7 @@ class Model:
         refuse_if(self.in_force_after(handle, left) and not given.get("endAgreements"), "AGREEMENTS_IN_FORCE")
 
     def depart(self, handle, left):
-        """Ends a membership and the agreements that would go on after it."""
+        """Ends a membership and the agreements that would continue after it."""
         member = self.members[handle]
         member.left = left
         before = {a.handle: (a.ends, a.notice_given, a.withdrawn) for a in self.of_member(handle)}
@@ -100,7 +100,7 @@ class Model:
         for agreement in later:
             if agreement.starts > left:
                 agreement.withdrawn = min(max(left, agreement.signed), self.today)
-        # What a withdrawn successor was to replace goes on, and so must end as well.
+        # What a withdrawn successor was to replace continues, and so must end as well.
         for agreement in self.in_force_after(handle, left):
             agreement.agreed = agreement.agreed or (agreement.ends,)
             agreement.ends, agreement.quiet_until = left, None
@@ -430,7 +430,7 @@ class Model:
         before = dict(agreement)
         if ends < agreement.starts:
             agreement.withdrawn = on
-            self.check_what_goes_on(agreement, before)
+            self.check_what_continues(agreement, before)
         else:
             agreement.agreed, agreement.quiet_until = (agreement.ends,), None
             agreement.ends, agreement.notice_given = ends, on
@@ -458,8 +458,8 @@ class Model:
         refuse_if(until < self.today or (deadline[0] == "NOTICE" and until > deadline[2]), "INVALID")
         agreement.quiet_until = until
 
-    def check_what_goes_on(self, agreement, before):
-        """Refuses an end that lets a replaced agreement go on next to another one."""
+    def check_what_continues(self, agreement, before):
+        """Refuses an end that lets a replaced agreement continue next to another one."""
         old = self.agreements.get(agreement.replaces)
         if old is None or old.kind != "PARTICIPATION":
             return

@@ -206,7 +206,7 @@ class Reports:
         ]
         return {
             "count": len(invoices), "net": kronor(sum(i.net for i in run.invoices)), "total": kronor(sum(i.total for i in run.invoices)),
-            "alreadyInvoiced": run.already, "invoicedByHand": run.manual, "invoices": sorted(invoices),
+            "alreadyInvoiced": run.already, "invoicedManually": run.manual, "invoices": sorted(invoices),
             "problems": sorted([self.name(buyer), self.number(self.model.agreements.get(a)) or ""] for buyer, a in run.problems),
         }
 

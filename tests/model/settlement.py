@@ -10,7 +10,7 @@ BUCKETS = ((30, "days1To30"), (60, "days31To60"), (90, "days61To90"))
 
 
 class Settlement:
-    """What settles invoices beside payments. A refund and a write-off have two days, as payments have: their own and that in the books."""
+    """What settles invoices apart from payments. A refund and a write-off have two days, as payments have: their own and that in the books."""
 
     # Closed periods
 

@@ -39,7 +39,7 @@ class Year:
         self.first, self.last = date(year, 1, 1), date(year, 12, 31)
         self.files = {name: [] for name in HEADS}
         self.references, self.numbers = 0, [10_000, 500]
-        # Invoices of which a file of the bank or a mutation is to book payments, and those that were paid beside the register before.
+        # Invoices of which a file of the bank or a mutation is to book payments, and those that were paid outside the register before.
         self.for_bank, self.for_mutations, self.recorded = [], [], []
 
     def write(self, folder):

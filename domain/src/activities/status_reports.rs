@@ -87,7 +87,7 @@ pub async fn of_each(
         columns,
         &order,
         &page,
-        Column::ActivityId,
+        column(Column::ActivityId),
     )
     .await
 }

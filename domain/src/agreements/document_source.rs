@@ -11,6 +11,7 @@ use ::entity::{
     member, member_billing, organisation, template, template_text, template_version,
 };
 use chrono::NaiveDate;
+use documents::agreement as document;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 use serde_json::{Map, Value};
 
@@ -18,7 +19,6 @@ use super::parameters;
 use crate::{
     config::Network,
     database::among,
-    documents::agreement as document,
     error::{ConflictReason, Error, Result},
     templates::{
         self,

@@ -1,11 +1,12 @@
 //! The text of a draft. It is rendered and checked before the transaction that stores the draft, so
 //! that no other change waits for it.
 
+use documents::agreement as document;
+
 use super::document_source::Source;
 use crate::{
     auth::viewer::Viewer,
     config::Network,
-    documents::agreement as document,
     error::{Error, Result, ValidationErrors},
     worker_pool,
 };

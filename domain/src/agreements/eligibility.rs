@@ -98,7 +98,7 @@ pub(super) async fn require(db: &impl ConnectionTrait, row: &Model) -> Result<()
 /// # Errors
 /// CONFLICT `NOT_A_MEMBER` or `ACTIVITY_ENDED`.
 pub(super) async fn require_days(db: &impl ConnectionTrait, row: &Model) -> Result<()> {
-    let mut ineligibilities = self::ineligibilities(row, &EligibilityFacts::of(db, row).await?);
+    let mut ineligibilities = ineligibilities(row, &EligibilityFacts::of(db, row).await?);
     ineligibilities.retain(|ineligibility| OF_DAYS.contains(&ineligibility.reason));
     refuse(row, ineligibilities, "withdraw it")
 }
@@ -112,7 +112,7 @@ pub(super) async fn require_days_for_extension(
     db: &impl ConnectionTrait,
     row: &Model,
 ) -> Result<()> {
-    let mut ineligibilities = self::ineligibilities(row, &EligibilityFacts::of(db, row).await?);
+    let mut ineligibilities = ineligibilities(row, &EligibilityFacts::of(db, row).await?);
     ineligibilities.retain(|ineligibility| OF_DAYS.contains(&ineligibility.reason));
     refuse(row, ineligibilities, "its end can't be postponed")
 }

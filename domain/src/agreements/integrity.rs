@@ -9,6 +9,7 @@ use ::entity::{
     signature,
 };
 use chrono::NaiveDate;
+use documents::sha256;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder,
     QuerySelect,
@@ -19,7 +20,6 @@ use super::date_order;
 use crate::{
     audit::{Gaps, date_order::sort_out},
     database::{Database, among, rows},
-    documents::sha256,
     error::Result,
     findings::Findings,
     swedish, term_sql,

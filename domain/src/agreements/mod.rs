@@ -138,7 +138,7 @@ fn narrow(
 ) -> SelectStatement {
     let (backend, on) = (db.backend(), filter.as_of.unwrap_or_else(|| db.clock.today()));
     let statuses: Vec<_> =
-        Status::ALL.into_iter().filter(|status| filter.statuses.contains(status)).collect();
+        Status::ALL.iter().copied().filter(|status| filter.statuses.contains(status)).collect();
     if !statuses.is_empty() {
         select
             .cond_where(term_sql::has_status(&statuses, on))
@@ -340,7 +340,7 @@ pub async fn of_each(
         columns,
         order,
         &page,
-        of.column(),
+        column(of.column()),
     )
     .await
 }

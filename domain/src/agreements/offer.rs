@@ -2,6 +2,10 @@
 
 use ::entity::{agreement::Model, agreement_document, id::AgreementId};
 use chrono::{DateTime, Datelike, NaiveDate, Utc};
+use documents::{
+    agreement::{self as document, Rendered},
+    sha256,
+};
 use sea_orm::ConnectionTrait;
 use tokio::sync::Mutex;
 
@@ -16,10 +20,6 @@ use crate::{
     clock::day_of,
     config::Network,
     database::{Database, busy},
-    documents::{
-        agreement::{self as document, Rendered},
-        sha256,
-    },
     error::{ConflictReason, Error, Origin, Result, ValidationErrors},
     swedish, worker_pool,
 };
@@ -122,7 +122,8 @@ impl Facts {
                 self.dated,
                 "agreement.parameters",
             );
-            document::rendered(&document.map_err(|error| error.about(Origin::Record))?)
+            let document = document.map_err(|error| error.about(Origin::Record))?;
+            document::rendered(&document).map_err(Error::from)
         };
         worker_pool::run(&viewer.subject, work).await
     }

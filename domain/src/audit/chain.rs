@@ -23,9 +23,9 @@ use super::{
     person_keys,
     recorded::Person,
     sealing,
-    signature::{TrustedKeys, head},
+    signature::{TrailKey, TrustedKeys, head},
 };
-use crate::error::Result;
+use crate::{database::Database, error::Result};
 
 /// The result of a check of the trail.
 #[derive(Debug, Default)]
@@ -47,6 +47,16 @@ pub struct TrailCheck<'k> {
     pub after: i64,
     /// `true` if entries must follow each other in time.
     pub is_ordered: bool,
+}
+
+/// Returns the violations of this register's trail, checked with the key with which it was opened.
+pub async fn violations_now(db: &Database) -> Result<Vec<String>> {
+    let check = TrailCheck {
+        trusted: db.trail_key().map(TrailKey::trusted),
+        is_ordered: db.clock.is_ordered(),
+        ..TrailCheck::default()
+    };
+    Ok(violations(&db.snapshot().await?, check, |_| {}).await?.violations)
 }
 
 /// Checks the trail. Finds gaps between revisions, unreadable entries, hashes that don't follow
@@ -435,9 +445,8 @@ pub fn hash(entry: &audit_entry::Model, before: &str) -> String {
 }
 
 fn hash_of(entry: &audit_entry::Model, texts: &Digests, before: &str) -> String {
-    let text = |digest: &Option<[u8; 32]>| {
-        digest.as_ref().map_or_else(|| "-".to_owned(), |digest| hexadecimal(digest))
-    };
+    let text =
+        |digest: &Option<[u8; 32]>| digest.as_ref().map_or_else(|| "-".to_owned(), hex::encode);
     let [text_before, text_after] = texts;
     let former = [
         entry.former_hash.clone(),
@@ -485,13 +494,5 @@ pub fn former_hash(entry: &audit_entry::Model, before: &str) -> String {
 
 /// Returns the SHA-256 of the salt and the text, in hexadecimal.
 pub(super) fn sha256(salt: &[u8], text: &str) -> String {
-    hexadecimal(&Sha256::new().chain_update(salt).chain_update(text).finalize())
-}
-
-fn hexadecimal(bytes: &[u8]) -> String {
-    use std::fmt::Write;
-    bytes.iter().fold(String::with_capacity(2 * bytes.len()), |mut text, byte| {
-        write!(text, "{byte:02x}").ok();
-        text
-    })
+    hex::encode(Sha256::new().chain_update(salt).chain_update(text).finalize())
 }

@@ -22,7 +22,7 @@ pub(crate) mod pending_reads;
 mod person_keys;
 mod reading;
 pub mod reads;
-mod recorded;
+pub(crate) mod recorded;
 mod sealing;
 pub(crate) mod signature;
 pub mod timestamp;
@@ -31,7 +31,7 @@ pub(crate) mod withdrawn_successors;
 
 pub use self::{
     action::Action,
-    chain::{TrailCheck, TrailChecked, hash, violations},
+    chain::{TrailCheck, TrailChecked, hash, violations, violations_now},
     change::{Change, begin, insert, replace},
     checkpoints::{Checkpoint, checkpoint, departures},
     continuity::{Link, RecordHead, TextDigest},

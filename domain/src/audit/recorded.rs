@@ -150,10 +150,10 @@ pub fn to_value<R: Fields>(record: &R) -> serde_json::Result<Value> {
 /// added to the form; columns after `skip` are in no entry.
 macro_rules! fields {
     ($row:ty { $($field:ident $(as $name:literal)?),* $(,)? } $(skip { $($skipped:ident),* })?) => {
-        impl $crate::audit::Fields for $row {
+        impl $crate::audit::recorded::Fields for $row {
             fn write<M: serde::ser::SerializeMap>(&self, map: &mut M) -> std::result::Result<(), M::Error> {
                 let Self { $($field,)* $($($skipped: _),*)? } = self;
-                $(map.serialize_entry($crate::audit::fields!(@name $field $($name)?), $field)?;)*
+                $(map.serialize_entry($crate::audit::recorded::fields!(@name $field $($name)?), $field)?;)*
                 Ok(())
             }
         }

@@ -33,7 +33,7 @@ pub struct TrustedKeys {
 
 /// Returns the id of a key: the first 16 hexadecimal digits of its SHA-256.
 fn id_of(key: &VerifyingKey) -> String {
-    Sha256::digest(key.as_bytes()).iter().take(8).map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(&Sha256::digest(key.as_bytes())[..8])
 }
 
 impl TrustedKeys {
@@ -85,11 +85,9 @@ impl TrustedKeys {
     /// Adds a key, in hexadecimal, that another key of the set vouches for. Returns `false` for a
     /// text that is not a key.
     pub(super) fn add_hex(&mut self, text: &str) -> bool {
-        let bytes: Option<Vec<u8>> = (0..32)
-            .map(|position| u8::from_str_radix(text.get(2 * position..2 * position + 2)?, 16).ok())
-            .collect();
-        let key = bytes.and_then(|bytes| VerifyingKey::try_from(bytes.as_slice()).ok());
-        text.len() == 64 && key.is_some_and(|key| self.add(key).is_ok())
+        let mut bytes = [0; 32];
+        hex::decode_to_slice(text, &mut bytes).is_ok()
+            && VerifyingKey::from_bytes(&bytes).is_ok_and(|key| self.add(key).is_ok())
     }
 
     /// `true` if there is none.
@@ -233,7 +231,7 @@ impl TrailKey {
     /// Returns the public key in hexadecimal.
     #[must_use]
     pub fn public_hex(&self) -> String {
-        self.signing.verifying_key().as_bytes().iter().map(|byte| format!("{byte:02x}")).collect()
+        hex::encode(self.signing.verifying_key().as_bytes())
     }
 
     /// Returns the id by which entries and checkpoints name the key.

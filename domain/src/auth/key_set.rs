@@ -281,9 +281,9 @@ fn of_set(text: &str) -> Result<Vec<Key>, String> {
 fn of_jwk(jwk: &Jwk) -> Option<Key> {
     let algorithm = match &jwk.algorithm {
         AlgorithmParameters::RSA(rsa) => {
-            // The minimum for RS256 (RFC 7518, 3.3), and the maximum of the library.
+            // The minimum for RS256 (RFC 7518, 3.3).
             let bytes = URL_SAFE_NO_PAD.decode(&rsa.n).ok()?;
-            (256..=512)
+            (256..=pem::MAX_RSA_BYTES)
                 .contains(&bytes.iter().skip_while(|byte| **byte == 0).count())
                 .then_some(Algorithm::RS256)?
         }

@@ -15,6 +15,8 @@ use crate::{
 
 /// Largest key file, in bytes.
 const MAX_FILE_BYTES: u64 = 64 << 10;
+/// Maximum length of the modulus of an RSA key, in bytes: a longer one makes each request slow.
+pub(super) const MAX_RSA_BYTES: usize = 512;
 /// Error text for a key of an unsupported kind.
 const UNSUPPORTED_KIND: &str = "is neither an Ed25519, a P-256 nor an RSA key";
 
@@ -79,13 +81,12 @@ pub(super) fn public_key(label: &str, pem: &[u8]) -> Result<(Algorithm, Decoding
     let components = key
         .try_get_as_bytes()
         .and_then(DEFAULT_PROVIDER.key_utils.rsa_pub_components_from_public_key);
-    let (modulus, _) =
-        components.map_err(|_| "is a broken RSA key, or one of more than 4096 bits".to_owned())?;
-    // The minimum for RS256 (RFC 7518, 3.3).
-    if modulus.len() < 256 {
-        Err("is an RSA key of less than 2048 bits".to_owned())
-    } else {
-        Ok((Algorithm::RS256, key))
+    let (modulus, _) = components.map_err(|_| "is a broken RSA key".to_owned())?;
+    match modulus.len() {
+        // The minimum for RS256 (RFC 7518, 3.3).
+        ..256 => Err("is an RSA key of less than 2048 bits".to_owned()),
+        256..=MAX_RSA_BYTES => Ok((Algorithm::RS256, key)),
+        _ => Err("is an RSA key of more than 4096 bits".to_owned()),
     }
 }
 

@@ -99,7 +99,7 @@ async fn insert(change: &mut Change, row: Model) -> Result<()> {
 
 /// Returns the digest by which a subject is stored.
 fn digest(subject: &str) -> String {
-    Sha256::digest(subject).iter().map(|byte| format!("{byte:02x}")).collect()
+    hex::encode(Sha256::digest(subject))
 }
 
 /// Returns the digest of an e-mail address in lower case: issuers differ in case.

@@ -3,12 +3,31 @@
 use std::collections::BTreeSet;
 
 use chrono::NaiveDate;
-use entity::id::MemberId;
+use entity::{id::MemberId, kind::UnknownWord};
+use strum::{EnumString, IntoStaticStr, VariantArray, VariantNames};
 
 use crate::error::{Error, Result};
 
 /// A role in the register.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    EnumString,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
+#[strum(
+    serialize_all = "SCREAMING_SNAKE_CASE",
+    parse_err_ty = UnknownWord,
+    parse_err_fn = UnknownWord::of::<Role>
+)]
 pub enum Role {
     /// The network's office (kansli): everything but keys.
     Office,
@@ -27,32 +46,15 @@ pub enum Role {
 }
 
 impl Role {
-    /// Every role with its name in tokens.
-    pub const WORDS: [(Self, &'static str); 7] = [
-        (Self::Office, "OFFICE"),
-        (Self::Finance, "FINANCE"),
-        (Self::Board, "BOARD"),
-        (Self::Auditor, "AUDITOR"),
-        (Self::ActivityLead, "ACTIVITY_LEAD"),
-        (Self::Member, "MEMBER"),
-        (Self::Service, "SERVICE"),
-    ];
+    /// Every role.
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
+    /// The name of every role in tokens, in the order of [`Role::ALL`].
+    pub const WORDS: &'static [&'static str] = <Self as VariantNames>::VARIANTS;
 
     /// Returns the name of the role in tokens.
     #[must_use]
     pub fn word(self) -> &'static str {
-        Self::WORDS[self as usize].1
-    }
-}
-
-impl std::str::FromStr for Role {
-    type Err = String;
-
-    fn from_str(text: &str) -> Result<Self, String> {
-        Self::WORDS.iter().find(|(_, word)| *word == text).map(|(role, _)| *role).ok_or_else(|| {
-            let words: Vec<_> = Self::WORDS.iter().map(|(_, word)| *word).collect();
-            format!("is none of {}", words.join(", "))
-        })
+        self.into()
     }
 }
 
@@ -336,5 +338,24 @@ impl Viewer {
         let or_scope =
             scope.map_or_else(String::new, |scope| format!(", or SERVICE with the scope {scope}"));
         Err(Error::Forbidden(format!("this requires the role {}{or_scope}", words.join(" or "))))
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn names_of_roles_in_tokens_never_change() {
+        let words: Vec<_> = Role::ALL.iter().map(|role| role.word()).collect();
+        assert_eq!(words.join(" "), "OFFICE FINANCE BOARD AUDITOR ACTIVITY_LEAD MEMBER SERVICE");
+        assert_eq!(Role::WORDS, words);
+        for (role, word) in Role::ALL.iter().zip(words) {
+            assert_eq!(word.parse(), Ok(*role));
+        }
+        assert_eq!(
+            "office".parse::<Role>().map_err(|error| error.to_string()),
+            Err("is none of OFFICE, FINANCE, BOARD, AUDITOR, ACTIVITY_LEAD, MEMBER, SERVICE".into())
+        );
     }
 }

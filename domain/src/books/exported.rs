@@ -12,15 +12,15 @@ use ::entity::{
     voucher::{Entity, Model},
 };
 use chrono::Datelike;
+use documents::{
+    sie::Voucher,
+    sie_reading::{self, SieFile},
+};
 use sea_orm::{ColumnTrait, ConnectionTrait, EntityTrait, Order, QueryFilter, sea_query::Query};
 use uuid::Uuid;
 
 use crate::{
     database::rows,
-    documents::{
-        sie::Voucher,
-        sie_reading::{self, SieFile},
-    },
     error::{Error, Result},
 };
 
@@ -188,7 +188,7 @@ mod tests {
     use chrono::NaiveDate;
 
     use super::*;
-    use crate::documents::sie::Transaction;
+    use documents::sie::Transaction;
 
     #[test]
     fn the_roles_of_accounts_are_those_of_their_names_in_the_file() {

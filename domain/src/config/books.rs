@@ -1,9 +1,10 @@
 //! Settings of the books: accounts of the BAS chart, projects and accounts of activities, and the
 //! boxes of the VAT return.
 
-use std::{collections::BTreeMap, fmt};
+use std::collections::BTreeMap;
 
 use ::entity::kind::VatRate;
+use strum::{Display, IntoStaticStr, VariantArray, VariantNames};
 
 use super::{
     environment::{Environment, number},
@@ -70,54 +71,52 @@ impl ActivityBooks {
 }
 
 /// A box (ruta) of the VAT return that sales belong to.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Hash,
+    Display,
+    IntoStaticStr,
+    VariantArray,
+    VariantNames,
+)]
 pub enum VatBox {
     /// Ruta 05: sales with VAT, without the VAT.
+    #[strum(serialize = "05")]
     TaxedSales,
     /// Ruta 10: output VAT at 25 %.
+    #[strum(serialize = "10")]
     Vat25,
     /// Ruta 11: output VAT at 12 %.
+    #[strum(serialize = "11")]
     Vat12,
     /// Ruta 12: output VAT at 6 %.
+    #[strum(serialize = "12")]
     Vat6,
     /// Ruta 39: services to a business in another country of the EU.
+    #[strum(serialize = "39")]
     EuServices,
     /// Ruta 40: other services supplied abroad.
+    #[strum(serialize = "40")]
     ForeignServices,
     /// Ruta 42: other sales without VAT.
+    #[strum(serialize = "42")]
     OtherSales,
 }
 
 impl VatBox {
     /// Every box, in order.
-    pub const ALL: [Self; 7] = [
-        Self::TaxedSales,
-        Self::Vat25,
-        Self::Vat12,
-        Self::Vat6,
-        Self::EuServices,
-        Self::ForeignServices,
-        Self::OtherSales,
-    ];
+    pub const ALL: &'static [Self] = <Self as VariantArray>::VARIANTS;
 
     /// Returns the number of the box, as `05`.
     #[must_use]
     pub fn number(self) -> &'static str {
-        match self {
-            Self::TaxedSales => "05",
-            Self::Vat25 => "10",
-            Self::Vat12 => "11",
-            Self::Vat6 => "12",
-            Self::EuServices => "39",
-            Self::ForeignServices => "40",
-            Self::OtherSales => "42",
-        }
-    }
-}
-
-impl fmt::Display for VatBox {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        f.write_str(self.number())
+        self.into()
     }
 }
 
@@ -195,10 +194,10 @@ fn project(text: &str) -> Result<String, String> {
 /// Parses the number of a box; `none` for an account that belongs to no box.
 fn vat_box(text: &str) -> Result<Option<VatBox>, String> {
     let padded = format!("{text:0>2}");
-    let found = VatBox::ALL.into_iter().find(|known| known.number() == padded);
+    let found = VatBox::ALL.iter().copied().find(|known| known.number() == padded);
     match found {
         None if text != "none" => {
-            Err(format!("must be none or one of {}", VatBox::ALL.map(VatBox::number).join(", ")))
+            Err(format!("must be none or one of {}", <VatBox as VariantNames>::VARIANTS.join(", ")))
         }
         found => Ok(found),
     }

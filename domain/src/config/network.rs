@@ -2,7 +2,7 @@
 
 use std::collections::BTreeMap;
 
-use ::entity::number::{OrgNumber, check_peppol_id, luhn_holds};
+use ::entity::number::{OrgNumber, ParseOrgNumberError, check_peppol_id, luhn_holds};
 
 use super::{
     accounts::Accounts,
@@ -101,8 +101,9 @@ impl Environment {
         let vat_boxes = self.vat_boxes(accounts.vat_boxes(&activities));
         Network {
             name: self.optional("network.name", line),
-            org_number: self
-                .optional("network.org_number", |text| text.parse().map_err(str::to_owned)),
+            org_number: self.optional("network.org_number", |text| {
+                text.parse().map_err(|reason: ParseOrgNumberError| reason.to_string())
+            }),
             vat_number: self.optional("network.vat_number", vat_number),
             address_line: self.optional("network.address_line", line),
             postal_code: self.optional("network.postal_code", postal_code),

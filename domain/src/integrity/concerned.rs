@@ -66,7 +66,7 @@ impl Concerned {
     /// Checks the search words of these members, activities, agreements and templates.
     pub async fn search(&self, db: &impl ConnectionTrait) -> Result<Vec<String>> {
         let mut of_search = Vec::new();
-        for entity_type in EntityType::ALL {
+        for &entity_type in EntityType::ALL {
             // The entries of a template's versions name the version, which has no search words.
             let ids: Vec<Uuid> =
                 search::ids_of_type(db, entity_type, self.of(entity_type.subject_kind())).await?;

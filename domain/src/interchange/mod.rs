@@ -44,7 +44,19 @@ mod templates;
 mod vouchers;
 
 /// A CSV file of the interchange.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(
+    Clone,
+    Copy,
+    Debug,
+    PartialEq,
+    Eq,
+    Hash,
+    PartialOrd,
+    Ord,
+    strum::IntoStaticStr,
+    strum::VariantArray,
+)]
+#[strum(serialize_all = "snake_case", suffix = ".csv")]
 pub enum File {
     /// Members with their municipalities and billing details.
     Members,
@@ -101,65 +113,13 @@ pub enum File {
 }
 
 impl File {
-    /// Every file; each refers only to those before it and to itself.
-    pub const ALL: [Self; 25] = [
-        Self::Members,
-        Self::Organisations,
-        Self::Allocations,
-        Self::Contacts,
-        Self::Activities,
-        Self::FeeSchedules,
-        Self::TaxDecisions,
-        Self::Templates,
-        Self::Agreements,
-        Self::ReferenceRates,
-        Self::BankPayments,
-        Self::Invoices,
-        Self::InvoiceLines,
-        Self::Payments,
-        Self::Adjustments,
-        Self::Reminders,
-        Self::FeeCharges,
-        Self::InvoiceDocuments,
-        Self::Costs,
-        Self::Grants,
-        Self::Requisitions,
-        Self::StatusReports,
-        Self::ExportBatches,
-        Self::Vouchers,
-        Self::BooksClosing,
-    ];
+    /// Every file. Each refers only to those before it and to itself.
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the name of the file in the folder.
     #[must_use]
     pub fn name(self) -> &'static str {
-        match self {
-            Self::Members => "members.csv",
-            Self::Organisations => "organisations.csv",
-            Self::Allocations => "allocations.csv",
-            Self::Contacts => "contacts.csv",
-            Self::Activities => "activities.csv",
-            Self::FeeSchedules => "fee_schedules.csv",
-            Self::TaxDecisions => "tax_decisions.csv",
-            Self::Templates => "templates.csv",
-            Self::Agreements => "agreements.csv",
-            Self::ReferenceRates => "reference_rates.csv",
-            Self::BankPayments => "bank_payments.csv",
-            Self::Invoices => "invoices.csv",
-            Self::InvoiceLines => "invoice_lines.csv",
-            Self::Payments => "payments.csv",
-            Self::Adjustments => "adjustments.csv",
-            Self::Reminders => "reminders.csv",
-            Self::FeeCharges => "fee_charges.csv",
-            Self::InvoiceDocuments => "invoice_documents.csv",
-            Self::Costs => "costs.csv",
-            Self::Grants => "grants.csv",
-            Self::Requisitions => "requisitions.csv",
-            Self::StatusReports => "status_reports.csv",
-            Self::ExportBatches => "export_batches.csv",
-            Self::Vouchers => "vouchers.csv",
-            Self::BooksClosing => "books_closing.csv",
-        }
+        self.into()
     }
 }
 

@@ -222,16 +222,9 @@ fn describe(cause: csv::Error, path: &Path) -> Result<String> {
     }
 }
 
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
+#[error("is longer than 1 MiB; a quotation mark is probably not closed")]
 struct TooLong;
-
-impl std::fmt::Display for TooLong {
-    fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        f.write_str("is longer than 1 MiB; a quotation mark is probably not closed")
-    }
-}
-
-impl std::error::Error for TooLong {}
 
 /// Passes bytes to the CSV reader and records the line of each byte that begins a line. The CSV
 /// reader's own count includes the line breaks before a row, and is off by empty lines.

@@ -9,6 +9,7 @@ use ::entity::{
     requisition::{Column, Entity, Model},
 };
 use chrono::NaiveDate;
+use documents::requisition::Requisition;
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{
@@ -22,7 +23,6 @@ use super::{
 };
 use crate::{
     database::{among, among_words},
-    documents::requisition::Requisition,
     error::{LINE, Result, TEXT},
 };
 

@@ -15,6 +15,7 @@ use ::entity::{
     payment, reminder, voucher,
 };
 use chrono::{DateTime, NaiveDate, Utc};
+use documents::sha256;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, DbBackend, EntityTrait, ExprTrait, Order,
     sea_query::{Expr, Query, SimpleExpr},
@@ -34,7 +35,6 @@ use super::{
 use crate::{
     audit::forms,
     database::{among, rows},
-    documents::sha256,
     error::{LINE, Result},
 };
 
@@ -150,7 +150,7 @@ impl Added {
 
     /// Returns the entry; `None` if nothing was added.
     fn entry(self) -> Option<forms::VoucherImport> {
-        let sha256 = self.digest.finalize().iter().map(|byte| format!("{byte:02x}")).collect();
+        let sha256 = hex::encode(self.digest.finalize());
         (self.vouchers > 0).then_some(forms::VoucherImport { vouchers: self.vouchers, sha256 })
     }
 }

@@ -214,7 +214,8 @@ impl Settlement {
 }
 
 /// State of an invoice or credit note on a day.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, Hash, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum State {
     /// Not issued.
     Draft,
@@ -229,12 +230,6 @@ pub enum State {
     Overdue,
     /// Credit notes alone cover it.
     Credited,
-}
-
-impl State {
-    /// Every state, in the order of the life cycle.
-    pub const ALL: [Self; 6] =
-        [Self::Draft, Self::Issued, Self::PartlyPaid, Self::Paid, Self::Overdue, Self::Credited];
 }
 
 /// Returns the state on `on`. The row must have its days.

@@ -26,7 +26,8 @@ pub fn is_small_rest(unpaid: Money, is_paid: bool) -> bool {
 }
 
 /// A difference between the paid sum and the total of an invoice.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Difference {
     /// Less than a krona is missing or overpaid.
     OreOnly,
@@ -42,12 +43,7 @@ impl Difference {
     /// Returns the identifier of the difference, for JSON.
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::OreOnly => "ORE_ONLY",
-            Self::PaidTwice => "PAID_TWICE",
-            Self::FarTooMuch => "FAR_TOO_MUCH",
-            Self::Overpaid => "OVERPAID",
-        }
+        self.into()
     }
 
     /// Returns the English label of the difference.

@@ -17,6 +17,10 @@ use ::entity::{
     invoice_content, invoice_file,
     kind::FileFormat,
 };
+use documents::{
+    TIME_LIMIT,
+    invoice::{self as document, Invoice, Line, RateSum, Reference},
+};
 use sea_orm::{
     ConnectionTrait, DbBackend, EntityTrait,
     sea_query::{Expr, Query},
@@ -37,10 +41,6 @@ use crate::{
     audit::{self, Action, Change, forms},
     auth::viewer::Viewer,
     database::{Database, among, busy, rows},
-    documents::{
-        TIME_LIMIT,
-        invoice::{self as document, Invoice, Line, RateSum, Reference},
-    },
     error::{ConflictReason, Error, Result},
     worker_pool,
 };
@@ -384,7 +384,7 @@ async fn set(
         let (invoice, is_begun) = (Arc::clone(&invoice), Arc::clone(is_begun));
         move || {
             is_begun.store(true, Ordering::Relaxed);
-            document::rendered(&invoice.0, invoice.1.clone(), Some(limit))
+            document::rendered(&invoice.0, invoice.1.clone(), Some(limit)).map_err(Error::from)
         }
     };
     if is_small {

@@ -1,12 +1,12 @@
 //! Checks of a complete draft.
 
 use ::entity::{invoice, kind::VatRate, money::Money};
+use documents::invoice::{MAX_TIME_OF_LINES, time_of_lines};
 
 use super::{aggregate::InvoiceAggregate, amounts};
 use crate::{
     activities::tax_decisions::NO_RATE_OF_ZERO,
     config::Network,
-    documents::invoice::{MAX_TIME_OF_LINES, time_of_lines},
     error::{ValidationErrors, field_path, undisplayable, unprintable},
 };
 

@@ -5,13 +5,13 @@ use std::cmp::min;
 
 use ::entity::{invoice, invoice_line, money::Money};
 use chrono::NaiveDate;
+use documents::swedish::kronor;
 
 use crate::interest::{
     Segment, Span,
     reference_rates::{Rates, format_percent},
     rounded, segments,
 };
-use crate::swedish::kronor;
 
 /// First words of a line on an interest invoice, followed by the number of the late invoice and a
 /// comma.

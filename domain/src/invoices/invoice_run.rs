@@ -12,6 +12,7 @@ use ::entity::{
     money::Money,
 };
 use chrono::NaiveDate;
+use documents::swedish;
 use sea_orm::{
     ExprTrait, Order,
     sea_query::{Expr, Query, SimpleExpr},
@@ -43,7 +44,6 @@ use crate::{
     error::{ConflictReason, Error, Origin, Result, ValidationErrors},
     fees::{self, amounts},
     idempotency::{FromOutcome, Outcome},
-    swedish,
 };
 
 /// Invoices that are written together.

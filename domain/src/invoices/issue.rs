@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use ::documents::{invoice as document, peppol};
 use ::entity::{
     fee_charge,
     id::InvoiceId,
@@ -32,7 +33,6 @@ use crate::{
     clock::day_of,
     config::Network,
     database::Database,
-    documents::{invoice as document, peppol},
     error::{ConflictReason, Error, Origin, Result, ValidationErrors},
     idempotency::{Outcome, Warnings},
     swedish,
@@ -348,10 +348,10 @@ pub(crate) async fn store(change: &mut Change, issued: Vec<Issued>) -> Result<()
             &aggregate.lines,
         );
         let number = aggregate.row.number.as_deref();
-        let sha256 = crate::documents::sha256(content.as_bytes());
+        let sha256 = ::documents::sha256(content.as_bytes());
         documents::record(change, aggregate.row.id, number, None, &sha256)?;
         contents.push(invoice_content::Model { invoice_id: aggregate.row.id, content });
-        let sha256 = crate::documents::sha256(&xml);
+        let sha256 = ::documents::sha256(&xml);
         documents::record(change, aggregate.row.id, number, Some(FileFormat::Xml), &sha256)?;
         files.push(invoice_file::Model {
             invoice_id: aggregate.row.id,

@@ -96,14 +96,7 @@ impl State {
     /// Returns the identifier of the state, as in the API.
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Draft => "DRAFT",
-            Self::Issued => "ISSUED",
-            Self::PartlyPaid => "PARTLY_PAID",
-            Self::Paid => "PAID",
-            Self::Overdue => "OVERDUE",
-            Self::Credited => "CREDITED",
-        }
+        self.into()
     }
 
     /// Returns the Swedish label, for workbooks.

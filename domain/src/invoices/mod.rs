@@ -55,7 +55,7 @@ use ::entity::{
 };
 use chrono::NaiveDate;
 use sea_orm::{
-    ColumnTrait, Condition, ExprTrait, IdenStatic, JoinType,
+    ColumnTrait, Condition, ExprTrait, JoinType,
     sea_query::{Alias, Expr, Query, SelectStatement, SimpleExpr},
 };
 use serde::{Deserialize, Serialize};
@@ -310,8 +310,13 @@ pub enum Of {
 }
 
 impl Of {
-    /// Selects the invoices of these parents, and returns the column that holds the parent of each.
-    fn select(self, db: &Database, viewer: &Viewer, parents: &[Uuid]) -> (SelectStatement, Column) {
+    /// Selects the invoices of these parents, and returns the expression of the parent of each.
+    fn select(
+        self,
+        db: &Database,
+        viewer: &Viewer,
+        parents: &[Uuid],
+    ) -> (SelectStatement, SimpleExpr) {
         let mut select = Query::select();
         select.cond_where(visible(viewer));
         match self {
@@ -321,22 +326,21 @@ impl Of {
                     column(Column::MemberId),
                     parents.iter().copied(),
                 ));
-                (select, Column::MemberId)
+                (select, column(Column::MemberId))
             }
             Self::Agreement => {
                 select.from_subquery(with_agreement(db, parents), Entity);
-                (select, AGREEMENT)
+                (select, Expr::col((Entity, Alias::new(AGREEMENT))))
             }
         }
     }
 }
 
-/// Column that [`with_agreement`] fills with the agreement: the only one that no field of the API
-/// uses.
-const AGREEMENT: Column = Column::ImportKey;
+/// Name of the column that [`with_agreement`] adds: the id of the agreement.
+const AGREEMENT: &str = "of_agreement";
 
 /// Subquery that stands for the invoice table: returns an invoice for each agreement among
-/// `agreements` that its lines are about.
+/// `agreements` that its lines are about, with the agreement in a column of its own.
 fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
     let pair = Alias::new("pair");
     let agreement = Expr::col((invoice_line::Entity, invoice_line::Column::AgreementId));
@@ -348,13 +352,10 @@ fn with_agreement(db: &Database, agreements: &[Uuid]) -> SelectStatement {
         .and_where(among(db.backend(), agreement, agreements.iter().copied()))
         .take();
     let mut select = Query::select();
-    for own in Model::every_column() {
-        if own.as_str() == AGREEMENT.as_str() {
-            select.expr_as(Expr::col((pair.clone(), invoice_line::Column::AgreementId)), own);
-        } else {
-            select.column((Entity, own));
-        }
-    }
+    select.columns(Model::every_column().into_iter().map(|own| (Entity, own))).expr_as(
+        Expr::col((pair.clone(), invoice_line::Column::AgreementId)),
+        Alias::new(AGREEMENT),
+    );
     let joined =
         Expr::col((pair.clone(), invoice_line::Column::InvoiceId)).equals((Entity, Column::Id));
     select.from_subquery(pairs, pair).join(JoinType::InnerJoin, Entity, joined).take()
@@ -392,7 +393,7 @@ pub async fn count_each(
     filter: &Filter,
 ) -> Result<HashMap<Uuid, i64>> {
     let (select, parent) = of.select(db, viewer, parents);
-    page::count_each(db.read(), narrow(db, select, filter), column(parent)).await
+    page::count_each(db.read(), narrow(db, select, filter), parent).await
 }
 
 /// Returns the sum that is still to be paid: the total without what was paid, credited and written

@@ -8,13 +8,13 @@ use ::entity::{
     number::{OrgNumber, check_peppol_id},
     organisation,
 };
+use documents::{invoice as document, requisition};
 use sea_orm::{ConnectionTrait, EntityTrait, QueryFilter, sea_query::Expr};
 
 use super::{Buyer, claim_terms::ClaimTerms};
 use crate::{
     config::Network,
     database::{Database, among},
-    documents::{invoice as document, requisition},
     error::{Result, ValidationErrors, undisplayable},
 };
 
@@ -26,7 +26,7 @@ pub fn buyer_of(row: &invoice::Model) -> Option<Buyer> {
 
 /// Stored facts about some buyers.
 #[derive(Debug, Default)]
-pub(super) struct Buyers(HashMap<Buyer, BuyerFacts>);
+pub(crate) struct Buyers(HashMap<Buyer, BuyerFacts>);
 
 /// Stored facts about one buyer.
 #[derive(Clone, Debug, Default)]

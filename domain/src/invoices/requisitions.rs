@@ -9,6 +9,11 @@ use ::entity::{
     requisition::{Column, Entity, Model},
 };
 use chrono::{Datelike, NaiveDate};
+use documents::{
+    TIME_LIMIT,
+    invoice::Pdf,
+    requisition::{Requisition, rendered},
+};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, QueryFilter, QueryOrder, QuerySelect,
     sea_query::{Expr, Query, SelectStatement, SimpleExpr},
@@ -25,11 +30,6 @@ use crate::{
     clock::day_of,
     config::Network,
     database::{Database, among, rows},
-    documents::{
-        TIME_LIMIT,
-        invoice::Pdf,
-        requisition::{Requisition, rendered},
-    },
     error::{ConflictReason, Error, LINE, Result, TEXT, ValidationErrors},
     idempotency::Outcome,
     worker_pool,
@@ -274,8 +274,8 @@ pub async fn pdf_of(
         return Ok(None);
     };
     let document: Requisition = serde_json::from_str(&row.content).map_err(Error::internal)?;
-    let pdf =
-        worker_pool::run(&viewer.subject, move || rendered(&document, Some(TIME_LIMIT))).await?;
+    let pdf = worker_pool::run(&viewer.subject, move || Ok(rendered(&document, Some(TIME_LIMIT))?))
+        .await?;
     Ok(Some((row.number, pdf)))
 }
 

@@ -4,7 +4,7 @@ use ::entity::{banking_day, money::Money, total::Total};
 use chrono::NaiveDate;
 
 /// Range of days past the last day to pay.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, Hash, strum::VariantArray)]
 pub enum Bucket {
     /// Not due.
     NotDue,
@@ -20,8 +20,7 @@ pub enum Bucket {
 
 impl Bucket {
     /// Every bucket, in order.
-    pub const ALL: [Self; 5] =
-        [Self::NotDue, Self::Days1To30, Self::Days31To60, Self::Days61To90, Self::Over90];
+    pub const ALL: &'static [Self] = <Self as strum::VariantArray>::VARIANTS;
 
     /// Returns the bucket of a last day to pay as of another day. If banks are closed on the last
     /// day to pay, the next banking day counts. Without a day, it is not due.

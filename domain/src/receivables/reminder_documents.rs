@@ -1,6 +1,11 @@
 //! Reminders as documents: rendered from the content of the invoice and the unpaid sum on the day
 //! of the reminder.
 
+use ::documents::{
+    TIME_LIMIT,
+    invoice::Pdf,
+    reminder::{Reminder, rendered},
+};
 use ::entity::{id::ReminderId, invoice, reminder};
 use chrono::NaiveDate;
 use sea_orm::EntityTrait;
@@ -10,17 +15,7 @@ use super::{
     overdue::{self, Bearing},
     reminders,
 };
-use crate::{
-    auth::viewer::Viewer,
-    database::Database,
-    documents::{
-        TIME_LIMIT,
-        invoice::Pdf,
-        reminder::{Reminder, rendered},
-    },
-    error::Result,
-    worker_pool,
-};
+use crate::{auth::viewer::Viewer, database::Database, error::Result, worker_pool};
 use crate::{
     interest::reference_rates,
     invoices::{
@@ -75,8 +70,8 @@ pub async fn pdf_of(
         sent_on: sent.sent_on,
         invoice: document,
     };
-    let pdf =
-        worker_pool::run(&viewer.subject, move || rendered(&reminder, Some(TIME_LIMIT))).await?;
+    let pdf = worker_pool::run(&viewer.subject, move || Ok(rendered(&reminder, Some(TIME_LIMIT))?))
+        .await?;
     Ok(Some((number, pdf)))
 }
 

@@ -2,6 +2,7 @@
 
 use std::{cmp::min, collections::BTreeSet};
 
+use ::documents::invoice::Terms;
 use ::entity::{
     id::{InvoiceId, ReminderId},
     invoice,
@@ -27,7 +28,6 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     books::Closing,
     database::Database,
-    documents::invoice::Terms,
     error::{ConflictReason, Error, Result, ValidationErrors},
     idempotency::Outcome,
 };

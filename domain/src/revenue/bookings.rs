@@ -26,7 +26,8 @@ use crate::{
 };
 
 /// Status of a booking.
-#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, PartialOrd, Ord, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Status {
     /// In effect as it was booked.
     Standing,
@@ -50,11 +51,7 @@ impl Status {
     /// Returns the stable code of the status, which the API uses too.
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Standing => "STANDING",
-            Self::Reversed => "REVERSED",
-            Self::Reversal => "REVERSAL",
-        }
+        self.into()
     }
 
     /// Returns the Swedish label, for workbooks.
@@ -354,7 +351,7 @@ pub async fn of_each<M: Booked>(
         columns,
         &order,
         &page,
-        M::COLUMNS.activity,
+        column::<M>(M::COLUMNS.activity),
     )
     .await
 }

@@ -2,13 +2,14 @@
 
 use ::entity::id::{ActivityId, MemberId};
 use chrono::{Datelike, Days, Months, NaiveDate};
+use documents::swedish;
 use sea_orm::{
     DbBackend, ExprTrait, QueryResult,
     sea_query::{Expr, SelectStatement, SimpleExpr},
 };
 use uuid::Uuid;
 
-use crate::{error::Result, invoices::monthly_totals::month_of, swedish};
+use crate::{error::Result, invoices::monthly_totals::month_of};
 
 /// The activity, member and period of a row.
 #[derive(Clone, Debug, Default, PartialEq, Eq, Hash)]

@@ -9,6 +9,10 @@ use ::entity::{
     total::Total,
 };
 use chrono::NaiveDate;
+use documents::{
+    Cell, Column, Grid, Kind,
+    sheet::{self, About, Chart},
+};
 
 use super::{
     forecast::Forecast,
@@ -20,10 +24,6 @@ use crate::{
     activities,
     auth::viewer::Viewer,
     database::Database,
-    documents::{
-        Cell, Column, Grid, Kind,
-        sheet::{self, About, Chart},
-    },
     error::{Result, ValidationErrors},
     members, worker_pool,
 };
@@ -80,7 +80,7 @@ pub async fn workbook(db: &Database, viewer: &Viewer, query: &ReportQuery) -> Re
     let about = about("Intäkter", days, title(query.basis, days), db);
     let (grid, chart) =
         (table.to_swedish_table(), Some(chart).filter(|chart| !chart.rows.is_empty()));
-    worker_pool::run(&viewer.subject, move || sheet::xlsx(&grid, &about, chart.as_ref(), None))
+    worker_pool::run(&viewer.subject, move || Ok(sheet::xlsx(&grid, &about, chart.as_ref(), None)?))
         .await
 }
 
@@ -107,7 +107,7 @@ pub async fn workbook_of_forecast(
     let (about, assumptions) =
         (about("Prognos", *days, title, db), Grid { columns, rows, total: None });
     worker_pool::run(&viewer.subject, move || {
-        sheet::xlsx(&grid, &about, None, Some(("Antaganden", &assumptions)))
+        Ok(sheet::xlsx(&grid, &about, None, Some(("Antaganden", &assumptions)))?)
     })
     .await
 }

@@ -2,6 +2,7 @@
 
 use std::collections::{BTreeMap, BTreeSet};
 
+use documents::typesetting;
 use minijinja::{
     Value,
     machinery::{

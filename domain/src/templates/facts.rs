@@ -6,8 +6,9 @@ use ::entity::{
     money::{Money, PerMille},
 };
 use chrono::NaiveDate;
+use documents::swedish;
 
-use crate::{config::Network, swedish};
+use crate::config::Network;
 
 /// Name of the network if the settings do not state one.
 const NETWORK: &str = "Nationella nätverket för samordningsförbund";

@@ -1,7 +1,8 @@
 //! Filters: formats for values in a text, for example `{{ agreement.starts_on | datum }}`.
 
+use documents::swedish::{self, Gender};
+
 use super::{ParameterType, datum::Datum};
-use crate::swedish::{self, Gender};
 
 /// A filter.
 #[derive(Debug)]

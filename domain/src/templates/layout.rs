@@ -5,21 +5,20 @@ use std::time::Duration;
 
 use ::entity::kind::{AgreementKind, Direction};
 use chrono::NaiveDate;
+use documents::{
+    agreement::{self as document, Rendered},
+    swedish,
+};
 
 use super::facts::{Facts, Party};
-use crate::{
-    auth::viewer::Viewer,
-    documents::agreement::{self as document, Rendered},
-    error::Result,
-    swedish, worker_pool,
-};
+use crate::{auth::viewer::Viewer, error::Result, worker_pool};
 
 /// Renders the document as HTML and PDF when a worker is available to the viewer.
 ///
 /// # Errors
 /// CONFLICT `DOCUMENT_TOO_LONG` when a limit of the typesetter is exceeded, or `TOO_MANY_REQUESTS`.
 pub async fn render(viewer: &Viewer, document: document::Agreement) -> Result<Rendered> {
-    worker_pool::run(&viewer.subject, move || document::rendered(&document)).await
+    worker_pool::run(&viewer.subject, move || Ok(document::rendered(&document)?)).await
 }
 
 /// Renders like [`render`] if `allow` accepts the estimated CPU time.
@@ -39,7 +38,7 @@ pub async fn render_if(
 /// # Errors
 /// CONFLICT `TOO_MANY_REQUESTS` when too many of the viewer's documents are waiting.
 pub async fn html(viewer: &Viewer, document: document::Agreement) -> Result<String> {
-    worker_pool::run(&viewer.subject, move || document::html(&document)).await
+    worker_pool::run(&viewer.subject, move || Ok(document::html(&document)?)).await
 }
 
 /// The title and the kind of a document.

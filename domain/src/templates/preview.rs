@@ -11,6 +11,7 @@ use ::entity::{
     template, template_text, template_version,
 };
 use chrono::NaiveDate;
+use documents::agreement as document;
 use serde_json::Value;
 
 use super::{
@@ -24,7 +25,6 @@ use crate::{
     auth::viewer::Viewer,
     config::Network,
     database::Database,
-    documents::agreement as document,
     error::{Error, Result},
     worker_pool,
 };

@@ -11,6 +11,7 @@ use std::{
 
 use ::entity::money::Money;
 use chrono::NaiveDate;
+use documents::{agreement as document, swedish, typesetting};
 use minijinja::{
     Environment, ErrorKind, UndefinedBehavior, Value,
     value::{DynObject, Object, ObjectRepr, ValueKind},
@@ -26,11 +27,7 @@ use super::{
     parameters::{self, Filled},
     placeholders,
 };
-use crate::{
-    documents::agreement as document,
-    error::{ConflictReason, Error, Result, ValidationErrors},
-    swedish,
-};
+use crate::error::{ConflictReason, Error, Result, ValidationErrors};
 
 /// Maximum length of a rendered text in bytes: the limit of a document, minus room for the layout.
 const MAX_BYTES: usize = 90_000;

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet};
 
 use ::entity::{kind::VoucherSource, voucher};
 use chrono::{Datelike, NaiveDate};
+use documents::sie::{Journal, Voucher};
 use sea_orm::{
     ColumnTrait, Condition, ExprTrait,
     sea_query::{Expr, Query, SimpleExpr},
@@ -14,7 +15,6 @@ use crate::{
     books::exported,
     config::{Accounts, Network},
     database::Database,
-    documents::sie::{Journal, Voucher},
     error::{Result, ValidationErrors},
 };
 

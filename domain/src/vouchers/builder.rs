@@ -14,6 +14,7 @@ use ::entity::{
     payment, reminder,
 };
 use chrono::NaiveDate;
+use documents::sie::{MAX_TEXT, Transaction, Voucher};
 use sea_orm::{
     Condition, ConnectionTrait, ExprTrait,
     sea_query::{Expr, Func, Query, SelectStatement},
@@ -28,7 +29,6 @@ use crate::{
     books::{Closing, exported::Exported},
     config::{Accounts, Network},
     database::{among, rows},
-    documents::sie::{MAX_TEXT, Transaction, Voucher},
     error::{ConflictReason, Error, Result},
     invoices::amounts::by_rate,
     payments::bank::bookkeeping::{self, Observed, Part},

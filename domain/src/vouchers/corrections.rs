@@ -14,6 +14,7 @@ use ::entity::{
     money::Money,
     partial::PartialRow,
 };
+use documents::sie::{Transaction, Voucher};
 use sea_orm::{
     ConnectionTrait, ExprTrait,
     sea_query::{Expr, Query},
@@ -23,7 +24,6 @@ use crate::{
     books::Closing,
     config::Accounts,
     database::{among, rows},
-    documents::sie::{Transaction, Voucher},
     error::Result,
 };
 use crate::{

@@ -12,6 +12,7 @@ use ::entity::{
     voucher,
 };
 use chrono::{Datelike, NaiveDate};
+use documents::{sha256, sie};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, IntoActiveModel, Order, QueryFilter,
     sea_query::{Expr, Query},
@@ -24,7 +25,6 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     config::Network,
     database::{Database, rows},
-    documents::{sha256, sie},
     error::{Error, Result, ValidationErrors},
 };
 

@@ -14,6 +14,7 @@ use ::entity::{
     payment, reminder, voucher,
 };
 use chrono::{Datelike, NaiveDate};
+use documents::{sha256, sie_reading};
 use sea_orm::{
     ConnectionTrait, ExprTrait, Order,
     sea_query::{Expr, Query},
@@ -26,7 +27,6 @@ use crate::{
     books::Closing,
     config::Accounts,
     database::{among, rows},
-    documents::{sha256, sie_reading},
     error::Result,
     findings::Findings,
 };

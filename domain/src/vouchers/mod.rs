@@ -9,6 +9,7 @@ pub mod export_batches;
 pub(crate) mod corrections;
 
 use chrono::NaiveDate;
+use documents::sie::Journal;
 use sea_orm::ConnectionTrait;
 
 pub use self::bookings::{Booked, Bookings, Range};
@@ -17,7 +18,6 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     config::Network,
     database::Database,
-    documents::sie::Journal,
     error::{Result, ValidationErrors},
 };
 

@@ -9,6 +9,7 @@ use ::entity::{
     total::Total,
 };
 use chrono::NaiveDate;
+use documents::sie::Voucher;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, ExprTrait,
     sea_query::{Expr, Query},
@@ -19,7 +20,6 @@ use crate::{
     auth::viewer::{Permission, Viewer},
     config::{Network, VatBox},
     database::{Database, total},
-    documents::sie::Voucher,
     error::Result,
 };
 
@@ -126,7 +126,7 @@ pub async fn vat_return(
         of_documents: of(&invoiced, vat_box),
     };
     Ok(VatReturn {
-        boxes: VatBox::ALL.map(sums).to_vec(),
+        boxes: VatBox::ALL.iter().copied().map(sums).collect(),
         without_box: without_box.into_iter().collect(),
     })
 }
@@ -174,7 +174,7 @@ mod tests {
     use ::entity::money::Money;
 
     use super::*;
-    use crate::documents::sie::Transaction;
+    use documents::sie::Transaction;
 
     #[test]
     fn vouchers_are_added_up_by_the_box_of_their_account() {

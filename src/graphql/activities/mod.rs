@@ -2,8 +2,6 @@
 
 pub mod mutations;
 
-use std::sync::Arc;
-
 use ::entity::{activity, activity_text, fee_schedule, id::ActivityId};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object, OneofObject};
 
@@ -12,7 +10,7 @@ use super::{
     agreements::{Agreement, AgreementFilter, AgreementOrder, agreements_of},
     batch::{BatchRow, distinct, grouped, listed, take_rows},
     connection::{
-        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns,
+        self, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every, selected_columns,
     },
     contacts::{Contact, contact_of},
     cost::{cost, list_size},
@@ -101,7 +99,9 @@ impl Activity {
     async fn funding(&self, ctx: &Context<'_>) -> Result<Vec<FundingKind>> {
         let kinds = self
             .0
-            .load(ctx, "", activities::funding_of(database(ctx).read(), &ids(&self.0)))
+            .load(ctx, "", || async {
+                activities::funding_of(database(ctx).read(), &ids(&self.0)).await
+            })
             .await?;
         Ok(kinds.get(&self.0.id).into_iter().flatten().copied().map(Into::into).collect())
     }
@@ -138,7 +138,7 @@ impl Activity {
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AgreementFilter>>,
         #[graphql(desc = "Order; by number when omitted.")] order_by: Option<AgreementOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
@@ -178,7 +178,7 @@ impl Activity {
             and(selected_columns::<FeeSchedule>(ctx, DIRECT), fee_schedule::Column::ActivityId);
         let rows = self
             .0
-            .load(ctx, "", async {
+            .load(ctx, "", || async {
                 let rows = schedules::of_activities(database(ctx), &ids(&self.0), &columns).await?;
                 Ok(grouped(BatchRow::each(rows), |row| row.activity_id))
             })
@@ -195,7 +195,9 @@ impl Activity {
     ) -> Result<ActivityResult> {
         let results = self
             .0
-            .load(ctx, "", revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year))
+            .load(ctx, "", || async {
+                revenue::result_of(database(ctx), viewer(ctx), &ids(&self.0), year).await
+            })
             .await?;
         Ok(ActivityResult::new(year, results.get(&self.0.id).cloned().unwrap_or_default()))
     }
@@ -290,7 +292,9 @@ async fn text(
     of: fn(&activity_text::Model) -> Option<&String>,
 ) -> Result<Option<String>> {
     let texts = row
-        .share("texts".to_owned(), activities::texts_of(database(ctx).read(), &ids(row)))
+        .share("texts".to_owned(), || async {
+            activities::texts_of(database(ctx).read(), &ids(row)).await
+        })
         .await?;
     Ok(texts.get(&row.id).and_then(of).cloned())
 }
@@ -330,7 +334,7 @@ pub async fn activity_of<M: Send + Sync>(
 ) -> Result<Option<Activity>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
-        .load(ctx, "activity", async {
+        .load(ctx, "activity", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
             let rows = activities::by_ids(
                 database(ctx),
@@ -414,7 +418,7 @@ impl ActivityQuery {
     async fn activities(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<ActivityFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<ActivityFilter>>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -426,21 +430,22 @@ impl ActivityQuery {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &activities::by_name(), &mut errors);
-        errors.finish()?;
-        let slice = activities::list(
-            database(ctx),
-            viewer(ctx),
-            &filter,
-            &args,
-            &selected_columns::<Activity>(ctx, CONNECTION),
+        connection::connection(
+            ctx,
+            ListRequest::<Activity, _>::new(ctx, filter, activities::by_name(), args),
+            errors,
+            |ctx, list| {
+                Box::pin(activities::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.args,
+                    &list.columns,
+                ))
+            },
+            |ctx, filter| Box::pin(activities::count(database(ctx), viewer(ctx), filter)),
         )
-        .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { activities::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
+        .await
     }
 
     /// An activity by its id or slug; null when there is none.
@@ -449,7 +454,7 @@ impl ActivityQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Id or slug.")] by: ActivityBy,
     ) -> Option<Result<Activity>> {
-        find(ctx, by).await.transpose()
+        Box::pin(find(ctx, by)).await.transpose()
     }
 }
 

@@ -138,7 +138,7 @@ impl ActivityMutation {
     async fn activity_start(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The activity to start.")] input: ActivityStartInput,
+        #[graphql(desc = "The activity to start.")] input: Box<ActivityStartInput>,
     ) -> Result<Activity> {
         let mut errors = ValidationErrors::default();
         let new = start::NewActivity {
@@ -166,7 +166,7 @@ impl ActivityMutation {
     async fn activity_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: ActivityUpdateInput,
+        #[graphql(desc = "The changes.")] input: Box<ActivityUpdateInput>,
     ) -> Result<Activity> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.activity, "activity", &mut errors);
@@ -198,7 +198,7 @@ impl ActivityMutation {
     async fn activity_close(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The activity and its last day.")] input: ActivityCloseInput,
+        #[graphql(desc = "The activity and its last day.")] input: Box<ActivityCloseInput>,
     ) -> Result<Activity> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.activity, "activity", &mut errors);
@@ -218,7 +218,7 @@ impl ActivityMutation {
     async fn cost_record(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The cost to book.")] input: CostRecordInput,
+        #[graphql(desc = "The cost to book.")] input: Box<CostRecordInput>,
     ) -> Result<Activity> {
         let mut errors = ValidationErrors::default();
         let new = accounts::NewBooking {
@@ -250,7 +250,7 @@ impl ActivityMutation {
     async fn grant_record(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The grant to book.")] input: GrantRecordInput,
+        #[graphql(desc = "The grant to book.")] input: Box<GrantRecordInput>,
     ) -> Result<Activity> {
         let mut errors = ValidationErrors::default();
         let new = accounts::NewBooking {
@@ -274,8 +274,8 @@ impl ActivityMutation {
     async fn status_report_file(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The report to file.")] input: StatusReportFileInput,
+        #[graphql(desc = "The report to file.")] input: Box<StatusReportFileInput>,
     ) -> Result<StatusReport> {
-        file(ctx, input).await
+        Box::pin(file(ctx, *input)).await
     }
 }

@@ -48,7 +48,7 @@ impl DeadlineMutation {
     async fn deadline_acknowledge(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The deadline to snooze.")] input: DeadlineAcknowledgeInput,
+        #[graphql(desc = "The deadline to snooze.")] input: Box<DeadlineAcknowledgeInput>,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = NewAcknowledgement {
@@ -72,7 +72,7 @@ impl DeadlineMutation {
     async fn deadline_acknowledgement_withdraw(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The snooze to end.")] input: DeadlineAcknowledgementWithdrawInput,
+        #[graphql(desc = "The snooze to end.")] input: Box<DeadlineAcknowledgementWithdrawInput>,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.agreement, "agreement", &mut errors);

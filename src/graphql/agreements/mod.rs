@@ -147,7 +147,11 @@ impl Agreement {
 
     /// Counterparty: a member or an organisation.
     async fn counterparty(&self, ctx: &Context<'_>) -> Result<Counterparty> {
-        counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await
+        let ids = |row: &agreement::Model| CounterpartyIds {
+            member: row.member_id,
+            organisation: row.organisation_id,
+        };
+        counterparty_of(ctx, &self.0, ids).await
     }
 
     /// Template version of the text; null when it has no template, or you may not see the version.
@@ -160,7 +164,9 @@ impl Agreement {
     async fn parameters(&self, ctx: &Context<'_>) -> Result<Json> {
         let found = self
             .0
-            .load(ctx, "", parameters::parameters_of(database(ctx).read(), &ids(&self.0)))
+            .load(ctx, "", || async {
+                parameters::parameters_of(database(ctx).read(), &ids(&self.0)).await
+            })
             .await?;
         let Some(stored) = found.get(&self.0.id) else { return Ok(Json(serde_json::json!({}))) };
         take_bytes(ctx, stored.len())?;
@@ -251,7 +257,7 @@ impl Agreement {
     /// Signatures, in the order of signing.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn signatures(&self, ctx: &Context<'_>) -> Result<Vec<Signature>> {
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows = rules::signatures_of(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.agreement_id))
         });
@@ -269,7 +275,7 @@ impl Agreement {
     /// null unless it is a draft with a template.
     #[graphql(directive = cost::apply("100".into()))]
     async fn preview(&self, ctx: &Context<'_>) -> Option<Result<AgreementPreview>> {
-        documents::preview(ctx, &self.0).await.transpose()
+        Box::pin(documents::preview(ctx, &self.0)).await.transpose()
     }
 
     /// Agreement that this one replaces; null when it replaces none.
@@ -282,7 +288,7 @@ impl Agreement {
     async fn replaced_by(&self, ctx: &Context<'_>) -> Option<Result<Agreement>> {
         let columns =
             and(selected_columns::<Agreement>(ctx, DIRECT), agreement::Column::ReplacesId);
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows =
                 agreements::successors_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                     .await?;
@@ -299,7 +305,7 @@ impl Agreement {
     async fn invoices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<InvoiceFilter>>,
         #[graphql(desc = "Order; by number when omitted.")] order_by: Option<InvoiceOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
@@ -326,7 +332,7 @@ impl Agreement {
     async fn requisitions(&self, ctx: &Context<'_>) -> Result<Vec<Requisition>> {
         let columns =
             and(selected_columns::<Requisition>(ctx, DIRECT), requisition::Column::AgreementId);
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows =
                 requisitions::of_agreements(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                     .await?;
@@ -403,7 +409,7 @@ pub async fn agreement_of<M: Send + Sync>(
 ) -> Result<Option<Agreement>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
-        .load(ctx, "agreement", async {
+        .load(ctx, "agreement", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
             let rows = agreements::by_ids(
                 database(ctx),
@@ -418,21 +424,34 @@ pub async fn agreement_of<M: Send + Sync>(
     Ok(found.get(&own).and_then(|rows| rows.first()).cloned().map(Agreement))
 }
 
+/// Ids of a counterparty: one of them is set.
+#[derive(Clone, Copy, Debug, Default, PartialEq, Eq)]
+pub struct CounterpartyIds {
+    /// The member.
+    pub member: Option<MemberId>,
+    /// The organisation that is not a member.
+    pub organisation: Option<OrganisationId>,
+}
+
 /// Counterparties of a batch by their ids.
-type Counterparties = (HashMap<MemberId, Vec<Member>>, HashMap<OrganisationId, Vec<Organisation>>);
+struct Counterparties {
+    members: HashMap<MemberId, Vec<Member>>,
+    organisations: HashMap<OrganisationId, Vec<Organisation>>,
+}
 
 /// Returns the counterparty of a row by the id of its member or organisation. Loads all members of
 /// the batch with one statement, and all organisations with another.
 pub async fn counterparty_of<M: Send + Sync>(
     ctx: &Context<'_>,
     row: &BatchRow<M>,
-    ids: fn(&M) -> (Option<MemberId>, Option<OrganisationId>),
+    ids: fn(&M) -> CounterpartyIds,
 ) -> Result<Counterparty> {
     let found: Arc<Counterparties> = row
-        .load(ctx, "counterparty", async {
+        .load(ctx, "counterparty", || async {
             let (db, viewer) = (database(ctx), viewer(ctx));
-            let of_members = distinct(row.batch_rows().iter().filter_map(|row| ids(row).0));
-            let of_others = distinct(row.batch_rows().iter().filter_map(|row| ids(row).1));
+            let of_members = distinct(row.batch_rows().iter().filter_map(|row| ids(row).member));
+            let of_others =
+                distinct(row.batch_rows().iter().filter_map(|row| ids(row).organisation));
             let (mut members, mut others) = (Vec::new(), Vec::new());
             if !of_members.is_empty() {
                 members = members::by_ids(
@@ -452,19 +471,22 @@ pub async fn counterparty_of<M: Send + Sync>(
                 )
                 .await?;
             }
-            let members =
-                grouped(BatchRow::each(members).into_iter().map(Member), |member| member.0.id);
-            Ok((
-                members,
-                grouped(BatchRow::each(others).into_iter().map(Organisation), |other| other.0.id),
-            ))
+            let members = BatchRow::each(members).into_iter().map(Member);
+            let others = BatchRow::each(others).into_iter().map(Organisation);
+            Ok(Counterparties {
+                members: grouped(members, |member| member.0.id),
+                organisations: grouped(others, |other| other.0.id),
+            })
         })
         .await?;
-    let (member, other) = ids(row);
-    let member = member.and_then(|id| found.0.get(&id)?.first().cloned()).map(Counterparty::Member);
-    let other =
-        || other.and_then(|id| found.1.get(&id)?.first().cloned()).map(Counterparty::Organisation);
-    member.or_else(other).ok_or_else(|| Error::NotFound("there is no such counterparty".into()))
+    let CounterpartyIds { member, organisation } = ids(row);
+    let member = member.and_then(|id| found.members.get(&id)?.first().cloned());
+    let organisation =
+        || organisation.and_then(|id| found.organisations.get(&id)?.first().cloned());
+    let member = member.map(Counterparty::Member);
+    member
+        .or_else(|| organisation().map(Counterparty::Organisation))
+        .ok_or_else(|| Error::NotFound("there is no such counterparty".into()))
 }
 
 /// Returns the agreement with this id, if the viewer may see it.
@@ -472,4 +494,11 @@ pub async fn node(ctx: &Context<'_>, id: AgreementId) -> Result<Option<Agreement
     let found =
         agreements::by_ids(database(ctx), viewer(ctx), &[id], &every::<Agreement>()).await?;
     Ok(found.into_iter().next().map(|row| Agreement(BatchRow::single(row))))
+}
+
+/// Measures the futures of the types of this folder whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
+    reversals::measure(sizes);
+    types::measure(sizes);
 }

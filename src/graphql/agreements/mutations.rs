@@ -330,7 +330,7 @@ impl AgreementMutation {
     async fn agreement_draft(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The agreement to draft.")] input: AgreementDraftInput,
+        #[graphql(desc = "The agreement to draft.")] input: Box<AgreementDraftInput>,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);
@@ -349,7 +349,7 @@ impl AgreementMutation {
     async fn agreement_draft_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: AgreementDraftUpdateInput,
+        #[graphql(desc = "The changes.")] input: Box<AgreementDraftUpdateInput>,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.agreement, "agreement", &mut errors);
@@ -379,7 +379,7 @@ impl AgreementMutation {
     async fn agreement_offer(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The draft to offer.")] input: AgreementOfferInput,
+        #[graphql(desc = "The draft to offer.")] input: Box<AgreementOfferInput>,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.agreement, "agreement", &mut errors);
@@ -398,7 +398,7 @@ impl AgreementMutation {
     async fn agreement_withdraw(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The draft or offer to withdraw.")] input: AgreementWithdrawInput,
+        #[graphql(desc = "The draft or offer to withdraw.")] input: Box<AgreementWithdrawInput>,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.agreement, "agreement", &mut errors);
@@ -421,7 +421,7 @@ impl AgreementMutation {
     async fn agreement_sign(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The signature.")] input: AgreementSignInput,
+        #[graphql(desc = "The signature.")] input: Box<AgreementSignInput>,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = NewSignature {
@@ -456,7 +456,7 @@ impl AgreementMutation {
     async fn agreement_give_notice(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The notice.")] input: AgreementGiveNoticeInput,
+        #[graphql(desc = "The notice.")] input: Box<AgreementGiveNoticeInput>,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = NewNotice {
@@ -483,8 +483,9 @@ impl AgreementMutation {
     async fn agreement_replace(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The predecessor and the terms of the successor.")]
-        input: AgreementReplaceInput,
+        #[graphql(desc = "The predecessor and the terms of the successor.")] input: Box<
+            AgreementReplaceInput,
+        >,
     ) -> Result<Agreement> {
         let mut errors = ValidationErrors::default();
         let new = input.check(&mut errors);

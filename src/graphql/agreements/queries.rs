@@ -1,16 +1,15 @@
 //! GraphQL queries of agreements: filters, orders, the list and the agreements that expire.
 
-use std::sync::Arc;
-
 use ::entity::id::{NodeType, TemplateVersionId};
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{Agreement, AgreementKind, AgreementStatus, Direction};
 use crate::graphql::{
     OrderDirection,
-    batch::{BatchRow, distinct},
-    connection::{self, CONNECTION, Connection, DIRECT, Pages, selected_columns},
+    batch::BatchRow,
+    connection::{self, CONNECTION, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
     database,
     scalars::{Date, NodeId, Parsed, row_id, take},
@@ -136,51 +135,44 @@ fn order(ctx: &Context<'_>, parsed: Option<AgreementOrder>) -> Order {
 }
 
 /// Returns the agreements of each row of a batch, with one statement for all of them.
-pub async fn agreements_of<M: Send + Sync + 'static>(
-    ctx: &Context<'_>,
-    row: &BatchRow<M>,
+pub fn agreements_of<'c, M: Send + Sync + 'static>(
+    ctx: &'c Context<'_>,
+    row: &'c BatchRow<M>,
     of: Of,
     id: fn(&M) -> Uuid,
-    filter: Option<AgreementFilter>,
+    filter: Option<Box<AgreementFilter>>,
     order_by: Option<AgreementOrder>,
     args: Args,
-) -> Result<Connection<Agreement>> {
+) -> BoxFuture<'c, Result<Connection<Agreement>>> {
     let mut errors = ValidationErrors::default();
     let filter = filter.unwrap_or_default().check(&mut errors);
-    let (order, columns) = (order(ctx, order_by), selected_columns::<Agreement>(ctx, CONNECTION));
-    let pages = row.load(ctx, "agreements", async {
-        let parents = distinct(row.batch_rows().iter().map(id));
-        let slices = agreements::of_each(
-            database(ctx),
-            viewer(ctx),
-            of,
-            &parents,
-            &filter,
-            &order,
-            &args,
-            &columns,
-            errors,
-        )
-        .await?;
-        Ok(Pages::new(slices))
-    });
-    let pages = pages.await?;
-    let (row, own) = (row.clone(), id(row));
-    let count: connection::Count = Arc::new(move |ctx| {
-        let (row, filter) = (row.clone(), filter.clone());
-        Box::pin(async move {
-            let parents = distinct(row.batch_rows().iter().map(id));
-            let counts = row
-                .load(
-                    ctx,
-                    "count",
-                    agreements::count_each(database(ctx), viewer(ctx), of, &parents, &filter),
+    let order = order(ctx, order_by);
+    connection::nested_connection(
+        ctx,
+        row,
+        id,
+        filter,
+        move |ctx, parents, filter| {
+            Box::pin(async move {
+                let columns = selected_columns::<Agreement>(ctx, CONNECTION);
+                agreements::of_each(
+                    database(ctx),
+                    viewer(ctx),
+                    of,
+                    parents,
+                    filter,
+                    &order,
+                    &args,
+                    &columns,
+                    errors,
                 )
-                .await?;
-            Ok(counts.get(&own).copied().unwrap_or_default())
-        })
-    });
-    Ok(pages.connection(own, count))
+                .await
+            })
+        },
+        move |ctx, parents, filter| {
+            Box::pin(agreements::count_each(database(ctx), viewer(ctx), of, parents, filter))
+        },
+    )
 }
 
 /// Names an agreement by exactly one of its keys.
@@ -203,7 +195,7 @@ impl AgreementQuery {
     async fn agreements(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AgreementFilter>>,
         #[graphql(desc = "Order; by number when omitted.")] order_by: Option<AgreementOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
@@ -215,16 +207,25 @@ impl AgreementQuery {
     ) -> Result<Connection<Agreement>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let (order, args) = (order(ctx, order_by), connection::args(first, after, last, before));
-        let columns = selected_columns::<Agreement>(ctx, CONNECTION);
-        let slice =
-            agreements::list(database(ctx), viewer(ctx), &filter, &order, &args, &columns, errors)
-                .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { agreements::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
+        let args = connection::args(first, after, last, before);
+        connection::connection(
+            ctx,
+            ListRequest::<Agreement, _>::new(ctx, filter, order(ctx, order_by), args),
+            errors,
+            |ctx, list| {
+                Box::pin(agreements::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.order,
+                    &list.args,
+                    &list.columns,
+                    ValidationErrors::default(),
+                ))
+            },
+            |ctx, filter| Box::pin(agreements::count(database(ctx), viewer(ctx), filter)),
+        )
+        .await
     }
 
     /// An agreement by its id or number; null when there is none, or you may not see it.
@@ -233,7 +234,7 @@ impl AgreementQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Id or number.")] by: AgreementBy,
     ) -> Option<Result<Agreement>> {
-        find(ctx, by).await.transpose()
+        Box::pin(find(ctx, by)).await.transpose()
     }
 
     /// Agreements whose next deadline (see `AgreementDeadline`) falls on `from` or within the
@@ -251,7 +252,7 @@ impl AgreementQuery {
         )]
         within_days: i64,
         #[graphql(desc = "First day of the window; defaults to today.")] from: Option<Parsed<Date>>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AgreementFilter>>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -264,20 +265,32 @@ impl AgreementQuery {
         let from = take(from, "from", &mut errors).map(|day| day.0);
         let window = Window::check(database(ctx), within_days, from, "withinDays", &mut errors);
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let (args, columns) = (
-            connection::args(first, after, last, before),
-            selected_columns::<Agreement>(ctx, CONNECTION),
-        );
-        let slice =
-            deadlines::list(database(ctx), viewer(ctx), window, &filter, &args, &columns, errors)
-                .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(
-                async move { deadlines::count(database(ctx), viewer(ctx), window, &filter).await },
-            )
-        });
-        Ok(Connection::new(slice, count))
+        let args = connection::args(first, after, last, before);
+        connection::connection(
+            ctx,
+            ListRequest::<Agreement, _>::new(
+                ctx,
+                filter,
+                deadlines::soonest_first(database(ctx), window),
+                args,
+            ),
+            errors,
+            move |ctx, list| {
+                Box::pin(deadlines::list(
+                    database(ctx),
+                    viewer(ctx),
+                    window,
+                    &list.filter,
+                    &list.args,
+                    &list.columns,
+                    ValidationErrors::default(),
+                ))
+            },
+            move |ctx, filter| {
+                Box::pin(deadlines::count(database(ctx), viewer(ctx), window, filter))
+            },
+        )
+        .await
     }
 }
 

@@ -98,7 +98,7 @@ impl NoticeEndQuery {
     /// each with `agreementNoticeEndDecide`.
     #[graphql(directive = list_size::apply(Some(50), None))]
     async fn agreement_notice_ends(&self, ctx: &Context<'_>) -> Result<Vec<AgreementNoticeEnd>> {
-        let found = notice_ends::list(database(ctx), viewer(ctx)).await?;
+        let found = Box::pin(notice_ends::list(database(ctx), viewer(ctx))).await?;
         take_rows(ctx, found.len())?;
         Ok(BatchRow::each(found).into_iter().map(AgreementNoticeEnd).collect())
     }
@@ -121,9 +121,9 @@ impl NoticeMutation {
     async fn agreement_notice_withdraw(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The notice to withdraw.")] input: AgreementNoticeWithdrawInput,
+        #[graphql(desc = "The notice to withdraw.")] input: Box<AgreementNoticeWithdrawInput>,
     ) -> Option<Result<AgreementNoticeWithdrawPayload>> {
-        Some(withdraw(ctx, input).await)
+        Some(Box::pin(withdraw(ctx, *input)).await)
     }
 
     /// Decides on which of two days an agreement ends by notice: the one that the counterparty was
@@ -135,9 +135,9 @@ impl NoticeMutation {
     async fn agreement_notice_end_decide(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The decision.")] input: AgreementNoticeEndDecideInput,
+        #[graphql(desc = "The decision.")] input: Box<AgreementNoticeEndDecideInput>,
     ) -> Option<Result<AgreementNoticeEndDecidePayload>> {
-        Some(decide(ctx, input).await)
+        Some(Box::pin(decide(ctx, *input)).await)
     }
 }
 
@@ -174,4 +174,10 @@ async fn decide(
     mutation
         .perform(notice_ends::decide(mutation.db(), viewer(ctx), id, ends_on, errors), payload)
         .await
+}
+
+/// Measures the futures of the types of this file whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
+    sizes.add(&AgreementNoticeEnd(crate::graphql::future_sizes::row()));
 }

@@ -1,7 +1,7 @@
 //! GraphQL types and query of template drift: agreements that differ from the current template
 //! versions.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use ::entity::{
     agreement,
@@ -13,14 +13,19 @@ use async_graphql::{Context, Description, Enum, Object};
 use super::{Agreement, AgreementFilter};
 use crate::graphql::{
     batch::BatchRow,
-    connection::{self, Column, Connection, ConnectionNode, and, selected_columns},
+    connection::{
+        self, Column, Connection, ConnectionNode, ListPage, ListRequest, and, selected_columns,
+    },
     cost::cost,
     database,
     templates::AgreementTemplateVersion,
     viewer,
 };
 use domain::{
-    agreements::template_drift::{self, Deviation},
+    agreements::{
+        self,
+        template_drift::{self, Deviation},
+    },
     error::{Result, ValidationErrors},
 };
 
@@ -118,7 +123,7 @@ impl TemplateDeviation {
         };
         let (found, own) = self.deviation()?;
         let own = pair(own)?;
-        let diffs = self.0.load(ctx, "", async {
+        let diffs = self.0.load(ctx, "", || async {
             let pairs: Vec<_> = found
                 .deviations
                 .values()
@@ -166,7 +171,7 @@ impl ConsistencyQuery {
     async fn template_consistency(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<AgreementFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<AgreementFilter>>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -177,45 +182,57 @@ impl ConsistencyQuery {
     ) -> Result<Connection<TemplateDeviation>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let (db, viewer_, args) =
-            (database(ctx), viewer(ctx), connection::args(first, after, last, before));
         let columns = selected_columns::<Agreement>(
             ctx,
             &[&["edges", "node", "agreement"], &["nodes", "agreement"]],
         );
-        let columns = and(columns, agreement::Column::TemplateVersionId);
-        let slice = template_drift::list(db, viewer_, &filter, &args, &columns, errors).await?;
-
-        let paths: [&[&str]; 4] = [
-            &["edges", "node", "version"],
-            &["edges", "node", "current"],
-            &["nodes", "version"],
-            &["nodes", "current"],
-        ];
-        let columns = selected_columns::<AgreementTemplateVersion>(ctx, &paths);
-        let columns = and(
-            and(columns, template_version::Column::TemplateId),
-            template_version::Column::Version,
-        );
-        let agreements: Vec<_> =
-            slice.rows.iter().map(|(_, row)| (row.id, row.template_version_id)).collect();
-        let deviations = template_drift::deviations_of(db, viewer_, &agreements, &columns).await?;
-        let each = deviations
-            .values()
-            .flat_map(|deviation| [&deviation.version, &deviation.current])
-            .flatten();
-        let versions: HashMap<_, _> = each.map(|version| (version.id, version.clone())).collect();
-        let versions = BatchRow::each(versions.into_values().collect())
-            .into_iter()
-            .map(|version| (version.id, version))
-            .collect();
-
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(
-                async move { template_drift::count(database(ctx), viewer(ctx), &filter).await },
-            )
-        });
-        Ok(Connection::with_extra(slice, PageDeviations { deviations, versions }, count))
+        let request = ListRequest::<TemplateDeviation, _> {
+            filter,
+            order: agreements::order(database(ctx), agreements::Field::Number, false),
+            args: connection::args(first, after, last, before),
+            columns: and(columns, agreement::Column::TemplateVersionId),
+        };
+        connection::connection(
+            ctx,
+            request,
+            errors,
+            |ctx, list| Box::pin(page(ctx, list)),
+            |ctx, filter| Box::pin(template_drift::count(database(ctx), viewer(ctx), filter)),
+        )
+        .await
     }
+}
+
+/// Returns a page of deviating agreements, with their deviations.
+async fn page(
+    ctx: &Context<'_>,
+    list: &ListRequest<TemplateDeviation, agreements::Filter>,
+) -> Result<ListPage<agreement::Model>> {
+    let (db, viewer) = (database(ctx), viewer(ctx));
+    let errors = ValidationErrors::default();
+    let slice =
+        template_drift::list(db, viewer, &list.filter, &list.args, &list.columns, errors).await?;
+
+    let paths: [&[&str]; 4] = [
+        &["edges", "node", "version"],
+        &["edges", "node", "current"],
+        &["nodes", "version"],
+        &["nodes", "current"],
+    ];
+    let columns = selected_columns::<AgreementTemplateVersion>(ctx, &paths);
+    let columns =
+        and(and(columns, template_version::Column::TemplateId), template_version::Column::Version);
+    let agreements: Vec<_> =
+        slice.rows.iter().map(|(_, row)| (row.id, row.template_version_id)).collect();
+    let deviations = template_drift::deviations_of(db, viewer, &agreements, &columns).await?;
+    let each = deviations
+        .values()
+        .flat_map(|deviation| [&deviation.version, &deviation.current])
+        .flatten();
+    let versions: HashMap<_, _> = each.map(|version| (version.id, version.clone())).collect();
+    let versions = BatchRow::each(versions.into_values().collect())
+        .into_iter()
+        .map(|version| (version.id, version))
+        .collect();
+    Ok(ListPage::with_extra(slice, PageDeviations { deviations, versions }))
 }

@@ -87,7 +87,7 @@ impl AgreementDeadline {
     /// Snooze that hides the deadline for now; null when there is none, and for a MEMBER, who does
     /// not see internal notes of the network.
     async fn acknowledged(&self, ctx: &Context<'_>) -> Option<Result<Acknowledgement>> {
-        let found = self.agreement.load(ctx, "", async {
+        let found = self.agreement.load(ctx, "", || async {
             let rows = deadlines::acknowledgements_of(
                 database(ctx),
                 viewer(ctx),
@@ -231,11 +231,10 @@ impl AgreementFee {
         errors.finish()?;
         let amounts = self
             .agreement
-            .load(
-                ctx,
-                "",
-                fees::amounts_of(database(ctx), viewer(ctx), self.agreement.batch_rows(), year),
-            )
+            .load(ctx, "", || async {
+                fees::amounts_of(database(ctx), viewer(ctx), self.agreement.batch_rows(), year)
+                    .await
+            })
             .await?;
         let amount = amounts.get(&self.agreement.id).copied().map(Money);
         amount.ok_or_else(|| {
@@ -303,4 +302,20 @@ impl Signature {
     async fn document_sha256(&self) -> &str {
         &self.0.document_sha256
     }
+}
+
+/// Measures the futures of the types of this file whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
+    use crate::graphql::future_sizes::row;
+    let day = NaiveDate::default();
+    let deadline = Deadline { kind: ::entity::kind::DeadlineKind::End, on: day };
+    sizes.add(&AgreementDeadline { agreement: row(), deadline, as_of: day });
+    sizes.add(&AgreementFee {
+        agreement: row(),
+        basis: FeeBasis::OneOff,
+        vat_rate: VatRate::Standard25,
+    });
+    sizes.add(&Acknowledgement(acknowledgement::Model::default()));
+    sizes.add(&Signature(signature::Model::default()));
 }

@@ -1,7 +1,7 @@
 //! GraphQL types, query and mutations of bank payments: payments from the bank's files, and the
 //! handling of those that could not be matched automatically.
 
-use std::{collections::HashMap, sync::Arc};
+use std::collections::HashMap;
 
 use ::entity::{
     bank_payment,
@@ -14,7 +14,7 @@ use super::{Invoice, Payment, payments::limit};
 use crate::graphql::{
     batch::{BatchRow, distinct, grouped, listed},
     connection::{
-        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, every, selected_columns,
+        self, Column, Connection, ConnectionNode, DIRECT, ListRequest, every, selected_columns,
     },
     cost::list_size,
     database,
@@ -186,7 +186,7 @@ impl BankPayment {
     /// duplicate.
     async fn duplicate_of(&self, ctx: &Context<'_>) -> Option<Result<BankPayment>> {
         let own = self.0.duplicate_of_id?;
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let ids = distinct(self.0.batch_rows().iter().filter_map(|row| row.duplicate_of_id));
             let rows = bank::by_ids(
                 database(ctx),
@@ -206,7 +206,7 @@ impl BankPayment {
     /// Bank payments of other files that were marked as duplicates of this one, in order of import.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows = duplicates::of(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.duplicate_of_id))
         });
@@ -217,7 +217,7 @@ impl BankPayment {
     /// it as a duplicate (`bankPaymentMarkDuplicate`), or match it if it is another payment.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_duplicates(&self, ctx: &Context<'_>) -> Result<Vec<BankPayment>> {
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
             let of_each = found
                 .into_iter()
@@ -233,7 +233,7 @@ impl BankPayment {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn possible_payments(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = selected_columns::<Invoice>(ctx, &[&["invoice"]]);
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let found = duplicates::possible(database(ctx), viewer(ctx), &ids(&self.0)).await?;
             with_invoices(
                 ctx,
@@ -249,7 +249,7 @@ impl BankPayment {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn matches(&self, ctx: &Context<'_>) -> Result<Vec<BankPaymentMatch>> {
         let columns = selected_columns::<Invoice>(ctx, &[&["invoice"]]);
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             with_invoices(ctx, bank::payments_of(database(ctx), &ids(&self.0)).await?, &columns)
                 .await
         });
@@ -377,7 +377,9 @@ impl BankPaymentQuery {
     async fn bank_payments(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<BankPaymentFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<
+            Box<BankPaymentFilter>,
+        >,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -389,21 +391,22 @@ impl BankPaymentQuery {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &bank::order(), &mut errors);
-        errors.finish()?;
-        let slice = bank::list(
-            database(ctx),
-            viewer(ctx),
-            &filter,
-            &args,
-            &selected_columns::<BankPayment>(ctx, CONNECTION),
+        connection::connection(
+            ctx,
+            ListRequest::<BankPayment, _>::new(ctx, filter, bank::order(), args),
+            errors,
+            |ctx, list| {
+                Box::pin(bank::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.args,
+                    &list.columns,
+                ))
+            },
+            |ctx, filter| Box::pin(bank::count(database(ctx), viewer(ctx), filter)),
         )
-        .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { bank::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
+        .await
     }
 }
 
@@ -489,7 +492,7 @@ impl BankPaymentMutation {
     async fn bank_payment_match(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The bank payment and its invoice.")] input: BankPaymentMatchInput,
+        #[graphql(desc = "The bank payment and its invoice.")] input: Box<BankPaymentMatchInput>,
     ) -> Result<BankPayment> {
         let mut errors = ValidationErrors::default();
         let new = Match {
@@ -518,7 +521,7 @@ impl BankPaymentMutation {
     async fn bank_payment_set_aside(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The bank payment to exclude.")] input: BankPaymentSetAsideInput,
+        #[graphql(desc = "The bank payment to exclude.")] input: Box<BankPaymentSetAsideInput>,
     ) -> Result<BankPayment> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.payment, "payment", &mut errors);
@@ -541,9 +544,11 @@ impl BankPaymentMutation {
     async fn bank_payment_mark_duplicate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The duplicate and its original.")] input: BankPaymentMarkDuplicateInput,
+        #[graphql(desc = "The duplicate and its original.")] input: Box<
+            BankPaymentMarkDuplicateInput,
+        >,
     ) -> Option<Result<BankPaymentMarkDuplicatePayload>> {
-        Some(mark_duplicate(ctx, input).await)
+        Some(Box::pin(mark_duplicate(ctx, *input)).await)
     }
 
     /// Reopens a bank payment that was excluded or marked as a duplicate, so that it can be
@@ -556,7 +561,7 @@ impl BankPaymentMutation {
     async fn bank_payment_take_up(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The bank payment to reopen.")] input: BankPaymentTakeUpInput,
+        #[graphql(desc = "The bank payment to reopen.")] input: Box<BankPaymentTakeUpInput>,
     ) -> Result<BankPayment> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.payment, "payment", &mut errors);
@@ -578,4 +583,13 @@ async fn mark_duplicate(
     let payload =
         async |()| Ok(BankPaymentMarkDuplicatePayload { bank_payment: changed(ctx, id).await? });
     mutation.perform(duplicates::mark(mutation.db(), viewer(ctx), id, of, errors), payload).await
+}
+
+/// Measures the futures of the types of this file whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
+    sizes.add(&BankPaymentMatch {
+        payment: Payment(payment::Model::default()),
+        invoice: Invoice(crate::graphql::future_sizes::row()),
+    });
 }

@@ -49,9 +49,9 @@ impl InterestMutation {
     async fn interest_invoice_issue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The interest to claim.")] input: InterestInvoiceIssueInput,
+        #[graphql(desc = "The interest to claim.")] input: Box<InterestInvoiceIssueInput>,
     ) -> Option<Result<InterestInvoiceIssuePayload>> {
-        Some(issue(ctx, input).await)
+        Some(Box::pin(issue(ctx, *input)).await)
     }
 }
 

@@ -24,7 +24,7 @@ pub use self::{
     types::{InvoiceLine, Payment, Reminder, Unit, VatAmount},
 };
 use super::{
-    agreements::{Counterparty, counterparty_of},
+    agreements::{Counterparty, CounterpartyIds, counterparty_of},
     batch::{BatchRow, distinct, grouped, listed},
     connection::{Column, ConnectionNode, DIRECT, and, every, selected_columns},
     cost::list_size,
@@ -50,8 +50,7 @@ use domain::{
 pub enum InvoiceKind {
     /// An invoice (faktura).
     Invoice,
-    /// A credit note (kreditfaktura), which reduces the invoice that it credits. Its amounts are
-    /// positive.
+    /// A credit note (kreditfaktura), with positive amounts, of the invoice that it credits.
     CreditNote,
 }
 
@@ -101,8 +100,7 @@ impl Invoice {
         self.0.kind.into()
     }
 
-    /// Number, gapless and never reused; null while a draft. Invoices and credit notes have
-    /// separate series.
+    /// Number, gapless and never reused; null while a draft. Credit notes have their own series.
     async fn number(&self) -> Option<&str> {
         self.0.number.as_deref()
     }
@@ -123,7 +121,11 @@ impl Invoice {
 
     /// Buyer, or recipient of a credit note.
     async fn buyer(&self, ctx: &Context<'_>) -> Result<Counterparty> {
-        counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await
+        let ids = |row: &invoice::Model| CounterpartyIds {
+            member: row.member_id,
+            organisation: row.organisation_id,
+        };
+        counterparty_of(ctx, &self.0, ids).await
     }
 
     /// Day of issue; null while a draft.
@@ -147,7 +149,7 @@ impl Invoice {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn lines(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceLine>> {
         let columns = selected_columns::<InvoiceLine>(ctx, DIRECT);
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows = match self.0.extra::<run::Planned>() {
                 Some(planned) => planned.lines().cloned().collect(),
                 None => lines::of_invoices(database(ctx), &ids(&self.0), &columns).await?,
@@ -176,7 +178,10 @@ impl Invoice {
                 .map(VatAmount)
                 .collect());
         }
-        let found = self.0.load(ctx, "", lines::vat_of(database(ctx), &ids(&self.0))).await?;
+        let found = self
+            .0
+            .load(ctx, "", || async { lines::vat_of(database(ctx), &ids(&self.0)).await })
+            .await?;
         listed(ctx, found.get(&self.0.id), VatAmount)
     }
 
@@ -249,7 +254,7 @@ impl Invoice {
 
     /// Difference between the paid sum and its total; null when there is none.
     async fn difference(&self, ctx: &Context<'_>) -> Result<Option<InvoiceDifference>> {
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows = counted_payments::of_invoices(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
@@ -302,7 +307,9 @@ impl Invoice {
         let found = async {
             let (on, points) = (as_of(ctx, on)?, network(ctx).invoicing.interest_points);
             self.0
-                .load(ctx, "", overdue::interest_of(database(ctx), self.0.batch_rows(), on, points))
+                .load(ctx, "", || async {
+                    overdue::interest_of(database(ctx), self.0.batch_rows(), on, points).await
+                })
                 .await
         };
         let sum =
@@ -313,7 +320,7 @@ impl Invoice {
     /// Payments and their reversals, the oldest first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn payments(&self, ctx: &Context<'_>) -> Result<Vec<Payment>> {
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows = counted_payments::of_invoices(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
@@ -323,14 +330,16 @@ impl Invoice {
     /// Reminders (påminnelser) that were sent, the oldest first.
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn reminders(&self, ctx: &Context<'_>) -> Result<Vec<Reminder>> {
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows = paid::reminders_of(database(ctx), &ids(&self.0)).await?;
             Ok(grouped(rows, |row| row.invoice_id))
         });
         let found = found.await?;
         let has_document = if ctx.look_ahead().field("pdfUrl").exists() {
             self.0
-                .load(ctx, "documents", documents::with_content(database(ctx), &ids(&self.0)))
+                .load(ctx, "documents", || async {
+                    documents::with_content(database(ctx), &ids(&self.0)).await
+                })
                 .await?
                 .contains(&self.0.id)
         } else {
@@ -384,7 +393,7 @@ impl Invoice {
     async fn warnings(&self, ctx: &Context<'_>) -> Result<Vec<InvoiceWarning>> {
         let of_issue =
             self.0.extra::<Warnings>().map(|warnings| warnings.0.clone()).unwrap_or_default();
-        let found = self.0.share("warnings".to_owned(), async {
+        let found = self.0.share("warnings".to_owned(), || async {
             let as_of = (database(ctx).clock.today(), network(ctx).invoicing.interest_points);
             interest_claims::warnings(
                 database(ctx),
@@ -426,7 +435,7 @@ impl Invoice {
     #[graphql(directive = list_size::apply(Some(5), None))]
     async fn credit_notes(&self, ctx: &Context<'_>) -> Result<Vec<Invoice>> {
         let columns = and(selected_columns::<Invoice>(ctx, DIRECT), invoice::Column::CreditsId);
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows =
                 invoices::credit_notes_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                     .await?;
@@ -445,16 +454,14 @@ impl Invoice {
         as_of: Option<Parsed<Date>>,
     ) -> Result<Option<InvoiceBalance>> {
         let mut errors = ValidationErrors::default();
-        let as_of = take(as_of, "asOf", &mut errors);
+        let as_of = take(as_of, "as_of", &mut errors);
         errors.finish()?;
         let Some(Date(as_of)) = as_of else { return Ok(None) };
         let found = self
             .0
-            .load(
-                ctx,
-                "standing",
-                receivables::of_invoices(database(ctx), viewer(ctx), &ids(&self.0), as_of),
-            )
+            .load(ctx, "standing", || async {
+                receivables::of_invoices(database(ctx), viewer(ctx), &ids(&self.0), as_of).await
+            })
             .await?;
         Ok(Some(found.get(&self.0.id).cloned().unwrap_or_default()))
     }
@@ -465,7 +472,7 @@ impl Invoice {
         ctx: &Context<'_>,
         kind: AdjustmentKind,
     ) -> Result<Vec<adjustment::Model>> {
-        let found = self.0.share("adjustments".to_owned(), async {
+        let found = self.0.share("adjustments".to_owned(), || async {
             paid_back::of_invoices(database(ctx).read(), ids(&self.0).into_iter().collect()).await
         });
         let found = found.await?;
@@ -480,7 +487,7 @@ impl Invoice {
         of: fn(&invoice::Model) -> Option<InvoiceId>,
     ) -> Option<Result<Self>> {
         let own = of(&self.0)?;
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let ids = distinct(self.0.batch_rows().iter().filter_map(of));
             let rows = invoices::by_ids(
                 database(ctx),
@@ -499,8 +506,10 @@ impl Invoice {
 
     /// Returns the path of one of its files; `None` if there is none.
     async fn url(&self, ctx: &Context<'_>, ending: &str) -> Result<Option<String>> {
-        let found =
-            self.0.load(ctx, "", documents::with_content(database(ctx), &ids(&self.0))).await?;
+        let found = self
+            .0
+            .load(ctx, "", || async { documents::with_content(database(ctx), &ids(&self.0)).await })
+            .await?;
         Ok(found
             .contains(&self.0.id)
             .then(|| format!("/files/invoices/{}.{ending}", node_id(self.0.id).as_str())))
@@ -569,4 +578,22 @@ impl ConnectionNode for Invoice {
 pub async fn node(ctx: &Context<'_>, id: InvoiceId) -> Result<Option<Invoice>> {
     let found = invoices::by_ids(database(ctx), viewer(ctx), &[id], &every::<Invoice>()).await?;
     Ok(found.into_iter().next().map(|row| Invoice(BatchRow::single(row))))
+}
+
+/// Measures the futures of the types of this folder whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
+    use ::entity::{money::Money, payment, reminder};
+
+    adjustments::measure(sizes);
+    bank::measure(sizes);
+    rates::measure(sizes);
+    run::measure(sizes);
+    run_months::measure(sizes);
+    sizes.add(&Payment(payment::Model::default()));
+    sizes.add(&Reminder {
+        row: reminder::Model::default(),
+        earlier_fees: Money::ZERO,
+        has_document: false,
+    });
 }

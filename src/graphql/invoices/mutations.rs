@@ -234,7 +234,7 @@ impl InvoiceMutation {
     async fn invoice_draft(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The invoice to draft.")] input: InvoiceDraftInput,
+        #[graphql(desc = "The invoice to draft.")] input: Box<InvoiceDraftInput>,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let new = NewInvoice {
@@ -266,7 +266,7 @@ impl InvoiceMutation {
     async fn invoice_draft_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: InvoiceDraftUpdateInput,
+        #[graphql(desc = "The changes.")] input: Box<InvoiceDraftUpdateInput>,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.invoice, "invoice", &mut errors);
@@ -299,7 +299,7 @@ impl InvoiceMutation {
     async fn invoice_draft_discard(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The draft to delete.")] input: InvoiceDraftDiscardInput,
+        #[graphql(desc = "The draft to delete.")] input: Box<InvoiceDraftDiscardInput>,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.invoice, "invoice", &mut errors);
@@ -321,7 +321,7 @@ impl InvoiceMutation {
     async fn invoice_issue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The draft to issue.")] input: InvoiceIssueInput,
+        #[graphql(desc = "The draft to issue.")] input: Box<InvoiceIssueInput>,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.invoice, "invoice", &mut errors);
@@ -343,7 +343,7 @@ impl InvoiceMutation {
     async fn invoice_credit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The invoice or lines to credit.")] input: InvoiceCreditInput,
+        #[graphql(desc = "The invoice or lines to credit.")] input: Box<InvoiceCreditInput>,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let line = |(position, line): (usize, InvoiceCreditLineInput),
@@ -380,8 +380,8 @@ impl InvoiceMutation {
     async fn invoice_run(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The fees to invoice.")] input: run::InvoiceRunInput,
+        #[graphql(desc = "The fees to invoice.")] input: Box<run::InvoiceRunInput>,
     ) -> Result<run::InvoiceRun> {
-        run::run(ctx, input).await
+        Box::pin(run::run(ctx, *input)).await
     }
 }

@@ -81,7 +81,7 @@ impl PaymentMutation {
     async fn payment_record(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment to record.")] input: PaymentRecordInput,
+        #[graphql(desc = "The payment to record.")] input: Box<PaymentRecordInput>,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let new = NewPayment {
@@ -111,7 +111,7 @@ impl PaymentMutation {
     async fn payment_reverse(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The payment to reverse.")] input: PaymentReverseInput,
+        #[graphql(desc = "The payment to reverse.")] input: Box<PaymentReverseInput>,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let new = Reversal {
@@ -142,7 +142,7 @@ impl PaymentMutation {
     async fn invoice_remind(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The reminder to record.")] input: InvoiceRemindInput,
+        #[graphql(desc = "The reminder to record.")] input: Box<InvoiceRemindInput>,
     ) -> Result<Invoice> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.invoice, "invoice", &mut errors);

@@ -1,16 +1,15 @@
 //! GraphQL queries of invoices: filters, orders and lists.
 
-use std::sync::Arc;
-
 use ::entity::id::NodeType;
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{Invoice, InvoiceDifference, InvoiceKind, InvoiceState};
 use crate::graphql::{
     OrderDirection,
-    batch::{BatchRow, distinct},
-    connection::{self, CONNECTION, Connection, DIRECT, Pages, selected_columns},
+    batch::BatchRow,
+    connection::{self, CONNECTION, Connection, DIRECT, ListRequest, selected_columns},
     database,
     scalars::{Date, NodeId, Parsed, row_id, take},
     viewer,
@@ -113,53 +112,46 @@ fn order(ctx: &Context<'_>, parsed: Option<InvoiceOrder>) -> Order {
 }
 
 /// Returns the invoices of each row of a batch, with one statement for all of them.
-pub async fn invoices_of<M: Send + Sync + 'static>(
-    ctx: &Context<'_>,
-    row: &BatchRow<M>,
+pub fn invoices_of<'c, M: Send + Sync + 'static>(
+    ctx: &'c Context<'_>,
+    row: &'c BatchRow<M>,
     of: Of,
     id: fn(&M) -> Uuid,
-    filter: Option<InvoiceFilter>,
+    filter: Option<Box<InvoiceFilter>>,
     order_by: Option<InvoiceOrder>,
     args: Args,
-) -> Result<Connection<Invoice>> {
+) -> BoxFuture<'c, Result<Connection<Invoice>>> {
     let mut errors = ValidationErrors::default();
     let filter = filter.unwrap_or_default().check(&mut errors);
     let order = order(ctx, order_by);
-    Page::check(&args, &order, &mut errors);
-    errors.finish()?;
-    let pages = row.load(ctx, "invoices", async {
-        let parents = distinct(row.batch_rows().iter().map(id));
-        let columns = selected_columns::<Invoice>(ctx, CONNECTION);
-        let slices = invoices::of_each(
-            database(ctx),
-            viewer(ctx),
-            of,
-            &parents,
-            &filter,
-            &order,
-            &args,
-            &columns,
-        )
-        .await?;
-        Ok(Pages::new(slices))
-    });
-    let pages = pages.await?;
-    let (row, own) = (row.clone(), id(row));
-    let count: connection::Count = Arc::new(move |ctx| {
-        let (row, filter) = (row.clone(), filter.clone());
-        Box::pin(async move {
-            let parents = distinct(row.batch_rows().iter().map(id));
-            let counts = row
-                .load(
-                    ctx,
-                    "count",
-                    invoices::count_each(database(ctx), viewer(ctx), of, &parents, &filter),
+    connection::nested_connection(
+        ctx,
+        row,
+        id,
+        filter,
+        move |ctx, parents, filter| {
+            Box::pin(async move {
+                let mut errors = errors;
+                Page::check(&args, &order, &mut errors);
+                errors.finish()?;
+                let columns = selected_columns::<Invoice>(ctx, CONNECTION);
+                invoices::of_each(
+                    database(ctx),
+                    viewer(ctx),
+                    of,
+                    parents,
+                    filter,
+                    &order,
+                    &args,
+                    &columns,
                 )
-                .await?;
-            Ok(counts.get(&own).copied().unwrap_or_default())
-        })
-    });
-    Ok(pages.connection(own, count))
+                .await
+            })
+        },
+        move |ctx, parents, filter| {
+            Box::pin(invoices::count_each(database(ctx), viewer(ctx), of, parents, filter))
+        },
+    )
 }
 
 /// Names an invoice by exactly one of its keys.
@@ -185,7 +177,7 @@ impl InvoiceQuery {
     async fn invoices(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<InvoiceFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<InvoiceFilter>>,
         #[graphql(desc = "Order; by number when omitted.")] order_by: Option<InvoiceOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
@@ -197,23 +189,24 @@ impl InvoiceQuery {
     ) -> Result<Connection<Invoice>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let (order, args) = (order(ctx, order_by), connection::args(first, after, last, before));
-        Page::check(&args, &order, &mut errors);
-        errors.finish()?;
-        let slice = invoices::list(
-            database(ctx),
-            viewer(ctx),
-            &filter,
-            &order,
-            &args,
-            &selected_columns::<Invoice>(ctx, CONNECTION),
+        let args = connection::args(first, after, last, before);
+        connection::connection(
+            ctx,
+            ListRequest::<Invoice, _>::new(ctx, filter, order(ctx, order_by), args),
+            errors,
+            |ctx, list| {
+                Box::pin(invoices::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.order,
+                    &list.args,
+                    &list.columns,
+                ))
+            },
+            |ctx, filter| Box::pin(invoices::count(database(ctx), viewer(ctx), filter)),
         )
-        .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { invoices::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
+        .await
     }
 
     /// An invoice or credit note by its id, number or payment reference; null when there is none,
@@ -223,7 +216,7 @@ impl InvoiceQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Id, number or payment reference.")] by: InvoiceBy,
     ) -> Option<Result<Invoice>> {
-        find(ctx, by).await.transpose()
+        Box::pin(find(ctx, by)).await.transpose()
     }
 }
 

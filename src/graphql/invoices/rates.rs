@@ -58,7 +58,8 @@ impl RateQuery {
     /// never estimated: interest over its days is null until `referenceRateSet` records it.
     #[graphql(directive = list_size::apply(Some(20), None))]
     async fn reference_rates(&self, ctx: &Context<'_>) -> Result<Vec<ReferenceRate>> {
-        listed(ctx, Some(&reference_rates::all(database(ctx).read()).await?), ReferenceRate)
+        let found = Box::pin(reference_rates::all(database(ctx).read())).await?;
+        listed(ctx, Some(&found), ReferenceRate)
     }
 }
 
@@ -85,7 +86,7 @@ impl RateMutation {
     async fn reference_rate_set(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The reference rate.")] input: ReferenceRateSetInput,
+        #[graphql(desc = "The reference rate.")] input: Box<ReferenceRateSetInput>,
     ) -> Result<ReferenceRate> {
         let mut errors = ValidationErrors::default();
         let valid_from = input.valid_from.take("valid_from", &mut errors).0;
@@ -105,4 +106,10 @@ impl RateMutation {
             })
             .await
     }
+}
+
+/// Measures the futures of the types of this file whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
+    sizes.add(&ReferenceRate(reference_rate::Model::default()));
 }

@@ -89,7 +89,7 @@ async fn invoice_of<M: Send + Sync>(
     id: fn(&M) -> InvoiceId,
 ) -> Result<Option<Invoice>> {
     let found = row
-        .load(ctx, "invoice", async {
+        .load(ctx, "invoice", || async {
             let ids = distinct(row.batch_rows().iter().map(id));
             let rows = invoices::by_ids(
                 database(ctx),
@@ -112,4 +112,12 @@ pub(super) fn invoiced_months(found: Vec<InvoicedMonth>) -> Vec<InvoiceRunInvoic
 /// Converts the months to credit, as one batch.
 pub(super) fn to_credit(found: Vec<ToCredit>) -> Vec<InvoiceRunToCredit> {
     BatchRow::each(found).into_iter().map(InvoiceRunToCredit).collect()
+}
+
+/// Measures the futures of the types of this file whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut crate::graphql::future_sizes::Sizes<'_, '_>) {
+    use crate::graphql::future_sizes::row;
+    sizes.add(&InvoiceRunInvoicedMonth(row()));
+    sizes.add(&InvoiceRunToCredit(row()));
 }

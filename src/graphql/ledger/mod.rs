@@ -3,19 +3,22 @@
 
 pub mod mutations;
 
-use std::{collections::HashSet, sync::Arc};
+use std::collections::HashSet;
 
 use ::entity::{activity, cost, grant, kind::Form};
 use async_graphql::{Context, Description, Enum, ID, InputObject, Object};
+use futures_util::future::BoxFuture;
 use uuid::Uuid;
 
 use super::{
-    activities::{Activity, activity_of, ids},
-    agreements::{Agreement, Counterparty, agreement_of, counterparty, counterparty_of},
+    activities::{Activity, activity_of},
+    agreements::{
+        Agreement, Counterparty, CounterpartyIds, agreement_of, counterparty, counterparty_of,
+    },
     audit::{AuditEntry, history_of_records},
     batch::{BatchRow, grouped},
     connection::{
-        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, Pages, and, every,
+        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every,
         selected_columns,
     },
     cost::list_size,
@@ -85,7 +88,11 @@ impl Cost {
     /// Supplier; null when none is recorded, or you may not see it.
     async fn supplier(&self, ctx: &Context<'_>) -> Option<Result<Counterparty>> {
         Supplier::of(self.0.member_id, self.0.organisation_id)?;
-        match counterparty_of(ctx, &self.0, |row| (row.member_id, row.organisation_id)).await {
+        let ids = |row: &cost::Model| CounterpartyIds {
+            member: row.member_id,
+            organisation: row.organisation_id,
+        };
+        match counterparty_of(ctx, &self.0, ids).await {
             Err(Error::NotFound(_)) => None,
             found => Some(found),
         }
@@ -259,7 +266,7 @@ fn row_ids<M: Booked>(row: &BatchRow<M>) -> Vec<Uuid> {
 /// Returns the status of a row; loads its batch with one statement.
 async fn status<M: Booked>(ctx: &Context<'_>, row: &BatchRow<M>) -> Result<BookingStatus> {
     let reversed = row
-        .share("reversed".to_owned(), async {
+        .share("reversed".to_owned(), || async {
             let columns = [M::COLUMNS.id, M::COLUMNS.reverses];
             let found =
                 bookings::reversals_of::<M>(database(ctx), viewer(ctx), &row_ids(row), &columns)
@@ -277,7 +284,7 @@ async fn original_of<N: ConnectionNode<Row: Booked>>(
 ) -> Result<Option<N>> {
     let Some(own) = row.reverses() else { return Ok(None) };
     let found = row
-        .load(ctx, "original", async {
+        .load(ctx, "original", || async {
             let ids: Vec<Uuid> = row.batch_rows().iter().filter_map(Booked::reverses).collect();
             let rows = bookings::by_ids::<N::Row>(
                 database(ctx),
@@ -298,7 +305,7 @@ async fn reversal_of<N: ConnectionNode<Row: Booked>>(
     row: &BatchRow<N::Row>,
 ) -> Result<Option<N>> {
     let found = row
-        .load(ctx, "reversal", async {
+        .load(ctx, "reversal", || async {
             let columns =
                 and(selected_columns::<N>(ctx, DIRECT), <N::Row as Booked>::COLUMNS.reverses);
             let rows = bookings::reversals_of::<N::Row>(
@@ -315,35 +322,27 @@ async fn reversal_of<N: ConnectionNode<Row: Booked>>(
 }
 
 /// Returns the same page of bookings for each row of a batch of activities.
-pub(super) async fn bookings_of<N: ConnectionNode<Row: Booked>>(
-    ctx: &Context<'_>,
-    row: &BatchRow<activity::Model>,
+pub(super) fn bookings_of<'c, N: ConnectionNode<Row: Booked>>(
+    ctx: &'c Context<'_>,
+    row: &'c BatchRow<activity::Model>,
     args: domain::page::Args,
-) -> Result<Connection<N>> {
-    let pages = row
-        .load(ctx, "pages", async {
-            let columns = selected_columns::<N>(ctx, CONNECTION);
-            Ok(Pages::new(
-                bookings::of_each::<N::Row>(database(ctx), viewer(ctx), &ids(row), &args, &columns)
-                    .await?,
-            ))
-        })
-        .await?;
-    let own = row.clone();
-    let count: connection::Count = Arc::new(move |ctx| {
-        let own = own.clone();
-        Box::pin(async move {
-            let counts = own
-                .load(
-                    ctx,
-                    "count",
-                    bookings::count_each::<N::Row>(database(ctx), viewer(ctx), &ids(&own)),
-                )
-                .await?;
-            Ok(counts.get(&own.id.0).copied().unwrap_or_default())
-        })
-    });
-    Ok(pages.connection(row.id, count))
+) -> BoxFuture<'c, Result<Connection<N>>> {
+    connection::nested_connection(
+        ctx,
+        row,
+        |row| row.id,
+        (),
+        |ctx, activities, ()| {
+            Box::pin(async move {
+                let columns = selected_columns::<N>(ctx, CONNECTION);
+                bookings::of_each::<N::Row>(database(ctx), viewer(ctx), activities, &args, &columns)
+                    .await
+            })
+        },
+        |ctx, activities, ()| {
+            Box::pin(bookings::count_each::<N::Row>(database(ctx), viewer(ctx), activities))
+        },
+    )
 }
 
 /// Filter of costs. All conditions must hold.
@@ -414,29 +413,27 @@ pub(super) fn supplier(id: &ID, path: &str, errors: &mut ValidationErrors) -> Op
 }
 
 /// Returns a page of the ledger.
-async fn listed<N: ConnectionNode<Row: Booked>>(
-    ctx: &Context<'_>,
+fn listed<'c, N: ConnectionNode<Row: Booked>>(
+    ctx: &'c Context<'_>,
     filter: bookings::Filter,
     args: domain::page::Args,
-    mut errors: ValidationErrors,
-) -> Result<Connection<N>> {
-    domain::page::Page::check(&args, &bookings::latest_first::<N::Row>(), &mut errors);
-    errors.finish()?;
-    let slice = bookings::list::<N::Row>(
-        database(ctx),
-        viewer(ctx),
-        &filter,
-        &args,
-        &selected_columns::<N>(ctx, CONNECTION),
+    errors: ValidationErrors,
+) -> BoxFuture<'c, Result<Connection<N>>> {
+    connection::connection(
+        ctx,
+        ListRequest::<N, _>::new(ctx, filter, bookings::latest_first::<N::Row>(), args),
+        errors,
+        |ctx, list| {
+            Box::pin(bookings::list::<N::Row>(
+                database(ctx),
+                viewer(ctx),
+                &list.filter,
+                &list.args,
+                &list.columns,
+            ))
+        },
+        |ctx, filter| Box::pin(bookings::count::<N::Row>(database(ctx), viewer(ctx), filter)),
     )
-    .await?;
-    let count: connection::Count = Arc::new(move |ctx| {
-        let filter = filter.clone();
-        Box::pin(
-            async move { bookings::count::<N::Row>(database(ctx), viewer(ctx), &filter).await },
-        )
-    });
-    Ok(Connection::new(slice, count))
 }
 
 /// Queries of the ledger.
@@ -450,7 +447,7 @@ impl LedgerQuery {
     async fn costs(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<CostFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<CostFilter>>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -469,7 +466,7 @@ impl LedgerQuery {
     async fn grants(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<GrantFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<GrantFilter>>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]

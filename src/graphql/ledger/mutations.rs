@@ -79,9 +79,9 @@ impl LedgerMutation {
     async fn cost_reverse(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The cost to reverse.")] input: CostReverseInput,
+        #[graphql(desc = "The cost to reverse.")] input: Box<CostReverseInput>,
     ) -> Option<Result<CostReversePayload>> {
-        Some(reverse_cost(ctx, input).await)
+        Some(Box::pin(reverse_cost(ctx, *input)).await)
     }
 
     /// Reverses a grant: books the negative amount on a day of its own. Record the correct grant
@@ -94,9 +94,9 @@ impl LedgerMutation {
     async fn grant_reverse(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The grant to reverse.")] input: GrantReverseInput,
+        #[graphql(desc = "The grant to reverse.")] input: Box<GrantReverseInput>,
     ) -> Option<Result<GrantReversePayload>> {
-        Some(reverse_grant(ctx, input).await)
+        Some(Box::pin(reverse_grant(ctx, *input)).await)
     }
 }
 

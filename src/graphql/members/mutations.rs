@@ -150,7 +150,7 @@ impl MemberMutation {
     async fn member_admit(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The member to admit.")] input: MemberAdmitInput,
+        #[graphql(desc = "The member to admit.")] input: Box<MemberAdmitInput>,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let new = admit::NewMember {
@@ -175,7 +175,7 @@ impl MemberMutation {
     async fn member_update(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The changes.")] input: MemberUpdateInput,
+        #[graphql(desc = "The changes.")] input: Box<MemberUpdateInput>,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.member, "member", &mut errors);
@@ -205,7 +205,7 @@ impl MemberMutation {
     async fn member_leave(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The member and its last day.")] input: MemberLeaveInput,
+        #[graphql(desc = "The member and its last day.")] input: Box<MemberLeaveInput>,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let departure = leave::Departure {
@@ -231,7 +231,7 @@ impl MemberMutation {
     async fn member_merge(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The members to merge.")] input: MemberMergeInput,
+        #[graphql(desc = "The members to merge.")] input: Box<MemberMergeInput>,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let merger = leave::Merger {
@@ -261,7 +261,7 @@ impl MemberMutation {
     async fn allocation_set(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The allocation.")] input: AllocationSetInput,
+        #[graphql(desc = "The allocation.")] input: Box<AllocationSetInput>,
     ) -> Result<Member> {
         let mut errors = ValidationErrors::default();
         let new = allocations::NewAllocation {

@@ -1,7 +1,5 @@
 //! Queries of members.
 
-use std::sync::Arc;
-
 use async_graphql::{Context, Enum, ID, InputObject, Object, OneofObject};
 use domain::{
     error::{LINE, Result, ValidationErrors},
@@ -11,7 +9,7 @@ use domain::{
 use super::{Member, MemberStatus};
 use crate::graphql::{
     batch::BatchRow,
-    connection::{self, CONNECTION, Connection, DIRECT, selected_columns},
+    connection::{self, Connection, DIRECT, ListRequest, selected_columns},
     cost::cost,
     database,
     scalars::{Date, OrgNumber, Parsed, row_id, take},
@@ -23,7 +21,7 @@ use crate::graphql::{
 pub enum MemberBy {
     /// Global id.
     Id(ID),
-    /// Organisation number (organisationsnummer), as `222000-1834`.
+    /// Organisation number (organisationsnummer), as `202100-2114`.
     OrgNumber(Parsed<OrgNumber>),
 }
 
@@ -111,7 +109,7 @@ impl MemberQuery {
     async fn members(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<MemberFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<MemberFilter>>,
         #[graphql(desc = "Order; by name when omitted.")] order_by: Option<MemberOrder>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
@@ -128,22 +126,23 @@ impl MemberQuery {
             |order| members::order(order.field.into(), order.direction.is_descending()),
         );
         let args = connection::args(first, after, last, before);
-        domain::page::Page::check(&args, &order, &mut errors);
-        errors.finish()?;
-        let slice = members::list(
-            database(ctx),
-            viewer(ctx),
-            &filter,
-            &order,
-            &args,
-            &selected_columns::<Member>(ctx, CONNECTION),
+        connection::connection(
+            ctx,
+            ListRequest::<Member, _>::new(ctx, filter, order, args),
+            errors,
+            |ctx, list| {
+                Box::pin(members::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.order,
+                    &list.args,
+                    &list.columns,
+                ))
+            },
+            |ctx, filter| Box::pin(members::count(database(ctx), viewer(ctx), filter)),
         )
-        .await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { members::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
+        .await
     }
 
     /// A member by its id or organisation number; null when there is none, or you may not see it.
@@ -152,7 +151,7 @@ impl MemberQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Id or organisation number.")] by: MemberBy,
     ) -> Option<Result<Member>> {
-        find(ctx, by).await.transpose()
+        Box::pin(find(ctx, by)).await.transpose()
     }
 }
 

@@ -80,9 +80,9 @@ impl ReversalMutation {
     async fn member_reinstate(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The departure to reverse.")] input: MemberReinstateInput,
+        #[graphql(desc = "The departure to reverse.")] input: Box<MemberReinstateInput>,
     ) -> Option<Result<MemberReinstatePayload>> {
-        Some(reinstate(ctx, input).await)
+        Some(Box::pin(reinstate(ctx, *input)).await)
     }
 
     /// Removes a member that was admitted by mistake, while nothing refers to it; the audit trail
@@ -93,9 +93,9 @@ impl ReversalMutation {
     async fn member_remove(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The member to remove.")] input: MemberRemoveInput,
+        #[graphql(desc = "The member to remove.")] input: Box<MemberRemoveInput>,
     ) -> Option<Result<MemberRemovePayload>> {
-        Some(remove_member(ctx, input).await)
+        Some(Box::pin(remove_member(ctx, *input)).await)
     }
 
     /// Removes an organisation that was added by mistake, while nothing refers to it; the audit
@@ -105,9 +105,9 @@ impl ReversalMutation {
     async fn organisation_remove(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The organisation to remove.")] input: OrganisationRemoveInput,
+        #[graphql(desc = "The organisation to remove.")] input: Box<OrganisationRemoveInput>,
     ) -> Option<Result<OrganisationRemovePayload>> {
-        Some(remove_organisation(ctx, input).await)
+        Some(Box::pin(remove_organisation(ctx, *input)).await)
     }
 }
 

@@ -12,7 +12,7 @@ use domain::{
 /// Parses the day of a balance.
 pub(super) fn day_in_books(as_of: Option<Parsed<Date>>) -> Result<Option<NaiveDate>> {
     let mut errors = ValidationErrors::default();
-    let day = take(as_of, "asOf", &mut errors).map(|day| day.0);
+    let day = take(as_of, "as_of", &mut errors).map(|day| day.0);
     errors.finish()?;
     Ok(day)
 }

@@ -40,7 +40,7 @@ impl BreakEvens {
         activity: &BatchRow<activity::Model>,
         year: i32,
     ) -> Result<Arc<Self>> {
-        let fetch = async {
+        let fetch = || async {
             let found =
                 revenue::break_even_of(database(ctx), viewer(ctx), &ids(activity), year).await?;
             let missing = distinct(

@@ -368,26 +368,9 @@ impl RevenueQuery {
     async fn revenue(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The parameters of the report.")] input: RevenueInput,
+        #[graphql(desc = "The parameters of the report.")] input: Box<RevenueInput>,
     ) -> Result<RevenueReport> {
-        let look_ahead = ctx.look_ahead();
-        let counts = (
-            look_ahead.field("rows").field("invoices").exists(),
-            look_ahead.field("total").field("invoices").exists(),
-        );
-        let (mut errors, basis) = (ValidationErrors::default(), input.basis);
-        let ask = input.check(counts, &mut errors);
-        let report = revenue::report(database(ctx), viewer(ctx), &ask, errors)
-            .await
-            .map_err(errors::within_input)?;
-        take_rows(ctx, report.rows.len())?;
-        Ok(RevenueReport::new(
-            Range { from: ask.from, to: ask.to },
-            basis,
-            report,
-            &parameters(&ask),
-            Vec::new(),
-        ))
+        Box::pin(report(ctx, *input)).await
     }
 
     /// Forecast of the revenue of active agreements in a coming year, by activity. Counts
@@ -403,15 +386,47 @@ impl RevenueQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Calendar year, as `2027`.")] year: i32,
     ) -> Result<RevenueReport> {
-        let Forecast { days, report, withheld, assumptions, .. } =
-            revenue::forecast(database(ctx), viewer(ctx), year).await?;
-        let report = RevenueReport::new(
-            days,
-            RevenueBasis::Invoiced,
-            report,
-            &format!("forecast={year}"),
-            assumptions,
-        );
-        Ok(RevenueReport { withheld: by_ids(ctx, &withheld).await?, ..report })
+        Box::pin(forecast(ctx, year)).await
     }
+}
+
+async fn report(ctx: &Context<'_>, input: RevenueInput) -> Result<RevenueReport> {
+    let look_ahead = ctx.look_ahead();
+    let counts = (
+        look_ahead.field("rows").field("invoices").exists(),
+        look_ahead.field("total").field("invoices").exists(),
+    );
+    let (mut errors, basis) = (ValidationErrors::default(), input.basis);
+    let ask = input.check(counts, &mut errors);
+    let report = revenue::report(database(ctx), viewer(ctx), &ask, errors)
+        .await
+        .map_err(errors::within_input)?;
+    take_rows(ctx, report.rows.len())?;
+    Ok(RevenueReport::new(
+        Range { from: ask.from, to: ask.to },
+        basis,
+        report,
+        &parameters(&ask),
+        Vec::new(),
+    ))
+}
+
+async fn forecast(ctx: &Context<'_>, year: i32) -> Result<RevenueReport> {
+    let Forecast { days, report, withheld, assumptions, .. } =
+        revenue::forecast(database(ctx), viewer(ctx), year).await?;
+    let report = RevenueReport::new(
+        days,
+        RevenueBasis::Invoiced,
+        report,
+        &format!("forecast={year}"),
+        assumptions,
+    );
+    Ok(RevenueReport { withheld: by_ids(ctx, &withheld).await?, ..report })
+}
+
+/// Measures the futures of the types of this folder whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
+    sizes.add(&ActivityResult::new(0, revenue::ActivityResult::default()));
+    sizes.add(&RevenueRow(super::future_sizes::row()));
 }

@@ -17,7 +17,7 @@ use super::{
     agreements::AgreementKind,
     batch::{BatchRow, distinct, grouped, listed},
     connection::{
-        self, CONNECTION, Column, Connection, ConnectionNode, DIRECT, and, every, selected_columns,
+        self, Column, Connection, ConnectionNode, DIRECT, ListRequest, and, every, selected_columns,
     },
     cost::{cost, list_size},
     database,
@@ -27,9 +27,9 @@ use super::{
     scalars::{DateTime, Json, node_id, row_id},
     viewer,
 };
+use documents::sha256;
 use domain::{
     agreements,
-    documents::sha256,
     error::{Error, LINE, Result, ValidationErrors},
     templates::{self, preview},
 };
@@ -102,7 +102,7 @@ impl AgreementTemplate {
         );
         let found = self
             .0
-            .load(ctx, "", async {
+            .load(ctx, "", || async {
                 let rows =
                     templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                         .await?;
@@ -118,7 +118,7 @@ impl AgreementTemplate {
             selected_columns::<AgreementTemplateVersion>(ctx, DIRECT),
             template_version::Column::TemplateId,
         );
-        let found = self.0.load(ctx, "", async {
+        let found = self.0.load(ctx, "", || async {
             let rows =
                 templates::current_of(database(ctx), viewer(ctx), &ids(&self.0), &columns).await?;
             Ok(grouped(BatchRow::each(rows), |row| row.template_id))
@@ -140,7 +140,7 @@ impl AgreementTemplate {
         );
         let found = self
             .0
-            .load(ctx, "", async {
+            .load(ctx, "", || async {
                 let rows =
                     templates::versions_of(database(ctx), viewer(ctx), &ids(&self.0), &columns)
                         .await?;
@@ -201,7 +201,7 @@ impl AgreementTemplateVersion {
     async fn template(&self, ctx: &Context<'_>) -> Result<AgreementTemplate> {
         let found = self
             .0
-            .load(ctx, "", async {
+            .load(ctx, "", || async {
                 let ids = distinct(self.0.batch_rows().iter().map(|row| row.template_id));
                 let rows = templates::by_ids(
                     database(ctx),
@@ -268,9 +268,11 @@ impl AgreementTemplateVersion {
                     omitted.")]
         parameters: Json,
     ) -> Result<AgreementPreview> {
-        let ids: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
-        let sources =
-            self.0.load(ctx, "", preview::sources(database(ctx), viewer(ctx), &ids)).await?;
+        let sources = self.0.load(ctx, "", || async {
+            let ids: Vec<_> = self.0.batch_rows().iter().map(|row| row.id).collect();
+            preview::sources(database(ctx), viewer(ctx), &ids).await
+        });
+        let sources = sources.await?;
         let source = sources
             .get(&self.0.id)
             .ok_or_else(|| Error::NotFound("there is no such template version".into()))?;
@@ -281,9 +283,9 @@ impl AgreementTemplateVersion {
         let url = || {
             format!("/files/templates/{}.pdf?parameters={}", *id, URL_SAFE_NO_PAD.encode(parsed))
         };
-        AgreementPreview::of(ctx, name, url, || {
+        Box::pin(AgreementPreview::of(ctx, name, url, || {
             source.document(database(ctx), viewer(ctx), network(ctx), parameters.0)
-        })
+        }))
         .await
     }
 }
@@ -294,12 +296,11 @@ async fn texts(
     row: &BatchRow<template_version::Model>,
     column: template_text::Column,
 ) -> Result<Arc<HashMap<TemplateVersionId, template_text::Model>>> {
-    let versions: Vec<_> = row.batch_rows().iter().map(|row| row.id).collect();
-    row.load(
-        ctx,
-        "",
-        templates::texts_of(database(ctx), &versions, &[template_text::Column::VersionId, column]),
-    )
+    row.load(ctx, "", || async {
+        let versions: Vec<_> = row.batch_rows().iter().map(|row| row.id).collect();
+        let columns = [template_text::Column::VersionId, column];
+        templates::texts_of(database(ctx), &versions, &columns).await
+    })
     .await
 }
 
@@ -336,7 +337,7 @@ pub async fn version_of<M: Send + Sync>(
 ) -> Result<Option<AgreementTemplateVersion>> {
     let Some(own) = id(row) else { return Ok(None) };
     let found = row
-        .load(ctx, "template_version", async {
+        .load(ctx, "template_version", || async {
             let ids = distinct(row.batch_rows().iter().filter_map(id));
             let columns = selected_columns::<AgreementTemplateVersion>(ctx, DIRECT);
             let rows =
@@ -459,7 +460,7 @@ impl TemplateQuery {
     async fn templates(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<TemplateFilter>,
+        #[graphql(desc = "Filter; everything when omitted.")] filter: Option<Box<TemplateFilter>>,
         #[graphql(
             desc = "Number of rows from the start, 0 to 200; 25 when `last` is omitted too."
         )]
@@ -470,17 +471,24 @@ impl TemplateQuery {
     ) -> Result<Connection<AgreementTemplate>> {
         let mut errors = ValidationErrors::default();
         let filter = filter.unwrap_or_default().check(&mut errors);
-        let (args, columns) = (
-            connection::args(first, after, last, before),
-            selected_columns::<AgreementTemplate>(ctx, CONNECTION),
-        );
-        let slice =
-            templates::list(database(ctx), viewer(ctx), &filter, &args, &columns, errors).await?;
-        let count: connection::Count = Arc::new(move |ctx| {
-            let filter = filter.clone();
-            Box::pin(async move { templates::count(database(ctx), viewer(ctx), &filter).await })
-        });
-        Ok(Connection::new(slice, count))
+        let args = connection::args(first, after, last, before);
+        connection::connection(
+            ctx,
+            ListRequest::<AgreementTemplate, _>::new(ctx, filter, templates::by_title(), args),
+            errors,
+            |ctx, list| {
+                Box::pin(templates::list(
+                    database(ctx),
+                    viewer(ctx),
+                    &list.filter,
+                    &list.args,
+                    &list.columns,
+                    ValidationErrors::default(),
+                ))
+            },
+            |ctx, filter| Box::pin(templates::count(database(ctx), viewer(ctx), filter)),
+        )
+        .await
     }
 
     /// A template by its id or slug; null when there is none, or you may not see it.
@@ -489,7 +497,7 @@ impl TemplateQuery {
         ctx: &Context<'_>,
         #[graphql(desc = "Id or slug.")] by: TemplateBy,
     ) -> Option<Result<AgreementTemplate>> {
-        find(ctx, by).await.transpose()
+        Box::pin(find(ctx, by)).await.transpose()
     }
 }
 
@@ -531,4 +539,13 @@ pub async fn version_node(
     )
     .await?;
     Ok(found.into_iter().next().map(|row| AgreementTemplateVersion(BatchRow::single(row))))
+}
+
+/// Measures the futures of the types of this folder whose fields are private.
+#[cfg(test)]
+pub(super) fn measure(sizes: &mut super::future_sizes::Sizes<'_, '_>) {
+    sizes.add(&TemplateUsage {
+        version: super::future_sizes::row(),
+        usage: agreements::Usage::default(),
+    });
 }

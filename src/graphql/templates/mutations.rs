@@ -133,7 +133,7 @@ impl TemplateMutation {
     async fn template_create(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The template to create.")] input: TemplateCreateInput,
+        #[graphql(desc = "The template to create.")] input: Box<TemplateCreateInput>,
     ) -> Result<AgreementTemplate> {
         let mut errors = ValidationErrors::default();
         let new = versions::NewTemplate {
@@ -160,7 +160,9 @@ impl TemplateMutation {
     async fn template_version_draft(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The changes from the last version.")] input: TemplateVersionDraftInput,
+        #[graphql(desc = "The changes from the last version.")] input: Box<
+            TemplateVersionDraftInput,
+        >,
     ) -> Result<AgreementTemplateVersion> {
         let mut errors = ValidationErrors::default();
         let template = row_id(&input.template, "template", &mut errors);
@@ -186,7 +188,7 @@ impl TemplateMutation {
     async fn template_version_publish(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The draft to publish.")] input: TemplateVersionPublishInput,
+        #[graphql(desc = "The draft to publish.")] input: Box<TemplateVersionPublishInput>,
     ) -> Result<AgreementTemplateVersion> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.version, "version", &mut errors);
@@ -206,7 +208,7 @@ impl TemplateMutation {
     async fn template_version_retire(
         &self,
         ctx: &Context<'_>,
-        #[graphql(desc = "The version to retire.")] input: TemplateVersionRetireInput,
+        #[graphql(desc = "The version to retire.")] input: Box<TemplateVersionRetireInput>,
     ) -> Result<AgreementTemplateVersion> {
         let mut errors = ValidationErrors::default();
         let id = row_id(&input.version, "version", &mut errors);

@@ -1,7 +1,5 @@
 //! Limits that a document exceeds, and other reasons to refuse it.
 
-use std::fmt;
-
 use async_graphql::Pos;
 
 /// Maximum nesting of fields, inline fragments and spreads. Not a setting: the library recurses for
@@ -9,18 +7,27 @@ use async_graphql::Pos;
 pub(super) const LEVELS: u64 = 32;
 
 /// Reason why a document is not executed.
-#[derive(Clone, Debug, PartialEq, Eq)]
+#[derive(Clone, Debug, PartialEq, Eq, thiserror::Error)]
 pub enum Exceeded {
     /// It exceeds these limits: all of them, except that those of the text (tokens, brackets) are
     /// checked first.
+    #[error("{}", sentences(.0))]
     Limits(Vec<Excess>),
-    /// These fragments form a cycle.
+    /// These fragments form a cycle. The message follows the name of the field `query`.
+    #[error("has fragments that form a cycle: {}; remove one spread", .0.join(", "))]
     Cycle(Vec<String>),
-    /// It is not a GraphQL document: the error and, if known, its position.
+    /// It is not a GraphQL document: the error and, if known, its position. The message follows the
+    /// name of the field `query`.
+    #[error("has a syntax error{}: {}", at(.0.as_ref()), .1)]
     Syntax(Option<Pos>, String),
     /// It has no such operation, or several and the request names none.
+    #[error("{0}")]
     Operation(String),
     /// It uses introspection, which is off on this server.
+    #[error(
+        "The document asks about the schema, and introspection is off on this server. Use the \
+         file schema.graphql of its version, or ask its operator to set SAMREGISTER_INTROSPECTION."
+    )]
     Introspection,
 }
 
@@ -37,29 +44,21 @@ pub struct Excess {
     pub(super) words: &'static str,
 }
 
-impl fmt::Display for Exceeded {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Limits(excesses) => excesses.iter().enumerate().try_for_each(|(position, Excess { found, most, words, .. })| {
-                // Repeated doubling leads to numbers that are too long to read.
-                let found = if *found > 1_000_000_000 { "over 1000000000".to_owned() } else { found.to_string() };
-                let subject = if position == 0 { "The document" } else { " It" };
-                write!(f, "{subject} {}; at most {most} are allowed.", words.replace('#', &found))
-            }),
-            // The message follows the name of the field `query`.
-            Self::Cycle(names) => write!(f, "has fragments that form a cycle: {}; remove one spread", names.join(", ")),
-            Self::Syntax(Some(at), message) => write!(f, "has a syntax error at {at}: {message}"),
-            Self::Syntax(None, message) => write!(f, "has a syntax error: {message}"),
-            Self::Operation(message) => f.write_str(message),
-            Self::Introspection => f.write_str(
-                "The document asks about the schema, and introspection is off on this server. Use the file schema.graphql of its version, or ask \
-                 its operator to set SAMREGISTER_INTROSPECTION.",
-            ),
-        }
-    }
+/// Returns a sentence for each exceeded limit.
+fn sentences(excesses: &[Excess]) -> String {
+    let sentence = |(index, Excess { found, most, words, .. }): (usize, &Excess)| {
+        // Repeated doubling leads to numbers that are too long to read.
+        let found =
+            if *found > 1_000_000_000 { "over 1000000000".to_owned() } else { found.to_string() };
+        let subject = if index == 0 { "The document" } else { "It" };
+        format!("{subject} {}; at most {most} are allowed.", words.replace('#', &found))
+    };
+    excesses.iter().enumerate().map(sentence).collect::<Vec<_>>().join(" ")
 }
 
-impl std::error::Error for Exceeded {}
+fn at(position: Option<&Pos>) -> String {
+    position.map(|position| format!(" at {position}")).unwrap_or_default()
+}
 
 pub(super) const NESTING: &str = "nests fields and fragments # levels deep or more";
 

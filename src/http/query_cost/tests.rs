@@ -5,6 +5,7 @@ use std::{thread, time::Instant};
 use serde_json::json;
 
 use super::*;
+use crate::graphql::cost::SchemaField;
 
 fn with(
     document: &str,
@@ -153,13 +154,13 @@ fn the_work_grows_with_the_document_and_not_with_its_expansion() {
 
 #[test]
 fn cycles_are_named() {
-    let circle = "has fragments that spread themselves in a circle: A, B; take one spread out";
-    assert_eq!(refusal("{...A} fragment A on Q {...B} fragment B on Q {a {... {...A}}}"), circle);
+    let cycle = "has fragments that form a cycle: A, B; remove one spread";
+    assert_eq!(refusal("{...A} fragment A on Q {...B} fragment B on Q {a {... {...A}}}"), cycle);
     assert!(
         refusal("{a} fragment A on Q {...B} fragment B on Q {...A}")
-            .starts_with("has fragments that spread themselves in a circle")
+            .starts_with("has fragments that form a cycle")
     );
-    assert!(refusal("{...A} fragment A on Q {...A}").contains("in a circle: A;"));
+    assert!(refusal("{...A} fragment A on Q {...A}").contains("form a cycle: A;"));
     assert_eq!(figures("{...Unknown ...A} fragment A on Q {a}").complexity, 1);
 }
 
@@ -296,7 +297,7 @@ fn every_list_and_every_expensive_field_declares_what_it_costs() {
         type_name.ends_with("Connection") && ["edges", "nodes"].contains(&field)
     };
     let mut missing: Vec<String> = Vec::new();
-    for (type_name, field, cost) in costs.fields() {
+    for SchemaField { type_name, name: field, cost } in costs.fields() {
         let has_size =
             cost.rows.is_some() || !cost.sliced_by.is_empty() || is_page(type_name, field);
         let is_expensive = field == "totalCount" || EXPENSIVE.contains(&(type_name, field));

@@ -3,8 +3,11 @@
 
 use serde_json::{Value, json};
 
-use super::admit;
-use crate::app::{App, Caller, on_both};
+use super::admission::admit;
+use crate::support::{
+    app::{App, on_both},
+    caller::Caller,
+};
 
 const MEMBERS: &str = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,address_line,postal_code,city\n\
     alv,Älvsjö,,Beta län,,Norra,2016-01-01,2026-11-21,,,,,,\n\
@@ -52,7 +55,7 @@ async fn fill(app: &App) {
     .await;
 }
 
-/// What the fields of a list's rows are, in their order.
+/// Returns a field of a list's rows, in their order.
 fn all<'a>(list: &'a Value, field: &str) -> Vec<&'a str> {
     list["nodes"].as_array().unwrap().iter().map(|node| node[field].as_str().unwrap()).collect()
 }
@@ -66,20 +69,20 @@ async fn list(caller: &Caller<'_>, arguments: Value) -> Value {
 
 on_both!(members_are_found_by_every_filter, |app| async move {
     fill(&app).await;
-    let everybody = vec!["Ale", "Idé & Co 100%", "zeta", "Zorn", "Åre", "Älvsjö", "Örebro"];
+    let everyone = vec!["Ale", "Idé & Co 100%", "zeta", "Zorn", "Åre", "Älvsjö", "Örebro"];
     let but = |left_out: &[&str]| {
-        everybody.iter().copied().filter(|name| !left_out.contains(name)).collect::<Vec<_>>()
+        everyone.iter().copied().filter(|name| !left_out.contains(name)).collect::<Vec<_>>()
     };
     for (filter, found) in [
-        (json!({}), everybody.clone()),
+        (json!({}), everyone.clone()),
         (json!({ "status": "UPCOMING" }), vec!["zeta"]),
         (json!({ "status": "ACTIVE" }), but(&["zeta", "Åre"])),
         (json!({ "status": "LEFT" }), vec!["Åre"]),
         (json!({ "status": "ACTIVE", "asOf": "2026-11-20" }), but(&["zeta", "Örebro"])),
         (json!({ "status": "LEFT", "asOf": "2026-11-22" }), vec!["Åre", "Älvsjö"]),
-        (json!({ "status": "UPCOMING", "asOf": "2013-12-31" }), everybody.clone()),
+        (json!({ "status": "UPCOMING", "asOf": "2013-12-31" }), everyone.clone()),
         (json!({ "status": "ACTIVE", "asOf": "2014-01-01" }), vec!["Idé & Co 100%"]),
-        (json!({ "asOf": "2013-12-31" }), everybody.clone()),
+        (json!({ "asOf": "2013-12-31" }), everyone.clone()),
         (json!({ "contactArea": "Norra" }), vec!["Zorn", "Åre", "Älvsjö"]),
         (json!({ "contactArea": "SÖDRA" }), vec!["Ale", "Örebro"]),
         (json!({ "contactArea": "Sodra" }), vec![]),
@@ -102,7 +105,7 @@ on_both!(members_are_found_by_every_filter, |app| async move {
         (json!({ "search": "Åmål" }), vec!["Ale"]),
         (json!({ "search": "Åm" }), vec!["Ale"]),
         (json!({ "search": "mål" }), vec![]),
-        (json!({ "search": " " }), everybody.clone()),
+        (json!({ "search": " " }), everyone.clone()),
         (json!({ "inActivity": ["bip"] }), vec!["Ale", "Zorn"]),
         (json!({ "inActivity": ["jgl"] }), vec!["Ale", "Örebro"]),
         (json!({ "inActivity": ["bip", "jgl"] }), vec!["Ale"]),
@@ -110,7 +113,7 @@ on_both!(members_are_found_by_every_filter, |app| async move {
         (json!({ "notInActivity": ["bip", "jgl"] }), but(&["Ale", "Zorn", "Örebro"])),
         (json!({ "inActivity": ["bip"], "notInActivity": ["jgl"] }), vec!["Zorn"]),
         (json!({ "inActivity": ["bip"], "notInActivity": ["bip"] }), vec![]),
-        (json!({ "inActivity": [], "notInActivity": [] }), everybody.clone()),
+        (json!({ "inActivity": [], "notInActivity": [] }), everyone.clone()),
         (
             json!({ "inActivity": ["bip"], "asOf": "2026-11-20" }),
             vec!["Ale", "Idé & Co 100%", "Zorn"],
@@ -118,7 +121,7 @@ on_both!(members_are_found_by_every_filter, |app| async move {
         (json!({ "inActivity": ["bip"], "asOf": "2026-12-01" }), vec!["Ale", "Zorn", "Älvsjö"]),
         (json!({ "inActivity": ["bip"], "asOf": "2024-12-31" }), vec!["Ale"]),
         (json!({ "inActivity": ["okänd"] }), vec![]),
-        (json!({ "notInActivity": ["okänd"] }), everybody.clone()),
+        (json!({ "notInActivity": ["okänd"] }), everyone.clone()),
     ] {
         let page = list(&app.office(), json!({ "filter": filter })).await;
         assert_eq!(all(&page, "name"), found, "{filter}");
@@ -126,8 +129,11 @@ on_both!(members_are_found_by_every_filter, |app| async move {
     }
 
     // Each part narrows the others.
-    let aggregate = json!({ "status": "ACTIVE", "asOf": "2026-11-30", "contactArea": "norra", "county": "Alfa län", "search": "zo", "inActivity": ["bip"], "notInActivity": ["jgl"] });
-    assert_eq!(all(&list(&app.office(), json!({ "filter": aggregate })).await, "name"), ["Zorn"]);
+    let every_filter = json!({ "status": "ACTIVE", "asOf": "2026-11-30", "contactArea": "norra", "county": "Alfa län", "search": "zo", "inActivity": ["bip"], "notInActivity": ["jgl"] });
+    assert_eq!(
+        all(&list(&app.office(), json!({ "filter": every_filter })).await, "name"),
+        ["Zorn"]
+    );
     for (part, other) in [
         ("status", json!("LEFT")),
         ("asOf", json!("2014-12-31")),
@@ -137,7 +143,7 @@ on_both!(members_are_found_by_every_filter, |app| async move {
         ("inActivity", json!(["jgl"])),
         ("notInActivity", json!(["bip"])),
     ] {
-        let mut filter = aggregate.clone();
+        let mut filter = every_filter.clone();
         filter[part] = other;
         assert_eq!(
             list(&app.office(), json!({ "filter": filter })).await["totalCount"],
@@ -154,7 +160,7 @@ on_both!(members_are_found_by_every_filter, |app| async move {
     assert_eq!(refused.bad_fields(), ["filter.inActivity", "filter.notInActivity.0"]);
 });
 
-on_both!(members_stand_in_either_order_and_are_paged_both_ways, |app| async move {
+on_both!(members_are_sorted_and_paged_in_both_directions, |app| async move {
     fill(&app).await;
     let by_name = ["Ale", "Idé & Co 100%", "zeta", "Zorn", "Åre", "Älvsjö", "Örebro"];
     // On the same day, those that came into the register first.
@@ -220,7 +226,7 @@ on_both!(members_stand_in_either_order_and_are_paged_both_ways, |app| async move
             }
         }
     }
-    // Up is the way when none is said; a cursor holds both ends; a page of nothing still tells what
+    // Ascending is the default direction; a cursor holds both ends; an empty page still says what
     // follows.
     let day = list(&app.office(), json!({ "orderBy": { "field": "JOINED_ON" } })).await;
     assert_eq!(all(&day, "name"), by_day);
@@ -235,7 +241,7 @@ on_both!(members_stand_in_either_order_and_are_paged_both_ways, |app| async move
         (all(&none, "name").len(), &none["pageInfo"]["hasNextPage"], &none["totalCount"]),
         (0, &json!(true), &json!(7))
     );
-    // A cursor is of the order that gave it, whichever way that runs.
+    // A cursor is of the order that gave it, in either direction.
     let document = "query($after: String) { members(after: $after) { totalCount } }";
     assert_eq!(
         app.office().ask(document, json!({ "after": cursor(1) })).await.bad_fields(),
@@ -249,7 +255,7 @@ on_both!(members_stand_in_either_order_and_are_paged_both_ways, |app| async move
     assert_eq!(all(&down, "name"), ["Zorn", "Idé & Co 100%"]);
 });
 
-on_both!(a_cursor_keeps_its_place_while_members_come_and_change, |app| async move {
+on_both!(a_cursor_stays_valid_while_members_are_added_and_changed, |app| async move {
     fill(&app).await;
     let first = list(&app.office(), json!({ "first": 3 })).await;
     assert_eq!(all(&first, "name"), ["Ale", "Idé & Co 100%", "zeta"]);
@@ -323,7 +329,7 @@ on_both!(each_member_has_pages_of_its_own, |app| async move {
     assert_eq!(page(&zorn["invoices"]), json!([["1003"], false, true, 2]));
     assert_eq!(page(&ale["latest"]), json!([["1004"], true, false, 3]));
     assert_eq!(page(&zorn["latest"]), json!([["1005"], true, false, 2]));
-    // The cursor is a place in the order: it holds for every member's list.
+    // The cursor is a position in the order: it is valid for every member's list.
     let next = ask(json!({
         "first": 2, "after": ale["agreements"]["pageInfo"]["endCursor"], "number": ale["invoices"]["pageInfo"]["endCursor"],
         "back": zorn["latest"]["pageInfo"]["startCursor"],

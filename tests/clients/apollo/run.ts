@@ -1,4 +1,4 @@
-// What a front end with Apollo Client does: a query, pages, a deed that is safe to repeat, and what changed meanwhile.
+// What a front end with Apollo Client does: a query, pages, a mutation that is safe to repeat, and what changed meanwhile.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { CombinedGraphQLErrors } from "@apollo/client";
@@ -125,7 +125,7 @@ const seen = new Promise<string>((resolve, reject) => {
   });
 });
 
-// A deed with a key of its own: sent again, as after a lost connection, it is not done again.
+// A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
 const input = { activity: first.activity.id, period: "2026-T3", health: "GREEN" as const, summary };
 const file = (key: string, of = input) =>
   client.mutate({ mutation: FILE_REPORT, variables: { input: of }, context: { headers: { "idempotency-key": key } } });
@@ -134,7 +134,7 @@ const filed = (await file(key)).data?.statusReportFile;
 const again = (await file(key)).data?.statusReportFile;
 assert.equal(filed?.summary, summary);
 assert.deepEqual(again, filed);
-// The same key for another deed is a mistake of the caller, and nothing is done.
+// The same key for another mutation is a mistake of the caller, and nothing is done.
 await assert.rejects(file(key, { ...input, summary: "Something else" }), (error) => {
   assert.ok(CombinedGraphQLErrors.is(error), String(error));
   assert.equal(error.errors[0]?.extensions?.["code"], "INVALID");
@@ -143,5 +143,5 @@ await assert.rejects(file(key, { ...input, summary: "Something else" }), (error)
 assert.equal(await seen, filed?.id);
 
 client.stop();
-console.log(`${all.totalCount} members in ${pages} pages, persisted by GET, a deed repeated by its key, its change seen`);
+console.log(`${all.totalCount} members in ${pages} pages, persisted by GET, a mutation repeated by its key, its change seen`);
 process.exit(0);

@@ -8,12 +8,12 @@ import { token, url } from "../register.js";
 // No sandbox, since root may have none; nothing is opened but our own page.
 const browser = await chromium.launch({ executablePath: process.env["CHROMIUM"] ?? "/usr/bin/chromium", args: ["--no-sandbox", "--disable-gpu"] });
 const page = await browser.newPage();
-const faults: string[] = [];
-page.on("console", (message) => message.type() === "error" && faults.push(`console: ${message.text()}`));
-page.on("pageerror", (error) => faults.push(`script: ${error.message}`));
-page.on("response", (response) => response.status() >= 400 && faults.push(`${response.status()} from ${response.url()}`));
-page.on("request", (request) => notOurs(request.url()) && faults.push(`a request to ${request.url()}`));
-page.on("websocket", (socket) => notOurs(socket.url()) && faults.push(`a socket to ${socket.url()}`));
+const problems: string[] = [];
+page.on("console", (message) => message.type() === "error" && problems.push(`console: ${message.text()}`));
+page.on("pageerror", (error) => problems.push(`script: ${error.message}`));
+page.on("response", (response) => response.status() >= 400 && problems.push(`${response.status()} from ${response.url()}`));
+page.on("request", (request) => notOurs(request.url()) && problems.push(`a request to ${request.url()}`));
+page.on("websocket", (socket) => notOurs(socket.url()) && problems.push(`a socket to ${socket.url()}`));
 
 function notOurs(address: string): boolean {
   const { protocol, host } = new URL(address);
@@ -46,7 +46,7 @@ for (const [place, name] of names.entries()) {
   const underlined = await page.locator(".graphiql-query-editor .CodeMirror-lint-mark-error").count();
   assert.equal(underlined, 0, `${name}: the editor underlines ${underlined} errors`);
 }
-assert.deepEqual(faults, []);
+assert.deepEqual(problems, []);
 await browser.close();
 console.log(`${names.length - 1} examples answered, a change seen; nothing was asked of another host`);
 

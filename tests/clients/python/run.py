@@ -1,4 +1,4 @@
-"""What a script with gql does: pages, a deed that is safe to repeat, and what changed meanwhile."""
+"""What a script with gql does: pages, a mutation that is safe to repeat, and what changed meanwhile."""
 
 import asyncio
 import os
@@ -86,7 +86,7 @@ async def main() -> None:
         invoices, pages = await every_invoice(session)
         assert pages > 1 and all(re.fullmatch(r"-?\d+\.\d\d", invoice["total"]) for invoice in invoices)
 
-        # A deed with a key of its own: sent again, as after a lost connection, it is not done again.
+        # A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
         summary = f"Told by gql {uuid.uuid4()}"
         change = asyncio.create_task(seen(summary, start["revision"]))
         report = {"activity": start["activity"]["id"], "period": "2026-T3", "health": "GREEN", "summary": summary}
@@ -94,14 +94,14 @@ async def main() -> None:
         filed = await session.execute(FILE_REPORT, variable_values={"input": report}, extra_args=once)
         again = await session.execute(FILE_REPORT, variable_values={"input": report}, extra_args=once)
         assert again == filed and filed["statusReportFile"]["summary"] == summary
-        # The same key for another deed is a mistake of the caller, and nothing is done.
+        # The same key for another mutation is a mistake of the caller, and nothing is done.
         try:
             await session.execute(FILE_REPORT, variable_values={"input": report | {"summary": "Something else"}}, extra_args=once)
-            raise AssertionError("a key was good for two deeds")
+            raise AssertionError("a key was good for two mutations")
         except TransportQueryError as refusal:
             assert refusal.errors[0]["extensions"]["code"] == "INVALID", refusal
         assert (await change)["node"]["id"] == filed["statusReportFile"]["id"]
-    print(f"{len(invoices)} invoices in {pages} pages, a deed repeated by its key, its change seen")
+    print(f"{len(invoices)} invoices in {pages} pages, a mutation repeated by its key, its change seen")
 
 
 asyncio.run(main())

@@ -72,7 +72,7 @@ export function Reports({ slug }: { slug: string }) {
 
 function FileReport({ activity, reports }: { activity: string; reports: string }) {
   const environment = useRelayEnvironment();
-  // One key for one deed: pressed again after a lost connection, the report is not filed twice.
+  // One key for one mutation: pressed again after a lost connection, the report is not filed twice.
   const [key] = useState(() => crypto.randomUUID());
   const file = () =>
     commitMutation<reportsFileMutation>(environment, {

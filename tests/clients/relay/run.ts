@@ -56,7 +56,7 @@ const seen = new Promise<string>((resolve, reject) => {
   });
 });
 
-// A deed with a key of its own: sent again, as after a lost connection, it is not done again.
+// A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
 const key = randomUUID();
 const file = () =>
   new Promise<string>((resolve, reject) => {
@@ -77,5 +77,5 @@ commitLocalUpdate(environment, (store) => {
   assert.equal(edges[0]?.getLinkedRecord("node")?.getDataID(), filed);
 });
 
-console.log(`${list().edges} members in ${pages} pages, documents by their ids, a deed repeated by its key, its change seen`);
+console.log(`${list().edges} members in ${pages} pages, documents by their ids, a mutation repeated by its key, its change seen`);
 process.exit(0);

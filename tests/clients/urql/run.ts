@@ -1,4 +1,4 @@
-// What a front end with urql does: a query, pages, a deed that is safe to repeat, and what changed meanwhile.
+// What a front end with urql does: a query, pages, a mutation that is safe to repeat, and what changed meanwhile.
 import assert from "node:assert/strict";
 import { randomUUID } from "node:crypto";
 import { rememberingFetch } from "../sent.js";
@@ -113,7 +113,7 @@ const seen = new Promise<string>((resolve, reject) => {
   });
 });
 
-// A deed with a key of its own: sent again, as after a lost connection, it is not done again.
+// A mutation with a key of its own: sent again, as after a lost connection, it is not done again.
 const input = { activity: first.activity.id, period: "2026-T3", health: "YELLOW" as const, summary };
 const file = (key: string, of = input) =>
   client.mutation(FILE_REPORT, { input: of }, { fetchOptions: { headers: { authorization, "idempotency-key": key } } }).toPromise();
@@ -122,10 +122,10 @@ const filed = await file(key);
 const again = await file(key);
 assert.equal(filed.data?.statusReportFile.summary, summary, String(filed.error));
 assert.deepEqual(again.data, filed.data);
-// The same key for another deed is a mistake of the caller, and nothing is done.
+// The same key for another mutation is a mistake of the caller, and nothing is done.
 const { error: refusal } = await file(key, { ...input, summary: "Something else" });
 assert.equal(refusal?.graphQLErrors[0]?.extensions["code"], "INVALID", String(refusal));
 assert.equal(await seen, filed.data.statusReportFile.id);
 
-console.log(`${ids.size} members in ${pages.length} pages, persisted by GET, a deed repeated by its key, its change seen`);
+console.log(`${ids.size} members in ${pages.length} pages, persisted by GET, a mutation repeated by its key, its change seen`);
 process.exit(0);

@@ -1,12 +1,15 @@
-//! The readers of the bank's files, BgMax, camt.053 and camt.054: faults stand on lines of the
-//! file, and payments can be booked and told apart.
+//! The readers of the bank's files, BgMax, camt.053 and camt.054: errors stand on lines of the
+//! file, and payments can be booked and distinguished.
 #![no_main]
 
+use domain::{
+    error::{LINE, TEXT, ValidationErrors},
+    interchange::bank,
+};
 use entity::money::Money;
 use libfuzzer_sys::fuzz_target;
-use domain::{error::{ValidationErrors, LINE, TEXT}, interchange::bank};
 
-/// The most faults of a file that are listed.
+/// The most errors of a file that are listed.
 const MAX_ERRORS: usize = 1000;
 
 fuzz_target!(|bytes: &[u8]| {
@@ -23,7 +26,10 @@ fuzz_target!(|bytes: &[u8]| {
     }
     for payment in &payments {
         assert!((1..=lines).contains(&payment.line), "{payment:?}");
-        assert!(payment.amount != Money::ZERO && payment.amount.0.abs() <= Money::MAX.0, "{payment:?}");
+        assert!(
+            payment.amount != Money::ZERO && payment.amount.0.abs() <= Money::MAX.0,
+            "{payment:?}"
+        );
         // Every text is one that an import of the register's own CSV files takes and leaves as it
         // is.
         let mut errors = ValidationErrors::default();
@@ -44,7 +50,9 @@ fuzz_target!(|bytes: &[u8]| {
     if !bytes.contains(&b'\r') {
         let other: Vec<u8> = bytes
             .iter()
-            .flat_map(|byte| if *byte == b'\n' { b"\r\n".iter() } else { std::slice::from_ref(byte).iter() })
+            .flat_map(|byte| {
+                if *byte == b'\n' { b"\r\n".iter() } else { std::slice::from_ref(byte).iter() }
+            })
             .copied()
             .collect();
         let again = bank::fuzz(&other).unwrap_or_else(|error| panic!("{error}"));

@@ -1,11 +1,11 @@
-//! The reader of CSV files: faults and rows stand on lines of the file, and what is written of its
+//! The reader of CSV files: errors and rows stand on lines of the file, and what is written of its
 //! rows is read again as the same.
 #![no_main]
 
 use std::{fs, path::Path};
 
+use domain::interchange::{File, fuzzing};
 use libfuzzer_sys::fuzz_target;
-use domain::interchange::{fuzzing, File};
 use tempfile::TempDir;
 
 thread_local! {
@@ -26,13 +26,20 @@ fn check(folder: &Path, bytes: &[u8]) {
         last = *line;
     }
     for (line, error) in &bad {
-        assert!((1..=lines).contains(line) && error.starts_with(&format!("{}:{line}: ", file.name())), "{error}, of {lines} lines");
+        assert!(
+            (1..=lines).contains(line) && error.starts_with(&format!("{}:{line}: ", file.name())),
+            "{error}, of {lines} lines"
+        );
     }
     let mut writer = csv::Writer::from_writer(Vec::new());
     let columns = file.columns().iter().chain(file.extra_columns());
     writer.write_record(columns).expect("a header is written");
     // A row of nothing but empty cells is passed over, and so is none that was read.
-    let rows: Vec<_> = rows.into_iter().map(|(_, cells)| cells).filter(|cells| cells.iter().any(|cell| !cell.is_empty())).collect();
+    let rows: Vec<_> = rows
+        .into_iter()
+        .map(|(_, cells)| cells)
+        .filter(|cells| cells.iter().any(|cell| !cell.is_empty()))
+        .collect();
     for cells in &rows {
         writer.write_record(cells).expect("a row is written");
     }
@@ -45,13 +52,15 @@ fn check(folder: &Path, bytes: &[u8]) {
 
 /// The file of whose columns most stand in the first line.
 fn file_of(bytes: &[u8]) -> File {
-    let header = String::from_utf8_lossy(bytes.split(|byte| *byte == b'\n').next().unwrap_or_default());
+    let header =
+        String::from_utf8_lossy(bytes.split(|byte| *byte == b'\n').next().unwrap_or_default());
     let names: Vec<_> = header.split([',', ';', '"', '\r', '\u{feff}']).map(str::trim).collect();
     let known = |file: &File| {
         let of_file = file.columns();
-        (of_file.iter().filter(|column| names.contains(column)).count() * 100).checked_div(of_file.len())
+        (of_file.iter().filter(|column| names.contains(column)).count() * 100)
+            .checked_div(of_file.len())
     };
-    File::ALL.into_iter().max_by_key(known).unwrap_or(File::Members)
+    File::ALL.iter().copied().max_by_key(known).unwrap_or(File::Members)
 }
 
 fn read(folder: &Path, file: File, bytes: &[u8]) -> fuzzing::Rows {

@@ -2,16 +2,14 @@
 //! alone, HTML is balanced, and a value that was escaped is text and nothing else.
 #![no_main]
 
-use libfuzzer_sys::fuzz_target;
-use domain::{
-    documents::{
-        html::Html,
-        prose::{self, Block, Inline},
-    },
-    templates::rendering,
+use documents::{
+    html::Html,
+    prose::{self, Block, Inline},
 };
+use domain::templates::rendering;
+use libfuzzer_sys::fuzz_target;
 
-/// How deep lists and quotes, and then emphasis and links within them, may nest.
+/// The deepest nesting of lists and quotes, and then of emphasis and links within them.
 const DEEPEST: usize = 7;
 /// The widest table.
 const WIDEST: usize = 12;
@@ -35,7 +33,10 @@ fn check_blocks(blocks: &[Block], depth: usize, level: &mut u8, size: &mut usize
     for block in blocks {
         match block {
             Block::Heading { level: own, parts } => {
-                assert!((2..=6).contains(own) && *own <= *level + 1, "a heading of level {own} follows one of {level}");
+                assert!(
+                    (2..=6).contains(own) && *own <= *level + 1,
+                    "a heading of level {own} follows one of {level}"
+                );
                 *level = *own;
                 check_parts(parts, depth, size);
             }
@@ -50,8 +51,14 @@ fn check_blocks(blocks: &[Block], depth: usize, level: &mut u8, size: &mut usize
             Block::Table { alignments, header, rows } => {
                 let columns = alignments.len();
                 assert!(columns <= WIDEST, "a table has {columns} columns");
-                assert!(header.len() == columns && rows.iter().all(|row| row.len() == columns), "a row has not {columns} cells");
-                header.iter().chain(rows.iter().flatten()).for_each(|cell| check_parts(cell, depth, size));
+                assert!(
+                    header.len() == columns && rows.iter().all(|row| row.len() == columns),
+                    "a row has not {columns} cells"
+                );
+                header
+                    .iter()
+                    .chain(rows.iter().flatten())
+                    .for_each(|cell| check_parts(cell, depth, size));
             }
             Block::Rule => {}
         }
@@ -63,11 +70,22 @@ fn check_parts(parts: &[Inline], depth: usize, size: &mut usize) {
     for part in parts {
         match part {
             Inline::Text { text } => *size += text.len(),
-            Inline::Emphasis { parts } | Inline::Strong { parts } => check_parts(parts, depth + 1, size),
+            Inline::Emphasis { parts } | Inline::Strong { parts } => {
+                check_parts(parts, depth + 1, size)
+            }
             Inline::Link { to, parts } => {
                 let start = to.to_ascii_lowercase();
-                assert!(["http://", "https://", "mailto:"].iter().any(|scheme| start.starts_with(scheme)), "a link leads to {to}");
-                assert!(to.len() <= prose::MAX_ADDRESS + "mailto:".len(), "an address of {} bytes", to.len());
+                assert!(
+                    ["http://", "https://", "mailto:"]
+                        .iter()
+                        .any(|scheme| start.starts_with(scheme)),
+                    "a link leads to {to}"
+                );
+                assert!(
+                    to.len() <= prose::MAX_ADDRESS + "mailto:".len(),
+                    "an address of {} bytes",
+                    to.len()
+                );
                 check_parts(parts, depth + 1, size);
             }
             Inline::Break => {}
@@ -77,8 +95,25 @@ fn check_parts(parts: &[Inline], depth: usize, size: &mut usize) {
 
 /// Checks that the HTML has no elements but those of prose, each of them closed.
 fn check_html(html: &str) {
-    const OPEN: [&str; 17] =
-        ["h2", "h3", "h4", "h5", "h6", "p", "ul", "ol", "li", "blockquote", "table", "thead", "tbody", "tr", "th", "td", "em"];
+    const OPEN: [&str; 17] = [
+        "h2",
+        "h3",
+        "h4",
+        "h5",
+        "h6",
+        "p",
+        "ul",
+        "ol",
+        "li",
+        "blockquote",
+        "table",
+        "thead",
+        "tbody",
+        "tr",
+        "th",
+        "td",
+        "em",
+    ];
     let mut open = Vec::new();
     for (at, _) in html.match_indices('<') {
         let tag = html[at + 1..].split_once('>').expect("a tag ends").0;
@@ -112,14 +147,20 @@ fn check_literal(value: &str) {
         [Block::Paragraph { parts }] => parts,
         blocks => panic!("{value:?} became {blocks:?}"),
     };
-    let [Block::Table { rows, .. }] = &in_table[..] else { panic!("{value:?} became {in_table:?}") };
+    let [Block::Table { rows, .. }] = &in_table[..] else {
+        panic!("{value:?} became {in_table:?}")
+    };
     let [cells] = &rows[..] else { panic!("{value:?} became {rows:?}") };
     let [cell] = &cells[..] else { panic!("{value:?} became {cells:?}") };
     let (shown, shown_in_table) = (letters(parts), letters(cell));
     assert_eq!(format!("x{shown}"), shown_in_table, "{value:?}");
     // Others are written out by their numbers.
-    if value.chars().all(|char| char.is_whitespace() || char.is_ascii_graphic() || char.is_alphanumeric()) {
-        let expected: String = value.chars().filter(|char| !char.is_whitespace() && !char.is_control()).collect();
+    if value
+        .chars()
+        .all(|char| char.is_whitespace() || char.is_ascii_graphic() || char.is_alphanumeric())
+    {
+        let expected: String =
+            value.chars().filter(|char| !char.is_whitespace() && !char.is_control()).collect();
         let is_written_out = shown.contains("[U+");
         assert!(is_written_out || shown == expected, "{value:?} is shown as {shown:?}");
     }
@@ -130,7 +171,9 @@ fn letters(parts: &[Inline]) -> String {
     let mut shown = String::new();
     for part in parts {
         match part {
-            Inline::Text { text } => shown.extend(text.chars().filter(|char| !char.is_whitespace())),
+            Inline::Text { text } => {
+                shown.extend(text.chars().filter(|char| !char.is_whitespace()))
+            }
             Inline::Break => {}
             part => panic!("a value became {part:?}"),
         }

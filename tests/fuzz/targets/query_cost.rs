@@ -5,7 +5,13 @@
 use std::cell::RefCell;
 
 use libfuzzer_sys::fuzz_target;
-use samregister::{graphql::cost::Costs, http::{graphql_request::GraphqlRequest, query_cost::{measure, within_together, Exceeded, Figures, Limits}}};
+use samregister::{
+    graphql::cost::Costs,
+    http::{
+        graphql_request::GraphqlRequest,
+        query_cost::{Exceeded, Figures, Limits, measure, within_together},
+    },
+};
 use serde_json::{Map, Value, json};
 
 thread_local! {
@@ -23,33 +29,56 @@ fuzz_target!(|input: &str| {
         let original = of_limits(limits);
         match measure(document, &variables, None, limits) {
             Ok(measured) => {
-                assert!(measured.visited <= 2 * (input.len() + 1), "looked at {} parts of {} bytes", measured.visited, input.len());
+                assert!(
+                    measured.visited <= 2 * (input.len() + 1),
+                    "looked at {} parts of {} bytes",
+                    measured.visited,
+                    input.len()
+                );
                 let figures = measured.figures;
                 assert!(figures.tokens <= document.len() as u64);
                 assert_eq!(within_together([figures].into_iter(), limits), Ok(()));
                 let found = of_figures(&figures);
                 set(limits, found);
-                let again = measure(document, &variables, None, limits).expect("what is at each limit is within them");
+                let again = measure(document, &variables, None, limits)
+                    .expect("what is at each limit is within them");
                 assert_eq!(again.figures, figures);
                 for position in 0..found.len() {
                     let Some(less) = found[position].checked_sub(1) else { continue };
                     let mut tight = found;
                     tight[position] = less;
                     set(limits, tight);
-                    let Err(Exceeded::Limits(excesses)) = measure(document, &variables, None, limits) else {
+                    let Err(Exceeded::Limits(excesses)) =
+                        measure(document, &variables, None, limits)
+                    else {
                         panic!("{} is not over {less}, in place {position}", found[position]);
                     };
-                    assert!(excesses.iter().any(|excess| (excess.found, excess.most) == (found[position], less)), "{excesses:?}");
+                    assert!(
+                        excesses
+                            .iter()
+                            .any(|excess| (excess.found, excess.most) == (found[position], less)),
+                        "{excesses:?}"
+                    );
                 }
             }
             Err(Exceeded::Limits(excesses)) => {
-                assert!(!excesses.is_empty() && excesses.iter().all(|excess| excess.found > excess.most), "{excesses:?}");
+                assert!(
+                    !excesses.is_empty()
+                        && excesses.iter().all(|excess| excess.found > excess.most),
+                    "{excesses:?}"
+                );
             }
             Err(Exceeded::Syntax(Some(at), message)) => {
-                let line = document.split('\n').nth(at.line - 1).unwrap_or_else(|| panic!("{at}: {message}"));
+                let line = document
+                    .split('\n')
+                    .nth(at.line - 1)
+                    .unwrap_or_else(|| panic!("{at}: {message}"));
                 assert!((1..=line.chars().count() + 1).contains(&at.column), "{at}: {message}");
             }
-            Err(Exceeded::Cycle(names)) => assert!(!names.is_empty() && names.iter().all(|name| document.contains(name)), "{names:?}"),
+            Err(Exceeded::Cycle(names)) => assert!(
+                !names.is_empty() && names.iter().all(|name| document.contains(name)),
+                "{names:?}"
+            ),
             Err(Exceeded::Syntax(None, _) | Exceeded::Operation(_) | Exceeded::Introspection) => {}
         }
         set(limits, original);
@@ -58,19 +87,59 @@ fuzz_target!(|input: &str| {
 
 /// The limits, in the order of [`of_figures`].
 fn of_limits(limits: &Limits) -> [u64; 8] {
-    let Limits { tokens, depth, complexity, aliases, directives, expansion, introspection_depth, introspection_complexity, .. } = *limits;
+    let Limits {
+        tokens,
+        depth,
+        complexity,
+        aliases,
+        directives,
+        expansion,
+        introspection_depth,
+        introspection_complexity,
+        ..
+    } = *limits;
     let [tokens, depth, aliases, directives, expansion, introspection_depth] =
-        [tokens, depth, aliases, directives, expansion, introspection_depth].map(|limit| limit as u64);
-    [tokens, depth, complexity, aliases, directives, expansion, introspection_depth, introspection_complexity]
+        [tokens, depth, aliases, directives, expansion, introspection_depth]
+            .map(|limit| limit as u64);
+    [
+        tokens,
+        depth,
+        complexity,
+        aliases,
+        directives,
+        expansion,
+        introspection_depth,
+        introspection_complexity,
+    ]
 }
 
 fn of_figures(figures: &Figures) -> [u64; 8] {
-    let Figures { tokens, depth, complexity, aliases, directives, expansion, introspection_depth, introspection_complexity, .. } = *figures;
-    [tokens, depth, complexity, aliases, directives, expansion, introspection_depth, introspection_complexity]
+    let Figures {
+        tokens,
+        depth,
+        complexity,
+        aliases,
+        directives,
+        expansion,
+        introspection_depth,
+        introspection_complexity,
+        ..
+    } = *figures;
+    [
+        tokens,
+        depth,
+        complexity,
+        aliases,
+        directives,
+        expansion,
+        introspection_depth,
+        introspection_complexity,
+    ]
 }
 
 fn set(limits: &mut Limits, to: [u64; 8]) {
-    let [tokens, depth, _, aliases, directives, expansion, introspection_depth, _] = to.map(|limit| limit as usize);
+    let [tokens, depth, _, aliases, directives, expansion, introspection_depth, _] =
+        to.map(|limit| limit as usize);
     (limits.tokens, limits.depth, limits.complexity) = (tokens, depth, to[2]);
     (limits.aliases, limits.directives, limits.expansion) = (aliases, directives, expansion);
     (limits.introspection_depth, limits.introspection_complexity) = (introspection_depth, to[7]);

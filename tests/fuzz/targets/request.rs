@@ -3,7 +3,11 @@
 #![no_main]
 
 use libfuzzer_sys::fuzz_target;
-use samregister::http::{graphql_request::{GraphqlRequest, Body}, persisted_documents::Documents, websocket};
+use samregister::http::{
+    graphql_request::{Body, GraphqlRequest},
+    persisted_documents::Documents,
+    websocket,
+};
 use serde_json::Value;
 
 /// The most documents of a batch.
@@ -16,9 +20,13 @@ fuzz_target!(|input: &str| {
         Ok(Body::One(asked)) => {
             check(&asked);
             // What no one reads of a body need not be Unicode.
-            if input.matches(['{', '[']).count() < BRACKETS && serde_json::from_str::<Value>(input).is_ok() {
+            if input.matches(['{', '[']).count() < BRACKETS
+                && serde_json::from_str::<Value>(input).is_ok()
+            {
                 let message = format!(r#"{{"type":"subscribe","id":"1","payload":{input}}}"#);
-                let other = websocket::fuzz(&message).flatten().unwrap_or_else(|| panic!("no message of the socket: {message}"));
+                let other = websocket::fuzz(&message)
+                    .flatten()
+                    .unwrap_or_else(|| panic!("no message of the socket: {message}"));
                 assert_eq!(parts(&asked), parts(&other), "{input}");
             }
         }
@@ -33,7 +41,10 @@ fuzz_target!(|input: &str| {
         check(&asked);
     }
     // Lines in the place of what stands between the signs & of an address.
-    let parameters = input.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| (name.to_owned(), value.to_owned()));
+    let parameters = input
+        .lines()
+        .filter_map(|line| line.split_once('='))
+        .map(|(name, value)| (name.to_owned(), value.to_owned()));
     if let Ok(asked) = GraphqlRequest::of_address(parameters.collect()) {
         check(&asked);
     }
@@ -41,20 +52,39 @@ fuzz_target!(|input: &str| {
 
 fn parts(asked: &GraphqlRequest) -> impl PartialEq + std::fmt::Debug {
     let names: Vec<_> = asked.variables.keys().map(ToString::to_string).collect();
-    (asked.query.clone(), asked.document_id.clone(), asked.operation_name.clone(), names, asked.extensions.clone())
+    (
+        asked.query.clone(),
+        asked.document_id.clone(),
+        asked.operation_name.clone(),
+        names,
+        asked.extensions.clone(),
+    )
 }
 
 fn check(asked: &GraphqlRequest) {
     let documents = Documents::default();
-    let is_named = asked.query.is_some() || asked.document_id.is_some() || asked.extensions.contains_key("persistedQuery");
+    let is_named = asked.query.is_some()
+        || asked.document_id.is_some()
+        || asked.extensions.contains_key("persistedQuery");
     assert!(is_named, "a request without a document was taken");
     let Ok((text, digest)) = documents.find(asked, "subject") else { return };
     assert_eq!(Some(&text), asked.query.as_ref(), "this server has no other documents");
     if let Some(digest) = digest {
-        assert!(digest.len() == 64 && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')), "{digest}");
+        assert!(
+            digest.len() == 64
+                && digest.bytes().all(|byte| matches!(byte, b'0'..=b'9' | b'a'..=b'f')),
+            "{digest}"
+        );
         documents.store("subject", digest, &text);
-        let named = GraphqlRequest { extensions: asked.extensions.clone(), ..GraphqlRequest::default() };
-        assert!(documents.find(&named, "subject").is_ok_and(|(found, _)| found == text), "a document is not found by its digest");
-        assert!(documents.find(&named, "another").is_err(), "a document of another subject is found");
+        let named =
+            GraphqlRequest { extensions: asked.extensions.clone(), ..GraphqlRequest::default() };
+        assert!(
+            documents.find(&named, "subject").is_ok_and(|(found, _)| found == text),
+            "a document is not found by its digest"
+        );
+        assert!(
+            documents.find(&named, "another").is_err(),
+            "a document of another subject is found"
+        );
     }
 }

@@ -4,8 +4,8 @@
 
 use std::fs;
 
-use libfuzzer_sys::fuzz_target;
 use domain::{config::Settings, error::Error};
+use libfuzzer_sys::fuzz_target;
 use tempfile::TempDir;
 
 /// Ends every secret of the environment, so that none is like another word.
@@ -19,10 +19,11 @@ thread_local! {
 fuzz_target!(|input: &str| {
     // Lines of the environment, then a line of hyphens and the file.
     let (environment, text) = input.split_once("---\n").unwrap_or(("", input));
-    let environment = environment.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| {
-        let mark = if SECRETS.contains(&name) { MARK } else { "" };
-        (name.to_owned(), format!("{value}{mark}"))
-    });
+    let environment =
+        environment.lines().filter_map(|line| line.split_once('=')).map(|(name, value)| {
+            let mark = if SECRETS.contains(&name) { MARK } else { "" };
+            (name.to_owned(), format!("{value}{mark}"))
+        });
     let environment: Vec<_> = environment.collect();
     let is_marked = input.contains(MARK);
     FOLDER.with(|folder| {
@@ -37,7 +38,10 @@ fuzz_target!(|input: &str| {
                 assert!(!errors.is_empty());
                 let shown = format!("{errors:?}");
                 assert!(is_marked || !shown.contains(MARK), "{shown}");
-                assert!(errors.iter().all(|error| !error.path.is_empty() && !error.message.is_empty()), "{shown}");
+                assert!(
+                    errors.iter().all(|error| !error.path.is_empty() && !error.message.is_empty()),
+                    "{shown}"
+                );
             }
             Err(error) => panic!("{error:?}"),
         }

@@ -4,8 +4,15 @@
 
 use std::sync::LazyLock;
 
+use documents::prose;
+use domain::{
+    error::{ConflictReason, Error},
+    templates::{
+        Parameter, analysis,
+        rendering::{self, Facts},
+    },
+};
 use libfuzzer_sys::fuzz_target;
-use domain::{documents::prose, error::{ConflictReason, Error}, templates::{analysis, rendering::{self, Facts}, Parameter}};
 use serde_json::{Map, Value, json};
 
 /// A parameter of each type, and whether it must be given.
@@ -19,7 +26,8 @@ static DECLARED: LazyLock<Vec<Parameter>> = LazyLock::new(|| {
         ("yes", "BOOLEAN", false),
     ];
     let declared = declared.map(|(name, kind, required)| json!({"name": name, "label": name, "type": kind, "required": required}));
-    serde_json::from_value(Value::from(declared.to_vec())).expect("the parameters are declared as templates.rs reads them")
+    serde_json::from_value(Value::from(declared.to_vec()))
+        .expect("the parameters are declared as templates.rs reads them")
 });
 
 fuzz_target!(|input: &str| {
@@ -33,15 +41,20 @@ fuzz_target!(|input: &str| {
         assert!(finding.line <= lines, "{finding} of {lines} lines");
         assert!(!finding.message.is_empty() && finding.message.len() <= 2_000, "{finding}");
     }
-    assert!(reading.used.iter().all(|name| DECLARED.iter().any(|parameter| parameter.name == *name)), "{:?}", reading.used);
+    assert!(
+        reading.used.iter().all(|name| DECLARED.iter().any(|parameter| parameter.name == *name)),
+        "{:?}",
+        reading.used
+    );
     if !reading.findings.is_empty() {
         return;
     }
     assert!(reading.is_complete, "a text without findings was read to its end");
-    let all =
-        json!({"note": note, "place": "Å", "day": "2027-01-31", "amount": "10000000000.00", "count": 1_000_000_000_000_i64, "yes": true});
+    let all = json!({"note": note, "place": "Å", "day": "2027-01-31", "amount": "10000000000.00", "count": 1_000_000_000_000_i64, "yes": true});
     let required = json!({"place": "Å", "day": "2027-01-31", "amount": "0.00", "count": -1});
-    for (given, facts) in [(&all, Facts::example()), (&all, Facts::default()), (&required, Facts::example())] {
+    for (given, facts) in
+        [(&all, Facts::example()), (&all, Facts::default()), (&required, Facts::example())]
+    {
         let given: &Map<String, Value> = given.as_object().expect("an object");
         match rendering::text(body, &DECLARED, given, &facts, "parameters") {
             Ok(text) => drop(prose::parse(&text)),
@@ -49,11 +62,15 @@ fuzz_target!(|input: &str| {
             // What can't be seen in the text alone.
             Err(Error::Conflict { reason: ConflictReason::TextUnusable, message }) => {
                 let is_known =
-                    ["becomes longer than", "number that is too large", "unable to calculate"].iter().any(|known| message.contains(known));
+                    ["becomes longer than", "number that is too large", "unable to calculate"]
+                        .iter()
+                        .any(|known| message.contains(known));
                 assert!(is_known, "accepted, and can't be rendered: {message}");
             }
             // The value of `note` shows nothing, or too many combining marks.
-            Err(Error::Invalid(errors)) => assert!(errors.iter().all(|error| error.path == "parameters[note]"), "{errors:?}"),
+            Err(Error::Invalid(errors)) => {
+                assert!(errors.iter().all(|error| error.path == "parameters[note]"), "{errors:?}")
+            }
             Err(error) => panic!("{error:?}"),
         }
     }

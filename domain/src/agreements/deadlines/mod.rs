@@ -14,6 +14,7 @@ use ::entity::{
     term::Term,
 };
 use chrono::{Days, NaiveDate};
+use documents::swedish;
 use sea_orm::{
     Condition, DbBackend, EntityTrait, ExprTrait, QueryFilter, QueryOrder,
     sea_query::{Expr, SelectStatement},
@@ -30,7 +31,7 @@ use crate::{
     database::{Database, among},
     error::{Result, ValidationErrors},
     page::{self, KeyType, Order, Slice},
-    swedish, term_sql,
+    term_sql,
 };
 
 /// Maximum length of a window in days: ten years.
@@ -67,7 +68,8 @@ impl Window {
 }
 
 /// The reason why an agreement has a deadline.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum Reason {
     /// It is renewed by this number of months unless notice is given by the deadline.
     Renews {
@@ -109,11 +111,7 @@ impl Reason {
     /// Returns the stable code of the reason, for programs.
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Renews { .. } => "RENEWS",
-            Self::Ends => "ENDS",
-            Self::NoticeGiven { .. } => "NOTICE_GIVEN",
-        }
+        self.into()
     }
 }
 

@@ -12,6 +12,7 @@ use ::entity::{
     member, organisation,
 };
 use chrono::{DateTime, NaiveDate, Utc};
+use documents::calendar;
 use sea_orm::{
     Condition, ConnectionTrait, DbBackend, ExprTrait,
     sea_query::{CaseStatement, Expr, Query, SimpleExpr},
@@ -28,7 +29,6 @@ use crate::{
     audit::Action,
     auth::viewer::Viewer,
     database::{Database, among},
-    documents::calendar,
     error::{Result, ValidationErrors},
     members, organisations, page, term_sql,
 };

@@ -12,6 +12,7 @@ use ::entity::{
     member, organisation, reference_rate, reminder, requisition, status_report, tax_decision,
     template, template_text, template_version, token_revocation,
 };
+use documents::sha256;
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, FromQueryResult, QueryFilter, QuerySelect,
     sea_query::{Alias, Expr, Query},
@@ -29,7 +30,6 @@ use crate::{
         to_value,
     },
     database::among,
-    documents::sha256,
     error::{Error, Result},
     invoices::{aggregate::InvoiceAggregate, loading},
     templates::versions,

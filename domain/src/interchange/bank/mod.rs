@@ -82,7 +82,7 @@ pub async fn import(
     let bytes = bytes_of(file)?;
     let file_name =
         file.file_name().map(|name| name.to_string_lossy().into_owned()).unwrap_or_default();
-    let sha256 = Sha256::digest(&bytes).iter().map(|byte| format!("{byte:02x}")).collect();
+    let sha256 = hex::encode(Sha256::digest(&bytes));
     let (layout, mut reading) = read(&bytes, network, &file_name)?;
     reading.errors.sort_by_key(|(line, _)| *line);
     let source = Source { file_name, file_sha256: sha256 };
@@ -199,9 +199,9 @@ mod tests {
     use crate::config::Payments;
 
     const SAMPLES: [&[u8]; 3] = [
-        include_bytes!("../../../../tests/api/bank/bgmax.txt"),
-        include_bytes!("../../../../tests/api/bank/camt054_02.xml"),
-        include_bytes!("../../../../tests/api/bank/camt054_08.xml"),
+        include_bytes!("../../../../tests/fixtures/bank/bgmax.txt"),
+        include_bytes!("../../../../tests/fixtures/bank/camt054_02.xml"),
+        include_bytes!("../../../../tests/fixtures/bank/camt054_08.xml"),
     ];
 
     /// The network with the accounts of the samples.

@@ -3,6 +3,7 @@
 use std::collections::BTreeSet;
 
 use ::entity::money::Money;
+use documents::typesetting;
 use unicode_normalization::UnicodeNormalization;
 
 use crate::{
@@ -53,7 +54,8 @@ pub struct SkippedPayment {
 }
 
 /// Reason for which a payment is not the network's to book.
-#[derive(Clone, Copy, Debug, PartialEq, Eq)]
+#[derive(Clone, Copy, Debug, PartialEq, Eq, strum::IntoStaticStr)]
+#[strum(serialize_all = "SCREAMING_SNAKE_CASE")]
 pub enum SkipReason {
     /// It was paid to an account that is not the network's own.
     Account,
@@ -65,10 +67,7 @@ impl SkipReason {
     /// Returns the reason as a word, for programs.
     #[must_use]
     pub fn word(self) -> &'static str {
-        match self {
-            Self::Account => "ACCOUNT",
-            Self::Currency => "CURRENCY",
-        }
+        self.into()
     }
 }
 

@@ -39,7 +39,7 @@ pub async fn export(
     viewer.require(Permission::ManageAccounts)?;
     let unwritable = |cause: io::Error| unusable(to, "write", &cause);
     fs::create_dir_all(to).map_err(unwritable)?;
-    for file in File::ALL {
+    for &file in File::ALL {
         own.refuse(&to.join(file.name()))?;
     }
     let folder = tempfile::Builder::new().prefix(".export-").tempdir_in(to).map_err(unwritable)?;

@@ -42,9 +42,10 @@ impl fmt::Display for BadRow {
 }
 
 /// Reason for which nothing was imported.
-#[derive(Debug)]
+#[derive(Debug, thiserror::Error)]
 pub enum ImportError {
     /// The files have bad rows.
+    #[error("{}", list(.rows, .more))]
     Bad {
         /// The first [`MAX_BAD_ROWS`] that were found, by file and line.
         rows: Vec<BadRow>,
@@ -52,27 +53,19 @@ pub enum ImportError {
         more: u64,
     },
     /// Another error.
+    #[error(transparent)]
     Error(Error),
 }
 
-impl fmt::Display for ImportError {
-    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
-        match self {
-            Self::Bad { rows, more } => {
-                for row in rows {
-                    writeln!(f, "{row}")?;
-                }
-                if *more > 0 {
-                    writeln!(f, "and {more} more")?;
-                }
-                write!(f, "nothing was imported: {} errors", rows.len() as u64 + more)
-            }
-            Self::Error(error) => error.fmt(f),
-        }
+/// Returns a line for each bad row, and one for their number.
+fn list(rows: &[BadRow], more: &u64) -> String {
+    let mut lines: Vec<String> = rows.iter().map(ToString::to_string).collect();
+    if *more > 0 {
+        lines.push(format!("and {more} more"));
     }
+    lines.push(format!("nothing was imported: {} errors", rows.len() as u64 + more));
+    lines.join("\n")
 }
-
-impl std::error::Error for ImportError {}
 
 impl<E: Into<Error>> From<E> for ImportError {
     fn from(error: E) -> Self {

@@ -8,6 +8,7 @@ use std::{
     str::FromStr,
 };
 
+use ::documents::sha256;
 use ::entity::{id::InvoiceId, invoice, invoice_content, invoice_file, kind::FileFormat};
 use sea_orm::{
     ConnectionTrait, EntityTrait, QueryFilter, QueryOrder,
@@ -28,7 +29,6 @@ use super::super::{
 };
 use crate::{
     database::among,
-    documents::sha256,
     error::{LINE, Result},
     invoices::{documents, integrity::documents as document_integrity},
 };

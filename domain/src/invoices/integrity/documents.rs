@@ -9,6 +9,7 @@ use ::entity::{
     invoice_content, invoice_file,
     kind::FileFormat,
 };
+use documents::{invoice::Invoice, sha256};
 use sea_orm::{
     ColumnTrait, ConnectionTrait, EntityTrait, ExprTrait, Order, QueryFilter, QueryOrder,
     QuerySelect,
@@ -18,7 +19,6 @@ use sea_orm::{
 use crate::invoices::naming::name;
 use crate::{
     database::{among, rows},
-    documents::{invoice::Invoice, sha256},
     error::Result,
 };
 

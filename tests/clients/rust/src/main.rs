@@ -1,5 +1,5 @@
-//! What a Rust program does with types that `graphql_client` makes of `schema.graphql`: pages, and
-//! a deed that is safe to repeat.
+//! A Rust program with types that `graphql_client` makes of `schema.graphql`: pages, and
+//! a mutation that is safe to repeat.
 
 use std::{env, error::Error, fs};
 
@@ -12,15 +12,27 @@ type Money = String;
 type Result<T> = std::result::Result<T, Box<dyn Error>>;
 
 #[derive(GraphQLQuery)]
-#[graphql(schema_path = "../../../schema.graphql", query_path = "src/documents.graphql", response_derives = "Debug")]
+#[graphql(
+    schema_path = "../../../schema.graphql",
+    query_path = "src/documents.graphql",
+    response_derives = "Debug"
+)]
 struct Members;
 
 #[derive(GraphQLQuery)]
-#[graphql(schema_path = "../../../schema.graphql", query_path = "src/documents.graphql", response_derives = "Debug")]
+#[graphql(
+    schema_path = "../../../schema.graphql",
+    query_path = "src/documents.graphql",
+    response_derives = "Debug"
+)]
 struct Activity;
 
 #[derive(GraphQLQuery)]
-#[graphql(schema_path = "../../../schema.graphql", query_path = "src/documents.graphql", response_derives = "Debug, PartialEq")]
+#[graphql(
+    schema_path = "../../../schema.graphql",
+    query_path = "src/documents.graphql",
+    response_derives = "Debug, PartialEq"
+)]
 struct FileReport;
 
 /// The register, and who asks.
@@ -35,12 +47,20 @@ impl Register {
         let token = env::var("SAMREGISTER_TOKEN")?;
         // A refusal comes with words in its body, whatever the status.
         let agent = ureq::Agent::config_builder().http_status_as_error(false).build().into();
-        Ok(Self { agent, url: format!("{}/graphql", env::var("SAMREGISTER_URL")?), authorization: format!("Bearer {token}") })
+        Ok(Self {
+            agent,
+            url: format!("{}/graphql", env::var("SAMREGISTER_URL")?),
+            authorization: format!("Bearer {token}"),
+        })
     }
 
-    /// The answer to one document. With a key, the same deed can be sent again and is not done
+    /// The answer to one document. With a key, the same mutation can be sent again and is not done
     /// again.
-    fn ask<Q: GraphQLQuery>(&self, variables: Q::Variables, key: Option<&str>) -> Result<Q::ResponseData> {
+    fn ask<Q: GraphQLQuery>(
+        &self,
+        variables: Q::Variables,
+        key: Option<&str>,
+    ) -> Result<Q::ResponseData> {
         let mut request = self
             .agent
             .post(&self.url)
@@ -49,10 +69,17 @@ impl Register {
         if let Some(key) = key {
             request = request.header("idempotency-key", key);
         }
-        let answer: Response<Q::ResponseData> = request.send_json(Q::build_query(variables))?.body_mut().read_json()?;
+        let answer: Response<Q::ResponseData> =
+            request.send_json(Q::build_query(variables))?.body_mut().read_json()?;
         match (answer.data, answer.errors) {
             (Some(data), None) => Ok(data),
-            (_, errors) => Err(errors.unwrap_or_default().iter().map(ToString::to_string).collect::<Vec<_>>().join("; ").into()),
+            (_, errors) => Err(errors
+                .unwrap_or_default()
+                .iter()
+                .map(ToString::to_string)
+                .collect::<Vec<_>>()
+                .join("; ")
+                .into()),
         }
     }
 }
@@ -75,10 +102,15 @@ fn every_member(register: &Register) -> Result<(Vec<members::MembersMembersNodes
 fn main() -> Result<()> {
     let register = Register::of_environment()?;
     let (members, pages) = every_member(&register)?;
-    let in_kronor = |member: &members::MembersMembersNodes| member.balance.as_ref().is_none_or(|sums| sums.outstanding.contains('.'));
+    let in_kronor = |member: &members::MembersMembersNodes| {
+        member.balance.as_ref().is_none_or(|sums| sums.outstanding.contains('.'))
+    };
     assert!(pages > 1 && members.iter().all(in_kronor));
 
-    let activity = register.ask::<Activity>(activity::Variables { slug: "jgl".into() }, None)?.activity.ok_or("there is no JGL")?;
+    let activity = register
+        .ask::<Activity>(activity::Variables { slug: "jgl".into() }, None)?
+        .activity
+        .ok_or("there is no JGL")?;
     assert!(activity.coverage.connected <= activity.coverage.members);
 
     let key = fs::read_to_string("/proc/sys/kernel/random/uuid")?;
@@ -94,10 +126,13 @@ fn main() -> Result<()> {
     };
     let filed = register.ask::<FileReport>(report("Told by graphql_client"), Some(key.trim()))?;
     let again = register.ask::<FileReport>(report("Told by graphql_client"), Some(key.trim()))?;
-    assert_eq!(filed, again, "a deed was done twice");
-    // The same key for another deed is a mistake of the caller, and nothing is done.
-    assert!(register.ask::<FileReport>(report("Something else"), Some(key.trim())).is_err(), "a key was good for two deeds");
+    assert_eq!(filed, again, "a mutation was done twice");
+    // The same key for another mutation is a mistake of the caller, and nothing is done.
+    assert!(
+        register.ask::<FileReport>(report("Something else"), Some(key.trim())).is_err(),
+        "a key was good for two mutations"
+    );
 
-    println!("{} members in {pages} pages, a deed repeated by its key", members.len());
+    println!("{} members in {pages} pages, a mutation repeated by its key", members.len());
     Ok(())
 }

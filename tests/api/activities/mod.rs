@@ -1,0 +1,6 @@
+//! Activities, their ledger of costs and their tax decisions.
+
+mod cost_ledger;
+mod cost_ledger_files;
+mod lifecycle;
+mod tax_decisions;

@@ -1,0 +1,14 @@
+//! Agreements: their lifecycle, terms, deadlines and queries.
+
+mod deadlines;
+mod draft;
+mod lifecycle;
+mod matrix;
+mod offered_documents;
+mod queries;
+mod random_walk;
+mod reversals;
+mod sign;
+mod template_drift;
+mod termination;
+mod terms;

@@ -1,0 +1,91 @@
+//! Registers of earlier versions: a change of the schema loses none of their data.
+
+use domain::database::{Database, plan::Plan};
+use sea_orm::{ConnectionTrait, DatabaseConnection, Statement};
+
+use crate::support::{
+    app::{App, on_both},
+    test_database::TestDatabase,
+};
+
+/// A register as it was before this change of the schema, and a connection to it.
+async fn before(app: &App, change: &str) -> (TestDatabase, Database, DatabaseConnection) {
+    let database = app.empty_database().await;
+    let db = Database::connect(&database.url(), app.db.clock, None).await.unwrap();
+    db.apply(&Plan::current().before(change)).await.unwrap();
+    let connection = sea_orm::Database::connect(database.url()).await.unwrap();
+    (database, db, connection)
+}
+
+/// A statement with ids as `{1}`, in the notation of the database.
+fn with_ids(db: &DatabaseConnection, sql: &str) -> String {
+    let is_sqlite = db.get_database_backend() == sea_orm::DbBackend::Sqlite;
+    (1..=3).fold(sql.to_owned(), |sql, number| {
+        let id = if is_sqlite { format!("X'{number:032x}'") } else { format!("'{number:032x}'") };
+        sql.replace(&format!("{{{number}}}"), &id)
+    })
+}
+
+/// The texts that a query finds; null as `-`.
+async fn texts<const COLUMNS: usize>(db: &DatabaseConnection, sql: &str) -> Vec<[String; COLUMNS]> {
+    let rows =
+        db.query_all_raw(Statement::from_string(db.get_database_backend(), sql)).await.unwrap();
+    let text = |row: &sea_orm::QueryResult, position| {
+        row.try_get_by_index::<Option<String>>(position).unwrap().unwrap_or_else(|| "-".to_owned())
+    };
+    rows.iter().map(|row| std::array::from_fn(|position| text(row, position))).collect()
+}
+
+on_both!(long_texts_move_to_tables_of_their_own, |app| async move {
+    let (_position, register, db) = before(&app, "m2026_11_24_01_texts").await;
+    // Longer than a page of either database.
+    let long = "Å".repeat(20_000);
+    let fill = format!(
+        "INSERT INTO activity (id, slug, name, name_key, purpose, goal, starts_on, ends_on) VALUES
+            ({{1}}, 'bip', 'BIP', 'bip', '{long}', NULL, '2020-01-01', '2026-12-31'),
+            ({{2}}, 'jgl', 'JGL', 'jgl', 'Kurser', 'Rad ett\nRad två', '2021-01-01', NULL),
+            ({{3}}, 'tyst', 'Tyst', 'tyst', NULL, NULL, '2022-01-01', NULL);
+        INSERT INTO status_report (id, activity_id, period, health, summary, deviations, next_steps, reported_by, reported_at) VALUES
+            ({{1}}, {{1}}, '2026-T1', 'GREEN', 'Bra', NULL, NULL, 'Lena', '2026-04-05T08:00:00+00:00'),
+            ({{2}}, {{1}}, '2026-T2', 'RED', '{long}', 'Sent', '{long}', 'Lena', '2026-08-05T08:00:00+00:00')"
+    );
+    db.execute_unprepared(&with_ids(&db, &fill)).await.unwrap();
+    assert_eq!(register.migrate().await.unwrap()[0], "m2026_11_24_01_texts");
+
+    let of_activities = "SELECT slug, CAST(ends_on AS text), purpose, goal FROM activity JOIN activity_text ON activity_id = id ORDER BY slug";
+    let [bip, jgl, silent] = texts::<4>(&db, of_activities).await.try_into().unwrap();
+    assert!(bip == ["bip", "2026-12-31", &long, "-"], "the long text is another");
+    assert_eq!(
+        (jgl, silent),
+        (
+            ["jgl", "-", "Kurser", "Rad ett\nRad två"].map(Into::into),
+            ["tyst", "-", "-", "-"].map(Into::into)
+        )
+    );
+
+    let of_reports =
+        "SELECT period, health, summary, deviations, next_steps, reported_by FROM status_report
+        JOIN status_report_text ON status_report_id = id ORDER BY period";
+    let [short, long_report] = texts::<6>(&db, of_reports).await.try_into().unwrap();
+    assert_eq!(short, ["2026-T1", "GREEN", "Bra", "-", "-", "Lena"]);
+    assert!(
+        long_report == ["2026-T2", "RED", &long, "Sent", &long, "Lena"],
+        "the long texts are others"
+    );
+
+    for (table, column) in [
+        ("activity", "purpose"),
+        ("activity", "goal"),
+        ("status_report", "summary"),
+        ("status_report", "deviations"),
+        ("status_report", "next_steps"),
+    ] {
+        let left = Statement::from_string(
+            db.get_database_backend(),
+            format!("SELECT {table}.{column} FROM {table}"),
+        );
+        assert!(db.query_all_raw(left).await.is_err(), "{table} has its {column} still");
+    }
+    db.close().await.unwrap();
+    register.close().await.unwrap();
+});

@@ -1,0 +1,11 @@
+//! The database: migrations, outages, limits of the machine and failing writes.
+
+mod fault_injection;
+pub mod interruptions;
+mod migrate_command;
+pub mod migration_files;
+mod migrations;
+mod outages;
+mod resource_limits;
+mod upgrade;
+mod worker_pool;

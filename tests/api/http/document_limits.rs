@@ -1,0 +1,118 @@
+//! Limits of a GraphQL document and of its answer.
+
+use axum::http::StatusCode;
+
+use crate::{
+    http::server::{QUESTION, is_refused},
+    support::app::App,
+};
+
+#[tokio::test]
+async fn a_document_beyond_a_limit_is_refused_in_words() {
+    let app = App::sqlite().await.with(&[
+        ("SAMREGISTER_MAX_DEPTH", "6"),
+        ("SAMREGISTER_MAX_COMPLEXITY", "2000"),
+        ("SAMREGISTER_MAX_ALIASES", "5"),
+    ]);
+    let nested = |levels: usize| {
+        format!(
+            "{{ members {{ nodes {{ {} id {} }} }} }}",
+            "successor { ".repeat(levels),
+            "} ".repeat(levels)
+        )
+    };
+    let aliases = |number: usize| {
+        format!(
+            "{{ {} }}",
+            (0..number)
+                .map(|position| format!("a{position}: viewer {{ subject }}"))
+                .collect::<String>()
+        )
+    };
+    // Each spreads the one before twice: thirty of them are a thousand million fields in some 640
+    // bytes.
+    let bomb: String = (1..30)
+        .map(|position| {
+            format!(
+                "fragment f{position} on Viewer {{ ...f{} ...f{} }} ",
+                position - 1,
+                position - 1
+            )
+        })
+        .collect();
+    let bomb = format!("{{ viewer {{ ...f29 }} }} fragment f0 on Viewer {{ subject }} {bomb}");
+    let cycle = "{ viewer { ...a } } fragment a on Viewer { ...b } fragment b on Viewer { ...a }";
+    app.office().query(&nested(3)).await.data();
+    app.office().query(&aliases(5)).await.data();
+    for (document, words) in [
+        (nested(4), "levels deep; at most 6 are allowed"),
+        (aliases(6), "6 aliases; at most 5 are allowed"),
+        (
+            "{ members(first: 200) { nodes { agreements(first: 200) { nodes { id } } } } }".into(),
+            "at most 2000 are allowed",
+        ),
+        (bomb, "at most"),
+        (cycle.into(), "cycle"),
+        ("{".repeat(100_000), "brackets"),
+        ("[".repeat(100_000), "brackets"),
+        (format!("{{ viewer {{ {} }} }}", "subject ".repeat(30_000)), "tokens"),
+        (format!("{{ viewer {{ subject {} }} }}", "@include(if: true) ".repeat(51)), "directives"),
+        ("{ viewer { subject ".into(), "syntax error"),
+        ("{ viewer { subject(x: \"\u{0}\") } }".into(), ""),
+    ] {
+        let answer = app.office().query(&document).await;
+        is_refused(&answer, StatusCode::OK, "INVALID");
+        assert!(
+            answer.error()["message"].as_str().unwrap().contains(words),
+            "{words}: {}",
+            answer.text()
+        );
+    }
+    app.office().query(QUESTION).await.data();
+}
+
+#[tokio::test]
+async fn lists_within_lists_are_weighed_before_they_are_answered() {
+    let app = App::sqlite().await;
+    let areas = |levels: usize| {
+        format!(
+            "{{ members(first: 38) {{ nodes {{ {} name {} }} }} }}",
+            "contactArea { members { ".repeat(levels),
+            "} }".repeat(levels)
+        )
+    };
+    for levels in [2, 4, 6] {
+        let answer = app.office().query(&areas(levels)).await;
+        is_refused(&answer, StatusCode::OK, "INVALID");
+        assert!(
+            answer.error()["message"].as_str().unwrap().contains("at most 50000 are allowed"),
+            "{}",
+            answer.text()
+        );
+    }
+    app.office().query(&areas(1)).await.data();
+    app.office().query("{ members(first: 200) { nodes { name contacts { name email } allocations { year amount } contactArea { boardContacts { name } members { name } } } } }").await.data();
+    app.office().query("{ invoices(first: 200) { nodes { number lines { description net } payments { receivedOn amount } creditNotes { number lines { net } } } } }").await.data();
+}
+
+#[tokio::test]
+async fn an_answer_that_grows_beyond_what_was_weighed_is_broken_off() {
+    let app = App::sqlite().await;
+    let header = "key,name,org_number,county,municipalities,contact_area,joined_on,left_on,billing_email,peppol_id,buyer_reference,\
+        address_line,postal_code,city,successor,leaving_reason,former_names\n";
+    let members = (0..80)
+        .map(|number| format!("m{number},Förbundet {number},,,,Södra,2010-01-01,,,,,,,,,,\n"));
+    app.import(&[("members.csv", &members.fold(header.to_owned(), |text, member| text + &member))])
+        .await;
+    let area = "contactArea { members { name contactArea { members { name } } } }";
+    let few =
+        app.office().query(&format!("{{ members(first: 1) {{ nodes {{ {area} }} }} }}")).await;
+    assert_eq!(few["members"]["nodes"][0]["contactArea"]["members"].as_array().unwrap().len(), 80);
+    let many =
+        app.office().query(&format!("{{ members(first: 18) {{ nodes {{ {area} }} }} }}")).await;
+    is_refused(&many, StatusCode::OK, "INVALID");
+    assert_eq!(
+        many.error()["message"],
+        "query returns more than 100000 rows in lists without pagination; request fewer"
+    );
+}

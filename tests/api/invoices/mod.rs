@@ -1,0 +1,16 @@
+//! Invoices: their lifecycle, charges, documents and queries.
+
+mod balances;
+mod claim_terms;
+mod credits;
+mod documents;
+mod fee_charges;
+mod invoice_run;
+mod issued_files;
+mod large_sums;
+mod lifecycle;
+mod numbers;
+mod peppol;
+pub mod queries;
+mod references;
+pub mod requisitions;

@@ -1,0 +1,7 @@
+//! Files of the bank and the matching of their payments.
+
+mod accounts;
+mod duplicates;
+mod files;
+mod matching;
+mod stored_payments;

@@ -1,0 +1,8 @@
+//! Contacts, personal data, erasure and retention.
+
+mod contact_export;
+mod contact_reads;
+mod contacts;
+mod erasure;
+pub mod personal_data;
+mod retention;

@@ -1,0 +1,146 @@
+//! The form of source files: their first line, length, names and lints.
+
+use crate::repository::source_files::{Source, holds, sources, texts};
+
+/// Maximum length of a Rust file in lines, without its unit tests.
+const MAX_FILE_LINES: usize = 600;
+/// Maximum length of a function in lines, from its first to its closing brace.
+const MAX_FUNCTION_LINES: usize = 80;
+
+#[test]
+fn every_file_begins_with_a_description() {
+    let sources = sources();
+    let silent = sources.iter().filter(|source| {
+        !source
+            .text
+            .lines()
+            .next()
+            .is_some_and(|line| line.len() > "//! ".len() && line.starts_with("//! "))
+    });
+    holds(
+        silent.map(|source| source.at(1, "must begin with //! and a sentence about its contents")),
+    );
+}
+
+#[test]
+fn no_file_has_a_catch_all_name() {
+    let catch_alls = ["util", "common", "helper", "type", "service", "misc", "shared", "prelude"];
+    let sources = sources();
+    // The file of a noun's GraphQL types has this name in every folder.
+    let is_of_types =
+        |source: &Source| source.is_in("src/graphql/") && source.path.ends_with("/types.rs");
+    let named = sources.iter().filter(|source| !is_of_types(source)).filter(|source| {
+        source
+            .path
+            .split('/')
+            .any(|part| catch_alls.contains(&part.trim_end_matches(".rs").trim_end_matches('s')))
+    });
+    holds(
+        named.map(|source| source.at(1, "has a name that says nothing; name it by its contents")),
+    );
+}
+
+#[test]
+fn no_file_is_too_long() {
+    let sources = sources();
+    let long = sources.iter().filter_map(|source| {
+        let length = source.without_tests().lines().count();
+        (length > MAX_FILE_LINES).then(|| {
+            source.at(
+                length,
+                &format!(
+                    "has {length} lines; at most {MAX_FILE_LINES}: split it by mutation or part"
+                ),
+            )
+        })
+    });
+    holds(long);
+}
+
+#[test]
+fn no_function_is_too_long() {
+    let folders = ["domain/src/", "documents/src/", "entity/", "src/"];
+    let sources = sources();
+    let checked =
+        sources.iter().filter(|source| folders.into_iter().any(|folder| source.is_in(folder)));
+    holds(checked.flat_map(|source| {
+        let long =
+            functions(source).into_iter().filter(|(.., length)| *length > MAX_FUNCTION_LINES);
+        long.map(|(line, name, length)| {
+            source.at(
+                line,
+                &format!("{name} has {length} lines; at most {MAX_FUNCTION_LINES}: split it"),
+            )
+        })
+        .collect::<Vec<_>>()
+    }));
+}
+
+/// Returns the functions of a file that rustfmt has formatted, tests excepted: line, name and
+/// length in lines.
+fn functions(source: &Source) -> Vec<(usize, &str, usize)> {
+    let lines: Vec<&str> = source.without_tests().lines().collect();
+    let mut found = Vec::new();
+    for (index, &line) in lines.iter().enumerate() {
+        let code = line.trim_start();
+        let Some((qualifiers, rest)) = code.split_once("fn ") else { continue };
+        let is_function = qualifiers.split_whitespace().all(|word| {
+            word.starts_with("pub")
+                || word.ends_with(')')
+                || ["async", "const", "unsafe"].contains(&word)
+        });
+        let is_test = index > 0 && lines[index - 1].ends_with("test]");
+        let opening = lines[index..].iter().find(|line| line.ends_with(['{', '}', ';']));
+        if !is_function || is_test || !opening.is_some_and(|line| line.ends_with('{')) {
+            continue;
+        }
+        let indent = line.len() - code.len();
+        let is_end = |line: &&str| line.len() == indent + 1 && line.ends_with('}');
+        let name = rest.split(['(', '<']).next().unwrap_or_default();
+        found.extend(
+            lines[index..].iter().position(is_end).map(|length| (index + 1, name, length + 1)),
+        );
+    }
+    found
+}
+
+#[test]
+fn lints_are_expected_and_never_allowed() {
+    // Put together here, so that this file doesn't name it.
+    let attribute = ["allow", "("].concat();
+    holds(sources().iter().flat_map(|source| {
+        let lines = source
+            .code()
+            .filter(|(_, code)| code.trim_start().starts_with('#') && code.contains(&attribute));
+        lines
+            .map(|(line, _)| source.at(line, "write #[expect(…, reason = \"…\")]"))
+            .collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn no_file_names_a_path_of_a_machine() {
+    // Put together here, so that this file doesn't name them.
+    let positions = ["work", "root", "home", "Users", "tmp"].map(|folder| format!("/{folder}/"));
+    holds(texts().iter().flat_map(|source| {
+        let lines = source
+            .text
+            .lines()
+            .enumerate()
+            .filter(|(_, line)| positions.iter().any(|position| line.contains(position)));
+        // The licences of others are theirs.
+        let lines = lines.filter(|_| !source.path.ends_with("LICENSES.txt"));
+        lines
+            .map(|(position, line)| {
+                source.at(position + 1, &format!("names a path of a machine: {}", line.trim()))
+            })
+            .collect::<Vec<_>>()
+    }));
+}
+
+#[test]
+fn functions_are_measured() {
+    let text = "fn one() {}\n\nimpl X {\n    pub(super) async fn two(\n        a: u8,\n    ) -> u8 {\n        a\n    }\n}\n\n#[test]\nfn three() {\n}\ntrait T {\n    fn four();\n}\n#[cfg(test)]\nmod tests {\n    fn five() {\n    }\n}\n";
+    let source = Source { path: "src/x.rs".into(), text: text.into() };
+    assert_eq!(functions(&source), [(4, "two", 5)]);
+}

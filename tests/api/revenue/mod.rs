@@ -1,0 +1,8 @@
+//! Revenue reports, forecasts and break-even.
+
+mod break_even;
+mod files;
+mod forecast;
+pub mod report;
+mod sums;
+mod totals;

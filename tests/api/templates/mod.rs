@@ -1,0 +1,5 @@
+//! Templates of agreements: their lifecycle, versions and texts.
+
+mod lifecycle;
+mod texts;
+mod versions;
